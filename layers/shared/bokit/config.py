@@ -1,0 +1,62 @@
+"""The environment, read once: the only reader of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from bokit.core.options import read_flag, read_seconds
+from bokit.errors import ConfigError, OptionError
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a process needs to know of where it runs. Variables are named in :meth:`from_env`."""
+
+    table_name: str
+    region: str | None = None
+    endpoint_url: str | None = None
+    queue_url: str | None = None
+    """None: work is done in this process, by a thread pool."""
+    topic_arn: str | None = None
+    default_interval: int = 3600
+    allow_private_addresses: bool = False
+    concurrency: int = 8
+    """Sources that one process fetches at a time."""
+    stage: str = "local"
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of the environment (or of *env*); raises ConfigError that names the variable."""
+        env = os.environ if env is None else env
+        return cls(
+            table_name=_required(env, "BOKIT_TABLE"),
+            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
+            endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
+            queue_url=env.get("BOKIT_QUEUE_URL") or None,
+            topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
+            default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", "3600", lambda text: read_seconds(text, least=60)),
+            allow_private_addresses=_read(env, "BOKIT_ALLOW_PRIVATE_ADDRESSES", "false", read_flag),
+            concurrency=_read(env, "BOKIT_CONCURRENCY", "8", lambda text: max(1, min(64, int(text)))),
+            stage=env.get("BOKIT_STAGE", "local"),
+            log_level=env.get("BOKIT_LOG_LEVEL", "INFO"),
+        )
+
+
+def _required(env: Mapping[str, str], name: str) -> str:
+    if not env.get(name):
+        raise ConfigError("a variable is not set; run `make up`, or set it to the stack's output", variable=name)
+    return env[name]
+
+
+def _read(env: Mapping[str, str], name: str, default: str, read: Callable[[str], T]) -> T:
+    try:
+        return read(env.get(name) or default)
+    except (OptionError, ValueError) as error:
+        raise ConfigError("a variable has a value that it does not take", variable=name) from error

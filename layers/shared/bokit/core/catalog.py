@@ -1,0 +1,177 @@
+"""What an owner declares: tenants, properties, units and sources; and what the engine keeps of each source's schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NewType
+
+from bokit.core.records import CollectionName, Json, RunId, Scope, SourceId, TenantId
+
+PropertyId = NewType("PropertyId", str)
+UnitId = NewType("UnitId", str)
+ShardId = NewType("ShardId", str)
+
+BOOKINGS = CollectionName("bookings")
+DEFAULT_TENANT = TenantId("default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A customer of the stack: everything else belongs to exactly one."""
+
+    id: TenantId
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """A house, with its timezone."""
+
+    id: PropertyId
+    tenant: TenantId
+    name: str
+    timezone: str | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What is let as one: a flat, a room, or a whole villa made of *parts*."""
+
+    id: UnitId
+    tenant: TenantId
+    property_id: PropertyId
+    name: str
+    timezone: str | None = None
+    """Overrides the property's."""
+    parts: tuple[UnitId, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where records come from. *url* is a secret, or ``secret:<name>`` of one."""
+
+    id: SourceId
+    tenant: TenantId
+    name: str
+    kind: str
+    """``ical``, ``json`` or ``sql``."""
+    url: str
+    collection: CollectionName = BOOKINGS
+    scope: Scope
+    """For bookings the unit's id."""
+    platform: str | None = None
+    """None: told by the content and the host."""
+    interval: timedelta | None = None
+    """Overrides ``sync.interval``."""
+    cancel_after: timedelta | None = None
+    timezone: str | None = None
+    enabled: bool = True
+    """False: paused by a person."""
+    shard_id: ShardId
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    removed_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a source's last attempt failed."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldNote:
+    """The short of a held plan, for status; the whole of it is in the source's memory."""
+
+    code: str
+    message: str
+    since: datetime
+    plan_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The small item that the fast path reads: ids, times and hashes, no guest's data.
+
+    Heads of a shard lie side by side, so that one query reads a hundred. What the sync needs of source, unit and
+    property is copied here by the catalog, so that an unchanged sync reads nothing else.
+    """
+
+    source: Source
+    """With *timezone*, *interval* and *cancel_after* as the source has them (None: the tenant's)."""
+    unit_timezone: str | None = None
+    """The unit's, else the property's, where the source has none of its own."""
+    etag: str | None = None
+    last_modified: str | None = None
+    content_hash: str | None = None
+    settle_at: datetime | None = None
+    """The earliest time at which time alone can change the plan."""
+    snapshot_version: int = 0
+    changed_at: datetime | None = None
+    """When a sync last changed a record."""
+    synced_at: datetime | None = None
+    """When the slow path last ended well; freshness is the later of this and the shard's beat."""
+    failure: Failure | None = None
+    hold: HoldNote | None = None
+    fence: int = 0
+    """Raised whenever the source's lease is taken; a write with an older one is refused."""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One source's line in its shard: when it is due, and how its last attempts went."""
+
+    tenant: TenantId
+    due_at: datetime | None
+    """None: paused or removed."""
+    interval: timedelta
+    """The one in force when *due_at* was set: overdue is told in these."""
+    attempted_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failures: int = 0
+    """Failed attempts in a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRun:
+    """A batch that found nothing new: its heartbeat is its run record."""
+
+    run_id: RunId
+    trigger: str
+    started_at: datetime
+    finished_at: datetime
+    sources: tuple[SourceId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Up to a hundred sources that are claimed, read and beaten together: one item."""
+
+    id: ShardId
+    beats: Mapping[SourceId, Beat] = field(default_factory=dict)
+    next_due: datetime | None = None
+    """At most the earliest *due_at*: the index that the tick asks is kept by it."""
+    holder: str | None = None
+    claimed_until: datetime | None = None
+    fence: int = 0
+    """Raised at each claim."""
+    recent: tuple[BatchRun, ...] = ()
+    """The last few unchanged batches, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claim on one source: writes carry *fence*, and are refused once another run took the lease."""
+
+    source: Source
+    holder: str
+    fence: int
+    until: datetime

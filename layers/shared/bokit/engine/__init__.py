@@ -1,0 +1,1 @@
+"""The engine: the sync in its reading order, and what people ask of it."""

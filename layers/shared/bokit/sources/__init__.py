@@ -1,0 +1,1 @@
+"""Where content comes from. The only home of outgoing requests."""

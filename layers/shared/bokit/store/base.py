@@ -1,0 +1,197 @@
+"""What the engine asks of a store. Both stores, the table and the memory, pass one contract suite.
+
+Times are aware and UTC. A store never reads a clock: every time is handed in. Library errors become StoreConflictError,
+StaleFenceError, UnknownIdError or StoreUnreachableError at the adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from bokit.core.catalog import (
+    BatchRun,
+    Beat,
+    Head,
+    Lease,
+    Property,
+    PropertyId,
+    Shard,
+    ShardId,
+    Source,
+    Tenant,
+    Unit,
+    UnitId,
+)
+from bokit.core.records import (
+    CollectionName,
+    Fields,
+    Json,
+    LoggedChange,
+    Record,
+    RecordId,
+    RunId,
+    Scope,
+    SourceId,
+    TenantId,
+)
+from bokit.core.runs import Run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """A part of a list, and where the next part begins (None: this was the last)."""
+
+    items: tuple[T, ...]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The source's agreed state: the last accepted content, read, and what the rules remember."""
+
+    content: bytes = b""
+    memory: Fields = field(default_factory=dict)
+    version: int = 0
+
+
+class CatalogStore(Protocol):
+    """Tenants, properties, units, sources and options."""
+
+    def load_tenants(self) -> Sequence[Tenant]: ...
+    def save_tenant(self, tenant: Tenant) -> None:
+        """Write it; one that is there is replaced."""
+        ...
+
+    def remove_tenant(self, tenant: TenantId) -> None:
+        """Forget the tenant; its data must be gone or unreachable through every other method."""
+        ...
+
+    def load_properties(self, tenant: TenantId) -> Sequence[Property]: ...
+    def load_units(self, tenant: TenantId) -> Sequence[Unit]: ...
+    def load_sources(self, tenant: TenantId) -> Sequence[Source]:
+        """Every source of the tenant, removed ones included, in the order of their ids."""
+        ...
+
+    def load_property(self, tenant: TenantId, id: PropertyId) -> Property:
+        """Raises UnknownIdError."""
+        ...
+
+    def load_unit(self, tenant: TenantId, id: UnitId) -> Unit: ...
+    def load_source(self, tenant: TenantId, id: SourceId) -> Source: ...
+    def save_property(self, property: Property) -> Property:
+        """Write it if its version is the stored one (0: new); raises StoreConflictError. Returns it with its new version."""
+        ...
+
+    def save_unit(self, unit: Unit) -> Unit: ...
+    def save_source(self, head: Head, beat: Beat) -> Source:
+        """Write ``head.source``, its head and its shard's line for it in one transaction (the source's version as the
+        condition). The head's fence and version go on from the stored ones. Lowers the shard's next_due where needed.
+        """
+        ...
+
+    def delete_property(self, tenant: TenantId, id: PropertyId) -> None: ...
+    def delete_unit(self, tenant: TenantId, id: UnitId) -> None: ...
+    def pick_shard(self, limit: int) -> ShardId:
+        """Return a shard with room for one more of *limit* sources, made where there is none."""
+        ...
+
+    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
+        """The options that are set, by tenant, in one batched read; no entry where nothing is set."""
+        ...
+
+    def save_option(self, tenant: TenantId, name: str, value: Json | None) -> None:
+        """Set one option; None unsets it."""
+        ...
+
+
+class ScheduleStore(Protocol):
+    """Heads, shards, claims and leases: all that an unchanged sync touches."""
+
+    def load_due_shards(self, now: datetime, limit: int = 100) -> Sequence[Shard]:
+        """Shards whose next_due is not after *now*, earliest first, by an index; never a scan."""
+        ...
+
+    def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]: ...
+    def claim_shard(self, shard: Shard, *, holder: str, now: datetime, until: datetime) -> Shard | None:
+        """Claim *shard* as it was read: None where its fence has moved on, or another holds it beyond *now*."""
+        ...
+
+    def load_heads(self, shard: ShardId) -> tuple[Shard, Sequence[Head]]:
+        """The shard and its sources' heads, in one query."""
+        ...
+
+    def load_head(self, source: Source) -> Head: ...
+    def beat_shard(
+        self, shard: ShardId, *, fence: int, beats: Mapping[SourceId, Beat], next_due: datetime | None,
+        run: BatchRun | None,
+    ) -> None:  # fmt: skip
+        """End a claim: write the lines of the batch, the next due time, and the run where nothing changed.
+
+        Raises StaleFenceError where the claim was taken over.
+        """
+        ...
+
+    def save_beat(self, shard: ShardId, source_id: SourceId, beat: Beat) -> None:
+        """Write one line outside a claim (a manual run, a pause), lowering next_due where it is earlier."""
+        ...
+
+    def take_lease(self, source: Source, *, holder: str, now: datetime, until: datetime) -> Lease | None:
+        """Take the source's lease if it is free, expired or ours; None where another holds it. Raises the fence."""
+        ...
+
+    def release_lease(self, lease: Lease) -> None:
+        """Give it back; nothing happens where it is ours no longer."""
+        ...
+
+
+class RecordStore(Protocol):
+    """Records, their change logs, and the agreed state of their source."""
+
+    def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
+        """Every record of the scope, gone ones included, strongly consistent, in the order of their ids."""
+        ...
+
+    def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
+        """Raises UnknownIdError. The id tells its scope to the store's codec."""
+        ...
+
+    def load_snapshot(self, source: Source) -> Snapshot: ...
+    def apply_records(
+        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+    ) -> Sequence[Record]:
+        """Write *records* (each conditional on its version) with their changes, in transactions of at most 99 actions
+        and the check of *lease*. A record and its changes are in one transaction. Without a lease (a person's edit)
+        the versions alone decide. Raises StaleFenceError or StoreConflictError. Returns them with their new versions.
+        """
+        ...
+
+    def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot: ...
+    def save_head(self, head: Head, *, lease: Lease) -> None:
+        """Write what a slow sync learned, last of all, if the fence is still ours; the lease is given back with it."""
+        ...
+
+    def load_changes(self, tenant: TenantId, id: RecordId, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
+        """Newest first."""
+        ...
+
+
+class RunStore(Protocol):
+    """The history of runs."""
+
+    def save_run(self, run: Run, *, expires_at: datetime) -> None:
+        """Write it whole; a run of the same id is replaced. *expires_at* feeds the table's TTL, which only tidies."""
+        ...
+
+    def load_run(self, tenant: TenantId, id: RunId) -> Run: ...
+    def load_runs(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
+        """Newest first; run ids sort by their start."""
+        ...
+
+
+class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, Protocol):
+    """All of it."""
