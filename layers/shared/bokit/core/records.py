@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from bokit.errors import UnknownIdError
+
 TenantId = NewType("TenantId", str)
 SourceId = NewType("SourceId", str)
 RecordId = NewType("RecordId", str)
@@ -107,3 +109,26 @@ class LoggedChange:
     run_id: RunId | None = None
     preserved: Mapping[str, FieldChange] = field(default_factory=dict)
     """Edited fields in which the source changed and we kept the person's value: the source's before and after."""
+
+
+def make_record_id(scope: Scope, suffix: str) -> RecordId:
+    """Return the id of a record of *scope*. The id tells its scope, so that a store finds it in one read.
+
+    >>> make_record_id(Scope("unit_1"), "4h8k")
+    'unit_1.4h8k'
+    """
+    if not suffix or "." in suffix:
+        raise ValueError("a record id's suffix is not empty and has no dot")
+    return RecordId(f"{scope}.{suffix}")
+
+
+def scope_of(id: RecordId) -> Scope:
+    """Return the scope that *id* tells; raises UnknownIdError for what is no record's id.
+
+    >>> scope_of(RecordId("unit_1.4h8k"))
+    'unit_1'
+    """
+    scope, dot, suffix = id.rpartition(".")
+    if not (scope and dot and suffix):
+        raise UnknownIdError("no such record", id=id)
+    return Scope(scope)
