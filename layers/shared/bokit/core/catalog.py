@@ -111,6 +111,8 @@ class Head:
     etag: str | None = None
     last_modified: str | None = None
     content_hash: str | None = None
+    entries: int = 0
+    """How many entries the agreed content showed: what an unchanged sync says it has seen."""
     settle_at: datetime | None = None
     """The earliest time at which time alone can change the plan."""
     snapshot_version: int = 0

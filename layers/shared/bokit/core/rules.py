@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from bokit.core.plan import Plan
+from bokit.core.plan import Hold, Plan
 from bokit.core.records import CollectionName, Fields, Json, Record, Scope, SourceId, TenantId
 
 
@@ -58,6 +58,8 @@ class Context:
     """What the last plan asked to remember of this source."""
     approved: str | None = None
     """The hash of the held plan that a person told us to apply."""
+    discarded: str | None = None
+    """The hash of the held plan that a person told us to forget."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
 
@@ -98,6 +100,10 @@ class Rules(Protocol):
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back."""
+        ...
+
+    def read_hold(self, memory: Fields) -> Hold | None:
+        """Return the held plan that the last plan asked to remember in *memory*, as it was shown; None: nothing is held."""
         ...
 
     def read_edit(self, record: Record | None, values: Fields) -> Fields:

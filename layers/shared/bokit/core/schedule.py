@@ -1,0 +1,104 @@
+"""When a source is due again, and whether it is late: pure arithmetic on times that are handed in."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bokit.core.catalog import Beat, Head, Source
+from bokit.core.options import Options
+
+FIRST_RETRY = timedelta(minutes=2)
+CEILING = timedelta(hours=1)
+"""The longest wait after failures, unless the interval itself is longer."""
+RETRY_AFTER_CEILING = timedelta(hours=24)
+TICK = timedelta(minutes=1)
+
+
+class State(StrEnum):
+    """How a source fares, in one word; the first that applies, in this order."""
+
+    PAUSED = "paused"
+    HELD = "held"
+    FAILING = "failing"
+    STALE = "stale"
+    OK = "ok"
+
+
+def interval_of(source: Source, options: Options) -> timedelta:
+    """Return how often *source* is synced: its own interval, else the tenant's."""
+    return source.interval or options.span("sync.interval")
+
+
+def plan_next_due(beat: Beat, source_id: str, started_at: datetime) -> datetime:
+    """Return when a source that was just synced well is due again.
+
+    A little early rather than late: a tick that comes some seconds before the minute must not cost a whole minute more.
+    The jitter is the source's own, so that a thousand sources set up at once drift apart and stay apart.
+    """
+    early = min(beat.interval * 0.05, TICK / 2)
+    spread = min(beat.interval * 0.05, TICK)
+    return started_at + beat.interval - early - spread * _share(source_id, "jitter")
+
+
+def plan_retry(
+    beat: Beat, source_id: str, started_at: datetime, *, again: bool, retry_after: float | None = None
+) -> datetime:  # fmt: skip
+    """Return when a source that failed is tried again; *beat* counts this failure already.
+
+    again     trying again may help: 2 minutes (or the interval, if shorter), doubled at each failure, up to an hour
+              (or the interval, if longer), with up to a tenth of jitter
+    not again the next interval
+    either    never before the source's Retry-After, of which a day at most is believed
+    """
+    if not again:
+        wait = beat.interval
+    else:
+        doubled = min(beat.interval, FIRST_RETRY) * 2 ** min(max(beat.failures - 1, 0), 16)
+        wait = min(doubled, max(beat.interval, CEILING))
+        wait += wait * 0.1 * _share(source_id, str(beat.failures))
+    if retry_after is not None:
+        wait = max(wait, min(timedelta(seconds=retry_after), RETRY_AFTER_CEILING))
+    return started_at + wait
+
+
+def _share(*parts: str) -> float:
+    """Return a number from 0 to 1 that these words always give."""
+    return int.from_bytes(hashlib.sha256("/".join(parts).encode()).digest()[:4], "big") / 2**32
+
+
+def overdue_intervals(beat: Beat, now: datetime) -> float:
+    """Return by how many of its own intervals a source is late; 0 where it is not due."""
+    if beat.due_at is None or beat.due_at >= now:
+        return 0.0
+    return (now - beat.due_at) / beat.interval
+
+
+def freshness(head: Head, beat: Beat) -> datetime | None:
+    """Return when the source last synced well: the later of the head's word and the shard's."""
+    return max((t for t in (head.synced_at, beat.succeeded_at) if t), default=None)
+
+
+def is_stale(head: Head, beat: Beat, options: Options, now: datetime) -> bool:
+    """Tell whether the last success is too long ago; told at reading time, so that a dead scheduler shows."""
+    last = freshness(head, beat) or (beat.due_at and beat.due_at - beat.interval)
+    return last is not None and now - last > (options.stale_after or 3 * beat.interval)
+
+
+def judge_source(head: Head, beat: Beat, options: Options, now: datetime) -> State:
+    """Return the source's state in one word.
+
+    paused     a person paused it
+    held       a guard holds what the feed would free
+    failing    the last attempt failed
+    stale      no success for ``sync.stale_after``, whatever the reason
+    ok         else
+    """
+    if not head.source.enabled:
+        return State.PAUSED
+    if head.hold:
+        return State.HELD
+    if beat.failures:
+        return State.FAILING
+    return State.STALE if is_stale(head, beat, options, now) else State.OK

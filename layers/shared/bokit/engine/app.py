@@ -1,0 +1,77 @@
+"""Bokit, assembled: what handlers and the command line call. Concrete stores and clients are handed in by ``wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bokit.core.records import Json, TenantId
+from bokit.core.runs import Run, Trigger
+from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
+from bokit.engine.clock import Clock, new_run_id
+from bokit.engine.desk import Desk
+from bokit.engine.manual import ManualSync, SyncRequest
+from bokit.engine.messages import BatchMessage
+from bokit.engine.status import StatusDesk
+from bokit.engine.sync import Kind, SourceSync
+from bokit.engine.tick import Claimer, Tick, TickReport, send_to_queue
+from bokit.outlets.base import Alerts, Queue
+from bokit.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What Bokit is assembled from."""
+
+    store: Store
+    kinds: Mapping[str, Kind]
+    alerts: Alerts
+    clock: Clock
+    queue: Queue | None = None
+    """None: due batches run in this process."""
+    defaults: Mapping[str, Json] | None = None
+    """The stack's defaults of options."""
+    concurrency: int = 8
+    new_run_id: Callable[[datetime], str] = new_run_id
+
+
+class Bokit:
+    """The engine and its desks."""
+
+    def __init__(self, parts: Parts) -> None:
+        defaults = dict(parts.defaults or {})
+        self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, defaults
+        self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock)
+        self.batch = BatchRunner(parts.store, self.source_sync, parts.clock, parts.concurrency)
+        claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
+        self._tick = Tick(parts.store, claimer, parts.clock, self._sender(parts.queue))
+        self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
+        self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
+        self.status = StatusDesk(parts.store, parts.clock, defaults)
+
+    def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:
+        if queue is not None:
+            return send_to_queue(queue)
+
+        def run_here(messages: Sequence[BatchMessage]) -> None:
+            for message in messages:
+                self.batch.run(message)
+
+        return run_here
+
+    def tick(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
+        """Claim what is due, and send it on: to the queue, or where there is none, through this process."""
+        return self._tick.run(trigger)
+
+    def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
+        """Sync the sources that a message names; what there is no time for stays due."""
+        return self.batch.run(message, stop=Stop(seconds_left))
+
+    def sync(self, request: SyncRequest, *, stop: Stop | None = None, on_progress: Progress | None = None) -> Run:
+        """Sync what a person asks for, here and now."""
+        return self.manual.run(request, stop=stop, on_progress=on_progress)
+
+    def is_known(self, tenant: TenantId) -> bool:
+        """Tell whether there is such a tenant."""
+        return any(t.id == tenant for t in self.store.load_tenants())

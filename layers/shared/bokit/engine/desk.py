@@ -1,0 +1,122 @@
+"""What people do with records: look, edit, accept what the source says, settle what a guard holds. It knows no booking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bokit.core.merge import accept_remote, edit_record
+from bokit.core.options import Options
+from bokit.core.plan import Hold
+from bokit.core.records import CollectionName, Fields, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
+from bokit.core.rules import Rules
+from bokit.core.runs import Run, Trigger
+from bokit.engine.batch import close_run, save_run, tell_run
+from bokit.engine.clock import Clock
+from bokit.engine.job import Job, Journal
+from bokit.engine.sync import SourceSync
+from bokit.errors import StateError, StoreConflictError
+from bokit.store.base import Page, Store
+
+TRIES = 5
+"""How often an edit is laid anew over a record that a sync changed meanwhile."""
+
+
+class Desk:
+    """Records as people see and edit them."""
+
+    def __init__(
+        self, store: Store, sync: SourceSync, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json]
+    ) -> None:
+        self.store, self.sync, self.clock = store, sync, clock
+        self.new_run_id, self.defaults = new_run_id, defaults
+
+    def list_records(self, tenant: TenantId, collection: CollectionName, scopes: Sequence[Scope]) -> list[Record]:
+        """Return every record of these scopes, gone ones included."""
+        return [r for scope in scopes for r in self.store.load_records(tenant, collection, scope)]
+
+    def find_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
+        """Return the record, or raise UnknownIdError."""
+        return self.store.load_record(tenant, collection, id)
+
+    def edit(self, tenant: TenantId, collection: CollectionName, id: RecordId, values: Fields, *, by: str) -> Record:
+        """Lay a person's *values* over the record; they stand until given up, and every change is logged."""
+
+        def lay(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+            return edit_record(record, self._rules_of(record).read_edit(record, values), by=by, at=at)
+
+        return self._write(tenant, collection, id, lay)
+
+    def accept_remote(
+        self, tenant: TenantId, collection: CollectionName, id: RecordId, fields: Sequence[str] | None = None, *, by: str
+    ) -> Record:
+        """Give up a person's edits (all, or those of *fields*): the record follows its source again."""
+        return self._write(tenant, collection, id, lambda record, at: accept_remote(record, fields, by=by, at=at))
+
+    def list_changes(self, tenant: TenantId, id: RecordId, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
+        """Return the record's change log, newest first."""
+        return self.store.load_changes(tenant, id, limit=limit, cursor=cursor)
+
+    # ── held plans ──
+
+    def find_hold(self, tenant: TenantId, source_id: SourceId) -> Hold | None:
+        """Return what a guard holds of this source, in full."""
+        source = self.store.load_source(tenant, source_id)
+        memory = self.store.load_snapshot(source).memory
+        return self.sync.kind_of(source).rules.read_hold(memory)
+
+    def settle_hold(
+        self, tenant: TenantId, source_id: SourceId, *, plan_hash: str | None, apply: bool, by: str
+    ) -> Run:  # fmt: skip
+        """Apply or discard what is held, as it was shown: refused with StateError when the plan has changed since."""
+        hold = self.find_hold(tenant, source_id)
+        if hold is None:
+            raise StateError("nothing is held for this source", code="nothing-held", id=source_id)
+        if plan_hash is not None and plan_hash != hold.plan_hash:
+            raise StateError(
+                "the held plan has changed since it was shown; look at it again", code="plan-changed", plan=hold.plan_hash
+            )
+        if apply and not hold.can_apply:
+            raise StateError("there is nothing to apply; mend the feed, or discard the hold", code="nothing-to-apply")
+        started = self.clock()
+        options = Options(self.store.load_options([tenant]).get(tenant), self.defaults)
+        told = hold.plan_hash
+        job = Job(
+            run_id=RunId(self.new_run_id(started)), trigger=Trigger.MANUAL, started_at=started, options=options, by=by,
+            approved=told if apply else None, discarded=None if apply else told,
+        )  # fmt: skip
+        source = self.store.load_source(tenant, source_id)
+        report = self.sync.settle(self.store.load_head(source), job, Journal(self.clock))
+        run = close_run(job, tenant, (report,), self.clock())
+        save_run(self.store, run, job)
+        tell_run(run)
+        return run
+
+    # ── the write ──
+
+    def _rules_of(self, record: Record) -> Rules:
+        """Return the rules of the record's source; those of its collection where a person made it."""
+        if record.source_id:
+            return self.sync.kind_of(self.store.load_source(record.tenant, record.source_id)).rules
+        for kind in self.sync.kinds.values():
+            if kind.collection == record.collection:
+                return kind.rules
+        raise StateError("records of this collection are not edited", code="read-only", collection=record.collection)
+
+    def _write(
+        self, tenant: TenantId, collection: CollectionName, id: RecordId,
+        lay: Callable[[Record, datetime], tuple[Record, LoggedChange | None]],
+    ) -> Record:  # fmt: skip
+        """Write what *lay* makes of the record; when a sync was faster, make it anew of what the sync left."""
+        for attempt in range(TRIES):
+            record = self.store.load_record(tenant, collection, id)
+            after, change = lay(record, self.clock())
+            if change is None:
+                return record
+            try:
+                return replace(self.store.apply_records([after], [change], lease=None)[0])
+            except StoreConflictError:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")

@@ -1,0 +1,115 @@
+"""One run's business with one source: what was asked, the steps it took, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bokit.core.catalog import Beat, Head
+from bokit.core.options import Options
+from bokit.core.records import Fields, RunId
+from bokit.core.rules import Context
+from bokit.core.runs import SourceReport, Step, Trigger
+from bokit.core.schedule import plan_next_due, plan_retry
+from bokit.engine.clock import Clock
+from bokit.errors import BokitError, LaterError, SourceUnavailableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a run asks of each of its sources."""
+
+    run_id: RunId
+    trigger: Trigger
+    started_at: datetime
+    options: Options
+    new_only: bool = False
+    force: bool = False
+    """Fetch and read anew, whatever ETag and hash say."""
+    dry_run: bool = False
+    approved: str | None = None
+    """The hash of the held plan that a person applies with this run."""
+    discarded: str | None = None
+    """The hash of the held plan that a person discards with this run."""
+    by: str | None = None
+    """The person who settles a held plan; None: changes are the source's."""
+    details: bool = False
+    """Keep the plan in the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """How one source's sync ended: the report for people, and what the schedule needs."""
+
+    report: SourceReport
+    failed: bool = False
+    again: bool = False
+    """It failed, and trying again soon may help."""
+    retry_after: float | None = None
+
+    def next_beat(self, beat: Beat, job: Job, now: datetime) -> Beat:
+        """Return the source's next line in its shard."""
+        if not self.failed:
+            due = plan_next_due(beat, self.report.source_id, job.started_at)
+            return replace(beat, due_at=due, attempted_at=now, succeeded_at=now, failures=0)
+        tried = replace(beat, attempted_at=now, failures=beat.failures + 1)
+        again = plan_retry(tried, self.report.source_id, now, again=self.again, retry_after=self.retry_after)
+        return replace(tried, due_at=again)
+
+
+class Journal:
+    """The steps of one source's sync, each with its time, its length and its error; leaving a step always closes it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.started_at = clock()
+        self.steps: list[Step] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Record the step of this *name*, however it ends."""
+        began, error = self._clock(), None
+        try:
+            yield
+        except BokitError as failure:
+            error = failure.stable_code
+            raise
+        except Exception:
+            error = "unexpected"
+            raise
+        finally:
+            self.steps.append(Step(name=name, started_at=began, duration_ms=self._since(began), error=error))
+
+    def duration_ms(self) -> int:
+        """Return the milliseconds since the journal was opened."""
+        return self._since(self.started_at)
+
+    def _since(self, began: datetime) -> int:
+        return max(0, int((self._clock() - began) / timedelta(milliseconds=1)))
+
+
+def context_of(head: Head, job: Job, at: datetime, memory: Fields, host: str | None = None) -> Context:
+    """Return all that the rules may know of *head*'s source and of a fetch at *at*."""
+    source, options = head.source, job.options
+    zone = source.timezone or head.unit_timezone or options["timezone"]
+    return Context(
+        tenant=source.tenant, source_id=source.id, collection=source.collection, scope=source.scope, at=at,
+        timezone=ZoneInfo(zone), platform=source.platform, host=host,
+        cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
+        horizon=timedelta(days=options["sync.horizon_days"]),
+        new_only=job.new_only, memory=memory, approved=job.approved, discarded=job.discarded,
+        settings=source.settings,
+    )  # fmt: skip
+
+
+def may_help_again(error: BaseException) -> bool:
+    """Tell whether trying again soon may help; of an error that nobody foresaw, it may."""
+    return isinstance(error, LaterError) or not isinstance(error, BokitError)
+
+
+def retry_after_of(error: BaseException) -> float | None:
+    """Return the seconds that the source asked us to wait, if it did."""
+    return error.retry_after if isinstance(error, SourceUnavailableError) else None

@@ -1,0 +1,137 @@
+"""A sync that a person asks for: what is due, or these sources now, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bokit.core.catalog import Beat, Head, Shard, Source
+from bokit.core.options import Options
+from bokit.core.records import CollectionName, Json, RunId, SourceId, TenantId
+from bokit.core.runs import Run, RunStatus, SourceReport, Trigger
+from bokit.engine.batch import BatchRunner, Pace, Progress, Stop, Work, close_run, next_beats, reports_of, save_run, tell_run
+from bokit.engine.clock import Clock
+from bokit.engine.job import Job
+from bokit.engine.tick import Claimer
+from bokit.errors import InputError
+from bokit.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRequest:
+    """What to sync: without a selection, what is due."""
+
+    tenant: TenantId
+    trigger: Trigger = Trigger.CLI
+    source_ids: tuple[SourceId, ...] = ()
+    scope: str | None = None
+    """A unit's id, for bookings."""
+    collection: CollectionName | None = None
+    everything: bool = False
+    """Every source, due or not."""
+    new_only: bool | None = None
+    """None: as ``sync.new_only`` says."""
+    force: bool = False
+    dry_run: bool = False
+    details: bool = False
+
+    @property
+    def names_sources(self) -> bool:
+        """Whether it says which sources, so that their being due does not matter."""
+        return bool(self.source_ids or self.scope or self.collection or self.everything or self.force or self.dry_run)
+
+
+class ManualSync:
+    """Runs a person's sync, inline."""
+
+    def __init__(
+        self, store: Store, batch: BatchRunner, claimer: Claimer, clock: Clock,
+        new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json],
+    ) -> None:  # fmt: skip
+        self.store, self.batch, self.claimer, self.clock = store, batch, claimer, clock
+        self.new_run_id, self.defaults = new_run_id, defaults
+
+    def run(self, request: SyncRequest, *, stop: Stop | None = None, on_progress: Progress | None = None) -> Run:
+        """Sync what *request* asks for, record the run, and return it."""
+        started, stop = self.clock(), stop or Stop()
+        job = self._job(request, RunId(self.new_run_id(started)), started)
+        if request.names_sources:
+            reports = self._named(request, job, stop, on_progress)
+        else:
+            reports = self._due(request, job, stop, on_progress)
+        run = close_run(job, request.tenant, reports, self.clock())
+        if not reports and not request.dry_run:
+            run = replace(run, status=RunStatus.SUCCEEDED)
+        if not request.dry_run:
+            save_run(self.store, run, job)
+        tell_run(run)
+        return run
+
+    def count(self, request: SyncRequest) -> int:
+        """Return how many sources *request* would sync, for a progress bar."""
+        if request.names_sources:
+            return len(self._select(request))
+        shards = self._shards(request.tenant)
+        stored = self.claimer.load_options(shards)
+        return sum(len(self.claimer.due_in(s, stored, request.trigger, self.clock(), request.tenant)) for s in shards)
+
+    def _job(self, request: SyncRequest, run_id: RunId, started: datetime) -> Job:
+        options = Options(self.store.load_options([request.tenant]).get(request.tenant), self.defaults)
+        new_only = options["sync.new_only"] if request.new_only is None else request.new_only
+        return Job(
+            run_id=run_id, trigger=request.trigger, started_at=started, options=options, new_only=new_only,
+            force=request.force, dry_run=request.dry_run, details=request.details,
+        )  # fmt: skip
+
+    def _due(self, request: SyncRequest, job: Job, stop: Stop, on_progress: Progress | None) -> tuple[SourceReport, ...]:
+        """Sync what is due, under the same claims as the tick's, so that nothing is synced twice."""
+        shards = self._shards(request.tenant)
+        stored = self.claimer.load_options(shards)
+        reports: list[SourceReport] = []
+        for shard in shards:
+            for message in self.claimer.claim([shard], stored, request.trigger, only=request.tenant, run_id=job.run_id):
+                done = self.batch.run(
+                    message, stop=stop, on_progress=on_progress, new_only=job.new_only, details=job.details
+                )  # fmt: skip
+                reports += [r for run in done.runs for r in run.sources]
+        return tuple(reports)
+
+    def _named(self, request: SyncRequest, job: Job, stop: Stop, on_progress: Progress | None) -> tuple[SourceReport, ...]:
+        """Sync the sources that were named, each under a lease of its own."""
+        heads, beats = self._load(self._select(request))
+        jobs = {request.tenant: job}
+        work = Work(jobs=jobs, stop=stop, pace=Pace(), on_progress=on_progress)
+        self.batch.sync_heads(heads, beats, work, exclusive=True)
+        if not request.dry_run:
+            for id, beat in next_beats(heads, beats, jobs, work.done, self.clock).items():
+                head = next(h for h in heads if h.source.id == id)
+                self.store.save_beat(head.source.shard_id, id, replace(beat, due_at=beat.due_at if head.source.enabled else None))
+        return reports_of(heads, work, request.tenant)
+
+    def _select(self, request: SyncRequest) -> list[Source]:
+        sources = [s for s in self.store.load_sources(request.tenant) if s.removed_at is None]
+        if request.source_ids:
+            found = [s for s in sources if s.id in request.source_ids]
+            if missing := sorted(set(request.source_ids) - {s.id for s in found}):
+                raise InputError("no such source; `bokit source list` shows them", code="not-found", id=", ".join(missing))
+            return found
+        return [
+            s for s in sources
+            if s.enabled and request.scope in (None, s.scope) and request.collection in (None, s.collection)
+        ]  # fmt: skip
+
+    def _load(self, sources: Sequence[Source]) -> tuple[list[Head], dict[SourceId, Beat]]:
+        """Return the heads and the shard's lines of *sources*, a query a shard."""
+        wanted = {s.id for s in sources}
+        heads: list[Head] = []
+        beats: dict[SourceId, Beat] = {}
+        for shard_id in sorted({s.shard_id for s in sources}):
+            shard, found = self.store.load_heads(shard_id)
+            heads += [h for h in found if h.source.id in wanted and h.source.id in shard.beats]
+            beats |= shard.beats
+        return heads, beats
+
+    def _shards(self, tenant: TenantId) -> Sequence[Shard]:
+        sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
+        return self.store.load_shards(sorted({s.shard_id for s in sources}))

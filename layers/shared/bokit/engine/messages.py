@@ -1,0 +1,52 @@
+"""What is sent through the queue: a batch of sources to sync, named by ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bokit.core.catalog import ShardId
+from bokit.core.options import Options
+from bokit.core.records import Json, RunId, SourceId, TenantId
+from bokit.core.runs import Trigger
+from bokit.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchMessage:
+    """The due sources of one claimed shard, with the options that the tick has read."""
+
+    run_id: RunId
+    trigger: Trigger
+    shard_id: ShardId
+    fence: int
+    source_ids: tuple[SourceId, ...]
+    options: Mapping[TenantId, Mapping[str, Json]] = field(default_factory=dict)
+    """What each tenant has set."""
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+
+    def options_of(self, tenant: TenantId) -> Options:
+        """Return a tenant's options as they were when the batch was claimed."""
+        return Options(self.options.get(tenant), self.defaults)
+
+    def to_json(self) -> str:
+        """As the queue carries it."""
+        return json.dumps({
+            "run_id": self.run_id, "trigger": self.trigger, "shard_id": self.shard_id, "fence": self.fence,
+            "source_ids": list(self.source_ids), "defaults": dict(self.defaults),
+            "options": {tenant: dict(stored) for tenant, stored in self.options.items()},
+        })  # fmt: skip
+
+    @classmethod
+    def from_json(cls, text: str) -> BatchMessage:
+        """Read what the queue brought; raises InputError, so that the dead letters keep what is no batch."""
+        try:
+            told = json.loads(text)
+            return cls(
+                run_id=RunId(told["run_id"]), trigger=Trigger(told["trigger"]), shard_id=ShardId(told["shard_id"]),
+                fence=int(told["fence"]), source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
+                options=dict(told.get("options") or {}), defaults=dict(told.get("defaults") or {}),
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError("a queue message is no batch", code="bad-message") from error

@@ -1,0 +1,296 @@
+"""One source's sync, in reading order: lease, fetch, read, identify, plan, guard, apply, history, notice.
+
+    unchanged     fetch ── hash equal, nothing ripe ──► done: no lease, no read of the store, no write
+    else          lease ─► read ─► identify ─► plan ─► guard ─► apply ─► snapshot ─► head (gives the lease back) ─► notice
+
+Records are written before the snapshot, and the snapshot before the head: whoever dies in between leaves a head that
+still asks for the same work, and records that are planned again from what they have become.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bokit.core.catalog import Beat, Failure, Head, HoldNote, Lease, Source
+from bokit.core.plan import Action, ActionKind, Hold, Plan, count_actions
+from bokit.core.records import CollectionName, LoggedChange, Record
+from bokit.core.rules import Context, Rules, Seen, Verdict
+from bokit.core.runs import Outcome, SourceReport
+from bokit.engine.clock import Clock
+from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, retry_after_of
+from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
+from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError
+from bokit.outlets.base import Alerts
+from bokit.sources.base import Fetched, Fetcher
+from bokit.store.base import Snapshot, Store
+
+log = logging.getLogger("bokit.sync")
+
+LEASE_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of source: how it is fetched, and what it means."""
+
+    fetcher: Fetcher
+    rules: Rules
+    collection: CollectionName | None = None
+    """The collection whose records these rules read, where a person made them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a slow sync works on: the content, read, beside what is known."""
+
+    context: Context
+    known: Sequence[Record]
+    seen: Seen
+    snapshot: Snapshot
+    fetched: Fetched | None
+    """None: planned from the snapshot alone."""
+
+
+class SourceSync:
+    """Syncs one source at a time; safe to share between threads."""
+
+    def __init__(self, store: Store, kinds: Mapping[str, Kind], alerts: Alerts, clock: Clock) -> None:
+        self.store, self.kinds, self.alerts, self.clock = store, kinds, alerts, clock
+
+    def kind_of(self, source: Source) -> Kind:
+        """Return how this source is fetched and read, or raise ConfigError."""
+        if source.kind not in self.kinds:
+            raise ConfigError("this process does not sync sources of this kind", kind=source.kind)
+        return self.kinds[source.kind]
+
+    def sync(self, head: Head, beat: Beat, job: Job, *, exclusive: bool = False) -> Synced:
+        """Sync the source of *head*, whatever happens inside; only an unreachable store raises.
+
+        *exclusive*: take the lease before the fetch (a run outside a shard's claim), not just on the slow path.
+        """
+        journal = Journal(self.clock)
+        try:
+            report = self._attempt(head, job, journal, exclusive=exclusive)
+        except StoreUnreachableError:
+            raise
+        except StoreConflictError as error:
+            return Synced(report=self._report(head, journal, Outcome.SKIPPED, error), failed=True, again=True)
+        except Exception as error:
+            return self._failed(head, beat, job, journal, error)
+        if report.outcome is not Outcome.SKIPPED and head.failure and not job.dry_run:
+            self._publish(notice_recovery(head, beat, self.clock()))
+        return Synced(report=report)
+
+    def _attempt(self, head: Head, job: Job, journal: Journal, *, exclusive: bool) -> SourceReport:
+        if job.dry_run:
+            return self._dry(head, job, journal)
+        if exclusive:
+            with self._lease(head, job, journal) as lease:
+                head = replace(self.store.load_head(head.source), fence=lease.fence)
+                fetched = self._fetch(head, job, journal)
+                if outcome := self._nothing_new(head, job, fetched):
+                    self.store.release_lease(lease)
+                    return self._unchanged(head, journal, outcome)
+                return self._settle(head, job, journal, lease, fetched)
+        fetched = self._fetch(head, job, journal)
+        if outcome := self._nothing_new(head, job, fetched):
+            return self._unchanged(head, journal, outcome)
+        with self._lease(head, job, journal) as lease:
+            if lease.fence != head.fence + 1:
+                raise StoreConflictError("another run synced it meanwhile", code="lease-held")
+            return self._settle(head, job, journal, lease, fetched)
+
+    # ── the steps ──
+
+    @contextmanager
+    def _lease(self, head: Head, job: Job, journal: Journal) -> Iterator[Lease]:
+        """Hold the source's lease; a failure inside gives it back, success has given it back with the head."""
+        with journal.step("lease"):
+            now = self.clock()
+            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+            if lease is None:
+                raise StoreConflictError("another run is syncing it", code="lease-held")
+        try:
+            yield lease
+        except BaseException:
+            self.store.release_lease(lease)
+            raise
+
+    def _fetch(self, head: Head, job: Job, journal: Journal) -> Fetched:
+        fetcher = self.kind_of(head.source).fetcher
+        with journal.step("fetch"):
+            if job.force or not self._may_skip(head):
+                return fetcher.fetch(head.source)
+            return fetcher.fetch(head.source, etag=head.etag, last_modified=head.last_modified)
+
+    def _may_skip(self, head: Head) -> bool:
+        """Tell whether an unchanged answer could mean that there is nothing to do: nothing failed, nothing is ripe."""
+        ripe = head.settle_at is not None and self.clock() >= head.settle_at
+        return head.content_hash is not None and head.failure is None and not ripe
+
+    def _nothing_new(self, head: Head, job: Job, fetched: Fetched) -> Outcome | None:
+        if job.force or not self._may_skip(head):
+            return None
+        if fetched.not_modified:
+            return Outcome.NOT_MODIFIED
+        context = context_of(head, job, self.clock(), {}, fetched.host)
+        same = self.kind_of(head.source).rules.hash_content(fetched.body, context) == head.content_hash
+        return Outcome.UNCHANGED if same else None
+
+    def _look(self, head: Head, job: Job, journal: Journal, fetched: Fetched) -> Outlook:
+        rules, source = self.kind_of(head.source).rules, head.source
+        snapshot = self.store.load_snapshot(source)
+        context = context_of(head, job, self.clock(), snapshot.memory, fetched.host)
+        with journal.step("read"):
+            recall = fetched.not_modified
+            seen = rules.recall(snapshot.content, context) if recall else rules.read(fetched.body, context, snapshot.content)
+        return Outlook(context=context, known=self._known(source), seen=seen, snapshot=snapshot, fetched=fetched)
+
+    def _known(self, source: Source) -> list[Record]:
+        records = self.store.load_records(source.tenant, source.collection, source.scope)
+        return [r for r in records if r.source_id == source.id]
+
+    def _plan(self, source: Source, outlook: Outlook, journal: Journal) -> Plan:
+        rules = self.kind_of(source).rules
+        with journal.step("identify"):
+            matches = rules.match(outlook.known, outlook.seen, outlook.context)
+        with journal.step("plan"):
+            plan = rules.plan(matches, outlook.context)
+        with journal.step("guard"):
+            return rules.guard(plan, outlook.known, outlook.seen, outlook.context)
+
+    def _settle(self, head: Head, job: Job, journal: Journal, lease: Lease, fetched: Fetched) -> SourceReport:
+        outlook = self._look(head, job, journal, fetched)
+        plan = self._plan(head.source, outlook, journal)
+        with journal.step("apply"):
+            self._apply_plan(head, plan, job, lease, outlook)
+        with journal.step("notice"):
+            if plan.hold and not (head.hold and head.hold.code == plan.hold.code and not plan.hold.offered_at):
+                self._publish(notice_hold(head.source, plan.hold, self.clock()))
+        return self._planned(head, job, journal, plan)
+
+    def _dry(self, head: Head, job: Job, journal: Journal) -> SourceReport:
+        fetched = self._fetch(replace(head, content_hash=None), job, journal)
+        plan = self._plan(head.source, self._look(head, job, journal, fetched), journal)
+        return self._planned(head, job, journal, plan)
+
+    def settle(self, head: Head, job: Job, journal: Journal) -> SourceReport:
+        """Plan from the agreed state alone, as *job* approves or discards what is held, and apply that."""
+        nothing_new = Fetched(not_modified=True)
+        with self._lease(head, job, journal) as lease:
+            fresh = replace(self.store.load_head(head.source), fence=lease.fence)
+            return self._settle(fresh, job, journal, lease, nothing_new)
+
+    # ── writing ──
+
+    def _apply_plan(self, head: Head, plan: Plan, job: Job, lease: Lease, outlook: Outlook) -> None:
+        at = outlook.context.at
+        changes = [log_action(a, at=at, by=job.by or f"source:{head.source.id}", job=job) for a in plan.actions if is_told(a)]
+        if plan.actions:
+            self.store.apply_records([a.after for a in plan.actions], changes, lease=lease)
+        agreed = is_agreed(plan, outlook, job)
+        content = outlook.seen.snapshot if agreed and outlook.seen.snapshot else outlook.snapshot.content
+        if content != outlook.snapshot.content or dict(plan.memory) != dict(outlook.snapshot.memory):
+            self.store.save_snapshot(replace(outlook.snapshot, content=content, memory=plan.memory), lease=lease)
+        self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
+
+    def _next_head(self, head: Head, plan: Plan, outlook: Outlook, *, agreed: bool) -> Head:
+        """Return the head to store: only a wholly read, accepted fetch leaves its ETag and hash."""
+        at, fetched = outlook.context.at, outlook.fetched
+        changed = any(is_told(a) for a in plan.actions)
+        head = replace(
+            head, failure=None, synced_at=at, changed_at=at if changed else head.changed_at, settle_at=plan.settle_at,
+            hold=note_hold(plan.hold),
+        )  # fmt: skip
+        if not agreed:
+            return head if outlook.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
+        if fetched is None or fetched.not_modified:
+            return head
+        digest = self.kind_of(head.source).rules.hash_content(fetched.body, outlook.context)
+        return replace(
+            head, etag=fetched.etag, last_modified=fetched.last_modified, content_hash=digest, entries=len(outlook.seen.entries)
+        )
+
+    # ── telling ──
+
+    def _unchanged(self, head: Head, journal: Journal, outcome: Outcome) -> SourceReport:
+        counts = {"seen": head.entries, "unchanged": head.entries}
+        if not head.hold:
+            return replace(self._report(head, journal, outcome), counts=counts)
+        error = {"code": head.hold.code, "message": head.hold.message}
+        return replace(self._report(head, journal, Outcome.HELD), counts=counts, error=error)
+
+    def _planned(self, head: Head, job: Job, journal: Journal, plan: Plan) -> SourceReport:
+        counts = {**count_actions(plan), "seen": plan.seen, "unchanged": plan.unchanged, "refused": int(plan.refused)}
+        changed = any(is_told(a) for a in plan.actions)
+        outcome = Outcome.HELD if plan.hold else Outcome.CHANGED if changed else Outcome.UNCHANGED
+        report = self._report(head, journal, outcome)
+        error = {"code": plan.hold.code, "message": plan.hold.message} if plan.hold else None
+        kept = tuple(a for a in plan.actions if is_told(a)) if job.dry_run or job.details else ()
+        return replace(report, counts=counts, error=error, plan=kept)
+
+    def _report(self, head: Head, journal: Journal, outcome: Outcome, error: BokitError | None = None) -> SourceReport:
+        told = {"code": error.stable_code, "message": error.message} if error else None
+        return SourceReport(
+            source_id=head.source.id, name=head.source.name, outcome=outcome, error=told,
+            duration_ms=journal.duration_ms(), steps=tuple(journal.steps),
+        )  # fmt: skip
+
+    def _failed(self, head: Head, beat: Beat, job: Job, journal: Journal, error: Exception) -> Synced:
+        if not isinstance(error, BokitError):
+            log.exception("a source failed unexpectedly", extra={"facts": {"source_id": head.source.id}})
+        shown = (
+            error if isinstance(error, BokitError) else BokitError("an error of Bokit's own; the log has it", code="unexpected")
+        )
+        again = may_help_again(error)
+        if not job.dry_run:
+            self._record_failure(head, beat, job, shown, again=again)
+        report = self._report(head, journal, Outcome.FAILED, shown)
+        return Synced(report=report, failed=True, again=again, retry_after=retry_after_of(error))
+
+    def _record_failure(self, head: Head, beat: Beat, job: Job, error: BokitError, *, again: bool) -> None:
+        """Keep why it failed in the head, where that is news; tell the owner at the second failure, or at a final one."""
+        failure = Failure(code=error.stable_code, message=error.message)
+        if failure != head.failure:
+            now = self.clock()
+            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+            if lease is not None:
+                fresh = self.store.load_head(head.source)
+                self.store.save_head(replace(fresh, failure=failure), lease=lease)
+        if beat.failures == 1 if again else failure != head.failure:
+            self._publish(notice_failure(head.source, failure, beat, self.clock()))
+
+    def _publish(self, *notices: object) -> None:
+        try:
+            self.alerts.publish([n for n in notices if n is not None])  # type: ignore[misc]
+        except BokitError:
+            log.exception("a notice was not taken")
+
+
+def is_told(action: Action) -> bool:
+    """Tell whether a person should see this action: what is merely remembered is no event."""
+    return action.kind is not ActionKind.REMEMBER or bool(action.preserved)
+
+
+def note_hold(hold: Hold | None) -> HoldNote | None:
+    """Return the short of *hold* for the head."""
+    if hold is None:
+        return None
+    return HoldNote(code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash)
+
+
+def is_agreed(plan: Plan, outlook: Outlook, job: Job) -> bool:
+    """Tell whether this content becomes the agreed state: wholly read, accepted, and not just looked at for what is new."""
+    return not plan.refused and not job.new_only and outlook.seen.verdict in (Verdict.OK, Verdict.EMPTY)
+
+
+def log_action(action: Action, *, at: object, by: str, job: Job) -> LoggedChange:
+    """Return the line of the change log that tells of *action*."""
+    return LoggedChange(
+        record_id=action.record_id, at=at, by=by, action=str(action.kind), reason=action.reason,  # type: ignore[arg-type]
+        fields=action.fields, preserved=action.preserved, run_id=job.run_id,
+    )  # fmt: skip

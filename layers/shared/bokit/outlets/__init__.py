@@ -1,0 +1,1 @@
+"""Where work and notices go: the queue and the alert topic."""

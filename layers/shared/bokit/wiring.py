@@ -1,0 +1,83 @@
+"""The composition root: the only place that names concrete classes. Importing it needs neither AWS nor a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bokit.config import Settings
+from bokit.core.catalog import BOOKINGS
+from bokit.core.records import Json
+from bokit.engine.app import Bokit, Parts
+from bokit.engine.clock import Clock, read_clock
+from bokit.engine.sync import Kind
+from bokit.outlets.base import Alerts, Queue
+from bokit.store.base import Store
+
+
+def open_bokit(
+    settings: Settings, *, store: Store | None = None, alerts: Alerts | None = None, queue: Queue | None = None,
+    clock: Clock = read_clock,
+) -> Bokit:  # fmt: skip
+    """Assemble Bokit for *settings*; what is handed in takes the place of what they name."""
+    return Bokit(Parts(
+        store=store or open_store(settings), kinds=open_kinds(settings), alerts=alerts or open_alerts(settings),
+        queue=queue or open_queue(settings), clock=clock, defaults=read_defaults(settings), concurrency=settings.concurrency,
+    ))  # fmt: skip
+
+
+build_engine = open_bokit
+"""What a handler calls it."""
+
+
+def read_defaults(settings: Settings) -> Mapping[str, Json]:
+    """Return the stack's defaults of options."""
+    return {"sync.interval": settings.default_interval}
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the table's store; the connection is made at the first call."""
+    from bokit.store.dynamo import DynamoStore
+
+    return DynamoStore(settings.table_name, region=settings.region, endpoint_url=settings.endpoint_url)
+
+
+def open_kinds(settings: Settings) -> Mapping[str, Kind]:
+    """Return the kinds of source that this process syncs."""
+    from bokit.core.stays import BookingRules
+    from bokit.sources.ical_http import IcalFetcher
+    from bokit.sources.safe_http import SafeClient
+    from bokit.sources.secrets import Secrets
+
+    client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
+    fetcher = IcalFetcher(client, Secrets(_client_maker(settings)))
+    return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS)}
+
+
+def open_queue(settings: Settings) -> Queue | None:
+    """Return the queue of the stack, or None where work is done in this process."""
+    if settings.queue_url is None:
+        return None
+    from bokit.outlets.aws import SqsQueue
+
+    return SqsQueue(_client_maker(settings)("sqs"), settings.queue_url)
+
+
+def open_alerts(settings: Settings) -> Alerts:
+    """Return the alert topic of the stack, or a place that forgets."""
+    if settings.topic_arn is None:
+        from bokit.outlets.memory import MemoryAlerts
+
+        return MemoryAlerts()
+    from bokit.outlets.aws import SnsAlerts
+
+    return SnsAlerts(_client_maker(settings)("sns"), settings.topic_arn)
+
+
+def _client_maker(settings: Settings) -> Any:
+    def make(service: str) -> Any:
+        import boto3
+
+        return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url)
+
+    return make
