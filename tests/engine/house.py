@@ -1,0 +1,197 @@
+"""A small house for engine tests: the real engine on the memory store, with a clock that stands still and toy content.
+
+The content is JSON, ``{key: fields}``. The rules below know no booking, so that what passes here holds for any record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Source, Tenant
+from bokit.core.plan import Action, ActionKind, Hold, Plan
+from bokit.core.records import CollectionName, FieldChange, Fields, Presence, Record, RecordId, Scope, SourceId, TenantId
+from bokit.core.rules import Context, Problem, Seen, Verdict
+from bokit.engine.app import Bokit, Parts
+from bokit.engine.sync import Kind
+from bokit.outlets.memory import MemoryAlerts, MemoryQueue
+from bokit.sources.base import Fetched
+from bokit.store.memory import MemoryStore
+
+START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+ROWS = CollectionName("rows")
+
+
+class HandClock:
+    """A clock that moves when told."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@dataclass
+class ShelfFetcher:
+    """Answers from a shelf: a body, an exception to raise, or a function that makes either."""
+
+    shelf: dict[SourceId, Any] = field(default_factory=dict)
+    asked: list[tuple[SourceId, str | None]] = field(default_factory=list)
+    host: str = "rows.example"
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        self.asked.append((source.id, etag))
+        answer = self.shelf[source.id]
+        answer = answer() if callable(answer) else answer
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Fetched):
+            return answer
+        return Fetched(body=json.dumps(answer).encode(), host=self.host)
+
+
+class RowRules:
+    """Rows by key: what is new is created, what is gone is missed at once and cancelled after ``cancel_after``."""
+
+    def hash_content(self, body: bytes, context: Context) -> str:
+        return body.decode()
+
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
+        try:
+            rows = json.loads(body)
+        except ValueError:
+            return Seen(verdict=Verdict.UNREADABLE, problems=(Problem(code="no-json", message="not JSON"),))
+        return Seen(entries=tuple(sorted(rows.items())), snapshot=body)
+
+    def recall(self, snapshot: bytes, context: Context) -> Seen:
+        return self.read(snapshot or b"{}", context, b"")
+
+    def match(self, known: Sequence[Record], seen: Seen, context: Context) -> object:
+        return {r.key: r for r in known}, seen
+
+    def plan(self, matches: Any, context: Context) -> Plan:
+        known, seen = matches
+        rows = dict(seen.entries)
+        actions = [a for key, row in rows.items() if (a := self._shown(known.get(key), key, row, context))]
+        gone = [] if context.new_only else [r for key, r in known.items() if key not in rows and r.presence is not Presence.GONE]
+        actions += [a for r in gone if (a := self._missing(r, context))]
+        waiting = [(r.missing_since or context.at) + context.cancel_after for r in gone]
+        return Plan(actions=tuple(actions), seen=len(rows), unchanged=len(rows) - len(actions),
+                    settle_at=min((t for t in waiting if t > context.at), default=None))  # fmt: skip
+
+    def _shown(self, before: Record | None, key: str, row: Fields, context: Context) -> Action | None:
+        if before is None:
+            after = Record(id=RecordId(f"{context.scope}.{context.source_id}-{key}"), tenant=context.tenant,
+                           collection=context.collection, scope=context.scope, source_id=context.source_id, key=key,
+                           remote=row, created_at=context.at, updated_at=context.at)  # fmt: skip
+            changes = {n: FieldChange(before=None, after=v) for n, v in row.items()}
+            return Action(kind=ActionKind.CREATE, before=None, after=after, fields=changes, reason="new")
+        if (before.presence is Presence.PRESENT and before.remote == row) or context.new_only:
+            return None
+        changes = {n: FieldChange(before=before.remote.get(n), after=v) for n, v in row.items() if before.remote.get(n) != v}
+        kind = ActionKind.UPDATE if before.presence is Presence.PRESENT else ActionKind.RESTORE
+        after = replace(before, remote=row, presence=Presence.PRESENT, missing_since=None, updated_at=context.at)
+        return Action(kind=kind, before=before, after=after, fields=changes, reason="shown")
+
+    def _missing(self, before: Record, context: Context) -> Action | None:
+        since = before.missing_since or context.at
+        if before.presence is Presence.MISSING and context.at - since < context.cancel_after:
+            return None
+        if before.presence is Presence.MISSING:
+            after = replace(before, presence=Presence.GONE, gone_at=context.at, updated_at=context.at)
+            return Action(kind=ActionKind.CANCEL, before=before, after=after, reason="gone for long enough")
+        after = replace(before, presence=Presence.MISSING, missing_since=since, updated_at=context.at)
+        return Action(kind=ActionKind.MISS, before=before, after=after, reason="not shown")
+
+    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+        if seen.verdict is Verdict.OK:
+            return plan
+        hold = Hold(code="unreadable", message="The answer is no JSON.", since=context.at, can_apply=False)
+        return replace(plan, actions=(), refused=True, hold=hold, memory={"held": True})
+
+    def read_hold(self, memory: Fields) -> Hold | None:
+        return Hold(code="unreadable", message="The answer is no JSON.", since=START) if memory.get("held") else None
+
+    def read_edit(self, record: Record | None, values: Fields) -> Fields:
+        return values
+
+    def describe(self, record: Record) -> dict[str, Any]:
+        return {"id": record.id, **record.fields}
+
+
+class House:
+    """Bokit, assembled for a test, with the sources that it asks for."""
+
+    def __init__(self, *, queue: bool = False, store: Any = None, concurrency: int = 4) -> None:
+        self.clock, self.fetcher, self.alerts = HandClock(), ShelfFetcher(), MemoryAlerts()
+        self.queue = MemoryQueue() if queue else None
+        self.store = store or MemoryStore()
+        self.numbers = iter(range(1, 100_000))
+        self.bokit = self.assemble(self.store, concurrency)
+        self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=START))
+        self.store.save_option(DEFAULT_TENANT, "install.complete", True)
+
+    def assemble(self, store: Any, concurrency: int = 4) -> Bokit:
+        kinds = {"rows": Kind(fetcher=self.fetcher, rules=RowRules(), collection=ROWS)}
+        return Bokit(Parts(store=store, kinds=kinds, alerts=self.alerts, clock=self.clock, queue=self.queue,
+                           concurrency=concurrency, new_run_id=lambda at: f"run_{next(self.numbers):06d}"))  # fmt: skip
+
+    def add_source(
+        self, name: str, rows: Any, *, tenant: TenantId = DEFAULT_TENANT, interval: int = 3600, **given: Any
+    ) -> Source:
+        source = Source(id=SourceId(f"src_{name}"), tenant=tenant, name=name, kind="rows", url="https://rows.example/secret",
+                        collection=ROWS, scope=Scope(f"scope_{name}"), interval=timedelta(seconds=interval),
+                        shard_id=self.store.pick_shard(100), **given)  # fmt: skip
+        self.fetcher.shelf[source.id] = rows
+        beat = Beat(tenant=tenant, due_at=self.clock(), interval=timedelta(seconds=interval))
+        return self.store.save_source(Head(source=source), beat)
+
+    def show(self, source: Source, rows: Any) -> None:
+        self.fetcher.shelf[source.id] = rows
+
+    def records(self, source: Source) -> list[Record]:
+        return list(self.store.load_records(source.tenant, ROWS, source.scope))
+
+    def presences(self, source: Source) -> dict[str, str]:
+        return {r.key: str(r.presence) for r in self.records(source)}
+
+    def head(self, source: Source) -> Head:
+        return self.store.load_head(source)
+
+    def beat(self, source: Source) -> Beat:
+        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+
+
+class Counting:
+    """A store that counts its calls, and dies at one of them when told to, before or after it is made."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner, self.calls = inner, []
+        self.die_at: int | None = None
+        self.die_after = False
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._inner, name)
+
+        def call(*args: Any, **given: Any) -> Any:
+            self.calls.append(name)
+            doomed = self.die_at is not None and len(self.calls) == self.die_at
+            if doomed and not self.die_after:
+                raise Died
+            answer = method(*args, **given)
+            if doomed:
+                raise Died
+            return answer
+
+        return call
+
+
+class Died(BaseException):
+    """The process ends here: nothing below may catch it and go on."""

@@ -1,0 +1,226 @@
+"""The tick: what is due is claimed once and sent on, however many machines tick."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from bokit.core.catalog import Tenant
+from bokit.core.records import TenantId
+from bokit.core.runs import Trigger
+from bokit.core.schedule import State
+from bokit.engine.batch import Pace, Stop
+from bokit.engine.manual import SyncRequest
+from bokit.engine.messages import BatchMessage
+from bokit.errors import InputError, SourceUnavailableError
+from bokit.sources.base import Fetched
+
+from tests.engine.house import DEFAULT_TENANT, START, House
+from tests.engine.test_sync import run_queue
+
+
+def test_two_ticks_at_once_send_each_source_once():
+    """Sixteen ticks side by side: one claims the shard, the others pass it over."""
+    house = House(queue=True)
+    source = house.add_source("a", {})
+    together = threading.Barrier(16)
+
+    def tick() -> None:
+        together.wait(10)
+        house.bokit.tick()
+
+    threads = [threading.Thread(target=tick) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert [BatchMessage.from_json(body).source_ids for body in house.queue.bodies] == [(source.id,)]
+
+
+def test_a_message_that_comes_twice_is_worked_once():
+    """The second delivery finds the claim over, and does nothing."""
+    house = House(queue=True)
+    house.add_source("a", {"1": {"name": "Ann"}})
+    house.bokit.tick()
+    message = BatchMessage.from_json(house.queue.bodies[0])
+
+    first, second = house.bokit.run_batch(message), house.bokit.run_batch(message)
+
+    assert (first.stale, second.stale) == (False, True)
+    assert len(house.fetcher.asked) == 1
+
+
+def test_a_claim_that_nobody_ended_expires_and_comes_back():
+    """A message that is lost costs a quarter of an hour, not the source."""
+    house = House(queue=True)
+    source = house.add_source("a", {"1": {"name": "Ann"}})
+    house.bokit.tick()
+    lost = BatchMessage.from_json(house.queue.bodies.pop())
+    house.clock.move(minutes=14)
+    house.bokit.tick()
+    assert house.queue.bodies == []
+
+    house.clock.move(minutes=2)
+    house.bokit.tick()
+    run_queue(house)
+
+    assert house.presences(source) == {"1": "present"}
+    assert house.bokit.run_batch(lost).stale
+
+
+def test_a_source_is_due_again_after_its_interval():
+    """A tick a minute syncs a source of ten minutes six times an hour."""
+    house = House()
+    house.add_source("a", {}, interval=600)
+    for _ in range(60):
+        house.bokit.tick()
+        house.clock.move(minutes=1)
+
+    assert len(house.fetcher.asked) == 6
+
+
+def test_each_tenant_has_its_own_pace_and_its_own_switch():
+    """Tenants of 60 and 3600 seconds sync at their own pace; one that is switched off, or not set up, does not."""
+    house = House()
+    other, off, new = TenantId("other"), TenantId("off"), TenantId("new")
+    for tenant in (other, off, new):
+        house.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=START))
+    for tenant, name, value in ((other, "install.complete", True), (off, "install.complete", True), (off, "sync.enabled", False)):
+        house.store.save_option(tenant, name, value)
+    sources = {
+        "fast": house.add_source("fast", {}, interval=60), "slow": house.add_source("slow", {}, tenant=other),
+        "off": house.add_source("off", {}, tenant=off), "new": house.add_source("new", {}, tenant=new),
+    }  # fmt: skip
+    for _ in range(50):
+        house.bokit.tick()
+        house.clock.move(minutes=1)
+
+    asked = [id for id, _ in house.fetcher.asked]
+    assert {name: asked.count(s.id) for name, s in sources.items()} == {"fast": 50, "slow": 1, "off": 0, "new": 0}
+
+
+def test_the_tick_tells_how_late_the_most_overdue_source_is():
+    """In the source's own intervals, claimed and lost messages included; 0 where syncing is off."""
+    house = House(queue=True)
+    house.add_source("a", {}, interval=600)
+    assert house.bokit.tick().overdue_intervals == 0
+    house.clock.move(minutes=12)
+    assert house.bokit.tick().overdue_intervals == pytest.approx(1.2)
+
+    house.store.save_option(DEFAULT_TENANT, "sync.enabled", False)
+
+    assert house.bokit.tick().overdue_intervals == 0
+
+
+def test_a_batch_that_runs_out_of_time_leaves_the_rest_due():
+    """What was not begun keeps its due time, and the next tick takes it."""
+    house = House(queue=True, concurrency=1)
+    sources = [house.add_source(f"n{n}", {"1": {"n": n}}) for n in range(5)]
+    house.bokit.tick()
+    left = iter([900.0, 900.0, 10.0, 10.0, 10.0])
+    report = house.bokit.run_batch(BatchMessage.from_json(house.queue.bodies.pop()), seconds_left=lambda: next(left))
+    assert (report.left, [bool(house.records(s)) for s in sources]) == (3, [True, True, False, False, False])
+
+    house.bokit.tick()
+    run_queue(house)
+
+    assert all(house.records(s) for s in sources)
+
+
+def test_a_sync_by_hand_and_the_tick_share_the_work():
+    """What a person's sync has just done is no longer due."""
+    house = House()
+    house.add_source("a", {})
+    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT))
+    house.bokit.tick()
+
+    assert len(house.fetcher.asked) == 1
+
+
+def test_a_paused_source_is_left_alone_until_a_person_names_it():
+    """Neither the tick nor ``--all`` touches it."""
+    house = House()
+    source = house.add_source("a", {}, enabled=False)
+    house.bokit.tick()
+    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    assert house.fetcher.asked == []
+
+    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+
+    assert len(house.fetcher.asked) == 1
+
+
+def test_no_such_source_is_bad_input():
+    """An id that nothing has is told, and nothing is synced."""
+    with pytest.raises(InputError, match="no such source"):
+        House().bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=("src_none",)))
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"run_id": "r", "trigger": "x"}', '"text"'])
+def test_what_is_no_batch_goes_to_the_dead_letters(body):
+    """A message that can't be read raises, so that the queue keeps it."""
+    with pytest.raises(InputError, match="no batch"):
+        BatchMessage.from_json(body)
+
+
+def test_a_message_reads_back_as_it_was_sent():
+    """Options and all."""
+    message = BatchMessage(
+        run_id="run_1", trigger=Trigger.SCHEDULE, shard_id="shard_1", fence=7, source_ids=("a", "b"),
+        options={"default": {"sync.interval": 60}}, defaults={"sync.interval": 900},
+    )  # fmt: skip
+
+    assert BatchMessage.from_json(message.to_json()) == message
+    assert message.options_of("default")["sync.interval"] == 60
+
+
+def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
+    """The first request goes at once, each further one of the same tenant waits."""
+    waits: list[float] = []
+    pace = Pace(sleep=waits.append)
+    for tenant in ("a", "a", "b", "a"):
+        pace.wait(tenant, 250)
+    pace.wait("c", 0)
+
+    assert waits == [0.25, 0.25]
+
+
+def test_stop_is_a_persons_word_or_the_end_of_time():
+    """Either keeps further sources from being begun."""
+    told, timed = Stop(), Stop(lambda: 29.0)
+    told.set()
+
+    assert told.is_set()
+    assert timed.is_set()
+    assert not Stop(lambda: 31.0).is_set()
+
+
+def test_status_says_in_a_word_how_each_source_fares():
+    """ok, failing, held, stale and paused, told at the time of reading, without any sync."""
+    house = House()
+    ok = house.add_source("ok", {})
+    failing = house.add_source("failing", SourceUnavailableError("it does not answer", code="timeout"))
+    held = house.add_source("held", {"1": {"n": 1}})
+    paused = house.add_source("paused", {}, enabled=False)
+    house.bokit.tick()
+    house.clock.move(hours=1)
+    house.show(held, Fetched(body=b"<html>"))
+    house.bokit.tick()
+
+    states = {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}
+    assert states == {ok.id: State.OK, failing.id: State.FAILING, held.id: State.HELD, paused.id: State.PAUSED}
+
+    house.clock.move(hours=4)
+    assert {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is State.STALE
+    assert house.bokit.status.load_status(DEFAULT_TENANT)["totals"]["stale"] == 1
+
+
+def test_the_interval_in_force_is_the_sources_own_else_the_tenants():
+    """A tenant's option applies to the sources that have none of their own."""
+    house = House()
+    source = house.add_source("a", {}, interval=600)
+    house.bokit.tick()
+
+    assert house.beat(source).interval == timedelta(seconds=600)
