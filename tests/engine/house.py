@@ -113,11 +113,13 @@ class RowRules:
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         if seen.verdict is Verdict.OK:
             return plan
-        hold = Hold(code="unreadable", message="The answer is no JSON.", since=context.at, can_apply=False)
-        return replace(plan, actions=(), refused=True, hold=hold, memory={"held": True})
+        memory = {"held": context.memory.get("held", context.at.isoformat())}
+        return replace(plan, actions=(), refused=True, hold=self.read_hold(memory), memory=memory)
 
     def read_hold(self, memory: Fields) -> Hold | None:
-        return Hold(code="unreadable", message="The answer is no JSON.", since=START) if memory.get("held") else None
+        since = memory.get("held")
+        hold = Hold(code="unreadable", message="The answer is no JSON.", since=START, can_apply=False)
+        return replace(hold, since=datetime.fromisoformat(since)) if since else None
 
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
         return values
@@ -170,10 +172,13 @@ class House:
 
 
 class Counting:
-    """A store that counts its calls, and dies at one of them when told to, before or after it is made."""
+    """A store, or a channel, that counts its calls, and dies at one of them when told to, before or after it is made.
 
-    def __init__(self, inner: Any) -> None:
-        self._inner, self.calls = inner, []
+    Once dead, it answers nothing until it is revived: what the dying process tries in its last moments does not count.
+    """
+
+    def __init__(self, inner: Any, calls: list[str] | None = None) -> None:
+        self._inner, self.calls = inner, [] if calls is None else calls
         self.die_at: int | None = None
         self.die_after = False
 
@@ -182,11 +187,11 @@ class Counting:
 
         def call(*args: Any, **given: Any) -> Any:
             self.calls.append(name)
-            doomed = self.die_at is not None and len(self.calls) == self.die_at
-            if doomed and not self.die_after:
+            here = len(self.calls) - (self.die_at or len(self.calls) + 1)
+            if here > 0 or (here == 0 and not self.die_after):
                 raise Died
             answer = method(*args, **given)
-            if doomed:
+            if here == 0:
                 raise Died
             return answer
 

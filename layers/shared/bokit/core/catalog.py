@@ -80,10 +80,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a source's last attempt failed."""
+    """Why a source's last attempt failed, and since when it fails."""
 
     code: str
     message: str
+    since: datetime
+    """The first failure of the row."""
+    told: bool = False
+    """The owner was told: at the second failure of a row, or at one that trying again does not mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from bokit.core.catalog import Beat, Failure, Head, Source
+from bokit.core.catalog import Failure, Head, Source
 from bokit.core.plan import Hold
 from bokit.outlets.base import Notice
 
 
-def notice_failure(source: Source, failure: Failure, beat: Beat, at: datetime) -> Notice:
-    """Tell that *source* fails; once for a row of failures of one cause."""
-    since = beat.succeeded_at or at
+def notice_failure(source: Source, failure: Failure, at: datetime) -> Notice:
+    """Tell that *source* fails; once for a row of failures."""
     text = f"{source.name} cannot be read: {failure.message}. Its bookings stay as they were."
-    return _notice("source.failing", source, at, text, since, code=failure.code)
+    return _notice("source.failing", source, at, text, failure.since, code=failure.code)
 
 
 def notice_hold(source: Source, hold: Hold, at: datetime) -> Notice:
@@ -24,12 +23,11 @@ def notice_hold(source: Source, hold: Hold, at: datetime) -> Notice:
     return _notice("source.held", source, at, text, since, code=hold.code, plan=hold.plan_hash)
 
 
-def notice_recovery(head: Head, beat: Beat, at: datetime) -> Notice | None:
+def notice_recovery(head: Head, at: datetime) -> Notice | None:
     """Tell that a source is read again; None where its failure was never told."""
-    if head.failure is None:
+    if head.failure is None or not head.failure.told:
         return None
-    text = f"{head.source.name} is read again."
-    return _notice("source.recovered", head.source, at, text, beat.succeeded_at or at)
+    return _notice("source.recovered", head.source, at, f"{head.source.name} is read again.", head.failure.since)
 
 
 def _notice(type: str, source: Source, at: datetime, text: str, since: datetime, **facts: str) -> Notice:

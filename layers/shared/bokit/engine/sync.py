@@ -1,10 +1,10 @@
 """One source's sync, in reading order: lease, fetch, read, identify, plan, guard, apply, history, notice.
 
     unchanged     fetch ── hash equal, nothing ripe ──► done: no lease, no read of the store, no write
-    else          lease ─► read ─► identify ─► plan ─► guard ─► apply ─► snapshot ─► head (gives the lease back) ─► notice
+    else          lease ─► read ─► identify ─► plan ─► guard ─► apply ─► snapshot ─► notice ─► head (gives the lease back)
 
-Records are written before the snapshot, and the snapshot before the head: whoever dies in between leaves a head that
-still asks for the same work, and records that are planned again from what they have become.
+Records are written before the snapshot, then the notices are sent, and the head comes last: whoever dies
+in between leaves a head that still asks for the same work, and records that are planned again from what they have become.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bokit.engine.clock import Clock
 from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
 from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError
-from bokit.outlets.base import Alerts
+from bokit.outlets.base import Alerts, Notice
 from bokit.sources.base import Fetched, Fetcher
 from bokit.store.base import Snapshot, Store
 
@@ -81,8 +81,6 @@ class SourceSync:
             return Synced(report=self._report(head, journal, Outcome.SKIPPED, error), failed=True, again=True)
         except Exception as error:
             return self._failed(head, beat, job, journal, error)
-        if report.outcome is not Outcome.SKIPPED and head.failure and not job.dry_run:
-            self._publish(notice_recovery(head, beat, self.clock()))
         return Synced(report=report)
 
     def _attempt(self, head: Head, job: Job, journal: Journal, *, exclusive: bool) -> SourceReport:
@@ -167,13 +165,21 @@ class SourceSync:
         outlook = self._look(head, job, journal, fetched)
         plan = self._plan(head.source, outlook, journal)
         with journal.step("apply"):
-            self._apply_plan(head, plan, job, lease, outlook)
+            agreed = self._apply_plan(head, plan, job, lease, outlook)
         with journal.step("notice"):
-            if plan.hold and not (head.hold and head.hold.code == plan.hold.code and not plan.hold.offered_at):
-                self._publish(notice_hold(head.source, plan.hold, self.clock()))
+            self._publish(notice_recovery(head, self.clock()), self._news(head, plan))
+        self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
         return self._planned(head, job, journal, plan)
 
+    def _news(self, head: Head, plan: Plan) -> Notice | None:
+        """Return the notice of a hold that was not told yet: a new one, or one that is offered once more."""
+        told = head.hold and plan.hold and head.hold.code == plan.hold.code
+        if plan.hold is None or (told and plan.hold.offered_at != self.clock()):
+            return None
+        return notice_hold(head.source, plan.hold, self.clock())
+
     def _dry(self, head: Head, job: Job, journal: Journal) -> SourceReport:
+        """Plan as if it were done: no lease, no write, and no validator, so that there is something to plan."""
         fetched = self._fetch(replace(head, content_hash=None), job, journal)
         plan = self._plan(head.source, self._look(head, job, journal, fetched), journal)
         return self._planned(head, job, journal, plan)
@@ -187,7 +193,8 @@ class SourceSync:
 
     # ── writing ──
 
-    def _apply_plan(self, head: Head, plan: Plan, job: Job, lease: Lease, outlook: Outlook) -> None:
+    def _apply_plan(self, head: Head, plan: Plan, job: Job, lease: Lease, outlook: Outlook) -> bool:
+        """Write records and snapshot, but not the head; tell whether the content is now the agreed state."""
         at = outlook.context.at
         changes = [log_action(a, at=at, by=job.by or f"source:{head.source.id}", job=job) for a in plan.actions if is_told(a)]
         if plan.actions:
@@ -196,7 +203,7 @@ class SourceSync:
         content = outlook.seen.snapshot if agreed and outlook.seen.snapshot else outlook.snapshot.content
         if content != outlook.snapshot.content or dict(plan.memory) != dict(outlook.snapshot.memory):
             self.store.save_snapshot(replace(outlook.snapshot, content=content, memory=plan.memory), lease=lease)
-        self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
+        return agreed
 
     def _next_head(self, head: Head, plan: Plan, outlook: Outlook, *, agreed: bool) -> Head:
         """Return the head to store: only a wholly read, accepted fetch leaves its ETag and hash."""
@@ -253,20 +260,27 @@ class SourceSync:
         return Synced(report=report, failed=True, again=again, retry_after=retry_after_of(error))
 
     def _record_failure(self, head: Head, beat: Beat, job: Job, error: BokitError, *, again: bool) -> None:
-        """Keep why it failed in the head, where that is news; tell the owner at the second failure, or at a final one."""
-        failure = Failure(code=error.stable_code, message=error.message)
-        if failure != head.failure:
-            now = self.clock()
-            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
-            if lease is not None:
-                fresh = self.store.load_head(head.source)
-                self.store.save_head(replace(fresh, failure=failure), lease=lease)
-        if beat.failures == 1 if again else failure != head.failure:
-            self._publish(notice_failure(head.source, failure, beat, self.clock()))
+        """Keep why it failed in the head, where that is news; tell the owner once in a row of failures.
 
-    def _publish(self, *notices: object) -> None:
+        A failure that trying again may mend is told the second time. The notice goes out before the head says so.
+        """
+        now, before = self.clock(), head.failure
+        told = bool(before and before.told) or not again or beat.failures >= 1
+        since = before.since if before else now
+        failure = Failure(code=error.stable_code, message=error.message, since=since, told=told)
+        if failure == before:
+            return
+        lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+        if lease is None:
+            return
+        if told and not (before and before.told):
+            self._publish(notice_failure(head.source, failure, now))
+        self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+
+    def _publish(self, *notices: Notice | None) -> None:
+        """Tell the owner, before the head says that it was told: whoever dies in between tells the same thing again."""
         try:
-            self.alerts.publish([n for n in notices if n is not None])  # type: ignore[misc]
+            self.alerts.publish([n for n in notices if n is not None])
         except BokitError:
             log.exception("a notice was not taken")
 
