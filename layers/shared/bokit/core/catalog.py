@@ -80,12 +80,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a source's last attempt failed, and since when it fails."""
+    """Why a source's last attempt failed, and how long it is since one did not."""
 
     code: str
     message: str
-    since: datetime
-    """The first failure of the row."""
+    since: datetime | None = None
+    """The last success before it; None: there was none. Stable, so that a notice of it can be told from another's."""
     told: bool = False
     """The owner was told: at the second failure of a row, or at one that trying again does not mend."""
 

@@ -30,9 +30,9 @@ def notice_recovery(head: Head, at: datetime) -> Notice | None:
     return _notice("source.recovered", head.source, at, f"{head.source.name} is read again.", head.failure.since)
 
 
-def _notice(type: str, source: Source, at: datetime, text: str, since: datetime, **facts: str) -> Notice:
+def _notice(type: str, source: Source, at: datetime, text: str, since: datetime | None, **facts: str) -> Notice:
     """Make a notice whose id repeats when the same thing is told again."""
-    same = "/".join([type, source.id, since.isoformat(), *facts.values()])
+    same = "/".join([type, source.id, since.isoformat() if since else "never", *facts.values()])
     told = {"source_id": source.id, "source": source.name, **facts}
     id = "ntc_" + hashlib.sha256(same.encode()).hexdigest()[:20]
     return Notice(id=id, type=type, tenant=source.tenant, at=at, text=text, facts=told)

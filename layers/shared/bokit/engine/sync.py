@@ -20,6 +20,7 @@ from bokit.core.plan import Action, ActionKind, Hold, Plan, count_actions
 from bokit.core.records import CollectionName, LoggedChange, Record
 from bokit.core.rules import Context, Rules, Seen, Verdict
 from bokit.core.runs import Outcome, SourceReport
+from bokit.core.schedule import freshness
 from bokit.engine.clock import Clock
 from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
@@ -266,7 +267,7 @@ class SourceSync:
         """
         now, before = self.clock(), head.failure
         told = bool(before and before.told) or not again or beat.failures >= 1
-        since = before.since if before else now
+        since = before.since if before else freshness(head, beat)
         failure = Failure(code=error.stable_code, message=error.message, since=since, told=told)
         if failure == before:
             return
