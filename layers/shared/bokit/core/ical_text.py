@@ -1,0 +1,223 @@
+"""A feed's bytes as text: decoded, unfolded, and cut into calendars, events and timezones. Linear, and never raises."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+MAX_BYTES = 16_000_000
+MAX_EVENTS = 20_000
+
+_LINE_END = re.compile(rb"\r*\n|\r")
+_FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
+_FIRST_STAMP_CRLF = re.compile(rb"\r\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
+_MARK = re.compile(r"^(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*$", re.I | re.M)
+_QUOTED = re.compile(r'("[^"\n]*"?)')
+
+
+def _keep_latin(error: UnicodeError) -> tuple[str, int]:
+    """Read bytes that are no UTF-8 as Latin-1, one by one: the rest of the text stays what it is."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error("bokit.latin", _keep_latin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarText:
+    """One VCALENDAR, unfolded: its own lines, and its components as they stand."""
+
+    head: str
+    """All that stands outside of events, timezones included: whatever it changes may change every event."""
+    events: tuple[str, ...] = ()
+    """The lines between BEGIN:VEVENT and END:VEVENT of each."""
+    timezones: tuple[str, ...] = ()
+    """Whole VTIMEZONE components."""
+    properties: dict[str, str] = field(default_factory=dict)
+    """The calendar's own properties, names in upper case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyText:
+    """A body cut into calendars. *is_whole* tells that every component that began has ended."""
+
+    calendars: tuple[CalendarText, ...] = ()
+    is_whole: bool = False
+    broken: int = 0
+    """Events that began and did not end."""
+    dropped: int = 0
+    """Events beyond the most that we read."""
+
+
+def strip_stamps(body: bytes) -> bytes:
+    """Return *body* without its DTSTAMP lines: platforms write the time of the fetch there, in every event.
+
+    Mostly one stamp stands in all events, and one replacement takes it out; a zero byte keeps its place, so that no
+    two bodies that differ elsewhere become one.
+    """
+    for pattern, end in ((_FIRST_STAMP_CRLF, b"\r\n\0"), (_FIRST_STAMP, b"\n\0")):
+        found = pattern.search(body)
+        if found:
+            body = body.replace(found[0], end)
+        if b"\nDTSTAMP" in body:
+            body = pattern.sub(end, body)
+    return body
+
+
+def decode_body(body: bytes) -> str:
+    """Return the body's text, unfolded, its lines ended by LF, without byte order mark and zero bytes.
+
+    Folds are undone before decoding, since some platforms fold inside a character.
+    """
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        body = body.decode("utf-16", "replace").encode()
+    lines = _LINE_END.sub(b"\n", body) if b"\r" in body else body
+    lines = lines.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
+    unfolded = lines.replace(b"\n ", b"").replace(b"\n\t", b"")
+    return unfolded.decode("utf-8", "bokit.latin").removeprefix("\ufeff").lstrip()
+
+
+def split_body(text: str) -> BodyText:
+    """Return the calendars of *text*; none where it is no calendar."""
+    cut = _Cut(text)
+    for mark in _MARK.finditer(text):
+        cut.take(mark[1].upper() == "BEGIN", mark[2].upper(), mark.start(), mark.end() + 1)
+    return cut.finish()
+
+
+class _Cut:
+    """The state of cutting one text: what is open, and what has been found."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.calendars: list[CalendarText] = []
+        self.is_open = False
+        self.kind, self.start, self.inner = "", 0, 0
+        self.broken = self.dropped = self.count = 0
+        self._clear(0)
+
+    def _clear(self, at: int) -> None:
+        self.events: list[str] = []
+        self.zones: list[str] = []
+        self.rest: list[str] = []
+        self.rest_from = at
+
+    def take(self, begins: bool, name: str, start: int, end: int) -> None:
+        """Go on by one BEGIN or END line that lies from *start* to *end*."""
+        if name == "VCALENDAR":
+            self._turn_calendar(begins, start, end)
+        elif name in ("VEVENT", "VTIMEZONE"):
+            self._open(name, start, end) if begins else self._close(name, start, end)
+        # other components lie in an event, where its reader skips them, or in the calendar's own text
+
+    def _turn_calendar(self, begins: bool, start: int, end: int) -> None:
+        if self.is_open:  # ended; or cut, and another one pasted behind
+            self._abandon()
+            self.broken += begins
+            self._keep(start)
+        self.is_open = begins
+        self._clear(end)
+
+    def _open(self, name: str, start: int, end: int) -> None:
+        self._abandon()
+        self.rest.append(self.text[self.rest_from : start])
+        self.kind, self.start, self.inner = name, start, end
+
+    def _close(self, name: str, start: int, end: int) -> None:
+        if self.kind != name:
+            return
+        if name == "VTIMEZONE":
+            self.zones.append(self.text[self.start : end])
+        elif self.count < MAX_EVENTS:
+            self.events.append(self.text[self.inner : start])
+            self.count += 1
+        else:
+            self.dropped += 1
+        self.kind, self.rest_from = "", end
+
+    def _abandon(self) -> None:
+        self.broken += self.kind != ""
+        if self.kind:
+            self.rest_from = self.start
+        self.kind = ""
+
+    def _keep(self, at: int) -> None:
+        own = "".join((*self.rest, self.text[self.rest_from : at]))
+        zones = tuple(self.zones)
+        self.calendars.append(
+            CalendarText(head=own + "".join(zones), events=tuple(self.events), timezones=zones, properties=_read_properties(own))
+        )
+
+    def finish(self) -> BodyText:
+        whole = not self.is_open and not self.kind and bool(self.calendars)
+        if self.is_open:
+            self._abandon()
+            self._keep(len(self.text))
+        return BodyText(calendars=tuple(self.calendars), is_whole=whole, broken=self.broken, dropped=self.dropped)
+
+
+def _read_properties(own: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, _, value in read_lines(own):
+        found.setdefault(name, value)
+    return found
+
+
+def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (name, parameters, value) of each content line; names in upper case; lines without a colon are skipped."""
+    for line in text.split("\n"):
+        head, colon, value = line.partition(":")
+        if not colon:
+            continue
+        if '"' in head:
+            head, value = _split_quoted(line)
+        name, _, parameters = head.partition(";")
+        yield name.strip().upper(), parameters, value
+
+
+def _split_quoted(line: str) -> tuple[str, str]:
+    """Split at the first colon outside of quotes: ``DTSTART;TZID="UTC+01:00":2026…``."""
+    head = ""
+    for part in _QUOTED.split(line):
+        before, colon, _ = ("", "", "") if part.startswith('"') else part.partition(":")
+        if colon:
+            head += before
+            return head, line[len(head) + 1 :]
+        head += part
+    plain, _, value = line.partition(":")
+    return plain, value
+
+
+def read_parameters(text: str) -> dict[str, str]:
+    """Return a line's parameters, names in upper case, without their quotes."""
+    parts = (part.partition("=") for part in _split_parameters(text))
+    return {name.strip().upper(): value.strip().strip('"') for name, _, value in parts if name}
+
+
+def _split_parameters(text: str) -> list[str]:
+    if '"' not in text:
+        return text.split(";")
+    return ["".join(part) for part in _group_parameters(text)]
+
+
+def _group_parameters(text: str) -> Iterator[list[str]]:
+    part: list[str] = []
+    for piece in _QUOTED.split(text):
+        head, *more = [piece] if piece.startswith('"') else piece.split(";")
+        part.append(head)
+        for one in more:
+            yield part
+            part = [one]
+    yield part
+
+
+def unescape(value: str) -> str:
+    """Return a TEXT value as written: ``\\n``, ``\\,``, ``\\;`` and ``\\\\`` undone."""
+    return _ESCAPE.sub(lambda m: "\n" if m[1] in "nN" else m[1], value) if "\\" in value else value
+
+
+_ESCAPE = re.compile(r"\\([nN,;:\\\"])")
