@@ -37,6 +37,7 @@ from bokit.core.records import (
 from bokit.core.runs import Run
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.base import Page, Snapshot
+from bokit.store.codec import settle_json, settle_record
 from bokit.store.paging import (
     RECENT_RUNS,
     RecordWrite,
@@ -220,7 +221,7 @@ class MemoryStore:
             if value is None:
                 options.pop(name, None)
             else:
-                options[name] = value
+                options[name] = settle_json(value)
 
     # the schedule
 
@@ -351,7 +352,7 @@ class MemoryStore:
             if record.version - 1 != (stored.version if stored else 0):
                 raise StoreConflictError("the record was changed by another", id=record.id)
         for write in writes:
-            self._put_record(write.record)
+            self._put_record(settle_record(write.record))
             self._changes.setdefault((write.record.tenant, write.record.id), []).extend(write.changes)
 
     def _put_record(self, record: Record) -> None:
@@ -366,7 +367,7 @@ class MemoryStore:
         with self._lock:
             self._check(lease)
             version = _next_version(snapshot, self._snapshots.get(lease.source.id))
-            saved = self._snapshots[lease.source.id] = replace(snapshot, version=version)
+            saved = self._snapshots[lease.source.id] = replace(snapshot, memory=settle_json(snapshot.memory), version=version)
             return saved
 
     def save_head(self, head: Head, *, lease: Lease) -> None:

@@ -1,0 +1,19 @@
+"""The store on DynamoDB: one table, keys led by the tenant. ``docs/decisions/0001-one-table.md`` has the access patterns."""
+
+from __future__ import annotations
+
+from bokit.store.dynamo_catalog import CatalogRows
+from bokit.store.dynamo_records import RecordRows
+from bokit.store.dynamo_runs import RunRows
+from bokit.store.dynamo_schedule import ScheduleRows
+from bokit.store.rows import Rows
+
+
+class DynamoStore(CatalogRows, ScheduleRows, RecordRows, RunRows):
+    """All of ``Store`` on one table.
+
+    Making one makes its client, once for all threads, and asks nothing of the network yet.
+    """
+
+    def __init__(self, table_name: str, *, region: str | None = None, endpoint_url: str | None = None) -> None:
+        self._rows = Rows(table_name, region=region, endpoint_url=endpoint_url)

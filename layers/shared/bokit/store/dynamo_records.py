@@ -1,0 +1,124 @@
+"""Records, their change logs, and the agreed state of their source, in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bokit.core.catalog import Head, Lease, Source
+from bokit.core.records import (
+    CollectionName,
+    LoggedChange,
+    Record,
+    RecordId,
+    Scope,
+    TenantId,
+    scope_of,
+)
+from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
+from bokit.store import keys
+from bokit.store.base import Page, Snapshot
+from bokit.store.codec import pack_snapshot, read_document, unpack_snapshot, write_document, write_time
+from bokit.store.dynamo_catalog import is_version
+from bokit.store.dynamo_parts import PartRows
+from bokit.store.paging import RecordWrite, cut_transactions, pair_changes
+from bokit.store.rows import Check, Put, Transaction, Update
+from bokit.store.tables import Row
+
+
+class RecordRows(PartRows):
+    """``RecordStore`` on the table."""
+
+    def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
+        """Return every record of the scope, gone ones included, in the order of their ids."""
+        rows = self._rows.query(keys.record_partition(tenant, collection, scope))
+        return sorted((_read_record(row) for row in rows), key=lambda record: record.id)
+
+    def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
+        """Return one record; raises UnknownIdError."""
+        row = self._rows.get(keys.record_key(tenant, collection, scope_of(id), id))
+        if row is None:
+            raise UnknownIdError("no such record", id=id)
+        return _read_record(row)
+
+    def apply_records(
+        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+    ) -> Sequence[Record]:
+        """Write *records* and *changes* under *lease*; return the records with their new versions."""
+        writes = pair_changes(records, changes)
+        puts = {write.record.id: _put_write(write) for write in writes}
+        sizes = [sum(len(put.attributes["doc"]) for put in puts[write.record.id]) for write in writes]
+        for transaction in cut_transactions(writes, sizes):
+            self._send([put for write in transaction for put in puts[write.record.id]], lease)
+        return [write.record for write in writes]
+
+    def _send(self, puts: Sequence[Put], lease: Lease | None) -> None:
+        """Write all of *puts* if the lease is still ours and every version is the one that was read."""
+        failed = self._rows.transact(Transaction(checks=[_check(lease)] if lease else (), puts=puts))
+        if lease and keys.head_key(lease.source.shard_id, lease.source.id) in failed:
+            raise StaleFenceError("the lease was taken over by another run", source_id=lease.source.id)
+        if failed:
+            raise StoreConflictError("a record was changed by another since it was read; read it again")
+
+    def load_snapshot(self, source: Source) -> Snapshot:
+        """Return the source's agreed state; an empty one before the first."""
+        row, packed = self._load_packed(keys.snapshot_key(source))
+        return unpack_snapshot(packed, int(row.version)) if row else Snapshot()
+
+    def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot:
+        """Write the source's agreed state under *lease*; return it with its new version.
+
+        Chunks come first, under a stamp of their own; the item that names them comes last, with the version's
+        condition. Who dies between leaves the old state whole, and chunks that the next save tidies away.
+        """
+        key = keys.snapshot_key(lease.source)
+        saved = replace(snapshot, version=snapshot.version + 1)
+        attributes, parts = self._cut(key, pack_snapshot(saved))
+        for part in parts:
+            self._send([part], lease)
+        condition = is_version(snapshot.version)
+        self._send([Put(key=key, attributes={**attributes, "version": saved.version}, condition=condition)], lease)
+        self._tidy_parts(key, attributes.get("stamp"))
+        return saved
+
+    def save_head(self, head: Head, *, lease: Lease) -> None:
+        """Write what a slow sync learned, and give the lease back with it."""
+        ours = Row.fence == lease.fence
+        unchanged = Row.version == head.version
+        key = keys.head_key(lease.source.shard_id, lease.source.id)
+        told = write_document(replace(head, fence=0, version=0))
+        actions = [Row.doc.set(told), Row.version.add(1), Row.holder.remove(), Row.until.remove()]
+        if self._rows.update(Update(key=key, actions=actions, condition=ours & unchanged)) is None:
+            row = self._rows.get(key)
+            if row is None or row.fence != lease.fence:
+                raise StaleFenceError("the lease was taken over by another run", source_id=lease.source.id)
+            raise StoreConflictError("the source was changed by another since it was read; read it again", id=head.source.id)
+
+    def load_changes(self, tenant: TenantId, id: RecordId, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
+        """Return a page of the record's change log, newest first."""
+        rows, rest = self._load_page(keys.change_partition(tenant, id), limit, cursor)
+        return Page(items=tuple(read_document(LoggedChange, row.doc) for row in rows), cursor=rest)
+
+
+def _check(lease: Lease) -> Check:
+    return Check(key=keys.head_key(lease.source.shard_id, lease.source.id), condition=Row.fence == lease.fence)
+
+
+def _read_record(row: Row) -> Record:
+    return replace(read_document(Record, row.doc), version=int(row.version))
+
+
+def _put_write(write: RecordWrite) -> list[Put]:
+    """Return the puts of one record, if its version is the one that was read, and of its changes."""
+    record = write.record
+    put = Put(
+        key=keys.record_key(record.tenant, record.collection, record.scope, record.id),
+        attributes={"doc": write_document(replace(record, version=0)), "version": record.version},
+        condition=is_version(record.version - 1),
+    )
+    return [put, *(_put_change(record, change, place) for place, change in enumerate(write.changes))]
+
+
+def _put_change(record: Record, change: LoggedChange, place: int) -> Put:
+    key = keys.change_key(record.tenant, record.id, write_time(change.at), record.version, place)
+    return Put(key=key, attributes={"doc": write_document(change)})
