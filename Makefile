@@ -1,0 +1,84 @@
+# Bokit's own targets; bare `make` lists them. Everything is set up on first use, in .venv and .bokit.
+SHELL := bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+STAGE ?= default
+export PYTHON
+
+# an environment is set up anew when its lock, or the interpreter, is another
+python := $(shell $(PYTHON) -V 2>/dev/null)
+stamp = .set-up-$(shell (echo '$(python)'; cat $(1)) | cksum | cut -d ' ' -f 1)
+DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)
+CLOUD := .bokit/cloud/$(call stamp,requirements/cloud.txt)
+SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
+
+bin := .venv/bin
+# no account is ever asked by a check
+offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0
+
+.PHONY: help demo up down test check bench deploy fmt lint types template checkpoint lock setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV) $(CLOUD) $(SAM) ## set up what is missing
+
+$(DEV):
+	@local/setup_env.sh .venv requirements/dev.txt $@ editable
+$(CLOUD):
+	@local/setup_env.sh .bokit/cloud requirements/cloud.txt $@
+$(SAM):
+	@local/setup_env.sh .bokit/sam requirements/sam.txt $@
+
+demo: ## a first look: start everything, sync simulated platforms, tell what happened
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(bin)/python -m local demo
+
+up: ## start the local cloud with the stack deployed
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(bin)/python -m local up
+
+down: ## stop the local cloud; its data is kept
+	@$(MAKE) --no-print-directory -s $(DEV)
+	@$(bin)/python -m local down
+
+test: ## every test that needs no account
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(bin)/python -m pytest
+
+check: ## what CI runs: lint, types, import rules, template, tests
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(MAKE) --no-print-directory -s lint types template
+	@$(bin)/python -m pytest --cov --cov-report=term:skip-covered
+
+bench: ## the benchmarks, as ratios against peers
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(bin)/python -m bench
+
+deploy: ## build and deploy to a real account (STAGE=default, staging or prod)
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	BOKIT_PYTHON=$(CURDIR)/$(bin)/python .bokit/sam/bin/sam build --config-env $(STAGE)
+	.bokit/sam/bin/sam deploy --config-env $(STAGE)
+
+fmt: $(DEV) ## format the code
+	@$(bin)/ruff format .
+	@$(bin)/ruff check --fix .
+
+lint: $(DEV) ## formatting, lint, import rules
+	@$(bin)/ruff format --check .
+	@$(bin)/ruff check .
+	@$(bin)/lint-imports
+
+types: $(DEV) ## mypy, strictly
+	@$(bin)/mypy
+
+template: $(DEV) $(SAM) ## cfn-lint and sam validate
+	@$(offline) $(bin)/cfn-lint template.yaml
+	@$(offline) .bokit/sam/bin/sam validate --lint
+
+checkpoint: $(DEV) ## make the local cloud save its data now
+	@$(bin)/python -m local checkpoint
+
+lock: ## resolve the locks anew, for Python 3.11 to 3.14
+	@local/lock.sh

@@ -1,0 +1,42 @@
+"""``python -m local up|down|checkpoint|demo``: what the Makefile calls."""
+
+from __future__ import annotations
+
+import sys
+
+from local import cloud
+from local.errors import LocalError
+from local.place import Place
+
+
+def main(arguments: list[str]) -> int:
+    """Do what was asked; 2 and one line where it can't be done."""
+    try:
+        return _run(arguments[0] if arguments else "", Place.from_env())
+    except LocalError as error:
+        print(f"bokit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(command: str, place: Place) -> int:
+    if command == "up":
+        told = cloud.up(place)
+        print(f"The local cloud is up: table {told['table_name']} at {told['endpoint_url']}")
+    elif command == "down":
+        cloud.down(place)
+        print("The local cloud is down; its data is kept.")
+    elif command == "checkpoint":
+        cloud.checkpoint(place)
+    elif command == "demo":
+        from local.demo import run_demo
+
+        run_demo(place)
+    else:
+        raise LocalError("write `python -m local up`, `down`, `checkpoint` or `demo`")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""Where one local cloud keeps its things, and which ports it listens on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import LocalError
+
+ROOT = Path(__file__).resolve().parents[1]
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One local cloud: the folder that holds all of it, and its two ports on loopback."""
+
+    home: Path
+    port: int
+    simulator_port: int
+    root: Path = ROOT
+    tools: Path = ROOT / ".bokit"
+    """Where MiniStack's and SAM's environments are."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Place:
+        """Return this clone's place; ports come from BOKIT_PORT and BOKIT_SIMULATOR_PORT where they are set."""
+        env = os.environ if env is None else env
+        return cls(
+            home=ROOT / ".bokit",
+            port=_read_port(env, "BOKIT_PORT", 14566),
+            simulator_port=_read_port(env, "BOKIT_SIMULATOR_PORT", 14567),
+        )
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the emulated AWS answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def simulator_url(self) -> str:
+        """Where the simulated platforms answer."""
+        return f"http://127.0.0.1:{self.simulator_port}"
+
+    @property
+    def runtime(self) -> str:
+        """The Lambda runtime that this interpreter stands for."""
+        return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+    @property
+    def architecture(self) -> str:
+        """The Lambda architecture that this machine stands for."""
+        return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+
+    def aws_env(self) -> dict[str, str]:
+        """Return an environment in which every AWS client speaks to this cloud, whatever account the user has."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BOKIT_", "SAM_"))}
+        return kept | {
+            "AWS_ENDPOINT_URL": self.endpoint_url, "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
+        }  # fmt: skip
+
+
+def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not (text.isdecimal() and 0 < int(text) < 65536):
+        raise LocalError(f"{name} is no port: write a number from 1 to 65535")
+    return int(text)

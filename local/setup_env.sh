@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# setup_env.sh FOLDER LOCK STAMP [EDITABLE]: make a virtual environment from a hashed lock; quiet unless it fails.
+set -euo pipefail
+folder=$1 lock=$2 stamp=$3 editable=${4:-}
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+  echo "bokit: $python is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 …" >&2
+  exit 2
+}
+
+log=.bokit/log/setup-$(basename "$folder").log
+mkdir -p "$(dirname "$log")" "$(dirname "$folder")"
+echo "Setting up $folder from $lock"
+
+install() {
+  "$python" -m venv --clear "$folder"
+  local pip=("$folder/bin/python" -m pip --disable-pip-version-check install --no-input --progress-bar off)
+  "${pip[@]}" --require-hashes --no-deps --only-binary=:all: -r "$lock"
+  if [ -n "$editable" ]; then "${pip[@]}" --no-deps --no-build-isolation --no-index --editable .; fi
+}
+
+if ! install >"$log" 2>&1; then
+  tail -n 20 "$log" >&2
+  echo "bokit: setting up $folder failed; $log tells all (is the package index reachable, and python3-venv installed?)" >&2
+  exit 2
+fi
+touch "$stamp"

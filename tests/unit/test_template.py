@@ -1,0 +1,232 @@
+"""What the stack promises, asserted on what SAM makes of the template: linters miss most of it."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from bokit.config import Settings
+from tests.unit.transformed import ROOT, as_list, policy_statements, refers_to, resources, source_template, transformed
+
+FUNCTIONS = sorted(resources("AWS::Lambda::Function"))
+ROLES = sorted(resources("AWS::IAM::Role"))
+QUEUES = resources("AWS::SQS::Queue")
+DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
+ALARMS = resources("AWS::CloudWatch::Alarm")
+
+
+def test_both_functions_are_there():
+    """The tick and the worker are one function each."""
+    assert FUNCTIONS == ["SyncBatchFunction", "SyncFunction"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_action_is_a_wildcard(role):
+    """No role may do anything that is not named."""
+    actions = [a for s in policy_statements(role) for a in as_list(s["Action"])]
+
+    assert actions
+    assert not [a for a in actions if "*" in a]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_statement_covers_every_resource(role):
+    """Every statement names the resources that it is about."""
+    assert all(r != "*" for s in policy_statements(role) for r in as_list(s["Resource"]))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_only_managed_policy_is_for_logs(role):
+    """Beyond its own statements a role may write logs, and nothing else."""
+    attached = [str(arn) for arn in resources("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])]
+
+    assert all("AWSLambdaBasicExecutionRole" in arn for arn in attached)
+
+
+def test_the_tick_can_neither_scan_nor_delete_nor_publish():
+    """The tick reads by key and index, claims, and sends; it does nothing else."""
+    actions = {a for s in policy_statements("SyncFunctionRole") for a in as_list(s["Action"])}
+
+    assert actions == {"dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage"}
+
+
+def test_the_worker_reads_only_bokits_secrets():
+    """The worker's access to secrets ends at the prefix bokit/."""
+    secrets = [s for s in policy_statements("SyncBatchFunctionRole") if "secretsmanager:GetSecretValue" in as_list(s["Action"])]
+
+    assert [str(r) for s in secrets for r in s["Resource"]]
+    assert all("secret:bokit/*" in str(r) for s in secrets for r in s["Resource"])
+
+
+def test_the_table_keeps_what_it_is_told():
+    """Point-in-time recovery, encryption, TTL, a stream, pay per request, and protection from deletion by parameter."""
+    (table,) = resources("AWS::DynamoDB::Table").values()
+
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert refers_to(table["DeletionProtectionEnabled"], "DeletionProtection")
+    assert source_template()["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_the_table_is_what_the_store_expects():
+    """Keys, index and TTL attribute of template and model are the same."""
+    from bokit.store.tables import Row
+
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    (index,) = table["GlobalSecondaryIndexes"]
+
+    assert [(k["AttributeName"], k["KeyType"]) for k in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
+    assert index["IndexName"] == Row.due.Meta.index_name
+    assert index["Projection"]["ProjectionType"] == Row.due.Meta.projection.projection_type
+    types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    assert types == {name: getattr(Row, name).attr_type for name in types}
+    assert table["TimeToLiveSpecification"]["AttributeName"] == Row.expires_at.attr_name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_logs_go_to_a_group_with_retention(function):
+    """Each function logs to a group of the template, which keeps its lines for a time that a parameter sets."""
+    group = resources("AWS::Lambda::Function")[function]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert refers_to(resources("AWS::Logs::LogGroup")[group]["RetentionInDays"], "LogRetentionDays")
+
+
+@pytest.mark.parametrize("queue", sorted(QUEUES))
+def test_queues_are_encrypted(queue):
+    """Every queue is encrypted at rest."""
+    assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("topic", sorted(resources("AWS::SNS::Topic")))
+def test_topics_are_encrypted_with_a_key_that_alarms_may_use(topic):
+    """The alert topic has a key of its own, which CloudWatch may use and rotates."""
+    key = resources("AWS::KMS::Key")[resources("AWS::SNS::Topic")[topic]["KmsMasterKeyId"]["Ref"]]
+    services = [s["Principal"].get("Service") for s in key["KeyPolicy"]["Statement"]]
+
+    assert "cloudwatch.amazonaws.com" in services
+    assert key["EnableKeyRotation"] is True
+
+
+def test_a_message_outlasts_six_timeouts():
+    """A queue hides a message for six times as long as its function may take."""
+    for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+        function = resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
+        queue = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
+
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+def test_every_queue_that_is_worked_on_has_dead_letters():
+    """What fails again and again ends in a queue that keeps it for two weeks."""
+    for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+        redrive = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["RedrivePolicy"]
+        dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+
+        assert redrive["maxReceiveCount"] >= 2
+        assert QUEUES[dead]["MessageRetentionPeriod"] == 14 * 86400
+
+
+def test_a_batch_fails_message_by_message():
+    """The worker names the messages to deliver again, and a parameter bounds how many batches run side by side."""
+    (mapping,) = resources("AWS::Lambda::EventSourceMapping").values()
+
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert refers_to(mapping["ScalingConfig"]["MaximumConcurrency"], "BatchConcurrency")
+
+
+@pytest.mark.parametrize("queue", DEAD_LETTERS)
+def test_dead_letters_raise_an_alarm(queue):
+    """One dead letter is enough for an alarm."""
+    (alarm,) = [a for a in ALARMS.values() if refers_to(a["Dimensions"], queue) or f"{queue}.QueueName" in str(a["Dimensions"])]
+
+    assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_errors_raise_an_alarm(function):
+    """One error of a function is enough for an alarm."""
+    (alarm,) = [a for a in ALARMS.values() if refers_to(a["Dimensions"], function)]
+
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("Errors", 0)
+
+
+def test_silence_raises_an_alarm():
+    """A tick that stops is an alarm: missing data breaches."""
+    alarm = ALARMS["OverdueAlarm"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("Bokit", "OverdueIntervals")
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
+    assert alarm["Threshold"] <= 1
+    assert alarm["Period"] * alarm["EvaluationPeriods"] <= 300
+
+
+@pytest.mark.parametrize("alarm", sorted(ALARMS))
+def test_alarms_reach_the_topic(alarm):
+    """Every alarm goes to the alert topic."""
+    assert ALARMS[alarm]["AlarmActions"] == [{"Ref": "AlertTopic"}]
+
+
+def test_the_schedule_ticks_every_minute_and_loses_nothing_silently():
+    """Every minute, under no fixed name, with dead letters for what can't be delivered and for what fails."""
+    (schedule,) = resources("AWS::Scheduler::Schedule").values()
+    (invocations,) = resources("AWS::Lambda::EventInvokeConfig").values()
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert "Name" not in schedule
+    assert refers_to(schedule["Target"]["DeadLetterConfig"], "TickDeadLetters")
+    assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] >= 1
+    assert refers_to(invocations["DestinationConfig"]["OnFailure"], "TickDeadLetters")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_environment_makes_settings(function):
+    """A function's variables are those that Settings reads, and no others of ours."""
+    variables = resources("AWS::Lambda::Function")[function]["Environment"]["Variables"]
+    ours = {name: "1" for name in variables if name.startswith("BOKIT_")} | {"BOKIT_DEFAULT_INTERVAL": "3600"}
+
+    settings = Settings.from_env(ours)
+
+    assert settings.table_name == settings.queue_url == settings.topic_arn == "1"
+    assert refers_to(variables["BOKIT_DEFAULT_INTERVAL"], "DefaultInterval")
+
+
+def test_a_deployed_stack_refuses_private_addresses():
+    """Only the stage `local` may fetch from addresses that are not public, and it must ask for it."""
+    rule = transformed()["Rules"]["PrivateAddressesAreLocal"]
+
+    assert source_template()["Parameters"]["AllowPrivateAddresses"]["Default"] == "false"
+    assert refers_to(rule["RuleCondition"], "Stage")
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "AllowPrivateAddresses"}, "false"]}
+
+
+@pytest.mark.parametrize("stage", ["default", "staging", "prod"])
+def test_every_stage_is_a_stack_of_its_own(stage):
+    """samconfig.toml knows the stage, under a stack name that no other stage has, and never opens private addresses."""
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    names = [config[s]["global"]["parameters"]["stack_name"] for s in ("default", "staging", "prod")]
+
+    assert len(set(names)) == 3
+    assert f"Stage={stage}" in config[stage]["deploy"]["parameters"]["parameter_overrides"]
+    assert "AllowPrivateAddresses" not in config[stage]["deploy"]["parameters"]["parameter_overrides"]
+
+
+def test_every_address_is_an_output():
+    """Who deploys it finds table, stream, queues, topic and functions among the outputs."""
+    told = str(transformed()["Outputs"])
+
+    assert all(f"'{name}'" in told for name in ["Table", *QUEUES, "AlertTopic", *FUNCTIONS])
+
+
+def test_python_and_machine_are_the_usual_ones_and_can_be_chosen():
+    """Python 3.13 on arm64, unless a parameter says otherwise."""
+    declared = source_template()["Parameters"]
+
+    assert declared["PythonRuntime"]["Default"] == "python3.13"
+    assert declared["PythonRuntime"]["AllowedValues"] == [f"python3.{minor}" for minor in (11, 12, 13, 14)]
+    assert declared["Architecture"]["Default"] == "arm64"
