@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 
 from bokit.core.entries import Entry
 from bokit.core.ical_text import read_lines, unescape
@@ -100,10 +101,10 @@ def read_raw(event: EventLines, *, is_cancelled: bool) -> RawEvent:
 def read_span(event: EventLines, zones: Zones) -> tuple[When, When]:
     """Return the event's start and end; raises BadEventError.
 
-        DTEND     DURATION    the end
-        given     any         DTEND, for it is the plainer word
-        absent    given       the start and so much
-        absent    absent      the start: one night
+    DTEND     DURATION    the end
+    given     any         DTEND, for it is the plainer word
+    absent    given       the start and so much
+    absent    absent      the start: one night
     """
     start = _read(event, "DTSTART", zones)
     if "DTEND" in event.lines and event.value("DTEND").strip():
@@ -125,7 +126,7 @@ def _read(event: EventLines, name: str, zones: Zones) -> When:
         raise BadEventError("bad-date", f"the event's {name} is no date") from error
 
 
-def read_nights(start: When, end: When, own: tzinfo) -> dict[str, When | None]:
+def read_nights(start: When, end: When, own: tzinfo) -> dict[str, Any]:
     """Return check-in and check-out in the unit's timezone, and the times in UTC of an event that has them.
 
     An event that ends on the day that it starts holds that night, timed or not: a calendar that closes a part of a
@@ -166,5 +167,10 @@ def read_entry(
     except OverflowError as error:
         raise BadEventError("bad-date", "the event's dates lie outside of all calendars") from error
     return Entry(
-        uid=raw.uid, recurrence_id=recurrence_id, summary=raw.summary, sequence=event.sequence, **nights, **facts  # type: ignore[arg-type]
+        uid=raw.uid,
+        recurrence_id=recurrence_id,
+        summary=raw.summary,
+        sequence=event.sequence,
+        **nights,
+        **facts,
     )

@@ -216,7 +216,7 @@ def _group_parameters(text: str) -> Iterator[list[str]]:
 
 
 def unescape(value: str) -> str:
-    """Return a TEXT value as written: ``\\n``, ``\\,``, ``\\;`` and ``\\\\`` undone."""
+    r"""Return a TEXT value as it was written: its ``\n``, ``\,``, ``\;`` and ``\\`` undone."""
     return _ESCAPE.sub(lambda m: "\n" if m[1] in "nN" else m[1], value) if "\\" in value else value
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical_text import read_lines, read_parameters
@@ -77,7 +78,7 @@ class Zones:
 
 def read_zones(timezones: Sequence[str], default: str, own: ZoneInfo) -> Zones:
     """Return the zones of a calendar with these VTIMEZONE components and this X-WR-TIMEZONE."""
-    components = {}
+    components: dict[str, str] = {}
     for text in timezones:
         name = next((value.strip() for name, _, value in read_lines(text) if name == "TZID"), "")
         components.setdefault(name, text)
@@ -93,11 +94,11 @@ def _build_zone(text: str) -> tzinfo | None:
     import icalendar
 
     try:
-        icalendar.use_zoneinfo()
-        component = icalendar.Timezone.from_ical(text.replace("\n", "\r\n"))
-        zone = component.to_tz(lookup_tzid=False)  # type: ignore[union-attr]
+        icalendar.use_zoneinfo()  # type: ignore[no-untyped-call]
+        component: Any = icalendar.Timezone.from_ical(text)
+        zone = component.to_tz(lookup_tzid=False)
         datetime(2026, 1, 1, tzinfo=zone).utcoffset()
-    except Exception:  # noqa: BLE001  anything can be wrong in a stranger's rules; the times are read as floating then
+    except Exception:  # a stranger's rules can be wrong in any way; the times are read as floating then
         return None
     return zone if isinstance(zone, tzinfo) else None
 

@@ -1,48 +1,228 @@
-"""Read a calendar feed: every whole event becomes an entry, everything else a problem. Pure, and never raises."""
+"""Read a calendar feed: every whole event becomes an entry, everything else a problem. Pure, and never raises.
+
+body ── hash_ical ──► equal to the last one: nothing more to read
+  └─ split into calendars and groups by UID ─► groups that the snapshot knows are taken from it, the others read
+                                                    └─► assembled: clipped, classified for the day, judged
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.entries import Entry
-from bokit.core.ical_events import BadEventError, EventLines, as_problem, read_entry, read_event_lines, read_span
+from bokit.core.entry_json import entry_as_dict
+from bokit.core.ical_groups import NOTES, Group, GroupRead, Reading, calendar_zones, group_events, read_group, sort_entries
+from bokit.core.ical_snapshot import (
+    CODE_VERSION,
+    Kept,
+    Memory,
+    keep_group,
+    pack_snapshot,
+    problems_as_dicts,
+    salt_of,
+    unpack_snapshot,
+)
 from bokit.core.ical_text import MAX_BYTES, BodyText, CalendarText, decode_body, split_body, strip_stamps
-from bokit.core.ical_times import Zones, read_zones
 from bokit.core.platforms import Platform, find_platform
+from bokit.core.records import Json
+from bokit.core.recurrence_rules import Budget
 from bokit.core.rules import Problem, Seen, Verdict
 
 HORIZON = timedelta(days=730)
+PAST = timedelta(days=60)
+"""Series are expanded from so long before today."""
+LONGEST_WINDOW = timedelta(days=3660)
+ENDLESS = timedelta(days=3660)
+"""Longer stays are clipped: calendars write 9999 for ever, and a night is a thing that is counted."""
+
+
+def hash_ical(body: bytes, salt: str = "") -> str:
+    """Return a hash equal for bodies that differ in DTSTAMP lines alone; *salt* stands for the source's settings."""
+    digest = hashlib.sha256(f"{CODE_VERSION}\0{salt}\0".encode())
+    digest.update(strip_stamps(body))
+    return digest.hexdigest()
 
 
 def read_ical(
     body: bytes, *, at: datetime, timezone: ZoneInfo, platform: str | None = None, host: str | None = None,
     horizon: timedelta = HORIZON, since: date | None = None, until: date | None = None, snapshot: bytes = b"",
 ) -> Seen:  # fmt: skip
-    """Return what *body* shows at *at*, in the unit's *timezone*."""
-    text = split_body(decode_body(strip_stamps(body)))
-    chosen = find_platform(platform, text.calendars[0].properties.get("PRODID") if text.calendars else None, host)
-    entries: list[Entry] = []
-    problems: list[Problem] = []
-    for calendar in text.calendars:
-        zones = read_zones(calendar.timezones, calendar.properties.get("X-WR-TIMEZONE", ""), timezone)
-        cancelled = calendar.properties.get("METHOD", "").strip().upper() == "CANCEL"
-        for event in map(read_event_lines, calendar.events):
-            try:
-                entry = read_entry(event, read_span(event, zones), timezone, chosen, is_cancelled=cancelled)
-            except BadEventError as error:
-                problems.append(as_problem(error, event.uid))
-                continue
-            if entry:
-                entries.append(entry)
-    today = at.astimezone(timezone).date()
-    seen = chosen.classify(entries, today) if chosen.classify else entries
-    if not text.calendars or (not entries and not text.is_whole):
-        verdict = Verdict.UNREADABLE
-    elif problems or not text.is_whole:
-        verdict = Verdict.PARTIAL
-    else:
-        verdict = Verdict.OK if entries else Verdict.EMPTY
-    return Seen(entries=tuple(seen), problems=tuple(problems), verdict=verdict)
+    """Return what *body* shows at *at*, in the unit's *timezone*.
+
+        what came                                             verdict
+        every event read                                      ok
+        a whole calendar without events                       empty
+        some events read; others bad, or the end missing      partial
+        no calendar, or nothing of it read                    unreadable
+
+    *snapshot* (the last reading's) saves work and changes nothing. Series are expanded from *since* to *until*, else
+    from 60 days before *at* to *horizon* after it.
+    """
+    return _read(body, _Frame.of(at, timezone, horizon, since, until), platform, host, snapshot)[0]
+
+
+def recall_entries(
+    snapshot: bytes, *, at: datetime, timezone: ZoneInfo, horizon: timedelta = HORIZON,
+    since: date | None = None, until: date | None = None,
+) -> Seen:  # fmt: skip
+    """Return what reading the snapshot's body again at *at* would, without the body."""
+    memory = unpack_snapshot(snapshot)
+    if memory is None:
+        return _unreadable(Problem(code="no-snapshot", message="nothing is kept of the last body"))
+    frame = _Frame.of(at, timezone, horizon, since, until)
+    reading = frame.reading(find_platform(memory.platform))
+    groups = {key: _refresh(kept, memory.calendars, reading) for key, kept in memory.groups.items()}
+    return _assemble(replace(memory, groups=groups), reading.platform, frame.today)
+
+
+def has_series(snapshot: bytes) -> bool:
+    """Tell whether the snapshot's body repeats events: then a new local day may bring new nights."""
+    memory = unpack_snapshot(snapshot)
+    return memory is not None and any(kept.window for kept in memory.groups.values())
+
+
+def inspect_feed(
+    body: bytes, *, at: datetime, timezone: ZoneInfo, platform: str | None = None, host: str | None = None,
+    since: date | None = None, until: date | None = None,
+) -> dict[str, Json]:  # fmt: skip
+    """Return the contract's document of ``bokit feed inspect``."""
+    seen, chosen = _read(body, _Frame.of(at, timezone, HORIZON, since, until), platform, host, b"")
+    return {
+        "platform": chosen.name,
+        "entries": [entry_as_dict(entry) for entry in seen.entries if isinstance(entry, Entry)],
+        "problems": problems_as_dicts(seen.problems),
+        "verdict": str(seen.verdict),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """The day of a reading, and the dates over which series are expanded."""
+
+    today: date
+    timezone: ZoneInfo
+    window: tuple[date, date]
+
+    @classmethod
+    def of(cls, at: datetime, timezone: ZoneInfo, horizon: timedelta, since: date | None, until: date | None) -> _Frame:
+        today = at.astimezone(timezone).date()
+        first, last = since or today - PAST, until or today + horizon
+        return cls(today=today, timezone=timezone, window=(first, max(first, min(last, first + LONGEST_WINDOW))))
+
+    def reading(self, platform: Platform) -> Reading:
+        return Reading(own=self.timezone, platform=platform, window=self.window, budget=Budget())
+
+
+def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
+    if len(body) > MAX_BYTES:
+        return _unreadable(Problem(code="too-large", message="the body is larger than any calendar")), find_platform(
+            name, None, host
+        )
+    text = decode_body(strip_stamps(body))
+    cut = split_body(text)
+    prodid = next((c.properties["PRODID"] for c in cut.calendars if "PRODID" in c.properties), None)
+    platform = find_platform(name, prodid, host)
+    if not cut.calendars:
+        return _unreadable(_explain(text, platform)), platform
+    memory = _read_groups(cut, frame.reading(platform), unpack_snapshot(snapshot) if snapshot else None)
+    return _assemble(memory, platform, frame.today), platform
+
+
+def _read_groups(cut: BodyText, reading: Reading, last: Memory | None) -> Memory:
+    """Return what every group of the body says, reused from *last* where text, calendar and settings are the same."""
+    known = last.groups if last else {}
+    groups: dict[str, Kept] = {}
+    for number, calendar in enumerate(cut.calendars):
+        salt = salt_of(calendar, reading.platform.name, reading.own.key, str(number))
+        zones = calendar_zones(calendar, reading.own)
+        for group in group_events(calendar):
+            key = group.fingerprint(salt)
+            kept = known.get(key)
+            if kept is None or kept.window not in (None, reading.window):
+                kept = keep_group(group, number, read_group(group, calendar, zones, reading), reading.window)
+            groups[key] = kept
+    series = any(kept.window for kept in groups.values())
+    return Memory(
+        groups=groups, calendars=cut.calendars if series else (), platform=reading.platform.name,
+        problems=_body_problems(cut), is_whole=cut.is_whole,
+    )  # fmt: skip
+
+
+def _refresh(kept: Kept, calendars: tuple[CalendarText, ...], reading: Reading) -> Kept:
+    """Return a kept group as of today: a series of another window is expanded again."""
+    if kept.window in (None, reading.window):
+        return kept
+    calendar, group = calendars[kept.calendar], Group(uid=kept.uid, texts=kept.texts)
+    read = read_group(group, calendar, calendar_zones(calendar, reading.own), reading)
+    return keep_group(group, kept.calendar, read, reading.window)
+
+
+def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
+    reads: Iterable[GroupRead] = [kept.read for kept in memory.groups.values()]
+    entries = sort_entries(_clip(entry, today) for read in reads for entry in read.entries)
+    problems = sorted((p for read in reads for p in read.problems), key=lambda p: (p.uid or "", p.code))
+    told = (*memory.problems, *problems)
+    return Seen(
+        entries=tuple(platform.classify(entries, today)) if platform.classify else entries,
+        problems=told,
+        verdict=_judge(bool(entries), told, is_whole=memory.is_whole),
+        snapshot=pack_snapshot(memory),
+        platform=platform.name,
+    )
+
+
+def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) -> Verdict:
+    harmed = not is_whole or any(problem.code not in NOTES for problem in problems)
+    if not has_entries:
+        return Verdict.UNREADABLE if harmed else Verdict.EMPTY
+    return Verdict.PARTIAL if harmed else Verdict.OK
+
+
+def _clip(entry: Entry, today: date) -> Entry:
+    """Cut a stay of more than ten years to the years around *today*, the same all through a year."""
+    if entry.check_out - entry.check_in <= ENDLESS:
+        return entry
+    first, last = date(max(1, today.year - 1), 1, 1), date(today.year + 6, 1, 1)
+    check_in, check_out = max(entry.check_in, first), min(entry.check_out, last)
+    if check_in >= check_out:  # long ago, or far beyond all plans: its edge that is nearer to us
+        check_in, check_out = (
+            (entry.check_in, entry.check_in + ENDLESS) if entry.check_in > first else (entry.check_out - ENDLESS, entry.check_out)
+        )
+    return replace(entry, check_in=check_in, check_out=check_out)
+
+
+def _body_problems(cut: BodyText) -> tuple[Problem, ...]:
+    told: Mapping[str, tuple[Any, str]] = {
+        "truncated": (not cut.is_whole, "the calendar has no end: what is missing from it proves nothing"),
+        "broken-event": (cut.broken and cut.is_whole, "an event begins and does not end"),
+        "too-many-events": (cut.dropped, "the calendar has more events than we read"),
+    }
+    return tuple(Problem(code=code, message=message) for code, (found, message) in told.items() if found)
+
+
+def _unreadable(problem: Problem) -> Seen:
+    return Seen(problems=(problem,), verdict=Verdict.UNREADABLE)
+
+
+def _explain(text: str, platform: Platform) -> Problem:
+    """Return why a body is no calendar, as far as its beginning tells."""
+    start = text[:2000].strip().lower()
+    for mark, advice in platform.errors.items():
+        if mark in start:
+            return Problem(code="export-disabled", message=advice)
+    if not start:
+        return Problem(code="empty-body", message="the answer is empty")
+    if start.startswith("<"):
+        return Problem(
+            code="html", message="the answer is a web page, no calendar; is the address the calendar's, and still valid?"
+        )
+    if start[0] in "{[":
+        return Problem(code="json", message="the answer is JSON, no calendar")
+    if "room synchroniser not enabled" in start:
+        return Problem(code="export-disabled", message="the platform has this calendar's export switched off; switch it on there")
+    return Problem(code="not-a-calendar", message="the answer is no calendar")

@@ -59,7 +59,9 @@ BLOCK_WORDS = re.compile(
     re.I,
 )
 _TENTATIVE = re.compile(r"^(?:tentative|provisoire|option|pre-?booking)\b", re.I)
-_GUEST = re.compile(r"^(?:reserved|réservée?|reservation|réservation|booked|booking|tentative|provisoire)\s*[-–:]\s*(\S.*)$", re.I)
+_GUEST = re.compile(
+    r"^(?:reserved|réservée?|reservation|réservation|booked|booking|tentative|provisoire)\s*[-–:]\s*(\S.*)$", re.I
+)
 STATED = {
     "CANCELLED": Status.CANCELLED, "CANCELED": Status.CANCELLED, "TENTATIVE": Status.TENTATIVE, "CONFIRMED": Status.CONFIRMED,
 }  # fmt: skip
@@ -109,8 +111,6 @@ def last_four(phone: str | None) -> str | None:
 
 def relabel(entries: Iterable[Entry], is_window: Callable[[Entry], bool]) -> tuple[Entry, ...]:
     """Return *entries*, those that *is_window* tells of as windows."""
-
-
     return tuple(replace(e, kind=Kind.WINDOW, status=Status.UNAVAILABLE) if is_window(e) else e for e in entries)
 
 

@@ -12,7 +12,7 @@ GENERIC = Platform(name="generic", read_event=read_general)
 PLATFORMS = (
     Platform(name="guesty", prodids=("guesty",), hosts=("guesty.com", "guestyforhosts.com"), read_event=read_general),
     Platform(name="ownerrez", prodids=("ownerrez",), hosts=("ownerrez.com", "ownerreservations.com"), read_event=read_general),
-    Platform(name="google", prodids=("google inc//google calendar", "google calendar"), hosts=("calendar.google.com",), read_event=read_general),
+    Platform(name="google", prodids=("google calendar",), hosts=("calendar.google.com",), read_event=read_general),
     Platform(
         name="outlook", prodids=("microsoft exchange server", "microsoft corporation//outlook", "outlook.com"),
         hosts=("outlook.live.com", "outlook.office365.com", "outlook.office.com"), read_event=read_general,
