@@ -73,6 +73,8 @@ class Seen:
     verdict: Verdict = Verdict.OK
     snapshot: bytes = b""
     """The entries and their fingerprints, compressed, so that the next reading parses only what changed."""
+    platform: str | None = None
+    """Whose feed this is, as the owner, the content or the host tells; None: unreadable, or no feed of a platform."""
 
 
 class Rules(Protocol):

@@ -1,0 +1,200 @@
+"""Guards: what one fetch may not be believed. They hold releases, never closures.
+
+body                                              what is done now                  held, and until when
+unreadable (HTML, JSON, nothing, no calendar)     nothing                           all, until the feed is good again
+no events, nights to come are held                nothing                           all, until a person applies it, the
+                                                                                    feed is good again or the nights pass
+another listing's                                 its nights held provisionally     all, until a person applies it or the
+                                                                                    old feed returns
+read in part (truncated, a bad date)              new stays, moves, returns         what it does not show
+most future stays gone at once                    new stays, moves, returns         what it does not show, until fetches
+                                                                                    agreed on it for a day
+else                                              everything                        nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from bokit.core.booking import Stay
+from bokit.core.entries import BLOCKING, Entry
+from bokit.core.identity import Matches, old_window
+from bokit.core.merge import write_time
+from bokit.core.nights import nights, write_spans
+from bokit.core.plan import Hold
+from bokit.core.records import Fields, Json
+from bokit.core.rules import Context, Seen, Verdict
+from bokit.core.traits import Traits
+
+UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER = (
+    "unreadable-feed", "empty-feed", "partial-feed", "shrunken-feed", "other-listing",
+)  # fmt: skip
+MESSAGES = {
+    UNREADABLE: "The address answered something that is no calendar; nothing was changed. Check the feed's address.",
+    EMPTY: "The calendar came without any event although nights are taken; all of them stay held. "
+    "If it is truly empty, apply the held plan.",
+    PARTIAL: "Part of the calendar could not be read; what it does not show stays held until it is whole again.",
+    SHRUNKEN: "Most of the coming stays are gone at once; they stay held until the calendar agreed for a day. "
+    "If they are truly cancelled, apply the held plan.",
+    OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
+    "Check the feed's address; if it is right, apply the held plan.",
+}
+DAY = timedelta(hours=24)
+SHRINK_LEAST = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What the rules keep of a source between fetches."""
+
+    starts: Mapping[str, str] = field(default_factory=dict)
+    """First nights and the UIDs that the room's feed gave them."""
+    domains: tuple[str, ...] = ()
+    """What follows the at sign in the source's UIDs."""
+    hold: Hold | None = None
+    absent: Mapping[str, datetime] = field(default_factory=dict)
+    """Stays that held fetches did not show, and since when."""
+
+
+def read_memory(memory: Fields) -> Remembered:
+    """Return what *memory*, written by ``write_memory``, tells."""
+    return Remembered(
+        starts=dict(memory.get("starts", {})),
+        domains=tuple(memory.get("domains", ())),
+        hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
+        absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
+    )
+
+
+def write_memory(told: Remembered) -> dict[str, Json]:
+    """Return *told* as JSON."""
+    memory: dict[str, Json] = {}
+    if told.starts:
+        memory["starts"] = dict(told.starts)
+    if told.domains:
+        memory["domains"] = list(told.domains)
+    if told.hold:
+        memory["hold"] = _write_hold(told.hold)
+    if told.absent:
+        memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
+    return memory
+
+
+def _write_hold(hold: Hold) -> dict[str, Json]:
+    offered = write_time(hold.offered_at) if hold.offered_at else None
+    return {
+        "code": hold.code, "message": hold.message, "since": write_time(hold.since), "can_apply": hold.can_apply,
+        "releases": [dict(r) for r in hold.releases], "offered_at": offered,
+    }  # fmt: skip
+
+
+def _read_hold(told: Fields) -> Hold:
+    offered = told.get("offered_at")
+    return Hold(
+        code=told["code"], message=told["message"], since=datetime.fromisoformat(told["since"]),
+        can_apply=told["can_apply"], releases=tuple(told["releases"]),
+        offered_at=datetime.fromisoformat(offered) if offered else None,
+    )  # fmt: skip
+
+
+def judge_fetch(
+    seen: Seen, matches: Matches, stays: Sequence[Stay], traits: Traits, told: Remembered, context: Context
+) -> str | None:
+    """Return the code of the guard that this fetch meets; None: it is good evidence."""
+    future = [s for s in stays if not s.is_gone and s.nights_from(matches.today)]
+    if seen.verdict is Verdict.UNREADABLE:
+        return UNREADABLE
+    if not any(isinstance(e, Entry) for e in seen.entries) and (future or old_window(matches)):
+        return EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL
+    if is_other_listing(seen, matches, future, traits, told):
+        return OTHER
+    if seen.verdict is Verdict.PARTIAL:
+        return PARTIAL
+    return SHRUNKEN if is_shrunken(matches, future, told, context) else None
+
+
+def is_other_listing(seen: Seen, matches: Matches, future: Sequence[Stay], traits: Traits, told: Remembered) -> bool:
+    """Tell whether the feed is another listing's.
+
+    its UIDs' domains, and ours                   share none                 yes
+    a first night that the room gave another UID  any                        yes (where UIDs tell room and start)
+    a first night with the UID that we know       any                        no
+    a known stay of ours, whatever its age        shown                      no
+    our future stays, two or more                 none shown                 yes
+    our only future stay is not shown             two or more new ones       yes
+    else                                                                     no
+    """
+    entries = [e for e in seen.entries if isinstance(e, Entry)]
+    domains = read_domains(entries)
+    if told.domains and domains and not domains & set(told.domains):
+        return True
+    if traits.uid_tells_start:
+        known = [told.starts.get(e.check_in.isoformat()) == e.uid for e in entries if e.check_in.isoformat() in told.starts]
+        if known:
+            return not any(known)
+    if any(p.stay for p in matches.pairs):
+        return False
+    new = sum(p.stay is None for p in matches.pairs)
+    return bool(entries) and (len(future) >= 2 or (len(future) == 1 and new >= 2))
+
+
+def read_domains(entries: Sequence[Entry]) -> set[str]:
+    """Return what follows the at sign in the entries' UIDs."""
+    return {e.uid.rpartition("@")[2].lower() for e in entries if "@" in e.uid}
+
+
+def is_shrunken(matches: Matches, future: Sequence[Stay], told: Remembered, context: Context) -> bool:
+    """Tell whether more than half of the future stays, and at least three, are gone at once and lately.
+
+    Stays that were missing before, or that held fetches did not show for a day in agreement, do not count.
+    """
+    gone = [s for s in matches.absent if s.record.missing_since is None]
+    fresh = [s for s in gone if context.at - told.absent.get(s.record.id, context.at) < DAY]
+    return len(fresh) >= SHRINK_LEAST and len(gone) * 2 > len(future)
+
+
+def remember_absent(matches: Matches, told: Remembered, at: datetime) -> dict[str, datetime]:
+    """Return the stays that held fetches did not show: since the first of them that agrees with this one."""
+    gone = {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
+    shown = {str(p.stay.record.id) for p in matches.pairs if p.stay}
+    agrees = gone >= set(told.absent) and not shown & set(told.absent)
+    return {id: told.absent[id] if agrees and id in told.absent else at for id in gone}
+
+
+def make_hold(code: str, matches: Matches, stays: Sequence[Stay], told: Remembered, at: datetime) -> Hold:
+    """Return the hold to show: what applying it would release, and since when it is held.
+
+    An empty feed, which no evidence releases, is offered again after a day.
+    """
+    lost = stays if code in (EMPTY, OTHER) else matches.absent
+    future = sorted((s for s in lost if not s.is_gone and s.nights_from(matches.today)), key=lambda s: s.record.id)
+    can_apply = code in (EMPTY, OTHER, SHRUNKEN)
+    releases = [describe_release(s) for s in future] if can_apply else []
+    if can_apply and code != SHRUNKEN and matches.window and (held := old_window(matches)):
+        spans = write_spans(held)
+        releases.append({
+            "action": "free", "record_id": matches.window.id, "kind": "window", "check_in": spans[0][0],
+            "check_out": spans[-1][1],
+        })  # fmt: skip
+    before = told.hold if told.hold and told.hold.code == code else None
+    since = before.since if before else at
+    offered = before.offered_at if before else None
+    if code == EMPTY and offered is None and at - since >= DAY:
+        offered = at
+    return Hold(code=code, message=MESSAGES[code], since=since, releases=tuple(releases), can_apply=can_apply, offered_at=offered)
+
+
+def describe_release(stay: Stay) -> dict[str, Json]:
+    """Return what letting *stay* go would mean, for people and for the hold's hash."""
+    return {
+        "action": "cancel", "record_id": stay.record.id, "kind": str(stay.kind),
+        "check_in": stay.check_in.isoformat(), "check_out": stay.check_out.isoformat(),
+    }  # fmt: skip
+
+
+def closed_by(entries: Sequence[object], matches: Matches) -> set[date]:
+    """Return every night from today on that *entries* close."""
+    told = [e for e in entries if isinstance(e, Entry) and e.status in BLOCKING]
+    return {n for e in told for n in nights(max(e.check_in, matches.today), e.check_out)}

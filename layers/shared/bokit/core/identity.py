@@ -1,0 +1,226 @@
+"""Whose entry is this? One assignment of a whole feed's entries to the stays that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+from bokit.core.booking import Stay, entry_key, window_nights
+from bokit.core.entries import BLOCKING, Entry, Kind, Status
+from bokit.core.nights import nights
+from bokit.core.records import Record
+from bokit.core.traits import Traits
+
+CANCELLED = frozenset({
+    Status.CANCELLED, Status.CANCELLED_BY_GUEST, Status.CANCELLED_BY_OWNER, Status.DELETED, Status.VANISHED,
+})  # fmt: skip
+
+
+FAR = timedelta(days=300)
+"""A window that ends further ahead is the calendar's end; a nearer one may be what is left of a known block."""
+
+
+class Reason(StrEnum):
+    """Why an entry is a stay, or is none: kept in the change log."""
+
+    NEW = "new in the feed"
+    CODE = "the same reservation code"
+    UID = "the same UID"
+    NIGHTS = "the same nights"
+    DEPARTURE = "the same departure day"
+    ARRIVAL = "the same arrival day"
+    OVERLAP = "most of the same nights"
+    RETURN = "back with the same nights"
+    SPLIT = "split off from a joined stay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """An entry and the stay that it is (None: a new one)."""
+
+    entry: Entry
+    stay: Stay | None
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matches:
+    """The whole assignment of one feed."""
+
+    pairs: tuple[Pair, ...]
+    ended: tuple[Pair, ...]
+    """Entries that the source itself says are cancelled, with their stays."""
+    absent: tuple[Stay, ...]
+    """Active stays with nights to come that no entry is."""
+    windows: tuple[Entry, ...]
+    window: Record | None
+    today: date
+    seen: int
+
+    @property
+    def closed(self) -> set[date]:
+        """Every night from today on that the feed closes."""
+        entries = [*(p.entry for p in self.pairs), *self.windows]
+        return {n for e in entries if e.status in BLOCKING for n in nights(max(e.check_in, self.today), e.check_out)}
+
+
+def match_entries(stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], traits: Traits, today: date) -> Matches:
+    """Return which stay each entry is.
+
+    code or, where the platform's UID is an identity, UID known     that stay, gone or not
+    else: see ``_judge``; the best pairs of the whole feed first
+    a codeless closure that ends beyond the horizon                 window
+    a new one-night block within the advance notice                 window
+    a new codeless entry inside another of the same feed            nothing: its nights are held already
+    """
+    ordered = sorted(_join_coded(entries), key=_entry_order)
+    live = [e for e in ordered if e.status not in CANCELLED]
+    rolling = [e for e in live if _is_far(e, today)]
+    rest = [e for e in live if e not in rolling]
+    exact = _match_exact(stays, rest, traits)
+    taken = {p.stay.record.id for p in exact if p.stay}
+    rest = _without(rest, [p.entry for p in exact])
+    near, done = _match_near([s for s in stays if s.record.id not in taken], rest, today)
+    taken |= {p.stay.record.id for p in near if p.stay}
+    pairs, more = _place_new(_without(rest, done), [*exact, *near], rolling, today)
+    ended = _match_exact(
+        [s for s in stays if s.record.id not in taken],
+        [e for e in ordered if e.status in CANCELLED],
+        replace(traits, uid_is_identity=True),
+    )
+    taken |= {p.stay.record.id for p in ended if p.stay}
+    absent = [s for s in stays if s.record.id not in taken and not s.is_gone and s.check_out > today]
+    return Matches(
+        pairs=tuple(pairs), ended=tuple(ended), absent=tuple(absent), windows=(*rolling, *more), window=window,
+        today=today, seen=len(entries),
+    )  # fmt: skip
+
+
+def _entry_order(entry: Entry) -> tuple[str, ...]:
+    return (entry.check_in.isoformat(), entry.check_out.isoformat(), entry.uid, entry.recurrence_id or "", repr(entry))
+
+
+def _without(entries: Iterable[Entry], others: Sequence[Entry]) -> list[Entry]:
+    done = {id(e) for e in others}
+    return [e for e in entries if id(e) not in done]
+
+
+def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries with those of one reservation code joined into one."""
+    by_code: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_code.setdefault(entry.reservation_code or "", []).append(entry)
+    joined = by_code.pop("", [])
+    for parts in by_code.values():
+        first = min(parts, key=_entry_order)
+        joined.append(replace(first, check_in=first.check_in, check_out=max(e.check_out for e in parts)))
+    return joined
+
+
+def _is_far(entry: Entry, today: date) -> bool:
+    return entry.kind is Kind.WINDOW and entry.check_out - today > FAR
+
+
+def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> list[Pair]:
+    by_code: dict[str, Stay] = {}
+    by_key: dict[str, Stay] = {}
+    for known in sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id)):
+        by_key[known.record.key] = known
+        if known.code:
+            by_code[known.code] = known
+    pairs: list[Pair] = []
+    taken: set[str] = set()
+    for entry in entries:
+        stay: Stay | None = by_code.get(entry.reservation_code or "")
+        reason = Reason.CODE
+        if stay is None and traits.uid_is_identity:
+            stay, reason = by_key.get(entry_key(entry)), Reason.UID
+            stay = None if stay and stay.code and entry.reservation_code else stay
+        if stay and stay.record.id not in taken:
+            taken.add(stay.record.id)
+            pairs.append(Pair(entry=entry, stay=stay, reason=reason))
+    return pairs
+
+
+def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) -> tuple[list[Pair], list[Entry]]:
+    """Return the best pairs of codeless stays and entries: the surest first, whatever their order."""
+    found = []
+    for entry in entries:
+        for stay in stays:
+            if judged := _judge(stay, entry, today):
+                rank, reason = judged
+                shared = len(nights(*stay.span) & nights(entry.check_in, entry.check_out))
+                gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
+                order = (rank, stay.is_gone, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
+                found.append((order, stay, entry, reason))
+    pairs: list[Pair] = []
+    done: list[Entry] = []
+    taken: set[int | str] = set()
+    for _, stay, entry, reason in sorted(found, key=lambda f: f[0]):
+        if stay.record.id not in taken and id(entry) not in taken:
+            taken |= {stay.record.id, id(entry)}
+            pairs.append(Pair(entry=replace(entry, kind=stay.kind), stay=stay, reason=reason))
+            done.append(entry)
+    return pairs, done
+
+
+def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, Reason] | None:
+    """Return how surely a codeless entry is a codeless stay; None: it is not."""
+    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and stay.check_in <= entry.check_in
+    if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
+        return None
+    if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:
+        return None
+    same_end = stay.check_out == entry.check_out
+    same_start = max(stay.check_in, today) == max(entry.check_in, today)
+    if same_end and (stay.check_in == entry.check_in or (same_start and stay.check_in <= entry.check_in)):
+        return (4, Reason.RETURN) if stay.is_gone else (0, Reason.NIGHTS)
+    shared = nights(*stay.span) & nights(entry.check_in, entry.check_out)
+    if stay.is_gone:
+        joined = stay.record.gone_reason == JOINED
+        return (5, Reason.SPLIT) if joined and shared and (same_end or same_start) and entry.check_out > today else None
+    if not shared or (not same_end and max(shared) < today):
+        return None
+    if same_end:
+        return 1, Reason.DEPARTURE
+    if same_start:
+        return 2, Reason.ARRIVAL
+    return 3, Reason.OVERLAP
+
+
+JOINED = "joined with another stay by the feed"
+
+
+def _place_new(
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], today: date
+) -> tuple[list[Pair], list[Entry]]:
+    """Return the pairs with the new stays among them, and the closures that are windows after all."""
+    placed, windows = list(pairs), []
+    others = [p.entry for p in pairs] + list(rolling)
+    for entry in sorted(entries, key=lambda e: (-(e.check_out - e.check_in).days, _entry_order(e))):
+        if entry.reservation_code:
+            placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
+        elif entry.check_out <= today and entry.kind is not Kind.RESERVATION:
+            continue
+        elif entry.kind is Kind.WINDOW:
+            windows.append(entry)
+        elif _is_inside(entry, others, today):
+            continue
+        else:
+            placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
+        others.append(entry)
+    return placed, windows
+
+
+def _is_inside(entry: Entry, others: Sequence[Entry], today: date) -> bool:
+    if entry.check_out <= today:
+        return False
+    mine = nights(max(entry.check_in, today), entry.check_out)
+    return mine <= {n for e in others if e.status in BLOCKING for n in nights(max(e.check_in, today), e.check_out)}
+
+
+def old_window(matches: Matches) -> set[date]:
+    """Return the nights to come that the source's window held."""
+    return {n for n in window_nights(matches.window) if n >= matches.today}
