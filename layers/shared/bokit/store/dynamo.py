@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bokit.store.dynamo_catalog import CatalogRows
 from bokit.store.dynamo_records import RecordRows
 from bokit.store.dynamo_runs import RunRows
@@ -16,4 +18,10 @@ class DynamoStore(CatalogRows, ScheduleRows, RecordRows, RunRows):
     """
 
     def __init__(self, table_name: str, *, region: str | None = None, endpoint_url: str | None = None) -> None:
+        self.table_name = table_name
         self._rows = Rows(table_name, region=region, endpoint_url=endpoint_url)
+
+    @property
+    def client(self) -> Any:
+        """The one botocore client, whose events tell, and can cut, every request."""
+        return self._rows.client

@@ -91,7 +91,7 @@ class Rows:
         with self._translated():
             # The one client is made here, once, and not by the first 32 threads at the same time.
             self._connection = self._row.shared_connection()
-            _ = self._connection.client
+            self.client: Any = self._connection.client
 
     def get(self, key: Key) -> Row | None:
         """Return one item; None where there is none."""

@@ -1,0 +1,46 @@
+"""Steps that the store's tests share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokit.core.catalog import DEFAULT_TENANT, Lease, Shard, Source
+from bokit.core.records import Record, RecordId, TenantId
+from bokit.core.runs import Run
+from bokit.store.base import Store
+from tests.builders import DAY, HOUR, NOW, a_beat, a_change, a_head, a_record, a_run, a_source
+
+OTHER = TenantId("other")
+
+
+def add_source(store: Store, *, limit: int = 100, **given: Any) -> Source:
+    """Save a source in a shard that has room, due in an hour."""
+    source = a_source(shard_id=store.pick_shard(limit), **given)
+    return store.save_source(a_head(source), a_beat(tenant=source.tenant))
+
+
+def lease_of(store: Store, source: Source, holder: str = "run_1") -> Lease:
+    """Take the source's lease for an hour."""
+    lease = store.take_lease(source, holder=holder, now=NOW, until=NOW + HOUR)
+    assert lease is not None
+    return lease
+
+
+def claim(store: Store, source: Source, holder: str = "tick_1") -> Shard:
+    """Claim the source's shard for an hour."""
+    shard = store.claim_shard(store.load_shards([source.shard_id])[0], holder=holder, now=NOW, until=NOW + HOUR)
+    assert shard is not None
+    return shard
+
+
+def add_record(store: Store, *, tenant: TenantId = DEFAULT_TENANT, id: str | None = None, lease: Lease | None = None) -> Record:
+    """Save a record with one line in its change log."""
+    record = a_record(tenant=tenant, **({"id": RecordId(id)} if id else {}))
+    return store.apply_records([record], [a_change(record)], lease=lease)[0]
+
+
+def add_run(store: Store, **given: Any) -> Run:
+    """Save a run for a day."""
+    run = a_run(**given)
+    store.save_run(run, expires_at=NOW + DAY)
+    return run
