@@ -11,9 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical_text import read_lines, read_parameters
+from bokit.core.recurrence_rules import can_happen, read_rule
 
 _WHEN = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:\.\d+)?(Z)?)?", re.I)
 _DURATION = re.compile(r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.I)
+_ANY_DAY = date(2000, 1, 1)
+MAX_ZONE_TEXT = 20_000
 _LAST_YEAR = 9990
 """Later times leave no room for an offset; calendars write 9999 for ever."""
 
@@ -23,11 +26,10 @@ def find_zone(name: str) -> ZoneInfo | None:
     """Return the IANA timezone that *name* means: itself, the end of a path, or a Windows name; else None."""
     name = name.strip().strip('"')
     parts = name.strip("/").split("/")
-    for candidate in (name, "/".join(parts[-2:]), "/".join(parts[-3:]), _windows_zones().get(name.lower())):
-        zone = _load_zone(candidate) if candidate else None
-        if zone:
-            return zone
-    return None
+    if parts[-1].upper() in ("UTC", "GMT", "Z"):
+        return ZoneInfo("UTC")
+    ends = (name, "/".join(parts[-2:]), "/".join(parts[-3:]))
+    return next(filter(None, map(_load_zone, ends)), None) or _load_zone(_windows_zones().get(name.lower(), ""))
 
 
 def _load_zone(name: str) -> ZoneInfo | None:
@@ -54,6 +56,8 @@ class Zones:
     """The unit's: every date is told in it."""
     floating: tzinfo
     """Of times without a zone: the calendar's X-WR-TIMEZONE, else the unit's."""
+    universal: tzinfo = UTC
+    """Of times in UTC: the calendar's X-WR-TIMEZONE, in which their series goes through summer time, else UTC."""
     components: dict[str, str] = field(default_factory=dict)
     """Each TZID's VTIMEZONE."""
     unknown: set[str] = field(default_factory=set)
@@ -82,7 +86,8 @@ def read_zones(timezones: Sequence[str], default: str, own: ZoneInfo) -> Zones:
     for text in timezones:
         name = next((value.strip() for name, _, value in read_lines(text) if name == "TZID"), "")
         components.setdefault(name, text)
-    return Zones(own=own, floating=(find_zone(default) if default else None) or own, components=components)
+    stated = find_zone(default) if default else None
+    return Zones(own=own, floating=stated or own, universal=stated or UTC, components=components)
 
 
 def _build_zone(text: str) -> tzinfo | None:
@@ -93,6 +98,8 @@ def _build_zone(text: str) -> tzinfo | None:
     """
     import icalendar
 
+    if not _is_bounded(text):
+        return None
     try:
         icalendar.use_zoneinfo()  # type: ignore[no-untyped-call]
         component: Any = icalendar.Timezone.from_ical(text)
@@ -103,8 +110,18 @@ def _build_zone(text: str) -> tzinfo | None:
     return zone if isinstance(zone, tzinfo) else None
 
 
+def _is_bounded(text: str) -> bool:
+    """Tell whether a VTIMEZONE is small, and changes at most yearly: other rules could run for ever."""
+    rules = [read_rule(value) for name, _, value in read_lines(text) if name == "RRULE"]
+    yearly = all(rule and rule.frequency == "YEARLY" and can_happen(rule, _ANY_DAY) for rule in rules)
+    return len(text) <= MAX_ZONE_TEXT and len(rules) <= 20 and yearly
+
+
 def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
     """Return a date, or an aware time; raises ValueError. ``VALUE=DATE`` with a time is a date."""
+    if ":" in value and not _WHEN.fullmatch(value.strip()):  # TZID=tzone://Microsoft/Custom, without the quotes it needs
+        more, _, value = value.rpartition(":")
+        parameters = f"{parameters}:{more}"
     found = _WHEN.fullmatch(value.strip())
     if not found:
         raise ValueError("no date")
@@ -115,7 +132,7 @@ def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
         min(int(year), _LAST_YEAR), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59)
     )
     if utc:
-        return naive.replace(tzinfo=UTC)
+        return naive.replace(tzinfo=UTC).astimezone(zones.universal)
     name = read_parameters(parameters).get("TZID") if parameters else None
     return naive.replace(tzinfo=zones.find(name) if name else zones.floating)
 

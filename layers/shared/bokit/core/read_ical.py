@@ -28,7 +28,7 @@ from bokit.core.ical_snapshot import (
     unpack_snapshot,
 )
 from bokit.core.ical_text import MAX_BYTES, BodyText, CalendarText, decode_body, split_body, strip_stamps
-from bokit.core.platforms import Platform, find_platform
+from bokit.core.platforms import PLATFORMS, Platform, find_platform
 from bokit.core.records import Json
 from bokit.core.recurrence_rules import Budget
 from bokit.core.rules import Problem, Seen, Verdict
@@ -128,7 +128,7 @@ def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapsh
     prodid = next((c.properties["PRODID"] for c in cut.calendars if "PRODID" in c.properties), None)
     platform = find_platform(name, prodid, host)
     if not cut.calendars:
-        return _unreadable(_explain(text, platform)), platform
+        return _explain(text, platform)
     memory = _read_groups(cut, frame.reading(platform), unpack_snapshot(snapshot) if snapshot else None)
     return _assemble(memory, platform, frame.today), platform
 
@@ -188,12 +188,11 @@ def _clip(entry: Entry, today: date) -> Entry:
     if entry.check_out - entry.check_in <= ENDLESS:
         return entry
     first, last = date(max(1, today.year - 1), 1, 1), date(today.year + 6, 1, 1)
-    check_in, check_out = max(entry.check_in, first), min(entry.check_out, last)
-    if check_in >= check_out:  # long ago, or far beyond all plans: its edge that is nearer to us
-        check_in, check_out = (
-            (entry.check_in, entry.check_in + ENDLESS) if entry.check_in > first else (entry.check_out - ENDLESS, entry.check_out)
-        )
-    return replace(entry, check_in=check_in, check_out=check_out)
+    if entry.check_out <= first:  # long ago
+        return replace(entry, check_in=entry.check_out - ENDLESS)
+    if entry.check_in >= last:  # far beyond all plans
+        return replace(entry, check_out=entry.check_in + ENDLESS)
+    return replace(entry, check_in=max(entry.check_in, first), check_out=min(entry.check_out, last))
 
 
 def _body_problems(cut: BodyText) -> tuple[Problem, ...]:
@@ -209,20 +208,21 @@ def _unreadable(problem: Problem) -> Seen:
     return Seen(problems=(problem,), verdict=Verdict.UNREADABLE)
 
 
-def _explain(text: str, platform: Platform) -> Problem:
-    """Return why a body is no calendar, as far as its beginning tells."""
+def _explain(text: str, platform: Platform) -> tuple[Seen, Platform]:
+    """Return why a body is no calendar, as far as its beginning tells; a platform's own error tells of the platform."""
     start = text[:2000].strip().lower()
-    for mark, advice in platform.errors.items():
-        if mark in start:
-            return Problem(code="export-disabled", message=advice)
-    if not start:
-        return Problem(code="empty-body", message="the answer is empty")
-    if start.startswith("<"):
-        return Problem(
-            code="html", message="the answer is a web page, no calendar; is the address the calendar's, and still valid?"
-        )
-    if start[0] in "{[":
-        return Problem(code="json", message="the answer is JSON, no calendar")
-    if "room synchroniser not enabled" in start:
-        return Problem(code="export-disabled", message="the platform has this calendar's export switched off; switch it on there")
-    return Problem(code="not-a-calendar", message="the answer is no calendar")
+    for known in (platform, *PLATFORMS):
+        for mark, advice in known.errors.items():
+            if mark in start:
+                return _unreadable(Problem(code="export-disabled", message=advice)), known
+    code = "empty-body" if not start else _BEGINNINGS.get(start[0], "not-a-calendar")
+    return _unreadable(Problem(code=code, message=_NO_CALENDAR[code])), platform
+
+
+_BEGINNINGS = {"<": "html", "{": "json", "[": "json"}
+_NO_CALENDAR = {
+    "empty-body": "the answer is empty",
+    "html": "the answer is a web page, no calendar; is the address the calendar's, and still valid?",
+    "json": "the answer is JSON, no calendar",
+    "not-a-calendar": "the answer is no calendar",
+}

@@ -1,0 +1,79 @@
+"""How much dearer a full icalendar parse is than Bokit's reading, in one run: ``python -m bench.bench_reading``."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import icalendar
+
+from bokit.core.read_ical import hash_ical, read_ical
+
+EVENTS = 300
+ROUNDS = 7
+AT = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)
+ROME = ZoneInfo("Europe/Rome")
+REACH = {"hash": 300, "changed 1 %": 15, "changed 10 %": 6, "changed 100 %": 0.95, "new": 2}
+"""What quality.md asks for."""
+
+
+def build_feed(count: int = EVENTS, stamp: str = "20261120T101500Z") -> bytes:
+    """An Airbnb-like feed of *count* reservations."""
+    events = (
+        f"BEGIN:VEVENT\r\nDTSTAMP:{stamp}\r\nDTSTART;VALUE=DATE:2027{i % 12 + 1:02d}{i % 27 + 1:02d}\r\n"
+        f"DTEND;VALUE=DATE:2027{i % 12 + 1:02d}{i % 27 + 2:02d}\r\nSUMMARY:Reserved\r\nUID:1418fb94e984-{i:032x}@airbnb.com\r\n"
+        "DESCRIPTION:Reservation URL: https://www.airbnb.com/hosting/reservations/de\r\n"
+        f" tails/HM{i:08d}\\nPhone Number (Last 4 Digits): {i:04d}\r\nEND:VEVENT\r\n"
+        for i in range(count)
+    )
+    head = "BEGIN:VCALENDAR\r\nPRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN\r\nCALSCALE:GREGORIAN\r\nVERSION:2.0\r\n"
+    return (head + "".join(events) + "END:VCALENDAR\r\n").encode()
+
+
+def change_feed(body: bytes, share: float) -> bytes:
+    """Change the telephone digits in *share* of the events."""
+    every = max(1, round(1 / share))
+
+    def turn(found: re.Match[bytes]) -> bytes:
+        return found[1] + (b"9" + found[2][1:] if int(found[2]) % every == 0 else found[2])
+
+    return re.sub(rb"(Digits\): )(\d{4})", turn, body)
+
+
+def clock(work: Callable[[], object], inner: int = 1) -> float:
+    """Return the median CPU time of one call, in milliseconds."""
+    spent = []
+    for _ in range(ROUNDS):
+        begun = time.process_time()
+        for _ in range(inner):
+            work()
+        spent.append((time.process_time() - begun) / inner * 1000)
+    return median(spent)
+
+
+def run() -> dict[str, dict[str, float]]:
+    """Measure, and return for each way of reading its time, icalendar's, the ratio and the target."""
+    body = build_feed()
+    snapshot = read_ical(body, at=AT, timezone=ROME).snapshot
+    ways: dict[str, tuple[Callable[[], object], int]] = {
+        "hash": (lambda: hash_ical(body), 200),
+        "new": (lambda: read_ical(body, at=AT, timezone=ROME), 2),
+    }
+    for name, share in (("changed 1 %", 0.01), ("changed 10 %", 0.1), ("changed 100 %", 1.0)):
+        changed = change_feed(build_feed(stamp="20261121T111500Z"), share)
+        ways[name] = (lambda changed=changed: read_ical(changed, at=AT, timezone=ROME, snapshot=snapshot), 2)  # type: ignore[misc]
+    parse = clock(lambda: icalendar.Calendar.from_ical(body))
+    taken = {name: clock(work, inner) for name, (work, inner) in ways.items()}
+    return {
+        name: {"ms": round(ms, 3), "icalendar_ms": round(parse, 2), "ratio": round(parse / ms, 2), "reach": REACH[name]}
+        for name, ms in taken.items()
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(), indent=1))
