@@ -9,7 +9,8 @@ export PYTHON
 # an environment is set up anew when its lock, or the interpreter, is another
 python := $(shell $(PYTHON) -V 2>/dev/null)
 stamp = .set-up-$(shell (echo '$(python)'; cat $(1)) | cksum | cut -d ' ' -f 1)
-DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)
+LIBRARIES := .venv/$(call stamp,requirements/dev.txt)
+DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)-ours
 CLOUD := .bokit/cloud/$(call stamp,requirements/cloud.txt)
 SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 
@@ -24,8 +25,10 @@ help: ## list the targets
 
 setup: $(DEV) $(CLOUD) $(SAM) ## set up what is missing
 
-$(DEV):
-	@local/setup_env.sh .venv requirements/dev.txt $@ editable
+$(LIBRARIES):
+	@local/setup_env.sh .venv requirements/dev.txt $@
+$(DEV): $(LIBRARIES)
+	@$(bin)/python -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --no-index --editable . && touch $@
 $(CLOUD):
 	@local/setup_env.sh .bokit/cloud requirements/cloud.txt $@
 $(SAM):

@@ -25,8 +25,8 @@ Say = Callable[[str], None]
 
 def up(place: Place, say: Say = print) -> dict[str, Any]:
     """Bring everything up that is not, and return what `.bokit/local.json` holds. Twice is as good as once."""
-    _start_emulator(place, say)
-    _start_simulator(place, say)
+    start_emulator(place, say)
+    start_simulator(place, say)
     outputs = _deploy_if_changed(place, say)
     return _write_addresses(place, outputs)
 
@@ -55,7 +55,8 @@ def is_answering(url: str) -> bool:
     return True
 
 
-def _start_emulator(place: Place, say: Say) -> None:
+def start_emulator(place: Place, say: Say) -> None:
+    """Start MiniStack on loopback with the state that it saved last, unless it runs."""
     daemon = Daemon(name="emulator", home=place.home)
     if daemon.is_running():
         _require_same_port(place)
@@ -80,9 +81,10 @@ def _emulator_env(place: Place) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _start_simulator(place: Place, say: Say) -> None:
+def start_simulator(place: Place, say: Say) -> None:
+    """Start the simulated platforms where they left off, unless they run."""
     daemon = Daemon(name="simulator", home=place.home)
-    if daemon.is_running():
+    if daemon.is_running() or not (place.root / "simulator/__main__.py").exists():
         return
     _require_free_port(place.simulator_port, "BOKIT_SIMULATOR_PORT")
     say(f"Starting the simulated platforms on {place.simulator_url}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# setup_env.sh FOLDER LOCK STAMP [EDITABLE]: make a virtual environment from a hashed lock; quiet unless it fails.
+# setup_env.sh FOLDER LOCK STAMP: make a virtual environment from a hashed lock; quiet unless it fails.
 set -euo pipefail
-folder=$1 lock=$2 stamp=$3 editable=${4:-}
+folder=$1 lock=$2 stamp=$3
 python=${PYTHON:-python3}
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
@@ -15,9 +15,8 @@ echo "Setting up $folder from $lock"
 
 install() {
   "$python" -m venv --clear "$folder"
-  local pip=("$folder/bin/python" -m pip --disable-pip-version-check install --no-input --progress-bar off)
-  "${pip[@]}" --require-hashes --no-deps --only-binary=:all: -r "$lock"
-  if [ -n "$editable" ]; then "${pip[@]}" --no-deps --no-build-isolation --no-index --editable .; fi
+  "$folder/bin/python" -m pip --disable-pip-version-check install --no-input --progress-bar off \
+    --require-hashes --no-deps --only-binary=:all: -r "$lock"
 }
 
 if ! install >"$log" 2>&1; then

@@ -29,11 +29,11 @@ def connect(place: Place, service: str) -> Any:
     )  # fmt: skip
 
 
-def parameters(place: Place) -> dict[str, str]:
-    """Return the template's parameters for the interpreter and machine at hand."""
+def parameters(place: Place, **changed: str) -> dict[str, str]:
+    """Return the template's parameters for the interpreter and machine at hand, with what is *changed*."""
     return {
         "Stage": "local", "PythonRuntime": place.runtime, "Architecture": place.architecture,
-        "DeletionProtection": "false", "AllowPrivateAddresses": "true",
+        "DeletionProtection": "false", "AllowPrivateAddresses": "true", **changed,
     }  # fmt: skip
 
 
@@ -54,15 +54,16 @@ def build_stack(place: Place) -> Path:
     """Build functions and layer; returns the folder with the built template."""
     folder = place.home / "build"
     _sam(place, "build", "--build-dir", str(folder), "--template-file", str(place.root / "template.yaml"),
-         "--parameter-overrides", *_overrides(place))  # fmt: skip
+         "--parameter-overrides", *_overrides(parameters(place)))  # fmt: skip
     return folder
 
 
-def deploy_stack(place: Place, built: Path) -> None:
+def deploy_stack(place: Place, built: Path, **changed: str) -> None:
     """Create or update the stack from what was built."""
     connect(place, "s3").create_bucket(Bucket=BUCKET)
     _sam(place, "deploy", "--template-file", str(built / "template.yaml"), "--stack-name", STACK, "--s3-bucket", BUCKET,
-         "--config-env", "local", "--region", REGION, "--parameter-overrides", *_overrides(place))  # fmt: skip
+         "--config-env", "local", "--region", REGION, "--parameter-overrides",
+         *_overrides(parameters(place, **changed)))  # fmt: skip
     _switch_on_ttl(place)
 
 
@@ -89,8 +90,8 @@ def _switch_on_ttl(place: Place) -> None:
     connect(place, "dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
 
 
-def _overrides(place: Place) -> list[str]:
-    return [f"{name}={value}" for name, value in parameters(place).items()]
+def _overrides(told: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in told.items()]
 
 
 def _sam(place: Place, *arguments: str) -> None:

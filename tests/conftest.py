@@ -1,0 +1,59 @@
+"""What all tests share: which sockets they may open, and a feed on loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+PURE = ("unit", "engine")
+"""Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
+
+FEED = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//Tests//Feed//EN
+BEGIN:VEVENT
+UID:stay-1@feeds.example
+DTSTART;VALUE=DATE:{start:%Y%m%d}
+DTEND;VALUE=DATE:{end:%Y%m%d}
+SUMMARY:Reserved
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let no test speak to anything but loopback, and those of pure code to nothing at all."""
+    enable_socket()
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    if folder in PURE and not item.get_closest_marker("enable_socket"):
+        disable_socket(allow_unix_socket=True)
+    else:
+        socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def feed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a feed with one stay, served on loopback."""
+    folder = tmp_path_factory.mktemp("feeds")
+    start = datetime.now(UTC).date() + timedelta(days=30)
+    body = FEED.format(start=start, end=start + timedelta(days=3)).replace("\n", "\r\n")
+    (folder / "stay.ics").write_text(body, newline="")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietFiles, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/stay.ics"
+    server.shutdown()
+    server.server_close()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    """Serves files, and says nothing of it."""
+
+    def log_message(self, format: str, *args: Any) -> None: ...

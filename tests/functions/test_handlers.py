@@ -1,0 +1,190 @@
+"""The handlers, on the payloads of the events folder and the memory store."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bokit.config import Settings
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, ShardId, Source, Tenant
+from bokit.core.records import SourceId
+from bokit.engine.app import Bokit
+from bokit.engine.messages import BatchMessage
+from bokit.outlets.memory import MemoryQueue
+from bokit.store.memory import MemoryStore
+from bokit.wiring import build_engine
+from functions.sync import app as sync
+from functions.sync_batch import app as sync_batch
+from tests.builders import a_property, a_source, a_unit
+
+EVENTS = Path(__file__).resolve().parents[2] / "events"
+SETTINGS = Settings(table_name="none", allow_private_addresses=True)
+NOW = datetime.now(UTC)
+CLOSED = "http://127.0.0.1:9/closed.ics"
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What Lambda tells a function of its invocation."""
+
+    milliseconds_left: int = 60_000
+    function_name: str = "bokit"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:bokit"
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds_left
+
+
+def load_event(name: str) -> dict[str, Any]:
+    """Return one payload of the events folder."""
+    return json.loads((EVENTS / name).read_text())
+
+
+@pytest.fixture
+def queue() -> MemoryQueue:
+    """Keeps what the tick sends."""
+    return MemoryQueue()
+
+
+@pytest.fixture
+def bokit(monkeypatch: pytest.MonkeyPatch, queue: MemoryQueue) -> Bokit:
+    """The product as the handlers wire it, on the memory store."""
+    made = build_engine(SETTINGS, store=MemoryStore(), queue=queue)
+    monkeypatch.setattr(sync, "engine", lambda: made)
+    monkeypatch.setattr(sync_batch, "engine", lambda: made)
+    return made
+
+
+def add_source(bokit: Bokit, url: str, *, late: timedelta = timedelta(0)) -> Source:
+    """Write the source that the payloads name, due since *late*."""
+    store = bokit.store
+    store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Tests", created_at=NOW))
+    store.save_option(DEFAULT_TENANT, "install.complete", True)
+    house = store.save_property(a_property(version=0))
+    unit = store.save_unit(a_unit(property_id=house.id, version=0))
+    shard = store.pick_shard(1)
+    source = a_source(id=SourceId("src_example"), url=url, scope=unit.id, shard_id=shard, version=0)
+    beat = Beat(tenant=DEFAULT_TENANT, due_at=NOW - late, interval=timedelta(hours=1))
+    return store.save_source(Head(source=source), beat)
+
+
+def claim_for(bokit: Bokit, event: dict[str, Any]) -> BatchMessage:
+    """Claim the shard that a payload's first message names, as its tick did."""
+    message = BatchMessage.from_json(event["Records"][0]["body"])
+    (shard,) = bokit.store.load_shards([ShardId(message.shard_id)])
+    claimed = bokit.store.claim_shard(shard, holder=message.run_id, now=NOW, until=NOW + timedelta(minutes=15))
+    assert claimed
+    assert claimed.fence == message.fence
+    return message
+
+
+def read_metrics(output: str) -> list[dict[str, Any]]:
+    """Return the metrics that a function printed for CloudWatch."""
+    return [json.loads(line) for line in output.splitlines() if '"_aws"' in line]
+
+
+def test_the_tick_sends_what_is_due(bokit, queue):
+    """The schedule's event makes one message that names the source."""
+    source = add_source(bokit, CLOSED)
+
+    answer = sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    (message,) = [BatchMessage.from_json(body) for body in queue.bodies]
+    assert message.source_ids == (source.id,)
+    assert (answer["sources"], answer["sent"]) == (1, 1)
+
+
+def test_a_second_tick_sends_nothing_more(bokit, queue):
+    """What one tick claimed, the next one leaves alone."""
+    add_source(bokit, CLOSED)
+
+    for _ in range(2):
+        sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    assert len(queue.bodies) == 1
+
+
+def test_the_tick_tells_how_late_the_latest_is(bokit, capsys):
+    """A source two of its intervals late puts out 2 as OverdueIntervals, by which the alarm goes."""
+    add_source(bokit, CLOSED, late=timedelta(hours=2))
+
+    sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    (metric,) = read_metrics(capsys.readouterr().out)
+    assert metric["OverdueIntervals"] == [pytest.approx(2, abs=0.1)]
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Bokit"
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+
+
+def test_a_tick_with_nothing_to_do_still_tells(bokit, capsys):
+    """Without any source the metric is 0, since no metric at all is an alarm."""
+    sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    assert [m["OverdueIntervals"] for m in read_metrics(capsys.readouterr().out)] == [[0.0]]
+
+
+def test_a_message_syncs_its_source(bokit, feed_url):
+    """The worker stores what the feed shows, and has nothing delivered again."""
+    source = add_source(bokit, feed_url)
+    event = load_event("sync_batch/batch.json")
+    claim_for(bokit, event)
+
+    answer = sync_batch.lambda_handler(event, LambdaContext())
+
+    assert answer == {"batchItemFailures": []}
+    assert len(bokit.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope)) == 1
+
+
+def test_a_failing_source_does_not_fail_its_message(bokit):
+    """A source that can't be reached is recorded and backs off; its message is done."""
+    source = add_source(bokit, CLOSED)
+    event = load_event("sync_batch/batch.json")
+    claim_for(bokit, event)
+
+    answer = sync_batch.lambda_handler(event, LambdaContext())
+
+    (shard,) = bokit.store.load_shards([source.shard_id])
+    assert answer == {"batchItemFailures": []}
+    assert shard.beats[source.id].failures == 1
+    assert shard.beats[source.id].due_at > NOW
+
+
+def test_what_is_no_batch_is_delivered_again_alone(bokit, feed_url):
+    """Of three messages the two that are no batches come again; the good one is done."""
+    source = add_source(bokit, feed_url)
+    event = load_event("sync_batch/poison.json")
+    claim_for(bokit, event)
+
+    answer = sync_batch.lambda_handler(event, LambdaContext())
+
+    failed = [f["itemIdentifier"] for f in answer["batchItemFailures"]]
+    assert failed == [record["messageId"] for record in event["Records"][1:]]
+    assert len(bokit.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope)) == 1
+
+
+def test_no_source_is_begun_without_time_to_end_it(bokit, feed_url):
+    """A batch that comes with no time left leaves its source due, and is done."""
+    source = add_source(bokit, feed_url)
+    event = load_event("sync_batch/batch.json")
+    claim_for(bokit, event)
+
+    answer = sync_batch.lambda_handler(event, LambdaContext(milliseconds_left=1000))
+
+    (shard,) = bokit.store.load_shards([source.shard_id])
+    assert answer == {"batchItemFailures": []}
+    assert shard.beats[source.id].due_at <= NOW
+    assert shard.beats[source.id].attempted_at is None
+
+
+@pytest.mark.parametrize("file", sorted(str(p.relative_to(EVENTS)) for p in EVENTS.rglob("*.json")))
+def test_every_payload_is_for_a_function_that_there_is(file):
+    """The events folder has a folder for each function, and nothing else."""
+    assert isinstance(load_event(file), dict)
+    assert (EVENTS.parent / "functions" / Path(file).parts[0] / "app.py").exists()

@@ -1,0 +1,133 @@
+"""A local cloud of our own, on free ports and in a folder of its own, with template.yaml deployed to it by SAM."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pytest
+
+from bokit.config import Settings
+from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Shard, ShardId, Source, Tenant, UnitId
+from bokit.core.records import Scope, SourceId
+from bokit.store.dynamo import DynamoStore
+from bokit.wiring import open_bokit
+from local import cloud, stack
+from local.place import REGION, Place
+from tests.builders import a_name, a_property, a_source, a_unit
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_place(home: Path) -> Place:
+    """Return a local cloud's place that shares nothing with the user's own."""
+    return Place(home=home, port=free_port(), simulator_port=free_port())
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stack as `sam build` makes it, once for all tests."""
+    return stack.build_stack(make_place(tmp_path_factory.mktemp("built")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A running stack, and the ways to look into it."""
+
+    place: Place
+    outputs: dict[str, str]
+
+    def client(self, service: str) -> Any:
+        """Return a client of one of its services."""
+        return stack.connect(self.place, service)
+
+    @property
+    def settings(self) -> Settings:
+        """What a process beside the stack needs to know of it."""
+        table = self.outputs["TableName"]
+        return Settings(table_name=table, region=REGION, endpoint_url=self.place.endpoint_url, allow_private_addresses=True)
+
+    @property
+    def store(self) -> DynamoStore:
+        """The stack's table."""
+        return DynamoStore(self.outputs["TableName"], region=REGION, endpoint_url=self.place.endpoint_url)
+
+    def count(self, queue: str) -> int:
+        """Return how many messages wait in a queue."""
+        url = self.outputs[queue]
+        told = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(told["ApproximateNumberOfMessages"]) + int(told["ApproximateNumberOfMessagesNotVisible"])
+
+
+def run_cloud(home: Path, built: Path) -> Iterator[Deployed]:
+    """Start a cloud, deploy what was built, and stop it in the end."""
+    place = make_place(home)
+    try:
+        cloud.start_emulator(place, lambda _: None)
+        stack.deploy_stack(place, built)
+        outputs = stack.load_outputs(place)
+        assert outputs
+        yield Deployed(place=place, outputs=dict(outputs))
+    finally:
+        cloud.down(place)
+
+
+@pytest.fixture(scope="session")
+def nobody() -> Iterator[None]:
+    """Credentials of nobody, and no address from the environment."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in [n for n in os.environ if n.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory, built: Path, nobody: None) -> Iterator[Deployed]:
+    """The stack, deployed once for the tests that leave it as it is."""
+    yield from run_cloud(tmp_path_factory.mktemp("cloud"), built)
+
+
+def add_source(deployed: Deployed, url: str, *, due_at: datetime | None) -> Source:
+    """Write a source of a unit of its own, in a shard of its own, due at a time (None: never by itself)."""
+    store = deployed.store
+    store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Tests", created_at=datetime.now(UTC)))
+    store.save_option(DEFAULT_TENANT, "install.complete", True)
+    house = store.save_property(a_property(id=a_name("prop"), version=0))
+    unit = store.save_unit(a_unit(id=UnitId(a_name("unit")), property_id=house.id, version=0))
+    shard = store.pick_shard(1)
+    source = a_source(id=SourceId(a_name("src")), url=url, scope=Scope(unit.id), shard_id=shard, version=0)
+    beat = Beat(tenant=DEFAULT_TENANT, due_at=due_at, interval=timedelta(hours=1))
+    return store.save_source(Head(source=source), beat)
+
+
+def load_shard(deployed: Deployed, id: ShardId) -> Shard:
+    """Return a shard as the table has it."""
+    (shard,) = deployed.store.load_shards([id])
+    return shard
+
+
+def wait_until(is_so: Callable[[], Any], seconds: int) -> Any:
+    """Return the first true answer; fails after so many seconds."""
+    for _ in range(seconds * 2):
+        if answer := is_so():
+            return answer
+        sleep(0.5)
+    raise AssertionError("it did not come to pass")
+
+
+def open_desk(deployed: Deployed) -> Any:
+    """Return Bokit on the stack's table."""
+    return open_bokit(deployed.settings)
