@@ -98,8 +98,8 @@ def test_what_is_deleted_is_gone(store: Store) -> None:
 def test_a_source_comes_back_whole(store: Store) -> None:
     """A source, its head and its line come back with every field."""
     head = a_head(
-        FULL_SOURCE, unit_timezone=None, etag='W/"\u2028"', last_modified="x", content_hash="h", settle_at=NOW, snapshot_version=3,
-        changed_at=NOW, synced_at=NOW + HOUR, failure=Failure(code="c", message="m"),
+        FULL_SOURCE, unit_timezone=None, etag='W/"\u2028"', last_modified="x", content_hash="h",
+        settle_at=NOW, snapshot_version=3, changed_at=NOW, synced_at=NOW + HOUR, failure=Failure(code="c", message="m"),
         hold=HoldNote(code="c", message="m", since=NOW, plan_hash="p"),
     )  # fmt: skip
     beat = a_beat(due_at=None, interval=timedelta(microseconds=1), attempted_at=NOW, succeeded_at=None, failures=4)
@@ -276,7 +276,8 @@ def count_rows(store: Store, tenant: TenantId) -> list[int]:
     return [
         len(store.load_sources(tenant)), len(store.load_properties(tenant)), len(store.load_units(tenant)),
         len(store.load_options([tenant])), len(store.load_records(tenant, source.collection, Scope("unit_1"))),
-        len(store.load_changes(tenant, RecordId("unit_1.r")).items), len(store.load_runs(tenant).items), store.load_snapshot(source).version,
+        len(store.load_changes(tenant, RecordId("unit_1.r")).items), len(store.load_runs(tenant).items),
+        store.load_snapshot(source).version,
     ]  # fmt: skip
 
 

@@ -27,14 +27,20 @@ class Key(NamedTuple):
 
 
 def join(*parts: str) -> str:
-    """Return a key of *parts*, each quoted so that no part can pass for two."""
-    return "#".join(quote(part, safe=_SAFE, errors="surrogatepass") for part in parts)
+    """Return a key of *parts*, each quoted so that no part can pass for two.
+
+    Raises UnknownIdError for what is too long to be anybody's id.
+    """
+    key = "#".join(quote(part, safe=_SAFE, errors="surrogatepass") for part in parts)
+    if len(key) > _LONGEST_PARTITION:
+        raise UnknownIdError("no such id: too long")
+    return key
 
 
 def make_key(pk: str, sk: str) -> Key:
-    """Return a key that the table takes; raises UnknownIdError for what is too long to be anybody's id."""
-    if len(pk) > _LONGEST_PARTITION or len(sk) > _LONGEST_SORT:
-        raise UnknownIdError("no such id: too long")
+    """Return a key that the table takes; raises UnknownIdError for what is empty, or too long to be anybody's id."""
+    if not sk or len(sk) > _LONGEST_SORT:
+        raise UnknownIdError("no such id: empty or too long")
     return Key(pk, sk)
 
 

@@ -91,7 +91,10 @@ class Rows:
         with self._translated():
             # The one client is made here, once, and not by the first 32 threads at the same time.
             self._connection = self._row.shared_connection()
-            self.client: Any = self._connection.client
+            try:
+                self.client: Any = self._connection.client
+            except ValueError as error:
+                raise StoreUnreachableError("the table's address is no URL; check AWS_ENDPOINT_URL", **self._facts) from error
 
     def get(self, key: Key) -> Row | None:
         """Return one item; None where there is none."""
@@ -229,7 +232,7 @@ def translate_error(error: Exception, facts: Mapping[str, Any]) -> BokitError | 
         return StoreUnreachableError("no such table; run `make up`, or set BOKIT_TABLE to the stack's output", **facts)
     if code in _REFUSED:
         return StoreUnreachableError("the table refuses us; check the AWS credentials and their rights", **facts)
-    if code == "ValidationException" and "size" in str(error).lower():
+    if code == "ValidationException" and _tells_size(_message_of(error)):
         return InputError("too large for the store", code="too-large")
     if code is None and _is_network(error):
         return StoreUnreachableError(
@@ -244,13 +247,23 @@ def _translate_cancellation(error: TransactWriteError, facts: Mapping[str, Any])
         return StoreConflictError("the table is busy; try again", code="store-busy", **facts)
     if "ConditionalCheckFailed" in codes:
         return _Cancelled(codes)
-    return InputError("too large for the store", code="too-large") if "size" in str(error).lower() else None
+    if any(reason and _tells_size(reason.message) for reason in error.cancellation_reasons):
+        return InputError("too large for the store", code="too-large")
+    return None
 
 
 def _code_of(error: Exception) -> str | None:
     if isinstance(error, PynamoDBException):
         return error.cause_response_code
     return str(error.response.get("Error", {}).get("Code")) if isinstance(error, ClientError) else None
+
+
+def _message_of(error: Exception) -> str | None:
+    return error.cause_response_message if isinstance(error, PynamoDBException) else str(error)
+
+
+def _tells_size(message: str | None) -> bool:
+    return "size" in (message or "").lower()
 
 
 def _is_network(error: Exception) -> bool:
