@@ -1,15 +1,16 @@
-"""The environment, read once: the only reader of it."""
+"""The environment, read once: the only reader of it, and of the file that the local cloud writes."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from bokit.core.options import read_flag, read_seconds
 from bokit.errors import ConfigError, OptionError
-
 
 T = TypeVar("T")
 
@@ -47,6 +48,42 @@ class Settings:
             stage=env.get("BOKIT_STAGE", "local"),
             log_level=env.get("BOKIT_LOG_LEVEL", "INFO"),
         )
+
+    @classmethod
+    def from_local(cls, path: Path) -> Settings:
+        """Return the settings of the local cloud that wrote *path*; raises ConfigError where it is no such file."""
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                table_name=str(told["table_name"]),
+                region=told.get("region"),
+                endpoint_url=told.get("endpoint_url"),
+                allow_private_addresses=read_flag(told.get("allow_private_addresses", False)),
+            )
+        except (OSError, ValueError, KeyError, AttributeError, TypeError, OptionError) as error:
+            raise ConfigError("the local cloud's file cannot be read; run `make up` again", file=path.name) from error
+
+    @classmethod
+    def find(cls, folders: Iterable[Path], env: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of a stack: BOKIT_TABLE's where it is set, else those of the first LOCAL_FILE in *folders*."""
+        env = os.environ if env is None else env
+        files = () if env.get("BOKIT_TABLE") else (folder / LOCAL_FILE for folder in folders)
+        found = next((file for file in files if file.is_file()), None)
+        return cls.from_local(found) if found else cls.from_env(env)
+
+
+LOCAL_FILE = Path(".bokit/local.json")
+
+
+def is_debugging() -> bool:
+    """Tell whether BOKIT_DEBUG asks for tracebacks."""
+    return bool(os.environ.get("BOKIT_DEBUG"))
+
+
+def lend_credentials() -> None:
+    """Give AWS clients a key for the local cloud, which takes any, where the machine has none."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 
 
 def _required(env: Mapping[str, str], name: str) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bokit.config import Settings
-from bokit.core.catalog import BOOKINGS
-from bokit.core.records import Json
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, ShardId, Source
+from bokit.core.records import Json, Scope, SourceId
 from bokit.engine.app import Bokit, Parts
 from bokit.engine.clock import Clock, read_clock
 from bokit.engine.sync import Kind
 from bokit.outlets.base import Alerts, Queue
+from bokit.sources.base import Fetched
 from bokit.store.base import Store
 
 
@@ -23,6 +24,7 @@ def open_bokit(
     return Bokit(Parts(
         store=store or open_store(settings), kinds=open_kinds(settings), alerts=alerts or open_alerts(settings),
         queue=queue or open_queue(settings), clock=clock, defaults=read_defaults(settings), concurrency=settings.concurrency,
+        check_url=open_url_check(settings),
     ))  # fmt: skip
 
 
@@ -52,6 +54,26 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
     client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
     fetcher = IcalFetcher(client, Secrets(_client_maker(settings)))
     return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS)}
+
+
+def open_url_check(settings: Settings) -> Callable[[str], object]:
+    """Return the judge of the URLs that an owner gives us; it asks no network."""
+
+    def check(url: str) -> object:
+        from bokit.sources.ical_http import check_url
+
+        return check_url(url, settings.allow_private_addresses)
+
+    return check
+
+
+def fetch_feed(url: str, settings: Settings) -> Fetched:
+    """Fetch one calendar that is nobody's source, as a sync would."""
+    nobody = Source(
+        id=SourceId("inspect"), tenant=DEFAULT_TENANT, name="inspect", kind="ical", url=url, scope=Scope("inspect"),
+        shard_id=ShardId(""),
+    )  # fmt: skip
+    return open_kinds(settings)["ical"].fetcher.fetch(nobody)
 
 
 def open_queue(settings: Settings) -> Queue | None:

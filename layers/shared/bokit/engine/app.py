@@ -9,7 +9,9 @@ from datetime import datetime
 from bokit.core.records import Json, TenantId
 from bokit.core.runs import Run, Trigger
 from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
-from bokit.engine.clock import Clock, new_run_id
+from bokit.engine.catalog import Catalog
+from bokit.engine.catalog_parts import CatalogParts, check_nothing
+from bokit.engine.clock import Clock, Ids, new_id, new_run_id
 from bokit.engine.desk import Desk
 from bokit.engine.manual import ManualSync, SyncRequest
 from bokit.engine.messages import BatchMessage
@@ -34,6 +36,9 @@ class Parts:
     """The stack's defaults of options."""
     concurrency: int = 8
     new_run_id: Callable[[datetime], str] = new_run_id
+    new_id: Ids = new_id
+    check_url: Callable[[str], object] = check_nothing
+    """Raises AddressRefusedError for a URL that this stack does not fetch."""
 
 
 class Bokit:
@@ -48,6 +53,10 @@ class Bokit:
         self._tick = Tick(parts.store, claimer, parts.clock, self._sender(parts.queue))
         self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
         self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
+        self.catalog = Catalog(CatalogParts(
+            store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=defaults,
+            check_url=parts.check_url,
+        ))  # fmt: skip
         self.status = StatusDesk(parts.store, parts.clock, defaults)
 
     def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:

@@ -1,0 +1,31 @@
+"""What the catalog is assembled from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bokit.core.records import Json
+from bokit.engine.clock import Clock, Ids, new_id
+from bokit.engine.sync import Kind
+from bokit.store.base import Store
+
+
+def check_nothing(url: str) -> None:
+    """Let every URL pass: the fetch itself refuses what may not be fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogParts:
+    """The store, the clock, the kinds of source, and the judge of their URLs."""
+
+    store: Store
+    clock: Clock
+    new_id: Ids = new_id
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+    """The stack's defaults of options."""
+    check_url: Callable[[str], object] = check_nothing
+    """Raises AddressRefusedError for a URL that is not fetched."""
+    wait: Callable[[float], object] = time.sleep

@@ -1,0 +1,242 @@
+"""Sources: added, edited, paused, removed; each with its head and its line in a shard, written together.
+
+add       url judged ─► fetched and shown (preview) ─► source + head + line, due now
+edit      under the source's lease, so that no sync in hand writes over it; another URL forgets ETag and hash,
+          and keeps the stays: the next fetch passes the guards
+remove    nothing is fetched any more, future nights stay held until a person releases them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bokit.core.catalog import BOOKINGS, Beat, Head, Lease, ShardId, Source, UnitId
+from bokit.core.options import Options
+from bokit.core.plan import Hold
+from bokit.core.records import LoggedChange, Record, Scope, SourceId, TenantId
+from bokit.core.release import release_record
+from bokit.core.schedule import interval_of
+from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
+from bokit.engine.catalog_parts import CatalogParts
+from bokit.engine.named import find_named
+from bokit.engine.preview import Preview, preview_source
+from bokit.engine.sync import Kind
+from bokit.errors import InputError, StateError, StoreConflictError
+
+SHARD_SIZE = 100
+LEASE_FOR = timedelta(seconds=30)
+TRIES = 20
+PAUSE = 0.25
+READ_ANEW = frozenset({"url", "platform", "timezone", "settings", "kind"})
+"""Fields after whose change ETag and hash prove nothing."""
+SECRET = "secret:"  # noqa: S105 - a prefix, not a secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A removed source, and what its removal did with the nights that it held."""
+
+    source: Source
+    released: int = 0
+    """Records let go."""
+    kept: int = 0
+    """Records that still hold what they held."""
+
+
+class SourceDesk:
+    """Declares sources; safe beside running syncs."""
+
+    def __init__(self, parts: CatalogParts) -> None:
+        self.parts, self.store, self.clock = parts, parts.store, parts.clock
+
+    def list_sources(self, tenant: TenantId, *, removed: bool = False) -> Sequence[Source]:
+        """Return the tenant's sources by unit and name; removed ones only when asked for."""
+        found = [s for s in self.store.load_sources(tenant) if removed or s.removed_at is None]
+        return sorted(found, key=lambda s: (s.scope, s.name.casefold(), s.id))
+
+    def find(self, tenant: TenantId, word: str, *, removed: bool = False) -> Source:
+        """Return the source of this id or name."""
+        return find_named(self.list_sources(tenant, removed=removed), word, "source")
+
+    def preview(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Preview:
+        """Fetch once what *values* describe and return what is read in it; nothing is written."""
+        draft = self._draft(tenant, unit_id, values)
+        self._check_new(draft)
+        head = Head(source=draft, unit_timezone=self._zone_of(tenant, unit_id))
+        return preview_source(head, self._kind(draft), self._options(tenant), self.clock())
+
+    def test(self, tenant: TenantId, id: SourceId) -> Preview:
+        """Fetch a source once, as a sync would, and return what is read in it; nothing is written."""
+        source = self.store.load_source(tenant, id)
+        return preview_source(self.store.load_head(source), self._kind(source), self._options(tenant), self.clock())
+
+    def add(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
+        """Add a source of *values* to a unit, due now; the tenant's first one completes the installation."""
+        source = self._draft(tenant, unit_id, values)
+        self._check_new(source)
+        source = replace(source, shard_id=self.store.pick_shard(SHARD_SIZE))
+        saved = self.store.save_source(Head(source=source, unit_timezone=self._zone_of(tenant, unit_id)), self._beat(source))
+        if not self._options(tenant)["install.complete"]:
+            self.store.save_option(tenant, "install.complete", True)
+        return saved
+
+    def edit(self, tenant: TenantId, id: SourceId, values: Mapping[str, Any]) -> Source:
+        """Change what *values* names (None: back to the tenant's); nothing is written where nothing differs."""
+        before = self._load_present(tenant, id)
+        read = read_fields(values, SOURCE_READERS)
+        after = replace(before, **read)
+        changed = {name for name in read if getattr(before, name) != getattr(after, name)}
+        if not changed:
+            return before
+        self._kind(after)
+        if "url" in changed:
+            self._check_url(after.url)
+        if changed & {"url", "name"}:
+            self._check_unique(after)
+        return self._rewrite(before, after, anew=bool(changed & READ_ANEW))
+
+    def pause(self, tenant: TenantId, id: SourceId) -> Source:
+        """Sync it no more by itself; what it holds stays held."""
+        return self.edit(tenant, id, {"enabled": False})
+
+    def resume(self, tenant: TenantId, id: SourceId) -> Source:
+        """Sync it again, beginning now."""
+        return self.edit(tenant, id, {"enabled": True})
+
+    def remove(self, tenant: TenantId, id: SourceId, *, release: bool = False, by: str) -> Removal:
+        """Fetch it no more; its future nights stay held until *release*, with which it may be called again later."""
+        source = self.store.load_source(tenant, id)
+        with self._lease(source) as lease:
+            head = self.store.load_head(source)
+            gone = self._let_go(head, lease, by) if release else 0
+            if source.removed_at is None:
+                ended = replace(source, removed_at=self.clock())
+                kept = replace(head, source=ended, settle_at=None, hold=None, failure=None)
+                source = self.store.save_source(kept, replace(self._beat(ended), due_at=None))
+        return Removal(source=source, released=gone, kept=self._count_held(head))
+
+    def set_unit_timezone(self, tenant: TenantId, unit_id: UnitId, zone: str | None) -> None:
+        """Tell a unit's sources where it lies, so that they are read anew."""
+        for source in self.list_sources(tenant):
+            if source.scope == Scope(unit_id):
+                self._rewrite(source, source, anew=True, unit_timezone=zone)
+
+    def find_hold(self, tenant: TenantId, id: SourceId) -> Hold | None:
+        """Return what a guard holds of this source, in full."""
+        source = self.store.load_source(tenant, id)
+        return self._kind(source).rules.read_hold(self.store.load_snapshot(source).memory)
+
+    # ── what may be said ──
+
+    def _draft(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
+        self.store.load_unit(tenant, unit_id)
+        read = read_fields({"kind": "ical", **values}, SOURCE_READERS)
+        for name in ("name", "url"):
+            if name not in read:
+                raise InputError("a source needs a name and a URL", code="bad-field", field=name)
+        made = SourceId(self.parts.new_id("src"))
+        return Source(id=made, tenant=tenant, scope=Scope(unit_id), shard_id=ShardId(""), collection=BOOKINGS, **read)
+
+    def _check_new(self, source: Source) -> None:
+        self._kind(source)
+        self._check_url(source.url)
+        self._check_unique(source)
+
+    def _kind(self, source: Source) -> Kind:
+        if (kind := self.parts.kinds.get(source.kind)) is None:
+            known = ", ".join(sorted(self.parts.kinds))
+            raise InputError("sources of this kind are not synced here", code="unknown-kind", kind=source.kind, known=known)
+        return kind
+
+    def _check_url(self, url: str) -> None:
+        if not url.startswith(SECRET):
+            self.parts.check_url(url)
+
+    def _check_unique(self, source: Source) -> None:
+        others = [s for s in self.list_sources(source.tenant) if s.id != source.id]
+        if same := next((s for s in others if s.scope == source.scope and s.name == source.name), None):
+            raise StateError("the unit has a source of this name already", code="duplicate", name=source.name, id=same.id)
+        if same := next((s for s in others if s.url == source.url), None):
+            raise StateError("another source has this URL already", code="duplicate", source=same.name, id=same.id)
+
+    def _load_present(self, tenant: TenantId, id: SourceId) -> Source:
+        source = self.store.load_source(tenant, id)
+        if source.removed_at is not None:
+            raise StateError("the source was removed; add it anew", code="removed", id=id)
+        return source
+
+    # ── writing ──
+
+    @contextmanager
+    def _lease(self, source: Source) -> Iterator[Lease]:
+        """Hold the source's lease, waiting some seconds for a sync in hand to end."""
+        holder = self.parts.new_id("edit")
+        for _ in range(TRIES):
+            now = self.clock()
+            lease = self.store.take_lease(source, holder=holder, now=now, until=now + LEASE_FOR)
+            if lease is not None:
+                break
+            self.parts.wait(PAUSE)
+        else:
+            raise StateError("the source is being synced; try again in a moment", code="lease-held", id=source.id)
+        try:
+            yield lease
+        finally:
+            self.store.release_lease(lease)
+
+    def _rewrite(self, before: Source, after: Source, *, anew: bool, **of_head: Any) -> Source:
+        """Write *after* with its head and its line, under the lease; *anew*: ETag and hash are forgotten, and it is due."""
+        with self._lease(before):
+            head = replace(self.store.load_head(before), source=after, **of_head)
+            if anew:
+                head = replace(head, etag=None, last_modified=None, content_hash=None)
+            beat = self._beat(after, self._find_beat(before), now=anew or (after.enabled and not before.enabled))
+            return self.store.save_source(head, beat)
+
+    def _find_beat(self, source: Source) -> Beat:
+        shards = self.store.load_shards([source.shard_id])
+        if not shards or source.id not in shards[0].beats:
+            raise StoreConflictError("the source has no line in its shard; try again", id=source.id)
+        return shards[0].beats[source.id]
+
+    def _beat(self, source: Source, before: Beat | None = None, *, now: bool = True) -> Beat:
+        """Return a source's line: due now, or where it was, but never later than its interval says."""
+        at, interval = self.clock(), interval_of(source, self._options(source.tenant))
+        beat = before or Beat(tenant=source.tenant, due_at=at, interval=interval)
+        due = at if now or beat.due_at is None else min(beat.due_at, at + interval)
+        return replace(beat, interval=interval, due_at=due if source.enabled else None)
+
+    def _let_go(self, head: Head, lease: Lease, by: str) -> int:
+        """Release the future nights of a source's records; the past stays what it was."""
+        today = self._today(head)
+        done: list[tuple[Record, LoggedChange]] = []
+        for record in self._records(head.source):
+            if made := release_record(record, by=by, at=self.clock(), today=today):
+                done.append(made)
+        if done:
+            self.store.apply_records([r for r, _ in done], [c for _, c in done], lease=lease)
+        return len(done)
+
+    def _count_held(self, head: Head) -> int:
+        today, now = self._today(head), self.clock()
+        return len([r for r in self._records(head.source) if release_record(r, by="", at=now, today=today)])
+
+    def _records(self, source: Source) -> list[Record]:
+        found = self.store.load_records(source.tenant, source.collection, source.scope)
+        return [r for r in found if r.source_id == source.id]
+
+    def _today(self, head: Head) -> date:
+        zone = head.source.timezone or head.unit_timezone or self._options(head.source.tenant)["timezone"]
+        return self.clock().astimezone(ZoneInfo(zone)).date()
+
+    def _zone_of(self, tenant: TenantId, unit_id: UnitId) -> str | None:
+        unit = self.store.load_unit(tenant, unit_id)
+        return unit.timezone or self.store.load_property(tenant, unit.property_id).timezone
+
+    def _options(self, tenant: TenantId) -> Options:
+        return Options(self.store.load_options([tenant]).get(tenant), self.parts.defaults)

@@ -1,0 +1,167 @@
+"""The config file, read: what it declares, or the place in it that is wrong (``properties[0].units[1].name: …``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+from bokit.core.options import read_timezone
+from bokit.engine.catalog_fields import SOURCE_READERS, read_fields, read_name
+from bokit.errors import BokitError, InputError
+
+T = TypeVar("T")
+SOURCE_FIELDS = ("name", "kind", "url", "platform", "interval", "cancel_after", "timezone", "enabled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """A source as the file declares it; *values* holds what it says, in its types."""
+
+    path: str
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSpec:
+    """A unit as the file declares it."""
+
+    path: str
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[str, ...] | None = None
+    """Names of linked units; None: not said."""
+    sources: tuple[SourceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertySpec:
+    """A property as the file declares it."""
+
+    path: str
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    units: tuple[UnitSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All that a file declares."""
+
+    properties: tuple[PropertySpec, ...] = ()
+
+
+def read_config(told: object) -> Config:
+    """Return what the document declares; raises InputError that begins with the path of what is wrong."""
+    top = _mapping(told, "the file", ("properties", "collections", "sources"))
+    for later in ("collections", "sources"):
+        if top.get(later):
+            raise _wrong(later, "only bookings of units are synced by this version; leave it out")
+    properties = _each(top.get("properties"), "properties", _read_property)
+    _refuse_twins(properties)
+    config = Config(properties=properties)
+    _check_parts(config)
+    return config
+
+
+def _read_property(told: object, path: str) -> PropertySpec:
+    values = _mapping(told, path, ("name", "timezone", "units"))
+    units = _each(values.get("units"), f"{path}.units", _read_unit)
+    _refuse_twins(units)
+    return PropertySpec(path=path, name=_name(values, path), values=_zone(values, path), units=units)
+
+
+def _read_unit(told: object, path: str) -> UnitSpec:
+    values = _mapping(told, path, ("name", "timezone", "parts", "sources"))
+    sources = _each(values.get("sources"), f"{path}.sources", _read_source)
+    _refuse_twins(sources)
+    parts = _each(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
+    return UnitSpec(path=path, name=_name(values, path), values=_zone(values, path), parts=parts, sources=sources)
+
+
+def _read_part(told: object, path: str) -> str:
+    return _at(path, lambda: read_name(told))
+
+
+def _read_source(told: object, path: str) -> SourceSpec:
+    values = _mapping(told, path, SOURCE_FIELDS)
+    read: dict[str, Any] = {"kind": "ical"}
+    for name, value in values.items():
+        read |= _at(f"{path}.{name}", partial(read_fields, {name: value}, SOURCE_READERS))
+    if "url" not in read:
+        raise _wrong(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
+    return SourceSpec(path=path, name=_name(values, path), values=read)
+
+
+def _check_parts(config: Config) -> None:
+    """Refuse parts that no unit of the same property is, and units that are parts of themselves."""
+    for property in config.properties:
+        parts = {u.name: u.parts or () for u in property.units}
+        for unit in property.units:
+            for number, name in enumerate(unit.parts or ()):
+                if name not in parts:
+                    raise _wrong(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
+            if unit.name in _reach(parts, unit.name):
+                raise _wrong(f"{unit.path}.parts", "a unit cannot be a part of itself")
+
+
+def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(parts[name])
+    while waiting:
+        if (part := waiting.pop()) not in reached:
+            reached.add(part)
+            waiting += parts.get(part, ())
+    return reached
+
+
+def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec]) -> None:
+    seen: set[str] = set()
+    for spec in specs:
+        if spec.name in seen:
+            raise _wrong(f"{spec.path}.name", "the same name twice; names tell what is there already")
+        seen.add(spec.name)
+
+
+def _mapping(told: object, path: str, known: Sequence[str]) -> Mapping[str, Any]:
+    if not isinstance(told, Mapping):
+        raise _wrong(path, f"not a mapping; it has {', '.join(known)}")
+    for name in told:
+        if name not in known:
+            raise _wrong(path, f"unknown key {name!r}; it has {', '.join(known)}")
+    return told
+
+
+def _each(told: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
+    if told is None:
+        return ()
+    if not isinstance(told, list):
+        raise _wrong(path, "not a list")
+    return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(told))
+
+
+def _name(values: Mapping[str, Any], path: str) -> str:
+    if "name" not in values:
+        raise _wrong(f"{path}.name", "missing")
+    return _at(f"{path}.name", lambda: read_name(values["name"]))
+
+
+def _zone(values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    zone = values.get("timezone")
+    if "timezone" not in values:
+        return {}
+    return {"timezone": None if zone is None else _at(f"{path}.timezone", lambda: read_timezone(zone))}
+
+
+def _at(path: str, read: Callable[[], T]) -> T:
+    """Return what *read* does, its errors led by *path*."""
+    try:
+        return read()
+    except BokitError as error:
+        raise _wrong(path, error.message) from None
+
+
+def _wrong(path: str, what: str) -> InputError:
+    return InputError(f"{path}: {what}", code="bad-config")

@@ -1,0 +1,374 @@
+"""The catalog on the memory store: what an owner declares, and what the schedule makes of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
+from bokit.core.records import RecordId, Scope, SourceId, TenantId
+from bokit.core.stays import BookingRules, held_nights
+from bokit.engine.catalog import Catalog
+from bokit.engine.catalog_parts import CatalogParts
+from bokit.engine.sync import Kind
+from bokit.errors import AddressRefusedError, InputError, OptionError, StateError, UnknownIdError
+from bokit.sources.base import Fetched
+from bokit.store.memory import MemoryStore
+from tests.builders import a_head, a_record, an_edit
+from tests.engine.house import START, HandClock
+
+ROSA = TenantId("rosa")
+URL = "https://feeds.example/1.ics"
+FEED = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN\r
+BEGIN:VEVENT\r
+DTSTART;VALUE=DATE:20260710\r
+DTEND;VALUE=DATE:20260714\r
+SUMMARY:Reserved\r
+UID:1418fb94e984-0123456789abcdef0123456789abcdef@airbnb.com\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+
+
+class OneFeed:
+    """Answers the same calendar to everyone."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        self.asked.append(source.url)
+        return Fetched(body=FEED, host="feeds.example")
+
+
+class Office:
+    """A catalog with one property and one unit."""
+
+    def __init__(self) -> None:
+        self.store, self.clock, self.feed, numbers = MemoryStore(), HandClock(), OneFeed(), count(1)
+        self.catalog = Catalog(CatalogParts(
+            store=self.store, clock=self.clock,
+            kinds={"ical": Kind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
+            new_id=lambda prefix: f"{prefix}_{next(numbers):03d}", check_url=refuse_private, wait=lambda seconds: None,
+        ))  # fmt: skip
+        self.property = self.catalog.add_property(DEFAULT_TENANT, {"name": "Villa Rosa", "timezone": "Europe/Rome"})
+        self.unit = self.catalog.add_unit(DEFAULT_TENANT, self.property.id, {"name": "Garden flat"})
+
+    def add(self, name: str = "Airbnb", url: str = URL, **values: Any) -> Source:
+        return self.catalog.sources.add(DEFAULT_TENANT, self.unit.id, {"name": name, "url": url, **values})
+
+    def edit(self, source: Source, **values: Any) -> Source:
+        return self.catalog.sources.edit(DEFAULT_TENANT, source.id, values)
+
+    def beat(self, source: Source) -> Any:
+        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+
+    def head(self, source: Source) -> Any:
+        return self.store.load_head(source)
+
+    def store_stay(self, source: Source, **given: Any) -> RecordId:
+        record = a_record(source_id=source.id, scope=Scope(self.unit.id), **given)
+        return self.store.apply_records([record], [], lease=None)[0].id
+
+    def stay(self, id: RecordId) -> Any:
+        return self.store.load_record(DEFAULT_TENANT, BOOKINGS, id)
+
+
+def refuse_private(url: str) -> None:
+    if not url.startswith("https://feeds.example/"):
+        raise AddressRefusedError("an address that is not public")
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def test_a_new_source_is_due_now_and_completes_the_installation(office):
+    """The first source is written with its head and its line, due at once, in its unit's timezone."""
+    assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is False
+
+    source = office.add()
+
+    assert office.beat(source).due_at == START
+    assert office.beat(source).interval == timedelta(hours=1)
+    assert office.head(source).unit_timezone == "Europe/Rome"
+    assert office.store.load_due_shards(START)[0].id == source.shard_id
+    assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is True
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "two\nlines"}, "name"),
+        ({"url": "http://10.0.0.1/x.ics"}, "public"),
+        ({"url": ""}, "URL"),
+        ({"kind": "gopher"}, "kind"),
+        ({"platform": "myspace"}, "platform"),
+        ({"interval": "5"}, "60"),
+        ({"interval": "soon"}, "span"),
+        ({"cancel_after": "-1"}, "span"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"enabled": "perhaps"}, "truth"),
+        ({"colour": "red"}, "field"),
+    ],
+)
+def test_a_bad_source_is_refused_and_nothing_is_written(office, values, told):
+    """What is wrong with a source is said, and the catalog stays as it was."""
+    with pytest.raises(InputError, match=told):
+        office.add(**{"name": "Airbnb", "url": URL} | values)
+
+    assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
+
+
+def test_a_source_of_an_unknown_unit_is_refused(office):
+    """A source belongs to a unit that is there."""
+    with pytest.raises(UnknownIdError):
+        office.catalog.sources.add(DEFAULT_TENANT, UnitId("unit_x"), {"name": "Airbnb", "url": URL})
+
+
+def test_a_source_is_not_added_twice(office):
+    """The same name in a unit, or the same URL anywhere, is refused."""
+    office.add()
+
+    with pytest.raises(StateError, match="name"):
+        office.add(url="https://feeds.example/2.ics")
+    with pytest.raises(StateError, match="URL"):
+        office.add(name="Airbnb again")
+
+
+def test_a_preview_fetches_once_and_writes_nothing(office):
+    """A preview tells verdict, platform and entries, and leaves no trace."""
+    preview = office.catalog.sources.preview(DEFAULT_TENANT, office.unit.id, {"name": "Airbnb", "url": URL}).as_dict()
+
+    assert (preview["verdict"], preview["platform"], len(preview["entries"])) == ("ok", "airbnb", 1)
+    assert office.feed.asked == [URL]
+    assert office.store.load_sources(DEFAULT_TENANT) == []
+
+
+def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(office):
+    """A new URL is read anew at once; what is known of the old one stays."""
+    source = office.add()
+    id = office.store_stay(source)
+    office.store.save_source(a_head(source, last_modified="yesterday"), office.beat(source))
+    source = office.store.load_source(DEFAULT_TENANT, source.id)
+
+    edited = office.edit(source, url="https://feeds.example/new.ics")
+
+    head = office.head(edited)
+    assert (head.etag, head.last_modified, head.content_hash) == (None, None, None)
+    assert office.beat(edited).due_at == office.clock.at
+    assert office.stay(id).presence == "present"
+
+
+def test_an_edit_that_changes_nothing_writes_nothing(office):
+    """Saying what is there already leaves the version alone."""
+    source = office.add(interval="15m")
+
+    assert office.edit(source, interval=900, name="Airbnb") == source
+
+
+def test_an_interval_given_up_follows_the_tenant_again(office):
+    """None takes a source's own interval back."""
+    source = office.add(interval="15m")
+
+    edited = office.edit(source, interval=None)
+
+    assert edited.interval is None
+    assert office.beat(edited).interval == timedelta(hours=1)
+
+
+def test_an_edit_waits_for_a_sync_in_hand_and_gives_up(office):
+    """An edit does not write over a sync that holds the lease; it says so."""
+    source = office.add()
+    office.store.take_lease(source, holder="run_1", now=START, until=START + timedelta(minutes=5))
+
+    with pytest.raises(StateError, match="try again"):
+        office.edit(source, name="Renamed")
+
+    assert office.store.load_source(DEFAULT_TENANT, source.id).name == "Airbnb"
+
+
+def test_a_paused_source_is_not_due_until_it_is_resumed(office):
+    """Pausing takes the due time away, resuming makes it due now."""
+    source = office.add()
+
+    paused = office.catalog.sources.pause(DEFAULT_TENANT, source.id)
+    assert (paused.enabled, office.beat(paused).due_at) == (False, None)
+
+    office.clock.move(hours=5)
+    resumed = office.catalog.sources.resume(DEFAULT_TENANT, source.id)
+    assert (resumed.enabled, office.beat(resumed).due_at) == (True, office.clock.at)
+
+
+def test_removing_a_source_keeps_its_future_nights_held(office):
+    """A removed source is fetched no more, and frees nothing by itself."""
+    source = office.add()
+    id = office.store_stay(source)
+
+    removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+
+    assert (removal.released, removal.kept) == (0, 1)
+    assert held_nights(office.stay(id))
+    assert office.beat(source).due_at is None
+    assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
+    with pytest.raises(StateError, match="removed"):
+        office.edit(source, name="Back")
+
+
+def test_releasing_a_removed_source_frees_its_nights_and_is_logged(office):
+    """With release, future stays, edited ones and windows are let go by a logged change; the past stays."""
+    source = office.add()
+    stay = office.store_stay(source, edits={"status": an_edit("tentative")})
+    window = {"kind": "window", "status": "unavailable", "nights": [["2026-08-01", "2026-08-09"]], "provisional": [],
+              "check_in": "2026-08-01", "check_out": "2026-08-09"}  # fmt: skip
+    closed = office.store_stay(source, remote=window)
+    past = office.store_stay(source, remote={"kind": "reservation", "status": "confirmed", "check_in": "2026-01-01",
+                                             "check_out": "2026-01-05"})  # fmt: skip
+    office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+
+    removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+
+    assert (removal.released, removal.kept) == (2, 0)
+    assert not held_nights(office.stay(stay))
+    assert not held_nights(office.stay(closed))
+    assert office.stay(past).presence == "present"
+    logged = office.store.load_changes(DEFAULT_TENANT, stay).items[0]
+    assert (logged.by, logged.action) == ("user:rosa", "release")
+
+
+def test_the_name_of_a_removed_source_is_free_again(office):
+    """What was removed stands in nobody's way."""
+    source = office.add()
+    office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+
+    assert office.add().id != source.id
+
+
+def test_a_shorter_interval_takes_effect_now(office):
+    """Setting sync.interval moves the due times of sources without an interval of their own."""
+    own, following = office.add(interval="2h"), office.add(name="VRBO", url="https://feeds.example/2.ics")
+    for source in (own, following):
+        beat = office.beat(source)
+        later = START + beat.interval
+        office.store.save_source(office.head(source), type(beat)(
+            tenant=DEFAULT_TENANT, due_at=later, interval=beat.interval, attempted_at=START, succeeded_at=START))  # fmt: skip
+
+    office.catalog.options.set(DEFAULT_TENANT, "sync.interval", "10m")
+
+    assert office.beat(following).interval == timedelta(minutes=10)
+    assert office.beat(following).due_at <= START + timedelta(minutes=10)
+    assert office.beat(own).due_at == START + timedelta(hours=2)
+    assert office.store.load_shards([own.shard_id])[0].next_due <= office.beat(following).due_at
+
+    office.catalog.options.unset(DEFAULT_TENANT, "sync.interval")
+    assert office.beat(following).interval == timedelta(hours=1)
+
+
+def test_syncing_switched_on_again_is_not_overdue(office):
+    """Due times that passed while syncing was off begin anew."""
+    source = office.add()
+    office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
+    office.clock.move(days=3)
+
+    office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
+
+    assert office.beat(source).due_at == office.clock.at
+
+
+@pytest.mark.parametrize(("name", "value"), [("sync.interval", "5"), ("sync.enabled", "maybe"), ("no.such", "1")])
+def test_a_bad_option_is_refused(office, name, value):
+    """A wrong name or value of an option changes nothing."""
+    with pytest.raises(OptionError):
+        office.catalog.options.set(DEFAULT_TENANT, name, value)
+
+    assert office.store.load_options([DEFAULT_TENANT]).get(DEFAULT_TENANT, {}) == {}
+
+
+def test_a_property_s_new_timezone_reaches_its_sources(office):
+    """Sources are read anew in the timezone of their property, unless the unit has its own."""
+    source = office.add()
+
+    office.catalog.edit_property(DEFAULT_TENANT, office.property.id, {"timezone": "Europe/Lisbon"})
+    assert office.head(source).unit_timezone == "Europe/Lisbon"
+
+    office.catalog.edit_unit(DEFAULT_TENANT, office.unit.id, {"timezone": "Atlantic/Azores"})
+    assert office.head(source).unit_timezone == "Atlantic/Azores"
+
+
+def test_names_stand_for_ids_where_only_one_has_them(office):
+    """A name finds what it names, an ambiguous one lists the ids, an unknown one is refused."""
+    other = office.catalog.add_property(DEFAULT_TENANT, {"name": "Casa"})
+    twin = office.catalog.add_unit(DEFAULT_TENANT, other.id, {"name": "Garden flat"})
+
+    assert office.catalog.find_property(DEFAULT_TENANT, "villa rosa") == office.property
+    assert office.catalog.find_unit(DEFAULT_TENANT, twin.id) == twin
+    with pytest.raises(InputError, match=twin.id):
+        office.catalog.find_unit(DEFAULT_TENANT, "Garden flat")
+    with pytest.raises(UnknownIdError, match="unit list"):
+        office.catalog.find_unit(DEFAULT_TENANT, "Attic")
+
+
+def test_a_unit_is_no_part_of_itself(office):
+    """Linked units form no circle."""
+    villa = office.catalog.add_unit(DEFAULT_TENANT, office.property.id, {"name": "Villa", "parts": ["Garden flat"]})
+    assert villa.parts == (office.unit.id,)
+
+    with pytest.raises(InputError, match="itself"):
+        office.catalog.edit_unit(DEFAULT_TENANT, office.unit.id, {"parts": [villa.id]})
+
+
+def test_what_is_not_empty_is_not_removed(office):
+    """Property, unit and tenant are removed from the inside out."""
+    source = office.add()
+    for remove, id in ((office.catalog.remove_property, office.property.id), (office.catalog.remove_unit, office.unit.id)):
+        with pytest.raises(StateError):
+            remove(DEFAULT_TENANT, id)
+
+    office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    office.catalog.remove_unit(DEFAULT_TENANT, office.unit.id)
+    office.catalog.remove_property(DEFAULT_TENANT, office.property.id)
+    assert office.catalog.list_properties(DEFAULT_TENANT) == []
+
+
+def test_tenants_know_nothing_of_each_other(office):
+    """A tenant sees, finds and changes nothing of another's."""
+    office.catalog.add_tenant("Rosa", id=ROSA)
+    source = office.add()
+
+    assert office.catalog.sources.list_sources(ROSA) == []
+    with pytest.raises(UnknownIdError):
+        office.catalog.sources.pause(ROSA, source.id)
+    with pytest.raises(UnknownIdError):
+        office.catalog.add_unit(ROSA, office.property.id, {"name": "Mine"})
+
+
+def test_an_unknown_tenant_gets_nothing(office):
+    """Nothing is declared for a tenant that is not there; the default one always is."""
+    with pytest.raises(UnknownIdError):
+        office.catalog.add_property(TenantId("stranger"), {"name": "Castle"})
+    with pytest.raises(StateError):
+        office.catalog.add_tenant("default")
+    assert [t.id for t in office.catalog.list_tenants()] == [DEFAULT_TENANT]
+
+
+def test_a_tenant_with_sources_is_not_removed(office):
+    """A tenant goes with its data once nothing is synced for it."""
+    rosa = office.catalog.add_tenant("Rosa", id=ROSA)
+    home = office.catalog.add_property(rosa.id, {"name": "Home"})
+    unit = office.catalog.add_unit(rosa.id, home.id, {"name": "Room"})
+    source = office.catalog.sources.add(rosa.id, unit.id, {"name": "Airbnb", "url": URL})
+    with pytest.raises(StateError):
+        office.catalog.remove_tenant(rosa.id)
+
+    office.catalog.sources.remove(rosa.id, source.id, by="user:rosa")
+    office.catalog.remove_tenant(rosa.id)
+
+    assert office.catalog.list_properties(rosa.id) == []
+    assert SourceId(source.id) not in office.store.load_heads(source.shard_id)[0].beats

@@ -1,0 +1,122 @@
+"""The config file: read with the place of every mistake, declared without repeating itself."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT
+from bokit.engine.config_file import read_config
+from bokit.errors import InputError
+from tests.engine.test_catalog import Office
+
+FILE = {
+    "properties": [{
+        "name": "Villa Rosa", "timezone": "Europe/Rome",
+        "units": [
+            {"name": "Garden flat", "sources": [
+                {"name": "Airbnb", "kind": "ical", "url": "https://feeds.example/x.ics", "interval": "15m"},
+                {"name": "Booking.com", "kind": "ical", "url": "secret:bokit/rosa/booking"},
+            ]},
+            {"name": "Loft"},
+            {"name": "Whole villa", "parts": ["Garden flat", "Loft"]},
+        ],
+    }],
+}  # fmt: skip
+
+
+def test_a_file_is_declared_once():
+    """Importing again changes nothing; what differs, and that alone, is changed."""
+    office = Office()
+    first = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
+    assert {(d["kind"], d["name"]) for d in first.added} == {
+        ("source", "Airbnb"), ("source", "Booking.com"), ("unit", "Loft"), ("unit", "Whole villa")
+    }  # fmt: skip
+
+    again = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
+    assert (again.added, again.changed, len(again.unchanged)) == ([], [], 6)
+
+    other = copy.deepcopy(FILE)
+    other["properties"][0]["units"][0]["sources"][0]["interval"] = 3600
+    other["properties"][0]["units"][2]["parts"] = ["Loft"]
+    third = office.catalog.import_config(DEFAULT_TENANT, read_config(other))
+    assert sorted(d["name"] for d in third.changed) == ["Airbnb", "Whole villa"]
+    assert office.catalog.sources.find(DEFAULT_TENANT, "Airbnb").interval == timedelta(hours=1)
+
+
+def test_linked_units_are_linked_by_name():
+    """Parts may be named before or after the unit that they make."""
+    office = Office()
+    told = copy.deepcopy(FILE)
+    told["properties"][0]["units"].reverse()
+
+    office.catalog.import_config(DEFAULT_TENANT, read_config(told))
+
+    parts = {office.catalog.find_unit(DEFAULT_TENANT, name).id for name in ("Garden flat", "Loft")}
+    assert set(office.catalog.find_unit(DEFAULT_TENANT, "Whole villa").parts) == parts
+
+
+def _set(path, value):
+    """Return FILE with *value* at *path*."""
+    told = copy.deepcopy(FILE)
+    place = told
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return told
+
+
+UNIT = ("properties", 0, "units", 0)
+SOURCE = (*UNIT, "sources", 0)
+
+
+@pytest.mark.parametrize(
+    ("told", "start"),
+    [
+        ([], "the file: not a mapping"),
+        (None, "the file: not a mapping"),
+        ({"propertys": []}, "the file: unknown key 'propertys'"),
+        ({"properties": {}}, "properties: not a list"),
+        ({"properties": ["Villa"]}, "properties[0]: not a mapping"),
+        ({"properties": [{}]}, "properties[0].name: missing"),
+        (_set(("properties", 0, "timezone"), "Rome"), "properties[0].timezone: no such timezone"),
+        (_set((*UNIT, "name"), 7), "properties[0].units[0].name: not a name"),
+        (_set((*UNIT, "name"), "Loft"), "properties[0].units[1].name: the same name twice"),
+        (_set(("properties", 0, "units", 2, "parts"), ["Attic"]), "properties[0].units[2].parts[0]: no unit"),
+        (_set(("properties", 0, "units", 2, "parts"), ["Whole villa"]), "properties[0].units[2].parts: a unit cannot"),
+        (_set((*SOURCE, "url"), None), "properties[0].units[0].sources[0].url: not a URL"),
+        (_set((*SOURCE, "interval"), "5"), "properties[0].units[0].sources[0].interval: too short"),
+        (_set((*SOURCE, "platform"), "myspace"), "properties[0].units[0].sources[0].platform: no such platform"),
+        (_set((*SOURCE, "enabled"), "perhaps"), "properties[0].units[0].sources[0].enabled: not a truth value"),
+        (_set((*SOURCE, "colour"), "red"), "properties[0].units[0].sources[0]: unknown key 'colour'"),
+        ({"collections": [{"name": "clients"}]}, "collections: only bookings"),
+        ({"sources": [{"name": "Billing", "kind": "sql"}]}, "sources: only bookings"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(told, start):
+    """The error begins with the path of what is wrong."""
+    with pytest.raises(InputError) as caught:
+        read_config(told)
+
+    assert str(caught.value).startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "start"),
+    [
+        ((*SOURCE, "url"), "http://10.0.0.1/x.ics", "properties[0].units[0].sources[0].url: an address"),
+        ((*SOURCE, "kind"), "sql", "properties[0].units[0].sources[0].kind: sources of this kind"),
+        ((*SOURCE, "url"), "secret:bokit/rosa/booking", "properties[0].units[0].sources[1].url: the same URL"),
+    ],
+)
+def test_a_source_that_is_refused_stops_the_import_before_it_begins(path, value, start):
+    """Every source is judged before the first is written."""
+    office = Office()
+
+    with pytest.raises(InputError) as caught:
+        office.catalog.import_config(DEFAULT_TENANT, read_config(_set(path, value)))
+
+    assert str(caught.value).startswith(start)
+    assert len(office.catalog.list_units(DEFAULT_TENANT)) == 1
