@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from datetime import UTC, date, datetime
 
 from bokit.core.entries import Entry, Kind, Status
 from bokit.core.records import Json
 
-_DEFAULTS: dict[str, Json] = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry) if f.name != "uid"}
+_DEFAULTS: dict[str, Json] = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry)}
 _TIMES = ("starts_at", "ends_at")
 _NAMES = tuple(f.name for f in fields(Entry))
 
@@ -21,13 +21,21 @@ def entry_as_dict(entry: Entry) -> dict[str, Json]:
 
 def pack_entry(entry: Entry) -> dict[str, Json]:
     """Return the fields of *entry* that differ from their defaults: what a snapshot keeps."""
-    values = ((name, getattr(entry, name)) for name in _NAMES)
-    return {name: _plain(value) for name, value in values if value != _DEFAULTS.get(name, MISSING)}
+    told: dict[str, Json] = {}
+    for name, default in _DEFAULTS.items():
+        value = getattr(entry, name)
+        if value != default:
+            told[name] = value if value.__class__ is str else _plain(value)
+    return told
 
 
 def read_entry_dict(values: Mapping[str, Json]) -> Entry:
     """Return the entry that :func:`entry_as_dict` or :func:`pack_entry` wrote; raises KeyError or ValueError."""
-    told = dict(values)
+    return unpack_entry(dict(values))
+
+
+def unpack_entry(told: dict[str, Json]) -> Entry:
+    """The same, using up *told*: a snapshot has hundreds of them."""
     told["kind"], told["status"] = _KINDS[told["kind"]], _STATUSES[told["status"]]
     told["check_in"], told["check_out"] = date.fromisoformat(told["check_in"]), date.fromisoformat(told["check_out"])
     for name in _TIMES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +18,6 @@ from bokit.core.recurrence import expand_series
 from bokit.core.recurrence_rules import Budget
 from bokit.core.rules import Problem
 
-_UID = re.compile(r"^UID(?:;[^:\n]*)?:[ \t]*([^\n]*)", re.M)
 NOTES = frozenset({"unknown-timezone", "no-uid"})
 """Problems that cost no event: the verdict stays what it is."""
 
@@ -70,8 +68,13 @@ def group_events(calendar: CalendarText) -> list[Group]:
 
 def _find_uid(text: str) -> str:
     """The event's UID; where a component lies inside the event, its UID is not the event's."""
-    found = _UID.search(text) if "\nBEGIN:" not in text else None
-    return found[1].strip() if found and found[1].strip() else read_event_lines(text).uid
+    start = text.find("\nUID:") + 5
+    if start > 4 and "\nBEGIN:" not in text:
+        end = text.find("\n", start)
+        uid = text[start : end if end >= 0 else None].strip()
+        if uid and text.find("\nUID", start) < 0:
+            return uid
+    return read_event_lines(text).uid
 
 
 def calendar_zones(calendar: CalendarText, own: ZoneInfo) -> Zones:

@@ -8,8 +8,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
-from bokit.core.entry_json import pack_entry, read_entry_dict
+from bokit.core.entries import Entry
+from bokit.core.entry_json import pack_entry, unpack_entry
 from bokit.core.ical_groups import Group, GroupRead
 from bokit.core.ical_text import CalendarText
 from bokit.core.records import Json
@@ -20,15 +22,22 @@ CODE_VERSION = "1"
 MAX_SNAPSHOT = 64_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One group in a snapshot. A series is kept with its texts, since it must be expanded again as days pass."""
+class Series(NamedTuple):
+    """What a series needs to be expanded again, since it says more as days pass."""
 
-    read: GroupRead
-    calendar: int = 0
-    uid: str = ""
-    texts: tuple[str, ...] = ()
-    window: tuple[date, date] | None = None
+    calendar: int
+    uid: str
+    texts: tuple[str, ...]
+    window: tuple[date, date]
+
+
+class Kept(NamedTuple):
+    """One group in a snapshot. *line* is the group as the snapshot writes it: what stays as it was is not written anew."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+    series: Series | None
+    line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,34 +54,35 @@ class Memory:
     is_whole: bool = True
 
 
-def salt_of(calendar: CalendarText, platform: str, timezone: str, settings: str) -> str:
-    """Return what, beside its own text, decides how an event of *calendar* reads."""
-    told = json.dumps([CODE_VERSION, platform, timezone, settings, calendar.head])
+def salt_of(calendar: CalendarText, number: int, platform: str, timezone: str) -> str:
+    """Return what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, reads."""
+    told = json.dumps([CODE_VERSION, platform, timezone, number, calendar.head])
     return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def pack_snapshot(memory: Memory) -> bytes:
-    """Return *memory* as bytes."""
-    told = {
-        "groups": {key: _pack_kept(kept) for key, kept in memory.groups.items()},
+    """Return *memory* as bytes: a line for the body, then one for each group, led by its fingerprint."""
+    head = {
         "calendars": [[c.head, list(c.timezones), c.properties] for c in memory.calendars],
         "platform": memory.platform,
-        "problems": [_pack_problem(p) for p in memory.problems],
+        "problems": problems_as_dicts(memory.problems),
         "whole": memory.is_whole,
     }
-    return zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 1)
+    lines = (f"{key} {kept.line}" for key, kept in memory.groups.items())
+    return zlib.compress("\n".join((json.dumps(head), *lines)).encode(), 1)
 
 
 def unpack_snapshot(snapshot: bytes) -> Memory | None:
     """Return the snapshot's content; None for one that is empty, damaged or of another make: then all is read anew."""
     try:
-        told = json.loads(zlib.decompressobj().decompress(snapshot, MAX_SNAPSHOT))
+        first, *lines = zlib.decompressobj().decompress(snapshot, MAX_SNAPSHOT).decode().split("\n")
+        head = json.loads(first)
         return Memory(
-            groups={key: _read_kept(kept) for key, kept in told["groups"].items()},
-            calendars=tuple(CalendarText(head=h, timezones=tuple(z), properties=p) for h, z, p in told["calendars"]),
-            platform=told["platform"],
-            problems=tuple(Problem(**p) for p in told["problems"]),
-            is_whole=told["whole"],
+            groups=_read_lines([line.partition(" ") for line in lines]),
+            calendars=tuple(CalendarText(head=h, timezones=tuple(z), properties=p) for h, z, p in head["calendars"]),
+            platform=head["platform"],
+            problems=_read_problems(head["problems"]),
+            is_whole=head["whole"],
         )
     except (zlib.error, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -80,35 +90,34 @@ def unpack_snapshot(snapshot: bytes) -> Memory | None:
 
 def keep_group(group: Group, calendar: int, read: GroupRead, window: tuple[date, date]) -> Kept:
     """Return what a snapshot keeps of a group that was just read."""
-    if not read.is_series:
-        return Kept(read=read)
-    return Kept(read=read, calendar=calendar, uid=group.uid, texts=group.texts, window=window)
+    series = Series(calendar, group.uid, group.texts, window) if read.is_series else None
+    told: list[Json] = [[pack_entry(entry) for entry in read.entries]]
+    if read.problems or series:
+        told.append(problems_as_dicts(read.problems))
+    if series:
+        told.append([calendar, group.uid, group.texts, [day.isoformat() for day in window]])
+    return Kept(read.entries, read.problems, series, json.dumps(told, separators=(",", ":")))
 
 
-def _pack_kept(kept: Kept) -> Json:
-    told: dict[str, Json] = {"e": [pack_entry(entry) for entry in kept.read.entries]}
-    if kept.read.problems:
-        told["p"] = [_pack_problem(p) for p in kept.read.problems]
-    if kept.window:
-        told["s"] = [kept.calendar, kept.uid, kept.texts, [day.isoformat() for day in kept.window]]
-    return told
+def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, Kept]:
+    """Read all the groups in one go: a call for each would cost more than the reading."""
+    told = json.loads(f"[{','.join(line for _, _, line in lines)}]")
+    return {key: _read_kept(line, *parts) for (key, _, line), parts in zip(lines, told, strict=True)}
 
 
-def _read_kept(told: Json) -> Kept:
-    entries = tuple(read_entry_dict(entry) for entry in told["e"])
-    problems = tuple(Problem(**p) for p in told.get("p", ()))
-    read = GroupRead(entries=entries, problems=problems, is_series="s" in told)
-    if "s" not in told:
-        return Kept(read=read)
-    calendar, uid, texts, (first, last) = told["s"]
+def _read_kept(line: str, entries: list[Json], problems: Sequence[Json] = (), series: Json = None) -> Kept:
+    told = tuple(map(unpack_entry, entries))
+    if not series:
+        return Kept(told, _read_problems(problems), None, line)
+    calendar, uid, texts, (first, last) = series
     window = (date.fromisoformat(first), date.fromisoformat(last))
-    return Kept(read=read, calendar=calendar, uid=uid, texts=tuple(texts), window=window)
+    return Kept(told, _read_problems(problems), Series(calendar, uid, tuple(texts), window), line)
 
 
-def _pack_problem(problem: Problem) -> dict[str, Json]:
-    return {"code": problem.code, "message": problem.message, "uid": problem.uid}
+def _read_problems(told: Sequence[Json]) -> tuple[Problem, ...]:
+    return tuple(Problem(**problem) for problem in told)
 
 
 def problems_as_dicts(problems: Sequence[Problem]) -> list[dict[str, Json]]:
     """Return problems in the contract's shape."""
-    return [_pack_problem(problem) for problem in problems]
+    return [{"code": p.code, "message": p.message, "uid": p.uid} for p in problems]

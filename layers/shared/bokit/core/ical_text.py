@@ -11,9 +11,8 @@ MAX_BYTES = 16_000_000
 MAX_EVENTS = 20_000
 
 _LINE_END = re.compile(rb"\r*\n|\r")
-_FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
-_FIRST_STAMP_CRLF = re.compile(rb"\r\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
-_MARK = re.compile(r"^(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*$", re.I | re.M)
+_STAMP = re.compile(rb"\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
+_MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
 _QUOTED = re.compile(r'("[^"\n]*"?)')
 
 
@@ -59,13 +58,12 @@ def strip_stamps(body: bytes) -> bytes:
     Mostly one stamp stands in all events, and one replacement takes it out; a zero byte keeps its place, so that no
     two bodies that differ elsewhere become one.
     """
-    for pattern, end in ((_FIRST_STAMP_CRLF, b"\r\n\0"), (_FIRST_STAMP, b"\n\0")):
-        found = pattern.search(body)
-        if found:
-            body = body.replace(found[0], end)
-        if b"\nDTSTAMP" in body:
-            body = pattern.sub(end, body)
-    return body
+    first = body.find(b"\nDTSTAMP")
+    found = _STAMP.match(body, first) if first >= 0 else None
+    if not found:
+        return body
+    body = body.replace(found[0], b"\n\0")
+    return _STAMP.sub(b"\n\0", body) if b"\nDTSTAMP" in body else body
 
 
 def decode_body(body: bytes) -> str:
@@ -75,7 +73,9 @@ def decode_body(body: bytes) -> str:
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = body.decode("utf-16", "replace").encode()
-    lines = _LINE_END.sub(b"\n", body) if b"\r" in body else body
+    lines = body.replace(b"\r\n", b"\n")
+    if b"\r" in lines:
+        lines = _LINE_END.sub(b"\n", lines)
     lines = lines.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
     unfolded = lines.replace(b"\n ", b"").replace(b"\n\t", b"")
     return unfolded.decode("utf-8", "bokit.latin").removeprefix("\ufeff").lstrip()
@@ -83,9 +83,10 @@ def decode_body(body: bytes) -> str:
 
 def split_body(text: str) -> BodyText:
     """Return the calendars of *text*; none where it is no calendar."""
+    text = "\n" + text
     cut = _Cut(text)
     for mark in _MARK.finditer(text):
-        cut.take(mark[1].upper() == "BEGIN", mark[2].upper(), mark.start(), mark.end() + 1)
+        cut.take(mark[1].upper() == "BEGIN", mark[2].upper(), mark.start() + 1, mark.end() + 1)
     return cut.finish()
 
 

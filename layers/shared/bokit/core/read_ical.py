@@ -8,7 +8,7 @@ body ── hash_ical ──► equal to the last one: nothing more to read
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.entries import Entry
 from bokit.core.entry_json import entry_as_dict
-from bokit.core.ical_groups import NOTES, Group, GroupRead, Reading, calendar_zones, group_events, read_group, sort_entries
+from bokit.core.ical_groups import NOTES, Group, Reading, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical_snapshot import (
     CODE_VERSION,
     Kept,
@@ -83,7 +83,7 @@ def recall_entries(
 def has_series(snapshot: bytes) -> bool:
     """Tell whether the snapshot's body repeats events: then a new local day may bring new nights."""
     memory = unpack_snapshot(snapshot)
-    return memory is not None and any(kept.window for kept in memory.groups.values())
+    return memory is not None and any(kept.series for kept in memory.groups.values())
 
 
 def inspect_feed(
@@ -138,41 +138,45 @@ def _read_groups(cut: BodyText, reading: Reading, last: Memory | None) -> Memory
     known = last.groups if last else {}
     groups: dict[str, Kept] = {}
     for number, calendar in enumerate(cut.calendars):
-        salt = salt_of(calendar, reading.platform.name, reading.own.key, str(number))
+        salt = salt_of(calendar, number, reading.platform.name, reading.own.key)
         zones = calendar_zones(calendar, reading.own)
         for group in group_events(calendar):
             key = group.fingerprint(salt)
             kept = known.get(key)
-            if kept is None or kept.window not in (None, reading.window):
+            if kept is None or not _is_current(kept, reading):
                 kept = keep_group(group, number, read_group(group, calendar, zones, reading), reading.window)
             groups[key] = kept
-    series = any(kept.window for kept in groups.values())
+    series = any(kept.series for kept in groups.values())
     return Memory(
         groups=groups, calendars=cut.calendars if series else (), platform=reading.platform.name,
         problems=_body_problems(cut), is_whole=cut.is_whole,
     )  # fmt: skip
 
 
+def _is_current(kept: Kept, reading: Reading) -> bool:
+    """Tell whether a kept group says today what it said then: all but series of another window do."""
+    return kept.series is None or kept.series.window == reading.window
+
+
 def _refresh(kept: Kept, calendars: tuple[CalendarText, ...], reading: Reading) -> Kept:
     """Return a kept group as of today: a series of another window is expanded again."""
-    if kept.window in (None, reading.window):
+    if kept.series is None or _is_current(kept, reading):
         return kept
-    calendar, group = calendars[kept.calendar], Group(uid=kept.uid, texts=kept.texts)
+    calendar, group = calendars[kept.series.calendar], Group(uid=kept.series.uid, texts=kept.series.texts)
     read = read_group(group, calendar, calendar_zones(calendar, reading.own), reading)
-    return keep_group(group, kept.calendar, read, reading.window)
+    return keep_group(group, kept.series.calendar, read, reading.window)
 
 
 def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
-    reads: Iterable[GroupRead] = [kept.read for kept in memory.groups.values()]
-    entries = sort_entries(_clip(entry, today) for read in reads for entry in read.entries)
-    problems = sorted((p for read in reads for p in read.problems), key=lambda p: (p.uid or "", p.code))
+    kept = memory.groups.values()
+    entries = sort_entries(_clip(entry, today) for one in kept for entry in one.entries)
+    problems = sorted((p for one in kept for p in one.problems), key=lambda p: (p.uid or "", p.code))
     told = (*memory.problems, *problems)
     return Seen(
         entries=tuple(platform.classify(entries, today)) if platform.classify else entries,
         problems=told,
         verdict=_judge(bool(entries), told, is_whole=memory.is_whole),
         snapshot=pack_snapshot(memory),
-        platform=platform.name,
     )
 
 
