@@ -1,85 +1,85 @@
-"""Airbnb: coded reservations whose UIDs survive a move, and blocks whose UIDs tell their first day."""
+"""Airbnb's feed: codes and UIDs that survive a move; blocks whose UID is their start; windows that roll every day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
-from simulator.feeds.base import Span, day, linked_stays, shown_stays, stamp, wrap_event, write
-from simulator.records import Listing, Stay, digest
-from simulator.world import World, days_between
+from simulator.feeds.base import Platform, View
+from simulator.ical import Event, day, mark, moment, text, write_calendar
+from simulator.truth import DAY, Span, Stay, cut
 
-_LETTERS = "ABCDEFGHJKMNPQRSTWXYZ0123456789"
-_OLD = "0.8.8"
-_PAST = timedelta(days=2)
-"""A block's start rolls with today, at most so far behind it."""
-
-
-def render(world: World, listing: Listing, at: datetime) -> bytes:
-    """Return the feed; every event carries the stamp of the fetch, except in the older form, which has none."""
-    is_old = listing.form == _OLD
-    prodid = (
-        "PRODID;X-RICAL-TZSOURCE=TZINFO:-//Airbnb Inc//Hosting Calendar 0.8.8//EN"
-        if is_old
-        else "PRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN"
-    )
-    lines = ["BEGIN:VCALENDAR", prodid, "CALSCALE:GREGORIAN", "VERSION:2.0"]
-    for stay in _reservations(world, listing):
-        lines += _reservation(world, listing, stay, at)
-    for span in _blocks(world, listing):
-        lines += _block(listing, span, at)
-    return write([*lines, "END:VCALENDAR"], line_end="\n" if is_old else "\r\n", folds=not is_old)
+_HEADS = {
+    "1.0": ("PRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN", "CALSCALE:GREGORIAN", "VERSION:2.0"),
+    "0.8.8": (
+        "PRODID;X-RICAL-TZSOURCE=TZINFO:-//Airbnb Inc//Hosting Calendar 0.8.8//EN",
+        "CALSCALE:GREGORIAN",
+        "VERSION:2.0",
+    ),
+}
+_BLOCK = {"1.0": "7f662ec65913", "0.8.8": "6fec1092d3fa"}
+_BLOCKED = {"1.0": "Airbnb (Not available)", "0.8.8": "Not available"}
+_DETAILS = "https://www.airbnb.com/hosting/reservations/details/"
+_ALPHABET = "ABCDEFGHJKMNPQRSTWXYZ0123456789"
+HORIZON = timedelta(days=366)
 
 
-def code_of(world: World, stay: Stay) -> str:
-    """Return a reservation's code, one to one with it: ``HM`` and eight letters."""
-    number = int(digest(world.seed, "code", stay.listing, stay.id), 16)
-    return "HM" + "".join(_LETTERS[number // len(_LETTERS) ** n % len(_LETTERS)] for n in range(8))
+def code_of(view: View, stay: Stay) -> str:
+    """Return the stay's code: HM and eight letters, one to one with the reservation."""
+    number = int(mark(view.seed, "code", stay.number), 16)
+    return "HM" + "".join(_ALPHABET[number // 31**place % 31] for place in range(8))
 
 
-def _reservations(world: World, listing: Listing) -> Iterator[Stay]:
-    """A reservation is shown whole, until the day after its end."""
-    last = world.today(listing) - timedelta(days=1)
-    return (s for s in shown_stays(world, listing) if s.is_reservation and s.check_out >= last)
+def windows(view: View) -> tuple[Span, ...]:
+    """Return the nights that rules close: the advance notice, a day each, and what lies beyond the open calendar."""
+    notice = [Span(view.today + DAY * n, view.today + DAY * (n + 1)) for n in range(view.option("notice_days"))]
+    spans = [*notice, *_trailing(view)]
+    return tuple(piece for span in spans for piece in cut(span, view.taken))
 
 
-def _blocks(world: World, listing: Listing) -> Iterator[Span]:
-    today = world.today(listing)
-    owners = [s for s in shown_stays(world, listing) if not s.is_reservation]
-    for stay in (*owners, *linked_stays(world, listing)):
-        start = max(stay.check_in, today - _PAST)
-        if stay.check_out >= today - timedelta(days=1) and start < stay.check_out:
-            yield Span(start=start, end=stay.check_out, stay=stay)
-    taken = {night for stay in shown_stays(world, listing) for night in stay.nights}
-    for notice in days_between(today, today + timedelta(days=listing.notice_days)):
-        if notice not in taken:
-            yield Span(start=notice, end=notice + timedelta(days=1))
-    if end := listing.window_end(today):
-        yield Span(start=max(today, listing.closed_from or today), end=end)
+def _trailing(view: View) -> Iterator[Span]:
+    """Both ends roll with ``open_days``, only the last with ``open_until``."""
+    end = view.today + HORIZON
+    start = view.day_option("open_until")
+    if view.option("open_days") is not None:
+        start = view.today + DAY * view.option("open_days")
+    if start and max(start, view.today) < end:
+        yield Span(max(start, view.today), end)
 
 
-def _reservation(world: World, listing: Listing, stay: Stay, at: datetime) -> list[str]:
-    uid = f"UID:1418fb94e984-{digest(world.seed, 'airbnb', listing.id, stay.id)}@airbnb.com"
-    about = (
-        f"DESCRIPTION:Reservation URL: https://www.airbnb.com/hosting/reservations/details/{code_of(world, stay)}"
-        f"\\nPhone Number (Last 4 Digits): {stay.phone[-4:]}"
-    )
-    if listing.form == _OLD:
-        return wrap_event([*_dates(stay.check_in, stay.check_out)[::-1], uid, about, "SUMMARY:Reserved"])
-    return wrap_event([_stamp(at), *_dates(stay.check_in, stay.check_out), "SUMMARY:Reserved", uid, about])
+def render(view: View) -> bytes:
+    """Return the feed. A stay is shown until the day after its end, whole; an ongoing block from two days ago at most."""
+    shown = [s for s in view.stays if s.check_out >= view.today - DAY]
+    events = [(s.check_in, _reservation(view, s)) for s in shown if s.kind == "reservation"]
+    spans = [Span(s.check_in, s.check_out) for s in shown if s.kind == "block"]
+    spans = [Span(max(span.start, view.today - DAY * 2), span.end) for span in spans] + list(windows(view))
+    events += [(span.start, _block(view, span)) for span in spans]
+    form = view.option("form")
+    ordered = (event for _, event in sorted(events, key=lambda pair: pair[0]))
+    return write_calendar(_HEADS[form], ordered, newline="\r\n" if form == "1.0" else "\n")
 
 
-def _block(listing: Listing, span: Span, at: datetime) -> list[str]:
-    tail = f"{digest('airbnb-block', listing.id, span.start)}@airbnb.com"
-    if listing.form == _OLD:
-        return wrap_event([*_dates(span.start, span.end)[::-1], f"UID:6fec1092d3fa-{tail}", "SUMMARY:Airbnb (Not available)"])
-    summary = "SUMMARY:Airbnb (Not available)"
-    return wrap_event([_stamp(at), *_dates(span.start, span.end), summary, f"UID:7f662ec65913-{tail}"])
+def _reservation(view: View, stay: Stay) -> Event:
+    uid = f"1418fb94e984-{mark(view.seed, 'stay', stay.number)}@airbnb.com"
+    told = text("DESCRIPTION", f"Reservation URL: {_DETAILS}{code_of(view, stay)}\nPhone Number (Last 4 Digits): {stay.phone[-4:]}")
+    return _event(view, Span(stay.check_in, stay.check_out), "Reserved", uid, told)
 
 
-def _stamp(at: datetime) -> str:
-    return f"DTSTAMP:{stamp(at)}"
+def _block(view: View, span: Span) -> Event:
+    form = view.option("form")
+    uid = f"{_BLOCK[form]}-{mark(view.feed.listing, span.start)}@airbnb.com"
+    return _event(view, span, _BLOCKED[form], uid)
 
 
-def _dates(start: date, end: date) -> list[str]:
-    return [f"DTSTART;VALUE=DATE:{day(start)}", f"DTEND;VALUE=DATE:{day(end)}"]
+def _event(view: View, span: Span, summary: str, uid: str, *more: str) -> Event:
+    start, end = day("DTSTART", span.start), day("DTEND", span.end)
+    if view.option("form") == "0.8.8":
+        return (end, start, f"UID:{uid}", *more, f"SUMMARY:{summary}")
+    return (moment("DTSTAMP", view.now), start, end, f"SUMMARY:{summary}", f"UID:{uid}", *more)
+
+
+PLATFORM = Platform(
+    name="airbnb", title="Airbnb", render=render, windows=windows,
+    options={"form": "1.0", "notice_days": 0, "open_days": None, "open_until": None},
+    choices={"form": ("1.0", "0.8.8")},
+)  # fmt: skip

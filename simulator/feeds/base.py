@@ -1,74 +1,60 @@
-"""How iCalendar text is written: escaping, folding, and the events that most platforms share."""
+"""What a platform is to the simulator: how it renders a view of the truth, and which nights its own rules close."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
 
-from simulator.records import Listing, Stay
-from simulator.world import World
+from simulator.truth import Feed, Span, Stay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Nights that a feed shows as one event, and the stay behind them (None: a rule of the platform's)."""
+class View:
+    """What one feed is rendered from."""
 
-    start: date
-    end: date
-    stay: Stay | None = None
+    seed: int
+    feed: Feed
+    now: datetime
+    """In UTC; the stamp of this answer."""
+    today: date
+    """Where the property is."""
+    stays: tuple[Stay, ...]
+    """What holds nights here, by check-in; blocks, and those that linked listings bring, among them."""
+    gone: tuple[Stay, ...] = ()
+    """Cancelled stays, for the platforms that say so."""
 
+    def option(self, name: str) -> Any:
+        """Return one of the feed's options."""
+        return self.feed.options[name]
 
-def shown_stays(world: World, listing: Listing) -> Iterator[Stay]:
-    """Yield the listing's stays that hold their nights, by date."""
-    return (s for s in sorted(world.stays_of(listing.id), key=lambda s: (s.check_in, s.id)) if s.holds_nights)
+    def day_option(self, name: str) -> date | None:
+        """Return an option that is a date, if it is set."""
+        told = self.option(name)
+        return date.fromisoformat(told) if told else None
 
-
-def linked_stays(world: World, listing: Listing) -> Iterator[Stay]:
-    """Yield the stays of the linked listings, by date: they show as blocks here."""
-    return (stay for id in listing.linked for stay in shown_stays(world, world.find_listing(id)))
-
-
-def stamp(at: datetime) -> str:
-    """Return a moment as iCalendar writes it, in UTC."""
-    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def day(value: date) -> str:
-    """Return a date as iCalendar writes it."""
-    return value.strftime("%Y%m%d")
-
-
-def escape(text: str) -> str:
-    r"""Return *text* as a TEXT value: backslash, comma, semicolon and line ends escaped.
-
-    >>> print(escape("a, b"))
-    a\, b
-    """
-    for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
-        text = text.replace(plain, escaped)
-    return text
+    @property
+    def taken(self) -> tuple[Span, ...]:
+        """The spans of all stays and blocks."""
+        return tuple(span for stay in self.stays for span in stay.spans)
 
 
-def fold(line: str) -> Iterator[str]:
-    """Yield the line in pieces of at most 75 octets, never cutting a character."""
-    piece, room = "", 75
-    for character in line:
-        size = len(character.encode())
-        if size > room:
-            yield piece
-            piece, room = " ", 74
-        piece += character
-        room -= size
-    yield piece
+def no_windows(view: View) -> tuple[Span, ...]:
+    """Return no nights: such platforms close none by themselves."""
+    return ()
 
 
-def write(lines: Iterable[str], *, line_end: str = "\r\n", folds: bool = True) -> bytes:
-    """Return the calendar's bytes."""
-    folded = [piece for line in lines for piece in (fold(line) if folds else (line,))]
-    return (line_end.join(folded) + line_end).encode()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One file each."""
 
-
-def wrap_event(lines: Sequence[str]) -> list[str]:
-    """Return the lines of one event."""
-    return ["BEGIN:VEVENT", *lines, "END:VEVENT"]
+    name: str
+    title: str
+    """As owners write it."""
+    render: Callable[[View], bytes]
+    windows: Callable[[View], tuple[Span, ...]] = no_windows
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What a feed of it can be told, and what it is otherwise."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that an option of a few takes."""

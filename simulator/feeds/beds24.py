@@ -1,51 +1,46 @@
-"""Beds24: the owner's template in DESCRIPTION, the guest or ``Unavailable`` as summary, and a URL that is dead."""
+"""Beds24's feed: the owner's template writes keys into DESCRIPTION; the summary is the guest, or ``Unavailable``."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from simulator.feeds.base import Platform, View
+from simulator.ical import Event, day, mark, moment, text, write_calendar
+from simulator.truth import DAY, Stay
 
-from simulator.feeds.base import day, escape, shown_stays, stamp, wrap_event, write
-from simulator.records import Listing, Stay, digest
-from simulator.world import World
-
-LAST_NIGHT = "last-night"
-"""The setting with which an event ends on its last night, not on the day of departure."""
+_HEAD = ("VERSION:2.0", "PRODID:-//Beds24//Bookings//EN", "CALSCALE:GREGORIAN")
+_STATUS = {"confirmed": 1, "tentative": 3}
 SWITCHED_OFF = b"Error: room synchroniser not enabled"
-"""What Beds24 answers, with status 200, where the export is switched off."""
 
 
-def render(world: World, listing: Listing, at: datetime) -> bytes:
-    """Return the feed, or its text where the listing's form is ``off``."""
-    if listing.form == "off":
-        return SWITCHED_OFF
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Beds24//EN", "CALSCALE:GREGORIAN", "METHOD:PUBLISH"]
-    for stay in shown_stays(world, listing):
-        if stay.check_out > world.today(listing):
-            lines += _event(world, listing, stay, at)
-    return write([*lines, "END:VCALENDAR"])
+def render(view: View) -> bytes:
+    """Return the feed; by the owner's setting ``ends`` an event ends on the day of checkout or with the last night."""
+    shown = (stay for stay in view.stays if stay.check_out >= view.today)
+    return write_calendar(_HEAD, (_event(view, stay) for stay in shown))
 
 
-def booking_number(world: World, stay: Stay) -> int:
-    """Return Beds24's number of a booking."""
-    return 50_000_000 + int(digest(world.seed, "beds24", stay.id)[:6], 16)
+def _event(view: View, stay: Stay) -> Event:
+    book = number_of(view, stay)
+    end = stay.check_out - DAY if view.option("ends") == "last_night" else stay.check_out
+    lines = (
+        f"UID:{book}@beds24.com", moment("DTSTAMP", view.now), day("DTSTART", stay.check_in), day("DTEND", end),
+        text("SUMMARY", stay.guest if stay.kind == "reservation" else "Unavailable"),
+        f"URL:https://www.beds24.com/control2.php?bookid={book}",
+    )  # fmt: skip
+    return lines if stay.kind == "block" else (*lines, text("DESCRIPTION", _description(view, stay)))
 
 
-def _event(world: World, listing: Listing, stay: Stay, at: datetime) -> list[str]:
-    number = booking_number(world, stay)
-    end = stay.check_out - timedelta(days=1) if listing.form == LAST_NIGHT else stay.check_out
-    lines = [
-        f"UID:{number}@beds24.com", f"DTSTAMP:{stamp(at)}", f"DTSTART;VALUE=DATE:{day(stay.check_in)}",
-        f"DTEND;VALUE=DATE:{day(end)}", f"SUMMARY:{escape(stay.guest or 'Unavailable')}",
-        f"URL:https://www.beds24.com/control2.php?bookid={number}",
-    ]  # fmt: skip
-    return wrap_event([*lines, f"DESCRIPTION:{escape(_describe(stay, number))}"] if stay.is_reservation else lines)
+def number_of(view: View, stay: Stay) -> int:
+    """Return the booking's number, which a change of dates does not change."""
+    return 50_000_000 + int(mark(view.seed, view.feed.listing), 16) % 9_000 * 1_000 + stay.number
 
 
-def _describe(stay: Stay, number: int) -> str:
-    name = digest("mail", stay.guest)[:6]
+def _description(view: View, stay: Stay) -> str:
     return "\n".join((
-        f"STATUS:{'3' if stay.is_tentative else '1'}/{number + 1}",
-        f"GUESTS:{stay.adults + stay.children}/{stay.adults}/{stay.children}",
-        "TIME:16:00", f"PHONE:{stay.phone}/", f"EMAIL:{name}@guest.example", "CTRY:IT", f"OTA:Booking.com {number * 7}",
-        "COMMENTS:late arrival, maybe", "NOTES:cot", "PARKING:yes", "a quiet room please",
+        f"STATUS:{_STATUS[stay.status]}/", f"GUESTS:{stay.adults + stay.children}/{stay.adults}/{stay.children}", "TIME:16:00",
+        f"PHONE:{stay.phone}/", f"EMAIL:guest{stay.number}@example.org", "CTRY:IT",
+        f"OTA:Direct {4_000_000_000 + stay.number}", "COMMENTS:Late arrival, maybe", "NOTES:", "PARKING:yes",
     ))  # fmt: skip
+
+
+PLATFORM = Platform(
+    name="beds24", title="Beds24", render=render, options={"ends": "checkout"}, choices={"ends": ("checkout", "last_night")},
+)  # fmt: skip

@@ -1,43 +1,71 @@
-"""Booking.com: one summary for all, and a UID of room and first night alone; ongoing stays are clipped to today."""
+"""Booking.com's feed: closures of one kind, whose UID tells room and first night alone, and nothing of the booking."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+import calendar
+from datetime import date
 
-from simulator.feeds.base import Span, day, linked_stays, shown_stays, stamp, wrap_event, write
-from simulator.records import Listing, digest
-from simulator.world import World
+from simulator.feeds.base import Platform, View
+from simulator.ical import Event, day, mark, moment, text, write_calendar
+from simulator.truth import Span
 
-_HEAD = [
-    "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//admin.booking.com\\\\\\, b.v.//NONSGML v1.0//EN", "CALSCALE:GREGORIAN",
+_HEAD = (
+    "VERSION:2.0",
+    "PRODID:-//admin.booking.com\\\\\\, b.v.//NONSGML v1.0//EN",
+    "CALSCALE:GREGORIAN",
     "METHOD:PUBLISH",
-]  # fmt: skip
-WHOLE = "whole"
-"""The form before July 2026: an ongoing stay keeps its start, and there is no ORGANIZER."""
+)
+_CLOSED = "CLOSED - Not available"
+MONTHS = 18
 
 
-def render(world: World, listing: Listing, at: datetime) -> bytes:
-    """Return the feed, stamped with the time of the fetch."""
-    lines = list(_HEAD)
-    for span in sorted(_spans(world, listing), key=lambda s: (s.start, s.end)):
-        lines += _event(listing, span, at)
-    return write([*lines, "END:VCALENDAR"])
+def windows(view: View) -> tuple[Span, ...]:
+    """Return the trailing closure: from ``open_until`` to eighteen months from today, which is 546 to 550 days."""
+    start, end = view.day_option("open_until"), add_months(view.today, MONTHS)
+    return (Span(start, end),) if start and start < end else ()
 
 
-def _spans(world: World, listing: Listing) -> Iterator[Span]:
-    today = world.today(listing)
-    for stay in (*shown_stays(world, listing), *linked_stays(world, listing)):
-        start = stay.check_in if listing.form == WHOLE else max(stay.check_in, today)
-        if stay.check_out > today:
-            yield Span(start=start, end=stay.check_out, stay=stay)
-    if end := listing.window_end(today):
-        yield Span(start=max(today, listing.closed_from or today), end=end)
+def add_months(start: date, months: int) -> date:
+    """Return the same day some months on, or that month's last."""
+    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
+    return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _event(listing: Listing, span: Span, at: datetime) -> list[str]:
-    organizer = [] if listing.form == WHOLE else ["ORGANIZER:mailto:noreply@booking.com"]
-    return wrap_event([
-        f"DTSTAMP:{stamp(at)}", f"DTSTART;VALUE=DATE:{day(span.start)}", f"DTEND;VALUE=DATE:{day(span.end)}",
-        f"UID:{digest('booking_com', listing.id, span.start)}@booking.com", "SUMMARY:CLOSED - Not available", *organizer,
-    ])  # fmt: skip
+def render(view: View) -> bytes:
+    """Return the feed.
+
+    Since July 2026 (era ``clipped``) an ongoing closure starts today, and so has a new UID every night; before (``whole``)
+    it kept its start until it was over. Feeds of old (``named``) told the guest. What starts on one day is one event.
+    """
+    found: dict[date, tuple[date, str]] = {}
+    for span, summary in _closures(view):
+        shown = _clip(view, span)
+        if shown and shown.end > found.get(shown.start, (date.min, ""))[0]:
+            found[shown.start] = (shown.end, summary)
+    return write_calendar(_HEAD, (_event(view, Span(start, end), told) for start, (end, told) in sorted(found.items())))
+
+
+def _closures(view: View) -> list[tuple[Span, str]]:
+    named = view.option("era") == "named"
+    stays = [(span, f"CLOSED - {s.guest}" if named and s.guest else _CLOSED) for s in view.stays for span in s.spans]
+    return [*stays, *((span, _CLOSED) for span in windows(view))]
+
+
+def _clip(view: View, span: Span) -> Span | None:
+    if view.option("era") == "clipped":
+        span = Span(max(span.start, view.today), span.end)
+        return span if span.start < span.end else None
+    return span if span.end >= view.today else None
+
+
+def _event(view: View, span: Span, summary: str) -> Event:
+    organizer = ("ORGANIZER:mailto:noreply@booking.com",) if view.option("era") == "clipped" else ()
+    uid = f"UID:{mark(view.feed.listing, span.start)}@booking.com"
+    start, end = day("DTSTART", span.start), day("DTEND", span.end)
+    return (moment("DTSTAMP", view.now), start, end, uid, text("SUMMARY", summary), *organizer)
+
+
+PLATFORM = Platform(
+    name="booking_com", title="Booking.com", render=render, windows=windows,
+    options={"era": "clipped", "open_until": None}, choices={"era": ("clipped", "whole", "named")},
+)  # fmt: skip

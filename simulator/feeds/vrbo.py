@@ -1,46 +1,47 @@
-"""VRBO and Abritel: GUIDs that change with the dates, guests in the summary, past stays for months."""
+"""VRBO's feed, Abritel's and HomeAway's too: GUIDs that change with the dates, past stays that linger for months."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from simulator.feeds.base import day, escape, shown_stays, stamp, wrap_event, write
-from simulator.records import Listing, Stay, digest
-from simulator.world import World
+from simulator.feeds.base import Platform, View
+from simulator.ical import Event, day, guid, moment, text, write_calendar
+from simulator.truth import Stay
 
-_PAST = timedelta(days=90)
-_ENGLISH = {"reserved": "Reserved", "tentative": "Tentative", "blocked": "Blocked"}
-_FRENCH = {"reserved": "Réservée", "tentative": "Provisoire", "blocked": "Indisponible"}
-
-
-def render(world: World, listing: Listing, at: datetime) -> bytes:
-    """Return the feed; form ``fr`` is Abritel's."""
-    lines = ["BEGIN:VCALENDAR", "PRODID:-//HomeAway.com, Inc.//EN", "CALSCALE:GREGORIAN", "VERSION:2.0", "METHOD:PUBLISH"]
-    for stay in shown_stays(world, listing):
-        if stay.check_out + _PAST >= world.today(listing):
-            lines += _event(world, listing, stay, at)
-    return write([*lines, "END:VCALENDAR"])
+_HEAD = ("VERSION:2.0", "PRODID:-//HomeAway.com, Inc.//EN", "CALSCALE:GREGORIAN")
+_WORDS = {
+    "en": {"confirmed": "Reserved", "tentative": "Tentative", "block": "Blocked"},
+    "fr": {"confirmed": "Réservée", "tentative": "Provisoire", "block": "Indisponible"},
+}
+LINGERS = timedelta(days=180)
 
 
-def _event(world: World, listing: Listing, stay: Stay, at: datetime) -> list[str]:
-    owner = stay.id if _is_guest(stay) else "block"
-    identity = digest(world.seed, listing.id, owner, stay.check_in, stay.check_out)
-    return wrap_event([
-        f"UID:{_guid(identity)}", f"DTSTAMP:{stamp(at)}", f"DTSTART;VALUE=DATE:{day(stay.check_in)}",
-        f"DTEND;VALUE=DATE:{day(stay.check_out)}", f"SUMMARY:{escape(_summary(listing, stay))}",
-    ])  # fmt: skip
+def render(view: View) -> bytes:
+    """Return the feed; ``tentative: false`` is what ``?nonTentative`` asks for."""
+    shown = (s for s in view.stays if s.check_out > view.today - LINGERS)
+    return write_calendar(_HEAD, (_event(view, s) for s in shown if view.option("tentative") or s.status != "tentative"))
 
 
-def _is_guest(stay: Stay) -> bool:
-    return stay.is_reservation and stay.is_active
+def _event(view: View, stay: Stay) -> Event:
+    return (
+        f"UID:{_uid(view, stay)}", moment("DTSTAMP", view.now), day("DTSTART", stay.check_in), day("DTEND", stay.check_out),
+        text("SUMMARY", _summary(view, stay)),
+    )  # fmt: skip
 
 
-def _summary(listing: Listing, stay: Stay) -> str:
-    words = _FRENCH if listing.form == "fr" else _ENGLISH
-    if not _is_guest(stay):
-        return words["blocked"]
-    return f"{words['tentative' if stay.is_tentative else 'reserved']} - {stay.guest.partition(' ')[0]}"
+def _uid(view: View, stay: Stay) -> str:
+    """A block's is made of its dates alone; a stay's is another one once its dates are."""
+    whose = "block" if stay.kind == "block" else stay.number
+    return guid(view.seed, view.feed.listing, whose, stay.check_in, stay.check_out)
 
 
-def _guid(hex_digits: str) -> str:
-    return "-".join((hex_digits[:8], hex_digits[8:12], hex_digits[12:16], hex_digits[16:20], hex_digits[20:]))
+def _summary(view: View, stay: Stay) -> str:
+    words = _WORDS[view.option("language")]
+    if stay.kind == "block":
+        return words["block"]
+    return f"{words[stay.status]} - {stay.guest}" if stay.guest else words[stay.status]
+
+
+PLATFORM = Platform(
+    name="vrbo", title="VRBO", render=render, options={"language": "en", "tentative": True}, choices={"language": ("en", "fr")},
+)  # fmt: skip
