@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from bokit.core.booking import NIGHTS, PROVISIONAL, Stay, entry_key, read_remote
 from bokit.core.entries import Entry, Kind, Status
-from bokit.core.identity import JOINED, Matches, Pair, old_window
+from bokit.core.identity import JOINED, Matches, Pair, Reason, old_window
 from bokit.core.merge import change_action, create_action, write_time
 from bokit.core.nights import DAY, nights, write_spans
 from bokit.core.plan import Action, ActionKind
@@ -27,8 +28,25 @@ class Evidence:
 
     releases: bool = True
     """False: this fetch cancels, shortens and frees nothing."""
-    absent_since: Mapping[str, datetime] | None = None
+    absent_since: Mapping[str, datetime] = field(default_factory=dict)
     """Since when held fetches did not show a stay, by its id."""
+    agreed: frozenset[str] = frozenset()
+    """Stays on whose absence held fetches agreed for long enough."""
+    contradicted_since: datetime | None = None
+    """A stay that was missing since then is back unchanged: the fetches in between were incomplete, and prove nothing."""
+    has_news: bool = False
+    """This fetch misses stays that the last one showed: it does not agree with it."""
+
+
+def weigh_fetch(matches: Matches, absent_since: Mapping[str, datetime], agreed: frozenset[str] = frozenset()) -> Evidence:
+    """Return what an accepted fetch proves, as its matches tell."""
+    back = [p.stay.record for p in matches.pairs if p.stay and p.reason in (Reason.CODE, Reason.UID, Reason.NIGHTS)]
+    missed = {r.id: r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING}
+    missed |= {r.id: absent_since[r.id] for r in back if r.id in absent_since}
+    contradicted = min(missed.values(), default=None)
+    valid = {id: at for id, at in absent_since.items() if contradicted is None or at < contradicted}
+    news = any(s.record.missing_since is None for s in matches.absent)
+    return Evidence(contradicted_since=contradicted, has_news=news, absent_since=valid, agreed=agreed)
 
 
 def plan_bookings(matches: Matches, context: Context, evidence: Evidence) -> list[Action]:
@@ -126,6 +144,31 @@ def is_ripe(since: datetime, context: Context) -> bool:
     return since < context.at and since + context.cancel_after <= context.at
 
 
+def has_ripened(since: datetime, *, evidence: Evidence, seen_twice: bool, context: Context) -> bool:
+    """Tell whether a stay that is missing *since* then is gone.
+
+    missed by one fetch alone                                  no
+    shorter than ``cancel_after``                              no
+    this fetch misses others that the last one showed: the     once it is half as long again
+    two do not agree
+    else                                                       yes
+    """
+    wait = context.cancel_after * 3 / 2 if evidence.has_news and not evidence.agreed else context.cancel_after
+    return seen_twice and since + wait <= context.at
+
+
+def _was_missed(record: Record, evidence: Evidence) -> bool:
+    return record.missing_since is not None or record.id in evidence.agreed
+
+
+def _forget_contradicted(record: Record, evidence: Evidence) -> Record:
+    """Return *record* as if this fetch were the first to miss it, where those before are contradicted."""
+    since = evidence.contradicted_since
+    if since is None or record.missing_since is None or record.missing_since < since:
+        return record
+    return replace(record, missing_since=None, memory=_remember_open(record.memory, {}))
+
+
 def _plan_ended(pair: Pair, context: Context) -> Action | None:
     """Return the cancellation that the source itself states: at once, unless the stay is gone or past already."""
     stay = pair.stay
@@ -156,20 +199,21 @@ def _plan_absent(stay: Stay, matches: Matches, closed: set[date], context: Conte
     no          some open for long enough, none just now      cancelled
     any         else                                          missing, held
     """
-    record, free = stay.record, stay.nights_from(matches.today)
-    since = record.missing_since or (evidence.absent_since or {}).get(record.id) or context.at
+    record, free = _forget_contradicted(stay.record, evidence), stay.nights_from(matches.today)
+    since = record.missing_since or evidence.absent_since.get(record.id) or context.at
+    is_due = partial(has_ripened, evidence=evidence, seen_twice=_was_missed(record, evidence), context=context)
     if stay.code:
         if free <= _coded_nights(matches):
             return cancel_action(record, Status.CANCELLED, "another reservation holds its nights", context.at)
-        if is_ripe(since, context):
+        if is_due(since):
             return cancel_action(record, Status.VANISHED, "gone from the feed", context.at)
-        return _miss(record, since, {}, context)
+        return _miss(stay.record, since, {}, context)
     if free <= closed and _is_joined(stay, free, matches):
         return cancel_action(record, Status.VANISHED, JOINED, context.at, kind=ActionKind.MERGE)
     opened = open_nights(record, free - closed, context.at if record.missing_since else since)
-    if opened and all(is_ripe(t, context) for t in opened.values()):
+    if opened and all(is_due(t) for t in opened.values()):
         return cancel_action(record, Status.VANISHED, "gone from the feed", context.at)
-    return _miss(record, since, opened, context)
+    return _miss(stay.record, since, opened, context)
 
 
 def _coded_nights(matches: Matches) -> set[date]:

@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 
 from bokit.core.booking import Stay
 from bokit.core.entries import BLOCKING, Entry
-from bokit.core.identity import Matches, old_window
+from bokit.core.identity import Matches, Reason, old_window
 from bokit.core.merge import write_time
 from bokit.core.nights import nights, write_spans
 from bokit.core.plan import Hold
@@ -56,6 +56,8 @@ class Remembered:
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that held fetches did not show, and since when."""
+    agreed_since: datetime | None = None
+    """Since when shrunken fetches agree on which stays are gone."""
 
 
 def read_memory(memory: Fields) -> Remembered:
@@ -65,6 +67,7 @@ def read_memory(memory: Fields) -> Remembered:
         domains=tuple(memory.get("domains", ())),
         hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
         absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
+        agreed_since=datetime.fromisoformat(memory["agreed_since"]) if memory.get("agreed_since") else None,
     )
 
 
@@ -79,6 +82,8 @@ def write_memory(told: Remembered) -> dict[str, Json]:
         memory["hold"] = _write_hold(told.hold)
     if told.absent:
         memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
+    if told.agreed_since:
+        memory["agreed_since"] = write_time(told.agreed_since)
     return memory
 
 
@@ -104,40 +109,46 @@ def judge_fetch(
 ) -> str | None:
     """Return the code of the guard that this fetch meets; None: it is good evidence."""
     future = [s for s in stays if not s.is_gone and s.nights_from(matches.today)]
+    entries = [e for e in seen.entries if isinstance(e, Entry)]
     if seen.verdict is Verdict.UNREADABLE:
         return UNREADABLE
-    if not any(isinstance(e, Entry) for e in seen.entries) and (future or old_window(matches)):
+    if not entries and (future or old_window(matches)):
         return EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL
-    if is_other_listing(seen, matches, future, traits, told):
+    if is_other_listing(entries, matches, future, traits, told):
         return OTHER
     if seen.verdict is Verdict.PARTIAL:
         return PARTIAL
     return SHRUNKEN if is_shrunken(matches, future, told, context) else None
 
 
-def is_other_listing(seen: Seen, matches: Matches, future: Sequence[Stay], traits: Traits, told: Remembered) -> bool:
+RECOGNISED = frozenset({Reason.CODE, Reason.UID, Reason.NIGHTS, Reason.DEPARTURE, Reason.ARRIVAL, Reason.RETURN})
+"""Overlap alone does not tell ours from another listing's."""
+
+
+def is_other_listing(
+    entries: Sequence[Entry], matches: Matches, future: Sequence[Stay], traits: Traits, told: Remembered
+) -> bool:
     """Tell whether the feed is another listing's.
 
-    its UIDs' domains, and ours                   share none                 yes
-    a first night that the room gave another UID  any                        yes (where UIDs tell room and start)
-    a first night with the UID that we know       any                        no
-    a known stay of ours, whatever its age        shown                      no
-    our future stays, two or more                 none shown                 yes
-    our only future stay is not shown             two or more new ones       yes
-    else                                                                     no
+    its UIDs' domains, and ours                          share none    yes
+    a first night that our room gave another UID         shown         yes, unless another entry has a UID of ours
+    a first night with the UID of ours                   shown         no (both where UIDs tell room and start)
+    a stay of ours, whatever its age                     recognised    no
+    our future stays that the last fetch showed          none shown    yes
+    no future stay of ours was shown                     any           no
     """
-    entries = [e for e in seen.entries if isinstance(e, Entry)]
     domains = read_domains(entries)
     if told.domains and domains and not domains & set(told.domains):
         return True
     if traits.uid_tells_start:
-        known = [told.starts.get(e.check_in.isoformat()) == e.uid for e in entries if e.check_in.isoformat() in told.starts]
-        if known:
-            return not any(known)
-    if any(p.stay for p in matches.pairs):
+        starts = [(e.check_in.isoformat(), e.uid) for e in entries]
+        ours = [told.starts[day] == uid for day, uid in starts if day in told.starts]
+        if ours:
+            return not any(ours)
+    if any(p.stay and p.reason in RECOGNISED for p in matches.pairs):
         return False
-    new = sum(p.stay is None for p in matches.pairs)
-    return bool(entries) and (len(future) >= 2 or (len(future) == 1 and new >= 2))
+    lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
+    return bool(entries) and bool(lately)
 
 
 def read_domains(entries: Sequence[Entry]) -> set[str]:
@@ -145,22 +156,31 @@ def read_domains(entries: Sequence[Entry]) -> set[str]:
     return {e.uid.rpartition("@")[2].lower() for e in entries if "@" in e.uid}
 
 
+def newly_absent(matches: Matches) -> set[str]:
+    """Return the stays that this fetch does not show and that no accepted one missed before."""
+    return {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
+
+
+def agreeing_since(matches: Matches, told: Remembered, at: datetime) -> datetime:
+    """Return since when shrunken fetches, this one among them, agree on exactly which stays are gone."""
+    future = {str(s.record.id) for s in matches.absent} | {str(p.stay.record.id) for p in matches.pairs if p.stay}
+    agree = newly_absent(matches) == set(told.absent) & future
+    return told.agreed_since if agree and told.agreed_since else at
+
+
+def agreed_absent(matches: Matches, told: Remembered, at: datetime) -> frozenset[str]:
+    """Return the stays on whose absence held fetches and this one agreed for a day."""
+    agreed = at - agreeing_since(matches, told, at) >= DAY
+    return frozenset(newly_absent(matches)) if agreed else frozenset()
+
+
 def is_shrunken(matches: Matches, future: Sequence[Stay], told: Remembered, context: Context) -> bool:
-    """Tell whether more than half of the future stays, and at least three, are gone at once and lately.
+    """Tell whether more than half of the future stays, and at least three, are gone at once.
 
-    Stays that were missing before, or that held fetches did not show for a day in agreement, do not count.
+    Stays that were missing before do not count, and nothing is shrunken that fetches agreed on for a day.
     """
-    gone = [s for s in matches.absent if s.record.missing_since is None]
-    fresh = [s for s in gone if context.at - told.absent.get(s.record.id, context.at) < DAY]
-    return len(fresh) >= SHRINK_LEAST and len(gone) * 2 > len(future)
-
-
-def remember_absent(matches: Matches, told: Remembered, at: datetime) -> dict[str, datetime]:
-    """Return the stays that held fetches did not show: since the first of them that agrees with this one."""
-    gone = {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
-    shown = {str(p.stay.record.id) for p in matches.pairs if p.stay}
-    agrees = gone >= set(told.absent) and not shown & set(told.absent)
-    return {id: told.absent[id] if agrees and id in told.absent else at for id in gone}
+    gone = len(newly_absent(matches))
+    return gone >= SHRINK_LEAST and gone * 2 > len(future) and not agreed_absent(matches, told, context.at)
 
 
 def make_hold(code: str, matches: Matches, stays: Sequence[Stay], told: Remembered, at: datetime) -> Hold:

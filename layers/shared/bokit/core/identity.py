@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from bokit.core.booking import Stay, entry_key, window_nights
@@ -66,7 +66,9 @@ class Matches:
         return {n for e in entries if e.status in BLOCKING for n in nights(max(e.check_in, self.today), e.check_out)}
 
 
-def match_entries(stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], traits: Traits, today: date) -> Matches:
+def match_entries(
+    stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], traits: Traits, today: date, at: datetime
+) -> Matches:
     """Return which stay each entry is.
 
     code or, where the platform's UID is an identity, UID known     that stay, gone or not
@@ -84,7 +86,8 @@ def match_entries(stays: Sequence[Stay], window: Record | None, entries: Sequenc
     rest = _without(rest, [p.entry for p in exact])
     near, done = _match_near([s for s in stays if s.record.id not in taken], rest, today)
     taken |= {p.stay.record.id for p in near if p.stay}
-    pairs, more = _place_new(_without(rest, done), [*exact, *near], rolling, today)
+    leaving = [s for s in stays if s.code and s.record.id not in taken and (not s.is_gone or s.record.gone_at == at)]
+    pairs, more = _place_new(_without(rest, done), [*exact, *near], rolling, leaving, today)
     ended = _match_exact(
         [s for s in stays if s.record.id not in taken],
         [e for e in ordered if e.status in CANCELLED],
@@ -194,7 +197,7 @@ JOINED = "joined with another stay by the feed"
 
 
 def _place_new(
-    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], today: date
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: Sequence[Stay], today: date
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
     placed, windows = list(pairs), []
@@ -208,10 +211,18 @@ def _place_new(
             windows.append(entry)
         elif _is_inside(entry, others, today):
             continue
+        elif entry.kind is Kind.BLOCK and _is_in_place_of(entry, leaving, today):
+            windows.append(entry)
         else:
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
         others.append(entry)
     return placed, windows
+
+
+def _is_in_place_of(entry: Entry, leaving: Sequence[Stay], today: date) -> bool:
+    """Tell whether a block just took the nights of a reservation that is going: no new closure, as long as it holds them."""
+    mine = nights(max(entry.check_in, today), entry.check_out)
+    return mine <= {n for s in leaving for n in nights(*s.span)}
 
 
 def _is_inside(entry: Entry, others: Sequence[Entry], today: date) -> bool:

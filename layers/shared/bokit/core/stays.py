@@ -10,23 +10,25 @@ from typing import cast
 
 from bokit.core.booking import Stay, describe_booking, held_nights, is_window, read_stay
 from bokit.core.booking_edit import read_edit
-from bokit.core.changes import Evidence, cancel_action, next_settling, plan_bookings, plan_window
+from bokit.core.changes import Evidence, cancel_action, next_settling, plan_bookings, plan_window, weigh_fetch
 from bokit.core.entries import Entry, Status
 from bokit.core.guard import (
     EMPTY,
     OTHER,
+    SHRUNKEN,
     UNREADABLE,
     Remembered,
+    agreeing_since,
     closed_by,
     judge_fetch,
     make_hold,
+    newly_absent,
     read_domains,
     read_memory,
-    remember_absent,
     write_memory,
 )
 from bokit.core.identity import Matches, match_entries
-from bokit.core.plan import Action, ActionKind, Hold, Plan
+from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.read_ical import hash_ical, read_ical, recall_entries
 from bokit.core.records import Fields, Json, Record
 from bokit.core.rules import Context, Seen
@@ -59,13 +61,16 @@ class BookingRules:
         entries = [e for e in seen.entries if isinstance(e, Entry)]
         window = next((r for r in known if is_window(r)), None)
         stays = [read_stay(r) for r in known if not is_window(r)]
-        return match_entries(stays, window, entries, traits_of(seen.platform), local_today(context))
+        return match_entries(stays, window, entries, traits_of(seen.platform), local_today(context), context.at)
 
     def plan(self, matches: object, context: Context) -> Plan:
         """Return what must change, before any guard."""
         matches = cast("Matches", matches)
         told = read_memory(context.memory)
-        actions = plan_bookings(matches, context, Evidence(absent_since=told.absent))
+        return self._replan(matches, context, weigh_fetch(matches, told.absent))
+
+    def _replan(self, matches: Matches, context: Context, evidence: Evidence) -> Plan:
+        actions = plan_bookings(matches, context, evidence)
         if context.new_only:
             actions = [a for a in actions if a.kind is ActionKind.CREATE]
         return _finish(actions, matches, context)
@@ -78,11 +83,17 @@ class BookingRules:
         if context.approved and told.hold and context.approved == told.hold.plan_hash:
             return _apply_hold(told, known, matches, context)
         if context.discarded and told.hold and context.discarded == told.hold.plan_hash:
-            forgotten = replace(told, hold=None, absent={})
+            forgotten = replace(told, hold=None, absent={}, agreed_since=None)
             return replace(plan, actions=(), memory=write_memory(forgotten), settle_at=context.at)
         traits = traits_of(seen.platform)
         code = judge_fetch(seen, matches, stays, traits, told, context)
         if code is None:
+            if told.hold and told.hold.code == SHRUNKEN and not context.new_only:
+                agreed = (
+                    frozenset(newly_absent(matches)) if agreeing_since(matches, told, context.at) < context.at else frozenset()
+                )
+                evidence = weigh_fetch(matches, absent_since=told.absent, agreed=agreed)
+                plan = _finish(plan_bookings(matches, context, evidence), matches, context)
             return replace(plan, memory=write_memory(_learn(seen, matches, traits, told)))
         if context.new_only:
             return replace(plan, actions=() if code in (UNREADABLE, OTHER) else plan.actions, refused=True, memory=context.memory)
@@ -115,7 +126,8 @@ def _finish(actions: Sequence[Action], matches: Matches, context: Context) -> Pl
         records.append(matches.window)
     ripe = next_settling(records, context)
     midnight = _next_midnight(context) if any(is_window(r) for r in records) else None
-    settle_at = min((t for t in (ripe, midnight) if t), default=None)
+    again = context.at if any(a.kind in RELEASES for a in actions) else None  # what a release uncovers is looked at anew
+    settle_at = min((t for t in (ripe, midnight, again) if t), default=None)
     unchanged = sum(1 for p in matches.pairs if p.stay and p.stay.record.id not in changed)
     return Plan(actions=tuple(actions), seen=matches.seen, unchanged=unchanged, settle_at=settle_at, memory=context.memory)
 
@@ -130,7 +142,7 @@ def _learn(seen: Seen, matches: Matches, traits: Traits, told: Remembered) -> Re
     entries = [e for e in seen.entries if isinstance(e, Entry)]
     starts: dict[str, str] = {}
     if traits.uid_tells_start:
-        least = (matches.today - timedelta(days=3)).isoformat()
+        least = (matches.today - timedelta(days=60)).isoformat()
         starts = {day: uid for day, uid in told.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in entries}
     domains = tuple(sorted(read_domains(entries) | set(told.domains)))
@@ -141,16 +153,18 @@ def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: 
     """Return what is done of a fetch that a guard holds: closures, and nothing that frees a night."""
     hold = make_hold(code, matches, stays, told, context.at)
     actions: list[Action] = []
-    absent = dict(told.absent)
+    absent, agreed_since = dict(told.absent), None
     if code == OTHER:
         quiet = replace(matches, pairs=(), windows=())
         provisional = closed_by(seen.entries, matches)
         actions = [a for a in [plan_window(quiet, context, Evidence(releases=False), provisional)] if a]
     elif code not in (UNREADABLE, EMPTY):
         actions = plan_bookings(matches, context, Evidence(releases=False))
-    if code not in (UNREADABLE, OTHER):
-        absent = remember_absent(matches, told, context.at)
-    memory = write_memory(replace(told, hold=hold, absent=absent))
+    if code in (EMPTY, SHRUNKEN):
+        absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
+    if code == SHRUNKEN:
+        agreed_since = agreeing_since(matches, told, context.at)
+    memory = write_memory(replace(told, hold=hold, absent=absent, agreed_since=agreed_since))
     return Plan(actions=tuple(actions), hold=hold, seen=matches.seen, refused=True, settle_at=context.at, memory=memory)
 
 
@@ -166,6 +180,6 @@ def _apply_hold(told: Remembered, known: Sequence[Record], matches: Matches, con
             actions.append(plan_window(empty, replace(context, cancel_after=timedelta(0), memory={}), Evidence()))
         elif read_stay(record).nights_from(matches.today) and not read_stay(record).is_gone:
             actions.append(cancel_action(record, Status.VANISHED, "a person applied the held plan", context.at))
-    memory = write_memory(replace(told, hold=None, absent={}))
+    memory = write_memory(replace(told, hold=None, absent={}, agreed_since=None))
     kept = tuple(a for a in actions if a)
     return Plan(actions=kept, seen=matches.seen, settle_at=context.at, memory=memory)
