@@ -52,7 +52,7 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
     from bokit.sources.secrets import Secrets
 
     client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
-    fetcher = IcalFetcher(client, Secrets(_client_maker(settings)))
+    fetcher = IcalFetcher(client, Secrets(_client_maker(settings)).reveal)
     return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS)}
 
 
@@ -60,7 +60,7 @@ def open_url_check(settings: Settings) -> Callable[[str], object]:
     """Return the judge of the URLs that an owner gives us; it asks no network."""
 
     def check(url: str) -> object:
-        from bokit.sources.ical_http import check_url
+        from bokit.sources.addresses import check_url
 
         return check_url(url, settings.allow_private_addresses)
 
