@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bokit.core import ical_text
 from bokit.core.entries import Entry
 from bokit.core.entry_json import entry_as_dict, pack_entry, read_entry_dict
+from bokit.core.ical_text import decode_body
 from bokit.core.read_ical import hash_ical, inspect_feed, read_ical
 from bokit.core.rules import Seen, Verdict
 from tests.unit.feed_bodies import AT, sample
@@ -174,3 +176,13 @@ def test_bombs_cost_a_problem():
     assert read(many).verdict is Verdict.UNREADABLE
     assert all(len(e.summary) <= 10_000 for e in read(long).entries)
     assert len(read(quotes).entries) == 3
+
+
+@settings(max_examples=300, deadline=None)
+@given(broken_feeds() | st.sampled_from([sample("airbnb"), sample("booking_com"), sample("vrbo", 1)]))
+def test_the_short_way_of_cutting_is_the_long_way(body):
+    """Where a body is plain enough for the quick cut, the general one says the same."""
+    text = decode_body(body)
+    plain = ical_text._split_plain(text)
+
+    assert plain is None or plain == ical_text._split_any(text)

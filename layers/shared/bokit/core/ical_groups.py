@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from bokit.core.entries import Entry
@@ -33,8 +34,7 @@ class Reading:
     budget: Budget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(NamedTuple):
     """The events of one UID in one calendar; their texts in an order of their own, whatever the feed's."""
 
     uid: str

@@ -83,6 +83,33 @@ def decode_body(body: bytes) -> str:
 
 def split_body(text: str) -> BodyText:
     """Return the calendars of *text*; none where it is no calendar."""
+    return _split_plain(text) or _split_any(text)
+
+
+def _split_plain(text: str) -> BodyText | None:
+    """Return what most feeds are: one calendar's own lines, then events without components; None for any other text."""
+    own, *events = text.split("\nBEGIN:VEVENT\n")
+    if not events:
+        return None
+    events[-1], closing, tail = events[-1].rpartition("\nEND:VCALENDAR")
+    bodies = [event.removesuffix("\nEND:VEVENT") for event in events]
+    plain = (
+        own.startswith("BEGIN:VCALENDAR\n")
+        and closing
+        and not tail.strip()
+        and len(events) <= MAX_EVENTS
+        and not _MARK.search(own)
+        and not any(_MARK.search("\n" + body) for body in bodies)
+        and sum(map(len, bodies)) == sum(map(len, events)) - len("\nEND:VEVENT") * len(events)
+    )
+    if not plain:
+        return None
+    own = own.removeprefix("BEGIN:VCALENDAR\n") + "\n"
+    calendar = CalendarText(head=own, events=tuple(body + "\n" for body in bodies), properties=_read_properties(own))
+    return BodyText(calendars=(calendar,), is_whole=True)
+
+
+def _split_any(text: str) -> BodyText:
     text = "\n" + text
     cut = _Cut(text)
     for mark in _MARK.finditer(text):

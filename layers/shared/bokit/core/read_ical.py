@@ -177,6 +177,7 @@ def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
         problems=told,
         verdict=_judge(bool(entries), told, is_whole=memory.is_whole),
         snapshot=pack_snapshot(memory),
+        platform=platform.name,
     )
 
 
