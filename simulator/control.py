@@ -1,95 +1,149 @@
-"""The commands by which a world changes, as JSON: what the control API and the command line speak."""
+"""The commands by name, with their arguments as JSON: what the control API and the command line share."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from simulator.errors import SimulatorError
-from simulator.life import live
+from simulator.state import truth_as_dict
+from simulator.truth import SimulatorError
 from simulator.world import World
 
-Arguments = Mapping[str, Any]
+Json = Any
 
 
-def run_command(world: World, name: str, arguments: Arguments) -> dict[str, Any]:
-    """Do what was asked, and return what is so now; raises SimulatorError for what can't be done."""
-    command = COMMANDS.get(name)
-    if command is None:
-        raise SimulatorError(f"no such command: {name}; there are {', '.join(COMMANDS)}")
-    return command(world, arguments)
-
-
-def _book(world: World, given: Arguments) -> dict[str, Any]:
-    span = _span(given)
-    guest, tentative = given.get("guest"), bool(given.get("tentative"))
-    return asdict(world.book(_text(given, "feed"), *span, guest=guest, is_tentative=tentative))
-
-
-def _block(world: World, given: Arguments) -> dict[str, Any]:
-    weeks, over = _count(given, "weeks", 1), bool(given.get("over"))
-    return asdict(world.block(_text(given, "feed"), *_span(given), weeks=weeks, over=over))
-
-
-def _move(world: World, given: Arguments) -> dict[str, Any]:
-    return asdict(world.move(_text(given, "stay"), *_span(given), is_new_phone=bool(given.get("new_phone"))))
-
-
-def _cancel(world: World, given: Arguments) -> dict[str, Any]:
-    return asdict(world.cancel(_text(given, "stay"), leaves_block=bool(given.get("leave_block"))))
-
-
-def _bring_back(world: World, given: Arguments) -> dict[str, Any]:
-    return asdict(world.bring_back(_text(given, "stay")))
-
-
-def _advance(world: World, given: Arguments) -> dict[str, Any]:
-    return {"now": world.advance(days=_count(given, "days", 0), hours=_count(given, "hours", 0))}
-
-
-def _live(world: World, given: Arguments) -> dict[str, Any]:
-    return {"happened": live(world, min(_count(given, "days", 1), 3660)), "now": world.now}
-
-
-def _fault(world: World, given: Arguments) -> dict[str, Any]:
-    count = _count(given, "count", 0) or None
-    return asdict(
-        world.fault(_text(given, "feed"), _text(given, "kind"), count=count, retry_after=_count(given, "retry_after", 120))
-    )
-
-
-def _clear(world: World, given: Arguments) -> dict[str, Any]:
-    world.clear(given.get("feed"))
-    return {"faults": list(world.faults)}
-
-
-COMMANDS: Mapping[str, Callable[[World, Arguments], dict[str, Any]]] = {
-    "book": _book, "block": _block, "move": _move, "cancel": _cancel, "unblock": _cancel, "bring-back": _bring_back,
-    "advance": _advance, "live": _live, "fault": _fault, "clear": _clear,
-}  # fmt: skip
-
-
-def _span(given: Arguments) -> tuple[date, date]:
-    return _date(given, "check_in"), _date(given, "check_out")
-
-
-def _date(given: Arguments, name: str) -> date:
+def _date(value: Json) -> date:
     try:
-        return date.fromisoformat(_text(given, name))
-    except ValueError:
-        raise SimulatorError(f"{name} is no date; write it as 2027-03-01") from None
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise SimulatorError(f"not a date: {value}; write YYYY-MM-DD") from None
 
 
-def _text(given: Arguments, name: str) -> str:
-    if not isinstance(given.get(name), str):
-        raise SimulatorError(f"{name} is missing")
-    return str(given[name])
-
-
-def _count(given: Arguments, name: str, default: int) -> int:
-    value = given.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise SimulatorError(f"{name} is no count")
+def _number(value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 10_000:
+        raise SimulatorError(f"not a number up to 10000: {value}")
     return value
+
+
+def _count(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SimulatorError(f"not a whole number: {value}")
+    return value
+
+
+def _text(value: Json) -> str:
+    if not isinstance(value, str):
+        raise SimulatorError(f"not a text: {value}")
+    return value
+
+
+def _flag(value: Json) -> bool:
+    if not isinstance(value, bool):
+        raise SimulatorError(f"not true or false: {value}")
+    return value
+
+
+def book(world: World, feed: str, check_in: str, check_out: str, guest: str | None = None, tentative: bool = False) -> Json:
+    """Let a guest stay."""
+    return {"stay": world.book(_text(feed), _date(check_in), _date(check_out), guest=guest, tentative=_flag(tentative))}
+
+
+def block(world: World, feed: str, check_in: str, check_out: str, every_days: int = 0, times: int = 1) -> Json:
+    """Close nights as the owner; on google also as a series."""
+    series = {"every_days": _count(every_days), "times": _count(times)}
+    return {"stay": world.block(_text(feed), _date(check_in), _date(check_out), **series)}
+
+
+def move(world: World, stay: str, check_in: str | None = None, check_out: str | None = None) -> Json:
+    """Give a stay other dates."""
+    start, end = (None if told is None else _date(told) for told in (check_in, check_out))
+    if not start and not end:
+        raise SimulatorError("move it where? give check_in, check_out or both")
+    world.move(_text(stay), start, end)
+    return {"stay": stay}
+
+
+def change(
+    world: World, stay: str, guest: str | None = None, phone: str | None = None, tentative: bool | None = None
+) -> Json:
+    """Change a guest's name or phone, or whether the stay is certain."""
+    world.change(_text(stay), guest=guest, phone=phone, tentative=tentative)
+    return {"stay": stay}
+
+
+def cancel(world: World, stay: str, leave_block: bool = False) -> Json:
+    """Cancel a stay; with leave_block its nights stay closed."""
+    return {"stay": stay, "block": world.cancel(_text(stay), leave_block=_flag(leave_block))}
+
+
+def unblock(world: World, stay: str) -> Json:
+    """Open the nights of a block again."""
+    world.unblock(_text(stay))
+    return {"stay": stay}
+
+
+def bring_back(world: World, stay: str) -> Json:
+    """Undo a cancellation."""
+    world.bring_back(_text(stay))
+    return {"stay": stay}
+
+
+def advance(world: World, days: float = 0, hours: float = 0) -> Json:
+    """Let time pass, and nothing else happen."""
+    return {"now": world.advance(days=_number(days), hours=_number(hours)).isoformat().replace("+00:00", "Z")}
+
+
+def live(world: World, days: float = 0, hours: float = 0, faulty: bool = False) -> Json:
+    """Let time pass, and guests and owners live."""
+    if not 0 <= _number(days) <= 366 or not 0 <= _number(hours) <= 10_000:
+        raise SimulatorError("at most 366 days at a time, and forward only")
+    happened = world.live(days, hours=hours, faulty=_flag(faulty))
+    return {"happened": [{"what": h.what, "stay": h.stay, "feed": h.feed} for h in happened]}
+
+
+def fault(world: World, feed: str, kind: str, times: int | None = None) -> Json:
+    """Make a feed answer wrongly, a number of times or until cleared."""
+    world.fault(_text(feed), _text(kind), None if times is None else _count(times))
+    return {"feed": feed, "fault": kind, "times": times}
+
+
+def clear(world: World, feed: str | None = None) -> Json:
+    """Make a feed, or every one, answer rightly again."""
+    world.clear(feed)
+    return {"cleared": feed or "all"}
+
+
+def options(world: World, feed: str, **told: Json) -> Json:
+    """Change how a feed is rendered: another form, era, window or link."""
+    return {"feed": feed, "options": dict(world.set_options(_text(feed), **told).options)}
+
+
+def add_feed(world: World, feed: str, **told: Json) -> Json:
+    """Add a listing."""
+    return {"feed": world.add_feed(_text(feed), **told).name}
+
+
+OPERATIONS: Mapping[str, Callable[..., Json]] = {
+    f.__name__.replace("_", "-"): f
+    for f in (book, block, move, change, cancel, unblock, bring_back, advance, live, fault, clear, options, add_feed)
+}
+
+
+def apply_operation(world: World, name: str, arguments: Mapping[str, Json]) -> Json:
+    """Do the operation of this *name* and return what it answers; refuses others, and wrong arguments, in one line."""
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise SimulatorError(f"no such operation: {name}; there are {', '.join(OPERATIONS)}, and GET truth and config")
+    try:
+        inspect.signature(operation).bind(world, **arguments)
+    except TypeError as error:
+        raise SimulatorError(f"{name}: {error}") from None
+    return operation(world, **arguments)
+
+
+def tell_truth(world: World) -> Json:
+    """Return the truth, with the faults that wait."""
+    faults = {name: [f.kind for f in waiting] for name, waiting in world.faults.items()}
+    return {**truth_as_dict(world.truth()), "faults": faults}

@@ -1,83 +1,84 @@
-"""Random life at realistic rates: bookings, moves, cancellations, returns, blocks and bad answers, all by the seed."""
+"""What guests and owners do by themselves: an hour of it, at the rates that real feeds show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
+from typing import TYPE_CHECKING
 
-from simulator.errors import SimulatorError
-from simulator.records import FaultKind, Stay
-from simulator.world import World
+from simulator.faults import SILENT
+from simulator.truth import DAY, Feed, Stay
 
-BOOKINGS_A_DAY = 0.2
-BLOCKS_A_DAY = 0.03
-MOVES_A_DAY = 0.002
-"""For each future stay; over its life about one in fourteen moves (measured: 64 of 899)."""
-CANCELLATIONS_A_DAY = 0.003
-RETURNS_A_DAY = 0.05
-"""For each stay cancelled in the last three days."""
-FAULTS_A_DAY = 0.01
-"""For each feed; measured on Airbnb: 4 of 12,437 answers."""
-_BODY_FAULTS = (
-    FaultKind.EMPTY_CALENDAR, FaultKind.EMPTY_BODY, FaultKind.JSON, FaultKind.HTML, FaultKind.TRUNCATED, FaultKind.SERVER_ERROR,
-)  # fmt: skip
+if TYPE_CHECKING:
+    from simulator.world import World
 
-
-def live(world: World, days: int) -> list[str]:
-    """Let *days* pass, one by one, and return what happened."""
-    return [told for _ in range(days) for told in live_a_day(world)]
-
-
-def live_a_day(world: World) -> list[str]:
-    """Let one day pass, and return what happened in it."""
-    world.advance(days=1)
-    return [told for feed in list(world.listings) for told in _live_listing(world, feed, world.chance())]
+HOUR_OF_DAY = 1 / 24
+BOOKINGS = 0.35 * HOUR_OF_DAY
+"""New bookings a listing and hour, where there is room."""
+BLOCKS = 0.03 * HOUR_OF_DAY
+CANCELLATIONS = 0.0025 * HOUR_OF_DAY
+"""An upcoming stay and hour: some 12 % of stays that are booked seven weeks ahead."""
+MOVES = 0.0015 * HOUR_OF_DAY
+"""64 of 899 measured reservations moved."""
+RETURNS = 0.03
+"""Of the cancelled stays, an hour of the first three days; about one in ten of them may."""
+FAULTS = 4 / 12_437
+"""Wrong answers with status 200, measured at Airbnb."""
+NIGHTS = (1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7, 7, 10, 14)
 
 
-def _live_listing(world: World, feed: str, random: Random) -> Iterator[str]:
-    today = world.today(world.find_listing(feed))
-    for stay in list(world.stays_of(feed)):
-        if stay.check_in > today and (told := _live_stay(world, stay, random)):
-            yield told
-    if random.random() < BOOKINGS_A_DAY:
-        yield from _try(lambda: world.book(feed, *_some_nights(today, random)), "booked")
-    if random.random() < BLOCKS_A_DAY:
-        yield from _try(lambda: world.block(feed, *_some_nights(today, random)), "blocked")
-    if random.random() < FAULTS_A_DAY:
-        kind = random.choice(_BODY_FAULTS)
-        world.fault(feed, kind, count=random.randint(1, 3))
-        yield f"fault {kind} on {feed}"
+def live_hour(world: World, *, faulty: bool = False) -> None:
+    """Do to *world* what happens within an hour, by chance of its seed and its now."""
+    luck = Random(f"{world.seed}/life/{world.now.isoformat()}")
+    for feed in list(world.feeds.values()):
+        if luck.random() < BOOKINGS:
+            _arrive(world, feed, luck, is_block=False)
+        if luck.random() < BLOCKS:
+            _arrive(world, feed, luck, is_block=True)
+        if faulty and luck.random() < FAULTS * 10:
+            world.fault(feed.name, luck.choice(SILENT), times=luck.choice((1, 1, 1, 2, 3)))
+    for stay in list(world.stays.values()):
+        _befall(world, stay, luck)
 
 
-def _live_stay(world: World, stay: Stay, random: Random) -> str | None:
-    luck = random.random()
-    if stay.cancelled_at is not None:
-        is_fresh = world.now - stay.cancelled_at <= timedelta(days=3)
-        return _first(_try(lambda: world.bring_back(stay.id), "back")) if is_fresh and luck < RETURNS_A_DAY else None
-    if luck < CANCELLATIONS_A_DAY:
-        return _first(_try(lambda: world.cancel(stay.id), "cancelled"))
-    if luck < CANCELLATIONS_A_DAY + MOVES_A_DAY:
-        shift = timedelta(days=random.choice((-3, -1, 1, 2, 7)))
-        check_in = max(stay.check_in + shift, stay.check_in)
-        length = stay.check_out - stay.check_in + timedelta(days=random.choice((-1, 0, 0, 1, 2)))
-        return _first(_try(lambda: world.move(stay.id, check_in, check_in + max(length, timedelta(days=1))), "moved"))
-    return None
-
-
-def _try(change: Callable[[], Stay], done: str) -> Iterator[str]:
-    """Nights that are taken stay with whom they are."""
-    try:
-        stay = change()
-    except SimulatorError:
+def _arrive(world: World, feed: Feed, luck: Random, *, is_block: bool) -> None:
+    """Close some free nights, soon more often than late; nothing where they are taken."""
+    start = world.today(feed.name) + timedelta(days=int(luck.expovariate(1 / 50)))
+    end = start + DAY * luck.choice(NIGHTS)
+    if not world.is_free(feed.name, start, end):
         return
-    yield f"{done} {stay.id} on {stay.listing} {stay.check_in} {stay.check_out}"
+    if is_block:
+        world.block(feed.name, start, end)
+    else:
+        world.book(feed.name, start, end, tentative=luck.random() < 0.05)
 
 
-def _first(told: Iterator[str]) -> str | None:
-    return next(told, None)
+def _befall(world: World, stay: Stay, luck: Random) -> None:
+    """Let one stay be cancelled, moved or brought back, each with its rate; the chances are drawn whatever happens."""
+    cancelled, moved, returned = luck.random() < CANCELLATIONS, luck.random() < MOVES, luck.random() < RETURNS
+    if stay.every_days or stay.check_in <= world.today(stay.feed):
+        return
+    if not stay.is_active:
+        if returned and _may_return(world, stay):
+            world.bring_back(stay.id)
+    elif cancelled:
+        world.cancel(stay.id)
+    elif moved and stay.kind == "reservation":
+        _move(world, stay, luck)
 
 
-def _some_nights(today: date, random: Random) -> tuple[date, date]:
-    check_in = today + timedelta(days=min(330, int(random.expovariate(1 / 45))))
-    return check_in, check_in + timedelta(days=random.choice((1, 2, 2, 3, 3, 4, 5, 7, 7, 10)))
+def _may_return(world: World, stay: Stay) -> bool:
+    """About one stay in ten is one that may, within three days, if its nights are still free."""
+    return (
+        stay.number % 10 == 3
+        and world.now - stay.changed_at <= timedelta(days=3)
+        and world.is_free(stay.feed, stay.check_in, stay.check_out)
+    )
+
+
+def _move(world: World, stay: Stay, luck: Random) -> None:
+    """Shift both ends by some days, or now and then by a year, where the new nights are free but for its own."""
+    shift = DAY * luck.choice((-7, -2, -1, 1, 1, 2, 3, 7, 14, 365))
+    start, end = stay.check_in + shift, stay.check_out + shift + DAY * luck.choice((-1, 0, 0, 0, 1))
+    if start > world.today(stay.feed) and end > start and world.is_free(stay.feed, start, end, but=stay.id):
+        world.move(stay.id, start, end)

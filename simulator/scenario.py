@@ -1,59 +1,93 @@
-"""The stock scenario: two properties, four feeds, relative to the virtual today."""
+"""The stock scenario, and the config file that makes Bokit read a world's feeds."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Any
 
-from simulator.records import Listing
+from simulator.feeds import PLATFORMS
+from simulator.truth import DAY
 from simulator.world import World
 
-AIRBNB, BOOKING, VRBO, BEDS24 = "airbnb/garden-flat", "booking_com/garden-flat", "vrbo/loft", "beds24/loft"
-_PLACES = (
-    ("Villa Rosa", "Europe/Rome", "Garden flat", ((AIRBNB, "Airbnb"), (BOOKING, "Booking.com"))),
-    ("Harbour House", "Europe/Lisbon", "Loft", ((VRBO, "VRBO"), (BEDS24, "Beds24"))),
-)
+GARDEN_AIRBNB, GARDEN_BOOKING = "airbnb/garden-flat", "booking_com/garden-flat"
+LOFT_VRBO, LOFT_BEDS24 = "vrbo/canal-loft", "beds24/canal-loft"
 
 
-def build_demo(*, today: date, seed: int = 1) -> World:
-    """Return the demo's world at nine in the morning (UTC) of *today*."""
-    world = World(seed=seed, now=datetime(today.year, today.month, today.day, 9, tzinfo=UTC))
-    _add_garden_flat(world, today)
-    _add_loft(world, today)
+def build_demo(seed: int, now: datetime) -> World:
+    """Return two properties with four feeds; a guest of Airbnb and one of Booking.com share two nights of the Garden flat."""
+    world = World(seed=seed, now=now)
+    _furnish(world)
+    _let_garden_flat(world)
+    _let_loft(world)
     return world
 
 
-def write_config(base_url: str) -> str:
-    """Return the file that `bokit config import` takes: the demo's properties, with their feeds at *base_url*.
-
-    It is JSON, which is YAML too.
-    """
-    return json.dumps({"properties": [_property(base_url, *place) for place in _PLACES]}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _property(base_url: str, name: str, timezone: str, unit: str, feeds: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    sources = [{"name": shown, "kind": "ical", "url": f"{base_url.rstrip('/')}/{id}.ics"} for id, shown in feeds]
-    return {"name": name, "timezone": timezone, "units": [{"name": unit, "sources": sources}]}
+def _furnish(world: World) -> None:
+    villa = {"property": "Villa Rosa", "unit": "Garden flat", "timezone": "Europe/Rome"}
+    quay = {"property": "Harbour House", "unit": "Canal loft", "timezone": "Europe/Paris"}
+    world.add_feed(GARDEN_AIRBNB, **villa, notice_days=1, open_days=300)
+    world.add_feed(GARDEN_BOOKING, **villa, open_until=date(world.now.year + 1, world.now.month, 1))
+    world.add_feed(LOFT_VRBO, **quay)
+    world.add_feed(LOFT_BEDS24, **quay)
 
 
-def _add_garden_flat(world: World, today: date) -> None:
-    far = today + timedelta(days=300)
-    world.add_listing(Listing(platform="airbnb", name="garden-flat", notice_days=1, closed_from=far))
-    world.add_listing(Listing(platform="booking_com", name="garden-flat", closed_from=far))
-    _book(world, AIRBNB, today, (("Melanie Weber", 3, 7), ("Luca Moretti", 17, 19), ("Anna Keller", 34, 41)))
-    _book(world, BOOKING, today, (("Jean Dupont", -2, 3), ("Sofia Lind", 9, 13), ("Tom Baker", 24, 27)))
-    world.block(AIRBNB, today + timedelta(days=50), today + timedelta(days=54))
+def _let_garden_flat(world: World) -> None:
+    day = _days(world, GARDEN_AIRBNB)
+    world.book(GARDEN_AIRBNB, day(-2), day(1), guest="Melanie Hart")
+    world.book(GARDEN_AIRBNB, day(6), day(10), guest="Tom O'Neill")
+    world.book(GARDEN_AIRBNB, day(21), day(28), guest="Aiko Tanaka")
+    world.block(GARDEN_AIRBNB, day(40), day(43))
+    world.book(GARDEN_BOOKING, day(2), day(5), guest="Jürgen Weiß")
+    world.book(GARDEN_BOOKING, day(10), day(13), guest="Clara Moreau")
+    world.book(GARDEN_BOOKING, day(26), day(30), guest="Petra Nováková")
 
 
-def _add_loft(world: World, today: date) -> None:
-    world.add_listing(Listing(platform="vrbo", name="loft", timezone="Europe/Lisbon"))
-    world.add_listing(Listing(platform="beds24", name="loft", timezone="Europe/Lisbon"))
-    _book(world, VRBO, today, (("Ines Costa", 5, 10), ("Pavel Novak", 28, 33)))
-    _book(world, BEDS24, today, (("Marta Silva", 12, 15), ("Noor de Vries", 20, 24)))
-    world.block(VRBO, today + timedelta(days=60), today + timedelta(days=62))
+def _let_loft(world: World) -> None:
+    day = _days(world, LOFT_VRBO)
+    world.book(LOFT_VRBO, day(-20), day(-15), guest="Sam Lee")
+    world.book(LOFT_VRBO, day(4), day(9), guest="Zoé Lambert")
+    world.book(LOFT_VRBO, day(33), day(36), guest="Olu Adeyemi", tentative=True)
+    world.block(LOFT_VRBO, day(15), day(17))
+    world.book(LOFT_BEDS24, day(11), day(14), guest="Søren Dahl")
+    world.book(LOFT_BEDS24, day(50), day(57), guest="Inês Duarte")
 
 
-def _book(world: World, feed: str, today: date, stays: tuple[tuple[str, int, int], ...]) -> None:
-    for guest, start, end in stays:
-        world.book(feed, today + timedelta(days=start), today + timedelta(days=end), guest=guest)
+def _days(world: World, feed: str) -> Any:
+    today = world.today(feed)
+    return lambda number: today + DAY * number
+
+
+def config_of(world: World, url: str) -> dict[str, Any]:
+    """Return what ``bokit config import`` reads to sync the feeds of *world*, served at *url*."""
+    properties: dict[str, dict[str, Any]] = {}
+    for feed in world.feeds.values():
+        house = properties.setdefault(feed.property, {"name": feed.property, "timezone": feed.timezone, "units": {}})
+        unit = house["units"].setdefault(feed.unit, {"name": feed.unit, "sources": []})
+        source = {"name": PLATFORMS[feed.platform].title, "kind": "ical", "url": f"{url.rstrip('/')}/{feed.name}.ics"}
+        unit["sources"].append(source)
+    return {"properties": [{**house, "units": list(house["units"].values())} for house in properties.values()]}
+
+
+def write_yaml(config: Mapping[str, Any]) -> str:
+    """Return the document of :func:`config_of` as YAML."""
+    return "\n".join(_lines(config)) + "\n"
+
+
+def _lines(config: Mapping[str, Any]) -> Iterator[str]:
+    yield "properties:"
+    for house in config["properties"]:
+        yield f"  - name: {_quoted(house['name'])}"
+        yield f"    timezone: {house['timezone']}"
+        yield "    units:"
+        for unit in house["units"]:
+            yield f"      - name: {_quoted(unit['name'])}"
+            yield "        sources:"
+            for source in unit["sources"]:
+                yield f"          - {{name: {_quoted(source['name'])}, kind: ical, url: {_quoted(source['url'])}}}"
+
+
+def _quoted(text: str) -> str:
+    """JSON's strings are YAML's too."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,93 +1,99 @@
-"""The world as JSON, so that it is there again after a restart."""
+"""The world as JSON and back, and the file that keeps it between two lives of the server."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from simulator.errors import SimulatorError
-from simulator.records import Fault, FaultKind, Listing, Stay, StayKind
+from simulator.faults import Fault
+from simulator.truth import Feed, Happening, SimulatorError, Stay, Truth
 from simulator.world import World
 
-T = TypeVar("T", Listing, Stay, Fault)
+FILE = "world.json"
+FORM = 1
+T = TypeVar("T")
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def world_as_dict(world: World) -> dict[str, Any]:
+    """Return all of *world* in JSON's types."""
+    return {
+        "form": FORM,
+        "seed": world.seed,
+        "now": _plain(world.now),
+        "answers": world.answers,
+        "feeds": [_fields(feed) for feed in world.feeds.values()],
+        "stays": [_fields(stay) for stay in world.stays.values()],
+        "faults": {name: [asdict(fault) for fault in waiting] for name, waiting in world.faults.items()},
+        "log": [_fields(happening) for happening in world.log],
+    }
 
 
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "check_in": _day,
-    "check_out": _day,
-    "closed_from": _day,
-    "booked_at": _moment,
-    "cancelled_at": _moment,
-    "linked": tuple,
-}
-
-
-def dump_world(world: World) -> str:
-    """Return the world as JSON."""
-    told = {
-        "seed": world.seed, "now": world.now, "drawn": world.drawn, "answers": world.answers,
-        "listings": [asdict(listing) for listing in world.listings.values()],
-        "stays": [asdict(stay) for stay in world.stays.values()],
-        "faults": {id: asdict(fault) for id, fault in world.faults.items()},
-    }  # fmt: skip
-    return json.dumps(told, default=str, indent=1)
-
-
-def read_world(text: str) -> World:
-    """Return the world that :func:`dump_world` wrote; raises SimulatorError for anything else."""
-    try:
-        return _read_world(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SimulatorError("the state cannot be read; remove its file to begin anew") from error
-
-
-def save_world(world: World, folder: Path) -> None:
-    """Write the world's file in one move, so that a crash leaves the old one or the new one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / "world.json.new"
-    fresh.write_text(dump_world(world), encoding="utf-8")
-    os.replace(fresh, folder / "world.json")
-
-
-def load_world(folder: Path) -> World | None:
-    """Return the world of *folder*, or None where there is none yet."""
-    try:
-        text = (folder / "world.json").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    return read_world(text)
-
-
-def _read_world(told: dict[str, Any]) -> World:
-    world = World(seed=told["seed"], now=datetime.fromisoformat(told["now"]))
-    world.drawn, world.answers = told["drawn"], told["answers"]
-    for listing in told["listings"]:
-        world.add_listing(_read(Listing, listing))
-    for stay in told["stays"]:
-        made = _read(Stay, stay | {"kind": StayKind(stay["kind"])})
-        world.stays[made.id] = made
-    world.faults = {id: _read(Fault, fault | {"kind": FaultKind(fault["kind"])}) for id, fault in told["faults"].items()}
+def read_world(told: Mapping[str, Any]) -> World:
+    """Return the world that :func:`world_as_dict` told of."""
+    world = World(seed=told["seed"], now=_moment(told["now"]))
+    world.answers = told["answers"]
+    world.feeds = {feed["name"]: Feed(**feed) for feed in told["feeds"]}
+    world.stays = {stay["id"]: _typed(Stay, stay) for stay in told["stays"]}
+    world.faults = {name: tuple(Fault(**fault) for fault in waiting) for name, waiting in told["faults"].items()}
+    world.log = [_typed(Happening, happening) for happening in told["log"]]
     return world
 
 
-def _read(kind: type[T], told: dict[str, Any]) -> T:
-    known = {field.name for field in fields(kind)}
-    values: dict[str, Any] = {name: _READERS.get(name, _same)(value) for name, value in told.items() if name in known}
-    return kind(**values)
+def truth_as_dict(truth: Truth) -> dict[str, Any]:
+    """Return *truth* in JSON's types; stays carry their feed, nights are in order."""
+    return {
+        "now": _plain(truth.now),
+        "stays": [_fields(stay) for stay in truth.stays],
+        "feeds": {
+            name: {"closed": sorted(map(str, closed)), "windows": sorted(map(str, truth.windows[name]))}
+            for name, closed in truth.closed.items()
+        },
+    }
 
 
-def _same(value: Any) -> Any:
-    return value
+def load_world(folder: Path) -> World | None:
+    """Return the world kept in *folder*; None where there is none yet."""
+    try:
+        return read_world(json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SimulatorError(f"the state in {folder / FILE} cannot be read; remove it to begin anew") from error
+
+
+def save_world(world: World, folder: Path) -> None:
+    """Keep *world* in *folder*, wholly or not at all."""
+    text = json.dumps(world_as_dict(world), ensure_ascii=False, indent=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (part := folder / f"{FILE}.part").write_text(text + "\n", encoding="utf-8")
+        part.replace(folder / FILE)
+    except OSError as error:
+        raise SimulatorError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _fields(value: Feed | Stay | Happening) -> dict[str, Any]:
+    return {name: _plain(field) for name, field in asdict(value).items()}
+
+
+def _moment(told: str) -> datetime:
+    return datetime.fromisoformat(told.replace("Z", "+00:00"))
+
+
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "check_in": date.fromisoformat, "check_out": date.fromisoformat, "at": _moment, "changed_at": _moment,
+}  # fmt: skip
+
+
+def _typed(kind: Callable[..., T], told: Mapping[str, Any]) -> T:
+    return kind(**{name: _READ[name](value) if name in _READ else value for name, value in told.items()})

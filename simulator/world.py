@@ -1,202 +1,266 @@
-"""The virtual calendar: listings and the truth about their stays. Time moves by command alone; nothing here does I/O."""
+"""The simulated world: a calendar that moves by command, the truth about every stay, and the feeds that tell of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from simulator.errors import SimulatorError
-from simulator.records import PLATFORMS, Fault, FaultKind, Listing, Stay, StayKind, digest
+from simulator import faults
+from simulator.faults import Answer, Fault
+from simulator.feeds import PLATFORMS, Platform, View
+from simulator.life import live_hour
+from simulator.truth import DAY, Feed, Happening, SimulatorError, Span, Stay, Truth, nights_of
 
-GUESTS = (
-    "Melanie Weber", "Luca Moretti", "Anna Keller", "Jean Dupont", "Sofia Lind", "Tom Baker", "Ines Costa", "Pavel Novak",
-    "Marta Silva", "Noor de Vries", "Élise Martin", "Jonas Berg", "Clara Rossi", "Ben Carter", "Yuki Mori", "Olga Petrova",
+FIRST_NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+_GUESTS = (
+    "Melanie Hart", "Jürgen Weiß", "Zoé Lambert", "Giulia Conti", "Tom O'Neill", "Aiko Tanaka", "Søren Dahl", "Inês Duarte",
+    "Olu Adeyemi", "Petra Nováková", "Sam Lee", "Clara Moreau",
 )  # fmt: skip
 
 
 class World:
-    """Listings, stays and faults at one virtual moment. Equal seeds and equal commands give equal worlds."""
+    """Guests, owners and platforms. Equal seeds and equal commands give equal bytes.
 
-    def __init__(self, *, seed: int = 1, now: datetime) -> None:
-        if now.tzinfo is None:
-            raise SimulatorError("the virtual time needs a timezone")
+    A stay is named by the id that :meth:`book` or :meth:`block` returned, a feed by ``<platform>/<listing>``.
+    Every command refuses bad input with a SimulatorError of one line, and changes nothing then.
+    """
+
+    def __init__(self, seed: int = 0, now: datetime = FIRST_NOW) -> None:
         self.seed = seed
-        self.now = now
-        self.listings: dict[str, Listing] = {}
+        self.now = now.astimezone(UTC).replace(microsecond=0)
+        self.feeds: dict[str, Feed] = {}
         self.stays: dict[str, Stay] = {}
-        self.faults: dict[str, Fault] = {}
-        self.answers: dict[str, int] = {}
-        """How many answers each feed has given: the server stamps each with a second of its own."""
-        self.drawn = 0
-        """How often chance was asked: it goes on where it stopped after a restart."""
+        self.faults: dict[str, tuple[Fault, ...]] = {}
+        self.answers = 0
+        """Counts what was answered: each answer is stamped a second later than the one before."""
+        self.log: list[Happening] = []
+        """What changed the truth, in order."""
 
-    # ── listings and time ──
+    # the stage
 
-    def add_listing(self, listing: Listing) -> Listing:
-        """Add a listing, with its feed."""
-        if listing.platform not in PLATFORMS:
-            raise SimulatorError(f"no such platform: {listing.platform}; there are {', '.join(PLATFORMS)}")
-        self.listings[listing.id] = listing
-        return listing
+    def add_feed(
+        self, name: str, *, property: str = "Villa Rosa", unit: str = "Garden flat", timezone: str = "Europe/Rome",
+        **options: Any,
+    ) -> Feed:  # fmt: skip
+        """Add a listing, as in ``add_feed("airbnb/garden", notice_days=1)``; *options* are the platform's, and ``linked``."""
+        name_of_platform, _, listing = name.partition("/")
+        platform = PLATFORMS.get(name_of_platform)
+        if not platform or not listing or not listing.replace("-", "").isalnum():
+            raise SimulatorError(f"not a feed: {name}; write <platform>/<listing>, platforms are {', '.join(PLATFORMS)}")
+        if name in self.feeds:
+            raise SimulatorError(f"there is a feed {name} already")
+        self.feeds[name] = Feed(
+            name=name, platform=name_of_platform, listing=listing, property=property, unit=unit, timezone=timezone,
+            options={**platform.options, "linked": [], **_checked(platform, options)},
+        )  # fmt: skip
+        return self.feeds[name]
 
-    def find_listing(self, id: str) -> Listing:
-        """Return the listing of this id, as in ``airbnb/garden-flat``."""
-        try:
-            return self.listings[id]
-        except KeyError:
-            raise SimulatorError(f"no such feed: {id}; there are {', '.join(self.listings) or 'none'}") from None
+    def set_options(self, feed: str, **options: Any) -> Feed:
+        """Change how *feed* is rendered from now on: another form, era, window or link."""
+        old = self.feed(feed)
+        self.feeds[feed] = replace(old, options={**old.options, **_checked(PLATFORMS[old.platform], options)})
+        return self.feeds[feed]
 
-    def today(self, listing: Listing) -> date:
-        """Return the date at the listing's place."""
-        return self.now.astimezone(listing.zone).date()
+    def feed(self, name: str) -> Feed:
+        """Return the feed of this name."""
+        if name not in self.feeds:
+            raise SimulatorError(f"no such feed: {name}; there are {', '.join(sorted(self.feeds)) or 'none'}")
+        return self.feeds[name]
 
-    def advance(self, *, days: int = 0, hours: int = 0) -> datetime:
-        """Move the virtual time on, and return it."""
+    def stay(self, stay_id: str) -> Stay:
+        """Return the stay of this id."""
+        if stay_id not in self.stays:
+            raise SimulatorError(f"no such stay: {stay_id}; `truth` lists them")
+        return self.stays[stay_id]
+
+    def today(self, feed: str) -> date:
+        """Return the date where the feed's property is."""
+        return self.now.astimezone(ZoneInfo(self.feed(feed).timezone)).date()
+
+    # what guests and owners do
+
+    def book(
+        self, feed: str, check_in: date, check_out: date, *, guest: str | None = None, tentative: bool = False,
+        every_days: int = 0, times: int = 1,
+    ) -> str:  # fmt: skip
+        """Let a guest stay ``[check_in, check_out)`` and return the stay's id; other stays are no obstacle."""
+        stay = self._new(feed, check_in, check_out, every_days=every_days, times=times)
+        luck = Random(f"{self.seed}/guest/{stay.number}")
+        stay = replace(
+            stay, guest=luck.choice(_GUESTS) if guest is None else guest, phone=f"+39 333 {luck.randrange(10**7):07d}",
+            adults=luck.randint(1, 4), children=luck.choice((0, 0, 0, 1, 2)), status="tentative" if tentative else "confirmed",
+        )  # fmt: skip
+        return self._keep(stay, "booked")
+
+    def block(self, feed: str, start: date, end: date, *, every_days: int = 0, times: int = 1) -> str:
+        """Close the nights ``[start, end)`` as the owner, and return the block's id; on google also as a series."""
+        return self._keep(replace(self._new(feed, start, end, every_days=every_days, times=times), kind="block"), "blocked")
+
+    def move(self, stay_id: str, check_in: date | None = None, check_out: date | None = None) -> None:
+        """Give a stay other dates; with *check_in* alone it keeps its length."""
+        old = self._active(stay_id)
+        start = check_in or old.check_in
+        end = check_out or start + (old.check_out - old.check_in)
+        _require_span(start, end)
+        self._keep(replace(old, check_in=start, check_out=end), "moved")
+
+    def change(self, stay_id: str, *, guest: str | None = None, phone: str | None = None, tentative: bool | None = None) -> None:
+        """Change what is known of a guest, or whether the stay is certain."""
+        old = self._active(stay_id)
+        status = old.status if tentative is None else "tentative" if tentative else "confirmed"
+        new = replace(old, guest=old.guest if guest is None else guest, phone=phone or old.phone, status=status)
+        self._keep(new, "changed")
+
+    def cancel(self, stay_id: str, *, leave_block: bool = False) -> str | None:
+        """Cancel a stay; with *leave_block* its nights stay closed, as VRBO sometimes does, and the block's id is returned."""
+        old = self._active(stay_id)
+        self._keep(replace(old, status="cancelled"), "cancelled" if old.kind == "reservation" else "unblocked")
+        return self.block(old.feed, old.check_in, old.check_out) if leave_block else None
+
+    def unblock(self, stay_id: str) -> None:
+        """Open the nights of a block again."""
+        if self.stay(stay_id).kind != "block":
+            raise SimulatorError(f"not a block: {stay_id}; `cancel` is for stays")
+        self.cancel(stay_id)
+
+    def bring_back(self, stay_id: str) -> None:
+        """Undo a cancellation: the same stay, the same code, the same dates."""
+        old = self.stay(stay_id)
+        if old.is_active:
+            raise SimulatorError(f"not cancelled: {stay_id}")
+        self._keep(replace(old, status="confirmed"), "brought-back" if old.kind == "reservation" else "blocked")
+
+    def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
+        """Let time pass, and return the new now."""
         if days < 0 or hours < 0:
-            raise SimulatorError("time does not go back")
+            raise SimulatorError("time only goes forward; write a positive number")
         self.now += timedelta(days=days, hours=hours)
         return self.now
 
-    # ── stays ──
+    def live(self, days: float = 0, *, hours: float = 0, faulty: bool = False) -> list[Happening]:
+        """Let guests and owners live as they do for so long, hour by hour, and return what happened."""
+        before = len(self.log)
+        for _ in range(round(days * 24 + hours)):
+            self.advance(hours=1)
+            live_hour(self, faulty=faulty)
+        return self.log[before:]
 
-    def book(
-        self, listing: str, check_in: date, check_out: date, *, guest: str | None = None, is_tentative: bool = False
-    ) -> Stay:
-        """A guest reserves; refused where the nights are taken on this listing."""
-        random = self.chance()
-        party: dict[str, Any] = {
-            "adults": random.randint(1, 4),
-            "children": random.choice((0, 0, 0, 1, 2)),
-            "is_tentative": is_tentative,
-        }
-        guest = guest or random.choice(GUESTS)
-        return self._add(listing, StayKind.RESERVATION, check_in, check_out, guest=guest, **party)
+    # what goes wrong
 
-    def block(self, listing: str, check_in: date, check_out: date, *, weeks: int = 1, over: bool = False) -> Stay:
-        """The owner closes nights, *weeks* times in a row; with *over* where others lie already (Booking.com lets them)."""
-        return self._add(listing, StayKind.BLOCK, check_in, check_out, over=over, weeks=weeks)
+    def fault(self, feed: str, kind: str, times: int | None = None) -> None:
+        """Make *feed* answer wrongly, *times* times or until cleared; several wait their turn."""
+        name = self.feed(feed).name
+        self.faults[name] = (*self.faults.get(name, ()), faults.read_fault(kind, times))
 
-    def move(self, stay: str, check_in: date, check_out: date, *, is_new_phone: bool = False) -> Stay:
-        """Change a stay's dates."""
-        before = self.find_stay(stay)
-        after = replace(before, check_in=check_in, check_out=check_out, sequence=before.sequence + 1)
-        if is_new_phone:
-            after = replace(after, phone=_phone(self.seed, stay, after.sequence))
-        self._require_free(after)
-        return self._keep(after)
+    def clear(self, feed: str | None = None) -> None:
+        """Make *feed* (or every one) answer rightly again."""
+        for name in [self.feed(feed).name] if feed else list(self.feeds):
+            self.faults.pop(name, None)
 
-    def cancel(self, stay: str, *, leaves_block: bool = False) -> Stay:
-        """Cancel a reservation, or lift a block. VRBO can leave the nights ``Blocked``."""
-        return self._keep(replace(self.find_stay(stay), cancelled_at=self.now, leaves_block=leaves_block))
+    # what can be seen
 
-    unblock = cancel
+    def render(self, feed: str, **options: Any) -> bytes:
+        """Return the feed as it rightly is now; *options* for this once only. Changes nothing."""
+        return self._render(self.feed(feed), self.now, options)
 
-    def bring_back(self, stay: str) -> Stay:
-        """A cancelled stay returns, as it was."""
-        after = replace(self.find_stay(stay), cancelled_at=None, leaves_block=False)
-        self._require_free(after)
-        return self._keep(after)
+    def answer(self, feed: str, **options: Any) -> Answer:
+        """Return what an HTTP client gets now, faults and all; counts the answer."""
+        told = self.feed(feed)
+        self.answers += 1
+        body = self._render(told, self.now + timedelta(seconds=self.answers % 3600), options)
+        waiting = self.faults.get(feed, ())
+        if not waiting:
+            return Answer(body=body)
+        self.faults[feed] = faults.count_down(waiting)
+        return faults.spoil(waiting[0].kind, body, self._other(told), Random(f"{self.seed}/fault/{self.answers}"))
 
-    def find_stay(self, id: str) -> Stay:
-        """Return the stay of this id."""
-        try:
-            return self.stays[id]
-        except KeyError:
-            raise SimulatorError(f"no such stay: {id}; `truth` shows them") from None
+    def truth(self) -> Truth:
+        """Return what is true now."""
+        windows = {name: self._windows(feed) for name, feed in self.feeds.items()}
+        held = {name: self._held(feed) for name, feed in self.feeds.items()}
+        return Truth(
+            now=self.now, stays=tuple(self.stays.values()), windows={n: w - held[n] for n, w in windows.items()},
+            closed={n: held[n] | windows[n] for n in self.feeds},
+        )  # fmt: skip
 
-    def stays_of(self, listing: str) -> list[Stay]:
-        """Return the listing's stays, cancelled ones too, in the order of booking."""
-        return [stay for stay in self.stays.values() if stay.listing == listing]
+    def is_free(self, feed: str, start: date, end: date, *, but: str | None = None) -> bool:
+        """Tell whether no stay or block of *feed*, *but* apart, touches the nights ``[start, end)``."""
+        others = (s for s in self._stays_of(self.feed(feed)) if s.id != but)
+        return not any(Span(start, end).overlaps(span) for s in others for span in s.spans)
 
-    # ── faults ──
+    # inside
 
-    def fault(self, listing: str, kind: str, *, count: int | None = None, retry_after: int = 120) -> Fault:
-        """Make a feed answer wrongly, the next *count* times or until it is cleared."""
-        self.find_listing(listing)
-        if kind not in list(FaultKind):
-            raise SimulatorError(f"no such fault: {kind}; there are {', '.join(FaultKind)}")
-        self.faults[listing] = Fault(kind=FaultKind(kind), left=count, retry_after=retry_after)
-        return self.faults[listing]
+    def _new(self, feed: str, start: date, end: date, *, every_days: int, times: int) -> Stay:
+        _require_span(start, end)
+        if every_days and (self.feed(feed).platform != "google" or times < 1 or every_days < (end - start).days):
+            raise SimulatorError("a series is for google feeds, and its stays must not overlap")
+        number = len(self.stays) + 1
+        return Stay(
+            id=f"stay-{number}", number=number, feed=self.feed(feed).name, check_in=start, check_out=end, changed_at=self.now,
+            every_days=every_days, times=times if every_days else 1,
+        )  # fmt: skip
 
-    def clear(self, listing: str | None = None) -> None:
-        """Let a feed (or every feed) answer rightly again."""
-        for id in [listing] if listing else list(self.faults):
-            self.find_listing(id)
-            self.faults.pop(id, None)
+    def _active(self, stay_id: str) -> Stay:
+        if not self.stay(stay_id).is_active:
+            raise SimulatorError(f"cancelled already: {stay_id}; `bring-back` undoes it")
+        return self.stays[stay_id]
 
-    def take_fault(self, listing: str) -> Fault | None:
-        """Return the fault of the next answer, and count it."""
-        fault = self.faults.get(listing)
-        if fault is None or fault.left is None:
-            return fault
-        if fault.left <= 1:
-            del self.faults[listing]
-        else:
-            self.faults[listing] = replace(fault, left=fault.left - 1)
-        return fault
-
-    # ── chance and the truth ──
-
-    def chance(self) -> Random:
-        """Return chance of its own for one decision, by the seed and the count of decisions."""
-        self.drawn += 1
-        return Random(f"{self.seed}:{self.drawn}")
-
-    def closed_nights(self, listing: str) -> frozenset[date]:
-        """Return every night from today on that is closed on this listing, by whatever."""
-        return frozenset(self._closed(self.find_listing(listing)))
-
-    def truth(self) -> dict[str, Any]:
-        """Return what is so, whatever the feeds show: every stay, and the closed nights of every feed."""
-        return {
-            "now": self.now,
-            "feeds": {
-                id: {"today": self.today(listing), "closed": sorted(self.closed_nights(id)), "fault": self.faults.get(id)}
-                for id, listing in self.listings.items()
-            },
-            "stays": list(self.stays.values()),
-        }
-
-    def _closed(self, listing: Listing) -> Iterator[date]:
-        today = self.today(listing)
-        for id in (listing.id, *listing.linked):
-            for stay in self.stays_of(id):
-                if stay.holds_nights:
-                    yield from (night for night in stay.nights if night >= today)
-        yield from days_between(today, today + timedelta(days=listing.notice_days))
-        if end := listing.window_end(today):
-            yield from days_between(max(today, listing.closed_from or today), end)
-
-    def _add(self, listing: str, kind: StayKind, check_in: date, check_out: date, *, over: bool = False, **facts: Any) -> Stay:
-        self.find_listing(listing)
-        id = f"s{len(self.stays) + 1}"
-        phone = _phone(self.seed, id, 0) if kind is StayKind.RESERVATION else ""
-        stay = Stay(
-            id=id, listing=listing, kind=kind, check_in=check_in, check_out=check_out, phone=phone, booked_at=self.now, **facts
+    def _keep(self, stay: Stay, what: str) -> str:
+        known = stay.id in self.stays
+        self.stays[stay.id] = replace(stay, changed_at=self.now, sequence=stay.sequence + known)
+        self.log.append(
+            Happening(at=self.now, what=what, stay=stay.id, feed=stay.feed, check_in=stay.check_in, check_out=stay.check_out)
         )
-        if not over:
-            self._require_free(stay)
-        return self._keep(stay)
+        return stay.id
 
-    def _require_free(self, stay: Stay) -> None:
-        if stay.check_out <= stay.check_in:
-            raise SimulatorError("a stay ends after it begins: check_out must be later than check_in")
-        others = (o for o in self.stays_of(stay.listing) if o.id != stay.id and o.is_active)
-        if taken := next((o for o in others if o.nights & stay.nights), None):
-            raise SimulatorError(f"the nights are taken on {stay.listing} by {taken.id}")
+    def _stays_of(self, feed: Feed) -> tuple[Stay, ...]:
+        """The feed's own stays and blocks, and the stays of linked listings as blocks."""
+        own = [s for s in self.stays.values() if s.feed == feed.name and s.is_active]
+        linked = [s for s in self.stays.values() if s.feed in feed.options["linked"] and s.is_active]
+        lent = [replace(s, kind="block", guest="", phone="") for s in linked]
+        return tuple(sorted((*own, *lent), key=lambda s: (s.check_in, s.number)))
 
-    def _keep(self, stay: Stay) -> Stay:
-        self.stays[stay.id] = stay
-        return stay
+    def _view(self, feed: Feed, stamp: datetime) -> View:
+        gone = tuple(s for s in self.stays.values() if s.feed == feed.name and not s.is_active)
+        return View(
+            seed=self.seed, feed=feed, now=stamp, today=self.today(feed.name), stays=self._stays_of(feed), gone=gone
+        )
+
+    def _render(self, feed: Feed, stamp: datetime, options: Mapping[str, Any]) -> bytes:
+        platform = PLATFORMS[feed.platform]
+        told = replace(feed, options={**feed.options, **_checked(platform, options)})
+        return platform.render(self._view(told, stamp))
+
+    def _windows(self, feed: Feed) -> frozenset[date]:
+        return nights_of(PLATFORMS[feed.platform].windows(self._view(feed, self.now)), self.today(feed.name))
+
+    def _held(self, feed: Feed) -> frozenset[date]:
+        return nights_of((span for s in self._stays_of(feed) for span in s.spans), self.today(feed.name))
+
+    def _other(self, feed: Feed) -> bytes:
+        """Another listing's feed of the same platform, made up where there is none."""
+        stand_in = World(seed=self.seed + 1, now=self.now)
+        twin = stand_in.add_feed(f"{feed.platform}/someone-else", timezone=feed.timezone)
+        for week in range(1, 7):
+            start = stand_in.today(twin.name) + DAY * 7 * week
+            stand_in.book(twin.name, start, start + DAY * (1 + week % 4))
+        return stand_in.render(twin.name)
 
 
-def days_between(start: date, end: date) -> Iterator[date]:
-    """Yield every day from *start* to before *end*."""
-    return (start + timedelta(days=n) for n in range((end - start).days))
+def _require_span(start: date, end: date) -> None:
+    if start >= end:
+        raise SimulatorError(f"no nights: {start} to {end}; the end must lie after the start")
 
 
-def _phone(seed: int, stay: str, sequence: int) -> str:
-    return f"+39 055 {int(digest(seed, stay, sequence)[:8], 16) % 10_000_000:07d}"
+def _checked(platform: Platform, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    known = [*platform.options, "linked"]
+    for name, value in options.items():
+        if name not in known:
+            raise SimulatorError(f"{platform.name} has no option {name}; it has {', '.join(known)}")
+        if name in platform.choices and value not in platform.choices[name]:
+            raise SimulatorError(f"option {name} takes {', '.join(platform.choices[name])}; not {value}")
+    return {name: value.isoformat() if isinstance(value, date) else value for name, value in options.items()}
