@@ -71,6 +71,15 @@ class Settings:
         found = next((file for file in files if file.is_file()), None)
         return cls.from_local(found) if found else cls.from_env(env)
 
+    @classmethod
+    def find_without_stack(cls, folders: Iterable[Path], env: Mapping[str, str] | None = None) -> Settings:
+        """Return settings for work that needs no table: a stack's where one is named, else the defaults."""
+        env = os.environ if env is None else env
+        try:
+            return cls.find(folders, env)
+        except ConfigError:
+            return cls.from_env({**env, "BOKIT_TABLE": "-"})
+
 
 LOCAL_FILE = Path(".bokit/local.json")
 

@@ -1,0 +1,1 @@
+"""The command line of Bokit: a thin shell over ``bokit.wiring``."""

@@ -1,0 +1,107 @@
+"""``bokit``: the commands, and how they end.
+
+0      all well
+1      it ran, and a source failed or was held
+2      wrong use or bad input: one line says what, and how to mend it
+130    interrupted, with nothing half written
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer import exceptions as usage
+
+from bokit.config import is_debugging
+from bokit.errors import BokitError
+from bokit_cli import bookings, feeds, places, replay, settings, sources, status, sync
+from bokit_cli.session import Doors
+from bokit_cli.show import clean
+
+app = typer.Typer(
+    name="bokit", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Keeps holiday-rental calendars true: reads every feed, knows which entry is which booking.",
+)  # fmt: skip
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"bokit {version('bokit')}")
+        except PackageNotFoundError:
+            typer.echo("bokit (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _commands in (feeds, places, sources, sync, status, bookings, settings, replay):
+    _commands.register(app)
+
+
+def execute(arguments: Sequence[str] | None = None, doors: Doors | None = None) -> int:
+    """Run one command line and return its exit code; never raises."""
+    try:
+        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=doors or Doors())
+        return ended if isinstance(ended, int) else 0
+    except (KeyboardInterrupt, usage.Abort):
+        return _tell("interrupted", 130)
+    except usage.TyperException as error:
+        return _refuse(error)
+    except BokitError as error:
+        return _tell(str(error), 2)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader is gone; what is left goes nowhere
+        return 0
+    except Exception as error:
+        return _tell(f"an error of Bokit's own, {type(error).__name__}; set BOKIT_DEBUG=1 to see where", 1)
+
+
+def _tell(message: str, code: int) -> int:
+    """Print one line on standard error, under a traceback only where one was asked for."""
+    if is_debugging():
+        traceback.print_exc()
+    sys.stderr.write(f"error: {clean(message)}\n")
+    return code
+
+
+def _refuse(error: usage.TyperException) -> int:
+    """Tell wrong use in one line; a group without a command shows what it has."""
+    ctx: Any = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and ctx is not None:
+        sys.stderr.write(f"{ctx.get_help()}\n")
+        return 2
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return _tell(f"{_lower(message)} (`{ctx.command_path if ctx else 'bokit'} --help` tells how)", 2)
+
+
+def _lower(message: str) -> str:
+    return (message[:1].lower() + message[1:]).rstrip(".")
+
+
+def run() -> None:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    code = execute()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as above
+    sys.exit(code)

@@ -1,0 +1,121 @@
+"""``bokit tenant``, ``bokit property`` and ``bokit unit``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bokit_cli.flags import DEFAULT, AsJson, Tenant, Zone
+from bokit_cli.session import Session
+from bokit_cli.show import ago_words, print_line, print_table
+
+tenants = typer.Typer(no_args_is_help=True, help="Customers of the stack.")
+properties = typer.Typer(no_args_is_help=True, help="Houses, each with its timezone.")
+units = typer.Typer(no_args_is_help=True, help="What is let as one: a flat, a room, a villa made of parts.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.add_typer(properties, name="property")
+    app.add_typer(units, name="unit")
+    app.add_typer(tenants, name="tenant")
+
+
+@tenants.command("add")
+def add_tenant(
+    ctx: typer.Context, name: str, id: Annotated[str | None, typer.Option("--id", help="Small letters and digits.")] = None,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Add a tenant."""
+    from bokit.engine.catalog_view import describe_tenant
+
+    session = Session(ctx, as_json=as_json)
+    tenant = session.bokit.catalog.add_tenant(name, id)
+    session.answer(describe_tenant(tenant), lambda c: print_line(c, f"added tenant {tenant.name}, {tenant.id}"))
+
+
+@tenants.command("list")
+def list_tenants(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """List the tenants."""
+    from bokit.engine.catalog_view import describe_tenant
+
+    session = Session(ctx, as_json=as_json)
+    found, now = session.bokit.catalog.list_tenants(), session.bokit.clock()
+    session.answer_list(
+        [describe_tenant(t) for t in found],
+        lambda c: print_table(c, ["tenant", "id!", "since"], [(t.name, t.id, ago_words(t.created_at, now)) for t in found], ""),
+    )
+
+
+@tenants.command("remove")
+def remove_tenant(ctx: typer.Context, tenant: str, as_json: AsJson = False) -> None:
+    """Remove a tenant without sources, with all its data."""
+    session = Session(ctx, tenant, as_json)
+    id = session.tenant
+    session.bokit.catalog.remove_tenant(id)
+    session.answer({"id": id, "removed": True}, lambda c: print_line(c, f"removed tenant {id}"))
+
+
+@properties.command("add")
+def add_property(
+    ctx: typer.Context, name: str, timezone: Zone = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
+) -> None:  # fmt: skip
+    """Add a property."""
+    from bokit.engine.catalog_view import describe_property
+
+    session = Session(ctx, tenant, as_json)
+    made = session.bokit.catalog.add_property(session.tenant, {"name": name, "timezone": timezone})
+    session.answer(describe_property(made), lambda c: print_line(c, f"added property {made.name}, {made.id}"))
+
+
+@properties.command("list")
+def list_properties(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """List the properties."""
+    from bokit.engine.catalog_view import describe_property
+
+    session = Session(ctx, tenant, as_json)
+    found = session.bokit.catalog.list_properties(session.tenant)
+    rows = [(p.name, p.id, p.timezone or "–") for p in found]
+    empty = "no property yet; `bokit property add NAME` adds one"
+    session.answer_list(
+        [describe_property(p) for p in found], lambda c: print_table(c, ["property", "id!", "timezone"], rows, empty)
+    )
+
+
+@units.command("add")
+def add_unit(
+    ctx: typer.Context, name: str,
+    property: Annotated[str, typer.Option("--property", metavar="PROPERTY", help="The house; an id or a name.")],
+    timezone: Zone = None,
+    part: Annotated[list[str] | None, typer.Option("--part", metavar="UNIT", help="A unit that this one is made of.")] = None,
+    tenant: Tenant = DEFAULT, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Add a unit to a property."""
+    from bokit.engine.catalog_view import describe_unit
+
+    session = Session(ctx, tenant, as_json)
+    catalog = session.bokit.catalog
+    house = catalog.find_property(session.tenant, property)
+    made = catalog.add_unit(session.tenant, house.id, {"name": name, "timezone": timezone, "parts": part or []})
+    session.answer(describe_unit(made), lambda c: print_line(c, f"added unit {made.name} of {house.name}, {made.id}"))
+
+
+@units.command("list")
+def list_units(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """List the units."""
+    from bokit.engine.catalog_view import describe_unit
+
+    session = Session(ctx, tenant, as_json)
+    catalog = session.bokit.catalog
+    found, houses = catalog.list_units(session.tenant), {p.id: p for p in catalog.list_properties(session.tenant)}
+    names = {u.id: u.name for u in found}
+    rows = [
+        (u.name, u.id, houses[u.property_id].name if u.property_id in houses else "–",
+         ", ".join(names.get(p, p) for p in u.parts))
+        for u in found
+    ]  # fmt: skip
+    empty = "no unit yet; `bokit unit add NAME --property PROPERTY` adds one"
+    session.answer_list(
+        [describe_unit(u) for u in found], lambda c: print_table(c, ["unit", "id!", "property", "parts"], rows, empty)
+    )

@@ -1,0 +1,136 @@
+"""How things are told: JSON for programs; tables, dates and states in words for people."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_WORDS = {
+    "green": "ok succeeded confirmed",
+    "cyan": "changed",
+    "yellow": "stale held partial missing",
+    "red": "failing failed",
+    "dim": "paused skipped gone cancelled vanished deleted",
+}
+COLOURS = {state: colour for colour, states in _WORDS.items() for state in states.split()}
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(document, default=_as_json, ensure_ascii=False, indent=2) + "\n")
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
+
+
+def clean(value: object) -> str:
+    r"""Return *value* as one line of text that moves no cursor and hides nothing.
+
+    >>> clean("Ann\x1b[31m\nMeyer")
+    'Ann[31m Meyer'
+    """
+    return _CONTROL.sub("", re.sub(r"[\n\t]+", " ", "" if value is None else str(value)))
+
+
+def word(state: object) -> Text:
+    """Return a state as a word, coloured where the terminal has colours."""
+    from rich.text import Text
+
+    return Text(clean(state), style=COLOURS.get(str(state), ""))
+
+
+def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print *rows* under *columns*; *empty* where there are none. A column that ends in ``!`` is never cut, ``#`` is a number."""
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    if not rows:
+        print_line(console, empty)
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        name = column.rstrip("!#")
+        table.add_column(name, no_wrap="!" in column, justify="right" if "#" in column else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+    console.print(table)
+
+
+def print_line(console: Console, text: object = "") -> None:
+    """Print one line of text as it is."""
+    console.print(clean(text), soft_wrap=True)
+
+
+def print_facts(console: Console, facts: Mapping[str, object]) -> None:
+    """Print names and values, one a line; what is not there is left out."""
+    width = max((len(name) for name, value in facts.items() if value not in (None, "")), default=0)
+    for name, value in facts.items():
+        if value not in (None, ""):
+            print_line(console, f"{name:<{width}}  {clean(value)}")
+
+
+def day_words(day: date | str) -> str:
+    """Return a date as a host reads it.
+
+    >>> day_words("2026-07-10")
+    'Fri 10 Jul 2026'
+    """
+    day = date.fromisoformat(day) if isinstance(day, str) else day
+    return f"{day:%a} {day.day} {day:%b} {day.year}"
+
+
+def stay_words(check_in: str, check_out: str) -> str:
+    """Return a stay as a host reads it: arrival, departure, nights.
+
+    >>> stay_words("2026-07-10", "2026-07-14")
+    'Fri 10 Jul – Tue 14 Jul 2026, 4 n'
+    """
+    first, last = date.fromisoformat(check_in), date.fromisoformat(check_out)
+    shown = day_words(first)
+    if first.year == last.year:
+        shown = shown.rsplit(" ", 1)[0]
+    return f"{shown} – {day_words(last)}, {(last - first).days} n"
+
+
+def span_words(seconds: float) -> str:
+    """Return a span of time in its largest unit.
+
+    >>> span_words(90), span_words(7200), span_words(0)
+    ('1 min', '2 h', '0 s')
+    """
+    for size, unit in _SPANS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"
+
+
+def ago_words(at: datetime | None, now: datetime) -> str:
+    """Return how long ago, or in how long, *at* is; a dash where it never was."""
+    if at is None:
+        return "–"
+    seconds = (now - at).total_seconds()
+    return f"{span_words(seconds)} ago" if seconds >= 0 else f"in {span_words(-seconds)}"
+
+
+def count_words(counts: Mapping[str, int]) -> str:
+    """Return the counts that are not zero: ``2 created, 1 missing``."""
+    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("seen", "unchanged"))
+    return told or f"{counts.get('seen', 0)} seen, nothing new"

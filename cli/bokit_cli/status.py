@@ -1,0 +1,107 @@
+"""``bokit status``, ``bokit history`` and ``bokit stats``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
+from bokit_cli.session import Session
+from bokit_cli.show import ago_words, count_words, print_facts, print_line, print_table, word
+from bokit_cli.sync import show_run
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bokit.core.runs import Run
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("status")(status)
+    app.command("history")(history)
+    app.command("stats")(stats)
+
+
+def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Tell how fresh every source is."""
+    session = Session(ctx, tenant, as_json)
+    doc = session.bokit.status.load_status(session.tenant)
+    units = {} if as_json else {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
+    session.answer(doc, lambda c: _show_status(c, doc, units))
+
+
+def _show_status(console: Console, doc: dict[str, Any], units: dict[str, str]) -> None:
+    now = doc["at"]
+    rows = [
+        (s["name"], units.get(s["unit_id"], s["unit_id"]), word(s["state"]), ago_words(s["last_success_at"], now),
+         ago_words(s["last_change_at"], now), _due_words(s["next_due_at"], now))
+        for s in doc["sources"]
+    ]  # fmt: skip
+    empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
+    print_table(console, ["source", "unit", "state!", "synced", "changed", "next"], rows, empty)
+    for source in doc["sources"]:
+        if source["hold"]:
+            print_line(console, f"held: {source['name']}: {source['hold']['message']} `bokit source show {source['source_id']}`")
+        elif source["error"]:
+            print_line(console, f"failing: {source['name']}: {source['error']['message']} ({source['failures']} in a row)")
+    if not doc["enabled"]:
+        print_line(console, "syncing by itself is off; `bokit options set sync.enabled true` switches it on")
+
+
+def _due_words(due: Any, now: Any) -> str:
+    return "now" if due and due <= now else ago_words(due, now)
+
+
+def history(
+    ctx: typer.Context, run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run's id.")] = None,
+    limit: Limit = 20, cursor: Cursor = None, tenant: Tenant = DEFAULT, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Tell what was synced, when and how it went; with RUN, that run in full."""
+    from bokit.core.records import RunId
+    from bokit.core.runs import describe_run
+
+    session = Session(ctx, tenant, as_json)
+    if run is not None:
+        found = session.bokit.status.load_run(session.tenant, RunId(run))
+        session.answer(describe_run(found), lambda c: _show_one(c, found, session))
+        return
+    page = session.bokit.status.load_history(session.tenant, limit=limit, cursor=cursor)
+    session.answer_list([describe_run(r) for r in page.items], lambda c: _show_runs(c, page.items, session), page.cursor)
+    if page.cursor and not as_json:
+        print_line(session.console, f"more: bokit history --cursor {page.cursor}")
+
+
+def _show_one(console: Console, run: Run, session: Session) -> None:
+    print_facts(console, {
+        "run": run.run_id, "trigger": run.trigger, "status": run.status,
+        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}",
+    })  # fmt: skip
+    show_run(console, run)
+
+
+def _show_runs(console: Console, runs: tuple[Run, ...], session: Session) -> None:
+    now = session.bokit.clock()
+    rows = [
+        (ago_words(r.started_at, now), r.trigger, word(r.status), f"{len(r.sources)}", count_words(r.counts), r.run_id)
+        for r in runs
+    ]
+    print_table(console, ["when", "by", "status!", "sources#", "", "run!"], rows, "no run yet; `bokit sync` runs one")
+
+
+def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Tell totals: records, sources, runs."""
+    session = Session(ctx, tenant, as_json)
+    doc = session.bokit.status.load_stats(session.tenant)
+    session.answer(doc, lambda c: _show_stats(c, doc, session))
+
+
+def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None:
+    runs = {name: n for name, n in doc["runs"].items() if name != "counted"}
+    print_facts(console, {
+        "sources": doc["sources"],
+        **{name: count_words(counts) for name, counts in doc["collections"].items()},
+        f"last {doc['runs']['counted']} runs": ", ".join(f"{n} {name}" for name, n in runs.items()) or "none",
+        "last success": ago_words(doc["last_success_at"], session.bokit.clock()),
+    })  # fmt: skip

@@ -1,0 +1,175 @@
+"""``bokit sync``: one sync, or one after another until it is told to stop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bokit_cli.flags import DEFAULT, AsJson, Tenant
+from bokit_cli.interrupts import Interrupts
+from bokit_cli.session import Session
+from bokit_cli.show import count_words, print_line, print_table, span_words, word
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bokit.core.runs import Run
+    from bokit.engine.batch import Progress
+    from bokit.engine.manual import SyncRequest
+
+KEPT = 100
+"""Runs that a daemon's JSON document holds: the last ones."""
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("sync")(sync)
+
+
+def sync(
+    ctx: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Every source, due or not.")] = False,
+    source: Annotated[list[str] | None, typer.Option("--source", metavar="SOURCE", help="This source; may be repeated.")] = None,
+    unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="The sources of this unit.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="The sources of this collection.")
+    ] = None,
+    new_only: Annotated[bool, typer.Option("--new-only", help="Add what is new, touch nothing else.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Ignore interval and unchanged content.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell more, on standard error.")] = False,
+    daemon: Annotated[bool, typer.Option("--daemon", help="Keep syncing, until SIGINT or SIGTERM.")] = False,
+    interval: Annotated[int, typer.Option("--interval", min=1, metavar="SECONDS", help="Between two rounds of --daemon.")] = 60,
+    max_runs: Annotated[int | None, typer.Option("--max-runs", min=1, metavar="N", help="End --daemon after so many.")] = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> int:
+    """Sync what is due, or what the options select."""
+    session = Session(ctx, tenant, as_json)
+    _configure_log(session, daemon=daemon, verbose=verbose)
+    request = _read_request(session, source or [], unit, collection, everything, new_only, force, dry_run, verbose)
+    if daemon:
+        return run_daemon(session, request, interval, max_runs)
+    if max_runs is not None:
+        raise typer.BadParameter("--max-runs goes with --daemon")
+    return run_once(session, request)
+
+
+def _configure_log(session: Session, *, daemon: bool, verbose: bool) -> None:
+    from bokit.observability import configure_plain
+
+    file = session.doors.home / "log" / "sync.log" if daemon else None
+    configure_plain("INFO" if daemon or verbose else "ERROR", file)
+
+
+def _read_request(
+    session: Session, sources: list[str], unit: str | None, collection: str | None, everything: bool, new_only: bool,
+    force: bool, dry_run: bool, details: bool,
+) -> SyncRequest:  # fmt: skip
+    from bokit.core.records import CollectionName
+    from bokit.engine.manual import SyncRequest
+    from bokit.errors import InputError
+
+    catalog = session.bokit.catalog
+    known = {s.collection for s in catalog.sources.list_sources(session.tenant)}
+    if collection is not None and collection not in known:
+        raise InputError(
+            "no source feeds such a collection", code="not-found", collection=collection, known=", ".join(sorted(known))
+        )
+    return SyncRequest(
+        tenant=session.tenant, source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in sources),
+        scope=catalog.find_unit(session.tenant, unit).id if unit else None, everything=everything,
+        collection=CollectionName(collection) if collection else None, new_only=new_only or None, force=force,
+        dry_run=dry_run, details=details,
+    )  # fmt: skip
+
+
+def run_once(session: Session, request: SyncRequest) -> int:
+    """Sync once; interrupted, it finishes the source in hand, records the run and ends with 130."""
+    from bokit.core.runs import describe_run
+
+    with Interrupts() as interrupts:
+        run = _sync(session, request, interrupts)
+    session.answer(describe_run(run), lambda c: show_run(c, run))
+    return INTERRUPTED if interrupts.came else end_run(run)
+
+
+def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: int | None) -> int:
+    """Sync every *interval* seconds; a signal, or *max_runs*, ends it between two sources."""
+    from bokit.core.runs import describe_run
+
+    runs: deque[Run] = deque(maxlen=KEPT)
+    done = 0
+    with Interrupts() as interrupts:
+        while not interrupts.came and (max_runs is None or done < max_runs):
+            if done and interrupts.stop.wait(_pause(session, runs[-1], interval)):
+                break
+            runs.append(_sync(session, request, interrupts))
+            done += 1
+            if not session.as_json:
+                show_run(session.console, runs[-1])
+    if session.as_json:
+        session.answer_list([describe_run(r) for r in runs], lambda c: None)
+    return 0 if interrupts.came or not runs else end_run(runs[-1])
+
+
+def _pause(session: Session, last: Run, interval: int) -> float:
+    """Return the seconds until the next round: rounds begin *interval* apart, unless one took longer."""
+    return max(0.0, interval - (session.bokit.clock() - last.started_at).total_seconds())
+
+
+def _sync(session: Session, request: SyncRequest, interrupts: Interrupts) -> Run:
+    with _progress(session, request) as on_progress:
+        return session.bokit.sync(request, stop=interrupts.stop, on_progress=on_progress)
+
+
+@contextmanager
+def _progress(session: Session, request: SyncRequest) -> Iterator[Progress | None]:
+    """Show a bar while a person watches a sync of several sources."""
+    total = session.bokit.manual.count(request) if session.shows_progress else 0
+    if total < 2:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("syncing"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda report: bar.advance(task)
+
+
+def show_run(console: Console, run: Run) -> None:
+    """Print how a run went: a line for each source, the plan of a dry run, one line for all."""
+    rows = [
+        (r.name, word(r.outcome), r.error["message"] if r.error else count_words(r.counts), span_words(r.duration_ms / 1000))
+        for r in run.sources
+    ]
+    print_table(console, ["source", "", "", "took#!"], rows, "nothing was due; `bokit sync --all` syncs every source")
+    for report in run.sources if run.dry_run else ():
+        for action in report.plan:
+            print_line(console, f"  {action.kind} {_name_of(action.after.fields)}: {action.reason}")
+    if run.sources:
+        would = "dry run, nothing was written: " if run.dry_run else ""
+        print_line(console, f"{would}{run.status}: {count_words(run.counts)}")
+
+
+def _name_of(fields: Any) -> str:
+    from bokit_cli.show import stay_words
+
+    who = fields.get("guest_name") or fields.get("reservation_code") or fields.get("summary") or fields.get("kind") or ""
+    if fields.get("check_in") and fields.get("check_out"):
+        return f"{stay_words(fields['check_in'], fields['check_out'])} {who}".strip()
+    return str(who)
+
+
+def end_run(run: Run) -> int:
+    """Return the exit code: 1 where a source failed or was held."""
+    from bokit.core.runs import Outcome
+
+    return int(any(r.outcome in (Outcome.FAILED, Outcome.HELD) for r in run.sources))
