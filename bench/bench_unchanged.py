@@ -1,0 +1,204 @@
+"""What syncing a feed that says nothing new costs in CPU, fetch and store included, beside the plain pipeline.
+
+The peer is what such tools do: requests, a full icalendar parse, a PynamoDB query of the bookings, a comparison. Both ask the
+same server, which writes a new DTSTAMP into every answer, and the same emulated DynamoDB; neither writes a booking.
+"""
+
+from __future__ import annotations
+
+import http.server
+import multiprocessing
+import os
+import re
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import icalendar
+import requests
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.models import Model
+
+from bench.bench_reading import build_feed
+from bokit.config import Settings
+from bokit.core.catalog import DEFAULT_TENANT
+from bokit.store.create_table import create_table
+from bokit.wiring import open_bokit
+
+FEEDS, EVENTS, ROUNDS = 100, 100, 5
+TABLE = "bench"
+REACH = 10
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Gives the same feed again and again, stamped anew."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    body = build_feed(EVENTS)
+
+    def do_GET(self) -> None:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ").encode()
+        body = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", b"DTSTAMP:" + stamp, self.body)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/calendar")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+def serve(port: Any) -> None:
+    """Serve until the process is ended, and tell the port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    port.send(server.server_port)
+    server.serve_forever()
+
+
+@contextmanager
+def feed_server() -> Iterator[str]:
+    """Serve the feed in a process of its own, whose CPU counts for neither side."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """Run MiniStack on a free port of loopback."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    program = os.environ.get("BOKIT_MINISTACK", str(Path(__file__).parents[1] / ".bokit/cloud/bin/ministack"))
+    env = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0", "SFTP_PORT": "0"}
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([program], env=env, stdout=log, stderr=log)
+        try:
+            wait_for(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def wait_for(port: int) -> None:
+    """Return when something answers on *port*, or raise after ten seconds."""
+    for _ in range(200):
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the emulator did not start")
+
+
+def cpu(work: Any) -> float:
+    """Return the CPU of this process that *work* took, in milliseconds."""
+    begun = time.process_time()
+    work()
+    return (time.process_time() - begun) * 1000
+
+
+class Plain:
+    """The plain pipeline: fetch, parse, query, compare."""
+
+    def __init__(self, endpoint_url: str, feed_url: str) -> None:
+        class Booking(Model):
+            class Meta:
+                table_name, region, host = "plain", "us-east-1", endpoint_url
+
+            feed = UnicodeAttribute(hash_key=True)
+            uid = UnicodeAttribute(range_key=True)
+            start = UnicodeAttribute()
+            end = UnicodeAttribute()
+            summary = UnicodeAttribute()
+
+        self.model, self.url = Booking, feed_url
+        Booking.create_table(billing_mode="PAY_PER_REQUEST", wait=True)
+        for n in range(FEEDS):
+            with Booking.batch_write() as batch:
+                for uid, (start, end, summary) in self.parse(Answers.body).items():
+                    batch.save(Booking(f"feed-{n}", uid, start=start, end=end, summary=summary))
+
+    def parse(self, body: bytes) -> dict[str, tuple[str, str, str]]:
+        events = icalendar.Calendar.from_ical(body).walk("VEVENT")
+        return {str(e["UID"]): (str(e["DTSTART"].dt), str(e["DTEND"].dt), str(e["SUMMARY"])) for e in events}
+
+    def sync(self) -> None:
+        for n in range(FEEDS):
+            seen = self.parse(requests.get(f"{self.url}/{n}.ics", timeout=20).content)
+            known = {b.uid: (b.start, b.end, b.summary) for b in self.model.query(f"feed-{n}")}
+            if seen != known:
+                raise RuntimeError("the plain pipeline saw a change that was none")
+
+
+class Ours:
+    """Bokit, by its own tick and batches, in this process."""
+
+    def __init__(self, endpoint_url: str, feed_url: str) -> None:
+        create_table(TABLE, region="us-east-1", endpoint_url=endpoint_url)
+        settings = Settings(table_name=TABLE, region="us-east-1", endpoint_url=endpoint_url, allow_private_addresses=True)
+        self.now = datetime.now(UTC)
+        self.bokit = open_bokit(settings, clock=lambda: self.now)
+        self.requests: Counter[str] = Counter()
+        self.bokit.store.client.meta.events.register(  # type: ignore[attr-defined]
+            "before-send.dynamodb",
+            lambda request, **_: self.requests.update([request.headers["X-Amz-Target"].decode().split(".")[-1]]),
+        )
+        catalog = self.bokit.catalog
+        home = catalog.add_property(DEFAULT_TENANT, {"name": "Bench", "timezone": "Europe/Rome"})
+        for n in range(FEEDS):
+            unit = catalog.add_unit(DEFAULT_TENANT, home.id, {"name": f"Unit {n}"})
+            catalog.sources.add(DEFAULT_TENANT, unit.id, {"name": "Airbnb", "url": f"{feed_url}/{n}.ics"})
+        self.sync()
+
+    def sync(self) -> None:
+        self.now += timedelta(hours=2)
+        self.bokit.tick()
+
+    def sync_unchanged(self) -> None:
+        self.sync()
+        run = self.bokit.status.load_history(DEFAULT_TENANT).items[0]
+        if len(run.sources) != FEEDS:
+            raise RuntimeError("not every feed was synced")
+
+
+def run() -> dict[str, dict[str, float]]:
+    """Measure both in turn; return milliseconds of CPU a feed, their ratio, and our table requests a batch."""
+    os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
+    with emulator() as endpoint_url, feed_server() as feed_url:
+        plain, ours = Plain(endpoint_url, feed_url), Ours(endpoint_url, feed_url)
+        plain.sync()
+        ours.sync_unchanged()
+        ours.requests.clear()
+        pairs = [(cpu(plain.sync), cpu(ours.sync)) for _ in range(ROUNDS)]
+    theirs, mine = (median(p[i] for p in pairs) / FEEDS for i in (0, 1))
+    ratio = median(p / o for p, o in pairs)
+    counted = {name: n / ROUNDS for name, n in sorted(ours.requests.items())}
+    return {"cpu": {"ours_ms": mine, "plain_ms": theirs, "ratio": ratio, "target": REACH}, "requests_a_batch": counted}
+
+
+def show(report: dict[str, dict[str, float]]) -> None:
+    """Print it as a line for each figure."""
+    c = report["cpu"]
+    print(f"  an unchanged feed of {EVENTS} events, fetch and store included: {c['ours_ms']:.2f} ms of CPU;"
+          f" requests + icalendar + PynamoDB {c['plain_ms']:.2f} ms; ratio {c['ratio']:.1f} (target {c['target']})")  # fmt: skip
+    print(f"  table requests a batch of {FEEDS}, with its tick: {report['requests_a_batch']}")
+
+
+if __name__ == "__main__":
+    show(run())
