@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bokit.core.catalog import Source
-from bokit.errors import SourceUnavailableError
-from bokit.sources.addresses import check_url
+from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.sources.base import Fetched
-from bokit.sources.safe_http import Answer, SafeClient, raise_for_status
-from bokit.sources.secrets import Secrets
+from bokit.sources.safe_http import Answer, SafeClient
 
-__all__ = ["IcalFetcher", "check_url"]
-
-_ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
+ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
 
 
 class IcalFetcher:
-    """Fetches feeds with one guarded client; their URLs may be names of secrets."""
+    """Fetches feeds; a URL that is a ``secret:`` reference is resolved just before."""
 
-    def __init__(self, client: SafeClient, secrets: Secrets) -> None:
-        self.client, self.secrets = client, secrets
+    def __init__(self, client: SafeClient, reveal: Callable[[str], str]) -> None:
+        self._client, self._reveal = client, reveal
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        """Return what the feed answers now, or that it is the one whose *etag* or date we have.
-
-        What a body is worth is for its reader: a web page with status 200 is returned like a calendar.
-        """
+        """Return the feed, or that it has not changed since *etag* or *last_modified*."""
         validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        asked = {name: value for name, value in validators.items() if value}
-        answer = self.client.fetch(self.secrets.resolve(source.url), headers={"Accept": _ACCEPT, **asked})
-        raise_for_status(answer)
-        if answer.status == 304 and not asked:
-            raise SourceUnavailableError(
-                "the source says that nothing changed, and nobody asked it; Bokit tries again",
-                code="unasked-304",
-                host=answer.host,
-            )
-        return _read_answer(answer, etag, last_modified)
+        sent = {name: value for name, value in validators.items() if value}
+        answer = self._client.request("GET", self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
+        return _read_answer(answer, may_be_unmodified=bool(sent))
 
 
-def _read_answer(answer: Answer, etag: str | None, last_modified: str | None) -> Fetched:
-    """A 304 need not repeat the validators: they stay the ones we sent."""
-    is_same = answer.status == 304
+def _read_answer(answer: Answer, *, may_be_unmodified: bool) -> Fetched:
+    """Return what an answer says.
+
+    200, 203                       the feed
+    304 to a validator of ours     nothing new
+    304 out of the blue            no answer at all: try again, without a validator
+    all else                       an error
+    """
+    if answer.status == 304 and may_be_unmodified:
+        return Fetched(not_modified=True, host=answer.host)
+    if answer.status not in (200, 203):
+        raise refuse(answer)
     return Fetched(
-        body=answer.body,
-        not_modified=is_same,
-        etag=answer.headers.get("etag", etag if is_same else None),
-        last_modified=answer.headers.get("last-modified", last_modified if is_same else None),
-        content_type=answer.headers.get("content-type"),
-        host=answer.host,
-    )
+        body=answer.body, etag=answer.headers.get("etag"), last_modified=answer.headers.get("last-modified"),
+        content_type=answer.headers.get("content-type"), host=answer.host,
+    )  # fmt: skip
+
+
+def refuse(answer: Answer) -> BokitError:
+    """Return the error that an answer's status stands for.
+
+    401, 403, 404, 410        the owner must do something: SourceRefusedError
+    408, 425, 429, 5xx, 304   later: SourceUnavailableError, with Retry-After where it was told
+    all else                  SourceMalformedError
+    """
+    status, code = answer.status, f"http-{answer.status}"
+    if status in (401, 403):
+        return SourceRefusedError("it refuses us; is the URL still the one that the platform shows?", code=code)
+    if status in (404, 410):
+        return SourceRefusedError("there is no feed any more; copy the URL from the platform again", code=code)
+    if status in (304, 408, 425, 429) or status >= 500:
+        return SourceUnavailableError("it did not answer well", code=code, retry_after=answer.retry_after)
+    return SourceMalformedError("it answered with a status that is none of a feed's", code=code)

@@ -1,247 +1,345 @@
-"""The one client for every outgoing request of the product: guarded addresses, bounded time and size, no secret told.
+"""The one client for every outgoing request: no private address, no redirect into one, no endless answer, no URL in an error.
 
-Every error is Bokit's, with a constant message and no cause: the texts of requests and urllib3 hold the URL. So errors are
-made inside ``except`` and raised outside of it, where nothing is chained to them.
+    url ─► judged ─► name resolved once ─► every address public? ─► connected to *that* address ─► answer, bounded
+             ▲                                                                                   │
+             └──────────────────────────── a redirect is judged anew, three at most ◄─────────────┘
+
+A deadline holds over all of it: connecting, TLS, headers, body and redirects. urllib3's own timeouts are by read, so that
+a server which sends a byte now and then would hold them for ever; a watch cuts the connection instead.
 """
 
 from __future__ import annotations
 
-import http.client
+import email.utils
+import socket
 import ssl
+import threading
 import time
-from calendar import timegm
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, TypeVar, cast
 from urllib.parse import urljoin
 
 import requests
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.sources.addresses import Target, check_url, read_target, show_url
-from bokit.sources.guarded_connection import Gate, GuardedAdapter, deadline, late, time_left
+from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
+from bokit.sources.addresses import Target, is_public, read_url
 
-__all__ = ["Answer", "SafeClient", "check_url", "raise_for_status", "read_retry_after", "show_url"]
-
-USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Bokit/0.1"
-"""Airbnb answers 429 to the default ones of HTTP libraries."""
+USER_AGENT = (
+    "Mozilla/5.0 (compatible; Bokit/0.1; calendar sync) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+)
+"""Like a browser's: platforms answer 429 to the default agents of HTTP libraries."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 3
-MOST_RETRY_AFTER = 86_400
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_REFUSALS = frozenset({401, 403, 404, 410})
-_CARRIED = frozenset({"accept", "accept-encoding", "user-agent"})
-"""Headers that another origin gets too."""
-_CHUNK = 65_536
-
+CHUNK = 65_536
 T = TypeVar("T")
+Resolver = Callable[[str, int], Sequence[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a server answered: its status, its headers in lower case, and the decoded body of a success."""
+    """A response, read whole."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     host: str
+    """Of the URL first asked."""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Return the seconds that the server asks us to wait; None where it does not."""
+        return read_retry_after(self.headers.get("retry-after"), self.headers.get("date"))
+
+
+def resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
+    """Return the addresses of *host*, as the system's resolver gives them."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request's deadline, and the socket to cut when it has passed."""
+
+    ends: float
+    socks: list[socket.socket] = field(default_factory=list)
+    is_over: bool = False
+
+    def left(self) -> float:
+        return max(0.001, self.ends - time.monotonic())
+
+    def cut(self) -> None:
+        """Close whatever is open: a blocked read ends at once."""
+        self.is_over = True
+        for sock in self.socks:
+            with suppress(OSError):  # it was closed already
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Cut *sock* too; a reused connection's, or the one that TLS made of ours, is another than was opened."""
+        if sock is not None:
+            self.socks.append(sock)
+        if self.is_over:
+            self.cut()
+
+
+class _RefusedAddress(OSError):
+    """A name that leads to an address which is not asked; an OSError, so that urllib3 lets it pass."""
+
+
+class _Guard:
+    """Opens sockets to public addresses, and to no others."""
+
+    def __init__(self, allow_private: bool, resolver: Resolver) -> None:
+        self.allow_private, self.resolver = allow_private, resolver
+        self.here = threading.local()
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Resolve *host* once, and connect to one of the addresses that were checked."""
+        exchange: _Exchange = self.here.exchange
+        found = self.resolver(host.strip("[]"), port)
+        if not found:
+            raise socket.gaierror("no address")
+        if not self.allow_private and not all(is_public(str(info[4][0]).split("%")[0]) for info in found):
+            raise _RefusedAddress
+        failure: OSError | None = None
+        for family, kind, protocol, _, address in found:
+            sock = socket.socket(family, kind, protocol)
+            exchange.socks.append(sock)
+            try:
+                sock.settimeout(exchange.left())
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                sock.close()
+                failure = error
+                continue
+            return sock
+        raise failure or OSError("no address answered")
+
+
+def _pools(guard: _Guard) -> dict[str, Any]:
+    """Return urllib3's pools, made of connections that *guard* opens."""
+
+    class GuardedConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return guard.connect(self._dns_host, int(self.port or 80))
+
+        def getresponse(self) -> Any:
+            guard.here.exchange.watch(self.sock)
+            return super().getresponse()
+
+    class GuardedTlsConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return guard.connect(self._dns_host, int(self.port or 443))
+
+        def getresponse(self) -> Any:
+            guard.here.exchange.watch(self.sock)
+            return super().getresponse()
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = GuardedConnection
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = GuardedTlsConnection
+
+    return {"http": Pool, "https": TlsPool}
+
+
+class _GuardedAdapter(HTTPAdapter):
+    """requests' adapter over guarded pools, without retries of its own."""
+
+    def __init__(self, guard: _Guard) -> None:
+        self._guard = guard
+        super().__init__(max_retries=0, pool_connections=32, pool_maxsize=4)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **more)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._guard)
 
 
 class SafeClient:
-    """Fetches over HTTP and HTTPS; safe to share between threads, which then share its connections.
-
-    *allow_private_addresses* is for the demo and tests. *seconds* bounds one fetch with all its redirects, names and TLS
-    included; *max_bytes* bounds the decoded body.
-    """
+    """Asks public addresses, within a deadline and a size; safe to share between threads."""
 
     def __init__(
-        self, *, allow_private_addresses: bool = False, seconds: float = 20.0, max_bytes: int = 5_000_000,
-        gate: Gate | None = None, tls: ssl.SSLContext | None = None,
+        self, *, allow_private_addresses: bool = False, deadline: float = 20.0, most_bytes: int = 5_000_000,
+        resolver: Resolver = resolve, verify: bool | str = True,
     ) -> None:  # fmt: skip
-        self.seconds, self.max_bytes = seconds, max_bytes
-        self.gate = gate or Gate(allow_private=allow_private_addresses)
-        self.allow_private = self.gate.allow_private
-        self._adapter = GuardedAdapter(self.gate, tls)
+        self.allow_private, self.deadline, self.most_bytes, self.verify = allow_private_addresses, deadline, most_bytes, verify
+        self._guard = _Guard(allow_private_addresses, resolver)
+        self._here = threading.local()
 
-    def fetch(
-        self, url: str, *, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes | None = None
-    ) -> Answer:
-        """Return what *url* answers, whatever its status; only a GET follows redirects.
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:  # fmt: skip
+        """Return the answer to one request, redirects followed, read whole.
 
-        Raises AddressRefusedError, SourceUnavailableError or SourceMalformedError (too large, not decodable).
+        Raises AddressRefusedError (an address that is not asked), SourceUnavailableError (name, connection, TLS, deadline,
+        an answer cut short) and SourceMalformedError (too large, wrongly encoded, too many redirects). No text of an error
+        holds the URL.
         """
-        target = read_target(url, self.allow_private)
-        given = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate", **(headers or {})}
-        if target.authorization:
-            given["Authorization"] = target.authorization
-        with deadline(self.seconds):
-            return self._follow(target, given, method, body)
+        target = first = read_url(url, allow_private_addresses=self.allow_private)
+        sent = dict(headers or {})
+        with self._exchange() as exchange:
+            for _ in range(MOST_REDIRECTS + 1):
+                response = self._send(method, target, sent, body, exchange)
+                where = response.headers.get("location")
+                if response.status_code not in REDIRECTS or not where:
+                    return self._read(response, first.host, exchange)
+                response.close()
+                onward = self._redirect(target, where)
+                if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
+                    method, body = "GET", None
+                if onward.origin != target.origin:
+                    sent = {name: value for name, value in sent.items() if name.lower() in ("accept", "accept-language")}
+                target = onward
+        raise SourceMalformedError("it redirects too often", code="too-many-redirects")
 
-    def close(self) -> None:
-        """Close the connections that wait for reuse."""
-        self._adapter.close()
+    def _redirect(self, target: Target, where: str) -> Target:
+        onward = read_url(urljoin(target.url, where), allow_private_addresses=self.allow_private)
+        if target.scheme == "https" and onward.scheme == "http":
+            raise AddressRefusedError("it redirects from https to http", code="address-refused")
+        return onward
 
-    def _follow(self, target: Target, headers: dict[str, str], method: str, body: bytes | None) -> Answer:
-        for _ in range(MOST_REDIRECTS + 1):
-            answer = self._send_again_if_lost(target, headers, method, body)
-            if method != "GET" or answer.status not in _REDIRECTS:
-                return answer
-            origin, target = target.origin, _redirected(target, answer.headers.get("location"), self.allow_private)
-            if target.origin != origin:
-                headers = {name: value for name, value in headers.items() if name.lower() in _CARRIED}
-            if target.authorization:
-                headers = {**headers, "Authorization": target.authorization}
-        raise SourceRefusedError(
-            "the source sends us on and on; give the URL where it ends", code="too-many-redirects", host=target.host
-        )
+    def _send(
+        self, method: str, target: Target, headers: Mapping[str, str], body: bytes | None, exchange: _Exchange
+    ) -> requests.Response:
+        return translated(exchange, lambda: self._session().request(
+            method, target.url, headers=dict(headers), data=body, auth=target.auth, stream=True,
+            allow_redirects=False, timeout=exchange.left(), verify=self.verify,
+        ))  # fmt: skip
 
-    def _send_again_if_lost(self, target: Target, headers: Mapping[str, str], method: str, body: bytes | None) -> Answer:
-        """A server may close an idle connection just as we reuse it: a GET is sent a second time."""
+    def _read(self, response: requests.Response, host: str, exchange: _Exchange) -> Answer:
+        """Return the answer, its body decoded and no larger than allowed; a body cut short is no answer."""
+        with response:
+            body = translated(exchange, lambda: _read_body(response, self.most_bytes, exchange))
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(status=response.status_code, headers=names, body=body, host=host)
+
+    @contextmanager
+    def _exchange(self) -> Iterator[_Exchange]:
+        """Hold the deadline over all that is asked inside."""
+        exchange = self._guard.here.exchange = _Exchange(ends=time.monotonic() + self.deadline)
+        watch = threading.Timer(self.deadline, exchange.cut)
+        watch.daemon = True
+        watch.start()
         try:
-            return self._send(target, headers, method, body)
-        except SourceUnavailableError as error:
-            if error.stable_code != "connection-lost" or method != "GET":
-                raise
-        return self._send(target, headers, method, body)
-
-    def _send(self, target: Target, headers: Mapping[str, str], method: str, body: bytes | None) -> Answer:
-        response = _translated(lambda: self._open(target, headers, method, body), target.host, _explain_connecting)
-        try:
-            told = {name.lower(): value for name, value in response.headers.items()}
-            has_body = 200 <= response.status_code < 300
-            content = _translated(lambda: self._read(response), target.host, _explain_reading) if has_body else b""
+            yield exchange
         finally:
-            response.close()
-        return Answer(status=response.status_code, headers=told, body=content, host=target.host)
+            watch.cancel()
 
-    def _open(self, target: Target, headers: Mapping[str, str], method: str, body: bytes | None) -> requests.Response:
-        prepared = requests.Request(method, target.url, headers=dict(headers), data=body).prepare()
-        return self._adapter.send(prepared, stream=True, timeout=time_left(), proxies={})
-
-    def _read(self, response: requests.Response) -> bytes:
-        pieces, size = [], 0
-        for piece in response.raw.stream(_CHUNK, decode_content=True):
-            size += len(piece)
-            if size > self.max_bytes:
-                raise SourceMalformedError(
-                    "the source's answer is too large to be a calendar", code="too-large", most=self.max_bytes
-                )
-            time_left()
-            pieces.append(piece)
-        return b"".join(pieces)
+    def _session(self) -> requests.Session:
+        """Return this thread's session: no proxy and no netrc of the environment, no cookies."""
+        if not hasattr(self._here, "session"):
+            session = requests.Session()
+            session.trust_env = False
+            session.cookies.set_policy(_NoCookies())
+            session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _GuardedAdapter(self._guard))
+            self._here.session = session
+        return cast("requests.Session", self._here.session)
 
 
-def raise_for_status(answer: Answer) -> None:
-    """Raise what *answer*'s status means, unless it is a success or says that nothing changed."""
-    status = answer.status
-    if 200 <= status < 300 or status == 304:
-        return
-    if status in _REFUSALS:
-        raise SourceRefusedError(_REFUSED[status], code=f"http-{status}", host=answer.host)
-    if status in (408, 425, 429) or status >= 500:
-        wait = read_retry_after(answer.headers)
-        code = "http-5xx" if status >= 500 else f"http-{status}"
-        raise SourceUnavailableError(
-            "the source is not available now; Bokit tries again", code=code, retry_after=wait, host=answer.host, status=status
-        )
-    raise SourceMalformedError(
-        "the source answered what no feed answers; check the URL", code="http-status", host=answer.host, status=status
-    )
+class _NoCookies(DefaultCookiePolicy):
+    """Takes none and sends none."""
+
+    def set_ok(self, cookie: Any, request: Any) -> bool:
+        return False
+
+    def return_ok(self, cookie: Any, request: Any) -> bool:
+        return False
 
 
-_REFUSED = {
-    401: "the source wants a password; give its URL anew",
-    403: "the source refuses us; give its URL anew",
-    404: "the source's address is not there any more; give its URL anew",
-    410: "the source's address is gone for good; give its URL anew",
-}
+def _read_body(response: requests.Response, most_bytes: int, exchange: _Exchange) -> bytes:
+    """Return the decoded body; urllib3 decodes a piece at a time, so that a bomb is cut before it bursts."""
+    pieces, size = [], 0
+    for piece in response.raw.stream(CHUNK, decode_content=True):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most_bytes:
+            raise SourceMalformedError("the answer is too large", code="too-large", most_bytes=most_bytes)
+        if exchange.is_over:
+            raise TimeoutError
+    if exchange.is_over:
+        raise TimeoutError
+    return b"".join(pieces)
 
 
-def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return how many seconds the server asks us to wait, a day at most; None where it says nothing sensible.
+def translated(exchange: _Exchange, ask: Callable[[], T]) -> T:
+    """Return what *ask* returns; raise ours for the libraries' errors, without a trace of them: their texts hold the URL."""
+    try:
+        return ask()
+    except BokitError:
+        raise
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        ours = _translate(error, is_over=exchange.is_over)
+    raise ours
 
-    A date is taken against the answer's own Date, so that neither clock need be right.
+
+def _translate(error: BaseException, *, is_over: bool) -> BokitError:
+    """Return our error for a library's.
+
+    an address that is not asked        AddressRefusedError
+    the deadline, or a read that hung   timeout
+    name, certificate, connection       dns, tls, connection
+    fewer bytes than were announced     truncated
+    gzip that is none                   bad-encoding
     """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(min(int(text[:9]), MOST_RETRY_AFTER))
-    until = _read_date(text)
-    if until is None:
-        return None
-    since = _read_date(headers.get("date", ""))
-    wait = until - (timegm(time.gmtime()) if since is None else since)
-    return float(min(max(wait, 0.0), MOST_RETRY_AFTER))
-
-
-def _read_date(text: str) -> float | None:
-    try:
-        read = parsedate_to_datetime(text)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-
-
-def _redirected(target: Target, location: str | None, allow_private: bool) -> Target:
-    if not location:
-        raise SourceMalformedError("the source sends us on and does not say where", code="bad-redirect", host=target.host)
-    try:
-        url = urljoin(target.url, location.encode("latin-1").decode("utf-8", "replace"))
-    except (ValueError, UnicodeError):
-        url = ""
-    following = read_target(url, allow_private)
-    if target.scheme == "https" and following.scheme == "http":
-        raise AddressRefusedError(
-            "the source sends us from https to http; give an https URL", code="insecure-redirect", host=target.host
-        )
-    return following
-
-
-def _translated(do: Callable[[], T], host: str, explain: Callable[[BaseException, str], BokitError]) -> T:
-    """Return what *do* returns; what the libraries raise becomes an error of ours that holds none of theirs."""
-    try:
-        return do()
-    except BokitError as error:
-        failure = error
-    except (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        failure = explain(error, host)
-    failure.__cause__ = failure.__context__ = None
-    raise failure.with_traceback(None)
-
-
-def _explain_connecting(error: BaseException, host: str) -> BokitError:
     causes = list(_causes(error))
-    if told := next((cause for cause in causes if isinstance(cause, BokitError)), None):
-        return told
-    if any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in causes):
-        return late()
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return SourceUnavailableError("the source's server does not prove who it is (TLS)", code="tls", host=host)
-    if any(isinstance(cause, (ConnectionError, http.client.RemoteDisconnected)) for cause in causes):
-        return SourceUnavailableError("the source's server hung up; Bokit tries again", code="connection-lost", host=host)
-    return SourceUnavailableError("the source's server does not speak HTTP properly", code="bad-answer", host=host)
 
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
 
-def _explain_reading(error: BaseException, host: str) -> BokitError:
-    causes = list(_causes(error))
-    if told := next((cause for cause in causes if isinstance(cause, BokitError)), None):
-        return told
-    if any(isinstance(cause, (TimeoutError, ReadTimeoutError)) for cause in causes):
-        return late()
-    if any(isinstance(cause, DecodeError) for cause in causes):
-        return SourceMalformedError("the source's answer cannot be decoded", code="bad-encoding", host=host)
-    return SourceUnavailableError("the source's answer broke off; Bokit tries again", code="truncated", host=host)
+    if is_any(_RefusedAddress):
+        return AddressRefusedError("the name leads to an address that is not public", code="address-refused")
+    if is_over or is_any(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
+        return SourceUnavailableError("it did not answer in time", code="timeout")
+    if is_any(socket.gaierror, UnicodeError):
+        return SourceUnavailableError("its name is not known", code="dns")
+    if is_any(ssl.SSLError, urllib3.exceptions.SSLError):
+        return SourceUnavailableError("its certificate or its TLS is not to be trusted", code="tls")
+    if is_any(urllib3.exceptions.IncompleteRead):
+        return SourceUnavailableError("the answer broke off", code="truncated")
+    if is_any(urllib3.exceptions.DecodeError):
+        return SourceMalformedError("the answer is wrongly compressed", code="bad-encoding")
+    return SourceUnavailableError("the connection failed", code="connection")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and all that is behind it, each once."""
+    """Return *error* and all that it came from, as causes, contexts, reasons and arguments."""
     waiting, met = [error], set[int]()
     while waiting:
         one = waiting.pop()
-        if id(one) in met:
+        if id(one) in met or len(met) > 50:
             continue
         met.add(id(one))
         yield one
-        behind = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
-        waiting += [cause for cause in behind if isinstance(cause, BaseException)]
+        more = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting += [m for m in more if isinstance(m, BaseException)]
+
+
+def read_retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Return the seconds that a Retry-After header asks for: a number, or a date told against the server's own.
+
+    >>> read_retry_after("120")
+    120.0
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value.strip()[:9])
+    try:
+        until = email.utils.parsedate_to_datetime(value)
+        now = email.utils.parsedate_to_datetime(date or "")
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
