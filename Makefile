@@ -7,7 +7,7 @@ STAGE ?= default
 export PYTHON
 
 # an environment is set up anew when its lock, or the interpreter, is another
-python := $(shell $(PYTHON) -V 2>/dev/null)
+python := $(shell $(PYTHON) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
 stamp = .set-up-$(shell (echo '$(python)'; cat $(1)) | cksum | cut -d ' ' -f 1)
 LIBRARIES := .venv/$(call stamp,requirements/dev.txt)
 DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)-ours

@@ -51,12 +51,15 @@ def test_the_tick_can_neither_scan_nor_delete_nor_publish():
     assert actions == {"dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage"}
 
 
-def test_the_worker_reads_only_bokits_secrets():
-    """The worker's access to secrets ends at the prefix bokit/."""
-    secrets = [s for s in policy_statements("SyncBatchFunctionRole") if "secretsmanager:GetSecretValue" in as_list(s["Action"])]
+@pytest.mark.parametrize(
+    ("action", "ending"), [("secretsmanager:GetSecretValue", ":secret:bokit/*"), ("ssm:GetParameter", ":parameter/bokit/*")]
+)
+def test_the_worker_reads_only_bokits_secrets(action, ending):
+    """The worker's access to secrets and parameters ends at the prefix bokit/."""
+    (statement,) = [s for s in policy_statements("SyncBatchFunctionRole") if action in as_list(s["Action"])]
 
-    assert [str(r) for s in secrets for r in s["Resource"]]
-    assert all("secret:bokit/*" in str(r) for s in secrets for r in s["Resource"])
+    assert statement["Action"] == [action]
+    assert [r["Fn::Sub"].endswith(ending) for r in statement["Resource"]] == [True]
 
 
 def test_the_table_keeps_what_it_is_told():

@@ -1,0 +1,336 @@
+"""The command line, from one end to the other, on the memory store."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from bokit.errors import SourceUnavailableError
+from tests.functions.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
+
+COUNTS = {"seen", "created", "updated", "unchanged", "missing", "cancelled", "restored", "preserved", "refused"}
+
+
+@pytest.fixture
+def terminal(capsys, tmp_path):
+    return Terminal(capsys, tmp_path / ".bokit")
+
+
+def booking(terminal, code="HMABCDEF12"):
+    return next(b for b in terminal.json("bookings")["items"] if b["reservation_code"] == code)
+
+
+def test_adding_a_source_shows_what_it_reads_and_no_url(terminal):
+    """A source is fetched before it is added, and its URL is shown to nobody."""
+    terminal.json("property", "add", "Villa Rosa")
+    terminal.json("unit", "add", "Garden flat", "--property", "Villa Rosa")
+
+    answer = terminal.run("source", "add", "Airbnb", "--unit", "Garden flat", "--url", URL)
+
+    assert answer.code == 0
+    assert "Fri 10 Jul – Tue 14 Jul 2026" in answer.out
+    for command in (("source", "list"), ("source", "show", "Airbnb"), ("status",), ("source", "test", "Airbnb")):
+        told = terminal.run(*command)
+        assert told.code == 0
+        assert "sentinel" not in told.out + terminal.run(*command, "--json").out + answer.out
+
+
+def test_a_second_sync_finds_nothing_new(terminal):
+    """Syncing all twice creates bookings once, and then says that nothing changed."""
+    terminal.furnish()
+
+    first, second = terminal.json("sync", "--all"), terminal.json("sync", "--all")
+
+    assert set(first["counts"]) == COUNTS
+    assert (first["status"], first["counts"]["created"], first["trigger"]) == ("succeeded", 2, "cli")
+    assert (second["counts"]["seen"], second["counts"]["created"], second["counts"]["updated"]) == (2, 0, 0)
+    assert second["sources"][0]["outcome"] == "unchanged"
+    assert first["started_at"].endswith("Z")
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(terminal):
+    """The plan of a dry run names what would be created; the store stays as it was."""
+    terminal.furnish()
+
+    doc = terminal.json("sync", "--all", "--dry-run")
+
+    assert [a["action"] for a in doc["plan"]] == ["create", "create"]
+    assert doc["plan"][0]["fields"]["check_in"]["from"] is None
+    assert terminal.json("bookings")["items"] == []
+    assert terminal.json("history")["items"] == []
+
+
+def test_only_what_is_due_is_synced(terminal):
+    """A bare sync takes what is due, once."""
+    terminal.furnish()
+
+    assert len(terminal.json("sync")["sources"]) == 1
+    assert terminal.json("sync")["sources"] == []
+    assert "nothing was due" in terminal.run("sync").out
+
+
+def test_an_edit_survives_a_sync_and_both_are_told(terminal):
+    """The edited field stays, the others follow, and the change log tells both."""
+    terminal.furnish()
+    terminal.json("sync", "--all")
+    id = booking(terminal)["id"]
+    terminal.json("booking", "edit", id, "--set", "check_out=2026-07-15", "--set", "guest_name=Ann Meyer")
+    moved = an_event(1, "2026-07-09", "2026-07-13", "HMABCDEF12")
+    terminal.shelf.bodies[URL] = a_feed(moved, AUGUST)
+
+    terminal.json("sync", "--all")
+
+    after = booking(terminal)
+    assert (after["check_in"], after["check_out"], after["guest_name"]) == ("2026-07-09", "2026-07-15", "Ann Meyer")
+    assert after["disagreements"]["check_out"] == {"local": "2026-07-15", "remote": "2026-07-13"}
+    changes = terminal.json("booking", "changes", id)["items"]
+    assert [c["by"].partition(":")[0] for c in changes] == ["source", "user", "source"]
+    assert changes[0]["fields"]["check_in"] == {"from": "2026-07-10", "to": "2026-07-09"}
+    assert changes[0]["preserved"]["check_out"] == {"from": "2026-07-14", "to": "2026-07-13"}
+    assert "the edit stands" in terminal.run("booking", "changes", id).out
+
+    terminal.json("booking", "accept-remote", id, "--field", "check_out")
+    assert booking(terminal)["check_out"] == "2026-07-13"
+
+
+def test_a_shortened_booking_frees_its_nights_only_on_release(terminal):
+    """An edit keeps the night that the source holds; --release lets it go, and --explain tells both."""
+    terminal.furnish()
+    terminal.json("sync", "--all")
+    id = booking(terminal)["id"]
+    night = ("bookings", "--unit", "Garden flat", "--explain", "2026-07-13")
+
+    terminal.json("booking", "edit", id, "--set", "check_out=2026-07-13")
+    held = terminal.json(*night)["items"][0]
+    assert (held["held"], held["by"][0]["id"]) == (True, id)
+    assert "--release" in terminal.run(*night).out
+
+    terminal.json("booking", "edit", id, "--release")
+    assert terminal.json(*night)["items"][0]["held"] is False
+    assert "free" in terminal.run(*night).out
+
+
+def test_a_failed_source_exits_1_and_stops_no_other(terminal):
+    """A source that fails is told with its error; the other one is synced."""
+    terminal.furnish()
+    terminal.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(an_event(3, "2026-09-01", "2026-09-03", "HMABCDEF56"))
+    terminal.json("source", "add", "VRBO", "--unit", "Garden flat", "--url", "https://8.8.8.8/2.ics")
+    terminal.shelf.bodies[URL] = SourceUnavailableError("it did not answer")
+
+    doc = terminal.json("sync", "--all", code=1)
+
+    assert doc["status"] == "partial"
+    assert {s["name"]: s["outcome"] for s in doc["sources"]} == {"Airbnb": "failed", "VRBO": "changed"}
+    assert "failing" in terminal.run("status").out
+    assert terminal.run("source", "test", "Airbnb").code == 1
+
+
+def test_a_held_plan_is_shown_with_how_to_settle_it(terminal):
+    """An empty feed cancels nothing: what is held, why and how to settle it is told; apply settles it."""
+    source = terminal.furnish()
+    terminal.json("sync", "--all")
+    terminal.shelf.bodies[URL] = a_feed()
+    terminal.clock.move(hours=1)
+
+    assert terminal.json("sync", "--all", code=1)["sources"][0]["outcome"] == "held"
+
+    hold = terminal.json("source", "show", source)["hold"]
+    assert (hold["code"], len(hold["releases"])) == ("empty-feed", 2)
+    told = terminal.run("source", "show", "Airbnb").out
+    assert hold["plan"] in told
+    assert "Fri 10 Jul – Tue 14 Jul 2026" in told
+    assert all(b["blocks_nights"] for b in terminal.json("bookings")["items"])
+    assert terminal.run("source", "apply-held", source, "--plan", "stale").code == 2
+
+    terminal.json("source", "apply-held", source, "--plan", hold["plan"])
+    assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])
+
+
+def test_history_tells_runs_by_id(terminal):
+    """The history lists runs, newest first, and each can be looked at."""
+    terminal.furnish()
+    run = terminal.json("sync", "--all")
+
+    items = terminal.json("history")["items"]
+
+    assert items[0]["run_id"] == run["run_id"]
+    assert terminal.json("history", run["run_id"]) == run
+    assert "succeeded" in terminal.run("history").out
+    assert terminal.run("history", run["run_id"]).code == 0
+    assert terminal.json("stats")["collections"]["bookings"]["records"] == 2
+    assert "2 records" in terminal.run("stats").out
+
+
+def test_a_removed_source_keeps_its_nights_until_they_are_released(terminal):
+    """Removing tells what stays held, and how to let it go."""
+    source = terminal.furnish()
+    terminal.json("sync", "--all")
+
+    answer = terminal.run("source", "remove", "Airbnb")
+
+    assert "--release" in answer.out
+    assert all(b["blocks_nights"] for b in terminal.json("bookings")["items"])
+    assert terminal.json("source", "remove", source, "--release")["released"] == 2
+    assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])
+
+
+def test_pausing_and_resuming_are_told(terminal):
+    """A paused source says so, and is synced again once it is resumed."""
+    terminal.furnish()
+
+    assert terminal.json("source", "pause", "Airbnb")["enabled"] is False
+    assert "paused" in terminal.run("status").out
+    assert terminal.json("sync")["sources"] == []
+    assert terminal.json("source", "resume", "Airbnb")["enabled"] is True
+    assert len(terminal.json("sync")["sources"]) == 1
+
+
+def test_editing_a_source_changes_what_is_named(terminal):
+    """Fields are changed one by one, and given back with an empty value."""
+    terminal.furnish()
+
+    assert terminal.json("source", "edit", "Airbnb", "--interval", "15m", "--name", "Air")["interval"] == 900
+    assert terminal.json("source", "edit", "Air", "--interval", "")["interval"] is None
+
+
+def test_options_are_set_listed_and_unset(terminal):
+    """An option is read back as it was set, and goes back to its default."""
+    assert terminal.json("options", "set", "sync.interval", "15m")["value"] == 900
+    assert terminal.run("options", "get", "sync.interval").out == "900\n"
+    assert {o["name"] for o in terminal.json("options", "list")["items"] if o["is_set"]} == {"sync.interval"}
+    assert terminal.json("options", "unset", "sync.interval")["value"] == 3600
+    assert terminal.run("options", "list").code == 0
+
+
+@pytest.mark.parametrize("name", ["bokit.yaml", "bokit.json"])
+def test_a_config_file_is_imported_once(terminal, tmp_path, name):
+    """YAML and JSON say the same; the second import changes nothing."""
+    told = {"properties": [{"name": "Villa", "units": [{"name": "Flat", "sources": [{"name": "A", "url": URL}]}]}]}
+    file = tmp_path / name
+    file.write_text(json.dumps(told) if name.endswith("json") else f"# ours\n{json.dumps(told)}")
+
+    assert len(terminal.json("config", "import", str(file))["added"]) == 3
+    assert len(terminal.json("config", "import", str(file))["unchanged"]) == 3
+    assert "nothing differs" in terminal.run("config", "import", str(file)).out
+
+
+def test_tenants_are_kept_apart(terminal):
+    """A tenant sees its own things alone."""
+    terminal.furnish()
+    terminal.json("tenant", "add", "Berta", "--id", "berta")
+
+    assert terminal.json("source", "list", "--tenant", "berta")["items"] == []
+    assert len(terminal.json("source", "list")["items"]) == 1
+    assert [t["id"] for t in terminal.json("tenant", "list")["items"]] == ["berta", "default"]
+    assert terminal.run("tenant", "remove", "berta").code == 0
+
+
+def test_a_daemon_ends_after_its_runs(terminal):
+    """--max-runs ends a daemon by itself; its runs are recorded and logged to a file."""
+    terminal.furnish()
+
+    doc = terminal.json("sync", "--daemon", "--interval", "1", "--max-runs", "2", "--all")
+
+    assert [r["status"] for r in doc["items"]] == ["succeeded", "succeeded"]
+    assert "run succeeded" in (terminal.doors.home / "log" / "sync.log").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_daemon_after_the_source_in_hand(terminal, number):
+    """The source in hand is finished, the run is recorded, and the daemon exits 0."""
+    terminal.furnish()
+    body = terminal.shelf.bodies[URL]
+
+    def interrupt():
+        os.kill(os.getpid(), number)
+        return body
+
+    terminal.shelf.bodies[URL] = interrupt
+    doc = terminal.json("sync", "--daemon", "--interval", "3600", "--all")
+
+    assert [r["counts"]["created"] for r in doc["items"]] == [2]
+    assert len(terminal.json("history")["items"]) == 1
+
+
+def test_an_interrupted_sync_records_its_run_and_exits_130(terminal):
+    """SIGINT during one sync ends it between two sources, with nothing half written."""
+    terminal.furnish()
+    body = terminal.shelf.bodies[URL]
+
+    def interrupt():
+        os.kill(os.getpid(), signal.SIGINT)
+        return body
+
+    terminal.shelf.bodies[URL] = interrupt
+    doc = terminal.json("sync", "--all", code=130)
+
+    assert terminal.json("history", doc["run_id"])["counts"]["created"] == 2
+
+
+def test_a_feed_is_inspected_without_a_stack(terminal, tmp_path):
+    """A file is read as the engine reads it, with no store behind."""
+    terminal.doors.open = None
+    file = tmp_path / "feed.ics"
+    file.write_bytes(a_feed(JULY))
+
+    doc = terminal.json("feed", "inspect", str(file))
+
+    assert (doc["platform"], doc["verdict"], doc["problems"]) == ("airbnb", "ok", [])
+    assert doc["entries"][0]["reservation_code"] == "HMABCDEF12"
+    assert doc["entries"][0]["starts_at"] is None
+    assert "Fri 10 Jul" in terminal.run("feed", "inspect", str(file)).out
+
+
+def test_an_empty_feed_is_no_error(terminal, tmp_path):
+    """A calendar without events exits 0 and says that it is empty."""
+    file = tmp_path / "feed.ics"
+    file.write_bytes(a_feed())
+
+    assert terminal.json("feed", "inspect", str(file))["verdict"] == "empty"
+
+
+def test_a_page_is_no_feed(terminal, tmp_path):
+    """What is no calendar exits 2, and is told as unreadable."""
+    file = tmp_path / "feed.ics"
+    file.write_text("<html>Sign in</html>")
+
+    assert terminal.json("feed", "inspect", str(file), code=2)["verdict"] == "unreadable"
+
+
+def test_tables_fit_80_columns_and_hold_no_control_characters(terminal, monkeypatch):
+    """What a guest writes into a name moves no cursor, and no line of a table is cut by 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal.furnish()
+    terminal.json("sync", "--all")
+    terminal.json("booking", "edit", booking(terminal)["id"], "--set", "guest_name=Ann\x1b[31m [red]Meyer[/red]")
+
+    for command in (("bookings",), ("status",), ("history",), ("source", "list"), ("options", "list")):
+        out = terminal.run(*command).out
+        assert max(len(line) for line in out.splitlines()) <= 80, command
+        assert "\x1b" not in out
+    assert "[red]" in terminal.run("bookings").out.replace("\n", "")
+
+
+def test_the_local_cloud_is_found_from_below(tmp_path, monkeypatch):
+    """The stack is told by BOKIT_TABLE, else by the nearest .bokit/local.json above."""
+    from bokit.config import Settings
+
+    told = {
+        "table_name": "t1",
+        "endpoint_url": "http://127.0.0.1:1",
+        "region": "r",
+        "allow_private_addresses": True,
+        "token": None,
+    }
+    (tmp_path / ".bokit").mkdir()
+    (tmp_path / ".bokit/local.json").write_text(json.dumps(told))
+    below = tmp_path / "a" / "b"
+
+    found = Settings.find([below, *below.parents], {})
+    assert (found.table_name, found.allow_private_addresses) == ("t1", True)
+    assert Settings.find([tmp_path], {"BOKIT_TABLE": "t2"}).table_name == "t2"
+    assert Settings.find_without_stack([Path("/nowhere")], {}).allow_private_addresses is False
