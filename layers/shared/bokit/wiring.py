@@ -59,10 +59,10 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
 def open_url_check(settings: Settings) -> Callable[[str], object]:
     """Return the judge of the URLs that an owner gives us; it asks no network."""
 
-    def check(url: str) -> object:
+    def check(url: str) -> None:
         from bokit.sources.addresses import check_url
 
-        return check_url(url, settings.allow_private_addresses)
+        check_url(url, settings.allow_private_addresses)
 
     return check
 
