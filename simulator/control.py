@@ -39,21 +39,30 @@ def _text(value: Json) -> str:
     return value
 
 
+def _some_text(value: Json) -> str | None:
+    return None if value is None else _text(value)
+
+
 def _flag(value: Json) -> bool:
     if not isinstance(value, bool):
         raise SimulatorError(f"not true or false: {value}")
     return value
 
 
-def book(world: World, feed: str, check_in: str, check_out: str, guest: str | None = None, tentative: bool = False) -> Json:
+def book(
+    world: World, feed: str, check_in: str, check_out: str, guest: str | None = None, tentative: bool = False, over: bool = False
+) -> Json:
     """Let a guest stay."""
-    return {"stay": world.book(_text(feed), _date(check_in), _date(check_out), guest=guest, tentative=_flag(tentative))}
+    who: dict[str, Any] = {"guest": _some_text(guest), "tentative": _flag(tentative), "over": _flag(over)}
+    return {"stay": world.book(_text(feed), _date(check_in), _date(check_out), **who)}
 
 
-def block(world: World, feed: str, check_in: str, check_out: str, every_days: int = 0, times: int = 1) -> Json:
+def block(
+    world: World, feed: str, check_in: str, check_out: str, every_days: int = 0, times: int = 1, over: bool = False
+) -> Json:
     """Close nights as the owner; on google also as a series."""
     series = {"every_days": _count(every_days), "times": _count(times)}
-    return {"stay": world.block(_text(feed), _date(check_in), _date(check_out), **series)}
+    return {"stay": world.block(_text(feed), _date(check_in), _date(check_out), **series, over=_flag(over))}
 
 
 def move(world: World, stay: str, check_in: str | None = None, check_out: str | None = None) -> Json:
@@ -65,11 +74,10 @@ def move(world: World, stay: str, check_in: str | None = None, check_out: str | 
     return {"stay": stay}
 
 
-def change(
-    world: World, stay: str, guest: str | None = None, phone: str | None = None, tentative: bool | None = None
-) -> Json:
+def change(world: World, stay: str, guest: str | None = None, phone: str | None = None, tentative: bool | None = None) -> Json:
     """Change a guest's name or phone, or whether the stay is certain."""
-    world.change(_text(stay), guest=guest, phone=phone, tentative=tentative)
+    certain = None if tentative is None else _flag(tentative)
+    world.change(_text(stay), guest=_some_text(guest), phone=_some_text(phone), tentative=certain)
     return {"stay": stay}
 
 
@@ -111,7 +119,7 @@ def fault(world: World, feed: str, kind: str, times: int | None = None) -> Json:
 
 def clear(world: World, feed: str | None = None) -> Json:
     """Make a feed, or every one, answer rightly again."""
-    world.clear(feed)
+    world.clear(_some_text(feed))
     return {"cleared": feed or "all"}
 
 
@@ -121,8 +129,9 @@ def options(world: World, feed: str, **told: Json) -> Json:
 
 
 def add_feed(world: World, feed: str, **told: Json) -> Json:
-    """Add a listing."""
-    return {"feed": world.add_feed(_text(feed), **told).name}
+    """Add a listing: property, unit, timezone, and the platform's options."""
+    place = {name: _text(told.pop(name)) for name in ("property", "unit", "timezone") if name in told}
+    return {"feed": world.add_feed(_text(feed), **place, **told).name}
 
 
 OPERATIONS: Mapping[str, Callable[..., Json]] = {

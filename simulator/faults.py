@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,16 +63,17 @@ def _bad_date(body: bytes, other: bytes, luck: Random) -> bytes:
 
 
 _BODIES: Mapping[str, Callable[[bytes, bytes, Random], bytes]] = {
-    "empty": _empty,
-    "nothing": lambda body, other, luck: b"",
+    "empty-calendar": _empty,
+    "empty-body": lambda body, other, luck: b"",
     "truncated": _truncated,
     "half": _half,
-    "other": lambda body, other, luck: other,
+    "other-listing": lambda body, other, luck: other,
     "bad-date": _bad_date,
 }
 _ANSWERS: Mapping[str, Answer] = {
     "html": Answer(
-        body=b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>", content_type="text/html"
+        body=b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>",
+        content_type="text/html",
     ),
     "json": Answer(body=b'{"code":500,"message":"There was an error processing your request"}', content_type="application/json"),
     "switched-off": Answer(body=SWITCHED_OFF, content_type="text/plain"),
@@ -83,8 +85,16 @@ _ANSWERS: Mapping[str, Answer] = {
 }
 _PACES: Mapping[str, Literal["drip", "hang"]] = {"drip": "drip", "timeout": "hang"}
 FAULTS = (*_BODIES, *_ANSWERS, *_PACES)
-SILENT = ("empty", "nothing", "html", "json", "truncated", "half", "other", "bad-date")
+SILENT = ("empty-calendar", "empty-body", "html", "json", "truncated", "half", "other-listing", "bad-date")
 """Those that come with status 200."""
+
+
+def answer_rightly(body: bytes, *, etag: bool = False) -> Answer:
+    """Return *body* as it should be; the ETag stays the same while nothing but the stamps changes."""
+    if not etag:
+        return Answer(body=body)
+    kept = b"".join(line for line in body.splitlines() if not line.startswith(b"DTSTAMP"))
+    return Answer(body=body, headers={"ETag": f'"{hashlib.sha256(kept).hexdigest()[:32]}"'})
 
 
 def read_fault(kind: str, times: int | None) -> Fault:

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from simulator.feeds import PLATFORMS
 from simulator.truth import DAY
 from simulator.world import World
 
-GARDEN_AIRBNB, GARDEN_BOOKING = "airbnb/garden-flat", "booking_com/garden-flat"
-LOFT_VRBO, LOFT_BEDS24 = "vrbo/canal-loft", "beds24/canal-loft"
+AIRBNB, BOOKING, VRBO, BEDS24 = "airbnb/garden-flat", "booking_com/garden-flat", "vrbo/loft", "beds24/loft"
 
 
 def build_demo(seed: int, now: datetime) -> World:
-    """Return two properties with four feeds; a guest of Airbnb and one of Booking.com share two nights of the Garden flat."""
+    """Return two properties with four feeds.
+
+    A guest of Airbnb and one of Booking.com have some nights of the Garden flat in common: the conflict to be found.
+    """
     world = World(seed=seed, now=now)
     _furnish(world)
-    _let_garden_flat(world)
-    _let_loft(world)
+    _let(world, AIRBNB, ("Melanie Weber", 3, 7), ("Luca Moretti", 17, 19), ("Anna Keller", 34, 41))
+    _let(world, BOOKING, ("Jean Dupont", -2, 3), ("Sofia Lind", 9, 13), ("Tom Baker", 24, 27), ("Élise Martin", 39, 43))
+    _let(world, VRBO, ("Clara Rossi", -20, -15), ("Inês Costa", 5, 10), ("Pavel Novák", 28, 33))
+    _let(world, BEDS24, ("Marta Silva", 12, 15), ("Noor de Vries", 20, 24))
+    _close(world, AIRBNB, 50, 54)
+    _close(world, VRBO, 60, 62)
     return world
 
 
 def _furnish(world: World) -> None:
     villa = {"property": "Villa Rosa", "unit": "Garden flat", "timezone": "Europe/Rome"}
-    quay = {"property": "Harbour House", "unit": "Canal loft", "timezone": "Europe/Paris"}
-    world.add_feed(GARDEN_AIRBNB, **villa, notice_days=1, open_days=300)
-    world.add_feed(GARDEN_BOOKING, **villa, open_until=date(world.now.year + 1, world.now.month, 1))
-    world.add_feed(LOFT_VRBO, **quay)
-    world.add_feed(LOFT_BEDS24, **quay)
+    harbour = {"property": "Harbour House", "unit": "Loft", "timezone": "Europe/Lisbon"}
+    world.add_feed(AIRBNB, **villa, notice_days=1, open_days=300)
+    world.add_feed(BOOKING, **villa, open_until=world.today(AIRBNB) + DAY * 300)
+    world.add_feed(VRBO, **harbour)
+    world.add_feed(BEDS24, **harbour)
 
 
-def _let_garden_flat(world: World) -> None:
-    day = _days(world, GARDEN_AIRBNB)
-    world.book(GARDEN_AIRBNB, day(-2), day(1), guest="Melanie Hart")
-    world.book(GARDEN_AIRBNB, day(6), day(10), guest="Tom O'Neill")
-    world.book(GARDEN_AIRBNB, day(21), day(28), guest="Aiko Tanaka")
-    world.block(GARDEN_AIRBNB, day(40), day(43))
-    world.book(GARDEN_BOOKING, day(2), day(5), guest="Jürgen Weiß")
-    world.book(GARDEN_BOOKING, day(10), day(13), guest="Clara Moreau")
-    world.book(GARDEN_BOOKING, day(26), day(30), guest="Petra Nováková")
-
-
-def _let_loft(world: World) -> None:
-    day = _days(world, LOFT_VRBO)
-    world.book(LOFT_VRBO, day(-20), day(-15), guest="Sam Lee")
-    world.book(LOFT_VRBO, day(4), day(9), guest="Zoé Lambert")
-    world.book(LOFT_VRBO, day(33), day(36), guest="Olu Adeyemi", tentative=True)
-    world.block(LOFT_VRBO, day(15), day(17))
-    world.book(LOFT_BEDS24, day(11), day(14), guest="Søren Dahl")
-    world.book(LOFT_BEDS24, day(50), day(57), guest="Inês Duarte")
-
-
-def _days(world: World, feed: str) -> Any:
+def _let(world: World, feed: str, *stays: tuple[str, int, int]) -> None:
+    """Book by days from today."""
     today = world.today(feed)
-    return lambda number: today + DAY * number
+    for guest, start, end in stays:
+        world.book(feed, today + DAY * start, today + DAY * end, guest=guest)
+
+
+def _close(world: World, feed: str, start: int, end: int) -> None:
+    today = world.today(feed)
+    world.block(feed, today + DAY * start, today + DAY * end)
 
 
 def config_of(world: World, url: str) -> dict[str, Any]:
@@ -68,26 +58,3 @@ def config_of(world: World, url: str) -> dict[str, Any]:
         source = {"name": PLATFORMS[feed.platform].title, "kind": "ical", "url": f"{url.rstrip('/')}/{feed.name}.ics"}
         unit["sources"].append(source)
     return {"properties": [{**house, "units": list(house["units"].values())} for house in properties.values()]}
-
-
-def write_yaml(config: Mapping[str, Any]) -> str:
-    """Return the document of :func:`config_of` as YAML."""
-    return "\n".join(_lines(config)) + "\n"
-
-
-def _lines(config: Mapping[str, Any]) -> Iterator[str]:
-    yield "properties:"
-    for house in config["properties"]:
-        yield f"  - name: {_quoted(house['name'])}"
-        yield f"    timezone: {house['timezone']}"
-        yield "    units:"
-        for unit in house["units"]:
-            yield f"      - name: {_quoted(unit['name'])}"
-            yield "        sources:"
-            for source in unit["sources"]:
-                yield f"          - {{name: {_quoted(source['name'])}, kind: ical, url: {_quoted(source['url'])}}}"
-
-
-def _quoted(text: str) -> str:
-    """JSON's strings are YAML's too."""
-    return json.dumps(text, ensure_ascii=False)

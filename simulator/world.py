@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from simulator import faults
 from simulator.faults import Answer, Fault
-from simulator.feeds import PLATFORMS, Platform, View
+from simulator.feeds import PLATFORMS, View
+from simulator.feeds.options import defaults, read_options
 from simulator.life import live_hour
 from simulator.truth import DAY, Feed, Happening, SimulatorError, Span, Stay, Truth, nights_of
 
@@ -43,26 +44,27 @@ class World:
     # the stage
 
     def add_feed(
-        self, name: str, *, property: str = "Villa Rosa", unit: str = "Garden flat", timezone: str = "Europe/Rome",
+        self, name: str, /, *, property: str = "Villa Rosa", unit: str = "Garden flat", timezone: str = "Europe/Rome",
         **options: Any,
     ) -> Feed:  # fmt: skip
-        """Add a listing, as in ``add_feed("airbnb/garden", notice_days=1)``; *options* are the platform's, and ``linked``."""
+        """Add a listing, as in ``add_feed("airbnb/garden", notice_days=1)``; *options* are the platform's and every feed's."""
         name_of_platform, _, listing = name.partition("/")
         platform = PLATFORMS.get(name_of_platform)
         if not platform or not listing or not listing.replace("-", "").isalnum():
             raise SimulatorError(f"not a feed: {name}; write <platform>/<listing>, platforms are {', '.join(PLATFORMS)}")
         if name in self.feeds:
             raise SimulatorError(f"there is a feed {name} already")
+        _require_zone(timezone)
         self.feeds[name] = Feed(
             name=name, platform=name_of_platform, listing=listing, property=property, unit=unit, timezone=timezone,
-            options={**platform.options, "linked": [], **_checked(platform, options)},
+            options=defaults(platform.options) | read_options(platform.options, options),
         )  # fmt: skip
         return self.feeds[name]
 
-    def set_options(self, feed: str, **options: Any) -> Feed:
+    def set_options(self, feed: str, /, **options: Any) -> Feed:
         """Change how *feed* is rendered from now on: another form, era, window or link."""
         old = self.feed(feed)
-        self.feeds[feed] = replace(old, options={**old.options, **_checked(PLATFORMS[old.platform], options)})
+        self.feeds[feed] = replace(old, options={**old.options, **read_options(PLATFORMS[old.platform].options, options)})
         return self.feeds[feed]
 
     def feed(self, name: str) -> Feed:
@@ -85,10 +87,10 @@ class World:
 
     def book(
         self, feed: str, check_in: date, check_out: date, *, guest: str | None = None, tentative: bool = False,
-        every_days: int = 0, times: int = 1,
+        every_days: int = 0, times: int = 1, over: bool = False,
     ) -> str:  # fmt: skip
-        """Let a guest stay ``[check_in, check_out)`` and return the stay's id; other stays are no obstacle."""
-        stay = self._new(feed, check_in, check_out, every_days=every_days, times=times)
+        """Let a guest stay ``[check_in, check_out)`` and return the stay's id; refused where nights are taken, unless *over*."""
+        stay = self._new(feed, check_in, check_out, every_days=every_days, times=times, over=over)
         luck = Random(f"{self.seed}/guest/{stay.number}")
         stay = replace(
             stay, guest=luck.choice(_GUESTS) if guest is None else guest, phone=f"+39 333 {luck.randrange(10**7):07d}",
@@ -96,17 +98,20 @@ class World:
         )  # fmt: skip
         return self._keep(stay, "booked")
 
-    def block(self, feed: str, start: date, end: date, *, every_days: int = 0, times: int = 1) -> str:
+    def block(self, feed: str, start: date, end: date, *, every_days: int = 0, times: int = 1, over: bool = False) -> str:
         """Close the nights ``[start, end)`` as the owner, and return the block's id; on google also as a series."""
-        return self._keep(replace(self._new(feed, start, end, every_days=every_days, times=times), kind="block"), "blocked")
+        new = self._new(feed, start, end, every_days=every_days, times=times, over=over)
+        return self._keep(replace(new, kind="block"), "blocked")
 
-    def move(self, stay_id: str, check_in: date | None = None, check_out: date | None = None) -> None:
-        """Give a stay other dates; with *check_in* alone it keeps its length."""
+    def move(self, stay_id: str, check_in: date | None = None, check_out: date | None = None, *, over: bool = False) -> None:
+        """Give a stay other dates; with *check_in* alone it keeps its length. Refused where nights are taken."""
         old = self._active(stay_id)
         start = check_in or old.check_in
         end = check_out or start + (old.check_out - old.check_in)
         _require_span(start, end)
-        self._keep(replace(old, check_in=start, check_out=end), "moved")
+        new = replace(old, check_in=start, check_out=end)
+        self._require_free(new, over=over)
+        self._keep(new, "moved")
 
     def change(self, stay_id: str, *, guest: str | None = None, phone: str | None = None, tentative: bool | None = None) -> None:
         """Change what is known of a guest, or whether the stay is certain."""
@@ -127,11 +132,12 @@ class World:
             raise SimulatorError(f"not a block: {stay_id}; `cancel` is for stays")
         self.cancel(stay_id)
 
-    def bring_back(self, stay_id: str) -> None:
-        """Undo a cancellation: the same stay, the same code, the same dates."""
+    def bring_back(self, stay_id: str, *, over: bool = False) -> None:
+        """Undo a cancellation: the same stay, the same code, the same dates. Refused where nights are taken by now."""
         old = self.stay(stay_id)
         if old.is_active:
             raise SimulatorError(f"not cancelled: {stay_id}")
+        self._require_free(old, over=over)
         self._keep(replace(old, status="confirmed"), "brought-back" if old.kind == "reservation" else "blocked")
 
     def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
@@ -163,18 +169,18 @@ class World:
 
     # what can be seen
 
-    def render(self, feed: str, **options: Any) -> bytes:
+    def render(self, feed: str, /, **options: Any) -> bytes:
         """Return the feed as it rightly is now; *options* for this once only. Changes nothing."""
         return self._render(self.feed(feed), self.now, options)
 
-    def answer(self, feed: str, **options: Any) -> Answer:
+    def answer(self, feed: str, /, **options: Any) -> Answer:
         """Return what an HTTP client gets now, faults and all; counts the answer."""
         told = self.feed(feed)
         self.answers += 1
         body = self._render(told, self.now + timedelta(seconds=self.answers % 3600), options)
         waiting = self.faults.get(feed, ())
         if not waiting:
-            return Answer(body=body)
+            return faults.answer_rightly(body, etag=told.options["etag"])
         self.faults[feed] = faults.count_down(waiting)
         return faults.spoil(waiting[0].kind, body, self._other(told), Random(f"{self.seed}/fault/{self.answers}"))
 
@@ -194,15 +200,21 @@ class World:
 
     # inside
 
-    def _new(self, feed: str, start: date, end: date, *, every_days: int, times: int) -> Stay:
+    def _new(self, feed: str, start: date, end: date, *, every_days: int, times: int, over: bool) -> Stay:
         _require_span(start, end)
         if every_days and (self.feed(feed).platform != "google" or times < 1 or every_days < (end - start).days):
             raise SimulatorError("a series is for google feeds, and its stays must not overlap")
         number = len(self.stays) + 1
-        return Stay(
+        stay = Stay(
             id=f"stay-{number}", number=number, feed=self.feed(feed).name, check_in=start, check_out=end, changed_at=self.now,
             every_days=every_days, times=times if every_days else 1,
         )  # fmt: skip
+        self._require_free(stay, over=over)
+        return stay
+
+    def _require_free(self, stay: Stay, *, over: bool) -> None:
+        if not over and not all(self.is_free(stay.feed, *span, but=stay.id) for span in stay.spans):
+            raise SimulatorError(f"nights of {stay.check_in} to {stay.check_out} are taken on {stay.feed}")
 
     def _active(self, stay_id: str) -> Stay:
         if not self.stay(stay_id).is_active:
@@ -226,13 +238,11 @@ class World:
 
     def _view(self, feed: Feed, stamp: datetime) -> View:
         gone = tuple(s for s in self.stays.values() if s.feed == feed.name and not s.is_active)
-        return View(
-            seed=self.seed, feed=feed, now=stamp, today=self.today(feed.name), stays=self._stays_of(feed), gone=gone
-        )
+        return View(seed=self.seed, feed=feed, now=stamp, today=self.today(feed.name), stays=self._stays_of(feed), gone=gone)
 
     def _render(self, feed: Feed, stamp: datetime, options: Mapping[str, Any]) -> bytes:
         platform = PLATFORMS[feed.platform]
-        told = replace(feed, options={**feed.options, **_checked(platform, options)})
+        told = replace(feed, options={**feed.options, **read_options(platform.options, options)})
         return platform.render(self._view(told, stamp))
 
     def _windows(self, feed: Feed) -> frozenset[date]:
@@ -256,11 +266,8 @@ def _require_span(start: date, end: date) -> None:
         raise SimulatorError(f"no nights: {start} to {end}; the end must lie after the start")
 
 
-def _checked(platform: Platform, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    known = [*platform.options, "linked"]
-    for name, value in options.items():
-        if name not in known:
-            raise SimulatorError(f"{platform.name} has no option {name}; it has {', '.join(known)}")
-        if name in platform.choices and value not in platform.choices[name]:
-            raise SimulatorError(f"option {name} takes {', '.join(platform.choices[name])}; not {value}")
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in options.items()}
+def _require_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, TypeError):
+        raise SimulatorError(f"no such timezone: {name}; write an IANA name, as in Europe/Rome") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from simulator.feeds.base import Platform, View
+from simulator.feeds.options import choice, count, some_day
 from simulator.ical import Event, day, mark, moment, text, write_calendar
 from simulator.truth import DAY, Span, Stay, cut
 
@@ -61,7 +62,9 @@ def render(view: View) -> bytes:
 
 def _reservation(view: View, stay: Stay) -> Event:
     uid = f"1418fb94e984-{mark(view.seed, 'stay', stay.number)}@airbnb.com"
-    told = text("DESCRIPTION", f"Reservation URL: {_DETAILS}{code_of(view, stay)}\nPhone Number (Last 4 Digits): {stay.phone[-4:]}")
+    told = text(
+        "DESCRIPTION", f"Reservation URL: {_DETAILS}{code_of(view, stay)}\nPhone Number (Last 4 Digits): {stay.phone[-4:]}"
+    )
     return _event(view, Span(stay.check_in, stay.check_out), "Reserved", uid, told)
 
 
@@ -80,6 +83,5 @@ def _event(view: View, span: Span, summary: str, uid: str, *more: str) -> Event:
 
 PLATFORM = Platform(
     name="airbnb", title="Airbnb", render=render, windows=windows,
-    options={"form": "1.0", "notice_days": 0, "open_days": None, "open_until": None},
-    choices={"form": ("1.0", "0.8.8")},
+    options={"form": choice("1.0", "0.8.8"), "notice_days": count(0), "open_days": count(), "open_until": some_day()},
 )  # fmt: skip

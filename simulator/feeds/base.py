@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from simulator.feeds.options import Option
 from simulator.truth import Feed, Span, Stay
 
 
@@ -54,7 +55,5 @@ class Platform:
     """As owners write it."""
     render: Callable[[View], bytes]
     windows: Callable[[View], tuple[Span, ...]] = no_windows
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """What a feed of it can be told, and what it is otherwise."""
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The values that an option of a few takes."""
+    options: Mapping[str, Option] = field(default_factory=dict)
+    """What a feed of it can be told, beside what every feed can."""

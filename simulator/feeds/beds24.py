@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulator.feeds.base import Platform, View
+from simulator.feeds.options import choice
 from simulator.ical import Event, day, mark, moment, text, write_calendar
 from simulator.truth import DAY, Stay
 
@@ -41,6 +42,4 @@ def _description(view: View, stay: Stay) -> str:
     ))  # fmt: skip
 
 
-PLATFORM = Platform(
-    name="beds24", title="Beds24", render=render, options={"ends": "checkout"}, choices={"ends": ("checkout", "last_night")},
-)  # fmt: skip
+PLATFORM = Platform(name="beds24", title="Beds24", render=render, options={"ends": choice("checkout", "last_night")})

@@ -6,6 +6,7 @@ import calendar
 from datetime import date
 
 from simulator.feeds.base import Platform, View
+from simulator.feeds.options import choice, some_day
 from simulator.ical import Event, day, mark, moment, text, write_calendar
 from simulator.truth import Span
 
@@ -67,5 +68,5 @@ def _event(view: View, span: Span, summary: str) -> Event:
 
 PLATFORM = Platform(
     name="booking_com", title="Booking.com", render=render, windows=windows,
-    options={"era": "clipped", "open_until": None}, choices={"era": ("clipped", "whole", "named")},
+    options={"era": choice("clipped", "whole", "named"), "open_until": some_day()},
 )  # fmt: skip

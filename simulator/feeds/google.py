@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from simulator.feeds.base import Platform, View
+from simulator.feeds.options import flag
 from simulator.ical import Event, day, mark, moment, text, write_calendar
 from simulator.truth import Stay
 
@@ -39,4 +40,4 @@ def _timed(view: View, name: str, on: date, at: str) -> str:
     return f"{name};TZID={view.feed.timezone}:{on:%Y%m%d}T{at}"
 
 
-PLATFORM = Platform(name="google", title="Google Calendar", render=render, options={"timed": True})
+PLATFORM = Platform(name="google", title="Google Calendar", render=render, options={"timed": flag(True)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.feeds.base import Platform, View
+from simulator.feeds.options import choice, flag
 from simulator.ical import Event, day, guid, moment, text, write_calendar
 from simulator.truth import Stay
 
@@ -43,5 +44,5 @@ def _summary(view: View, stay: Stay) -> str:
 
 
 PLATFORM = Platform(
-    name="vrbo", title="VRBO", render=render, options={"language": "en", "tentative": True}, choices={"language": ("en", "fr")},
+    name="vrbo", title="VRBO", render=render, options={"language": choice("en", "fr"), "tentative": flag(True)},
 )  # fmt: skip
