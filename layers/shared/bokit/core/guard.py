@@ -24,9 +24,9 @@ from bokit.core.identity import Matches, Reason, old_window
 from bokit.core.merge import write_time
 from bokit.core.nights import nights, write_spans
 from bokit.core.plan import Hold
+from bokit.core.platforms import Traits
 from bokit.core.records import Fields, Json
 from bokit.core.rules import Context, Seen, Verdict
-from bokit.core.traits import Traits
 
 UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER = (
     "unreadable-feed", "empty-feed", "partial-feed", "shrunken-feed", "other-listing",

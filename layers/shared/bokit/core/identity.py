@@ -10,8 +10,8 @@ from enum import StrEnum
 from bokit.core.booking import Stay, entry_key, window_nights
 from bokit.core.entries import BLOCKING, Entry, Kind, Status
 from bokit.core.nights import nights
+from bokit.core.platforms import Traits
 from bokit.core.records import Record
-from bokit.core.traits import Traits
 
 CANCELLED = frozenset({
     Status.CANCELLED, Status.CANCELLED_BY_GUEST, Status.CANCELLED_BY_OWNER, Status.DELETED, Status.VANISHED,
@@ -81,14 +81,14 @@ def match_entries(
     live = [e for e in ordered if e.status not in CANCELLED]
     rolling = [e for e in live if _is_far(e, today)]
     rest = [e for e in live if e not in rolling]
-    exact = _match_exact(stays, rest, traits)
+    exact, done = _match_exact(stays, rest, traits)
     taken = {p.stay.record.id for p in exact if p.stay}
-    rest = _without(rest, [p.entry for p in exact])
+    rest = _without(rest, done)
     near, done = _match_near([s for s in stays if s.record.id not in taken], rest, today)
     taken |= {p.stay.record.id for p in near if p.stay}
     leaving = [s for s in stays if s.code and s.record.id not in taken and (not s.is_gone or s.record.gone_at == at)]
     pairs, more = _place_new(_without(rest, done), [*exact, *near], rolling, leaving, today)
-    ended = _match_exact(
+    ended, _ = _match_exact(
         [s for s in stays if s.record.id not in taken],
         [e for e in ordered if e.status in CANCELLED],
         replace(traits, uid_is_identity=True),
@@ -126,7 +126,7 @@ def _is_far(entry: Entry, today: date) -> bool:
     return entry.kind is Kind.WINDOW and entry.check_out - today > FAR
 
 
-def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> list[Pair]:
+def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> tuple[list[Pair], list[Entry]]:
     by_code: dict[str, Stay] = {}
     by_key: dict[str, Stay] = {}
     for known in sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id)):
@@ -134,6 +134,7 @@ def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits
         if known.code:
             by_code[known.code] = known
     pairs: list[Pair] = []
+    done: list[Entry] = []
     taken: set[str] = set()
     for entry in entries:
         stay: Stay | None = by_code.get(entry.reservation_code or "")
@@ -143,8 +144,14 @@ def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits
             stay = None if stay and stay.code and entry.reservation_code else stay
         if stay and stay.record.id not in taken:
             taken.add(stay.record.id)
-            pairs.append(Pair(entry=entry, stay=stay, reason=reason))
-    return pairs
+            done.append(entry)
+            pairs.append(Pair(entry=_keep_kind(entry, stay), stay=stay, reason=reason))
+    return pairs, done
+
+
+def _keep_kind(entry: Entry, stay: Stay) -> Entry:
+    """Return *entry* as its stay's kind where only its last night made it look like a window."""
+    return replace(entry, kind=stay.kind) if entry.kind is Kind.WINDOW else entry
 
 
 def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) -> tuple[list[Pair], list[Entry]]:
@@ -164,7 +171,7 @@ def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) ->
     for _, stay, entry, reason in sorted(found, key=lambda f: f[0]):
         if stay.record.id not in taken and id(entry) not in taken:
             taken |= {stay.record.id, id(entry)}
-            pairs.append(Pair(entry=replace(entry, kind=stay.kind), stay=stay, reason=reason))
+            pairs.append(Pair(entry=_keep_kind(entry, stay), stay=stay, reason=reason))
             done.append(entry)
     return pairs, done
 

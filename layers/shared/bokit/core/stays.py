@@ -29,10 +29,10 @@ from bokit.core.guard import (
 )
 from bokit.core.identity import Matches, match_entries
 from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
+from bokit.core.platforms import Traits, traits_of
 from bokit.core.read_ical import hash_ical, read_ical, recall_entries
 from bokit.core.records import Fields, Json, Record
 from bokit.core.rules import Context, Seen
-from bokit.core.traits import Traits, traits_of
 
 __all__ = ["BookingRules", "Stay", "describe_booking", "held_nights", "read_stay"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bokit.core.platforms import airbnb, beds24, booking_com, smoobu, tripadvisor, vrbo
-from bokit.core.platforms.base import Facts, Platform, RawEvent
+from bokit.core.platforms.base import Facts, Platform, RawEvent, Traits
 from bokit.core.platforms.generic import GENERIC
 from bokit.core.platforms.generic import PLATFORMS as PLAIN
 
@@ -28,9 +28,16 @@ def find_platform(name: str | None = None, prodid: str | None = None, host: str 
     return next(by_content, None) or next(by_host, GENERIC)
 
 
+def traits_of(name: str | None) -> Traits:
+    """Return the traits of the platform of this *name*; the general ones where there is none."""
+    return BY_NAME.get(_name(name or ""), GENERIC).traits
+
+
 def _name(name: str) -> str:
     name = name.strip().lower().replace("-", "_")
     return _ALIASES.get(name, name)
 
 
-__all__ = ["BY_NAME", "GENERIC", "PLATFORMS", "Facts", "Platform", "RawEvent", "find_platform", "is_platform"]
+__all__ = [
+    "BY_NAME", "GENERIC", "PLATFORMS", "Facts", "Platform", "RawEvent", "Traits", "find_platform", "is_platform", "traits_of",
+]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bokit.core.entries import Entry, Kind, Status
-from bokit.core.platforms.base import Facts, Platform, RawEvent, block, ends_within, is_cancelled, relabel
+from bokit.core.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, is_cancelled, relabel
 
 _CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
@@ -59,4 +59,5 @@ def _is_window(entry: Entry, today: date) -> bool:
 PLATFORM = Platform(
     name="airbnb", prodids=("airbnb inc", "airbnb"), hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
     read_event=read_event, classify=classify,
+    traits=Traits(uid_is_identity=False),
 )  # fmt: skip

@@ -28,6 +28,16 @@ class RawEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """Which facts of an entry are evidence that it is the same booking as before."""
+
+    uid_is_identity: bool = True
+    """The same UID is the same booking, whatever its dates."""
+    uid_tells_start: bool = False
+    """The UID is made of room and first night: nothing of the booking, but it tells one room's feed from another's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """One file each: the deviations of one platform, chosen by the owner, else by PRODID, else by the URL's host."""
 
@@ -42,6 +52,8 @@ class Platform:
     """Re-labels kinds once the whole feed is read, given the local date of the fetch."""
     errors: Mapping[str, str] = field(default_factory=dict)
     """Lower-case marks of bodies that are no calendar, and what the owner can do about each."""
+    traits: Traits = Traits()
+    """The careful general rule, where the platform has none of its own."""
 
     def has_prodid(self, prodid: str) -> bool:
         """Tell whether *prodid* is this platform's."""

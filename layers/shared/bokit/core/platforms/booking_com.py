@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from bokit.core.entries import Entry, Kind, Status
-from bokit.core.platforms.base import Facts, Platform, RawEvent, ends_within, is_cancelled, relabel
+from bokit.core.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, is_cancelled, relabel
 
 _GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
 TRAILING = (544, 552)
@@ -36,4 +36,5 @@ def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
 PLATFORM = Platform(
     name="booking_com", prodids=("admin.booking.com", "booking.com"), hosts=("booking.com",),
     read_event=read_event, classify=classify,
+    traits=Traits(uid_is_identity=False, uid_tells_start=True),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bokit.core.entries import Kind, Status
-from bokit.core.platforms.base import Facts, Platform, RawEvent, block, is_cancelled, read_guest
+from bokit.core.platforms.base import Facts, Platform, RawEvent, Traits, block, is_cancelled, read_guest
 
 _BLOCKED = re.compile(r"^(?:blocked|bloquée?)\b", re.I)
 _UNAVAILABLE = re.compile(r"^(?:unavailable|not available|indisponible)\b", re.I)
@@ -30,4 +30,5 @@ PLATFORM = Platform(
     name="vrbo", prodids=("homeaway", "vrbo", "abritel"),
     hosts=("vrbo.com", "abritel.fr", "homeaway.com", "homeaway.fr", "homeaway.co.uk", "fewo-direkt.de", "stayz.com.au"),
     read_event=read_event,
+    traits=Traits(uid_is_identity=False),
 )  # fmt: skip
