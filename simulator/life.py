@@ -37,8 +37,10 @@ def live_hour(world: World, *, faulty: bool = False) -> None:
             _arrive(world, feed, luck, is_block=True)
         if faulty and luck.random() < FAULTS * 10:
             world.fault(feed.name, luck.choice(SILENT), times=luck.choice((1, 1, 1, 2, 3)))
+    today = {name: world.today(name) for name in world.feeds}
     for stay in list(world.stays.values()):
-        _befall(world, stay, luck)
+        if stay.check_in > today[stay.feed] and not stay.every_days:
+            _befall(world, stay, luck)
 
 
 def _arrive(world: World, feed: Feed, luck: Random, *, is_block: bool) -> None:
@@ -54,16 +56,14 @@ def _arrive(world: World, feed: Feed, luck: Random, *, is_block: bool) -> None:
 
 
 def _befall(world: World, stay: Stay, luck: Random) -> None:
-    """Let one stay be cancelled, moved or brought back, each with its rate; the chances are drawn whatever happens."""
-    cancelled, moved, returned = luck.random() < CANCELLATIONS, luck.random() < MOVES, luck.random() < RETURNS
-    if stay.every_days or stay.check_in <= world.today(stay.feed):
-        return
+    """Let one stay to come be cancelled, moved or brought back, each at its rate."""
+    chance = luck.random()
     if not stay.is_active:
-        if returned and _may_return(world, stay):
+        if chance < RETURNS and _may_return(world, stay):
             world.bring_back(stay.id)
-    elif cancelled:
+    elif chance < CANCELLATIONS:
         world.cancel(stay.id)
-    elif moved and stay.kind == "reservation":
+    elif chance < CANCELLATIONS + MOVES and stay.kind == "reservation":
         _move(world, stay, luck)
 
 
