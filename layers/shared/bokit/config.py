@@ -58,6 +58,7 @@ class Settings:
                 table_name=str(told["table_name"]),
                 region=told.get("region"),
                 endpoint_url=told.get("endpoint_url"),
+                topic_arn=told.get("alert_topic"),
                 allow_private_addresses=read_flag(told.get("allow_private_addresses", False)),
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError, OptionError) as error:
