@@ -6,70 +6,102 @@ Everything else could be a door into somebody's private network: loopback, the c
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+import re
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from bokit.errors import AddressRefusedError
 
 SCHEMES = {"http": 80, "https": 443, "webcal": 443, "webcals": 443}
-_MORE = (
-    "100.64.0.0/10",  # carriers' shared addresses
+LONGEST_URL = 4096
+
+_REFUSED_NETWORKS = (
+    "0.0.0.0/8",  # "this network"; many systems take it for loopback
+    "10.0.0.0/8",
+    "100.64.0.0/10",  # carriers' shared addresses, and a cloud's metadata service
+    "127.0.0.0/8",
     "168.63.129.16/32",  # a cloud's internal services, on an address that looks public
+    "169.254.0.0/16",  # link-local, and most clouds' metadata services
+    "172.16.0.0/12",
+    "192.0.0.0/24",  # protocol assignments
+    "192.0.2.0/24",  # documentation
     "192.88.99.0/24",  # 6to4 relays
-    "fec0::/10",  # site-local, deprecated, still routed in places
-    "100::/64",
+    "192.168.0.0/16",
+    "198.18.0.0/15",  # benchmarks
+    "198.51.100.0/24",  # documentation
+    "203.0.113.0/24",  # documentation
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",  # reserved, and broadcast
     "2001::/23",  # protocol assignments, Teredo among them
+    "2001:db8::/32",  # documentation
+    "2002::/16",  # 6to4, whatever IPv4 address it wraps
+    "2620:4f:8000::/48",  # AS112
+    "3fff::/20",  # documentation
 )
-REFUSED = tuple(ipaddress.ip_network(text) for text in _MORE)
-_WRAPPED = (
-    (ipaddress.ip_network("::/96"), 0),  # IPv4-compatible, deprecated
-    (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64
-    (ipaddress.ip_network("64:ff9b:1::/48"), 0),
-    (ipaddress.ip_network("2002::/16"), 80),  # 6to4: the IPv4 address stands in bits 16 to 48
-)
+REFUSED = tuple(ipaddress.ip_network(text) for text in _REFUSED_NETWORKS)
+GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
+"""All that is assigned for global unicast; fc00::/7, fe80::/10, fec0::/10, ff00::/8, ::1 and ::a.b.c.d lie outside."""
+_LEADS_TO_V4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""IPv4-mapped, and NAT64 as an IPv6-only network has it: as public as the IPv4 address in their last 32 bits."""
+
+_PORT = r"(?::(?P<port>[0-9]{0,5}))?"
+_HOST_AND_PORT = re.compile(rf"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/?#%\\]+)){_PORT}")
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_LOCAL_NAMES = (
+    ".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".corp", ".home", ".private", ".svc",
+)  # fmt: skip
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_public(address: str) -> bool:
-    """Tell whether *address* may be asked: global, unicast, and not an IPv6 form that leads to an IPv4 one which is not.
+    """Tell whether *address* is one that the whole internet may ask.
 
-    Source: IANA's special-purpose registries, RFC 6890; RFC 4291 2.5.5, RFC 6052, RFC 3056 for the wrapped forms.
+    Sources: IANA's special-purpose registries (RFC 6890), RFC 4291 2.5.5 and RFC 6052 for addresses that wrap another.
+    Not left to `is_global` alone, whose answers differ from one Python to the next.
     """
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if not parsed.is_global or parsed.is_multicast or parsed.is_unspecified or parsed.is_reserved:
-        return False
-    if any(parsed.version == net.version and parsed in net for net in REFUSED):
+    parsed = _read_address(address)
+    if parsed is None:
         return False
     inner = _unwrap(parsed)
-    return inner is None or is_public(str(inner))
+    if isinstance(inner, ipaddress.IPv6Address) and inner not in GLOBAL_V6:
+        return False
+    return inner.is_global and not any(inner.version == net.version and inner in net for net in REFUSED)
 
 
-def _unwrap(address: Address) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
-    if isinstance(address, ipaddress.IPv4Address):
+def _read_address(text: str) -> Address | None:
+    try:
+        return None if "%" in text else ipaddress.ip_address(text)
+    except ValueError:
         return None
-    if address.ipv4_mapped:
-        return address.ipv4_mapped
-    for net, shift in _WRAPPED:
-        if address in net:
-            return ipaddress.IPv4Address((int(address) >> shift) & 0xFFFFFFFF)
-    return None
+
+
+def _unwrap(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 one leads to, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address) and any(address in net for net in _LEADS_TO_V4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A URL, judged: what is asked, and what may be shown of it."""
+    """A URL, judged: where to connect, what to ask there, and what may be shown of it."""
 
-    url: str
-    """http or https, without user info or fragment."""
     scheme: str
+    """http or https."""
     host: str
+    """In ASCII and lower case; an IPv6 address without brackets."""
     port: int
-    auth: tuple[str, str] | None = None
+    path: str = field(repr=False)
+    """Path and query."""
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The URL to ask, without user info or fragment: a secret."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == SCHEMES[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
 
     @property
     def shown(self) -> str:
@@ -85,32 +117,28 @@ class Target:
 def read_url(url: str, *, allow_private_addresses: bool = False) -> Target:
     """Return *url*, judged without asking any network; raises AddressRefusedError that says what is wrong with it.
 
-    webcal means https, except on a stack that allows private addresses, where a URL with a port means http.
+    webcal means https, except on a stack that allows private addresses, where a webcal URL with a port means http.
+    Where browsers, resolvers and libraries differ in reading a URL (backslashes, tabs, two @, 0177.1), it is refused.
     """
     text = url.strip()
-    try:
-        parts = urlsplit(text)
-        host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        raise AddressRefusedError("not a URL; write https://… as the platform shows it", code="bad-url") from None
-    scheme = parts.scheme.lower()
-    if scheme not in SCHEMES:
-        raise AddressRefusedError("not a URL that is fetched; write https://…, http://… or webcal://…", code="bad-url")
-    if not host or _has_odd_characters(text) or "%" in host or len(text) > 4096:
-        raise AddressRefusedError("not a URL; write https://… as the platform shows it", code="bad-url")
-    host = _read_host(host)
+    parts = _split(text)
+    if parts is None:
+        raise _bad("not a URL; write https://… as the platform shows it")
+    if parts.scheme not in SCHEMES:
+        raise _bad("not a URL that is fetched; write https://…, http://… or webcal://…")
+    user, _, place = parts.netloc.rpartition("@")
+    found = _HOST_AND_PORT.fullmatch(place)
+    host = _read_host(found) if found and "@" not in user else None
+    if found is None or host is None:
+        raise _bad("not a host name; write the URL as the platform shows it")
     if not allow_private_addresses and not _may_be_public(host):
-        raise AddressRefusedError(
-            "the address is not public; a deployed stack fetches public addresses only", code="address-refused"
-        )
-    local = allow_private_addresses and port is not None and scheme == "webcal"
-    scheme = "http" if scheme == "http" or local else "https"
-    port = port if port is not None else SCHEMES[scheme]
-    auth = (parts.username, parts.password or "") if parts.username else None
-    shown_host = f"[{host}]" if ":" in host else host
-    netloc = shown_host if port == SCHEMES[scheme] else f"{shown_host}:{port}"
-    clean = urlunsplit((scheme, netloc, parts.path or "/", parts.query, ""))
-    return Target(url=clean, scheme=scheme, host=host, port=port, auth=auth)
+        raise AddressRefusedError("the address is not public; a deployed stack fetches public addresses only")
+    scheme = _read_scheme(parts.scheme, is_local=allow_private_addresses and bool(found["port"]))
+    port = int(found["port"] or SCHEMES[scheme])
+    if not 0 < port < 65536:
+        raise _bad("no such port; it is a number from 1 to 65535")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(scheme=scheme, host=host, port=port, path=path, auth=_read_auth(user))
 
 
 def check_url(url: str, allow_private_addresses: bool = False) -> None:
@@ -119,28 +147,59 @@ def check_url(url: str, allow_private_addresses: bool = False) -> None:
         read_url(url, allow_private_addresses=allow_private_addresses)
 
 
-def _has_odd_characters(text: str) -> bool:
-    return any(ord(c) <= 32 or ord(c) == 127 or c in "\\" for c in text)
+def _bad(message: str) -> AddressRefusedError:
+    return AddressRefusedError(message, code="bad-url")
 
 
-def _read_host(host: str) -> str:
-    """Return the host in ASCII, or raise: what a resolver would read otherwise than we do is no host."""
+def _split(text: str) -> SplitResult | None:
+    """Return the parts of *text*, or None where readers would differ. The library's own errors quote the URL: none gets out."""
+    if len(text) > LONGEST_URL or any(ord(c) <= 32 or ord(c) == 127 or c == "\\" for c in text):
+        return None
     try:
-        return host if ":" in host else host.encode("idna").decode("ascii").lower()
+        return urlsplit(text)
+    except ValueError:
+        return None
+
+
+def _read_scheme(scheme: str, *, is_local: bool) -> str:
+    return "http" if scheme == "http" or (scheme == "webcal" and is_local) else "https"
+
+
+def _read_auth(user: str) -> tuple[str, str] | None:
+    name, _, password = user.partition(":")
+    return (unquote(name), unquote(password)) if user.strip(":") else None
+
+
+def _read_host(found: re.Match[str]) -> str | None:
+    """Return the host as it is resolved, in ASCII, or None: what a resolver would read otherwise than we do is no host."""
+    if found["v6"]:
+        return str(parsed) if (parsed := _read_address(found["v6"])) else None
+    name = _in_ascii(found["name"])
+    if name is None:
+        return None
+    name = name.lower().removesuffix(".")
+    is_name = len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
+    return name if is_name else None
+
+
+def _in_ascii(name: str) -> str | None:
+    """Return an international name as browsers ask for it (UTS 46); full-width digits and dots come out as plain ones."""
+    if name.isascii():
+        return name
+    import idna
+
+    try:
+        return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except UnicodeError:
-        raise AddressRefusedError("not a host name; write it as the platform shows it", code="bad-url") from None
+        return None
 
 
 def _may_be_public(host: str) -> bool:
     """Tell whether *host* could be public, judged by its text: literal addresses, odd number forms, local names.
 
-    A last label of digits (0x7f.1, 127.1, 2130706433, 017700000001) is an IPv4 address in disguise or nothing at all.
+    A last label that is a number (0x7f.1, 127.1, 2130706433, 017700000001) is an IPv4 address in disguise or nothing at all.
     """
-    if ":" in host:
-        return is_public(host)
     last = host.rsplit(".", 1)[-1]
-    if last.isdigit() or last.lower().startswith("0x"):
+    if ":" in host or last.isdigit() or last.startswith("0x"):
         return is_public(host)
-    if host == "localhost" or "." not in host:
-        return False
-    return not host.endswith((".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".corp", ".home"))
+    return "." in host and not host.endswith(_LOCAL_NAMES)

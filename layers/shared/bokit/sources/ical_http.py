@@ -10,6 +10,7 @@ from bokit.sources.base import Fetched
 from bokit.sources.safe_http import Answer, SafeClient
 
 ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
+LONGEST_HEADER = 512
 
 
 class IcalFetcher:
@@ -39,9 +40,15 @@ def _read_answer(answer: Answer, *, may_be_unmodified: bool) -> Fetched:
     if answer.status not in (200, 203):
         raise refuse(answer)
     return Fetched(
-        body=answer.body, etag=answer.headers.get("etag"), last_modified=answer.headers.get("last-modified"),
-        content_type=answer.headers.get("content-type"), host=answer.host,
+        body=answer.body, etag=_read_header(answer, "etag"), last_modified=_read_header(answer, "last-modified"),
+        content_type=_read_header(answer, "content-type"), host=answer.host,
     )  # fmt: skip
+
+
+def _read_header(answer: Answer, name: str) -> str | None:
+    """Return a header that is kept with the source, unless it is too long for that: then it is as if it were not told."""
+    value = answer.headers.get(name, "")
+    return value if 0 < len(value) <= LONGEST_HEADER else None
 
 
 def refuse(answer: Answer) -> BokitError:
