@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 MAX_BYTES = 16_000_000
 MAX_EVENTS = 20_000
+MAX_CALENDARS = 100
 
-_LINE_END = re.compile(rb"\r*\n|\r")
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
 _QUOTED = re.compile(r'("[^"\n]*"?)')
@@ -74,8 +74,8 @@ def decode_body(body: bytes) -> str:
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = body.decode("utf-16", "replace").encode()
     lines = body.replace(b"\r\n", b"\n")
-    if b"\r" in lines:
-        lines = _LINE_END.sub(b"\n", lines)
+    if b"\r" in lines:  # CR CR LF, or old lines that end in CR alone; no pattern: it would go back for every CR
+        lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = lines.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
     unfolded = lines.replace(b"\n ", b"").replace(b"\n\t", b"")
     return unfolded.decode("utf-8", "bokit.latin").removeprefix("\ufeff").lstrip()
@@ -174,6 +174,9 @@ class _Cut:
         self.kind = ""
 
     def _keep(self, at: int) -> None:
+        if len(self.calendars) >= MAX_CALENDARS:
+            self.dropped += len(self.events)
+            return
         own = "".join((*self.rest, self.text[self.rest_from : at]))
         zones = tuple(self.zones)
         self.calendars.append(

@@ -17,6 +17,10 @@ _WHEN = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:\.\
 _DURATION = re.compile(r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.I)
 _ANY_DAY = date(2000, 1, 1)
 MAX_ZONE_TEXT = 20_000
+MAX_NAMES = 200
+"""Different TZIDs that are looked up for one calendar."""
+MAX_ZONES = 20
+"""VTIMEZONEs that are built for one calendar; real ones have a handful."""
 _LAST_YEAR = 9990
 """Later times leave no room for an offset; calendars write 9999 for ever."""
 
@@ -63,17 +67,21 @@ class Zones:
     unknown: set[str] = field(default_factory=set)
     """Names that nothing explains; their times are read as floating."""
     found: dict[str, tzinfo] = field(default_factory=dict)
+    built: int = 0
 
     def find(self, name: str) -> tzinfo:
         """Return the zone that *name* means in this calendar."""
         if name not in self.found:
+            if len(self.found) >= MAX_NAMES:
+                return self._give_up(name)
             self.found[name] = find_zone(name) or self._build(name) or self._give_up(name)
         return self.found[name]
 
     def _build(self, name: str) -> tzinfo | None:
         """Return the zone of the calendar's own VTIMEZONE, where it has one that can be read."""
         text = self.components.get(name)
-        return _build_zone(text) if text else None
+        self.built += text is not None
+        return _build_zone(text) if text and self.built <= MAX_ZONES else None
 
     def _give_up(self, name: str) -> tzinfo:
         self.unknown.add(name)

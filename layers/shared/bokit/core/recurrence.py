@@ -14,6 +14,8 @@ from bokit.core.recurrence_rules import Budget, Rule, read_rule
 
 MAX_DATES = 2_000
 """RDATE and EXDATE values of one event."""
+MAX_RULES = 5
+"""RRULEs of one event; the standard advises one."""
 MAX_MEMBERS = 1_000
 """Events of one series: the series itself, and its exceptions."""
 _INDEX = "X-BOKIT-INDEX"
@@ -34,6 +36,8 @@ def expand_series(events: Sequence[EventLines], zones: Zones, window: tuple[date
     The dates are read by our own reader, so that a series knows the same timezones as any other event; rules,
     exceptions and their precedence are recurring_ical_events' business.
     """
+    if budget.is_spent:
+        raise BadEventError("unsupported-recurrence", "the calendar has more series than we expand")
     if len(events) > MAX_MEMBERS:
         raise BadEventError("too-many-recurrences", "the series has more events than we read")
     calendar = _build_calendar(events, zones, window, budget)
@@ -67,13 +71,14 @@ def _build_event(built: Any, index: int, event: EventLines, zones: Zones, window
     if end != start:
         built.add("DTEND", end)
     rules = _read_rules(event)
-    if not budget.admits(rules, _day(start), window[1]):
+    dates = {name: _read_dates(event, name, zones) for name in ("RDATE", "EXDATE")}
+    if not budget.admits(rules, sum(map(len, dates.values())), _day(start), window[1]):
         raise BadEventError("unsupported-recurrence", "the series repeats too often, or never, or costs too much to expand")
     for rule in rules:
         built.add("RRULE", _vrecur(rule))
-    for name in ("RDATE", "EXDATE"):
-        if dates := _read_dates(event, name, zones):
-            built.add(name, dates)
+    for name, values in dates.items():
+        if values:
+            built.add(name, values)
     if "RECURRENCE-ID" in event.lines:
         _add_recurrence_id(built, event, zones)
     return built
@@ -99,8 +104,9 @@ def _vrecur(rule: Rule) -> Any:
 
 
 def _read_rules(event: EventLines) -> list[Rule]:
-    rules = [read_rule(value) for name, _, value in read_lines(event.text) if name == "RRULE"]
-    if any(rule is None for rule in rules) or len(rules) > 5:
+    texts = [value for name, _, value in read_lines(event.text) if name == "RRULE"]
+    rules = [read_rule(text) for text in texts[: MAX_RULES + 1]]
+    if None in rules or len(rules) > MAX_RULES:
         raise BadEventError("unsupported-recurrence", "the event's RRULE is malformed, or repeats more often than daily")
     return [rule for rule in rules if rule]
 

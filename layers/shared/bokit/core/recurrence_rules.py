@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-FREQUENCIES = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
-"""The shortest period of each, in days."""
+FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _PARTS = frozenset({
     "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS",
     "BYHOUR", "BYMINUTE", "BYSECOND",
@@ -21,6 +20,8 @@ _PARTS = frozenset({
 _CLOCK = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+MAX_RULE = 1_000
+"""Letters of a rule: no calendar needs more, and a list of a million weekdays is one."""
 _PERIODS = 4_000
 """Periods that are searched for a first fit: 10 years by day, and far beyond a century by month or year."""
 
@@ -35,12 +36,14 @@ class Rule:
     parts: dict[str, list[str]] = field(default_factory=dict)
 
     def cost(self, start: date, until: date) -> int:
-        """Return how many periods an expander walks from *start* to *until*."""
-        return max(0, (until - start).days) // (FREQUENCIES[self.frequency] * self.interval) + 1
+        """Return what an expander spends from *start* to *until*, in days: a long period is searched day by day."""
+        return max(0, (until - start).days) // self.interval
 
 
 def read_rule(text: str) -> Rule | None:
     """Return the rule; None for one that is malformed, or that we do not expand."""
+    if len(text) > MAX_RULE:
+        return None
     pairs = [part.strip().upper().partition("=") for part in text.strip().strip(";").split(";")]
     parts = {name: value.split(",") for name, _, value in pairs}
     frequency, interval = parts.get("FREQ", [""])[0], parts.get("INTERVAL", ["1"])[0]
@@ -156,22 +159,31 @@ _NUMBERED: dict[str, Callable[[date], set[int]]] = {
 }
 
 
+SERIES_COST, DATE_COST = 300, 20
+"""What an event of a series costs whatever its rule, and each RDATE and EXDATE, in days of a rule."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Budget:
     """What one body may cost in recurrences; once it is spent, series are read by their first date alone."""
 
-    periods: int = 200_000
+    days: int = 500_000
     occurrences: int = 10_000
-    searches: int = 50
+    searches: int = 10
 
-    def admits(self, rules: list[Rule], start: date, until: date) -> bool:
-        """Tell whether the series fits in what is left, and take its cost."""
-        cost = sum(rule.cost(start, until) for rule in rules)
-        if self.searches <= 0 or self.occurrences <= 0 or cost > self.periods:
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether nothing more fits."""
+        return self.searches <= 0 or self.occurrences <= 0 or self.days < SERIES_COST
+
+    def admits(self, rules: list[Rule], dates: int, start: date, until: date) -> bool:
+        """Tell whether an event of a series, with so many *dates* of its own, fits in what is left; take its cost."""
+        cost = SERIES_COST + DATE_COST * dates + sum(rule.cost(start, until) for rule in rules)
+        if self.is_spent or cost > self.days:
+            self.days -= SERIES_COST  # refusing is work too
             return False
-        self.periods -= cost
-        for rule in rules:
-            if not can_happen(rule, start):
-                self.searches -= 5
-                return False
-        return True
+        self.days -= cost
+        if all(can_happen(rule, start) for rule in rules):
+            return True
+        self.searches -= 1
+        return False
