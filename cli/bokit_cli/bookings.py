@@ -10,7 +10,7 @@ import typer
 
 from bokit_cli.flags import DEFAULT, AsJson, BookingId, Cursor, Limit, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, clean, day_words, print_line, print_table, stay_words, word
+from bokit_cli.show import ago_words, clean, count_nights, day_words, print_line, print_table, short_id, stay_words, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bokit.core.records import Record
 
 booking = typer.Typer(no_args_is_help=True, help="Correct one booking; corrections stand.")
+
+SHORTEST = 4
+"""Letters of an id that are enough to look for it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -71,11 +74,11 @@ def _show_bookings(
     shown = [d for d in docs if everything or (d["presence"] != "gone" and d["check_out"] > today)]
     names = _source_names(session)
     rows = [
-        (stay_words(d["check_in"], d["check_out"]), units[d["unit_id"]], _who(d), names.get(d["source_id"], "by hand"),
-         word(_state(d)), d["id"])
+        (stay_words(d["check_in"], d["check_out"]), count_nights(d["check_in"], d["check_out"]), units[d["unit_id"]], _who(d),
+         names.get(d["source_id"], "by hand"), word(_state(d)), short_id(d["id"]))
         for d in shown
     ]  # fmt: skip
-    print_table(console, ["stay", "unit", "who", "from", "state", "id"], rows, "no booking to come")
+    print_table(console, ["stay!", "n#", "unit", "who", "from", "state", "id!"], rows, "no booking to come")
     if hidden := len(docs) - len(shown):
         print_line(console, f"{hidden} past or cancelled not shown; --all shows them")
 
@@ -130,7 +133,7 @@ def _show_explained(console: Console, found: list[dict[str, Any]], night: date) 
             print_line(
                 console, f"  {stay_words(doc['check_in'], doc['check_out'])}  {_who(doc)}  from {doc['source'] or 'a person'}"
             )
-            print_line(console, f"    {doc['id']}  {doc['kind']}, {doc['status']}")
+            print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {doc['status']}")
             for reason in doc["why"]:
                 print_line(console, f"    {reason}")
 
@@ -142,6 +145,25 @@ def _read_day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InputError("--explain: not a date; write YYYY-MM-DD", code="bad-field", value=text) from None
+
+
+def find_booking(session: Session, word: str) -> Record:
+    """Return the booking of this id, or of the short one that tables show."""
+    from bokit.core.catalog import BOOKINGS
+    from bokit.core.records import RecordId
+    from bokit.errors import InputError, UnknownIdError
+
+    if "." in word:
+        return session.bokit.desk.find_record(session.tenant, BOOKINGS, RecordId(word))
+    records = _load(session, list(_units(session, None))) if len(word) >= SHORTEST else []
+    found = [r for r in records if r.id.rpartition(".")[2].startswith(word)]
+    if len(found) > 1:
+        raise InputError(
+            "several bookings begin so; write more of the id", code="ambiguous-id", ids=", ".join(r.id for r in found)
+        )
+    if not found:
+        raise UnknownIdError("no such booking; `bokit bookings --all` shows them", id=word)
+    return found[0]
 
 
 @booking.command("edit")
@@ -157,7 +179,6 @@ def edit_booking(
     from bokit.core.booking import RELEASED
     from bokit.core.booking_edit import read_edit
     from bokit.core.catalog import BOOKINGS
-    from bokit.core.records import RecordId
     from bokit.core.release import nights_to_release
     from bokit.errors import InputError
 
@@ -165,10 +186,10 @@ def edit_booking(
     if not told and not release:
         raise InputError('nothing to change; write --set FIELD=VALUE, as in --set guest_name="Ann Meyer"')
     session = Session(ctx, tenant, as_json)
+    record = find_booking(session, id)
     if release:
-        record = session.bokit.desk.find_record(session.tenant, BOOKINGS, RecordId(id))
         told[RELEASED] = nights_to_release(record, read_edit(record, told))
-    after = session.bokit.desk.edit(session.tenant, BOOKINGS, RecordId(id), told, by=session.user)
+    after = session.bokit.desk.edit(session.tenant, BOOKINGS, record.id, told, by=session.user)
     _answer_booking(session, after)
 
 
@@ -189,7 +210,7 @@ def _answer_booking(session: Session, record: Record) -> None:
 
 
 def _show_booking(console: Console, doc: dict[str, Any]) -> None:
-    print_line(console, f"{stay_words(doc['check_in'], doc['check_out'])}  {_who(doc)}  {doc['status']}  {doc['id']}")
+    print_line(console, f"{stay_words(doc['check_in'], doc['check_out'])}  {_who(doc)}  {doc['status']}  {short_id(doc['id'])}")
     for name, edit in doc["edits"].items():
         print_line(console, f"  {name}: {clean(edit['value'])} (edited; the source says {_value(edit['remote'])})")
 
@@ -206,10 +227,10 @@ def accept_remote(
 ) -> None:  # fmt: skip
     """Give up corrections: the booking follows its source again."""
     from bokit.core.catalog import BOOKINGS
-    from bokit.core.records import RecordId
 
     session = Session(ctx, tenant, as_json)
-    after = session.bokit.desk.accept_remote(session.tenant, BOOKINGS, RecordId(id), field or None, by=session.user)
+    record = find_booking(session, id)
+    after = session.bokit.desk.accept_remote(session.tenant, BOOKINGS, record.id, field or None, by=session.user)
     _answer_booking(session, after)
 
 
@@ -218,12 +239,10 @@ def list_changes(
     ctx: typer.Context, id: BookingId, limit: Limit = 50, cursor: Cursor = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
 ) -> None:
     """Tell what changed in a booking: when, by whom, and why."""
-    from bokit.core.catalog import BOOKINGS
-    from bokit.core.records import RecordId
     from bokit.engine.catalog_view import describe_change
 
     session = Session(ctx, tenant, as_json)
-    record = session.bokit.desk.find_record(session.tenant, BOOKINGS, RecordId(id))
+    record = find_booking(session, id)
     page = session.bokit.desk.list_changes(session.tenant, record.id, limit=limit, cursor=cursor)
     docs = [describe_change(c) for c in page.items]
     session.answer_list(docs, lambda c: _show_changes(c, session, docs), page.cursor)

@@ -104,7 +104,7 @@ def _show_feed(console: Console, doc: dict[str, Any]) -> None:
         for e in entries
     ]
     if rows:
-        print_table(console, ["stay", "kind!", "status!", "who", "code"], rows, "")
+        print_table(console, ["stay!", "kind!", "status!", "who", "code"], rows, "")
     for problem in doc["problems"]:
         print_line(
             console, f"problem {problem['code']}: {problem['message']}" + (f" ({problem['uid']})" if problem["uid"] else "")

@@ -9,7 +9,7 @@ import typer
 Tenant = Annotated[str, typer.Option("--tenant", metavar="ID", help="Whose data; an id or a name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SourceWord = Annotated[str, typer.Argument(metavar="SOURCE", help="A source's id, or its name where only one has it.")]
-BookingId = Annotated[str, typer.Argument(metavar="ID", help="A booking's id; `bokit bookings` shows them.")]
+BookingId = Annotated[str, typer.Argument(metavar="ID", help="A booking's id, or the short one that `bokit bookings` shows.")]
 Platform = Annotated[str | None, typer.Option("--platform", metavar="NAME", help="Whose feed it is; else told by the feed.")]
 Zone = Annotated[str | None, typer.Option("--timezone", metavar="NAME", help="As in Europe/Rome.")]
 Interval = Annotated[

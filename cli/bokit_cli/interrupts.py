@@ -36,4 +36,5 @@ class Interrupts:
         if self.came:
             raise KeyboardInterrupt
         self.came = True
-        self.stop.set()
+        # in a thread of its own: this one may hold, inside stop.wait(), the very lock that set() takes
+        threading.Thread(target=self.stop.set, daemon=True).start()

@@ -98,16 +98,29 @@ def day_words(day: date | str) -> str:
 
 
 def stay_words(check_in: str, check_out: str) -> str:
-    """Return a stay as a host reads it: arrival, departure, nights.
+    """Return arrival and departure as a host reads them.
 
-    >>> stay_words("2026-07-10", "2026-07-14")
-    'Fri 10 Jul – Tue 14 Jul 2026, 4 n'
+    >>> stay_words("2026-07-10", "2026-07-14"), stay_words("2026-07-31", "2026-08-02")
+    ('Fri 10 – Tue 14 Jul 2026', 'Fri 31 Jul – Sun 2 Aug 2026')
     """
     first, last = date.fromisoformat(check_in), date.fromisoformat(check_out)
-    shown = day_words(first)
-    if first.year == last.year:
-        shown = shown.rsplit(" ", 1)[0]
-    return f"{shown} – {day_words(last)}, {(last - first).days} n"
+    shown = day_words(first).split(" ")
+    same = 2 if (first.year, first.month) == (last.year, last.month) else 3 if first.year == last.year else 4
+    return f"{' '.join(shown[:same])} – {day_words(last)}"
+
+
+def count_nights(check_in: str, check_out: str) -> int:
+    """Return how many nights a stay has."""
+    return (date.fromisoformat(check_out) - date.fromisoformat(check_in)).days
+
+
+def short_id(id: str) -> str:
+    """Return the part of a booking's id that stands for it on the command line.
+
+    >>> short_id("unit_1.938113589f9d809a08b6")
+    '93811358'
+    """
+    return id.rpartition(".")[2][:8]
 
 
 def span_words(seconds: float) -> str:

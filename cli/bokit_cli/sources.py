@@ -94,7 +94,7 @@ def show_preview(console: Console, preview: dict[str, Any], most: int = 5) -> No
             (stay_words(e["check_in"], e["check_out"]), e["kind"], e["guest_name"] or e["summary"], e["reservation_code"])
             for e in sorted(entries, key=lambda e: e["check_in"])[:most]
         ]
-        print_table(console, ["stay", "kind", "who", "code"], rows, "")
+        print_table(console, ["stay!", "kind", "who", "code"], rows, "")
         if len(entries) > most:
             print_line(console, f"… and {len(entries) - most} more")
     for problem in preview["problems"][:most]:
@@ -178,7 +178,7 @@ def _show_hold(console: Console, hold: dict[str, Any], session: Session) -> None
     ]
     if rows:
         print_line(console, "applying it would let go:")
-        print_table(console, ["", "stay", "who", "booking"], rows, "")
+        print_table(console, ["", "stay!", "who", "booking!"], rows, "")
     print_line(console, "to settle it:")
     for command in hold["settle"]:
         print_line(console, f"  {command}")

@@ -12,7 +12,7 @@ import typer
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.interrupts import Interrupts
 from bokit_cli.session import Session
-from bokit_cli.show import count_words, print_line, print_table, span_words, word
+from bokit_cli.show import count_words, print_line, print_table, span_words, stay_words, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -151,7 +151,7 @@ def show_run(console: Console, run: Run) -> None:
         for r in run.sources
     ]
     print_table(console, ["source", "", "", "took#!"], rows, "nothing was due; `bokit sync --all` syncs every source")
-    for report in run.sources if run.dry_run else ():
+    for report in run.sources:
         for action in report.plan:
             print_line(console, f"  {action.kind} {_name_of(action.after.fields)}: {action.reason}")
     if run.sources:
@@ -160,8 +160,6 @@ def show_run(console: Console, run: Run) -> None:
 
 
 def _name_of(fields: Any) -> str:
-    from bokit_cli.show import stay_words
-
     who = fields.get("guest_name") or fields.get("reservation_code") or fields.get("summary") or fields.get("kind") or ""
     if fields.get("check_in") and fields.get("check_out"):
         return f"{stay_words(fields['check_in'], fields['check_out'])} {who}".strip()
