@@ -269,5 +269,5 @@ def _require_span(start: date, end: date) -> None:
 def _require_zone(name: str) -> None:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError, TypeError):
+    except (KeyError, ValueError, OSError, TypeError):
         raise SimulatorError(f"no such timezone: {name}; write an IANA name, as in Europe/Rome") from None
