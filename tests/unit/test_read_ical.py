@@ -81,12 +81,34 @@ def test_any_bytes_are_read_without_an_error(body):
 
 CORPUS = [p.read_bytes() for p in DATA]
 PIECES = [
-    b"BEGIN:VEVENT\r\n", b"END:VEVENT\r\n", b"BEGIN:VCALENDAR\r\n", b"END:VCALENDAR\r\n", b"DTSTART:20261130T000000\r\n",
-    b"RRULE:FREQ=DAILY\r\n", b"RRULE:FREQ=YEARLY;BYMONTH=13\r\n", b"DTEND:00010101T000000Z\r\n", b"DTSTART;TZID=Narnia:99991231T235959\r\n",
-    b"UID:\r\n", b"\0", b"\xff", b"\r", b" ", b"\"", b":", b";", b"EXDATE:x\r\n", b"DURATION:P999999W\r\n", b"RECURRENCE-ID:20261124\r\n",
-    b"SEQUENCE:99999999999999999999\r\n", b"BEGIN:VTIMEZONE\r\nTZID:X\r\n", b"END:VTIMEZONE\r\n", b"DTSTART;TZID=X:20261124T100000\r\n",
-    b"X-WR-TIMEZONE:America/New_York\r\n", b"RDATE;VALUE=PERIOD:20261124T100000Z/PT1H\r\n", b"\xef\xbf\xbe",
-]  # fmt: skip
+    b"BEGIN:VEVENT\r\n",
+    b"END:VEVENT\r\n",
+    b"BEGIN:VCALENDAR\r\n",
+    b"END:VCALENDAR\r\n",
+    b"DTSTART:20261130T000000\r\n",
+    b"RRULE:FREQ=DAILY\r\n",
+    b"RRULE:FREQ=YEARLY;BYMONTH=13\r\n",
+    b"DTEND:00010101T000000Z\r\n",
+    b"DTSTART;TZID=Narnia:99991231T235959\r\n",
+    b"UID:\r\n",
+    b"\0",
+    b"\xff",
+    b"\r",
+    b" ",
+    b'"',
+    b":",
+    b";",
+    b"EXDATE:x\r\n",
+    b"DURATION:P999999W\r\n",
+    b"RECURRENCE-ID:20261124\r\n",
+    b"SEQUENCE:99999999999999999999\r\n",
+    b"BEGIN:VTIMEZONE\r\nTZID:X\r\n",
+    b"END:VTIMEZONE\r\n",
+    b"DTSTART;TZID=X:20261124T100000\r\n",
+    b"X-WR-TIMEZONE:America/New_York\r\n",
+    b"RDATE;VALUE=PERIOD:20261124T100000Z/PT1H\r\n",
+    b"\xef\xbf\xbe",
+]
 
 
 @st.composite
@@ -186,3 +208,12 @@ def test_the_short_way_of_cutting_is_the_long_way(body):
     plain = ical_text._split_plain(text)
 
     assert plain is None or plain == ical_text._split_any(text)
+
+
+def test_an_owner_may_say_that_events_end_on_the_last_night():
+    """With that setting an all-day stay holds the night of its DTEND as well; timed events stay what they are."""
+    body = sample("booking_com", 1)
+    plain, told = read(body).entries[0], read(body, ends_on_last_night=True).entries[0]
+
+    assert (told.check_out - plain.check_out).days == 1
+    assert read(body, snapshot=read(body).snapshot, ends_on_last_night=True) == read(body, ends_on_last_night=True)

@@ -126,11 +126,12 @@ def _read(event: EventLines, name: str, zones: Zones) -> When:
         raise BadEventError("bad-date", f"the event's {name} is no date") from error
 
 
-def read_nights(start: When, end: When, own: tzinfo) -> dict[str, Any]:
+def read_nights(start: When, end: When, own: tzinfo, *, ends_on_last_night: bool = False) -> dict[str, Any]:
     """Return check-in and check-out in the unit's timezone, and the times in UTC of an event that has them.
 
     An event that ends on the day that it starts holds that night, timed or not: a calendar that closes a part of a
-    day says that nobody else may come. One that ends before it starts is bad.
+    day says that nobody else may come. One that ends before it starts is bad. *ends_on_last_night*: the feed's owner
+    has set it to end all-day events on the last night, not on the day of departure.
     """
     timed = isinstance(start, datetime)
     first, last = _local_day(start, own), _local_day(end, own)
@@ -138,7 +139,7 @@ def read_nights(start: When, end: When, own: tzinfo) -> dict[str, Any]:
         raise BadEventError("ends-before-start", "the event ends before it starts")
     return {
         "check_in": first,
-        "check_out": max(last, first + NIGHT),
+        "check_out": last + NIGHT if ends_on_last_night and not timed else max(last, first + NIGHT),
         "starts_at": _utc(start, own) if timed else None,
         "ends_at": _utc(end, own) if timed else None,
     }
@@ -155,7 +156,7 @@ def _utc(when: When, own: tzinfo) -> datetime:
 
 def read_entry(
     event: EventLines, span: tuple[When, When], own: tzinfo, platform: Platform, *,
-    is_cancelled: bool, recurrence_id: str | None = None,
+    is_cancelled: bool, recurrence_id: str | None = None, ends_on_last_night: bool = False,
 ) -> Entry | None:  # fmt: skip
     """Return the event's entry; None where its platform says that it means no stay. Raises BadEventError."""
     raw = read_raw(event, is_cancelled=is_cancelled)
@@ -163,7 +164,7 @@ def read_entry(
     if facts is None:
         return None
     try:
-        nights = read_nights(*span, own)
+        nights = read_nights(*span, own, ends_on_last_night=ends_on_last_night)
     except OverflowError as error:
         raise BadEventError("bad-date", "the event's dates lie outside of all calendars") from error
     return Entry(

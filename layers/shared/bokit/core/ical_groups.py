@@ -32,6 +32,8 @@ class Reading:
     window: tuple[date, date]
     """Series are expanded over these dates."""
     budget: Budget
+    ends_on_last_night: bool = False
+    """The owner's setting (Beds24 has one): all-day events end on the last night."""
 
 
 class Group(NamedTuple):
@@ -149,7 +151,9 @@ class _GroupReader:
             self.read_plain(events)
 
     def _add(self, event: EventLines, span: tuple[date, date], recurrence_id: str | None) -> None:
-        own, platform = self.reading.own, self.reading.platform
-        entry = read_entry(event, span, own, platform, is_cancelled=self.is_cancelled, recurrence_id=recurrence_id)
+        entry = read_entry(
+            event, span, self.reading.own, self.reading.platform,
+            is_cancelled=self.is_cancelled, recurrence_id=recurrence_id, ends_on_last_night=self.reading.ends_on_last_night,
+        )  # fmt: skip
         if entry:
             self.entries.append(entry)

@@ -54,9 +54,9 @@ class Memory:
     is_whole: bool = True
 
 
-def salt_of(calendar: CalendarText, number: int, platform: str, timezone: str) -> str:
+def salt_of(calendar: CalendarText, number: int, settings: tuple[str, ...]) -> str:
     """Return what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, reads."""
-    told = json.dumps([CODE_VERSION, platform, timezone, number, calendar.head])
+    told = json.dumps([CODE_VERSION, *settings, number, calendar.head])
     return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

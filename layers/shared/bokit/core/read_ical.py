@@ -51,6 +51,7 @@ def hash_ical(body: bytes, salt: str = "") -> str:
 def read_ical(
     body: bytes, *, at: datetime, timezone: ZoneInfo, platform: str | None = None, host: str | None = None,
     horizon: timedelta = HORIZON, since: date | None = None, until: date | None = None, snapshot: bytes = b"",
+    ends_on_last_night: bool = False,
 ) -> Seen:  # fmt: skip
     """Return what *body* shows at *at*, in the unit's *timezone*.
 
@@ -61,20 +62,21 @@ def read_ical(
         no calendar, or nothing of it read                    unreadable
 
     *snapshot* (the last reading's) saves work and changes nothing. Series are expanded from *since* to *until*, else
-    from 60 days before *at* to *horizon* after it.
+    from 60 days before *at* to *horizon* after it. *ends_on_last_night* is an owner's setting: see ical_events.
     """
-    return _read(body, _Frame.of(at, timezone, horizon, since, until), platform, host, snapshot)[0]
+    frame = replace(_Frame.of(at, timezone, horizon, since, until), ends_on_last_night=ends_on_last_night)
+    return _read(body, frame, platform, host, snapshot)[0]
 
 
 def recall_entries(
     snapshot: bytes, *, at: datetime, timezone: ZoneInfo, horizon: timedelta = HORIZON,
-    since: date | None = None, until: date | None = None,
+    since: date | None = None, until: date | None = None, ends_on_last_night: bool = False,
 ) -> Seen:  # fmt: skip
     """Return what reading the snapshot's body again at *at* would, without the body."""
     memory = unpack_snapshot(snapshot)
     if memory is None:
         return _unreadable(Problem(code="no-snapshot", message="nothing is kept of the last body"))
-    frame = _Frame.of(at, timezone, horizon, since, until)
+    frame = replace(_Frame.of(at, timezone, horizon, since, until), ends_on_last_night=ends_on_last_night)
     reading = frame.reading(find_platform(memory.platform))
     groups = {key: _refresh(kept, memory.calendars, reading) for key, kept in memory.groups.items()}
     return _assemble(replace(memory, groups=groups), reading.platform, frame.today)
@@ -107,6 +109,7 @@ class _Frame:
     today: date
     timezone: ZoneInfo
     window: tuple[date, date]
+    ends_on_last_night: bool = False
 
     @classmethod
     def of(cls, at: datetime, timezone: ZoneInfo, horizon: timedelta, since: date | None, until: date | None) -> _Frame:
@@ -115,14 +118,15 @@ class _Frame:
         return cls(today=today, timezone=timezone, window=(first, max(first, min(last, first + LONGEST_WINDOW))))
 
     def reading(self, platform: Platform) -> Reading:
-        return Reading(own=self.timezone, platform=platform, window=self.window, budget=Budget())
+        return Reading(
+            own=self.timezone, platform=platform, window=self.window, budget=Budget(), ends_on_last_night=self.ends_on_last_night
+        )  # fmt: skip
 
 
 def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
     if len(body) > MAX_BYTES:
-        return _unreadable(Problem(code="too-large", message="the body is larger than any calendar")), find_platform(
-            name, None, host
-        )
+        told = Problem(code="too-large", message="the body is larger than any calendar")
+        return _unreadable(told), find_platform(name, None, host)
     text = decode_body(strip_stamps(body))
     cut = split_body(text)
     prodid = next((c.properties["PRODID"] for c in cut.calendars if "PRODID" in c.properties), None)
@@ -138,7 +142,8 @@ def _read_groups(cut: BodyText, reading: Reading, last: Memory | None) -> Memory
     known = last.groups if last else {}
     groups: dict[str, Kept] = {}
     for number, calendar in enumerate(cut.calendars):
-        salt = salt_of(calendar, number, reading.platform.name, reading.own.key)
+        settings = (reading.platform.name, str(reading.own), str(reading.ends_on_last_night))
+        salt = salt_of(calendar, number, settings)
         zones = calendar_zones(calendar, reading.own)
         for group in group_events(calendar):
             key = group.fingerprint(salt)
