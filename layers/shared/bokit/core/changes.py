@@ -30,6 +30,8 @@ class Evidence:
     """False: this fetch cancels, shortens and frees nothing."""
     absent_since: Mapping[str, datetime] = field(default_factory=dict)
     """Since when held fetches did not show a stay, by its id."""
+    held_since: datetime | None = None
+    """Since when no fetch before this one could be believed: what is missing now was not shown since then."""
     agreed: frozenset[str] = frozenset()
     """Stays on whose absence held fetches agreed for long enough."""
     contradicted_since: datetime | None = None
@@ -38,15 +40,23 @@ class Evidence:
     """This fetch misses stays that the last one showed: it does not agree with it."""
 
 
-def weigh_fetch(matches: Matches, absent_since: Mapping[str, datetime], agreed: frozenset[str] = frozenset()) -> Evidence:
-    """Return what an accepted fetch proves, as its matches tell."""
+def weigh_fetch(
+    matches: Matches, absent_since: Mapping[str, datetime], held_since: datetime | None, agreed: frozenset[str] = frozenset()
+) -> Evidence:
+    """Return what an accepted fetch proves, as its matches tell.
+
+    *held_since*: the fetches from then until this one were held; *absent_since*: what shrunken ones did not show.
+    """
     back = [p.stay.record for p in matches.pairs if p.stay and p.reason in (Reason.CODE, Reason.UID, Reason.NIGHTS)]
     missed = {r.id: r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING}
     missed |= {r.id: absent_since[r.id] for r in back if r.id in absent_since}
     contradicted = min(missed.values(), default=None)
     valid = {id: at for id, at in absent_since.items() if contradicted is None or at < contradicted}
     news = any(s.record.missing_since is None for s in matches.absent)
-    return Evidence(contradicted_since=contradicted, has_news=news, absent_since=valid, agreed=agreed)
+    return Evidence(
+        contradicted_since=contradicted, has_news=news, absent_since=valid, agreed=agreed,
+        held_since=None if contradicted else held_since,
+    )  # fmt: skip
 
 
 def plan_bookings(matches: Matches, context: Context, evidence: Evidence) -> list[Action]:
@@ -200,7 +210,7 @@ def _plan_absent(stay: Stay, matches: Matches, closed: set[date], context: Conte
     any         else                                          missing, held
     """
     record, free = _forget_contradicted(stay.record, evidence), stay.nights_from(matches.today)
-    since = record.missing_since or evidence.absent_since.get(record.id) or context.at
+    since = record.missing_since or evidence.absent_since.get(record.id) or evidence.held_since or context.at
     is_due = partial(has_ripened, evidence=evidence, seen_twice=_was_missed(record, evidence), context=context)
     if stay.code:
         if free <= _coded_nights(matches):

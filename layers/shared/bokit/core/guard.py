@@ -43,6 +43,8 @@ MESSAGES = {
 }
 DAY = timedelta(hours=24)
 SHRINK_LEAST = 3
+CALENDAR_END = 30
+"""A window of so many nights is the end of the platform's calendar, and does not disappear."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,9 @@ class Remembered:
     """What follows the at sign in the source's UIDs."""
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
-    """Stays that held fetches did not show, and since when."""
+    """Stays that shrunken fetches did not show, and since when."""
+    held_since: datetime | None = None
+    """Since when every fetch was held."""
     agreed_since: datetime | None = None
     """Since when shrunken fetches agree on which stays are gone."""
 
@@ -67,7 +71,8 @@ def read_memory(memory: Fields) -> Remembered:
         domains=tuple(memory.get("domains", ())),
         hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
         absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
-        agreed_since=datetime.fromisoformat(memory["agreed_since"]) if memory.get("agreed_since") else None,
+        held_since=_read_time(memory.get("held_since")),
+        agreed_since=_read_time(memory.get("agreed_since")),
     )
 
 
@@ -82,6 +87,8 @@ def write_memory(told: Remembered) -> dict[str, Json]:
         memory["hold"] = _write_hold(told.hold)
     if told.absent:
         memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
+    if told.held_since:
+        memory["held_since"] = write_time(told.held_since)
     if told.agreed_since:
         memory["agreed_since"] = write_time(told.agreed_since)
     return memory
@@ -95,12 +102,15 @@ def _write_hold(hold: Hold) -> dict[str, Json]:
     }  # fmt: skip
 
 
+def _read_time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
 def _read_hold(told: Fields) -> Hold:
-    offered = told.get("offered_at")
     return Hold(
         code=told["code"], message=told["message"], since=datetime.fromisoformat(told["since"]),
         can_apply=told["can_apply"], releases=tuple(told["releases"]),
-        offered_at=datetime.fromisoformat(offered) if offered else None,
+        offered_at=_read_time(told.get("offered_at")),
     )  # fmt: skip
 
 
@@ -134,8 +144,9 @@ def is_other_listing(
     a first night that our room gave another UID         shown         yes, unless another entry has a UID of ours
     a first night with the UID of ours                   shown         no (both where UIDs tell room and start)
     a stay of ours, whatever its age                     recognised    no
-    our future stays that the last fetch showed          none shown    yes
-    no future stay of ours was shown                     any           no
+    our future stays, or the calendar's end (a month     none shown    yes
+    and more), that the last fetch showed
+    nothing of ours was shown, or the feed was empty     any           no
     """
     domains = read_domains(entries)
     if told.domains and domains and not domains & set(told.domains):
@@ -145,10 +156,13 @@ def is_other_listing(
         ours = [told.starts[day] == uid for day, uid in starts if day in told.starts]
         if ours:
             return not any(ours)
-    if any(p.stay and p.reason in RECOGNISED for p in matches.pairs):
+    was_empty = told.hold is not None and told.hold.code == EMPTY
+    if was_empty or any(p.stay and p.reason in RECOGNISED for p in matches.pairs):
         return False
     lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
-    return bool(entries) and bool(lately)
+    end = old_window(matches)
+    lost_end = len(end) >= CALENDAR_END and not end & closed_by(entries, matches)
+    return bool(entries) and (bool(lately) or lost_end)
 
 
 def read_domains(entries: Sequence[Entry]) -> set[str]:

@@ -18,6 +18,7 @@ from bokit.core.guard import (
     SHRUNKEN,
     UNREADABLE,
     Remembered,
+    agreed_absent,
     agreeing_since,
     closed_by,
     judge_fetch,
@@ -67,7 +68,7 @@ class BookingRules:
         """Return what must change, before any guard."""
         matches = cast("Matches", matches)
         told = read_memory(context.memory)
-        return self._replan(matches, context, weigh_fetch(matches, told.absent))
+        return self._replan(matches, context, weigh_fetch(matches, told.absent, told.held_since))
 
     def _replan(self, matches: Matches, context: Context, evidence: Evidence) -> Plan:
         actions = plan_bookings(matches, context, evidence)
@@ -83,16 +84,13 @@ class BookingRules:
         if context.approved and told.hold and context.approved == told.hold.plan_hash:
             return _apply_hold(told, known, matches, context)
         if context.discarded and told.hold and context.discarded == told.hold.plan_hash:
-            forgotten = replace(told, hold=None, absent={}, agreed_since=None)
+            forgotten = replace(told, hold=None, absent={}, held_since=None, agreed_since=None)
             return replace(plan, actions=(), memory=write_memory(forgotten), settle_at=context.at)
         traits = traits_of(seen.platform)
         code = judge_fetch(seen, matches, stays, traits, told, context)
         if code is None:
-            if told.hold and told.hold.code == SHRUNKEN and not context.new_only:
-                agreed = (
-                    frozenset(newly_absent(matches)) if agreeing_since(matches, told, context.at) < context.at else frozenset()
-                )
-                evidence = weigh_fetch(matches, absent_since=told.absent, agreed=agreed)
+            if agreed := agreed_absent(matches, told, context.at):
+                evidence = weigh_fetch(matches, told.absent, told.held_since, agreed)
                 plan = _finish(plan_bookings(matches, context, evidence), matches, context)
             return replace(plan, memory=write_memory(_learn(seen, matches, traits, told)))
         if context.new_only:
@@ -160,11 +158,12 @@ def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: 
         actions = [a for a in [plan_window(quiet, context, Evidence(releases=False), provisional)] if a]
     elif code not in (UNREADABLE, EMPTY):
         actions = plan_bookings(matches, context, Evidence(releases=False))
-    if code in (EMPTY, SHRUNKEN):
-        absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
     if code == SHRUNKEN:
+        absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
         agreed_since = agreeing_since(matches, told, context.at)
-    memory = write_memory(replace(told, hold=hold, absent=absent, agreed_since=agreed_since))
+    memory = write_memory(
+        replace(told, hold=hold, absent=absent, held_since=told.held_since or context.at, agreed_since=agreed_since)
+    )
     return Plan(actions=tuple(actions), hold=hold, seen=matches.seen, refused=True, settle_at=context.at, memory=memory)
 
 
@@ -180,6 +179,6 @@ def _apply_hold(told: Remembered, known: Sequence[Record], matches: Matches, con
             actions.append(plan_window(empty, replace(context, cancel_after=timedelta(0), memory={}), Evidence()))
         elif read_stay(record).nights_from(matches.today) and not read_stay(record).is_gone:
             actions.append(cancel_action(record, Status.VANISHED, "a person applied the held plan", context.at))
-    memory = write_memory(replace(told, hold=None, absent={}, agreed_since=None))
+    memory = write_memory(replace(told, hold=None, absent={}, held_since=None, agreed_since=None))
     kept = tuple(a for a in actions if a)
     return Plan(actions=kept, seen=matches.seen, settle_at=context.at, memory=memory)
