@@ -84,7 +84,7 @@ def _emulator_env(place: Place) -> dict[str, str]:
 def start_simulator(place: Place, say: Say) -> None:
     """Start the simulated platforms where they left off, unless they run."""
     daemon = Daemon(name="simulator", home=place.home)
-    if daemon.is_running() or not (place.root / "simulator/__main__.py").exists():
+    if daemon.is_running():
         return
     _require_free_port(place.simulator_port, "BOKIT_SIMULATOR_PORT")
     say(f"Starting the simulated platforms on {place.simulator_url}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ from local import cloud
 from local.errors import LocalError
 from local.place import Place
 
-AIRBNB, BOOKING = "airbnb/garden-flat", "booking_com/garden-flat"
+BOOKING = "booking_com/garden-flat"
 NOTE = "Allergic to feathers"
 PATIENCE = 180
 """Seconds that the schedule, which fires every minute, may take."""
@@ -37,7 +39,9 @@ class Demo:
     def show(self, *arguments: str) -> None:
         """Run ``bokit …`` as a person would, and let it print."""
         print(f"\n  $ bokit {' '.join(arguments)}\n", flush=True)
-        subprocess.run([str(self.place.root / ".venv/bin/bokit"), *arguments], cwd=self.place.root, check=False)
+        width = max(shutil.get_terminal_size((120, 24)).columns, 80)
+        env = os.environ | {"COLUMNS": str(width)}
+        subprocess.run([str(self.place.root / ".venv/bin/bokit"), *arguments], cwd=self.place.root, env=env, check=False)
 
     def simulate(self, *arguments: str) -> str:
         """Tell the simulated platforms what happens next."""
@@ -124,7 +128,7 @@ def wait_for_schedule(demo: Demo) -> None:
         if time.monotonic() > until:
             raise LocalError("the schedule did not sync in three minutes; `.bokit/log/emulator.log` may tell why")
         time.sleep(2)
-    print(f"It did, at {run['started_at']}: {len(demo.bookings())} bookings hold nights now.")
+    print(f"It did, at {run['started_at'][11:16]} UTC: {len(demo.bookings())} bookings hold nights now.")
 
 
 def scheduled_run(demo: Demo) -> dict[str, Any] | None:
