@@ -19,6 +19,7 @@ from typer import exceptions as usage
 
 from bokit.config import is_debugging
 from bokit.errors import BokitError
+from bokit.observability import configure_plain
 from bokit_cli import bookings, feeds, places, replay, settings, sources, status, sync
 from bokit_cli.session import Doors
 from bokit_cli.show import clean
@@ -47,7 +48,7 @@ def _main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
     ] = False,
 ) -> None:
-    pass
+    configure_plain("INFO" if is_debugging() else "ERROR")
 
 
 for _commands in (feeds, places, sources, sync, status, bookings, settings, replay):

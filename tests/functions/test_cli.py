@@ -313,6 +313,20 @@ def test_a_page_is_no_feed(terminal, tmp_path):
     assert terminal.json("feed", "inspect", str(file), code=2)["verdict"] == "unreadable"
 
 
+def test_a_history_is_replayed_without_a_stack(terminal, tmp_path):
+    """A folder of bodies is replayed in its own time; the document is the contract's."""
+    terminal.doors.open = None
+    (tmp_path / "20260601T120000Z.ics").write_bytes(a_feed(JULY, AUGUST))
+    (tmp_path / "20260601T130000Z.ics").write_bytes(b"<html>busy</html>")
+    (tmp_path / "20260601T140000Z.ics").write_bytes(a_feed(an_event(1, "2026-07-12", "2026-07-16", "HMABCDEF12"), AUGUST))
+
+    doc = terminal.json("replay", str(tmp_path))
+
+    assert (doc["fetches"], doc["counts"]["created"], doc["counts"]["moved"], doc["counts"]["refused"]) == (3, 2, 1, 1)
+    assert doc["refused"][0]["at"] == "2026-06-01T13:00:00Z"
+    assert "Sun 12 – Thu 16 Jul 2026" in terminal.run("replay", str(tmp_path)).out
+
+
 def test_tables_fit_80_columns_and_hold_no_control_characters(terminal, monkeypatch):
     """What a guest writes into a name moves no cursor, and no line of a table is cut by 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")

@@ -85,6 +85,8 @@ BAD = [
     (("feed", "inspect", "gopher://8.8.8.8/"), "http"),
     (("feed", "inspect", "no-such-file.ics", "--from", "now"), "YYYY-MM-DD"),
     (("feed", "inspect", "no-such-file.ics", "--timezone", "Rome"), "IANA"),
+    (("replay", "no-such-folder"), "no such folder"),
+    (("replay", "."), "ics"),
     (("frobnicate",), "--help"),
     (("sync", "--frobnicate"), "--help"),
 ]
