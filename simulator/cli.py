@@ -120,9 +120,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _add_looks(commands: Any) -> None:
-    _add(commands, "truth", "print what is true now, as JSON: every stay, and the closed nights of every feed").set_defaults(
-        run=_show_truth
-    )
+    _add(commands, "truth", "print every stay and the closed nights of every feed, as JSON").set_defaults(run=_show_truth)
     _add(commands, "stays", "list the stays, as a table").set_defaults(run=_show_stays)
     _add(commands, "config", "print the config file for `bokit config import`").set_defaults(run=_show_config)
 

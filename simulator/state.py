@@ -13,7 +13,7 @@ from simulator.faults import Fault
 from simulator.truth import Feed, Happening, SimulatorError, Stay, Truth
 from simulator.world import World
 
-FILE = "world.json"
+FILE = "simulated.json"
 FORM = 1
 T = TypeVar("T")
 
@@ -33,7 +33,9 @@ def world_as_dict(world: World) -> dict[str, Any]:
 
 
 def read_world(told: Mapping[str, Any]) -> World:
-    """Return the world that :func:`world_as_dict` told of."""
+    """Return the world that :func:`world_as_dict` told of; raises ValueError for another form's."""
+    if told["form"] != FORM:
+        raise ValueError(told["form"])
     world = World(seed=told["seed"], now=_moment(told["now"]))
     world.answers = told["answers"]
     world.feeds = {feed["name"]: Feed(**feed) for feed in told["feeds"]}
@@ -47,7 +49,7 @@ def truth_as_dict(truth: Truth) -> dict[str, Any]:
     """Return *truth* in JSON's types; stays carry their feed, nights are in order."""
     return {
         "now": _plain(truth.now),
-        "stays": [_fields(stay) for stay in truth.stays],
+        "stays": [{**_fields(stay), "status": stay.status} for stay in truth.stays],
         "feeds": {
             name: {"closed": sorted(map(str, closed)), "windows": sorted(map(str, truth.windows[name]))}
             for name, closed in truth.closed.items()

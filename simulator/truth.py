@@ -40,13 +40,14 @@ class Stay:
     """Counts the stays of a world; codes and UIDs are made of it."""
     feed: str
     kind: Kind = "reservation"
-    status: Status = "confirmed"
     check_in: date
     check_out: date
     guest: str = ""
     phone: str = ""
     adults: int = 2
     children: int = 0
+    tentative: bool = False
+    cancelled: bool = False
     sequence: int = 0
     """How often it was changed."""
     changed_at: datetime
@@ -57,7 +58,12 @@ class Stay:
     @property
     def is_active(self) -> bool:
         """Whether it holds its nights."""
-        return self.status != "cancelled"
+        return not self.cancelled
+
+    @property
+    def status(self) -> Status:
+        """In the words of calendars."""
+        return "cancelled" if self.cancelled else "tentative" if self.tentative else "confirmed"
 
     @property
     def spans(self) -> tuple[Span, ...]:

@@ -31,6 +31,8 @@ class World:
     """
 
     def __init__(self, seed: int = 0, now: datetime = FIRST_NOW) -> None:
+        if now.tzinfo is None:
+            raise SimulatorError("the world's now needs a timezone")
         self.seed = seed
         self.now = now.astimezone(UTC).replace(microsecond=0)
         self.feeds: dict[str, Feed] = {}
@@ -94,7 +96,7 @@ class World:
         luck = Random(f"{self.seed}/guest/{stay.number}")
         stay = replace(
             stay, guest=luck.choice(_GUESTS) if guest is None else guest, phone=f"+39 333 {luck.randrange(10**7):07d}",
-            adults=luck.randint(1, 4), children=luck.choice((0, 0, 0, 1, 2)), status="tentative" if tentative else "confirmed",
+            adults=luck.randint(1, 4), children=luck.choice((0, 0, 0, 1, 2)), tentative=tentative,
         )  # fmt: skip
         return self._keep(stay, "booked")
 
@@ -116,15 +118,14 @@ class World:
     def change(self, stay_id: str, *, guest: str | None = None, phone: str | None = None, tentative: bool | None = None) -> None:
         """Change what is known of a guest, or whether the stay is certain."""
         old = self._active(stay_id)
-        status = old.status if tentative is None else "tentative" if tentative else "confirmed"
-        new = replace(old, guest=old.guest if guest is None else guest, phone=phone or old.phone, status=status)
-        self._keep(new, "changed")
+        told: dict[str, Any] = {"guest": guest, "phone": phone, "tentative": tentative}
+        self._keep(replace(old, **{name: value for name, value in told.items() if value is not None}), "changed")
 
     def cancel(self, stay_id: str, *, leave_block: bool = False) -> str | None:
         """Cancel a stay; with *leave_block* its nights stay closed, as VRBO sometimes does, and the block's id is returned."""
         old = self._active(stay_id)
-        self._keep(replace(old, status="cancelled"), "cancelled" if old.kind == "reservation" else "unblocked")
-        return self.block(old.feed, old.check_in, old.check_out) if leave_block else None
+        self._keep(replace(old, cancelled=True), "cancelled" if old.kind == "reservation" else "unblocked")
+        return self.block(old.feed, old.check_in, old.check_out, over=True) if leave_block else None
 
     def unblock(self, stay_id: str) -> None:
         """Open the nights of a block again."""
@@ -138,7 +139,7 @@ class World:
         if old.is_active:
             raise SimulatorError(f"not cancelled: {stay_id}")
         self._require_free(old, over=over)
-        self._keep(replace(old, status="confirmed"), "brought-back" if old.kind == "reservation" else "blocked")
+        self._keep(replace(old, cancelled=False), "brought-back" if old.kind == "reservation" else "blocked")
 
     def advance(self, *, days: float = 0, hours: float = 0) -> datetime:
         """Let time pass, and return the new now."""

@@ -113,6 +113,19 @@ def test_a_platform_lets_nobody_book_taken_nights_unless_told():
     assert world.is_free(FEED, day(5), day(6))
 
 
+def test_a_stay_that_comes_back_is_as_tentative_as_it_was():
+    """Nothing of it changes but that it is there again."""
+    world = new_world()
+    stay = world.book(FEED, day(1), day(3), tentative=True)
+    world.cancel(stay)
+    gone = world.stay(stay).status
+    world.bring_back(stay)
+
+    assert (gone, world.stay(stay).status) == ("cancelled", "tentative")
+    world.change(stay, tentative=False)
+    assert world.stay(stay).status == "confirmed"
+
+
 def test_a_span_is_cut_by_what_is_taken():
     """What is left of a span lies outside all others, and touches them."""
     assert cut(Span(day(0), day(10)), [Span(day(-1), day(2)), Span(day(4), day(5)), Span(day(9), day(20))]) == (
@@ -270,7 +283,7 @@ def test_a_world_comes_back_as_it_was(tmp_path):
 def test_a_state_that_cannot_be_read_says_so(tmp_path):
     """None where there is none; one line that names the file where it is broken."""
     assert load_world(tmp_path) is None
-    for broken in ("{", "[]", '{"seed": 1}'):
+    for broken in ("{", "[]", '{"seed": 1}', '{"form": 0}'):
         (tmp_path / FILE).write_text(broken)
         with pytest.raises(SimulatorError, match=FILE):
             load_world(tmp_path)
