@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 
-from ministack import app
+from ministack import app  # type: ignore[import-not-found]
 
 log = logging.getLogger("checkpoint")
 one_at_a_time = threading.Lock()
