@@ -161,7 +161,7 @@ def is_other_listing(
         return False
     lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
     end = old_window(matches)
-    lost_end = len(end) >= CALENDAR_END and not end & closed_by(entries, matches)
+    lost_end = len(end) >= CALENDAR_END and not end & closed_by(matches.windows, matches)
     return bool(entries) and (bool(lately) or lost_end)
 
 
