@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
+import bokit.sources.connections  # noqa: F401 - its sockets derive from the real ones, before any is disabled
+
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
 

@@ -25,7 +25,8 @@ DISGUISED = ("127.0.0.1", "127.0.0.2", "10.0.0.1", "169.254.169.254", "192.168.1
 LOCAL_NAMES = (
     "localhost", "LOCALHOST", "localhost.", "LocalHost.", "ｌｏｃａｌｈｏｓｔ", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ", "localhost。",
     "localhost.localdomain", "a.localhost", "a.b.LOCALHOST.", "router", "intranet", "metadata", "instance-data",
-    "metadata.google.internal", "METADATA.GOOGLE.INTERNAL.", "x.us-east-1.compute.internal", "printer.local", "nas.lan", "wiki.corp", "box.home",
+    "metadata.google.internal", "METADATA.GOOGLE.INTERNAL.",
+    "x.us-east-1.compute.internal", "printer.local", "nas.lan", "wiki.corp", "box.home",
     "router.home.arpa", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "db.private", "portal.intranet", "com",
 )  # fmt: skip
 NO_URLS = (

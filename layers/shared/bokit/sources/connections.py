@@ -139,22 +139,30 @@ class Guard:
 
 
 def _connect_to_one(found: Sequence[tuple[Any, ...]], exchange: Exchange) -> socket.socket:
-    """Return a connection to the first address that answers; each has its share of the time that is left."""
+    """Return a connection to the first address that answers; what fails is passed over."""
     failure: OSError = OSError("no address answered")
-    for at, (family, kind, protocol, _, address) in enumerate(found):
-        sock = _DeadlineSocket(family, kind, protocol)
-        sock.ends = exchange.ends
+    for at, info in enumerate(found):
         try:
-            sock.settimeout(exchange.left() / (len(found) - at))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(exchange.left())
+            return _connect(info, exchange, share=1 / (len(found) - at))
         except OSError as error:
-            sock.close()
             failure = error
-            continue
-        return sock
     raise failure
+
+
+def _connect(info: tuple[Any, ...], exchange: Exchange, share: float) -> socket.socket:
+    """Return a connection to one address, made within a *share* of the time that is left."""
+    family, kind, protocol, _, address = info
+    sock = _DeadlineSocket(family, kind, protocol)
+    sock.ends = exchange.ends
+    try:
+        sock.settimeout(exchange.left() * share)
+        sock.connect(address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(exchange.left())
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def make_pools(guard: Guard, context: ssl.SSLContext) -> urllib3.PoolManager:
