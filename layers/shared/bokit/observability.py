@@ -35,6 +35,7 @@ class Redaction(logging.Filter):
         if record.exc_info and not record.exc_text:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
+            record.traceback = record.exc_text  # the JSON formatter knows exc_info alone, and would print it unredacted
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from bokit.config import Settings
@@ -82,7 +83,7 @@ def open_queue(settings: Settings) -> Queue | None:
         return None
     from bokit.outlets.aws import SqsQueue
 
-    return SqsQueue(_client_maker(settings)("sqs"), settings.queue_url)
+    return SqsQueue(partial(_client_maker(settings), "sqs"), settings.queue_url)
 
 
 def open_alerts(settings: Settings) -> Alerts:
@@ -93,7 +94,7 @@ def open_alerts(settings: Settings) -> Alerts:
         return MemoryAlerts()
     from bokit.outlets.aws import SnsAlerts
 
-    return SnsAlerts(_client_maker(settings)("sns"), settings.topic_arn)
+    return SnsAlerts(partial(_client_maker(settings), "sns"), settings.topic_arn)
 
 
 def _client_maker(settings: Settings) -> Any:

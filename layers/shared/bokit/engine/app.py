@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bokit.core.records import Json, TenantId
 from bokit.core.runs import Run, Trigger
 from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
-from bokit.engine.catalog import Catalog
-from bokit.engine.catalog_parts import CatalogParts, check_nothing
 from bokit.engine.clock import Clock, Ids, new_id, new_run_id
 from bokit.engine.desk import Desk
 from bokit.engine.manual import ManualSync, SyncRequest
@@ -20,6 +20,13 @@ from bokit.engine.sync import Kind, SourceSync
 from bokit.engine.tick import Claimer, Tick, TickReport, send_to_queue
 from bokit.outlets.base import Alerts, Queue
 from bokit.store.base import Store
+
+if TYPE_CHECKING:
+    from bokit.engine.catalog import Catalog
+
+
+def check_nothing(url: str) -> None:
+    """Let every URL pass: the fetch itself refuses what may not be fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +60,20 @@ class Bokit:
         self._tick = Tick(parts.store, claimer, parts.clock, self._sender(parts.queue))
         self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
         self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
-        self.catalog = Catalog(CatalogParts(
-            store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=defaults,
+        self.status = StatusDesk(parts.store, parts.clock, defaults)
+        self._parts = parts
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What owners declare; imported at first use, since a sync needs none of it."""
+        from bokit.engine.catalog import Catalog
+        from bokit.engine.catalog_parts import CatalogParts
+
+        parts = self._parts
+        return Catalog(CatalogParts(
+            store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=self.defaults,
             check_url=parts.check_url,
         ))  # fmt: skip
-        self.status = StatusDesk(parts.store, parts.clock, defaults)
 
     def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:
         if queue is not None:

@@ -117,11 +117,13 @@ class BatchRunner:
             tell(log, "batch dropped: its claim is over", run_id=message.run_id, shard=message.shard_id)
             return BatchReport(stale=True)
         named = set(message.source_ids)
-        heads = [h for h in heads if h.source.id in named and h.source.enabled and h.source.id in shard.beats]
+        heads = [h for h in heads if h.source.id in named and h.source.id in shard.beats]
+        idle = [h for h in heads if not h.source.enabled or h.source.removed_at]
+        heads = [h for h in heads if h not in idle]
         jobs = {t: self._job(message, t, new_only, force, details) for t in {h.source.tenant for h in heads}}
         work = Work(jobs=jobs, stop=stop or Stop(), pace=Pace(), on_progress=on_progress)
         self.sync_heads(heads, shard.beats, work)
-        runs = self._close(message, shard, heads, work)
+        runs = self._close(message, shard, heads, work, idle)
         return BatchReport(runs=runs, left=len(heads) - len(work.done))
 
     def _job(self, message: BatchMessage, tenant: TenantId, new_only: bool | None, force: bool, details: bool) -> Job:
@@ -152,10 +154,16 @@ class BatchRunner:
             for _ in pool.map(one, heads):
                 pass
 
-    def _close(self, message: BatchMessage, shard: Shard, heads: Sequence[Head], work: Work) -> tuple[Run, ...]:
-        """Beat the shard, and store the run of each tenant to whom anything happened."""
+    def _close(
+        self, message: BatchMessage, shard: Shard, heads: Sequence[Head], work: Work, idle: Sequence[Head]
+    ) -> tuple[Run, ...]:
+        """Beat the shard, and store the run of each tenant to whom anything happened.
+
+        *idle* sources were paused or removed while a batch held the claim, whose beat made them due again: put that right.
+        """
         now = self.clock()
         beats = next_beats(heads, shard.beats, work.jobs, work.done, self.clock)
+        beats |= {h.source.id: replace(shard.beats[h.source.id], due_at=None) for h in idle}
         runs = tuple(close_run(job, t, reports_of(heads, work, t), now) for t, job in work.jobs.items())
         quiet = tuple(r.source_id for run in runs for r in run.sources if is_quiet(run))
         batch = BatchRun(

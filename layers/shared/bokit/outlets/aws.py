@@ -1,9 +1,10 @@
-"""SQS and SNS."""
+"""SQS and SNS; a client is made when there is something to send."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,8 +19,12 @@ _SQS_BYTES = 256_000
 class SqsQueue:
     """Sends bodies in batches of at most ten, and a quarter of a megabyte."""
 
-    def __init__(self, client: Any, url: str) -> None:
-        self._client, self._url = client, url
+    def __init__(self, make_client: Callable[[], Any], url: str) -> None:
+        self._make_client, self._url = make_client, url
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client()
 
     def send(self, bodies: Sequence[str], *, delay_seconds: int = 0) -> None:
         """Send every body, or raise LaterError: a body that was sent twice does no harm."""
@@ -36,8 +41,12 @@ class SqsQueue:
 class SnsAlerts:
     """Publishes each notice to the alert topic."""
 
-    def __init__(self, client: Any, topic_arn: str) -> None:
-        self._client, self._topic = client, topic_arn
+    def __init__(self, make_client: Callable[[], Any], topic_arn: str) -> None:
+        self._make_client, self._topic = make_client, topic_arn
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client()
 
     def publish(self, notices: Sequence[Notice]) -> None:
         """Publish every notice, or raise LaterError."""
