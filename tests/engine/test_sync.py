@@ -6,13 +6,13 @@ import threading
 from itertools import pairwise
 
 import pytest
+
 from bokit.core.records import Presence
 from bokit.core.runs import Outcome, RunStatus
 from bokit.engine.manual import SyncRequest
 from bokit.errors import SourceRefusedError, SourceUnavailableError
 from bokit.sources.base import Fetched
 from bokit.store.memory import MemoryStore
-
 from tests.engine.house import DEFAULT_TENANT, START, Counting, Died, House
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, everything=True)

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+
 from bokit.core.catalog import Tenant
 from bokit.core.records import TenantId
 from bokit.core.runs import Trigger
@@ -15,7 +16,6 @@ from bokit.engine.manual import SyncRequest
 from bokit.engine.messages import BatchMessage
 from bokit.errors import InputError, SourceUnavailableError
 from bokit.sources.base import Fetched
-
 from tests.engine.house import DEFAULT_TENANT, START, House
 from tests.engine.test_sync import run_queue
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bokit.core.records import Json, TenantId
 from bokit.core.runs import Run, Trigger
 from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
+from bokit.engine.catalog_parts import CatalogParts, check_nothing
 from bokit.engine.clock import Clock, Ids, new_id, new_run_id
 from bokit.engine.desk import Desk
 from bokit.engine.manual import ManualSync, SyncRequest
@@ -23,10 +24,6 @@ from bokit.store.base import Store
 
 if TYPE_CHECKING:
     from bokit.engine.catalog import Catalog
-
-
-def check_nothing(url: str) -> None:
-    """Let every URL pass: the fetch itself refuses what may not be fetched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,6 @@ class Bokit:
     def catalog(self) -> Catalog:
         """What owners declare; imported at first use, since a sync needs none of it."""
         from bokit.engine.catalog import Catalog
-        from bokit.engine.catalog_parts import CatalogParts
 
         parts = self._parts
         return Catalog(CatalogParts(
