@@ -172,6 +172,7 @@ FAULTS: dict[str, tuple[Script, str]] = {
     "announces a thousand digits": (say(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 1000 + b"\r\n\r\nx"), "too-large"),
     "never ends": (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536), "too-large"),
     "never ends, in chunks": (endless(CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n"), "too-large"),
+    "sends a byte a chunk": (endless(CHUNKED, b"1\r\nx\r\n" * 5000), "too-large"),
     "sends a bomb": (say(ok(BOMB, GZIPPED)), "too-large"),
     "sends a bomb in chunks": (say(GZIPPED_CHUNKS + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BOMB), BOMB)), "too-large"),
     "sends many small bombs": (say(ok(gzip.compress(bytes(100_000)) * 100, GZIPPED)), "too-large"),

@@ -10,6 +10,8 @@ import urllib3
 from bokit.errors import SourceMalformedError, SourceUnavailableError
 
 CHUNK = 65_536
+MOST_PIECES = 100_000
+"""Each piece costs a few microseconds, however small it is: chunks of a byte are an attack, not a feed."""
 _GZIP_START = b"\x1f\x8b"
 
 
@@ -19,10 +21,10 @@ def read_body(response: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes:
         raise _too_large(most_bytes)
     unzip = _choose_decoder(response.headers.get("content-encoding", ""))
     body, taken = bytearray(), 0
-    for raw in response.stream(CHUNK, decode_content=False):
+    for pieces, raw in enumerate(response.stream(CHUNK, decode_content=False)):
         taken += len(raw)
         body += unzip.feed(raw, most_bytes + 1 - len(body)) if unzip else raw
-        if max(taken, len(body)) > most_bytes:
+        if max(taken, len(body)) > most_bytes or pieces >= MOST_PIECES:
             raise _too_large(most_bytes)
     if unzip and taken and not unzip.is_whole:
         raise SourceUnavailableError("the answer broke off", code="truncated")
