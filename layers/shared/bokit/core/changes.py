@@ -207,6 +207,7 @@ def _plan_absent(stay: Stay, matches: Matches, closed: set[date], context: Conte
                 calendar's end swallowed one)
     no          all closed by others as before                missing, held: a feed is evidence about nights
     no          some open for long enough, none just now      cancelled
+    no          some open for long enough, others not         missing, held without the first
     any         else                                          missing, held
     """
     record, free = _forget_contradicted(stay.record, evidence), stay.nights_from(matches.today)
@@ -221,9 +222,10 @@ def _plan_absent(stay: Stay, matches: Matches, closed: set[date], context: Conte
     if free <= closed and _is_joined(stay, free, matches):
         return cancel_action(record, Status.VANISHED, JOINED, context.at, kind=ActionKind.MERGE)
     opened = open_nights(record, free - closed, context.at if record.missing_since else since)
-    if opened and all(is_due(t) for t in opened.values()):
+    waiting = {night: t for night, t in opened.items() if not is_due(t)}
+    if opened and not waiting:
         return cancel_action(record, Status.VANISHED, "gone from the feed", context.at)
-    return _miss(stay.record, since, opened, context)
+    return _miss(stay.record, since, waiting, context, _shorten(stay, free - set(opened) | set(waiting), free))
 
 
 def _coded_nights(matches: Matches) -> set[date]:
@@ -240,11 +242,19 @@ def _is_joined(stay: Stay, free: set[date], matches: Matches) -> bool:
     return not free <= held and any(free <= nights(e.check_in, e.check_out) for e in matches.windows)
 
 
-def _miss(record: Record, since: datetime, opened: Mapping[date, datetime], context: Context) -> Action | None:
+def _miss(
+    record: Record, since: datetime, opened: Mapping[date, datetime], context: Context, dates: Fields | None = None
+) -> Action | None:
     return change_action(
         record, "not in the feed", context.at, presence=Presence.MISSING, missing_since=since,
-        memory=_remember_open(record.memory, opened),
+        memory=_remember_open(record.memory, opened), remote={**record.remote, **(dates or {})},
     )  # fmt: skip
+
+
+def _shorten(stay: Stay, kept: set[date], free: set[date]) -> Fields:
+    """Return the stay's dates without the nights to come, *free*, that lie before or after those *kept*."""
+    check_in = stay.check_in if min(kept) == min(free) else min(kept)
+    return {"check_in": check_in.isoformat(), "check_out": (max(kept) + DAY).isoformat()}
 
 
 def plan_window(matches: Matches, context: Context, evidence: Evidence, provisional: set[date] | None = None) -> Action | None:

@@ -22,6 +22,10 @@ FAR = timedelta(days=300)
 """A window that ends further ahead is the calendar's end; a nearer one may be what is left of a known block."""
 
 
+SOON = timedelta(days=60)
+"""A block that begins sooner is never taken for the calendar's end: in doubt, a block."""
+
+
 class Reason(StrEnum):
     """Why an entry is a stay, or is none: kept in the change log."""
 
@@ -208,22 +212,30 @@ def _place_new(
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
     placed, windows = list(pairs), []
-    others = [p.entry for p in pairs] + list(rolling)
+    others = [p.entry for p in pairs]
+    end = max(_calendar_end([*others, *entries], rolling), today + SOON)
     for entry in sorted(entries, key=lambda e: (-(e.check_out - e.check_in).days, _entry_order(e))):
+        if entry.kind is Kind.WINDOW:
+            windows.append(entry)
+            continue
         if entry.reservation_code:
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
-        elif entry.check_out <= today and entry.kind is not Kind.RESERVATION:
+        elif (entry.check_out <= today and entry.kind is not Kind.RESERVATION) or _is_inside(entry, others, today):
             continue
-        elif entry.kind is Kind.WINDOW:
-            windows.append(entry)
-        elif _is_inside(entry, others, today):
-            continue
-        elif entry.kind is Kind.BLOCK and _is_in_place_of(entry, leaving, today):
+        elif entry.kind is Kind.BLOCK and (_is_in_place_of(entry, leaving, today) or entry.check_in >= end):
             windows.append(entry)
         else:
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
         others.append(entry)
     return placed, windows
+
+
+def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
+    """Return the day from which everything is closed, to the end of the platform's calendar."""
+    end = min((e.check_in for e in rolling), default=date.max)
+    for entry in sorted(entries, key=lambda e: e.check_out, reverse=True):
+        end = min(end, entry.check_in) if entry.check_out >= end else end
+    return end
 
 
 def _is_in_place_of(entry: Entry, leaving: Sequence[Stay], today: date) -> bool:
