@@ -662,12 +662,11 @@ NOW = "Mon, 01 Jun 2026 12:00:00 GMT"
         ("120", None, 120.0), (" 0 ", None, 0.0), ("Mon, 01 Jun 2026 12:02:00 GMT", NOW, 120.0), ("9" * 400, None, 999_999_999.0),
         ("Mon, 01 Jun 2026 11:00:00 GMT", NOW, 0.0), ("Mon, 01 Jun 2026 12:02:00 GMT", None, None), ("-5", NOW, None),
         ("soon", NOW, None), ("²", NOW, None), ("1.5", NOW, None), ("", NOW, None), (None, NOW, None), ("inf", NOW, None),
-        ("Mon, 01 Jun 2026 12:02:00 GMT", "yesterday", None), ("Fri, 31 Dec 9999 23:59:59 -2359", NOW, None),
+        ("Mon, 01 Jun 2026 12:02:00 GMT", "yesterday", None),
         ("Mon, 99 Jun 2026 12:02:00 GMT", NOW, None),
     ],
 )  # fmt: skip
 def test_retry_after_is_read_in_both_forms(told: str | None, date: str | None, seconds: float | None) -> None:
     """Retry-After is a number of seconds, or a date told against the server's own; nonsense is as if it were not there."""
     headers = {name: value for name, value in {"retry-after": told, "date": date}.items() if value is not None}
-    read = Answer(status=503, headers=headers, body=b"", host="x").retry_after
-    assert read == seconds or (told or "").startswith("Fri, 31 Dec 9999")
+    assert Answer(status=503, headers=headers, body=b"", host="x").retry_after == seconds
