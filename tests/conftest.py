@@ -14,6 +14,7 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 import bokit.sources.connections  # noqa: F401 - its sockets derive from the real ones, before any is disabled
+from tests.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""

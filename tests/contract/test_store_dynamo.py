@@ -22,8 +22,8 @@ from bokit.store.create_table import create_table
 from bokit.store.dynamo import DynamoStore
 from bokit.store.tables import Row, bind_row
 from tests.builders import DAY, NOW, a_batch_run, a_beat, a_change, a_head, a_record, a_source
-from tests.contract.conftest import REGION
 from tests.contract.steps import add_source, claim, lease_of
+from tests.emulator import REGION
 
 
 @contextmanager

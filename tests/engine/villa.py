@@ -1,0 +1,225 @@
+"""A villa for tests of endurance: the real rules, the simulator's feeds in process, and a clock that never stands still."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Source, Tenant
+from bokit.core.records import Record, Scope, SourceId
+from bokit.core.stays import BookingRules
+from bokit.engine.app import Bokit, Parts
+from bokit.engine.messages import BatchMessage
+from bokit.engine.sync import Kind
+from bokit.errors import SourceUnavailableError
+from bokit.outlets.memory import MemoryAlerts, MemoryQueue
+from bokit.sources.base import Fetched
+from bokit.sources.ical_http import refuse
+from bokit.sources.safe_http import Answer
+from bokit.store.memory import MemoryStore
+from simulator.world import FIRST_NOW, World
+
+TICKING = timedelta(milliseconds=1)
+
+
+class TickingClock:
+    """A clock that moves on a little at every look, and further when told; safe for threads."""
+
+    def __init__(self, at: datetime = FIRST_NOW) -> None:
+        self.at, self._lock = at, threading.Lock()
+
+    def __call__(self) -> datetime:
+        with self._lock:
+            self.at += TICKING
+            return self.at
+
+    def move(self, **span: float) -> None:
+        with self._lock:
+            self.at += timedelta(**span)
+
+
+class WorldFetcher:
+    """Asks the world as an HTTP client would, and keeps who was asked. A source's URL is its feed's name."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.asked = world, []
+        self._lock = threading.Lock()
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        with self._lock:
+            self.asked.append(source.id)
+            answer = self.world.answer(source.url)
+        if answer.pace != "whole":
+            raise SourceUnavailableError("it took too long", code="timeout")
+        if answer.status != 200:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            raise refuse(Answer(status=answer.status, headers=headers, body=b"", host="feeds.example"))
+        return Fetched(body=answer.body, etag=answer.headers.get("ETag"), host="feeds.example")
+
+
+@dataclass
+class Calls:
+    """Counts calls of every kind, and ends the process before or after one of them; once dead, nothing is answered."""
+
+    names: list[str] = field(default_factory=list)
+    die_at: int | None = None
+    die_after: bool = False
+    dead: bool = False
+    deaths: int = 0
+
+    def before(self, name: str) -> None:
+        if self.dead:
+            raise Died
+        self.names.append(name)
+        if len(self.names) == self.die_at and not self.die_after:
+            self._die()
+
+    def after(self) -> None:
+        if self.dead:
+            raise Died
+        if len(self.names) == self.die_at and self.die_after:
+            self._die()
+
+    def _die(self) -> None:
+        self.dead, self.die_at, self.deaths = True, None, self.deaths + 1
+        raise Died
+
+    def watch_part(self, part: Any) -> Any:
+        """Return *part*, its methods counted."""
+        return Watched(part, self)
+
+    def watch_client(self, client: Any) -> None:
+        """Count every request of a botocore client, where it is about to be sent and where it was answered."""
+        client.meta.events.register("before-send.dynamodb", lambda event_name, **_: self.before(event_name.split(".")[-1]))
+        client.meta.events.register("after-call.dynamodb", lambda **_: self.after())
+
+
+class Watched:
+    """A queue, an alert channel or a fetcher whose calls are counted."""
+
+    def __init__(self, part: Any, calls: Calls) -> None:
+        self._part, self._calls = part, calls
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._part, name)
+
+        def call(*args: Any, **given: Any) -> Any:
+            self._calls.before(f"{type(self._part).__name__}.{name}")
+            answer = method(*args, **given)
+            self._calls.after()
+            return answer
+
+        return call
+
+
+class Died(BaseException):
+    """The process ends here: nothing below may catch it and go on."""
+
+
+class Villa:
+    """Bokit with the real rules, beside a simulated world."""
+
+    def __init__(
+        self, *, store: Any = None, calls: Calls | None = None, concurrency: int = 4, world: World | None = None,
+        queue: bool = True, clock: Callable[[], datetime] | None = None,
+    ) -> None:  # fmt: skip
+        self.store, self.calls, self.concurrency = store or MemoryStore(), calls or Calls(), concurrency
+        self.world, self.clock = world or World(seed=7), clock or TickingClock()
+        self.fetcher, self.alerts = WorldFetcher(self.world), MemoryAlerts()
+        self.queue = MemoryQueue() if queue else None
+        self._runs = count(1)
+        self.bokit = self.open()
+
+    def open(self, store: Any = None, clock: Callable[[], datetime] | None = None, **given: Any) -> Bokit:
+        """Assemble another process on the same table (or on *store*, a client of its own)."""
+        kinds = {"ical": Kind(fetcher=self.calls.watch_part(self.fetcher), rules=BookingRules(), collection=BOOKINGS)}
+        parts = {
+            "store": store or self.store, "kinds": kinds, "alerts": self.calls.watch_part(self.alerts),
+            "queue": self.calls.watch_part(self.queue) if self.queue else None, "clock": clock or self.clock,
+            "concurrency": self.concurrency, "new_run_id": lambda at: f"run_{next(self._runs):06d}",
+        }  # fmt: skip
+        return Bokit(Parts(**parts | given))
+
+    def settle_in(self) -> None:
+        """Write the tenant down."""
+        self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=self.clock()))
+        self.store.save_option(DEFAULT_TENANT, "install.complete", True)
+
+    def add_source(self, feed: str, *, minutes: int = 60, **options: Any) -> Source:
+        """Add a feed to the world and a source of it, in a scope of its own, due now."""
+        self.world.add_feed(feed, timezone="Europe/Rome", **options)
+        id = SourceId(f"src_{feed.replace('/', '_')}")
+        interval = timedelta(minutes=minutes)
+        source = Source(
+            id=id, tenant=DEFAULT_TENANT, name=feed, kind="ical", url=feed, scope=Scope(f"unit_{id}"), interval=interval,
+            shard_id=self.store.pick_shard(100),
+        )  # fmt: skip
+        beat = Beat(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
+        return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), beat)
+
+    def move(self, **span: float) -> None:
+        """Let time pass, here and in the world."""
+        self.clock.move(**span)
+        self.world.now = self.clock.at.replace(microsecond=0)
+
+    def deliver(self, body: str, bokit: Bokit | None = None, **given: Any) -> Any:
+        """Work a message off."""
+        return (bokit or self.bokit).run_batch(BatchMessage.from_json(body), **given)
+
+    def deliver_all(self) -> None:
+        """Work off every message that waits."""
+        for _ in range(100):
+            if not self.queue.bodies:
+                return
+            self.deliver(self.queue.bodies[0])
+            self.queue.bodies.pop(0)
+        raise AssertionError("the queue does not get empty")
+
+    def records(self, source: Source) -> list[Record]:
+        return list(self.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope))
+
+    def states(self) -> dict[str, str]:
+        return {s.head.source.id: str(s.state) for s in self.bokit.status.load_sources(DEFAULT_TENANT)}
+
+    def told(self) -> list[tuple[str, str]]:
+        """Return the notices, each id once."""
+        return sorted((n.type, str(n.facts.get("code", ""))) for n in self.alerts.notices.values())
+
+    def tell(self) -> dict[str, Any]:
+        """Return the end state without its times: records, change logs, heads, claims, notices."""
+        sources = list(self.store.load_sources(DEFAULT_TENANT))
+        return {
+            "notices": self.told(),
+            "sources": {s.id: self._tell_source(s) for s in sources},
+            "claims": [(s.holder, s.claimed_until) for s in self.store.load_shards(sorted({s.shard_id for s in sources}))],
+        }  # fmt: skip
+
+    def _tell_source(self, source: Source) -> dict[str, Any]:
+        head = self.store.load_head(source)
+        shard = self.store.load_shards([source.shard_id])[0]
+        return {
+            "records": [self._tell_record(r) for r in self.records(source)],
+            "head": (head.content_hash, head.etag, head.entries, head.failure, head.hold and head.hold.code),
+            "failures": shard.beats[source.id].failures,
+            "free": self._is_free(source),
+        }  # fmt: skip
+
+    def _tell_record(self, record: Record) -> dict[str, Any]:
+        lines = self.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items
+        edits = {name: edit.value for name, edit in record.edits.items()}
+        return {
+            "key": record.key, "remote": dict(record.remote), "edits": edits, "presence": str(record.presence),
+            "gone": record.gone_reason,
+            "log": [(c.action, c.reason, c.by, {n: (f.before, f.after) for n, f in c.fields.items()}) for c in lines],
+        }  # fmt: skip
+
+    def _is_free(self, source: Source) -> bool:
+        """Tell whether a stranger gets the lease now; gives it back."""
+        lease = self.store.take_lease(source, holder="stranger", now=self.clock.at, until=self.clock.at + TICKING)
+        if lease:
+            self.store.release_lease(lease)
+        return lease is not None
