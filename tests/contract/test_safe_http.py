@@ -1,17 +1,11 @@
-"""The guarded client against servers that err, lie and lure."""
+"""The guarded client: what goes well, redirects, private addresses, the environment."""
+
+# ruff: noqa: F811 - fixtures that are imported are named again as arguments
 
 from __future__ import annotations
 
 import gzip
-import logging
 import socket
-import struct
-import threading
-import time
-import traceback
-import tracemalloc
-import zlib
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,314 +15,29 @@ import urllib3
 
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
 from bokit.sources.safe_http import Answer, SafeClient
-from tests.contract.scripted_server import Script, ScriptedServer, make_certificate, ok, redirect, say
+from tests.contract.guarded import (  # noqa: F401
+    DEADLINE,
+    SECRET_HEADERS,
+    SECRET_PATH,
+    Serve,
+    a_client,
+    a_patient_client,
+    all_that_is_told,
+    canary,
+    certificate,
+    leads_to,
+    serve,
+)
+from tests.contract.scripted_server import ScriptedServer, make_certificate, ok, redirect, say
 from tests.hostile_urls import HOSTILE_URLS
 
-DEADLINE = 0.8
-"""Seconds that a request to a server that errs may take; what hangs ends with the client's own code for it."""
-Serve = Callable[..., ScriptedServer]
-SECRET_PATH = "/SENTINEL-path/x.ics?s=SENTINEL-query"
-SECRET_HEADERS = {"X-Key": "SENTINEL-header"}
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start servers; they stop after the test."""
-    servers: list[ScriptedServer] = []
-
-    def start(script: Script, *args: Any, **more: Any) -> ScriptedServer:
-        servers.append(ScriptedServer(script, *args, **more))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture
-def canary(serve: Serve) -> Iterator[ScriptedServer]:
-    """A server that nobody may connect to."""
-    server = serve(say(ok(b"you should not be here")))
-    yield server
-    assert server.connections == 0
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
-    """A certificate of loopback and of a name."""
-    return make_certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1", "feeds.example.org")
-
-
-def a_client(**more: Any) -> SafeClient:
-    """A client that may ask loopback, and that is soon out of patience."""
-    return SafeClient(**{"allow_private_addresses": True, "deadline": DEADLINE, **more})
-
-
-def a_patient_client(**more: Any) -> SafeClient:
-    """A client whose deadline plays no part."""
-    return a_client(deadline=30.0, **more)
-
-
-def leads_to(*addresses: str, port: int | None = None) -> Callable[[str, int], list[tuple[Any, ...]]]:
-    """A resolver that answers the same for every name."""
-
-    def resolver(host: str, asked_port: int) -> list[tuple[Any, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, port or asked_port)) for address in addresses]
-
-    return resolver
-
-
-def all_that_is_told(error: BaseException) -> str:
-    """Return whatever a log, a page or a person could see of an error and of all that it came from."""
-    told, waiting, met = [], [error], set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in met:
-            continue
-        met.add(id(one))
-        told += [str(one), repr(one), repr(one.args), repr(getattr(one, "facts", "")), repr(getattr(one, "__notes__", ""))]
-        told += traceback.format_exception(one)
-        waiting += [more for more in (one.__cause__, one.__context__, *one.args) if isinstance(more, BaseException)]
-    return "\n".join(told)
-
-
-# --- faults of a network ---------------------------------------------------------------------------------------------------
-
-
-def drip(head: bytes, piece: bytes = b"x") -> Script:
-    """A server that says *head*, and then a byte or so now and then: no read ever hangs for long."""
-
-    def script(sock: socket.socket, asked: bytes) -> bool:
-        sock.sendall(head)
-        for _ in range(100):
-            time.sleep(0.05)
-            sock.sendall(piece)
-        return False
-
-    return script
-
-
-def reset_after(head: bytes) -> Script:
-    """A server that says *head* and breaks the connection off."""
-
-    def script(sock: socket.socket, asked: bytes) -> bool:
-        sock.sendall(head)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return False
-
-    return script
-
-
-def endless(head: bytes, piece: bytes) -> Script:
-    """A server that says *head*, and *piece* for ever (but no more than 64 MB)."""
-
-    def script(sock: socket.socket, asked: bytes) -> bool:
-        sock.sendall(head)
-        for _ in range(64_000_000 // len(piece)):
-            sock.sendall(piece)
-        return False
-
-    return script
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+GZIPPED = "Content-Encoding: gzip"
 
 
 def hang(sock: socket.socket, asked: bytes) -> bool:
     """Say nothing until the other end goes."""
     return sock.recv(1) != b""
-
-
-def make_bomb(megabytes: int) -> bytes:
-    """Return zeros, a thousandth of their size in gzip."""
-    press = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return b"".join(press.compress(bytes(1_000_000)) for _ in range(megabytes)) + press.flush()
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-GZIPPED = "Content-Encoding: gzip"
-GZIPPED_CHUNKS = CHUNKED.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)
-BOMB = make_bomb(20)
-FAULTS: dict[str, tuple[Script, str]] = {
-    "closes without a word": (say(then_close=True), "connection"),
-    "resets without a word": (reset_after(b""), "connection"),
-    "says nothing": (hang, "timeout"),
-    "stops within the head": (reset_after(b"HTTP/1.1 200 OK\r\nContent-Le"), "connection"),
-    "drips the status line": (drip(b"HTTP/1.1 200 O"), "timeout"),
-    "drips a header": (drip(b"HTTP/1.1 200 OK\r\nX-Y: "), "timeout"),
-    "drips headers": (drip(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n"), "timeout"),
-    "drips the body": (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), "timeout"),
-    "drips a body of unknown length": (drip(b"HTTP/1.1 200 OK\r\n\r\n"), "timeout"),
-    "drips chunks": (drip(CHUNKED, b"1\r\nx\r\n"), "timeout"),
-    "drips a chunk's length": (drip(CHUNKED, b"0"), "timeout"),
-    "drips trailers": (drip(CHUNKED + b"1\r\nx\r\n0\r\n", b"A: b\r\n"), "timeout"),
-    "drips gzip": (drip(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x")[:10], b""), "timeout"),
-    "says continue for ever": (drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "timeout"),
-    "announces more than it sends": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort", then_close=True), "truncated"),
-    "resets within the body": (reset_after(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort"), "truncated"),
-    "stops within a chunk": (say(CHUNKED + b"ff\r\nshort", then_close=True), "truncated"),
-    "stops between chunks": (say(CHUNKED + b"5\r\nshort\r\n", then_close=True), "truncated"),
-    "stops within gzip": (say(ok(gzip.compress(b"x" * 999)[:-9], GZIPPED)), "truncated"),
-    "tells nonsense for a chunk's length": (say(CHUNKED + b"zz\r\nx\r\n"), "truncated"),
-    "announces two lengths": (say(ok(b"x" * 9, "Content-Length: 4")), "bad-http"),
-    "announces ten gigabytes": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\nx"), "too-large"),
-    "announces a thousand digits": (say(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 1000 + b"\r\n\r\nx"), "too-large"),
-    "never ends": (endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536), "too-large"),
-    "never ends, in chunks": (endless(CHUNKED, b"1000\r\n" + b"x" * 4096 + b"\r\n"), "too-large"),
-    "sends a byte a chunk": (endless(CHUNKED, b"1\r\nx\r\n" * 5000), "too-large"),
-    "sends a bomb": (say(ok(BOMB, GZIPPED)), "too-large"),
-    "sends a bomb in chunks": (say(GZIPPED_CHUNKS + b"%x\r\n%s\r\n0\r\n\r\n" % (len(BOMB), BOMB)), "too-large"),
-    "sends many small bombs": (say(ok(gzip.compress(bytes(100_000)) * 100, GZIPPED)), "too-large"),
-    "sends a bomb within a bomb": (say(ok(gzip.compress(BOMB), "Content-Encoding: gzip, gzip")), "bad-encoding"),
-    "encodes as nobody asked": (say(ok(b"x", "Content-Encoding: br")), "bad-encoding"),
-    "sends gzip that is none": (say(ok(b"BEGIN:VCALENDAR", GZIPPED)), "bad-encoding"),
-    "speaks another protocol": (say(b"220 ftp.example.org ready\r\n", then_close=True), "bad-http"),
-    "sends an endless line": (endless(b"HTTP/1.1 200 OK\r\nX-Y: ", b"x" * 65_536), "bad-http"),
-    "sends endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n" * 1000), "bad-http"),
-    "redirects in a circle": (say(redirect("/SENTINEL-path/x.ics?s=SENTINEL-query")), "too-many-redirects"),
-    "redirects to a file": (say(redirect("file:///etc/passwd?SENTINEL")), "address-refused"),
-    "redirects to what is no URL": (say(redirect("http://[SENTINEL/")), "address-refused"),
-    "redirects to a port that is none": (say(redirect("http://127.0.0.1:SENTINEL/")), "address-refused"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_ends_in_its_code_and_tells_no_url(name: str, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """Each fault ends in the error for it; neither the error, nor what it came from, nor a debug log holds the URL's secrets."""
-    script, code = FAULTS[name]
-    server = serve(script)
-    client = a_client() if code == "timeout" else a_patient_client()
-    url = server.url(SECRET_PATH).replace("://", "://SENTINEL-user:SENTINEL-password@")
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "urllib3"), pytest.raises(BokitError) as caught:
-        client.request("GET", url, headers=SECRET_HEADERS)
-    assert caught.value.stable_code == code
-    assert "SENTINEL" not in all_that_is_told(caught.value) + caplog.text
-
-
-def test_the_kinds_of_faults_are_as_many_as_promised() -> None:
-    """There are at least 14."""
-    assert len(FAULTS) >= 14
-
-
-def test_success_is_not_logged_with_its_url(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """A debug log holds no path, even of what went well or had odd headers."""
-    server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nno header at all\r\n\r\n"))
-    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "urllib3"):
-        a_patient_client().request("GET", server.url(SECRET_PATH))
-    assert "SENTINEL" not in caplog.text
-
-
-def test_a_drip_on_a_kept_connection_ends_too(serve: Serve) -> None:
-    """The deadline of the second request holds, not that of the first, which opened the connection."""
-    slow = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    server = serve(lambda sock, head: (slow if b"/slow" in head else say(ok()))(sock, head))
-    client = a_client()
-    client.request("GET", server.url())
-    with pytest.raises(SourceUnavailableError) as caught:
-        client.request("GET", server.url("/slow"))
-    assert (caught.value.stable_code, server.connections) == ("timeout", 1)
-
-
-@pytest.mark.parametrize(
-    "script", [drip(b"HTTP/1.1 200 OK\r\nX-Y: "), drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"), hang]
-)
-def test_a_drip_over_tls_ends_too(script: Script, serve: Serve, certificate: tuple[Any, str]) -> None:
-    """The deadline holds over TLS."""
-    server = serve(script, certificate[0])
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client(ca_file=certificate[1]).request("GET", server.url(scheme="https"))
-    assert caught.value.stable_code == "timeout"
-
-
-@pytest.mark.parametrize("script", [drip(b"\x16\x03\x03\x40\x00", b"\x00"), lambda sock, head: time.sleep(2) or False])
-def test_a_handshake_that_drips_or_hangs_ends_too(script: Script, serve: Serve) -> None:
-    """The deadline holds over the TLS handshake."""
-    server = serve(script, script_connection=True)
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client().request("GET", server.url(scheme="https"))
-    assert caught.value.stable_code == "timeout"
-
-
-def test_redirects_share_one_deadline(serve: Serve) -> None:
-    """Slow redirects do not each get a deadline of their own."""
-
-    def script(sock: socket.socket, head: bytes) -> bool:
-        time.sleep(DEADLINE * 0.6)
-        return say(redirect("/x.ics"))(sock, head)
-
-    server = serve(script)
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client().request("GET", server.url())
-    assert caught.value.stable_code == "timeout"
-    assert len(server.heads) == 2
-
-
-def test_a_resolver_that_hangs_does_not_hold_the_client() -> None:
-    """The deadline holds over the look-up of a name."""
-    stop = threading.Event()
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client(resolver=lambda host, port: stop.wait(10) and []).request("GET", "http://feeds.example.org/")
-    stop.set()
-    assert caught.value.stable_code == "timeout"
-
-
-@pytest.mark.parametrize("failure", [socket.gaierror(-2, "SENTINEL"), UnicodeError("SENTINEL"), OSError("SENTINEL")])
-def test_an_unknown_name_is_told_as_such(failure: Exception) -> None:
-    """A name that cannot be resolved ends as dns."""
-
-    def resolver(host: str, port: int) -> list[Any]:
-        raise failure
-
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client(resolver=resolver).request("GET", "http://feeds.example.org/")
-    assert caught.value.stable_code == "dns"
-    assert "SENTINEL" not in all_that_is_told(caught.value)
-
-
-def test_nobody_listening_is_told_as_such() -> None:
-    """A refused connection ends as connection."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(SourceUnavailableError) as caught:
-        a_client().request("GET", f"http://127.0.0.1:{port}/")
-    assert caught.value.stable_code == "connection"
-
-
-def test_the_next_address_is_tried_where_one_does_not_answer(serve: Serve) -> None:
-    """A name with several addresses is asked at the first that answers."""
-    server = serve(say(ok()))
-
-    def resolver(host: str, port: int) -> list[tuple[Any, ...]]:
-        silent = [(9999, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 9)), (socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::1", 9))]
-        return silent + leads_to("127.0.0.1", port=server.port)(host, port)
-
-    client = a_patient_client(resolver=resolver)
-    assert client.request("GET", "http://feeds.example.org/").status == 200
-
-
-def test_a_bomb_takes_little_memory(serve: Serve) -> None:
-    """200 KB that unpack to 200 MB are cut at the cap, and so is a redirect that carries them."""
-    bomb = make_bomb(200)
-    server = serve(say(ok(bomb, GZIPPED)))
-    luring = serve(say(ok(bomb, GZIPPED, f"Location: {server.url()}", status="302 Found")))
-    tracemalloc.start()
-    with pytest.raises(SourceMalformedError) as caught:
-        a_patient_client().request("GET", luring.url())
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert caught.value.stable_code == "too-large"
-    assert peak < 20_000_000
-
-
-@pytest.mark.parametrize(("size", "code"), [(1000, None), (1001, "too-large")])
-@pytest.mark.parametrize("pack", [lambda body: ok(body), lambda body: ok(gzip.compress(body), GZIPPED)])
-def test_the_cap_is_exact(size: int, code: str | None, pack: Callable[[bytes], bytes], serve: Serve) -> None:
-    """A body as large as allowed passes, one byte more does not, counted after decoding."""
-    client = a_patient_client(most_bytes=1000)
-    server = serve(say(pack(b"x" * size)))
-    if code is None:
-        assert client.request("GET", server.url()).body == b"x" * size
-        return
-    with pytest.raises(SourceMalformedError) as caught:
-        client.request("GET", server.url())
-    assert caught.value.stable_code == code
 
 
 # --- what goes well --------------------------------------------------------------------------------------------------------
