@@ -201,9 +201,10 @@ class Villa:
     def _tell_source(self, source: Source) -> dict[str, Any]:
         head = self.store.load_head(source)
         shard = self.store.load_shards([source.shard_id])[0]
+        failure = head.failure and (head.failure.code, head.failure.told)
         return {
-            "records": [self._tell_record(r) for r in self.records(source)],
-            "head": (head.content_hash, head.etag, head.entries, head.failure, head.hold and head.hold.code),
+            "records": [self._tell_record(r) for r in sorted(self.records(source), key=lambda r: r.key)],
+            "head": (head.content_hash, head.etag, head.entries, failure, head.hold and head.hold.code),
             "failures": shard.beats[source.id].failures,
             "free": self._is_free(source),
         }  # fmt: skip

@@ -112,7 +112,7 @@ class Desk:
         for attempt in range(TRIES):
             record = self.store.load_record(tenant, collection, id)
             after, change = lay(record, self.clock())
-            if change is None:
+            if change is None or after == record:
                 return record
             try:
                 return replace(self.store.apply_records([after], [change], lease=None)[0])

@@ -1,0 +1,88 @@
+"""Messages that come twice, late and in any order: the end is as if each had come once and in its turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, timedelta
+from random import Random
+
+import pytest
+
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
+from simulator.world import FIRST_NOW, World
+from tests.engine.villa import Villa
+
+FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/loft", "beds24/loft")
+ROUNDS = 20
+SEEDS = 20
+
+
+def test_an_edit_that_is_said_twice_is_one_edit():
+    """A person (or a client that heard no answer) repeats an edit: one line in the change log, one version."""
+    villa = Villa()
+    villa.settle_in()
+    source = villa.add_source("airbnb/garden")
+    villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+    villa.bokit.tick()
+    villa.deliver_all()
+    record = villa.records(source)[0]
+
+    first, second = (villa.bokit.desk.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa") for _ in "12")
+
+    assert first == second
+    assert [c.action for c in villa.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
+
+
+def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
+    """Live through some rounds of an eventful world; *shuffled*: messages come up to five times, some rounds late."""
+    villa, luck, counts = Villa(world=World(seed=seed), concurrency=1), Random(seed), Counter()
+    villa.settle_in()
+    for feed in FEEDS:
+        villa.add_source(feed)
+    days = {feed: Random(f"{seed}/{feed}") for feed in FEEDS}
+    late: list[str] = []
+    for number in range(ROUNDS):
+        for feed in FEEDS:
+            befall(villa.world, feed, days[feed], number)
+        villa.bokit.tick()
+        bodies, villa.queue.bodies = villa.queue.bodies, []
+        coming = [body for body in bodies for _ in range(luck.randint(1, 5))] + late if shuffled else bodies
+        if shuffled:
+            luck.shuffle(coming)
+            late = luck.sample(coming, k=len(coming) // 3)
+        for body in coming:
+            counts["stale" if villa.deliver(body).stale else "worked"] += 1
+            if shuffled:
+                villa.bokit.tick()
+        assert not villa.queue.bodies
+        villa.move(hours=1, seconds=1)
+    return villa.tell(), counts
+
+
+def befall(world: World, feed: str, luck: Random, number: int) -> None:
+    """Let something happen to a feed in this round: a booking, a cancellation, an unreadable hour, a dead address."""
+    today = FIRST_NOW.date() + timedelta(days=20)
+    world.clear(feed)
+    chance = luck.random()
+    if chance < 0.4:
+        start = today + timedelta(days=luck.randrange(200))
+        if world.is_free(feed, start, start + timedelta(days=3)):
+            world.book(feed, start, start + timedelta(days=3))
+    elif chance < 0.5:
+        active = [s.id for s in world.stays.values() if s.feed == feed and s.is_active]
+        if active:
+            world.cancel(luck.choice(active))
+    elif chance < 0.65:
+        world.fault(feed, luck.choice(("html", "404", "json")))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_any_number_and_order_of_deliveries_ends_alike(seed, record_property):
+    """Each message one to five times, shuffled, a third of them again rounds later, a tick after each: the same end state."""
+    expected, once = live(seed, shuffled=False)
+    found, often = live(seed, shuffled=True)
+
+    assert found == expected
+    assert often["worked"] == once["worked"] == ROUNDS
+    assert often["stale"] > ROUNDS
+    record_property("deliveries", often.total())
