@@ -15,7 +15,7 @@ pytestmark = pytest.mark.stack
 
 LIMIT = 8_000_000
 FROM_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
-OURS = ("aws_lambda_powertools", "icalendar", "pynamodb", "recurring_ical_events", "requests", "tzdata", "urllib3", "bokit")
+OURS = ("aws_lambda_powertools", "icalendar", "pynamodb", "recurring_ical_events", "certifi", "idna", "tzdata", "urllib3", "bokit")
 NEVER_IMPORTED = {"click"}
 """x-wr-timezone's own command line wants it."""
 
@@ -59,7 +59,8 @@ def test_the_libraries_of_the_product_are_there(layer):
         "icalendar",
         "pynamodb",
         "recurring_ical_events",
-        "requests",
+        "certifi",
+        "idna",
         "tzdata",
         "urllib3",
         "bokit",
