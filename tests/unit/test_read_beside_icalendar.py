@@ -1,0 +1,73 @@
+"""Plain events are read by our own reader: it must read in them what icalendar reads."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import icalendar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bokit.core.read_ical import read_ical
+
+AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ROME = ZoneInfo("Europe/Rome")
+ZONES = ("Europe/Paris", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe")
+
+texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\x85"), min_size=1, max_size=80)
+days = st.dates(date(2026, 5, 1), date(2028, 5, 1))
+nights = st.integers(1, 40)
+
+
+@st.composite
+def events(draw, number):
+    """One event as icalendar writes it, folded where it folds; all-day, in UTC, or in a zone."""
+    event = icalendar.Event()
+    event.add("uid", f"{number}@feeds.example")
+    event.add("dtstamp", AT)
+    start, length = draw(days), timedelta(days=draw(nights))
+    shape = draw(st.sampled_from(("date", "utc", "zone")))
+    if shape != "date":
+        zone = UTC if shape == "utc" else ZoneInfo(draw(st.sampled_from(ZONES)))
+        start = datetime(start.year, start.month, start.day, draw(st.integers(12, 20)), 30, tzinfo=zone)
+    event.add("dtstart", start)
+    if draw(st.booleans()):
+        event.add("dtend", start + length)
+    else:
+        event.add("duration", length)
+    event.add("summary", draw(texts))
+    event.add("description", draw(texts))
+    return event
+
+
+@st.composite
+def calendars(draw):
+    """A calendar of some events."""
+    calendar = icalendar.Calendar()
+    calendar.add("prodid", "-//somebody//some calendar//EN")
+    calendar.add("version", "2.0")
+    for number in range(draw(st.integers(1, 8))):
+        calendar.add_component(draw(events(number)))
+    return calendar
+
+
+def local_day(moment: date | datetime) -> date:
+    """Return the day of *moment* in the unit's timezone."""
+    return moment.astimezone(ROME).date() if isinstance(moment, datetime) else moment
+
+
+@settings(max_examples=200, deadline=None)
+@given(calendars())
+def test_our_reader_reads_what_icalendar_reads(calendar):
+    """UID, summary, first night and departure of plain events are the same for both."""
+    body = calendar.to_ical()
+    theirs = {
+        str(e["UID"]): (local_day(e.start), local_day(e.end), str(e["SUMMARY"]).strip())
+        for e in icalendar.Calendar.from_ical(body).walk("VEVENT")
+    }
+
+    seen = read_ical(body, at=AT, timezone=ROME)
+
+    assert {e.uid: (e.check_in, e.check_out, e.summary) for e in seen.entries} == theirs
+    assert seen.problems == ()
