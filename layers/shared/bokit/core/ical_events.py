@@ -15,6 +15,8 @@ from bokit.core.rules import Problem
 
 MAX_TEXT = 10_000
 """Longer texts are cut: no platform writes them, and every booking would carry them."""
+MAX_SERIES_TEXT = 1_000
+"""The same for an event of a series, whose every stay carries them."""
 NIGHT = timedelta(days=1)
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
 
@@ -56,7 +58,7 @@ class EventLines:
 
     def words(self, name: str) -> str:
         """Return a text property, unescaped, bounded in length."""
-        return unescape(self.value(name)[:MAX_TEXT]).strip()
+        return unescape(self.value(name)[: MAX_SERIES_TEXT if self.recurs else MAX_TEXT]).strip()
 
 
 def read_event_lines(text: str) -> EventLines:

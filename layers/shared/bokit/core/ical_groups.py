@@ -21,6 +21,8 @@ from bokit.core.rules import Problem
 
 NOTES = frozenset({"unknown-timezone", "no-uid"})
 """Problems that cost no event: the verdict stays what it is."""
+MAX_SERIES = 1_000_000
+"""Letters of a series and its exceptions: snapshots keep them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +87,24 @@ def calendar_zones(calendar: CalendarText, own: ZoneInfo) -> Zones:
 
 
 def read_group(group: Group, calendar: CalendarText, zones: Zones, reading: Reading) -> GroupRead:
-    """Return what the group's events say; one that cannot be read is a problem, and costs itself alone."""
+    """Return what the group's events say; one that cannot be read is a problem, and costs itself alone. Never raises."""
+    try:
+        return _read_group(group, calendar, zones, reading)
+    except Exception as error:  # what we did not foresee in a stranger's text must not cost the other events
+        told = f"the event is beyond our reader ({type(error).__name__})"
+        return GroupRead(problems=(Problem(code="broken-event", message=told, uid=group.uid),))
+
+
+def _read_group(group: Group, calendar: CalendarText, zones: Zones, reading: Reading) -> GroupRead:
     events = [read_event_lines(text) for text in group.texts]
     zones.unknown.clear()
-    is_series = any(event.recurs for event in events)
+    recurs = any(event.recurs for event in events)
+    is_series = recurs and sum(map(len, group.texts)) <= MAX_SERIES
     read = _GroupReader(zones, reading, is_cancelled=calendar.properties.get("METHOD", "").strip().upper() == "CANCEL")
     if is_series:
         read.read_series(events)
+    elif recurs:
+        read.refuse_series(events, BadEventError("too-many-recurrences", "the series is longer than we read"))
     else:
         read.read_plain(_latest(events))
     notes = _read_notes(events, zones)
@@ -146,9 +159,13 @@ class _GroupReader:
             for one in expand_series(events, self.zones, self.reading.window, self.reading.budget):
                 self._add(one.event, one.span, one.recurrence_id)
         except BadEventError as error:
-            self.entries.clear()
-            self.problems.append(as_problem(error, events[0].uid))
-            self.read_plain(events)
+            self.refuse_series(events, error)
+
+    def refuse_series(self, events: Sequence[EventLines], error: BadEventError) -> None:
+        """Read the events of a series one by one, as if none repeated."""
+        self.entries.clear()
+        self.problems.append(as_problem(error, events[0].uid))
+        self.read_plain(events)
 
     def _add(self, event: EventLines, span: tuple[date, date], recurrence_id: str | None) -> None:
         entry = read_entry(

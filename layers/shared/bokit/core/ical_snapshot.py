@@ -69,7 +69,7 @@ def pack_snapshot(memory: Memory) -> bytes:
         "whole": memory.is_whole,
     }
     lines = (f"{key} {kept.line}" for key, kept in memory.groups.items())
-    return zlib.compress("\n".join((json.dumps(head), *lines)).encode(), 1)
+    return zlib.compress("\n".join((json.dumps(head, ensure_ascii=False), *lines)).encode(), 1)
 
 
 def unpack_snapshot(snapshot: bytes) -> Memory | None:
@@ -96,7 +96,7 @@ def keep_group(group: Group, calendar: int, read: GroupRead, window: tuple[date,
         told.append(problems_as_dicts(read.problems))
     if series:
         told.append([calendar, group.uid, group.texts, [day.isoformat() for day in window]])
-    return Kept(read.entries, read.problems, series, json.dumps(told, separators=(",", ":")))
+    return Kept(read.entries, read.problems, series, json.dumps(told, separators=(",", ":"), ensure_ascii=False))
 
 
 def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, Kept]:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-MAX_BYTES = 16_000_000
-MAX_EVENTS = 20_000
+MAX_BYTES = 8_000_000
+MAX_EVENTS = 10_000
 MAX_CALENDARS = 100
+MAX_PARAMETERS = 20_000
+"""Letters of a line's name and parameters that are searched for quotes; the rest is taken as it stands."""
 
-_STAMP = re.compile(rb"\nDTSTAMP[^\n]*(?:\n[ \t][^\n]*)*\n")
+_STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
 _QUOTED = re.compile(r'("[^"\n]*"?)')
 
 
-def _keep_latin(error: UnicodeError) -> tuple[str, int]:
-    """Read bytes that are no UTF-8 as Latin-1, one by one: the rest of the text stays what it is."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
-    return error.object[error.start : error.end].decode("latin-1"), error.end
-
-
-codecs.register_error("bokit.latin", _keep_latin)
+_LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
+"""What Python makes of bytes that are no UTF-8, as Latin-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +73,15 @@ def decode_body(body: bytes) -> str:
         lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = lines.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
     unfolded = lines.replace(b"\n ", b"").replace(b"\n\t", b"")
-    return unfolded.decode("utf-8", "bokit.latin").removeprefix("\ufeff").lstrip()
+    return _decode(unfolded).removeprefix("\ufeff").lstrip()
+
+
+def _decode(text: bytes) -> str:
+    """Return *text*, those of its bytes that are no UTF-8 read as Latin-1: the rest stays what it is."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "surrogateescape").translate(_LATIN)
 
 
 def split_body(text: str) -> BodyText:
@@ -126,6 +129,8 @@ class _Cut:
         self.is_open = False
         self.kind, self.start, self.inner = "", 0, 0
         self.broken = self.dropped = self.count = 0
+        self.depth = 0
+        """Components of other kinds that are open."""
         self._clear(0)
 
     def _clear(self, at: int) -> None:
@@ -140,13 +145,15 @@ class _Cut:
             self._turn_calendar(begins, start, end)
         elif name in ("VEVENT", "VTIMEZONE"):
             self._open(name, start, end) if begins else self._close(name, start, end)
-        # other components lie in an event, where its reader skips them, or in the calendar's own text
+        else:  # it lies in an event, where its reader skips it, or in the calendar's own text
+            self.depth += 1 if begins else -1
 
     def _turn_calendar(self, begins: bool, start: int, end: int) -> None:
         if self.is_open:  # ended; or cut, and another one pasted behind
             self._abandon()
-            self.broken += begins
+            self.broken += begins + (self.depth != 0)
             self._keep(start)
+        self.depth = 0
         self.is_open = begins
         self._clear(end)
 
@@ -213,7 +220,7 @@ def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
 def _split_quoted(line: str) -> tuple[str, str]:
     """Split at the first colon outside of quotes: ``DTSTART;TZID="UTC+01:00":2026…``."""
     head = ""
-    for part in _QUOTED.split(line):
+    for part in _QUOTED.split(line[:MAX_PARAMETERS]):
         before, colon, _ = ("", "", "") if part.startswith('"') else part.partition(":")
         if colon:
             head += before
@@ -232,7 +239,7 @@ def read_parameters(text: str) -> dict[str, str]:
 def _split_parameters(text: str) -> list[str]:
     if '"' not in text:
         return text.split(";")
-    return ["".join(part) for part in _group_parameters(text)]
+    return ["".join(part) for part in _group_parameters(text[:MAX_PARAMETERS])]
 
 
 def _group_parameters(text: str) -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ body ── hash_ical ──► equal to the last one: nothing more to read
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from bokit.core.ical_snapshot import (
     unpack_snapshot,
 )
 from bokit.core.ical_text import MAX_BYTES, BodyText, CalendarText, decode_body, split_body, strip_stamps
+from bokit.core.ical_times import Zones
 from bokit.core.platforms import PLATFORMS, Platform, find_platform
 from bokit.core.records import Json
 from bokit.core.recurrence_rules import Budget
@@ -73,12 +74,20 @@ def recall_entries(
     since: date | None = None, until: date | None = None, ends_on_last_night: bool = False,
 ) -> Seen:  # fmt: skip
     """Return what reading the snapshot's body again at *at* would, without the body."""
+    frame = replace(_Frame.of(at, timezone, horizon, since, until), ends_on_last_night=ends_on_last_night)
     memory = unpack_snapshot(snapshot)
     if memory is None:
         return _unreadable(Problem(code="no-snapshot", message="nothing is kept of the last body"))
-    frame = replace(_Frame.of(at, timezone, horizon, since, until), ends_on_last_night=ends_on_last_night)
+    try:
+        return _recall(memory, frame)
+    except Exception as error:  # as in _read
+        return _unreadable(_beyond(error))
+
+
+def _recall(memory: Memory, frame: _Frame) -> Seen:
     reading = frame.reading(find_platform(memory.platform))
-    groups = {key: _refresh(kept, memory.calendars, reading) for key, kept in memory.groups.items()}
+    zones = [calendar_zones(calendar, reading.own) for calendar in memory.calendars]
+    groups = {key: _refresh(kept, memory.calendars, zones, reading) for key, kept in memory.groups.items()}
     return _assemble(replace(memory, groups=groups), reading.platform, frame.today)
 
 
@@ -124,6 +133,17 @@ class _Frame:
 
 
 def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
+    try:
+        return _read_body(body, frame, name, host, snapshot)
+    except Exception as error:  # a stranger's bytes must not stop a sync, whatever we did not foresee in them
+        return _unreadable(_beyond(error)), find_platform(name, None, host)
+
+
+def _beyond(error: Exception) -> Problem:
+    return Problem(code="unreadable", message=f"the calendar is beyond our reader ({type(error).__name__})")
+
+
+def _read_body(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
     if len(body) > MAX_BYTES:
         told = Problem(code="too-large", message="the body is larger than any calendar")
         return _unreadable(told), find_platform(name, None, host)
@@ -163,13 +183,12 @@ def _is_current(kept: Kept, reading: Reading) -> bool:
     return kept.series is None or kept.series.window == reading.window
 
 
-def _refresh(kept: Kept, calendars: tuple[CalendarText, ...], reading: Reading) -> Kept:
+def _refresh(kept: Kept, calendars: Sequence[CalendarText], zones: Sequence[Zones], reading: Reading) -> Kept:
     """Return a kept group as of today: a series of another window is expanded again."""
     if kept.series is None or _is_current(kept, reading):
         return kept
-    calendar, group = calendars[kept.series.calendar], Group(uid=kept.series.uid, texts=kept.series.texts)
-    read = read_group(group, calendar, calendar_zones(calendar, reading.own), reading)
-    return keep_group(group, kept.series.calendar, read, reading.window)
+    number, group = kept.series.calendar, Group(uid=kept.series.uid, texts=kept.series.texts)
+    return keep_group(group, number, read_group(group, calendars[number], zones[number], reading), reading.window)
 
 
 def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
@@ -208,7 +227,7 @@ def _clip(entry: Entry, today: date) -> Entry:
 def _body_problems(cut: BodyText) -> tuple[Problem, ...]:
     told: Mapping[str, tuple[Any, str]] = {
         "truncated": (not cut.is_whole, "the calendar has no end: what is missing from it proves nothing"),
-        "broken-event": (cut.broken and cut.is_whole, "an event begins and does not end"),
+        "broken-event": (cut.broken and cut.is_whole, "a component begins and does not end, or ends and does not begin"),
         "too-many-events": (cut.dropped, "the calendar has more events than we read"),
     }
     return tuple(Problem(code=code, message=message) for code, (found, message) in told.items() if found)

@@ -167,9 +167,9 @@ SERIES_COST, DATE_COST = 300, 20
 class Budget:
     """What one body may cost in recurrences; once it is spent, series are read by their first date alone."""
 
-    days: int = 500_000
-    occurrences: int = 10_000
-    searches: int = 10
+    days: int = 400_000
+    occurrences: int = 8_000
+    searches: int = 4
 
     @property
     def is_spent(self) -> bool:
