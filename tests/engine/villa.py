@@ -109,9 +109,10 @@ class Watched:
 
         def call(*args: Any, **given: Any) -> Any:
             self._calls.before(f"{type(self._part).__name__}.{name}")
-            answer = method(*args, **given)
-            self._calls.after()
-            return answer
+            try:
+                return method(*args, **given)
+            finally:
+                self._calls.after()
 
         return call
 

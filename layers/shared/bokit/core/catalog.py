@@ -98,6 +98,8 @@ class HoldNote:
     message: str
     since: datetime
     plan_hash: str
+    offered_at: datetime | None = None
+    """When it was offered to a person once more, and told: what tells one offer from the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

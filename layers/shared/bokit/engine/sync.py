@@ -24,7 +24,7 @@ from bokit.core.schedule import freshness
 from bokit.engine.clock import Clock
 from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
-from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError
+from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError, UnknownIdError
 from bokit.outlets.base import Alerts, Notice
 from bokit.sources.base import Fetched, Fetcher
 from bokit.store.base import Snapshot, Store
@@ -79,6 +79,8 @@ class SourceSync:
         except StoreUnreachableError:
             raise
         except StoreConflictError as error:
+            if beat.failures and not self._is_synced_meanwhile(head, job):
+                self._note_failure(head, beat, job, error, urgent=True)
             return Synced(report=self._report(head, journal, Outcome.SKIPPED, error), failed=True, again=True)
         except Exception as error:
             return self._failed(head, beat, job, journal, error)
@@ -174,8 +176,9 @@ class SourceSync:
 
     def _news(self, head: Head, plan: Plan) -> Notice | None:
         """Return the notice of a hold that was not told yet: a new one, or one that is offered once more."""
-        told = head.hold and plan.hold and head.hold.code == plan.hold.code
-        if plan.hold is None or (told and plan.hold.offered_at != self.clock()):
+        if plan.hold is None:
+            return None
+        if head.hold and (head.hold.code, head.hold.offered_at) == (plan.hold.code, plan.hold.offered_at):
             return None
         return notice_hold(head.source, plan.hold, self.clock())
 
@@ -254,29 +257,46 @@ class SourceSync:
         shown = (
             error if isinstance(error, BokitError) else BokitError("an error of Bokit's own; the log has it", code="unexpected")
         )
-        again = may_help_again(error)
-        if not job.dry_run:
-            self._record_failure(head, beat, job, shown, again=again)
+        again, retry_after = may_help_again(error), retry_after_of(error)
+        is_far = retry_after is not None and retry_after > beat.interval.total_seconds()
+        self._note_failure(head, beat, job, shown, urgent=not again or is_far)
         report = self._report(head, journal, Outcome.FAILED, shown)
-        return Synced(report=report, failed=True, again=again, retry_after=retry_after_of(error))
+        return Synced(report=report, failed=True, again=again, retry_after=retry_after)
 
-    def _record_failure(self, head: Head, beat: Beat, job: Job, error: BokitError, *, again: bool) -> None:
+    def _is_synced_meanwhile(self, head: Head, job: Job) -> bool:
+        """Tell whether the conflict was with a run that went well, or a removal: then nothing is wrong with the source."""
+        try:
+            synced_at = self.store.load_head(head.source).synced_at
+        except UnknownIdError:
+            return True
+        return synced_at is not None and synced_at >= job.started_at
+
+    def _note_failure(self, head: Head, beat: Beat, job: Job, error: BokitError, *, urgent: bool) -> None:
         """Keep why it failed in the head, where that is news; tell the owner once in a row of failures.
 
-        A failure that trying again may mend is told the second time. The notice goes out before the head says so.
+        A failure that trying again may soon mend is told the second time, an *urgent* one at once. Where noting it meets
+        a conflict, the next attempt notes it: no failure of one source ends its batch.
         """
-        now, before = self.clock(), head.failure
-        told = bool(before and before.told) or not again or beat.failures >= 1
+        before = head.failure
+        told = bool(before and before.told) or urgent or beat.failures >= 1
         since = before.since if before else freshness(head, beat)
         failure = Failure(code=error.stable_code, message=error.message, since=since, told=told)
-        if failure == before:
+        if failure == before or job.dry_run:
             return
+        try:
+            self._record_failure(head, beat, job, failure)
+        except (StoreConflictError, UnknownIdError):
+            log.exception("a failure was not noted", extra={"facts": {"source_id": head.source.id}})
+
+    def _record_failure(self, head: Head, beat: Beat, job: Job, failure: Failure) -> None:
+        """Tell, and write the head: in this order. One whose lease is never free is told of at its second failure."""
+        now = self.clock()
+        is_news = failure.told and not (head.failure and head.failure.told)
         lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
-        if lease is None:
-            return
-        if told and not (before and before.told):
+        if is_news and (lease or beat.failures == 1):
             self._publish(notice_failure(head.source, failure, now))
-        self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+        if lease:
+            self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
 
     def _publish(self, *notices: Notice | None) -> None:
         """Tell the owner, before the head says that it was told: whoever dies in between tells the same thing again."""
@@ -295,7 +315,7 @@ def note_hold(hold: Hold | None) -> HoldNote | None:
     """Return the short of *hold* for the head."""
     if hold is None:
         return None
-    return HoldNote(code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash)
+    return HoldNote(code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash, offered_at=hold.offered_at)
 
 
 def is_agreed(plan: Plan, outlook: Outlook, job: Job) -> bool:

@@ -1,0 +1,248 @@
+"""Whatever stops a source, somebody hears of it within two of its intervals; and nobody hears a thing while all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT, Source
+from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
+from bokit.sources.base import Fetched
+from simulator.world import World
+from tests.engine.villa import Died, Villa
+
+FEED = "airbnb/garden"
+TELLING = {"stale", "failing", "held"}
+HEALTHY_ROUNDS = 1000
+
+
+@dataclass
+class Watch:
+    """What an owner and an operator can see, minute by minute."""
+
+    villa: Villa
+    source: Source
+    tick: Callable[[], Any]
+    overdue: float = 0.0
+    missing: int = 0
+    states: set[str] = field(default_factory=set)
+    deliver: Callable[[str], object] | None = None
+
+    def pass_minutes(self, minutes: int) -> None:
+        """Tick each minute and work off what was sent; an alarm looks at the tick's number, and at its absence."""
+        for _ in range(minutes):
+            self.villa.move(minutes=1)
+            report = self.tick()
+            self.missing = 0 if report else self.missing + 1
+            self.overdue = max(self.overdue, report.overdue_intervals if report else 0)
+            self._work_off()
+            self.states.add(self.villa.states()[self.source.id])
+
+    def _work_off(self) -> None:
+        bodies, self.villa.queue.bodies = self.villa.queue.bodies, []
+        for body in bodies:
+            (self.deliver or self.villa.deliver)(body)
+
+    @property
+    def alarms(self) -> list[str]:
+        """Return what rang: the ways in which somebody was told."""
+        told = [type for type, _ in self.villa.told() if type != "source.recovered"]
+        return told + ["overdue"] * (self.overdue > 2) + ["no tick"] * (self.missing > 15)
+
+
+def begin(minutes: int = 60, **given: Any) -> Watch:
+    """Return a villa with one source that was synced well, and somebody who watches it."""
+    villa = Villa(concurrency=1, **given)
+    villa.settle_in()
+    source = villa.add_source(FEED, minutes=minutes)
+    for day in (1, 8, 15, 22):
+        villa.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
+    watch = Watch(villa=villa, source=source, tick=villa.bokit.tick)
+    watch.pass_minutes(2)
+    assert watch.states == {"ok"}
+    assert watch.alarms == []
+    return watch
+
+
+def no_schedule(watch: Watch) -> None:
+    """The schedule's rule is off: nothing ticks."""
+    watch.tick = lambda: None
+
+
+def lost_messages(watch: Watch) -> None:
+    """The queue loses every message, and the claims stay with nobody."""
+    watch.deliver = lambda body: None
+
+
+def poison(watch: Watch) -> None:
+    """Every message arrives mutilated, and goes to the dead letters."""
+
+    def deliver(body: str) -> None:
+        with pytest.raises(InputError):
+            watch.villa.deliver(body[: len(body) // 2])
+
+    watch.deliver = deliver
+
+
+def orphan_claims(watch: Watch) -> None:
+    """Each worker dies as soon as it has read its batch: a Lambda's timeout."""
+
+    def deliver(body: str) -> None:
+        watch.villa.calls.die_at = len(watch.villa.calls.names) + 1
+        with pytest.raises(Died):
+            watch.villa.deliver(body)
+        watch.villa.calls.dead = False
+
+    watch.deliver = deliver
+
+
+def out_of_time(watch: Watch) -> None:
+    """No batch ever has the time to begin a source."""
+    watch.deliver = lambda body: watch.villa.deliver(body, seconds_left=lambda: 5.0)
+
+
+def orphan_lease(watch: Watch) -> None:
+    """Somebody took the source's lease by a clock that runs a day ahead, and died; and the feed changes."""
+    now = watch.villa.clock()
+    watch.villa.store.take_lease(watch.source, holder="orphan", now=now, until=now + timedelta(days=1))
+    watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
+
+
+def conflicts(watch: Watch) -> None:
+    """Every write of a record meets a conflict."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreConflictError("changed by another since it was read; read it again")
+
+    watch.villa.store.apply_records = refuse
+    watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
+
+
+def fault(kind: str) -> Callable[[Watch], None]:
+    def befall(watch: Watch) -> None:
+        watch.villa.world.fault(FEED, kind)
+
+    befall.__name__ = kind
+    return befall
+
+
+def raising(name: str, make: Callable[[], Exception]) -> Callable[[Watch], None]:
+    def befall(watch: Watch) -> None:
+        def fetch(*_: Any, **__: Any) -> Fetched:
+            raise make()
+
+        watch.villa.fetcher.fetch = fetch
+
+    befall.__name__ = name
+    return befall
+
+
+CAUSES = [
+    no_schedule, lost_messages, poison, orphan_claims, out_of_time, orphan_lease, conflicts,
+    fault("404"), fault("401"), fault("429"), fault("500"), fault("503"), fault("timeout"), fault("html"), fault("json"),
+    fault("empty-calendar"), fault("empty-body"), fault("other-listing"), fault("switched-off"),
+    raising("tls", lambda: SourceUnavailableError("its certificate is not valid", code="tls")),
+    raising("throttled for a day", lambda: SourceUnavailableError("not now", code="http-429", retry_after=86_400.0)),
+    raising("a bug", lambda: RuntimeError("unexpected")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("minutes", [15, 60])
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
+def test_every_cause_is_told_within_two_intervals(cause, minutes):
+    """Of each cause an alarm rings within two intervals (and a tick), and status shows it in three and a bit."""
+    watch = begin(minutes)
+    watch.pass_minutes(minutes - 5)
+    assert watch.alarms == []
+    cause(watch)
+
+    watch.pass_minutes(5 + 2 * minutes + 2)
+    assert watch.alarms, "nobody was told"
+    watch.pass_minutes(minutes + 2)
+    assert watch.villa.states()[watch.source.id] in TELLING
+
+
+def test_an_empty_calendar_is_offered_once_more_and_told_again():
+    """After a day of emptiness the owner hears of it a second time, by another notice, and no third time."""
+    watch = begin()
+    watch.villa.world.fault(FEED, "empty-calendar")
+
+    watch.pass_minutes(60 * 23)
+    before = len(watch.villa.told())
+    watch.pass_minutes(60 * 30)
+
+    assert before == 1
+    assert watch.villa.told() == [("source.held", "empty-feed")] * 2
+
+
+def test_nobody_hears_a_thing_while_all_is_well(record_property):
+    """A thousand rounds of four living feeds, two of them changing every night: no notice, nothing overdue, all ok."""
+    villa = Villa(world=World(seed=11), concurrency=1)
+    villa.settle_in()
+    for feed, options in LIVING.items():
+        villa.add_source(feed, **options)
+    rounds = overdue = 0
+    states: set[str] = set()
+    for _ in range(HEALTHY_ROUNDS):
+        villa.world.live(hours=1)
+        villa.clock.move(hours=1)
+        overdue = max(overdue, villa.bokit.tick().overdue_intervals)
+        villa.deliver_all()
+        rounds += 1
+        states |= set(villa.states().values())
+
+    assert (villa.told(), states, rounds) == ([], {"ok"}, HEALTHY_ROUNDS)
+    assert overdue < 2
+    assert len(villa.fetcher.asked) == HEALTHY_ROUNDS * len(LIVING)
+    record_property("rounds", rounds)
+
+
+LIVING = {
+    "airbnb/garden": {"notice_days": 1}, "booking_com/garden": {}, "vrbo/loft": {}, "google/loft": {},
+}  # fmt: skip
+
+
+def test_a_failure_that_is_over_before_anybody_must_hear_is_not_told():
+    """One bad answer, mended by the next attempt: the state says so meanwhile, and no notice goes out."""
+    watch = begin()
+    watch.villa.world.fault(FEED, "500", times=1)
+
+    watch.pass_minutes(180)
+
+    assert watch.states == {"ok", "failing"}
+    assert watch.alarms == []
+    assert watch.villa.states()[watch.source.id] == "ok"
+
+
+def test_a_tenant_that_is_switched_on_again_is_synced_at_once():
+    """Off for a day it is not overdue, but stale to whoever looks; on again, the next tick syncs it and all is well."""
+    watch = begin()
+    watch.villa.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
+    watch.pass_minutes(60 * 24)
+    assert (watch.alarms, watch.villa.states()[watch.source.id]) == ([], "stale")
+
+    watch.villa.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
+    watch.pass_minutes(2)
+
+    assert watch.villa.states()[watch.source.id] == "ok"
+    assert watch.alarms == []
+
+
+@pytest.mark.parametrize("skew", [-5, 5])
+def test_clocks_that_differ_by_minutes_neither_stop_nor_alarm(skew):
+    """Two machines tick and work in turn, one of them minutes off, for two days: each interval is kept, nobody is alarmed."""
+    watch = begin(15)
+    villa = watch.villa
+    other = villa.open(clock=lambda: villa.clock() + timedelta(minutes=skew))
+    turns = iter([villa.bokit, other] * 2000)
+    watch.tick = lambda: next(turns).tick()
+    watch.deliver = lambda body: villa.deliver(body, next(turns))
+
+    watch.pass_minutes(60 * 48)
+
+    assert (watch.alarms, watch.states) == ([], {"ok"})
+    assert len(villa.fetcher.asked) >= 48 * 60 / (15 + abs(skew))
