@@ -14,19 +14,19 @@ else                                              everything                    
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from bokit.core.booking import Stay
-from bokit.core.entries import BLOCKING, Entry
-from bokit.core.identity import Matches, Reason, old_window
-from bokit.core.merge import write_time
-from bokit.core.nights import nights, write_spans
+from bokit.core.entries import Entry
+from bokit.core.identity import Matches, Reason
+from bokit.core.nights import write_spans
 from bokit.core.plan import Hold
 from bokit.core.platforms import Traits
-from bokit.core.records import Fields, Json
+from bokit.core.records import Json
 from bokit.core.rules import Context, Seen, Verdict
+from bokit.core.source_memory import Remembered
+from bokit.core.window import closed_nights, held_window
 
 UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER = (
     "unreadable-feed", "empty-feed", "partial-feed", "shrunken-feed", "other-listing",
@@ -47,73 +47,6 @@ CALENDAR_END = 30
 """A window of so many nights is the end of the platform's calendar, and does not disappear."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """What the rules keep of a source between fetches."""
-
-    starts: Mapping[str, str] = field(default_factory=dict)
-    """First nights and the UIDs that the room's feed gave them."""
-    domains: tuple[str, ...] = ()
-    """What follows the at sign in the source's UIDs."""
-    hold: Hold | None = None
-    absent: Mapping[str, datetime] = field(default_factory=dict)
-    """Stays that shrunken fetches did not show, and since when."""
-    held_since: datetime | None = None
-    """Since when every fetch was held."""
-    agreed_since: datetime | None = None
-    """Since when shrunken fetches agree on which stays are gone."""
-
-
-def read_memory(memory: Fields) -> Remembered:
-    """Return what *memory*, written by ``write_memory``, tells."""
-    return Remembered(
-        starts=dict(memory.get("starts", {})),
-        domains=tuple(memory.get("domains", ())),
-        hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
-        absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
-        held_since=_read_time(memory.get("held_since")),
-        agreed_since=_read_time(memory.get("agreed_since")),
-    )
-
-
-def write_memory(told: Remembered) -> dict[str, Json]:
-    """Return *told* as JSON."""
-    memory: dict[str, Json] = {}
-    if told.starts:
-        memory["starts"] = dict(told.starts)
-    if told.domains:
-        memory["domains"] = list(told.domains)
-    if told.hold:
-        memory["hold"] = _write_hold(told.hold)
-    if told.absent:
-        memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
-    if told.held_since:
-        memory["held_since"] = write_time(told.held_since)
-    if told.agreed_since:
-        memory["agreed_since"] = write_time(told.agreed_since)
-    return memory
-
-
-def _write_hold(hold: Hold) -> dict[str, Json]:
-    offered = write_time(hold.offered_at) if hold.offered_at else None
-    return {
-        "code": hold.code, "message": hold.message, "since": write_time(hold.since), "can_apply": hold.can_apply,
-        "releases": [dict(r) for r in hold.releases], "offered_at": offered,
-    }  # fmt: skip
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _read_hold(told: Fields) -> Hold:
-    return Hold(
-        code=told["code"], message=told["message"], since=datetime.fromisoformat(told["since"]),
-        can_apply=told["can_apply"], releases=tuple(told["releases"]),
-        offered_at=_read_time(told.get("offered_at")),
-    )  # fmt: skip
-
-
 def judge_fetch(
     seen: Seen, matches: Matches, stays: Sequence[Stay], traits: Traits, told: Remembered, context: Context
 ) -> str | None:
@@ -122,7 +55,7 @@ def judge_fetch(
     entries = [e for e in seen.entries if isinstance(e, Entry)]
     if seen.verdict is Verdict.UNREADABLE:
         return UNREADABLE
-    if not entries and (future or old_window(matches)):
+    if not entries and (future or held_window(matches)):
         return EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL
     if is_other_listing(entries, matches, future, traits, told):
         return OTHER
@@ -160,8 +93,8 @@ def is_other_listing(
     if was_empty or any(p.stay and p.reason in RECOGNISED for p in matches.pairs):
         return False
     lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
-    end = old_window(matches)
-    lost_end = len(end) >= CALENDAR_END and not end & closed_by(matches.windows, matches)
+    end = held_window(matches)
+    lost_end = len(end) >= CALENDAR_END and not end & closed_nights(matches.windows, matches.today)
     return bool(entries) and (bool(lately) or lost_end)
 
 
@@ -206,7 +139,7 @@ def make_hold(code: str, matches: Matches, stays: Sequence[Stay], told: Remember
     future = sorted((s for s in lost if not s.is_gone and s.nights_from(matches.today)), key=lambda s: s.record.id)
     can_apply = code in (EMPTY, OTHER, SHRUNKEN)
     releases = [describe_release(s) for s in future] if can_apply else []
-    if can_apply and code != SHRUNKEN and matches.window and (held := old_window(matches)):
+    if can_apply and code != SHRUNKEN and matches.window and (held := held_window(matches)):
         spans = write_spans(held)
         releases.append({
             "action": "free", "record_id": matches.window.id, "kind": "window", "check_in": spans[0][0],
@@ -226,9 +159,3 @@ def describe_release(stay: Stay) -> dict[str, Json]:
         "action": "cancel", "record_id": stay.record.id, "kind": str(stay.kind),
         "check_in": stay.check_in.isoformat(), "check_out": stay.check_out.isoformat(),
     }  # fmt: skip
-
-
-def closed_by(entries: Sequence[object], matches: Matches) -> set[date]:
-    """Return every night from today on that *entries* close."""
-    told = [e for e in entries if isinstance(e, Entry) and e.status in BLOCKING]
-    return {n for e in told for n in nights(max(e.check_in, matches.today), e.check_out)}

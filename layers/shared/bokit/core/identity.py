@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from bokit.core.booking import Stay, entry_key, window_nights
+from bokit.core.booking import Stay, entry_key
 from bokit.core.entries import BLOCKING, Entry, Kind, Status
 from bokit.core.nights import nights
 from bokit.core.platforms import Traits
@@ -249,8 +249,3 @@ def _is_inside(entry: Entry, others: Sequence[Entry], today: date) -> bool:
         return False
     mine = nights(max(entry.check_in, today), entry.check_out)
     return mine <= {n for e in others if e.status in BLOCKING for n in nights(max(e.check_in, today), e.check_out)}
-
-
-def old_window(matches: Matches) -> set[date]:
-    """Return the nights to come that the source's window held."""
-    return {n for n in window_nights(matches.window) if n >= matches.today}

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import date, datetime, time, timedelta
 from typing import cast
 
 from bokit.core.booking import Stay, describe_booking, held_nights, is_window, read_stay
 from bokit.core.booking_edit import read_edit
-from bokit.core.changes import Evidence, cancel_action, next_settling, plan_bookings, plan_window, weigh_fetch
+from bokit.core.changes import cancel_action, plan_bookings
 from bokit.core.entries import Entry, Status
+from bokit.core.evidence import NO_RELEASE, Evidence, next_settling, weigh_fetch
 from bokit.core.guard import (
     EMPTY,
     OTHER,
     SHRUNKEN,
     UNREADABLE,
-    Remembered,
     agreed_absent,
     agreeing_since,
-    closed_by,
     judge_fetch,
     make_hold,
     newly_absent,
     read_domains,
-    read_memory,
-    write_memory,
 )
 from bokit.core.identity import Matches, match_entries
 from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
@@ -34,8 +30,13 @@ from bokit.core.platforms import Traits, traits_of
 from bokit.core.read_ical import hash_ical, read_ical, recall_entries
 from bokit.core.records import Fields, Json, Record
 from bokit.core.rules import Context, Seen
+from bokit.core.source_memory import Remembered, read_memory, write_memory
+from bokit.core.window import Held, plan_provisional, write_window
 
 __all__ = ["BookingRules", "Stay", "describe_booking", "held_nights", "read_stay"]
+
+STARTS_KEPT = timedelta(days=60)
+"""UIDs of first nights are remembered for so long after their night."""
 
 
 class BookingRules:
@@ -59,43 +60,29 @@ class BookingRules:
 
     def match(self, known: Sequence[Record], seen: Seen, context: Context) -> Matches:
         """Return which known stay each entry is."""
-        entries = [e for e in seen.entries if isinstance(e, Entry)]
         window = next((r for r in known if is_window(r)), None)
-        stays = [read_stay(r) for r in known if not is_window(r)]
-        return match_entries(stays, window, entries, traits_of(seen.platform), local_today(context), context.at)
+        return match_entries(
+            _stays(known), window, _entries(seen), traits_of(seen.platform), local_today(context), context.at
+        )  # fmt: skip
 
     def plan(self, matches: object, context: Context) -> Plan:
         """Return what must change, before any guard."""
-        matches = cast("Matches", matches)
-        told = read_memory(context.memory)
-        return self._replan(matches, context, weigh_fetch(matches, told.absent, told.held_since))
-
-    def _replan(self, matches: Matches, context: Context, evidence: Evidence) -> Plan:
-        actions = plan_bookings(matches, context, evidence)
-        if context.new_only:
-            actions = [a for a in actions if a.kind is ActionKind.CREATE]
-        return _finish(actions, matches, context)
+        found, told = cast("Matches", matches), read_memory(context.memory)
+        return _plan(found, context, weigh_fetch(found, told.absent, told.held_since))
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back."""
-        told = read_memory(context.memory)
-        stays = [read_stay(r) for r in known if not is_window(r)]
-        matches = self.match(known, seen, context)
-        if context.approved and told.hold and context.approved == told.hold.plan_hash:
-            return _apply_hold(told, known, matches, context)
-        if context.discarded and told.hold and context.discarded == told.hold.plan_hash:
-            forgotten = replace(told, hold=None, absent={}, held_since=None, agreed_since=None)
-            return replace(plan, actions=(), memory=write_memory(forgotten), settle_at=context.at)
+        told, matches = read_memory(context.memory), self.match(known, seen, context)
+        if told.hold and context.approved == told.hold.plan_hash:
+            return _apply_hold(told.hold, told, known, matches, context)
+        if told.hold and context.discarded == told.hold.plan_hash:
+            return replace(plan, actions=(), memory=write_memory(told.without_hold()), settle_at=context.at)
         traits = traits_of(seen.platform)
-        code = judge_fetch(seen, matches, stays, traits, told, context)
+        code = judge_fetch(seen, matches, _stays(known), traits, told, context)
         if code is None:
-            if agreed := agreed_absent(matches, told, context.at):
-                evidence = weigh_fetch(matches, told.absent, told.held_since, agreed)
-                plan = _finish(plan_bookings(matches, context, evidence), matches, context)
-            return replace(plan, memory=write_memory(_learn(seen, matches, traits, told)))
-        if context.new_only:
-            return replace(plan, actions=() if code in (UNREADABLE, OTHER) else plan.actions, refused=True, memory=context.memory)
-        return _hold(code, seen, matches, stays, told, context)
+            return _accept(plan, seen, matches, traits, told, context)
+        held = _hold(code, seen, matches, _stays(known), told, context)
+        return _only_new(held, context) if context.new_only else held
 
     def read_hold(self, memory: Fields) -> Hold | None:
         """Return the held plan that *memory* keeps, as it was shown."""
@@ -115,32 +102,72 @@ def local_today(context: Context) -> date:
     return context.at.astimezone(context.timezone).date()
 
 
-def _finish(actions: Sequence[Action], matches: Matches, context: Context) -> Plan:
+def _stays(known: Sequence[Record]) -> list[Stay]:
+    return [read_stay(r) for r in known if not is_window(r)]
+
+
+def _entries(seen: Seen) -> list[Entry]:
+    return [e for e in seen.entries if isinstance(e, Entry)]
+
+
+def _plan(matches: Matches, context: Context, evidence: Evidence) -> Plan:
+    """Return the whole plan of an accepted fetch, and when time alone asks for another."""
+    actions = plan_bookings(matches, context, evidence)
+    plan = Plan(
+        actions=tuple(actions), seen=matches.seen, unchanged=_count_unchanged(matches, actions), memory=context.memory,
+        settle_at=_settle_at(matches, actions, context),
+    )  # fmt: skip
+    return _only_new(plan, context) if context.new_only else plan
+
+
+def _only_new(plan: Plan, context: Context) -> Plan:
+    """Return *plan* where nothing but what is new may be touched."""
+    created = tuple(a for a in plan.actions if a.kind is ActionKind.CREATE)
+    return replace(plan, actions=created, hold=read_memory(context.memory).hold, memory=context.memory)
+
+
+def _count_unchanged(matches: Matches, actions: Sequence[Action]) -> int:
     changed = {a.record_id for a in actions}
-    records = [a.after for a in actions]
-    records += [p.stay.record for p in matches.pairs if p.stay and p.stay.record.id not in changed]
-    records += [s.record for s in matches.absent if s.record.id not in changed]
-    if matches.window and matches.window.id not in changed:
-        records.append(matches.window)
-    ripe = next_settling(records, context)
-    midnight = _next_midnight(context) if any(is_window(r) for r in records) else None
-    again = context.at if any(a.kind in RELEASES for a in actions) else None  # what a release uncovers is looked at anew
-    settle_at = min((t for t in (ripe, midnight, again) if t), default=None)
-    unchanged = sum(1 for p in matches.pairs if p.stay and p.stay.record.id not in changed)
-    return Plan(actions=tuple(actions), seen=matches.seen, unchanged=unchanged, settle_at=settle_at, memory=context.memory)
+    return sum(1 for p in matches.pairs if p.stay and p.stay.record.id not in changed)
+
+
+def _settle_at(matches: Matches, actions: Sequence[Action], context: Context) -> datetime | None:
+    """Return when time alone can change the plan.
+
+    a night was open, or a coded stay missing, for long enough     then
+    the source has a window                                        at the next midnight: its nights pass, and roll
+    something is let go                                            at once: what it uncovers is looked at anew
+    """
+    known = [p.stay.record for p in matches.pairs if p.stay] + [s.record for s in matches.absent]
+    records = {r.id: r for r in [*known, *([matches.window] if matches.window else [])]}
+    records |= {a.record_id: a.after for a in actions}
+    times = [next_settling(records.values(), context)]
+    times += [_next_midnight(context)] if any(is_window(r) for r in records.values()) else []
+    times += [context.at] if any(a.kind in RELEASES for a in actions) else []
+    return min((t for t in times if t), default=None)
 
 
 def _next_midnight(context: Context) -> datetime:
     tomorrow = local_today(context) + timedelta(days=1)
-    return datetime.combine(tomorrow, clock_time(), context.timezone).astimezone(context.at.tzinfo)
+    return datetime.combine(tomorrow, time(), context.timezone).astimezone(context.at.tzinfo)
 
 
-def _learn(seen: Seen, matches: Matches, traits: Traits, told: Remembered) -> Remembered:
-    """Return what an accepted fetch teaches of its source."""
-    entries = [e for e in seen.entries if isinstance(e, Entry)]
+def _accept(
+    plan: Plan, seen: Seen, matches: Matches, traits: Traits, told: Remembered, context: Context
+) -> Plan:  # fmt: skip
+    """Return the plan of a fetch that no guard holds; held fetches that agreed with it for a day count as evidence."""
+    if agreed := agreed_absent(matches, told, context.at):
+        plan = _plan(matches, context, weigh_fetch(matches, told.absent, told.held_since, agreed))
+    if context.new_only:
+        return plan
+    return replace(plan, memory=write_memory(_learn(_entries(seen), matches, traits, told)))
+
+
+def _learn(entries: Sequence[Entry], matches: Matches, traits: Traits, told: Remembered) -> Remembered:
+    """Return what an accepted fetch teaches of its source; nothing is held any more."""
     starts: dict[str, str] = {}
     if traits.uid_tells_start:
-        least = (matches.today - timedelta(days=60)).isoformat()
+        least = (matches.today - STARTS_KEPT).isoformat()
         starts = {day: uid for day, uid in told.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in entries}
     domains = tuple(sorted(read_domains(entries) | set(told.domains)))
@@ -151,34 +178,35 @@ def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: 
     """Return what is done of a fetch that a guard holds: closures, and nothing that frees a night."""
     hold = make_hold(code, matches, stays, told, context.at)
     actions: list[Action] = []
-    absent, agreed_since = dict(told.absent), None
     if code == OTHER:
-        quiet = replace(matches, pairs=(), windows=())
-        provisional = closed_by(seen.entries, matches)
-        actions = [a for a in [plan_window(quiet, context, Evidence(releases=False), provisional)] if a]
+        actions = [a for a in [plan_provisional(matches, seen.entries, context)] if a]
     elif code not in (UNREADABLE, EMPTY):
-        actions = plan_bookings(matches, context, Evidence(releases=False))
+        actions = plan_bookings(matches, context, NO_RELEASE)
+    after = replace(told, hold=hold, held_since=told.held_since or context.at, agreed_since=None)
     if code == SHRUNKEN:
         absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
-        agreed_since = agreeing_since(matches, told, context.at)
-    memory = write_memory(
-        replace(told, hold=hold, absent=absent, held_since=told.held_since or context.at, agreed_since=agreed_since)
+        after = replace(after, absent=absent, agreed_since=agreeing_since(matches, told, context.at))
+    return Plan(
+        actions=tuple(actions), hold=hold, seen=matches.seen, refused=True, settle_at=context.at, memory=write_memory(after)
     )
-    return Plan(actions=tuple(actions), hold=hold, seen=matches.seen, refused=True, settle_at=context.at, memory=memory)
 
 
-def _apply_hold(told: Remembered, known: Sequence[Record], matches: Matches, context: Context) -> Plan:
-    """Return the releases of a held plan that a person approved, those that still stand."""
-    released = {str(r["record_id"]) for r in told.hold.releases} if told.hold else set()
-    actions = []
-    for record in known:
-        if record.id not in released:
-            continue
-        if is_window(record):
-            empty = replace(matches, windows=(), pairs=(), window=record)
-            actions.append(plan_window(empty, replace(context, cancel_after=timedelta(0), memory={}), Evidence()))
-        elif read_stay(record).nights_from(matches.today) and not read_stay(record).is_gone:
-            actions.append(cancel_action(record, Status.VANISHED, "a person applied the held plan", context.at))
-    memory = write_memory(replace(told, hold=None, absent={}, held_since=None, agreed_since=None))
-    kept = tuple(a for a in actions if a)
-    return Plan(actions=kept, seen=matches.seen, settle_at=context.at, memory=memory)
+def _apply_hold(hold: Hold, told: Remembered, known: Sequence[Record], matches: Matches, context: Context) -> Plan:
+    """Return the releases of a held plan that a person approved, those that still stand.
+
+    Another listing's feed becomes the source's own with that: what told them apart is forgotten.
+    """
+    released = {str(r["record_id"]) for r in hold.releases}
+    actions = [_release(r, matches.today, context) for r in known if r.id in released]
+    left = Remembered() if hold.code == OTHER else told.without_hold()
+    done = tuple(a for a in actions if a)
+    return Plan(actions=done, seen=matches.seen, settle_at=context.at, memory=write_memory(left))
+
+
+def _release(record: Record, today: date, context: Context) -> Action | None:
+    if is_window(record):
+        return write_window(record, Held(opened={}), context)
+    stay = read_stay(record)
+    if stay.is_gone or not stay.nights_from(today):
+        return None
+    return cancel_action(record, Status.VANISHED, "a person applied the held plan", context.at)
