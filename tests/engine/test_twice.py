@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.engine.manual import SyncRequest
 from simulator.world import FIRST_NOW, World
-from tests.engine.villa import Villa
+from tests.engine.villa import Calls, Died, Villa
 
 FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/loft", "beds24/loft")
 ROUNDS = 20
@@ -86,3 +87,72 @@ def test_any_number_and_order_of_deliveries_ends_alike(seed, record_property):
     assert often["worked"] == once["worked"] == ROUNDS
     assert often["stale"] > ROUNDS
     record_property("deliveries", often.total())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_run_that_changed_something_is_kept_wherever_it_dies(after):
+    """At each call to the store from the first record on, the message then delivered again: the run is in the history."""
+    for call in range(1, 20):
+        villa = Villa(concurrency=1)
+        villa.settle_in()
+        source = villa.add_source("airbnb/garden")
+        villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+        villa.bokit.tick()
+        calls = Calls(die_at=call, die_after=after)
+        worker = villa.open(store=calls.watch_part(villa.store))
+        body = villa.queue.bodies.pop()
+        try:
+            villa.deliver(body, worker)
+        except Died:
+            villa.deliver(body)
+
+        line = villa.bokit.desk.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[-1]
+        assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).run_id == line.run_id, f"call {call}: {calls.names}"
+        if not calls.deaths:
+            break
+    assert call > 8
+
+
+def test_a_batch_that_ends_after_its_claim_tells_what_it_did():
+    """Its claim was taken over while it worked: it beats nothing, stops no other batch, and its run is in the history."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    source = villa.add_source("airbnb/garden")
+    villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+    villa.bokit.tick()
+    body = villa.queue.bodies.pop()
+    fetch = villa.fetcher.fetch
+
+    def fetch_slowly(*args, **given):
+        villa.fetcher.fetch = fetch
+        answer = fetch(*args, **given)
+        villa.move(minutes=16)
+        villa.bokit.tick()
+        return answer
+
+    villa.fetcher.fetch = fetch_slowly
+    late = villa.deliver(body)
+    villa.deliver_all()
+
+    assert late.stale
+    assert len(villa.records(source)) == 1
+    line = villa.bokit.desk.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[0]
+    assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).counts["created"] == 1
+    assert villa.states() == {source.id: "ok"}
+
+
+def test_who_loses_a_race_by_hand_leaves_the_source_well():
+    """A sync by hand that finds another at work skips the source: that is no failure of the source."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    source = villa.add_source("airbnb/garden")
+    villa.bokit.tick()
+    villa.deliver_all()
+    now = villa.clock()
+    lease = villa.store.take_lease(source, holder="another", now=now, until=now + timedelta(minutes=5))
+
+    run = villa.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+    villa.store.release_lease(lease)
+
+    assert [str(r.outcome) for r in run.sources] == ["skipped"]
+    assert villa.states() == {source.id: "ok"}

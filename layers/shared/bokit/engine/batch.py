@@ -25,6 +25,7 @@ from bokit.engine.clock import Clock
 from bokit.engine.job import Job, Synced
 from bokit.engine.messages import BatchMessage
 from bokit.engine.sync import SourceSync
+from bokit.errors import StaleFenceError
 from bokit.observability import tell
 from bokit.store.base import Store
 
@@ -123,8 +124,9 @@ class BatchRunner:
         jobs = {t: self._job(message, t, new_only, force, details) for t in {h.source.tenant for h in heads}}
         work = Work(jobs=jobs, stop=stop or Stop(), pace=Pace(), on_progress=on_progress)
         self.sync_heads(heads, shard.beats, work)
-        runs = self._close(message, shard, heads, work, idle)
-        return BatchReport(runs=runs, left=len(heads) - len(work.done))
+        runs = self._record(heads, work)
+        stale = not self._beat(message, shard, heads, work, idle, runs)
+        return BatchReport(runs=runs, stale=stale, left=len(heads) - len(work.done))
 
     def _job(self, message: BatchMessage, tenant: TenantId, new_only: bool | None, force: bool, details: bool) -> Job:
         options = message.options_of(tenant)
@@ -154,31 +156,39 @@ class BatchRunner:
             for _ in pool.map(one, heads):
                 pass
 
-    def _close(
-        self, message: BatchMessage, shard: Shard, heads: Sequence[Head], work: Work, idle: Sequence[Head]
-    ) -> tuple[Run, ...]:
-        """Beat the shard, and store the run of each tenant to whom anything happened.
+    def _record(self, heads: Sequence[Head], work: Work) -> tuple[Run, ...]:
+        """Store the run of each tenant to whom anything happened; before the beat, after which no message comes again."""
+        now = self.clock()
+        runs = tuple(close_run(job, t, reports_of(heads, work, t), now) for t, job in work.jobs.items())
+        for run in runs:
+            if not is_quiet(run):
+                save_run(self.store, run, work.jobs[run.tenant])
+            tell_run(run)
+        return runs
+
+    def _beat(
+        self, message: BatchMessage, shard: Shard, heads: Sequence[Head], work: Work, idle: Sequence[Head],
+        runs: Sequence[Run],
+    ) -> bool:  # fmt: skip
+        """Beat the shard; tell whether the claim was still ours.
 
         *idle* sources were paused or removed while a batch held the claim, whose beat made them due again: put that right.
         """
         now = self.clock()
         beats = next_beats(heads, shard.beats, work.jobs, work.done, self.clock)
         beats |= {h.source.id: replace(shard.beats[h.source.id], due_at=None) for h in idle}
-        runs = tuple(close_run(job, t, reports_of(heads, work, t), now) for t, job in work.jobs.items())
         quiet = tuple(r.source_id for run in runs for r in run.sources if is_quiet(run))
         batch = BatchRun(
             run_id=message.run_id, trigger=message.trigger, sources=quiet, finished_at=now,
             started_at=min((r.started_at for r in runs), default=now),
         )  # fmt: skip
-        due = [b.due_at for b in {**shard.beats, **beats}.values() if b.due_at]
-        self.store.beat_shard(
-            shard.id, fence=message.fence, beats=beats, next_due=min(due, default=None), run=batch if quiet else None
-        )  # fmt: skip
-        for run in runs:
-            if not is_quiet(run):
-                save_run(self.store, run, work.jobs[run.tenant])
-            tell_run(run)
-        return runs
+        due = min((b.due_at for b in {**shard.beats, **beats}.values() if b.due_at), default=None)
+        try:
+            self.store.beat_shard(shard.id, fence=message.fence, beats=beats, next_due=due, run=batch if quiet else None)
+        except StaleFenceError:
+            tell(log, "batch ended after its claim", run_id=message.run_id, shard=message.shard_id)
+            return False
+        return True
 
 
 def next_beats(

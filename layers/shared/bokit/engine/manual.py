@@ -9,7 +9,7 @@ from datetime import datetime
 from bokit.core.catalog import Beat, Head, Shard, Source
 from bokit.core.options import Options
 from bokit.core.records import CollectionName, Json, RunId, SourceId, TenantId
-from bokit.core.runs import Run, RunStatus, SourceReport, Trigger
+from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.engine.batch import BatchRunner, Pace, Progress, Stop, Work, close_run, next_beats, reports_of, save_run, tell_run
 from bokit.engine.clock import Clock
 from bokit.engine.job import Job
@@ -104,10 +104,15 @@ class ManualSync:
         work = Work(jobs=jobs, stop=stop, pace=Pace(), on_progress=on_progress)
         self.batch.sync_heads(heads, beats, work, exclusive=True)
         if not request.dry_run:
-            for id, beat in next_beats(heads, beats, jobs, work.done, self.clock).items():
-                head = next(h for h in heads if h.source.id == id)
-                self.store.save_beat(head.source.shard_id, id, replace(beat, due_at=beat.due_at if head.source.enabled else None))
+            self._beat([h for h in heads if not is_left_to_another(work, h)], beats, work)
         return reports_of(heads, work, request.tenant)
+
+    def _beat(self, heads: Sequence[Head], beats: Mapping[SourceId, Beat], work: Work) -> None:
+        """Write the lines of the sources that were synced; a source that another run has in hand is that one's to write."""
+        lines = next_beats(heads, beats, work.jobs, work.done, self.clock)
+        for source in (h.source for h in heads if h.source.id in lines):
+            line = lines[source.id]
+            self.store.save_beat(source.shard_id, source.id, line if source.enabled else replace(line, due_at=None))
 
     def _select(self, request: SyncRequest) -> list[Source]:
         sources = [s for s in self.store.load_sources(request.tenant) if s.removed_at is None]
@@ -135,3 +140,9 @@ class ManualSync:
     def _shards(self, tenant: TenantId) -> Sequence[Shard]:
         sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
         return self.store.load_shards(sorted({s.shard_id for s in sources}))
+
+
+def is_left_to_another(work: Work, head: Head) -> bool:
+    """Tell whether the source was skipped, since another run holds it."""
+    synced = work.done.get(head.source.id)
+    return synced is not None and synced.report.outcome is Outcome.SKIPPED
