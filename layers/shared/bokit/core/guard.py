@@ -7,7 +7,7 @@ no events, nights to come are held                nothing                       
 another listing's                                 its nights held provisionally     all, until a person applies it or the
                                                                                     old feed returns
 read in part (truncated, a bad date)              new stays, moves, returns         what it does not show
-most future stays gone at once                    new stays, moves, returns         what it does not show, until fetches
+half of the future stays gone at once             new stays, moves, returns         what it does not show, until fetches
                                                                                     agreed on it for a day
 else                                              everything                        nothing
 """
@@ -36,7 +36,7 @@ MESSAGES = {
     EMPTY: "The calendar came without any event although nights are taken; all of them stay held. "
     "If it is truly empty, apply the held plan.",
     PARTIAL: "Part of the calendar could not be read; what it does not show stays held until it is whole again.",
-    SHRUNKEN: "Most of the coming stays are gone at once; they stay held until the calendar agreed for a day. "
+    SHRUNKEN: "Half of the coming stays, or more, are gone at once; they stay held until the calendar agreed for a day. "
     "If they are truly cancelled, apply the held plan.",
     OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
     "Check the feed's address; if it is right, apply the held plan.",
@@ -122,12 +122,12 @@ def agreed_absent(matches: Matches, told: Remembered, at: datetime) -> frozenset
 
 
 def is_shrunken(matches: Matches, future: Sequence[Stay], told: Remembered, context: Context) -> bool:
-    """Tell whether more than half of the future stays, and at least three, are gone at once.
+    """Tell whether half of the future stays (rounded down), and at least three, are gone at once.
 
     Stays that were missing before do not count, and nothing is shrunken that fetches agreed on for a day.
     """
     gone = len(newly_absent(matches))
-    return gone >= SHRINK_LEAST and gone * 2 > len(future) and not agreed_absent(matches, told, context.at)
+    return gone >= SHRINK_LEAST and gone >= len(future) // 2 and not agreed_absent(matches, told, context.at)
 
 
 def make_hold(code: str, matches: Matches, stays: Sequence[Stay], told: Remembered, at: datetime) -> Hold:
