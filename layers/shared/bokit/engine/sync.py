@@ -79,9 +79,7 @@ class SourceSync:
         except StoreUnreachableError:
             raise
         except StoreConflictError as error:
-            if beat.failures and not self._is_synced_meanwhile(head, job):
-                self._note_failure(head, beat, job, error, urgent=True)
-            return Synced(report=self._report(head, journal, Outcome.SKIPPED, error), failed=True, again=True)
+            return self._overtaken(head, beat, job, journal, error)
         except Exception as error:
             return self._failed(head, beat, job, journal, error)
         return Synced(report=report)
@@ -263,13 +261,24 @@ class SourceSync:
         report = self._report(head, journal, Outcome.FAILED, shown)
         return Synced(report=report, failed=True, again=again, retry_after=retry_after)
 
-    def _is_synced_meanwhile(self, head: Head, job: Job) -> bool:
-        """Tell whether the conflict was with a run that went well, or a removal: then nothing is wrong with the source."""
+    def _overtaken(self, head: Head, beat: Beat, job: Job, journal: Journal, error: StoreConflictError) -> Synced:
+        """Leave the source to whoever was faster; conflicts are told as a failure when they last.
+
+        another run synced it meanwhile, or it was removed    nothing is wrong
+        else                                                  again in some minutes
+        else, in a row, and no success for an interval        again, and the owner hears of it
+        """
+        report = self._report(head, journal, Outcome.SKIPPED, error)
         try:
-            synced_at = self.store.load_head(head.source).synced_at
+            fresh = self.store.load_head(head.source)
         except UnknownIdError:
-            return True
-        return synced_at is not None and synced_at >= job.started_at
+            return Synced(report=report)
+        if fresh.synced_at is not None and fresh.synced_at >= job.started_at:
+            return Synced(report=report)
+        last = freshness(fresh, beat)
+        if beat.failures and (last is None or self.clock() - last >= beat.interval):
+            self._note_failure(head, beat, job, error, urgent=True)
+        return Synced(report=report, failed=True, again=True)
 
     def _note_failure(self, head: Head, beat: Beat, job: Job, error: BokitError, *, urgent: bool) -> None:
         """Keep why it failed in the head, where that is news; tell the owner once in a row of failures.
@@ -289,11 +298,11 @@ class SourceSync:
             log.exception("a failure was not noted", extra={"facts": {"source_id": head.source.id}})
 
     def _record_failure(self, head: Head, beat: Beat, job: Job, failure: Failure) -> None:
-        """Tell, and write the head: in this order. One whose lease is never free is told of at its second failure."""
+        """Tell, and write the head: in this order. Where another holds the lease, a second failure is told all the same."""
         now = self.clock()
         is_news = failure.told and not (head.failure and head.failure.told)
         lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
-        if is_news and (lease or beat.failures == 1):
+        if is_news and (lease or beat.failures):
             self._publish(notice_failure(head.source, failure, now))
         if lease:
             self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
