@@ -9,7 +9,7 @@ from typing import Any
 
 from bokit.core.booking import RELEASED, Stay, entry_key, held_nights, read_remote
 from bokit.core.entries import Entry, Status
-from bokit.core.evidence import Evidence, Opened, forget_contradicted, open_nights, remember_open, unripe
+from bokit.core.evidence import MISSED, Evidence, Opened, forget_contradicted, open_nights, remember, unripe
 from bokit.core.identity import JOINED, Matches, Pair
 from bokit.core.merge import change_action, create_action, write_time
 from bokit.core.nights import DAY, nights
@@ -105,7 +105,7 @@ def _settle_dates(stay: Stay, entry: Entry, look: Look) -> tuple[date, date, Fie
     """Return the stay's dates, and its memory of the nights that it keeps although the feed shows them open."""
     memory = stay.record.memory
     if stay.code or entry.reservation_code or stay.is_gone:
-        return entry.check_in, entry.check_out, remember_open(memory, {})
+        return entry.check_in, entry.check_out, remember(memory, {})
     clipped = stay.check_in < entry.check_in <= look.today
     check_in, check_out = stay.check_in if clipped else entry.check_in, entry.check_out
     mine, before = nights(max(check_in, look.today), check_out), stay.nights_from(look.today)
@@ -113,7 +113,7 @@ def _settle_dates(stay: Stay, entry: Entry, look: Look) -> tuple[date, date, Fie
     freed = set() if moved_away else before - mine - look.closed
     kept = unripe(open_nights(stay.record, freed, look.at), look.evidence, look.context)
     check_in, check_out = min([check_in, *kept]), max([check_out, *(n + DAY for n in kept)])
-    return check_in, check_out, remember_open(memory, kept) if look.evidence.releases else memory
+    return check_in, check_out, remember(memory, kept) if look.evidence.releases else memory
 
 
 def _plan_ended(pair: Pair, look: Look) -> Action | None:
@@ -129,7 +129,7 @@ def cancel_action(record: Record, status: Status, reason: str, at: datetime, **o
     remote = {**record.remote, "status": str(status)}
     return change_action(
         record, reason, at, kind=others.pop("kind", ActionKind.CANCEL), remote=remote, presence=Presence.GONE, gone_at=at,
-        gone_reason=reason, memory=remember_open(record.memory, {}), **others,
+        gone_reason=reason, memory=remember(record.memory, {}), **others,
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def _plan_absent_coded(stay: Stay, look: Look) -> Action | None:
     since = look.evidence.missing_since(record, look.at)
     if look.evidence.has_ripened(record, since, look.context):
         return cancel_action(stay.record, Status.VANISHED, GONE, look.at)
-    return _miss(stay.record, since, {}, look)
+    return _miss(stay, record, {}, look)
 
 
 def _plan_absent_codeless(stay: Stay, look: Look) -> Action | None:
@@ -175,7 +175,7 @@ def _plan_absent_codeless(stay: Stay, look: Look) -> Action | None:
     waiting = {n: t for n, t in opened.items() if not look.evidence.has_ripened(record, t, look.context)}
     if opened and not waiting:
         return cancel_action(stay.record, Status.VANISHED, GONE, look.at)
-    return _miss(stay.record, since, waiting, look, _shorten(stay, free - set(opened) | set(waiting), free))
+    return _miss(stay, record, waiting, look, _shorten(stay, free - set(opened) | set(waiting), free))
 
 
 def _is_joined(free: set[date], matches: Matches) -> bool:
@@ -191,10 +191,13 @@ def _span(entry: Entry) -> tuple[date, date]:
     return entry.check_in, entry.check_out
 
 
-def _miss(record: Record, since: datetime, opened: Opened, look: Look, dates: Fields | None = None) -> Action | None:
+def _miss(stay: Stay, known: Record, opened: Opened, look: Look, dates: Fields | None = None) -> Action | None:
+    """Return the mark that *stay* is missing; *known* is its record without what contradicted fetches told."""
+    missed = known.memory.get(MISSED, write_time(look.at))
     return change_action(
-        record, "not in the feed", look.at, presence=Presence.MISSING, missing_since=since,
-        memory=remember_open(record.memory, opened), remote={**record.remote, **(dates or {})},
+        stay.record, "not in the feed", look.at, presence=Presence.MISSING,
+        missing_since=look.evidence.missing_since(known, look.at), memory=remember(known.memory, opened, missed),
+        remote={**stay.record.remote, **(dates or {})},
     )  # fmt: skip
 
 

@@ -18,6 +18,8 @@ from bokit.core.rules import Context
 
 OPEN = "open"
 """In a record's memory: nights that it holds and its feed shows open, as ``[first, end, since]``."""
+MISSED = "missed"
+"""In a record's memory: the first accepted fetch that missed it; held ones may have missed it before."""
 SURE = frozenset({Reason.CODE, Reason.UID, Reason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
 Opened = Mapping[date, datetime]
@@ -54,7 +56,7 @@ class Evidence:
         two do not agree
         else                                                       yes
         """
-        missed_before = record.missing_since is not None or record.id in self.agreed
+        missed_before = was_missed_before(record, context.at) or record.id in self.agreed
         disagrees = self.has_news and not self.agreed
         return missed_before and since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
 
@@ -64,9 +66,10 @@ NO_RELEASE = Evidence(releases=False)
 
 
 def weigh_fetch(
-    matches: Matches, absent_since: Mapping[str, datetime], held_since: datetime | None, agreed: frozenset[str] = frozenset()
-) -> Evidence:
-    """Return what an accepted fetch proves, as its matches tell.
+    matches: Matches, at: datetime, absent_since: Mapping[str, datetime], held_since: datetime | None,
+    agreed: frozenset[str] = frozenset(),
+) -> Evidence:  # fmt: skip
+    """Return what an accepted fetch of *at* proves, as its matches tell.
 
     *held_since*: the fetches from then until this one were held; *absent_since*: what shrunken ones did not show.
     """
@@ -79,7 +82,7 @@ def weigh_fetch(
         held_since=None if contradicted else held_since,
         agreed=agreed,
         contradicted_since=contradicted,
-        has_news=any(s.record.missing_since is None for s in matches.absent),
+        has_news=not all(was_missed_before(s.record, at) for s in matches.absent),
     )
 
 
@@ -88,7 +91,13 @@ def forget_contradicted(record: Record, evidence: Evidence) -> Record:
     since = evidence.contradicted_since
     if since is None or record.missing_since is None or record.missing_since < since:
         return record
-    return replace(record, missing_since=None, memory=remember_open(record.memory, {}))
+    return replace(record, missing_since=None, memory=remember(record.memory, {}))
+
+
+def was_missed_before(record: Record, at: datetime) -> bool:
+    """Tell whether an accepted fetch before this one of *at* missed *record* already."""
+    missed = record.memory.get(MISSED)
+    return missed is not None and datetime.fromisoformat(missed) < at
 
 
 def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[date, datetime]:
@@ -106,9 +115,10 @@ def read_open(record: Record) -> dict[date, datetime]:
     }
 
 
-def remember_open(memory: Fields, opened: Opened) -> dict[str, Json]:
-    """Return *memory* with *opened* in place of the open nights of before."""
-    kept = {name: value for name, value in memory.items() if name != OPEN}
+def remember(memory: Fields, opened: Opened, missed: str | None = None) -> dict[str, Json]:
+    """Return *memory* with *opened* in place of the open nights of before, and when it was first *missed*."""
+    kept: dict[str, Json] = {name: value for name, value in memory.items() if name not in (OPEN, MISSED)}
+    kept |= {MISSED: missed} if missed else {}
     by_time: dict[datetime, set[date]] = {}
     for night, since in opened.items():
         by_time.setdefault(since, set()).add(night)

@@ -213,6 +213,7 @@ def _place_new(
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
     placed, windows = list(pairs), []
     others = [p.entry for p in pairs]
+    closed = {night for entry in others for night in _closes(entry, today)}
     end = max(_calendar_end([*others, *entries], rolling), today + SOON)
     for entry in sorted(entries, key=lambda e: (-(e.check_out - e.check_in).days, _entry_order(e))):
         if entry.kind is Kind.WINDOW:
@@ -220,13 +221,13 @@ def _place_new(
             continue
         if entry.reservation_code:
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
-        elif (entry.check_out <= today and entry.kind is not Kind.RESERVATION) or _is_inside(entry, others, today):
+        elif (entry.check_out <= today and entry.kind is not Kind.RESERVATION) or _is_inside(entry, closed, today):
             continue
         elif entry.kind is Kind.BLOCK and (_is_in_place_of(entry, leaving, today) or entry.check_in >= end):
             windows.append(entry)
         else:
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
-        others.append(entry)
+        closed |= _closes(entry, today)
     return placed, windows
 
 
@@ -244,8 +245,11 @@ def _is_in_place_of(entry: Entry, leaving: Sequence[Stay], today: date) -> bool:
     return mine <= {n for s in leaving for n in nights(*s.span)}
 
 
-def _is_inside(entry: Entry, others: Sequence[Entry], today: date) -> bool:
-    if entry.check_out <= today:
-        return False
-    mine = nights(max(entry.check_in, today), entry.check_out)
-    return mine <= {n for e in others if e.status in BLOCKING for n in nights(max(e.check_in, today), e.check_out)}
+def _closes(entry: Entry, today: date) -> set[date]:
+    """Return the nights to come that *entry* closes."""
+    return nights(max(entry.check_in, today), entry.check_out) if entry.status in BLOCKING else set()
+
+
+def _is_inside(entry: Entry, closed: set[date], today: date) -> bool:
+    """Tell whether all of its nights to come are *closed* by others."""
+    return entry.check_out > today and nights(max(entry.check_in, today), entry.check_out) <= closed

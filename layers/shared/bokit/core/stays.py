@@ -68,7 +68,7 @@ class BookingRules:
     def plan(self, matches: object, context: Context) -> Plan:
         """Return what must change, before any guard."""
         found, told = cast("Matches", matches), read_memory(context.memory)
-        return _plan(found, context, weigh_fetch(found, told.absent, told.held_since))
+        return _plan(found, context, weigh_fetch(found, context.at, told.absent, told.held_since))
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back."""
@@ -157,7 +157,7 @@ def _accept(
 ) -> Plan:  # fmt: skip
     """Return the plan of a fetch that no guard holds; held fetches that agreed with it for a day count as evidence."""
     if agreed := agreed_absent(matches, told, context.at):
-        plan = _plan(matches, context, weigh_fetch(matches, told.absent, told.held_since, agreed))
+        plan = _plan(matches, context, weigh_fetch(matches, context.at, told.absent, told.held_since, agreed))
     if context.new_only:
         return plan
     return replace(plan, memory=write_memory(_learn(_entries(seen), matches, traits, told)))

@@ -11,7 +11,7 @@ from datetime import date
 
 from bokit.core.booking import NIGHTS, PROVISIONAL, window_nights
 from bokit.core.entries import BLOCKING, Entry, Kind, Status
-from bokit.core.evidence import Evidence, Opened, open_nights, remember_open, unripe
+from bokit.core.evidence import Evidence, Opened, open_nights, remember, unripe
 from bokit.core.identity import Matches
 from bokit.core.merge import change_action, create_action
 from bokit.core.nights import DAY, nights, write_spans
@@ -80,7 +80,7 @@ def write_window(window: Record | None, held: Held, context: Context) -> Action 
         remote |= {"check_in": everything[0].isoformat(), "check_out": (everything[-1] + DAY).isoformat()}
     if window is None:
         return replace(create_action(_new_window(remote, context), REASON), kind=ActionKind.REMEMBER)
-    memory = window.memory if held.opened is None else remember_open(window.memory, held.opened)
+    memory = window.memory if held.opened is None else remember(window.memory, held.opened)
     return change_action(window, REASON, context.at, kind=ActionKind.REMEMBER, remote=remote, memory=memory)
 
 

@@ -1,0 +1,150 @@
+"""A stage for the rules of bookings: feeds are played one after another, as entries, and every step is checked.
+
+After each feed that was accepted: the nights that it closes are held, a second plan is empty, and the order of its
+entries made no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bokit.core.booking import held_nights, is_window
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.entries import Entry, Kind, Status
+from bokit.core.plan import ActionKind, Plan
+from bokit.core.records import Presence, Record, Scope, SourceId
+from bokit.core.rules import Context, Seen, Verdict
+from bokit.core.stays import BookingRules
+from bokit.core.window import closed_nights
+
+START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+TODAY = START.date()
+RULES = BookingRules()
+
+
+def day(number: int) -> date:
+    """Return the date so many days after the first today."""
+    return TODAY + timedelta(days=number)
+
+
+def closure(first: int, end: int, **given: Any) -> Entry:
+    """Return a closure as Booking.com shows it: its UID tells the room and the first night."""
+    room = given.pop("room", "room")
+    filled = {"uid": f"{room}-{first}@booking.com", "kind": Kind.RESERVATION, "status": Status.UNDEFINED}
+    return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
+
+
+def reservation(code: str, first: int, end: int, **given: Any) -> Entry:
+    """Return a reservation as Airbnb shows it."""
+    filled = {"uid": f"{code}@airbnb.com", "kind": Kind.RESERVATION, "status": Status.CONFIRMED, "reservation_code": code}
+    return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
+
+
+def block(first: int, end: int, **given: Any) -> Entry:
+    """Return a block as Airbnb shows it: its UID tells the first night."""
+    filled = {"uid": f"block-{first}@airbnb.com", "kind": Kind.BLOCK, "status": Status.UNAVAILABLE}
+    return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
+
+
+def window(first: int, end: int, **given: Any) -> Entry:
+    """Return nights that a platform's rule closes."""
+    filled = {"uid": f"window-{first}@airbnb.com", "kind": Kind.WINDOW, "status": Status.UNAVAILABLE}
+    return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
+
+
+class Play:
+    """One source's records, as feed after feed changes them."""
+
+    def __init__(self, platform: str = "booking_com", **given: Any) -> None:
+        self.platform, self.given, self.at = platform, given, START
+        self.records: dict[str, Record] = {}
+        self.memory: dict[str, Any] = {}
+
+    def context(self, **given: Any) -> Context:
+        """Return the context of a fetch now."""
+        filled = {
+            "tenant": DEFAULT_TENANT, "source_id": SourceId("src_1"), "collection": BOOKINGS, "scope": Scope("unit_1"),
+            "at": self.at, "timezone": ZoneInfo("UTC"), "memory": self.memory,
+        }  # fmt: skip
+        return Context(**filled | self.given | given)
+
+    def plan(self, seen: Seen, **given: Any) -> Plan:
+        """Return what the rules make of *seen*, guards included."""
+        context, known = self.context(**given), list(self.records.values())
+        return RULES.guard(RULES.plan(RULES.match(known, seen, context), context), known, seen, context)
+
+    def see(self, *entries: Entry, hours: float = 1, verdict: Verdict | None = None, **given: Any) -> Plan:
+        """Let time pass, play one feed, apply its plan, and return it."""
+        self.at += timedelta(hours=hours)
+        verdict = verdict or (Verdict.OK if entries else Verdict.EMPTY)
+        seen = Seen(entries=entries, verdict=verdict, platform=self.platform)
+        plan = self.plan(seen, **given)
+        backwards = self.plan(replace(seen, entries=entries[::-1]), **given)
+        assert plan == backwards, "the order of entries matters"
+        self.apply(plan)
+        self._check(seen, plan, given)
+        return plan
+
+    def apply(self, plan: Plan) -> None:
+        """Keep what *plan* makes of the records, and its memory."""
+        self.records |= {a.record_id: a.after for a in plan.actions}
+        self.memory = dict(plan.memory)
+
+    def _check(self, seen: Seen, plan: Plan, given: dict[str, Any]) -> None:
+        if not given.get("new_only") and not given.get("approved") and not given.get("discarded"):
+            assert self.plan(seen).is_empty, "a second plan is not empty"
+            if seen.verdict is not Verdict.UNREADABLE:
+                assert closed_nights(seen.entries, self.today) <= self.held(), "a closed night is not held"
+
+    @property
+    def today(self) -> date:
+        """The date of the last fetch."""
+        return self.at.date()
+
+    def held(self) -> set[date]:
+        """Return the nights to come that any record holds."""
+        return {n for r in self.records.values() for n in held_nights(r) if n >= self.today}
+
+    def stays(self, *presences: Presence) -> list[Record]:
+        """Return the bookings, of these presences where any is given, by their arrival."""
+        found = [r for r in self.records.values() if not is_window(r) and (not presences or r.presence in presences)]
+        return sorted(found, key=lambda r: (r.remote["check_in"], r.remote["check_out"], r.id))
+
+    def stay(self) -> Record:
+        """Return the only booking."""
+        (record,) = self.stays()
+        return record
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return the dates of the bookings that are not gone, in days from the first today."""
+        held = self.stays(Presence.PRESENT, Presence.MISSING)
+        return [tuple((date.fromisoformat(r.remote[n]) - TODAY).days for n in ("check_in", "check_out")) for r in held]
+
+    def window(self) -> Record | None:
+        """Return the source's window."""
+        return next((r for r in self.records.values() if is_window(r)), None)
+
+
+def kinds(plan: Plan) -> list[ActionKind]:
+    """Return what *plan* does that a person would see."""
+    return sorted(a.kind for a in plan.actions if a.kind is not ActionKind.REMEMBER)
+
+
+def reasons(plan: Plan) -> list[str]:
+    """Return why, action by action."""
+    return sorted(a.reason for a in plan.actions if a.kind is not ActionKind.REMEMBER)
+
+
+def nights_of(first: int, end: int) -> set[date]:
+    """Return the nights of so many days from the first today."""
+    return {day(n) for n in range(first, end)}
+
+
+def only(records: Sequence[Record]) -> Record:
+    """Return the one record of a list of one."""
+    (record,) = records
+    return record
