@@ -1,0 +1,202 @@
+"""A booking in its record: what it holds, what is shown of it, and what a person may say of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from bokit.core.booking import describe_booking, held_nights, read_remote, read_stay
+from bokit.core.booking_edit import read_edit
+from bokit.core.entries import BLOCKING, Status
+from bokit.core.merge import accept_remote, edit_record
+from bokit.core.nights import join_nights, nights, read_spans, write_spans
+from bokit.core.records import Presence
+from bokit.core.stays import BookingRules
+from bokit.errors import InputError
+from tests.unit.plays import Play, closure, day, nights_of, reservation, window
+
+ROSA, AT = "user:rosa", datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
+A, B = reservation("HMAAAAAAAA", 10, 14, guest_name="Zoé"), reservation("HMBBBBBBBB", 20, 24)
+
+
+def edited(play: Play, **values):
+    """Edit the first booking as a person does."""
+    record = play.stays()[0]
+    play.records[record.id], _ = edit_record(record, read_edit(record, values), ROSA, AT)
+    return play.records[record.id]
+
+
+def known() -> Play:
+    play = Play("airbnb")
+    play.see(A, B)
+    return play
+
+
+def test_an_edit_frees_no_night_that_the_feed_closes():
+    """Other dates by hand: both are held, and the disagreement is shown."""
+    record = edited(known(), check_in="2026-06-12", check_out="2026-06-20")
+
+    assert held_nights(record) == nights_of(9 + 1, 14) | nights_of(11, 19)
+    shown = describe_booking(record)
+    assert shown["disagreements"]["check_in"] == {"local": "2026-06-12", "remote": "2026-06-11"}
+    assert shown["edits"]["check_in"] == {"value": "2026-06-12", "remote": "2026-06-11", "by": ROSA, "at": "2026-06-01T10:00:00Z"}
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - BLOCKING))
+def test_a_status_set_by_hand_frees_nothing(status):
+    """As long as the source's status blocks, so does the booking."""
+    assert held_nights(edited(known(), status=status)) == nights_of(10, 14)
+
+
+def test_only_an_explicit_release_frees_nights():
+    """Released nights are free, and stay so; closed anew by another entry they are held."""
+    play = known()
+    edited(play, released_nights=[day(12).isoformat(), day(13).isoformat()])
+
+    assert held_nights(play.stays()[0]) == nights_of(10, 12)
+    play.apply(play.plan(play_seen(play, A, B)))
+    assert held_nights(play.stays()[0]) == nights_of(10, 12)
+    play.apply(play.plan(play_seen(play, A, B, reservation("HMCCCCCCCC", 12, 14))))
+    assert nights_of(12, 14) <= play.held()
+
+
+def play_seen(play: Play, *entries):
+    from bokit.core.rules import Seen
+
+    return Seen(entries=entries, platform=play.platform)
+
+
+def test_a_cancelled_stay_holds_nothing_but_what_a_person_keeps():
+    """Gone, its nights are free; unless a person set a status that blocks."""
+    play = known()
+    play.see(B)
+    play.see(B, hours=25)
+    assert held_nights(play.stays(Presence.GONE)[0]) == set()
+
+    assert held_nights(edited(play, status="confirmed")) == nights_of(10, 14)
+
+
+def test_a_return_revives_the_edits():
+    """An edit outlives the cancellation and the return of its booking."""
+    play = known()
+    edited(play, guest_name="Zoé Lambert")
+    play.see(B)
+    play.see(B, hours=25)
+
+    play.see(A, B, hours=48)
+
+    assert play.stays()[0].fields["guest_name"] == "Zoé Lambert"
+    assert accept_remote(play.stays()[0], None, ROSA, AT)[0].fields["guest_name"] == "Zoé"
+
+
+def test_an_edited_field_stays_and_the_others_follow():
+    """A feed that moves an edited booking moves what was not edited, and tells what it preserved."""
+    play = known()
+    edited(play, guest_name="Rosa's aunt")
+
+    plan = play.see(reservation("HMAAAAAAAA", 11, 16, guest_name="Zoe L."), B)
+
+    (action,) = plan.actions
+    assert set(action.fields) == {"check_in", "check_out"}
+    assert set(action.preserved) == {"guest_name"}
+
+
+def test_the_bookings_document_is_the_contracts():
+    """Every name of the contract is there, for a stay, a missing one and a window."""
+    play = known()
+    play.see(B, window(200, 366))
+    shown = [BookingRules().describe(r) for r in play.records.values()]
+    stay = next(s for s in shown if s["reservation_code"] == "HMAAAAAAAA")
+
+    for document in shown:
+        assert {"id", "unit_id", "kind", "status", "blocks_nights", "check_in", "check_out", "starts_at", "ends_at", "guest_name",
+                "reservation_code", "reservation_url", "source_id", "missing_since", "edits", "disagreements", "released_nights",
+                "created_at", "updated_at"} <= set(document)  # fmt: skip
+    assert (stay["unit_id"], stay["kind"], stay["blocks_nights"]) == ("unit_1", "reservation", True)
+    assert (stay["presence"], stay["missing_since"]) == ("missing", "2026-06-01T11:00:00Z")
+    assert (stay["check_in"], stay["gone_at"], stay["edits"]) == (day(10).isoformat(), None, {})
+
+
+def test_a_stay_is_read_as_it_was_written():
+    """Kind, status, dates, code and guest come back typed."""
+    stay = read_stay(known().stays()[0])
+
+    assert (stay.code, stay.guest_name, stay.span) == ("HMAAAAAAAA", "Zoé", (day(10), day(14)))
+    assert stay.nights_from(day(12)) == nights_of(12, 14)
+    assert "notes" not in read_remote(A)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"check_in": "12/06/2026"}, "check_in"),
+        ({"check_in": "2026-02-30"}, "check_in"),
+        ({"check_in": 20260612}, "check_in"),
+        ({"check_out": "2026-06-11"}, "check_out"),
+        ({"check_out": None}, "check_out"),
+        ({"status": "lost"}, "status"),
+        ({"kind": "window"}, "kind"),
+        ({"kind": 1}, "kind"),
+        ({"guests": "many"}, "guests"),
+        ({"guests": True}, "guests"),
+        ({"guest_name": 5}, "guest_name"),
+        ({"guest_name": "x" * 5000}, "guest_name"),
+        ({"released_nights": 3}, "released_nights"),
+        ({"released_nights": ["soon"]}, "released_nights"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_bad_input_is_refused_by_name(values, field):
+    """An unknown field or a wrong value raises InputError that names the field."""
+    with pytest.raises(InputError) as caught:
+        read_edit(known().stays()[0], values)
+
+    assert caught.value.facts["field"] == field
+
+
+def test_good_input_is_read_into_the_bookings_types():
+    """Dates, counts, texts and lists come out as the record keeps them."""
+    told = BookingRules().read_edit(known().stays()[0], {
+        "check_in": date(2026, 6, 12), "status": "Confirmed", "guests": "3", "adults": "", "children": None, "guest_name": " Zoé ",
+        "notes": None, "phone": "", "released_nights": "2026-06-13, 2026-06-12,",
+    })  # fmt: skip
+
+    assert told == {
+        "check_in": "2026-06-12", "status": "confirmed", "guests": 3, "adults": None, "children": None, "guest_name": "Zoé",
+        "notes": None, "phone": None, "released_nights": ["2026-06-12", "2026-06-13"],
+    }  # fmt: skip
+
+
+def test_a_booking_made_by_hand_needs_its_dates_alone():
+    """Kind and status have defaults; a date that is missing is named."""
+    told = read_edit(None, {"check_in": "2026-07-01", "check_out": "2026-07-03"})
+
+    assert told == {"kind": "reservation", "status": "confirmed", "check_in": "2026-07-01", "check_out": "2026-07-03"}
+    with pytest.raises(InputError, match="dates"):
+        read_edit(None, {"check_in": "2026-07-01"})
+
+
+def test_a_window_cannot_be_edited():
+    """A window follows its calendar."""
+    play = Play("airbnb")
+    play.see(window(200, 366), A)
+
+    with pytest.raises(InputError, match="window"):
+        read_edit(play.window(), {"notes": "x"})
+
+
+def test_nights_are_joined_into_as_few_spans_as_can_be():
+    """Nights written as spans are the same nights when read."""
+    held = nights(day(1), day(4)) | nights(day(7), day(8))
+
+    assert [(a, b) for a, b in join_nights(held)] == [(day(1), day(4)), (day(7), day(8))]
+    assert [tuple(s) for s in read_spans(write_spans(held))] == join_nights(held)
+
+
+def test_a_codeless_inquiry_blocks_nothing():
+    """An entry whose status does not block is a booking that holds no night."""
+    play = Play("generic")
+    play.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"))
+
+    assert describe_booking(play.stays()[0])["blocks_nights"] is False
