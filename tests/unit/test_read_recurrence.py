@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -145,3 +145,101 @@ def test_a_rule_of_the_standard_can_happen(rule):
     assert found is not None
     assert can_happen(found, date(2026, 12, 3))
     assert found.cost(date(2026, 12, 3), date(2026, 12, 3) + timedelta(days=730)) <= 731
+
+
+ZONE = (
+    "BEGIN:VTIMEZONE\r\nTZID:{name}\r\nBEGIN:DAYLIGHT\r\nDTSTART:19700329T020000\r\nRRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\n"
+    "TZOFFSETFROM:+0100\r\nTZOFFSETTO:+0200\r\nEND:DAYLIGHT\r\nBEGIN:STANDARD\r\nDTSTART:19701025T030000\r\n"
+    "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU\r\nTZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
+)
+SUMMERS = {
+    "into summer": "20270325T{hour}0000",
+    "into winter": "20271028T{hour}0000",
+    "over both": "20270101T{hour}0000",
+}
+ZONES = {
+    "IANA with its VTIMEZONE": ("Europe/Rome", ZONE.format(name="Europe/Rome")),
+    "IANA without": ("Europe/Rome", ""),
+    "of its own": ("Our house", ZONE.format(name="Our house")),
+    "Windows with its VTIMEZONE": ("W. Europe Standard Time", ZONE.format(name="W. Europe Standard Time")),
+    "Windows without": ("W. Europe Standard Time", ""),
+    "another side of the world": ("America/New_York", ""),
+}
+
+
+def whole(zone: str, *events: str) -> bytes:
+    """A calendar of these events of one series, in *zone*."""
+    parts = "".join(f"BEGIN:VEVENT\r\nUID:s\r\n{event}END:VEVENT\r\n" for event in events)
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n{zone}{parts}END:VCALENDAR\r\n".encode()
+
+
+def expected_moments(body: bytes) -> list[tuple[object, object]]:
+    """The library's occurrences over the same days, as moments in UTC."""
+    found = recurring_ical_events.of(icalendar.Calendar.from_ical(body)).between(FIRST, LAST)
+    return sorted((c["DTSTART"].dt.astimezone(UTC), c["DTEND"].dt.astimezone(UTC)) for c in found)
+
+
+def moments(body: bytes) -> list[tuple[object, object]]:
+    seen = read(body)
+    assert seen.verdict is Verdict.OK
+    return sorted((entry.starts_at, entry.ends_at) for entry in seen.entries)
+
+
+@pytest.mark.parametrize("zone", ZONES.values(), ids=ZONES)
+@pytest.mark.parametrize("hour", ["00", "01", "03", "23"])
+@pytest.mark.parametrize("day", SUMMERS.values(), ids=SUMMERS)
+def test_a_timed_series_goes_through_summer_time(day, hour, zone):
+    """Stays keep their local hours over a change of clocks in either direction, whatever names the zone."""
+    name, component = zone
+    body = whole(component, weekly(name, day.format(hour=hour)))
+
+    assert moments(body) == expected_moments(body)
+
+
+@pytest.mark.parametrize("name", ["Europe/Rome", "W. Europe Standard Time"])
+def test_an_hour_that_the_clocks_leave_out_is_told_with_the_offset_before(name):
+    """Two o'clock on the night of the change means what the standard says, and recurring_ical_events for an IANA name."""
+    start = SUMMERS["into summer"].format(hour="02")
+
+    assert moments(whole("", weekly(name, start))) == expected_moments(whole("", weekly("Europe/Rome", start)))
+
+
+def weekly(zone: str, start: str) -> str:
+    """Stays of twenty hours, three times a week."""
+    end = datetime.fromisoformat(start) + timedelta(hours=20)
+    rule = "RRULE:FREQ=WEEKLY;BYDAY=TH,SA,SU;COUNT=120"
+    return f"DTSTART;TZID={zone}:{start}\r\nDTEND;TZID={zone}:{end:%Y%m%dT%H%M%S}\r\n{rule}\r\n"
+
+
+EXCEPTIONS = {
+    "one moved": "RECURRENCE-ID;TZID=Europe/Rome:20270325T160000\r\nDTSTART;TZID=Europe/Rome:20270327T170000\r\n"
+    "DTEND;TZID=Europe/Rome:20270330T100000\r\n",
+    "one moved, named in UTC": "RECURRENCE-ID:20270325T150000Z\r\nDTSTART:20270326T150000Z\r\nDTEND:20270327T150000Z\r\n",
+    "all from one on": "RECURRENCE-ID;RANGE=THISANDFUTURE;TZID=Europe/Rome:20270401T160000\r\n"
+    "DTSTART;TZID=Europe/Rome:20270402T180000\r\nDTEND;TZID=Europe/Rome:20270404T100000\r\n",
+    "one that is not of the series": "RECURRENCE-ID;TZID=Europe/Rome:20270326T160000\r\n"
+    "DTSTART;TZID=Europe/Rome:20270611T160000\r\nDTEND;TZID=Europe/Rome:20270612T100000\r\n",
+}
+DATES = {
+    "none": "",
+    "one taken away": "EXDATE;TZID=Europe/Rome:20270318T160000\r\n",
+    "taken away, in UTC": "EXDATE:20270318T150000Z,20270415T140000Z\r\n",
+    "one more": "RDATE;TZID=Europe/Rome:20270320T120000\r\n",
+    "one more and taken away": "RDATE;TZID=Europe/Rome:20270320T120000\r\nEXDATE;TZID=Europe/Rome:20270320T120000\r\n",
+    "one twice": "RDATE;TZID=Europe/Rome:20270318T160000\r\n",
+}
+
+
+@pytest.mark.parametrize("dates", DATES.values(), ids=DATES)
+@pytest.mark.parametrize("exception", EXCEPTIONS.values(), ids=EXCEPTIONS)
+def test_exceptions_move_what_the_library_moves(exception, dates):
+    """RECURRENCE-ID for one stay or for all that follow, with EXDATE and RDATE beside it, over a change of clocks."""
+    master = (
+        "DTSTART;TZID=Europe/Rome:20270304T160000\r\nDTEND;TZID=Europe/Rome:20270306T100000\r\n"
+        f"RRULE:FREQ=WEEKLY;UNTIL=20270901T000000Z\r\n{dates}"
+    )
+
+    body = whole("", master, exception)
+
+    assert moments(body) == expected_moments(body)
+    assert moments(whole("", exception, master)) == expected_moments(body)
