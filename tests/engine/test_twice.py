@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -156,3 +158,30 @@ def test_who_loses_a_race_by_hand_leaves_the_source_well():
 
     assert [str(r.outcome) for r in run.sources] == ["skipped"]
     assert villa.states() == {source.id: "ok"}
+
+
+class Overtaken:
+    """A store on which something happens just before a shard is claimed."""
+
+    def __init__(self, inner: Any, happen: Callable[[], object]) -> None:
+        self._inner, self._happen = inner, happen
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "claim_shard":
+            self._happen()
+        return getattr(self._inner, name)
+
+
+def test_a_claim_on_what_was_synced_since_it_was_read_sends_nothing():
+    """A tick reads a shard that another has claimed, and claims it itself once that one has ended: nothing is due any more."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    source = villa.add_source("airbnb/garden")
+    villa.bokit.tick()
+    slow = villa.open(store=Overtaken(villa.store, villa.deliver_all))
+
+    report = slow.tick()
+
+    assert (report.sent, villa.queue.bodies, villa.fetcher.asked) == (0, [], [source.id])
+    shard = villa.store.load_shards([source.shard_id])[0]
+    assert (shard.holder, shard.next_due) == (None, shard.beats[source.id].due_at)

@@ -60,16 +60,31 @@ class Claimer:
         """Claim those of *shards* with something due, and return their messages; a shard that another holds is passed over."""
         now, messages = self.clock(), []
         for shard in shards:
-            ids = self.due_in(shard, stored, trigger, now, only)
-            holder = run_id or self.new_run_id(now)
-            if not ids or (claimed := self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_FOR)) is None:
+            if not self.due_in(shard, stored, trigger, now, only):
                 continue
-            mine = {shard.beats[id].tenant for id in ids}
+            holder = run_id or self.new_run_id(now)
+            claimed = self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_FOR)
+            if claimed is None or not (ids := self._recheck(claimed, stored, trigger, now, only)):
+                continue
+            mine = {claimed.beats[id].tenant for id in ids}
             messages.append(BatchMessage(
                 run_id=RunId(holder), trigger=trigger, shard_id=shard.id, fence=claimed.fence, source_ids=ids,
                 options={t: stored[t] for t in sorted(mine) if t in stored}, defaults=self.defaults,
             ))  # fmt: skip
         return messages
+
+    def _recheck(
+        self, claimed: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None
+    ) -> tuple[SourceId, ...]:  # fmt: skip
+        """Return what is due in a shard that is ours now; where nothing is any more, give it back.
+
+        Another may have held the claim when we read the shard, and ended it, all synced, before we took it.
+        """
+        ids = self.due_in(claimed, stored, trigger, now, only)
+        if not ids:
+            due = min((b.due_at for b in claimed.beats.values() if b.due_at), default=None)
+            self.store.beat_shard(claimed.id, fence=claimed.fence, beats={}, next_due=due, run=None)
+        return ids
 
     def due_in(
         self, shard: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None = None
