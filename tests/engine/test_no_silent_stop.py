@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bokit.core.catalog import DEFAULT_TENANT, Source
+from bokit.engine.messages import BatchMessage
 from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
 from bokit.sources.base import Fetched
 from simulator.world import World
@@ -122,6 +123,15 @@ def conflicts(watch: Watch) -> None:
     watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
 
 
+def throttled_table(watch: Watch) -> None:
+    """The table is too busy for every claim."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise StoreConflictError("the table is busy; try again", code="store-busy")
+
+    watch.villa.store.claim_shard = refuse
+
+
 def fault(kind: str) -> Callable[[Watch], None]:
     def befall(watch: Watch) -> None:
         watch.villa.world.fault(FEED, kind)
@@ -142,7 +152,7 @@ def raising(name: str, make: Callable[[], Exception]) -> Callable[[Watch], None]
 
 
 CAUSES = [
-    no_schedule, lost_messages, poison, orphan_claims, out_of_time, orphan_lease, conflicts,
+    no_schedule, lost_messages, poison, orphan_claims, out_of_time, orphan_lease, conflicts, throttled_table,
     fault("404"), fault("401"), fault("429"), fault("500"), fault("503"), fault("timeout"), fault("html"), fault("json"),
     fault("empty-calendar"), fault("empty-body"), fault("other-listing"), fault("switched-off"),
     raising("tls", lambda: SourceUnavailableError("its certificate is not valid", code="tls")),
@@ -246,3 +256,21 @@ def test_clocks_that_differ_by_minutes_neither_stop_nor_alarm(skew):
 
     assert (watch.alarms, watch.states) == ([], {"ok"})
     assert len(villa.fetcher.asked) >= 48 * 60 / (15 + abs(skew))
+
+
+def test_a_shard_that_cannot_be_claimed_keeps_no_other_from_being_sent():
+    """The table is too busy for the first of two shards: the second one's message goes out in the same tick."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    first, second = villa.add_source("airbnb/garden", shard=1), villa.add_source("vrbo/loft", shard=1)
+    claim = villa.store.claim_shard
+
+    def refuse_first(shard: Any, **given: Any) -> Any:
+        if shard.id == first.shard_id:
+            raise StoreConflictError("the table is busy; try again", code="store-busy")
+        return claim(shard, **given)
+
+    villa.store.claim_shard = refuse_first
+    villa.bokit.tick()
+
+    assert [BatchMessage.from_json(body).source_ids for body in villa.queue.bodies] == [(second.id,)]

@@ -150,14 +150,14 @@ class Villa:
         self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=self.clock()))
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
 
-    def add_source(self, feed: str, *, minutes: int = 60, **options: Any) -> Source:
+    def add_source(self, feed: str, *, minutes: int = 60, shard: int = 100, **options: Any) -> Source:
         """Add a feed to the world and a source of it, in a scope of its own, due now."""
         self.world.add_feed(feed, timezone="Europe/Rome", **options)
         id = SourceId(f"src_{feed.replace('/', '_')}")
         interval = timedelta(minutes=minutes)
         source = Source(
             id=id, tenant=DEFAULT_TENANT, name=feed, kind="ical", url=feed, scope=Scope(f"unit_{id}"), interval=interval,
-            shard_id=self.store.pick_shard(100),
+            shard_id=self.store.pick_shard(shard),
         )  # fmt: skip
         beat = Beat(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
         return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), beat)

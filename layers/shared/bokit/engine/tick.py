@@ -14,6 +14,7 @@ from bokit.core.runs import Trigger
 from bokit.core.schedule import overdue_intervals
 from bokit.engine.clock import Clock
 from bokit.engine.messages import BatchMessage
+from bokit.errors import StoreConflictError
 from bokit.observability import tell
 from bokit.outlets.base import Queue
 from bokit.store.base import Store
@@ -63,7 +64,7 @@ class Claimer:
             if not self.due_in(shard, stored, trigger, now, only):
                 continue
             holder = run_id or self.new_run_id(now)
-            claimed = self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_FOR)
+            claimed = self._take(shard, holder, now)
             if claimed is None or not (ids := self._recheck(claimed, stored, trigger, now, only)):
                 continue
             mine = {claimed.beats[id].tenant for id in ids}
@@ -72,6 +73,14 @@ class Claimer:
                 options={t: stored[t] for t in sorted(mine) if t in stored}, defaults=self.defaults,
             ))  # fmt: skip
         return messages
+
+    def _take(self, shard: Shard, holder: str, now: datetime) -> Shard | None:
+        """Claim one shard; one that the table is too busy for stays due, and keeps no other from being sent."""
+        try:
+            return self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_FOR)
+        except StoreConflictError:
+            log.warning("a shard could not be claimed", exc_info=True, extra={"facts": {"shard": shard.id}})
+            return None
 
     def _recheck(
         self, claimed: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None
