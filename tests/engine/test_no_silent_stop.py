@@ -274,3 +274,22 @@ def test_a_shard_that_cannot_be_claimed_keeps_no_other_from_being_sent():
     villa.bokit.tick()
 
     assert [BatchMessage.from_json(body).source_ids for body in villa.queue.bodies] == [(second.id,)]
+
+
+def test_a_batch_that_breaks_keeps_no_other_from_running_in_this_process():
+    """Without a queue the batches of a tick run one after another: the first breaks, the second is synced, the tick tells."""
+    villa = Villa(concurrency=1, queue=False)
+    villa.settle_in()
+    first, second = villa.add_source("airbnb/garden", shard=1), villa.add_source("vrbo/loft", shard=1)
+    load = villa.store.load_heads
+
+    def break_first(shard_id: str) -> Any:
+        if shard_id == first.shard_id:
+            raise RuntimeError("a head that cannot be read")
+        return load(shard_id)
+
+    villa.store.load_heads = break_first
+    with pytest.raises(RuntimeError, match="cannot be read"):
+        villa.bokit.tick()
+
+    assert villa.fetcher.asked == [second.id]

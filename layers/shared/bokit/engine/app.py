@@ -19,6 +19,7 @@ from bokit.engine.messages import BatchMessage
 from bokit.engine.status import StatusDesk
 from bokit.engine.sync import Kind, SourceSync
 from bokit.engine.tick import Claimer, Tick, TickReport, send_to_queue
+from bokit.errors import StoreUnreachableError
 from bokit.outlets.base import Alerts, Queue
 from bokit.store.base import Store
 
@@ -75,11 +76,20 @@ class Bokit:
         if queue is not None:
             return send_to_queue(queue)
 
-        def run_here(messages: Sequence[BatchMessage]) -> None:
-            for message in messages:
-                self.batch.run(message)
+        return self._run_here
 
-        return run_here
+    def _run_here(self, messages: Sequence[BatchMessage]) -> None:
+        """Run every batch; one that breaks keeps no other from running, and is raised in the end."""
+        broken: list[Exception] = []
+        for message in messages:
+            try:
+                self.batch.run(message)
+            except StoreUnreachableError:
+                raise
+            except Exception as error:
+                broken.append(error)
+        if broken:
+            raise broken[0]
 
     def tick(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim what is due, and send it on: to the queue, or where there is none, through this process."""
