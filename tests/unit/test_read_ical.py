@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from bokit.core import ical_text
 from bokit.core.entries import Entry
-from bokit.core.entry_json import entry_as_dict, pack_entry, read_entry_dict
+from bokit.core.entry_json import entry_as_dict, pack_entry, unpack_entry
 from bokit.core.ical_text import decode_body
 from bokit.core.read_ical import hash_ical, inspect_feed, read_ical
 from bokit.core.rules import Seen, Verdict
@@ -33,8 +34,14 @@ def as_told(body: bytes) -> dict[str, object]:
         "platform": inspect_feed(body, at=AT, timezone=ROME)["platform"],
         "verdict": str(seen.verdict),
         "problems": [[p.code, p.uid] for p in seen.problems],
-        "entries": [pack_entry(entry) for entry in seen.entries if isinstance(entry, Entry)],
+        "entries": [told_of(entry) for entry in seen.entries if isinstance(entry, Entry)],
     }
+
+
+def told_of(entry: Entry) -> dict[str, object]:
+    """The fields that differ from their defaults."""
+    plain = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry)}
+    return {name: value for name, value in entry_as_dict(entry).items() if value != plain[name]}
 
 
 def reverse_events(body: bytes) -> bytes:
@@ -136,8 +143,7 @@ def test_a_broken_feed_is_read_without_an_error(body):
 def test_entries_go_through_json_and_back(path):
     """An entry is the same after JSON, in the contract's shape and in the snapshot's."""
     for entry in read(path.read_bytes()).entries:
-        assert read_entry_dict(json.loads(json.dumps(entry_as_dict(entry)))) == entry
-        assert read_entry_dict(json.loads(json.dumps(pack_entry(entry)))) == entry
+        assert unpack_entry(json.loads(json.dumps(pack_entry(entry)))) == entry
 
 
 def test_a_restamped_feed_has_the_same_hash():

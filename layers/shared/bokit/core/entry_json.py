@@ -9,12 +9,16 @@ from datetime import UTC, date, datetime
 from bokit.core.entries import Entry, Kind, Status
 from bokit.core.records import Json
 
-_DEFAULTS: dict[str, Json] = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry)}
-_OPTIONAL = {name: None if default is MISSING else default for name, default in _DEFAULTS.items()}
-_PUT = tuple(getattr(Entry, name).__set__ for name in _DEFAULTS)
-"""Each field's own way in: a frozen value's __init__ takes twice the time, and snapshots hold thousands."""
-_TIMES = ("starts_at", "ends_at")
 _NAMES = tuple(f.name for f in fields(Entry))
+_DEFAULTS: list[Json] = [{} if f.name == "extra" else None if f.default is MISSING else f.default for f in fields(Entry)]
+_KIND, _STATUS, _CHECK_IN, _CHECK_OUT = map(_NAMES.index, ("kind", "status", "check_in", "check_out"))
+_TIMES = tuple(map(_NAMES.index, ("starts_at", "ends_at")))
+_LEAST = max(_KIND, _STATUS, _CHECK_IN, _CHECK_OUT, *_TIMES) + 1
+_PUT = tuple(getattr(Entry, name).__set__ for name in _NAMES)
+"""Each field's own way in: a frozen value's __init__ takes twice the time, and snapshots hold thousands."""
+_REST = tuple(tuple(zip(_PUT, _DEFAULTS, strict=True))[size:] for size in range(len(_PUT) + 1))
+_KINDS = {str(kind): kind for kind in Kind}
+_STATUSES = {str(status): status for status in Status}
 
 
 def entry_as_dict(entry: Entry) -> dict[str, Json]:
@@ -22,39 +26,32 @@ def entry_as_dict(entry: Entry) -> dict[str, Json]:
     return {name: _plain(getattr(entry, name)) for name in _NAMES}
 
 
-def pack_entry(entry: Entry) -> dict[str, Json]:
-    """Return the fields of *entry* that differ from their defaults: what a snapshot keeps."""
-    told: dict[str, Json] = {}
-    for name, default in _DEFAULTS.items():
-        value = getattr(entry, name)
-        if value != default:
-            told[name] = value if value.__class__ is str else _plain(value)
-    return told
+def pack_entry(entry: Entry) -> list[Json]:
+    """Return the values of *entry*'s fields in their order, without the defaults at the end: what a snapshot keeps."""
+    values = [getattr(entry, name) for name in _NAMES]
+    while len(values) > _LEAST and values[-1] == _DEFAULTS[len(values) - 1]:
+        values.pop()
+    return [_plain(value) for value in values]
 
 
-def read_entry_dict(values: Mapping[str, Json]) -> Entry:
-    """Return the entry that :func:`entry_as_dict` or :func:`pack_entry` wrote; raises KeyError or ValueError."""
-    return unpack_entry(dict(values))
-
-
-def unpack_entry(told: dict[str, Json]) -> Entry:
-    """The same, using up *told*: a snapshot has hundreds of them."""
-    told["kind"], told["status"] = _KINDS[told["kind"]], _STATUSES[told["status"]]
-    told["check_in"], told["check_out"] = date.fromisoformat(told["check_in"]), date.fromisoformat(told["check_out"])
-    for name in _TIMES:
-        if told.get(name):
-            told[name] = datetime.fromisoformat(told[name])
+def unpack_entry(told: list[Json]) -> Entry:
+    """Return the entry that :func:`pack_entry` wrote, using up *told*; raises LookupError, TypeError or ValueError."""
+    told[_KIND], told[_STATUS] = _KINDS[told[_KIND]], _STATUSES[told[_STATUS]]
+    told[_CHECK_IN], told[_CHECK_OUT] = date.fromisoformat(told[_CHECK_IN]), date.fromisoformat(told[_CHECK_OUT])
+    for place in _TIMES:
+        if told[place]:
+            told[place] = datetime.fromisoformat(told[place])
     entry: Entry = object.__new__(Entry)
-    for put, value in zip(_PUT, {**_OPTIONAL, "uid": told["uid"], **told}.values(), strict=True):
+    for put, value in zip(_PUT, told):  # noqa: B905  the defaults at the end are not written
+        put(entry, value)
+    for put, value in _REST[len(told)]:
         put(entry, value)
     return entry
 
 
-_KINDS = {str(kind): kind for kind in Kind}
-_STATUSES = {str(status): status for status in Status}
-
-
 def _plain(value: Json) -> Json:
+    if value is None or value.__class__ is str:
+        return value
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

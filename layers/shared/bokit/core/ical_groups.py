@@ -46,11 +46,8 @@ class Group(NamedTuple):
 
     def fingerprint(self, salt: str) -> str:
         """Return a hash that is equal where the events and what *salt* stands for are."""
-        digest = hashlib.blake2b(salt.encode(), digest_size=12)
-        for text in self.texts:
-            digest.update(text.encode("utf-8", "surrogatepass"))
-            digest.update(b"\0")
-        return digest.hexdigest()
+        told = f"{salt}{self.texts[0]}" if len(self.texts) == 1 else "\0".join((salt, *self.texts))
+        return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

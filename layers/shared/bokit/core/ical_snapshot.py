@@ -17,7 +17,7 @@ from bokit.core.ical_text import CalendarText
 from bokit.core.records import Json
 from bokit.core.rules import Problem
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raise it whenever the same bytes would be read otherwise: hashes and snapshots of before then count no more."""
 MAX_SNAPSHOT = 64_000_000
 
@@ -84,7 +84,7 @@ def unpack_snapshot(snapshot: bytes) -> Memory | None:
             problems=_read_problems(head["problems"]),
             is_whole=head["whole"],
         )
-    except (zlib.error, ValueError, KeyError, TypeError, AttributeError):
+    except (zlib.error, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
@@ -107,6 +107,8 @@ def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, Kept]:
 
 def _read_kept(line: str, entries: list[Json], problems: Sequence[Json] = (), series: Json = None) -> Kept:
     told = tuple(map(unpack_entry, entries))
+    if not problems and not series:
+        return Kept(told, (), None, line)
     if not series:
         return Kept(told, _read_problems(problems), None, line)
     calendar, uid, texts, (first, last) = series
