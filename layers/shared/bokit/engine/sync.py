@@ -174,11 +174,10 @@ class SourceSync:
 
     def _news(self, head: Head, plan: Plan) -> Notice | None:
         """Return the notice of a hold that was not told yet: a new one, or one that is offered once more."""
-        if plan.hold is None:
+        told, hold = head.hold, plan.hold
+        if hold is None or (told and (told.code, told.since, told.offered_at) == (hold.code, hold.since, hold.offered_at)):
             return None
-        if head.hold and (head.hold.code, head.hold.offered_at) == (plan.hold.code, plan.hold.offered_at):
-            return None
-        return notice_hold(head.source, plan.hold, self.clock())
+        return notice_hold(head.source, hold, self.clock())
 
     def _dry(self, head: Head, job: Job, journal: Journal) -> SourceReport:
         """Plan as if it were done: no lease, no write, and no validator, so that there is something to plan."""

@@ -1,0 +1,94 @@
+"""What a person asks for dies anywhere, and is asked for again: it ends as if it had come through at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT, Source
+from bokit.engine.app import Bokit
+from bokit.engine.manual import SyncRequest
+from bokit.errors import StateError
+from tests.engine.villa import Calls, Died, Villa
+
+FEED = "airbnb/garden"
+Act = Callable[[Bokit, Source], object]
+
+
+def begin(*, held: bool) -> tuple[Villa, Source]:
+    """Return a villa with three stays, one of which has just moved; *held*: its calendar came empty meanwhile."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    source = villa.add_source(FEED)
+    for day in (1, 8, 15):
+        villa.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
+    go_on(villa, 1)
+    if held:
+        villa.world.fault(FEED, "empty-calendar")
+        go_on(villa, 61)
+    else:
+        villa.world.move("stay-1", date(2026, 12, 2))
+        villa.move(minutes=5)
+    return villa, source
+
+
+def go_on(villa: Villa, *minutes: int) -> None:
+    """Let time pass, and the schedule do its work."""
+    for span in minutes:
+        villa.move(minutes=span)
+        villa.bokit.tick()
+        villa.deliver_all()
+
+
+def settle(*, apply: bool) -> Act:
+    return lambda bokit, source: bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=apply, by="user:rosa")
+
+
+ACTS: dict[str, tuple[bool, Act]] = {
+    "apply what is held": (True, settle(apply=True)),
+    "discard what is held": (True, settle(apply=False)),
+    "sync all": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))),
+    "sync by force": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, force=True))),
+    "pause": (False, lambda bokit, source: bokit.catalog.sources.pause(DEFAULT_TENANT, source.id)),
+    "remove and release": (
+        False, lambda bokit, source: bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa"),
+    ),
+    "switch off": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)),
+    "another interval": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.interval", 900)),
+}  # fmt: skip
+
+
+def live(held: bool, act: Act, die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
+    """Begin, act (once more where the process died), and let the schedule go on."""
+    villa, source = begin(held=held)
+    calls = Calls(die_at=die_at, die_after=after)
+    hand = villa.open(store=calls.watch_part(villa.store), alerts=calls.watch_part(villa.alerts))
+    try:
+        act(hand, source)
+    except Died:
+        villa.move(minutes=6)
+        try:
+            act(villa.open(), source)
+        except StateError as error:
+            assert error.stable_code in ("nothing-held", "removed")  # noqa: PT017 - it came through before it died
+    else:
+        villa.move(minutes=6)
+    go_on(villa, 10, 16, 61)
+    return villa.tell(), calls
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_what_a_person_asks_for_twice_since_it_died_is_done_once(name, record_property):
+    """At each call to the store or the alerts, before and after it: records, logs, heads and notices are the same."""
+    held, act = ACTS[name]
+    expected, calls = live(held, act)
+    points = [(n, after) for n in range(1, len(calls.names) + 1) for after in (False, True)]
+
+    for n, after in points:
+        found, died = live(held, act, n, after=after)
+        assert died.deaths == 1
+        assert found == expected, (n, after, calls.names)
+    record_property("points", len(points))
+    assert len(points) >= 6
