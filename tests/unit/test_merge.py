@@ -20,7 +20,9 @@ AT = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
 ROSA = "user:rosa"
 names = st.sampled_from(["a", "b", "c", "d"])
-values = st.one_of(st.none(), st.integers(0, 3), st.sampled_from(["", "x", "2026-07-01"]), st.lists(st.integers(0, 2), max_size=2))
+values = st.one_of(
+    st.none(), st.integers(0, 3), st.sampled_from(["", "x", "2026-07-01"]), st.lists(st.integers(0, 2), max_size=2)
+)
 fields = st.dictionaries(names, values, max_size=4)
 
 
@@ -142,7 +144,14 @@ def test_values_are_normalised_as_json_gives_them_back():
     """Dates, times, enums, tuples and sets become what JSON returns."""
     told = normalise_fields({"d": date(2026, 1, 2), "t": AT, "s": Status.NEW, "l": (1, {2}), "m": {1: AT.date()}, "n": None})
 
-    assert told == {"d": "2026-01-02", "t": "2026-06-01T09:00:00Z", "s": "new", "l": [1, [2]], "m": {"1": "2026-06-01"}, "n": None}
+    assert told == {
+        "d": "2026-01-02",
+        "t": "2026-06-01T09:00:00Z",
+        "s": "new",
+        "l": [1, [2]],
+        "m": {"1": "2026-06-01"},
+        "n": None,
+    }
     assert normalise(frozenset({"b", "a"})) == ["a", "b"]
 
 
