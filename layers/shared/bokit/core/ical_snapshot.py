@@ -89,26 +89,30 @@ def unpack_snapshot(snapshot: bytes) -> Memory | None:
 
 
 def keep_group(group: Group, calendar: int, read: GroupRead, window: tuple[date, date]) -> Kept:
-    """Return what a snapshot keeps of a group that was just read."""
+    """Return what a snapshot keeps of a group that was just read: mostly one entry, and then just that."""
     series = Series(calendar, group.uid, group.texts, window) if read.is_series else None
-    told: list[Json] = [[pack_entry(entry) for entry in read.entries]]
-    if read.problems or series:
-        told.append(problems_as_dicts(read.problems))
-    if series:
-        told.append([calendar, group.uid, group.texts, [day.isoformat() for day in window]])
-    return Kept(read.entries, read.problems, series, json.dumps(told, separators=(",", ":"), ensure_ascii=False))
+    told: list[Json] = [pack_entry(entry) for entry in read.entries]
+    if len(told) == 1 and not read.problems and not series:
+        return Kept(read.entries, (), None, _write(told[0]))
+    member = [calendar, group.uid, group.texts, [day.isoformat() for day in window]] if series else None
+    return Kept(read.entries, read.problems, series, _write([told, problems_as_dicts(read.problems), member]))
+
+
+def _write(told: Json) -> str:
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
 def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, Kept]:
     """Read all the groups in one go: a call for each would cost more than the reading."""
     told = json.loads(f"[{','.join(line for _, _, line in lines)}]")
-    return {key: _read_kept(line, *parts) for (key, _, line), parts in zip(lines, told, strict=True)}
+    return {
+        key: Kept((unpack_entry(group),), (), None, line) if group[0].__class__ is str else _read_kept(line, *group)
+        for (key, _, line), group in zip(lines, told, strict=True)
+    }
 
 
-def _read_kept(line: str, entries: list[Json], problems: Sequence[Json] = (), series: Json = None) -> Kept:
+def _read_kept(line: str, entries: list[Json], problems: Sequence[Json], series: Json) -> Kept:
     told = tuple(map(unpack_entry, entries))
-    if not problems and not series:
-        return Kept(told, (), None, line)
     if not series:
         return Kept(told, _read_problems(problems), None, line)
     calendar, uid, texts, (first, last) = series

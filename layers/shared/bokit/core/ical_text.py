@@ -68,12 +68,12 @@ def decode_body(body: bytes) -> str:
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = body.decode("utf-16", "replace").encode()
-    lines = body.replace(b"\r\n", b"\n")
-    if b"\r" in lines:  # CR CR LF, or old lines that end in CR alone; no pattern: it would go back for every CR
-        lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines = lines.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
-    unfolded = lines.replace(b"\n ", b"").replace(b"\n\t", b"")
-    return _decode(unfolded).removeprefix("\ufeff").lstrip()
+    if body.count(b"\r") != body.count(b"\r\n"):
+        # CR CR LF, or old lines that end in CR alone; no pattern: it would go back for every CR
+        body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf")
+    unfolded = lines.replace(b"\n ", b"")
+    return _decode(unfolded.replace(b"\n\t", b"") if b"\t" in unfolded else unfolded).removeprefix("\ufeff").lstrip()
 
 
 def _decode(text: bytes) -> str:
