@@ -126,6 +126,8 @@ _add(
     calendars=lambda: calendar(event(1)) * 40_000,
     alarms_without_end=lambda: calendar(event(1, DAY + fill("BEGIN:VALARM\r\n"))),
     stamps_that_differ=lambda: calendar(events(60_000, DAY + "DTSTAMP:2026{}\r\n")),
+    stays_of_ten_years=lambda: calendar(events(10_000, DAY + "DTEND;VALUE=DATE:20361201\r\n")),
+    nights_of_27_years=lambda: calendar(*(event(day, f"DTSTART:{day}\r\n") for day in days(10_001).split(","))),
     daily_for_ever=lambda: calendar(events(60_000, DAY + "RRULE:FREQ=DAILY\r\n")),
     daily_since_the_year_one=lambda: calendar(events(60_000, "DTSTART;VALUE=DATE:00010101\r\nRRULE:FREQ=DAILY\r\n")),
     by_the_second=lambda: calendar(events(20_000, DAY + "RRULE:FREQ=SECONDLY\r\n")),

@@ -20,7 +20,17 @@ from tests.hostile_feeds import FEEDS
 from tests.unit.feed_bodies import AT, sample
 
 BOMBS = {feed.name: feed for feed in FEEDS}
-SOME = ("begins-of-events", "daily-for-ever", "never-yearly", "zones", "one-folded-stamp", "too-large", "properties-of-one-event")
+SOME = (
+    "begins-of-events",
+    "daily-for-ever",
+    "stays-of-ten-years",
+    "nights-of-27-years",
+    "never-yearly",
+    "zones",
+    "one-folded-stamp",
+    "too-large",
+    "properties-of-one-event",
+)
 
 
 class Street:

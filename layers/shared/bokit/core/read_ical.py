@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -40,6 +41,10 @@ PAST = timedelta(days=60)
 LONGEST_WINDOW = timedelta(days=3660)
 ENDLESS = timedelta(days=3660)
 """Longer stays are clipped: calendars write 9999 for ever, and a night is a thing that is counted."""
+
+SOME, MAX_NIGHTS = 1_000, 500_000
+"""Whoever plans works night by night: a feed of more than *SOME* entries may hold so many nights in all."""
+_TOO_MANY_NIGHTS = Problem(code="too-many-events", message="the calendar holds more nights than we read")
 
 
 def hash_ical(body: bytes, salt: str = "") -> str:
@@ -193,9 +198,10 @@ def _refresh(kept: Kept, calendars: Sequence[CalendarText], zones: Sequence[Zone
 
 def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
     kept = memory.groups.values()
-    entries = sort_entries(_clip(entry, today) for one in kept for entry in one.entries)
+    shown = sort_entries(_clip(entry, today) for one in kept for entry in one.entries)
+    entries = _bound(shown)
     problems = sorted((p for one in kept for p in one.problems), key=lambda p: (p.uid or "", p.code))
-    told = (*memory.problems, *problems)
+    told = (*memory.problems, *problems, *[_TOO_MANY_NIGHTS][: len(shown) - len(entries)])
     return Seen(
         entries=tuple(platform.classify(entries, today)) if platform.classify else entries,
         problems=told,
@@ -210,6 +216,14 @@ def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) 
     if not has_entries:
         return Verdict.UNREADABLE if harmed else Verdict.EMPTY
     return Verdict.PARTIAL if harmed else Verdict.OK
+
+
+def _bound(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return the first entries, as long as they hold no more nights together than any feed does."""
+    if len(entries) <= SOME:
+        return entries
+    held = accumulate((entry.check_out - entry.check_in).days for entry in entries)
+    return tuple(entry for entry, nights in zip(entries, held, strict=True) if nights <= MAX_NIGHTS)
 
 
 def _clip(entry: Entry, today: date) -> Entry:
