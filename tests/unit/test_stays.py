@@ -158,7 +158,8 @@ def test_bad_input_is_refused_by_name(values, field):
 def test_good_input_is_read_into_the_bookings_types():
     """Dates, counts, texts and lists come out as the record keeps them."""
     told = BookingRules().read_edit(known().stays()[0], {
-        "check_in": date(2026, 6, 12), "status": "Confirmed", "guests": "3", "adults": "", "children": None, "guest_name": " Zoé ",
+        "check_in": date(2026, 6, 12), "status": "Confirmed", "guests": "3", "adults": "", "children": None,
+        "guest_name": " Zoé ",
         "notes": None, "phone": "", "released_nights": "2026-06-13, 2026-06-12,",
     })  # fmt: skip
 
