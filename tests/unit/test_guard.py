@@ -66,6 +66,21 @@ def test_the_rest_of_a_partial_feed_is_created_and_updated():
     assert nights_of(20, 24) <= play.held()
 
 
+def test_what_a_held_feed_closes_is_held_until_a_whole_one_speaks():
+    """A window that a partial feed shows for the first time holds its nights; a whole feed without it lets them go at once."""
+    play = held_play()
+    before = play.held()
+
+    play.see(*STAYS, window(200, 366), verdict=Verdict.PARTIAL, hours=1)
+    doubtful = play.held()
+    play.see(*STAYS[:6], verdict=Verdict.PARTIAL, hours=1)
+    still = play.held()
+    play.see(*STAYS, hours=1)
+
+    assert len(doubtful) == len(before) + 166
+    assert (still, play.held()) == (doubtful, before)
+
+
 def test_a_shortened_closure_in_a_partial_feed_keeps_all_its_nights():
     """A feed that was read in part shortens no stay, however long it says so."""
     play = Play()

@@ -14,7 +14,7 @@ from bokit.core.entries import BLOCKING, Entry, Kind, Status
 from bokit.core.evidence import Evidence, Opened, open_nights, remember, unripe
 from bokit.core.identity import Matches
 from bokit.core.merge import change_action, create_action
-from bokit.core.nights import DAY, nights, write_spans
+from bokit.core.nights import DAY, nights, nights_of, read_spans, write_spans
 from bokit.core.plan import Action, ActionKind
 from bokit.core.records import Json, Record, make_record_id
 from bokit.core.rules import Context
@@ -37,6 +37,12 @@ def held_window(matches: Matches) -> set[date]:
     return {n for n in window_nights(matches.window) if n >= matches.today}
 
 
+def held_provisionally(matches: Matches) -> set[date]:
+    """Return the nights to come that the source's window held provisionally, before this fetch."""
+    spans = matches.window.remote.get(PROVISIONAL, ()) if matches.window else ()
+    return {n for n in nights_of(read_spans(spans)) if n >= matches.today}
+
+
 def closed_nights(entries: Iterable[object], today: date) -> set[date]:
     """Return every night from *today* on that *entries* close."""
     told = [e for e in entries if isinstance(e, Entry) and e.status in BLOCKING]
@@ -52,9 +58,14 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     held before, closed by another entry          that entry's now
     held before, open for less than long enough   held
     held before, open for long enough, or past    let go
-    held provisionally                            let go: the source's own feed is back
+    held provisionally                            let go: the source's own feed is back, and whole
+    closed in a fetch that a guard holds          held provisionally: the next whole feed says whether it is so
     """
     shown = closed_nights(matches.windows, matches.today)
+    if not evidence.releases:
+        before = held_window(matches)
+        new = (shown | unheld | held_provisionally(matches)) - before
+        return write_window(matches.window, Held(by_rule=before, provisional=new), context)
     others = held_window(matches) - shown - matches.closed
     opened = open_nights(matches.window, others, context.at) if matches.window else {}
     kept = unripe(opened, evidence, context)
