@@ -15,7 +15,17 @@ pytestmark = pytest.mark.stack
 
 LIMIT = 8_000_000
 FROM_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
-OURS = ("aws_lambda_powertools", "icalendar", "pynamodb", "recurring_ical_events", "certifi", "idna", "tzdata", "urllib3", "bokit")
+OURS = (
+    "aws_lambda_powertools",
+    "icalendar",
+    "pynamodb",
+    "recurring_ical_events",
+    "certifi",
+    "idna",
+    "tzdata",
+    "urllib3",
+    "bokit",
+)
 NEVER_IMPORTED = {"click"}
 """x-wr-timezone's own command line wants it."""
 
