@@ -111,9 +111,11 @@ def _settle_dates(stay: Stay, entry: Entry, look: Look) -> tuple[date, date, Fie
     mine, before = nights(max(check_in, look.today), check_out), stay.nights_from(look.today)
     moved_away = not before & mine and stay.check_out != check_out
     freed = set() if moved_away else before - mine - look.closed
-    kept = unripe(open_nights(stay.record, freed, look.at), look.evidence, look.context)
+    opened = open_nights(stay.record, freed, look.at)
+    kept = unripe(opened, look.evidence, look.context)
     check_in, check_out = min([check_in, *kept]), max([check_out, *(n + DAY for n in kept)])
-    return check_in, check_out, remember(memory, kept) if look.evidence.releases else memory
+    inside = {n: t for n, t in opened.items() if check_in <= n < check_out}
+    return check_in, check_out, remember(memory, inside) if look.evidence.releases else memory
 
 
 def _plan_ended(pair: Pair, look: Look) -> Action | None:
@@ -175,7 +177,9 @@ def _plan_absent_codeless(stay: Stay, look: Look) -> Action | None:
     waiting = {n: t for n, t in opened.items() if not look.evidence.has_ripened(record, t, look.context)}
     if opened and not waiting:
         return cancel_action(stay.record, Status.VANISHED, GONE, look.at)
-    return _miss(stay, record, waiting, look, _shorten(stay, free - set(opened) | set(waiting), free))
+    kept = free - set(opened) | set(waiting)
+    inside = {n: t for n, t in opened.items() if min(kept) <= n <= max(kept)}
+    return _miss(stay, record, inside, look, _shorten(stay, kept, free))
 
 
 def _is_joined(free: set[date], matches: Matches) -> bool:

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bokit.core.booking import Stay
+from bokit.core.booking import Stay, entry_key
 from bokit.core.entries import Entry
-from bokit.core.identity import Matches, Reason
+from bokit.core.identity import Matches, Pair, Reason
 from bokit.core.nights import write_spans
 from bokit.core.plan import Hold
 from bokit.core.platforms import Traits
@@ -89,13 +89,16 @@ def is_other_listing(
         ours = [told.starts[day] == uid for day, uid in starts if day in told.starts]
         if ours:
             return not any(ours)
-    was_empty = told.hold is not None and told.hold.code == EMPTY
-    if was_empty or any(p.stay and p.reason in RECOGNISED for p in matches.pairs):
+    if told.was_empty or any(_is_recognised(p) for p in (*matches.pairs, *matches.ended)):
         return False
     lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
     end = held_window(matches)
     lost_end = len(end) >= CALENDAR_END and not end & closed_nights(matches.windows, matches.today)
     return bool(entries) and (bool(lately) or lost_end)
+
+
+def _is_recognised(pair: Pair) -> bool:
+    return pair.stay is not None and (pair.reason in RECOGNISED or pair.stay.record.key == entry_key(pair.entry))
 
 
 def read_domains(entries: Sequence[Entry]) -> set[str]:
@@ -124,10 +127,12 @@ def agreed_absent(matches: Matches, told: Remembered, at: datetime) -> frozenset
 def is_shrunken(matches: Matches, future: Sequence[Stay], told: Remembered, context: Context) -> bool:
     """Tell whether half of the future stays (rounded down), and at least three, are gone at once.
 
-    Stays that were missing before do not count, and nothing is shrunken that fetches agreed on for a day.
+    Stays that were missing before do not count, nor do those that held fetches brought; and nothing is shrunken that
+    fetches agreed on for a day.
     """
-    gone = len(newly_absent(matches))
-    return gone >= SHRINK_LEAST and gone >= len(future) // 2 and not agreed_absent(matches, told, context.at)
+    gone, since = len(newly_absent(matches)), told.held_since or context.at
+    known = sum(1 for s in future if s.record.created_at < since)
+    return gone >= SHRINK_LEAST and gone >= known // 2 and not agreed_absent(matches, told, context.at)
 
 
 def make_hold(code: str, matches: Matches, stays: Sequence[Stay], told: Remembered, at: datetime) -> Hold:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from bokit.core.booking import Stay, entry_key
 from bokit.core.entries import BLOCKING, Entry, Kind, Status
@@ -115,14 +116,16 @@ def _without(entries: Iterable[Entry], others: Sequence[Entry]) -> list[Entry]:
 
 
 def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
-    """Return the entries with those of one reservation code joined into one."""
+    """Return the entries with those of one reservation code joined into one: those that block, where any does."""
     by_code: dict[str, list[Entry]] = {}
     for entry in entries:
         by_code.setdefault(entry.reservation_code or "", []).append(entry)
     joined = by_code.pop("", [])
     for parts in by_code.values():
-        first = min(parts, key=_entry_order)
-        joined.append(replace(first, check_in=first.check_in, check_out=max(e.check_out for e in parts)))
+        live = [e for e in parts if e.status not in CANCELLED]
+        told = [e for e in parts if e.status in BLOCKING] or live or parts
+        first = min(told, key=_entry_order)
+        joined.append(replace(first, check_out=max(e.check_out for e in told)))
     return joined
 
 
@@ -165,10 +168,7 @@ def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) ->
         for stay in stays:
             if judged := _judge(stay, entry, today):
                 rank, reason = judged
-                shared = len(nights(*stay.span) & nights(entry.check_in, entry.check_out))
-                gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
-                order = (rank, stay.is_gone, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
-                found.append((order, stay, entry, reason))
+                found.append((_pair_order(stay, entry, rank), stay, entry, reason))
     pairs: list[Pair] = []
     done: list[Entry] = []
     taken: set[int | str] = set()
@@ -180,9 +180,21 @@ def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) ->
     return pairs, done
 
 
+def _pair_order(stay: Stay, entry: Entry, rank: int) -> tuple[Any, ...]:
+    """Return what sorts pairs from the surest down, and leaves nothing to the order of events."""
+    shared = len(nights(*stay.span) & nights(entry.check_in, entry.check_out))
+    gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
+    unlike = (entry.kind is not stay.kind, rank, stay.is_gone, stay.record.key != entry_key(entry))
+    return (*unlike, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
+
+
+def _covers(stay: Stay, entry: Entry) -> bool:
+    return stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
+
+
 def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, Reason] | None:
     """Return how surely a codeless entry is a codeless stay; None: it is not."""
-    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and stay.check_in <= entry.check_in
+    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and _covers(stay, entry)
     if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
         return None
     if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:
@@ -215,19 +227,14 @@ def _place_new(
     others = [p.entry for p in pairs]
     closed = {night for entry in others for night in _closes(entry, today)}
     end = max(_calendar_end([*others, *entries], rolling), today + SOON)
-    for entry in sorted(entries, key=lambda e: (-(e.check_out - e.check_in).days, _entry_order(e))):
-        if entry.kind is Kind.WINDOW:
+    for entry in sorted(entries, key=lambda e: (e.kind is Kind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
+        is_past = entry.check_out <= today
+        rolls = entry.kind is Kind.BLOCK and (_is_in_place_of(entry, leaving, today) or entry.check_in >= end)
+        if entry.kind is Kind.WINDOW or (rolls and not is_past):
             windows.append(entry)
-            continue
-        if entry.reservation_code:
+        elif entry.reservation_code or not ((is_past and entry.kind is Kind.BLOCK) or _is_inside(entry, closed, today)):
             placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
-        elif (entry.check_out <= today and entry.kind is not Kind.RESERVATION) or _is_inside(entry, closed, today):
-            continue
-        elif entry.kind is Kind.BLOCK and (_is_in_place_of(entry, leaving, today) or entry.check_in >= end):
-            windows.append(entry)
-        else:
-            placed.append(Pair(entry=entry, stay=None, reason=Reason.NEW))
-        closed |= _closes(entry, today)
+            closed |= _closes(entry, today)
     return placed, windows
 
 

@@ -24,6 +24,8 @@ class Remembered:
     """Stays that shrunken fetches did not show, and since when."""
     held_since: datetime | None = None
     """Since when every fetch was held."""
+    was_empty: bool = False
+    """One of the held fetches was a whole calendar without events."""
     agreed_since: datetime | None = None
     """Since when shrunken fetches agree on which stays are gone."""
 
@@ -40,6 +42,7 @@ def read_memory(memory: Fields) -> Remembered:
         hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
         absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
         held_since=_read_time(memory.get("held_since")),
+        was_empty=bool(memory.get("was_empty")),
         agreed_since=_read_time(memory.get("agreed_since")),
     )
 
@@ -57,6 +60,8 @@ def write_memory(told: Remembered) -> dict[str, Json]:
         memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
     if told.held_since:
         memory["held_since"] = write_time(told.held_since)
+    if told.was_empty:
+        memory["was_empty"] = True
     if told.agreed_since:
         memory["agreed_since"] = write_time(told.agreed_since)
     return memory

@@ -169,7 +169,7 @@ def _learn(entries: Sequence[Entry], matches: Matches, traits: Traits, told: Rem
     if traits.uid_tells_start:
         least = (matches.today - STARTS_KEPT).isoformat()
         starts = {day: uid for day, uid in told.starts.items() if day >= least}
-        starts |= {e.check_in.isoformat(): e.uid for e in entries}
+        starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}
     domains = tuple(sorted(read_domains(entries) | set(told.domains)))
     return Remembered(starts=dict(sorted(starts.items())), domains=domains)
 
@@ -182,7 +182,9 @@ def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: 
         actions = [a for a in [plan_provisional(matches, seen.entries, context)] if a]
     elif code not in (UNREADABLE, EMPTY):
         actions = plan_bookings(matches, context, NO_RELEASE)
-    after = replace(told, hold=hold, held_since=told.held_since or context.at, agreed_since=None)
+    after = replace(
+        told, hold=hold, held_since=told.held_since or context.at, was_empty=told.was_empty or code == EMPTY, agreed_since=None
+    )
     if code == SHRUNKEN:
         absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
         after = replace(after, absent=absent, agreed_since=agreeing_since(matches, told, context.at))
