@@ -221,6 +221,39 @@ def test_disagreement_holds_no_stay_for_ever():
     assert kinds(play.see(C, D, hours=36)) == [CANCEL, MISS]
 
 
+def test_after_a_doubtful_fetch_daily_fetches_must_agree_thrice():
+    """A source that was held lately needs a third fetch where two lie just a day apart; a little more apart, two do."""
+    play = Play("airbnb")
+    play.see(A, B, C, D)
+    play.see(verdict=Verdict.UNREADABLE, hours=24)
+    play.see(B, C, D, hours=24)
+    assert kinds(play.see(B, C, D, hours=24)) == []
+    assert kinds(play.see(B, C, D, hours=24)) == [CANCEL]
+    play.see(verdict=Verdict.UNREADABLE, hours=24)
+    play.see(C, D, hours=24)
+    assert kinds(play.see(C, D, hours=25)) == [CANCEL]
+
+
+def test_the_doubt_of_a_source_ends():
+    """Three days after the last doubtful fetch two agreeing ones are enough again, a day apart."""
+    play = Play("airbnb")
+    play.see(A, B, C, D)
+    play.see(verdict=Verdict.UNREADABLE)
+    play.see(A, B, C, D, hours=49)
+    play.see(B, C, D)
+
+    assert kinds(play.see(B, C, D, hours=24)) == [CANCEL]
+
+
+def test_a_doubtful_source_is_looked_at_anew_at_each_fetch():
+    """While fetches are counted, an unchanged one counts: the plan settles at once."""
+    play = Play("airbnb")
+    play.see(A, B, C, D)
+    play.see(verdict=Verdict.UNREADABLE)
+
+    assert play.see(B, C, D).settle_at == play.at
+
+
 def test_window_nights_are_let_go_by_evidence():
     """A window that opens is held for a day more; what passed or was taken over is let go at once."""
     play = Play("airbnb")

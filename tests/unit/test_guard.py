@@ -221,7 +221,8 @@ def test_what_is_missing_after_an_outage_is_missing_since_it_began():
     play.see(*STAYS[1:])
 
     assert play.stays(Presence.MISSING)[0].missing_since == began
-    assert kinds(play.see(*STAYS[1:], hours=14)) == [CANCEL]
+    assert kinds(play.see(*STAYS[1:], hours=13)) == []
+    assert kinds(play.see(*STAYS[1:], hours=1)) == [CANCEL]
 
 
 def test_two_of_five_gone_is_no_shrink():

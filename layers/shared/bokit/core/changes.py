@@ -9,7 +9,7 @@ from typing import Any
 
 from bokit.core.booking import RELEASED, Stay, entry_key, held_nights, read_remote
 from bokit.core.entries import Entry, Status
-from bokit.core.evidence import MISSED, Evidence, Opened, forget_contradicted, open_nights, remember, unripe
+from bokit.core.evidence import Evidence, Opened, forget_contradicted, open_nights, remember, remember_misses, unripe
 from bokit.core.identity import JOINED, Matches, Pair
 from bokit.core.merge import change_action, create_action, write_time
 from bokit.core.nights import DAY, nights
@@ -197,7 +197,7 @@ def _span(entry: Entry) -> tuple[date, date]:
 
 def _miss(stay: Stay, known: Record, opened: Opened, look: Look, dates: Fields | None = None) -> Action | None:
     """Return the mark that *stay* is missing; *known* is its record without what contradicted fetches told."""
-    missed = known.memory.get(MISSED, write_time(look.at))
+    missed = remember_misses(known, look.evidence, look.at)
     return change_action(
         stay.record, "not in the feed", look.at, presence=Presence.MISSING,
         missing_since=look.evidence.missing_since(known, look.at), memory=remember(known.memory, opened, missed),

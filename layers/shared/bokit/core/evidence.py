@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import NamedTuple
 
 from bokit.core.identity import Matches, Reason
 from bokit.core.merge import write_time
 from bokit.core.nights import nights, write_spans
 from bokit.core.records import Fields, Json, Presence, Record
 from bokit.core.rules import Context
+from bokit.core.source_memory import Remembered
 
 OPEN = "open"
 """In a record's memory: nights that it holds and its feed shows open, as ``[first, end, since]``."""
 MISSED = "missed"
-"""In a record's memory: the first accepted fetch that missed it; held ones may have missed it before."""
+"""In a record's memory: how many accepted fetches in a row missed it, as far as that matters, and the times of the first
+and the last."""
+ENOUGH = 3
+"""Fetches that must agree where the source was doubtful lately; else two do."""
+LONGER = 33 / 32
+"""Two do even then, where they lie a little further apart than ``cancel_after``: daily fetches must agree thrice."""
+DOUBT = 3
+"""So many times ``cancel_after`` a source stays doubtful after it was held, or contradicted itself."""
 SURE = frozenset({Reason.CODE, Reason.UID, Reason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
 Opened = Mapping[date, datetime]
@@ -42,6 +51,8 @@ class Evidence:
     """A stay that was missing since then is back unchanged: the fetches in between were incomplete, and prove nothing."""
     has_news: bool = False
     """This fetch misses stays that the last one showed: it does not agree with it."""
+    is_doubtful: bool = False
+    """The source was held, or contradicted itself, lately."""
 
     def missing_since(self, record: Record, at: datetime) -> datetime:
         """Return since when *record* is missing, if this fetch of *at* does not show it: held fetches count."""
@@ -51,39 +62,45 @@ class Evidence:
         """Tell whether *record*, missing or open *since* then, may be let go.
 
         missed by this fetch alone                                 no
+        missed by two, and the source was doubtful lately          no, unless they lie further apart: the third must agree
         for less than ``cancel_after``                             no
         this fetch misses others that the last one showed: the     once it is half as long again
         two do not agree
         else                                                       yes
         """
-        missed_before = was_missed_before(record, context.at) or record.id in self.agreed
+        if not (record.id in self.agreed or self._is_witnessed(record, context)):
+            return False
         disagrees = self.has_news and not self.agreed
-        return missed_before and since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
+        return since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
+
+    def _is_witnessed(self, record: Record, context: Context) -> bool:
+        misses = read_misses(record, context.at)
+        apart = context.at - misses.first
+        return misses.times >= (2 if not self.is_doubtful or apart >= context.cancel_after * LONGER else ENOUGH)
 
 
 NO_RELEASE = Evidence(releases=False)
 """Of a fetch that a guard holds: closures are believed, and nothing else."""
 
 
-def weigh_fetch(
-    matches: Matches, at: datetime, absent_since: Mapping[str, datetime], held_since: datetime | None,
-    agreed: frozenset[str] = frozenset(),
-) -> Evidence:  # fmt: skip
-    """Return what an accepted fetch of *at* proves, as its matches tell.
-
-    *held_since*: the fetches from then until this one were held; *absent_since*: what shrunken ones did not show.
-    """
+def weigh_fetch(matches: Matches, context: Context, told: Remembered, agreed: frozenset[str] = frozenset()) -> Evidence:
+    """Return what an accepted fetch proves, as its matches and what was *told* before it say."""
     back = [p.stay.record for p in matches.pairs if p.stay and p.reason in SURE]
     missed = {r.id: r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING}
-    missed |= {r.id: absent_since[r.id] for r in back if r.id in absent_since}
+    missed |= {r.id: told.absent[r.id] for r in back if r.id in told.absent}
     contradicted = min(missed.values(), default=None)
     return Evidence(
-        absent_since={id: at for id, at in absent_since.items() if contradicted is None or at < contradicted},
-        held_since=None if contradicted else held_since,
+        absent_since={id: at for id, at in told.absent.items() if contradicted is None or at < contradicted},
+        held_since=None if contradicted else told.held_since,
         agreed=agreed,
         contradicted_since=contradicted,
-        has_news=not all(was_missed_before(s.record, at) for s in matches.absent),
+        has_news=any(read_misses(s.record, context.at).times < 2 for s in matches.absent),
+        is_doubtful=contradicted is not None or _was_doubtful(told, context),
     )
+
+
+def _was_doubtful(told: Remembered, context: Context) -> bool:
+    return told.doubted_at is not None and context.at < told.doubted_at + DOUBT * context.cancel_after
 
 
 def forget_contradicted(record: Record, evidence: Evidence) -> Record:
@@ -94,10 +111,28 @@ def forget_contradicted(record: Record, evidence: Evidence) -> Record:
     return replace(record, missing_since=None, memory=remember(record.memory, {}))
 
 
-def was_missed_before(record: Record, at: datetime) -> bool:
-    """Tell whether an accepted fetch before this one of *at* missed *record* already."""
-    missed = record.memory.get(MISSED)
-    return missed is not None and datetime.fromisoformat(missed) < at
+class Misses(NamedTuple):
+    """The accepted fetches in a row that missed a record."""
+
+    times: int
+    first: datetime
+    last: datetime
+
+
+def read_misses(record: Record, at: datetime) -> Misses:
+    """Return the accepted fetches in a row that missed *record*, the one of *at* among them."""
+    if MISSED not in record.memory:
+        return Misses(1, at, at)
+    times, first, last = record.memory[MISSED]
+    return Misses(int(times) + (last != write_time(at)), datetime.fromisoformat(first), at)
+
+
+def remember_misses(record: Record, evidence: Evidence, at: datetime) -> list[Json]:
+    """Return the fetches that missed *record*, to remember; the count stands still where no more is asked."""
+    misses = read_misses(record, at)
+    if misses.times > (ENOUGH if evidence.is_doubtful else 2):
+        return list(record.memory[MISSED])
+    return [misses.times, write_time(misses.first), write_time(misses.last)]
 
 
 def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[date, datetime]:
@@ -115,8 +150,8 @@ def read_open(record: Record) -> dict[date, datetime]:
     }
 
 
-def remember(memory: Fields, opened: Opened, missed: str | None = None) -> dict[str, Json]:
-    """Return *memory* with *opened* in place of the open nights of before, and when it was first *missed*."""
+def remember(memory: Fields, opened: Opened, missed: list[Json] | None = None) -> dict[str, Json]:
+    """Return *memory* with *opened* in place of the open nights of before, and the fetches that *missed* it."""
     kept: dict[str, Json] = {name: value for name, value in memory.items() if name not in (OPEN, MISSED)}
     kept |= {MISSED: missed} if missed else {}
     by_time: dict[datetime, set[date]] = {}

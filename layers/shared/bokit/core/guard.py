@@ -15,7 +15,7 @@ else                                              everything                    
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from bokit.core.booking import Stay, entry_key
 from bokit.core.entries import Entry
@@ -89,7 +89,8 @@ def is_other_listing(
         ours = [told.starts[day] == uid for day, uid in starts if day in told.starts]
         if ours:
             return not any(ours)
-    if told.was_empty or any(_is_recognised(p) for p in (*matches.pairs, *matches.ended)):
+    known = (_is_recognised(p, traits, matches.today) for p in (*matches.pairs, *matches.ended))
+    if told.was_empty or any(known):
         return False
     lately = [s for s in future if s.record.missing_since is None and s.record.id not in told.absent]
     end = held_window(matches)
@@ -97,8 +98,13 @@ def is_other_listing(
     return bool(entries) and (bool(lately) or lost_end)
 
 
-def _is_recognised(pair: Pair) -> bool:
-    return pair.stay is not None and (pair.reason in RECOGNISED or pair.stay.record.key == entry_key(pair.entry))
+def _is_recognised(pair: Pair, traits: Traits, today: date) -> bool:
+    """Tell whether *pair* shows a stay of ours; where UIDs tell the room, a UID that we do not know may be a clip alone."""
+    stay, entry = pair.stay, pair.entry
+    if stay is None or stay.record.key == entry_key(entry):
+        return stay is not None
+    is_clip = stay.check_out == entry.check_out and stay.check_in <= entry.check_in <= today <= entry.check_out
+    return is_clip if traits.uid_tells_start else pair.reason in RECOGNISED
 
 
 def read_domains(entries: Sequence[Entry]) -> set[str]:

@@ -26,12 +26,14 @@ class Remembered:
     """Since when every fetch was held."""
     was_empty: bool = False
     """One of the held fetches was a whole calendar without events."""
+    doubted_at: datetime | None = None
+    """When a fetch was last held, or contradicted one before it."""
     agreed_since: datetime | None = None
     """Since when shrunken fetches agree on which stays are gone."""
 
     def without_hold(self) -> Remembered:
         """Return it with nothing held."""
-        return Remembered(starts=self.starts, domains=self.domains)
+        return Remembered(starts=self.starts, domains=self.domains, doubted_at=self.doubted_at)
 
 
 def read_memory(memory: Fields) -> Remembered:
@@ -42,6 +44,7 @@ def read_memory(memory: Fields) -> Remembered:
         hold=_read_hold(memory["hold"]) if memory.get("hold") else None,
         absent={id: datetime.fromisoformat(at) for id, at in memory.get("absent", {}).items()},
         held_since=_read_time(memory.get("held_since")),
+        doubted_at=_read_time(memory.get("doubted_at")),
         was_empty=bool(memory.get("was_empty")),
         agreed_since=_read_time(memory.get("agreed_since")),
     )
@@ -60,6 +63,8 @@ def write_memory(told: Remembered) -> dict[str, Json]:
         memory["absent"] = {id: write_time(at) for id, at in sorted(told.absent.items())}
     if told.held_since:
         memory["held_since"] = write_time(told.held_since)
+    if told.doubted_at:
+        memory["doubted_at"] = write_time(told.doubted_at)
     if told.was_empty:
         memory["was_empty"] = True
     if told.agreed_since:

@@ -28,7 +28,7 @@ from bokit.core.identity import Matches, match_entries
 from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.platforms import Traits, traits_of
 from bokit.core.read_ical import hash_ical, read_ical, recall_entries
-from bokit.core.records import Fields, Json, Record
+from bokit.core.records import Fields, Json, Presence, Record
 from bokit.core.rules import Context, Seen
 from bokit.core.source_memory import Remembered, read_memory, write_memory
 from bokit.core.window import Held, plan_provisional, write_window
@@ -68,7 +68,7 @@ class BookingRules:
     def plan(self, matches: object, context: Context) -> Plan:
         """Return what must change, before any guard."""
         found, told = cast("Matches", matches), read_memory(context.memory)
-        return _plan(found, context, weigh_fetch(found, context.at, told.absent, told.held_since))
+        return _plan(found, context, weigh_fetch(found, context, told))
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back."""
@@ -115,7 +115,7 @@ def _plan(matches: Matches, context: Context, evidence: Evidence) -> Plan:
     actions = plan_bookings(matches, context, evidence)
     plan = Plan(
         actions=tuple(actions), seen=matches.seen, unchanged=_count_unchanged(matches, actions), memory=context.memory,
-        settle_at=_settle_at(matches, actions, context),
+        settle_at=_settle_at(matches, actions, context, evidence),
     )  # fmt: skip
     return _only_new(plan, context) if context.new_only else plan
 
@@ -131,19 +131,21 @@ def _count_unchanged(matches: Matches, actions: Sequence[Action]) -> int:
     return sum(1 for p in matches.pairs if p.stay and p.stay.record.id not in changed)
 
 
-def _settle_at(matches: Matches, actions: Sequence[Action], context: Context) -> datetime | None:
+def _settle_at(matches: Matches, actions: Sequence[Action], context: Context, evidence: Evidence) -> datetime | None:
     """Return when time alone can change the plan.
 
     a night was open, or a coded stay missing, for long enough     then
     the source has a window                                        at the next midnight: its nights pass, and roll
     something is let go                                            at once: what it uncovers is looked at anew
+    a stay is missing, and the source was doubtful lately          at once: fetches are counted
     """
     known = [p.stay.record for p in matches.pairs if p.stay] + [s.record for s in matches.absent]
     records = {r.id: r for r in [*known, *([matches.window] if matches.window else [])]}
     records |= {a.record_id: a.after for a in actions}
     times = [next_settling(records.values(), context)]
     times += [_next_midnight(context)] if any(is_window(r) for r in records.values()) else []
-    times += [context.at] if any(a.kind in RELEASES for a in actions) else []
+    counts = evidence.is_doubtful and any(r.presence is Presence.MISSING for r in records.values())
+    times += [context.at] if counts or any(a.kind in RELEASES for a in actions) else []
     return min((t for t in times if t), default=None)
 
 
@@ -152,15 +154,17 @@ def _next_midnight(context: Context) -> datetime:
     return datetime.combine(tomorrow, time(), context.timezone).astimezone(context.at.tzinfo)
 
 
-def _accept(
-    plan: Plan, seen: Seen, matches: Matches, traits: Traits, told: Remembered, context: Context
-) -> Plan:  # fmt: skip
+def _accept(plan: Plan, seen: Seen, matches: Matches, traits: Traits, told: Remembered, context: Context) -> Plan:
     """Return the plan of a fetch that no guard holds; held fetches that agreed with it for a day count as evidence."""
-    if agreed := agreed_absent(matches, told, context.at):
-        plan = _plan(matches, context, weigh_fetch(matches, context.at, told.absent, told.held_since, agreed))
+    agreed = agreed_absent(matches, told, context.at)
+    evidence = weigh_fetch(matches, context, told, agreed)
+    if agreed:
+        plan = _plan(matches, context, evidence)
     if context.new_only:
         return plan
-    return replace(plan, memory=write_memory(_learn(_entries(seen), matches, traits, told)))
+    learned = _learn(_entries(seen), matches, traits, told)
+    doubted = context.at if evidence.contradicted_since else told.doubted_at if evidence.is_doubtful else None
+    return replace(plan, memory=write_memory(replace(learned, doubted_at=doubted)))
 
 
 def _learn(entries: Sequence[Entry], matches: Matches, traits: Traits, told: Remembered) -> Remembered:
@@ -183,7 +187,12 @@ def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: 
     elif code not in (UNREADABLE, EMPTY):
         actions = plan_bookings(matches, context, NO_RELEASE)
     after = replace(
-        told, hold=hold, held_since=told.held_since or context.at, was_empty=told.was_empty or code == EMPTY, agreed_since=None
+        told,
+        hold=hold,
+        held_since=told.held_since or context.at,
+        doubted_at=context.at,
+        was_empty=told.was_empty or code == EMPTY,
+        agreed_since=None,
     )
     if code == SHRUNKEN:
         absent = {id: told.absent.get(id, context.at) for id in newly_absent(matches)}
