@@ -79,6 +79,25 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Records of one sort: bookings are built in, every other is declared."""
+
+    name: CollectionName
+    tenant: TenantId
+    preserve: tuple[str, ...] = ()
+    """Fields that keep the value they have here, whatever a source or a request says (dots lead into objects)."""
+    array_keys: Mapping[str, str] = field(default_factory=dict)
+    """Arrays whose items are told apart by a field of theirs: path of the array, name of the field."""
+    schema: Mapping[str, Json] | None = None
+    """A JSON Schema (2020-12) that records must obey; None: any object."""
+    buckets: int = 1
+    """Over how many partitions its records are spread; fixed when it is declared."""
+    interval: timedelta | None = None
+    """Overrides ``sync.interval`` for its sources."""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a source's last attempt failed, and how long it is since one did not."""
 

@@ -91,6 +91,43 @@ class Run:
         return {name: sum(s.counts.get(name, 0) for s in self.sources) for name in COUNTS}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run whose work goes through the queue: what it was asked, which sources still wait, and until when.
+
+        queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends what nobody did
+
+    A source leaves *pending* with its report, in one write: a message that comes twice counts once.
+    """
+
+    run: Run
+    """QUEUED or RUNNING, with the reports so far."""
+    pending: frozenset[SourceId]
+    overdue_at: datetime
+    new_only: bool | None = None
+    force: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether every source has its report."""
+        return not self.pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the first request under an Idempotency-Key asked, and was answered."""
+
+    key: str
+    request_hash: str
+    """Of method, route and body: another request under the same key is refused."""
+    status: int
+    body: str
+    """The first answer, as JSON."""
+    run_id: RunId | None
+    expires_at: datetime
+    """From then on the key is free; the table's TTL only tidies."""
+
+
 def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:
     """Return how a run ended: the sources' outcomes decide.
 

@@ -12,7 +12,7 @@ from bokit.core.records import Json, TenantId
 from bokit.core.runs import Run, Trigger
 from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
 from bokit.engine.catalog_parts import CatalogParts, check_nothing
-from bokit.engine.clock import Clock, Ids, new_id, new_run_id
+from bokit.engine.clock import Clock, Ids, new_id, new_run_id, new_secret
 from bokit.engine.desk import Desk
 from bokit.engine.manual import ManualSync, SyncRequest
 from bokit.engine.messages import BatchMessage
@@ -24,7 +24,11 @@ from bokit.outlets.base import Alerts, Queue
 from bokit.store.base import Store
 
 if TYPE_CHECKING:
+    from bokit.engine.access import AccessDesk
     from bokit.engine.catalog import Catalog
+    from bokit.engine.dispatch import Dispatch
+    from bokit.engine.monitors import MonitorDesk
+    from bokit.engine.traffic import TrafficWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class Parts:
     concurrency: int = 8
     new_run_id: Callable[[datetime], str] = new_run_id
     new_id: Ids = new_id
+    new_secret: Callable[[], str] = new_secret
     check_url: Callable[[str], object] = check_nothing
     """Raises AddressRefusedError for a URL that this stack does not fetch."""
 
@@ -54,7 +59,7 @@ class Bokit:
         self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, defaults
         self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock)
         self.batch = BatchRunner(parts.store, self.source_sync, parts.clock, parts.concurrency)
-        claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
+        self._claimer = claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
         self._tick = Tick(parts.store, claimer, parts.clock, self._sender(parts.queue))
         self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
         self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
@@ -71,6 +76,36 @@ class Bokit:
             store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=self.defaults,
             check_url=parts.check_url,
         ))  # fmt: skip
+
+    @cached_property
+    def access(self) -> AccessDesk:
+        """Tokens, and who a request speaks for."""
+        from bokit.engine.access import AccessDesk
+
+        parts = self._parts
+        return AccessDesk(parts.store, parts.clock, parts.new_id, parts.new_secret)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        """Runs that go through the queue."""
+        from bokit.engine.dispatch import Dispatch
+
+        parts = self._parts
+        return Dispatch(parts.store, self.manual, parts.clock, parts.new_run_id, self.defaults, parts.queue)
+
+    @cached_property
+    def monitors(self) -> MonitorDesk:
+        """The tenants' monitors."""
+        from bokit.engine.monitors import MonitorDesk
+
+        return MonitorDesk(self.store, self.dispatch, self.clock, self.defaults)
+
+    @cached_property
+    def traffic(self) -> TrafficWatch:
+        """Syncs that a request wakes."""
+        from bokit.engine.traffic import TrafficWatch
+
+        return TrafficWatch(self.store, self._claimer, self.clock, self._sender(self._parts.queue))
 
     def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:
         if queue is not None:

@@ -30,3 +30,8 @@ def new_run_id(at: datetime | None = None) -> str:
     moment = int((at.timestamp() if at else time.time()) * 1000)
     stamp = "".join(_ALPHABET[(moment >> shift) & 31] for shift in range(45, -1, -5))
     return f"run_{stamp}" + "".join(secrets.choice(_ALPHABET) for _ in range(8))
+
+
+def new_secret() -> str:
+    """Return 256 bits of chance in 43 letters that a URL and a header take."""
+    return secrets.token_urlsafe(32)

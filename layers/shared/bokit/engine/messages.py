@@ -1,10 +1,11 @@
-"""What is sent through the queue: a batch of sources to sync, named by ids."""
+"""What is sent through the queue: a claimed batch of a shard, or some sources of an open run; named by ids."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bokit.core.catalog import ShardId
 from bokit.core.options import Options
@@ -41,12 +42,44 @@ class BatchMessage:
     @classmethod
     def from_json(cls, text: str) -> BatchMessage:
         """Read what the queue brought; raises InputError, so that the dead letters keep what is no batch."""
-        try:
-            told = json.loads(text)
-            return cls(
-                run_id=RunId(told["run_id"]), trigger=Trigger(told["trigger"]), shard_id=ShardId(told["shard_id"]),
-                fence=int(told["fence"]), source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
-                options=dict(told.get("options") or {}), defaults=dict(told.get("defaults") or {}),
-            )  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError("a queue message is no batch", code="bad-message") from error
+        message = read_message(text)
+        if not isinstance(message, cls):
+            raise InputError("a queue message is no batch", code="bad-message")
+        return message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMessage:
+    """Some sources of an open run of one tenant; what they are asked stands in the run."""
+
+    run_id: RunId
+    tenant: TenantId
+    source_ids: tuple[SourceId, ...]
+
+    def to_json(self) -> str:
+        """As the queue carries it."""
+        return json.dumps({"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)})
+
+
+def read_message(text: str) -> BatchMessage | RunMessage:
+    """Read what the queue brought; raises InputError, so that the dead letters keep what is neither."""
+    try:
+        told = json.loads(text)
+        return _read_run(told) if "open_run" in told else _read_batch(told)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError("a queue message is no batch", code="bad-message") from error
+
+
+def _read_run(told: Mapping[str, Any]) -> RunMessage:
+    return RunMessage(
+        run_id=RunId(str(told["open_run"])), tenant=TenantId(str(told["tenant"])),
+        source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
+    )  # fmt: skip
+
+
+def _read_batch(told: Mapping[str, Any]) -> BatchMessage:
+    return BatchMessage(
+        run_id=RunId(told["run_id"]), trigger=Trigger(told["trigger"]), shard_id=ShardId(told["shard_id"]),
+        fence=int(told["fence"]), source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
+        options=dict(told.get("options") or {}), defaults=dict(told.get("defaults") or {}),
+    )  # fmt: skip

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from bokit.core.access import Token, TokenId
 from bokit.core.catalog import (
     BatchRun,
     Beat,
+    Collection,
     Head,
     Lease,
     Property,
@@ -25,6 +27,7 @@ from bokit.core.catalog import (
     Unit,
     UnitId,
 )
+from bokit.core.monitor import Monitor
 from bokit.core.records import (
     CollectionName,
     Fields,
@@ -37,7 +40,7 @@ from bokit.core.records import (
     SourceId,
     TenantId,
 )
-from bokit.core.runs import Run
+from bokit.core.runs import Answered, OpenRun, Run, SourceReport
 
 T = TypeVar("T")
 
@@ -48,6 +51,34 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What the tick has to look after now."""
+
+    shards: tuple[Shard, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
+    runs: tuple[OpenRun, ...] = ()
+    """Open runs that are overdue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One document under a secret path, as it is served."""
+
+    hash: str
+    """SHA-256 of the path's token."""
+    tenant: TenantId
+    id: str
+    """What it is made from: an outgoing calendar's id."""
+    body: bytes
+    content_type: str
+    etag: str
+    changed_at: datetime
+    """Last-Modified: when *body* last became another."""
+    expires_at: datetime | None = None
+    """A rotated path's last moment; None: it is current."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +127,15 @@ class CatalogStore(Protocol):
 
     def delete_property(self, tenant: TenantId, id: PropertyId) -> None: ...
     def delete_unit(self, tenant: TenantId, id: UnitId) -> None: ...
+    def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
+        """Every collection that the tenant declared, by name."""
+        ...
+
+    def save_collection(self, collection: Collection) -> Collection:
+        """Write it if its version is the stored one (0: new); raises StoreConflictError. Returns it with its new version."""
+        ...
+
+    def delete_collection(self, tenant: TenantId, name: CollectionName) -> None: ...
     def pick_shard(self, limit: int) -> ShardId:
         """Return a shard with room for one more of *limit* sources, made where there is none."""
         ...
@@ -112,8 +152,12 @@ class CatalogStore(Protocol):
 class ScheduleStore(Protocol):
     """Heads, shards, claims and leases: all that an unchanged sync touches."""
 
+    def load_due(self, now: datetime, limit: int = 100) -> Due:
+        """Shards, monitors and open runs whose time is not after *now*, earliest first, by one index query; never a scan."""
+        ...
+
     def load_due_shards(self, now: datetime, limit: int = 100) -> Sequence[Shard]:
-        """Shards whose next_due is not after *now*, earliest first, by an index; never a scan."""
+        """The shards of :meth:`load_due`."""
         ...
 
     def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]: ...
@@ -171,6 +215,14 @@ class RecordStore(Protocol):
         ...
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot: ...
+    def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
+        """The named chunks of the source's agreed state that are there: what is too much for one snapshot, in key ranges."""
+        ...
+
+    def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
+        """Write chunks of any size (None: forget it), each whole or not at all; raises StaleFenceError."""
+        ...
+
     def save_head(self, head: Head, *, lease: Lease) -> None:
         """Write what a slow sync learned, last of all, if the fence is still ours; the lease is given back with it."""
         ...
@@ -180,8 +232,99 @@ class RecordStore(Protocol):
         ...
 
 
+class MonitorStore(Protocol):
+    """The tenants' monitors: at most one each."""
+
+    def load_monitors(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Monitor]:
+        """The monitors that run, by tenant, in one batched read."""
+        ...
+
+    def save_monitor(self, monitor: Monitor) -> Monitor:
+        """Write it if its version is the stored one (0: none runs); raises StoreConflictError. Returns it with its new one."""
+        ...
+
+    def delete_monitor(self, tenant: TenantId) -> None:
+        """Stop it at once; nothing happens where none runs."""
+        ...
+
+
+class AccessStore(Protocol):
+    """Tokens, found by the hash of what a request carries."""
+
+    def save_token(self, token: Token) -> None:
+        """Write a new token, under its tenant and under its hash, in one transaction; raises StoreConflictError."""
+        ...
+
+    def find_token(self, hash: str) -> Token | None:
+        """The token of this hash, in one read; None: there is none. It may be expired or revoked."""
+        ...
+
+    def load_token(self, tenant: TenantId, id: TokenId) -> Token:
+        """Raises UnknownIdError."""
+        ...
+
+    def load_tokens(self, tenant: TenantId) -> Sequence[Token]:
+        """Every token of the tenant, revoked ones included, oldest first."""
+        ...
+
+    def touch_token(self, token: Token, at: datetime) -> None:
+        """Note its last use; nothing happens where it is gone or revoked meanwhile."""
+        ...
+
+    def revoke_token(self, tenant: TenantId, id: TokenId, at: datetime) -> Token:
+        """Make it worthless from now on; raises UnknownIdError. A second time changes nothing."""
+        ...
+
+
+class PublishedStore(Protocol):
+    """What anybody may read who knows a secret path: outgoing calendars, made when something changes, served in one read."""
+
+    def save_published(self, page: Published) -> None:
+        """Write it whole, replacing what stood under its hash."""
+        ...
+
+    def find_published(self, hash: str) -> Published | None:
+        """The page under this hash, in one read (large ones take more); None: there is none. It may be expired."""
+        ...
+
+    def delete_published(self, hash: str) -> None:
+        """Forget it; nothing happens where there is none."""
+        ...
+
+
 class RunStore(Protocol):
     """The history of runs."""
+
+    def open_run(self, open: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+        """Write a queued run and the answer to its Idempotency-Key in one transaction.
+
+        Returns None where that was done, or the first answer where the key is taken and not expired at *now*: then
+        nothing was written. A run of the same id raises StoreConflictError.
+        """
+        ...
+
+    def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
+        """Keep the answer to an Idempotency-Key that opens no run (a dry one); returns the first answer where there is one."""
+        ...
+
+    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
+        """The first answer under this key, unless it is expired at *now*."""
+        ...
+
+    def find_open_run(self, tenant: TenantId, id: RunId) -> OpenRun | None:
+        """The run while it is open, strongly consistent; None: it has ended, or there is none."""
+        ...
+
+    def report_sources(self, tenant: TenantId, id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
+        """Take the reports of those sources that are pending, and let them wait no longer; the run is RUNNING from then on.
+
+        Each source's report counts once, whoever brings it. Returns the run as it stands then; None: it has ended.
+        """
+        ...
+
+    def close_run(self, run: Run, *, expires_at: datetime) -> bool:
+        """Replace an open run with *run* as it ended; False where it was not open any more (nothing is written then)."""
+        ...
 
     def save_run(self, run: Run, *, expires_at: datetime) -> None:
         """Write it whole; a run of the same id is replaced. *expires_at* feeds the table's TTL, which only tidies."""
@@ -193,5 +336,5 @@ class RunStore(Protocol):
         ...
 
 
-class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, Protocol):
+class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, MonitorStore, AccessStore, PublishedStore, Protocol):
     """All of it."""
