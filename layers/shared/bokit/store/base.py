@@ -271,6 +271,10 @@ class AccessStore(Protocol):
         """Note its last use; nothing happens where it is gone or revoked meanwhile."""
         ...
 
+    def rename_token(self, tenant: TenantId, id: TokenId, name: str) -> Token:
+        """Give it another name, and touch nothing else of it; raises UnknownIdError."""
+        ...
+
     def revoke_token(self, tenant: TenantId, id: TokenId, at: datetime) -> Token:
         """Make it worthless from now on; raises UnknownIdError. A second time changes nothing."""
         ...
