@@ -59,5 +59,5 @@ def test_the_store_knows_no_booking():
     """The store keeps records, whatever they are."""
     known = {name for path in (PACKAGE / "store").rglob("*.py") for name in imports_of(path)}
 
-    allowed = {"bokit.core.catalog", "bokit.core.records", "bokit.core.runs", "bokit.core.options"}
+    allowed = {f"bokit.core.{name}" for name in ("access", "catalog", "monitor", "options", "records", "runs")}
     assert {name for name in known if name.startswith("bokit.core")} <= allowed
