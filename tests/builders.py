@@ -8,11 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from bokit.core.access import Role, Token, TokenId, hash_token
 from bokit.core.catalog import (
     BOOKINGS,
     DEFAULT_TENANT,
     BatchRun,
     Beat,
+    Collection,
     Head,
     Property,
     PropertyId,
@@ -23,7 +25,9 @@ from bokit.core.catalog import (
     UnitId,
 )
 from bokit.core.entries import Entry, Kind, Status
+from bokit.core.monitor import Monitor
 from bokit.core.records import (
+    CollectionName,
     Edit,
     FieldChange,
     LoggedChange,
@@ -34,7 +38,8 @@ from bokit.core.records import (
     TenantId,
     make_record_id,
 )
-from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.core.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.store.base import Published
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The present of most tests."""
@@ -152,6 +157,55 @@ def a_report(**given: Any) -> SourceReport:
         "duration_ms": 120, "steps": (Step(name="fetch", started_at=NOW, duration_ms=80),),
     }  # fmt: skip
     return SourceReport(**filled | given)
+
+
+def an_open_run(*waiting: str, **given: Any) -> OpenRun:
+    """Return a queued run that waits for these sources, overdue in an hour."""
+    told = {key: given.pop(key) for key in ("pending", "overdue_at", "new_only", "force") if key in given}
+    queued = {"status": RunStatus.QUEUED, "trigger": Trigger.MANUAL, "finished_at": None, "sources": ()}
+    filled = {"pending": frozenset(SourceId(id) for id in waiting), "overdue_at": NOW + HOUR}
+    return OpenRun(run=a_run(**queued | given), **filled | told)
+
+
+def an_answer(key: str = "key", **given: Any) -> Answered:
+    """Return the first answer to a request under *key*, good for a day."""
+    filled = {
+        "request_hash": "5ha", "status": 202, "body": '{"run_id": "run_1"}', "run_id": RunId("run_1"), "expires_at": NOW + DAY,
+    }  # fmt: skip
+    return Answered(key=key, **filled | given)
+
+
+def a_monitor(**given: Any) -> Monitor:
+    """Return a monitor that was just started, and runs every minute."""
+    filled = {
+        "tenant": DEFAULT_TENANT, "interval": timedelta(minutes=1), "started_at": NOW, "started_by": "token:tok_1",
+        "next_at": NOW,
+    }  # fmt: skip
+    return Monitor(**filled | given)
+
+
+def a_token(**given: Any) -> Token:
+    """Return a viewer's token that does not expire."""
+    given.setdefault("id", TokenId(a_name("tok")))
+    given.setdefault("hash", hash_token(f"secret of {given['id']}"))
+    return Token(**{"tenant": DEFAULT_TENANT, "role": Role.VIEWER, "name": "the page", "created_at": NOW} | given)
+
+
+def a_page(**given: Any) -> Published:
+    """Return an outgoing calendar of the default tenant."""
+    given.setdefault("id", a_name("out"))
+    given.setdefault("hash", hash_token(f"path of {given['id']}"))
+    filled = {
+        "tenant": DEFAULT_TENANT, "body": b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "content_type": "text/calendar",
+        "etag": '"1"', "changed_at": NOW,
+    }  # fmt: skip
+    return Published(**filled | given)
+
+
+def a_collection(**given: Any) -> Collection:
+    """Return a declared collection of the default tenant."""
+    given.setdefault("name", CollectionName(a_name("clients")))
+    return Collection(**{"tenant": DEFAULT_TENANT} | given)
 
 
 def an_entry(**given: Any) -> Entry:
