@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,17 +26,9 @@ COLOURS = {state: colour for colour, states in _WORDS.items() for state in state
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(json.dumps(document, default=_as_json, ensure_ascii=False, indent=2) + "\n")
+    from bokit.core.documents import write_json
 
-
-def _as_json(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, (set, frozenset, tuple)):
-        return list(value)
-    return str(value)
+    sys.stdout.write(write_json(document, indent=2) + "\n")
 
 
 def clean(value: object) -> str:

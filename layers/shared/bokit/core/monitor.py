@@ -25,6 +25,8 @@ class Monitor:
     next_at: datetime
     """When its next run begins."""
     last_run: RunId | None = None
+    next_run: RunId | None = None
+    """The run that is being begun: who finds one was preceded by somebody that died over it, and goes on with it."""
     version: int = 0
     """The condition of its next write; 0: not stored yet."""
 
@@ -49,7 +51,7 @@ def advance_monitor(monitor: Monitor, run_id: RunId, now: datetime) -> Monitor:
     """
     missed = max(0, (now - monitor.next_at) // monitor.interval)
     next_at = monitor.next_at + monitor.interval * (missed + 1)
-    return replace(monitor, runs=monitor.runs + 1, last_run=run_id, next_at=next_at)
+    return replace(monitor, runs=monitor.runs + 1, last_run=run_id, next_run=None, next_at=next_at)
 
 
 def postpone_monitor(monitor: Monitor, now: datetime) -> Monitor:
