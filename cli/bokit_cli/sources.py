@@ -131,10 +131,7 @@ def show_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.sources.find(session.tenant, source, removed=True)
     hold = session.bokit.desk.find_hold(session.tenant, found.id)
-    state = next((s.as_dict() for s in session.bokit.status.load_sources(session.tenant) if s.head.source.id == found.id), {})
-    told = {name: state.get(name) for name in (
-        "state", "last_attempt_at", "last_success_at", "last_change_at", "next_due_at", "failures", "error",
-    )}  # fmt: skip
+    told = session.bokit.status.load_freshness(session.tenant, found.id)
     doc = {**describe_source(found), **told, "hold": _describe_hold(found.id, hold)}
     session.answer(doc, lambda c: _show_source(c, session, doc))
 

@@ -76,6 +76,10 @@ class Catalog:
         """Return the property of this id or name."""
         return find_named(self.store.load_properties(tenant), word, "property")
 
+    def load_property(self, tenant: TenantId, id: PropertyId) -> Property:
+        """Return the property of this id, and of no name."""
+        return self.store.load_property(tenant, id)
+
     def add_property(self, tenant: TenantId, values: Mapping[str, Any]) -> Property:
         """Add a property of *values* (name, timezone)."""
         read = read_fields(values, PLACE_READERS)
@@ -115,6 +119,10 @@ class Catalog:
     def find_unit(self, tenant: TenantId, word: str) -> Unit:
         """Return the unit of this id or name."""
         return find_named(self.store.load_units(tenant), word, "unit")
+
+    def load_unit(self, tenant: TenantId, id: UnitId) -> Unit:
+        """Return the unit of this id, and of no name."""
+        return self.store.load_unit(tenant, id)
 
     def add_unit(self, tenant: TenantId, property_id: PropertyId, values: Mapping[str, Any]) -> Unit:
         """Add a unit of *values* (name, timezone, parts: ids of linked units) to a property."""

@@ -63,6 +63,10 @@ class SourceDesk:
         """Return the source of this id or name."""
         return find_named(self.list_sources(tenant, removed=removed), word, "source")
 
+    def load(self, tenant: TenantId, id: SourceId) -> Source:
+        """Return the source of this id, and of no name; a removed one, too."""
+        return self.store.load_source(tenant, id)
+
     def preview(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Preview:
         """Fetch once what *values* describe and return what is read in it; nothing is written."""
         draft = self._draft(tenant, unit_id, values)

@@ -15,6 +15,10 @@ from bokit.errors import UnknownIdError
 from bokit.store.base import Page, Store
 
 
+FRESHNESS = ("state", "last_attempt_at", "last_success_at", "last_change_at", "next_due_at", "failures", "error")
+"""What a source's own document tells of how it fares."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
     """One source, as status tells it."""
@@ -52,6 +56,11 @@ class StatusDesk:
             beat = shard.beats[head.source.id]
             found.append(SourceStatus(head=head, beat=beat, state=judge_source(head, beat, options, now)))
         return sorted(found, key=lambda s: (s.head.source.scope, s.head.source.name, s.head.source.id))
+
+    def load_freshness(self, tenant: TenantId, id: SourceId) -> dict[str, Json]:
+        """Return how one source fares; nothing but None where it was removed."""
+        told = next((s.as_dict() for s in self.load_sources(tenant) if s.head.source.id == id), {})
+        return {name: told.get(name) for name in FRESHNESS}
 
     def load_status(self, tenant: TenantId) -> dict[str, Json]:
         """Return the contract's status document."""
