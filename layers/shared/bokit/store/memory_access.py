@@ -50,6 +50,13 @@ class MemoryAccess(MemoryState):
             if stored and not stored.revoked_at and (stored.last_used_at is None or stored.last_used_at < at):
                 self._tokens[token.hash] = replace(stored, last_used_at=at)
 
+    def rename_token(self, tenant: TenantId, id: TokenId, name: str) -> Token:
+        """Give it another name; raises UnknownIdError."""
+        with self._lock:
+            token = replace(self.load_token(tenant, id), name=name)
+            self._tokens[token.hash] = token
+            return token
+
     def revoke_token(self, tenant: TenantId, id: TokenId, at: datetime) -> Token:
         """Make it worthless from now on; raises UnknownIdError. A second time changes nothing."""
         with self._lock:
