@@ -73,6 +73,9 @@ class RowRules:
     def recall(self, snapshot: bytes, context: Context) -> Seen:
         return self.read(snapshot or b"{}", context, b"")
 
+    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Any]:
+        return {"entries": [{"key": key} for key, _ in seen.entries]}
+
     def match(self, known: Sequence[Record], seen: Seen, context: Context) -> object:
         return {r.key: r for r in known}, seen
 

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
+from bokit.core.deep import is_same
 from bokit.core.plan import Action, ActionKind
 from bokit.core.records import Edit, FieldChange, Fields, Json, LoggedChange, Presence, Record
 from bokit.errors import InputError
@@ -54,24 +55,29 @@ def compare_fields(before: Fields, after: Fields) -> dict[str, FieldChange]:
     """Return the fields that differ; an absent field is None."""
     names = sorted({*before, *after})
     return {
-        name: FieldChange(before=before.get(name), after=after.get(name)) for name in names if before.get(name) != after.get(name)
-    }
+        name: FieldChange(before=before.get(name), after=after.get(name))
+        for name in names if not is_same(before.get(name), after.get(name))
+    }  # fmt: skip
 
 
 def change_action(
-    before: Record, reason: str, at: datetime, *, kind: ActionKind | None = None, remote: Fields | None = None, **others: Any
-) -> Action | None:
+    before: Record, reason: str, at: datetime, *, kind: ActionKind | None = None, remote: Fields | None = None,
+    preserved: Mapping[str, FieldChange] | None = None, **others: Any,
+) -> Action | None:  # fmt: skip
     """Return the action that gives *before* the source's new values, or None where nothing is different.
+
+    *preserved*: what the source said otherwise and was not heard in; None: every edited field in which it changed.
 
     The kind, where the caller names none: RESTORE, FIND or MISS where the presence alone tells it, UPDATE where an
     effective field changes, else REMEMBER.
     """
     after = replace(before, remote=before.remote if remote is None else dict(remote), **others)
-    if after == before:
+    if after == before and is_same(after.remote, before.remote):
         return None
     fields = compare_fields(before.fields, after.fields)
-    said = compare_fields(before.remote, after.remote)
-    preserved = {name: change for name, change in said.items() if name in before.edits}
+    if preserved is None:
+        said = compare_fields(before.remote, after.remote)
+        preserved = {name: change for name, change in said.items() if name in before.edits}
     kind = kind or _judge_kind(before, after, bool(fields))
     if fields or before.presence is not after.presence:
         after = replace(after, updated_at=at)
@@ -102,13 +108,22 @@ def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[
     any             yes                         nothing: to say what is there already is no edit
     """
     wanted = normalise_fields(values)
-    changed = {name: value for name, value in wanted.items() if value != record.fields.get(name)}
+    changed = {name: value for name, value in wanted.items() if not is_same(value, record.fields.get(name))}
     if record.source_id is None:
         after = replace(record, remote={**record.remote, **changed})
     else:
-        made = {n: Edit(value=v, base=record.remote.get(n), by=by, at=at) for n, v in changed.items()}
+        made = {n: Edit(value=v, base=_base_of(record, n), by=by, at=at) for n, v in changed.items()}
         after = replace(record, edits={**record.edits, **made})
     return _logged(record, after, by, at, "edit", "edited by a person")
+
+
+def _base_of(record: Record, name: str) -> Json:
+    """Return the base of an edit of this field: what the source says.
+
+    Where a person edited inside an object or array before, the base of that edit, which tells what the person touched.
+    """
+    edit = record.edits.get(name)
+    return edit.base if edit and isinstance(edit.base, (dict, list)) else record.remote.get(name)
 
 
 def accept_remote(record: Record, fields: Iterable[str] | None, by: str, at: datetime) -> tuple[Record, LoggedChange]:

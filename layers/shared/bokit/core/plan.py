@@ -101,6 +101,8 @@ class Plan:
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
     memory: Fields = field(default_factory=dict)
     """What the rules want to remember of the source until the next fetch."""
+    problems: tuple[Mapping[str, Json], ...] = ()
+    """What could not be taken, item by item, as runs tell it: ``{"code", "message", "uid", "field"}``."""
 
     @property
     def is_empty(self) -> bool:

@@ -269,3 +269,10 @@ _NO_CALENDAR = {
     "json": "the answer is JSON, no calendar",
     "not-a-calendar": "the answer is no calendar",
 }
+
+
+def tell_platform(body: bytes, host: str | None) -> str:
+    """Return whose calendar *body* is, as its PRODID or the host tells, even where it cannot be read as one."""
+    calendars = split_body(decode_body(body)).calendars
+    prodid = next((c.properties["PRODID"] for c in calendars if "PRODID" in c.properties), None)
+    return find_platform(None, prodid, host).name

@@ -34,6 +34,13 @@ class Problem:
     code: str
     message: str
     uid: str | None = None
+    """Of the event or the record that it is about."""
+    field: str | None = None
+    """Of the record; dots lead into objects."""
+
+    def as_dict(self) -> dict[str, Json]:
+        """As inspections and runs tell it."""
+        return {"code": self.code, "message": self.message, "uid": self.uid, **({"field": self.field} if self.field else {})}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,8 @@ class Context:
     """The hash of the held plan that a person told us to forget."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
+    rivals: frozenset[SourceId] = frozenset()
+    """Other sources that feed the same scope now: their records are theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +84,8 @@ class Seen:
     """The entries and their fingerprints, compressed, so that the next reading parses only what changed."""
     platform: str | None = None
     """Whose feed this is, as the owner, the content or the host tells; None: unreadable, or no feed of a platform."""
+    whole: bool = True
+    """False: only what changed lately was asked for, so that what is not in it says nothing."""
 
 
 class Rules(Protocol):
@@ -90,6 +101,10 @@ class Rules(Protocol):
 
     def recall(self, snapshot: bytes, context: Context) -> Seen:
         """Return what the last accepted body showed, from its *snapshot* alone."""
+        ...
+
+    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+        """Return what was read in *body*, as ``feed inspect`` and ``source test`` show it."""
         ...
 
     def match(self, known: Sequence[Record], seen: Seen, context: Context) -> object:

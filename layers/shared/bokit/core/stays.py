@@ -11,6 +11,7 @@ from bokit.core.booking import Stay, describe_booking, held_nights, is_window, r
 from bokit.core.booking_edit import read_edit
 from bokit.core.changes import cancel_action, plan_bookings
 from bokit.core.entries import Entry, Status
+from bokit.core.entry_json import entry_as_dict
 from bokit.core.evidence import NO_RELEASE, Evidence, next_settling, weigh_fetch
 from bokit.core.guard import (
     EMPTY,
@@ -27,7 +28,7 @@ from bokit.core.guard import (
 from bokit.core.identity import Matches, match_entries
 from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.platforms import Traits, traits_of
-from bokit.core.read_ical import hash_ical, read_ical, recall_entries
+from bokit.core.read_ical import hash_ical, read_ical, recall_entries, tell_platform
 from bokit.core.records import Fields, Json, Presence, Record
 from bokit.core.rules import Context, Seen
 from bokit.core.source_memory import Remembered, read_memory, write_memory
@@ -57,6 +58,11 @@ class BookingRules:
     def recall(self, snapshot: bytes, context: Context) -> Seen:
         """Return what the last accepted body showed."""
         return recall_entries(snapshot, at=context.at, timezone=context.timezone, horizon=context.horizon)
+
+    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+        """Return the platform and the entries, as `feed inspect` tells them."""
+        platform = context.platform or seen.platform or tell_platform(body, context.host)
+        return {"platform": platform, "entries": [entry_as_dict(e) for e in _entries(seen)]}
 
     def match(self, known: Sequence[Record], seen: Seen, context: Context) -> Matches:
         """Return which known stay each entry is."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.catalog import Head
-from bokit.core.entries import Entry
-from bokit.core.entry_json import entry_as_dict
 from bokit.core.options import Options
 from bokit.core.records import Json, RunId
 from bokit.core.rules import Problem, Verdict
@@ -21,18 +20,13 @@ class Preview:
     """What one fetched body shows."""
 
     verdict: Verdict
-    platform: str | None
-    entries: tuple[object, ...]
     problems: tuple[Problem, ...]
+    shown: Mapping[str, Json] = field(default_factory=dict)
+    """What the rules tell of it: its platform, its entries."""
 
     def as_dict(self) -> dict[str, Json]:
         """As `feed inspect` tells a feed."""
-        return {
-            "platform": self.platform,
-            "entries": [entry_as_dict(e) for e in self.entries if isinstance(e, Entry)],
-            "problems": [{"code": p.code, "message": p.message, "uid": p.uid} for p in self.problems],
-            "verdict": str(self.verdict),
-        }
+        return {**self.shown, "problems": [p.as_dict() for p in self.problems], "verdict": str(self.verdict)}
 
 
 def preview_source(head: Head, kind: Kind, options: Options, at: datetime) -> Preview:
@@ -41,14 +35,4 @@ def preview_source(head: Head, kind: Kind, options: Options, at: datetime) -> Pr
     job = Job(run_id=RunId("preview"), trigger=Trigger.MANUAL, started_at=at, options=options)
     context = context_of(head, job, at, {}, fetched.host)
     seen = kind.rules.read(fetched.body, context, b"")
-    platform = head.source.platform or _tell_platform(fetched.body, fetched.host)
-    return Preview(verdict=seen.verdict, platform=platform, entries=seen.entries, problems=seen.problems)
-
-
-def _tell_platform(body: bytes, host: str | None) -> str:
-    from bokit.core.ical_text import decode_body, split_body
-    from bokit.core.platforms import find_platform
-
-    calendars = split_body(decode_body(body)).calendars
-    prodid = next((c.properties["PRODID"] for c in calendars if "PRODID" in c.properties), None)
-    return find_platform(None, prodid, host).name
+    return Preview(verdict=seen.verdict, problems=seen.problems, shown=kind.rules.inspect(fetched.body, seen, context))
