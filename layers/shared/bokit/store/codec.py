@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import types
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bokit.core.catalog import Beat
 from bokit.core.records import Json, Record, TenantId
-from bokit.store.base import Snapshot
+from bokit.store.base import Published, Snapshot
 
 T = TypeVar("T")
 
@@ -102,15 +103,35 @@ def unpack(packed: bytes) -> str:
 
 def pack_snapshot(snapshot: Snapshot) -> bytes:
     """Return a snapshot's memory and content, compressed as one."""
-    memory = write_json(dict(snapshot.memory)).encode()
-    return zlib.compress(len(memory).to_bytes(4, "big") + memory + snapshot.content)
+    return _pack_two(write_json(dict(snapshot.memory)), snapshot.content)
 
 
 def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
     """Return the snapshot that :func:`pack_snapshot` compressed."""
+    memory, content = _unpack_two(packed)
+    return Snapshot(content=content, memory=json.loads(memory), version=version)
+
+
+def pack_page(page: Published) -> bytes:
+    """Return a published page, compressed as one: its body as it is, and a document of the rest."""
+    return _pack_two(write_document(replace(page, body=b"")), page.body)
+
+
+def unpack_page(packed: bytes) -> Published:
+    """Return the page that :func:`pack_page` compressed."""
+    told, body = _unpack_two(packed)
+    return replace(read_document(Published, told), body=body)
+
+
+def _pack_two(document: str, content: bytes) -> bytes:
+    told = document.encode()
+    return zlib.compress(len(told).to_bytes(4, "big") + told + content)
+
+
+def _unpack_two(packed: bytes) -> tuple[str, bytes]:
     told = zlib.decompress(packed)
     end = 4 + int.from_bytes(told[:4], "big")
-    return Snapshot(content=told[end:], memory=json.loads(told[4:end]), version=version)
+    return told[4:end].decode(), told[end:]
 
 
 def cut_chunks(packed: bytes, size: int = CHUNK) -> list[bytes]:
@@ -128,6 +149,7 @@ class _Shape:
 
 _AS_IT_IS = _Shape(write=lambda value: value, read=lambda value: value)
 _TIME = _Shape(write=write_time, read=read_time)
+_BYTES = _Shape(write=lambda told: b64encode(told).decode(), read=b64decode)
 _SPAN = _Shape(write=lambda span: span // MICROSECOND, read=lambda number: number * MICROSECOND)
 
 
@@ -139,6 +161,8 @@ def _shape_of(hint: Any) -> _Shape:
         return _TIME if hint is datetime else _SPAN
     if is_dataclass(hint):
         return _shape_of_dataclass(hint)
+    if hint is bytes:
+        return _BYTES
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _Shape(write=lambda member: member.value, read=hint)
     return _shape_of_container(hint)
@@ -155,6 +179,11 @@ def _shape_of_container(hint: Any) -> _Shape:
     if origin is tuple:
         shape = _shape_of(inner[0])
         return _Shape(write=lambda items: [shape.write(i) for i in items], read=lambda items: tuple(shape.read(i) for i in items))
+    if origin is frozenset:
+        shape = _shape_of(inner[0])
+        return _Shape(
+            write=lambda items: sorted(shape.write(i) for i in items), read=lambda items: frozenset(shape.read(i) for i in items)
+        )
     if origin is Mapping:
         shape = _shape_of(inner[1])
         return _Shape(

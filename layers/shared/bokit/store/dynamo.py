@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from bokit.store.dynamo_access import TokenRows
 from bokit.store.dynamo_catalog import CatalogRows
+from bokit.store.dynamo_monitors import MonitorRows
+from bokit.store.dynamo_published import PageRows
 from bokit.store.dynamo_records import RecordRows
 from bokit.store.dynamo_runs import RunRows
 from bokit.store.dynamo_schedule import ScheduleRows
 from bokit.store.rows import Rows
 
 
-class DynamoStore(CatalogRows, ScheduleRows, RecordRows, RunRows):
+class DynamoStore(CatalogRows, ScheduleRows, RecordRows, RunRows, MonitorRows, TokenRows, PageRows):
     """All of ``Store`` on one table.
 
     Making one makes its client, once for all threads, and asks nothing of the network yet.

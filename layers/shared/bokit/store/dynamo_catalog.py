@@ -1,4 +1,4 @@
-"""Tenants, properties, units, sources and options in the table."""
+"""Tenants, properties, units, sources, collections and options in the table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 
-from bokit.core.catalog import Beat, Head, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
-from bokit.core.records import Json, SourceId, TenantId
+from bokit.core.catalog import Beat, Collection, Head, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.records import CollectionName, Json, SourceId, TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store import keys
 from bokit.store.codec import read_document, write_document, write_json
@@ -18,7 +18,7 @@ from bokit.store.dynamo_shards import TRIES, line_of, write_lowered_beat
 from bokit.store.rows import Delete, Put, Rows, Transaction, Update
 from bokit.store.tables import Row
 
-T = TypeVar("T", Property, Unit, Source)
+T = TypeVar("T", Property, Unit, Source, Collection)
 
 
 class CatalogRows:
@@ -38,12 +38,16 @@ class CatalogRows:
     def remove_tenant(self, tenant: TenantId) -> None:
         """Forget the tenant and all that is its own.
 
-        Heads go first, so that nothing syncs any more; the tenant itself goes last, so that a removal which died can
-        be asked for again. This alone scans the table.
+        Tokens go first, so that nobody comes in; then heads, so that nothing syncs any more; the tenant itself goes
+        last, so that a removal which died can be asked for again. This alone scans the table.
         """
+        lines = self._rows.query(keys.catalog_partition(tenant), Row.sk.startswith("TOKEN#"))
+        self._rows.delete_all(keys.token_key(line.doc) for line in lines)
         for source in self.load_sources(tenant):
             self._forget_source(source)
-        self._rows.delete_all(self._rows.scan_keys(keys.tenant_prefix(tenant)))
+        its_own = Row.pk.startswith(keys.tenant_prefix(tenant))
+        under_a_secret = Row.pk.startswith("PAGE#") | Row.pk.startswith("TOKEN#")
+        self._rows.delete_all(self._rows.scan_keys(its_own | (under_a_secret & (Row.tenant == tenant))))
         self._rows.delete(keys.tenant_key(tenant))
 
     def _forget_source(self, source: Source) -> None:
@@ -119,6 +123,18 @@ class CatalogRows:
         """Forget one unit; nothing happens where there is none."""
         self._rows.delete(keys.catalog_key(tenant, "UNIT", id))
 
+    def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
+        """Return every collection that the tenant declared, by name."""
+        return self._load_all(Collection, tenant, "COLLECTION")
+
+    def save_collection(self, collection: Collection) -> Collection:
+        """Write it if its version is the stored one; return it with its new version."""
+        return self._save(collection, "COLLECTION")
+
+    def delete_collection(self, tenant: TenantId, name: CollectionName) -> None:
+        """Forget one declaration; nothing happens where there is none."""
+        self._rows.delete(keys.catalog_key(tenant, "COLLECTION", name))
+
     def pick_shard(self, limit: int) -> ShardId:
         """Return a shard with room for one more of *limit* sources, made where there is none.
 
@@ -161,7 +177,7 @@ class CatalogRows:
 
     def _load_all(self, kind: type[T], tenant: TenantId, name: str) -> list[T]:
         rows = self._rows.query(keys.catalog_partition(tenant), Row.sk.startswith(f"{name}#"))
-        return sorted((read_document(kind, row.doc) for row in rows), key=lambda value: value.id)
+        return sorted((read_document(kind, row.doc) for row in rows), key=_id_of)
 
     def _load_one(self, kind: type[T], tenant: TenantId, name: str, id: str) -> T:
         row = self._rows.get(keys.catalog_key(tenant, name, id))
@@ -172,7 +188,9 @@ class CatalogRows:
     def _save(self, value: T, name: str) -> T:
         saved = replace(value, version=value.version + 1)
         if not self._rows.put(_put_versioned(saved, name)):
-            raise StoreConflictError(f"the {name.lower()} was changed by another since it was read; read it again", id=value.id)
+            raise StoreConflictError(
+                f"the {name.lower()} was changed by another since it was read; read it again", id=_id_of(value)
+            )
         return saved
 
 
@@ -181,9 +199,13 @@ def is_version(version: int) -> Condition:
     return Row.version == version if version else Row.pk.does_not_exist()
 
 
+def _id_of(value: Property | Unit | Source | Collection) -> str:
+    return value.name if isinstance(value, Collection) else value.id
+
+
 def _put_versioned(saved: T, name: str) -> Put:
     return Put(
-        key=keys.catalog_key(saved.tenant, name, saved.id),
+        key=keys.catalog_key(saved.tenant, name, _id_of(saved)),
         attributes={"doc": write_document(saved), "version": saved.version},
         condition=is_version(saved.version - 1),
     )

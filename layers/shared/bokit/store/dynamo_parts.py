@@ -1,4 +1,4 @@
-"""What records and runs share: pages of a partition, and values that outgrow one item."""
+"""What records, runs and published pages share: pages of a partition, and values that outgrow one item."""
 
 from __future__ import annotations
 
@@ -40,25 +40,38 @@ class PartRows:
     def _join_parts(self, row: Row) -> bytes | None:
         """Return the bytes that *row* holds or names; None where its parts are no longer there."""
         if not row.parts:
-            return row.packed
+            return row.packed or b""
         rows = self._rows.query(keys.part_partition(Key(row.pk, row.sk)), Row.sk.startswith(f"{row.stamp}#"))
         return b"".join(part.packed for part in rows) if len(rows) == row.parts else None
 
-    def _cut(self, key: Key, packed: bytes, **beside: Any) -> tuple[dict[str, Any], list[Put]]:
-        """Return the attributes of the item at *key*, and the parts to write before it; *beside* goes into each."""
+    def _cut(self, key: Key, packed: bytes, *, turn: int = 0, **beside: Any) -> tuple[dict[str, Any], list[Put]]:
+        """Return the attributes of the item at *key*, and the parts to write before it; *beside* goes into each.
+
+        *turn* tells which of the writes of this item it is, where old parts are tidied away: see :meth:`_tidy_parts`.
+        """
         chunks = cut_chunks(packed)
         if len(chunks) == 1:
             return {"packed": packed, **beside}, []
-        stamp = hashlib.sha256(packed).hexdigest()[:16]
+        stamp = f"{turn:012d}-{hashlib.sha256(packed).hexdigest()[:16]}"
         parts = [
             Put(key=keys.part_key(key, stamp, place), attributes={"packed": chunk, **beside})
             for place, chunk in enumerate(chunks)
         ]
         return {"parts": len(chunks), "stamp": stamp, **beside}, parts
 
-    def _tidy_parts(self, key: Key, stamp: str | None) -> None:
-        """Remove the parts of *key* that belong to another content than *stamp*'s."""
+    def _tidy_parts(self, key: Key, stamp: str | None, *, turn: int) -> None:
+        """Remove the parts of *key* that belong to another content than *stamp*'s, written in this turn or before it.
+
+        time ──────────┬──────────────────┬───────────────────────┬──────►
+        A, turn 6      │ writes its item  ·                       │ wakes up, tidies: turns up to 6
+        B, turn 7      ·                  │ writes parts and item ·         B's parts stand
+        """
         found = self._rows.query_keys(keys.part_partition(key))
-        old = [part for part in found if not part.sk.startswith(f"{stamp}#")]
+        old = [part for part in found if _turn_of(part) <= turn and not part.sk.startswith(f"{stamp}#")]
         if old:
             self._rows.delete_all(old)
+
+
+def _turn_of(part: Key) -> int:
+    turn, dash, _ = part.sk.partition("-")
+    return int(turn) if dash else -1  # written before parts told their turn

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from bokit.core.catalog import Head, Lease, Source
 from bokit.core.records import (
@@ -21,8 +23,8 @@ from bokit.store.base import Page, Snapshot
 from bokit.store.codec import pack_snapshot, read_document, unpack_snapshot, write_document, write_time
 from bokit.store.dynamo_catalog import is_version
 from bokit.store.dynamo_parts import PartRows
-from bokit.store.paging import RecordWrite, cut_transactions, pair_changes
-from bokit.store.rows import Check, Put, Transaction, Update
+from bokit.store.paging import RecordWrite, cut_transactions, cut_writes, pair_changes
+from bokit.store.rows import Check, Delete, Put, Transaction, Update
 from bokit.store.tables import Row
 
 
@@ -52,9 +54,9 @@ class RecordRows(PartRows):
             self._send([put for write in transaction for put in puts[write.record.id]], lease)
         return [write.record for write in writes]
 
-    def _send(self, puts: Sequence[Put], lease: Lease | None) -> None:
-        """Write all of *puts* if the lease is still ours and every version is the one that was read."""
-        failed = self._rows.transact(Transaction(checks=[_check(lease)] if lease else (), puts=puts))
+    def _send(self, puts: Sequence[Put], lease: Lease | None, deletes: Sequence[Delete] = ()) -> None:
+        """Write all of it if the lease is still ours and every version is the one that was read."""
+        failed = self._rows.transact(Transaction(checks=[_check(lease)] if lease else (), puts=puts, deletes=deletes))
         if lease and keys.head_key(lease.source.shard_id, lease.source.id) in failed:
             raise StaleFenceError("the lease was taken over by another run", source_id=lease.source.id)
         if failed:
@@ -73,13 +75,42 @@ class RecordRows(PartRows):
         """
         key = keys.snapshot_key(lease.source)
         saved = replace(snapshot, version=snapshot.version + 1)
-        attributes, parts = self._cut(key, pack_snapshot(saved))
+        attributes, parts = self._cut(key, pack_snapshot(saved), turn=lease.fence)
         for part in parts:
             self._send([part], lease)
         condition = is_version(snapshot.version)
         self._send([Put(key=key, attributes={**attributes, "version": saved.version}, condition=condition)], lease)
-        self._tidy_parts(key, attributes.get("stamp"))
+        self._tidy_parts(key, attributes.get("stamp"), turn=lease.fence)
         return saved
+
+    def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
+        """Return the named chunks of the source's agreed state that are there, a hundred in one batched read."""
+        by_key = {keys.chunk_key(source, name): name for name in names}
+        rows = self._rows.get_all(by_key)
+        found = {name: (rows[key], self._join_parts(rows[key])) for key, name in by_key.items() if key in rows}
+        return {name: zlib.decompress(told if told is not None else self._reload(row)) for name, (row, told) in found.items()}
+
+    def _reload(self, row: Row) -> bytes:
+        return self._load_packed(keys.Key(row.pk, row.sk))[1]
+
+    def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
+        """Write chunks under *lease*, and forget those that are None.
+
+        As with a snapshot: parts first, the items that name them after all parts, many in one transaction, and last
+        what they replaced.
+        """
+        gone = [keys.chunk_key(source, name) for name, chunk in chunks.items() if chunk is None]
+        told = ((keys.chunk_key(source, name), chunk) for name, chunk in chunks.items() if chunk is not None)
+        cut = {key: self._cut(key, zlib.compress(chunk), turn=lease.fence) for key, chunk in told}
+        for part in (part for _, parts in cut.values() for part in parts):
+            self._send([part], lease)
+        puts = [Put(key=key, attributes=attributes) for key, (attributes, _) in cut.items()]
+        for some in cut_writes(puts, [len(put.attributes.get("packed", b"")) for put in puts]):
+            self._send(some, lease)
+        for keys_gone in cut_writes(gone):
+            self._send([], lease, deletes=[Delete(key=key) for key in keys_gone])
+        for key in chain(cut, gone):
+            self._tidy_parts(key, cut[key][0].get("stamp") if key in cut else None, turn=lease.fence)
 
     def save_head(self, head: Head, *, lease: Lease) -> None:
         """Write what a slow sync learned, and give the lease back with it."""

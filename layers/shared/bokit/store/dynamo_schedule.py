@@ -9,7 +9,10 @@ from bokit.core.catalog import BatchRun, Beat, Head, Lease, Shard, ShardId, Sour
 from bokit.core.records import SourceId
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store import keys
+from bokit.store.base import Due
 from bokit.store.codec import write_beat, write_time
+from bokit.store.dynamo_monitors import read_monitor
+from bokit.store.dynamo_open import read_open_run
 from bokit.store.dynamo_shards import TRIES, line_of, read_due, read_head, read_shard, set_due, set_recent, write_lowered_beat
 from bokit.store.paging import earliest
 from bokit.store.rows import Rows, Update
@@ -21,14 +24,26 @@ class ScheduleRows:
 
     _rows: Rows
 
-    def load_due_shards(self, now: datetime, limit: int = 100) -> Sequence[Shard]:
-        """Return the shards whose next_due is not after *now*, earliest first.
+    def load_due(self, now: datetime, limit: int = 100) -> Due:
+        """Return the shards, monitors and open runs whose time is not after *now*, earliest first.
 
-        The index is a little behind and holds keys alone, so the shards themselves are read, and judged again.
+        The index is a little behind and holds keys alone, so the items themselves are read, and judged again.
         """
-        found = self._load_states(self._rows.query_due(write_time(now), limit))
-        due = [(shard.next_due, shard.id, shard) for shard in found if shard.next_due and shard.next_due <= now]
-        return [shard for _, _, shard in sorted(due, key=lambda row: row[:2])]
+        rows = self._rows.get_all(self._rows.query_due(write_time(now), limit))
+        due = [(key, row) for key, row in rows.items() if row.due_at is not None and row.due_at <= write_time(now)]
+        shards, monitors, runs = [], [], []
+        for key, row in sorted(due, key=lambda found: (found[1].due_at, found[0])):
+            if keys.is_state(key):
+                shards.append(read_shard(keys.shard_of(key), row))
+            elif keys.is_monitor(key):
+                monitors.append(read_monitor(row))
+            elif open := read_open_run(row):
+                runs.append(open)
+        return Due(shards=tuple(shards), monitors=tuple(monitors), runs=tuple(runs))
+
+    def load_due_shards(self, now: datetime, limit: int = 100) -> Sequence[Shard]:
+        """Return the shards of :meth:`load_due`."""
+        return list(self.load_due(now, limit).shards)
 
     def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]:
         """Return the shards of these ids that exist, in the order of the ids given."""

@@ -5,6 +5,8 @@ Everything of a tenant begins with ``T#<tenant>#``; shards cross tenants. ``#`` 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -14,9 +16,10 @@ from bokit.errors import UnknownIdError
 
 _SAFE = " !$&'()*+,/:;=?@[]^`{|}<>\"\\~"
 _LONGEST_PARTITION, _LONGEST_SORT = 2048, 1024
+_LONGEST_TEXT = 800
 
 DUE = "DUE"
-"""The one partition of the index of due shards."""
+"""The one partition of the index of what is due: shards, monitors and open runs."""
 
 
 class Key(NamedTuple):
@@ -37,11 +40,28 @@ def join(*parts: str) -> str:
     return key
 
 
+def fit(text: str) -> str:
+    """Return a part for a user's own text of any length: itself, or its hash where it is too long for a key.
+
+    No quoted text holds ``%-``, so that no hash can pass for a text.
+    """
+    part = join(text) if len(text) <= _LONGEST_TEXT else ""
+    return part if 0 < len(part) <= _LONGEST_TEXT else f"%-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def make_key(pk: str, sk: str) -> Key:
     """Return a key that the table takes; raises UnknownIdError for what is empty, or too long to be anybody's id."""
     if not sk or len(sk) > _LONGEST_SORT:
         raise UnknownIdError("no such id: empty or too long")
     return Key(pk, sk)
+
+
+def find_key(make: Callable[..., Key], *parts: str) -> Key | None:
+    """Return the key that *make* makes of *parts*; None where no item can stand there."""
+    try:
+        return make(*parts)
+    except UnknownIdError:
+        return None
 
 
 def tenant_prefix(tenant: TenantId) -> str:
@@ -69,6 +89,21 @@ def options_key(tenant: TenantId) -> Key:
     return make_key(catalog_partition(tenant), "OPTIONS")
 
 
+def monitor_key(tenant: TenantId) -> Key:
+    """Return where a tenant's monitor stands."""
+    return make_key(join("T", tenant, "MONITOR"), "MONITOR")
+
+
+def token_key(hash: str) -> Key:
+    """Return where a token stands: a request knows its hash, and not yet its tenant."""
+    return make_key(join("TOKEN", hash), "TOKEN")
+
+
+def page_key(hash: str) -> Key:
+    """Return where a published page stands: who asks knows its path, and no tenant."""
+    return make_key(join("PAGE", hash), "PAGE")
+
+
 def shard_partition(shard: ShardId) -> str:
     """Return the partition of a shard: its state, and its sources' heads beside it."""
     return join("SHARD", shard)
@@ -82,6 +117,16 @@ def state_key(shard: ShardId) -> Key:
 def shard_of(key: Key) -> ShardId:
     """Return the shard whose state stands at *key*."""
     return ShardId(unquote(key.pk.partition("#")[2], errors="surrogatepass"))
+
+
+def is_state(key: Key) -> bool:
+    """Tell whether a shard's claim, lines and due time stand at *key*."""
+    return key.sk == "STATE" and key.pk.startswith("SHARD#")
+
+
+def is_monitor(key: Key) -> bool:
+    """Tell whether a tenant's monitor stands at *key*."""
+    return key.sk == "MONITOR" and key.pk.endswith("#MONITOR")
 
 
 def head_key(shard: ShardId, source: SourceId) -> Key:
@@ -119,6 +164,11 @@ def snapshot_key(source: Source) -> Key:
     return make_key(join("T", source.tenant, "SNAPSHOT", source.id), "SNAPSHOT")
 
 
+def chunk_key(source: Source, name: str) -> Key:
+    """Return where one chunk of a source's agreed state stands."""
+    return make_key(join("T", source.tenant, "SNAPSHOT", source.id), f"CHUNK#{fit(name)}")
+
+
 def runs_partition(tenant: TenantId) -> str:
     """Return the partition of a tenant's history."""
     return join("T", tenant, "RUNS")
@@ -127,6 +177,11 @@ def runs_partition(tenant: TenantId) -> str:
 def run_key(tenant: TenantId, run: RunId) -> Key:
     """Return where one run stands."""
     return make_key(runs_partition(tenant), join(run))
+
+
+def answer_key(tenant: TenantId, key: str) -> Key:
+    """Return where the first answer under an Idempotency-Key stands."""
+    return make_key(join("T", tenant, "ANSWERS"), f"KEY#{fit(key)}")
 
 
 def part_partition(owner: Key) -> str:

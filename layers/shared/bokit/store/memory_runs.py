@@ -11,6 +11,7 @@ from bokit.core.runs import Answered, OpenRun, Run, RunStatus, SourceReport
 from bokit.errors import StoreConflictError
 from bokit.store.base import Page
 from bokit.store.memory_state import MemoryState, cut_page, find
+from bokit.store.paging import check_waiting
 
 
 class MemoryRuns(MemoryState):
@@ -18,6 +19,7 @@ class MemoryRuns(MemoryState):
 
     def open_run(self, open: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
         """Write a queued run and the answer to its key; return the first answer where the key is taken."""
+        check_waiting(open)
         with self._lock:
             run = open.run
             if answered and (first := self.find_answer(run.tenant, answered.key, now)):

@@ -8,13 +8,21 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from bokit.core.catalog import BatchRun
 from bokit.core.records import LoggedChange, Record, RecordId
+from bokit.core.runs import OpenRun
 from bokit.errors import InputError, StoreConflictError
+
+T = TypeVar("T")
 
 MOST_ACTIONS = 99
 """DynamoDB takes 100 in a transaction; one of them checks the lease."""
+MOST_BYTES = 3_000_000
+"""DynamoDB takes 4 MB in a transaction, names and keys included."""
+MOST_WAITING = 1000
+"""The sources of one open run, so that all their reports fit one item."""
 MOST_ROWS = 1000
 """The longest page that a list gives."""
 RECENT_RUNS = 4
@@ -77,7 +85,7 @@ def pair_changes(records: Sequence[Record], changes: Sequence[LoggedChange]) -> 
 
 
 def cut_transactions(
-    writes: Sequence[RecordWrite], sizes: Sequence[int] = (), *, most_bytes: int = 3_000_000
+    writes: Sequence[RecordWrite], sizes: Sequence[int] = (), *, most_bytes: int = MOST_BYTES
 ) -> list[list[RecordWrite]]:
     """Return *writes* in runs that fit one transaction each; a record is never parted from its changes.
 
@@ -93,6 +101,26 @@ def cut_transactions(
         runs[-1].append(write)
         actions, taken = actions + write.actions, taken + size
     return runs
+
+
+def cut_writes(writes: Sequence[T], sizes: Sequence[int] = ()) -> list[list[T]]:
+    """Return writes that need not stand together in runs that fit one transaction each."""
+    runs: list[list[T]] = []
+    taken = 0
+    for at, write in enumerate(writes):
+        size = sizes[at] if sizes else 0
+        if not runs or len(runs[-1]) == MOST_ACTIONS or taken + size > MOST_BYTES:
+            runs.append([])
+            taken = 0
+        runs[-1].append(write)
+        taken += size
+    return runs
+
+
+def check_waiting(open: OpenRun) -> None:
+    """Raise InputError where a run is to wait for more sources than it can hear."""
+    if len(open.pending) + len(open.run.sources) > MOST_WAITING:
+        raise InputError(f"too many sources for one run; ask for {MOST_WAITING} at most", code="too-large")
 
 
 def earliest(*times: datetime | None) -> datetime | None:

@@ -132,15 +132,15 @@ class Rows:
             return next(iter(self._row.query(pk, filter_condition=filtered, consistent_read=True)), None)
 
     def query_due(self, until: int, limit: int) -> list[Key]:
-        """Return the keys of the shards that are due by *until*, earliest first."""
+        """Return the keys of what is due by *until*, earliest first."""
         with self._translated():
             found = self._row.due.query(DUE, Row.due_at <= until, limit=limit, page_size=limit)
             return [Key(row.pk, row.sk) for row in found]
 
-    def scan_keys(self, pk_prefix: str) -> list[Key]:
-        """Return the keys of all items whose partition begins with *pk_prefix*: reads the whole table."""
+    def scan_keys(self, filtered: Condition) -> list[Key]:
+        """Return the keys of all items of which *filtered* holds: reads the whole table."""
         with self._translated():
-            found = self._row.scan(Row.pk.startswith(pk_prefix), attributes_to_get=["pk", "sk"])
+            found = self._row.scan(filtered, consistent_read=True, attributes_to_get=["pk", "sk"])
             return [Key(row.pk, row.sk) for row in found]
 
     def put(self, put: Put) -> bool:

@@ -7,14 +7,21 @@ start would make 32. It declares no ``VersionAttribute``: ``batch_write`` skips 
 
 from __future__ import annotations
 
-from pynamodb.attributes import BinaryAttribute, MapAttribute, NumberAttribute, TTLAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    BinaryAttribute,
+    MapAttribute,
+    NumberAttribute,
+    TTLAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
 from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 
 class DueIndex(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call]
-    """Shards by their next due time; sparse, since only shards carry its keys."""
+    """What is due, by its time; sparse, since only shards, monitors and open runs carry its keys."""
 
     class Meta:
         """Keys alone: copying the lines as well would double the cost of every claim and beat."""
@@ -34,25 +41,27 @@ class Row(Model):
     due = DueIndex()
 
     doc = UnicodeAttribute(null=True)
-    """The value itself: tenant, property, unit, source, options, head, record, change."""
+    """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run."""
     version = NumberAttribute(null=True)
-    """Property, unit, source, options, head, record, snapshot: the condition of the next write."""
+    """Property, unit, source, collection, options, head, record, snapshot, monitor, page: the condition of the next write.
+
+    Open run: raised with each report."""
     tenant = UnicodeAttribute(null=True)
-    """Head: whose it is, since heads of many tenants share a partition."""
+    """Head, token and page: whose it is, since their keys do not tell."""
 
     fence = NumberAttribute(null=True)
     """Shard and head: raised at each claim or lease."""
     holder = UnicodeAttribute(null=True)
     """Shard and head: who has the claim or lease."""
     until = NumberAttribute(null=True)
-    """Shard and head: how long."""
+    """Shard and head: how long. Answer: up to when its key is taken."""
 
     beats: MapAttribute[str, str] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
     """Shard: one line a source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard: present where something is due at all."""
+    """Shard, monitor and open run: present where something is due at all."""
     due_at = NumberAttribute(null=True)
-    """Shard: the next due time."""
+    """Shard, monitor and open run: the next due time, the next run, and when it is overdue."""
     lowered = NumberAttribute(null=True)
     """Shard: the earliest due time written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
@@ -63,14 +72,25 @@ class Row(Model):
     sources = NumberAttribute(null=True)
     """The list of shards: how many sources the shard has."""
 
+    pending = UnicodeSetAttribute(null=True)
+    """Open run: the sources that have not reported."""
+    reports: MapAttribute[str, bytes] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
+    """Open run: what each source reported, compressed; an ended run has none."""
+    share = NumberAttribute(null=True)
+    """Open run: the most bytes that one report takes, so that all fit."""
+    used_at = NumberAttribute(null=True)
+    """Token: its last use."""
+    revoked_at = NumberAttribute(null=True)
+    """Token: since when it is worthless."""
+
     packed = BinaryAttribute(null=True, legacy_encoding=False)
-    """Snapshot, run, and their parts: compressed bytes."""
+    """Snapshot, chunk, run, answer, page, and their parts: compressed bytes."""
     parts = NumberAttribute(null=True)
-    """Snapshot and run: how many parts hold the bytes, where one item does not."""
+    """As *packed*: how many parts hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
-    """Snapshot and run: which content's parts."""
+    """As *packed*: which content's parts. Monitor: which of the tenant's monitors."""
     expires_at = TTLAttribute(null=True)
-    """Run: when TTL may tidy it away."""
+    """Run, answer and page: when TTL may tidy it away."""
 
     @classmethod
     def shared_connection(cls) -> Connection:
