@@ -115,23 +115,16 @@ def _make_safe(key: str) -> str:
     return safe if len(safe) <= LONGEST_SUFFIX else f"=h{hashlib.sha256(raw).hexdigest()}"
 
 
-def write_key(*values: Any) -> str | None:
-    """Return the key that these values make (several: parts of one key); None where one of them can be none.
+def write_key(value: Any) -> str | None:
+    """Return the key that an id makes; None where it can be none (null, a truth value, an object, nothing).
 
-    >>> write_key(7), write_key("7"), write_key(7.0), write_key("IT", 7), write_key(None)
-    ('7', '7', '7', 'IT/7', None)
+    >>> write_key(7), write_key("7"), write_key(7.0), write_key(""), write_key(None)
+    ('7', '7', '7', None, None)
     """
-    parts = [_write_part(value) for value in values]
-    if not parts or any(part is None or part == "" for part in parts):
-        return None
-    key = str(parts[0]) if len(parts) == 1 else "/".join(str(p).replace("%", "%25").replace("/", "%2F") for p in parts)
-    return key if len(key) <= LONGEST_KEY else None
-
-
-def _write_part(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    key = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return key if 0 < len(key) <= LONGEST_KEY else None
 
 
 # ── what may be said of one ──

@@ -68,7 +68,8 @@ def _follow_object(
     base: Mapping[Any, Any], ours: Mapping[Any, Any], theirs: Mapping[Any, Any], arrays: ArrayKeys, path: str, *,
     into_items: bool = False,
 ) -> tuple[dict[Any, Any], dict[Any, Any]]:  # fmt: skip
-    value, kept = {}, {}
+    value: dict[Any, Any] = {}
+    kept: dict[Any, Any] = {}
     for name in [*theirs, *(n for n in ours if n not in theirs), *(n for n in base if n not in theirs and n not in ours)]:
         inner = path if into_items else join_path(path, name)
         v, b = follow(base.get(name, ABSENT), ours.get(name, ABSENT), theirs.get(name, ABSENT), arrays, inner)
