@@ -15,7 +15,7 @@ from bokit.engine.catalog_parts import CatalogParts, check_nothing
 from bokit.engine.clock import Clock, Ids, new_id, new_run_id, new_secret
 from bokit.engine.desk import Desk
 from bokit.engine.manual import ManualSync, SyncRequest
-from bokit.engine.messages import BatchMessage
+from bokit.engine.messages import BatchMessage, RunMessage
 from bokit.engine.status import StatusDesk
 from bokit.engine.sync import Kind, SourceSync
 from bokit.engine.tick import Claimer, Tick, TickReport, send_to_queue
@@ -26,7 +26,7 @@ from bokit.store.base import Store
 if TYPE_CHECKING:
     from bokit.engine.access import AccessDesk
     from bokit.engine.catalog import Catalog
-    from bokit.engine.dispatch import Dispatch
+    from bokit.engine.dispatch import Dispatch, WorkReport
     from bokit.engine.monitors import MonitorDesk
     from bokit.engine.traffic import TrafficWatch
 
@@ -49,6 +49,8 @@ class Parts:
     new_secret: Callable[[], str] = new_secret
     check_url: Callable[[str], object] = check_nothing
     """Raises AddressRefusedError for a URL that this stack does not fetch."""
+    stage: str = "local"
+    """What this stack is for: shown, never asked."""
 
 
 class Bokit:
@@ -57,10 +59,15 @@ class Bokit:
     def __init__(self, parts: Parts) -> None:
         defaults = dict(parts.defaults or {})
         self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, defaults
+        self.stage = parts.stage
         self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock)
         self.batch = BatchRunner(parts.store, self.source_sync, parts.clock, parts.concurrency)
         self._claimer = claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
-        self._tick = Tick(parts.store, claimer, parts.clock, self._sender(parts.queue))
+        self._tick = Tick(
+            parts.store, claimer, parts.clock, self._sender(parts.queue),
+            carry=lambda monitors: self.monitors.carry(monitors),
+            close_overdue=lambda runs: self.dispatch.close_overdue(runs),
+        )  # fmt: skip
         self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
         self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
         self.status = StatusDesk(parts.store, parts.clock, defaults)
@@ -133,6 +140,14 @@ class Bokit:
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
         """Sync the sources that a message names; what there is no time for stays due."""
         return self.batch.run(message, stop=Stop(seconds_left))
+
+    def work(
+        self, message: BatchMessage | RunMessage, *, seconds_left: Callable[[], float] | None = None
+    ) -> BatchReport | WorkReport:  # fmt: skip
+        """Do what a message of the queue asks for; what there is no time for comes again."""
+        if isinstance(message, RunMessage):
+            return self.dispatch.work(message, seconds_left=seconds_left)
+        return self.run_batch(message, seconds_left=seconds_left)
 
     def sync(self, request: SyncRequest, *, stop: Stop | None = None, on_progress: Progress | None = None) -> Run:
         """Sync what a person asks for, here and now."""

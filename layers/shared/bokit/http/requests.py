@@ -1,0 +1,123 @@
+"""What is asked, looked through before any route sees it: who asks, and whether the body is what JSON can be."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bokit.core.access import Principal, Role
+from bokit.core.records import TenantId
+from bokit.http.problems import RequestError
+
+LARGEST = 256 * 1024
+"""Bytes of a body."""
+DEEPEST = 32
+"""Levels of a body."""
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+Event = Mapping[str, Any]
+
+
+def read_principal(event: Event) -> Principal:
+    """Return who the gateway's authorizer says it is: the tenant comes from here, and from nowhere else.
+
+    Raises RequestError: 401 where nobody is named, 403 where the role is none of ours.
+    """
+    told = _dict(_dict(event.get("requestContext")).get("authorizer"))
+    ours, claims = _dict(told.get("lambda")), _dict(_dict(told.get("jwt")).get("claims"))
+    tenant, role, id = (
+        (ours.get("tenant"), ours.get("role"), ours.get("id")) if ours
+        else (claims.get("bokit_tenant"), claims.get("bokit_role"), claims.get("sub"))
+    )  # fmt: skip
+    if not (ours or claims):
+        raise RequestError(
+            "a token is needed; send `Authorization: Bearer` with one", status=401, code="unauthenticated",
+            headers={"WWW-Authenticate": "Bearer"},
+        )  # fmt: skip
+    if not (tenant and id and isinstance(tenant, str) and role in set(Role)):
+        raise RequestError("the token names no tenant and role of Bokit", status=403, code="forbidden")
+    return Principal(tenant=TenantId(tenant), role=Role(role), id=str(id))
+
+
+def read_event(event: Event) -> dict[str, Any]:
+    """Return *event* with its body decoded and its texts judged, so that validation sees clean JSON or none.
+
+    Raises RequestError: 400 for what is no JSON object or holds what no text may, 413 for what is too large.
+    """
+    method = str(_dict(_dict(event.get("requestContext")).get("http")).get("method", "")).upper()
+    for text in (event.get("rawPath"), *_dict(event.get("queryStringParameters")).values()):
+        _check_text(str(text or ""))
+    document = _read_body(event) if method in WITH_BODY else None
+    headers = {name.lower(): value for name, value in _dict(event.get("headers")).items()}
+    headers["content-type"] = "application/json"
+    body = None if document is None else json.dumps(document)
+    return {**event, "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def _read_body(event: Event) -> dict[str, Any] | None:
+    raw = _decode(event)
+    if not raw.strip():
+        return None
+    try:
+        document = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _bad_json("the body is no JSON") from None
+    if not isinstance(document, dict):
+        raise _bad_json("the body must be a JSON object")
+    for text in _texts(document):
+        _check_text(text)
+    return document
+
+
+def _decode(event: Event) -> bytes:
+    body = event.get("body") or ""
+    if len(body) > LARGEST * 4 // 3 + 4:
+        raise _too_large()
+    try:
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+    except (binascii.Error, ValueError):
+        raise _bad_json("the body is no UTF-8 text") from None
+    if len(raw) > LARGEST:
+        raise _too_large()
+    return raw
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """Yield every text of *document*, keys too; raises RequestError where it is deeper than DEEPEST."""
+    waiting = [(document, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise _bad_json(f"the body is deeper than {DEEPEST} levels")
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from value
+            waiting += [(inner, depth + 1) for inner in value.values()]
+        elif isinstance(value, list):
+            waiting += [(inner, depth + 1) for inner in value]
+
+
+def _check_text(text: str) -> None:
+    """Refuse NUL and lone surrogates: no table, log or calendar keeps them unharmed."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RequestError("a text has NUL or half a surrogate pair in it; leave them out", status=400, code="bad-text")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _bad_json(message: str) -> RequestError:
+    return RequestError(message, status=400, code="bad-json")
+
+
+def _too_large() -> RequestError:
+    return RequestError(f"the body is larger than {LARGEST} bytes", status=413, code="too-large")
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

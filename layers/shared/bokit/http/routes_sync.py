@@ -1,0 +1,107 @@
+"""``/sync``: start a sync, let it repeat, and see how it went."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Header
+
+from bokit.core.catalog import UnitId
+from bokit.core.records import CollectionName, RunId, SourceId
+from bokit.core.runs import Trigger, describe_run
+from bokit.engine.manual import SyncRequest
+from bokit.errors import UnknownIdError
+from bokit.http.bodies import MonitorStart, TriggerRequest
+from bokit.http.params import Cursor, Id, Limit
+from bokit.http.replies import JSON, Reply, reply
+from bokit.http.routing import OPERATOR, VIEWER, Call, Routes, lists, makes, shows
+
+routes = Routes("sync")
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$",
+        description="Any text of your own: for 24 hours a repeat with the same body gets the first answer, and starts nothing.",
+    ),
+]  # fmt: skip
+
+
+@routes.serve(
+    "POST", "/sync/trigger", OPERATOR,
+    shows("Triggered", "It will run; `GET /sync/history/{run_id}` tells how it goes.", 202)
+    | shows("Run", "With `dry_run`: what would change, in `plan`; nothing was written."),
+)  # fmt: skip
+def trigger_sync(body: TriggerRequest | None = None, idempotency_key: IdempotencyKey = None) -> Reply:
+    """Sync now, or in a while: every source, or those that the body names."""
+    call, told = routes.call, body or TriggerRequest()
+    done = call.engine.dispatch.trigger(
+        _read_request(call, told), delay_seconds=told.delay_seconds, key=idempotency_key, request_hash=_hash_request(told)
+    )
+    return Response(status_code=done.status, content_type=JSON, body=done.body)
+
+
+def _read_request(call: Call, told: TriggerRequest) -> SyncRequest:
+    """Return what is asked for; ids and collections that the tenant has not raise UnknownIdError."""
+    catalog = call.engine.catalog
+    if told.unit_id is not None:
+        catalog.load_unit(call.tenant, UnitId(told.unit_id))
+    if told.collection is not None:
+        known = {s.collection for s in catalog.sources.list_sources(call.tenant)}
+        if told.collection not in known:
+            raise UnknownIdError("no source feeds such a collection", id=told.collection)
+    return SyncRequest(
+        tenant=call.tenant, trigger=Trigger.MANUAL, source_ids=tuple(SourceId(s) for s in told.source_ids or ()),
+        scope=told.unit_id, collection=CollectionName(told.collection) if told.collection else None,
+        everything=not (told.source_ids or told.unit_id or told.collection), new_only=told.new_only, force=told.force,
+        dry_run=told.dry_run, details=told.dry_run,
+    )  # fmt: skip
+
+
+def _hash_request(told: TriggerRequest) -> str:
+    """Return what tells one request from another under the same key; the order of its fields does not."""
+    text = json.dumps(["POST", "/sync/trigger", told.told()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@routes.serve("POST", "/sync/start", OPERATOR, makes("Monitor", "It runs; its first run begins within a minute."))
+def start_monitor(body: MonitorStart) -> Reply:
+    """Start the tenant's monitor: it takes the schedule's place while it runs; a second one is refused."""
+    call = routes.call
+    monitor = call.engine.monitors.start(
+        call.tenant, interval=body.interval, new_only=body.new_only, max_runs=body.max_runs, by=call.by
+    )
+    return reply(monitor.as_dict(), 201)
+
+
+@routes.serve("POST", "/sync/stop", OPERATOR, shows("Stopped", "It runs no more; the schedule goes on."))
+def stop_monitor() -> Reply:
+    """Stop the tenant's monitor."""
+    call = routes.call
+    stopped = call.engine.monitors.stop(call.tenant)
+    return reply({"stopped": stopped is not None, "monitor": stopped and stopped.as_dict()})
+
+
+@routes.serve("GET", "/sync/status", VIEWER, shows("Status"))
+def show_status() -> Reply:
+    """How things stand: the monitor, totals, and the freshness of every source, judged now."""
+    call = routes.call
+    return reply(call.engine.status.load_status(call.tenant))
+
+
+@routes.serve("GET", "/sync/history", VIEWER, lists("Run"))
+def list_runs(limit: Limit = 50, cursor: Cursor = None) -> Reply:
+    """The runs, newest first."""
+    call = routes.call
+    page = call.engine.status.load_history(call.tenant, limit=limit, cursor=cursor)
+    return reply({"items": [describe_run(run) for run in page.items], "cursor": page.cursor})
+
+
+@routes.serve("GET", "/sync/history/{run_id}", VIEWER, shows("Run"))
+def show_run(run_id: Id) -> Reply:
+    """One run."""
+    call = routes.call
+    return reply(describe_run(call.engine.status.load_run(call.tenant, RunId(run_id))))

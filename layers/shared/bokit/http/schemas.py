@@ -1,0 +1,177 @@
+"""What the API answers, as JSON Schemas. Tests hold every answer against them, so that they say neither more nor less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokit.core.booking import RELEASED, SHOWN
+from bokit.core.entries import Kind, Status
+from bokit.core.records import Presence
+from bokit.core.runs import COUNTS, Outcome, RunStatus, Trigger
+from bokit.core.schedule import State
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+FLAG: Schema = {"type": "boolean"}
+WHOLE: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TIME: Schema = {"type": "string", "format": "date-time"}
+DAY: Schema = {"type": "string", "format": "date"}
+ANY: Schema = {}
+
+
+def obj(about: str, /, **properties: Schema) -> Schema:
+    """Return the schema of an object that has all of *properties*."""
+    return {"type": "object", "description": about, "required": list(properties), "properties": properties}
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def null(schema: Schema) -> Schema:
+    """Return *schema*, or null."""
+    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else {"anyOf": [schema, {"type": "null"}]}
+
+
+def many(schema: Schema) -> Schema:
+    """Return the schema of a list."""
+    return {"type": "array", "items": schema}
+
+
+def by_name(schema: Schema) -> Schema:
+    """Return the schema of an object whose members are all of *schema*."""
+    return {"type": "object", "additionalProperties": schema}
+
+
+def one_of(words: Any) -> Schema:
+    """Return the schema of a word of a closed list."""
+    return {"type": "string", "enum": [str(word) for word in words]}
+
+
+def with_more(base: Schema, about: str, /, **properties: Schema) -> Schema:
+    """Return *base* with *properties* besides."""
+    return obj(about, **base["properties"], **properties)
+
+
+PROPERTY = obj("A house, with its timezone.", id=TEXT, name=TEXT, timezone=null(TEXT))
+UNIT = obj(
+    "What is let as one: a flat, a room, or a whole villa made of parts.",
+    id=TEXT, name=TEXT, property_id=TEXT, timezone=null(TEXT), parts=many(TEXT),
+)  # fmt: skip
+SOURCE = obj(
+    "Where bookings come from.",
+    id=TEXT, name=TEXT, kind=TEXT, unit_id=TEXT, collection=TEXT,
+    url={**TEXT, "description": "Scheme and host, or a secret's name; the rest of a URL is never shown."},
+    platform=null(TEXT), interval=null(COUNT), cancel_after=null(COUNT), timezone=null(TEXT), enabled=FLAG,
+    removed_at=null(TIME),
+)  # fmt: skip
+ERROR = obj("What went wrong.", code=TEXT, message=TEXT)
+HOLD = obj(
+    "What a guard holds, until a person or evidence settles it.",
+    code=TEXT, message=TEXT, since=TIME, plan={**TEXT, "description": "Tells this plan from another one."},
+    releases=many({"type": "object"}), can_apply=FLAG, offered_at=null(TIME),
+)  # fmt: skip
+FRESHNESS = {
+    "state": null(one_of(State)), "last_attempt_at": null(TIME), "last_success_at": null(TIME), "last_change_at": null(TIME),
+    "next_due_at": null(TIME), "failures": null(COUNT), "error": null(ref("Error")),
+}  # fmt: skip
+SOURCE_STATUS = obj(
+    "How one source fares.",
+    source_id=TEXT, name=TEXT, kind=TEXT, collection=TEXT, unit_id=TEXT, interval=COUNT, **FRESHNESS,
+    hold=null(obj("The short of a held plan.", code=TEXT, message=TEXT, since=TIME, plan=TEXT)),
+)  # fmt: skip
+MONITOR = obj(
+    "A tenant's monitor while it runs.",
+    interval=COUNT, new_only=null(FLAG), max_runs=null(COUNT), runs=COUNT, started_at=TIME, started_by=TEXT, next_at=TIME,
+    last_run_id=null(TEXT),
+)  # fmt: skip
+CHANGED = {"from": ANY, "to": ANY}
+ACTION = obj(
+    "One record's change.", action=TEXT, record_id=TEXT, reason=TEXT, fields=by_name(obj("One field's change.", **CHANGED)),
+)  # fmt: skip
+REPORT = obj(
+    "What a run made of one source.",
+    source_id=TEXT, name=TEXT, outcome=one_of(Outcome), error=null(ref("Error")), counts=ref("Counts"), duration_ms=COUNT,
+)  # fmt: skip
+RUN = obj(
+    "One run.",
+    run_id=TEXT, trigger=one_of(Trigger), status=one_of(RunStatus), started_at=TIME, finished_at=null(TIME),
+    counts=ref("Counts"), sources=many(ref("SourceReport")),
+)  # fmt: skip
+RUN["properties"]["plan"] = {**many(ref("Action")), "description": "Of a dry run: what would change."}
+EDIT = obj("A person's value, and the source's.", value=ANY, remote=ANY, by=TEXT, at=TIME)
+BOOKING = obj(
+    "Who stays when; dates are half-open, from check-in to check-out.",
+    id=TEXT, unit_id=TEXT, kind=one_of(Kind), status=one_of(Status), blocks_nights=FLAG, check_in=null(DAY), check_out=null(DAY),
+    starts_at=null(TIME), ends_at=null(TIME),
+    **{name: null(TEXT) for name in SHOWN if name not in ("guests", "adults", "children", "extra")},
+    **dict.fromkeys(("guests", "adults", "children"), null(COUNT)), extra=null({"type": "object"}),
+    **{RELEASED: many(DAY)}, source_id=null(TEXT), presence=one_of(Presence), missing_since=null(TIME), gone_at=null(TIME),
+    gone_reason=null(TEXT), edits=by_name(ref("Edit")),
+    disagreements=by_name(obj("Where the two differ.", local=ANY, remote=ANY)), created_at=TIME, updated_at=TIME, version=COUNT,
+)  # fmt: skip
+CHANGE = obj(
+    "A line of a record's change log.",
+    at=TIME, by=TEXT, action=TEXT, reason=TEXT, run_id=null(TEXT), fields=by_name(obj("One field's change.", **CHANGED)),
+    preserved=by_name(obj("What the source said anew, and a person's edit withstood.", **CHANGED)),
+)  # fmt: skip
+TOKEN = obj(
+    "Who may come in; what opens the door is not told.",
+    id=TEXT, name=TEXT, role=one_of(("viewer", "operator", "admin")), state=one_of(("valid", "expired", "revoked")),
+    created_at=TIME, expires_at=null(TIME), last_used_at=null(TIME), revoked_at=null(TIME),
+)  # fmt: skip
+ENTRY: Schema = {
+    **obj("One event, as the engine reads it.", uid=TEXT, kind=one_of(Kind), status=one_of(Status), check_in=DAY, check_out=DAY),
+    "additionalProperties": True,
+}
+PREVIEW = obj(
+    "What is read in a source; nothing was written.",
+    platform=null(TEXT), entries=many(ENTRY), total={**COUNT, "description": "Entries that there are; the first 200 are told."},
+    problems=many(obj("What could not be read.", code=TEXT, message=TEXT, uid=null(TEXT))),
+    verdict=one_of(("ok", "empty", "partial", "unreadable")),
+)  # fmt: skip
+STATUS = obj(
+    "How things stand.",
+    at=TIME, enabled=FLAG, install_complete=FLAG, interval=COUNT, monitor=null(ref("Monitor")),
+    totals=by_name(COUNT), sources=many(ref("SourceStatus")),
+)  # fmt: skip
+PROBLEM: Schema = {
+    **obj("An RFC 9457 problem document.", type=TEXT, title=TEXT, status=WHOLE, detail=TEXT,
+          code={**TEXT, "description": "Stable, for programs; docs/reference.md tells them all."}),
+    "additionalProperties": True,
+}  # fmt: skip
+PROBLEM["properties"]["errors"] = {
+    **many(obj("One place that is wrong.", field=TEXT, message=TEXT)), "description": "Where the request is wrong.",
+}  # fmt: skip
+
+SCHEMAS: dict[str, Schema] = {
+    "Action": ACTION,
+    "Booking": BOOKING,
+    "Change": CHANGE,
+    "Counts": obj("How many records; `updated` counts those in which a field really changed.", **dict.fromkeys(COUNTS, COUNT)),
+    "Edit": EDIT,
+    "Error": ERROR,
+    "GatewayMessage": {"type": "object", "description": "What the gateway itself answers.", "properties": {"message": TEXT}},
+    "Health": obj("It answers.", status={"const": "ok"}, version=TEXT, stage=TEXT),
+    "Hold": HOLD,
+    "MadeToken": with_more(TOKEN, "A token with its text, which is told this once.", token=TEXT),
+    "Monitor": MONITOR,
+    "Option": obj("One option.", name=TEXT, value=ANY, default=ANY, is_set=FLAG, about=TEXT),
+    "Preview": PREVIEW,
+    "Problem": PROBLEM,
+    "Property": PROPERTY,
+    "RemovedSource": with_more(SOURCE, "A removed source, and what became of its nights.", released=COUNT, kept=COUNT),
+    "Run": RUN,
+    "Source": SOURCE,
+    "SourceInFull": with_more(SOURCE, "A source, how it fares, and what is held.", **FRESHNESS, hold=null(ref("Hold"))),
+    "SourceReport": REPORT,
+    "SourceStatus": SOURCE_STATUS,
+    "Status": STATUS,
+    "Stopped": obj("What was stopped.", stopped=FLAG, monitor=null(ref("Monitor"))),
+    "Token": TOKEN,
+    "Triggered": obj("What was begun.", run_id=TEXT),
+    "Unit": UNIT,
+}  # fmt: skip
