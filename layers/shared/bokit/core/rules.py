@@ -54,6 +54,8 @@ class Context:
     at: datetime
     """The time of the fetch, in UTC: the only clock of the core."""
     timezone: ZoneInfo
+    last_read: datetime | None = None
+    """When the source was last read well before this fetch; None: never, or not known."""
     platform: str | None = None
     """Chosen by the owner; None: told by the content and *host*."""
     host: str | None = None

@@ -38,6 +38,8 @@ class Job:
     """The person who settles a held plan; None: changes are the source's."""
     details: bool = False
     """Keep the plan in the report."""
+    last_read: datetime | None = None
+    """Of the source in hand: when it was last read well, before this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ def context_of(head: Head, job: Job, at: datetime, memory: Fields, host: str | N
     zone = source.timezone or head.unit_timezone or options["timezone"]
     return Context(
         tenant=source.tenant, source_id=source.id, collection=source.collection, scope=source.scope, at=at,
-        timezone=ZoneInfo(zone), platform=source.platform, host=host,
+        timezone=ZoneInfo(zone), last_read=job.last_read, platform=source.platform, host=host,
         cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
         horizon=timedelta(days=options["sync.horizon_days"]),
         new_only=job.new_only, memory=memory, approved=job.approved, discarded=job.discarded,

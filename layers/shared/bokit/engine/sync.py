@@ -73,7 +73,7 @@ class SourceSync:
 
         *exclusive*: take the lease before the fetch (a run outside a shard's claim), not just on the slow path.
         """
-        journal = Journal(self.clock)
+        journal, job = Journal(self.clock), replace(job, last_read=freshness(head, beat))
         try:
             report = self._attempt(head, job, journal, exclusive=exclusive)
         except StoreUnreachableError:

@@ -59,5 +59,5 @@ def _is_window(entry: Entry, today: date) -> bool:
 PLATFORM = Platform(
     name="airbnb", prodids=("airbnb inc", "airbnb"), hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
     read_event=read_event, classify=classify,
-    traits=Traits(uid_is_identity=False),
+    traits=Traits(uid_is_identity=False, own_guests=True, tells_imports=True),
 )  # fmt: skip

@@ -35,6 +35,10 @@ class Traits:
     """The same UID is the same booking, whatever its dates."""
     uid_tells_start: bool = False
     """The UID is made of room and first night: nothing of the booking, but it tells one room's feed from another's."""
+    own_guests: bool = False
+    """A booking platform: the reservations that it names are its own guests', never another platform's."""
+    tells_imports: bool = False
+    """What it imported from other calendars it shows as a block: its reservations are its own, named or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,5 +36,5 @@ def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
 PLATFORM = Platform(
     name="booking_com", prodids=("admin.booking.com", "booking.com"), hosts=("booking.com",),
     read_event=read_event, classify=classify,
-    traits=Traits(uid_is_identity=False, uid_tells_start=True),
+    traits=Traits(uid_is_identity=False, uid_tells_start=True, own_guests=True),
 )  # fmt: skip

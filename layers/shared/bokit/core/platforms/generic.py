@@ -6,7 +6,7 @@ name), Google and Office 365 (Windows zone names) need nothing beyond the genera
 
 from __future__ import annotations
 
-from bokit.core.platforms.base import Platform, read_general
+from bokit.core.platforms.base import Platform, Traits, read_general
 
 GENERIC = Platform(name="generic", read_event=read_general)
 PLATFORMS = (
@@ -19,6 +19,9 @@ PLATFORMS = (
     ),
     Platform(name="lodgify", prodids=("lodgify",), hosts=("lodgify.com",), read_event=read_general),
     Platform(name="hostaway", prodids=("hostaway",), hosts=("hostaway.com",), read_event=read_general),
-    Platform(name="expedia", prodids=("expedia",), hosts=("expedia.com", "expediapartnercentral.com"), read_event=read_general),
+    Platform(
+        name="expedia", prodids=("expedia",), hosts=("expedia.com", "expediapartnercentral.com"), read_event=read_general,
+        traits=Traits(own_guests=True),
+    ),
     Platform(name="hbook", prodids=("hbook",), read_event=read_general),
 )  # fmt: skip

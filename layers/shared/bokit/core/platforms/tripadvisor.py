@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bokit.core.entries import Kind, Status
-from bokit.core.platforms.base import Facts, Platform, RawEvent, is_cancelled, read_general
+from bokit.core.platforms.base import Facts, Platform, RawEvent, Traits, is_cancelled, read_general
 
 _NAMED = re.compile(r"^trip ?advisor\b[^:]*:\s*(\S.*)$", re.I)
 
@@ -22,4 +22,5 @@ def read_event(raw: RawEvent) -> Facts:
 PLATFORM = Platform(
     name="tripadvisor", prodids=("tripadvisor", "flipkey"),
     hosts=("tripadvisor.com", "tripadvisorrentals.com", "flipkey.com", "holidaylettings.co.uk"), read_event=read_event,
+    traits=Traits(own_guests=True),
 )  # fmt: skip

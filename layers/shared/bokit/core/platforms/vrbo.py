@@ -30,5 +30,5 @@ PLATFORM = Platform(
     name="vrbo", prodids=("homeaway", "vrbo", "abritel"),
     hosts=("vrbo.com", "abritel.fr", "homeaway.com", "homeaway.fr", "homeaway.co.uk", "fewo-direkt.de", "stayz.com.au"),
     read_event=read_event,
-    traits=Traits(uid_is_identity=False),
+    traits=Traits(uid_is_identity=False, own_guests=True, tells_imports=True),
 )  # fmt: skip

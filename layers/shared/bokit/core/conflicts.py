@@ -1,0 +1,117 @@
+"""Conflicts: two bookings that hold the same night of the same unit, or of linked units.
+
+neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
+two owners' blocks                                                                               none: it costs nobody
+two records of one source                                                                        only where both say whose
+                                                                                                 they are, and differ
+a departure and an arrival on one day                                                            none, unless the unit
+                                                                                                 asks for days between
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from bokit.core.echoes import State
+from bokit.core.entries import Kind
+from bokit.core.guests import contradict
+from bokit.core.holdings import Holding, find_neighbours, was_before
+from bokit.core.night_bits import Bits, stretch
+from bokit.core.occupancy import Booking, Occupancy
+from bokit.core.records import RecordId, Scope, make_record_id
+
+
+class Certainty(StrEnum):
+    """How sure it is that two parties want the same night."""
+
+    CERTAIN = "certain"
+    """Two reservations that cannot be one."""
+    LIKELY = "likely"
+    """A reservation, and nights that a person blocked, or that were closed before it came."""
+    POSSIBLE = "possible"
+    """A reservation, and a closure that may be a partial or a late repetition; or one that its source shows no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Two bookings that hold the same nights."""
+
+    id: RecordId
+    """Made of the unit and the two bookings: the same pair has the same conflict."""
+    unit_id: Scope
+    """The unit in which they meet: of linked units, the smaller one."""
+    unit_ids: tuple[Scope, ...]
+    nights: tuple[date, ...]
+    """Those to come; where they only lie too near to each other, those that the turnover needs."""
+    bookings: tuple[RecordId, RecordId]
+    """The one that was seen first is first."""
+    certainty: Certainty
+    is_turnover: bool = False
+    """They share no night, but there are fewer days between them than the unit asks for."""
+
+
+def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
+    """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
+    own = [h for b in occupancy.bookings if b.state is State.OWN for h in b.holdings]
+    shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
+    for one, other in find_neighbours(own, reach=max(turnover.values(), default=0)):
+        first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
+        if first is not second and _can_meet(one, other, occupancy):
+            key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
+            before = shared.get(key, (0, 0))
+            shared[key] = before[0] | one.bits & other.bits, before[1] | _too_near(one, other, turnover)
+    found = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
+    return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
+
+
+def _can_meet(one: Holding, other: Holding, occupancy: Occupancy) -> bool:
+    if other.unit not in occupancy.links[one.unit] or Kind.RESERVATION not in (one.kind, other.kind):
+        return False
+    if one.source != other.source or one.source is None:
+        return True
+    return one.identity.is_named and other.identity.is_named and contradict(one.identity, other.identity)
+
+
+def _too_near(one: Holding, other: Holding, turnover: Mapping[Scope, int]) -> Bits:
+    """Return the nights of one guest that lie within the days that the other's departure takes."""
+    if not (one.kind is other.kind is Kind.RESERVATION):
+        return 0
+    after = stretch(one.bits, turnover.get(one.unit, 0)) & other.bits
+    return after | stretch(other.bits, turnover.get(other.unit, 0)) & one.bits
+
+
+def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occupancy: Occupancy) -> Conflict | None:
+    shared, near = (found & occupancy.grid.to_come for found in bits)
+    if not shared | near:
+        return None
+    pair = sorted((occupancy.by_record[id] for id in key), key=lambda b: (b.seen_at, b.id))
+    unit = _meeting_place(pair[0].unit_id, pair[1].unit_id, occupancy)
+    digest = hashlib.sha256("/".join(key).encode()).hexdigest()[:20]
+    return Conflict(
+        id=make_record_id(unit, digest), unit_id=unit, unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
+        nights=occupancy.grid.nights(shared or near), bookings=(pair[0].id, pair[1].id),
+        certainty=_judge_certainty(pair[0], pair[1]), is_turnover=not shared,
+    )  # fmt: skip
+
+
+def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
+    """Return the smaller of two linked units: the one with fewer links of its own."""
+    return min((one, other), key=lambda unit: (len(occupancy.links[unit]), unit))
+
+
+def _judge_certainty(first: Booking, second: Booking) -> Certainty:
+    if first.is_missing or second.is_missing:
+        return Certainty.POSSIBLE
+    closures = [b for b in (first, second) if b.holdings[0].is_candidate]
+    if not closures and first.kind is second.kind:
+        return Certainty.CERTAIN
+    if not closures:
+        return Certainty.LIKELY
+    (closure, *others) = closures
+    other = second if closure is first else first
+    came_first = any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
+    return Certainty.LIKELY if came_first and not others else Certainty.POSSIBLE

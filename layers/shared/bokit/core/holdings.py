@@ -1,0 +1,135 @@
+"""Holdings: the records of linked units, as far as it matters to who holds which night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NamedTuple
+
+from bokit.core.booking import held_nights, is_window
+from bokit.core.entries import Kind
+from bokit.core.guests import Identity, may_repeat, read_identity
+from bokit.core.night_bits import Bits, Grid, extent
+from bokit.core.records import Record, Scope, SourceId
+from bokit.core.trail import GAINED, read_leaves
+
+NO_IDENTITY = Identity(platform=None, by_hand=False, is_named=False)
+
+
+class Since(NamedTuple):
+    """Nights of a holding, and the trail of them: see ``core.trail``."""
+
+    bits: Bits
+    seen: datetime
+    after: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Holding:
+    """What one record holds."""
+
+    record: Record
+    kind: Kind
+    bits: Bits
+    """Every night, past ones too."""
+    judged: Bits
+    """The nights by which it is judged: those to come; where all are past, all."""
+    since: tuple[Since, ...] = ()
+    identity: Identity = NO_IDENTITY
+    is_candidate: bool = False
+    """It may be an echo."""
+
+    @property
+    def unit(self) -> Scope:
+        """The unit whose nights it holds."""
+        return self.record.scope
+
+    @property
+    def source(self) -> SourceId | None:
+        """Who tells it; None: a person."""
+        return self.record.source_id
+
+    @property
+    def order(self) -> tuple[bool, datetime, str]:
+        """What can be an original comes first; then who was seen first."""
+        return self.is_candidate, self.record.created_at, self.record.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trail:
+    """Nights that a record left, and when."""
+
+    record: Record
+    bits: Bits
+    left: datetime
+    since: tuple[Since, ...]
+
+
+def read_grid(records: Iterable[Record], today: date) -> Grid:
+    """Return the grid on which every night of *records* has a bit."""
+    firsts = [text for r in records for text in (r.remote.get("check_in"), r.fields.get("check_in")) if text]
+    left = [leave.first for r in records for leave in read_leaves(r)]
+    return Grid(first=min([*(date.fromisoformat(text) for text in firsts), *left, today]), today=today)
+
+
+def read_holdings(records: Iterable[Record], grid: Grid) -> list[Holding]:
+    """Return what *records* hold, windows included, in order; those that hold nothing are left out."""
+    told = [(r, grid.bits(held_nights(r))) for r in records]
+    return sorted((_read_holding(r, bits, grid) for r, bits in told if bits), key=lambda h: h.order)
+
+
+def _read_holding(record: Record, bits: Bits, grid: Grid) -> Holding:
+    judged = bits & grid.to_come or bits
+    if is_window(record):
+        return Holding(record=record, kind=Kind.WINDOW, bits=bits, judged=judged)
+    kind, identity = Kind(record.fields["kind"]), read_identity(record)
+    return Holding(
+        record=record, kind=kind, bits=bits, judged=judged, since=_read_since(record, bits, grid), identity=identity,
+        is_candidate=may_repeat(identity, kind),
+    )  # fmt: skip
+
+
+def _read_since(record: Record, bits: Bits, grid: Grid) -> tuple[Since, ...]:
+    """Return since when each of *bits* is held; what memory does not tell, since the record was made."""
+    found, rest = [], bits
+    for first, end, seen, after in record.memory.get(GAINED, ()):
+        mine = grid.span(date.fromisoformat(first), date.fromisoformat(end)) & rest
+        rest &= ~mine
+        found.append(Since(mine, datetime.fromisoformat(seen), datetime.fromisoformat(after) if after else None))
+    return (*found, Since(rest, record.created_at, None)) if rest else tuple(found)
+
+
+def read_trails(records: Iterable[Record], grid: Grid) -> list[Trail]:
+    """Return the nights that *records* left lately."""
+    found = []
+    for record in records:
+        for leave in read_leaves(record):
+            bits = grid.span(leave.first, leave.end)
+            since = (Since(bits, leave.seen, leave.after),)
+            found.append(Trail(record=record, bits=bits, left=leave.left, since=since))
+    return found
+
+
+def was_before(mine: Sequence[Since], theirs: Sequence[Since]) -> Bits:
+    """Return the nights that were surely seen in *mine* before they were in *theirs*.
+
+    Surely: when they were seen there, the other's source had been read well since, and did not show them.
+    """
+    sure = 0
+    for one in mine:
+        for other in theirs:
+            if other.after is not None and one.seen <= other.after:
+                sure |= one.bits & other.bits
+    return sure
+
+
+def find_neighbours(holdings: Iterable[Holding], reach: int = 0) -> Iterator[tuple[Holding, Holding]]:
+    """Yield each pair of holdings whose first to last nights overlap, or lie at most *reach* nights apart; once."""
+    ordered = sorted(((*extent(h.bits), n, h) for n, h in enumerate(holdings)), key=lambda row: row[:3])
+    active: list[tuple[int, Holding]] = []
+    for first, end, _, holding in ordered:
+        active = [(last, other) for last, other in active if last + reach > first]
+        for _, other in active:
+            yield other, holding
+        active.append((end, holding))

@@ -1,0 +1,68 @@
+"""Nights as the bits of one integer: a whole year of them is compared in one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+Bits = int
+"""A set of nights; bit 0 is the grid's first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Which night each bit is, and from which bit on nights are to come."""
+
+    first: date
+    today: date
+
+    @property
+    def to_come(self) -> Bits:
+        """Every night from today on."""
+        return -1 << max(0, (self.today - self.first).days)
+
+    def bits(self, held: Iterable[date]) -> Bits:
+        """Return the nights of *held*; none may lie before the grid's first.
+
+        >>> Grid(first=date(2026, 7, 1), today=date(2026, 7, 1)).bits([date(2026, 7, 1), date(2026, 7, 3)])
+        5
+        """
+        start, told = self.first.toordinal(), 0
+        for night in held:
+            told |= 1 << (night.toordinal() - start)
+        return told
+
+    def span(self, first: date, end: date) -> Bits:
+        """Return the nights of ``[first, end)``, as far as the grid has them."""
+        start = max(0, (first - self.first).days)
+        return ((1 << max(0, (end - self.first).days - start)) - 1) << start
+
+    def nights(self, bits: Bits) -> tuple[date, ...]:
+        """Return the nights that *bits* are, in order."""
+        start, found = self.first.toordinal(), []
+        while bits:
+            lowest = bits & -bits
+            found.append(date.fromordinal(start + lowest.bit_length() - 1))
+            bits ^= lowest
+        return tuple(found)
+
+
+def extent(bits: Bits) -> tuple[int, int]:
+    """Return the lowest bit of *bits*, and the bit above its highest; *bits* is not empty.
+
+    >>> extent(0b10100)
+    (2, 5)
+    """
+    return (bits & -bits).bit_length() - 1, bits.bit_length()
+
+
+def stretch(bits: Bits, nights: int) -> Bits:
+    """Return *bits* and so many *nights* after each.
+
+    >>> bin(stretch(0b1001, 1))
+    '0b11011'
+    """
+    for _ in range(nights):
+        bits |= bits << 1
+    return bits
