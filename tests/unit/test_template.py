@@ -14,11 +14,20 @@ ROLES = sorted(resources("AWS::IAM::Role"))
 QUEUES = resources("AWS::SQS::Queue")
 DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
 ALARMS = resources("AWS::CloudWatch::Alarm")
+WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole"]
+"""Who fetches feeds: in a batch, for a preview, for a dry run."""
 
 
-def test_both_functions_are_there():
-    """The tick and the worker are one function each."""
-    assert FUNCTIONS == ["SyncBatchFunction", "SyncFunction"]
+def test_every_function_is_there():
+    """The tick, the worker, and the four of the HTTP API are one function each."""
+    assert FUNCTIONS == [
+        "ApiFunction", "ApiSyncFunction", "AuthorizeFunction", "PublicFunction", "SyncBatchFunction", "SyncFunction",
+    ]  # fmt: skip
+
+
+def test_no_function_has_an_alias():
+    """An alias would keep the old layer after a change of the layer alone (SAM issue 3610)."""
+    assert resources("AWS::Lambda::Alias") == resources("AWS::Lambda::Version") == {}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -51,12 +60,29 @@ def test_the_tick_can_neither_scan_nor_delete_nor_publish():
     assert actions == {"dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem", "sqs:SendMessage"}
 
 
+def test_the_authorizer_finds_tokens_and_notes_their_use_and_nothing_else():
+    """Who is asked by everybody may read and update one item of the table at a time."""
+    (statement,) = policy_statements("AuthorizeFunctionRole")
+
+    assert set(statement["Action"]) == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert statement["Resource"] == [{"Fn::GetAtt": ["Table", "Arn"]}]
+
+
+@pytest.mark.parametrize("role", [r for r in ROLES if r not in WITH_SECRETS])
+def test_who_fetches_no_feed_reads_no_secret(role):
+    """A feed's secrets are read by those alone who fetch feeds."""
+    actions = {a.split(":")[0] for s in policy_statements(role) for a in as_list(s["Action"])}
+
+    assert not actions & {"secretsmanager", "ssm"}
+
+
+@pytest.mark.parametrize("role", WITH_SECRETS)
 @pytest.mark.parametrize(
     ("action", "ending"), [("secretsmanager:GetSecretValue", ":secret:bokit/*"), ("ssm:GetParameter", ":parameter/bokit/*")]
 )
-def test_the_worker_reads_only_bokits_secrets(action, ending):
-    """The worker's access to secrets and parameters ends at the prefix bokit/."""
-    (statement,) = [s for s in policy_statements("SyncBatchFunctionRole") if action in as_list(s["Action"])]
+def test_who_fetches_feeds_reads_only_bokits_secrets(role, action, ending):
+    """Access to secrets and parameters ends at the prefix bokit/."""
+    (statement,) = [s for s in policy_statements(role) if action in as_list(s["Action"])]
 
     assert statement["Action"] == [action]
     assert [r["Fn::Sub"].endswith(ending) for r in statement["Resource"]] == [True]
