@@ -1,4 +1,4 @@
-"""Every minute: claim the sources that are due, and send them to the queue."""
+"""Every minute: claim what is due, begin the monitors' runs, end what is overdue, and send it all to the queue."""
 
 from __future__ import annotations
 
@@ -33,4 +33,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     """Run one tick, and put out how late the most overdue source is; an alarm watches it."""
     report = engine().tick(Trigger.SCHEDULE)
     metrics.add_metric(name="OverdueIntervals", unit=MetricUnit.Count, value=report.overdue_intervals)
+    report.check()
     return report.as_dict()

@@ -1,4 +1,4 @@
-"""Sync the batch of sources that each SQS message names."""
+"""Sync the sources that each SQS message names: a claimed batch, or some of an open run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
 from bokit.engine.app import Bokit
-from bokit.engine.messages import BatchMessage
+from bokit.engine.messages import read_message
 from bokit.observability import ROOT, configure_lambda, tell
 from bokit.wiring import build_engine
 
@@ -31,8 +31,8 @@ def engine() -> Bokit:
 
 def sync_message(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Sync the sources of one message in the time that is left; raising makes SQS deliver it again, alone."""
-    message = BatchMessage.from_json(record.body)
-    report = engine().run_batch(message, seconds_left=lambda: lambda_context.get_remaining_time_in_millis() / 1000)
+    message = read_message(record.body)
+    report = engine().work(message, seconds_left=lambda: lambda_context.get_remaining_time_in_millis() / 1000)
     tell(log, "batch finished", run_id=message.run_id, **report.as_dict())
 
 

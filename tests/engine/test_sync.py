@@ -50,7 +50,7 @@ def test_a_second_sync_of_the_same_changes_nothing():
 
 
 def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
-    """A hundred sources that say nothing new: one claim, one read of the heads, one heartbeat, and nothing else."""
+    """A hundred sources that say nothing new: one claim, one read of the heads, one heartbeat; a tick's three reads beside them."""
     store = Counting(MemoryStore())
     house = House(store=store, queue=True)
     for n in range(100):
@@ -63,7 +63,7 @@ def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
     house.bokit.tick()
     run_queue(house)
 
-    assert store.calls == ["load_due_shards", "load_options", "claim_shard", "load_heads", "beat_shard"]
+    assert store.calls == ["load_due", "load_options", "load_monitors", "claim_shard", "load_heads", "beat_shard"]
 
 
 def test_an_unchanged_batch_is_a_run_in_the_history():

@@ -45,9 +45,9 @@ class Stop:
         """Begin no further source."""
         self._event.set()
 
-    def is_set(self) -> bool:
-        """Tell whether to begin no further source."""
-        return self._event.is_set() or (self._left is not None and self._left() < self._reserve)
+    def is_set(self, ahead: float = 0.0) -> bool:
+        """Tell whether to begin no further source, now or *ahead* seconds from now."""
+        return self._event.is_set() or (self._left is not None and self._left() < self._reserve + ahead)
 
     def wait(self, seconds: float) -> bool:
         """Wait, at most until :meth:`set`; tell whether it was set."""
@@ -62,16 +62,24 @@ class Pace:
         self._tenants: dict[TenantId, threading.Lock] = {}
         self._begun: set[TenantId] = set()
 
-    def wait(self, tenant: TenantId, delay_ms: int) -> None:
-        """Wait until *tenant*'s next request may begin; its first may at once."""
+    def wait(self, tenant: TenantId, delay_ms: int, stop: Stop | None = None) -> bool:
+        """Wait until *tenant*'s next request may begin; its first may at once.
+
+        Tells whether it may begin: not where *stop* is set by then. It is asked here, behind those who wait, since all of
+        a batch's threads come at once.
+        """
         if delay_ms <= 0:
-            return
+            return not (stop and stop.is_set())
         with self._lock:
             lock = self._tenants.setdefault(tenant, threading.Lock())
         with lock:
-            if tenant in self._begun:
-                self._sleep(delay_ms / 1000)
+            seconds = delay_ms / 1000 if tenant in self._begun else 0.0
+            if stop and stop.is_set(seconds):
+                return False
+            if seconds:
+                self._sleep(seconds)
             self._begun.add(tenant)
+            return not (stop and stop.is_set())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +148,8 @@ class BatchRunner:
 
         def one(head: Head) -> None:
             job = work.jobs[head.source.tenant]
-            if work.stop.is_set():
+            if not work.pace.wait(head.source.tenant, job.options["sync.request_delay"], work.stop):
                 return
-            work.pace.wait(head.source.tenant, job.options["sync.request_delay"])
             synced = self.sync.sync(head, beats[head.source.id], job, exclusive=exclusive)
             work.done[head.source.id] = synced
             tell_source(job, synced.report)

@@ -10,11 +10,11 @@ from bokit.core.catalog import Beat, Head, Shard, Source
 from bokit.core.options import Options
 from bokit.core.records import CollectionName, Json, RunId, SourceId, TenantId
 from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Trigger
-from bokit.engine.batch import BatchRunner, Pace, Progress, Stop, Work, close_run, next_beats, reports_of, save_run, tell_run
+from bokit.engine.batch import BatchRunner, Pace, Progress, Stop, Work, close_run, next_beats, save_run, tell_run
 from bokit.engine.clock import Clock
 from bokit.engine.job import Job
 from bokit.engine.tick import Claimer
-from bokit.errors import InputError
+from bokit.errors import UnknownIdError
 from bokit.store.base import Store
 
 
@@ -55,9 +55,9 @@ class ManualSync:
     def run(self, request: SyncRequest, *, stop: Stop | None = None, on_progress: Progress | None = None) -> Run:
         """Sync what *request* asks for, record the run, and return it."""
         started, stop = self.clock(), stop or Stop()
-        job = self._job(request, RunId(self.new_run_id(started)), started)
+        job = self.make_job(request, RunId(self.new_run_id(started)), started)
         if request.names_sources:
-            reports = self._named(request, job, stop, on_progress)
+            reports = self.sync_sources(self.select(request), job, stop, on_progress)
         else:
             reports = self._due(request, job, stop, on_progress)
         run = close_run(job, request.tenant, reports, self.clock())
@@ -71,12 +71,13 @@ class ManualSync:
     def count(self, request: SyncRequest) -> int:
         """Return how many sources *request* would sync, for a progress bar."""
         if request.names_sources:
-            return len(self._select(request))
+            return len(self.select(request))
         shards = self._shards(request.tenant)
         stored = self.claimer.load_options(shards)
         return sum(len(self.claimer.due_in(s, stored, request.trigger, self.clock(), request.tenant)) for s in shards)
 
-    def _job(self, request: SyncRequest, run_id: RunId, started: datetime) -> Job:
+    def make_job(self, request: SyncRequest, run_id: RunId, started: datetime) -> Job:
+        """Return what *request* asks of each source, as the tenant's options are now."""
         options = Options(self.store.load_options([request.tenant]).get(request.tenant), self.defaults)
         new_only = options["sync.new_only"] if request.new_only is None else request.new_only
         return Job(
@@ -97,29 +98,38 @@ class ManualSync:
                 reports += [r for run in done.runs for r in run.sources]
         return tuple(reports)
 
-    def _named(self, request: SyncRequest, job: Job, stop: Stop, on_progress: Progress | None) -> tuple[SourceReport, ...]:
-        """Sync the sources that were named, each under a lease of its own."""
-        heads, beats = self._load(self._select(request))
-        jobs = {request.tenant: job}
-        work = Work(jobs=jobs, stop=stop, pace=Pace(), on_progress=on_progress)
+    def sync_sources(
+        self, sources: Sequence[Source], job: Job, stop: Stop, on_end: Progress | None = None
+    ) -> tuple[SourceReport, ...]:  # fmt: skip
+        """Sync *sources* of one tenant, each under a lease of its own; return the reports of those that there was time for.
+
+        As each ends, its line is written to its shard, then *on_end* is told, in the thread that synced it.
+        """
+        heads, beats = self._load(sources)
+        by_id = {h.source.id: h for h in heads}
+
+        def end(report: SourceReport) -> None:
+            # a source that another run has in hand is that one's to write
+            if not job.dry_run and report.outcome is not Outcome.SKIPPED:
+                self._beat(by_id[report.source_id], beats, work)
+            if on_end:
+                on_end(report)
+
+        work = Work(jobs={h.source.tenant: job for h in heads}, stop=stop, pace=Pace(), on_progress=end)
         self.batch.sync_heads(heads, beats, work, exclusive=True)
-        if not request.dry_run:
-            self._beat([h for h in heads if not is_left_to_another(work, h)], beats, work)
-        return reports_of(heads, work, request.tenant)
+        return tuple(work.done[id].report for id in by_id if id in work.done)
 
-    def _beat(self, heads: Sequence[Head], beats: Mapping[SourceId, Beat], work: Work) -> None:
-        """Write the lines of the sources that were synced; a source that another run has in hand is that one's to write."""
-        lines = next_beats(heads, beats, work.jobs, work.done, self.clock)
-        for source in (h.source for h in heads if h.source.id in lines):
-            line = lines[source.id]
-            self.store.save_beat(source.shard_id, source.id, line if source.enabled else replace(line, due_at=None))
+    def _beat(self, head: Head, beats: Mapping[SourceId, Beat], work: Work) -> None:
+        line = next_beats([head], beats, work.jobs, work.done, self.clock)[head.source.id]
+        self.store.save_beat(head.source.shard_id, head.source.id, line if head.source.enabled else replace(line, due_at=None))
 
-    def _select(self, request: SyncRequest) -> list[Source]:
+    def select(self, request: SyncRequest) -> list[Source]:
+        """Return the sources that *request* means: the named ones, paused or not, else the enabled ones of its selection."""
         sources = [s for s in self.store.load_sources(request.tenant) if s.removed_at is None]
         if request.source_ids:
             found = [s for s in sources if s.id in request.source_ids]
             if missing := sorted(set(request.source_ids) - {s.id for s in found}):
-                raise InputError("no such source; `bokit source list` shows them", code="not-found", id=", ".join(missing))
+                raise UnknownIdError("no such source; `bokit source list` shows them", id=", ".join(missing))
             return found
         return [
             s for s in sources
@@ -140,9 +150,3 @@ class ManualSync:
     def _shards(self, tenant: TenantId) -> Sequence[Shard]:
         sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
         return self.store.load_shards(sorted({s.shard_id for s in sources}))
-
-
-def is_left_to_another(work: Work, head: Head) -> bool:
-    """Tell whether the source was skipped, since another run holds it."""
-    synced = work.done.get(head.source.id)
-    return synced is not None and synced.report.outcome is Outcome.SKIPPED

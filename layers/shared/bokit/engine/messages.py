@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bokit.core.catalog import ShardId
@@ -55,10 +55,19 @@ class RunMessage:
     run_id: RunId
     tenant: TenantId
     source_ids: tuple[SourceId, ...]
+    paused: tuple[SourceId, ...] = ()
+    """Those of them that were paused when a person named them: they are synced all the same."""
 
     def to_json(self) -> str:
         """As the queue carries it."""
-        return json.dumps({"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)})
+        told = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
+        return json.dumps({**told, "paused": list(self.paused)} if self.paused else told)
+
+    def narrow(self, ids: Collection[SourceId]) -> RunMessage:
+        """Return the message about these of its sources."""
+        return replace(
+            self, source_ids=tuple(s for s in self.source_ids if s in ids), paused=tuple(s for s in self.paused if s in ids)
+        )
 
 
 def read_message(text: str) -> BatchMessage | RunMessage:
@@ -74,6 +83,7 @@ def _read_run(told: Mapping[str, Any]) -> RunMessage:
     return RunMessage(
         run_id=RunId(str(told["open_run"])), tenant=TenantId(str(told["tenant"])),
         source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
+        paused=tuple(SourceId(str(s)) for s in told.get("paused") or ()),
     )  # fmt: skip
 
 

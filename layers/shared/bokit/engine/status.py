@@ -65,10 +65,11 @@ class StatusDesk:
     def load_status(self, tenant: TenantId) -> dict[str, Json]:
         """Return the contract's status document."""
         options, sources = self._options(tenant), self.load_sources(tenant)
+        monitor = self.store.load_monitors([tenant]).get(tenant)
         states = [s.state for s in sources]
         return {
             "at": self.clock(), "enabled": options["sync.enabled"], "install_complete": options["install.complete"],
-            "interval": options["sync.interval"], "monitor": None,
+            "interval": options["sync.interval"], "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in State}},
             "sources": [s.as_dict() for s in sources],
         }  # fmt: skip

@@ -1,16 +1,25 @@
-"""The tick: every minute, find the shards that are due, claim each by a condition, and send its due sources on."""
+"""The tick: every minute, find what is due, by one query of the index.
+
+    shards       claim each by a condition, and send its due sources on; those of a tenant on a monitor are the monitor's
+    monitors     begin their runs
+    open runs    end those that nobody ended
+
+Each of these is done whatever becomes of the others.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from bokit.core.catalog import Shard
+from bokit.core.catalog import Beat, Shard
+from bokit.core.monitor import Monitor
 from bokit.core.options import Options
 from bokit.core.records import Json, RunId, SourceId, TenantId
-from bokit.core.runs import Trigger
+from bokit.core.runs import OpenRun, Trigger
 from bokit.core.schedule import overdue_intervals
 from bokit.engine.clock import Clock
 from bokit.engine.messages import BatchMessage
@@ -20,10 +29,16 @@ from bokit.outlets.base import Queue
 from bokit.store.base import Store
 
 log = logging.getLogger("bokit.tick")
+T = TypeVar("T")
 
 CLAIM_FOR = timedelta(minutes=15)
 """Longer than a message waits and a batch runs; after it, another tick may claim the shard anew."""
-SHARDS_A_TICK = 1000
+DUE_A_TICK = 1000
+EARLY = timedelta(seconds=5)
+"""So much before its time a monitor's run may begin: a tick that comes a second early must not cost it a whole minute."""
+REPLACED = frozenset({Trigger.SCHEDULE, Trigger.TRAFFIC})
+"""What a monitor takes the place of."""
+Monitors = Mapping[TenantId, Monitor]
 Stored = Mapping[TenantId, Mapping[str, Json]]
 
 
@@ -36,11 +51,25 @@ class TickReport:
     sent: int = 0
     overdue_intervals: float = 0.0
     """How late the most overdue source is, in its own intervals; 0 where syncing is off."""
+    monitors: int = 0
+    """Runs of monitors that were begun."""
+    closed: int = 0
+    """Overdue runs that were ended."""
+    error: Exception | None = None
+    """What kept a part of the tick from its work; the other parts were done."""
 
     def as_dict(self) -> dict[str, Json]:
         """As the log tells it."""
         late = round(self.overdue_intervals, 2)
-        return {"shards": self.shards, "sources": self.sources, "sent": self.sent, "overdue_intervals": late}
+        return {
+            "shards": self.shards, "sources": self.sources, "sent": self.sent, "overdue_intervals": late,
+            "monitors": self.monitors, "closed": self.closed, "failed": self.error is not None,
+        }  # fmt: skip
+
+    def check(self) -> None:
+        """Raise the error of the part that failed, so that the alarm of failing ticks hears of it."""
+        if self.error is not None:
+            raise self.error
 
 
 class Claimer:
@@ -57,15 +86,24 @@ class Claimer:
         *,
         only: TenantId | None = None,
         run_id: str | None = None,
+        monitors: Monitors | None = None,
     ) -> list[BatchMessage]:
-        """Claim those of *shards* with something due, and return their messages; a shard that another holds is passed over."""
+        """Claim those of *shards* with something due, and return their messages; a shard that another holds is passed over.
+
+        *monitors*: those of the shards' tenants; they are read where they are not given.
+        """
+        monitors = self.load_monitors(shards) if monitors is None and trigger in REPLACED else monitors
         now, messages = self.clock(), []
+
+        def find_due(shard: Shard) -> tuple[SourceId, ...]:
+            return self.due_in(shard, stored, trigger, now, only, monitors or {})
+
         for shard in shards:
-            if not self.due_in(shard, stored, trigger, now, only):
+            if not find_due(shard):
                 continue
             holder = run_id or self.new_run_id(now)
             claimed = self._take(shard, holder, now)
-            if claimed is None or not (ids := self._recheck(claimed, stored, trigger, now, only)):
+            if claimed is None or not (ids := self._recheck(claimed, find_due(claimed))):
                 continue
             mine = {claimed.beats[id].tenant for id in ids}
             messages.append(BatchMessage(
@@ -82,69 +120,113 @@ class Claimer:
             log.warning("a shard could not be claimed", exc_info=True, extra={"facts": {"shard": shard.id}})
             return None
 
-    def _recheck(
-        self, claimed: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None
-    ) -> tuple[SourceId, ...]:  # fmt: skip
-        """Return what is due in a shard that is ours now; where nothing is any more, give it back.
+    def _recheck(self, claimed: Shard, ids: tuple[SourceId, ...]) -> tuple[SourceId, ...]:
+        """Return *ids*, which are due in a shard that is ours now; where nothing is any more, give it back.
 
         Another may have held the claim when we read the shard, and ended it, all synced, before we took it.
         """
-        ids = self.due_in(claimed, stored, trigger, now, only)
         if not ids:
             due = min((b.due_at for b in claimed.beats.values() if b.due_at), default=None)
             self.store.beat_shard(claimed.id, fence=claimed.fence, beats={}, next_due=due, run=None)
         return ids
 
     def due_in(
-        self, shard: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None = None
-    ) -> tuple[SourceId, ...]:
-        """Return the sources of *shard* that are due, of the tenants that let *trigger* sync."""
+        self, shard: Shard, stored: Stored, trigger: Trigger, now: datetime, only: TenantId | None = None,
+        monitors: Container[TenantId] = (),
+    ) -> tuple[SourceId, ...]:  # fmt: skip
+        """Return the sources of *shard* that are due, of the tenants that let *trigger* sync and are on none of *monitors*.
+
+        Where there is none the shard stays as it is, and is looked at by each tick: what its tenants leave to a monitor, or
+        have switched off, is due the moment that they take it up again.
+        """
         return tuple(
             id for id, beat in sorted(shard.beats.items())
-            if beat.due_at and beat.due_at <= now and only in (None, beat.tenant)
+            if beat.due_at and beat.due_at <= now and only in (None, beat.tenant) and beat.tenant not in monitors
             and may_sync(Options(stored.get(beat.tenant), self.defaults), trigger)
         )  # fmt: skip
 
     def load_options(self, shards: Sequence[Shard]) -> Stored:
         """Return what the tenants of *shards* have set, in one read."""
-        return self.store.load_options(sorted({b.tenant for s in shards for b in s.beats.values()}))
+        return self.store.load_options(_tenants_of(shards))
+
+    def load_monitors(self, shards: Sequence[Shard]) -> Monitors:
+        """Return the monitors that run for tenants of *shards*, in one read."""
+        found = self.store.load_monitors(_tenants_of(shards))
+        return {tenant: monitor for tenant, monitor in found.items() if not monitor.is_over}
 
 
 class Tick:
     """One pass of the schedule."""
 
-    def __init__(self, store: Store, claimer: Claimer, clock: Clock, send: Callable[[Sequence[BatchMessage]], None]) -> None:
+    def __init__(
+        self, store: Store, claimer: Claimer, clock: Clock, send: Callable[[Sequence[BatchMessage]], None],
+        carry: Callable[[Sequence[Monitor]], int], close_overdue: Callable[[Sequence[OpenRun]], int],
+    ) -> None:  # fmt: skip
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
+        self.carry, self.close_overdue = carry, close_overdue
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
-        """Claim and send on what is due now."""
+        """Claim and send on what is due now, begin the monitors' runs, and end those that are overdue.
+
+        Raises, in the end, what kept sources from being sent; what kept the others is in the report.
+        """
         now = self.clock()
-        shards = self.store.load_due_shards(now, limit=SHARDS_A_TICK)
-        stored = self.claimer.load_options(shards)
-        messages = self.claimer.claim(shards, stored, trigger)
-        if messages:
-            self.send(messages)
-        report = TickReport(
-            shards=len(shards), sources=sum(len(m.source_ids) for m in messages), sent=len(messages),
-            overdue_intervals=self._overdue(shards, stored, now),
-        )  # fmt: skip
+        due = self.store.load_due(now + EARLY, limit=DUE_A_TICK)
+        shards = [s for s in due.shards if s.next_due is not None and s.next_due <= now]
+        sent, unsent = _attempt(lambda: self._send_due(shards, trigger, now), TickReport(shards=len(shards)))
+        begun, unbegun = _attempt(lambda: self.carry(due.monitors) if due.monitors else 0, 0)
+        closed, unclosed = _attempt(lambda: self.close_overdue(due.runs) if due.runs else 0, 0)
+        for part, error in (("monitors", unbegun), ("overdue runs", unclosed)):
+            if error:
+                log.error("a part of the tick failed", exc_info=error, extra={"facts": {"part": part}})
+        report = replace(sent, monitors=begun, closed=closed, error=unsent or unbegun or unclosed)
         tell(log, "tick", **report.as_dict())
+        if unsent:
+            raise unsent
         return report
 
-    def _overdue(self, shards: Sequence[Shard], stored: Stored, now: datetime) -> float:
+    def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
+        stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
+        messages = self.claimer.claim(shards, stored, trigger, monitors=monitors)
+        if messages:
+            self.send(messages)
+        return TickReport(
+            shards=len(shards), sources=sum(len(m.source_ids) for m in messages), sent=len(messages),
+            overdue_intervals=self._overdue(shards, stored, monitors, now),
+        )  # fmt: skip
+
+    def _overdue(self, shards: Sequence[Shard], stored: Stored, monitors: Monitors, now: datetime) -> float:
         late = (
-            overdue_intervals(beat, now) for shard in shards for beat in shard.beats.values()
+            overdue_intervals(_await_monitor(beat, monitors.get(beat.tenant)), now)
+            for shard in shards for beat in shard.beats.values()
             if may_sync(Options(stored.get(beat.tenant), self.claimer.defaults), Trigger.SCHEDULE)
         )  # fmt: skip
         return max(late, default=0.0)
 
 
+def _attempt(act: Callable[[], T], otherwise: T) -> tuple[T, Exception | None]:
+    """Return what *act* returns; where it fails, *otherwise* and the error."""
+    try:
+        return act(), None
+    except Exception as error:
+        return otherwise, error
+
+
+def _await_monitor(beat: Beat, monitor: Monitor | None) -> Beat:
+    """Return *beat* as late as the tenant's monitor lets it be: one whose runs come to nothing shows as well."""
+    return replace(beat, due_at=beat.due_at + monitor.interval) if monitor and beat.due_at else beat
+
+
+def _tenants_of(shards: Sequence[Shard]) -> list[TenantId]:
+    return sorted({b.tenant for s in shards for b in s.beats.values()})
+
+
 def may_sync(options: Options, trigger: Trigger) -> bool:
     """Tell whether *trigger* may sync a tenant with these options.
 
-    manual, CLI    always: a person asked
-    all others     where syncing is on, and the installation is complete
-    traffic        where sync.on_traffic is on, besides
+    manual, CLI, queue           always: a person or a program asked
+    schedule, monitor, traffic   where syncing is on, and the installation is complete
+    traffic                      where sync.on_traffic is on, besides
     """
     if trigger in (Trigger.MANUAL, Trigger.CLI, Trigger.QUEUE):
         return True

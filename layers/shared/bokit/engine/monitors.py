@@ -1,0 +1,171 @@
+"""The tenants' monitors: started and stopped by people, carried by the tick."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bokit.core.catalog import Source
+from bokit.core.monitor import Monitor, advance_monitor, postpone_monitor
+from bokit.core.options import Options
+from bokit.core.records import Json, RunId, TenantId
+from bokit.core.runs import Trigger
+from bokit.engine.clock import Clock
+from bokit.engine.dispatch import A_RUN, Dispatch
+from bokit.engine.manual import SyncRequest
+from bokit.engine.tick import EARLY, may_sync
+from bokit.errors import InputError, StateError, StoreConflictError
+from bokit.observability import tell
+from bokit.store.base import Store
+
+log = logging.getLogger("bokit.monitor")
+
+SHORTEST, LONGEST = 60, 366 * 86_400
+MOST_RUNS = 1_000_000_000
+
+
+class MonitorDesk:
+    """Starts, stops, finds and carries monitors."""
+
+    def __init__(self, store: Store, dispatch: Dispatch, clock: Clock, defaults: Mapping[str, Json]) -> None:
+        self.store, self.dispatch, self.clock, self.defaults = store, dispatch, clock, defaults
+
+    def start(
+        self, tenant: TenantId, *, interval: int, new_only: bool | None = None, max_runs: int | None = None, by: str
+    ) -> Monitor:  # fmt: skip
+        """Start the tenant's monitor, every *interval* seconds; its first run begins with the next tick.
+
+        Raises StateError where one runs (``monitor-running``), or where nothing syncs by itself (``sync-disabled``).
+        """
+        _check_number(interval, "interval", SHORTEST, LONGEST)
+        if max_runs is not None:
+            _check_number(max_runs, "max_runs", 1, MOST_RUNS)
+        if not may_sync(self._options([tenant])[tenant], Trigger.MONITOR):
+            raise StateError(
+                "syncing by itself is off; set sync.enabled and install.complete to true first", code="sync-disabled"
+            )  # fmt: skip
+        known = self._load(tenant)
+        if known and known.is_over:
+            self.store.delete_monitor(tenant)
+        elif known:
+            raise _running(known)
+        now = self.clock()
+        monitor = Monitor(
+            tenant=tenant, interval=timedelta(seconds=interval), new_only=new_only, max_runs=max_runs, started_at=now,
+            started_by=by, next_at=now,
+        )  # fmt: skip
+        try:
+            saved = self.store.save_monitor(monitor)
+        except StoreConflictError as error:
+            raise _running(monitor) from error
+        tell(log, "monitor started", tenant=tenant, interval=interval, by=by)
+        return saved
+
+    def stop(self, tenant: TenantId) -> Monitor | None:
+        """Stop the tenant's monitor at once: it begins no further run. Returns it; None where none ran."""
+        known = self._load(tenant)
+        self.store.delete_monitor(tenant)
+        if known is None or known.is_over:
+            return None
+        tell(log, "monitor stopped", tenant=tenant, runs=known.runs)
+        return known
+
+    def find(self, tenant: TenantId) -> Monitor | None:
+        """Return the tenant's monitor; None where none runs."""
+        known = self._load(tenant)
+        return None if known is None or known.is_over else known
+
+    # ── the tick ──
+
+    def carry(self, monitors: Sequence[Monitor]) -> int:
+        """Begin the runs of those that are due, and tell how many. One that fails keeps no other from its run."""
+        now, begun, broken = self.clock(), 0, []
+        due = [m for m in monitors if m.next_at <= now + EARLY]
+        options = self._options([m.tenant for m in due])
+        for monitor in due:
+            try:
+                begun += self._carry(monitor, options[monitor.tenant], now)
+            except StoreConflictError:
+                # it was stopped, or another tick carries it: either way it is not ours; one that the table was merely
+                # too busy for is due at the next tick as well
+                tell(log, "monitor left to another", tenant=monitor.tenant)
+            except Exception as error:
+                broken.append(error)
+        if broken:
+            raise broken[0]
+        return begun
+
+    def _carry(self, monitor: Monitor, options: Options, now: datetime) -> bool:
+        """Begin the run of one due monitor; tell whether it was begun.
+
+            save: next_run     │ fails where it was stopped, or another tick was faster: a stopped one begins nothing more
+            open, send         │ under that id, which is free once
+            save: advanced     │ from here on it is due an interval later
+
+        Whoever dies after the first line leaves a monitor that is still due and says which run it was about: the next tick
+        goes on with that one. Opening it twice is refused, sending it twice does no harm. So no run is lost, and none is
+        doubled, whereas advancing first would lose one, and opening first would begin one after the stop.
+        """
+        if monitor.is_over:
+            self.store.delete_monitor(monitor.tenant)
+            return False
+        sources = self._sources(monitor.tenant)
+        if not may_sync(options, Trigger.MONITOR) or self._is_busy(monitor, len(sources)):
+            self.store.save_monitor(postpone_monitor(monitor, now))
+            return False
+        run_id = monitor.next_run or RunId(self.dispatch.new_run_id(now))
+        mine = self.store.save_monitor(replace(monitor, next_run=run_id))
+        request = SyncRequest(tenant=mine.tenant, trigger=Trigger.MONITOR, everything=True, new_only=mine.new_only)
+        for number in range(count_parts(len(sources))):
+            self.dispatch.begin(request, name_part(run_id, number), sources[number * A_RUN : (number + 1) * A_RUN])
+        self._advance(mine, run_id, now)
+        return True
+
+    def _advance(self, monitor: Monitor, run_id: RunId, now: datetime) -> None:
+        after = self.store.save_monitor(advance_monitor(monitor, run_id, now))
+        tell(log, "monitor run begun", tenant=after.tenant, run_id=run_id, runs=after.runs)
+        if after.is_over:
+            self.store.delete_monitor(after.tenant)
+
+    def _is_busy(self, monitor: Monitor, sources: int) -> bool:
+        """Tell whether its last run, or a part of it, is still open."""
+        if monitor.last_run is None:
+            return False
+        parts = (name_part(monitor.last_run, n) for n in range(count_parts(sources)))
+        return any(self.store.find_open_run(monitor.tenant, part) for part in parts)
+
+    def _sources(self, tenant: TenantId) -> list[Source]:
+        everything = self.dispatch.manual.select(SyncRequest(tenant=tenant, everything=True))
+        return sorted(everything, key=lambda s: (s.shard_id, s.id))
+
+    def _load(self, tenant: TenantId) -> Monitor | None:
+        return self.store.load_monitors([tenant]).get(tenant)
+
+    def _options(self, tenants: Sequence[TenantId]) -> dict[TenantId, Options]:
+        stored = self.store.load_options(sorted(set(tenants)))
+        return {t: Options(stored.get(t), self.defaults) for t in tenants}
+
+
+def count_parts(sources: int) -> int:
+    """Return into how many runs so many sources are cut; one at least, so that a run without any shows in the history."""
+    return max(1, -(-sources // A_RUN))
+
+
+def name_part(run_id: RunId, number: int) -> RunId:
+    """Return the id of the run's part of this number: the first bears the run's own.
+
+    >>> name_part(RunId("run_1"), 0), name_part(RunId("run_1"), 1)
+    ('run_1', 'run_1-2')
+    """
+    return RunId(f"{run_id}-{number + 1}") if number else run_id
+
+
+def _running(monitor: Monitor) -> StateError:
+    return StateError("a monitor runs already; stop it first", code="monitor-running", tenant=monitor.tenant)
+
+
+def _check_number(value: int, field: str, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InputError(f"out of range; it takes whole numbers from {least} to {most}", code="bad-field", field=field)
