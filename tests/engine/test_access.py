@@ -138,6 +138,7 @@ def test_a_last_use_that_cannot_be_written_refuses_nobody(stage, monkeypatch, ca
 
     monkeypatch.setattr(stage.store, "touch_token", fail)
     monkeypatch.setattr(logging.getLogger("bokit"), "propagate", True)
+    caplog.set_level("WARNING", "bokit")
 
     assert stage.desk.authorize(f"Bearer {text}").id == token.id
     assert "could not be noted" in caplog.text
@@ -194,6 +195,17 @@ def test_a_name_finds_a_valid_token_an_id_any(stage):
     stage.desk.create(BERTA, Role.VIEWER, "ci")
     with pytest.raises(InputError, match="several tokens"):
         stage.desk.find_named(BERTA, "ci")
+
+
+def test_a_leaked_token_is_found_by_its_text(stage):
+    """By its own tenant; to another it is as unknown as any, and no error repeats it."""
+    token, text = stage.desk.create(BERTA, Role.VIEWER)
+
+    assert stage.desk.find_named(BERTA, text).id == token.id
+    for tenant, word in ((DEFAULT_TENANT, text), (BERTA, f"bokit_{'A' * 43}")):
+        with pytest.raises(UnknownIdError) as caught:
+            stage.desk.find_named(tenant, word)
+        assert word not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "x" * 201, "\x1b[31m", "   "])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bokit.core.access import PREFIX, Principal, Role, Token, TokenId, hash_token, read_bearer
+from bokit.core.access import PREFIX, Principal, Role, Token, TokenId, hash_token, is_token, read_bearer
 from bokit.core.catalog import DEFAULT_TENANT
 from bokit.core.records import Json, TenantId
 from bokit.engine.clock import Clock, Ids
@@ -52,11 +52,23 @@ class AccessDesk:
         return self.store.load_token(tenant, id)
 
     def find_named(self, tenant: TenantId, word: str) -> Token:
-        """Return the token of this id, or the only valid one of this name: a revoked one leaves its name to others."""
+        """Return the token of this id, or the only valid one of this name: a revoked one leaves its name to others.
+
+        A token's own text finds it as well: that is what one has in hand of a token that leaked.
+        """
         from bokit.engine.named import find_named
 
+        if is_token(word):
+            return self._find_by_text(tenant, word)
         tokens, now = self.store.load_tokens(tenant), self.clock()
-        return find_named([t for t in tokens if t.id == word] or [t for t in tokens if t.is_valid(now)], word, "token")
+        named = [t for t in tokens if t.name and t.is_valid(now)]
+        return find_named([t for t in tokens if t.id == word] or named, word, "token")
+
+    def _find_by_text(self, tenant: TenantId, text: str) -> Token:
+        token = self.store.find_token(hash_token(text))
+        if token is None or token.tenant != tenant:
+            raise UnknownIdError("no such token; `bokit token list` shows them")  # its text goes into no error
+        return token
 
     def rename(self, tenant: TenantId, id: TokenId, name: str) -> Token:
         """Give a token another name; what it opens stays as it is."""
