@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bokit.core.catalog import DEFAULT_TENANT, Lease, Shard, Source
 from bokit.core.records import Record, RecordId, TenantId
-from bokit.core.runs import Run
+from bokit.core.runs import OpenRun, Run, RunStatus
 from bokit.store.base import Store
 from tests.builders import DAY, HOUR, NOW, a_beat, a_change, a_head, a_record, a_run, a_source
 
@@ -44,3 +45,8 @@ def add_run(store: Store, **given: Any) -> Run:
     run = a_run(**given)
     store.save_run(run, expires_at=NOW + DAY)
     return run
+
+
+def close(store: Store, open: OpenRun, status: RunStatus = RunStatus.SUCCEEDED) -> bool:
+    """End an open run with the reports that it has."""
+    return store.close_run(replace(open.run, status=status, finished_at=NOW + HOUR), expires_at=NOW + DAY)

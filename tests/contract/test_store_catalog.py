@@ -11,7 +11,7 @@ from bokit.core.catalog import DEFAULT_TENANT, Beat, Failure, HoldNote, Property
 from bokit.core.records import CollectionName, RecordId, Scope, SourceId, TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.base import Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_head, a_property, a_source, a_tenant, a_unit
+from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_collection, a_head, a_property, a_source, a_tenant, a_unit
 from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
 
 FULL_SOURCE = a_source(
@@ -64,6 +64,47 @@ def test_properties_and_units_come_back_whole(store: Store) -> None:
     assert (house.version, flat.version) == (1, 1)
     assert store.load_properties(DEFAULT_TENANT) == [house] == [store.load_property(DEFAULT_TENANT, house.id)]
     assert store.load_units(DEFAULT_TENANT) == [flat] == [store.load_unit(DEFAULT_TENANT, flat.id)]
+
+
+def test_a_collection_comes_back_whole(store: Store) -> None:
+    """Declarations come back with every field, in the order of their names."""
+    schema = {"type": "object", "required": ["name"], "properties": {"\u2028": {"enum": [None, 1, "\ud800"]}}}
+    full = a_collection(
+        name=CollectionName("a#b 部屋"), preserve=("createdAt", "address.city"), array_keys={"rooms": "id", "a.b": ""},
+        schema=schema, buckets=8, interval=timedelta(microseconds=1),
+    )  # fmt: skip
+    bare = store.save_collection(a_collection(name=CollectionName("Z")))
+    saved = store.save_collection(full)
+
+    assert saved == replace(full, version=1)
+    assert store.load_collections(DEFAULT_TENANT) == [bare, saved]
+    assert store.load_collections(OTHER) == []
+
+
+def test_a_collection_is_saved_by_its_version(store: Store) -> None:
+    """Of two who declare a collection the second is told so; one that was deleted is gone, and may be declared anew."""
+    first = store.save_collection(a_collection())
+    second = store.save_collection(replace(first, preserve=("name",)))
+    for stale in (first, replace(first, version=0), replace(first, version=9)):
+        with pytest.raises(StoreConflictError):
+            store.save_collection(stale)
+    assert store.load_collections(DEFAULT_TENANT) == [second]
+
+    store.delete_collection(OTHER, first.name)
+    assert store.load_collections(DEFAULT_TENANT) == [second]
+    for _ in range(2):
+        store.delete_collection(DEFAULT_TENANT, first.name)
+    assert store.load_collections(DEFAULT_TENANT) == []
+    with pytest.raises(StoreConflictError):
+        store.save_collection(second)
+    assert store.save_collection(replace(second, version=0)).version == 1
+
+
+def test_a_schema_that_is_no_json_is_refused(store: Store) -> None:
+    """No store keeps a schema that the table could not."""
+    with pytest.raises(TypeError):
+        store.save_collection(a_collection(schema={"x": NOW}))
+    assert store.load_collections(DEFAULT_TENANT) == []
 
 
 def test_an_old_version_is_refused(store: Store) -> None:
@@ -239,8 +280,8 @@ def test_a_removed_tenant_leaves_nothing(store: Store) -> None:
         store.remove_tenant(DEFAULT_TENANT)
 
     assert [tenant.id for tenant in store.load_tenants()] == ["default2"]
-    assert count_rows(store, DEFAULT_TENANT) == [0] * 8
-    assert count_rows(store, TenantId("default2")) == [1] * 8
+    assert count_rows(store, DEFAULT_TENANT) == [0] * 9
+    assert count_rows(store, TenantId("default2")) == [1] * 9
     assert [head.source.tenant for head in store.load_heads(shard)[1]] == ["default2"]
     assert [beat.tenant for beat in store.load_heads(shard)[0].beats.values()] == ["default2"]
 
@@ -265,6 +306,7 @@ def fill_tenant(store: Store, tenant: TenantId) -> None:
     store.save_snapshot(replace(store.load_snapshot(source), content=b"x"), lease=lease)
     store.save_property(a_property(id=PropertyId("p"), tenant=tenant))
     store.save_unit(a_unit(id=UnitId("u"), tenant=tenant))
+    store.save_collection(a_collection(tenant=tenant))
     store.save_option(tenant, "locale", "de")
     add_record(store, tenant=tenant, id="unit_1.r", lease=lease)
     add_run(store, tenant=tenant)
@@ -277,7 +319,7 @@ def count_rows(store: Store, tenant: TenantId) -> list[int]:
         len(store.load_sources(tenant)), len(store.load_properties(tenant)), len(store.load_units(tenant)),
         len(store.load_options([tenant])), len(store.load_records(tenant, source.collection, Scope("unit_1"))),
         len(store.load_changes(tenant, RecordId("unit_1.r")).items), len(store.load_runs(tenant).items),
-        store.load_snapshot(source).version,
+        store.load_snapshot(source).version, len(store.load_collections(tenant)),
     ]  # fmt: skip
 
 

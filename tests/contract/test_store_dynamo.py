@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,13 +15,29 @@ import pytest
 from moto import mock_aws
 
 from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Shard, ShardId
-from bokit.core.records import Scope, TenantId
+from bokit.core.records import Scope, SourceId, TenantId
 from bokit.errors import InputError, StoreUnreachableError
 from bokit.store.base import Snapshot
 from bokit.store.create_table import create_table
 from bokit.store.dynamo import DynamoStore
 from bokit.store.tables import Row, bind_row
-from tests.builders import DAY, NOW, a_batch_run, a_beat, a_change, a_head, a_record, a_source
+from tests.builders import (
+    DAY,
+    NOW,
+    a_batch_run,
+    a_beat,
+    a_change,
+    a_collection,
+    a_head,
+    a_monitor,
+    a_page,
+    a_record,
+    a_report,
+    a_source,
+    a_token,
+    an_answer,
+    an_open_run,
+)
 from tests.contract.steps import add_source, claim, lease_of
 from tests.emulator import REGION
 
@@ -103,6 +119,112 @@ def test_a_replaced_large_snapshot_leaves_no_part_behind(dynamo: DynamoStore) ->
         counts.append(sum("#PARTS#" in item["pk"]["S"] for page in pages for item in page["Items"]))
 
     assert counts == [3, 3, 0]
+
+
+@contextmanager
+def interrupted(store: DynamoStore, operation: str, meanwhile: Callable[[], Any]) -> Iterator[None]:
+    """Let *meanwhile* happen once, just before the first request of *operation*."""
+    waiting = [meanwhile]
+
+    def interrupt(model: Any, **_: Any) -> None:
+        if model.name == operation and waiting:
+            waiting.pop()()
+
+    store.client.meta.events.register("before-call.dynamodb", interrupt)
+    yield
+    store.client.meta.events.unregister("before-call.dynamodb", interrupt)
+    assert not waiting
+
+
+def test_who_tidies_late_takes_no_parts_of_the_next(dynamo: DynamoStore) -> None:
+    """A run that is overtaken between its snapshot and its tidying leaves the snapshot of the next one whole."""
+    source = add_source(dynamo)
+    old = lease_of(dynamo, source)
+    first, second = (Snapshot(content=random.Random(n).randbytes(700_000)) for n in range(2))
+    kept: list[Snapshot] = []
+
+    def overtake() -> None:
+        new = dynamo.take_lease(source, holder="new", now=old.until, until=old.until + DAY)
+        assert new is not None
+        kept.append(dynamo.save_snapshot(replace(second, version=1), lease=new))
+        dynamo.save_chunks(source, {"c": second.content}, lease=new)
+
+    with interrupted(dynamo, "Query", overtake):
+        dynamo.save_snapshot(first, lease=old)
+    assert [dynamo.load_snapshot(source)] == kept
+    assert dynamo.load_chunks(source, ["c"]) == {"c": second.content}
+
+
+def test_a_page_that_is_overtaken_between_parts_and_item_is_written_again(dynamo: DynamoStore) -> None:
+    """The parts of one writer are never joined with another's item, nor tidied away from under it."""
+    pages = [a_page(hash="h", body=random.Random(n).randbytes(700_000)) for n in range(3)]
+    dynamo.save_published(pages[0])
+    for operation in ("PutItem", "Query"):
+        with interrupted(dynamo, operation, lambda: dynamo.save_published(pages[1])):
+            dynamo.save_published(pages[2])
+        assert dynamo.find_published("h") in pages[1:]
+    assert sum("#PARTS#" in key for key in keys_of(dynamo)) == 3
+
+    with interrupted(dynamo, "Query", lambda: dynamo.delete_published("h")):
+        assert dynamo.find_published("h") is None
+    assert keys_of(dynamo) == []
+
+
+def keys_of(store: DynamoStore) -> list[str]:
+    """Return the partition of every item."""
+    pages = store.client.get_paginator("scan").paginate(TableName=store.table_name)
+    return [item["pk"]["S"] for page in pages for item in page["Items"]]
+
+
+def test_a_removed_tenant_leaves_no_item(dynamo: DynamoStore) -> None:
+    """Of tokens, pages with their parts, open runs, answers, monitors and chunks not one item is left."""
+    source = add_source(dynamo)
+    dynamo.save_chunks(source, {"c": random.Random(1).randbytes(700_000)}, lease=lease_of(dynamo, source))
+    dynamo.save_token(a_token())
+    dynamo.save_published(a_page(body=random.Random(2).randbytes(700_000)))
+    dynamo.save_monitor(a_monitor())
+    dynamo.save_collection(a_collection())
+    answered = an_answer(body=random.Random(3).randbytes(700_000).hex())
+    dynamo.open_run(an_open_run("a"), expires_at=NOW + DAY, answered=answered, now=NOW)
+    assert len(keys_of(dynamo)) > 15
+    dynamo.remove_tenant(DEFAULT_TENANT)
+
+    assert sorted(keys_of(dynamo)) == [f"SHARD#{source.shard_id}", "SHARDS"]
+
+
+def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
+    """A token, a small page, a report and a closed run cost what the decision's page says."""
+    open, page = an_open_run("a", "b", "c"), a_page()
+    dynamo.save_token(token := a_token())
+    dynamo.save_published(page)
+    dynamo.open_run(open, expires_at=NOW + DAY, answered=None, now=NOW)
+    run, at = open.run.run_id, NOW + DAY
+    reports = [a_report(source_id=SourceId(id)) for id in "abc"]
+    asked = {
+        "token": (lambda: dynamo.find_token(token.hash), {"GetItem": 1}),
+        "touch": (lambda: dynamo.touch_token(token, NOW), {"UpdateItem": 1}),
+        "page": (lambda: dynamo.find_published(page.hash), {"GetItem": 1}),
+        "publish": (lambda: dynamo.save_published(page), {"GetItem": 1, "PutItem": 1}),
+        "monitors": (lambda: dynamo.load_monitors([TenantId(f"t{n}") for n in range(100)]), {"BatchGetItem": 1}),
+        "reports": (lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports), {"UpdateItem": 1}),
+        "close": (lambda: dynamo.close_run(open.run, expires_at=at), {"PutItem": 1}),
+    }
+    for name, (ask, cost) in asked.items():
+        with counted(dynamo) as sent:
+            ask()
+        assert (name, sent) == (name, cost)
+
+
+def test_all_that_is_due_is_an_index_query_and_a_batched_read(dynamo: DynamoStore) -> None:
+    """Monitors and open runs beside shards add no request to the tick."""
+    add_source(dynamo)
+    dynamo.save_monitor(a_monitor())
+    dynamo.open_run(an_open_run("a"), expires_at=NOW + DAY, answered=None, now=NOW)
+    with counted(dynamo) as sent:
+        due = dynamo.load_due(NOW + DAY)
+
+    assert sent == {"Query": 1, "BatchGetItem": 1}
+    assert (len(due.shards), len(due.monitors), len(due.runs)) == (1, 1, 1)
 
 
 def test_large_records_are_cut_by_size_too(dynamo: DynamoStore) -> None:

@@ -336,3 +336,72 @@ def test_of_many_writers_of_one_record_exactly_one_wins(shared_store: Store) -> 
         assert sum(pool.map(race, range(8))) == 1
     assert load_all(shared_store)[0].version == 2
     assert len(shared_store.load_changes(DEFAULT_TENANT, record.id).items) == 2
+
+
+def test_chunks_come_back_whole(store: Store) -> None:
+    """Chunks of any size and name come back byte for byte; those that are not there have no entry."""
+    source = add_source(store)
+    lease = lease_of(store, source)
+    noise = random.Random(1)
+    names = [*NAUGHTY_STRINGS, "\ud800", "x" * 5001]
+    chunks: dict[str, bytes | None] = {name: noise.randbytes(n) for n, name in enumerate(names)}
+    chunks |= {"large": noise.randbytes(900_000), "none": None}
+    store.save_chunks(source, chunks, lease=lease)
+
+    kept = {name: chunk for name, chunk in chunks.items() if chunk is not None}
+    assert store.load_chunks(source, [*chunks, "unknown"]) == kept
+    assert store.load_chunks(source, ["large", "large"]) == {"large": kept["large"]}
+    assert store.load_chunks(source, []) == {}
+
+
+def test_more_chunks_than_a_transaction_takes_are_written(store: Store) -> None:
+    """Two hundred and fifty chunks, and eight megabytes in thirty, are all kept, replaced and forgotten."""
+    source = add_source(store)
+    lease = lease_of(store, source)
+    noise = random.Random(1)
+    many: dict[str, bytes | None] = {f"c{n}": noise.randbytes(10) for n in range(250)}
+    heavy: dict[str, bytes | None] = {f"h{n}": noise.randbytes(270_000) for n in range(30)}
+    store.save_chunks(source, many | heavy, lease=lease)
+    assert store.load_chunks(source, many | heavy) == many | heavy
+
+    store.save_chunks(source, dict.fromkeys(many) | {"h0": b""}, lease=lease)
+    assert store.load_chunks(source, many | heavy) == heavy | {"h0": b""}
+
+
+def test_chunks_replace_those_before(store: Store) -> None:
+    """Large, small, gone, large again: what is read is always the last, and no other chunk changes."""
+    source = add_source(store)
+    lease = lease_of(store, source)
+    store.save_chunks(source, {"other": b"kept"}, lease=lease)
+    for size in (800_000, 10, None, 900_000, None):
+        chunk = None if size is None else random.Random(size).randbytes(size)
+        store.save_chunks(source, {"c": chunk}, lease=lease)
+
+        assert store.load_chunks(source, ["c", "other"]) == {"other": b"kept"} | ({} if chunk is None else {"c": chunk})
+
+
+@pytest.mark.parametrize("size", [3, 900_000])
+def test_a_stale_fence_writes_and_forgets_no_chunk(store: Store, size: int) -> None:
+    """Who lost the lease neither writes, replaces nor forgets a chunk, small or large."""
+    source = add_source(store)
+    old = lease_of(store, source)
+    large = random.Random(2).randbytes(700_000)
+    store.save_chunks(source, {"c": large}, lease=old)
+    store.take_lease(source, holder="new", now=old.until, until=old.until + HOUR)
+    noise = random.Random(size).randbytes(size)
+    for chunks in ({"c": noise}, {"c": None}, {"new": noise}):
+        with pytest.raises(StaleFenceError):
+            store.save_chunks(source, chunks, lease=old)
+
+    assert store.load_chunks(source, ["c", "new"]) == {"c": large}
+
+
+def test_chunks_are_their_sources_alone(store: Store) -> None:
+    """Neither another source, nor another tenant, nor a removed tenant's id reads them."""
+    source, neighbour = add_source(store), add_source(store)
+    store.save_chunks(source, {"c": b"x"}, lease=lease_of(store, source))
+
+    assert store.load_chunks(neighbour, ["c"]) == {}
+    assert store.load_chunks(replace(source, tenant=OTHER), ["c"]) == {}
+    store.remove_tenant(DEFAULT_TENANT)
+    assert store.load_chunks(source, ["c"]) == {}

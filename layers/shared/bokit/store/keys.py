@@ -34,10 +34,14 @@ def join(*parts: str) -> str:
 
     Raises UnknownIdError for what is too long to be anybody's id.
     """
-    key = "#".join(quote(part, safe=_SAFE, errors="surrogatepass") for part in parts)
+    key = "#".join(_quote(part) for part in parts)
     if len(key) > _LONGEST_PARTITION:
         raise UnknownIdError("no such id: too long")
     return key
+
+
+def _quote(part: str) -> str:
+    return quote(part, safe=_SAFE, errors="surrogatepass")
 
 
 def fit(text: str) -> str:
@@ -45,8 +49,8 @@ def fit(text: str) -> str:
 
     No quoted text holds ``%-``, so that no hash can pass for a text.
     """
-    part = join(text) if len(text) <= _LONGEST_TEXT else ""
-    return part if 0 < len(part) <= _LONGEST_TEXT else f"%-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    part = _quote(text)
+    return part if len(part) <= _LONGEST_TEXT else f"%-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def make_key(pk: str, sk: str) -> Key:

@@ -47,7 +47,9 @@ class MemoryAccess(MemoryState):
         """Note its last use; nothing happens where it is gone, revoked, or was used later."""
         with self._lock:
             stored = self._tokens.get(token.hash)
-            if stored and not stored.revoked_at and (stored.last_used_at is None or stored.last_used_at < at):
+            if stored is None or stored.tenant != token.tenant or stored.revoked_at:
+                return
+            if stored.last_used_at is None or stored.last_used_at < at:
                 self._tokens[token.hash] = replace(stored, last_used_at=at)
 
     def rename_token(self, tenant: TenantId, id: TokenId, name: str) -> Token:
