@@ -24,7 +24,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -52,32 +52,33 @@ class SeenRow:
     key: str
     """The key as text: the identity of its record."""
     fields: Fields
+    hash: str
+    """Equal for rows that say the same."""
     at: Key = ()
     """The key as the database compares it."""
-    updated_at: Any = None
-    """What its updated-at column says."""
-
-    @property
-    def hash(self) -> str:
-        """Equal for rows that say the same."""
-        return hash_row(self)
 
 
-def hash_row(row: SeenRow) -> str:
-    """Return 96 bits that tell *row*'s content: chance makes two alike once in far more rows than there are."""
-    told = json.dumps([row.key, row.fields], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+def make_row(key: str, fields: Fields, at: Key = ()) -> SeenRow:
+    """Return the row of these values with its hash; raises SourceMalformedError for one that no record can hold."""
+    told = json.dumps([key, fields], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    packed = told.encode("utf-8", "surrogatepass")
+    if len(packed) > LARGEST_ROW:
+        raise SourceMalformedError(
+            "a row holds more than 256 KB; name the fields to read, without the large ones", code="row-size"
+        )
+    # 96 bits: chance makes two versions of a row alike once in far more rows than there are
+    return SeenRow(key=key, fields=fields, hash=hashlib.blake2b(packed, digest_size=12).hexdigest(), at=at)
 
 
 def write_key(values: Sequence[Json]) -> str:
-    """Return the text that a key is known by: the value itself, or a JSON array where it has several columns.
+    """Return the text that a key is known by: the value itself, or a JSON array where it has several columns. Never empty.
 
     >>> write_key([7]), write_key(["FR", 12])
     ('7', '["FR",12]')
     """
     if len(values) == 1:
         value = values[0]
-        return value if isinstance(value, str) else json.dumps(value)
+        return value if isinstance(value, str) and value else json.dumps(value)
     return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
 
 
@@ -245,11 +246,19 @@ def _unpack(value: Json) -> Any:
     return _UNPACK[kind](text)
 
 
-def is_aware(value: Any) -> bool:
-    """Tell whether *value* is a time with a zone."""
-    return isinstance(value, datetime) and value.tzinfo is not None
+def step_back(mark: Any, span: timedelta) -> Any:
+    """Return the updated-at value that lies *span* before *mark*, in the kind that the column has.
 
-
-def write_mark(value: Any) -> Json:
-    """Return an updated-at value as JSON keeps it until the next pass."""
-    return _pack(value.astimezone(timezone.utc) if is_aware(value) else value)  # noqa: UP017
+    times, dates      as they are
+    text              ISO 8601, as SQLite has times
+    numbers           seconds since 1970, or milliseconds where seconds would lie in the year 5138 and later
+    """
+    if isinstance(mark, datetime):
+        return mark - span
+    if isinstance(mark, date):
+        return mark - timedelta(days=math.ceil(span / timedelta(days=1)))
+    if isinstance(mark, str):
+        text = (datetime.fromisoformat(mark) - span).isoformat(sep="T" if "T" in mark else " ")
+        return text[:10] if len(mark) == 10 else text
+    scale = 1000 if mark >= 10**11 else 1
+    return mark - int(span.total_seconds() * scale)

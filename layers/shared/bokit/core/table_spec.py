@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
+from bokit.core.collections import OnMissing, read_collection_name
 from bokit.core.options import read_flag, read_seconds
 from bokit.core.records import CollectionName, Json
-from bokit.errors import InputError, OptionError
+from bokit.errors import BokitError, InputError, OptionError
 
 LONGEST_NAME = 128
 """No database takes longer names; PostgreSQL 63, MySQL 64, SQL Server 128."""
@@ -21,14 +21,6 @@ LONGEST_FILTER = 4000
 MOST_TABLES = 200
 _QUOTED = re.compile(r"'(?:[^'\\]|'')*'|\"(?:[^\"\\]|\"\")*\"|`(?:[^`]|``)*`")
 _NOT_PLAIN = re.compile(r"['\"`\\;\x00]|--|/\*|\*/|#|\$\w*\$")
-
-
-class OnMissing(StrEnum):
-    """What becomes of a record that its source no longer shows."""
-
-    KEEP = "keep"
-    MARK = "mark"
-    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +104,9 @@ def read_table(told: object, path: str = "table") -> TableSpec:
     table = _read(told, "table", path, _read_table_name)
     if table is None:
         raise _wrong(f"{path}.table", "missing; write the table's name")
-    collection = _read(told, "collection", path, _read_name) or table.rpartition(".")[2]
+    collection = _read({"collection": told.get("collection", table.rpartition(".")[2])}, "collection", path, read_collection_name)
     return TableSpec(
-        table=table, collection=CollectionName(collection), key=_read_key(told.get("key"), f"{path}.key"),
+        table=table, collection=collection, key=_read_key(told.get("key"), f"{path}.key"),
         name=_read(told, "name", path, _read_name) or table, fields=_read_field_map(told.get("fields"), f"{path}.fields"),
         where=_read(told, "where", path, read_filter), updated_at=_read(told, "updated_at", path, _read_name),
         overlap=_read(told, "overlap", path, lambda text: timedelta(seconds=read_seconds(text))),
@@ -197,7 +189,7 @@ def _at(path: str, read: Callable[[], Any]) -> Any:
     """Return what *read* does, its errors led by *path*."""
     try:
         return read()
-    except OptionError as error:
+    except BokitError as error:
         raise _wrong(path, error.message) from None
 
 
