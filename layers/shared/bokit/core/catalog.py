@@ -145,6 +145,8 @@ class Head:
     """When a sync last changed a record."""
     synced_at: datetime | None = None
     """When the slow path last ended well; freshness is the later of this and the shard's beat."""
+    full_at: datetime | None = None
+    """When all of it was last read and agreed on, where passes for what is new, or changed lately, lie between."""
     failure: Failure | None = None
     hold: HoldNote | None = None
     fence: int = 0

@@ -91,8 +91,8 @@ def scopes_of(name: CollectionName, buckets: int = 1) -> tuple[Scope, ...]:
 
 
 def source_scopes(source: Source) -> tuple[Scope, ...]:
-    """Return the scopes in which a source's records lie."""
-    if source.collection == BOOKINGS:
+    """Return the scopes in which a source's records lie: its own, or every bucket of a collection of its own kind."""
+    if source.scope != Scope(source.collection):
         return (source.scope,)
     return scopes_of(source.collection, read_record_settings(source.settings).buckets)
 

@@ -70,6 +70,8 @@ class SourceReport:
     steps: tuple[Step, ...] = ()
     plan: tuple[Action, ...] = ()
     """Filled in a dry run, and where the caller asked for details."""
+    problems: tuple[Mapping[str, Json], ...] = ()
+    """What of the content could not be taken, item by item: ``{"code", "message", "uid", "field"}``; the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,8 @@ def describe_run(run: Run) -> dict[str, Json]:
 
 def _describe_report(report: SourceReport) -> dict[str, Json]:
     counts = {name: report.counts.get(name, 0) for name in COUNTS}
+    problems = {"problems": [dict(p) for p in report.problems]} if report.problems else {}
     return {
         "source_id": report.source_id, "name": report.name, "outcome": str(report.outcome),
-        "error": dict(report.error) if report.error else None, "counts": counts, "duration_ms": report.duration_ms,
+        "error": dict(report.error) if report.error else None, "counts": counts, "duration_ms": report.duration_ms, **problems,
     }  # fmt: skip

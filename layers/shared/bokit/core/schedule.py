@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from bokit.core.catalog import Beat, Head, Source
 from bokit.core.options import Options
@@ -14,6 +15,7 @@ CEILING = timedelta(hours=1)
 """The longest wait after failures, unless the interval itself is longer."""
 RETRY_AFTER_CEILING = timedelta(hours=24)
 TICK = timedelta(minutes=1)
+DAILY = 86_400
 
 
 class State(StrEnum):
@@ -27,8 +29,49 @@ class State(StrEnum):
 
 
 def interval_of(source: Source, options: Options) -> timedelta:
-    """Return how often *source* is synced: its own interval, else the tenant's."""
-    return source.interval or options.span("sync.interval")
+    """Return how often *source* is synced: its own interval, else its collection's, else the tenant's."""
+    collection = (source.settings.get("collection") or {}).get("interval")
+    return source.interval or (timedelta(seconds=collection) if collection else options.span("sync.interval"))
+
+
+def has_full_passes(source: Source, options: Options) -> bool:
+    """Tell whether not every pass of this source is a full one."""
+    return bool(options["sync.new_only"] or source.settings.get("new_only") or source.settings.get("updated_since"))
+
+
+def is_full_due(head: Head, options: Options, now: datetime) -> bool:
+    """Tell whether the source is to be read whole now, since it was not for ``sync.full_interval``."""
+    if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
+        return False
+    return head.full_at is None or plan_next_full(every, head.full_at, options) <= now
+
+
+def next_full_at(head: Head, options: Options, now: datetime) -> datetime | None:
+    """Return when the source is to be read whole next; None: it always is, or never again by itself."""
+    if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
+        return None
+    return plan_next_full(every, head.full_at or now, options)
+
+
+def _full_interval(source: Source, options: Options) -> str | int | None:
+    """Return how often all is read; what an incremental pass cannot see, that something is gone, is looked for daily."""
+    every: str | int | None = options["sync.full_interval"]
+    looks_for_losses = source.settings.get("updated_since") and source.settings.get("on_missing", "keep") != "keep"
+    return every or (DAILY if looks_for_losses else None)
+
+
+def plan_next_full(every: str | int, last: datetime, options: Options) -> datetime:
+    """Return the first full pass after *last*: so many seconds later, or at a time of day in the tenant's timezone.
+
+    A time that a day skips (summer time begins) comes as many minutes later, as clocks show it.
+    """
+    if not isinstance(every, str):
+        return last + timedelta(seconds=every)
+    hour, minute = (int(part) for part in every.split(":"))
+    zone = ZoneInfo(options["timezone"])
+    day = last.astimezone(zone).date()
+    at = datetime.combine(day, time(hour, minute), zone).astimezone(UTC)
+    return at if at > last else datetime.combine(day + timedelta(days=1), time(hour, minute), zone).astimezone(UTC)
 
 
 def plan_next_due(beat: Beat, source_id: str, started_at: datetime) -> datetime:

@@ -140,7 +140,7 @@ class BatchRunner:
         options = message.options_of(tenant)
         return Job(
             run_id=message.run_id, trigger=message.trigger, started_at=self.clock(), options=options, force=force,
-            new_only=options["sync.new_only"] if new_only is None else new_only, details=details,
+            new_only=new_only, details=details,
         )  # fmt: skip
 
     def sync_heads(self, heads: Sequence[Head], beats: Mapping[SourceId, Beat], work: Work, *, exclusive: bool = False) -> None:

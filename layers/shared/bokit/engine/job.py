@@ -13,7 +13,7 @@ from bokit.core.options import Options
 from bokit.core.records import Fields, RunId
 from bokit.core.rules import Context
 from bokit.core.runs import SourceReport, Step, Trigger
-from bokit.core.schedule import plan_next_due, plan_retry
+from bokit.core.schedule import is_full_due, plan_next_due, plan_retry
 from bokit.engine.clock import Clock
 from bokit.errors import BokitError, LaterError, SourceUnavailableError
 
@@ -26,7 +26,8 @@ class Job:
     trigger: Trigger
     started_at: datetime
     options: Options
-    new_only: bool = False
+    new_only: bool | None = None
+    """None: as the tenant's options and the source say, with a full pass when one is due (``plan_pass``)."""
     force: bool = False
     """Fetch and read anew, whatever ETag and hash say."""
     dry_run: bool = False
@@ -51,11 +52,14 @@ class Synced:
     again: bool = False
     """It failed, and trying again soon may help."""
     retry_after: float | None = None
+    full_by: datetime | None = None
+    """When the next full pass is due, where not every pass is one."""
 
     def next_beat(self, beat: Beat, job: Job, now: datetime) -> Beat:
         """Return the source's next line in its shard."""
         if not self.failed:
             due = plan_next_due(beat, self.report.source_id, job.started_at)
+            due = min(due, self.full_by) if self.full_by and self.full_by > now else due
             return replace(beat, due_at=due, attempted_at=now, succeeded_at=now, failures=0)
         tried = replace(beat, attempted_at=now, failures=beat.failures + 1)
         again = plan_retry(tried, self.report.source_id, now, again=self.again, retry_after=self.retry_after)
@@ -102,9 +106,24 @@ def context_of(head: Head, job: Job, at: datetime, memory: Fields, host: str | N
         timezone=ZoneInfo(zone), last_read=job.last_read, platform=source.platform, host=host,
         cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
         horizon=timedelta(days=options["sync.horizon_days"]),
-        new_only=job.new_only, memory=memory, approved=job.approved, discarded=job.discarded,
+        new_only=bool(job.new_only), memory=memory, approved=job.approved, discarded=job.discarded,
         settings=source.settings,
     )  # fmt: skip
+
+
+def plan_pass(head: Head, job: Job, now: datetime) -> Job:
+    """Return *job* as this source takes it: only what is new, or all.
+
+    asked for: only what is new, or all           that
+    new_only is off                               all; of an incremental source, what changed lately
+    new_only is on                                what is new
+    either, and a full pass is due, or forced     all, read anew whatever ETag and hash say
+    """
+    if job.new_only is not None:
+        return job
+    is_on = bool(job.options["sync.new_only"] or head.source.settings.get("new_only"))
+    full = job.force or is_full_due(head, job.options, now)
+    return replace(job, new_only=is_on and not full, force=full)
 
 
 def may_help_again(error: BaseException) -> bool:

@@ -79,9 +79,8 @@ class ManualSync:
     def make_job(self, request: SyncRequest, run_id: RunId, started: datetime) -> Job:
         """Return what *request* asks of each source, as the tenant's options are now."""
         options = Options(self.store.load_options([request.tenant]).get(request.tenant), self.defaults)
-        new_only = options["sync.new_only"] if request.new_only is None else request.new_only
         return Job(
-            run_id=run_id, trigger=request.trigger, started_at=started, options=options, new_only=new_only,
+            run_id=run_id, trigger=request.trigger, started_at=started, options=options, new_only=request.new_only,
             force=request.force, dry_run=request.dry_run, details=request.details,
         )  # fmt: skip
 

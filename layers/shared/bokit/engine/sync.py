@@ -13,16 +13,17 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bokit.core.catalog import Beat, Failure, Head, HoldNote, Lease, Source
+from bokit.core.collections import source_scopes
 from bokit.core.plan import Action, ActionKind, Hold, Plan, count_actions
-from bokit.core.records import CollectionName, LoggedChange, Record
+from bokit.core.records import CollectionName, LoggedChange, Record, SourceId
 from bokit.core.rules import Context, Rules, Seen, Verdict
 from bokit.core.runs import Outcome, SourceReport
-from bokit.core.schedule import freshness
+from bokit.core.schedule import freshness, next_full_at
 from bokit.engine.clock import Clock
-from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, retry_after_of
+from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, plan_pass, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
 from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError, UnknownIdError
 from bokit.outlets.base import Alerts, Notice
@@ -42,6 +43,8 @@ class Kind:
     rules: Rules
     collection: CollectionName | None = None
     """The collection whose records these rules read, where a person made them."""
+    is_shared: bool = False
+    """Several sources, and people, may make records of the same scope: the rules see all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,7 @@ class SourceSync:
         *exclusive*: take the lease before the fetch (a run outside a shard's claim), not just on the slow path.
         """
         journal, job = Journal(self.clock), replace(job, last_read=freshness(head, beat))
+        job = plan_pass(head, job, self.clock())
         try:
             report = self._attempt(head, job, journal, exclusive=exclusive)
         except StoreUnreachableError:
@@ -82,7 +86,12 @@ class SourceSync:
             return self._overtaken(head, beat, job, journal, error)
         except Exception as error:
             return self._failed(head, beat, job, journal, error)
-        return Synced(report=report)
+        return Synced(report=report, full_by=self._next_full(head, job))
+
+    def _next_full(self, head: Head, job: Job) -> datetime | None:
+        """Return when all of the source is to be read next, after this pass."""
+        now, is_full = self.clock(), job.force and not job.new_only
+        return next_full_at(replace(head, full_at=now) if is_full else head, job.options, now)
 
     def _attempt(self, head: Head, job: Job, journal: Journal, *, exclusive: bool) -> SourceReport:
         if job.dry_run:
@@ -144,14 +153,24 @@ class SourceSync:
         rules, source = self.kind_of(head.source).rules, head.source
         snapshot = self.store.load_snapshot(source)
         context = context_of(head, job, self.clock(), snapshot.memory, fetched.host)
+        context = replace(context, rivals=self._rivals(source))
         with journal.step("read"):
             recall = fetched.not_modified
             seen = rules.recall(snapshot.content, context) if recall else rules.read(fetched.body, context, snapshot.content)
         return Outlook(context=context, known=self._known(source), seen=seen, snapshot=snapshot, fetched=fetched)
 
     def _known(self, source: Source) -> list[Record]:
-        records = self.store.load_records(source.tenant, source.collection, source.scope)
-        return [r for r in records if r.source_id == source.id]
+        """Return the source's own records; of a shared scope, every one."""
+        scopes, shared = source_scopes(source), self.kind_of(source).is_shared
+        records = [r for scope in scopes for r in self.store.load_records(source.tenant, source.collection, scope)]
+        return [r for r in records if shared or r.source_id == source.id]
+
+    def _rivals(self, source: Source) -> frozenset[SourceId]:
+        """Return the other sources that feed a shared scope now."""
+        if not self.kind_of(source).is_shared:
+            return frozenset()
+        others = (s for s in self.store.load_sources(source.tenant) if s.collection == source.collection and s.id != source.id)
+        return frozenset(s.id for s in others if s.removed_at is None)
 
     def _plan(self, source: Source, outlook: Outlook, journal: Journal) -> Plan:
         rules = self.kind_of(source).rules
@@ -218,6 +237,8 @@ class SourceSync:
             return head if outlook.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
         if fetched is None or fetched.not_modified:
             return head
+        if outlook.seen.whole:
+            head = replace(head, full_at=at)
         digest = self.kind_of(head.source).rules.hash_content(fetched.body, outlook.context)
         return replace(
             head, etag=fetched.etag, last_modified=fetched.last_modified, content_hash=digest, entries=len(outlook.seen.entries)
@@ -239,7 +260,7 @@ class SourceSync:
         report = self._report(head, journal, outcome)
         error = {"code": plan.hold.code, "message": plan.hold.message} if plan.hold else None
         kept = tuple(a for a in plan.actions if is_told(a)) if job.dry_run or job.details else ()
-        return replace(report, counts=counts, error=error, plan=kept)
+        return replace(report, counts=counts, error=error, plan=kept, problems=plan.problems)
 
     def _report(self, head: Head, journal: Journal, outcome: Outcome, error: BokitError | None = None) -> SourceReport:
         told = {"code": error.stable_code, "message": error.message} if error else None
