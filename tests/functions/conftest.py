@@ -1,5 +1,21 @@
-"""The environment that Lambda has ready before a handler is imported."""
+"""The environment that Lambda has ready before a handler is imported, and the HTTP API for those who call it."""
 
 import os
 
 os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"
+
+import pytest
+
+from tests.functions.caller import ApiHouse, Caller
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> ApiHouse:
+    """An API on an empty table with two tenants."""
+    return ApiHouse(monkeypatch)
+
+
+@pytest.fixture
+def caller(house: ApiHouse) -> Caller:
+    """An admin of the default tenant."""
+    return house.caller

@@ -163,7 +163,7 @@ class TokenEdit(Body):
 class TriggerRequest(Body):
     """What to sync; what it does not name is not asked."""
 
-    source_ids: list[Word] | None = Field(default=None, max_length=1000, description="These sources.")
+    source_ids: list[Word] | None = Field(default=None, min_length=1, max_length=1000, description="These sources.")
     unit_id: Word | None = Field(default=None, description="The sources of this unit.")
     collection: Word | None = Field(default=None, description="The sources of this collection.")
     new_only: bool | None = Field(default=None, description="Add what is new, touch nothing else; null: as the option says.")
@@ -175,6 +175,6 @@ class TriggerRequest(Body):
 class MonitorStart(Body):
     """The monitor to start."""
 
-    interval: int = Field(ge=60, le=31_536_000, description="Seconds between two runs.", examples=[300])
+    interval: int = Field(ge=60, le=31_622_400, description="Seconds between two runs.", examples=[300])
     new_only: bool | None = Field(default=None, description="Add what is new, touch nothing else; null: as the option says.")
-    max_runs: int | None = Field(default=None, ge=1, le=1_000_000, description="It ends after so many; null: when stopped.")
+    max_runs: int | None = Field(default=None, ge=1, le=1_000_000_000, description="It ends after so many; null: when stopped.")

@@ -99,6 +99,7 @@ def _tidy_operation(operation: dict[str, Any]) -> None:
         schema = _without_null(parameter["schema"])
         parameter["schema"] = {key: told for key, told in schema.items() if key not in ("title", "description")}
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
+    operation["responses"].get("204", {}).pop("content", None)
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = {key: told for key, told in _without_null(content["schema"]).items() if key != "title"}
 

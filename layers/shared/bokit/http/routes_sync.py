@@ -9,15 +9,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header
 
-from bokit.core.catalog import UnitId
-from bokit.core.records import CollectionName, RunId, SourceId
+from bokit.core.records import CollectionName, RunId, SourceId, TenantId
 from bokit.core.runs import Trigger, describe_run
 from bokit.engine.manual import SyncRequest
-from bokit.errors import UnknownIdError
 from bokit.http.bodies import MonitorStart, TriggerRequest
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import JSON, Reply, reply
-from bokit.http.routing import OPERATOR, VIEWER, Call, Routes, lists, makes, shows
+from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("sync")
 
@@ -39,23 +37,16 @@ def trigger_sync(body: TriggerRequest | None = None, idempotency_key: Idempotenc
     """Sync now, or in a while: every source, or those that the body names."""
     call, told = routes.call, body or TriggerRequest()
     done = call.engine.dispatch.trigger(
-        _read_request(call, told), delay_seconds=told.delay_seconds, key=idempotency_key, request_hash=_hash_request(told)
+        _read_request(call.tenant, told), delay_seconds=told.delay_seconds, key=idempotency_key, request_hash=_hash_request(told)
     )
     return Response(status_code=done.status, content_type=JSON, body=done.body)
 
 
-def _read_request(call: Call, told: TriggerRequest) -> SyncRequest:
-    """Return what is asked for; ids and collections that the tenant has not raise UnknownIdError."""
-    catalog = call.engine.catalog
-    if told.unit_id is not None:
-        catalog.load_unit(call.tenant, UnitId(told.unit_id))
-    if told.collection is not None:
-        known = {s.collection for s in catalog.sources.list_sources(call.tenant)}
-        if told.collection not in known:
-            raise UnknownIdError("no source feeds such a collection", id=told.collection)
+def _read_request(tenant: TenantId, told: TriggerRequest) -> SyncRequest:
+    """Return what is asked for: where nothing is named, every source that is not paused, due or not."""
     return SyncRequest(
-        tenant=call.tenant, trigger=Trigger.MANUAL, source_ids=tuple(SourceId(s) for s in told.source_ids or ()),
-        scope=told.unit_id, collection=CollectionName(told.collection) if told.collection else None,
+        tenant=tenant, trigger=Trigger.MANUAL, source_ids=tuple(SourceId(s) for s in told.source_ids or ()), scope=told.unit_id,
+        collection=CollectionName(told.collection) if told.collection else None,
         everything=not (told.source_ids or told.unit_id or told.collection), new_only=told.new_only, force=told.force,
         dry_run=told.dry_run, details=told.dry_run,
     )  # fmt: skip

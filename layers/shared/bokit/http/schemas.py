@@ -33,7 +33,9 @@ def ref(name: str) -> Schema:
 
 def null(schema: Schema) -> Schema:
     """Return *schema*, or null."""
-    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else {"anyOf": [schema, {"type": "null"}]}
+    if "enum" in schema or "type" not in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]}
 
 
 def many(schema: Schema) -> Schema:

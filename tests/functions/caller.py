@@ -1,0 +1,224 @@
+"""Calls the HTTP API as the gateway does: events go into the handlers, and every answer is held against the document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Tenant
+from bokit.core.records import TenantId
+from bokit.core.runs import Trigger
+from bokit.core.stays import BookingRules
+from bokit.engine.app import Bokit, Parts
+from bokit.engine.messages import read_message
+from bokit.engine.sync import Kind
+from bokit.http.openapi import build_document
+from bokit.outlets.memory import MemoryAlerts, MemoryQueue
+from bokit.sources.addresses import check_url
+from bokit.store.memory import MemoryStore
+from functions.api import app as api
+from functions.api_sync import app as api_sync
+from functions.public import app as public
+from tests.engine.house import HandClock
+from tests.functions.terminal import AUGUST, JULY, URL, Shelf, a_feed
+from tests.functions.test_handlers import LambdaContext
+
+OTHER = TenantId("other")
+KEEP: Any = object()
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document, with objects that take nothing it does not name."""
+    return close(build_document())
+
+
+def close(schema: Any) -> Any:
+    """Return *schema* with every object that tells its properties taking no others: an answer may say nothing unsaid."""
+    if isinstance(schema, list):
+        return [close(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: close(inner) for key, inner in schema.items()}
+    if closed.get("type") in ("object", ["object", "null"]) and "properties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield every method and path with its operation."""
+    for path, told in document()["paths"].items():
+        for method, operation in told.items():
+            yield method.upper(), path, operation
+
+
+def find_operation(method: str, path: str) -> dict[str, Any] | None:
+    """Return what the document says of a request; static paths win."""
+    found = [
+        (template.count("{"), operation) for m, template, operation in operations()
+        if m == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+    ]  # fmt: skip
+    return min(found, key=lambda f: f[0])[1] if found else None
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def doc(self) -> Any:
+        return json.loads(self.text) if self.text else None
+
+    @property
+    def code(self) -> str | None:
+        return self.doc.get("code") if self.doc else None
+
+
+def an_event(
+    method: str, path: str, *, query: dict[str, Any] | None = None, body: str | None = None, encoded: bool = False,
+    authorizer: Any = None, headers: dict[str, str] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return an event of API Gateway's payload format 2.0."""
+    event: dict[str, Any] = {
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": urlencode(query or {}),
+        "headers": {"host": "api.example", **(headers or {})}, "isBase64Encoded": encoded,
+        "requestContext": {"accountId": "1", "apiId": "a", "stage": "$default", "requestId": "r",
+                           "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"}},
+    }  # fmt: skip
+    if query:
+        event["queryStringParameters"] = {name: str(value) for name, value in query.items()}
+    if body is not None:
+        event["body"] = body
+    if authorizer is not None:
+        event["requestContext"]["authorizer"] = authorizer
+    return event
+
+
+def by_token(tenant: str = DEFAULT_TENANT, role: str = "admin", id: str = "tok_tests") -> dict[str, Any]:
+    """Return what the Lambda authorizer tells."""
+    return {"lambda": {"tenant": tenant, "role": role, "id": id}}
+
+
+@dataclass
+class Caller:
+    """Asks as one token of one tenant; what is answered is checked against the document."""
+
+    bokit: Bokit
+    authorizer: Any = field(default_factory=by_token)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, raw: str | None = None, authorizer: Any = KEEP, **given: Any
+    ) -> Answer:  # fmt: skip
+        text = raw if raw is not None else None if body is None else json.dumps(body)
+        who = self.authorizer if authorizer is KEEP else authorizer
+        app = api_sync if path.startswith("/sync/") else public if path == "/health" else api
+        told = app.lambda_handler(an_event(method, path, body=text, authorizer=who, **given), LambdaContext())
+        assert told["isBase64Encoded"] is False
+        answer = Answer(told["statusCode"], told["headers"], told["body"])
+        check_answer(method, path, answer)
+        return answer
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the document at *path*."""
+        answer = self.ask("GET", path, query={k.rstrip("_"): v for k, v in query.items()})
+        assert answer.status == 200, answer
+        return answer.doc
+
+    def post(self, path: str, body: Any = None, *, status: int = 201) -> Any:
+        """Return what a POST answers."""
+        answer = self.ask("POST", path, body)
+        assert answer.status == status, answer
+        return answer.doc
+
+    def as_(self, role: str = "admin", tenant: str = DEFAULT_TENANT) -> Caller:
+        """Return a caller of another role or tenant."""
+        return Caller(self.bokit, by_token(tenant, role))
+
+    def every(self, path: str, limit: int = 2) -> list[Any]:
+        """Return every item of a list, page by page."""
+        items, cursor = [], None
+        for _ in range(100):
+            page = self.get(path, limit=limit, **({"cursor": cursor} if cursor else {}))
+            assert len(page["items"]) <= limit
+            items += page["items"]
+            cursor = page["cursor"]
+            if cursor is None:
+                return items
+        raise AssertionError("the list does not end")
+
+
+def check_answer(method: str, path: str, answer: Answer) -> None:
+    """Hold an answer against the document: status, media type and shape; and what stands on every answer."""
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    media = answer.headers.get("Content-Type")
+    if answer.status >= 400:
+        assert media == "application/problem+json"
+        Draft202012Validator({**document(), "$ref": "#/components/schemas/Problem"}).validate(answer.doc)
+        assert answer.doc["status"] == answer.status
+    operation = find_operation(method, path)
+    if operation is None:
+        assert answer.status in (400, 401, 403, 404, 405), answer
+        return
+    told = operation["responses"][str(answer.status)]
+    if "$ref" in told:
+        told = document()["components"]["responses"][told["$ref"].rpartition("/")[2]]
+    if not told.get("content"):
+        assert answer.text == ""
+        return
+    schema = {"components": document()["components"], **told["content"][media]["schema"]}
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.doc)
+
+
+class ApiHouse:
+    """The product behind the handlers: memory store, feeds on a shelf, a clock that stands still, a queue that is kept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock, self.store, self.shelf, self.queue = HandClock(), MemoryStore(), Shelf(), MemoryQueue()
+        self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
+        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS)}
+        self.bokit = Bokit(Parts(
+            store=self.store, kinds=kinds, alerts=MemoryAlerts(), clock=self.clock, queue=self.queue, check_url=check_url,
+            stage="tests",
+        ))  # fmt: skip
+        self.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=self.clock()))
+        for app in (api, api_sync, public):
+            monkeypatch.setattr(app, "engine", lambda: self.bokit)
+        self.caller = Caller(self.bokit)
+
+    def furnish(self, caller: Caller | None = None, url: str = URL) -> dict[str, str]:
+        """Declare a property, a unit and a source for a caller's tenant; return their ids."""
+        caller = caller or self.caller
+        self.shelf.bodies.setdefault(url, a_feed(JULY, AUGUST))
+        house = caller.post("/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})["id"]
+        unit = caller.post("/units", {"name": "Garden flat", "property_id": house})["id"]
+        source = caller.post("/sources", {"name": "Airbnb", "unit_id": unit, "url": url})["id"]
+        return {"property": house, "unit": unit, "source": source}
+
+    def work(self) -> None:
+        """Do what waits in the queue, once."""
+        bodies, self.queue.bodies = self.queue.bodies, []
+        for body in bodies:
+            self.bokit.work(read_message(body))
+
+    def sync(self) -> None:
+        """Let the schedule come, and the work be done."""
+        self.bokit.tick(Trigger.SCHEDULE)
+        self.work()
+
+    def move(self, **span: float) -> None:
+        """Let time pass."""
+        self.clock.at += timedelta(**span)
