@@ -13,6 +13,7 @@ LIBRARIES := .venv/$(call stamp,requirements/dev.txt)
 DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)-ours
 CLOUD := .bokit/cloud/$(call stamp,requirements/cloud.txt)
 SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
+LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
 
 bin := .venv/bin
 # no account is ever asked by a check
@@ -23,7 +24,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(DEV) $(CLOUD) $(SAM) ## set up what is missing
+setup: $(DEV) $(CLOUD) $(SAM) $(LAMBDA) ## set up what is missing
 
 $(LIBRARIES):
 	@local/setup_env.sh .venv requirements/dev.txt $@
@@ -33,6 +34,8 @@ $(CLOUD):
 	@local/setup_env.sh .bokit/cloud requirements/cloud.txt $@
 $(SAM):
 	@local/setup_env.sh .bokit/sam requirements/sam.txt $@
+$(LAMBDA):
+	@local/setup_env.sh .bokit/lambda requirements/lambda.txt $@
 
 demo: ## a first look: start everything, sync simulated platforms, tell what happened
 	@$(MAKE) --no-print-directory -s -j 3 setup

@@ -23,7 +23,8 @@ def main(arguments: list[str]) -> int:
 def _run(command: str, place: Place) -> int:
     if command == "up":
         told = cloud.up(place)
-        print(f"The local cloud is up: table {told['table_name']} at {told['endpoint_url']}")
+        print(f"The local cloud is up: its API answers at {told['api_url']}")
+        print("Addresses and an admin's token are in .bokit/local.json, which your user alone may read.")
     elif command == "down":
         cloud.down(place)
         print("The local cloud is down; its data is kept.")

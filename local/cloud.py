@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import stack
+from local import door, stack
 from local.daemon import Daemon
 from local.errors import LocalError
 from local.place import REGION, Place
@@ -109,13 +109,32 @@ def _deploy_if_changed(place: Place, say: Say) -> Mapping[str, str]:
 
 
 def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]:
+    url = door.api_url(place, outputs["ApiId"])
+    door.wait_for_api(place, url)
+    token = door.keep_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
     told = {
-        "endpoint_url": place.endpoint_url, "region": REGION, "table_name": outputs["TableName"], "api_url": None,
-        "ws_url": None, "page_url": None, "token": None, "allow_private_addresses": True,
+        "endpoint_url": place.endpoint_url, "region": REGION, "table_name": outputs["TableName"], "api_url": url,
+        "ws_url": None, "page_url": None, "token": token, "allow_private_addresses": True,
         "queue_url": outputs["QueueUrl"], "alert_topic": outputs["AlertTopicArn"], "simulator_url": place.simulator_url,
     }  # fmt: skip
-    (place.home / "local.json").write_text(json.dumps(told, indent=2) + "\n")
+    _write_privately(place.home / "local.json", json.dumps(told, indent=2) + "\n")
     return told
+
+
+def _read_addresses(place: Place) -> dict[str, Any]:
+    try:
+        return dict(json.loads((place.home / "local.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_privately(file: Path, text: str) -> None:
+    """Write a file that its owner alone may read, at once: it holds a token."""
+    draft = file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600, exist_ok=False)
+    draft.write_text(text)
+    draft.replace(file)
 
 
 def _wait_for(url: str, daemon: Daemon, poll: Callable[[], int | None], patience: float = 60) -> None:

@@ -87,7 +87,7 @@ def run_demo(place: Place) -> None:
     """Show the product from one end to the other."""
     demo = Demo(place=place)
     say("1. A cloud on this machine")
-    cloud.up(place)
+    told = cloud.up(place)
     say("2. Two properties, four calendars")
     seed(demo)
     say("3. The schedule syncs them by itself")
@@ -100,7 +100,7 @@ def run_demo(place: Place) -> None:
     show_fault(demo)
     say("Your bookings")
     demo.show("bookings")
-    print(NEXT.format(folder=place.simulator_url))
+    print(NEXT.format(folder=place.simulator_url, api=told["api_url"], token=TOKEN))
 
 
 def say(heading: str) -> None:
@@ -201,7 +201,13 @@ def require(is_so: bool, otherwise: str) -> None:
         raise LocalError(f"the demo does not show what it says: {otherwise}")
 
 
+TOKEN = """$(sed -n 's/.*"token": "\\(.*\\)".*/\\1/p' .bokit/local.json)"""
+"""What a shell makes the admin's token of, so that none is shown."""
+
 NEXT = """
+The HTTP API answers at {api}:
+  curl -H "Authorization: Bearer {token}" {api}/sync/status
+
 Try next
   .venv/bin/bokit status                       how fresh every calendar is
   .venv/bin/bokit history                      what was synced, when, by what
