@@ -100,7 +100,7 @@ def run_demo(place: Place) -> None:
     show_fault(demo)
     say("Your bookings")
     demo.show("bookings")
-    print(NEXT.format(folder=place.simulator_url, api=told["api_url"], token=TOKEN))
+    print(NEXT.format(folder=place.simulator_url, api=told["api_url"]))
 
 
 def say(heading: str) -> None:
@@ -201,12 +201,9 @@ def require(is_so: bool, otherwise: str) -> None:
         raise LocalError(f"the demo does not show what it says: {otherwise}")
 
 
-TOKEN = """$(sed -n 's/.*"token": "\\(.*\\)".*/\\1/p' .bokit/local.json)"""
-"""What a shell makes the admin's token of, so that none is shown."""
-
 NEXT = """
 The HTTP API answers at {api}:
-  curl -H "Authorization: Bearer {token}" {api}/sync/status
+  curl -H "Authorization: Bearer $(sed -n 's/.*"token": "\\(.*\\)".*/\\1/p' .bokit/local.json)" {api}/sync/status
 
 Try next
   .venv/bin/bokit status                       how fresh every calendar is
