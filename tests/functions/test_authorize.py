@@ -37,7 +37,7 @@ class Gate:
         self.desk = open_access(Settings(table_name="none"), store=self.store, clock=self.clock)
 
     def ask(self, **headers: object) -> dict[str, object]:
-        event = copy.deepcopy(load_event("authorize/request.json"))
+        event = copy.deepcopy(load_event("authorize/token.json"))
         event["headers"] = {n: v for n, v in event["headers"].items() if n != "authorization"} | headers
         return self.send(event)
 
@@ -95,13 +95,13 @@ def test_two_headers_are_none(gate):
 
 def test_the_example_of_the_events_folder_is_denied(gate):
     """Nobody has the token that is written there."""
-    assert gate.send(load_event("authorize/request.json")) == DENIED
+    assert gate.send(load_event("authorize/token.json")) == DENIED
 
 
 def test_a_token_in_another_place_is_none(gate):
     """Neither the query, nor a cookie, nor another header opens anything."""
     _, text = gate.desk.create(BERTA, Role.ADMIN)
-    event = load_event("authorize/request.json")
+    event = load_event("authorize/token.json")
     del event["headers"]["authorization"]
     event |= {"rawQueryString": f"authorization=Bearer%20{text}", "queryStringParameters": {"authorization": f"Bearer {text}"}}
     event["cookies"] = [f"authorization={text}"]
