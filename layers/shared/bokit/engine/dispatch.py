@@ -27,6 +27,7 @@ from bokit.engine.batch import Stop, tell_run
 from bokit.engine.clock import Clock
 from bokit.engine.manual import ManualSync, SyncRequest
 from bokit.engine.messages import RunMessage
+from bokit.engine.tick import Done, do_each
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
 from bokit.observability import tell
 from bokit.outlets.base import Queue
@@ -284,20 +285,17 @@ class Dispatch:
 
     # ── the end ──
 
-    def close_overdue(self, runs: Sequence[OpenRun]) -> int:
-        """End those of *runs* that are overdue, what waits in them as failed; tell how many. One that fails keeps no other."""
-        now, closed, broken = self.clock(), 0, []
-        for open in runs:
+    def close_overdue(self, runs: Sequence[OpenRun]) -> Done:
+        """End those of *runs* that are overdue, what waits in them as failed; one that fails keeps no other."""
+        now = self.clock()
+
+        def close(open: OpenRun) -> bool:
             if open.overdue_at > now:
-                continue
-            try:
-                self._give_up(open, {"code": "run-overdue", "message": "no worker came to it in time; trigger it again"})
-                closed += 1
-            except Exception as error:
-                broken.append(error)
-        if broken:
-            raise broken[0]
-        return closed
+                return False
+            self._give_up(open, {"code": "run-overdue", "message": "no worker came to it in time; trigger it again"})
+            return True
+
+        return do_each(runs, close)
 
     def _give_up(self, open: OpenRun, error: Mapping[str, str]) -> None:
         """End a run, what waits in it as failed."""

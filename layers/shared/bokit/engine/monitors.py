@@ -15,7 +15,7 @@ from bokit.core.runs import Trigger
 from bokit.engine.clock import Clock
 from bokit.engine.dispatch import A_RUN, Dispatch
 from bokit.engine.manual import SyncRequest
-from bokit.engine.tick import EARLY, may_sync
+from bokit.engine.tick import EARLY, Done, do_each, may_sync
 from bokit.errors import InputError, StateError, StoreConflictError
 from bokit.observability import tell
 from bokit.store.base import Store
@@ -79,23 +79,22 @@ class MonitorDesk:
 
     # ── the tick ──
 
-    def carry(self, monitors: Sequence[Monitor]) -> int:
-        """Begin the runs of those that are due, and tell how many. One that fails keeps no other from its run."""
-        now, begun, broken = self.clock(), 0, []
+    def carry(self, monitors: Sequence[Monitor]) -> Done:
+        """Begin the runs of those that are due, and count them; one that fails keeps no other from its run."""
+        now = self.clock()
         due = [m for m in monitors if m.next_at <= now + EARLY]
         options = self._options([m.tenant for m in due])
-        for monitor in due:
+
+        def begin(monitor: Monitor) -> bool:
             try:
-                begun += self._carry(monitor, options[monitor.tenant], now)
+                return self._carry(monitor, options[monitor.tenant], now)
             except StoreConflictError:
                 # it was stopped, or another tick carries it: either way it is not ours; one that the table was merely
                 # too busy for is due at the next tick as well
                 tell(log, "monitor left to another", tenant=monitor.tenant)
-            except Exception as error:
-                broken.append(error)
-        if broken:
-            raise broken[0]
-        return begun
+                return False
+
+        return do_each(due, begin)
 
     def _carry(self, monitor: Monitor, options: Options, now: datetime) -> bool:
         """Begin the run of one due monitor; tell whether it was begun.

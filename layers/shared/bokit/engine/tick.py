@@ -10,7 +10,7 @@ Each of these is done whatever becomes of the others.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -70,6 +70,14 @@ class TickReport:
         """Raise the error of the part that failed, so that the alarm of failing ticks hears of it."""
         if self.error is not None:
             raise self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How many of the things that were due were done, and what went wrong with the first that was not."""
+
+    count: int = 0
+    error: Exception | None = None
 
 
 class Claimer:
@@ -160,7 +168,7 @@ class Tick:
 
     def __init__(
         self, store: Store, claimer: Claimer, clock: Clock, send: Callable[[Sequence[BatchMessage]], None],
-        carry: Callable[[Sequence[Monitor]], int], close_overdue: Callable[[Sequence[OpenRun]], int],
+        carry: Callable[[Sequence[Monitor]], Done], close_overdue: Callable[[Sequence[OpenRun]], Done],
     ) -> None:  # fmt: skip
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.carry, self.close_overdue = carry, close_overdue
@@ -173,17 +181,20 @@ class Tick:
         now = self.clock()
         due = self.store.load_due(now + EARLY, limit=DUE_A_TICK)
         shards = [s for s in due.shards if s.next_due is not None and s.next_due <= now]
-        sent, unsent = _attempt(lambda: self._send_due(shards, trigger, now), TickReport(shards=len(shards)))
-        begun, unbegun = _attempt(lambda: self.carry(due.monitors) if due.monitors else 0, 0)
-        closed, unclosed = _attempt(lambda: self.close_overdue(due.runs) if due.runs else 0, 0)
-        for part, error in (("monitors", unbegun), ("overdue runs", unclosed)):
-            if error:
-                log.error("a part of the tick failed", exc_info=error, extra={"facts": {"part": part}})
-        report = replace(sent, monitors=begun, closed=closed, error=unsent or unbegun or unclosed)
+        sent = self._attempt_to_send(shards, trigger, now)
+        begun = _attempt(self.carry, due.monitors, "monitors")
+        closed = _attempt(self.close_overdue, due.runs, "overdue runs")
+        report = replace(sent, monitors=begun.count, closed=closed.count, error=sent.error or begun.error or closed.error)
         tell(log, "tick", **report.as_dict())
-        if unsent:
-            raise unsent
+        if sent.error:
+            raise sent.error
         return report
+
+    def _attempt_to_send(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
+        try:
+            return self._send_due(shards, trigger, now)
+        except Exception as error:
+            return TickReport(shards=len(shards), error=error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
@@ -204,12 +215,26 @@ class Tick:
         return max(late, default=0.0)
 
 
-def _attempt(act: Callable[[], T], otherwise: T) -> tuple[T, Exception | None]:
-    """Return what *act* returns; where it fails, *otherwise* and the error."""
+def do_each(items: Iterable[T], act: Callable[[T], bool]) -> Done:
+    """Do *act* with each item, whatever becomes of the others; it tells whether it had something to do."""
+    count, first = 0, None
+    for item in items:
+        try:
+            count += act(item)
+        except Exception as error:
+            first = first or error
+    return Done(count=count, error=first)
+
+
+def _attempt(act: Callable[[Sequence[T]], Done], items: Sequence[T], part: str) -> Done:
+    """Return what was done with *items*; an error is logged here, since the tick goes on."""
     try:
-        return act(), None
+        done = act(items) if items else Done()
     except Exception as error:
-        return otherwise, error
+        done = Done(error=error)
+    if done.error:
+        log.error("a part of the tick failed", exc_info=done.error, extra={"facts": {"part": part}})
+    return done
 
 
 def _await_monitor(beat: Beat, monitor: Monitor | None) -> Beat:

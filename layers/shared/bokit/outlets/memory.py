@@ -12,10 +12,13 @@ class MemoryQueue:
 
     def __init__(self) -> None:
         self.bodies: list[str] = []
+        self.delays: list[int] = []
+        """Of every body that ever came, in seconds."""
 
     def send(self, bodies: Sequence[str], *, delay_seconds: int = 0) -> None:
         """Keep them."""
         self.bodies.extend(bodies)
+        self.delays.extend(delay_seconds for _ in bodies)
 
 
 class MemoryAlerts:

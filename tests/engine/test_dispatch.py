@@ -1,0 +1,663 @@
+"""Runs through the queue: one run for one key, one report for one source, whatever comes twice, late, or dies."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
+from bokit.core.records import CollectionName, RunId, Scope, SourceId
+from bokit.core.runs import Run, RunStatus, Trigger, describe_run
+from bokit.engine.app import Bokit
+from bokit.engine.manual import SyncRequest
+from bokit.engine.messages import RunMessage, read_message
+from bokit.errors import InputError, LaterError, SourceUnavailableError, StoreUnreachableError, UnknownIdError
+from tests.engine.house import START, Counting, House
+from tests.engine.villa import Calls, Died, Villa
+
+ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
+ROW = {"1": {"name": "Ann"}}
+FEEDS = ("airbnb/garden", "vrbo/loft", "booking_com/garden")
+
+
+def furnish(count: int = 3, **given: Any) -> tuple[House, list[Source]]:
+    """Return a house with a queue and *count* sources of one record each."""
+    house = House(queue=True, **given)
+    return house, [house.add_source(f"n{n:04d}", ROW) for n in range(count)]
+
+
+def work_off(bokit: Bokit, queue: Any) -> int:
+    """Work every message off, those that are sent meanwhile too; tell how many there were."""
+    for number in range(200):
+        if not queue.bodies:
+            return number
+        bokit.work(read_message(queue.bodies.pop(0)))
+    raise AssertionError("the queue does not get empty")
+
+
+def runs_of(bokit: Bokit) -> list[Run]:
+    return [r for r in bokit.status.load_history(DEFAULT_TENANT).items if r.trigger is not Trigger.SCHEDULE]
+
+
+def only_run(bokit: Bokit) -> Run:
+    (run,) = runs_of(bokit)
+    return run
+
+
+# ── the request ──
+
+
+def test_a_triggered_run_is_queued_then_ended_by_its_last_source():
+    """202 with the run's id at once; the history shows it queued, then succeeded with every source's report."""
+    house, sources = furnish(12)
+
+    answer = house.bokit.dispatch.trigger(ALL)
+
+    queued = describe_run(only_run(house.bokit))
+    assert (answer.status, json.loads(answer.body), answer.repeated) == (202, {"run_id": queued["run_id"]}, False)
+    assert (queued["status"], queued["trigger"], queued["finished_at"], queued["sources"]) == ("queued", "manual", None, [])
+    sizes = [len(read_message(body).source_ids) for body in house.queue.bodies]
+    assert sizes == [10, 2]
+
+    house.bokit.work(read_message(house.queue.bodies.pop(0)))
+    assert describe_run(only_run(house.bokit))["status"] == "running"
+    house.clock.move(seconds=5)
+    house.bokit.work(read_message(house.queue.bodies.pop(0)))
+
+    run = only_run(house.bokit)
+    assert (run.status, run.started_at, run.finished_at) == (RunStatus.SUCCEEDED, START, START + timedelta(seconds=5))
+    assert run.counts["created"] == 12
+    assert [r.source_id for r in run.sources] == [s.id for s in sources]
+    assert house.store.find_open_run(DEFAULT_TENANT, run.run_id) is None
+
+
+def test_a_run_without_sources_succeeds_at_once():
+    """Nothing is sent, and nothing is left to wait for."""
+    house = House(queue=True)
+
+    house.bokit.dispatch.trigger(ALL)
+
+    run = only_run(house.bokit)
+    assert (run.status, run.finished_at, run.sources, house.queue.bodies) == (RunStatus.SUCCEEDED, START, (), [])
+
+
+def test_without_a_queue_the_run_is_worked_at_once():
+    """The answer comes when the run is over."""
+    house = House()
+    house.add_source("a", ROW)
+    house.add_source("b", SourceUnavailableError("it does not answer", code="timeout"))
+
+    house.bokit.dispatch.trigger(ALL)
+
+    assert (only_run(house.bokit).status, [str(r.outcome) for r in only_run(house.bokit).sources]) == (
+        RunStatus.PARTIAL, ["changed", "failed"],
+    )  # fmt: skip
+
+
+def test_the_delay_is_the_queues():
+    """Each message waits as long as was asked, and a repeated one as long as is left of it."""
+    house, _ = furnish()
+    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+    house.clock.move(seconds=700)
+    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+    house.clock.move(seconds=700)
+    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+
+    assert house.queue.delays == [900, 200, 0]
+
+
+@pytest.mark.parametrize("delay", [-1, 901, True, 1.5, "10"])
+def test_a_delay_that_no_queue_takes_is_refused(delay):
+    """0 to 900 whole seconds."""
+    with pytest.raises(InputError) as caught:
+        furnish()[0].bokit.dispatch.trigger(ALL, delay_seconds=delay)
+
+    assert caught.value.stable_code == "bad-field"
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_a_key_has_a_length(key):
+    """1 to 255 letters."""
+    with pytest.raises(InputError, match="Idempotency-Key"):
+        furnish()[0].bokit.dispatch.trigger(ALL, key=key)
+
+
+# ── what is meant ──
+
+
+def test_a_unit_or_a_collection_selects_its_enabled_sources():
+    """The others are not synced, and an unknown unit or collection is told."""
+    house, sources = furnish(2)
+    store = house.store
+    store.save_property(Property(id=PropertyId("p"), tenant=DEFAULT_TENANT, name="House"))
+    store.save_unit(Unit(id=UnitId("scope_n0001"), tenant=DEFAULT_TENANT, property_id=PropertyId("p"), name="Flat"))
+
+    house.bokit.dispatch.trigger(replace(ALL, everything=False, scope=Scope("scope_n0001")))
+    house.bokit.dispatch.trigger(replace(ALL, everything=False, collection=CollectionName("rows")))
+
+    assert [read_message(body).source_ids for body in house.queue.bodies] == [(sources[1].id,), tuple(s.id for s in sources)]
+    for wrong in ({"scope": Scope("unit_none")}, {"collection": CollectionName("none")}, {"source_ids": (SourceId("src_none"),)}):
+        with pytest.raises(UnknownIdError):
+            house.bokit.dispatch.trigger(replace(ALL, **wrong))
+    assert len(house.queue.bodies) == 2
+
+
+def test_a_collection_without_sources_is_an_empty_run():
+    """Bookings are always there, even where nothing feeds them yet."""
+    house, _ = furnish()
+
+    house.bokit.dispatch.trigger(replace(ALL, collection=CollectionName("bookings")))
+
+    assert only_run(house.bokit).status is RunStatus.SUCCEEDED
+
+
+def test_sources_and_a_selection_are_not_mixed():
+    """What both together would mean is anybody's guess."""
+    house, sources = furnish()
+    with pytest.raises(InputError, match="not both"):
+        house.bokit.dispatch.trigger(replace(ALL, source_ids=(sources[0].id,), scope=Scope("scope_a")))
+
+
+def test_more_than_a_thousand_sources_are_too_many():
+    """A thousand are a run; one more is refused, and nothing is written."""
+    house, sources = furnish(1001)
+    with pytest.raises(InputError) as caught:
+        house.bokit.dispatch.trigger(ALL)
+    assert (caught.value.stable_code, runs_of(house.bokit)) == ("too-many-sources", [])
+
+    house.bokit.dispatch.trigger(replace(ALL, source_ids=tuple(s.id for s in sources[:1000])))
+
+    assert len(house.queue.bodies) == 100
+
+
+def test_a_paused_source_is_synced_where_it_is_named():
+    """As on the command line; not by a selection, and not where it was paused after it was asked for."""
+    house, (first, second, _) = furnish()
+    paused = house.store.save_source(
+        replace(house.head(first), source=replace(house.head(first).source, enabled=False)),
+        replace(house.beat(first), due_at=None),
+    )
+
+    house.bokit.dispatch.trigger(replace(ALL, source_ids=(first.id, second.id)))
+    house.store.save_source(
+        replace(house.head(second), source=replace(house.head(second).source, enabled=False)), house.beat(second)
+    )
+    work_off(house.bokit, house.queue)
+
+    run = only_run(house.bokit)
+    assert [(str(r.outcome), r.error and r.error["code"]) for r in run.sources] == [
+        ("changed", None),
+        ("skipped", "source-paused"),
+    ]
+    assert house.beat(paused).due_at is None
+
+
+def test_what_is_removed_before_its_turn_is_skipped():
+    """A source removed while it waits, and one whose tenant's row is gone, end the run all the same."""
+    house, (first, second, _) = furnish()
+    open = house.bokit.dispatch.trigger(ALL)
+    head = house.head(first)
+    house.store.save_source(replace(head, source=replace(head.source, removed_at=START)), replace(house.beat(first), due_at=None))
+    id = RunId(json.loads(open.body)["run_id"])
+    message = RunMessage(run_id=id, tenant=DEFAULT_TENANT, source_ids=(first.id, second.id))
+
+    house.bokit.work(message)
+    work_off(house.bokit, house.queue)
+
+    told = {r.name: (str(r.outcome), r.error and r.error["code"]) for r in only_run(house.bokit).sources}
+    assert told == {"n0000": ("skipped", "source-removed"), "n0001": ("changed", None), "n0002": ("changed", None)}
+
+
+def test_what_is_asked_of_a_run_is_done_by_its_workers():
+    """new_only, force and the trigger stand in the open run."""
+    house, (source, *_) = furnish(1)
+    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    house.show(source, {"2": {"name": "Bob"}})
+
+    house.bokit.dispatch.trigger(replace(ALL, trigger=Trigger.QUEUE, new_only=True, force=True))
+    work_off(house.bokit, house.queue)
+
+    run = next(r for r in runs_of(house.bokit) if r.trigger is Trigger.QUEUE)
+    assert (run.counts["created"], run.counts["missing"]) == (1, 0)
+    assert house.presences(source) == {"1": "present", "2": "present"}
+
+
+# ── the key ──
+
+
+def test_the_same_key_repeats_the_first_answer():
+    """One run, whatever has become of the sources meanwhile; a day later the key is free."""
+    house, (source, *_) = furnish()
+    first = house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    work_off(house.bokit, house.queue)
+    house.store.save_source(
+        replace(house.head(source), source=replace(house.head(source).source, removed_at=START)), house.beat(source)
+    )
+
+    again = house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    assert (again.status, again.body, again.repeated, len(runs_of(house.bokit))) == (202, first.body, True, 1)
+    assert house.queue.bodies == []
+
+    house.clock.move(hours=24)
+    assert house.bokit.dispatch.trigger(ALL, key="k", request_hash="h").body != first.body
+
+
+def test_a_repeat_sends_again_what_waits():
+    """The first send was lost: the repeat sends the same messages, and the run counts each source once."""
+    house, _ = furnish(12)
+    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    lost, house.queue.bodies = house.queue.bodies, []
+
+    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    assert house.queue.bodies == lost
+    house.queue.bodies += lost
+    work_off(house.bokit, house.queue)
+
+    assert (only_run(house.bokit).counts["created"], only_run(house.bokit).status) == (12, RunStatus.SUCCEEDED)
+
+
+def test_the_same_key_for_another_request_is_refused():
+    """Also where the first was a dry one."""
+    house, _ = furnish()
+    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="dry", request_hash="h")
+
+    for key in ("k", "dry"):
+        with pytest.raises(InputError) as caught:
+            house.bokit.dispatch.trigger(ALL, key=key, request_hash="other")
+        assert caught.value.stable_code == "idempotency-key-reused"
+
+
+def test_eight_requests_at_once_under_one_key_are_one_run():
+    """They overlap: all get one answer, and each source is counted once."""
+    house, _ = furnish(12)
+    together, answers = threading.Barrier(8), []
+
+    def ask() -> None:
+        together.wait(10)
+        answers.append(house.bokit.dispatch.trigger(ALL, key="k", request_hash="h"))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    work_off(house.bokit, house.queue)
+
+    assert len({a.body for a in answers}) == 1
+    assert sorted(a.repeated for a in answers) == [False] + 7 * [True]
+    assert only_run(house.bokit).counts["created"] == 12
+
+
+class Refusing:
+    """A queue that takes nothing for a while."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.refuses = True
+
+    def send(self, bodies: list[str], *, delay_seconds: int = 0) -> None:
+        if self.refuses:
+            raise LaterError("the queue took nothing", code="queue")
+        self.bodies += bodies
+
+
+@pytest.mark.parametrize("key", ["k", None])
+def test_a_queue_that_takes_nothing_is_told(key):
+    """With a key the run waits for the repeat; without one nobody can ask for it again, and it ends as failed."""
+    house, _ = furnish()
+    house.queue = Refusing()
+    bokit = house.assemble(house.store)
+    with pytest.raises(LaterError):
+        bokit.dispatch.trigger(ALL, key=key, request_hash="h")
+    assert only_run(bokit).status is (RunStatus.QUEUED if key else RunStatus.FAILED)
+
+    house.queue.refuses = False
+    if key:
+        bokit.dispatch.trigger(ALL, key=key, request_hash="h")
+        work_off(bokit, house.queue)
+        assert only_run(bokit).status is RunStatus.SUCCEEDED
+
+
+# ── dry runs ──
+
+
+def test_a_dry_run_answers_the_plan_and_writes_nothing():
+    """200 with the contract's document, times with a Z; no record, no run."""
+    house, (source, *_) = furnish(1)
+
+    answer = house.bokit.dispatch.trigger(replace(ALL, dry_run=True))
+
+    told = json.loads(answer.body)
+    assert (answer.status, told["started_at"], told["counts"]["created"]) == (200, "2026-06-01T12:00:00Z", 1)
+    assert [(a["action"], a["fields"]) for a in told["plan"]] == [("create", {"name": {"from": None, "to": "Ann"}})]
+    assert (house.records(source), runs_of(house.bokit), house.queue.bodies) == ([], [], [])
+
+
+def test_a_dry_runs_key_repeats_its_plan():
+    """The source has changed since; the answer has not, and nothing is fetched."""
+    house, (source, *_) = furnish(1)
+    first = house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
+    house.show(source, {})
+
+    again = house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
+
+    assert (again.status, again.body, again.repeated, len(house.fetcher.asked)) == (200, first.body, True, 1)
+
+
+def test_a_dry_run_is_small():
+    """Ten sources, none of SQL, and no long pauses between them: somebody waits."""
+    house, sources = furnish(11)
+    dry = replace(ALL, dry_run=True)
+    ten = replace(dry, source_ids=tuple(s.id for s in sources[:10]))
+
+    def refused(request: SyncRequest) -> bool:
+        try:
+            house.bokit.dispatch.trigger(request)
+        except InputError as error:
+            return error.stable_code == "dry-run-too-large"
+        return False
+
+    assert (refused(dry), refused(ten)) == (True, False)
+    house.store.save_option(DEFAULT_TENANT, "sync.request_delay", 60_000)
+    assert (refused(ten), refused(replace(dry, source_ids=(sources[0].id,)))) == (True, False)
+    head = house.head(sources[0])
+    house.store.save_source(replace(head, source=replace(head.source, kind="sql")), house.beat(sources[0]))
+    assert refused(replace(dry, source_ids=(sources[0].id,)))
+
+
+# ── the worker ──
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_number_and_order_of_deliveries_counts_once(seed):
+    """Each message one to five times, shuffled: one report a source, one end, the same counts."""
+    house, sources = furnish(25)
+    house.bokit.dispatch.trigger(ALL)
+    luck = Random(seed)
+    coming = [body for body in house.queue.bodies for _ in range(luck.randint(1, 5))]
+    luck.shuffle(coming)
+    house.queue.bodies.clear()
+
+    for body in coming:
+        house.bokit.work(read_message(body))
+
+    run = only_run(house.bokit)
+    assert (run.status, run.counts["created"], house.queue.bodies) == (RunStatus.SUCCEEDED, 25, [])
+    assert [r.source_id for r in run.sources] == [s.id for s in sources]
+    assert sorted(id for id, _ in house.fetcher.asked) == [s.id for s in sources]
+
+
+def test_one_message_worked_by_four_at_once_counts_once():
+    """Deliveries that overlap take the lease from each other; the source is synced, reported once, and never as skipped."""
+    house, sources = furnish(3)
+    house.bokit.dispatch.trigger(ALL)
+    message = read_message(house.queue.bodies.pop())
+    inside, together = threading.Barrier(4), threading.Barrier(4)
+    waited = threading.local()
+
+    def answer() -> dict:
+        if not getattr(waited, "once", False):
+            waited.once = True
+            inside.wait(10)
+        return ROW
+
+    house.show(sources[0], answer)
+
+    def deliver() -> None:
+        together.wait(10)
+        house.assemble(house.store, concurrency=1).work(message)
+
+    threads = [threading.Thread(target=deliver) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    work_off(house.bokit, house.queue)
+
+    run = only_run(house.bokit)
+    assert run.status is RunStatus.SUCCEEDED
+    assert {str(r.outcome) for r in run.sources} <= {"changed", "unchanged"}
+    assert [(len(house.records(s)), house.presences(s)) for s in sources] == 3 * [(1, {"1": "present"})]
+    assert [len(house.bokit.desk.list_changes(DEFAULT_TENANT, house.records(s)[0].id).items) for s in sources] == [1, 1, 1]
+
+
+def test_a_source_that_another_run_holds_is_skipped():
+    """The run says so, and ends; the source's schedule is the other's to write."""
+    house, (held, *_) = furnish()
+    lease = house.store.take_lease(held, holder="another", now=START, until=START + timedelta(minutes=5))
+    before = house.beat(held)
+
+    house.bokit.dispatch.trigger(ALL)
+    work_off(house.bokit, house.queue)
+    house.store.release_lease(lease)
+
+    run = only_run(house.bokit)
+    assert [str(r.outcome) for r in run.sources] == ["skipped", "changed", "changed"]
+    assert (run.sources[0].error["code"], run.status, house.beat(held)) == ("lease-held", RunStatus.SUCCEEDED, before)
+
+
+def test_what_there_is_no_time_for_comes_again_by_itself():
+    """The rest is sent anew at once where some were synced, and a little later where none was: nothing is lost."""
+    house, sources = furnish(3, concurrency=1)
+    house.bokit.dispatch.trigger(ALL)
+    left = iter([900.0, 10.0, 10.0])
+    report = house.bokit.work(read_message(house.queue.bodies.pop()), seconds_left=lambda: next(left))
+    assert (report.sources, report.left) == (1, 2)
+    none = house.bokit.work(read_message(house.queue.bodies.pop()), seconds_left=lambda: 1.0)
+    assert (none.sources, none.left, house.queue.delays) == (0, 2, [0, 0, 15])
+
+    work_off(house.bokit, house.queue)
+
+    assert [r.source_id for r in only_run(house.bokit).sources] == [s.id for s in sources]
+    assert len(house.fetcher.asked) == 3
+
+
+def test_a_long_pause_between_requests_is_not_slept_through_the_end():
+    """Where sync.request_delay does not fit into what is left of the time, the rest comes again."""
+    house, _ = furnish(3)
+    house.store.save_option(DEFAULT_TENANT, "sync.request_delay", 60_000)
+    house.bokit.dispatch.trigger(ALL)
+
+    report = house.bokit.work(read_message(house.queue.bodies.pop()), seconds_left=lambda: 85.0)
+
+    assert (report.sources, report.left) == (1, 2)
+
+
+def test_a_message_of_a_run_that_is_over_does_nothing():
+    """An ended run, an unknown one, and another tenant's."""
+    house, (source, *_) = furnish(1)
+    house.bokit.dispatch.trigger(ALL)
+    body = house.queue.bodies[0]
+    work_off(house.bokit, house.queue)
+    asked = len(house.fetcher.asked)
+
+    stale = [
+        house.bokit.work(read_message(body)).stale,
+        house.bokit.work(RunMessage(run_id=RunId("run_none"), tenant=DEFAULT_TENANT, source_ids=(source.id,))).stale,
+        house.bokit.work(replace(read_message(body), tenant="stranger")).stale,
+    ]
+
+    assert (stale, len(house.fetcher.asked)) == ([True, True, True], asked)
+
+
+def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
+    """What was reported stays reported; the error reaches the queue."""
+    house, _ = furnish(2, concurrency=1)
+    house.bokit.dispatch.trigger(ALL)
+    body = house.queue.bodies.pop()
+    store = Failing(house.store, "save_beat", at=2)
+    with pytest.raises(StoreUnreachableError):
+        house.assemble(store, concurrency=1).work(read_message(body))
+
+    assert only_run(house.bokit).status is RunStatus.RUNNING
+    house.bokit.work(read_message(body))
+    assert (only_run(house.bokit).status, len(house.fetcher.asked)) == (RunStatus.SUCCEEDED, 3)
+
+
+class Failing:
+    """A store that cannot be reached at the n-th call of a method."""
+
+    def __init__(self, inner: Any, name: str, at: int) -> None:
+        self._inner, self._name, self._left = inner, name, at
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            self._left -= 1
+            if self._left == 0:
+                raise StoreUnreachableError("the table does not answer")
+        return getattr(self._inner, name)
+
+
+def test_a_message_costs_little():
+    """One source that says nothing new: the run, source, options, head and lease read or taken, its line and report written."""
+    house, _ = furnish(1)
+    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    house.bokit.dispatch.trigger(ALL)
+    store = Counting(house.store)
+
+    house.assemble(store).work(read_message(house.queue.bodies.pop()))
+
+    assert store.calls == [
+        "find_open_run", "load_source", "load_options", "load_heads", "take_lease", "load_head", "release_lease",
+        "save_beat", "report_sources", "load_options", "close_run",
+    ]  # fmt: skip
+
+
+# ── the end of what nobody ended ──
+
+
+def test_the_tick_ends_a_run_that_is_overdue():
+    """What no worker came to is reported as failed 45 minutes after its time; a message that comes later does nothing."""
+    house, sources = furnish(12)
+    house.bokit.dispatch.trigger(ALL, delay_seconds=600)
+    house.bokit.work(read_message(house.queue.bodies.pop(0)))
+    late = house.queue.bodies.pop(0)
+    house.clock.move(minutes=54)
+    assert house.bokit.tick().closed == 0
+
+    house.clock.move(minutes=1)
+    report = house.bokit.tick()
+
+    run = only_run(house.bokit)
+    assert (report.closed, report.as_dict()["failed"], run.status, run.finished_at) == (
+        1,
+        False,
+        RunStatus.PARTIAL,
+        house.clock(),
+    )
+    failed = [(r.source_id, r.name, r.error["code"]) for r in run.sources if r.error]
+    assert failed == [(s.id, s.name, "run-overdue") for s in sources[10:]]
+    assert house.bokit.work(read_message(late)).stale
+    assert house.bokit.tick().closed == 0
+
+
+def test_two_ticks_end_an_overdue_run_once():
+    """Eight side by side: one end, one report a source."""
+    house, _ = furnish(3)
+    house.bokit.dispatch.trigger(ALL)
+    house.clock.move(hours=1)
+    open = house.store.load_due(house.clock()).runs
+    together = threading.Barrier(8)
+
+    def close() -> None:
+        together.wait(10)
+        house.bokit.dispatch.close_overdue(open)
+
+    threads = [threading.Thread(target=close) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    run = only_run(house.bokit)
+    assert (run.status, len(run.sources), house.store.load_due(house.clock()).runs) == (RunStatus.FAILED, 3, ())
+
+
+def test_a_part_of_the_tick_that_fails_keeps_the_others_from_nothing():
+    """An overdue run that cannot be ended: sources are sent all the same, the report says so, and check() raises."""
+    house, sources = furnish(2)
+    house.bokit.dispatch.trigger(ALL)
+    house.queue.bodies.clear()
+    house.clock.move(hours=1)
+    bokit = house.assemble(Failing(house.store, "report_sources", at=1))
+
+    report = bokit.tick()
+
+    assert (report.sources, report.closed, report.as_dict()["failed"]) == (2, 0, True)
+    with pytest.raises(StoreUnreachableError):
+        report.check()
+    assert bokit.tick().closed == 1
+    assert [s.id for s in sources] == list(read_message(house.queue.bodies[0]).source_ids)
+
+
+# ── deaths ──
+
+
+def move_in() -> Villa:
+    """Return a villa with three sources, each with a stay."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    for feed in FEEDS:
+        villa.add_source(feed)
+        villa.world.book(feed, date(2026, 12, 1), date(2026, 12, 5))
+    return villa
+
+
+def tell(villa: Villa) -> dict[str, Any]:
+    """Return the end state, the runs' statuses and the sources that each reported."""
+    runs = [(str(r.trigger), str(r.status), [r.source_id for r in r.sources]) for r in runs_of(villa.bokit)]
+    waiting = villa.store.load_due(villa.clock() + timedelta(days=1)).runs
+    return {**villa.tell(), "runs": runs, "open": len(waiting)}
+
+
+def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
+    """Trigger under a key, once more where the process died, and work off what was sent."""
+    villa = move_in()
+    calls = Calls(die_at=die_at, die_after=after)
+    hand = villa.open(store=calls.watch_part(villa.store), queue=calls.watch_part(villa.queue))
+    try:
+        hand.dispatch.trigger(ALL, key="k", request_hash="h")
+    except Died:
+        villa.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    work_off(villa.bokit, villa.queue)
+    return tell(villa), calls
+
+
+def live_work(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
+    """Trigger, work the messages off, and deliver that one once more over which the process died."""
+    villa = move_in()
+    villa.bokit.dispatch.trigger(ALL)
+    calls = Calls(die_at=die_at, die_after=after)
+    parts = {"store": calls.watch_part(villa.store), "queue": calls.watch_part(villa.queue)}
+    hand = villa.open(**parts, alerts=calls.watch_part(villa.alerts))
+    body = villa.queue.bodies.pop(0)
+    left = iter([900.0, 900.0, 1.0])
+    try:
+        hand.work(read_message(body), seconds_left=lambda: next(left))
+    except Died:
+        villa.move(minutes=12)
+        villa.bokit.work(read_message(body))
+    work_off(villa.bokit, villa.queue)
+    return tell(villa), calls
+
+
+@pytest.mark.parametrize("live", [live_trigger, live_work])
+def test_whoever_dies_anywhere_leaves_one_run(live, record_property):
+    """Before and after each call to table and queue, then again: records, logs and heads are the same, each source told once."""
+    expected, calls = live()
+    points = [(n, after) for n in range(1, len(calls.names) + 1) for after in (False, True)]
+
+    for n, after in points:
+        found, died = live(n, after=after)
+        assert died.deaths == 1
+        assert found == expected, (n, after, calls.names)
+    record_property("points", len(points))
+    assert expected["runs"] == [("manual", "succeeded", sorted(f"src_{f.replace('/', '_')}" for f in FEEDS))]
+    assert (expected["open"], len(points) >= 10) == (0, True)

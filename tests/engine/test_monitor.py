@@ -1,0 +1,393 @@
+"""The monitor: a tenant's sources every so many seconds, so many times; the schedule waits meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT, Tenant
+from bokit.core.monitor import Monitor
+from bokit.core.records import TenantId
+from bokit.core.runs import Run, RunStatus, Trigger
+from bokit.engine import monitors as monitors_module
+from bokit.engine.app import Bokit
+from bokit.engine.manual import SyncRequest
+from bokit.engine.messages import read_message
+from bokit.errors import InputError, StateError, StoreUnreachableError
+from tests.engine.house import START, House
+from tests.engine.test_dispatch import ROW, Failing, furnish, work_off
+from tests.engine.villa import Calls, Died, Villa
+
+OTHER = TenantId("other")
+
+
+def runs_of(bokit: Bokit, tenant: TenantId = DEFAULT_TENANT) -> list[Run]:
+    """Return the monitor's runs, oldest first."""
+    return [r for r in bokit.status.load_history(tenant).items[::-1] if r.trigger is Trigger.MONITOR]
+
+
+def start(bokit: Bokit, tenant: TenantId = DEFAULT_TENANT, **given: Any) -> Monitor:
+    return bokit.monitors.start(tenant, **{"interval": 60, "by": "token:tok_1"} | given)
+
+
+def pass_minutes(house: House, minutes: int) -> None:
+    """Let minutes pass, with a tick at each, and everything worked off at once."""
+    for _ in range(minutes):
+        house.bokit.tick()
+        work_off(house.bokit, house.queue)
+        house.clock.move(minutes=1)
+
+
+# ── start and stop ──
+
+
+def test_a_monitor_of_two_runs_makes_two_runs_and_ends():
+    """Two runs with trigger monitor, an interval apart, of every source, due or not; then it is gone."""
+    house, sources = furnish(3)
+    pass_minutes(house, 1)
+    start(house.bokit, max_runs=2)
+    assert house.bokit.status.load_status(DEFAULT_TENANT)["monitor"] == {
+        "interval": 60, "new_only": None, "max_runs": 2, "runs": 0, "started_at": house.clock(), "started_by": "token:tok_1",
+        "next_at": house.clock(), "last_run_id": None,
+    }  # fmt: skip
+
+    pass_minutes(house, 10)
+
+    runs = runs_of(house.bokit)
+    assert [(r.status, r.started_at, len(r.sources)) for r in runs] == [
+        (RunStatus.SUCCEEDED, START + timedelta(minutes=n), 3) for n in (1, 2)
+    ]  # fmt: skip
+    assert (house.bokit.monitors.find(DEFAULT_TENANT), house.store.load_monitors([DEFAULT_TENANT])) == (None, {})
+    assert house.bokit.status.load_status(DEFAULT_TENANT)["monitor"] is None
+    assert len(house.fetcher.asked) == 3 * len(sources)
+
+
+def test_a_monitor_without_an_end_runs_until_it_is_stopped():
+    """Stopping is at once, tells what was stopped, and a second time does nothing."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    pass_minutes(house, 5)
+    assert house.bokit.status.load_status(DEFAULT_TENANT)["monitor"]["runs"] == 5
+
+    stopped = house.bokit.monitors.stop(DEFAULT_TENANT)
+    pass_minutes(house, 5)
+
+    assert (stopped.runs, house.bokit.monitors.stop(DEFAULT_TENANT), len(runs_of(house.bokit))) == (5, None, 5)
+
+
+def test_a_second_start_is_refused():
+    """Also of eight at once, all but one; another tenant's is none of its business."""
+    house, _ = furnish(1)
+    house.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=START))
+    house.store.save_option(OTHER, "install.complete", True)
+    together, codes = threading.Barrier(8), []
+
+    def begin() -> None:
+        together.wait(10)
+        try:
+            start(house.bokit)
+        except StateError as error:
+            codes.append(error.stable_code)
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert codes == 7 * ["monitor-running"]
+    assert start(house.bokit, OTHER).tenant == OTHER
+
+
+@pytest.mark.parametrize("option", ["sync.enabled", "install.complete"])
+def test_nothing_starts_where_nothing_syncs_by_itself(option):
+    """Switched off, or not set up yet."""
+    house, _ = furnish(1)
+    house.store.save_option(DEFAULT_TENANT, option, False)
+    with pytest.raises(StateError) as caught:
+        start(house.bokit)
+
+    assert caught.value.stable_code == "sync-disabled"
+
+
+@pytest.mark.parametrize(
+    "given", [{"interval": 59}, {"interval": 10**12}, {"interval": True}, {"interval": 60.5}, {"max_runs": 0}, {"max_runs": "2"}]
+)
+def test_bad_numbers_are_refused(given):
+    """An interval of 60 seconds at least, one run at least."""
+    with pytest.raises(InputError) as caught:
+        start(furnish(1)[0].bokit, **given)
+
+    assert (caught.value.stable_code, caught.value.facts["field"]) == ("bad-field", next(iter(given)))
+
+
+def test_a_monitor_asks_for_what_is_new_alone_where_it_is_told_to():
+    """new_only reaches its runs."""
+    house, (source,) = furnish(1)
+    pass_minutes(house, 1)
+    house.show(source, {"2": {"name": "Bob"}})
+
+    start(house.bokit, new_only=True, max_runs=1)
+    pass_minutes(house, 2)
+
+    assert house.presences(source) == {"1": "present", "2": "present"}
+
+
+# ── its place ──
+
+
+def test_the_schedule_waits_while_a_monitor_runs_and_goes_on_after_it():
+    """Sources that come due are left to a slower monitor; when it stops, the next tick takes them by their due times."""
+    house, (source,) = furnish(1)
+    other = house.add_source("other", ROW, tenant=OTHER, interval=600)
+    house.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=START))
+    house.store.save_option(OTHER, "install.complete", True)
+    often = replace(house.head(source), source=replace(house.head(source).source, interval=timedelta(seconds=600)))
+    house.store.save_source(often, replace(house.beat(source), interval=timedelta(seconds=600)))
+    start(house.bokit, interval=3600)
+    pass_minutes(house, 60)
+    asked = [id for id, _ in house.fetcher.asked]
+    assert (asked.count(source.id), asked.count(other.id)) == (1, 6)
+
+    house.bokit.monitors.stop(DEFAULT_TENANT)
+    pass_minutes(house, 1)
+
+    assert [id for id, _ in house.fetcher.asked].count(source.id) == 2
+    assert [r.trigger for r in house.bokit.status.load_history(DEFAULT_TENANT, limit=1).items][:1] == [Trigger.SCHEDULE]
+
+
+def test_traffic_leaves_a_tenant_to_its_monitor():
+    """A claim by traffic passes its sources over; a person's sync of what is due does not."""
+    house, _ = furnish(1)
+    start(house.bokit, interval=3600)
+    claimer = house.bokit.manual.claimer
+    shards = house.store.load_due(house.clock()).shards
+    stored = claimer.load_options(shards)
+
+    assert claimer.claim(shards, stored, Trigger.TRAFFIC) == []
+    assert len(house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT)).sources) == 1
+
+
+def test_a_monitor_is_late_only_when_its_own_time_has_passed():
+    """Overdue is told in the source's intervals, from when the monitor should have synced it; a dead worker shows."""
+    house, _ = furnish(1)
+    start(house.bokit, interval=3600)
+    house.clock.move(hours=1)
+    assert house.bokit.tick().overdue_intervals == 0
+    house.queue.bodies.clear()
+
+    house.clock.move(hours=2)
+
+    assert house.bokit.tick().overdue_intervals == pytest.approx(2)
+
+
+# ── the tick ──
+
+
+def test_ticks_that_come_a_little_early_or_late_cost_no_run():
+    """A monitor of 60 seconds under ticks that waver by two seconds: a run a tick."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    for waver in (0, 1, -2, 2, 0, -1, 1, -2, 2, -1):
+        house.clock.move(seconds=waver)
+        house.bokit.tick()
+        work_off(house.bokit, house.queue)
+        house.clock.move(seconds=60 - waver)
+
+    assert len(runs_of(house.bokit)) == 10
+
+
+def test_what_was_slept_through_is_not_made_up_for():
+    """Seven minutes without a tick: one run, and the next an interval later."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    house.clock.move(minutes=7)
+    pass_minutes(house, 2)
+
+    assert [r.started_at for r in runs_of(house.bokit)] == [START + timedelta(minutes=n) for n in (7, 8)]
+
+
+def test_a_run_that_is_not_over_postpones_the_next():
+    """Nobody works its messages: no second run piles up, until the first is ended as overdue."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    for _ in range(46):
+        house.bokit.tick()
+        house.clock.move(minutes=1)
+    assert [r.status for r in runs_of(house.bokit)] == [RunStatus.FAILED]
+
+    house.bokit.tick()
+
+    assert [r.status for r in runs_of(house.bokit)] == [RunStatus.FAILED, RunStatus.QUEUED]
+
+
+def test_a_monitor_rests_while_syncing_is_off():
+    """It begins nothing, counts nothing, and goes on when syncing is on again."""
+    house, _ = furnish(1)
+    start(house.bokit, max_runs=2)
+    house.store.save_option(DEFAULT_TENANT, "sync.enabled", False)
+    pass_minutes(house, 3)
+    assert (runs_of(house.bokit), house.bokit.monitors.find(DEFAULT_TENANT).runs) == ([], 0)
+
+    house.store.save_option(DEFAULT_TENANT, "sync.enabled", True)
+    pass_minutes(house, 5)
+
+    assert len(runs_of(house.bokit)) == 2
+
+
+def test_two_ticks_side_by_side_begin_one_run():
+    """Sixteen at once, a run each minute: one run each, with one message."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    for minute in range(3):
+        together = threading.Barrier(16)
+
+        def tick(together: threading.Barrier = together) -> None:
+            together.wait(10)
+            house.bokit.tick()
+
+        threads = [threading.Thread(target=tick) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        work_off(house.bokit, house.queue)
+        house.clock.move(minutes=1)
+        assert len(runs_of(house.bokit)) == minute + 1
+    assert house.bokit.monitors.find(DEFAULT_TENANT).runs == 3
+
+
+class Meanwhile:
+    """A store on which something happens just before its first call of a method."""
+
+    def __init__(self, inner: Any, name: str, happen: Callable[[], object]) -> None:
+        self._inner, self._name, self._happen = inner, name, [happen]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name and self._happen:
+            self._happen.pop()()
+        return getattr(self._inner, name)
+
+
+def test_a_monitor_that_is_stopped_under_a_ticks_hands_begins_nothing():
+    """The tick has read it, a person stops it: no run, no message, and it does not rise again."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    bokit = house.assemble(Meanwhile(house.store, "save_monitor", lambda: house.bokit.monitors.stop(DEFAULT_TENANT)))
+
+    report = bokit.tick()
+
+    assert (report.monitors, runs_of(house.bokit), house.bokit.monitors.find(DEFAULT_TENANT)) == (0, [], None)
+
+
+def test_a_monitor_that_was_stopped_and_started_anew_is_left_alone():
+    """What a slow tick knew of the old one does not move the new one."""
+    house, _ = furnish(1)
+    start(house.bokit)
+    due = house.store.load_due(house.clock()).monitors
+
+    house.bokit.monitors.stop(DEFAULT_TENANT)
+    house.clock.move(seconds=1)
+    anew = start(house.bokit, interval=120)
+
+    assert (house.bokit.monitors.carry(due).count, house.bokit.monitors.find(DEFAULT_TENANT)) == (0, anew)
+
+
+def test_a_monitor_that_cannot_be_carried_keeps_no_other_from_its_run():
+    """The table fails over one tenant: the others' runs begin, sources are sent, and the report says so."""
+    house, _ = furnish(1)
+    house.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=START))
+    house.store.save_option(OTHER, "install.complete", True)
+    scheduled = house.add_source("third", ROW, tenant=TenantId("third"))
+    house.store.save_option(scheduled.tenant, "install.complete", True)
+    start(house.bokit)
+    start(house.bokit, OTHER)
+
+    report = house.assemble(Failing(house.store, "open_run", at=1)).tick()
+
+    assert (report.monitors, report.sources, report.as_dict()["failed"]) == (1, 1, True)
+    with pytest.raises(StoreUnreachableError):
+        report.check()
+    assert [len(runs_of(house.bokit, t)) for t in (DEFAULT_TENANT, OTHER)] == [0, 1]
+    house.bokit.tick()
+    assert [len(runs_of(house.bokit, t)) for t in (DEFAULT_TENANT, OTHER)] == [1, 1]
+
+
+def test_many_sources_are_several_runs_of_one_round(monkeypatch):
+    """More sources than a run takes: runs that follow each other, counted as one, none begun anew while one is open."""
+    monkeypatch.setattr(monitors_module, "A_RUN", 10)
+    house, sources = furnish(25)
+    start(house.bokit, max_runs=2)
+    house.bokit.tick()
+    first = runs_of(house.bokit)
+    assert [(r.run_id.partition("-")[2], r.status) for r in first] == [(n, RunStatus.QUEUED) for n in ("", "2", "3")]
+    bodies, house.queue.bodies = house.queue.bodies, []
+    house.bokit.work(read_message(bodies[0]))
+    house.clock.move(minutes=1)
+    house.bokit.tick()
+    assert len(runs_of(house.bokit)) == 3
+
+    house.queue.bodies = bodies[1:]
+    work_off(house.bokit, house.queue)
+    house.clock.move(minutes=1)
+    pass_minutes(house, 3)
+
+    runs = runs_of(house.bokit)
+    assert [len(r.sources) for r in runs] == [10, 10, 5, 10, 10, 5]
+    assert sorted(r.source_id for run in runs[:3] for r in run.sources) == [s.id for s in sources]
+
+
+def test_without_a_queue_a_monitor_runs_in_the_tick():
+    """The run is over when the tick is."""
+    house = House()
+    house.add_source("a", ROW)
+    start(house.bokit, max_runs=1)
+
+    house.bokit.tick()
+
+    assert [r.status for r in runs_of(house.bokit)] == [RunStatus.SUCCEEDED]
+
+
+# ── deaths ──
+
+
+def live(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
+    """Start a monitor of two runs, carry it, and let the next tick go on where the process died."""
+    villa = Villa(concurrency=1)
+    villa.settle_in()
+    for feed in ("airbnb/garden", "vrbo/loft"):
+        villa.add_source(feed)
+        villa.world.book(feed, date(2026, 12, 1), date(2026, 12, 5))
+    start(villa.bokit, max_runs=2)
+    calls = Calls(die_at=die_at, die_after=after)
+    hand = villa.open(store=calls.watch_part(villa.store), queue=calls.watch_part(villa.queue))
+    for bokit in (hand, hand, villa.bokit, villa.bokit, villa.bokit):
+        try:
+            bokit.tick()
+        except Died:
+            villa.move(minutes=1)
+            villa.bokit.tick()
+        work_off(villa.bokit, villa.queue)
+        villa.move(minutes=1)
+    runs = [(str(r.status), [r.source_id for r in r.sources]) for r in runs_of(villa.bokit)]
+    waiting = villa.store.load_due(villa.clock() + timedelta(days=1))
+    return {**villa.tell(), "runs": runs, "left": (waiting.runs, waiting.monitors)}, calls
+
+
+def test_a_tick_that_dies_over_a_monitor_loses_no_run_and_doubles_none(record_property):
+    """Before and after each call to table and queue in both its runs: two runs in the end, and no monitor."""
+    expected, calls = live()
+    points = [(n, after) for n in range(1, len(calls.names) + 1) for after in (False, True)]
+
+    for n, after in points:
+        found, died = live(n, after=after)
+        assert died.deaths <= 1
+        assert found == expected, (n, after, calls.names)
+    record_property("points", len(points))
+    assert expected["runs"] == 2 * [("succeeded", ["src_airbnb_garden", "src_vrbo_loft"])]
+    assert (expected["left"], len(points) >= 20) == (((), ()), True)
