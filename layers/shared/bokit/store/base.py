@@ -79,6 +79,10 @@ class Published:
     """Last-Modified: when *body* last became another."""
     expires_at: datetime | None = None
     """A rotated path's last moment; None: it is current."""
+    refresh_at: datetime | None = None
+    """When time alone makes another of it."""
+    version: int = field(default=0, compare=False)
+    """The store's; the condition of a write that asks for one. 0: not stored yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,8 +287,10 @@ class AccessStore(Protocol):
 class PublishedStore(Protocol):
     """What anybody may read who knows a secret path: outgoing calendars, made when something changes, served in one read."""
 
-    def save_published(self, page: Published) -> None:
-        """Write it whole, replacing what stood under its hash."""
+    def save_published(self, page: Published, *, only_if_unmoved: bool = False) -> None:
+        """Write it whole, replacing what stood under its hash; *only_if_unmoved*: if its version is the stored one, else
+        StoreConflictError is raised: then what the page was made from may be older than what is there.
+        """
         ...
 
     def find_published(self, hash: str) -> Published | None:
@@ -303,7 +309,8 @@ class RunStore(Protocol):
         """Write a queued run and the answer to its Idempotency-Key in one transaction.
 
         Returns None where that was done, or the first answer where the key is taken and not expired at *now*: then
-        nothing was written. A run of the same id raises StoreConflictError.
+        nothing was written. A run of the same id raises StoreConflictError; one that waits for more than a thousand
+        sources raises InputError ``too-large``. Until it ends, the history shows it with the reports so far.
         """
         ...
 
@@ -322,7 +329,9 @@ class RunStore(Protocol):
     def report_sources(self, tenant: TenantId, id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
         """Take the reports of those sources that are pending, and let them wait no longer; the run is RUNNING from then on.
 
-        Each source's report counts once, whoever brings it. Returns the run as it stands then; None: it has ended.
+        Each source's report counts once, whoever brings it; the run has them in the order of their sources. In a run
+        of many sources a report may lose its plan, its steps and the ends of long words. Each call rewrites the run,
+        so bring what is at hand in one. Returns the run as it stands then; None: it has ended.
         """
         ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bokit.errors import StoreConflictError
 from bokit.store import keys
 from bokit.store.base import Published
@@ -15,16 +17,19 @@ from bokit.store.rows import Put
 class PageRows(PartRows):
     """``PublishedStore`` on the table."""
 
-    def save_published(self, page: Published) -> None:
-        """Write it whole, replacing what stood under its hash.
+    def save_published(self, page: Published, *, only_if_unmoved: bool = False) -> None:
+        """Write it whole, replacing what stood under its hash; *only_if_unmoved*: if its version is the stored one.
 
         Parts come first, the item that names them last: who reads meanwhile has the old page or the new one. The
-        version is the turn by which old parts are told, so it is the condition; of two writers the later wins.
+        version is the turn by which old parts are told, so it is the condition; of two writers the later wins, unless
+        they ask for an unmoved page: then the second is refused.
         """
         key, packed = keys.page_key(page.hash), pack_page(page)
         for _ in range(TRIES):
             stored = self._rows.get(key)
             turn = int(stored.version) + 1 if stored else 1
+            if only_if_unmoved and page.version != turn - 1:
+                raise StoreConflictError("the page was written by another meanwhile; make it anew", id=page.id)
             attributes, parts = self._cut(key, packed, turn=turn, tenant=page.tenant, expires_at=page.expires_at)
             for part in parts:
                 self._rows.put(part)
@@ -38,7 +43,7 @@ class PageRows(PartRows):
         """Return the page under this hash, in one read (large ones take more), an expired one too; None: there is none."""
         key = keys.find_key(keys.page_key, hash)
         row, packed = self._load_packed(key) if key else (None, b"")
-        return unpack_page(packed) if row else None
+        return replace(unpack_page(packed), version=int(row.version)) if row else None
 
     def delete_published(self, hash: str) -> None:
         """Forget it; nothing happens where there is none."""

@@ -67,10 +67,14 @@ class MemoryAccess(MemoryState):
                 token = self._tokens[token.hash] = replace(token, revoked_at=at)
             return token
 
-    def save_published(self, page: Published) -> None:
-        """Write it whole, replacing what stood under its hash."""
+    def save_published(self, page: Published, *, only_if_unmoved: bool = False) -> None:
+        """Write it whole, replacing what stood under its hash; *only_if_unmoved*: if its version is the stored one."""
         with self._lock:
-            self._published[page.hash] = page
+            stored = self._published.get(page.hash)
+            version = stored.version if stored else 0
+            if only_if_unmoved and page.version != version:
+                raise StoreConflictError("the page was written by another meanwhile; make it anew", id=page.id)
+            self._published[page.hash] = replace(page, version=version + 1)
 
     def find_published(self, hash: str) -> Published | None:
         """Return the page under this hash, an expired one too; None: there is none."""
