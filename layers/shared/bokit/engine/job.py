@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bokit.core.catalog import Beat, Head
+from bokit.core.catalog import Beat, Head, Source
 from bokit.core.options import Options
 from bokit.core.records import Fields, RunId
 from bokit.core.rules import Context
@@ -124,6 +124,12 @@ def plan_pass(head: Head, job: Job, now: datetime) -> Job:
     is_on = bool(job.options["sync.new_only"] or head.source.settings.get("new_only"))
     full = job.force or is_full_due(head, job.options, now)
     return replace(job, new_only=is_on and not full, force=full)
+
+
+def pace_source(source: Source, job: Job) -> Source:
+    """Return *source* as a fetch takes it: one that asks several times pauses as long as ``sync.request_delay`` says."""
+    delay = job.options["sync.request_delay"]
+    return replace(source, settings={**source.settings, "request_delay": delay}) if delay else source
 
 
 def may_help_again(error: BaseException) -> bool:

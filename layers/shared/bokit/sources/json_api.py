@@ -32,6 +32,7 @@ from bokit.sources.secrets import PREFIX
 
 MOST_PAGES = 2_000
 MOST_BYTES = 50_000_000
+LARGEST_ANSWER = 20_000_000
 MOST_SECONDS = 240.0
 """Of one fetch: less than a source's lease, so that a slow API keeps nobody from the source."""
 TRIES = 3
