@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from bokit.core.catalog import DEFAULT_TENANT
 from bokit.core.runs import Trigger
-from bokit.engine.messages import BatchMessage
+from bokit.engine.manual import SyncRequest
+from bokit.engine.messages import BatchMessage, read_message
 from bokit.errors import SourceUnavailableError
 from bokit.sources.base import Fetched
 from bokit.store.create_table import create_table
@@ -52,14 +54,23 @@ def allowed(role: str) -> set[str]:
 
 
 def test_the_tick_may_do_what_it_does_and_nothing_else(store):
-    """Finding, claiming and reading options takes exactly the permissions of the tick's role."""
+    """Claiming, carrying a monitor to its end and ending an overdue run takes exactly the permissions of the tick's role."""
     house = House(queue=True, store=store)
     house.add_source("a", {"1": {"name": "x"}})
+    house.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests = Requests(store)
 
     house.bokit.tick(Trigger.SCHEDULE)
+    needed = requests.needed
+    house.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
+    requests.needed = needed
+    begun = [house.bokit.tick(Trigger.SCHEDULE).monitors]
+    house.clock.move(hours=1)
+    reports = [house.bokit.tick(Trigger.SCHEDULE) for _ in range(2)]
+    house.clock.move(minutes=1)
+    begun += [r.monitors for r in (*reports, house.bokit.tick(Trigger.SCHEDULE))]
 
-    assert len(house.queue.bodies) == 1
+    assert ([r.closed for r in reports], begun, len(house.queue.bodies)) == ([2, 0], [1, 0, 0, 1], 4)
     assert requests.needed == allowed("SyncFunctionRole")
 
 
@@ -80,5 +91,10 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
             house.bokit.run_batch(BatchMessage.from_json(body))
         house.queue.bodies.clear()
         house.clock.move(hours=25)
+    needed = requests.needed
+    house.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    requests.needed = needed
+    report = house.bokit.work(read_message(house.queue.bodies.pop()))
 
+    assert report.as_dict() == {"sources": 1, "left": 0, "stale": False}
     assert requests.needed == allowed("SyncBatchFunctionRole")
