@@ -168,7 +168,7 @@ class Billing:
         target = TABLES[table]
         keys = [c.name for c in target.primary_key.columns]
         rows = [make_row(table, n, version) for n in numbers]
-        values = {c.name: bindparam(f"new_{c.name}") for c in target.columns if c.name not in keys}
+        values: dict[str, Any] = {c.name: bindparam(f"new_{c.name}") for c in target.columns if c.name not in keys}
         same = and_(*(target.c[k] == bindparam(f"key_{k}") for k in keys))
         given = [{(f"key_{n}" if n in keys else f"new_{n}"): v for n, v in row.items()} for row in rows]
         with self.engine.begin() as connection:

@@ -11,6 +11,7 @@ from bokit.store.base import Store
 from bokit.store.dynamo import DynamoStore
 from bokit.store.memory import MemoryStore
 from tests.emulator import EMULATOR, empty_table, make_dynamo_store
+from tests.servers import mariadb, postgres  # noqa: F401 - fixtures, one server each for all tests
 
 
 def make_store(kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:

@@ -60,7 +60,11 @@ def translate(table: str | None = None) -> Iterator[None]:
 
 def translate_driver(error: BaseException) -> BokitError:
     """Return what an error of a driver alone, raised while it connects, stands for."""
-    return _judge(error, None, is_lost=False)
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in str(error):
+        return SourceRefusedError("the database's certificate is not one that we trust; name its sslrootcert", code="tls")
+    return _make(UNREACHABLE, None) if isinstance(error, OSError) else _judge(error, None, is_lost=False)
 
 
 def _judge(error: Any, table: str | None, *, is_lost: bool) -> BokitError:
@@ -73,16 +77,16 @@ def _judge(error: Any, table: str | None, *, is_lost: bool) -> BokitError:
 
 
 def _kind_of(error: Any) -> int | None:
+    module = type(error).__module__
+    if module.startswith("pymysql"):
+        return _MYSQL.get(_number_of(error))
+    if module.startswith("sqlite3"):
+        return _kind_of_sqlite(error)
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         fits = [code for code in _POSTGRESQL if state.startswith(code)]
         return _POSTGRESQL[max(fits, key=len)] if fits else None
-    module = type(error).__module__
-    if module.startswith("pymysql"):
-        return _MYSQL.get(_number_of(error))
-    if module.startswith("psycopg"):
-        return _kind_of_stateless(error)
-    return _kind_of_sqlite(error) if module.startswith("sqlite3") else None
+    return _kind_of_stateless(error) if module.startswith("psycopg") else None
 
 
 def _kind_of_stateless(error: Any) -> int | None:
@@ -116,7 +120,7 @@ def _number_of(error: Any) -> int:
 
 
 def _code_of(error: Any) -> str:
-    return str(getattr(error, "sqlstate", None) or _number_of(error) or type(error).__name__)
+    return str(_number_of(error) or getattr(error, "sqlstate", None) or type(error).__name__)
 
 
 def _make(kind: int, table: str | None) -> BokitError:

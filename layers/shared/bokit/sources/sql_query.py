@@ -67,7 +67,7 @@ class Query:
         """The columns that are read, the key's first."""
         return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values())]))
 
-    def select_page(self, keys: KeyRange, since: Any, limit: int = PAGE_ROWS) -> Select[Any]:
+    def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> Select[Any]:
         """Return the SELECT of the first rows of a range."""
         asked: Select[Any] = select(*(self._shown(name) for name in self.names)).select_from(self._table).where(*self._filter())
         if keys.after is not None:
@@ -108,7 +108,10 @@ class Query:
 
     def _shown(self, name: str) -> ColumnElement[Any]:
         """Return a column as it is read: what has no kind of ours, as the database's text."""
-        if self.shape.columns[name].kind != "other":
+        kind = self.shape.columns[name].kind
+        if kind == "geometry":
+            return func.ST_AsText(self._column(name))
+        if kind != "other":
             return self._column(name)
         return cast(self._column(name), CHAR if self.family == "mysql" else String)
 

@@ -16,7 +16,9 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "tinytext": "text", "text": "text", "mediumtext": "text", "longtext": "text", "enum": "enum", "set": "set",
         "date": "date", "datetime": "time", "timestamp": "moment", "time": "span", "json": "json", "binary": "bytes",
         "varbinary": "bytes", "tinyblob": "bytes", "blob": "bytes", "mediumblob": "bytes", "longblob": "bytes", "bit": "bits",
-        "uuid": "text", "inet4": "text", "inet6": "text",
+        "uuid": "text", "inet4": "text", "inet6": "text", "geometry": "geometry", "point": "geometry", "linestring": "geometry",
+        "polygon": "geometry", "multipoint": "geometry", "multilinestring": "geometry", "multipolygon": "geometry",
+        "geometrycollection": "geometry", "geomcollection": "geometry",
     },
     "postgresql": {
         "smallint": "integer", "integer": "integer", "bigint": "integer", "numeric": "decimal", "real": "float",

@@ -100,7 +100,7 @@ class OpenTables:
         read = self._reader(table, query)
         while True:
             with translate(table.table):
-                rows = self._connection.execute(query.select_page(keys, since)).all()
+                rows = self._connection.execute(query.select_page(keys, since, limit=PAGE_ROWS)).all()
             for row in rows:
                 yield read(row)
             if len(rows) < PAGE_ROWS:

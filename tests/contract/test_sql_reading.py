@@ -1,0 +1,269 @@
+"""Tables are read whole, in pages by their key, in one consistent snapshot, on every database."""
+
+# ruff: noqa: E501, S608, DTZ001 - tables and rows as SQL has them
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bokit.core.read_rows import pack_key, step_back, unpack_key
+from bokit.core.row_chunks import KeyRange
+from bokit.errors import SourceMalformedError
+from tests.contract.sql_places import DATABASES, Place, make_place
+from tests.servers import needs_mariadb, needs_postgres
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
+    """An empty database of each kind."""
+    with make_place(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of three rows."""
+    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 3)
+
+
+INTEGERS = (
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(40))",
+    ["id"],
+    [f"({n}, 'n{n}')" for n in (5, -3, 0, 10, 9, 1, 2, 100)],
+)
+TEXTS = (
+    "CREATE TABLE t (id VARCHAR(40) PRIMARY KEY, name VARCHAR(40))", ["id"],
+    [f"('{word}', 'x')" for word in ("a", "B", "c", "Z", "é", "É2", "ß", "ss2", "~", "Ωμ", "部屋", "", "a b", "1", "10", "9", "O''Neill")],
+)  # fmt: skip
+PAIRS = (
+    "CREATE TABLE t (id VARCHAR(9) NOT NULL, no INTEGER NOT NULL, name VARCHAR(40), PRIMARY KEY (id, no))", ["id", "no"],
+    [f"('{word}', {n}, 'x')" for word in ("FR", "IT", "at") for n in (3, 1, 2, 20)],
+)  # fmt: skip
+NULLS = (
+    "CREATE TABLE t (id VARCHAR(9), no INTEGER, at DATE NOT NULL, name VARCHAR(40))", ["id", "no", "at"],
+    [f"({word}, {n}, '2026-01-0{d}', 'x')" for word in ("'b'", "NULL", "'a'") for n in ("2", "NULL", "1") for d in (1, 2)],
+)  # fmt: skip
+DATES = (
+    "CREATE TABLE t (id DATE PRIMARY KEY, name VARCHAR(40))",
+    ["id"],
+    [f"('2026-0{m}-0{d}', 'x')" for m in (3, 1) for d in (2, 1, 9)],
+)
+DECIMALS = (
+    "CREATE TABLE t (id DECIMAL(20, 4) PRIMARY KEY, name VARCHAR(40))",
+    ["id"],
+    [f"({n}, 'x')" for n in (1.5, -2, 10, 1.25, 99999)],
+)
+
+
+@pytest.mark.parametrize(
+    "table", [INTEGERS, TEXTS, PAIRS, NULLS, DATES, DECIMALS], ids=["ints", "texts", "pairs", "nulls", "dates", "decimals"]
+)
+@pytest.mark.usefixtures("small_pages")
+def test_every_row_comes_once_however_the_keys_are_cut(place: Place, table: tuple[str, list[str], list[str]]) -> None:
+    """Whatever the key's type, collation and NULLs: the ranges between any of its keys show every row once, in one order."""
+    create, key, rows = table
+    place.run(create, f"INSERT INTO t VALUES {', '.join(rows)}")
+    place.grant("t")
+    spec = {"table": "t", "key": key}
+    with place.open(spec) as (opened, settings):
+        opened.check(settings.tables[0])
+        whole = list(opened.read_rows(settings.tables[0], KeyRange()))
+        kept = [unpack_key(pack_key(row.at)) for row in whole]
+        assert len(whole) == len(rows) == len({row.key for row in whole})
+        for step in (1, 2, 5):
+            cuts = [None, *kept[step - 1 :: step], None]
+            parts = [list(opened.read_rows(settings.tables[0], KeyRange(after=a, until=b))) for a, b in pairwise(cuts)]
+            assert [row for part in parts for row in part] == whole
+        assert opened.find_keys(settings.tables[0], kept) == set(kept)
+
+
+def test_one_snapshot_shows_one_moment(place: Place) -> None:
+    """What others write while we read is not seen, however long the reading takes."""
+    if place.family == "sqlite":
+        place.run("PRAGMA journal_mode = WAL")
+    place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(40))", "INSERT INTO t VALUES (1, 'a'), (2, 'b')")
+    place.grant("t")
+    with place.open({"table": "t", "key": "id"}) as (opened, settings):
+        opened.check(settings.tables[0])
+        place.run("UPDATE t SET name = 'changed'", "DELETE FROM t WHERE id = 2", "INSERT INTO t VALUES (3, 'new')")
+        rows = list(opened.read_rows(settings.tables[0], KeyRange()))
+    assert [(r.key, r.fields["name"]) for r in rows] == [("1", "a"), ("2", "b")]
+
+
+def test_fields_are_mapped_and_rows_filtered(place: Place) -> None:
+    """Record fields have the names that the operator gives, and only the rows that the condition picks are read."""
+    place.run(
+        "CREATE TABLE clients (id INTEGER PRIMARY KEY, raison_sociale VARCHAR(40), actif INTEGER, secret VARCHAR(40))",
+        "INSERT INTO clients VALUES (1, 'Zoë : 100 %', 1, 's'), (2, 'b', 0, 's'), (3, 'it''s', 1, 's')",
+    )
+    place.grant("clients")
+    spec = {"table": "clients", "key": ["id"], "fields": {"name": "raison_sociale"}}
+    rows = place.read({**spec, "where": "actif = 1 AND raison_sociale LIKE '%:%' OR raison_sociale = 'it''s'"})
+    assert [(r.key, r.fields) for r in rows] == [("1", {"name": "Zoë : 100 %"}), ("3", {"name": "it's"})]
+
+
+def test_names_are_quoted(place: Place) -> None:
+    """Tables and columns may be called as words of SQL are, or worse."""
+    quote = "`" if place.family == "mysql" else '"'
+    table, column = (f"{quote}{name}{quote}" for name in ("order", "Group by; DROP %s :x"))
+    place.run(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, {column} INTEGER)", f"INSERT INTO {table} VALUES (1, 7)")
+    place.grant(table)
+    rows = place.read({"table": "order", "key": ["id"], "fields": {"n": "Group by; DROP %s :x"}})
+    assert [r.fields for r in rows] == [{"n": 7}]
+
+
+def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
+    """The mark is the latest time that does not lie in the future, and rows from then on are read, the mark's own too."""
+    kind = {"sqlite": "TEXT", "mysql": "DATETIME(3)", "postgresql": "TIMESTAMPTZ"}[place.family]
+    place.run(
+        f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {kind})",
+        "INSERT INTO t VALUES (1, '2025-01-01 10:00:00'), (2, '2025-01-01 12:00:00'), (3, '2190-01-01 00:00:00'), (4, NULL)",
+    )
+    place.grant("t")
+    with place.open({"table": "t", "key": "id", "updated_at": "at"}) as (opened, settings):
+        table = settings.tables[0]
+        opened.check(table)
+        (mark,) = unpack_key(pack_key((opened.find_mark(table),)))
+        if place.family != "sqlite":  # its times are text, and nobody says which zone they are in
+            rows = [r.key for r in opened.read_rows(table, KeyRange(), since=mark)]
+            assert rows == ["2", "3"]
+            rows = [r.key for r in opened.read_rows(table, KeyRange(), since=step_back(mark, timedelta(hours=2)))]
+            assert rows == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "before"),
+    [
+        (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC)), (date(2026, 1, 2), date(2026, 1, 1)),
+        ("2026-01-02 00:00:00", "2026-01-01 23:00:00"), ("2026-01-02T00:00:00", "2026-01-01T23:00:00"), ("2026-01-02", "2026-01-01"),
+        (1_700_003_600, 1_700_000_000), (1_700_003_600_000, 1_700_000_000_000),
+    ],
+)  # fmt: skip
+def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) -> None:
+    """Times, dates, ISO text, seconds and milliseconds are stepped back as what they are."""
+    assert step_back(mark, timedelta(hours=1)) == before
+
+
+def test_keys_are_kept_in_their_types() -> None:
+    """A key comes back from the store as the very values that the database gave."""
+    key = (1, "a", None, True, Decimal("1.50"), date(2026, 1, 2), datetime(2026, 1, 2, 3, 4, 5, 6), b"\x00\xff", timedelta(hours=30),
+           UUID(int=7), datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+    again = unpack_key(pack_key(key))
+    assert again == key
+    assert [type(v) for v in again] == [type(v) for v in key]
+
+
+# ── types ──
+
+
+@needs_mariadb
+def test_the_types_of_mariadb(request: pytest.FixtureRequest, tmp_path: Any) -> None:
+    """Every type of MariaDB becomes what `core.read_rows` says."""
+    with make_place("mariadb", request, tmp_path) as place:
+        place.run(
+            "CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(80), bal DECIMAL(10,2), whole DECIMAL(30,0), at DATETIME(3),"
+            " ts TIMESTAMP NULL, d DATE, t TIME, e ENUM('b','a'), s SET('x','y'), bits BIT(10), f DOUBLE, b BINARY(4), y YEAR,"
+            " flag TINYINT(1), u UUID, ip INET6, g POINT)",
+        )  # fmt: skip
+        place.run(
+            "INSERT INTO t VALUES (18446744073709551615, 'Zoë 🏠', 12.5, 123456789012345678901234567890, '2026-01-02 03:04:05.25', NULL,"
+            " '2026-01-02', '-101:02:03', 'a', 'y,x', b'1000000001', 0.1, x'00ff0001', 2026, 1,"
+            " 'C0FFEE00-0000-4000-8000-000000000000', '::1', POINT(1, 2))",
+        )
+        place.server.run(
+            "SET SESSION sql_mode = ''", "SET SESSION time_zone = '+02:00'",
+            "INSERT INTO t (id, ts, d, at) VALUES (1, '2026-01-02 03:04:05', '0000-00-00', '0000-00-00')", database=place.database,
+        )  # fmt: skip
+        place.grant("t")
+        small, large = place.read({"table": "t", "key": "id"})
+    assert large.fields == {
+        "id": 18446744073709551615, "name": "Zoë 🏠", "bal": "12.50", "whole": 123456789012345678901234567890,
+        "at": "2026-01-02T03:04:05.250000", "ts": None, "d": "2026-01-02", "t": "-101:02:03", "e": "a", "s": ["x", "y"],
+        "bits": 513, "f": 0.1, "b": "00ff0001", "y": 2026, "flag": 1, "u": "c0ffee00-0000-4000-8000-000000000000", "ip": "::1",
+        "g": "POINT(1 2)",
+    }  # fmt: skip
+    assert (small.fields["ts"], small.fields["d"], small.fields["at"]) == ("2026-01-02T01:04:05Z", None, None)
+
+
+@needs_postgres
+def test_the_types_of_postgresql(request: pytest.FixtureRequest, tmp_path: Any) -> None:
+    """Every type of PostgreSQL becomes what `core.read_rows` says; what has no word in JSON comes as its text."""
+    with make_place("postgres", request, tmp_path) as place:
+        place.run(
+            "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+            "CREATE TABLE t (id BIGINT PRIMARY KEY, bal NUMERIC(10,2), whole NUMERIC(30), any_n NUMERIC, at TIMESTAMP, ts TIMESTAMPTZ,"
+            " d DATE, t TIME, iv INTERVAL, m mood, j JSONB, f DOUBLE PRECISION, b BYTEA, uu UUID, a INT[], ip INET, mo MONEY, r INT4RANGE,"
+            " c CHAR(5), bo BOOLEAN, x XML, tt TEXT[])",
+            "INSERT INTO t VALUES (5000000000, 12.5, 7, 1.10, '2026-01-02 03:04:05', '2026-01-02 03:04:05+02', '2026-01-02', '03:04',"
+            " '3 days 01:00', 'ok', '{\"a\": [1.5, null]}', 'NaN', '\\xc0ffee', 'C0FFEE00-0000-4000-8000-000000000000', '{1,2,NULL}',"
+            " '10.0.0.1', '12.5', '[1,5)', 'ab', true, '<a/>', '{a,\"b,c\"}')",
+            "INSERT INTO t (id, whole, any_n, ts, d, f) VALUES (1, 'NaN', 'Infinity', '20000-01-01', 'infinity', '-Infinity')",
+        )
+        place.grant("t")
+        odd, plain = place.read({"table": "t", "key": "id"})
+    assert plain.fields == {
+        "id": 5000000000, "bal": "12.50", "whole": 7, "any_n": "1.10", "at": "2026-01-02T03:04:05", "ts": "2026-01-02T01:04:05Z",
+        "d": "2026-01-02", "t": "03:04:00", "iv": "73:00:00", "m": "ok", "j": {"a": [1.5, None]}, "f": "NaN", "b": "c0ffee",
+        "uu": "c0ffee00-0000-4000-8000-000000000000", "a": [1, 2, None], "ip": "10.0.0.1", "mo": "$12.50", "r": "[1,5)", "c": "ab",
+        "bo": True, "x": "<a/>", "tt": ["a", "b,c"],
+    }  # fmt: skip
+    shown = {name: value for name, value in odd.fields.items() if value is not None}
+    assert shown == {
+        "id": 1,
+        "whole": "NaN",
+        "any_n": "Infinity",
+        "ts": "20000-01-01 00:00:00+00",
+        "d": "infinity",
+        "f": "-Infinity",
+    }
+
+
+def test_the_types_of_sqlite(request: pytest.FixtureRequest, tmp_path: Any) -> None:
+    """SQLite's values are what they are, whatever the column was called; only BOOLEAN means truth values."""
+    with make_place("sqlite", request, tmp_path) as place:
+        place.run(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, n NUMERIC, f REAL, s TEXT, b BLOB, flag BOOLEAN, d DATE, any)",
+            "INSERT INTO t VALUES (1, 1.5, 3.0, 'Zoë', x'c0ffee', 1, '2026-01-02', 'text in a number'), (2, 9e999, -9e999, NULL, NULL, 0, 7, 8)",
+        )
+        one, two = place.read({"table": "t", "key": "id"})
+    assert one.fields == {
+        "id": 1, "n": 1.5, "f": 3, "s": "Zoë", "b": "c0ffee", "flag": True, "d": "2026-01-02", "any": "text in a number",
+    }  # fmt: skip
+    assert (two.fields["n"], two.fields["f"], two.fields["flag"], two.fields["d"]) == ("Infinity", "-Infinity", False, 7)
+
+
+@pytest.mark.parametrize("place", DATABASES[1:], indirect=True)  # SQLite has no times
+def test_times_without_a_zone_are_at_home_where_the_source_is(place: Place) -> None:
+    """A naive time is the source's own timezone where one is told, and comes in UTC then."""
+    place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)" if place.family == "postgresql" else
+              "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME)", "INSERT INTO t VALUES (1, '2026-07-01 12:00:00')")  # fmt: skip
+    place.grant("t")
+    assert [r.fields["at"] for r in place.read({"table": "t", "key": "id"})] == ["2026-07-01T12:00:00"]
+    rows = place.read({"table": "t", "key": "id"}, timezone="Europe/Paris")
+    assert [r.fields["at"] for r in rows] == ["2026-07-01T10:00:00Z"]
+
+
+def test_a_row_or_value_that_no_record_holds_is_told_by_name(place: Place) -> None:
+    """What is too large is one error that names the table, and the field where it is one."""
+    kind = {"sqlite": "BLOB", "mysql": "BLOB", "postgresql": "BYTEA"}[place.family]
+    text = "LONGTEXT" if place.family == "mysql" else "TEXT"
+    blob = {"sqlite": "zeroblob(256)", "mysql": "REPEAT(x'00', 256)", "postgresql": "decode(repeat('00', 256), 'hex')"}[
+        place.family
+    ]
+    large = "hex(zeroblob(140000))" if place.family == "sqlite" else "REPEAT('x', 280000)"
+    place.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY, photo {kind})", f"INSERT INTO t VALUES (1, {blob})")
+    place.run(f"CREATE TABLE u (id INTEGER PRIMARY KEY, life {text})", f"INSERT INTO u VALUES (1, {large})")
+    place.grant("t")
+    place.grant("u")
+    with pytest.raises(SourceMalformedError, match="table 't': field 'photo' holds more than 255 bytes") as blobbed:
+        place.read({"table": "t", "key": "id"})
+    with pytest.raises(SourceMalformedError, match="table 'u': a row holds more than 256 KB") as bloated:
+        place.read({"table": "u", "key": "id"})
+    assert (blobbed.value.stable_code, bloated.value.stable_code) == ("blob", "row-size")
