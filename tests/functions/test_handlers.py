@@ -13,14 +13,16 @@ import pytest
 from bokit.config import Settings
 from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, ShardId, Source, Tenant
 from bokit.core.records import SourceId
+from bokit.core.runs import OpenRun, RunStatus
 from bokit.engine.app import Bokit
-from bokit.engine.messages import BatchMessage
+from bokit.engine.messages import BatchMessage, RunMessage, read_message
+from bokit.errors import StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.memory import MemoryStore
 from bokit.wiring import build_engine
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
-from tests.builders import a_property, a_source, a_unit
+from tests.builders import a_property, a_run, a_source, a_unit
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
@@ -182,6 +184,69 @@ def test_no_source_is_begun_without_time_to_end_it(bokit, feed_url):
     assert answer == {"batchItemFailures": []}
     assert shard.beats[source.id].due_at <= NOW
     assert shard.beats[source.id].attempted_at is None
+
+
+def open_run(bokit: Bokit, event: dict[str, Any]) -> RunMessage:
+    """Open the run that a payload's message names, as its trigger did."""
+    message = read_message(event["Records"][0]["body"])
+    run = a_run(run_id=message.run_id, status=RunStatus.QUEUED, started_at=NOW, finished_at=None, sources=())
+    open = OpenRun(run=run, pending=frozenset(message.source_ids), overdue_at=NOW + timedelta(hours=1))
+    bokit.store.open_run(open, expires_at=NOW + timedelta(days=1), answered=None, now=NOW)
+    return message
+
+
+def test_a_message_of_an_open_run_syncs_its_source_and_ends_the_run(bokit, feed_url):
+    """The worker takes both kinds of message; delivered once more, this one does nothing."""
+    source = add_source(bokit, feed_url)
+    event = load_event("sync_batch/run.json")
+    message = open_run(bokit, event)
+
+    answers = [sync_batch.lambda_handler(event, LambdaContext()) for _ in range(2)]
+
+    run = bokit.store.load_run(DEFAULT_TENANT, message.run_id)
+    assert answers == 2 * [{"batchItemFailures": []}]
+    assert (run.status, run.counts["created"], len(run.sources)) == (RunStatus.SUCCEEDED, 1, 1)
+    assert len(bokit.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope)) == 1
+
+
+def test_a_message_of_an_open_run_without_time_comes_again(bokit, queue, feed_url):
+    """What was not begun goes back to the queue as a message of its own, and the run stays open."""
+    add_source(bokit, feed_url)
+    event = load_event("sync_batch/run.json")
+    message = open_run(bokit, event)
+
+    answer = sync_batch.lambda_handler(event, LambdaContext(milliseconds_left=1000))
+
+    assert answer == {"batchItemFailures": []}
+    assert [read_message(body) for body in queue.bodies] == [message]
+    assert bokit.store.find_open_run(DEFAULT_TENANT, message.run_id).pending == set(message.source_ids)
+
+
+def test_the_tick_begins_the_runs_of_monitors(bokit, queue):
+    """A monitor that is due sends a run, in place of the claim that the schedule would have made."""
+    source = add_source(bokit, CLOSED)
+    bokit.monitors.start(DEFAULT_TENANT, interval=60, by="token:tok_1")
+
+    answer = sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    assert (answer["monitors"], answer["sent"]) == (1, 0)
+    assert [read_message(body).source_ids for body in queue.bodies] == [(source.id,)]
+
+
+def test_a_tick_of_which_a_part_failed_tells_how_late_the_latest_is_and_fails(bokit, monkeypatch, capsys):
+    """The metric goes out, then the function fails, so that both alarms speak the truth."""
+    add_source(bokit, CLOSED, late=timedelta(hours=2))
+    bokit.monitors.start(DEFAULT_TENANT, interval=60, by="token:tok_1")
+
+    def fail(*args: object) -> None:
+        raise StoreUnreachableError("the table does not answer")
+
+    monkeypatch.setattr(bokit.store, "save_monitor", fail)
+
+    with pytest.raises(StoreUnreachableError):
+        sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
+
+    assert 1 < read_metrics(capsys.readouterr().out)[0]["OverdueIntervals"][0] <= 2
 
 
 @pytest.mark.parametrize("file", sorted(str(p.relative_to(EVENTS)) for p in EVENTS.rglob("*.json")))
