@@ -13,6 +13,10 @@ Zone = Annotated[
     str | None,
     Field(max_length=64, description="An IANA name; null: that of what it belongs to.", examples=["Europe/Rome"]),
 ]
+Turnover = Annotated[
+    int | None,
+    Field(ge=0, le=30, description="Days between a departure and the next arrival; null: those of what it belongs to."),
+]
 Url = Annotated[
     str,
     Field(
@@ -46,6 +50,7 @@ class NewProperty(Body):
 
     name: Name
     timezone: Zone = None
+    turnover_days: Turnover = None
 
 
 class PropertyEdit(Body):
@@ -53,6 +58,7 @@ class PropertyEdit(Body):
 
     name: Name = ""
     timezone: Zone = None
+    turnover_days: Turnover = None
 
 
 class NewUnit(Body):
@@ -61,6 +67,7 @@ class NewUnit(Body):
     property_id: Word
     name: Name
     timezone: Zone = None
+    turnover_days: Turnover = None
     parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
 
 
@@ -69,6 +76,7 @@ class UnitEdit(Body):
 
     name: Name = ""
     timezone: Zone = None
+    turnover_days: Turnover = None
     parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
 
 
@@ -157,7 +165,7 @@ class NewToken(Body):
 class TokenEdit(Body):
     """What to change of a token."""
 
-    name: str = Field(max_length=200)
+    name: str = Field(default="", max_length=200)
 
 
 class TriggerRequest(Body):

@@ -37,7 +37,7 @@ def read_principal(event: Event) -> Principal:
             "a token is needed; send `Authorization: Bearer` with one", status=401, code="unauthenticated",
             headers={"WWW-Authenticate": "Bearer"},
         )  # fmt: skip
-    if not (tenant and id and isinstance(tenant, str) and role in set(Role)):
+    if not (id and tenant and isinstance(tenant, str) and role in list(Role)):
         raise RequestError("the token names no tenant and role of Bokit", status=403, code="forbidden")
     return Principal(tenant=TenantId(tenant), role=Role(role), id=str(id))
 

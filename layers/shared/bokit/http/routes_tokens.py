@@ -45,10 +45,12 @@ def show_token(id: Id) -> Reply:
 
 
 @routes.serve("PATCH", "/tokens/{id}", ADMIN, shows("Token", "As it is now."))
-def rename_token(id: Id, body: TokenEdit) -> Reply:
+def edit_token(id: Id, body: TokenEdit) -> Reply:
     """Give a token another name."""
-    call = routes.call
-    return reply(describe_token(call.engine.access.rename(call.tenant, TokenId(id), body.name), call.engine.clock()))
+    call, told = routes.call, body.told()
+    desk, token_id = call.engine.access, TokenId(id)
+    token = desk.rename(call.tenant, token_id, told["name"]) if "name" in told else desk.find(call.tenant, token_id)
+    return reply(describe_token(token, call.engine.clock()))
 
 
 @routes.serve("DELETE", "/tokens/{id}", ADMIN, shows("Token", "As it is now."))

@@ -58,10 +58,10 @@ def with_more(base: Schema, about: str, /, **properties: Schema) -> Schema:
     return obj(about, **base["properties"], **properties)
 
 
-PROPERTY = obj("A house, with its timezone.", id=TEXT, name=TEXT, timezone=null(TEXT))
+PROPERTY = obj("A house, with its timezone.", id=TEXT, name=TEXT, timezone=null(TEXT), turnover_days=null(COUNT))
 UNIT = obj(
     "What is let as one: a flat, a room, or a whole villa made of parts.",
-    id=TEXT, name=TEXT, property_id=TEXT, timezone=null(TEXT), parts=many(TEXT),
+    id=TEXT, name=TEXT, property_id=TEXT, timezone=null(TEXT), turnover_days=null(COUNT), parts=many(TEXT),
 )  # fmt: skip
 SOURCE = obj(
     "Where bookings come from.",

@@ -2,13 +2,15 @@
 
     event ─► who asks (401, 403) ─► is it clean JSON (400, 413) ─► validation (422) ─► role (403) ─► route ─► reply
 
+Meanwhile a thread looks whether the tenant's syncs are late (engine/traffic.py).
 A caller without the role learns 403 even where the request is not valid, so that validation tells nothing of the rest.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
 from http import HTTPStatus
@@ -49,7 +51,8 @@ class Api:
     def answer(self, event: Mapping[str, Any], context: Any, engine: Callable[[], Bokit]) -> dict[str, Any]:
         """Answer one request; whatever happens, with a status and a document."""
         try:
-            with in_hand(self._let_in(event, engine)):
+            call = self._let_in(event, engine)
+            with in_hand(call), watched(call):
                 answer = self.resolver.resolve(read_event(event), context)
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
@@ -113,6 +116,17 @@ class Api:
     @cached_property
     def _rules(self) -> list[tuple[str, re.Pattern[str]]]:
         return [(method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for method, path in self.roles]
+
+
+@contextmanager
+def watched(call: Call) -> Iterator[None]:
+    """Let the request wake its tenant's overdue sync meanwhile; one without a token, that of the default tenant alone."""
+    traffic = call.engine.traffic
+    traffic.begin(call.speaker.tenant if call.speaker else DEFAULT_TENANT)
+    try:
+        yield
+    finally:
+        traffic.finish()
 
 
 def _build(answer: Response[str]) -> dict[str, Any]:

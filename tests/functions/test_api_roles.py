@@ -1,0 +1,238 @@
+"""Who may what: no route without a role, no call without one that suffices, and no way from one tenant to another."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from bokit.core.access import Role
+from bokit.http.openapi import ROUTERS
+from bokit.http.routing import Routes
+from bokit.http.service import Api
+from tests.functions.caller import OTHER, Caller, an_event, by_token, operations
+from tests.functions.test_handlers import LambdaContext
+
+ROUTES = sorted((method, path, told.get("x-bokit-role")) for method, path, told in operations())
+UNDER_TOKEN = [route for route in ROUTES if route[2]]
+ADMINS = {
+    ("DELETE", "/properties/{id}"), ("DELETE", "/units/{id}"), ("DELETE", "/sources/{id}"), ("PUT", "/options/{name}"),
+    ("DELETE", "/options/{name}"), ("GET", "/tokens"), ("POST", "/tokens"), ("GET", "/tokens/{id}"), ("PATCH", "/tokens/{id}"),
+    ("DELETE", "/tokens/{id}"),
+}  # fmt: skip
+BODIES = {
+    ("POST", "/properties"): {"name": "New"}, ("PATCH", "/properties/{id}"): {"name": "Taken over"},
+    ("POST", "/units"): {"name": "New", "property_id": "{property}"}, ("PATCH", "/units/{id}"): {"name": "Taken over"},
+    ("POST", "/sources"): {"name": "New", "unit_id": "{unit}", "url": "https://8.8.8.8/new.ics"},
+    ("PATCH", "/sources/{id}"): {"name": "Taken over"}, ("PATCH", "/bookings/{id}"): {"guest_name": "Taken over"},
+    ("PUT", "/options/{name}"): {"value": 900}, ("POST", "/tokens"): {"role": "viewer"},
+    ("PATCH", "/tokens/{id}"): {"name": "Taken over"},
+    ("POST", "/sync/trigger"): {"source_ids": ["{source}"]}, ("POST", "/sync/start"): {"interval": 60},
+}  # fmt: skip
+"""A body for each route that takes one; in braces the ids of what it is about."""
+
+
+def test_every_route_says_which_role_it_needs():
+    """A route that was registered without one, past ``serve``, fails here; only /health needs none."""
+    for router in ROUTERS:
+        registered = {(m, route[0].replace("<", "{").replace(">", "}")) for route in router._routes for m in route[1]}
+        assert registered == set(router.roles)
+    assert [(m, p) for m, p, role in ROUTES if role is None] == [("GET", "/health")]
+
+
+def test_a_route_without_a_role_is_served_to_nobody(house):
+    """What is registered past ``serve`` is not there, even for an admin."""
+    routes = Routes("careless")
+
+    @routes.get("/secrets")
+    def show_secrets() -> str:
+        return "secret"
+
+    answer = Api(routes).answer(an_event("GET", "/secrets", authorizer=by_token()), LambdaContext(), lambda: house.bokit)
+
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "no-such-route")
+
+
+def test_the_roles_are_those_that_were_agreed():
+    """Viewers read; operators trigger and edit; admins delete, and look after tokens and options."""
+    for method, path, role in UNDER_TOKEN:
+        wanted = "admin" if (method, path) in ADMINS else "viewer" if method == "GET" else "operator"
+        assert role == wanted, (method, path)
+
+
+@pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
+def test_a_lesser_role_is_refused_before_anything_is_looked_at(house, method, path, role):
+    """403 for every role below the route's, whether the request is valid or not; no 401 or 403 for the others."""
+    for told in Role:
+        caller = house.caller.as_(told)
+        for body in (None, {"nonsense": True}, BODIES.get((method, path))):
+            answer = caller.ask(method, re.sub(r"\{\w+\}", "none", path), body)
+            assert (answer.status == 403) is not told.may(Role(role)), (told, answer)
+
+
+@pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
+def test_nothing_is_told_without_a_token(house, method, path, role):
+    """401 on every route but /health."""
+    for body in (None, BODIES.get((method, path))):
+        assert house.caller.ask(method, re.sub(r"\{\w+\}", "none", path), body, authorizer=None).status == 401
+
+
+def furnish_two(house) -> tuple[dict[str, str], Caller]:
+    """Fill both tenants, each with what every route may be about; return the first one's ids, and the second's admin."""
+    mine, theirs = house.caller, house.caller.as_(tenant=OTHER)
+    ids = house.furnish(mine)
+    house.furnish(theirs, "https://8.8.8.8/other.ics")
+    house.sync()
+    ids["run_id"] = mine.post("/sync/trigger", status=202)["run_id"]
+    house.work()
+    ids["booking"] = mine.get("/bookings")["items"][0]["id"]
+    mine.ask("PATCH", f"/bookings/{ids['booking']}", {"guest_name": "Sentinel Guest", "notes": "sentinel"})
+    ids["token"] = mine.post("/tokens", {"role": "viewer", "name": "sentinel"})["id"]
+    mine.ask("PATCH", f"/units/{ids['unit']}", {"name": "Sentinel flat"})
+    return ids, theirs
+
+
+def about(path: str, ids: dict[str, str]) -> str:
+    """Return a path that names what is *ids*'."""
+    kinds = {"properties": "property", "units": "unit", "sources": "source", "bookings": "booking", "tokens": "token"}
+    kind = kinds.get(path.split("/")[1], "run_id")
+    return re.sub(r"\{\w+\}", ids[kind], path)
+
+
+def test_no_id_crosses(house):
+    """Every route, asked with another tenant's ids: 404, nothing told, nothing changed."""
+    ids, theirs = furnish_two(house)
+    before = [house.caller.ask("GET", p).text for p in ("/properties", "/units", "/sources", "/bookings", "/tokens")]
+    tried = 0
+
+    for method, path, _ in UNDER_TOKEN:
+        body = json.loads(re.sub(r"\{(\w+)\}", lambda m: ids[m[1]], json.dumps(BODIES.get((method, path)))))
+        if (path == about(path, ids) and "{" not in json.dumps(BODIES.get((method, path)))[1:]) or path.startswith("/options"):
+            continue
+        answer = theirs.ask(method, about(path, ids), body)
+        tried += 1
+        assert (answer.status, answer.code) == (404, "not-found"), (method, path, answer)
+        assert "entinel" not in answer.text
+
+    assert tried >= 24
+    assert [house.caller.ask("GET", p).text for p in ("/properties", "/units", "/sources", "/bookings", "/tokens")] == before
+
+
+@pytest.mark.parametrize(
+    "query", [("/units", "property_id", "property"), ("/sources", "unit_id", "unit"), ("/bookings", "unit_id", "unit")]
+)
+def test_no_filter_crosses(house, query):
+    """A filter by another tenant's id finds nothing, and says 404."""
+    ids, theirs = furnish_two(house)
+    path, name, kind = query
+
+    assert theirs.ask("GET", path, query={name: ids[kind]}).code == "not-found"
+
+
+def test_lists_hold_ones_own_alone(house):
+    """No list, status or history of one tenant tells of the other."""
+    ids, theirs = furnish_two(house)
+
+    for method, path, _ in UNDER_TOKEN:
+        if method == "GET" and "{" not in path:
+            text = theirs.ask("GET", path).text
+            assert "entinel" not in text
+            assert [id for id in ids.values() if id in text] == []
+
+
+def test_parts_of_another_tenant_are_none(house):
+    """A unit can't be made of another tenant's, nor moved under its property."""
+    ids, theirs = furnish_two(house)
+    unit = theirs.get("/units")["items"][0]["id"]
+
+    assert theirs.ask("PATCH", f"/units/{unit}", {"parts": [ids["unit"]]}).code == "not-found"
+    assert theirs.ask("POST", "/units", {"name": "New", "property_id": ids["property"]}).code == "not-found"
+
+
+@pytest.mark.parametrize(
+    "path", ["/properties", "/units", "/sources", "/bookings", "/options", "/tokens", "/sync/history", "/bookings/{id}/changes"]
+)
+def test_no_cursor_crosses(house, path):
+    """A cursor of one tenant's list is refused by the other's, by another list, and by other filters."""
+    ids, theirs = furnish_two(house)
+    mine = house.caller
+    for n in range(2):
+        mine.post("/properties", {"name": f"p{n}"})
+        mine.post("/units", {"name": f"u{n}", "property_id": ids["property"]})
+        mine.post("/sources", {"name": f"s{n}", "unit_id": ids["unit"], "url": f"https://8.8.8.8/{n}.ics"})
+        mine.post("/tokens", {})
+        mine.post("/sync/trigger", {"source_ids": [ids["source"]]}, status=202)
+        house.work()
+        house.move(seconds=1)
+        mine.ask("PATCH", f"/bookings/{ids['booking']}", {"notes": f"n{n}"})
+    cursor = mine.get(path.replace("{id}", ids["booking"]), limit=1)["cursor"]
+    assert cursor
+
+    their_booking = theirs.get("/bookings")["items"][0]["id"]
+    assert theirs.ask("GET", path.replace("{id}", their_booking), query={"cursor": cursor}).code == "bad-cursor"
+    for other in ("/properties", "/units", "/sources", "/bookings", "/options", "/tokens", "/sync/history"):
+        if other != path:
+            assert mine.ask("GET", other, query={"cursor": cursor}).code == "bad-cursor"
+    if path == "/sources":
+        assert mine.ask("GET", path, query={"cursor": cursor, "removed": "true"}).code == "bad-cursor"
+
+
+def test_options_and_monitors_are_each_tenants_own(house):
+    """What one sets or starts, the other does not see."""
+    _, theirs = furnish_two(house)
+    house.caller.ask("PUT", "/options/sync.interval", {"value": 900})
+    house.caller.post("/sync/start", {"interval": 60})
+
+    assert theirs.get("/options/sync.interval")["is_set"] is False
+    assert theirs.get("/sync/status")["monitor"] is None
+    assert theirs.post("/sync/stop", status=200)["stopped"] is False
+    assert house.caller.get("/sync/status")["monitor"] is not None
+
+
+def test_a_key_of_one_tenant_is_free_for_another(house):
+    """An Idempotency-Key is its tenant's own."""
+    _, theirs = furnish_two(house)
+    key = {"Idempotency-Key": "same"}
+
+    mine = house.caller.ask("POST", "/sync/trigger", {"force": True}, headers=key)
+    other = theirs.ask("POST", "/sync/trigger", {"force": False}, headers=key)
+
+    assert (mine.status, other.status) == (202, 202)
+    assert mine.doc != other.doc
+
+
+def test_a_tenant_that_was_removed_is_forgotten_within_a_minute(house):
+    """A principal that the gateway still remembers is let in for a minute at most."""
+    theirs = house.caller.as_(tenant=OTHER)
+    assert theirs.ask("GET", "/units").status == 200
+
+    house.bokit.catalog.remove_tenant(OTHER)
+    house.move(seconds=61)
+
+    assert theirs.ask("GET", "/units").code == "forbidden"
+
+
+def test_a_request_wakes_what_is_overdue(house):
+    """Under a valid token the tenant's late sources are handed to the queue, once; by /health those of the default tenant."""
+    theirs = house.caller.as_(tenant=OTHER)
+    house.furnish(theirs, "https://8.8.8.8/other.ics")
+    house.move(hours=1)
+
+    house.caller.ask("GET", "/health", authorizer=None)
+    house.caller.ask("GET", "/units")
+    house.caller.ask("GET", "/units", authorizer=None)
+    assert house.queue.bodies == []
+    theirs.ask("GET", "/units")
+    theirs.ask("GET", "/units")
+    assert len(house.queue.bodies) == 1
+
+
+def test_health_wakes_the_default_tenant(house):
+    """The public door looks after the default tenant alone."""
+    house.furnish()
+    house.move(hours=1)
+
+    house.caller.ask("GET", "/health", authorizer=None)
+
+    assert len(house.queue.bodies) == 1

@@ -1,0 +1,106 @@
+"""The OpenAPI document: valid, as it is committed, and telling what a client has to know."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bokit import __version__
+from bokit.core.access import Role
+from bokit.http.openapi import PROBLEMS, ROUTERS, build_document, write_document
+from bokit.http.problems import PROBLEM_JSON
+
+COMMITTED = Path(__file__).resolve().parents[2] / "docs/openapi.json"
+OPERATIONS = [(m, p, told) for p, methods in build_document()["paths"].items() for m, told in methods.items()]
+IDS = [f"{m} {p}" for m, p, _ in OPERATIONS]
+
+
+def test_the_committed_document_is_the_one_that_the_routes_tell():
+    """Where this fails: ``.venv/bin/python -m bokit.http.openapi > docs/openapi.json``."""
+    assert COMMITTED.read_text(encoding="utf-8") == write_document()
+
+
+def test_the_document_is_openapi_3_1():
+    """As the specification's own validator sees it."""
+    OpenAPIV31SpecValidator(build_document()).validate()
+
+
+def test_every_route_is_in_it_and_no_other():
+    """What is served and what is told are the same."""
+    served = {(method, path) for router in ROUTERS for method, path in router.roles}
+
+    assert {(m.upper(), p) for m, p, _ in OPERATIONS} == served
+    assert len({told["operationId"] for _, _, told in OPERATIONS}) == len(served)
+
+
+def test_it_names_its_version_and_no_host():
+    """The server is wherever the document came from."""
+    document = build_document()
+
+    assert (document["info"]["version"], document["servers"]) == (__version__, [{"url": "/"}])
+    assert document["security"] == [{"token": []}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+@pytest.mark.parametrize(("method", "path", "told"), OPERATIONS, ids=IDS)
+def test_an_operation_says_what_it_takes_and_answers(method, path, told):
+    """A summary, a tag, a role or that it needs none, its successes with a shape, and its problems by status."""
+    public = told.get("security") == []
+    statuses = {int(status) for status in told["responses"]}
+
+    assert told["summary"]
+    assert told["tags"]
+    assert public or told["x-bokit-role"] in set(Role)
+    assert {400, 429, 500, 503} <= statuses
+    assert public or {401, 403} <= statuses
+    assert "{" not in path or 404 in statuses
+    assert ("requestBody" not in told) or {413, 422} <= statuses
+    for status, answer in told["responses"].items():
+        if int(status) < 400:
+            assert status == "204" or answer["content"]["application/json"]["schema"]
+
+
+def test_the_gateways_own_answers_are_told_as_such():
+    """401, 403, 429 and 5xx may come from the gateway, which knows no problem documents."""
+    responses = build_document()["components"]["responses"]
+
+    for status, (name, _) in PROBLEMS.items():
+        media = set(responses[name]["content"])
+        assert media == ({PROBLEM_JSON, "application/json"} if status in (401, 403, 429, 500, 503) else {PROBLEM_JSON})
+
+
+def test_the_trigger_takes_a_key():
+    """Idempotency-Key is a header of it, and not required."""
+    trigger = build_document()["paths"]["/sync/trigger"]["post"]
+    (key,) = [p for p in trigger["parameters"] if p["in"] == "header"]
+
+    assert (key["name"], key["required"]) == ("Idempotency-Key", False)
+    assert {"200", "202"} <= set(trigger["responses"])
+
+
+def test_bodies_take_no_field_that_is_not_named():
+    """A client's misspelling is found by its own validator, too."""
+    document = build_document()
+    for _, _, told in OPERATIONS:
+        for content in told.get("requestBody", {}).get("content", {}).values():
+            name = content["schema"]["$ref"].rpartition("/")[2]
+            assert document["components"]["schemas"][name]["additionalProperties"] is False
+
+
+def test_every_example_is_valid():
+    """What the document shows, it takes."""
+    for schema in build_document()["components"]["schemas"].values():
+        for told in schema.get("properties", {}).values():
+            for example in told.get("examples", ()):
+                Draft202012Validator(told).validate(example)
+
+
+def test_it_names_nothing_of_this_machine():
+    """No path and no address of whoever made it."""
+    text = json.dumps(build_document())
+
+    assert not [word for word in ("/home/", "/work/", "localhost", "127.0.0.1", "amazonaws") if word in text]
