@@ -34,6 +34,7 @@ from tests.builders import (
     a_record,
     a_report,
     a_source,
+    a_tenant,
     a_token,
     an_answer,
     an_open_run,
@@ -131,8 +132,10 @@ def interrupted(store: DynamoStore, operation: str, meanwhile: Callable[[], Any]
             waiting.pop()()
 
     store.client.meta.events.register("before-call.dynamodb", interrupt)
-    yield
-    store.client.meta.events.unregister("before-call.dynamodb", interrupt)
+    try:
+        yield
+    finally:
+        store.client.meta.events.unregister("before-call.dynamodb", interrupt)
     assert not waiting
 
 
@@ -170,6 +173,18 @@ def test_a_page_that_is_overtaken_between_parts_and_item_is_written_again(dynamo
     assert keys_of(dynamo) == []
 
 
+def test_a_replaced_large_page_leaves_no_part_behind(dynamo: DynamoStore) -> None:
+    """Only the parts of the page that is served are kept, and none of one that was deleted."""
+    counts = []
+    for size in (1_000_000, 800_000, 10, 800_000):
+        dynamo.save_published(a_page(hash="h", body=random.Random(size).randbytes(size)))
+        counts.append(sum("#PARTS#" in key for key in keys_of(dynamo)))
+    dynamo.delete_published("h")
+
+    assert counts == [3, 3, 0, 3]
+    assert keys_of(dynamo) == []
+
+
 def keys_of(store: DynamoStore) -> list[str]:
     """Return the partition of every item."""
     pages = store.client.get_paginator("scan").paginate(TableName=store.table_name)
@@ -190,6 +205,23 @@ def test_a_removed_tenant_leaves_no_item(dynamo: DynamoStore) -> None:
     dynamo.remove_tenant(DEFAULT_TENANT)
 
     assert sorted(keys_of(dynamo)) == [f"SHARD#{source.shard_id}", "SHARDS"]
+
+
+def test_a_removal_that_dies_has_shut_the_door_first(dynamo: DynamoStore) -> None:
+    """Tokens are gone before anything else is, and the removal may be asked for again."""
+    add_source(dynamo)
+    dynamo.save_tenant(a_tenant(id=DEFAULT_TENANT))
+    dynamo.save_token(token := a_token())
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), interrupted(dynamo, "TransactWriteItems", die):
+        dynamo.remove_tenant(DEFAULT_TENANT)
+    assert dynamo.find_token(token.hash) is None
+    assert len(dynamo.load_tenants()) == len(dynamo.load_sources(DEFAULT_TENANT)) == 1
+    dynamo.remove_tenant(DEFAULT_TENANT)
+    assert dynamo.load_tenants() == dynamo.load_tokens(DEFAULT_TENANT) == []
 
 
 def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:

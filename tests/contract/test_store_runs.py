@@ -264,6 +264,21 @@ def test_a_thousand_sources_fit_a_run(store: Store) -> None:
         assert (kept.outcome, kept.counts, kept.duration_ms) == (given.outcome, given.counts, given.duration_ms)
         assert kept.error["code"] == given.error["code"]
         assert given.name.startswith(kept.name[:40])
+        assert kept.name
+
+
+def test_the_longest_words_of_a_thousand_sources_fit_too(store: Store) -> None:
+    """Words that no compression makes shorter hinder no report."""
+    noise = random.Random(1)
+    ids = [f"{n:04d}" for n in range(1000)]
+    open = an_open_run(*ids)
+    begin(store, open)
+    words = ["".join(chr(noise.randrange(0x4E00, 0x9FFF)) for _ in range(300)) for _ in ids]
+    reports = [report_of(id, name=word, error={"code": "c", "message": word}) for id, word in zip(ids, words, strict=True)]
+    told = store.report_sources(DEFAULT_TENANT, open.run.run_id, reports)
+
+    assert told.is_done
+    assert all(word.startswith(kept.name[:10]) and kept.name for word, kept in zip(words, told.run.sources, strict=True))
 
 
 def _a_talkative_report(id: str, noise: random.Random) -> SourceReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -35,12 +35,15 @@ def write_open_run(open: OpenRun, expires_at: datetime) -> dict[str, Any]:
 
 
 def write_reports(key: keys.Key, reports: Mapping[SourceId, SourceReport], share: int) -> Update:
-    """Return the write that takes *reports*: all of their sources must be pending, and no report larger than the share."""
+    """Return the write that takes *reports*: all of their sources must be pending, and the run's share as large as thought.
+
+    Where *share* is more than the run's, reports that fit the run's as well pass all the same.
+    """
     packed = {id: pack_report(report, share) for id, report in reports.items()}
     waiting = Row.pending.contains(next(iter(packed)))
     for id in list(packed)[1:]:
         waiting &= Row.pending.contains(id)
-    fitting = Row.share >= max(len(told) for told in packed.values())
+    fitting = Row.share >= min(share, max(len(told) for told in packed.values()))
     told = [Path(["reports", id]).set(report) for id, report in packed.items()]
     actions = [*told, Row.pending.delete(set(packed)), Row.version.add(1)]
     return Update(key=key, actions=actions, condition=is_open() & waiting & fitting)
@@ -65,7 +68,7 @@ def read_open_run(row: Row) -> OpenRun | None:
 
 
 def pack_report(report: SourceReport, share: int) -> bytes:
-    """Return *report* compressed, as much of it as its share takes: without its plan, its steps, its longer words."""
+    """Return *report* compressed, as much of it as its share takes; its outcome, counts and code always fit."""
     for shorter in _shorten(report):
         packed = pack(write_document(shorter))
         if len(packed) <= share:
@@ -73,7 +76,16 @@ def pack_report(report: SourceReport, share: int) -> bytes:
     return packed
 
 
-def _shorten(report: SourceReport) -> Sequence[SourceReport]:
-    bare = replace(report, plan=(), steps=())
-    error = {name: word[:80] for name, word in report.error.items()} if report.error else None
-    return report, replace(report, plan=()), bare, replace(bare, name=bare.name[:40], error=error)
+def _shorten(report: SourceReport) -> Iterator[SourceReport]:
+    """Yield *report* with less and less: without its plan, its steps, all that is no column of the history, long words."""
+    yield report
+    yield replace(report, plan=())
+    yield replace(report, plan=(), steps=())
+    bare = SourceReport(
+        source_id=report.source_id, name=report.name, outcome=report.outcome, error=report.error, counts=report.counts,
+        duration_ms=report.duration_ms,
+    )  # fmt: skip
+    yield bare
+    for most in (80, 40, 10):
+        error = {name: word[:most] if name != "code" else word for name, word in (report.error or {}).items()}
+        yield replace(bare, name=report.name[:most], error=error or None)

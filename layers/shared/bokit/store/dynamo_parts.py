@@ -13,7 +13,7 @@ from bokit.store.paging import clamp_limit, make_cursor, read_cursor
 from bokit.store.rows import Put, Rows
 from bokit.store.tables import Row
 
-_READS = 4
+_READS = 8
 
 
 class PartRows:

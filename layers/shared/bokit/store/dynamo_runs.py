@@ -112,7 +112,7 @@ class RunRows(PartRows):
 
     def _report(self, key: Key, reports: dict[SourceId, SourceReport]) -> OpenRun | None:
         share = ROOM
-        for _ in range(TRIES):
+        for _ in range(len(reports) + 2):  # each time fewer, or with the share that is known now
             if row := self._rows.update(write_reports(key, reports, share)):
                 return read_open_run(row)
             row = self._rows.get(key)
