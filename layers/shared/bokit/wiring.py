@@ -12,6 +12,7 @@ from bokit.engine.clock import Clock, read_clock
 if TYPE_CHECKING:
     from bokit.core.records import Json
     from bokit.engine.access import AccessDesk
+    from bokit.engine.aftermath import Aftermath
     from bokit.engine.app import Bokit
     from bokit.engine.sync import Kind
     from bokit.outlets.base import Alerts, Queue
@@ -68,7 +69,14 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
 
     client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
     fetcher = IcalFetcher(client, Secrets(_client_maker(settings)).reveal)
-    return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS)}
+    return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)}
+
+
+def make_booking_aftermath(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Aftermath:
+    """Return what follows when bookings were written; a sync that finds nothing new does not import it."""
+    from bokit.engine.bookings import BookingAftermath
+
+    return BookingAftermath(store, alerts, defaults)
 
 
 def open_url_check(settings: Settings) -> Callable[[str], object]:

@@ -34,6 +34,8 @@ class Property:
     tenant: TenantId
     name: str
     timezone: str | None = None
+    turnover_days: int | None = None
+    """Days that must lie between a departure and the next arrival; None: none."""
     version: int = 0
 
 
@@ -46,6 +48,8 @@ class Unit:
     property_id: PropertyId
     name: str
     timezone: str | None = None
+    """Overrides the property's."""
+    turnover_days: int | None = None
     """Overrides the property's."""
     parts: tuple[UnitId, ...] = ()
     version: int = 0

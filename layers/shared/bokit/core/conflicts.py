@@ -31,9 +31,11 @@ class Certainty(StrEnum):
     CERTAIN = "certain"
     """Two reservations that cannot be one."""
     LIKELY = "likely"
-    """A reservation, and nights that a person blocked, or that were closed before it came."""
+    """A reservation, and nights that a person blocked; or a closure that was there first, or that holds but a part of its
+    nights and others too: no repetition does."""
     POSSIBLE = "possible"
-    """A reservation, and a closure that may be a partial or a late repetition; or one that its source shows no more."""
+    """A reservation, and a closure that holds all its nights and more: a repetition joined with others, perhaps. Or two
+    closures; or a booking that its source shows no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,7 @@ def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occu
     return Conflict(
         id=make_record_id(unit, digest), unit_id=unit, unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
         nights=occupancy.grid.nights(shared or near), bookings=(pair[0].id, pair[1].id),
-        certainty=_judge_certainty(pair[0], pair[1]), is_turnover=not shared,
+        certainty=_judge_certainty(pair[0], pair[1], occupancy.grid.to_come), is_turnover=not shared,
     )  # fmt: skip
 
 
@@ -103,15 +105,14 @@ def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
     return min((one, other), key=lambda unit: (len(occupancy.links[unit]), unit))
 
 
-def _judge_certainty(first: Booking, second: Booking) -> Certainty:
+def _judge_certainty(first: Booking, second: Booking, to_come: Bits) -> Certainty:
     if first.is_missing or second.is_missing:
         return Certainty.POSSIBLE
     closures = [b for b in (first, second) if b.holdings[0].is_candidate]
-    if not closures and first.kind is second.kind:
-        return Certainty.CERTAIN
-    if not closures:
-        return Certainty.LIKELY
-    (closure, *others) = closures
+    if len(closures) != 1:
+        same = first.kind is second.kind
+        return Certainty.POSSIBLE if closures else Certainty.CERTAIN if same else Certainty.LIKELY
+    (closure,) = closures
     other = second if closure is first else first
     came_first = any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
-    return Certainty.LIKELY if came_first and not others else Certainty.POSSIBLE
+    return Certainty.LIKELY if came_first or other.bits & ~closure.bits & to_come else Certainty.POSSIBLE

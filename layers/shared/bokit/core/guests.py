@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bokit.core.entries import Kind
 from bokit.core.platforms import find_platform, is_platform, traits_of
@@ -53,6 +54,7 @@ def read_identity(record: Record) -> Identity:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def is_neutral(summary: str | None) -> bool:
     """Tell whether *summary* says no more than that the nights are taken.
 
@@ -154,5 +156,8 @@ def _read_phone(local: Fields) -> str | None:
 
 def _fold(text: str | None) -> str:
     """Return *text* without case and accents."""
-    plain = unicodedata.normalize("NFKD", str(text or "")).casefold()
+    told = str(text or "")
+    if told.isascii():
+        return told.casefold().strip()
+    plain = unicodedata.normalize("NFKD", told).casefold()
     return "".join(c for c in plain if not unicodedata.combining(c)).strip()

@@ -11,8 +11,8 @@ from bokit.core.booking import held_nights, is_window
 from bokit.core.entries import Kind
 from bokit.core.guests import Identity, may_repeat, read_identity
 from bokit.core.night_bits import Bits, Grid, extent
-from bokit.core.records import Record, Scope, SourceId
-from bokit.core.trail import GAINED, read_leaves
+from bokit.core.records import Presence, Record, Scope, SourceId
+from bokit.core.trail import GAINED, LEFT, read_leaves
 
 NO_IDENTITY = Identity(platform=None, by_hand=False, is_named=False)
 
@@ -51,9 +51,14 @@ class Holding:
         return self.record.source_id
 
     @property
+    def seen_at(self) -> datetime:
+        """When the first of its nights was first seen."""
+        return min((s.seen for s in self.since), default=self.record.created_at)
+
+    @property
     def order(self) -> tuple[bool, datetime, str]:
-        """What can be an original comes first; then who was seen first."""
-        return self.is_candidate, self.record.created_at, self.record.id
+        """What can be an original comes first; then whose nights were seen first."""
+        return self.is_candidate, self.seen_at, self.record.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,17 +71,11 @@ class Trail:
     since: tuple[Since, ...]
 
 
-def read_grid(records: Iterable[Record], today: date) -> Grid:
-    """Return the grid on which every night of *records* has a bit."""
-    firsts = [text for r in records for text in (r.remote.get("check_in"), r.fields.get("check_in")) if text]
-    left = [leave.first for r in records for leave in read_leaves(r)]
-    return Grid(first=min([*(date.fromisoformat(text) for text in firsts), *left, today]), today=today)
-
-
-def read_holdings(records: Iterable[Record], grid: Grid) -> list[Holding]:
-    """Return what *records* hold, windows included, in order; those that hold nothing are left out."""
-    told = [(r, grid.bits(held_nights(r))) for r in records]
-    return sorted((_read_holding(r, bits, grid) for r, bits in told if bits), key=lambda h: h.order)
+def read_holdings(records: Iterable[Record], today: date) -> tuple[Grid, list[Holding]]:
+    """Return what *records* hold, windows included, in order, and the grid of their nights; who holds nothing is left out."""
+    told = [(r, held) for r in records if (held := held_nights(r))]
+    grid = Grid(first=min([today, *(min(held) for _, held in told)]), today=today)
+    return grid, sorted((_read_holding(r, grid.bits(held), grid) for r, held in told), key=lambda h: h.order)
 
 
 def _read_holding(record: Record, bits: Bits, grid: Grid) -> Holding:
@@ -101,10 +100,10 @@ def _read_since(record: Record, bits: Bits, grid: Grid) -> tuple[Since, ...]:
 
 
 def read_trails(records: Iterable[Record], grid: Grid) -> list[Trail]:
-    """Return the nights that *records* left lately."""
-    found = []
-    for record in records:
-        for leave in read_leaves(record):
+    """Return the nights to come that *records* left lately."""
+    found, today = [], grid.today.isoformat()
+    for record in (r for r in records if LEFT in r.memory or r.presence is Presence.GONE):
+        for leave in read_leaves(record) if LEFT in record.memory or record.remote["check_out"] > today else ():
             bits = grid.span(leave.first, leave.end)
             since = (Since(bits, leave.seen, leave.after),)
             found.append(Trail(record=record, bits=bits, left=leave.left, since=since))

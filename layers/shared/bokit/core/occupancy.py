@@ -17,7 +17,7 @@ from functools import cached_property
 from bokit.core.catalog import Unit
 from bokit.core.echoes import OWN, Judgement, State, judge_holdings
 from bokit.core.entries import Kind
-from bokit.core.holdings import Holding, read_grid, read_holdings, read_trails
+from bokit.core.holdings import Holding, read_holdings, read_trails
 from bokit.core.joint import join_holdings, merge_fields
 from bokit.core.links import Links, read_links
 from bokit.core.night_bits import Bits, Grid
@@ -69,7 +69,7 @@ class Booking:
     @property
     def seen_at(self) -> datetime:
         """When it was first seen here."""
-        return min(r.created_at for r in self.records)
+        return min(h.seen_at for h in self.holdings)
 
     @property
     def is_missing(self) -> bool:
@@ -134,8 +134,7 @@ def read_occupancy(units: Iterable[Unit], records: Sequence[Record], *, today: d
 
     *today* is the units' date at *at*: echoes are judged by nights to come.
     """
-    links, grid = _read_links(units, records), read_grid(records, today)
-    holdings = read_holdings(records, grid)
+    links, (grid, holdings) = _read_links(units, records), read_holdings(records, today)
     groups = join_holdings([h for h in holdings if h.kind is not Kind.WINDOW])
     judged = judge_holdings(holdings, read_trails(records, grid), links, at)
     ids = {h.record.id: group[0].record.id for group in groups for h in group}

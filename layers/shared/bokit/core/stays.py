@@ -32,7 +32,7 @@ from bokit.core.read_ical import hash_ical, read_ical, recall_entries, tell_plat
 from bokit.core.records import Fields, Json, Presence, Record
 from bokit.core.rules import Context, Seen
 from bokit.core.source_memory import Remembered, read_memory, write_memory
-from bokit.core.trail import PLATFORM, trace_nights
+from bokit.core.trail import PLATFORM, read_shown, trace_nights
 from bokit.core.window import Held, plan_provisional, write_window
 
 __all__ = ["BookingRules", "Stay", "describe_booking", "held_nights", "read_stay"]
@@ -79,7 +79,7 @@ class BookingRules:
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back, and every night's trail noted."""
-        return trace_plan(self._guard(plan, known, seen, context), seen, context)
+        return trace_plan(self._guard(plan, known, seen, context), known, seen, context)
 
     def _guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         told, matches = read_memory(context.memory), self.match(known, seen, context)
@@ -107,23 +107,24 @@ class BookingRules:
         return describe_booking(record)
 
 
-def trace_plan(plan: Plan, seen: Seen, context: Context) -> Plan:
+def trace_plan(plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
     """Return *plan* with its records remembering whose feed told them, and when they gained and left each night.
 
     While a fetch is doubted, nobody knows what the source did not show before it.
     """
+    if not plan.actions:
+        return plan
     doubted = read_memory(context.memory).held_since or plan.refused
-    last_read = None if doubted else context.last_read
-    return replace(plan, actions=tuple(_trace(a, seen.platform, last_read, context.at) for a in plan.actions))
+    last_read, shown = None if doubted else context.last_read, read_shown(known, context.at)
 
+    def traced(action: Action) -> Action:
+        if is_window(action.after):
+            return action
+        after = trace_nights(action.before, action.after, at=context.at, last_read=last_read, shown=shown)
+        told = {PLATFORM: seen.platform} if seen.platform and PLATFORM not in after.memory else {}
+        return replace(action, after=replace(after, memory={**after.memory, **told}))
 
-def _trace(action: Action, platform: str | None, last_read: datetime | None, at: datetime) -> Action:
-    if is_window(action.after):
-        return action
-    after = trace_nights(action.before, action.after, at=at, last_read=last_read)
-    if platform and PLATFORM not in after.memory:
-        after = replace(after, memory={**after.memory, PLATFORM: platform})
-    return replace(action, after=after)
+    return replace(plan, actions=tuple(traced(a) for a in plan.actions))
 
 
 def local_today(context: Context) -> date:

@@ -4,14 +4,15 @@ Which of two sources told of a night first is what tells a double booking from a
 source, read well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most
 likely an echo that its platform has not dropped yet. Both are kept in the record's memory by the run that changes it.
 
-    gained    [first, end, seen, after]         *seen*: first shown here; *after*: its source was read well then, and did
-                                                not show it (None: not known, as in a source's first fetch)
+    gained    [first, end, seen, after]         *seen*: first shown here by its source, as whatever; *after*: the source was
+                                                read well then, and showed the night open (None: not known, as in a first
+                                                fetch)
     left      [first, end, left, seen, after]   *left*: when it let the nights go
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -22,13 +23,13 @@ from bokit.core.nights import Span, join_nights, nights
 from bokit.core.records import Fields, Json, Presence, Record
 
 T = TypeVar("T", bound=Hashable)
+Times = tuple[datetime, datetime | None]
+"""When a night was first seen held, and until when it was seen open."""
 
 GAINED, LEFT, PLATFORM = "gained", "left", "platform"
 """Names in a record's memory; *platform* is whose feed told it."""
 KEPT = timedelta(days=7)
 """So long the nights that a record left are remembered."""
-SLACK = timedelta(minutes=5)
-"""A source counts as read at most so long before its line says so: a batch ends later than its first fetch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,26 +74,42 @@ def _remembered(record: Record) -> list[Leave]:
     ]
 
 
-def trace_nights(before: Record | None, after: Record, *, at: datetime, last_read: datetime | None) -> Record:
+def trace_nights(
+    before: Record | None, after: Record, *, at: datetime, last_read: datetime | None, shown: Mapping[date, Times] | None = None
+) -> Record:
     """Return *after* remembering which nights it gained and left since *before* (None: it is new).
 
-    before     after      result
-    none       any        every night is gained
-    any        gone       nothing: when it went says it all
-    gone       back       as it was before it went
-    any        dates      new nights are gained, or had again as before where they were left lately; others are left
+    *last_read* is when its source was read well before; *shown* are the nights that it closed then, with their times.
+
+        a night that it holds now                    is held
+        and held before, or before it went           since then
+        and left lately, and has again               since then
+        and that its source showed as another's      since then: it was closed all the time
+        else                                         from now on
     """
     if after.presence is Presence.GONE or is_window(after):
         return after
-    known = last_read - SLACK if last_read else None
     mine, had = held_nights(after), _had(before)
     told, left = (_by_night(before), _left_by_night(before, at)) if before else ({}, {})
-    gained = {n: told.get(n) or left.get(n, (at, at, known))[1:] for n in mine}
+    had_again = {n: times[1:] for n, times in left.items()}
+    known = {**(shown or {}), **had_again, **told}
+    gained = {n: known.get(n, (at, last_read)) for n in mine}
     left |= {n: (at, *told[n]) for n in had - mine}
     memory = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
     memory |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
     memory |= _write(LEFT, {n: t for n, t in left.items() if n not in mine})
     return replace(after, memory=memory)
+
+
+def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
+    """Return the nights that a source's records hold, with their times; of what its window holds nobody knows since when."""
+    shown: dict[date, Times] = {}
+    for record in known:
+        if is_window(record):
+            shown = dict.fromkeys(held_nights(record), (at, None)) | shown
+        elif record.presence is not Presence.GONE:
+            shown |= {n: min(times, shown.get(n, times), key=lambda t: t[0]) for n, times in _by_night(record).items()}
+    return shown
 
 
 def _had(before: Record | None) -> set[date]:
@@ -102,9 +119,6 @@ def _had(before: Record | None) -> set[date]:
     if before.presence is Presence.GONE:
         return nights(_day(before.remote["check_in"]), _day(before.remote["check_out"]))
     return held_nights(before)
-
-
-Times = tuple[datetime, datetime | None]
 
 
 def _by_night(record: Record) -> dict[date, Times]:

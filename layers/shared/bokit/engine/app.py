@@ -25,6 +25,7 @@ from bokit.store.base import Store
 
 if TYPE_CHECKING:
     from bokit.engine.access import AccessDesk
+    from bokit.engine.booking_desk import BookingDesk
     from bokit.engine.catalog import Catalog
     from bokit.engine.dispatch import Dispatch, WorkReport
     from bokit.engine.monitors import MonitorDesk
@@ -60,7 +61,7 @@ class Bokit:
         defaults = dict(parts.defaults or {})
         self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, defaults
         self.stage = parts.stage
-        self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock)
+        self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock, defaults)
         self.batch = BatchRunner(parts.store, self.source_sync, parts.clock, parts.concurrency)
         self._claimer = claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
         self._tick = Tick(
@@ -69,9 +70,16 @@ class Bokit:
             close_overdue=lambda runs: self.dispatch.close_overdue(runs),
         )  # fmt: skip
         self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
-        self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults)
+        self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults, parts.new_id)
         self.status = StatusDesk(parts.store, parts.clock, defaults)
         self._parts = parts
+
+    @cached_property
+    def bookings(self) -> BookingDesk:
+        """Bookings of linked units, their conflicts, and bookings by hand; imported at first use."""
+        from bokit.engine.booking_desk import BookingDesk
+
+        return BookingDesk(self.store, self.desk, self.clock, self.defaults)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -81,7 +89,7 @@ class Bokit:
         parts = self._parts
         return Catalog(CatalogParts(
             store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=self.defaults,
-            check_url=parts.check_url,
+            check_url=parts.check_url, follow=self.source_sync.follow,
         ))  # fmt: skip
 
     @cached_property

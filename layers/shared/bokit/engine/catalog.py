@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Tenant, Unit, UnitId
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Tenant, Unit, UnitId
 from bokit.core.records import Json, Scope, TenantId
+from bokit.engine.aftermath import Occasion
 from bokit.engine.catalog_fields import PLACE_READERS, read_fields, read_name
 from bokit.engine.catalog_options import OptionDesk
 from bokit.engine.catalog_parts import CatalogParts
@@ -81,12 +82,12 @@ class Catalog:
         return self.store.load_property(tenant, id)
 
     def add_property(self, tenant: TenantId, values: Mapping[str, Any]) -> Property:
-        """Add a property of *values* (name, timezone)."""
+        """Add a property of *values* (name, timezone, turnover_days)."""
         read = read_fields(values, PLACE_READERS)
         name = read_name(read.get("name"))
         self._admit(tenant)
         self._check_free(self.store.load_properties(tenant), name, "property")
-        made = Property(id=PropertyId(self.new_id("prop")), tenant=tenant, name=name, timezone=read.get("timezone"))
+        made = Property(id=PropertyId(self.new_id("prop")), tenant=tenant, **{**read, "name": name})
         return self.store.save_property(made)
 
     def edit_property(self, tenant: TenantId, id: PropertyId, values: Mapping[str, Any]) -> Property:
@@ -100,6 +101,8 @@ class Catalog:
         saved = self.store.save_property(after)
         for unit in self.list_units(tenant, id):
             self._spread_timezone(unit)
+            if after.turnover_days != before.turnover_days:
+                self._follow(unit)
         return saved
 
     def remove_property(self, tenant: TenantId, id: PropertyId) -> None:
@@ -125,7 +128,7 @@ class Catalog:
         return self.store.load_unit(tenant, id)
 
     def add_unit(self, tenant: TenantId, property_id: PropertyId, values: Mapping[str, Any]) -> Unit:
-        """Add a unit of *values* (name, timezone, parts: ids of linked units) to a property."""
+        """Add a unit of *values* (name, timezone, turnover_days, parts: ids of linked units) to a property."""
         self.store.load_property(tenant, property_id)
         read = self._read_unit(tenant, values)
         name = read_name(read.get("name"))
@@ -145,6 +148,8 @@ class Catalog:
         saved = self.store.save_unit(after)
         if after.timezone != before.timezone:
             self._spread_timezone(saved)
+        if (after.parts, after.turnover_days) != (before.parts, before.turnover_days):
+            self._follow(before, saved)
         return saved
 
     def remove_unit(self, tenant: TenantId, id: UnitId) -> None:
@@ -181,6 +186,11 @@ class Catalog:
     def _check_free(self, others: Iterable[Named], name: str, what: str) -> None:
         if same := next((o for o in others if o.name == name), None):
             raise StateError(f"there is a {what} of this name already", code="duplicate", name=name, id=same.id)
+
+    def _follow(self, *units: Unit) -> None:
+        """Let what hangs on bookings follow where links or the turnover changed; parts that were let go stand alone now."""
+        for scope in sorted({Scope(id) for unit in units for id in (unit.id, *unit.parts)}):
+            self.parts.follow(BOOKINGS, Occasion(tenant=units[0].tenant, scope=scope, at=self.clock(), by="catalog"))
 
     def _spread_timezone(self, unit: Unit) -> None:
         zone = unit.timezone or self.store.load_property(unit.tenant, unit.property_id).timezone

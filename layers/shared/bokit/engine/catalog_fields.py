@@ -17,6 +17,7 @@ from bokit.errors import InputError, OptionError
 MAX_NAME = 200
 MAX_URL = 4096
 LEAST_INTERVAL = 60
+MOST_TURNOVER = 30
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -78,6 +79,15 @@ def read_zone(value: Any) -> str | None:
     return None if value in (None, "") else read_timezone(value)
 
 
+def read_turnover(value: Any) -> int | None:
+    """Return the days between a departure and the next arrival; None and an empty text: those of what it belongs to."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,2}", str(value)) or int(value) > MOST_TURNOVER:
+        raise InputError(f"not a number of days from 0 to {MOST_TURNOVER}", code="bad-field")
+    return int(value)
+
+
 def read_settings(value: Any) -> dict[str, Json]:
     """Return what else a kind of source needs."""
     if not isinstance(value, Mapping):
@@ -85,7 +95,9 @@ def read_settings(value: Any) -> dict[str, Json]:
     return dict(value)
 
 
-PLACE_READERS: dict[str, Callable[[Any], Any]] = {"name": read_name, "timezone": read_zone}
+PLACE_READERS: dict[str, Callable[[Any], Any]] = {
+    "name": read_name, "timezone": read_zone, "turnover_days": read_turnover,
+}  # fmt: skip
 """Of properties and units."""
 SOURCE_READERS: dict[str, Callable[[Any], Any]] = {
     "name": read_name, "kind": read_name, "url": read_url, "platform": read_platform, "interval": read_span(LEAST_INTERVAL),

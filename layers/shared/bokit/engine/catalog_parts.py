@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bokit.core.records import Json
+from bokit.core.records import CollectionName, Json
+from bokit.engine.aftermath import Occasion
 from bokit.engine.clock import Clock, Ids, new_id
 from bokit.engine.sync import Kind
 from bokit.store.base import Store
@@ -14,6 +15,10 @@ from bokit.store.base import Store
 
 def check_nothing(url: str) -> None:
     """Let every URL pass: the fetch itself refuses what may not be fetched."""
+
+
+def follow_nothing(collection: CollectionName, occasion: Occasion) -> None:
+    """Do nothing: nothing hangs on records here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +34,5 @@ class CatalogParts:
     check_url: Callable[[str], object] = check_nothing
     """Raises AddressRefusedError for a URL that is not fetched."""
     wait: Callable[[float], object] = time.sleep
+    follow: Callable[[CollectionName, Occasion], object] = follow_nothing
+    """Makes what hangs on a scope's records agree with them."""

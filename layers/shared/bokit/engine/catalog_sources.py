@@ -21,6 +21,7 @@ from bokit.core.plan import Hold
 from bokit.core.records import LoggedChange, Record, Scope, SourceId, TenantId
 from bokit.core.release import release_record
 from bokit.core.schedule import interval_of
+from bokit.engine.aftermath import Occasion
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
 from bokit.engine.catalog_parts import CatalogParts
 from bokit.engine.named import find_named
@@ -122,6 +123,9 @@ class SourceDesk:
                 ended = replace(source, removed_at=self.clock())
                 kept = replace(head, source=ended, settle_at=None, hold=None, failure=None)
                 source = self.store.save_source(kept, replace(self._beat(ended), due_at=None))
+        if release:
+            occasion = Occasion(tenant=tenant, scope=source.scope, at=self.clock(), by=by)
+            self.parts.follow(source.collection, occasion)
         return Removal(source=source, released=gone, kept=self._count_held(head))
 
     def set_unit_timezone(self, tenant: TenantId, unit_id: UnitId, zone: str | None) -> None:

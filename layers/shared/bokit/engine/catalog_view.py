@@ -17,13 +17,14 @@ def describe_tenant(tenant: Tenant) -> dict[str, Json]:
 
 def describe_property(property: Property) -> dict[str, Json]:
     """Return a property's document."""
-    return {"id": property.id, "name": property.name, "timezone": property.timezone}
+    return {"id": property.id, "name": property.name, "timezone": property.timezone, "turnover_days": property.turnover_days}
 
 
 def describe_unit(unit: Unit) -> dict[str, Json]:
     """Return a unit's document."""
     return {
-        "id": unit.id, "name": unit.name, "property_id": unit.property_id, "timezone": unit.timezone, "parts": list(unit.parts),
+        "id": unit.id, "name": unit.name, "property_id": unit.property_id, "timezone": unit.timezone,
+        "turnover_days": unit.turnover_days, "parts": list(unit.parts),
     }  # fmt: skip
 
 

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from bokit.core.merge import accept_remote, edit_record
+from bokit.core.merge import accept_remote, compare_fields, edit_record
 from bokit.core.options import Options
 from bokit.core.plan import Hold
-from bokit.core.records import CollectionName, Fields, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
+from bokit.core.records import (
+    CollectionName,
+    Fields,
+    Json,
+    LoggedChange,
+    Record,
+    RecordId,
+    RunId,
+    Scope,
+    SourceId,
+    TenantId,
+    make_record_id,
+)
 from bokit.core.rules import Rules
 from bokit.core.runs import Run, Trigger
+from bokit.engine.aftermath import Occasion
 from bokit.engine.batch import close_run, save_run, tell_run
-from bokit.engine.clock import Clock
+from bokit.engine.clock import Clock, Ids, new_id
 from bokit.engine.job import Job, Journal
 from bokit.engine.sync import SourceSync
 from bokit.errors import StateError, StoreConflictError
 from bokit.store.base import Page, Store
 
+Lay = Callable[[Record, datetime], tuple[Record, LoggedChange | None]]
+"""Lays a person's word over a record, at a time; no line: nothing is to be written."""
 TRIES = 5
 """How often an edit is laid anew over a record that a sync changed meanwhile."""
 
@@ -27,10 +41,11 @@ class Desk:
     """Records as people see and edit them."""
 
     def __init__(
-        self, store: Store, sync: SourceSync, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json]
-    ) -> None:
+        self, store: Store, sync: SourceSync, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json],
+        new_id: Ids = new_id,
+    ) -> None:  # fmt: skip
         self.store, self.sync, self.clock = store, sync, clock
-        self.new_run_id, self.defaults = new_run_id, defaults
+        self.new_run_id, self.defaults, self.new_id = new_run_id, defaults, new_id
 
     def list_records(self, tenant: TenantId, collection: CollectionName, scopes: Sequence[Scope]) -> list[Record]:
         """Return every record of these scopes, gone ones included."""
@@ -40,19 +55,36 @@ class Desk:
         """Return the record, or raise UnknownIdError."""
         return self.store.load_record(tenant, collection, id)
 
+    def create(self, tenant: TenantId, collection: CollectionName, scope: Scope, values: Fields, *, by: str) -> Record:
+        """Write a record by hand: no sync touches it."""
+        at = self.clock()
+        id = make_record_id(scope, self.new_id("hand").replace(".", "-"))
+        told = self._rules_by_hand(collection).read_edit(None, values)
+        made = Record(
+            id=id, tenant=tenant, collection=collection, scope=scope, source_id=None, key=id, remote=dict(told), created_at=at,
+            updated_at=at,
+        )  # fmt: skip
+        line = LoggedChange(
+            record_id=id, at=at, by=by, action="create", reason="made by a person", fields=compare_fields({}, made.remote)
+        )
+        traced = self._trace(None, made, at)
+        saved = self.store.apply_records([traced], [line], lease=None)[0]
+        self._follow(saved, at, by)
+        return saved
+
     def edit(self, tenant: TenantId, collection: CollectionName, id: RecordId, values: Fields, *, by: str) -> Record:
         """Lay a person's *values* over the record; they stand until given up, and every change is logged."""
 
         def lay(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
             return edit_record(record, self._rules_of(record).read_edit(record, values), by=by, at=at)
 
-        return self._write(tenant, collection, id, lay)
+        return self._write(tenant, collection, id, lay, by)
 
     def accept_remote(
         self, tenant: TenantId, collection: CollectionName, id: RecordId, fields: Sequence[str] | None = None, *, by: str
     ) -> Record:
         """Give up a person's edits (all, or those of *fields*): the record follows its source again."""
-        return self._write(tenant, collection, id, lambda record, at: accept_remote(record, fields, by=by, at=at))
+        return self._write(tenant, collection, id, lambda record, at: accept_remote(record, fields, by=by, at=at), by)
 
     def list_changes(self, tenant: TenantId, id: RecordId, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
         """Return the record's change log, newest first."""
@@ -99,15 +131,33 @@ class Desk:
         """Return the rules of the record's source; those of its collection where a person made it."""
         if record.source_id:
             return self.sync.kind_of(self.store.load_source(record.tenant, record.source_id)).rules
-        for kind in self.sync.kinds.values():
-            if kind.collection == record.collection:
-                return kind.rules
-        raise StateError("records of this collection are not edited", code="read-only", collection=record.collection)
+        return self._rules_by_hand(record.collection)
 
-    def _write(
-        self, tenant: TenantId, collection: CollectionName, id: RecordId,
-        lay: Callable[[Record, datetime], tuple[Record, LoggedChange | None]],
-    ) -> Record:  # fmt: skip
+    def _rules_by_hand(self, collection: CollectionName) -> Rules:
+        for kind in self.sync.kinds.values():
+            if kind.collection == collection:
+                return kind.rules
+        raise StateError("records of this collection are not edited", code="read-only", collection=collection)
+
+    def _trace(self, before: Record | None, after: Record, at: datetime) -> Record:
+        aftermath = self.sync.aftermath_of(after.collection)
+        return aftermath.trace(before, after, at) if aftermath else after
+
+    def _follow(self, record: Record, at: datetime, by: str) -> None:
+        self.sync.follow(record.collection, Occasion(tenant=record.tenant, scope=record.scope, at=at, by=by))
+
+    def _write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay, by: str) -> Record:
+        """Write what *lay* makes of a record for a person, and let what hangs on it follow."""
+
+        def traced(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+            after, change = lay(record, at)
+            return (after if after == record else self._trace(record, after, at)), change
+
+        saved = self.write(tenant, collection, id, traced)
+        self._follow(saved, self.clock(), by)
+        return saved
+
+    def write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay) -> Record:
         """Write what *lay* makes of the record; when a sync was faster, make it anew of what the sync left."""
         for attempt in range(TRIES):
             record = self.store.load_record(tenant, collection, id)
@@ -115,7 +165,7 @@ class Desk:
             if change is None or after == record:
                 return record
             try:
-                return replace(self.store.apply_records([after], [change], lease=None)[0])
+                return self.store.apply_records([after], [change], lease=None)[0]
             except StoreConflictError:
                 if attempt == TRIES - 1:
                     raise

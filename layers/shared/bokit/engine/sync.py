@@ -1,10 +1,11 @@
-"""One source's sync, in reading order: lease, fetch, read, identify, plan, guard, apply, history, notice.
+"""One source's sync, in reading order: lease, fetch, read, identify, plan, guard, apply, aftermath, history, notice.
 
     unchanged     fetch ── hash equal, nothing ripe ──► done: no lease, no read of the store, no write
-    else          lease ─► read ─► identify ─► plan ─► guard ─► apply ─► snapshot ─► notice ─► head (gives the lease back)
+    else          lease ─► read ─► identify ─► plan ─► guard ─► apply ─► snapshot ─► aftermath ─► notice ─► head
+                                                                                                  (gives the lease back)
 
-Records are written before the snapshot, then the notices are sent, and the head comes last: whoever dies
-in between leaves a head that still asks for the same work, and records that are planned again from what they have become.
+Records are written before the snapshot, then what hangs on them, then the notices are sent, and the head comes last: whoever
+dies in between leaves a head that still asks for the same work, and records that are planned again from what they have become.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from datetime import datetime, timedelta
 from bokit.core.catalog import Beat, Failure, Head, HoldNote, Lease, Source
 from bokit.core.collections import source_scopes
 from bokit.core.plan import Action, ActionKind, Hold, Plan, count_actions
-from bokit.core.records import CollectionName, LoggedChange, Record, SourceId
+from bokit.core.records import CollectionName, Json, LoggedChange, Record, SourceId
 from bokit.core.rules import Context, Rules, Seen, Verdict
 from bokit.core.runs import Outcome, SourceReport
 from bokit.core.schedule import freshness, next_full_at
+from bokit.engine.aftermath import Aftermath, AftermathMaker, Occasion, earliest
 from bokit.engine.clock import Clock
 from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, plan_pass, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
@@ -43,6 +45,8 @@ class Kind:
     rules: Rules
     collection: CollectionName | None = None
     """The collection whose records these rules read, where a person made them."""
+    aftermath: AftermathMaker | None = None
+    """Makes what follows when records of *collection* were written; None: nothing does."""
     is_shared: bool = False
     """Several sources, and people, may make records of the same scope: the rules see all of them."""
 
@@ -62,8 +66,26 @@ class Outlook:
 class SourceSync:
     """Syncs one source at a time; safe to share between threads."""
 
-    def __init__(self, store: Store, kinds: Mapping[str, Kind], alerts: Alerts, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, kinds: Mapping[str, Kind], alerts: Alerts, clock: Clock, defaults: Mapping[str, Json] | None = None
+    ) -> None:  # fmt: skip
         self.store, self.kinds, self.alerts, self.clock = store, kinds, alerts, clock
+        self.defaults = defaults or {}
+        self._aftermaths: dict[CollectionName, Aftermath] = {}
+
+    def aftermath_of(self, collection: CollectionName) -> Aftermath | None:
+        """Return what follows when records of *collection* were written; made at first use, since most syncs need none."""
+        if collection not in self._aftermaths:
+            make = next((k.aftermath for k in self.kinds.values() if k.collection == collection and k.aftermath), None)
+            if make is None:
+                return None
+            self._aftermaths[collection] = make(self.store, self.alerts, self.defaults)
+        return self._aftermaths[collection]
+
+    def follow(self, collection: CollectionName, occasion: Occasion) -> datetime | None:
+        """Make what hangs on a scope's records agree with them; return when time alone asks for it again."""
+        aftermath = self.aftermath_of(collection)
+        return aftermath.settle(occasion) if aftermath else None
 
     def kind_of(self, source: Source) -> Kind:
         """Return how this source is fetched and read, or raise ConfigError."""
@@ -186,10 +208,19 @@ class SourceSync:
         plan = self._plan(head.source, outlook, journal)
         with journal.step("apply"):
             agreed = self._apply_plan(head, plan, job, lease, outlook)
+        if self.aftermath_of(head.source.collection):
+            with journal.step("aftermath"):
+                plan = replace(plan, settle_at=earliest(plan.settle_at, self._follow(head.source, job, outlook)))
         with journal.step("notice"):
             self._publish(notice_recovery(head, self.clock()), self._news(head, plan))
         self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
         return self._planned(head, job, journal, plan)
+
+    def _follow(self, source: Source, job: Job, outlook: Outlook) -> datetime | None:
+        """Let what hangs on the records follow, whether the plan changed any or not: a run that died may have left it undone."""
+        by = job.by or f"source:{source.id}"
+        occasion = Occasion(tenant=source.tenant, scope=source.scope, at=outlook.context.at, by=by, run_id=job.run_id)
+        return self.follow(source.collection, occasion)
 
     def _news(self, head: Head, plan: Plan) -> Notice | None:
         """Return the notice of a hold that was not told yet: a new one, or one that is offered once more."""

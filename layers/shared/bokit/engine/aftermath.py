@@ -1,0 +1,51 @@
+"""What follows when records have changed: the collection's own business, handed to the engine with its kind of source.
+
+The engine knows no booking; bookings (``engine.bookings``) plug in here, and find double bookings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bokit.core.records import Json, Record, RunId, Scope, TenantId
+from bokit.outlets.base import Alerts
+from bokit.store.base import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What has been written, when, and by whom."""
+
+    tenant: TenantId
+    scope: Scope
+    at: datetime
+    by: str
+    """``source:<source id>`` or ``user:<name>``."""
+    run_id: RunId | None = None
+
+
+class Aftermath(Protocol):
+    """Runs after the records of a scope were written, and before the run says that it is done: it may come twice."""
+
+    def trace(self, before: Record | None, after: Record, at: datetime) -> Record:
+        """Return *after*, which a person made of *before*, with what its rules want to remember of the change."""
+        ...
+
+    def settle(self, occasion: Occasion) -> datetime | None:
+        """Make whatever hangs on the scope's records agree with them.
+
+        Returns the earliest time at which time alone asks for it again. Doing it twice changes nothing more.
+        """
+        ...
+
+
+AftermathMaker = Callable[[Store, Alerts, Mapping[str, Json]], Aftermath]
+"""Makes it for a stack: its store, its alerts, and the defaults of its options."""
+
+
+def earliest(*times: datetime | None) -> datetime | None:
+    """Return the earliest of the times that are told."""
+    return min((time for time in times if time is not None), default=None)
