@@ -74,7 +74,7 @@ def import_file(
     """Declare properties, units and sources; again changes only what differs."""
     from bokit.engine.config_file import read_config
 
-    told = read_config(load_document(file))
+    told = read_config(load_document(file), lambda name: load_beside(file, name))
     session = Session(ctx, tenant, as_json)
     done = session.bokit.catalog.import_config(session.tenant, told)
     session.answer(done.as_dict(), lambda c: _show_import(c, done.as_dict()))
@@ -100,6 +100,16 @@ def load_document(file: str) -> object:
     except UnicodeDecodeError as error:
         raise InputError("the file is no UTF-8 text", file=file) from error
     return _parse(text, file)
+
+
+def load_beside(file: str, name: str) -> object:
+    """Return the document in a file that a config file names, by its place beside that one."""
+    from bokit.errors import InputError
+
+    path = Path(name)
+    if file == "-" or path.is_absolute() or ".." in path.parts:
+        raise InputError("not a JSON Schema; write it here, or the name of a file beside this one")
+    return load_document(str(Path(file).parent / path))
 
 
 def _load(path: Path) -> bytes:

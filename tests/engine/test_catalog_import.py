@@ -68,6 +68,7 @@ def _set(path, value):
     return told
 
 
+CRM = {"name": "CRM", "kind": "json", "url": "https://crm.example/api", "collection": "clients"}
 UNIT = ("properties", 0, "units", 0)
 SOURCE = (*UNIT, "sources", 0)
 
@@ -91,8 +92,18 @@ SOURCE = (*UNIT, "sources", 0)
         (_set((*SOURCE, "platform"), "myspace"), "properties[0].units[0].sources[0].platform: no such platform"),
         (_set((*SOURCE, "enabled"), "perhaps"), "properties[0].units[0].sources[0].enabled: not a truth value"),
         (_set((*SOURCE, "colour"), "red"), "properties[0].units[0].sources[0]: unknown key 'colour'"),
-        ({"collections": [{"name": "clients"}]}, "collections: only bookings"),
-        ({"sources": [{"name": "Billing", "kind": "sql"}]}, "sources: only bookings"),
+        ({"collections": [{"name": "No Name"}]}, "collections[0].name: not a collection's name"),
+        ({"collections": [{"name": "clients", "schema": {"type": "wrong"}}]}, "collections[0].schema: not a JSON Schema"),
+        ({"collections": [{"name": "clients", "schema": "x.json"}]}, "collections[0].schema: not a JSON Schema"),
+        ({"collections": [{"name": "clients"}, {"name": "clients"}]}, "collections[1].name: the same name twice"),
+        ({"sources": [{"name": "CRM", "kind": "json"}]}, "sources[0].url: missing"),
+        ({"sources": [{**CRM, "collection": None}]}, "sources[0].collection: missing"),
+        ({"sources": [{**CRM, "items": "data["}]}, "sources[0].items: not a JMESPath expression"),
+        ({"sources": [{**CRM, "pages": {"offset": "offset"}}]}, "sources[0].pages.limit: missing"),
+        ({"sources": [{**CRM, "headers": {"X-Key": "a\nb"}}]}, "sources[0].headers.X-Key: not a header's value"),
+        ({"sources": [{**CRM, "on_missing": "perhaps"}]}, "sources[0].on_missing: not one of keep, mark, delete"),
+        ({"sources": [{**CRM, "colour": "red"}]}, "sources[0].colour: unknown"),
+        ({"sources": [{**CRM, "kind": "ical"}]}, "sources[0].kind: not one of json, sql"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(told, start):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -216,6 +216,7 @@ def describe_collection(collection: Collection, counts: Mapping[str, int] | None
     return doc if counts is None else {**doc, "counts": dict(counts)}
 
 
-def join_sources(sources: Sequence[Source], name: CollectionName) -> list[Source]:
-    """Return the sources that feed the collection."""
-    return [s for s in sources if s.collection == name and s.removed_at is None]
+def feeds(source: Source, name: str) -> bool:
+    """Tell whether a source makes records of the collection: its own, or those of its tables."""
+    tables = source.settings.get("tables") or ()
+    return source.collection == name or any(t.get("collection", t.get("table", "").rpartition(".")[2]) == name for t in tables)

@@ -92,7 +92,7 @@ def _without_ours(values: Fields) -> dict[str, Json]:
     return {n: v for n, v in read_record_edit(values).items() if n not in (*KEPT_BY_US, "id")}
 
 
-def grant(known: Record, wish: Wish, settings: RecordSettings, at: datetime) -> Granted:
+def grant(known: Record, wish: Wish, settings: RecordSettings, at: datetime, *, is_new: bool = False) -> Granted:
     """Return *known* with what *wish* asks, and the line for its change log; raises InputError where the schema forbids it."""
     if "id" in wish.values and write_key(wish.values["id"]) != known.key:
         raise InputError("the record's id is the one of its path; leave it out", code="bad-field", field="id")
@@ -102,7 +102,6 @@ def grant(known: Record, wish: Wish, settings: RecordSettings, at: datetime) -> 
     wanted |= {n: known.fields[n] for n in known.fields if known.fields[n] is None and wanted.get(n, ABSENT) is ABSENT}
     ours = tuple(n for n in KEPT_BY_US if n in wish.values and not is_same(wish.values[n], describe_record(known).get(n)))
     preserved = tuple(dict.fromkeys([*refused, *ours]))
-    is_new = known.version == 0
     if not is_new and not compare_fields(known.fields, wanted):
         return Granted(record=known, change=None, preserved=preserved)
     _check(wanted, known.key, settings)

@@ -14,6 +14,7 @@ from bokit.engine.catalog_fields import PLACE_READERS, read_fields, read_name
 from bokit.engine.catalog_options import OptionDesk
 from bokit.engine.catalog_parts import CatalogParts
 from bokit.engine.catalog_sources import SourceDesk
+from bokit.engine.collections import CollectionDesk
 from bokit.engine.config_file import Config
 from bokit.engine.config_import import Imported, import_config
 from bokit.engine.named import Named, find_named
@@ -27,6 +28,7 @@ class Catalog:
         self.parts, self.store, self.clock, self.new_id = parts, parts.store, parts.clock, parts.new_id
         self.sources = SourceDesk(parts)
         self.options = OptionDesk(parts)
+        self.collections = CollectionDesk(parts.store, parts.clock, self.sources)
 
     # ── tenants ──
 

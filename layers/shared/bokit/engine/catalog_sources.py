@@ -82,12 +82,15 @@ class SourceDesk:
 
     def add(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
         """Add a source of *values* to a unit, due now; the tenant's first one completes the installation."""
-        source = self._draft(tenant, unit_id, values)
+        return self.save_new(self._draft(tenant, unit_id, values), self._zone_of(tenant, unit_id))
+
+    def save_new(self, source: Source, unit_timezone: str | None = None) -> Source:
+        """Write a new source, judged, due now; the tenant's first one completes the installation."""
         self._check_new(source)
         source = replace(source, shard_id=self.store.pick_shard(SHARD_SIZE))
-        saved = self.store.save_source(Head(source=source, unit_timezone=self._zone_of(tenant, unit_id)), self._beat(source))
-        if not self._options(tenant)["install.complete"]:
-            self.store.save_option(tenant, "install.complete", True)
+        saved = self.store.save_source(Head(source=source, unit_timezone=unit_timezone), self._beat(source))
+        if not self._options(source.tenant)["install.complete"]:
+            self.store.save_option(source.tenant, "install.complete", True)
         return saved
 
     def edit(self, tenant: TenantId, id: SourceId, values: Mapping[str, Any]) -> Source:
@@ -100,7 +103,7 @@ class SourceDesk:
             return before
         self._kind(after)
         if "url" in changed:
-            self._check_url(after.url)
+            self._check_url(after)
         if changed & {"url", "name"}:
             self._check_unique(after)
         return self._rewrite(before, after, anew=bool(changed & READ_ANEW))
@@ -151,8 +154,7 @@ class SourceDesk:
         return Source(id=made, tenant=tenant, scope=Scope(unit_id), shard_id=ShardId(""), collection=BOOKINGS, **read)
 
     def _check_new(self, source: Source) -> None:
-        self._kind(source)
-        self._check_url(source.url)
+        self._check_url(source)
         self._check_unique(source)
 
     def _kind(self, source: Source) -> Kind:
@@ -161,15 +163,16 @@ class SourceDesk:
             raise InputError("sources of this kind are not synced here", code="unknown-kind", kind=source.kind, known=known)
         return kind
 
-    def _check_url(self, url: str) -> None:
-        if not url.startswith(SECRET):
-            self.parts.check_url(url)
+    def _check_url(self, source: Source) -> None:
+        check = self._kind(source).check_url or self.parts.check_url
+        if not source.url.startswith(SECRET):
+            check(source.url)
 
     def _check_unique(self, source: Source) -> None:
         others = [s for s in self.list_sources(source.tenant) if s.id != source.id]
         if same := next((s for s in others if s.scope == source.scope and s.name == source.name), None):
-            raise StateError("the unit has a source of this name already", code="duplicate", name=source.name, id=same.id)
-        if same := next((s for s in others if s.url == source.url), None):
+            raise StateError("there is a source of this name already", code="duplicate", name=source.name, id=same.id)
+        if same := next((s for s in others if (s.url, s.collection) == (source.url, source.collection)), None):
             raise StateError("another source has this URL already", code="duplicate", source=same.name, id=same.id)
 
     def _load_present(self, tenant: TenantId, id: SourceId) -> Source:

@@ -9,6 +9,14 @@ from typing import Any, TypeVar
 
 from bokit.core.options import read_timezone
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields, read_name
+from bokit.engine.config_collections import (
+    CollectionSpec,
+    FeedSpec,
+    LoadFile,
+    read_collection_spec,
+    read_feed_spec,
+    refuse_file,
+)
 from bokit.errors import BokitError, InputError
 
 T = TypeVar("T")
@@ -51,17 +59,19 @@ class Config:
     """All that a file declares."""
 
     properties: tuple[PropertySpec, ...] = ()
+    collections: tuple[CollectionSpec, ...] = ()
+    sources: tuple[FeedSpec, ...] = ()
 
 
-def read_config(told: object) -> Config:
+def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
     """Return what the document declares; raises InputError that begins with the path of what is wrong."""
     top = _mapping(told, "the file", ("properties", "collections", "sources"))
-    for later in ("collections", "sources"):
-        if top.get(later):
-            raise _wrong(later, "only bookings of units are synced by this version; leave it out")
     properties = _each(top.get("properties"), "properties", _read_property)
-    _refuse_twins(properties)
-    config = Config(properties=properties)
+    collections = _each(top.get("collections"), "collections", partial(read_collection_spec, load_file=load_file))
+    sources = _each(top.get("sources"), "sources", read_feed_spec)
+    for specs in (properties, collections, sources):
+        _refuse_twins(specs)
+    config = Config(properties=properties, collections=collections, sources=sources)
     _check_parts(config)
     return config
 
@@ -117,7 +127,7 @@ def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
     return reached
 
 
-def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec]) -> None:
+def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | CollectionSpec | FeedSpec]) -> None:
     seen: set[str] = set()
     for spec in specs:
         if spec.name in seen:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from bokit.core.catalog import PropertyId, Unit, UnitId
 from bokit.core.records import Json, Scope, TenantId
 from bokit.engine.catalog_parts import CatalogParts
+from bokit.engine.collection_sources import declare_source
+from bokit.engine.config_collections import CollectionSpec, FeedSpec
 from bokit.engine.config_file import Config, PropertySpec, SourceSpec, UnitSpec
 from bokit.errors import InputError
 
@@ -38,20 +40,51 @@ def import_config(catalog: Catalog, tenant: TenantId, config: Config) -> Importe
     done = Imported()
     for spec in config.properties:
         _import_property(catalog, tenant, spec, done)
+    for collection in _all_collections(catalog, tenant, config):
+        _import_collection(catalog, tenant, collection, done)
+    for feed in config.sources:
+        _import_feed(catalog, tenant, feed, done)
     return done
 
 
+def _all_collections(catalog: Catalog, tenant: TenantId, config: Config) -> list[CollectionSpec]:
+    """Return the collections that the file declares, and those that its sources name and nobody has declared."""
+    known = {c.name for c in config.collections} | {str(c.name) for c in catalog.collections.list_collections(tenant)}
+    named = {str(name): feed.path for feed in config.sources for name in feed.feeds if name not in known}
+    implied = [CollectionSpec(path=path, name=name, values={"name": name}) for name, path in named.items()]
+    return [*config.collections, *implied]
+
+
+def _import_collection(catalog: Catalog, tenant: TenantId, spec: CollectionSpec, done: Imported) -> None:
+    before = next((c for c in catalog.collections.list_collections(tenant) if c.name == spec.name), None)
+    after = _at(spec.path, lambda: catalog.collections.declare(tenant, spec.values))
+    told: dict[str, Json] = {"kind": "collection", "name": after.name, "id": after.name}
+    place = done.added if before is None else done.unchanged if before == after else done.changed
+    place.append(told)
+
+
+def _import_feed(catalog: Catalog, tenant: TenantId, spec: FeedSpec, done: Imported) -> None:
+    fed = [catalog.collections.find(tenant, name) for name in spec.feeds]
+    before, after = _at(
+        spec.path, lambda: declare_source(catalog.sources, tenant, spec.values, spec.settings, fed)
+    )  # fmt: skip
+    _note(done, "source", before, after)
+
+
 def _check_sources(parts: CatalogParts, config: Config) -> None:
-    urls: dict[str, str] = {}
-    for source in (s for p in config.properties for u in p.units for s in u.sources):
+    """Refuse kinds that are not synced here, URLs that are never fetched, and the same URL twice, before anything is written."""
+    urls: dict[tuple[str, str], str] = {}
+    specs: list[tuple[SourceSpec | FeedSpec, str]] = [(s, "") for p in config.properties for u in p.units for s in u.sources]
+    specs += [(feed, feed.feeds[0]) for feed in config.sources]
+    for source, feeds in specs:
         kind, url = source.values["kind"], source.values["url"]
         if kind not in parts.kinds:
             raise InputError(f"{source.path}.kind: sources of this kind are not synced here", code="bad-config", kind=kind)
-        if url in urls:
-            raise InputError(f"{source.path}.url: the same URL as {urls[url]}", code="bad-config")
-        urls[url] = source.path
+        if (url, feeds) in urls:
+            raise InputError(f"{source.path}.url: the same URL as {urls[url, feeds]}", code="bad-config")
+        urls[url, feeds] = source.path
         if not url.startswith("secret:"):
-            _at(f"{source.path}.url", partial(parts.check_url, url))
+            _at(f"{source.path}.url", partial(parts.kinds[kind].check_url or parts.check_url, url))
 
 
 def _import_property(catalog: Catalog, tenant: TenantId, spec: PropertySpec, done: Imported) -> None:

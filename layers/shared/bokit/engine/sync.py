@@ -11,7 +11,7 @@ dies in between leaves a head that still asks for the same work, and records tha
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from bokit.core.runs import Outcome, SourceReport
 from bokit.core.schedule import freshness, next_full_at
 from bokit.engine.aftermath import Aftermath, AftermathMaker, Occasion, earliest
 from bokit.engine.clock import Clock
-from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, plan_pass, retry_after_of
+from bokit.engine.job import Job, Journal, Synced, context_of, may_help_again, pace_source, plan_pass, retry_after_of
 from bokit.engine.notices import notice_failure, notice_hold, notice_recovery
 from bokit.errors import BokitError, ConfigError, StoreConflictError, StoreUnreachableError, UnknownIdError
 from bokit.outlets.base import Alerts, Notice
@@ -49,6 +49,8 @@ class Kind:
     """Makes what follows when records of *collection* were written; None: nothing does."""
     is_shared: bool = False
     """Several sources, and people, may make records of the same scope: the rules see all of them."""
+    check_url: Callable[[str], object] | None = None
+    """Judges its URLs; None: as the stack judges all that are fetched over HTTP."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,11 +153,11 @@ class SourceSync:
             raise
 
     def _fetch(self, head: Head, job: Job, journal: Journal) -> Fetched:
-        fetcher = self.kind_of(head.source).fetcher
+        fetcher, source = self.kind_of(head.source).fetcher, pace_source(head.source, job)
         with journal.step("fetch"):
             if job.force or not self._may_skip(head):
-                return fetcher.fetch(head.source)
-            return fetcher.fetch(head.source, etag=head.etag, last_modified=head.last_modified)
+                return fetcher.fetch(source)
+            return fetcher.fetch(source, etag=head.etag, last_modified=head.last_modified)
 
     def _may_skip(self, head: Head) -> bool:
         """Tell whether an unchanged answer could mean that there is nothing to do: nothing failed, nothing is ripe."""
