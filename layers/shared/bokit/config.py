@@ -25,6 +25,10 @@ class Settings:
     queue_url: str | None = None
     """None: work is done in this process, by a thread pool."""
     topic_arn: str | None = None
+    api_url: str | None = None
+    """Where the stack's API answers, for the addresses of outgoing calendars."""
+    calendar_key: str | None = None
+    """The secret from which the paths of outgoing calendars derive, or ``secret:<name>`` of it."""
     default_interval: int = 3600
     allow_private_addresses: bool = False
     concurrency: int = 8
@@ -42,6 +46,8 @@ class Settings:
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
+            api_url=env.get("BOKIT_API_URL") or None,
+            calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,
             default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", "3600", lambda text: read_seconds(text, least=60)),
             allow_private_addresses=_read(env, "BOKIT_ALLOW_PRIVATE_ADDRESSES", "false", read_flag),
             concurrency=_read(env, "BOKIT_CONCURRENCY", "8", lambda text: max(1, min(64, int(text)))),
@@ -59,6 +65,8 @@ class Settings:
                 region=told.get("region"),
                 endpoint_url=told.get("endpoint_url"),
                 topic_arn=told.get("alert_topic"),
+                api_url=told.get("api_url"),
+                calendar_key=told.get("calendar_key"),
                 allow_private_addresses=read_flag(told.get("allow_private_addresses", False)),
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError, OptionError) as error:

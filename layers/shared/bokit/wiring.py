@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bokit.config import Settings
@@ -30,7 +30,8 @@ def open_bokit(
     return Bokit(Parts(
         store=store or open_store(settings), kinds=open_kinds(settings), alerts=alerts or open_alerts(settings),
         queue=queue or open_queue(settings), clock=clock, defaults=read_defaults(settings), concurrency=settings.concurrency,
-        check_url=open_url_check(settings),
+        check_url=open_url_check(settings), stage=settings.stage, api_url=settings.api_url,
+        calendar_key=open_calendar_key(settings),
     ))  # fmt: skip
 
 
@@ -68,8 +69,44 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
     from bokit.sources.secrets import Secrets
 
     client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
-    fetcher = IcalFetcher(client, Secrets(_client_maker(settings)).reveal)
-    return {"ical": Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)}
+    reveal = Secrets(_client_maker(settings)).reveal
+    fetcher = IcalFetcher(client, reveal)
+    bookings = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
+    return Kinds(ical=lambda: bookings, json=partial(open_json_kind, settings, reveal))
+
+
+def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
+    """Return how records of JSON APIs are fetched and read."""
+    from bokit.core.record_rules import RecordRules
+    from bokit.engine.sync import Kind
+    from bokit.sources.json_api import LARGEST_ANSWER, JsonApiFetcher
+    from bokit.sources.safe_http import SafeClient
+
+    client = SafeClient(
+        allow_private_addresses=settings.allow_private_addresses, deadline=30.0, most_bytes=LARGEST_ANSWER
+    )  # fmt: skip
+    return Kind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
+
+
+class Kinds(Mapping[str, "Kind"]):
+    """Kinds of source, each made when the first source of it is met: who syncs calendars alone imports no other."""
+
+    def __init__(self, **makers: Callable[[], Kind]) -> None:
+        self._makers, self._made = makers, dict[str, "Kind"]()
+
+    def __getitem__(self, name: str) -> Kind:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 def make_booking_aftermath(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Aftermath:
@@ -77,6 +114,18 @@ def make_booking_aftermath(store: Store, alerts: Alerts, defaults: Mapping[str, 
     from bokit.engine.bookings import BookingAftermath
 
     return BookingAftermath(store, alerts, defaults)
+
+
+def open_calendar_key(settings: Settings) -> Callable[[], str]:
+    """Return what asks for the secret from which the paths of outgoing calendars derive."""
+
+    def ask() -> str:
+        from bokit.engine.calendars import no_key
+        from bokit.sources.secrets import Secrets
+
+        return Secrets(_client_maker(settings)).reveal(settings.calendar_key) if settings.calendar_key else no_key()
+
+    return cache(ask)
 
 
 def open_url_check(settings: Settings) -> Callable[[str], object]:

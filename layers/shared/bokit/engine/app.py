@@ -26,6 +26,7 @@ from bokit.store.base import Store
 if TYPE_CHECKING:
     from bokit.engine.access import AccessDesk
     from bokit.engine.booking_desk import BookingDesk
+    from bokit.engine.calendars import CalendarDesk
     from bokit.engine.catalog import Catalog
     from bokit.engine.dispatch import Dispatch, WorkReport
     from bokit.engine.monitors import MonitorDesk
@@ -48,6 +49,10 @@ class Parts:
     new_run_id: Callable[[datetime], str] = new_run_id
     new_id: Ids = new_id
     new_secret: Callable[[], str] = new_secret
+    api_url: str | None = None
+    """Where the stack's API answers."""
+    calendar_key: Callable[[], str] | None = None
+    """Returns the secret from which the paths of outgoing calendars derive."""
     check_url: Callable[[str], object] = check_nothing
     """Raises AddressRefusedError for a URL that this stack does not fetch."""
     stage: str = "local"
@@ -80,6 +85,17 @@ class Bokit:
         from bokit.engine.booking_desk import BookingDesk
 
         return BookingDesk(self.store, self.desk, self.clock, self.defaults)
+
+    @cached_property
+    def calendars(self) -> CalendarDesk:
+        """Outgoing calendars."""
+        from bokit.engine.calendars import CalendarDesk, CalendarParts, no_key
+
+        parts = self._parts
+        return CalendarDesk(CalendarParts(
+            store=parts.store, clock=parts.clock, defaults=self.defaults, api_url=parts.api_url,
+            key=parts.calendar_key or no_key,
+        ))  # fmt: skip
 
     @cached_property
     def catalog(self) -> Catalog:

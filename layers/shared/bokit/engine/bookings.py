@@ -103,7 +103,7 @@ Consequence = Callable[[Group, Occupancy], datetime | None]
 
 
 class BookingAftermath:
-    """Finds conflicts after bookings were written, keeps them as records, and tells of them."""
+    """Finds conflicts after bookings were written, keeps them as records, tells of them, and publishes outgoing calendars."""
 
     def __init__(
         self, store: Store, alerts: Alerts, defaults: Mapping[str, Json], *, then: Sequence[Consequence] = ()

@@ -13,24 +13,24 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from bokit.core.access import hash_token
-from bokit.core.catalog import BOOKINGS, Unit, UnitId
+from bokit.core.catalog import Unit, UnitId
 from bokit.core.export_ical import hash_calendar, write_calendar
 from bokit.core.links import find_group
-from bokit.core.occupancy import Occupancy, read_occupancy
+from bokit.core.occupancy import Occupancy
 from bokit.core.options import Options
 from bokit.core.outgoing import CalendarId, OutCalendar, Variant, read_calendar, select_events
 from bokit.core.platforms import BY_NAME
 from bokit.core.records import CollectionName, Json, Record, RecordId, Scope, TenantId, make_record_id
+from bokit.engine.bookings import GroupReader, occupancy_of, recent_records
 from bokit.engine.clock import Clock
 from bokit.engine.named import find_named
-from bokit.errors import InputError, StoreConflictError, UnknownIdError
+from bokit.errors import ConfigError, InputError, StoreConflictError, UnknownIdError
 from bokit.store.base import Published, Store
 
 CALENDARS = CollectionName("calendars")
@@ -42,14 +42,22 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 T = TypeVar("T")
 
 
+def no_key() -> str:
+    """Raise ConfigError: this process was told no secret."""
+    raise ConfigError("the secret of outgoing calendars is not set", variable="BOKIT_CALENDAR_KEY")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarParts:
     """What outgoing calendars are made from."""
 
     store: Store
     clock: Clock
-    options: Callable[[TenantId], Options]
-    key: Callable[[], str]
+    defaults: Mapping[str, Json] = field(default_factory=dict)
+    """The stack's defaults of options."""
+    api_url: str | None = None
+    """Where the stack's API answers."""
+    key: Callable[[], str] = no_key
     """The stack's secret, from which paths derive; asked for when a path is shown, never when one is served."""
 
 
@@ -58,6 +66,7 @@ class CalendarDesk:
 
     def __init__(self, parts: CalendarParts) -> None:
         self.parts, self.store, self.clock = parts, parts.store, parts.clock
+        self.reader = GroupReader(parts.store, parts.defaults)
 
     # ── what there is ──
 
@@ -116,6 +125,11 @@ class CalendarDesk:
         """Return the token of the calendar's path, derived anew: what is stored is its hash."""
         return self._derive(calendar.tenant, calendar.id, calendar.turn)
 
+    def url_of(self, calendar: OutCalendar) -> str | None:
+        """Return the address of the calendar; None where the stack's own is not known."""
+        base = self.parts.api_url
+        return f"{base.rstrip('/')}/feeds/{self.token_of(calendar)}.ics" if base else None
+
     # ── what it tells ──
 
     def write(self, calendar: OutCalendar) -> bytes:
@@ -124,8 +138,8 @@ class CalendarDesk:
 
     def publish_group(self, tenant: TenantId, unit_id: Scope) -> None:
         """Publish every calendar of *unit_id* and of the units linked with it, whose bookings changed."""
-        for unit in self._load_group(tenant, unit_id):
-            for record in self._load(tenant, Scope(unit.id)):
+        for scope in find_group(unit_id, self.store.load_units(tenant)):
+            for record in self._load(tenant, scope):
                 self.publish(read_calendar(record))
 
     def publish_all(self, tenant: TenantId) -> None:
@@ -154,9 +168,8 @@ class CalendarDesk:
 
     def load_occupancy(self, tenant: TenantId, unit_id: Scope) -> Occupancy:
         """Return who holds the nights of a unit and of those linked with it; strongly consistent."""
-        units, now = self._load_group(tenant, unit_id), self.clock()
-        records = [r for u in units for r in self.store.load_records(tenant, BOOKINGS, Scope(u.id))]
-        return read_occupancy(units, records, today=now.astimezone(self._zone(tenant, unit_id)).date(), at=now)
+        group = self.reader.load_group(tenant, unit_id, self.clock())
+        return occupancy_of(group, recent_records(self.reader.load_records(group), group.today))
 
     # ── within ──
 
@@ -220,7 +233,8 @@ class CalendarDesk:
 
     def _write(self, calendar: OutCalendar, occupancy: Occupancy) -> bytes:
         told = calendar.details
-        anonymous = bool(self.parts.options(calendar.tenant)["export.anonymous"]) if told is None else not told
+        options = Options(self.store.load_options([calendar.tenant]).get(calendar.tenant), self.parts.defaults)
+        anonymous = bool(options["export.anonymous"]) if told is None else not told
         unit = self.store.load_unit(calendar.tenant, UnitId(calendar.unit_id))
         return write_calendar(unit.name, select_events(occupancy, calendar, anonymous=anonymous))
 
@@ -241,16 +255,6 @@ class CalendarDesk:
 
     def _load(self, tenant: TenantId, unit: Scope) -> Sequence[Record]:
         return [r for r in self.store.load_records(tenant, CALENDARS, unit) if r.gone_at is None]
-
-    def _load_group(self, tenant: TenantId, unit_id: Scope) -> list[Unit]:
-        units = self.store.load_units(tenant)
-        group = find_group(unit_id, units)
-        return [u for u in units if Scope(u.id) in group]
-
-    def _zone(self, tenant: TenantId, unit_id: Scope) -> ZoneInfo:
-        unit = self.store.load_unit(tenant, UnitId(unit_id))
-        zone = unit.timezone or self.store.load_property(tenant, unit.property_id).timezone
-        return ZoneInfo(zone or self.parts.options(tenant)["timezone"])
 
     def _hash(self, tenant: TenantId, id: CalendarId, turn: int) -> str:
         return hash_token(self._derive(tenant, id, turn))
