@@ -45,9 +45,12 @@ def test_monitors_come_by_tenant(store: Store) -> None:
     saved = {tenant: store.save_monitor(a_monitor(tenant=tenant)) for tenant in (DEFAULT_TENANT, OTHER)}
     asked = [*saved, *(TenantId(f"t{n}") for n in range(120)), *(TenantId(text) for text in NAUGHTY_STRINGS if len(text) < 100)]
 
+    store.delete_monitor(TenantId("t1"))
     assert store.load_monitors(asked) == saved
     assert store.load_monitors([DEFAULT_TENANT]) == {DEFAULT_TENANT: saved[DEFAULT_TENANT]}
     assert store.load_monitors([]) == {}
+    store.delete_monitor(OTHER)
+    assert store.load_monitors(asked) == {DEFAULT_TENANT: saved[DEFAULT_TENANT]}
 
 
 def test_a_tenant_has_one_monitor(store: Store) -> None:

@@ -400,6 +400,9 @@ def test_chunks_are_their_sources_alone(store: Store) -> None:
     """Neither another source, nor another tenant, nor a removed tenant's id reads them."""
     source, neighbour = add_source(store), add_source(store)
     store.save_chunks(source, {"c": b"x"}, lease=lease_of(store, source))
+    for other in (neighbour, replace(source, tenant=OTHER)):
+        with pytest.raises(StaleFenceError):
+            store.save_chunks(other, {"c": b"y"}, lease=lease_of(store, source))
 
     assert store.load_chunks(neighbour, ["c"]) == {}
     assert store.load_chunks(replace(source, tenant=OTHER), ["c"]) == {}

@@ -23,7 +23,7 @@ from bokit.store.base import Page, Snapshot
 from bokit.store.codec import pack_snapshot, read_document, unpack_snapshot, write_document, write_time
 from bokit.store.dynamo_catalog import is_version
 from bokit.store.dynamo_parts import PartRows
-from bokit.store.paging import RecordWrite, cut_transactions, cut_writes, pair_changes
+from bokit.store.paging import RecordWrite, check_lease_of, cut_transactions, cut_writes, pair_changes
 from bokit.store.rows import Check, Delete, Put, Transaction, Update
 from bokit.store.tables import Row
 
@@ -99,6 +99,7 @@ class RecordRows(PartRows):
         As with a snapshot: parts first, the items that name them after all parts, many in one transaction, and last
         what they replaced.
         """
+        check_lease_of(source, lease)
         gone = [keys.chunk_key(source, name) for name, chunk in chunks.items() if chunk is None]
         told = ((keys.chunk_key(source, name), chunk) for name, chunk in chunks.items() if chunk is not None)
         cut = {key: self._cut(key, zlib.compress(chunk), turn=lease.fence) for key, chunk in told}

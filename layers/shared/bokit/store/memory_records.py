@@ -11,7 +11,7 @@ from bokit.errors import StoreConflictError
 from bokit.store.base import Page, Snapshot
 from bokit.store.codec import settle_json, settle_record
 from bokit.store.memory_state import MemoryState, cut_page, find, next_version
-from bokit.store.paging import RecordWrite, cut_transactions, pair_changes
+from bokit.store.paging import RecordWrite, check_lease_of, cut_transactions, pair_changes
 
 
 class MemoryRecords(MemoryState):
@@ -78,6 +78,7 @@ class MemoryRecords(MemoryState):
 
     def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
         """Write chunks under *lease*, and forget those that are None."""
+        check_lease_of(source, lease)
         with self._lock:
             self._check(lease)
             kept = self._chunks.setdefault((source.tenant, source.id), {})

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from bokit.core.catalog import BatchRun
+from bokit.core.catalog import BatchRun, Lease, Source
 from bokit.core.records import LoggedChange, Record, RecordId
 from bokit.core.runs import OpenRun
-from bokit.errors import InputError, StoreConflictError
+from bokit.errors import InputError, StaleFenceError, StoreConflictError
 
 T = TypeVar("T")
 
@@ -121,6 +121,12 @@ def check_waiting(open: OpenRun) -> None:
     """Raise InputError where a run is to wait for more sources than it can hear."""
     if len(open.pending) + len(open.run.sources) > MOST_WAITING:
         raise InputError(f"too many sources for one run; ask for {MOST_WAITING} at most", code="too-large")
+
+
+def check_lease_of(source: Source, lease: Lease) -> None:
+    """Raise StaleFenceError where *lease* is another source's, or another tenant's."""
+    if (source.tenant, source.id) != (lease.source.tenant, lease.source.id):
+        raise StaleFenceError("the lease is another source's", source_id=source.id)
 
 
 def earliest(*times: datetime | None) -> datetime | None:
