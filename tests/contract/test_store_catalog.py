@@ -218,6 +218,13 @@ def test_shards_fill_up(store: Store) -> None:
     assert store.pick_shard(2) == shards[-1] == store.pick_shard(2)
 
 
+def test_lanes_share_no_shard(store: Store) -> None:
+    """A shard's id begins with its lane, and a source of one lane gets no place in another's."""
+    sql, plain = store.pick_shard(5, "sql"), store.pick_shard(5)
+    assert (sql.partition("_")[0], plain.partition("_")[0]) == ("sql", "shard")
+    assert (store.pick_shard(5, "sql"), store.pick_shard(5)) == (sql, plain)
+
+
 def test_saving_a_source_again_takes_no_second_place(store: Store) -> None:
     """A source counts once in its shard, however often it is saved."""
     source = add_source(store, limit=2)

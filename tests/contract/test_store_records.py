@@ -338,6 +338,16 @@ def test_of_many_writers_of_one_record_exactly_one_wins(shared_store: Store) -> 
     assert len(shared_store.load_changes(DEFAULT_TENANT, record.id).items) == 2
 
 
+def test_records_are_found_by_id(store: Store) -> None:
+    """Many records are read by their ids at once; those that are not there have no entry."""
+    saved = store.apply_records([a_record(scope=UNIT) for _ in range(130)], [], lease=None)
+    unknown = make_record_id(UNIT, "unknown")
+    found = store.find_records(DEFAULT_TENANT, BOOKINGS, [*(r.id for r in saved), unknown])
+    assert found == {record.id: record for record in saved}
+    assert store.find_records(OTHER, BOOKINGS, [saved[0].id]) == {}
+    assert store.find_records(DEFAULT_TENANT, BOOKINGS, []) == {}
+
+
 def test_chunks_come_back_whole(store: Store) -> None:
     """Chunks of any size and name come back byte for byte; those that are not there have no entry."""
     source = add_source(store)
@@ -354,18 +364,18 @@ def test_chunks_come_back_whole(store: Store) -> None:
     assert store.load_chunks(source, []) == {}
 
 
-def test_more_chunks_than_a_transaction_takes_are_written(store: Store) -> None:
+def test_more_chunks_than_a_transaction_takes_are_written(shared_store: Store) -> None:
     """Two hundred and fifty chunks, and eight megabytes in thirty, are all kept, replaced and forgotten."""
-    source = add_source(store)
-    lease = lease_of(store, source)
+    source = add_source(shared_store)
+    lease = lease_of(shared_store, source)
     noise = random.Random(1)
     many: dict[str, bytes | None] = {f"c{n}": noise.randbytes(10) for n in range(250)}
     heavy: dict[str, bytes | None] = {f"h{n}": noise.randbytes(270_000) for n in range(30)}
-    store.save_chunks(source, many | heavy, lease=lease)
-    assert store.load_chunks(source, many | heavy) == many | heavy
+    shared_store.save_chunks(source, many | heavy, lease=lease)
+    assert shared_store.load_chunks(source, many | heavy) == many | heavy
 
-    store.save_chunks(source, dict.fromkeys(many) | {"h0": b""}, lease=lease)
-    assert store.load_chunks(source, many | heavy) == heavy | {"h0": b""}
+    shared_store.save_chunks(source, dict.fromkeys(many) | {"h0": b""}, lease=lease)
+    assert shared_store.load_chunks(source, many | heavy) == heavy | {"h0": b""}
 
 
 def test_chunks_replace_those_before(store: Store) -> None:

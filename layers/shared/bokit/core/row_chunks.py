@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,7 +23,7 @@ from bokit.core.records import Json
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 200_000
-"""Of keys and hashes, before compression: an item of a table holds 400 KB."""
+"""Of keys and hashes, before the store compresses them: an item of a table holds 400 KB."""
 FORMAT = 1
 
 DOUBTED = "?"
@@ -213,14 +212,13 @@ def _read_note(told: list[Json]) -> ChunkNote:
 
 
 def _pack(told: Json) -> bytes:
-    text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
-    return zlib.compress(text.encode("utf-8", "surrogatepass"), 6)
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _unpack(packed: bytes) -> dict[str, Json]:
     if not packed:
         return {}
-    told: dict[str, Json] = json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+    told: dict[str, Json] = json.loads(packed.decode("utf-8", "surrogatepass"))
     return told if told.get("v") == FORMAT else {}
 
 

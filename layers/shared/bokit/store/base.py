@@ -140,8 +140,11 @@ class CatalogStore(Protocol):
         ...
 
     def delete_collection(self, tenant: TenantId, name: CollectionName) -> None: ...
-    def pick_shard(self, limit: int) -> ShardId:
-        """Return a shard with room for one more of *limit* sources, made where there is none."""
+    def pick_shard(self, limit: int, lane: str = "shard") -> ShardId:
+        """Return a shard of this *lane* with room for one more of *limit* sources, made where there is none.
+
+        A shard's id begins with its lane: what is claimed together is synced by one kind of worker.
+        """
         ...
 
     def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
@@ -206,6 +209,10 @@ class RecordStore(Protocol):
 
     def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
         """Raises UnknownIdError. The id tells its scope to the store's codec."""
+        ...
+
+    def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
+        """Those of the records that are there, strongly consistent, a hundred in one batched read."""
         ...
 
     def load_snapshot(self, source: Source) -> Snapshot: ...

@@ -135,15 +135,15 @@ class CatalogRows:
         """Forget one declaration; nothing happens where there is none."""
         self._rows.delete(keys.catalog_key(tenant, "COLLECTION", name))
 
-    def pick_shard(self, limit: int) -> ShardId:
-        """Return a shard with room for one more of *limit* sources, made where there is none.
+    def pick_shard(self, limit: int, lane: str = "shard") -> ShardId:
+        """Return a shard of this *lane* with room for one more of *limit* sources, made where there is none.
 
         Two who ask at the same moment may both get the last place: the limit keeps batches handy, no more.
         """
-        row = self._rows.query_one("SHARDS", Row.sources < limit)
+        row = self._rows.query_one("SHARDS", (Row.sources < limit) & Row.doc.startswith(f"{lane}_"))
         if row is not None:
             return ShardId(row.doc)
-        made = ShardId(f"shard_{len(self._rows.query('SHARDS')) + 1:06d}")
+        made = ShardId(f"{lane}_{len(self._rows.query('SHARDS')) + 1:06d}")
         self._make_shard(made)
         return made
 

@@ -62,6 +62,11 @@ class RecordRows(PartRows):
         if failed:
             raise StoreConflictError("a record was changed by another since it was read; read it again")
 
+    def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
+        """Return those of the records that are there, a hundred in one batched read."""
+        by_key = {keys.record_key(tenant, collection, scope_of(id), id): id for id in ids}
+        return {by_key[key]: _read_record(row) for key, row in self._rows.get_all(by_key).items()}
+
     def load_snapshot(self, source: Source) -> Snapshot:
         """Return the source's agreed state; an empty one before the first."""
         row, packed = self._load_packed(keys.snapshot_key(source))

@@ -141,13 +141,13 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             self._collections.pop((tenant, name), None)
 
-    def pick_shard(self, limit: int) -> ShardId:
-        """Return a shard with room for one more of *limit* sources, made where there is none."""
+    def pick_shard(self, limit: int, lane: str = "shard") -> ShardId:
+        """Return a shard of this *lane* with room for one more of *limit* sources, made where there is none."""
         with self._lock:
             for id in sorted(self._shards):
-                if len(self._shards[id].shard.beats) < limit:
+                if id.startswith(f"{lane}_") and len(self._shards[id].shard.beats) < limit:
                     return id
-            made = new_shard(ShardId(f"shard_{len(self._shards) + 1:06d}"))
+            made = new_shard(ShardId(f"{lane}_{len(self._shards) + 1:06d}"))
             self._shards[made.shard.id] = made
             return made.shard.id
 

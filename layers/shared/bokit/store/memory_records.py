@@ -20,12 +20,21 @@ class MemoryRecords(MemoryState):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         """Return every record of the scope, gone ones included, in the order of their ids."""
         with self._lock:
+            if (tenant, collection, scope) in self._unsorted:
+                self._unsorted.discard((tenant, collection, scope))
+                self._records[tenant, collection, scope] = dict(sorted(self._records[tenant, collection, scope].items()))
             return list(self._records.get((tenant, collection, scope), {}).values())
 
     def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
         """Return one record; raises UnknownIdError."""
         with self._lock:
             return find(self._records.get((tenant, collection, scope_of(id)), {}), id, "no such record", id)
+
+    def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
+        """Return those of the records that are there."""
+        with self._lock:
+            found = {id: self._records.get((tenant, collection, scope_of(id)), {}).get(id) for id in ids}
+            return {id: record for id, record in found.items() if record is not None}
 
     def load_snapshot(self, source: Source) -> Snapshot:
         """Return the source's agreed state; an empty one before the first."""
@@ -59,8 +68,8 @@ class MemoryRecords(MemoryState):
         rows = self._records.setdefault((record.tenant, record.collection, record.scope), {})
         is_behind = record.id not in rows and bool(rows) and next(reversed(rows)) > record.id
         rows[record.id] = record
-        if is_behind:  # a scope's dictionary stays sorted, so that loading it is a plain copy
-            self._records[record.tenant, record.collection, record.scope] = dict(sorted(rows.items()))
+        if is_behind:  # a scope's dictionary is sorted when it is loaded next, so that the loads after are plain copies
+            self._unsorted.add((record.tenant, record.collection, record.scope))
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot:
         """Write the source's agreed state under *lease*; return it with its new version."""

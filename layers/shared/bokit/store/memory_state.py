@@ -75,6 +75,8 @@ class MemoryState:
         self._shards: dict[ShardId, ShardState] = {}
         self._heads: dict[SourceId, HeadState] = {}
         self._records: dict[tuple[TenantId, CollectionName, Scope], dict[RecordId, Record]] = {}
+        self._unsorted: set[tuple[TenantId, CollectionName, Scope]] = set()
+        """Scopes of records whose dictionary is out of order."""
         self._changes: dict[tuple[TenantId, RecordId], list[LoggedChange]] = {}
         self._snapshots: dict[SourceId, Snapshot] = {}
         self._chunks: dict[tuple[TenantId, SourceId], dict[str, bytes]] = {}
