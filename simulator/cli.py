@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.client_api import FAULTS as CLIENT_FAULTS
 from simulator.faults import FAULTS
 from simulator.scenario import build_demo
 from simulator.server import SimulatorServer, Stage
@@ -58,6 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_time(commands)
     _add_faults(commands)
     _add_options(commands)
+    _add_clients(commands)
     _add_looks(commands)
     return parser
 
@@ -107,6 +109,31 @@ def _add_options(commands: Any) -> None:
     options = _add(commands, "options", "change how a feed is told", "feed")
     options.add_argument("settings", nargs="+", type=_setting, metavar="NAME=VALUE", help="form=0.8.8, notice_days=2, etag=true")
     options.set_defaults(run=_set_options)
+
+
+def _add_clients(commands: Any) -> None:
+    """Add what happens in the client API, which stands beside the feeds."""
+    add = _add(commands, "client-add", "add a client to the client API")
+    add.add_argument("--name", help="left out: somebody")
+    change = _add(commands, "client-change", "change a client of the client API")
+    change.add_argument("client", type=int)
+    change.add_argument("settings", nargs="+", type=_setting, metavar="NAME=VALUE")
+    change.set_defaults(run=_change_client)
+    remove = _add(commands, "client-remove", "delete a client of the client API")
+    remove.add_argument("client", type=int)
+    fault = _add(commands, "client-fault", "make the client API answer wrongly")
+    fault.add_argument("kind", choices=tuple(CLIENT_FAULTS), metavar="KIND", help=", ".join(CLIENT_FAULTS))
+    fault.add_argument("--times", type=int, metavar="N", help="how many answers; left out: until cleared")
+    _add(commands, "client-clear", "make the client API answer rightly again")
+    limit = _add(commands, "client-limit", "let the client API answer 429 after so many requests; 0: never")
+    limit.add_argument("requests", type=int)
+    limit.add_argument("--pause", type=int, metavar="SECONDS", help="that it asks to wait; 2")
+
+
+def _change_client(told: argparse.Namespace) -> int:
+    answer = _call(told.url, "/control/client-change", {"client": told.client, **dict(told.settings)})
+    print(json.dumps(answer, ensure_ascii=False) if told.json else _in_words(answer))
+    return 0
 
 
 def _setting(text: str) -> tuple[str, Any]:

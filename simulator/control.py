@@ -134,9 +134,64 @@ def add_feed(world: World, feed: str, **told: Json) -> Json:
     return {"feed": world.add_feed(_text(feed), **place, **told).name}
 
 
+def client_add(world: World, **fields: Json) -> Json:
+    """Add a client to the client API."""
+    return {"client": world.clients.add(world.now, **fields)}
+
+
+def client_change(world: World, client: int, **fields: Json) -> Json:
+    """Change a client of the client API."""
+    world.clients.change(_count(client), world.now, **fields)
+    return {"client": client}
+
+
+def client_remove(world: World, client: int) -> Json:
+    """Delete a client of the client API."""
+    world.clients.remove(_count(client))
+    return {"client": client}
+
+
+def client_fault(world: World, kind: str, times: int | None = None) -> Json:
+    """Make the client API answer wrongly, a number of times or until cleared."""
+    world.clients.fault(_text(kind), None if times is None else _count(times))
+    return {"fault": kind, "times": times}
+
+
+def client_clear(world: World) -> Json:
+    """Make the client API answer rightly again."""
+    world.clients.clear()
+    return {"cleared": "client API"}
+
+
+def client_limit(world: World, requests: int, pause: int = 2) -> Json:
+    """Let the client API answer 429 after so many requests; 0: never."""
+    world.clients.limit, world.clients.pause = _count(requests), _count(pause)
+    return {"requests": requests, "pause": pause}
+
+
 OPERATIONS: Mapping[str, Callable[..., Json]] = {
     f.__name__.replace("_", "-"): f
-    for f in (book, block, move, change, cancel, unblock, bring_back, advance, live, fault, clear, options, add_feed)
+    for f in (
+        book,
+        block,
+        move,
+        change,
+        cancel,
+        unblock,
+        bring_back,
+        advance,
+        live,
+        fault,
+        clear,
+        options,
+        add_feed,
+        client_add,
+        client_change,
+        client_remove,
+        client_fault,
+        client_clear,
+        client_limit,
+    )
 }
 
 

@@ -54,6 +54,15 @@ class Stage:
                 self._save()
             return answer
 
+    def answer_client(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
+        """Return what a request to the client API gets."""
+        with self._lock:
+            waiting = bool(self.world.clients.faults)
+            answer = self.world.clients.answer(path, query, headers)
+            if waiting:
+                self._save()
+            return answer
+
     def keep(self) -> None:
         """Write the world down, where it has a folder."""
         with self._lock:
@@ -114,7 +123,7 @@ class _Request(BaseHTTPRequestHandler):
             "/control/truth": lambda: self._send_json(self.server.stage.look(tell_truth)),
             "/control/config": lambda: self._send_json(self.server.stage.look(lambda w: config_of(w, self.server.url))),
         }
-        self._guarded(routes.get(path, self._feed), 404)
+        self._guarded(routes.get(path, self._client if path.startswith("/api/") else self._feed), 404)
 
     def do_POST(self) -> None:
         self._guarded(self._operation, 422)
@@ -138,6 +147,11 @@ class _Request(BaseHTTPRequestHandler):
         name = url.path.removeprefix("/").removesuffix(".ics")
         wants_certain = name.startswith("vrbo/") and "nonTentative" in parse_qs(url.query, keep_blank_values=True)
         self._send(self.server.stage.answer(name, **({"tentative": False} if wants_certain else {})))
+
+    def _client(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        self._send(self.server.stage.answer_client(url.path, query, {n.lower(): v for n, v in self.headers.items()}))
 
     def _operation(self) -> None:
         name = urlsplit(self.path).path.removeprefix("/control/")

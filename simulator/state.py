@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from simulator.client_api import api_as_dict, read_api
 from simulator.faults import Fault
 from simulator.truth import Feed, Happening, SimulatorError, Stay, Truth
 from simulator.world import World
@@ -29,6 +30,7 @@ def world_as_dict(world: World) -> dict[str, Any]:
         "stays": [_fields(stay) for stay in world.stays.values()],
         "faults": {name: [asdict(fault) for fault in waiting] for name, waiting in world.faults.items()},
         "log": [_fields(happening) for happening in world.log],
+        "clients": api_as_dict(world.clients),
     }
 
 
@@ -42,6 +44,8 @@ def read_world(told: Mapping[str, Any]) -> World:
     world.stays = {stay["id"]: _typed(Stay, stay) for stay in told["stays"]}
     world.faults = {name: tuple(Fault(**fault) for fault in waiting) for name, waiting in told["faults"].items()}
     world.log = [_typed(Happening, happening) for happening in told["log"]]
+    if "clients" in told:
+        world.clients = read_api(told["clients"])
     return world
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from simulator import faults
+from simulator.client_api import make_clients
 from simulator.faults import Answer, Fault
 from simulator.feeds import PLATFORMS, View
 from simulator.feeds.options import defaults, read_options
@@ -38,6 +39,8 @@ class World:
         self.feeds: dict[str, Feed] = {}
         self.stays: dict[str, Stay] = {}
         self.faults: dict[str, tuple[Fault, ...]] = {}
+        self.clients = make_clients(seed, self.now)
+        """The client API beside the feeds."""
         self.answers = 0
         """Counts what was answered: each answer is stamped a second later than the one before."""
         self.log: list[Happening] = []
