@@ -428,6 +428,35 @@ def test_one_message_worked_by_four_at_once_counts_once():
     assert [len(house.bokit.desk.list_changes(DEFAULT_TENANT, house.records(s)[0].id).items) for s in sources] == [1, 1, 1]
 
 
+def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
+    """The first is refused its write while the second has the source in hand: it reports nothing, so that the second counts."""
+    house, (source,) = furnish(1)
+    house.bokit.dispatch.trigger(ALL)
+    message = read_message(house.queue.bodies.pop())
+    first = threading.Thread(target=lambda: house.bokit.work(message))
+    fetching, overtaken = threading.Event(), threading.Event()
+
+    def answer() -> dict:
+        if threading.current_thread() is first:
+            fetching.set()
+            overtaken.wait(10)
+        else:
+            overtaken.set()
+            first.join(10)
+        return ROW
+
+    house.show(source, answer)
+    first.start()
+    fetching.wait(10)
+    house.bokit.work(message)
+
+    run = only_run(house.bokit)
+    assert ([str(r.outcome) for r in run.sources], run.counts["created"]) == (["changed"], 1)
+    assert house.queue.delays == [0, 15]
+    assert work_off(house.bokit, house.queue) == 1
+    assert only_run(house.bokit) == run
+
+
 def test_a_source_that_another_run_holds_is_skipped():
     """The run says so, and ends; the source's schedule is the other's to write."""
     house, (held, *_) = furnish()
@@ -539,10 +568,10 @@ def test_the_tick_ends_a_run_that_is_overdue():
     house.bokit.dispatch.trigger(ALL, delay_seconds=600)
     house.bokit.work(read_message(house.queue.bodies.pop(0)))
     late = house.queue.bodies.pop(0)
-    house.clock.move(minutes=54)
+    house.clock.move(minutes=54, seconds=57)
     assert house.bokit.tick().closed == 0
 
-    house.clock.move(minutes=1)
+    house.clock.move(seconds=3)
     report = house.bokit.tick()
 
     run = only_run(house.bokit)
@@ -630,15 +659,22 @@ def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dic
     return tell(villa), calls
 
 
-def live_work(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
-    """Trigger, work the messages off, and deliver that one once more over which the process died."""
+def live_work_in_haste(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
+    """As below, where there is time for two of three sources."""
+    return live_work(die_at, after=after, seconds=(900.0, 900.0, 1.0))
+
+
+def live_work(
+    die_at: int | None = None, *, after: bool = False, seconds: tuple[float, ...] = 3 * (900.0,)
+) -> tuple[dict, Calls]:  # fmt: skip
+    """Trigger, work the message off, and deliver it once more where the process died over it."""
     villa = move_in()
     villa.bokit.dispatch.trigger(ALL)
     calls = Calls(die_at=die_at, die_after=after)
     parts = {"store": calls.watch_part(villa.store), "queue": calls.watch_part(villa.queue)}
     hand = villa.open(**parts, alerts=calls.watch_part(villa.alerts))
     body = villa.queue.bodies.pop(0)
-    left = iter([900.0, 900.0, 1.0])
+    left = iter(seconds)
     try:
         hand.work(read_message(body), seconds_left=lambda: next(left))
     except Died:
@@ -648,7 +684,7 @@ def live_work(die_at: int | None = None, *, after: bool = False) -> tuple[dict, 
     return tell(villa), calls
 
 
-@pytest.mark.parametrize("live", [live_trigger, live_work])
+@pytest.mark.parametrize("live", [live_trigger, live_work, live_work_in_haste])
 def test_whoever_dies_anywhere_leaves_one_run(live, record_property):
     """Before and after each call to table and queue, then again: records, logs and heads are the same, each source told once."""
     expected, calls = live()

@@ -56,7 +56,9 @@ def test_a_monitor_of_two_runs_makes_two_runs_and_ends():
         "next_at": house.clock(), "last_run_id": None,
     }  # fmt: skip
 
-    pass_minutes(house, 10)
+    pass_minutes(house, 2)
+    assert house.store.load_monitors([DEFAULT_TENANT]) == {}
+    pass_minutes(house, 8)
 
     runs = runs_of(house.bokit)
     assert [(r.status, r.started_at, len(r.sources)) for r in runs] == [
