@@ -13,7 +13,7 @@ from bokit.core.runs import Trigger
 from bokit.core.schedule import State
 from bokit.engine.batch import Pace, Stop
 from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import BatchMessage
+from bokit.engine.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
 from bokit.sources.base import Fetched
 from tests.engine.house import DEFAULT_TENANT, START, House
@@ -174,6 +174,31 @@ def test_a_message_reads_back_as_it_was_sent():
 
     assert BatchMessage.from_json(message.to_json()) == message
     assert message.options_of("default")["sync.interval"] == 60
+
+
+@pytest.mark.parametrize("paused", [(), ("b",)])
+def test_a_message_of_an_open_run_reads_back_as_it_was_sent(paused):
+    """And what is no list of sources is no message."""
+    message = RunMessage(run_id="run_1", tenant="default", source_ids=("a", "b"), paused=paused)
+
+    assert read_message(message.to_json()) == message
+    assert message.narrow({"b"}) == RunMessage(run_id="run_1", tenant="default", source_ids=("b",), paused=paused)
+    for body in ('{"open_run": "run_1"}', '{"open_run": "run_1", "tenant": "default", "source_ids": null}'):
+        with pytest.raises(InputError, match="no batch"):
+            read_message(body)
+
+
+def test_no_request_waits_beyond_the_end_of_time():
+    """A pause that does not fit into what is left is not begun, and a stop that comes meanwhile is heard."""
+    waits: list[float] = []
+    pace, left = Pace(sleep=waits.append), Stop(lambda: 40.0)
+
+    assert [pace.wait("a", 5_000, left), pace.wait("a", 5_000, left), pace.wait("a", 20_000, left)] == [True, True, False]
+    assert waits == [5.0]
+    told = Stop()
+    assert Pace(sleep=lambda _: told.set()).wait("b", 1, told)
+    told.set()
+    assert not pace.wait("c", 0, told)
 
 
 def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
