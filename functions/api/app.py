@@ -10,16 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
 from bokit.engine.app import Bokit
-from bokit.http import routes_bookings, routes_document, routes_options, routes_places, routes_sources, routes_tokens
 from bokit.http.service import Api
 from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine
 
 logger = configure_lambda("api", "INFO")
-api = Api(
-    routes_places.routes, routes_sources.routes, routes_bookings.routes, routes_options.routes, routes_tokens.routes,
-    routes_document.routes,
-)  # fmt: skip
+api = Api("properties", "units", "sources", "bookings", "options", "tokens", "openapi.json")
 
 
 @cache

@@ -10,13 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
 from bokit.engine.app import Bokit
-from bokit.http import routes_public
 from bokit.http.service import Api
 from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine
 
 logger = configure_lambda("public", "INFO")
-api = Api(routes_public.routes, is_public=True)
+api = Api("health", is_public=True)
 
 
 @cache

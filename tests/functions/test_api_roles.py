@@ -8,7 +8,7 @@ import re
 import pytest
 
 from bokit.core.access import Role
-from bokit.http.openapi import ROUTERS
+from bokit.http.routers import ROUTERS, load_router, load_routers
 from bokit.http.routing import Routes
 from bokit.http.service import Api
 from tests.functions.caller import OTHER, Caller, an_event, by_token, operations
@@ -35,10 +35,23 @@ BODIES = {
 
 def test_every_route_says_which_role_it_needs():
     """A route that was registered without one, past ``serve``, fails here; only /health needs none."""
-    for router in ROUTERS:
+    for router in load_routers():
         registered = {(m, route[0].replace("<", "{").replace(">", "}")) for route in router._routes for m in route[1]}
         assert registered == set(router.roles)
     assert [(m, p) for m, p, role in ROUTES if role is None] == [("GET", "/health")]
+
+
+def test_every_path_has_one_function_that_serves_it():
+    """Each first part of a path is served by one of the three functions, and leads to the router that has it."""
+    from functions.api import app as api
+    from functions.api_sync import app as api_sync
+    from functions.public import app as public
+
+    firsts = [first for app in (api, api_sync, public) for first in app.api.firsts]
+    assert sorted(firsts) == sorted(ROUTERS)
+    assert {path.split("/")[1] for _, path, _ in ROUTES} == set(ROUTERS)
+    for first in ROUTERS:
+        assert any(path.split("/")[1] == first for _, path in load_router(first).roles)
 
 
 def test_a_route_without_a_role_is_served_to_nobody(house):
@@ -49,7 +62,9 @@ def test_a_route_without_a_role_is_served_to_nobody(house):
     def show_secrets() -> str:
         return "secret"
 
-    answer = Api(routes).answer(an_event("GET", "/secrets", authorizer=by_token()), LambdaContext(), lambda: house.bokit)
+    careless = Api()
+    careless.include(routes)
+    answer = careless.answer(an_event("GET", "/secrets", authorizer=by_token()), LambdaContext(), lambda: house.bokit)
 
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "no-such-route")
 
@@ -222,10 +237,10 @@ def test_a_request_wakes_what_is_overdue(house):
     house.caller.ask("GET", "/health", authorizer=None)
     house.caller.ask("GET", "/units")
     house.caller.ask("GET", "/units", authorizer=None)
-    assert house.queue.bodies == []
+    assert house.sent() == 0
     theirs.ask("GET", "/units")
     theirs.ask("GET", "/units")
-    assert len(house.queue.bodies) == 1
+    assert house.sent() == 1
 
 
 def test_health_wakes_the_default_tenant(house):
@@ -235,4 +250,4 @@ def test_health_wakes_the_default_tenant(house):
 
     house.caller.ask("GET", "/health", authorizer=None)
 
-    assert len(house.queue.bodies) == 1
+    assert house.sent() == 1

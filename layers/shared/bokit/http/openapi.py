@@ -12,23 +12,10 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from bokit import __version__
-from bokit.http import (
-    routes_bookings,
-    routes_document,
-    routes_options,
-    routes_places,
-    routes_public,
-    routes_sources,
-    routes_sync,
-    routes_tokens,
-)
 from bokit.http.problems import PROBLEM_JSON
+from bokit.http.routers import load_routers
 from bokit.http.schemas import SCHEMAS, ref
 
-ROUTERS = (
-    routes_sync.routes, routes_places.routes, routes_sources.routes, routes_bookings.routes, routes_options.routes,
-    routes_tokens.routes, routes_document.routes, routes_public.routes,
-)  # fmt: skip
 ABOUT = """Keeps holiday-rental calendars true.
 
 Every route but those tagged `public` wants `Authorization: Bearer` with a token; a token belongs to one tenant, and sees
@@ -85,7 +72,7 @@ def build_document() -> dict[str, Any]:
 
 def _read_routers() -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True)
-    for router in ROUTERS:
+    for router in load_routers():
         resolver.include_router(router)
     told: dict[str, Any] = json.loads(
         resolver.get_openapi_json_schema(title="Bokit", version=__version__), parse_float=lambda text: int(float(text))

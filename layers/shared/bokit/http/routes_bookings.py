@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import Field
 
 from bokit.core.booking import RELEASED, describe_booking
 from bokit.core.booking_edit import read_edit
@@ -16,13 +17,48 @@ from bokit.core.records import Record, RecordId, Scope
 from bokit.core.release import nights_to_release
 from bokit.engine.catalog_view import describe_change
 from bokit.errors import InputError
-from bokit.http.bodies import Acceptance, BookingEdit
+from bokit.http.bodies import Body, Count, Day, Text, Word
 from bokit.http.paging import Key
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows
 
 routes = Routes("bookings")
+
+
+class BookingEdit(Body):
+    """What a person says of a booking; it stands, whatever the source says."""
+
+    kind: str | None = Field(default=None, max_length=20, description="`reservation` or `block`.")
+    status: str | None = Field(default=None, max_length=20, examples=["confirmed"])
+    check_in: Day | None = None
+    check_out: Day | None = None
+    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it holds no longer.")
+    release: bool = Field(
+        default=False, description="Release every night that the source still holds and the booking, so edited, does not."
+    )
+    summary: Text = None
+    guest_name: Text = None
+    reservation_code: Text = None
+    reservation_url: Text = None
+    phone_last4: Text = None
+    phone: Text = None
+    email: Text = None
+    country: Text = None
+    ota: Text = None
+    ota_reference: Text = None
+    comments: Text = None
+    notes: Text = None
+    guests: Count = None
+    adults: Count = None
+    children: Count = None
+
+
+class Acceptance(Body):
+    """Which edits are given up."""
+
+    fields: list[Word] | None = Field(default=None, max_length=100, description="null or left out: all of them.")
+
 
 From = Annotated[str | None, Query(alias="from", pattern=DAY, description="Those with a night on this day or later.")]
 Until = Annotated[str | None, Query(pattern=DAY, description="Those with a night before this day.")]

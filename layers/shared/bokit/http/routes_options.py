@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
 
-from bokit.http.bodies import OptionValue
+from bokit.http.bodies import Body
 from bokit.http.params import Cursor, Limit
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import ADMIN, VIEWER, Routes, lists, shows
 
 routes = Routes("options")
+
+
+class OptionValue(Body):
+    """An option's new value."""
+
+    value: Any = Field(description="In the option's own type.", examples=[900])
+
 
 OptionName = Annotated[str, Path(description="As `GET /options` lists it.")]
 

@@ -5,16 +5,53 @@ from __future__ import annotations
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import Field
 
 from bokit.core.catalog import Property, PropertyId, Unit, UnitId
 from bokit.engine.catalog_view import describe_property, describe_unit
-from bokit.http.bodies import NewProperty, NewUnit, PropertyEdit, UnitEdit
+from bokit.http.bodies import Body, Name, Turnover, Word, Zone
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply, reply_nothing
 from bokit.http.routing import ADMIN, NOTHING, OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("places")
+
+
+class NewProperty(Body):
+    """A property to add."""
+
+    name: Name
+    timezone: Zone = None
+    turnover_days: Turnover = None
+
+
+class PropertyEdit(Body):
+    """What to change of a property."""
+
+    name: Name = ""
+    timezone: Zone = None
+    turnover_days: Turnover = None
+
+
+class NewUnit(Body):
+    """A unit to add to a property."""
+
+    property_id: Word
+    name: Name
+    timezone: Zone = None
+    turnover_days: Turnover = None
+    parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
+
+
+class UnitEdit(Body):
+    """What to change of a unit."""
+
+    name: Name = ""
+    timezone: Zone = None
+    turnover_days: Turnover = None
+    parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
+
 
 PropertyFilter = Annotated[str | None, Query(description="Of this property alone.")]
 

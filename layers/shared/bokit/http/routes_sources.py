@@ -5,18 +5,54 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import Field
 
 from bokit.core.catalog import Source, UnitId
 from bokit.core.records import SourceId
 from bokit.core.runs import describe_run
 from bokit.engine.catalog_view import describe_source
-from bokit.http.bodies import NewSource, Settling, SourceEdit
+from bokit.http.bodies import Body, Name, Platform, Seconds, Url, Wait, Word, Zone
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit, UnitFilter
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import ADMIN, OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("sources")
+
+
+class NewSource(Body):
+    """A source to add to a unit."""
+
+    unit_id: Word
+    name: Name
+    url: Url
+    kind: str = Field(default="ical", max_length=20, description="What it is.", examples=["ical"])
+    platform: Platform = None
+    interval: Seconds = None
+    cancel_after: Wait = None
+    timezone: Zone = None
+    enabled: bool = Field(default=True, description="false: it is added paused.")
+
+
+class SourceEdit(Body):
+    """What to change of a source."""
+
+    name: Name = ""
+    url: Url = ""
+    platform: Platform = None
+    interval: Seconds = None
+    cancel_after: Wait = None
+    timezone: Zone = None
+    enabled: bool = Field(default=True, description="false: it is paused, and what it holds stays held.")
+
+
+class Settling(Body):
+    """Which held plan is meant."""
+
+    plan: str | None = Field(
+        default=None, max_length=100, description="The plan that the source showed; refused where it has changed since."
+    )
+
 
 MOST_ENTRIES = 200
 """Entries of a preview: a look, not the feed."""

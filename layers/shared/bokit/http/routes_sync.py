@@ -8,16 +8,38 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header
+from pydantic import Field
 
 from bokit.core.records import CollectionName, RunId, SourceId, TenantId
 from bokit.core.runs import Trigger, describe_run
 from bokit.engine.manual import SyncRequest
-from bokit.http.bodies import MonitorStart, TriggerRequest
+from bokit.http.bodies import Body, Word
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import JSON, Reply, reply
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("sync")
+
+
+class TriggerRequest(Body):
+    """What to sync; what it does not name is not asked."""
+
+    source_ids: list[Word] | None = Field(default=None, min_length=1, max_length=1000, description="These sources.")
+    unit_id: Word | None = Field(default=None, description="The sources of this unit.")
+    collection: Word | None = Field(default=None, description="The sources of this collection.")
+    new_only: bool | None = Field(default=None, description="Add what is new, touch nothing else; null: as the option says.")
+    force: bool = Field(default=False, description="Ignore interval and unchanged content.")
+    dry_run: bool = Field(default=False, description="Answer with the plan, and write nothing.")
+    delay_seconds: int = Field(default=0, ge=0, le=900, description="Begin so much later.")
+
+
+class MonitorStart(Body):
+    """The monitor to start."""
+
+    interval: int = Field(ge=60, le=31_622_400, description="Seconds between two runs.", examples=[300])
+    new_only: bool | None = Field(default=None, description="Add what is new, touch nothing else; null: as the option says.")
+    max_runs: int | None = Field(default=None, ge=1, le=1_000_000_000, description="It ends after so many; null: when stopped.")
+
 
 IdempotencyKey = Annotated[
     str | None,

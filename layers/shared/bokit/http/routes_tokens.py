@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
 
 from bokit.core.access import Token, TokenId, read_role
 from bokit.engine.access import describe_token
-from bokit.http.bodies import NewToken, TokenEdit
+from bokit.http.bodies import Body
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import ADMIN, Routes, lists, makes, shows
 
 routes = Routes("tokens")
+
+
+class NewToken(Body):
+    """A token to make."""
+
+    name: str = Field(default="", max_length=200, description="What it is for.", examples=["Front desk"])
+    role: Literal["viewer", "operator", "admin"] = "viewer"
+    expires_in: int | None = Field(default=None, ge=1, le=316_224_000, description="Seconds; null: it does not expire.")
+
+
+class TokenEdit(Body):
+    """What to change of a token."""
+
+    name: str = Field(default="", max_length=200)
 
 
 @routes.serve("GET", "/tokens", ADMIN, lists("Token"))

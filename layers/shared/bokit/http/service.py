@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
@@ -27,6 +26,7 @@ from bokit.engine.app import Bokit
 from bokit.http.problems import RequestError, read_problem
 from bokit.http.replies import HEADERS, Reply, reply_problem
 from bokit.http.requests import read_event, read_principal
+from bokit.http.routers import load_router
 from bokit.http.routing import Call, Routes, check_role, find_call, in_hand
 
 KNOWN_FOR = timedelta(minutes=1)
@@ -34,17 +34,16 @@ KNOWN_FOR = timedelta(minutes=1)
 
 
 class Api:
-    """Serves some routers under one rule: no token, no answer; no role, no route."""
+    """Serves the paths that begin with one of *firsts* under one rule: no token, no answer; no role, no route."""
 
-    def __init__(self, *routers: Routes, is_public: bool = False) -> None:
+    def __init__(self, *firsts: str, is_public: bool = False) -> None:
         self.is_public = is_public
+        self.firsts = firsts
+        self._waiting = set(firsts)
         self.roles: dict[tuple[str, str], Role | None] = {}
         self.resolver = APIGatewayHttpResolver(enable_validation=True)
         self.resolver.use(middlewares=[self._guard])
         self.resolver.exception_handler(Exception)(self._answer_error)
-        for router in routers:
-            self.resolver.include_router(router)
-            self.roles |= router.roles
         self._known: dict[TenantId, datetime] = {}
         self._known_by: Bokit | None = None
 
@@ -53,11 +52,26 @@ class Api:
         try:
             call = self._let_in(event, engine)
             with in_hand(call), watched(call):
-                answer = self.resolver.resolve(read_event(event), context)
+                asked = read_event(event)
+                self._include(asked.get("rawPath"))
+                answer = self.resolver.resolve(asked, context)
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
         answer["headers"] = {**HEADERS, **answer.get("headers", {})}
         return answer
+
+    def _include(self, path: Any) -> None:
+        """Take in the router that serves *path*, at the first request for it."""
+        first = str(path).lstrip("/").partition("/")[0]
+        if first in self._waiting:
+            self.include(load_router(first))
+            self._waiting.discard(first)
+
+    def include(self, router: Routes) -> None:
+        """Serve the routes of *router*."""
+        if not router.roles.keys() <= self.roles.keys():
+            self.resolver.include_router(router)
+            self.roles |= router.roles
 
     def _let_in(self, event: Mapping[str, Any], engine: Callable[[], Bokit]) -> Call:
         if self.is_public:
@@ -106,16 +120,13 @@ class Api:
     def _check_method(self) -> None:
         """Raise 405 where the path is served, by other methods than the one asked for."""
         event = self.resolver.current_event
-        allowed = sorted({method for method, rule in self._rules if rule.fullmatch(event.path)})
+        rules = ((method, re.sub(r"\{\w+\}", "[^/]+", path)) for method, path in self.roles)
+        allowed = sorted({method for method, rule in rules if re.fullmatch(rule, event.path)})
         if allowed and event.http_method.upper() not in allowed:
             raise RequestError(
                 "the path is there, the method is not; `Allow` tells which are", status=405, code="method-not-allowed",
                 headers={"Allow": ", ".join(allowed)},
             )  # fmt: skip
-
-    @cached_property
-    def _rules(self) -> list[tuple[str, re.Pattern[str]]]:
-        return [(method, re.compile(re.sub(r"\{\w+\}", "[^/]+", path))) for method, path in self.roles]
 
 
 @contextmanager
