@@ -49,6 +49,7 @@ def plan_conflicts(known: Iterable[Record], found: Iterable[Conflict], author: A
     open            the same     nothing; that nights of it passed is no change
     open            otherwise    changed; what a person acknowledged was something else, it is told anew
     open            no           closed
+    none, closed    doubtful     nothing: one of the two is missing; if it comes back, that run opens it
     """
     stored = {r.id: r for r in known}
     there = {c.id: c for c in found}
@@ -60,7 +61,7 @@ def plan_conflicts(known: Iterable[Record], found: Iterable[Conflict], author: A
 def _settle_found(before: Record | None, conflict: Conflict, author: Author) -> ConflictChange | None:
     told = _read_told(conflict)
     if before is None or before.presence is Presence.GONE:
-        return _open(before, conflict, told, author)
+        return None if conflict.is_doubtful else _open(before, conflict, told, author)
     left = [night for night in before.remote["nights"] if night >= author.today.isoformat()]
     shown = {**{name: before.remote.get(name) for name in TOLD}, "nights": left}
     if shown == told:

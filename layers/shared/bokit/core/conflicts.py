@@ -4,6 +4,7 @@ neither an echo, nor fading, nor a window; at least one a reservation; a shared 
 two owners' blocks                                                                               none: it costs nobody
 two records of one source                                                                        only where both say whose
                                                                                                  they are, and differ
+one that its source shows no more, and is not let go yet                                         stays one, becomes none
 a departure and an arrival on one day                                                            none, unless the unit
                                                                                                  asks for days between
 """
@@ -35,7 +36,7 @@ class Certainty(StrEnum):
     nights and others too: no repetition does."""
     POSSIBLE = "possible"
     """A reservation, and a closure that holds all its nights and more: a repetition joined with others, perhaps. Or two
-    closures; or a booking that its source shows no more."""
+    closures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,8 @@ class Conflict:
     certainty: Certainty
     is_turnover: bool = False
     """They share no night, but there are fewer days between them than the unit asks for."""
+    is_doubtful: bool = False
+    """One of them is missing: most likely it was cancelled, and the other one took its nights."""
 
 
 def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
@@ -97,6 +100,7 @@ def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occu
         id=make_record_id(unit, digest), unit_id=unit, unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
         nights=occupancy.grid.nights(shared or near), bookings=(pair[0].id, pair[1].id),
         certainty=_judge_certainty(pair[0], pair[1], occupancy.grid.to_come), is_turnover=not shared,
+        is_doubtful=any(b.is_missing for b in pair),
     )  # fmt: skip
 
 
@@ -106,8 +110,6 @@ def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
 
 
 def _judge_certainty(first: Booking, second: Booking, to_come: Bits) -> Certainty:
-    if first.is_missing or second.is_missing:
-        return Certainty.POSSIBLE
     closures = [b for b in (first, second) if b.holdings[0].is_candidate]
     if len(closures) != 1:
         same = first.kind is second.kind

@@ -110,7 +110,7 @@ def _explain(candidate: Holding, near: Iterable[Holding], judged: dict[RecordId,
 
 def _explain_by_trails(candidate: Holding, told: Explained, trails: Iterable[Trail], links: Links) -> None:
     """Add the nights that others left when *candidate* was there already."""
-    if not candidate.judged & ~told.held:
+    if candidate.is_past or not candidate.judged & ~told.held:
         return
     for trail in trails:
         if trail.record.source_id != candidate.source and trail.record.scope in links[candidate.unit]:

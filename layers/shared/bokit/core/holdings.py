@@ -39,6 +39,7 @@ class Holding:
     identity: Identity = NO_IDENTITY
     is_candidate: bool = False
     """It may be an echo."""
+    is_past: bool = False
 
     @property
     def unit(self) -> Scope:
@@ -85,7 +86,7 @@ def _read_holding(record: Record, bits: Bits, grid: Grid) -> Holding:
     kind, identity = Kind(record.fields["kind"]), read_identity(record)
     return Holding(
         record=record, kind=kind, bits=bits, judged=judged, since=_read_since(record, bits, grid), identity=identity,
-        is_candidate=may_repeat(identity, kind),
+        is_candidate=may_repeat(identity, kind), is_past=not bits & grid.to_come,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 CHANGES = ("created", "moved", "changed", "cancelled", "restored", "merged")
 Progress = Callable[[int, int], None]
 """Told how many fetches are done, of how many."""
-_INTERVAL = timedelta(hours=1)
+INTERVAL = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[st
 
 
 @dataclass(slots=True)
-class _Reel:
+class Reel:
     """A fetcher that shows one body at a time, and the clock that goes with it."""
 
     at: datetime
@@ -118,7 +118,7 @@ class Player:
 
     def __init__(self, history: History) -> None:
         start = history.fetches[0][0]
-        self.store, self.reel = MemoryStore(), _Reel(at=start)
+        self.store, self.reel = MemoryStore(), Reel(at=start)
         kinds = {"ical": Kind(fetcher=self.reel, rules=BookingRules())}
         self.sync = SourceSync(self.store, kinds, MemoryAlerts(), self.reel.clock)
         source = Source(
@@ -126,7 +126,7 @@ class Player:
             scope=Scope("unit_replay"),
             platform=history.platform, timezone=history.timezone, shard_id=self.store.pick_shard(1),
         )  # fmt: skip
-        self.beat = Beat(tenant=DEFAULT_TENANT, due_at=start, interval=_INTERVAL)
+        self.beat = Beat(tenant=DEFAULT_TENANT, due_at=start, interval=INTERVAL)
         self.source = self.store.save_source(Head(source=source), self.beat)
         self.job = Job(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
         self.chronicle, self.fetches = Chronicle(), 0

@@ -1,0 +1,255 @@
+"""Random calendars of several sources against a naive count over nights: no conflict missed, none invented.
+
+The count below shares nothing with the product but the record: it takes every night by itself, compares every pair, and
+knows of each booking what the generator meant by it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import combinations
+
+import pytest
+
+from bokit.core.catalog import PropertyId, UnitId
+from bokit.core.conflicts import find_conflicts
+from bokit.core.occupancy import read_occupancy
+from bokit.core.records import Presence, Record, Scope, SourceId
+from tests.builders import a_record, a_unit
+
+FIRST = date(2026, 10, 20)
+"""Europe leaves summer time on the fifth night."""
+DAYS = 24
+NOON = datetime(2026, 10, 26, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+CALENDARS, SEEDS = 5000, 10
+OWN_GUESTS = {"airbnb", "vrbo", "booking_com"}
+TELLS_IMPORTS = {"airbnb", "vrbo"}
+
+
+@dataclass(eq=False)
+class Made:
+    """A record, and what the generator meant by it."""
+
+    record: Record
+    nights: set[date]
+    platform: str
+    kind: str
+    refs: dict[str, str] = field(default_factory=dict)
+    guest: str | None = None
+    seen: datetime = NOON
+    after: datetime | None = None
+    left_at: datetime | None = None
+
+    @property
+    def id(self):
+        return self.record.id
+
+    @property
+    def unit(self):
+        return self.record.scope
+
+    @property
+    def source(self):
+        return self.record.source_id
+
+    @property
+    def may_echo(self):
+        if self.source is None:
+            return False
+        return self.kind == "block" or not (self.refs or self.guest or self.platform in TELLS_IMPORTS)
+
+
+def make_calendar(rng: random.Random):
+    """Return linked and lone units, and the records of some sources and people."""
+    villa, flat, loft, hut = (UnitId(f"unit_{n}") for n in ("villa", "flat", "loft", "hut"))
+    units = [a_unit(id=villa, parts=(flat, loft), property_id=PropertyId("p"))] + [a_unit(id=u) for u in (flat, loft, hut)]
+    places = rng.choice([[hut], [hut], [villa, flat], [villa, flat, loft]])
+    sources = [(f"src_{n}", rng.choice(["airbnb", "booking_com", "vrbo", "beds24", "generic", "hand"]), rng.choice(places))
+               for n in range(rng.randint(2, 4))]  # fmt: skip
+    made = [make_record(rng, n, *rng.choice(sources)) for n in range(rng.randint(2, 9))]
+    return units, made, FIRST + DAY * rng.randint(0, 8), rng.choice([{}, {}, {u.id: rng.randint(0, 2) for u in units}])
+
+
+def make_record(rng, number, source, platform, unit) -> Made:
+    check_in = FIRST + DAY * rng.randint(0, DAYS - 8)
+    check_out = check_in + DAY * rng.randint(1, 7)
+    remote = {"kind": "reservation", "status": "confirmed", "check_in": str(check_in), "check_out": str(check_out)}
+    refs: dict[str, str] = {}
+    guest = None
+    if rng.random() < 0.25:
+        remote |= {"kind": "block", "status": rng.choice(["blocked", "unavailable"])}
+    elif platform == "airbnb":
+        refs["airbnb"] = remote["reservation_code"] = f"HM{rng.randint(1, 3):08d}"
+    elif platform == "booking_com":
+        remote |= {"status": "undefined", "summary": "CLOSED - Not available"}
+    elif platform in ("beds24", "hand") or rng.random() < 0.4:
+        guest = remote["guest_name"] = rng.choice(["Ann", "Bob", "Cleo"])
+        if platform == "beds24" and rng.random() < 0.5:
+            refs["airbnb"] = remote["ota_reference"] = f"HM{rng.randint(1, 3):08d}"
+            remote["ota"] = "airbnb"
+    if rng.random() < 0.1:
+        remote["status"] = rng.choice(["cancelled", "inquiry"])
+    seen = NOON - HOUR * rng.randint(1, 60)
+    after = seen - HOUR if rng.random() < 0.6 else None
+    gone = rng.random() < 0.15
+    memory = {} if platform == "hand" else {"platform": platform}
+    if after:
+        memory["gained"] = [[str(check_in), str(check_out), seen.isoformat(), after.isoformat()]]
+    presence = Presence.GONE if gone else Presence.MISSING if rng.random() < 0.1 else Presence.PRESENT
+    left_at = min(NOON, seen + HOUR * rng.randint(0, 50)) if gone else None
+    missing = min(NOON, seen + HOUR * rng.randint(0, 50)) if presence is Presence.MISSING else None
+    if gone:
+        remote["status"] = "vanished"
+    record = a_record(
+        id=f"{unit}.{number:03d}", scope=Scope(unit), source_id=None if platform == "hand" else SourceId(source), remote=remote,
+        memory=memory, created_at=seen, presence=presence, gone_at=left_at, missing_since=missing,
+    )  # fmt: skip
+    nights = {check_in + DAY * n for n in range((check_out - check_in).days)}
+    return Made(record, nights, platform, remote["kind"], refs, guest, seen, after, left_at)
+
+
+class Naive:
+    """The same questions, night by night and pair by pair."""
+
+    def __init__(self, made, today, turnover) -> None:
+        self.today, self.turnover = today, turnover
+        self.gone = [m for m in made if m.left_at]
+        held = [m for m in made if not m.left_at and m.record.remote["status"] not in ("cancelled", "inquiry")]
+        self.held = sorted(held, key=lambda m: (m.may_echo, m.seen, m.id))
+        self.groups: list[list[Made]] = []
+        for m in self.held:
+            self.place(m)
+        self.state: dict[str, str] = {}
+        self.faded: dict[str, datetime] = {}
+        self.roots: dict[str, set[str]] = {}
+        for m in self.held:
+            self.state[m.id] = self.judge(m) if m.may_echo else "own"
+
+    # ── joint ──
+
+    def place(self, m):
+        fit = [g for g in self.groups if m.kind == "reservation" and not m.may_echo and all(self.fits(m, o) for o in g)]
+        same_ref = [g for g in fit if any(set(m.refs.items()) & set(o.refs.items()) for o in g)]
+        same_nights = [g for g in fit if any(m.nights == o.nights for o in g) and all(self.one(m, o) for o in g)]
+        for groups in (same_ref, same_nights):
+            if groups:
+                groups[0].append(m)
+                return
+        self.groups.append([m])
+
+    def fits(self, m, o):
+        if o.kind != "reservation" or o.may_echo or o.unit != m.unit or o.source == m.source:
+            return False
+        return not self.contradict(m, o)
+
+    def contradict(self, m, o):
+        if set(m.refs.items()) & set(o.refs.items()):
+            return False
+        if set(m.refs) & set(o.refs):
+            return True
+        channels = [self.channel(m), self.channel(o)]
+        if None not in channels and channels[0] != channels[1]:
+            return True
+        return bool(m.guest and o.guest and m.guest != o.guest)
+
+    def channel(self, m):
+        return m.platform if m.platform in OWN_GUESTS else "airbnb" if m.refs else None
+
+    def one(self, m, o):
+        if set(m.refs.items()) & set(o.refs.items()):
+            return True
+        if "hand" in (m.platform, o.platform):
+            return m.guest is not None and m.guest == o.guest
+        return not {m.platform, o.platform} <= OWN_GUESTS
+
+    # ── echoes ──
+
+    def linked(self, one, other):
+        return one == other or "unit_villa" in (one, other) and "unit_hut" not in (one, other)
+
+    def judge(self, m):
+        nights = {n for n in m.nights if n >= self.today} or m.nights
+        ahead = self.held[: self.held.index(m)]
+        near = [o for o in ahead if o.source != m.source and self.linked(m.unit, o.unit) and not self.was_before(m, o)]
+        by = {n: [o for o in near if n in o.nights and self.state[o.id] != "fading"] for n in nights}
+        if all(by.values()):
+            self.roots[m.id] = {r for told in by.values() for o in told for r in self.roots.get(o.id, {o.id})}
+            return "echo"
+        shown_until = NOON if m.record.presence is Presence.PRESENT else m.record.missing_since
+        since = []
+        for n in (n for n in nights if not by[n]):
+            left = [g.left_at for g in self.gone if n in g.nights and self.fades(m, g)]
+            left += [self.faded[o.id] for o in near if n in o.nights and self.state[o.id] == "fading" and m.after]
+            left = [at for at in left if at + DAY > shown_until]
+            if not left or n < self.today:
+                return "own"
+            since.append(max(left))
+        self.faded[m.id] = min(since)
+        return "fading"
+
+    def fades(self, m, gone):
+        there = m.after is not None and m.seen < gone.left_at
+        return there and gone.source != m.source and self.linked(m.unit, gone.unit) and not self.was_before(m, gone)
+
+    def was_before(self, m, o):
+        return o.after is not None and m.seen <= o.after
+
+    # ── conflicts ──
+
+    def conflicts(self):
+        found = {}
+        for one, other in combinations(self.groups, 2):
+            pairs = [(m, o) for m in one for o in other if self.meets(m, o)]
+            shared = {n for m, o in pairs for n in m.nights & o.nights if n >= self.today}
+            near = {n for m, o in pairs for n in self.too_near(m, o) | self.too_near(o, m) if n >= self.today}
+            if shared or near:
+                found[frozenset([one[0].id, other[0].id])] = (tuple(sorted(shared or near)), not shared)
+        return found
+
+    def meets(self, m, o):
+        if {self.state[m.id], self.state[o.id]} != {"own"} or not self.linked(m.unit, o.unit):
+            return False
+        if m.kind == o.kind == "block":
+            return False
+        named = all(x.refs or x.guest for x in (m, o))
+        return m.source is None or m.source != o.source or (named and self.contradict(m, o))
+
+    def too_near(self, m, o):
+        """Return the nights of *o* within the days that the departure of *m* takes."""
+        if "block" in (m.kind, o.kind):
+            return set()
+        days = self.turnover.get(m.unit, 0)
+        return {n for n in o.nights if any(n - DAY * d in m.nights for d in range(days + 1))}
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_no_conflict_is_missed_and_none_invented(seed):
+    """Over 5,000 random calendars, conflicts, their nights, echoes and joint bookings are those of a naive count."""
+    rng = random.Random(seed)
+    seen = dict.fromkeys(("conflict", "turnover", "echo", "fading", "joint"), 0)
+    for number in range(CALENDARS // SEEDS):
+        units, made, today, turnover = make_calendar(rng)
+        naive = Naive(made, today, turnover)
+
+        occupancy = read_occupancy(units, [m.record for m in made], today=today, at=NOON)
+        found = find_conflicts(occupancy, turnover)
+
+        told = {b.id: b for b in occupancy.bookings}
+        assert sorted(tuple(r.id for r in b.records) for b in told.values()) == sorted(
+            tuple(m.id for m in g) for g in naive.groups
+        ), (seed, number)
+        assert {r.id: str(b.state) for b in told.values() for r in b.records} == naive.state, (seed, number)
+        assert {frozenset(c.bookings): (c.nights, c.is_turnover) for c in found} == naive.conflicts(), (seed, number)
+        heads = {m.id: g[0].id for g in naive.groups for m in g}
+        for id, roots in naive.roots.items():
+            assert told[id].echo_of, "an echo names what it repeats"
+            assert set(told[id].echo_of) <= {heads[r] for r in roots}
+        seen["conflict"] += len(found)
+        seen["turnover"] += sum(c.is_turnover for c in found)
+        seen["joint"] += sum(len(b.records) > 1 for b in told.values())
+        for state in ("echo", "fading"):
+            seen[state] += sum(str(b.state) == state for b in told.values())
+    assert all(seen.values()), seen
