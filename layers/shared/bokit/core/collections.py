@@ -197,6 +197,8 @@ def read_interval(value: Any) -> timedelta | None:
     """Return how often a collection's sources are synced; None and an empty text: as the tenant says."""
     from bokit.core.options import read_seconds
 
+    if isinstance(value, timedelta):
+        value = int(value.total_seconds())
     return None if value in (None, "") else timedelta(seconds=read_seconds(value, least=60))
 
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from bokit.core.collections import OnMissing, RecordSettings
 from bokit.core.plan import Action, ActionKind, Hold, Plan
-from bokit.core.record_plan import Look, let_go, plan_absent
+from bokit.core.record_plan import Look, let_go, plan_absent, ripens_at
 from bokit.core.records import Json, Presence, Record
 from bokit.core.rules import Context, Seen, Verdict
 from bokit.core.source_memory import Remembered, read_memory, write_memory
@@ -53,7 +53,7 @@ def guard_records(plan: Plan, known: Sequence[Record], seen: Seen, context: Cont
     if context.new_only:
         return _guard_new(code, plan, mine, context, told)
     if code is None:
-        return _accept(plan, seen, context, told)
+        return _accept(plan, seen, context, settings, told)
     return _hold(code, plan, mine, context, told)
 
 
@@ -90,12 +90,14 @@ def _agreeing_since(gone: set[str], told: Remembered, at: datetime) -> datetime:
     return told.agreed_since if told.agreed_since and gone == set(told.absent) else at
 
 
-def _accept(plan: Plan, seen: Seen, context: Context, told: Remembered) -> Plan:
+def _accept(plan: Plan, seen: Seen, context: Context, settings: RecordSettings, told: Remembered) -> Plan:
     """Return the plan of a fetch that no guard holds. What fetches agreed on while it was held counts as missing since then."""
     actions = tuple(_date_back(a, told.absent) for a in plan.actions)
     if not seen.whole:
         return replace(plan, actions=actions, hold=told.hold, memory=context.memory)
     accepted = bool(context.memory.get(ACCEPTED)) and not seen.entries
+    times = [plan.settle_at, *(ripens_at(a.after, settings, context.cancel_after) for a in actions)]
+    plan = replace(plan, settle_at=min((t for t in times if t), default=None))
     return replace(plan, actions=actions, memory={ACCEPTED: True} if accepted else {})
 
 
