@@ -35,7 +35,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 @pytest.fixture(params=["memory", EMULATOR])
 def shared_store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """The stores that stand threads; moto's conditions are not atomic."""
+    """The stores that stand threads, and large values in no time; moto's conditions are not atomic."""
     yield from make_store(request.param, request)
 
 

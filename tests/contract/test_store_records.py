@@ -346,6 +346,8 @@ def test_records_are_found_by_id(store: Store) -> None:
     assert found == {record.id: record for record in saved}
     assert store.find_records(OTHER, BOOKINGS, [saved[0].id]) == {}
     assert store.find_records(DEFAULT_TENANT, BOOKINGS, []) == {}
+    odd = [RecordId(text) for text in (*NAUGHTY_STRINGS, "x" * 3000 + ".y", "\ud800.y")]
+    assert store.find_records(DEFAULT_TENANT, BOOKINGS, [*odd, saved[0].id]) == {saved[0].id: saved[0]}
 
 
 def test_chunks_come_back_whole(store: Store) -> None:
@@ -418,3 +420,13 @@ def test_chunks_are_their_sources_alone(store: Store) -> None:
     assert store.load_chunks(replace(source, tenant=OTHER), ["c"]) == {}
     store.remove_tenant(DEFAULT_TENANT)
     assert store.load_chunks(source, ["c"]) == {}
+
+
+def test_a_removed_tenants_records_are_none_in_whatever_order_they_came(store: Store) -> None:
+    """A scope whose records came out of order is empty once its tenant is removed, and fills up anew."""
+    store.apply_records([a_record(id=RecordId(f"unit_1.{letter}")) for letter in "cab"], [], lease=None)
+    store.remove_tenant(DEFAULT_TENANT)
+    assert load_all(store) == []
+
+    again = store.apply_records([a_record(id=RecordId("unit_1.a"))], [], lease=None)
+    assert load_all(store) == again

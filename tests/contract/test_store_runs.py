@@ -246,15 +246,15 @@ def test_a_removed_tenants_runs_and_answers_are_gone(store: Store) -> None:
     assert store.load_runs(DEFAULT_TENANT).items == ()
 
 
-def test_a_thousand_sources_fit_a_run(store: Store) -> None:
+def test_a_thousand_sources_fit_a_run(shared_store: Store) -> None:
     """A run hears a thousand sources, with steps and words and all: who reported what is kept of every one."""
     noise = random.Random(1)
     ids = [f"src_{noise.randbytes(9).hex()}" for _ in range(1000)]
     open = an_open_run(*ids)
-    begin(store, open)
+    begin(shared_store, open)
     reports = [_a_talkative_report(id, noise) for id in ids]
     for at in range(0, 1000, 100):
-        told = store.report_sources(DEFAULT_TENANT, open.run.run_id, reports[at : at + 100])
+        told = shared_store.report_sources(DEFAULT_TENANT, open.run.run_id, reports[at : at + 100])
 
     assert told.is_done
     by_id = {given.source_id: given for given in reports}
@@ -267,15 +267,15 @@ def test_a_thousand_sources_fit_a_run(store: Store) -> None:
         assert kept.name
 
 
-def test_the_longest_words_of_a_thousand_sources_fit_too(store: Store) -> None:
+def test_the_longest_words_of_a_thousand_sources_fit_too(shared_store: Store) -> None:
     """Words that no compression makes shorter hinder no report."""
     noise = random.Random(1)
     ids = [f"{n:04d}" for n in range(1000)]
     open = an_open_run(*ids)
-    begin(store, open)
+    begin(shared_store, open)
     words = ["".join(chr(noise.randrange(0x4E00, 0x9FFF)) for _ in range(300)) for _ in ids]
     reports = [report_of(id, name=word, error={"code": "c", "message": word}) for id, word in zip(ids, words, strict=True)]
-    told = store.report_sources(DEFAULT_TENANT, open.run.run_id, reports)
+    told = shared_store.report_sources(DEFAULT_TENANT, open.run.run_id, reports)
 
     assert told.is_done
     assert all(word.startswith(kept.name[:10]) and kept.name for word, kept in zip(words, told.run.sources, strict=True))

@@ -38,7 +38,7 @@ class RecordRows(PartRows):
 
     def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
         """Return one record; raises UnknownIdError."""
-        row = self._rows.get(keys.record_key(tenant, collection, scope_of(id), id))
+        row = self._rows.get(_record_key(tenant, collection, id))
         if row is None:
             raise UnknownIdError("no such record", id=id)
         return _read_record(row)
@@ -64,7 +64,7 @@ class RecordRows(PartRows):
 
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
         """Return those of the records that are there, a hundred in one batched read."""
-        by_key = {keys.record_key(tenant, collection, scope_of(id), id): id for id in ids}
+        by_key = {key: id for id in ids if (key := keys.find_key(_record_key, tenant, collection, id))}
         return {by_key[key]: _read_record(row) for key, row in self._rows.get_all(by_key).items()}
 
     def load_snapshot(self, source: Source) -> Snapshot:
@@ -139,6 +139,10 @@ class RecordRows(PartRows):
 
 def _check(lease: Lease) -> Check:
     return Check(key=keys.head_key(lease.source.shard_id, lease.source.id), condition=Row.fence == lease.fence)
+
+
+def _record_key(tenant: TenantId, collection: CollectionName, id: RecordId) -> keys.Key:
+    return keys.record_key(tenant, collection, scope_of(id), id)
 
 
 def _read_record(row: Row) -> Record:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from bokit.core.catalog import Head, Lease, Source
 from bokit.core.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
-from bokit.errors import StoreConflictError
+from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.base import Page, Snapshot
 from bokit.store.codec import settle_json, settle_record
 from bokit.store.memory_state import MemoryState, cut_page, find, next_version
@@ -20,10 +21,12 @@ class MemoryRecords(MemoryState):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         """Return every record of the scope, gone ones included, in the order of their ids."""
         with self._lock:
-            if (tenant, collection, scope) in self._unsorted:
-                self._unsorted.discard((tenant, collection, scope))
-                self._records[tenant, collection, scope] = dict(sorted(self._records[tenant, collection, scope].items()))
-            return list(self._records.get((tenant, collection, scope), {}).values())
+            place = (tenant, collection, scope)
+            rows = self._records.get(place, {})
+            if place in self._unsorted:
+                self._unsorted.discard(place)
+                rows = self._records[place] = dict(sorted(rows.items()))
+            return list(rows.values())
 
     def load_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
         """Return one record; raises UnknownIdError."""
@@ -33,8 +36,11 @@ class MemoryRecords(MemoryState):
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
         """Return those of the records that are there."""
         with self._lock:
-            found = {id: self._records.get((tenant, collection, scope_of(id)), {}).get(id) for id in ids}
-            return {id: record for id, record in found.items() if record is not None}
+            found = {}
+            for id in ids:
+                with suppress(UnknownIdError):
+                    found[id] = self.load_record(tenant, collection, id)
+            return found
 
     def load_snapshot(self, source: Source) -> Snapshot:
         """Return the source's agreed state; an empty one before the first."""
