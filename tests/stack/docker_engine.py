@@ -1,4 +1,4 @@
-"""A Docker engine of our own for a test: its folders, socket and images end with it, and the machine's own engine is left alone."""
+"""A Docker engine of our own for a test: it shares no folder, socket or image with the machine's own, and ends with the test."""
 
 from __future__ import annotations
 
@@ -82,20 +82,37 @@ def import_image(address: str, root: Path, name: str, env: dict[str, str]) -> No
         )
 
 
-@contextmanager
-def forward_to(port: int) -> Iterator[int]:
-    """Let containers reach a port of loopback, through one of the bridge; yields that one's number."""
-    with socket.create_server((GATEWAY, 0)) as door:
-        threading.Thread(target=serve, args=(door, port), daemon=True).start()
-        yield int(door.getsockname()[1])
+class Forwarder:
+    """Lets containers reach a port of loopback, through one of the engine's bridge."""
 
+    def __init__(self, port: int) -> None:
+        self.port, self.is_silent = port, False
+        self.door = socket.create_server((GATEWAY, 0))
+        self.held: list[socket.socket] = []
+        """Visitors who came while it was silent: let in, and never answered."""
 
-def serve(door: socket.socket, port: int) -> None:
-    """Connect every visitor through, until the door is closed."""
-    with suppress(OSError):
-        while True:
-            visitor = door.accept()[0]
-            threading.Thread(target=connect_through, args=(visitor, port), daemon=True).start()
+    def __enter__(self) -> Forwarder:
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (self.door, *self.held):
+            end.close()
+
+    @property
+    def url(self) -> str:
+        """What containers know it by."""
+        return f"http://{GATEWAY}:{self.door.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Connect every visitor through, until the door is closed."""
+        with suppress(OSError):
+            while True:
+                visitor = self.door.accept()[0]
+                if self.is_silent:
+                    self.held.append(visitor)
+                else:
+                    threading.Thread(target=connect_through, args=(visitor, self.port), daemon=True).start()
 
 
 def connect_through(visitor: socket.socket, port: int) -> None:

@@ -20,6 +20,16 @@ FROM_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateu
 """What Lambda's Python has besides the standard library."""
 PROGRAMS = tuple(Path("/bin") / name for name in ("sh", "mv", "chmod"))
 """What SAM runs when it puts layers, and its emulator of the runtime, over an image."""
+ON_EVERY_LINUX = (
+    "librt.so.1",
+    "libdl.so.2",
+    "libpthread.so.0",
+    "libutil.so.1",
+    "libresolv.so.2",
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+)
+"""What a wheel for any Linux may take to be there, besides libc itself."""
 NOT_NEEDED = shutil.ignore_patterns(
     "site-packages", "dist-packages", "test", "tests", "idlelib", "ensurepip", "config-*", "__pycache__"
 )
@@ -41,7 +51,9 @@ def make_root(folder: Path) -> Path:
         copy_distribution(library, runtime)
     for program in PROGRAMS:
         copy_file(program, folder)
-    for library in sorted(shared_libraries([*PROGRAMS, *folder.rglob("*.so*"), lang / "bin/python"])):
+    libraries = shared_libraries([*PROGRAMS, *folder.rglob("*.so*"), lang / "bin/python"])
+    beside = next(path.parent for path in libraries if path.name == "libc.so.6")
+    for library in sorted(libraries | {beside / name for name in ON_EVERY_LINUX if (beside / name).exists()}):
         copy_file(library, folder)
     (runtime / "bootstrap").write_text(BOOTSTRAP)
     (runtime / "bootstrap").chmod(0o755)

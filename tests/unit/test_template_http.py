@@ -19,7 +19,9 @@ NOTHING = {"Ref": "AWS::NoValue"}
 def function_of(route: str) -> str:
     """Return the function that a route leads to."""
     integration = ROUTES[route]["Target"]["Fn::Sub"].removeprefix("integrations/${").removesuffix("}")
-    return str(resources("AWS::ApiGatewayV2::Integration")[integration]["IntegrationUri"]["Fn::GetAtt"][0])
+    uri = resources("AWS::ApiGatewayV2::Integration")[integration]["IntegrationUri"]["Fn::Sub"]
+    (function,) = re.findall(r"functions/\$\{(\w+)\.Arn\}/invocations$", uri)
+    return str(function)
 
 
 def test_every_route_leads_to_its_function():
@@ -196,3 +198,10 @@ def test_the_apis_address_is_an_output():
 
     assert outputs["ApiId"]["Value"] == {"Ref": "HttpApi"}
     assert outputs["ApiUrl"]["Value"] == {"Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+
+
+def test_sam_local_start_api_finds_the_routes():
+    """The API stands before every function: SAM's local server reads raw routes only where it meets the API first."""
+    kinds = [resource["Type"] for resource in source_template()["Resources"].values()]
+
+    assert kinds.index("AWS::ApiGatewayV2::Api") < kinds.index("AWS::Serverless::Function")
