@@ -54,6 +54,9 @@ class Api:
             with in_hand(call), watched(call):
                 asked = read_event(event)
                 self._include(asked.get("rawPath"))
+                # a router that was just taken in brings along the context of the resolver that had it before (the document's),
+                # and in it another request's route, by which the role would be judged
+                self.resolver.clear_context()
                 answer = self.resolver.resolve(asked, context)
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
