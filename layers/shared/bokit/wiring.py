@@ -61,18 +61,22 @@ def open_store(settings: Settings) -> Store:
 
 def open_kinds(settings: Settings) -> Mapping[str, Kind]:
     """Return the kinds of source that this process syncs."""
+    from bokit.sources.secrets import Secrets
+
+    reveal = Secrets(_client_maker(settings)).reveal
+    return Kinds(ical=partial(open_ical_kind, settings, reveal), json=partial(open_json_kind, settings, reveal))
+
+
+def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
+    """Return how bookings of calendars are fetched and read."""
     from bokit.core.catalog import BOOKINGS
     from bokit.core.stays import BookingRules
     from bokit.engine.sync import Kind
     from bokit.sources.ical_http import IcalFetcher
     from bokit.sources.safe_http import SafeClient
-    from bokit.sources.secrets import Secrets
 
-    client = SafeClient(allow_private_addresses=settings.allow_private_addresses)
-    reveal = Secrets(_client_maker(settings)).reveal
-    fetcher = IcalFetcher(client, reveal)
-    bookings = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
-    return Kinds(ical=lambda: bookings, json=partial(open_json_kind, settings, reveal))
+    fetcher = IcalFetcher(SafeClient(allow_private_addresses=settings.allow_private_addresses), reveal)
+    return Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
 
 
 def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
@@ -173,8 +177,8 @@ def open_alerts(settings: Settings) -> Alerts:
 
 def _client_maker(settings: Settings) -> Any:
     def make(service: str) -> Any:
-        import boto3
+        from bokit.aws import open_session
 
-        return boto3.client(service, region_name=settings.region, endpoint_url=settings.endpoint_url)
+        return open_session().create_client(service, region_name=settings.region, endpoint_url=settings.endpoint_url)
 
     return make

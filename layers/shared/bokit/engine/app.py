@@ -1,4 +1,7 @@
-"""Bokit, assembled: what handlers and the command line call. Concrete stores and clients are handed in by ``wiring``."""
+"""Bokit, assembled: what handlers and the command line call. Concrete stores and clients are handed in by ``wiring``.
+
+Every desk is imported and made at its first use: a function that starts cold pays for what it does, and for nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,29 +11,30 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bokit.core.records import Json, TenantId
-from bokit.core.runs import Run, Trigger
-from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
+from bokit.core.runs import Trigger
 from bokit.engine.catalog_parts import CatalogParts, check_nothing
 from bokit.engine.clock import Clock, Ids, new_id, new_run_id, new_secret
-from bokit.engine.desk import Desk
-from bokit.engine.manual import ManualSync, SyncRequest
 from bokit.engine.messages import BatchMessage, RunMessage
-from bokit.engine.status import StatusDesk
-from bokit.engine.sync import Kind, SourceSync
-from bokit.engine.tick import Claimer, Tick, TickReport, send_to_queue
 from bokit.errors import StoreUnreachableError
-from bokit.outlets.base import Alerts, Queue
-from bokit.store.base import Store
 
 if TYPE_CHECKING:
+    from bokit.core.records import Json, TenantId
+    from bokit.core.runs import Run
     from bokit.engine.access import AccessDesk
+    from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
     from bokit.engine.booking_desk import BookingDesk
     from bokit.engine.calendars import CalendarDesk
     from bokit.engine.catalog import Catalog
+    from bokit.engine.desk import Desk
     from bokit.engine.dispatch import Dispatch, WorkReport
+    from bokit.engine.manual import ManualSync, SyncRequest
     from bokit.engine.monitors import MonitorDesk
+    from bokit.engine.status import StatusDesk
+    from bokit.engine.sync import Kind, SourceSync
+    from bokit.engine.tick import Claimer, Tick, TickReport
     from bokit.engine.traffic import TrafficWatch
+    from bokit.outlets.base import Alerts, Queue
+    from bokit.store.base import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +67,65 @@ class Bokit:
     """The engine and its desks."""
 
     def __init__(self, parts: Parts) -> None:
-        defaults = dict(parts.defaults or {})
-        self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, defaults
+        self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, dict(parts.defaults or {})
         self.stage = parts.stage
-        self.source_sync = SourceSync(parts.store, parts.kinds, parts.alerts, parts.clock, defaults)
-        self.batch = BatchRunner(parts.store, self.source_sync, parts.clock, parts.concurrency)
-        self._claimer = claimer = Claimer(parts.store, parts.clock, parts.new_run_id, defaults)
-        self._tick = Tick(
-            parts.store, claimer, parts.clock, self._sender(parts.queue),
+        self._parts = parts
+
+    # ── syncing ──
+
+    @cached_property
+    def source_sync(self) -> SourceSync:
+        """One source's sync."""
+        from bokit.engine.sync import SourceSync
+
+        return SourceSync(self.store, self.kinds, self._parts.alerts, self.clock, self.defaults)
+
+    @cached_property
+    def batch(self) -> BatchRunner:
+        """Batches of sources."""
+        from bokit.engine.batch import BatchRunner
+
+        return BatchRunner(self.store, self.source_sync, self.clock, self._parts.concurrency)
+
+    @cached_property
+    def _claimer(self) -> Claimer:
+        from bokit.engine.tick import Claimer
+
+        return Claimer(self.store, self.clock, self._parts.new_run_id, self.defaults)
+
+    @cached_property
+    def _tick(self) -> Tick:
+        from bokit.engine.tick import Tick
+
+        return Tick(
+            self.store, self._claimer, self.clock, self._sender(self._parts.queue),
             carry=lambda monitors: self.monitors.carry(monitors),
             close_overdue=lambda runs: self.dispatch.close_overdue(runs),
         )  # fmt: skip
-        self.manual = ManualSync(parts.store, self.batch, claimer, parts.clock, parts.new_run_id, defaults)
-        self.desk = Desk(parts.store, self.source_sync, parts.clock, parts.new_run_id, defaults, parts.new_id)
-        self.status = StatusDesk(parts.store, parts.clock, defaults)
-        self._parts = parts
+
+    @cached_property
+    def manual(self) -> ManualSync:
+        """Syncs that a person asks for."""
+        from bokit.engine.manual import ManualSync
+
+        return ManualSync(self.store, self.batch, self._claimer, self.clock, self._parts.new_run_id, self.defaults)
+
+    # ── desks ──
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Records as people see and edit them."""
+        from bokit.engine.desk import Desk
+
+        parts = self._parts
+        return Desk(self.store, self.source_sync, self.clock, parts.new_run_id, self.defaults, parts.new_id)
+
+    @cached_property
+    def status(self) -> StatusDesk:
+        """How things stand."""
+        from bokit.engine.status import StatusDesk
+
+        return StatusDesk(self.store, self.clock, self.defaults)
 
     @cached_property
     def bookings(self) -> BookingDesk:
@@ -140,8 +188,9 @@ class Bokit:
 
     def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:
         if queue is not None:
-            return send_to_queue(queue)
+            from bokit.engine.tick import send_to_queue
 
+            return send_to_queue(queue)
         return self._run_here
 
     def _run_here(self, messages: Sequence[BatchMessage]) -> None:
@@ -163,6 +212,8 @@ class Bokit:
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
         """Sync the sources that a message names; what there is no time for stays due."""
+        from bokit.engine.batch import Stop
+
         return self.batch.run(message, stop=Stop(seconds_left))
 
     def work(

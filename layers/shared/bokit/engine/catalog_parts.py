@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bokit.core.records import CollectionName, Json
-from bokit.engine.aftermath import Occasion
 from bokit.engine.clock import Clock, Ids, new_id
-from bokit.engine.sync import Kind
-from bokit.store.base import Store
+
+if TYPE_CHECKING:
+    from bokit.core.records import CollectionName, Json
+    from bokit.engine.aftermath import Occasion
+    from bokit.engine.sync import Kind
+    from bokit.store.base import Store
 
 
 def check_nothing(url: str) -> None:

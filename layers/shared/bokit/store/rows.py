@@ -17,6 +17,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from bokit.aws import open_session
 from bokit.errors import BokitError, InputError, StoreConflictError, StoreUnreachableError
 from bokit.store.keys import DUE, Key
 from bokit.store.tables import Row, bind_row
@@ -91,6 +92,7 @@ class Rows:
         with self._translated():
             # The one client is made here, once, and not by the first 32 threads at the same time.
             self._connection = self._row.shared_connection()
+            self._connection._local.session = open_session()  # PynamoDB has no other door for a session of one's own
             try:
                 self.client: Any = self._connection.client
             except ValueError as error:

@@ -1,0 +1,73 @@
+"""The light session asks where botocore's own would: the same address, signed for the same region, in every partition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import UnknownServiceError
+from botocore.session import Session, get_session
+
+from bokit.aws import LightLoader, open_session
+
+CALLS = {
+    "dynamodb": ("get_item", {"TableName": "bokit", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}),
+    "sqs": ("send_message", {"QueueUrl": "https://sqs.eu-central-1.amazonaws.com/123456789012/sync", "MessageBody": "x"}),
+    "sns": ("publish", {"TopicArn": "arn:aws:sns:eu-central-1:123456789012:alerts", "Message": "x"}),
+    "secretsmanager": ("get_secret_value", {"SecretId": "bokit/rosa"}),
+    "ssm": ("get_parameter", {"Name": "/bokit/rosa"}),
+}
+REGIONS = ("us-east-1", "eu-central-1", "mx-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1")
+SPECIAL = ({}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True})
+
+
+class Sent(Exception):
+    """The request was about to leave."""
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    """Nothing of this machine's own AWS settings."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "AWS_DATA_PATH", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+def destination_of(session: Session, service: str, region: str, config: dict[str, bool]) -> tuple[str, list[str]]:
+    """Return where a request would go, and the region and service that it is signed for."""
+    client = session.create_client(service, region, config=Config(**config))
+    seen: list[Any] = []
+
+    def stop(request: Any, **_: Any) -> None:
+        seen.append(request)
+        raise Sent
+
+    client.meta.events.register("before-send.*", stop)
+    call, arguments = CALLS[service]
+    with pytest.raises(Sent):
+        getattr(client, call)(**arguments)
+    return seen[0].url, seen[0].headers["Authorization"].decode().split("/")[2:4]
+
+
+@pytest.mark.parametrize("service", CALLS)
+@pytest.mark.parametrize("region", REGIONS)
+def test_requests_go_where_botocores_own_would_go(service, region):
+    """In plain, FIPS and dual-stack forms."""
+    for config in SPECIAL:
+        assert destination_of(open_session(), service, region, config) == destination_of(get_session(), service, region, config)
+
+
+def test_documents_of_ones_own_are_left_alone(monkeypatch, tmp_path):
+    """Who sets AWS_DATA_PATH gets botocore's own loader."""
+    assert isinstance(open_session().get_component("data_loader"), LightLoader)
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+
+    assert not isinstance(open_session().get_component("data_loader"), LightLoader)
+
+
+def test_another_service_is_refused_by_name():
+    """A service that Bokit does not call is unknown, and the error lists those that are not."""
+    with pytest.raises(UnknownServiceError, match="dynamodb"):
+        open_session().create_client("ec2", "us-east-1")
