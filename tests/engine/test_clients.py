@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -385,7 +386,7 @@ def test_a_record_made_by_hand_becomes_the_sources_and_keeps_what_was_said():
 
 
 def test_another_source_touches_no_record_that_is_not_its_own():
-    """Two sources with the same ids: the first keeps its records, the second is told, and takes over once the first is removed."""
+    """Two sources with the same ids: the first keeps its records, the second takes over once it is removed."""
     office = Office()
     office.sync()
     told = {"name": "Second", "url": f"{URL}/offset", "items": "items", "pages": {"offset": "offset", "limit": 50}}
@@ -443,7 +444,7 @@ def test_an_incremental_source_asks_for_what_changed_and_for_all_once_a_day():
 
 
 def test_new_only_by_the_quarter_hour_with_a_full_pass_at_two():
-    """In virtual time: every quarter hour what is new, at 02:00 of the tenant's day all, over three days and a change of clocks."""
+    """In virtual time: every quarter hour what is new, at 02:00 of the tenant's day all, over three days."""
     office = Office(new_only=True, interval=900)
     options = office.bokit.catalog.options
     options.set(DEFAULT_TENANT, "sync.full_interval", "02:00")
@@ -457,7 +458,7 @@ def test_new_only_by_the_quarter_hour_with_a_full_pass_at_two():
         if len(office.line.asked) != before[1]:
             asked.append(office.clock())
     assert [f"{at:%d %H:%M}" for at in fulls] == ["21 09:01", "22 01:00", "23 01:00", "24 01:00"]
-    pauses = [(b - a) / timedelta(minutes=1) for a, b in zip(asked, asked[1:], strict=False)]
+    pauses = [(b - a) / timedelta(minutes=1) for a, b in pairwise(asked)]
     assert max(pauses) <= 15
     assert 3 * 96 <= len(asked) <= 3 * 96 * 1.2
 
