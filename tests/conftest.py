@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +15,7 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 import bokit.sources.connections  # noqa: F401 - its sockets derive from the real ones, before any is disabled
 from tests.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
+from tests.required import fail_what_is_not_run, is_all_required
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
@@ -40,6 +41,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         disable_socket(allow_unix_socket=True)
     else:
         socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let nothing be left out where everything is required."""
+    report = yield
+    return fail_what_is_not_run(report) if is_all_required() else report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Nor a whole file of tests."""
+    report = yield
+    return fail_what_is_not_run(report) if is_all_required() else report
 
 
 @pytest.fixture(scope="session")
