@@ -2,7 +2,8 @@
 
 told: every booking that is its own, be it a reservation, a closure or a person's. Not told: nights that the consumer itself
 told us of this unit; echoes, since all their nights are held by originals, which are told; what fades (``core.echoes``);
-windows, which are each calendar's own rules.
+windows, which are each calendar's own rules. What a doubtful feed newly closes is told as a closure: nobody knows yet
+whether it is a booking, and a night that is told open is sold.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
+from bokit.core.booking import PROVISIONAL
 from bokit.core.entries import Kind
 from bokit.core.export_ical import CalendarEvent, make_uid
-from bokit.core.nights import DAY, Span, join_nights, nights_of
+from bokit.core.nights import DAY, Span, join_nights, nights_of, read_spans
 from bokit.core.occupancy import Booking, Occupancy, State
 from bokit.core.records import Json, Record, Scope, TenantId, scope_of
 from bokit.core.trail import PLATFORM
@@ -95,13 +97,22 @@ def read_variant(word: str) -> Variant:
 
 def select_events(occupancy: Occupancy, calendar: OutCalendar, *, anonymous: bool) -> list[CalendarEvent]:
     """Return what *calendar* tells of *occupancy*, in which its unit is."""
-    own = [b for b in occupancy.of_unit(calendar.unit_id) if b.state is State.OWN]
-    told = [(b, spans) for b in own if (spans := join_nights(set(b.nights) - _known_nights(b, calendar)))]
+    mine = occupancy.of_unit(calendar.unit_id)
+    told = [(b, spans) for b in mine if (spans := join_nights(_nights_of(b) - _known_nights(b, calendar)))]
     since = _first_day(r for b, _ in told for r in b.records)
     return [
         event for booking, spans in told
         for event in _write_events(booking, _choose_days(booking, spans, calendar.variant), since, calendar, anonymous=anonymous)
     ]  # fmt: skip
+
+
+def _nights_of(booking: Booking) -> set[date]:
+    """Return the nights of *booking* that others are told; of a window those that a doubtful feed closes."""
+    if booking.state is State.OWN:
+        return set(booking.nights)
+    if booking.state is State.WINDOW:
+        return nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
+    return set()
 
 
 def _known_nights(booking: Booking, calendar: OutCalendar) -> set[date]:
@@ -112,10 +123,10 @@ def _known_nights(booking: Booking, calendar: OutCalendar) -> set[date]:
     if calendar.consumer is None:
         return set()
     mine = (h.record for h in booking.holdings if h.unit == calendar.unit_id)
-    return nights_of(
-        (date.fromisoformat(r.remote["check_in"]), date.fromisoformat(r.remote["check_out"]))
-        for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)
-    )  # fmt: skip
+    told = [r for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)]
+    if booking.state is State.WINDOW:
+        return _nights_of(booking) if told else set()
+    return nights_of((date.fromisoformat(r.remote["check_in"]), date.fromisoformat(r.remote["check_out"])) for r in told)
 
 
 def _first_day(records: Iterable[Record]) -> date:

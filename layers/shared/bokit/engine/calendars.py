@@ -21,13 +21,12 @@ from typing import TypeVar
 from bokit.core.access import hash_token
 from bokit.core.catalog import Unit, UnitId
 from bokit.core.export_ical import hash_calendar, write_calendar
-from bokit.core.links import find_group
 from bokit.core.occupancy import Occupancy
 from bokit.core.options import Options
 from bokit.core.outgoing import CalendarId, OutCalendar, Variant, read_calendar, select_events
 from bokit.core.platforms import BY_NAME
 from bokit.core.records import CollectionName, Json, Record, RecordId, Scope, TenantId, make_record_id
-from bokit.engine.bookings import GroupReader, occupancy_of, recent_records
+from bokit.engine.bookings import Group, GroupReader, occupancy_of, recent_records
 from bokit.engine.clock import Clock
 from bokit.engine.named import find_named
 from bokit.errors import ConfigError, InputError, StoreConflictError, UnknownIdError
@@ -136,9 +135,9 @@ class CalendarDesk:
         """Return the calendar as it is now."""
         return self._write(calendar, self.load_occupancy(calendar.tenant, calendar.unit_id))
 
-    def publish_group(self, tenant: TenantId, unit_id: Scope) -> None:
-        """Publish every calendar of *unit_id* and of the units linked with it, whose bookings changed."""
-        for scope in find_group(unit_id, self.store.load_units(tenant)):
+    def publish_scopes(self, tenant: TenantId, scopes: Iterable[Scope]) -> None:
+        """Publish every calendar of these units, whose bookings changed."""
+        for scope in scopes:
             for record in self._load(tenant, scope):
                 self.publish(read_calendar(record))
 
@@ -264,6 +263,20 @@ class CalendarDesk:
         told = "/".join((tenant, id, str(turn))).encode()
         digest = hmac.new(self.parts.key().encode(), told, hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def publisher(store: Store, defaults: Mapping[str, Json]) -> Callable[[Group, Occupancy], datetime | None]:
+    """Return what publishes a group's calendars once its bookings were written.
+
+    It reads the bookings again, after the page that it may replace: that is what makes the last page the last state.
+    """
+
+    def publish(group: Group, _: Occupancy) -> datetime | None:
+        desk = CalendarDesk(CalendarParts(store=store, clock=lambda: group.at, defaults=defaults))
+        desk.publish_scopes(group.tenant, group.scopes)
+        return None
+
+    return publish
 
 
 def describe_calendar(calendar: OutCalendar, url: str | None) -> dict[str, Json]:
