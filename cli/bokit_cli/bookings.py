@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,10 +15,12 @@ from bokit_cli.show import ago_words, clean, count_nights, day_words, print_line
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bokit.core.catalog import UnitId
     from bokit.core.records import Record
 
 booking = typer.Typer(no_args_is_help=True, help="Correct one booking; corrections stand.")
 
+ECHOING = ("echo", "fading")
 SHORTEST = 4
 """Letters of an id that are enough to look for it."""
 
@@ -39,21 +41,19 @@ def list_bookings(
 ) -> None:
     """List the bookings; the table shows those to come, the JSON document all."""
     session = Session(ctx, tenant, as_json)
-    units = _units(session, unit)
-    records = _load(session, list(units))
+    units = find_units(session, unit)
     if explain is not None:
-        _explain(session, units, records, _read_day(explain))
+        _explain(session, units, _read_day(explain))
         return
-    from bokit.core.booking import describe_booking, is_window
-
-    shown = sorted((describe_booking(r) for r in records if not is_window(r)), key=_order)
+    shown = session.bokit.bookings.list_bookings(session.tenant, list(units))
     session.answer_list(shown, lambda c: _show_bookings(c, session, shown, units, everything))
 
 
-def _units(session: Session, unit: str | None) -> dict[str, str]:
+def find_units(session: Session, unit: str | None) -> dict[UnitId, str]:
+    """Return the names of the units that *unit* says, by id; None: of all."""
     catalog = session.bokit.catalog
     found = [catalog.find_unit(session.tenant, unit)] if unit else catalog.list_units(session.tenant)
-    return {str(u.id): u.name for u in found}
+    return {u.id: u.name for u in found}
 
 
 def _load(session: Session, units: Sequence[str]) -> list[Record]:
@@ -63,78 +63,75 @@ def _load(session: Session, units: Sequence[str]) -> list[Record]:
     return session.bokit.desk.list_records(session.tenant, BOOKINGS, [Scope(u) for u in units])
 
 
-def _order(doc: dict[str, Any]) -> tuple[str, str]:
-    return str(doc["check_in"] or ""), doc["id"]
-
-
 def _show_bookings(
-    console: Console, session: Session, docs: list[dict[str, Any]], units: dict[str, str], everything: bool
+    console: Console, session: Session, docs: list[dict[str, Any]], units: dict[UnitId, str], everything: bool
 ) -> None:  # fmt: skip
     today = session.bokit.clock().date().isoformat()
-    shown = [d for d in docs if everything or (d["presence"] != "gone" and d["check_out"] > today)]
-    names = _source_names(session)
-    rows = [
-        (stay_words(d["check_in"], d["check_out"]), count_nights(d["check_in"], d["check_out"]), units[d["unit_id"]], _who(d),
-         names.get(d["source_id"], "by hand"), word(_state(d)), short_id(d["id"]))
-        for d in shown
-    ]  # fmt: skip
+    coming = [d for d in docs if d["presence"] != "gone" and d["check_out"] > today]
+    shown = docs if everything else [d for d in coming if d["state"] not in ECHOING]
+    names = source_names(session)
+    rows = [_booking_row(d, units, names) for d in shown]
     print_table(console, ["stay!", "n#", "unit", "who", "from", "state", "id!"], rows, "no booking to come")
-    if hidden := len(docs) - len(shown):
+    if everything:
+        return
+    if echoes := len(coming) - len(shown):
+        print_line(console, f"{echoes} echoes of these not shown; --all shows them")
+    if hidden := len(docs) - len(coming):
         print_line(console, f"{hidden} past or cancelled not shown; --all shows them")
 
 
+def _booking_row(doc: dict[str, Any], units: dict[UnitId, str], names: dict[str | None, str]) -> tuple[object, ...]:
+    check_in, check_out = doc["check_in"], doc["check_out"]
+    told = who_words(doc), sources_words(doc, names), word(_state(doc)), short_id(doc["id"])
+    return stay_words(check_in, check_out), count_nights(check_in, check_out), units[doc["unit_id"]], *told
+
+
 def _state(doc: dict[str, Any]) -> str:
+    if doc["state"] == "echo":
+        return f"echo of {', '.join(short_id(id) for id in doc['echo_of'])}"
+    if doc["state"] == "fading":
+        return "echo of what is gone"
     if doc["presence"] == "missing":
         return "missing"
     return f"{doc['status']}, edited" if doc["edits"] else str(doc["status"])
 
 
-def _who(doc: dict[str, Any]) -> str:
+def who_words(doc: dict[str, Any]) -> str:
+    """Return whose booking it is, as far as anybody says."""
     return clean(doc.get("guest_name") or doc.get("reservation_code") or doc.get("summary") or doc.get("kind"))
 
 
-def _source_names(session: Session) -> dict[str | None, str]:
+def source_names(session: Session) -> dict[str | None, str]:
+    """Return the names of all sources, removed ones too, by id."""
     return {s.id: s.name for s in session.bokit.catalog.sources.list_sources(session.tenant, removed=True)}
 
 
-def _explain(session: Session, units: dict[str, str], records: list[Record], night: date) -> None:
-    """Tell which records hold *night*, and what each says."""
-    from bokit.core.booking import describe_booking, held_nights
-
-    names = _source_names(session)
-    found = []
-    for unit_id, name in units.items():
-        holding = [r for r in records if r.scope == unit_id and night in held_nights(r)]
-        by = [{**describe_booking(r), "source": names.get(r.source_id), "why": _why(r, night)} for r in holding]
-        found.append({"unit_id": unit_id, "unit": name, "night": night.isoformat(), "held": bool(holding), "by": by})
-    session.answer_list(found, lambda c: _show_explained(c, found, night))
+def sources_words(doc: dict[str, Any], names: dict[str | None, str]) -> str:
+    """Return who tells a booking."""
+    return " + ".join(dict.fromkeys(names.get(s["source_id"], "by hand") for s in doc["sources"]))
 
 
-def _why(record: Record, night: date) -> list[str]:
-    """Return the reasons for which *record* holds *night*, in words."""
-    told = night.isoformat()
-    local, said = record.fields, record.remote
-    reasons = []
-    if local["check_in"] <= told < local["check_out"]:
-        reasons.append("its dates hold the night")
-    elif said["check_in"] <= told < said["check_out"]:
-        reasons.append("the source's dates hold it, although a person's do not; `bokit booking edit --release` lets it go")
-    if said.get("kind") == "window":
-        reasons = ["the calendar's own rules close it"]
-    if record.missing_since:
-        reasons.append(f"missing from the feed since {record.missing_since:%Y-%m-%d %H:%M} UTC, and held until that is sure")
-    return reasons
+def _explain(session: Session, units: dict[UnitId, str], night: date) -> None:
+    """Tell which bookings hold *night*, of each unit and of those linked to it, and what each says."""
+    names = source_names(session)
+    found = session.bokit.bookings.explain(session.tenant, list(units), night)
+    for doc in (doc for unit in found for doc in unit["by"]):
+        doc["source"] = names.get(doc["source_id"])
+    session.answer_list(found, lambda c: _show_explained(c, session, found, night))
 
 
-def _show_explained(console: Console, found: list[dict[str, Any]], night: date) -> None:
+def _show_explained(console: Console, session: Session, found: list[dict[str, Any]], night: date) -> None:
+    names, now = source_names(session), session.bokit.clock()
+    places = {u.id: u.name for u in session.bokit.catalog.list_units(session.tenant)}
     for unit in found:
         print_line(console, f"{unit['unit']}, night of {day_words(night)}: {'held' if unit['held'] else 'free'}")
         for doc in unit["by"]:
-            print_line(
-                console, f"  {stay_words(doc['check_in'], doc['check_out'])}  {_who(doc)}  from {doc['source'] or 'a person'}"
-            )
-            print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {doc['status']}")
-            for reason in doc["why"]:
+            where = f" in {places.get(doc['unit_id'], doc['unit_id'])}" if doc["unit_id"] != unit["unit_id"] else ""
+            told = f"{who_words(doc)}{where}  from {sources_words(doc, names)}"
+            print_line(console, f"  {stay_words(doc['check_in'], doc['check_out'])}  {told}")
+            since = ago_words(datetime.fromisoformat(doc["since"]), now)
+            print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {_state(doc)}; since {since}")
+            for reason in (*doc["why"], *(f"edited by {name.partition(':')[2] or name}" for name in doc["edited_by"])):
                 print_line(console, f"    {reason}")
 
 
@@ -155,7 +152,7 @@ def find_booking(session: Session, word: str) -> Record:
 
     if "." in word:
         return session.bokit.desk.find_record(session.tenant, BOOKINGS, RecordId(word))
-    records = _load(session, list(_units(session, None))) if len(word) >= SHORTEST else []
+    records = _load(session, list(find_units(session, None))) if len(word) >= SHORTEST else []
     found = [r for r in records if r.id.rpartition(".")[2].startswith(word)]
     if len(found) > 1:
         raise InputError(
@@ -164,6 +161,20 @@ def find_booking(session: Session, word: str) -> Record:
     if not found:
         raise UnknownIdError("no such booking; `bokit bookings --all` shows them", id=word)
     return found[0]
+
+
+@booking.command("add")
+def add_booking(
+    ctx: typer.Context,
+    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Where; an id or a name.")],
+    values: Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="check_in, check_out and more; repeated.")],
+    tenant: Tenant = DEFAULT, as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Write a booking by hand, or a block (--set kind=block); conflicts are told."""
+    session = Session(ctx, tenant, as_json)
+    (place,) = find_units(session, unit)
+    doc = session.bokit.bookings.create(session.tenant, place, dict(_read_pair(pair) for pair in values), by=session.user)
+    session.answer(doc, lambda c: _show_booking(c, doc))
 
 
 @booking.command("edit")
@@ -203,16 +214,18 @@ def _read_pair(pair: str) -> tuple[str, str]:
 
 
 def _answer_booking(session: Session, record: Record) -> None:
-    from bokit.core.booking import describe_booking
-
-    doc = describe_booking(record)
+    doc = session.bokit.bookings.show(session.tenant, record.id)
     session.answer(doc, lambda c: _show_booking(c, doc))
 
 
 def _show_booking(console: Console, doc: dict[str, Any]) -> None:
-    print_line(console, f"{stay_words(doc['check_in'], doc['check_out'])}  {_who(doc)}  {doc['status']}  {short_id(doc['id'])}")
+    told = f"{stay_words(doc['check_in'], doc['check_out'])}  {who_words(doc)}  {doc['status']}  {short_id(doc['id'])}"
+    print_line(console, told)
     for name, edit in doc["edits"].items():
         print_line(console, f"  {name}: {clean(edit['value'])} (edited; the source says {_value(edit['remote'])})")
+    for conflict in doc["conflicts"]:
+        nights = ", ".join(day_words(night) for night in conflict["nights"])
+        print_line(console, f"  conflict, {conflict['certainty']}: {nights}; `bokit conflicts` tells with whom")
 
 
 def _value(value: object) -> str:
@@ -249,7 +262,7 @@ def list_changes(
 
 
 def _show_changes(console: Console, session: Session, docs: list[dict[str, Any]]) -> None:
-    names, now = _source_names(session), session.bokit.clock()
+    names, now = source_names(session), session.bokit.clock()
     for doc in docs:
         by = doc["by"].partition(":")[2]
         print_line(console, f"{ago_words(doc['at'], now)}  {doc['action']} by {names.get(by, by)}: {doc['reason']}")

@@ -12,6 +12,9 @@ SourceWord = Annotated[str, typer.Argument(metavar="SOURCE", help="A source's id
 BookingId = Annotated[str, typer.Argument(metavar="ID", help="A booking's id, or the short one that `bokit bookings` shows.")]
 Platform = Annotated[str | None, typer.Option("--platform", metavar="NAME", help="Whose feed it is; else told by the feed.")]
 Zone = Annotated[str | None, typer.Option("--timezone", metavar="NAME", help="As in Europe/Rome.")]
+Turnover = Annotated[
+    int | None, typer.Option("--turnover-days", metavar="DAYS", help="Days that a departure needs before the next arrival.")
+]
 Interval = Annotated[
     str | None, typer.Option("--interval", metavar="SPAN", help="How often it is synced: 15m, 2h; '' for the tenant's.")
 ]

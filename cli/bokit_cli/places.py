@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bokit_cli.flags import DEFAULT, AsJson, Tenant, Zone
+from bokit_cli.flags import DEFAULT, AsJson, Tenant, Turnover, Zone
 from bokit_cli.session import Session
 from bokit_cli.show import ago_words, print_line, print_table
 
@@ -59,13 +59,16 @@ def remove_tenant(ctx: typer.Context, tenant: str, as_json: AsJson = False) -> N
 
 @properties.command("add")
 def add_property(
-    ctx: typer.Context, name: str, timezone: Zone = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
+    ctx: typer.Context, name: str, timezone: Zone = None, turnover_days: Turnover = None, tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Add a property."""
     from bokit.engine.catalog_view import describe_property
 
     session = Session(ctx, tenant, as_json)
-    made = session.bokit.catalog.add_property(session.tenant, {"name": name, "timezone": timezone})
+    made = session.bokit.catalog.add_property(
+        session.tenant, {"name": name, "timezone": timezone, "turnover_days": turnover_days}
+    )
     session.answer(describe_property(made), lambda c: print_line(c, f"added property {made.name}, {made.id}"))
 
 
@@ -89,6 +92,7 @@ def add_unit(
     property: Annotated[str, typer.Option("--property", metavar="PROPERTY", help="The house; an id or a name.")],
     timezone: Zone = None,
     part: Annotated[list[str] | None, typer.Option("--part", metavar="UNIT", help="A unit that this one is made of.")] = None,
+    turnover_days: Turnover = None,
     tenant: Tenant = DEFAULT, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Add a unit to a property."""
@@ -97,7 +101,8 @@ def add_unit(
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     house = catalog.find_property(session.tenant, property)
-    made = catalog.add_unit(session.tenant, house.id, {"name": name, "timezone": timezone, "parts": part or []})
+    told = {"name": name, "timezone": timezone, "turnover_days": turnover_days, "parts": part or []}
+    made = catalog.add_unit(session.tenant, house.id, told)
     session.answer(describe_unit(made), lambda c: print_line(c, f"added unit {made.name} of {house.name}, {made.id}"))
 
 

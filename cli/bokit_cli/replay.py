@@ -29,16 +29,25 @@ def register(app: typer.Typer) -> None:
 
 def replay(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="<YYYYMMDDTHHMMSSZ>.ics bodies, and perhaps a meta.json.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="<YYYYMMDDTHHMMSSZ>.ics bodies, and perhaps a meta.json.")
+    ],
+    as_unit: Annotated[
+        bool, typer.Option("--unit", help="All as the sources of one unit: tells echoes, joint bookings and conflicts.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole engine over a feed's history, in the history's own time."""
     from bokit.engine.replay import replay_history
+    from bokit.engine.replay_unit import replay_unit
+    from bokit.errors import InputError
 
+    if len(folders) > 1 and not as_unit:
+        raise InputError("several histories are played together as one unit's sources; write --unit")
     session = Session(ctx, as_json=as_json)
     with _progress(session) as progress:
-        doc = replay_history(folder, progress=progress)
-    session.answer(doc, lambda c: _show_replay(c, doc))
+        doc = replay_unit(folders, progress=progress) if as_unit else replay_history(folders[0], progress=progress)
+    session.answer(doc, lambda c: _show_unit(c, doc) if as_unit else _show_replay(c, doc))
 
 
 @contextmanager
@@ -63,6 +72,24 @@ def _show_replay(console: Console, doc: dict[str, Any]) -> None:
         print_line(console, f"… and {len(stays) - MOST} more; --json has them all")
     told = ", ".join(f"{n} {name}" for name, n in doc["counts"].items())
     print_line(console, f"{doc['fetches']} fetches: {told}")
+
+
+def _show_unit(console: Console, doc: dict[str, Any]) -> None:
+    _show_replay(console, doc)
+    names = {s["source_id"]: s["name"] for s in doc["sources"]}
+    stays = {s["id"]: s for s in doc["stays"]}
+    echoes = [e for e in doc["echoes"] if e["state"] == "echo"]
+    still = sum(e["until"] is None for e in echoes)
+    print_line(console, f"{len(doc['joint'])} joint bookings, {len(echoes)} echoes ({still} at the end)")
+    for conflict in doc["conflicts"]:
+        told = f"{conflict['certainty']}, {conflict['status']}, opened {conflict['opened_at'][:10]}"
+        print_line(console, f"conflict over {', '.join(conflict['nights'])}: {told}")
+        for stay in (stays[id] for id in conflict["bookings"] if id in stays):
+            last = stay["history"][-1]
+            shown = stay_words(last["check_in"], last["check_out"])
+            print_line(console, f"  {shown}  {stay['kind']} {stay['code'] or ''} from {names[stay['source_id']]}")
+    if not doc["conflicts"]:
+        print_line(console, "no conflict")
 
 
 def _stay_row(stay: dict[str, Any]) -> tuple[object, ...]:

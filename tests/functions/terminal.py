@@ -12,6 +12,7 @@ from bokit.config import Settings
 from bokit.core.catalog import BOOKINGS, Source
 from bokit.core.stays import BookingRules
 from bokit.engine.app import Bokit, Parts
+from bokit.engine.bookings import BookingAftermath
 from bokit.engine.sync import Kind
 from bokit.errors import BokitError
 from bokit.outlets.memory import MemoryAlerts
@@ -97,7 +98,7 @@ class Terminal:
         self.capsys, self.clock, self.store, self.shelf = capsys, HandClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.numbers = iter(range(1, 100_000))
-        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS)}
+        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=BookingAftermath)}
         self.bokit = Bokit(Parts(
             store=self.store, kinds=kinds, alerts=MemoryAlerts(), clock=self.clock, check_url=check_url, new_run_id=self._run_id,
         ))  # fmt: skip

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from bokit.core.options import read_timezone
-from bokit.engine.catalog_fields import SOURCE_READERS, read_fields, read_name
+from bokit.engine.catalog_fields import PLACE_READERS, SOURCE_READERS, read_fields, read_name
 from bokit.engine.config_collections import (
     CollectionSpec,
     FeedSpec,
@@ -77,18 +76,18 @@ def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
 
 
 def _read_property(told: object, path: str) -> PropertySpec:
-    values = _mapping(told, path, ("name", "timezone", "units"))
+    values = _mapping(told, path, ("name", "timezone", "turnover_days", "units"))
     units = _each(values.get("units"), f"{path}.units", _read_unit)
     _refuse_twins(units)
-    return PropertySpec(path=path, name=_name(values, path), values=_zone(values, path), units=units)
+    return PropertySpec(path=path, name=_name(values, path), values=_place(values, path), units=units)
 
 
 def _read_unit(told: object, path: str) -> UnitSpec:
-    values = _mapping(told, path, ("name", "timezone", "parts", "sources"))
+    values = _mapping(told, path, ("name", "timezone", "turnover_days", "parts", "sources"))
     sources = _each(values.get("sources"), f"{path}.sources", _read_source)
     _refuse_twins(sources)
     parts = _each(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
-    return UnitSpec(path=path, name=_name(values, path), values=_zone(values, path), parts=parts, sources=sources)
+    return UnitSpec(path=path, name=_name(values, path), values=_place(values, path), parts=parts, sources=sources)
 
 
 def _read_part(told: object, path: str) -> str:
@@ -158,11 +157,13 @@ def _name(values: Mapping[str, Any], path: str) -> str:
     return _at(f"{path}.name", lambda: read_name(values["name"]))
 
 
-def _zone(values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    zone = values.get("timezone")
-    if "timezone" not in values:
-        return {}
-    return {"timezone": None if zone is None else _at(f"{path}.timezone", lambda: read_timezone(zone))}
+def _place(values: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return what a property or a unit says of itself beyond its name."""
+    read: dict[str, Any] = {}
+    for name in ("timezone", "turnover_days"):
+        if name in values:
+            read |= _at(f"{path}.{name}", partial(read_fields, {name: values[name]}, PLACE_READERS))
+    return read
 
 
 def _at(path: str, read: Callable[[], T]) -> T:
