@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -138,3 +139,35 @@ def count_words(counts: Mapping[str, int]) -> str:
     """Return the counts that are not zero: ``2 created, 1 missing``."""
     told = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("seen", "unchanged"))
     return told or f"{counts.get('seen', 0)} seen, nothing new"
+
+
+def new_words(counts: Mapping[str, int]) -> str:
+    """Return the counts of a sync that looked for what is new alone.
+
+    >>> new_words({"created": 22, "seen": 122})
+    'new 22, existing 100, total 122'
+    """
+    new, total = counts.get("created", 0), counts.get("seen", 0)
+    return f"new {new}, existing {total - new}, total {total}"
+
+
+def value_words(value: object) -> str:
+    """Return a field's value in at most 80 letters.
+
+    >>> value_words("Ada"), value_words({"zip": "1"}), value_words(None)
+    ('Ada', '{"zip": "1"}', '–')
+    """
+    if value is None:
+        return "–"
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return shown if len(shown) <= 80 else f"{shown[:79]}…"
+
+
+def problem_words(problem: Mapping[str, Any]) -> str:
+    """Return what of a source's content could not be taken.
+
+    >>> problem_words({"code": "schema", "message": "not text", "uid": "7", "field": "name"})
+    '7 name: not text (schema)'
+    """
+    place = " ".join(str(problem[word]) for word in ("uid", "field") if problem.get(word))
+    return f"{place}: {problem['message']} ({problem['code']})".lstrip(": ")

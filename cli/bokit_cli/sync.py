@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.interrupts import Interrupts
 from bokit_cli.session import Session
-from bokit_cli.show import count_words, print_line, print_table, span_words, stay_words, word
+from bokit_cli.show import (
+    count_words,
+    new_words,
+    print_line,
+    print_table,
+    problem_words,
+    span_words,
+    stay_words,
+    value_words,
+    word,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bokit.core.plan import Action
+    from bokit.core.records import Record
     from bokit.core.runs import Run
     from bokit.engine.batch import Progress
     from bokit.engine.manual import SyncRequest
@@ -39,6 +51,9 @@ def sync(
     collection: Annotated[
         str | None, typer.Option("--collection", metavar="NAME", help="The sources of this collection.")
     ] = None,
+    table: Annotated[
+        list[str] | None, typer.Option("--table", metavar="NAME", help="This table of a database; may be repeated.")
+    ] = None,
     new_only: Annotated[bool, typer.Option("--new-only", help="Add what is new, touch nothing else.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Ignore interval and unchanged content.")] = False,
@@ -52,7 +67,9 @@ def sync(
     """Sync what is due, or what the options select."""
     session = Session(ctx, tenant, as_json)
     _configure_log(session, daemon=daemon, verbose=verbose)
-    request = _read_request(session, source or [], unit, collection, everything, new_only, force, dry_run, verbose)
+    request = _read_request(
+        session, Chosen(source or [], unit, collection, table or []), everything, new_only, force, dry_run, verbose
+    )
     if daemon:
         return run_daemon(session, request, interval, max_runs)
     if max_runs is not None:
@@ -67,26 +84,46 @@ def _configure_log(session: Session, *, daemon: bool, verbose: bool) -> None:
     configure_plain("INFO" if daemon or verbose else "ERROR", file)
 
 
+class Chosen(NamedTuple):
+    """What the options select."""
+
+    sources: list[str]
+    unit: str | None
+    collection: str | None
+    tables: list[str]
+
+
 def _read_request(
-    session: Session, sources: list[str], unit: str | None, collection: str | None, everything: bool, new_only: bool,
-    force: bool, dry_run: bool, details: bool,
+    session: Session, chosen: Chosen, everything: bool, new_only: bool, force: bool, dry_run: bool, details: bool
 ) -> SyncRequest:  # fmt: skip
     from bokit.core.records import CollectionName
     from bokit.engine.manual import SyncRequest
-    from bokit.errors import InputError
 
     catalog = session.bokit.catalog
-    known = {s.collection for s in catalog.sources.list_sources(session.tenant)}
-    if collection is not None and collection not in known:
-        raise InputError(
-            "no source feeds such a collection", code="not-found", collection=collection, known=", ".join(sorted(known))
-        )
+    _check_chosen(session, chosen)
     return SyncRequest(
-        tenant=session.tenant, source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in sources),
-        scope=catalog.find_unit(session.tenant, unit).id if unit else None, everything=everything,
-        collection=CollectionName(collection) if collection else None, new_only=new_only or None, force=force,
-        dry_run=dry_run, details=details,
+        tenant=session.tenant, source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in chosen.sources),
+        scope=catalog.find_unit(session.tenant, chosen.unit).id if chosen.unit else None, everything=everything,
+        collection=CollectionName(chosen.collection) if chosen.collection else None, tables=tuple(chosen.tables),
+        new_only=new_only or None, force=force, dry_run=dry_run, details=details,
     )  # fmt: skip
+
+
+def _check_chosen(session: Session, chosen: Chosen) -> None:
+    """Refuse a collection or a table that no source has."""
+    if not (chosen.collection or chosen.tables):
+        return
+    from bokit.core.collections import collections_of, tables_of
+    from bokit.errors import InputError
+
+    sources = session.bokit.catalog.sources.list_sources(session.tenant)
+    collections = {name for s in sources for name in collections_of(s)}
+    if chosen.collection is not None and chosen.collection not in collections:
+        known = ", ".join(sorted(collections))
+        raise InputError("no source feeds such a collection", code="not-found", collection=chosen.collection, known=known)
+    tables = {name for s in sources for name in tables_of(s)}
+    if missing := sorted(set(chosen.tables) - tables):
+        raise InputError("no source has such a table", code="not-found", table=missing[0], known=", ".join(sorted(tables)))
 
 
 def run_once(session: Session, request: SyncRequest) -> int:
@@ -95,7 +132,7 @@ def run_once(session: Session, request: SyncRequest) -> int:
 
     with Interrupts() as interrupts:
         run = _sync(session, request, interrupts)
-    session.answer(describe_run(run), lambda c: show_run(c, run))
+    session.answer(describe_run(run), lambda c: show_run(c, run, new_only=bool(request.new_only)))
     return INTERRUPTED if interrupts.came else end_run(run)
 
 
@@ -112,7 +149,7 @@ def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: 
             runs.append(_sync(session, request, interrupts))
             done += 1
             if not session.as_json:
-                show_run(session.console, runs[-1])
+                show_run(session.console, runs[-1], new_only=bool(request.new_only))
     if session.as_json:
         session.answer_list([describe_run(r) for r in runs], lambda c: None)
     return 0 if interrupts.came or not runs else end_run(runs[-1])
@@ -144,26 +181,40 @@ def _progress(session: Session, request: SyncRequest) -> Iterator[Progress | Non
         yield lambda report: bar.advance(task)
 
 
-def show_run(console: Console, run: Run) -> None:
-    """Print how a run went: a line for each source, the plan of a dry run, one line for all."""
+def show_run(console: Console, run: Run, *, new_only: bool = False) -> None:
+    """Print how a run went: a line for each source, its plan where it is told, what could not be taken, one line for all."""
+    tell = new_words if new_only else count_words
     rows = [
-        (r.name, word(r.outcome), r.error["message"] if r.error else count_words(r.counts), span_words(r.duration_ms / 1000))
+        (r.name, word(r.outcome), r.error["message"] if r.error else tell(r.counts), span_words(r.duration_ms / 1000))
         for r in run.sources
     ]
     print_table(console, ["source", "", "", "took#!"], rows, "nothing was due; `bokit sync --all` syncs every source")
     for report in run.sources:
         for action in report.plan:
-            print_line(console, f"  {action.kind} {_name_of(action.after.fields)}: {action.reason}")
+            _show_action(console, action)
+        for problem in report.problems:
+            print_line(console, f"  {report.name}: {problem_words(problem)}")
     if run.sources:
         would = "dry run, nothing was written: " if run.dry_run else ""
-        print_line(console, f"{would}{run.status}: {count_words(run.counts)}")
+        print_line(console, f"{would}{run.status}: {tell(run.counts)}")
 
 
-def _name_of(fields: Any) -> str:
+def _show_action(console: Console, action: Action) -> None:
+    """Print one record's change, and each field of it."""
+    print_line(console, f"  {action.kind} {_name_of(action.after)}: {action.reason}")
+    for name, change in sorted(action.fields.items()):
+        before = "" if action.before is None else f"{value_words(change.before)} → "
+        print_line(console, f"      {name}: {before}{value_words(change.after)}")
+    for name, change in sorted(action.preserved.items()):
+        print_line(console, f"      {name}: kept, although the source says {value_words(change.after)}")
+
+
+def _name_of(record: Record) -> str:
+    fields: Any = record.fields
     who = fields.get("guest_name") or fields.get("reservation_code") or fields.get("summary") or fields.get("kind") or ""
     if fields.get("check_in") and fields.get("check_out"):
         return f"{stay_words(fields['check_in'], fields['check_out'])} {who}".strip()
-    return str(who)
+    return f"{record.collection} {record.key}"
 
 
 def end_run(run: Run) -> int:

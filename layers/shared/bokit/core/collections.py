@@ -218,7 +218,18 @@ def describe_collection(collection: Collection, counts: Mapping[str, int] | None
     return doc if counts is None else {**doc, "counts": dict(counts)}
 
 
-def feeds(source: Source, name: str) -> bool:
-    """Tell whether a source makes records of the collection: its own, or those of its tables."""
+def tables_of(source: Source) -> set[str]:
+    """Return the names by which a source's tables are called, and their own."""
     tables = source.settings.get("tables") or ()
-    return source.collection == name or any(t.get("collection", t.get("table", "").rpartition(".")[2]) == name for t in tables)
+    return {str(t[word]) for t in tables for word in ("name", "table") if t.get(word)}
+
+
+def feeds(source: Source, name: str) -> bool:
+    """Tell whether a source makes records of the collection."""
+    return name in collections_of(source)
+
+
+def collections_of(source: Source) -> set[str]:
+    """Return the collections that a source makes records of: its own, or those of its tables."""
+    tables = source.settings.get("tables") or ()
+    return {str(t.get("collection") or t["table"].rpartition(".")[2]) for t in tables} or {str(source.collection)}

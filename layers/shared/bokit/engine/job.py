@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.catalog import Beat, Head, Source
 from bokit.core.options import Options
-from bokit.core.records import Fields, RunId
+from bokit.core.records import CollectionName, Fields, RunId
 from bokit.core.rules import Context
 from bokit.core.runs import SourceReport, Step, Trigger
 from bokit.core.schedule import is_full_due, plan_next_due, plan_retry
@@ -39,6 +39,12 @@ class Job:
     """The person who settles a held plan; None: changes are the source's."""
     details: bool = False
     """Keep the plan in the report."""
+    collection: CollectionName | None = None
+    """Of a source that feeds several: this one alone."""
+    tables: tuple[str, ...] = ()
+    """Of a source with tables: these alone; empty: all."""
+    seconds_left: Callable[[], float] | None = None
+    """How long this worker still has, for a sync that can stop half way and go on; None: as long as it takes."""
     last_read: datetime | None = None
     """Of the source in hand: when it was last read well, before this run."""
 
@@ -52,6 +58,8 @@ class Synced:
     again: bool = False
     """It failed, and trying again soon may help."""
     retry_after: float | None = None
+    unfinished: bool = False
+    """There was no time for all of it: it stays due, and goes on from where it came to."""
     full_by: datetime | None = None
     """When the next full pass is due, where not every pass is one."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.catalog import Beat, Head, Shard, Source
+from bokit.core.collections import feeds, tables_of
 from bokit.core.options import Options
 from bokit.core.records import CollectionName, Json, RunId, SourceId, TenantId
 from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Trigger
@@ -28,6 +29,8 @@ class SyncRequest:
     scope: str | None = None
     """A unit's id, for bookings."""
     collection: CollectionName | None = None
+    tables: tuple[str, ...] = ()
+    """Of sources with tables: these alone."""
     everything: bool = False
     """Every source, due or not."""
     new_only: bool | None = None
@@ -39,7 +42,8 @@ class SyncRequest:
     @property
     def names_sources(self) -> bool:
         """Whether it says which sources, so that their being due does not matter."""
-        return bool(self.source_ids or self.scope or self.collection or self.everything or self.force or self.dry_run)
+        chosen = self.source_ids or self.scope or self.collection or self.tables
+        return bool(chosen or self.everything or self.force or self.dry_run)
 
 
 class ManualSync:
@@ -81,7 +85,8 @@ class ManualSync:
         options = Options(self.store.load_options([request.tenant]).get(request.tenant), self.defaults)
         return Job(
             run_id=run_id, trigger=request.trigger, started_at=started, options=options, new_only=request.new_only,
-            force=request.force, dry_run=request.dry_run, details=request.details,
+            force=request.force, dry_run=request.dry_run, details=request.details, collection=request.collection,
+            tables=request.tables,
         )  # fmt: skip
 
     def _due(self, request: SyncRequest, job: Job, stop: Stop, on_progress: Progress | None) -> tuple[SourceReport, ...]:
@@ -132,7 +137,8 @@ class ManualSync:
             return found
         return [
             s for s in sources
-            if s.enabled and request.scope in (None, s.scope) and request.collection in (None, s.collection)
+            if s.enabled and request.scope in (None, s.scope) and (request.collection is None or feeds(s, request.collection))
+            and (not request.tables or tables_of(s) & set(request.tables))
         ]  # fmt: skip
 
     def _load(self, sources: Sequence[Source]) -> tuple[list[Head], dict[SourceId, Beat]]:
