@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -26,6 +26,8 @@ CHUNK_BYTES = 200_000
 """Of keys and hashes, before the store compresses them: an item of a table holds 400 KB."""
 FORMAT = 1
 
+REFUSED = ""
+"""In place of a hash: the row could not be taken as a record, and is tried again by the next pass."""
 DOUBTED = "?"
 """In place of a hash: the range no longer showed the row, and nobody judged that yet."""
 MISSING = "!"
@@ -105,13 +107,18 @@ class KeyRange:
 
 
 def ranges_of(state: TableState) -> list[tuple[KeyRange, ChunkNote | None]]:
-    """Return the ranges that a pass over the table reads, with their chunks; they leave no key out."""
+    """Return the ranges that a pass over the table reads, with their chunks; they leave no key out.
+
+    What no pass has read yet is one range without a chunk, at the end.
+    """
     found: list[tuple[KeyRange, ChunkNote | None]] = []
     after: Key | None = None
     for note in state.chunks:
         found.append((KeyRange(after=after, until=note.until), note))
         after = note.until
-    return found or [(KeyRange(), None)]
+    if not found or after is not None:
+        found.append((KeyRange(after=after), None))
+    return found
 
 
 class Digest:
@@ -141,9 +148,12 @@ def note_chunk(name: str, until: Key | None, chunk: Chunk) -> ChunkNote:
     return ChunkNote(name=name, until=until, rows=digest.rows, digest=digest.tell(), doubted=doubted, missing=missing)
 
 
-def is_full(chunk: Chunk, size: int) -> bool:
-    """Tell whether a chunk of so many bytes is better cut here."""
-    return len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES
+def tidy(notes: Sequence[ChunkNote]) -> tuple[ChunkNote, ...]:
+    """Return *notes*, which cover the whole table, without those that keep nothing; the range behind takes theirs in."""
+    kept = [note for note in notes if note.rows or note.doubted or note.missing]
+    if not kept:
+        return tuple(notes[-1:])
+    return (*kept[:-1], replace(kept[-1], until=None))
 
 
 def mark_row(row: SeenRow) -> Mark:

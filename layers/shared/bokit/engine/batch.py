@@ -41,6 +41,11 @@ class Stop:
     def __init__(self, seconds_left: Callable[[], float] | None = None, *, reserve: float = 30.0) -> None:
         self._event, self._left, self._reserve = threading.Event(), seconds_left, reserve
 
+    @property
+    def seconds_left(self) -> Callable[[], float] | None:
+        """How long the host still gives us; None: as long as it takes."""
+        return self._left
+
     def set(self) -> None:
         """Begin no further source."""
         self._event.set()
@@ -150,7 +155,10 @@ class BatchRunner:
             job = work.jobs[head.source.tenant]
             if not work.pace.wait(head.source.tenant, job.options["sync.request_delay"], work.stop):
                 return
+            job = replace(job, seconds_left=work.stop.seconds_left)
             synced = self.sync.sync(head, beats[head.source.id], job, exclusive=exclusive)
+            if synced.unfinished:
+                return
             work.done[head.source.id] = synced
             tell_source(job, synced.report)
             if work.on_progress:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bokit.core.catalog import Beat, Failure, Head, HoldNote, Lease, Source
 from bokit.core.collections import source_scopes
@@ -32,6 +33,9 @@ from bokit.outlets.base import Alerts, Notice
 from bokit.sources.base import Fetched, Fetcher
 from bokit.store.base import Snapshot, Store
 
+if TYPE_CHECKING:
+    from bokit.sources.tables import TableReader
+
 log = logging.getLogger("bokit.sync")
 
 LEASE_FOR = timedelta(minutes=5)
@@ -47,6 +51,8 @@ class Kind:
     """The collection whose records these rules read, where a person made them."""
     aftermath: AftermathMaker | None = None
     """Makes what follows when records of *collection* were written; None: nothing does."""
+    tables: TableReader | None = None
+    """Reads tables, range by range, where the content is too much for one body; the fetcher then shows the first rows alone."""
     is_shared: bool = False
     """Several sources, and people, may make records of the same scope: the rules see all of them."""
     check_url: Callable[[str], object] | None = None
@@ -103,6 +109,8 @@ class SourceSync:
         journal, job = Journal(self.clock), replace(job, last_read=freshness(head, beat))
         job = plan_pass(head, job, self.clock())
         try:
+            if reader := self.kind_of(head.source).tables:
+                return self._sync_tables(reader, head, job, journal, exclusive=exclusive)
             report = self._attempt(head, job, journal, exclusive=exclusive)
         except StoreUnreachableError:
             raise
@@ -111,6 +119,12 @@ class SourceSync:
         except Exception as error:
             return self._failed(head, beat, job, journal, error)
         return Synced(report=report, full_by=self._next_full(head, job))
+
+    def _sync_tables(self, reader: TableReader, head: Head, job: Job, journal: Journal, *, exclusive: bool) -> Synced:
+        from bokit.engine.tables import TableSync
+
+        ended = TableSync(self, reader).run(head, job, journal, exclusive=exclusive)
+        return Synced(report=ended.report, unfinished=ended.unfinished)
 
     def _next_full(self, head: Head, job: Job) -> datetime | None:
         """Return when all of the source is to be read next, after this pass."""
@@ -214,7 +228,7 @@ class SourceSync:
             with journal.step("aftermath"):
                 plan = replace(plan, settle_at=earliest(plan.settle_at, self._follow(head.source, job, outlook)))
         with journal.step("notice"):
-            self._publish(notice_recovery(head, self.clock()), self._news(head, plan))
+            self.publish(notice_recovery(head, self.clock()), self._news(head, plan))
         self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
         return self._planned(head, job, journal, plan)
 
@@ -239,6 +253,10 @@ class SourceSync:
 
     def settle(self, head: Head, job: Job, journal: Journal) -> SourceReport:
         """Plan from the agreed state alone, as *job* approves or discards what is held, and apply that."""
+        if reader := self.kind_of(head.source).tables:
+            from bokit.engine.tables import TableSync
+
+            return TableSync(self, reader).settle(head, job, journal)
         nothing_new = Fetched(not_modified=True)
         with self._lease(head, job, journal) as lease:
             fresh = replace(self.store.load_head(head.source), fence=lease.fence)
@@ -356,11 +374,11 @@ class SourceSync:
         is_news = failure.told and not (head.failure and head.failure.told)
         lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
         if is_news and (lease or beat.failures):
-            self._publish(notice_failure(head.source, failure, now))
+            self.publish(notice_failure(head.source, failure, now))
         if lease:
             self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
 
-    def _publish(self, *notices: Notice | None) -> None:
+    def publish(self, *notices: Notice | None) -> None:
         """Tell the owner, before the head says that it was told: whoever dies in between tells the same thing again."""
         try:
             self.alerts.publish([n for n in notices if n is not None])
