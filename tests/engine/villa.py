@@ -21,6 +21,7 @@ from bokit.sources.base import Fetched
 from bokit.sources.ical_http import refuse
 from bokit.sources.safe_http import Answer
 from bokit.store.memory import MemoryStore
+from bokit.wiring import make_booking_aftermath
 from simulator.world import FIRST_NOW, World
 
 TICKING = timedelta(milliseconds=1)
@@ -137,11 +138,19 @@ class Villa:
 
     def open(self, store: Any = None, clock: Callable[[], datetime] | None = None, **given: Any) -> Bokit:
         """Assemble another process on the same table (or on *store*, a client of its own)."""
-        kinds = {"ical": Kind(fetcher=self.calls.watch_part(self.fetcher), rules=BookingRules(), collection=BOOKINGS)}
+        kinds = {
+            "ical": Kind(
+                fetcher=self.calls.watch_part(self.fetcher),
+                rules=BookingRules(),
+                collection=BOOKINGS,
+                aftermath=make_booking_aftermath,
+            )
+        }
         parts = {
             "store": store or self.store, "kinds": kinds, "alerts": self.calls.watch_part(self.alerts),
             "queue": self.calls.watch_part(self.queue) if self.queue else None, "clock": clock or self.clock,
-            "concurrency": self.concurrency, "new_run_id": lambda at: f"run_{next(self._runs):06d}",
+            "calendar_key": lambda: "a secret of tests", "concurrency": self.concurrency,
+            "new_run_id": lambda at: f"run_{next(self._runs):06d}",
         }  # fmt: skip
         return Bokit(Parts(**parts | given))
 
@@ -150,14 +159,17 @@ class Villa:
         self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=self.clock()))
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
 
-    def add_source(self, feed: str, *, minutes: int = 60, shard: int = 100, **options: Any) -> Source:
+    def add_source(
+        self, feed: str, *, minutes: int = 60, shard: int = 100, scope: Scope | None = None,
+        cancel_after: timedelta | None = None, **options: Any,
+    ) -> Source:  # fmt: skip
         """Add a feed to the world and a source of it, in a scope of its own, due now."""
         self.world.add_feed(feed, timezone="Europe/Rome", **options)
         id = SourceId(f"src_{feed.replace('/', '_')}")
         interval = timedelta(minutes=minutes)
         source = Source(
-            id=id, tenant=DEFAULT_TENANT, name=feed, kind="ical", url=feed, scope=Scope(f"unit_{id}"), interval=interval,
-            shard_id=self.store.pick_shard(shard),
+            id=id, tenant=DEFAULT_TENANT, name=feed, kind="ical", url=feed, scope=scope or Scope(f"unit_{id}"), interval=interval,
+            shard_id=self.store.pick_shard(shard), cancel_after=cancel_after,
         )  # fmt: skip
         beat = Beat(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
         return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), beat)

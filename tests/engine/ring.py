@@ -1,0 +1,130 @@
+"""Platforms that import Bokit's calendars and show what they imported in their own: the ring that makes ghosts elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from random import Random
+
+from icalendar import Calendar
+
+from bokit.core.access import hash_token
+from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
+from bokit.core.outgoing import OutCalendar
+from bokit.core.records import Scope
+from simulator.truth import SimulatorError, Span, cut
+from tests.engine.villa import Villa
+
+DAY = timedelta(days=1)
+UNIT = UnitId("unit_garden")
+PLATFORMS = ("airbnb/garden", "booking_com/garden", "vrbo/garden")
+NOT_DATES = {"airbnb": {"window_days": 0}, "booking_com": {"window_days": 0}}
+
+
+@dataclass
+class Importer:
+    """One listing: what it imported of Bokit's calendar, shown in its own feed as closures."""
+
+    villa: Villa
+    feed: str
+    calendar: OutCalendar
+    imported: dict[Span, str] = field(default_factory=dict)
+    """The closures that it made, by what they were told as."""
+    last: bytes = b""
+
+    def read(self) -> bool:
+        """Read Bokit's calendar as the platform would; tell whether it said anything new."""
+        page = self.villa.store.find_published(self.calendar.hash)
+        assert page is not None, "the calendar is not published"
+        is_new, self.last = page.body != self.last, page.body
+        told = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
+        self._agree(told)
+        return is_new
+
+    def _agree(self, told: set[Span]) -> None:
+        """Close what is told and free, open what is told no more."""
+        world = self.villa.world
+        for id in self.imported.values():
+            if world.stays[id].is_active:
+                world.unblock(id)
+        self.imported.clear()
+        mine = [span for s in world.stays.values() if s.feed == self.feed and s.is_active for span in s.spans]
+        today = world.today(self.feed)
+        wanted = [part for span in sorted(told) if span.end > today for part in cut(span, mine)]
+        for span in join(wanted):
+            self.imported[span] = world.block(self.feed, span.start, span.end, over=True)
+
+
+def join(spans: list[Span]) -> list[Span]:
+    """Return *spans* as few: platforms show neighbouring closures as one."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.start <= joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined
+
+
+class Ring:
+    """A flat on three platforms, each of which imports what Bokit tells it."""
+
+    def __init__(self, seed: int, *, cancel_after: timedelta | None = None) -> None:
+        self.luck, self.villa = Random(seed), Villa(queue=False)
+        villa = self.villa
+        villa.settle_in()
+        house = villa.store.save_property(Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Villa Rosa",
+                                                   timezone="Europe/Rome"))  # fmt: skip
+        villa.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=house.id, name="Garden flat"))
+        for feed in PLATFORMS:
+            villa.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
+        self.importers = [Importer(villa, feed, self._open(feed)) for feed in PLATFORMS]
+
+    def _open(self, feed: str) -> OutCalendar:
+        return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=feed.partition("/")[0])
+
+    def guests(self) -> list[str]:
+        """Return the ids of the stays that guests hold, wherever they booked."""
+        stays = self.villa.world.stays.values()
+        return [s.id for s in stays if s.kind == "reservation" and s.is_active]
+
+    def truth(self) -> set[date]:
+        """Return the nights to come that guests hold."""
+        world, today = self.villa.world, self.villa.world.today(PLATFORMS[0])
+        held = (span for s in world.stays.values() if s.kind == "reservation" and s.is_active for span in s.spans)
+        return {night for span in held for night in span.nights() if night >= today}
+
+    def held(self) -> set[date]:
+        """Return the nights to come that Bokit holds."""
+        occupancy = self.villa.bokit.calendars.load_occupancy(DEFAULT_TENANT, Scope(UNIT))
+        today = self.villa.world.today(PLATFORMS[0])
+        return {n for b in occupancy.bookings for n in b.nights if n >= today}
+
+    def act(self) -> None:
+        """Let a guest book, move or cancel somewhere; what is taken there is refused, as platforms do."""
+        world = self.villa.world
+        what = self.luck.choice(("book", "book", "book", "move", "cancel"))
+        stays = self.guests()
+        try:
+            if what == "book" or not stays:
+                feed = self.luck.choice(PLATFORMS)
+                start = world.today(feed) + DAY * self.luck.randint(2, 60)
+                world.book(feed, start, start + DAY * self.luck.randint(1, 7))
+            elif what == "move":
+                stay = world.stay(self.luck.choice(stays))
+                world.move(stay.id, stay.check_in + DAY * self.luck.choice((-3, -1, 1, 2, 10)))
+            else:
+                world.cancel(self.luck.choice(stays))
+        except SimulatorError:
+            return
+
+    def round(self, hours: float = 1) -> bool:
+        """Let an hour pass: Bokit reads every feed, every platform reads Bokit; tell whether any calendar changed."""
+        self.villa.move(hours=hours)
+        self.villa.bokit.tick()
+        return any([importer.read() for importer in self.importers])
+
+
+def hash_of(token: str) -> str:
+    """Return what is stored of a path's token."""
+    return hash_token(token)
