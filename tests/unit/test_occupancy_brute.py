@@ -168,7 +168,7 @@ class Naive:
     # ── echoes ──
 
     def linked(self, one, other):
-        return one == other or "unit_villa" in (one, other) and "unit_hut" not in (one, other)
+        return one == other or ("unit_villa" in (one, other) and "unit_hut" not in (one, other))
 
     def judge(self, m):
         nights = {n for n in m.nights if n >= self.today} or m.nights

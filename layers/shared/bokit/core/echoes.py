@@ -30,7 +30,7 @@ from enum import StrEnum
 
 from bokit.core.holdings import Holding, Since, Trail, find_neighbours, was_before
 from bokit.core.links import Links
-from bokit.core.night_bits import Bits
+from bokit.core.night_bits import Bits, extent
 from bokit.core.records import Presence, RecordId
 
 SETTLING = timedelta(hours=24)
@@ -53,7 +53,7 @@ class Judgement:
 
     state: State = State.OWN
     of: tuple[Holding, ...] = ()
-    """The originals that an echo repeats, the one that holds most of it first."""
+    """The originals that an echo repeats, in the order of their nights."""
     since: datetime | None = None
     """Fading: since when what it repeated is gone."""
     until: datetime | None = None
@@ -148,4 +148,4 @@ def _originals(by: Iterable[Holding], judged: dict[RecordId, Judgement]) -> tupl
     for holding in by:
         of = judged.get(holding.record.id, OWN).of or (holding,)
         found |= {h.record.id: h for h in of}
-    return tuple(found.values())
+    return tuple(sorted(found.values(), key=lambda h: (extent(h.bits), h.record.id)))

@@ -34,7 +34,7 @@ class Booking:
     grid: Grid
     judgement: Judgement = OWN
     echo_of: tuple[RecordId, ...] = ()
-    """The bookings that it repeats: ids of originals, the one that holds most of it first."""
+    """The bookings that it repeats: ids of originals, in the order of their nights."""
 
     @property
     def id(self) -> RecordId:

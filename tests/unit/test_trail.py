@@ -1,0 +1,106 @@
+"""The trail: since when a record holds each night, and which it left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from bokit.core.records import Presence
+from bokit.core.trail import KEPT, Gain, Leave, read_gains, read_leaves, read_shown, trace_nights
+from tests.builders import DAY, HOUR, NOW, a_record, an_edit
+
+STAY = {"kind": "reservation", "status": "confirmed"}
+
+
+def a_stay(first: str, end: str, **given):
+    return a_record(remote={**STAY, "check_in": first, "check_out": end}, **given)
+
+
+def moved(record, first: str, end: str):
+    return replace(record, remote={**record.remote, "check_in": first, "check_out": end})
+
+
+def spans(found):
+    return [(f.first.isoformat(), f.end.isoformat()) for f in found]
+
+
+def test_a_new_record_remembers_until_when_its_source_showed_the_nights_open():
+    """Of a first fetch nothing is known, and nothing kept; later ones tell when the source was read well before."""
+    record = a_stay("2026-07-01", "2026-07-05")
+
+    first = trace_nights(None, record, at=NOW, last_read=None)
+    later = trace_nights(None, record, at=NOW, last_read=NOW - HOUR)
+
+    assert first.memory == {}
+    assert read_gains(first) == [Gain(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW)]
+    assert read_gains(later) == [Gain(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW, after=NOW - HOUR)]
+
+
+def test_a_moved_record_gains_nights_and_leaves_others():
+    """What it holds still is held since before; the rest is new, or left."""
+    before = a_stay("2026-07-01", "2026-07-05")
+
+    after = trace_nights(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW + DAY, last_read=NOW)
+
+    assert [(g.first.day, g.end.day, g.seen) for g in read_gains(after)] == [(3, 5, NOW), (5, 8, NOW + DAY)]
+    assert read_leaves(after) == [Leave(first=date(2026, 7, 1), end=date(2026, 7, 3), left=NOW + DAY, seen=NOW)]
+
+
+def test_nights_that_are_left_and_had_again_are_held_since_before():
+    """A stay that is moved away and back is the one that was there first."""
+    record = trace_nights(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=NOW - HOUR)
+    away = trace_nights(record, moved(record, "2026-07-10", "2026-07-14"), at=NOW + HOUR, last_read=NOW)
+
+    back = trace_nights(away, moved(away, "2026-07-01", "2026-07-05"), at=NOW + 2 * HOUR, last_read=NOW + HOUR)
+
+    assert read_gains(back) == read_gains(record)
+    assert spans(read_leaves(back)) == [("2026-07-10", "2026-07-14")]
+
+
+def test_a_record_that_is_gone_left_its_nights_when_it_went_and_comes_back_as_it_was():
+    """A platform's slip makes nobody younger."""
+    record = trace_nights(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=NOW - HOUR)
+    gone = replace(
+        record, presence=Presence.GONE, gone_at=NOW + DAY, remote={**record.remote, "status": "vanished"}
+    )  # fmt: skip
+
+    assert trace_nights(record, gone, at=NOW + DAY, last_read=NOW) == gone
+    assert [leave.left for leave in read_leaves(gone)] == [NOW + DAY]
+    back = trace_nights(gone, replace(record, version=1), at=NOW + 3 * DAY, last_read=NOW + 2 * DAY)
+    assert read_gains(back) == read_gains(record)
+
+
+def test_what_a_source_showed_as_another_was_closed_all_the_time():
+    """A closure that takes a window's or another stay's place is no later than that."""
+    other = trace_nights(None, a_stay("2026-07-01", "2026-07-03"), at=NOW, last_read=NOW - HOUR)
+    window = a_record(remote={"kind": "window", "status": "unavailable", "nights": [["2026-07-03", "2026-07-04"]],
+                              "check_in": "2026-07-03", "check_out": "2026-07-04"})  # fmt: skip
+    made = a_stay("2026-07-01", "2026-07-05", created_at=NOW + DAY)
+
+    after = trace_nights(
+        None, made, at=NOW + DAY, last_read=NOW + HOUR, shown=read_shown([other, window], NOW + DAY)
+    )  # fmt: skip
+
+    assert [(g.first.day, g.seen, g.after) for g in read_gains(after)] == [
+        (1, NOW, NOW - HOUR), (3, NOW + DAY, None), (4, NOW + DAY, NOW + HOUR)
+    ]  # fmt: skip
+
+
+def test_a_person_lets_nights_go_as_well():
+    """Cancelled by hand, or released: the nights are left."""
+    by_hand = a_stay("2026-07-01", "2026-07-05", source_id=None)
+    cancelled = replace(by_hand, remote={**by_hand.remote, "status": "cancelled"})
+    synced = a_stay("2026-07-01", "2026-07-05")
+    released = replace(synced, edits={"released_nights": an_edit(["2026-07-04"])})
+
+    assert spans(read_leaves(trace_nights(by_hand, cancelled, at=NOW, last_read=NOW))) == [("2026-07-01", "2026-07-05")]
+    assert spans(read_leaves(trace_nights(synced, released, at=NOW, last_read=NOW))) == [("2026-07-04", "2026-07-05")]
+
+
+def test_tracing_nothing_changes_nothing_and_old_leaves_are_forgotten():
+    """Traced twice is traced once; what was left long ago is remembered no more."""
+    before = a_stay("2026-07-01", "2026-07-05")
+    once = trace_nights(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW, last_read=NOW - HOUR)
+
+    assert trace_nights(once, once, at=NOW + HOUR, last_read=NOW) == once
+    assert read_leaves(trace_nights(once, once, at=NOW + KEPT + timedelta(seconds=1), last_read=NOW)) == []
