@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bokit.core.catalog import Collection, Head, Lease
-from bokit.core.collections import RecordSettings, make_id, settings_of
+from bokit.core.catalog import Head, Lease
+from bokit.core.collections import RecordSettings, make_id, read_record_settings
 from bokit.core.plan import Action, Plan, count_actions
 from bokit.core.read_rows import SeenRow
 from bokit.core.record_plan import Look, plan_shown
@@ -45,7 +45,6 @@ class Visit:
     job: Job
     context: Context
     settings: TableSettings
-    collections: Mapping[CollectionName, Collection]
     rivals: Mapping[CollectionName, frozenset[SourceId]]
     snapshot: Snapshot
     states: dict[str, TableState]
@@ -83,9 +82,10 @@ class Visit:
         return self.job.seconds_left() if self.job.seconds_left else float("inf")
 
     def record_settings(self, table: TableSpec) -> RecordSettings:
-        """Return what the rules ask of the table's collection; one that is not declared has no rules of its own."""
-        found = self.collections.get(table.collection) or Collection(name=table.collection, tenant=self.context.tenant)
-        return settings_of(found, self.settings.policy_of(table))
+        """Return what the rules ask of the table's collection, as the catalog copied it to the source."""
+        copies = self.head.source.settings.get("collections") or {}
+        told = {"collection": copies.get(table.collection), "on_missing": str(self.settings.policy_of(table))}
+        return read_record_settings(told)
 
     def look(self, table: TableSpec) -> Look:
         """Return this sync, as every record's rule looks at it."""

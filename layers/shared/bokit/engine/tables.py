@@ -109,8 +109,8 @@ class TableSync:
         visit = Visit(
             store=self.store, clock=self.clock, head=head, job=job, settings=settings, snapshot=snapshot, memory=memory,
             context=context_of(head, job, self.clock(), {}), states=states, exclusive=exclusive, left=memory.part,
-            collections={c.name: c for c in self.store.load_collections(source.tenant)}, names=names_of(states.values()),
-            rivals=self._find_rivals(source, settings), is_whole=len(chosen) == len(settings.tables) and not job.new_only,
+            names=names_of(states.values()), rivals=self._find_rivals(source, settings),
+            is_whole=len(chosen) == len(settings.tables) and not job.new_only,
         )  # fmt: skip
         visit.take_up()
         return visit

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,9 @@ from bokit.core.catalog import Source
 from bokit.core.read_rows import Key, Reading, SeenRow, make_row, read_value, write_key
 from bokit.core.records import Json
 from bokit.core.row_chunks import KeyRange
-from bokit.core.table_spec import TableSettings, TableSpec
+from bokit.core.table_spec import TableSettings, TableSpec, read_table_settings
 from bokit.errors import SourceMalformedError
+from bokit.sources.base import Fetched
 from bokit.sources.sql_errors import translate
 from bokit.sources.sql_shape import Column, Shape, has_unique_key, pick_columns
 from bokit.sources.sql_url import Reach, read_database_url
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from bokit.sources.sql_query import Query
 
 FIND_AT_ONCE = 200
+SAMPLE_ROWS = 5
 
 
 class SqlTables:
@@ -57,6 +60,27 @@ class SqlTables:
             yield OpenTables(connection, database.family, zone)
         finally:
             _close(connection)
+
+
+class SqlSample:
+    """Shows the first rows of a source's tables: what a person sees before it is synced."""
+
+    def __init__(self, reader: SqlTables) -> None:
+        self._reader = reader
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        """Return the columns and first rows of every table, as JSON."""
+        settings = read_table_settings(source.settings)
+        with self._reader.open(source, settings) as tables:
+            told = [_sample(tables, table) for table in settings.tables]
+        return Fetched(body=json.dumps({"tables": told}).encode(), content_type="application/json")
+
+
+def _sample(tables: OpenTables, table: TableSpec) -> dict[str, Json]:
+    columns = tables.check(table)
+    rows = islice(tables.read_rows(table, KeyRange()), SAMPLE_ROWS)
+    shown = [{"id": row.key, "collection": table.collection, "fields": dict(row.fields)} for row in rows]
+    return {"name": table.name, "table": table.table, "collection": table.collection, "columns": dict(columns), "rows": shown}
 
 
 def _close(connection: Connection) -> None:

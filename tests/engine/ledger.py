@@ -1,0 +1,111 @@
+"""A ledger for engine tests: the real engine on the memory store, with a billing database in a file of SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bokit.core.catalog import DEFAULT_TENANT, Beat, Collection, Head, Source, Tenant
+from bokit.core.collections import copy_collection, scopes_of
+from bokit.core.records import CollectionName, LoggedChange, Record, Scope, SourceId
+from bokit.core.runs import Run, SourceReport
+from bokit.core.table_rules import TableRules
+from bokit.engine.app import Bokit, Parts
+from bokit.engine.manual import SyncRequest
+from bokit.engine.sync import Kind
+from bokit.outlets.memory import MemoryAlerts, MemoryQueue
+from bokit.sources.sql_table import SqlSample, SqlTables
+from bokit.sources.sql_url import Reach
+from bokit.store.memory import MemoryStore
+from tests.engine.house import START, HandClock
+
+CLIENTS = {"table": "clients", "collection": "clients", "key": ["id"]}
+
+
+class Ledger:
+    """Bokit with one SQL source."""
+
+    def __init__(self, url: str, store: Any = None, *, queue: bool = False) -> None:
+        self.url, self.clock, self.alerts = url, HandClock(), MemoryAlerts()
+        self.store = store or MemoryStore()
+        self.queue = MemoryQueue() if queue else None
+        self.numbers = iter(range(1, 100_000))
+        self.bokit = self.assemble()
+        self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=START))
+        self.store.save_option(DEFAULT_TENANT, "install.complete", True)
+
+    def assemble(self, store: Any = None) -> Bokit:
+        """Return an engine on the store (or on *store*)."""
+        reader = SqlTables(lambda url: url, Reach(local=True))
+        kind = Kind(fetcher=SqlSample(reader), rules=TableRules(), tables=reader)
+        return Bokit(Parts(store=store or self.store, kinds={"sql": kind}, alerts=self.alerts, clock=self.clock, queue=self.queue,
+                           new_run_id=lambda at: f"run_{next(self.numbers):06d}"))  # fmt: skip
+
+    def add_source(
+        self, *tables: dict[str, Any], name: str = "Billing", collections: Sequence[Collection] = (), **settings: Any
+    ) -> Source:
+        """Add a source of these tables; collections that are not declared have no rules."""
+        told = {**settings, "tables": list(tables), "collections": {c.name: copy_collection(c) for c in collections}}
+        first = CollectionName(tables[0]["collection"])
+        source = Source(id=SourceId(f"src_{name}"), tenant=DEFAULT_TENANT, name=name, kind="sql", url=self.url, collection=first,
+                        scope=Scope(first), interval=timedelta(minutes=5), cancel_after=timedelta(hours=24), settings=told,
+                        shard_id=self.store.pick_shard(1, "sql"))  # fmt: skip
+        return self.store.save_source(
+            Head(source=source), Beat(tenant=DEFAULT_TENANT, due_at=START, interval=timedelta(minutes=5))
+        )
+
+    def change_settings(self, source: Source, **settings: Any) -> Source:
+        """Give the source other settings."""
+        from dataclasses import replace
+
+        head = self.store.load_head(source)
+        after = replace(head, source=replace(head.source, settings={**head.source.settings, **settings}))
+        return self.store.save_source(after, self.beat(source))
+
+    def sync(self, *, advance: float = 300, **request: Any) -> Run:
+        """Sync now, as a person asks, *advance* seconds later."""
+        self.clock.move(seconds=advance)
+        request = {"everything": True, **request}
+        return self.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, **request))
+
+    def report(self, **request: Any) -> SourceReport:
+        """Sync, and return what became of the one source."""
+        (report,) = self.sync(**request).sources
+        return report
+
+    def beat(self, source: Source) -> Beat:
+        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+
+    def records(self, collection: str = "clients", buckets: int = 1) -> dict[str, Record]:
+        """Return a collection's records by key."""
+        scopes = scopes_of(CollectionName(collection), buckets)
+        found = [r for scope in scopes for r in self.store.load_records(DEFAULT_TENANT, CollectionName(collection), scope)]
+        return {record.key: record for record in found}
+
+    def presences(self, collection: str = "clients") -> dict[str, str]:
+        return {key: str(record.presence) for key, record in self.records(collection).items()}
+
+    def changes(self, record: Record) -> list[LoggedChange]:
+        return list(self.store.load_changes(DEFAULT_TENANT, record.id).items)
+
+
+class File:
+    """A database in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "billing.db"
+        self.url = f"sqlite:///{self.path}"
+        self.run("PRAGMA journal_mode = WAL")
+
+    def run(self, *statements: str, rows: Sequence[Sequence[Any]] = ()) -> None:
+        """Run statements; with *rows*, the last of them for each."""
+        made = sqlite3.connect(self.path)
+        with made:
+            for statement in statements[:-1] if rows else statements:
+                made.execute(statement)
+            if rows:
+                made.executemany(statements[-1], rows)
+        made.close()
