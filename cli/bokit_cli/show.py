@@ -171,3 +171,13 @@ def problem_words(problem: Mapping[str, Any]) -> str:
     """
     place = " ".join(str(problem[word]) for word in ("uid", "field") if problem.get(word))
     return f"{place}: {problem['message']} ({problem['code']})".lstrip(": ")
+
+
+def where_words(source: Mapping[str, Any], units: Mapping[str, str]) -> str:
+    """Return where a source belongs: its unit's name, else its collection's.
+
+    >>> where_words({"unit_id": None, "collection": "clients"}, {})
+    'clients'
+    """
+    unit = source["unit_id"]
+    return str(source["collection"]) if unit is None else units.get(unit, unit)

@@ -9,7 +9,18 @@ import typer
 
 from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, Interval, Platform, SourceWord, Tenant, Zone
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, day_words, print_facts, print_line, print_table, span_words, stay_words
+from bokit_cli.show import (
+    ago_words,
+    day_words,
+    print_facts,
+    print_line,
+    print_table,
+    problem_words,
+    span_words,
+    stay_words,
+    value_words,
+    where_words,
+)
 from bokit_cli.sync import end_run, show_run
 
 if TYPE_CHECKING:
@@ -86,19 +97,21 @@ def _read_url(url: str) -> str:
 def show_preview(console: Console, preview: dict[str, Any], most: int = 5) -> None:
     """Print what is read in a feed."""
     entries = preview["entries"]
-    print_line(
-        console, f"{preview['platform']}: {preview['verdict']}, {len(entries)} entries, {len(preview['problems'])} problems"
-    )
-    if entries:
+    whose = preview.get("platform") or "records"
+    print_line(console, f"{whose}: {preview['verdict']}, {len(entries)} entries, {len(preview['problems'])} problems")
+    if entries and "fields" in entries[0]:
+        shown = [(e["id"], value_words(e["fields"])) for e in entries[:most]]
+        print_table(console, ["id!", "fields"], shown, "")
+    elif entries:
         rows = [
             (stay_words(e["check_in"], e["check_out"]), e["kind"], e["guest_name"] or e["summary"], e["reservation_code"])
             for e in sorted(entries, key=lambda e: e["check_in"])[:most]
         ]
         print_table(console, ["stay!", "kind", "who", "code"], rows, "")
-        if len(entries) > most:
-            print_line(console, f"… and {len(entries) - most} more")
+    if len(entries) > most:
+        print_line(console, f"… and {len(entries) - most} more")
     for problem in preview["problems"][:most]:
-        print_line(console, f"problem {problem['code']}: {problem['message']}")
+        print_line(console, f"problem {problem_words(problem)}")
 
 
 @sources.command("list")
@@ -114,7 +127,13 @@ def list_sources(
     found = catalog.sources.list_sources(session.tenant, removed=removed)
     units = {str(u.id): u.name for u in catalog.list_units(session.tenant)}
     rows = [
-        (s.name, s.id, units.get(s.scope, s.scope), show_url(s.url), "removed" if s.removed_at else "" if s.enabled else "paused")
+        (
+            s.name,
+            s.id,
+            where_words(describe_source(s), units),
+            show_url(s.url),
+            "removed" if s.removed_at else "" if s.enabled else "paused",
+        )
         for s in found
     ]
     empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
@@ -149,7 +168,8 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
     now = session.bokit.clock()
     units = {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
     print_facts(console, {
-        "source": f"{doc['name']} ({doc['id']})", "unit": units.get(doc["unit_id"], doc["unit_id"]), "from": doc["url"],
+        "source": f"{doc['name']} ({doc['id']})", "unit": doc["unit_id"] and units.get(doc["unit_id"], doc["unit_id"]),
+        "collection": None if doc["unit_id"] else doc["collection"], "from": doc["url"],
         "platform": doc["platform"], "state": "removed" if doc["removed_at"] else doc["state"],
         "every": doc["interval"] and span_words(doc["interval"]),
         "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
@@ -184,6 +204,8 @@ def _show_hold(console: Console, hold: dict[str, Any], session: Session) -> None
 def _release_words(release: dict[str, Any]) -> str:
     if release.get("check_in") and release.get("check_out"):
         return stay_words(release["check_in"], release["check_out"])
+    if "id" in release or "records" in release:
+        return str(release.get("id") or f"{release['records']} records in all")
     nights = release.get("nights") or []
     return f"{len(nights)} nights from {day_words(nights[0])}" if nights and isinstance(nights[0], str) else ""
 

@@ -8,7 +8,7 @@ import typer
 
 from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, count_words, print_facts, print_line, print_table, word
+from bokit_cli.show import ago_words, count_words, print_facts, print_line, print_table, where_words, word
 from bokit_cli.sync import show_run
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False
 def _show_status(console: Console, doc: dict[str, Any], units: dict[str, str]) -> None:
     now = doc["at"]
     rows = [
-        (s["name"], units.get(s["unit_id"], s["unit_id"]), word(s["state"]), ago_words(s["last_success_at"], now),
+        (s["name"], where_words(s, units), word(s["state"]), ago_words(s["last_success_at"], now),
          ago_words(s["last_change_at"], now), _due_words(s["next_due_at"], now))
         for s in doc["sources"]
     ]  # fmt: skip

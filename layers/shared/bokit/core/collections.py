@@ -92,9 +92,14 @@ def scopes_of(name: CollectionName, buckets: int = 1) -> tuple[Scope, ...]:
 
 def source_scopes(source: Source) -> tuple[Scope, ...]:
     """Return the scopes in which a source's records lie: its own, or every bucket of a collection of its own kind."""
-    if source.scope != Scope(source.collection):
+    if unit_of(source) is not None:
         return (source.scope,)
     return scopes_of(source.collection, read_record_settings(source.settings).buckets)
+
+
+def unit_of(source: Source) -> str | None:
+    """Return the unit that a source belongs to; None: it feeds a collection, and belongs to none."""
+    return None if source.scope == Scope(source.collection) else str(source.scope)
 
 
 def make_id(name: CollectionName, key: str, buckets: int = 1) -> RecordId:

@@ -101,7 +101,8 @@ class SourceDesk:
         changed = {name for name in read if getattr(before, name) != getattr(after, name)}
         if not changed:
             return before
-        self._kind(after)
+        if "kind" in changed:
+            raise InputError("a source stays of its kind; add another one", code="bad-field", field="kind")
         if "url" in changed:
             self._check_url(after)
         if changed & {"url", "name"}:
@@ -151,7 +152,14 @@ class SourceDesk:
             if name not in read:
                 raise InputError("a source needs a name and a URL", code="bad-field", field=name)
         made = SourceId(self.parts.new_id("src"))
-        return Source(id=made, tenant=tenant, scope=Scope(unit_id), shard_id=ShardId(""), collection=BOOKINGS, **read)
+        draft = Source(id=made, tenant=tenant, scope=Scope(unit_id), shard_id=ShardId(""), collection=BOOKINGS, **read)
+        if self._kind(draft).collection is None:
+            raise InputError(
+                "sources of this kind are declared in a config file; `bokit config import` reads it",
+                code="bad-field",
+                field="kind",
+            )
+        return draft
 
     def _check_new(self, source: Source) -> None:
         self._check_url(source)

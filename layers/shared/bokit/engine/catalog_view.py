@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bokit.core.catalog import Property, Source, Tenant, Unit
+from bokit.core.collections import unit_of
 from bokit.core.records import Json, LoggedChange
 from bokit.engine.catalog_sources import SECRET
 from bokit.observability import redact
@@ -31,7 +32,7 @@ def describe_unit(unit: Unit) -> dict[str, Json]:
 def describe_source(source: Source) -> dict[str, Json]:
     """Return a source's document."""
     return {
-        "id": source.id, "name": source.name, "kind": source.kind, "unit_id": source.scope, "collection": source.collection,
+        "id": source.id, "name": source.name, "kind": source.kind, "unit_id": unit_of(source), "collection": source.collection,
         "url": show_url(source.url), "platform": source.platform, "interval": _seconds(source.interval),
         "cancel_after": _seconds(source.cancel_after), "timezone": source.timezone, "enabled": source.enabled,
         "removed_at": source.removed_at,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bokit.core.catalog import Collection, ShardId, Source
-from bokit.core.collections import copy_collection
+from bokit.core.collections import copy_collection, unit_of
 from bokit.core.json_spec import read_json_settings
 from bokit.core.records import CollectionName, Json, Scope, SourceId, TenantId
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
@@ -54,7 +54,7 @@ def declare_source(
     copies = {str(c.name): copy_collection(c) for c in fed}
     kept = {**settings, "collections": copies} if "tables" in settings else {**settings, "collection": copies[fed[0].name]}
     name = fed[0].name
-    before = next((s for s in desk.list_sources(tenant) if is_top_level(s) and s.name == values["name"]), None)
+    before = next((s for s in desk.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
     if before is None:
         made = SourceId(desk.parts.new_id("src"))
         return None, desk.save_new(Source(
@@ -63,8 +63,3 @@ def declare_source(
     if before.kind != values["kind"] or ("tables" not in kept and before.collection != name):
         raise InputError("a source stays of its kind and its collection; give the other one another name", code="bad-config")
     return before, desk.edit(tenant, before.id, {**values, "settings": kept})
-
-
-def is_top_level(source: Source) -> bool:
-    """Tell whether a source belongs to no unit."""
-    return source.scope == Scope(source.collection)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bokit.core.catalog import BatchRun, Beat, Head, Shard
+from bokit.core.collections import scopes_of, source_scopes, unit_of
 from bokit.core.options import Options
 from bokit.core.records import Json, Presence, RunId, SourceId, TenantId
 from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Trigger
@@ -13,7 +14,6 @@ from bokit.core.schedule import State, freshness, judge_source
 from bokit.engine.clock import Clock
 from bokit.errors import UnknownIdError
 from bokit.store.base import Page, Store
-
 
 FRESHNESS = ("state", "last_attempt_at", "last_success_at", "last_change_at", "next_due_at", "failures", "error")
 """What a source's own document tells of how it fares."""
@@ -32,7 +32,7 @@ class SourceStatus:
         head, source = self.head, self.head.source
         return {
             "source_id": source.id, "name": source.name, "kind": source.kind, "collection": source.collection,
-            "unit_id": source.scope, "state": str(self.state), "interval": int(self.beat.interval.total_seconds()),
+            "unit_id": unit_of(source), "state": str(self.state), "interval": int(self.beat.interval.total_seconds()),
             "last_attempt_at": max((t for t in (self.beat.attempted_at, head.synced_at) if t), default=None),
             "last_success_at": freshness(head, self.beat), "last_change_at": head.changed_at,
             "next_due_at": self.beat.due_at, "failures": self.beat.failures,
@@ -77,7 +77,8 @@ class StatusDesk:
     def load_stats(self, tenant: TenantId) -> dict[str, Json]:
         """Return totals over records, sources and the kept runs."""
         sources = self.load_sources(tenant)
-        scopes = {(s.collection, s.scope) for s in self.store.load_sources(tenant)}
+        scopes = {(s.collection, scope) for s in self.store.load_sources(tenant) for scope in source_scopes(s)}
+        scopes |= {(c.name, scope) for c in self.store.load_collections(tenant) for scope in scopes_of(c.name, c.buckets)}
         collections: dict[str, dict[str, int]] = {}
         for collection, scope in sorted(scopes):
             counts = collections.setdefault(collection, dict.fromkeys(("records", *map(str, Presence), "edited"), 0))
