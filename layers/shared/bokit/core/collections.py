@@ -90,11 +90,18 @@ def scopes_of(name: CollectionName, buckets: int = 1) -> tuple[Scope, ...]:
     return (Scope(name),) if buckets == 1 else tuple(Scope(f"{name}~{n}") for n in range(buckets))
 
 
-def source_scopes(source: Source) -> tuple[Scope, ...]:
-    """Return the scopes in which a source's records lie: its own, or every bucket of a collection of its own kind."""
+def places_of(source: Source) -> list[tuple[CollectionName, Scope]]:
+    """Return every collection and scope in which a source's records lie."""
     if unit_of(source) is not None:
-        return (source.scope,)
-    return scopes_of(source.collection, read_record_settings(source.settings).buckets)
+        return [(source.collection, source.scope)]
+    copies = source.settings.get("collections") or {str(source.collection): source.settings.get("collection") or {}}
+    names = ((CollectionName(name), told.get("buckets", 1)) for name, told in copies.items())
+    return [(name, scope) for name, buckets in names for scope in scopes_of(name, buckets)]
+
+
+def source_scopes(source: Source) -> tuple[Scope, ...]:
+    """Return the scopes of a source's records in its own collection."""
+    return tuple(scope for name, scope in places_of(source) if name == source.collection)
 
 
 def unit_of(source: Source) -> str | None:

@@ -10,20 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from bokit.core.collections import read_record_settings
 from bokit.core.plan import Action, Hold, Plan
 from bokit.core.read_json import ItemMap, Row, hash_body, read_body
 from bokit.core.record_edit import read_record_edit
 from bokit.core.record_guard import guard_records
-from bokit.core.record_plan import Look, describe_record, find_type_changes, plan_absent, plan_shown, ripens_at
+from bokit.core.record_plan import Look, describe_record, find_type_changes, let_go, plan_absent, plan_shown, ripens_at
 from bokit.core.record_schema import SchemaCheck
-from bokit.core.records import Fields, Json, Record
+from bokit.core.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.rules import Context, Problem, Seen, Verdict
 from bokit.core.source_memory import read_memory
 
 CODE_VERSION = "records-1"
 """Raised when the same body would be read differently."""
+RELEASED = "its source was removed, and a person released it"
 MOST_PROBLEMS = 50
 """Problems of a fetch that are told one by one."""
 READ_ANEW = ("id", "fields", "items", "on_missing", "collection")
@@ -88,6 +90,14 @@ class RecordRules:
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
         """Return a person's *values*, or raise InputError that says what is wrong."""
         return read_record_edit(values)
+
+    def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
+        """Return a record that is gone with its source; it is kept, and another source may bring it back."""
+        action = None if record.presence is Presence.GONE else let_go(record, RELEASED, at)
+        if action is None:
+            return None
+        line = LoggedChange(record_id=record.id, at=at, by=by, action="release", reason=RELEASED, fields=action.fields)
+        return action.after, line
 
     def describe(self, record: Record) -> dict[str, Json]:
         """Return *record* as the API and the command line show it."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bokit.core.plan import Hold, Plan
-from bokit.core.records import CollectionName, Fields, Json, Record, Scope, SourceId, TenantId
+from bokit.core.records import CollectionName, Fields, Json, LoggedChange, Record, Scope, SourceId, TenantId
 
 
 class Verdict(StrEnum):
@@ -127,6 +127,10 @@ class Rules(Protocol):
 
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
         """Return a person's *values* in the collection's types, or raise InputError that says what is wrong."""
+        ...
+
+    def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
+        """Return *record* let go, since its source was removed and a person said so; None where there is nothing to let go."""
         ...
 
     def describe(self, record: Record) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from bokit.core.booking import Stay, describe_booking, held_nights, is_window, read_stay
 from bokit.core.booking_edit import read_edit
@@ -29,7 +30,8 @@ from bokit.core.identity import Matches, match_entries
 from bokit.core.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.platforms import Traits, traits_of
 from bokit.core.read_ical import hash_ical, read_ical, recall_entries, tell_platform
-from bokit.core.records import Fields, Json, Presence, Record
+from bokit.core.records import Fields, Json, LoggedChange, Presence, Record
+from bokit.core.release import release_record
 from bokit.core.rules import Context, Seen
 from bokit.core.source_memory import Remembered, read_memory, write_memory
 from bokit.core.trail import PLATFORM, read_shown, trace_nights
@@ -101,6 +103,10 @@ class BookingRules:
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
         """Return a person's *values* in a booking's types, or raise InputError that says what is wrong."""
         return read_edit(record, values)
+
+    def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
+        """Return a stay whose nights are let go; the past stays what it was."""
+        return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
 
     def describe(self, record: Record) -> dict[str, Json]:
         """Return *record* as the API and the command line show it."""

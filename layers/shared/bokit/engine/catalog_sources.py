@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.catalog import BOOKINGS, Beat, Head, Lease, ShardId, Source, UnitId
+from bokit.core.collections import places_of
 from bokit.core.options import Options
 from bokit.core.plan import Hold
 from bokit.core.records import LoggedChange, Record, Scope, SourceId, TenantId
-from bokit.core.release import release_record
 from bokit.core.schedule import interval_of
 from bokit.engine.aftermath import Occasion
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
@@ -231,27 +231,27 @@ class SourceDesk:
         return replace(beat, interval=interval, due_at=due if source.enabled else None)
 
     def _let_go(self, head: Head, lease: Lease, by: str) -> int:
-        """Release the future nights of a source's records; the past stays what it was."""
-        today = self._today(head)
-        done: list[tuple[Record, LoggedChange]] = []
-        for record in self._records(head.source):
-            if made := release_record(record, by=by, at=self.clock(), today=today):
-                done.append(made)
+        """Release what a source's records hold, as its rules say."""
+        done = list(self._releases(head, by))
         if done:
             self.store.apply_records([r for r, _ in done], [c for _, c in done], lease=lease)
         return len(done)
 
     def _count_held(self, head: Head) -> int:
-        today, now = self._today(head), self.clock()
-        return len([r for r in self._records(head.source) if release_record(r, by="", at=now, today=today)])
+        return len(list(self._releases(head, "")))
+
+    def _releases(self, head: Head, by: str) -> Iterator[tuple[Record, LoggedChange]]:
+        rules, now, zone = self._kind(head.source).rules, self.clock(), self._zone(head)
+        for record in self._records(head.source):
+            if made := rules.release(record, by=by, at=now, zone=zone):
+                yield made
 
     def _records(self, source: Source) -> list[Record]:
-        found = self.store.load_records(source.tenant, source.collection, source.scope)
+        found = (r for name, scope in places_of(source) for r in self.store.load_records(source.tenant, name, scope))
         return [r for r in found if r.source_id == source.id]
 
-    def _today(self, head: Head) -> date:
-        zone = head.source.timezone or head.unit_timezone or self._options(head.source.tenant)["timezone"]
-        return self.clock().astimezone(ZoneInfo(zone)).date()
+    def _zone(self, head: Head) -> ZoneInfo:
+        return ZoneInfo(head.source.timezone or head.unit_timezone or self._options(head.source.tenant)["timezone"])
 
     def _zone_of(self, tenant: TenantId, unit_id: UnitId) -> str | None:
         unit = self.store.load_unit(tenant, unit_id)
