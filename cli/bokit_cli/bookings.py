@@ -75,7 +75,7 @@ def _show_bookings(
     if everything:
         return
     if echoes := len(coming) - len(shown):
-        print_line(console, f"{echoes} echoes of these not shown; --all shows them")
+        print_line(console, f"{echoes} echo{'es' if echoes > 1 else ''} of these not shown; --all shows them")
     if hidden := len(docs) - len(coming):
         print_line(console, f"{hidden} past or cancelled not shown; --all shows them")
 

@@ -13,6 +13,9 @@ from bokit.core.records import Fields, Json, Record
 from bokit.errors import InputError
 
 MAX_TEXT = 4000
+MOST_NIGHTS = 1830
+"""Five years: whoever stays longer is no guest, and every night is kept apart."""
+FIRST_YEAR, LAST_YEAR = 2000, 2199
 
 
 def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
@@ -34,6 +37,8 @@ def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
             raise InputError("a booking needs its dates, as YYYY-MM-DD", code="bad-field", field=name)
     if whole["check_out"] <= whole["check_in"]:
         raise InputError("the departure must be after the arrival", code="bad-field", field="check_out")
+    if (date.fromisoformat(whole["check_out"]) - date.fromisoformat(whole["check_in"])).days > MOST_NIGHTS:
+        raise InputError(f"more than {MOST_NIGHTS} nights; write several bookings", code="bad-field", field="check_out")
     return told
 
 
@@ -46,9 +51,12 @@ def _read_date(name: str, value: Any) -> str:
     if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise _bad(name, "a date; write YYYY-MM-DD")
     try:
-        return date.fromisoformat(text).isoformat()
+        day = date.fromisoformat(text)
     except ValueError:
         raise _bad(name, "a day of the calendar") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise _bad(name, f"a day of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day.isoformat()
 
 
 def _read_dates(name: str, value: Any) -> list[str]:

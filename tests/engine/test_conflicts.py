@@ -1,0 +1,380 @@
+"""Conflicts, found by the run that brings the second booking, whoever dies or hurries; bookings by hand; linked units."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.conflict_records import CONFLICTS
+from bokit.core.records import Scope
+from bokit.core.stays import BookingRules
+from bokit.engine.bookings import BookingAftermath
+from bokit.engine.manual import SyncRequest
+from bokit.engine.sync import Kind
+from bokit.errors import InputError, UnknownIdError
+from bokit.store.memory import MemoryStore
+from tests.builders import a_beat
+from tests.engine.house import Counting, Died
+from tests.engine.villa import Villa
+
+DAY = timedelta(days=1)
+AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
+
+
+class Apartment(Villa):
+    """Units of one property, with feeds on each."""
+
+    def __init__(self, store=None):
+        super().__init__(store=store)
+        self.settle_in()
+        self.rosa = self.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Rosa", "timezone": "Europe/Rome"})
+        self.flat = self.add_unit("Flat")
+        self.today = self.world.now.date()
+
+    def open(self, store=None, clock=None, **given):
+        fetcher = self.calls.watch_part(self.fetcher)
+        kind = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=BookingAftermath)
+        return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
+
+    def add_unit(self, name, **values):
+        return self.bokit.catalog.add_unit(DEFAULT_TENANT, self.rosa.id, {"name": name, **values}).id
+
+    def add_feed(self, feed, unit=None):
+        source = super().add_source(feed)
+        head = replace(self.store.load_head(source), source=replace(source, scope=Scope(unit or self.flat)))
+        return self.store.save_source(head, a_beat(due_at=self.clock()))
+
+    def sync(self, **span):
+        self.move(**(span or {"hours": 1}))
+        self.bokit.tick()
+        self.deliver_all()
+
+    def book(self, feed, first, end):
+        return self.world.book(feed, self.today + first * DAY, self.today + end * DAY)
+
+    def day(self, number):
+        return (self.today + number * DAY).isoformat()
+
+    def conflicts(self, *units, everything=False):
+        return self.bokit.bookings.list_conflicts(DEFAULT_TENANT, list(units or [self.flat]), everything=everything)
+
+    def news(self):
+        return sorted(n.type for n in self.alerts.notices.values() if n.type.startswith("conflict"))
+
+
+@pytest.fixture
+def home():
+    made = Apartment()
+    made.add_feed(AIRBNB)
+    made.add_feed(VRBO)
+    made.sync()
+    return made
+
+
+def test_the_run_that_brings_the_second_booking_finds_the_conflict(home):
+    """Opened in that run, told once, with the run in its log; unchanged syncs say nothing more."""
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.book(VRBO, 22, 26)
+    home.sync()
+
+    (conflict,) = home.conflicts()
+    assert (conflict["nights"], conflict["certainty"]) == ([home.day(22), home.day(23)], "certain")
+    (line,) = home.store.load_changes(DEFAULT_TENANT, conflict["id"]).items
+    assert line.run_id == home.bokit.status.load_history(DEFAULT_TENANT).items[0].run_id
+    home.sync()
+    home.sync()
+    assert home.news() == ["conflict.opened"]
+    assert home.conflicts()[0]["version"] == 1
+
+
+def test_a_conflict_closes_when_its_source_lets_go(home):
+    """The guest cancels: held for a day, then gone, and the conflict with it."""
+    stay, _ = home.book(AIRBNB, 20, 24), home.book(AIRBNB, 60, 64)
+    home.book(VRBO, 22, 26)
+    home.sync()
+    home.world.cancel(stay)
+    home.sync()
+    assert len(home.conflicts()) == 1
+    for _ in range(26):
+        home.sync()
+
+    assert home.conflicts() == []
+    assert [c["status"] for c in home.conflicts(everything=True)] == ["closed"]
+    assert home.news() == ["conflict.closed", "conflict.opened"]
+
+
+def test_a_day_of_unchanged_syncs_reads_no_booking(home):
+    """What hangs on bookings is looked at where something may have changed, never for unchanged feeds."""
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    counting = Counting(home.store)
+    bokit = home.open(store=counting)
+
+    home.move(hours=1)
+    bokit.tick()
+    for body in home.queue.bodies:
+        home.deliver(body, bokit)
+
+    assert "load_heads" in counting.calls
+    assert {"load_records", "load_units", "apply_records"} & set(counting.calls) == set()
+
+
+def end_of(home):
+    """Return what is stored and told, without times."""
+    records = home.store.load_records(DEFAULT_TENANT, CONFLICTS, Scope(home.flat))
+    lines = [len(home.store.load_changes(DEFAULT_TENANT, r.id).items) for r in records]
+    kept = [(r.remote["nights"], r.remote["certainty"], r.remote["opened"], str(r.presence)) for r in records]
+    return kept, lines, home.news()
+
+
+def play_deadly(die_at, die_after):
+    """Let the second booking come, and end the process at one store call; then let the next tick take over."""
+    home = Apartment(store=MemoryStore())
+    home.add_feed(AIRBNB)
+    home.add_feed(VRBO)
+    home.sync()
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.book(VRBO, 22, 26)
+    counting = Counting(home.store)
+    counting.die_at, counting.die_after = die_at, die_after
+    dying = home.open(store=counting)
+    home.move(hours=1)
+    home.bokit.tick()
+    for body in list(home.queue.bodies):
+        try:
+            home.deliver(body, dying)
+        except Died:
+            break
+    died = die_at is not None and len(counting.calls) >= die_at
+    home.queue.bodies.clear()
+    for _ in range(3):
+        home.sync(minutes=31)
+    return end_of(home), counting.calls, died
+
+
+def test_a_run_that_dies_anywhere_leaves_the_same_conflict_told_once():
+    """Before or after every call of the store: the next run ends in the same state, no notice lost or doubled."""
+    expected, calls, _ = play_deadly(None, False)
+    deaths = 0
+
+    for at in range(1, len(calls) + 1):
+        for after in (False, True):
+            found, _, died = play_deadly(at, after)
+            assert found == expected, (at, after, calls[at - 1])
+            deaths += died
+
+    assert expected[2] == ["conflict.opened"]
+    assert deaths > 15
+
+
+def test_two_runs_at_once_see_both_bookings(home):
+    """Each brings one of the two; whoever ends last finds the conflict, and it is there once."""
+    home.book(AIRBNB, 20, 24)
+    home.book(VRBO, 22, 26)
+    home.move(hours=1)
+    sources = home.store.load_sources(DEFAULT_TENANT)
+    gate = threading.Barrier(2)
+
+    def run(source):
+        bokit = home.open()
+        fetch = home.fetcher.fetch
+
+        def meet(wanted, **given):
+            answer = fetch(wanted, **given)
+            gate.wait(10)
+            return answer
+
+        part = type("Part", (), {"fetch": staticmethod(meet)})()
+        kind = replace(bokit.kinds["ical"], fetcher=part)
+        home.open(kinds={"ical": kind}).sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+
+    threads = [threading.Thread(target=run, args=(s,)) for s in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert [c["nights"] for c in home.conflicts()] == [[home.day(22), home.day(23)]]
+    assert home.news() == ["conflict.opened"]
+
+
+def test_a_slower_writer_of_the_same_conflict_looks_again(home):
+    """Another run wrote it between our reading and our writing: no error, and one opening."""
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.book(VRBO, 22, 26)
+
+    class Overtaken(Counting):
+        def __getattr__(self, name):
+            call = super().__getattr__(name)
+
+            def raced(*args, **given):
+                if name == "apply_records" and args[0][0].collection == CONFLICTS and "raced" not in self.calls:
+                    self.calls.append("raced")
+                    home.store.apply_records(*args, **given)
+                return call(*args, **given)
+
+            return raced
+
+    bokit = home.open(store=Overtaken(home.store))
+    home.move(hours=1)
+    run = bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+
+    assert [r.error for r in run.sources] == [None, None]
+    assert [c["version"] for c in home.conflicts()] == [1]
+
+
+def test_a_booking_by_hand_tells_its_conflicts_in_the_answer(home):
+    """Written, told, edited, cancelled: the conflict follows each."""
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    desk = home.bokit.bookings
+
+    made = desk.create(
+        DEFAULT_TENANT, home.flat, {"check_in": home.day(22), "check_out": home.day(26), "guest_name": "Ann"}, by="user:rosa"
+    )
+    assert [c["nights"] for c in made["conflicts"]] == [[home.day(22), home.day(23)]]
+    assert (made["kind"], made["status"], made["blocks_nights"], made["source_id"]) == ("reservation", "confirmed", True, None)
+    moved = desk.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(24), "check_out": home.day(26)}, by="user:rosa")
+    assert moved["conflicts"] == []
+    back = desk.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(23)}, by="user:rosa")
+    assert [c["nights"] for c in back["conflicts"]] == [[home.day(23)]]
+    cancelled = desk.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
+    assert (cancelled["conflicts"], cancelled["blocks_nights"]) == ([], False)
+    actions = [line.action for line in home.bokit.desk.list_changes(DEFAULT_TENANT, made["id"]).items]
+    assert actions == ["edit", "edit", "edit", "create"]
+    home.sync()
+    assert desk.show(DEFAULT_TENANT, made["id"])["status"] == "cancelled", "no sync touches it"
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"check_in": "2027-01-05"}, "check_out"),
+        ({"check_in": "2027-01-05", "check_out": "2027-01-05"}, "check_out"),
+        ({"check_in": "tomorrow", "check_out": "2027-01-05"}, "check_in"),
+        ({"check_in": "2027-01-01", "check_out": "2027-01-05", "kind": "window"}, "kind"),
+        ({"check_in": "2027-01-01", "check_out": "2027-01-05", "colour": "red"}, "colour"),
+        ({"check_in": "2027-01-01", "check_out": "9999-01-05"}, "check_out"),
+        ({"check_in": "1027-01-01", "check_out": "1027-01-05"}, "check_in"),
+    ],
+)
+def test_a_wrong_booking_by_hand_is_refused_by_field(home, values, field):
+    """One clear error, and nothing written."""
+    with pytest.raises(InputError) as error:
+        home.bokit.bookings.create(DEFAULT_TENANT, home.flat, values, by="user:rosa")
+
+    assert error.value.facts["field"] == field
+    assert home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) == []
+
+
+def test_a_booking_needs_a_unit_that_there_is(home):
+    """An unknown unit is said so."""
+    with pytest.raises(UnknownIdError):
+        home.bokit.bookings.create(DEFAULT_TENANT, "unit_none", {}, by="user:rosa")
+
+
+def test_an_acknowledged_conflict_is_quiet_until_it_changes(home):
+    """A person knows of it; when a booking moves, it is told anew."""
+    stay = home.book(AIRBNB, 20, 24)
+    home.book(VRBO, 22, 26)
+    home.sync()
+    (conflict,) = home.conflicts()
+    home.bokit.bookings.acknowledge(DEFAULT_TENANT, conflict["id"], by="user:rosa")
+
+    home.sync()
+    assert [c["status"] for c in home.conflicts()] == ["acknowledged"]
+    home.world.move(stay, home.today + 21 * DAY, home.today + 25 * DAY)
+    home.sync()
+    assert [(c["status"], c["nights"]) for c in home.conflicts()] == [("open", [home.day(n) for n in (22, 23, 24)])]
+    assert len(home.news()) == 2
+
+    with pytest.raises(UnknownIdError):
+        home.bokit.bookings.acknowledge(DEFAULT_TENANT, home.flat + ".none", by="user:rosa")
+
+
+def test_a_released_source_closes_its_conflicts(home):
+    """A removed source still holds its nights, and the conflict stands; released, it is closed at once."""
+    home.book(AIRBNB, 20, 24)
+    home.book(VRBO, 22, 26)
+    home.sync()
+    source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.name == VRBO)
+
+    home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+    assert len(home.conflicts()) == 1
+    home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    assert home.conflicts() == []
+
+
+def test_linked_units_meet_and_unlinked_ones_do_not(home):
+    """Linking opens what was apart, unlinking closes it; either unit shows the conflict, and the night tells both."""
+    villa = home.add_unit("Villa")
+    home.add_feed(BOOKING, villa)
+    home.book(AIRBNB, 20, 24)
+    home.book(BOOKING, 22, 30)
+    home.sync()
+    assert home.conflicts(home.flat, villa) == []
+
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": [home.flat]})
+    assert [c["id"] for c in home.conflicts(home.flat)] == [c["id"] for c in home.conflicts(villa)]
+    (night,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + 25 * DAY)
+    assert [(by["unit_id"], by["why"]) for by in night["by"]] == [(villa, ["its dates hold the night"])]
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": []})
+    assert home.conflicts(home.flat, villa) == []
+
+
+def test_a_turnover_is_the_units_else_the_propertys(home):
+    """Set on the property it counts for its units, where they say nothing else."""
+    home.book(AIRBNB, 20, 24)
+    home.book(VRBO, 24, 26)
+    home.sync()
+    assert home.conflicts() == []
+
+    home.bokit.catalog.edit_property(DEFAULT_TENANT, home.rosa.id, {"turnover_days": 1})
+    assert [(c["is_turnover"], c["nights"]) for c in home.conflicts()] == [(True, [home.day(24)])]
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, home.flat, {"turnover_days": 0})
+    assert home.conflicts() == []
+
+
+def test_an_echo_is_told_as_such_and_becomes_a_conflict_when_its_original_moves(home):
+    """The closure repeats the stay; when that is moved away for good, the closure is one of its own, and meets the next."""
+    home.add_feed(BOOKING)
+    home.sync()
+    stay = home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.book(BOOKING, 20, 24)
+    home.sync()
+    (own, echo) = home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat])
+    own, echo = (own, echo) if own["state"] == "own" else (echo, own)
+    assert (echo["state"], echo["echo_of"], own["echoes"]) == ("echo", [own["id"]], [echo["id"]])
+
+    home.world.move(stay, home.today + 23 * DAY, home.today + 27 * DAY)
+    home.sync()
+    assert home.conflicts() == [], "its platform may not have followed yet"
+    for _ in range(25):
+        home.sync()
+
+    assert [c["nights"] for c in home.conflicts()] == [[home.day(23)]], "time alone found it, though no feed changed"
+
+
+def test_a_held_plan_that_a_person_applies_closes_the_conflict(home):
+    """What is let go by a person's word is followed at once."""
+    stays = [home.book(AIRBNB, first, first + 4) for first in (20, 40, 50, 60, 70, 80)]
+    home.book(VRBO, 22, 26)
+    home.sync()
+    source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.name == AIRBNB)
+    for stay in stays:
+        home.world.cancel(stay)
+    home.sync()
+    assert len(home.conflicts()) == 1
+    hold = home.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+
+    home.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+
+    assert home.conflicts() == []
