@@ -24,6 +24,10 @@ class Settings:
     endpoint_url: str | None = None
     queue_url: str | None = None
     """None: work is done in this process, by a thread pool."""
+    sql_queue_url: str | None = None
+    """Where messages about databases are passed on to; None: this process reads them itself."""
+    sql_private_addresses: bool = False
+    """Databases may be in private networks: the stack has a VPC."""
     topic_arn: str | None = None
     api_url: str | None = None
     """Where the stack's API answers, for the addresses of outgoing calendars."""
@@ -45,6 +49,8 @@ class Settings:
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
+            sql_queue_url=env.get("BOKIT_SQL_QUEUE_URL") or None,
+            sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", "false", read_flag),
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
             api_url=env.get("BOKIT_API_URL") or None,
             calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,

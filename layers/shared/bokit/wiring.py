@@ -31,7 +31,7 @@ def open_bokit(
         store=store or open_store(settings), kinds=open_kinds(settings), alerts=alerts or open_alerts(settings),
         queue=queue or open_queue(settings), clock=clock, defaults=read_defaults(settings), concurrency=settings.concurrency,
         check_url=open_url_check(settings), stage=settings.stage, api_url=settings.api_url,
-        calendar_key=open_calendar_key(settings),
+        calendar_key=open_calendar_key(settings), sql_queue=open_queue_at(settings, settings.sql_queue_url),
     ))  # fmt: skip
 
 
@@ -64,7 +64,8 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
     from bokit.sources.secrets import Secrets
 
     reveal = Secrets(_client_maker(settings)).reveal
-    return Kinds(ical=partial(open_ical_kind, settings, reveal), json=partial(open_json_kind, settings, reveal))
+    makers = {"ical": open_ical_kind, "json": open_json_kind, "sql": open_sql_kind}
+    return Kinds(**{name: partial(make, settings, reveal) for name, make in makers.items()})
 
 
 def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
@@ -90,6 +91,21 @@ def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
         allow_private_addresses=settings.allow_private_addresses, deadline=30.0, most_bytes=LARGEST_ANSWER
     )  # fmt: skip
     return Kind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
+
+
+def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
+    """Return how tables of databases are read; the databases' own libraries are imported when one is opened."""
+    from bokit.core.table_rules import TableRules
+    from bokit.engine.sync import Kind
+    from bokit.sources.sql_table import SqlSample, SqlTables
+    from bokit.sources.sql_url import Reach, check_database_url
+
+    reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
+    reader = SqlTables(reveal, reach)
+    return Kind(
+        fetcher=SqlSample(reader), rules=TableRules(), tables=reader, is_shared=True,
+        check_url=lambda url: check_database_url(url, reach),
+    )  # fmt: skip
 
 
 class Kinds(Mapping[str, "Kind"]):
@@ -158,11 +174,16 @@ def fetch_feed(url: str, settings: Settings) -> Fetched:
 
 def open_queue(settings: Settings) -> Queue | None:
     """Return the queue of the stack, or None where work is done in this process."""
-    if settings.queue_url is None:
+    return open_queue_at(settings, settings.queue_url)
+
+
+def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
+    """Return the queue of this address; None where there is none."""
+    if url is None:
         return None
     from bokit.outlets.aws import SqsQueue
 
-    return SqsQueue(partial(_client_maker(settings), "sqs"), settings.queue_url)
+    return SqsQueue(partial(_client_maker(settings), "sqs"), url)
 
 
 def open_alerts(settings: Settings) -> Alerts:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from bokit.core.runs import Trigger
 from bokit.engine.catalog_parts import CatalogParts, check_nothing
 from bokit.engine.clock import Clock, Ids, new_id, new_run_id, new_secret
-from bokit.engine.messages import BatchMessage, RunMessage
+from bokit.engine.messages import SQL, BatchMessage, PassedOn, RunMessage
 from bokit.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Parts:
     clock: Clock
     queue: Queue | None = None
     """None: due batches run in this process."""
+    sql_queue: Queue | None = None
+    """Where messages about databases are passed on to; None: this process reads them itself."""
     defaults: Mapping[str, Json] | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
@@ -211,15 +213,29 @@ class Bokit:
         return self._tick.run(trigger)
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
-        """Sync the sources that a message names; what there is no time for stays due."""
+        """Sync the sources that a message names; what there is no time for stays due, and a database is gone on with at once."""
         from bokit.engine.batch import Stop
 
-        return self.batch.run(message, stop=Stop(seconds_left))
+        report = self.batch.run(message, stop=Stop(seconds_left))
+        if report.left and message.lane == SQL and self._parts.queue:
+            self._go_on(message)
+        return report
+
+    def _go_on(self, message: BatchMessage) -> None:
+        """Claim the shard anew, and send what is left of it to the next worker; where another was faster, that one has it."""
+        shards = self.store.load_shards([message.shard_id])
+        stored = self._claimer.load_options(shards)
+        messages = self._claimer.claim(shards, stored, message.trigger, run_id=message.run_id)
+        if messages:
+            self._sender(self._parts.queue)(messages)
 
     def work(
         self, message: BatchMessage | RunMessage, *, seconds_left: Callable[[], float] | None = None
-    ) -> BatchReport | WorkReport:  # fmt: skip
+    ) -> BatchReport | WorkReport | PassedOn:  # fmt: skip
         """Do what a message of the queue asks for; what there is no time for comes again."""
+        if message.lane == SQL and (queue := self._parts.sql_queue):
+            queue.send([message.to_json()])
+            return PassedOn(lane=SQL)
         if isinstance(message, RunMessage):
             return self.dispatch.work(message, seconds_left=seconds_left)
         return self.run_batch(message, seconds_left=seconds_left)

@@ -24,6 +24,7 @@ from bokit.core.schedule import interval_of
 from bokit.engine.aftermath import Occasion
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
 from bokit.engine.catalog_parts import CatalogParts
+from bokit.engine.messages import SQL
 from bokit.engine.named import find_named
 from bokit.engine.preview import Preview, preview_source
 from bokit.engine.sync import Kind
@@ -87,7 +88,8 @@ class SourceDesk:
     def save_new(self, source: Source, unit_timezone: str | None = None) -> Source:
         """Write a new source, judged, due now; the tenant's first one completes the installation."""
         self._check_new(source)
-        source = replace(source, shard_id=self.store.pick_shard(SHARD_SIZE))
+        shard = self.store.pick_shard(1, SQL) if source.kind == SQL else self.store.pick_shard(SHARD_SIZE)
+        source = replace(source, shard_id=shard)
         saved = self.store.save_source(Head(source=source, unit_timezone=unit_timezone), self._beat(source))
         if not self._options(source.tenant)["install.complete"]:
             self.store.save_option(source.tenant, "install.complete", True)

@@ -26,7 +26,7 @@ from bokit.core.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceRe
 from bokit.engine.batch import Stop, tell_run
 from bokit.engine.clock import Clock
 from bokit.engine.manual import ManualSync, SyncRequest
-from bokit.engine.messages import RunMessage
+from bokit.engine.messages import PLAIN, SQL, RunMessage
 from bokit.engine.tick import Done, do_each
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
 from bokit.observability import tell
@@ -330,15 +330,18 @@ class Dispatch:
 def cut_messages(open: OpenRun, sources: Sequence[Source], *, named: bool) -> list[RunMessage]:
     """Return the messages of a run's pending sources; those of one shard stay together, since their heads are read by it.
 
+    A database has a message of its own, for the worker that reads databases.
     *named*: a person named them, so that those that are paused are meant as well.
     """
     mine = sorted((s for s in sources if s.id in open.pending), key=lambda s: (s.shard_id, s.id))
+    lanes = {lane: [s for s in mine if s.shard_id.partition("_")[0] == lane] for lane in (PLAIN, SQL)}
     return [
         RunMessage(
-            run_id=open.run.run_id, tenant=open.run.tenant, source_ids=tuple(s.id for s in cut),
+            run_id=open.run.run_id, tenant=open.run.tenant, source_ids=tuple(s.id for s in cut), lane=lane,
             paused=tuple(s.id for s in cut if named and not s.enabled),
         )
-        for cut in (mine[n : n + A_MESSAGE] for n in range(0, len(mine), A_MESSAGE))
+        for lane, some in lanes.items()
+        for cut in (some[n : n + size] for size in (1 if lane == SQL else A_MESSAGE,) for n in range(0, len(some), size))
     ]  # fmt: skip
 
 

@@ -13,6 +13,20 @@ from bokit.core.records import Json, RunId, SourceId, TenantId
 from bokit.core.runs import Trigger
 from bokit.errors import InputError
 
+PLAIN, SQL = "shard", "sql"
+"""Lanes: what any worker syncs, and what the one worker does that has the databases' libraries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOn:
+    """What became of a message for another kind of worker: it was sent there."""
+
+    lane: str
+
+    def as_dict(self) -> dict[str, Json]:
+        """As the log tells it."""
+        return {"passed_on": self.lane}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchMessage:
@@ -26,6 +40,11 @@ class BatchMessage:
     options: Mapping[TenantId, Mapping[str, Json]] = field(default_factory=dict)
     """What each tenant has set."""
     defaults: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def lane(self) -> str:
+        """The kind of worker that it is for: its shard's lane."""
+        return self.shard_id.partition("_")[0]
 
     def options_of(self, tenant: TenantId) -> Options:
         """Return a tenant's options as they were when the batch was claimed."""
@@ -57,11 +76,14 @@ class RunMessage:
     source_ids: tuple[SourceId, ...]
     paused: tuple[SourceId, ...] = ()
     """Those of them that were paused when a person named them: they are synced all the same."""
+    lane: str = PLAIN
+    """The kind of worker that it is for."""
 
     def to_json(self) -> str:
         """As the queue carries it."""
         told = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
-        return json.dumps({**told, "paused": list(self.paused)} if self.paused else told)
+        more = {"paused": list(self.paused)} if self.paused else {}
+        return json.dumps({**told, **more, **({"lane": self.lane} if self.lane != PLAIN else {})})
 
     def narrow(self, ids: Collection[SourceId]) -> RunMessage:
         """Return the message about these of its sources."""
@@ -83,7 +105,7 @@ def _read_run(told: Mapping[str, Any]) -> RunMessage:
     return RunMessage(
         run_id=RunId(str(told["open_run"])), tenant=TenantId(str(told["tenant"])),
         source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
-        paused=tuple(SourceId(str(s)) for s in told.get("paused") or ()),
+        paused=tuple(SourceId(str(s)) for s in told.get("paused") or ()), lane=str(told.get("lane") or PLAIN),
     )  # fmt: skip
 
 

@@ -90,6 +90,16 @@ def read_database_url(text: str, reach: Reach) -> Database:
     )  # fmt: skip
 
 
+def check_database_url(text: str, reach: Reach) -> None:
+    """Refuse a URL that would never be opened; where the databases' libraries are not at hand, by its scheme alone."""
+    try:
+        read_database_url(text, reach)
+    except ImportError:
+        scheme = text.partition("://")[0].partition("+")[0].lower()
+        if scheme not in FAMILIES:
+            raise _bad("not a database that is read; write mysql://…, postgresql://… or sqlite:///…") from None
+
+
 def _parse(text: str) -> URL:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
