@@ -5,6 +5,7 @@ The content is JSON, ``{key: fields}``. The rules below know no booking, so that
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,7 +62,7 @@ class RowRules:
     """Rows by key: what is new is created, what is gone is missed at once and cancelled after ``cancel_after``."""
 
     def hash_content(self, body: bytes, context: Context) -> str:
-        return body.decode()
+        return hashlib.sha256(body).hexdigest()
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
         try:

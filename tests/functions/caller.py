@@ -25,6 +25,7 @@ from bokit.engine.sync import Kind
 from bokit.http.openapi import build_document
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.addresses import check_url
+from bokit.store.base import Store
 from bokit.store.memory import MemoryStore
 from functions.api import app as api
 from functions.api_sync import app as api_sync
@@ -108,6 +109,13 @@ def an_event(
     return event
 
 
+def serve(event: dict[str, Any]) -> dict[str, Any]:
+    """Give *event* to the function whose routes it is about, as the gateway does."""
+    path = event["rawPath"]
+    app = api_sync if path.startswith("/sync/") else public if path == "/health" else api
+    return app.lambda_handler(event, LambdaContext())
+
+
 def by_token(tenant: str = DEFAULT_TENANT, role: str = "admin", id: str = "tok_tests") -> dict[str, Any]:
     """Return what the Lambda authorizer tells."""
     return {"lambda": {"tenant": tenant, "role": role, "id": id}}
@@ -125,8 +133,7 @@ class Caller:
     ) -> Answer:  # fmt: skip
         text = raw if raw is not None else None if body is None else json.dumps(body)
         who = self.authorizer if authorizer is KEEP else authorizer
-        app = api_sync if path.startswith("/sync/") else public if path == "/health" else api
-        told = app.lambda_handler(an_event(method, path, body=text, authorizer=who, **given), LambdaContext())
+        told = serve(an_event(method, path, body=text, authorizer=who, **given))
         assert told["isBase64Encoded"] is False
         answer = Answer(told["statusCode"], told["headers"], told["body"])
         check_answer(method, path, answer)
@@ -187,8 +194,8 @@ def check_answer(method: str, path: str, answer: Answer) -> None:
 class ApiHouse:
     """The product behind the handlers: memory store, feeds on a shelf, a clock that stands still, a queue that is kept."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock, self.store, self.shelf, self.queue = HandClock(), MemoryStore(), Shelf(), MemoryQueue()
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
+        self.clock, self.store, self.shelf, self.queue = HandClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS)}
         self.bokit = Bokit(Parts(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
+from bokit.core.access import Role
 from bokit.core.catalog import DEFAULT_TENANT
 from bokit.core.runs import Trigger
 from bokit.engine.manual import SyncRequest
@@ -19,6 +21,7 @@ from bokit.sources.base import Fetched
 from bokit.store.create_table import create_table
 from bokit.store.dynamo import DynamoStore
 from tests.engine.house import House
+from tests.functions.caller import ApiHouse
 from tests.unit.transformed import as_list, policy_statements
 
 GONE = SourceUnavailableError("no answer")
@@ -34,7 +37,14 @@ class Requests:
 
     def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         parts = [IN_A_TRANSACTION[kind] for item in params.get("TransactItems", []) for kind in item]
-        self.needed |= {f"dynamodb:{name}" for name in parts or [model.name]}
+        self.needed = self.needed | {f"dynamodb:{name}" for name in parts or [model.name]}  # a set of its own: others keep theirs
+
+    @contextmanager
+    def of_others(self) -> Iterator[None]:
+        """Leave out what is asked meanwhile: another function asks it."""
+        needed = self.needed
+        yield
+        self.needed = needed
 
 
 @pytest.fixture
@@ -98,3 +108,98 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
 
     assert report.as_dict() == {"sources": 1, "left": 0, "stale": False}
     assert requests.needed == allowed("SyncBatchFunctionRole")
+
+
+def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
+    """A host's life over HTTP takes exactly the permissions of the API's role."""
+    house = ApiHouse(monkeypatch, store)
+    requests, caller = Requests(store), house.caller
+
+    ids = house.furnish()
+    with requests.of_others():
+        house.sync()
+    source, flat, villa = f"/sources/{ids['source']}", f"/units/{ids['unit']}", f"/properties/{ids['property']}"
+    booking = f"/bookings/{caller.get('/bookings', unit_id=ids['unit'])['items'][0]['id']}"
+    for method, path, body in (
+        ("PATCH", villa, {"timezone": None}), ("PATCH", flat, {"timezone": "Europe/Rome"}),
+        ("PATCH", source, {"interval": 900}), ("POST", f"{source}/pause", None), ("POST", f"{source}/resume", None),
+        ("POST", f"{source}/apply-held", None), ("POST", f"{source}/discard-held", None),
+        ("PATCH", booking, {"notes": "x"}), ("POST", f"{booking}/accept-remote", {}), ("GET", f"{booking}/changes", None),
+        ("PUT", "/options/sync.interval", {"value": 1800}), ("DELETE", "/options/sync.interval", None),
+        ("GET", "/options", None), ("GET", "/sources", None), ("GET", source, None), ("GET", "/tokens", None),
+    ):  # fmt: skip
+        assert caller.ask(method, path, body).status < 500, path
+    token = f"/tokens/{caller.post('/tokens', {'role': 'viewer'})['id']}"
+    for method, path, body in (
+        ("PATCH", token, {"name": "x"}), ("DELETE", token, None), ("DELETE", source, None), ("DELETE", flat, None),
+        ("DELETE", villa, None),
+    ):  # fmt: skip
+        assert caller.ask(method, path, body).status < 500, path
+    house.sent()
+    settle_a_large_hold(store, requests)
+
+    assert requests.needed == allowed("ApiFunctionRole")
+
+
+def settle_a_large_hold(store: DynamoStore, requests: Requests) -> None:
+    """Let a guard hold what an owner then settles, of a source whose agreed state takes many items."""
+    with requests.of_others():
+        house = House(queue=True, store=store)
+        source = house.add_source("large", {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)})
+        house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+        house.show(source, Fetched(body=b"<html>"))
+        house.clock.move(hours=2)
+        house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+        assert house.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+    house.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
+    assert house.bokit.desk.find_hold(DEFAULT_TENANT, source.id) is None
+
+
+def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
+    """Triggers, dry ones too, monitors, status and history take exactly the permissions of that API's role."""
+    house = ApiHouse(monkeypatch, store)
+    requests, caller = Requests(store), house.caller
+    with requests.of_others():
+        house.furnish()
+
+    run = caller.post("/sync/trigger", {"force": True}, status=202)["run_id"]
+    for _ in range(2):
+        assert caller.ask("POST", "/sync/trigger", {}, headers={"idempotency-key": "k"}).status == 202
+    assert caller.ask("POST", "/sync/trigger", {"dry_run": True}, headers={"idempotency-key": "dry"}).status == 200
+    caller.post("/sync/start", {"interval": 60, "max_runs": 2})
+    caller.post("/sync/stop", {}, status=200)
+    for path in ("/sync/status", "/sync/history", f"/sync/history/{run}"):
+        caller.get(path)
+    house.move(hours=9)
+    caller.get("/sync/status")
+    assert house.sent()
+
+    assert requests.needed == allowed("ApiSyncFunctionRole")
+
+
+def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
+    """A visitor wakes the default tenant's overdue sync with exactly the permissions of the public's role."""
+    house = ApiHouse(monkeypatch, store)
+    requests, caller = Requests(store), house.caller
+    with requests.of_others():
+        house.furnish()
+        house.sent()
+    house.move(hours=9)
+
+    caller.ask("GET", "/health", authorizer=None)
+    assert house.sent()
+    assert store.find_published("no calendar's") is None
+
+    assert requests.needed == allowed("PublicFunctionRole")
+
+
+def test_the_authorizer_may_do_what_it_does_and_nothing_else(store):
+    """A token is found, and its use noted, with exactly the authorizer's permissions."""
+    house = House(store=store)
+    _, text = house.bokit.access.create(DEFAULT_TENANT, Role.VIEWER)
+    requests = Requests(store)
+
+    assert house.bokit.access.authorize(f"Bearer {text}")
+    assert house.bokit.access.authorize(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") is None
+
+    assert requests.needed == allowed("AuthorizeFunctionRole")
