@@ -1,5 +1,7 @@
 """Tables of a database are synced row by row: what changed is written, what did not is not, what is gone waits."""
 
+# ruff: noqa: E501 - statements and what comes of them
+
 from __future__ import annotations
 
 from pathlib import Path
