@@ -62,6 +62,12 @@ def test_an_unknown_field_is_named(caller):
     assert answer.doc["errors"] == [{"field": "timezon", "message": "no such field"}]
 
 
+def test_a_whole_number_may_have_a_point(caller):
+    """900.0 is 900, as JSON Schema has it; 900.5 is not."""
+    assert caller.ask("PUT", "/options/sync.interval", {"value": 900.0}).doc["value"] == 900
+    assert caller.ask("POST", "/sync/start", {"interval": 60.5}).code == "bad-field"
+
+
 def test_every_wrong_field_is_named_at_once(caller):
     """Missing, of another type, and too long: one answer."""
     answer = caller.ask("POST", "/sources", {"name": "x" * 201, "interval": "900", "enabled": "yes", "url": "https://a.example"})

@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bokit.http.params import DAY
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S", examples=["Garden flat"])]
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+ONE_LINE = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+"""One line of text that is not blank."""
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=200, pattern=ONE_LINE, description="One line.", examples=["Garden flat"]),
+]
 Zone = Annotated[
     str | None,
     Field(max_length=64, description="An IANA name; null: that of what it belongs to.", examples=["Europe/Rome"]),

@@ -26,6 +26,7 @@ send `cursor` back to get the next page. Times are UTC, dates the unit's own."""
 TAGS = {
     "sync": "Start a sync, let it repeat, see how it went.", "places": "Properties and units.",
     "sources": "Where bookings come from.", "bookings": "Who stays when.", "options": "How the tenant is synced.",
+    "collections": "Any other synced data, as records.",
     "tokens": "Who may come in.", "document": "What this API is.", "public": "Without a token.",
 }  # fmt: skip
 PROBLEMS = {
@@ -34,13 +35,14 @@ PROBLEMS = {
     403: ("Forbidden", "The token's role does not suffice. The gateway's own where its authorizer refuses."),
     404: ("NotFound", "The tenant has nothing of this id."),
     409: ("Conflict", "Not now: it is there already, something hangs on it, or it is being changed."),
+    412: ("PreconditionFailed", "The record is not the one that If-Match or If-None-Match asks for."),
     413: ("TooLarge", "The body is larger than 256 KB."),
     422: ("Unprocessable", "`errors` tells which field is wrong, and how."),
     429: ("TooManyRequests", "The gateway's own answer; try again in a moment."),
     500: ("Unexpected", "An error of Bokit's own, or the gateway's."),
     503: ("Unavailable", "The table cannot be reached, or the gateway gave up waiting; try again."),
 }  # fmt: skip
-HEADERS = {"idempotency-key": "Idempotency-Key"}
+HEADERS = {"idempotency-key": "Idempotency-Key", "if-match": "If-Match", "if-none-match": "If-None-Match"}
 """As people write them; the routers know small letters."""
 BY_GATEWAY = frozenset({401, 403, 429, 500, 503})
 WRITING = frozenset({"post", "put", "patch", "delete"})
@@ -99,10 +101,10 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tidy_body(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a body's schema without titles, which say no more than names, and an edit's without defaults: it has none."""
+    """Return a body's schema without titles, which say no more than names, and without defaults that say only: left out."""
     for told in schema.get("properties", {}).values():
         told.pop("title", None)
-        if name.endswith("Edit"):
+        if name.endswith("Edit") or told.get("default") == "":
             told.pop("default", None)
     return {key: value for key, value in schema.items() if key != "title"}
 
@@ -117,6 +119,8 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {422}
     if method in WRITING:
         statuses |= {409, 413, 422}
+    if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
+        statuses |= {412}
     answers = {status: a for status, a in operation["responses"].items() if status != "422"}
     answers |= {str(status): {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
     operation["responses"] = dict(sorted(answers.items()))

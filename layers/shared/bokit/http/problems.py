@@ -32,7 +32,7 @@ SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source",
 """Facts of an error that a problem shows: ids, names and fields of the one who asks."""
 LONGEST_FACT = 500
 """Letters; what is longer is left out."""
-STATUS_OF_CODE = {"not-found": 404, "unknown-option": 404, "bad-cursor": 400}
+STATUS_OF_CODE = {"not-found": 404, "unknown-option": 404, "bad-cursor": 400, "precondition-failed": 412}
 """Codes that decide by themselves, whatever the class."""
 STATUS_OF_CLASS: Sequence[tuple[type[BokitError], int]] = (
     (UnknownIdError, 404), (StateError, 409), (PlanHeldError, 409), (InputError, 422), (StoreConflictError, 409),
@@ -102,6 +102,8 @@ def _tell(error: BokitError, status: int, headers: Mapping[str, str]) -> Problem
     members: dict[str, Json] = {k: v for k, v in error.facts.items() if k in SAFE_FACTS and len(str(v)) <= LONGEST_FACT}
     if (name := members.pop("field", None)) is not None:
         members["errors"] = [{"field": name, "message": error.message}]
+    if "errors" in error.facts:
+        members["errors"] = [dict(told) for told in error.facts["errors"]]
     return Problem(
         status=status, code=error.stable_code, detail=_without_commands(error.message), members=members, headers=headers
     )  # fmt: skip

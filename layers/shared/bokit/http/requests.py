@@ -62,7 +62,7 @@ def _read_body(event: Event) -> dict[str, Any] | None:
     if not raw.strip():
         return None
     try:
-        document = json.loads(raw, parse_constant=_refuse_constant)
+        document = json.loads(raw, parse_constant=_refuse_constant, parse_float=_read_number)
     except (ValueError, RecursionError):
         raise _bad_json("the body is no JSON") from None
     if not isinstance(document, dict):
@@ -105,6 +105,12 @@ def _check_text(text: str) -> None:
     """Refuse NUL and lone surrogates: no table, log or calendar keeps them unharmed."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise RequestError("a text has NUL or half a surrogate pair in it; leave them out", status=400, code="bad-text")
+
+
+def _read_number(text: str) -> int | float:
+    """Return a number: 900.0 is as whole as 900, as JSON Schema has it."""
+    number = float(text)
+    return int(number) if abs(number) < 2**53 and number.is_integer() else number
 
 
 def _refuse_constant(name: str) -> None:

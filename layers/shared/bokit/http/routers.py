@@ -14,6 +14,7 @@ ROUTERS: Mapping[str, str] = {
     "sources": "routes_sources",
     "bookings": "routes_bookings",
     "options": "routes_options",
+    "collections": "routes_collections",
     "tokens": "routes_tokens",
     "openapi.json": "routes_document",
     "health": "routes_public",

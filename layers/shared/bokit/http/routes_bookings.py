@@ -19,7 +19,7 @@ from bokit.engine.catalog_view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Count, Day, Text, Word
 from bokit.http.paging import Key
-from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter
+from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows
 
@@ -60,15 +60,19 @@ class Acceptance(Body):
     fields: list[Word] | None = Field(default=None, max_length=100, description="null or left out: all of them.")
 
 
-From = Annotated[str | None, Query(alias="from", pattern=DAY, description="Those with a night on this day or later.")]
-Until = Annotated[str | None, Query(pattern=DAY, description="Those with a night before this day.")]
+A_DATE = {"format": "date"}
+From = Annotated[
+    str | None,
+    Query(alias="from", pattern=DAY, json_schema_extra=A_DATE, description="Those with a night on this day or later."),
+]
+Until = Annotated[str | None, Query(pattern=DAY, json_schema_extra=A_DATE, description="Those with a night before this day.")]
 KindFilter = Annotated[
     str | None,
-    Query(pattern=r"^[a-z]+(,[a-z]+)*$", description="`reservation`, `block`, `window`, or several, with commas between; "
-          "left out: bookings, which windows are not."),
+    Query(json_schema_extra=words(Kind), description="One or several, with commas between; left out: all but windows, which "
+          "hold nights and are no bookings."),
 ]  # fmt: skip
 StatusFilter = Annotated[
-    str | None, Query(pattern=r"^[a-z_]+(,[a-z_]+)*$", description="`confirmed`, or several, with commas between.")
+    str | None, Query(json_schema_extra=words(Status), description="One or several, with commas between; left out: all.")
 ]
 
 
@@ -117,10 +121,10 @@ def _read_day(name: str, text: str | None) -> str | None:
 
 
 def _read_words(name: str, text: str | None, known: Iterable[str]) -> set[str]:
-    words, choices = set(text.split(",") if text else ()), [str(word) for word in known]
-    if words - set(choices):
+    told, choices = set() if text is None else set(text.split(",")), [str(word) for word in known]
+    if told - set(choices):
         raise InputError(f"not one of {', '.join(choices)}", code="bad-field", field=name)
-    return words
+    return told
 
 
 @routes.serve("GET", "/bookings/{id}", VIEWER, shows("Booking"))

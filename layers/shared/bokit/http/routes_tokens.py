@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bokit.core.access import Token, TokenId, read_role
 from bokit.engine.access import describe_token
-from bokit.http.bodies import Body
+from bokit.http.bodies import Body, Name
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply
@@ -21,7 +21,7 @@ routes = Routes("tokens")
 class NewToken(Body):
     """A token to make."""
 
-    name: str = Field(default="", max_length=200, description="What it is for.", examples=["Front desk"])
+    name: Name = ""
     role: Literal["viewer", "operator", "admin"] = "viewer"
     expires_in: int | None = Field(default=None, ge=1, le=316_224_000, description="Seconds; null: it does not expire.")
 
@@ -29,7 +29,7 @@ class NewToken(Body):
 class TokenEdit(Body):
     """What to change of a token."""
 
-    name: str = Field(default="", max_length=200)
+    name: Name = ""
 
 
 @routes.serve("GET", "/tokens", ADMIN, lists("Token"))

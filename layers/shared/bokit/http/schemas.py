@@ -64,8 +64,8 @@ UNIT = obj(
     id=TEXT, name=TEXT, property_id=TEXT, timezone=null(TEXT), turnover_days=null(COUNT), parts=many(TEXT),
 )  # fmt: skip
 SOURCE = obj(
-    "Where bookings come from.",
-    id=TEXT, name=TEXT, kind=TEXT, unit_id=TEXT, collection=TEXT,
+    "Where bookings, or records of another collection, come from.",
+    id=TEXT, name=TEXT, kind=TEXT, unit_id={**null(TEXT), "description": "null: it feeds a collection."}, collection=TEXT,
     url={**TEXT, "description": "Scheme and host, or a secret's name; the rest of a URL is never shown."},
     platform=null(TEXT), interval=null(COUNT), cancel_after=null(COUNT), timezone=null(TEXT), enabled=FLAG,
     removed_at=null(TIME),
@@ -82,7 +82,7 @@ FRESHNESS = {
 }  # fmt: skip
 SOURCE_STATUS = obj(
     "How one source fares.",
-    source_id=TEXT, name=TEXT, kind=TEXT, collection=TEXT, unit_id=TEXT, interval=COUNT, **FRESHNESS,
+    source_id=TEXT, name=TEXT, kind=TEXT, collection=TEXT, unit_id=null(TEXT), interval=COUNT, **FRESHNESS,
     hold=null(obj("The short of a held plan.", code=TEXT, message=TEXT, since=TIME, plan=TEXT)),
 )  # fmt: skip
 MONITOR = obj(
@@ -98,6 +98,11 @@ REPORT = obj(
     "What a run made of one source.",
     source_id=TEXT, name=TEXT, outcome=one_of(Outcome), error=null(ref("Error")), counts=ref("Counts"), duration_ms=COUNT,
 )  # fmt: skip
+REPORT["properties"]["problems"] = {
+    **many(obj("What could not be taken.", code=TEXT, message=TEXT, uid=null(TEXT))),
+    "description": "What of its content could not be taken, item by item; the first of them, and only where there is any.",
+}
+REPORT["properties"]["problems"]["items"]["properties"]["field"] = TEXT
 RUN = obj(
     "One run.",
     run_id=TEXT, trigger=one_of(Trigger), status=one_of(RunStatus), started_at=TIME, finished_at=null(TIME),
@@ -114,6 +119,31 @@ BOOKING = obj(
     **{RELEASED: many(DAY)}, source_id=null(TEXT), presence=one_of(Presence), missing_since=null(TIME), gone_at=null(TIME),
     gone_reason=null(TEXT), edits=by_name(ref("Edit")),
     disagreements=by_name(obj("Where the two differ.", local=ANY, remote=ANY)), created_at=TIME, updated_at=TIME, version=COUNT,
+)  # fmt: skip
+COLLECTION: Schema = {
+    **obj(
+        "Records of one sort.", name=TEXT, preserve=many(TEXT), array_keys=by_name(TEXT), schema=null({"type": "object"}),
+        buckets=COUNT, interval=null(COUNT),
+    ),
+}  # fmt: skip
+COLLECTION["properties"]["counts"] = {**by_name(COUNT), "description": "How many records there are; only where it was asked for."}
+RECORD: Schema = {
+    **obj(
+        "A record: its own fields, and beside them what we know of it. `createdAt` and `updatedAt` are ours where it has none.",
+        id=TEXT, createdAt=ANY, updatedAt=ANY,
+        _meta=obj(
+            "What we know of a record beyond its own fields.",
+            record_id=TEXT, collection=TEXT, source_id=null(TEXT), version=COUNT, presence=one_of(Presence),
+            missing_since=null(TIME), gone_at=null(TIME), gone_reason=null(TEXT), edits=by_name(ref("Edit")), created_at=TIME,
+            updated_at=TIME,
+        ),
+    ),
+    "additionalProperties": True,
+}  # fmt: skip
+GRANTED = obj(
+    "What became of a write.",
+    changed={**FLAG, "description": "false: the record said all of it already, and nothing was written."}, record=ref("Record"),
+    preserved={**many(TEXT), "description": "Fields that kept their value although the document had another."},
 )  # fmt: skip
 CHANGE = obj(
     "A line of a record's change log.",
@@ -153,9 +183,11 @@ SCHEMAS: dict[str, Schema] = {
     "Action": ACTION,
     "Booking": BOOKING,
     "Change": CHANGE,
+    "Collection": COLLECTION,
     "Counts": obj("How many records; `updated` counts those in which a field really changed.", **dict.fromkeys(COUNTS, COUNT)),
     "Edit": EDIT,
     "Error": ERROR,
+    "GrantedRecord": GRANTED,
     "GatewayMessage": {"type": "object", "description": "What the gateway itself answers.", "properties": {"message": TEXT}},
     "Health": obj("It answers.", status={"const": "ok"}, version=TEXT, stage=TEXT),
     "Hold": HOLD,
@@ -165,6 +197,7 @@ SCHEMAS: dict[str, Schema] = {
     "Preview": PREVIEW,
     "Problem": PROBLEM,
     "Property": PROPERTY,
+    "Record": RECORD,
     "RemovedSource": with_more(SOURCE, "A removed source, and what became of its nights.", released=COUNT, kept=COUNT),
     "Run": RUN,
     "Source": SOURCE,

@@ -56,7 +56,7 @@ class Api:
                 self._include(asked.get("rawPath"))
                 # a router that was just taken in brings along the context of the resolver that had it before (the document's),
                 # and in it another request's route, by which the role would be judged
-                self.resolver.clear_context()
+                self.resolver.clear_context()  # type: ignore[no-untyped-call]
                 answer = self.resolver.resolve(asked, context)
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
