@@ -18,7 +18,7 @@ from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Shard, ShardId, Sourc
 from bokit.core.records import Scope, SourceId
 from bokit.store.dynamo import DynamoStore
 from bokit.wiring import open_bokit
-from local import cloud, stack
+from local import cloud, door, stack
 from local.place import REGION, Place
 from tests.builders import a_name, a_property, a_source, a_unit
 
@@ -51,6 +51,11 @@ class Deployed:
     def client(self, service: str) -> Any:
         """Return a client of one of its services."""
         return stack.connect(self.place, service)
+
+    @property
+    def api_url(self) -> str:
+        """Where its HTTP API answers."""
+        return door.api_url(self.place, self.outputs["ApiId"])
 
     @property
     def settings(self) -> Settings:
