@@ -15,7 +15,7 @@ from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine
 
 logger = configure_lambda("api", "INFO")
-api = Api("properties", "units", "sources", "bookings", "options", "tokens", "openapi.json")
+api = Api("properties", "units", "sources", "bookings", "options", "collections", "tokens", "openapi.json")
 
 
 @cache

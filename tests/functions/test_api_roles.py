@@ -8,6 +8,7 @@ import re
 import pytest
 
 from bokit.core.access import Role
+from bokit.core.catalog import DEFAULT_TENANT
 from bokit.http import routes_document
 from bokit.http.routers import ROUTERS, load_router, load_routers
 from bokit.http.routing import Routes
@@ -28,7 +29,8 @@ BODIES = {
     ("POST", "/sources"): {"name": "New", "unit_id": "{unit}", "url": "https://8.8.8.8/new.ics"},
     ("PATCH", "/sources/{id}"): {"name": "Taken over"}, ("PATCH", "/bookings/{id}"): {"guest_name": "Taken over"},
     ("PUT", "/options/{name}"): {"value": 900}, ("POST", "/tokens"): {"role": "viewer"},
-    ("PATCH", "/tokens/{id}"): {"name": "Taken over"},
+    ("PATCH", "/tokens/{id}"): {"name": "Taken over"}, ("PUT", "/collections/{name}/records/{id}"): {"note": "Taken over"},
+    ("PATCH", "/collections/{name}/records/{id}"): {"note": "Taken over"},
     ("POST", "/sync/trigger"): {"source_ids": ["{source}"]}, ("POST", "/sync/start"): {"interval": 60},
 }  # fmt: skip
 """A body for each route that takes one; in braces the ids of what it is about."""
@@ -118,6 +120,8 @@ def furnish_two(house) -> tuple[dict[str, str], Caller]:
     house.work()
     ids["booking"] = mine.get("/bookings")["items"][0]["id"]
     mine.ask("PATCH", f"/bookings/{ids['booking']}", {"guest_name": "Sentinel Guest", "notes": "sentinel"})
+    house.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": "hidden"})
+    mine.ask("PUT", "/collections/hidden/records/one", {"note": "sentinel"})
     ids["token"] = mine.post("/tokens", {"role": "viewer", "name": "sentinel"})["id"]
     mine.ask("PATCH", f"/units/{ids['unit']}", {"name": "Sentinel flat"})
     return ids, theirs
@@ -125,6 +129,8 @@ def furnish_two(house) -> tuple[dict[str, str], Caller]:
 
 def about(path: str, ids: dict[str, str]) -> str:
     """Return a path that names what is *ids*'."""
+    if path.startswith("/collections/"):
+        return path.replace("{name}", "hidden").replace("{id}", "one")
     kinds = {"properties": "property", "units": "unit", "sources": "source", "bookings": "booking", "tokens": "token"}
     kind = kinds.get(path.split("/")[1], "run_id")
     return re.sub(r"\{\w+\}", ids[kind], path)

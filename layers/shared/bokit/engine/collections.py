@@ -140,7 +140,7 @@ class CollectionDesk:
         try:
             return self.store.load_record(collection.tenant, collection.name, self._id_of(collection, read_key(id)))
         except UnknownIdError:
-            if not id.startswith(f"{collection.name}.") and not id.startswith(f"{collection.name}~"):
+            if not id.startswith((f"{collection.name}.", f"{collection.name}~")):
                 raise UnknownIdError("no such record", id=id) from None
         return self.store.load_record(collection.tenant, collection.name, RecordId(id))
 
@@ -148,7 +148,16 @@ class CollectionDesk:
         """Lay a document over the record with this id; one that is not there is made, unless it is patched."""
         wish = read_wish(asked.document, asked.manner, asked.by, read_paths(list(asked.preserve)))
         terms = replace(asked.terms, must_exist=asked.terms.must_exist or asked.manner is Manner.PATCH)
-        return self.writer.write(collection, read_key(id), wish, terms)
+        return self.writer.write(collection, self._key_of(collection, read_key(id)), wish, terms)
+
+    def _key_of(self, collection: Collection, id: str) -> str:
+        """Return the key that *id* means: of a record that is there by our own id, its source's; else *id* itself."""
+        if not id.startswith((f"{collection.name}.", f"{collection.name}~")):
+            return id
+        try:
+            return self.get(collection, id).key
+        except UnknownIdError:
+            return id
 
     def list_changes(self, collection: Collection, id: str, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
         """Return the record's change log, newest first."""

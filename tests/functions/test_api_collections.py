@@ -1,0 +1,130 @@
+"""Records over HTTP: merged, versioned, checked by field, and of one tenant alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.record_edit import Manner
+from bokit.engine.collections import Asked
+from tests.functions.caller import OTHER
+
+SETTINGS = {
+    "name": "settings", "preserve": ["createdBy"], "array_keys": {"team": "email"},
+    "schema": {"type": "object", "properties": {"theme": {"type": "string"}, "n": {"type": "integer"}}},
+}  # fmt: skip
+MAIN = "/collections/settings/records/main"
+
+
+@pytest.fixture
+def office(house):
+    """A house with a collection of settings."""
+    house.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
+    return house.caller
+
+
+def test_a_record_is_made_merged_patched_and_told_of(office):
+    """The life of a record: every answer tells it whole, with its version as ETag, and every change is in its log."""
+    made = office.ask("PUT", MAIN, {"theme": "dark", "mail": {"port": 25}, "createdBy": "ada"})
+    merged = office.ask("PUT", MAIN, {"mail": {"from": "a@x.example"}, "createdBy": "bob"})
+    again = office.ask("PUT", MAIN, {"theme": "dark"})
+    patched = office.ask("PATCH", MAIN, {"theme": None})
+
+    assert (made.status, made.doc["changed"], made.headers["ETag"]) == (200, True, '"1"')
+    assert (merged.doc["changed"], merged.doc["preserved"]) == (True, ["createdBy"])
+    assert (again.doc["changed"], again.headers["ETag"]) == (False, '"2"')
+    assert patched.doc["record"] == office.get(MAIN)
+    assert {k: v for k, v in office.get(MAIN).items() if k in ("id", "mail", "theme", "createdBy")} == {
+        "id": "main", "mail": {"port": 25, "from": "a@x.example"}, "createdBy": "ada",
+    }  # fmt: skip
+    assert [c["by"] for c in office.get(f"{MAIN}/changes")["items"]] == ["token:tok_tests"] * 3
+
+
+def test_a_request_may_preserve_more(office):
+    """``?preserve=`` names fields that keep what they have, for this request."""
+    office.ask("PUT", MAIN, {"theme": "dark", "n": 1})
+
+    answer = office.ask("PUT", MAIN, {"theme": "light", "n": 2}, query={"preserve": "theme"})
+
+    assert (answer.doc["record"]["theme"], answer.doc["record"]["n"], answer.doc["preserved"]) == ("dark", 2, ["theme"])
+
+
+def test_if_match_takes_what_was_read_and_nothing_else(office):
+    """A version that moved on is 412; so is a record that must be new, and is not, or must be there, and is not."""
+    etag = office.ask("PUT", MAIN, {"n": 1}).headers["ETag"]
+    assert office.ask("PUT", MAIN, {"n": 2}, headers={"If-Match": etag}).status == 200
+    for headers in ({"If-Match": etag}, {"If-None-Match": "*"}):
+        refused = office.ask("PUT", MAIN, {"n": 3}, headers=headers)
+        assert (refused.status, refused.code) == (412, "precondition-failed")
+    assert office.ask("PATCH", MAIN, {"n": 3}, headers={"If-Match": "*"}).status == 200
+    assert office.ask("PUT", f"{MAIN}2", {"n": 3}, headers={"If-Match": "*"}).status == 404
+    assert office.ask("PUT", MAIN, {"n": 3}, headers={"If-Match": "nonsense"}).status == 422
+
+
+def test_errors_are_told_by_field(office):
+    """What breaks the schema is 422 with each field; nothing is written."""
+    answer = office.ask("PUT", MAIN, {"theme": 1, "n": "x"})
+
+    assert (answer.status, answer.code) == (422, "schema")
+    assert [e["field"] for e in answer.doc["errors"]] == ["n", "theme"]
+    assert office.ask("GET", MAIN).code == "not-found"
+    assert office.ask("PATCH", MAIN, {"theme": "x"}).code == "not-found"
+    assert office.ask("PUT", MAIN, {"id": "other"}).status == 422
+    assert office.ask("PUT", MAIN, raw="[1]").status == 400
+
+
+def test_lists_page_and_filter(office):
+    """Records come page by page, each once; counts only where they are asked for."""
+    for n in range(5):
+        office.ask("PUT", f"/collections/settings/records/r{n}", {"n": n})
+
+    assert [r["id"] for r in office.every("/collections/settings/records")] == [f"r{n}" for n in range(5)]
+    assert office.get("/collections/settings/records", presence="gone")["items"] == []
+    assert "counts" not in office.get("/collections")["items"][0]
+    assert office.get("/collections", counts="true")["items"][0]["counts"]["records"] == 5
+    assert office.get("/collections/settings")["counts"]["present"] == 5
+    assert office.ask("GET", "/collections/settings/records", query={"presence": "lost"}).status == 422
+    assert office.ask("GET", "/collections/settings/records", query={"cursor": "AAAA"}).code == "bad-cursor"
+
+
+def test_odd_ids_are_reached_by_our_own(office):
+    """A record whose id fits no path is found, and written, by the id that lists tell of it."""
+    desk = office.bokit.catalog.collections
+    desk.write(desk.find(DEFAULT_TENANT, "settings"), "a/b", Asked(manner=Manner.PUT, document={"n": 1}, by="user:ada"))
+    ours = office.get("/collections/settings/records")["items"][0]["_meta"]["record_id"]
+
+    assert office.get(f"/collections/settings/records/{ours}")["id"] == "a/b"
+    assert office.ask("PUT", f"/collections/settings/records/{ours}", {"n": 2}).doc["record"]["id"] == "a/b"
+    assert len(office.get("/collections/settings/records")["items"]) == 1
+
+
+def test_nothing_of_another_tenant_is_seen(office):
+    """Another tenant's token finds neither collection nor record, and its cursor is good for nothing here."""
+    office.ask("PUT", MAIN, {"n": 1})
+    stranger = office.as_(tenant=OTHER)
+
+    assert stranger.get("/collections")["items"] == []
+    for method, path in (
+        ("GET", MAIN),
+        ("PUT", MAIN),
+        ("PATCH", MAIN),
+        ("GET", "/collections/settings"),
+        ("GET", f"{MAIN}/changes"),
+    ):
+        assert stranger.ask(method, path, None if method == "GET" else {"n": 2}).status == 404
+    assert office.get(MAIN)["n"] == 1
+
+
+def test_a_viewer_reads_and_writes_nothing(office):
+    """Reading needs no more than a viewer; writing an operator."""
+    office.ask("PUT", MAIN, {"n": 1})
+    viewer = office.as_("viewer")
+
+    assert viewer.get(MAIN)["n"] == 1
+    assert (viewer.ask("PUT", MAIN, {"n": 2}).status, viewer.ask("PATCH", MAIN, {"n": 2}).status) == (403, 403)
+    assert office.as_("operator").ask("PUT", MAIN, {"n": 2}).status == 200
+
+
+def test_bookings_are_no_collection_of_records_to_write(office):
+    """What bookings' own routes do is not done here."""
+    assert office.ask("PUT", "/collections/bookings/records/x", {"n": 1}).status == 404
