@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Tenant, Unit, UnitId
 from bokit.core.records import Json, Scope, TenantId
@@ -15,10 +15,12 @@ from bokit.engine.catalog_options import OptionDesk
 from bokit.engine.catalog_parts import CatalogParts
 from bokit.engine.catalog_sources import SourceDesk
 from bokit.engine.collections import CollectionDesk
-from bokit.engine.config_file import Config
-from bokit.engine.config_import import Imported, import_config
 from bokit.engine.named import Named, find_named
 from bokit.errors import InputError, StateError, UnknownIdError
+
+if TYPE_CHECKING:
+    from bokit.engine.config_file import Config
+    from bokit.engine.config_import import Imported
 
 
 class Catalog:
@@ -202,6 +204,8 @@ class Catalog:
 
     def import_config(self, tenant: TenantId, config: Config) -> Imported:
         """Declare what *config* says, changing only what differs."""
+        from bokit.engine.config_import import import_config
+
         return import_config(self, tenant, config)
 
 

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.catalog import BOOKINGS, Beat, Head, Lease, ShardId, Source, UnitId
 from bokit.core.collections import places_of
 from bokit.core.options import Options
-from bokit.core.plan import Hold
 from bokit.core.records import LoggedChange, Record, Scope, SourceId, TenantId
 from bokit.core.schedule import interval_of
 from bokit.engine.aftermath import Occasion
@@ -26,9 +25,12 @@ from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
 from bokit.engine.catalog_parts import CatalogParts
 from bokit.engine.messages import SQL
 from bokit.engine.named import find_named
-from bokit.engine.preview import Preview, preview_source
-from bokit.engine.sync import Kind
 from bokit.errors import InputError, StateError, StoreConflictError
+
+if TYPE_CHECKING:
+    from bokit.core.plan import Hold
+    from bokit.engine.preview import Preview
+    from bokit.engine.sync import Kind
 
 SHARD_SIZE = 100
 LEASE_FOR = timedelta(seconds=30)
@@ -74,12 +76,18 @@ class SourceDesk:
         draft = self._draft(tenant, unit_id, values)
         self._check_new(draft)
         head = Head(source=draft, unit_timezone=self._zone_of(tenant, unit_id))
-        return preview_source(head, self._kind(draft), self._options(tenant), self.clock())
+        return self._preview(head)
 
     def test(self, tenant: TenantId, id: SourceId) -> Preview:
         """Fetch a source once, as a sync would, and return what is read in it; nothing is written."""
         source = self.store.load_source(tenant, id)
-        return preview_source(self.store.load_head(source), self._kind(source), self._options(tenant), self.clock())
+        return self._preview(self.store.load_head(source))
+
+    def _preview(self, head: Head) -> Preview:
+        from bokit.engine.preview import preview_source
+
+        source = head.source
+        return preview_source(head, self._kind(source), self._options(source.tenant), self.clock())
 
     def add(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
         """Add a source of *values* to a unit, due now; the tenant's first one completes the installation."""
