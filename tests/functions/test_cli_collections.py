@@ -1,0 +1,151 @@
+"""Collections on the command line: declared from a file, synced, and told of in words and in JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bokit.core.record_rules import RecordRules
+from bokit.engine.sync import Kind
+from bokit.sources.json_api import JsonApiFetcher, Wait
+from simulator.client_api import make_clients
+from tests.engine.clients_office import CRM, START, InProcess
+from tests.functions.terminal import Terminal
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def desk(capsys, tmp_path):
+    """A terminal whose stack reads JSON APIs, with a source of clients declared."""
+    terminal = Terminal(capsys, tmp_path)
+    terminal.api = make_clients(1, START)
+    terminal.line = InProcess(terminal.api)
+    wait = Wait(sleep=lambda s: None, monotonic=lambda: 0.0, chance=lambda: 0.5)
+    fetcher = JsonApiFetcher(terminal.line, lambda text: text.replace("secret:crm", "sim-key"), terminal.clock, wait)
+    kinds = terminal.bokit.kinds
+    kinds["json"] = Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True)
+    kinds["sql"] = Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True, check_url=lambda url: None)
+    terminal.file = tmp_path / "bokit.json"
+    url = CRM["url"].replace("crm.example", "8.8.8.8")
+    terminal.file.write_text(json.dumps({"collections": [{"name": "clients"}], "sources": [{**CRM, "url": url}]}))
+    terminal.json("config", "import", str(terminal.file))
+    return terminal
+
+
+def test_importing_tells_what_it_did_and_again_nothing(desk):
+    """Collections and sources are told by kind and name; the second import finds all as it is."""
+    again = desk.json("config", "import", str(desk.file))
+
+    assert (again["added"], again["changed"]) == ([], [])
+    assert {(d["kind"], d["name"]) for d in again["unchanged"]} == {("collection", "clients"), ("source", "CRM")}
+
+
+def test_syncing_what_is_new_says_how_many_of_how_many(desk):
+    """122 clients, 100 known: the line for people and the counts for programs."""
+    late = {id: desk.api.clients.pop(id) for id in range(101, 123)}
+    desk.json("sync", "--collection", "clients")
+    desk.api.clients |= late
+    desk.clock.move(hours=1)
+
+    dry = desk.run("sync", "--collection", "clients", "--new-only", "--dry-run")
+    told = desk.run("sync", "--collection", "clients", "--new-only")
+    again = desk.run("sync", "--collection", "clients", "--new-only")
+
+    assert "dry run, nothing was written: succeeded: new 22, existing 100, total 122" in dry.out
+    assert "succeeded: new 22, existing 100, total 122" in told.out
+    assert "new 0, existing 122, total 122" in again.out
+
+
+def test_verbose_tells_each_record_and_field(desk):
+    """-v names the record, its fields before and after, and what was kept."""
+    desk.json("sync", "--collection", "clients")
+    desk.clock.move(hours=1)
+    desk.api.change(7, desk.clock(), name="New name")
+
+    told = desk.run("sync", "--collection", "clients", "-v")
+
+    assert "update clients 7: the source shows it" in told.out
+    assert "→ New name" in told.out
+
+
+def test_problems_are_told_and_the_exit_code_says_so(desk):
+    """What could not be taken is named by record and field; exit 1."""
+    desk.json("sync", "--collection", "clients")
+    desk.clock.move(hours=1)
+    desk.api.fault("duplicate-ids", 2)
+
+    told = desk.run("sync", "--collection", "clients")
+    doc = desk.json("sync", "--collection", "clients", "--force", code=1)
+
+    assert told.code == 1
+    assert "CRM: 1: several items have this id (duplicate-id)" in told.out
+    assert doc["sources"][0]["problems"] == [{"code": "duplicate-id", "message": "several items have this id", "uid": "1"}]
+
+
+def test_status_and_stats_tell_of_collections(desk):
+    """A source of a collection stands in status by its collection; totals count its records."""
+    desk.json("sync", "--collection", "clients")
+
+    status = desk.json("status")["sources"][0]
+    assert (status["collection"], status["unit_id"], status["state"]) == ("clients", None, "ok")
+    assert "clients" in desk.run("status").out
+    assert desk.json("stats")["collections"]["clients"]["records"] == 122
+    shown = desk.run("source", "show", "CRM").out
+    assert "clients" in shown
+    assert "sim-key" not in shown
+    assert "122 entries" in desk.run("source", "test", "CRM").out
+
+
+def test_what_is_not_there_is_one_line(desk):
+    """A collection, or a table, that no source has: exit 2, and what there is."""
+    unknown = desk.run("sync", "--collection", "guests")
+    table = desk.run("sync", "--table", "guests")
+
+    assert (unknown.code, table.code) == (2, 2)
+    assert "no source feeds such a collection" in unknown.err
+    assert "no source has such a table" in table.err
+
+
+@pytest.mark.parametrize(
+    ("told", "match"),
+    [
+        ({"schema": "none.json"}, "cannot be read"), ({"schema": "../x.json"}, "beside this one"),
+        ({"schema": "/etc/hosts"}, "beside this one"), ({"schema": {"type": "wrong"}}, "not a JSON Schema"),
+    ],
+)  # fmt: skip
+def test_a_wrong_schema_is_told_with_its_place(desk, told, match):
+    """The line says where in the file, and nothing is declared."""
+    desk.file.write_text(json.dumps({"collections": [{"name": "guests", **told}]}))
+
+    answer = desk.run("config", "import", str(desk.file))
+
+    assert answer.code == 2
+    assert "collections[0].schema" in answer.err
+    assert match in answer.err
+    assert "guests" not in desk.json("stats")["collections"]
+
+
+def test_a_source_of_a_unit_is_a_calendar(desk):
+    """`source add` declares calendars; what else there is stands in a file, and is said so."""
+    desk.json("property", "add", "Villa Rosa")
+    desk.json("unit", "add", "Flat", "--property", "Villa Rosa")
+
+    desk.file.write_text(json.dumps({"properties": [{"name": "Villa Rosa", "units": [
+        {"name": "Flat", "sources": [{"name": "X", "kind": "json", "url": "https://8.8.8.8/x"}]}]}]}))  # fmt: skip
+    answer = desk.run("config", "import", str(desk.file))
+
+    assert answer.code == 2
+    assert "sources of this kind are declared" in answer.err
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
+def test_every_example_is_declared_and_again_changes_nothing(desk, name):
+    """The files in examples/ say what they mean, and say it twice without harm."""
+    first = desk.json("config", "import", str(EXAMPLES / name))
+    again = desk.json("config", "import", str(EXAMPLES / name))
+
+    assert first["added"] or first["changed"]
+    assert (again["added"], again["changed"]) == ([], [])
