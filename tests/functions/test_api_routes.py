@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bokit.errors import SourceUnavailableError
+from tests.functions.caller import Answer, check_answer, serve
 from tests.functions.terminal import URL, a_feed, an_event
+from tests.functions.test_handlers import EVENTS, load_event
+
+
+@pytest.mark.parametrize(
+    "name", sorted(str(p.relative_to(EVENTS)) for f in ("api", "api_sync", "public") for p in (EVENTS / f).glob("*.json"))
+)
+def test_the_payloads_of_the_events_folder_are_answered(house, name):
+    """What `sam local invoke` is given succeeds, as the document says."""
+    house.furnish()
+    event = load_event(name)
+
+    told = serve(event)
+
+    answer = Answer(told["statusCode"], told["headers"], told["body"])
+    check_answer(event["requestContext"]["http"]["method"], event["rawPath"], answer)
+    assert answer.status < 300
 
 
 def test_health_is_told_to_anybody(caller):
