@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from bokit.config import Settings
 from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, ShardId, Source, Tenant
-from bokit.core.records import SourceId
+from bokit.core.records import CollectionName, Scope, SourceId
 from bokit.core.runs import OpenRun, RunStatus
 from bokit.engine.app import Bokit
 from bokit.engine.messages import BatchMessage, RunMessage, read_message
@@ -22,7 +22,9 @@ from bokit.store.memory import MemoryStore
 from bokit.wiring import build_engine
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
+from functions.sync_sql import app as sync_sql
 from tests.builders import a_property, a_run, a_source, a_unit
+from tests.engine.ledger import File
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
@@ -61,6 +63,7 @@ def bokit(monkeypatch: pytest.MonkeyPatch, queue: MemoryQueue) -> Bokit:
     made = build_engine(SETTINGS, store=MemoryStore(), queue=queue)
     monkeypatch.setattr(sync, "engine", lambda: made)
     monkeypatch.setattr(sync_batch, "engine", lambda: made)
+    monkeypatch.setattr(sync_sql, "engine", lambda: made)
     return made
 
 
@@ -254,3 +257,36 @@ def test_every_payload_is_for_a_function_that_there_is(file):
     """The events folder has a folder for each function, and nothing else."""
     assert isinstance(load_event(file), dict)
     assert (EVENTS.parent / "functions" / Path(file).parts[0] / "app.py").exists()
+
+
+def test_the_worker_of_databases_syncs_the_one_that_a_message_names(bokit, tmp_path):
+    """The payload's message brings the rows of its database's table into their collection."""
+    file = File(tmp_path)
+    file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO clients VALUES (1, 'Zoë')")
+    source = add_source(bokit, file.url)
+    told = {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]}
+    after = replace(
+        source, kind="sql", shard_id=bokit.store.pick_shard(1, "sql"), id=SourceId("src_billing"), settings=told, version=0,
+        collection=CollectionName("clients"), scope=Scope("clients"),
+    )  # fmt: skip
+    bokit.store.save_source(Head(source=after), Beat(tenant=DEFAULT_TENANT, due_at=NOW, interval=timedelta(hours=1)))
+    event = load_event("sync_sql/database.json")
+    body = json.loads(event["Records"][0]["body"])
+    event["Records"][0]["body"] = json.dumps({**body, "shard_id": after.shard_id})
+    claim_for(bokit, event)
+
+    answer = sync_sql.lambda_handler(event, LambdaContext(milliseconds_left=600_000))
+
+    (record,) = bokit.store.load_records(DEFAULT_TENANT, CollectionName("clients"), Scope("clients"))
+    assert answer == {"batchItemFailures": []}
+    assert (record.key, record.fields["name"]) == ("1", "Zoë")
+
+
+def test_a_message_that_is_none_fails_alone_at_the_databases_worker(bokit):
+    """A poison message comes again, and then goes to the dead letters."""
+    event = load_event("sync_sql/database.json")
+    event["Records"][0]["body"] = "no batch"
+
+    answer = sync_sql.lambda_handler(event, LambdaContext())
+
+    assert [f["itemIdentifier"] for f in answer["batchItemFailures"]] == [event["Records"][0]["messageId"]]

@@ -18,9 +18,11 @@ from bokit.engine.manual import SyncRequest
 from bokit.engine.messages import BatchMessage, read_message
 from bokit.errors import SourceUnavailableError
 from bokit.sources.base import Fetched
+from bokit.store.codec import cut_chunks
 from bokit.store.create_table import create_table
 from bokit.store.dynamo import DynamoStore
 from tests.engine.house import House
+from tests.engine.ledger import CLIENTS, File, Ledger
 from tests.functions.caller import ApiHouse
 from tests.unit.transformed import as_list, policy_statements
 
@@ -108,6 +110,32 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
 
     assert report.as_dict() == {"sources": 1, "left": 0, "stale": False}
     assert requests.needed == allowed("SyncBatchFunctionRole")
+
+
+def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp_path, monkeypatch):
+    """New, changed, missing and unchanged rows, a half pass, forgotten chunks and failures take exactly its permissions."""
+    monkeypatch.setattr("bokit.engine.table_ranges.CHUNK_ROWS", 40)
+    monkeypatch.setattr("bokit.store.dynamo_parts.cut_chunks", lambda packed: cut_chunks(packed, 300))  # as millions of rows do
+    file = File(tmp_path)
+    file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
+    file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, random.Random(n).randbytes(2000).hex()) for n in range(120)])
+    ledger = Ledger(file.url, store, queue=True)
+    ledger.add_source(CLIENTS, on_missing="delete")
+    requests = Requests(store)
+
+    for step in ("SELECT 1", "UPDATE clients SET name = 'x' WHERE id < 3", "DELETE FROM clients WHERE id BETWEEN 36 AND 84",
+                 "SELECT 1", "DROP TABLE clients", "SELECT 1"):  # fmt: skip
+        file.run(step)
+        with requests.of_others():
+            ledger.bokit.tick(Trigger.SCHEDULE)
+        ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
+        ledger.clock.move(hours=25)
+    with requests.of_others():
+        ledger.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
+
+    assert {str(r.presence) for r in ledger.records().values()} == {"present", "gone"}
+    assert requests.needed == allowed("SyncSqlFunctionRole")
 
 
 def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):

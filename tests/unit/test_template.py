@@ -14,14 +14,15 @@ ROLES = sorted(resources("AWS::IAM::Role"))
 QUEUES = resources("AWS::SQS::Queue")
 DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
 ALARMS = resources("AWS::CloudWatch::Alarm")
-WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole"]
+WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole", "SyncSqlFunctionRole"]
 """Who fetches feeds: in a batch, for a preview, for a dry run."""
 
 
 def test_every_function_is_there():
-    """The tick, the worker, and the four of the HTTP API are one function each."""
+    """The tick, the two workers, and the four of the HTTP API are one function each."""
     assert FUNCTIONS == [
         "ApiFunction", "ApiSyncFunction", "AuthorizeFunction", "PublicFunction", "SyncBatchFunction", "SyncFunction",
+        "SyncSqlFunction",
     ]  # fmt: skip
 
 
@@ -47,10 +48,30 @@ def test_no_statement_covers_every_resource(role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_only_managed_policy_is_for_logs(role):
-    """Beyond its own statements a role may write logs, and nothing else."""
+    """Beyond its own statements a role may write logs, and nothing else; who may lie in a VPC, make its interfaces there."""
     attached = [str(arn) for arn in resources("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])]
+    usual = ("AWSLambdaBasicExecutionRole", *(["AWSLambdaVPCAccessExecutionRole"] if role == "SyncSqlFunctionRole" else []))
 
-    assert all("AWSLambdaBasicExecutionRole" in arn for arn in attached)
+    assert all(any(name in arn for name in usual) for arn in attached)
+
+
+def test_databases_in_private_networks_are_read_from_a_vpc_alone():
+    """Only with subnets does the function that reads databases lie in a VPC, and ask private addresses; no other ever does."""
+    functions = resources("AWS::Lambda::Function")
+
+    assert [name for name in FUNCTIONS if "VpcConfig" in functions[name]] == ["SyncSqlFunction"]
+    assert functions["SyncSqlFunction"]["VpcConfig"]["Fn::If"][0] == "HasVpc"
+    variables = {name: functions[name]["Environment"]["Variables"] for name in FUNCTIONS}
+    assert [name for name in FUNCTIONS if "BOKIT_SQL_PRIVATE" in variables[name]] == ["SyncSqlFunction"]
+    assert variables["SyncSqlFunction"]["BOKIT_SQL_PRIVATE"] == {"Fn::If": ["HasVpc", "true", "false"]}
+    assert variables["SyncSqlFunction"]["BOKIT_QUEUE_URL"] == variables["SyncBatchFunction"]["BOKIT_SQL_QUEUE_URL"]
+
+
+def test_a_claim_outlasts_a_database_sync():
+    """Who claimed a database is done, or has sent on what is left, before another may claim it."""
+    from bokit.engine.tick import CLAIM_FOR
+
+    assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_FOR.total_seconds()
 
 
 def test_the_tick_can_neither_scan_nor_publish():
@@ -162,10 +183,12 @@ def test_every_queue_that_is_worked_on_has_dead_letters():
 
 def test_a_batch_fails_message_by_message():
     """The worker names the messages to deliver again, and a parameter bounds how many batches run side by side."""
-    (mapping,) = resources("AWS::Lambda::EventSourceMapping").values()
+    mappings = resources("AWS::Lambda::EventSourceMapping")
 
-    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert refers_to(mapping["ScalingConfig"]["MaximumConcurrency"], "BatchConcurrency")
+    assert sorted(mappings) == ["SqlMessages", "SyncBatches"]
+    assert all(m["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for m in mappings.values())
+    assert refers_to(mappings["SyncBatches"]["ScalingConfig"]["MaximumConcurrency"], "BatchConcurrency")
+    assert mappings["SqlMessages"]["BatchSize"] == 1
 
 
 @pytest.mark.parametrize("queue", DEAD_LETTERS)
