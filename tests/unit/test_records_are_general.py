@@ -19,6 +19,7 @@ OWN = {
     "engine/bookings.py": "what follows when bookings were written: conflicts, outgoing calendars; handed to the engine as a Kind's",
     "engine/booking_desk.py": "bookings of linked units and by hand, for command line and API",
     "engine/calendars.py": "outgoing calendars",
+    "engine/publishing.py": "their pages",
     "engine/replay.py": "replays a feed's history: `bokit replay` is about stays",
     "engine/replay_unit.py": "the same of several feeds of one unit",
     "engine/catalog_fields.py": "judges the name of a platform where an owner gives one",

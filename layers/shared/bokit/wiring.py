@@ -132,7 +132,7 @@ class Kinds(Mapping[str, "Kind"]):
 def make_booking_aftermath(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Aftermath:
     """Return what follows when bookings were written; a sync that finds nothing new does not import it."""
     from bokit.engine.bookings import BookingAftermath
-    from bokit.engine.calendars import publisher
+    from bokit.engine.publishing import publisher
 
     return BookingAftermath(store, alerts, defaults, then=(publisher(store, defaults),))
 

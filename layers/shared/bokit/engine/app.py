@@ -156,6 +156,8 @@ class Bokit:
         return Catalog(CatalogParts(
             store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=self.defaults,
             check_url=parts.check_url, follow=self.source_sync.follow,
+            publish=lambda tenant: self.calendars.publish_all(tenant),
+            unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
         ))  # fmt: skip
 
     @cached_property

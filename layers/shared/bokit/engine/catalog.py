@@ -152,7 +152,7 @@ class Catalog:
         saved = self.store.save_unit(after)
         if after.timezone != before.timezone:
             self._spread_timezone(saved)
-        if (after.parts, after.turnover_days) != (before.parts, before.turnover_days):
+        if (after.parts, after.turnover_days, after.name) != (before.parts, before.turnover_days, before.name):
             self._follow(before, saved)
         return saved
 
@@ -163,6 +163,7 @@ class Catalog:
             raise StateError("the unit has sources; remove them first", code="not-empty", id=id)
         if any(id in u.parts for u in self.store.load_units(tenant)):
             raise StateError("the unit is a part of another; take it out there first", code="not-empty", id=id)
+        self.parts.unpublish(tenant, id)
         self.store.delete_unit(tenant, id)
 
     def _read_unit(self, tenant: TenantId, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +193,7 @@ class Catalog:
             raise StateError(f"there is a {what} of this name already", code="duplicate", name=name, id=same.id)
 
     def _follow(self, *units: Unit) -> None:
-        """Let what hangs on bookings follow where links or the turnover changed; parts that were let go stand alone now."""
+        """Let what hangs on bookings follow where links, turnover or name changed; parts that were let go stand alone now."""
         for scope in sorted({Scope(id) for unit in units for id in (unit.id, *unit.parts)}):
             self.parts.follow(BOOKINGS, Occasion(tenant=units[0].tenant, scope=scope, at=self.clock(), by="catalog"))
 

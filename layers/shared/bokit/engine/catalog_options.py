@@ -13,13 +13,15 @@ from bokit.engine.catalog_parts import CatalogParts
 from bokit.errors import UnknownIdError
 
 SCHEDULING = frozenset({"sync.interval", "sync.enabled", "install.complete"})
+TOLD = frozenset({"export.anonymous"})
+"""Options that say what others are told."""
 
 
 class OptionDesk:
     """Reads and writes the options of a tenant."""
 
     def __init__(self, parts: CatalogParts) -> None:
-        self.store, self.clock, self.defaults = parts.store, parts.clock, parts.defaults
+        self.store, self.clock, self.defaults, self.publish = parts.store, parts.clock, parts.defaults, parts.publish
 
     def load(self, tenant: TenantId) -> Options:
         """Return the tenant's options over the stack's defaults."""
@@ -52,6 +54,8 @@ class OptionDesk:
     def _follow(self, tenant: TenantId, name: str) -> dict[str, Json]:
         if name in SCHEDULING:
             self._reschedule(tenant)
+        if name in TOLD:
+            self.publish(tenant)
         return self.get(tenant, name)
 
     def _check_tenant(self, tenant: TenantId) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bokit.engine.clock import Clock, Ids, new_id
 
 if TYPE_CHECKING:
-    from bokit.core.records import CollectionName, Json
+    from bokit.core.catalog import UnitId
+    from bokit.core.records import CollectionName, Json, TenantId
     from bokit.engine.aftermath import Occasion
     from bokit.engine.sync import Kind
     from bokit.store.base import Store
@@ -22,6 +23,14 @@ def check_nothing(url: str) -> None:
 
 def follow_nothing(collection: CollectionName, occasion: Occasion) -> None:
     """Do nothing: nothing hangs on records here."""
+
+
+def publish_nothing(tenant: TenantId) -> None:
+    """Do nothing: nothing is published here."""
+
+
+def remove_nothing(tenant: TenantId, unit_id: UnitId) -> None:
+    """Do nothing: nothing of a unit is published here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +48,7 @@ class CatalogParts:
     wait: Callable[[float], object] = time.sleep
     follow: Callable[[CollectionName, Occasion], object] = follow_nothing
     """Makes what hangs on a scope's records agree with them."""
+    publish: Callable[[TenantId], object] = publish_nothing
+    """Publishes anew what others are told, where an option says how."""
+    unpublish: Callable[[TenantId, UnitId], object] = remove_nothing
+    """Tells others nothing more of a unit."""
