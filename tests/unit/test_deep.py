@@ -1,0 +1,137 @@
+"""Values in depth: what is the same, what follows, what is kept; checked on random JSON."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bokit.core.deep import ABSENT, by_key, follow, is_same, keep_paths, lay_over, or_none, patch, read_path
+
+LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"])
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+)
+OBJECTS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
+
+
+def test_numbers_are_the_same_as_json_has_them_and_truth_is_no_number():
+    """1 is 1.0, at any depth; true is not 1, nor false 0."""
+    assert is_same({"a": [1, {"b": 2.0}]}, {"a": [1.0, {"b": 2}]})
+    for one, other in ((1, True), ([0], [False]), ({"a": 1}, {"a": True}), (None, ABSENT), ({"a": 1}, {}), ([1], [1, 2])):
+        assert not is_same(one, other)
+    assert (or_none(ABSENT), or_none(0), repr(ABSENT)) == (None, 0, "ABSENT")
+
+
+@given(base=VALUES, theirs=VALUES)
+def test_what_nobody_touched_follows(base, theirs):
+    """Where a person changed nothing, the source's value counts, and is the base from then on."""
+    assert follow(base, base, theirs, {}) == (theirs, theirs)
+
+
+@given(base=VALUES, ours=VALUES)
+def test_what_the_source_did_not_change_stands(base, ours):
+    """Where the source says what it said, a person's value counts."""
+    value, kept = follow(base, ours, base, {})
+    assert is_same(value, ours)
+    assert is_same(kept, base)
+
+
+@given(base=OBJECTS, ours=OBJECTS, theirs=OBJECTS)
+def test_following_twice_changes_nothing_more(base, ours, theirs):
+    """Once followed, the same word of the source asks for nothing else."""
+    value, kept = follow(base, ours, theirs, {})
+    again, still = follow(kept, value, theirs, {})
+    assert is_same(again, value)
+    assert is_same(still, kept)
+
+
+@given(base=OBJECTS, ours=OBJECTS, first=OBJECTS, second=OBJECTS)
+def test_what_a_person_touched_stands_for_ever(base, ours, first, second):
+    """A top field that a person changed keeps its plain value, whatever the source says, even what the person said."""
+    touched = {n for n in {*base, *ours} if not is_same(base.get(n, ABSENT), ours.get(n, ABSENT))}
+    plain = {n for n in touched if not isinstance(ours.get(n), dict)}
+    value, kept = follow(base, ours, first, {})
+    value, kept = follow(kept, value, {**second, **{n: ours[n] for n in plain if n in ours}}, {})
+    value, _ = follow(kept, value, second, {})
+    assert all(is_same(value.get(n, ABSENT), ours.get(n, ABSENT)) for n in plain)
+
+
+@given(current=OBJECTS, wanted=OBJECTS)
+def test_laying_over_says_all_that_was_wanted_and_keeps_the_rest(current, wanted):
+    """Twice is as once; every leaf that was wanted is there; fields that were not named stay."""
+    laid = lay_over(current, wanted, {})
+    assert is_same(lay_over(laid, wanted, {}), laid)
+    for name, value in wanted.items():
+        assert isinstance(value, dict) or is_same(laid[name], value)
+    assert all(is_same(laid[n], v) for n, v in current.items() if n not in wanted)
+
+
+@given(current=OBJECTS, wanted=OBJECTS)
+def test_a_merge_patch_is_as_the_rfc_says(current, wanted):
+    """Null removes, objects merge, all else replaces."""
+    after = patch(current, wanted)
+    for name, value in wanted.items():
+        if value is None:
+            assert name not in after
+        elif not isinstance(value, dict):
+            assert is_same(after[name], value)
+    assert {n for n in current if n not in wanted} <= set(after)
+
+
+def test_the_examples_of_the_rfc():
+    """RFC 7396, appendix A."""
+    for current, wanted, after in (
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}), ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}), ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}), ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}), ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]), ({"a": "b"}, ["c"], ["c"]), ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}), ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ):  # fmt: skip
+        assert patch(current, wanted) == after
+
+
+@given(current=OBJECTS, incoming=OBJECTS, path=st.sampled_from(["a", "a.b", "b.c.a"]))
+def test_a_preserved_path_keeps_what_it_has(current, incoming, path):
+    """What stands there stands; what does not is taken; and what was refused is told."""
+    after, refused = keep_paths(current, incoming, [path], {})
+    mine = read_path(current, path)
+    parent = read_path(incoming, path.rpartition(".")[0]) if "." in path else incoming
+    if mine is None:
+        assert is_same(after, incoming)
+        assert refused == {}
+    elif isinstance(parent, dict):
+        assert is_same(read_path(after, path), mine)
+        assert (path in refused) is not is_same(read_path(incoming, path), mine)
+
+
+def test_preserved_paths_lead_into_arrays_by_key():
+    """Each item keeps its own; a new item brings its own; an object that is left out keeps what is preserved in it."""
+    current = {"team": [{"id": 1, "join": "a"}, {"id": 2, "join": "b"}], "meta": {"by": "ada", "n": 1}}
+    incoming = {"team": [{"id": 2, "join": "x"}, {"id": 3, "join": "c"}]}
+
+    after, refused = keep_paths(current, incoming, ["team.join", "meta.by"], {"team": "id"})
+
+    assert after == {"team": [{"id": 2, "join": "b"}, {"id": 3, "join": "c"}], "meta": {"by": "ada"}}
+    assert set(refused) == {"team.join", "meta.by"}
+    assert keep_paths(current, {"team": "none"}, ["team.join"], {"team": "id"}) == ({"team": "none"}, {})
+
+
+def test_arrays_whose_items_cannot_be_told_apart_are_one_value():
+    """No key, a key twice, or items that are no objects: the array is replaced or kept whole."""
+    assert by_key([{"id": 1}, {"id": "1"}], "id") is not None
+    for items in ([{"id": 1}, {"id": 1}], [{"id": None}], [{}], [1], "text", None):
+        assert by_key(items, "id") is None
+    assert lay_over([{"id": 1}], [{"no": 1}], {"": "id"}) == [{"no": 1}]
+    assert follow([{"id": 1}], [{"id": 1, "a": 1}], "gone", {"": "id"}) == ([{"id": 1, "a": 1}], [{"id": 1}])
+
+
+def test_an_array_by_key_follows_item_by_item():
+    """Items that a person touched, added or took away stay so; the others come and go with the source."""
+    base = [{"id": 1, "a": 1}, {"id": 2, "a": 1}, {"id": 3, "a": 1}]
+    ours = [{"id": 1, "a": "mine"}, {"id": 3, "a": 1}, {"id": 9}]
+    theirs = [{"id": 1, "a": 2, "b": 1}, {"id": 2, "a": 2}, {"id": 4}]
+
+    value, kept = follow(base, ours, theirs, {"": "id"})
+
+    assert value == [{"id": 1, "a": "mine", "b": 1}, {"id": 4}, {"id": 9}]
+    assert follow(kept, value, theirs, {"": "id"})[0] == value
