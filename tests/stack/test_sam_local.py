@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "bokit-test/lambda-python:local"
 EVENTS = {
     "SyncFunction": "sync", "SyncBatchFunction": "sync_batch", "ApiSyncFunction": "api_sync", "ApiFunction": "api",
-    "PublicFunction": "public", "AuthorizeFunction": "authorize",
+    "PublicFunction": "public", "AuthorizeFunction": "authorize", "SyncSqlFunction": "sync_sql",
 }  # fmt: skip
 """The folder of each function's events."""
 

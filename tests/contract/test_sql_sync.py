@@ -1,0 +1,169 @@
+"""A billing database of five tables, on real servers: what is read, what is written, and how much memory it takes."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bokit.core.records import LoggedChange, Record
+from bokit.core.runs import Outcome
+from bokit.store.memory import MemoryStore
+from simulator.billing import SPECS, Billing, make_row
+from tests.contract.sql_places import DATABASES, Place, make_place
+from tests.emulator import needs_emulator
+from tests.engine.house import Counting
+from tests.engine.ledger import Ledger
+from tests.servers import needs_mariadb
+
+COLLECTIONS = [spec["collection"] for spec in SPECS]
+WRITES = ("apply_records", "save_chunks", "save_snapshot", "save_head")
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
+    """An empty database of each kind."""
+    with make_place(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def billing(place: Place) -> Iterator[Billing]:
+    """The billing company's own access to it."""
+    made = Billing(place.admin_url)
+    made.create()
+    place.grant()
+    yield made
+    made.close()
+
+
+def counts(ledger: Ledger, **request: Any) -> dict[str, int]:
+    """Sync, and return the counts that are not zero."""
+    return {name: n for name, n in ledger.report(**request).counts.items() if n}
+
+
+class Seen(Counting):
+    """A store that also tells how many records were written."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.written = 0
+
+    def apply_records(self, records: list[Record], changes: list[LoggedChange], **more: Any) -> Any:
+        self.calls.append("apply_records")
+        self.written += len(records)
+        return self._inner.apply_records(records, changes, **more)
+
+
+def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, billing: Billing) -> None:
+    """All rows, then none, then the one in a hundred that changed, with additions and losses, whatever the database."""
+    billing.fill(3000)
+    ledger = Ledger(place.url)
+    ledger.add_source(*SPECS, on_missing="mark")
+    assert counts(ledger) == {"seen": 3000, "created": 3000}
+    assert {name: len(ledger.records(name)) for name in COLLECTIONS} == {
+        "clients": 1500, "services": 600, "forwarders": 450, "representatives": 300, "shipping-lines": 150,
+    }  # fmt: skip
+    store = Seen(ledger.store)
+    ledger.bokit = ledger.assemble(store)
+    assert counts(ledger, tables=("forwarders", "shipping_lines", "representatives", "services")) == {
+        "seen": 1500,
+        "unchanged": 1500,
+    }
+    assert not [c for c in store.calls if c in WRITES]
+
+    changed = sum(billing.change(spec["table"], range(1, {"clients": 16}.get(spec["table"], 5))) for spec in SPECS)
+    billing.remove("services", range(598, 601))
+    billing.add("representatives", range(1000, 1007))
+    assert counts(ledger, force=True) == {
+        "seen": 3004, "created": 7, "updated": changed, "missing": 3, "unchanged": 3004 - 7 - changed,
+    }  # fmt: skip
+    assert store.written == 7 + changed + 3
+    found = ledger.records("services")[make_row("services", 1)["id"]]
+    assert found.fields == {"title": make_row("services", 1, 1)["title"], "price": make_row("services", 1, 1)["price_minor"]}
+
+
+@needs_mariadb
+@pytest.mark.parametrize("place", [DATABASES[1]], indirect=True)
+def test_the_servers_log_of_whole_syncs_shows_selects_alone(place: Place, billing: Billing) -> None:
+    """20,000 rows in five tables: a first sync, one that changes nothing, one in a hundred changed; all of it by SELECT."""
+    rows = billing.fill(20_000)
+    ledger = Ledger(place.url)
+    ledger.add_source(*SPECS)
+    assert place.server is not None
+    begun = len(place.server.statements())
+    assert counts(ledger) == {"seen": 20_000, "created": 20_000}
+    store = Seen(ledger.store)
+    ledger.bokit = ledger.assemble(store)
+    assert counts(ledger, force=False, tables=("services",))["unchanged"] == rows["services"]
+    report = ledger.report(advance=25 * 3600)
+    assert (report.outcome, report.counts["seen"]) == (Outcome.UNCHANGED, 20_000)
+    assert store.written == 0
+    told = place.server.statements()[begun:]
+    for spec in SPECS:
+        billing.change(spec["table"], range(1, rows[spec["table"]] // 100 + 1))
+    mark = len(place.server.statements())
+    assert counts(ledger, advance=25 * 3600) == {"seen": 20_000, "updated": 200, "unchanged": 19_800}
+    assert store.written == 200
+    told += place.server.statements()[mark:]
+    assert {line.split()[0] for line in told} == {"SELECT", "SET", "SHOW", "START", "ROLLBACK"}
+    assert sum(line.startswith("SELECT") for line in told) > 60
+
+
+@pytest.mark.parametrize("place", [DATABASES[0]], indirect=True)
+def test_memory_is_flat(place: Place, billing: Billing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times the rows take a fifth more memory at most, beside what the store itself keeps, first sync and unchanged one.
+
+    With chunks and pages a tenth as large; `make bench` measures twenty and two hundred thousand rows with the real ones.
+    """
+    monkeypatch.setattr("bokit.engine.table_ranges.CHUNK_ROWS", 200)
+    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 100)
+    peaks = []
+    for rows in (1_200, 1_200, 12_000):  # the first warms caches up
+        billing.create()
+        billing.fill(rows)
+        ledger = Ledger(place.url, Sink())
+        ledger.add_source(*SPECS)
+        peaks.append([_peak(ledger), _peak(ledger)])
+    _, (first, again), (first_of_ten, again_of_ten) = peaks
+    assert first_of_ten < first * 1.2
+    assert again_of_ten < again * 1.2
+
+
+class Sink(MemoryStore):
+    """A store that forgets records at once: what it would keep is not the engine's memory."""
+
+    def apply_records(self, records: Any, changes: Any, *, lease: Any) -> Any:
+        return records
+
+
+def _peak(ledger: Ledger) -> int:
+    tracemalloc.start()
+    try:
+        kept = tracemalloc.get_traced_memory()[0]
+        ledger.sync()
+        at_end, peak = tracemalloc.get_traced_memory()
+        return peak - max(kept, at_end)
+    finally:
+        tracemalloc.stop()
+
+
+@needs_emulator
+@pytest.mark.parametrize("place", [DATABASES[0]], indirect=True)
+def test_the_real_table_takes_it_too(place: Place, billing: Billing, request: pytest.FixtureRequest) -> None:
+    """On DynamoDB's double: the same counts, and an unchanged sync writes no item of the source's."""
+    from tests.emulator import empty_table
+
+    request.getfixturevalue("aws")
+    billing.fill(1000)
+    ledger = Ledger(place.url, empty_table(request.getfixturevalue("emulated_store")))
+    source = ledger.add_source(*SPECS, on_missing="delete")
+    assert counts(ledger) == {"seen": 1000, "created": 1000}
+    version = ledger.store.load_snapshot(source).version
+    assert counts(ledger, advance=25 * 3600) == {"seen": 1000, "unchanged": 1000}
+    billing.remove("services", range(1, 4))
+    assert counts(ledger, advance=25 * 3600) == {"seen": 997, "missing": 3, "unchanged": 997}
+    assert counts(ledger, advance=25 * 3600) == {"seen": 997, "cancelled": 3, "unchanged": 997}
+    assert ledger.store.load_snapshot(source).version > version
