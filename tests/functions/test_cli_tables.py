@@ -1,0 +1,132 @@
+"""The command line and a database: declared in the config file, synced by table, shown field by field, told when it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bokit.config import Settings
+from bokit.core.catalog import DEFAULT_TENANT
+from bokit.outlets.memory import MemoryAlerts
+from bokit.store.memory import MemoryStore
+from bokit.wiring import open_bokit
+from simulator.billing import Billing
+from tests.engine.house import HandClock
+from tests.functions.terminal import OpenDoors, Terminal
+
+CONFIG = """
+collections:
+  - {{name: clients, preserve: [email], interval: 300}}
+  - {{name: forwarders}}
+sources:
+  - name: Billing
+    kind: sql
+    url: "{url}"
+    interval: 300
+    on_missing: mark
+    tables:
+      - {{table: clients, collection: clients, key: [id], fields: {{name: raison_sociale, email: email}}, where: "actif = 1"}}
+      - {{table: forwarders, collection: forwarders, key: [code]}}
+"""
+
+
+@pytest.fixture
+def billing(tmp_path: Path) -> Any:
+    """A billing database with fifty clients, forty-six of them active, and fifteen forwarders."""
+    made = Billing(f"sqlite:///{tmp_path}/billing.db")
+    made.create()
+    made.add("clients", range(1, 51))
+    made.add("forwarders", range(1, 16))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def terminal(capsys: Any, tmp_path: Path) -> Terminal:
+    """The command line on the product as it is wired, with a store in memory."""
+    made = Terminal(capsys, tmp_path)
+    clock = HandClock()
+    made.bokit = open_bokit(
+        Settings(table_name="memory", allow_private_addresses=True), store=MemoryStore(), alerts=MemoryAlerts(), clock=clock
+    )
+    made.clock, made.doors = clock, OpenDoors(made.bokit, tmp_path)
+    return made
+
+
+def declare(terminal: Terminal, tmp_path: Path, text: str) -> Any:
+    """Import a config file."""
+    file = tmp_path / "bokit.yaml"
+    file.write_text(text)
+    return terminal.run("config", "import", str(file))
+
+
+def test_a_database_is_declared_synced_and_shown(terminal: Terminal, billing: Billing, tmp_path: Path) -> None:
+    """From the config file to the records: all tables, one table, a dry run with its fields, a full resync."""
+    assert declare(terminal, tmp_path, CONFIG.format(url=billing.url)).code == 0
+    (shard,) = {s.shard_id for s in terminal.bokit.store.load_sources(DEFAULT_TENANT)}
+    assert shard.startswith("sql_")
+    first = terminal.json("sync", "--source", "Billing", "--table", "clients")
+    assert {n: c for n, c in first["counts"].items() if c} == {"seen": 46, "created": 46}
+    assert terminal.json("sync", "--all")["counts"]["created"] == 15
+    billing.change("clients", range(1, 4))
+    plan = terminal.json("sync", "--table", "clients", "--dry-run")
+    assert [(p["action"], p["record_id"], sorted(p["fields"])) for p in plan["plan"]] == [
+        ("update", f"clients.{n}", ["name"]) for n in (1, 2, 3)
+    ]  # fmt: skip
+    verbose = terminal.run("sync", "--collection", "clients", "-v")
+    assert verbose.code == 0
+    assert "v1" in verbose.out
+    forced = terminal.json("sync", "--source", "Billing", "--force", "--all")
+    assert {n: c for n, c in forced["counts"].items() if c} == {"seen": 61, "unchanged": 61}
+    assert declare(terminal, tmp_path, CONFIG.format(url=billing.url)).code == 0
+    assert terminal.json("sync", "--source", "Billing")["sources"][0]["outcome"] == "unchanged"
+
+
+def test_a_source_is_tested_before_it_is_synced(terminal: Terminal, billing: Billing, tmp_path: Path) -> None:
+    """`source test` shows the tables, their columns and first rows, and writes nothing."""
+    declare(terminal, tmp_path, CONFIG.format(url=billing.url))
+    shown = terminal.json("source", "test", "Billing")
+    assert [t["table"] for t in shown["tables"]] == ["clients", "forwarders"]
+    assert shown["tables"][0]["columns"] == {"name": "any", "email": "any"}
+    assert (len(shown["tables"][0]["rows"]), shown["verdict"]) == (5, "ok")
+    assert terminal.run("source", "test", "Billing").code == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (("key: [id]", "key: [nr]"), "no column 'nr'; it has id, raison_sociale"),
+        (("table: clients,", "table: customers,"), "no such table"),
+        (("actif = 1", "actif ="), "does not understand the condition"),
+    ],
+)
+def test_what_is_wrong_with_a_database_is_one_clear_error(
+    terminal: Terminal, billing: Billing, tmp_path: Path, spoil: tuple[str, str], words: str
+) -> None:
+    """A wrong column, table or condition: exit 1, the sentence that tells it, and the run in the history."""
+    assert declare(terminal, tmp_path, CONFIG.format(url=billing.url).replace(*spoil)).code == 0
+    (source,) = terminal.json("sync", "--all", code=1)["sources"]
+    assert words in source["error"]["message"]
+    assert terminal.json("history")["items"][0]["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (("actif = 1", "actif = 1; DROP TABLE clients"), "sources[0].tables[0].where: not one plain condition"),
+        (("key: [code]", "keys: [code]"), "sources[0].tables[1]: unknown key 'keys'"),
+        (("on_missing: mark", "on_missing: drop"), "on_missing"),
+        (("sqlite:///", "oracle://u:pw@h/"), "not a database that is read"),
+    ],
+)
+def test_a_config_file_that_is_wrong_says_where(
+    terminal: Terminal, billing: Billing, tmp_path: Path, spoil: tuple[str, str], words: str
+) -> None:
+    """Exit 2, the path of what is wrong, nothing changed, and no password shown."""
+    answer = declare(terminal, tmp_path, CONFIG.format(url=billing.url).replace(*spoil))
+    assert answer.code == 2
+    assert words in answer.err
+    assert "pw@" not in answer.err
+    assert terminal.json("source", "list")["items"] == []
