@@ -122,7 +122,7 @@ class CollectionDesk:
         """Return some records, bucket by bucket, in the order of their ids."""
         list_id = f"records/{collection.tenant}/{collection.name}/{presence or ''}"
         scopes = scopes_of(collection.name, collection.buckets)
-        number, _, after = read_cursor(list_id, cursor).partition("/") if cursor else ("0", "", "")
+        number, _, after = ("0", "", "") if cursor is None else read_cursor(list_id, cursor).partition("/")
         found: list[Record] = []
         at = int(number) if number.isdecimal() else len(scopes)
         while at < len(scopes):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 from bokit.core.access import Principal, Role
@@ -42,12 +43,17 @@ def read_principal(event: Event) -> Principal:
     return Principal(tenant=TenantId(tenant), role=Role(role), id=str(id))
 
 
+def read_method(event: Event) -> str:
+    """Return the method, in capitals."""
+    return str(_dict(_dict(event.get("requestContext")).get("http")).get("method", "")).upper()
+
+
 def read_event(event: Event) -> dict[str, Any]:
     """Return *event* with its body decoded and its texts judged, so that validation sees clean JSON or none.
 
     Raises RequestError: 400 for what is no JSON object or holds what no text may, 413 for what is too large.
     """
-    method = str(_dict(_dict(event.get("requestContext")).get("http")).get("method", "")).upper()
+    method = read_method(event)
     for text in (event.get("rawPath"), *_dict(event.get("queryStringParameters")).values()):
         _check_text(str(text or ""))
     document = _read_body(event) if method in WITH_BODY else None
@@ -108,8 +114,10 @@ def _check_text(text: str) -> None:
 
 
 def _read_number(text: str) -> int | float:
-    """Return a number: 900.0 is as whole as 900, as JSON Schema has it."""
+    """Return a number: 900.0 is as whole as 900, as JSON Schema has it; raises ValueError for what no number can hold."""
     number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
     return int(number) if abs(number) < 2**53 and number.is_integer() else number
 
 
