@@ -15,7 +15,9 @@ from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine
 
 logger = configure_lambda("api", "INFO")
-api = Api("properties", "units", "sources", "bookings", "options", "collections", "tokens", "openapi.json")
+api = Api(
+    "properties", "units", "sources", "bookings", "options", "collections", "tokens", "calendars", "conflicts", "openapi.json"
+)
 
 
 @cache

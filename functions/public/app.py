@@ -1,4 +1,4 @@
-"""HTTP, without a token: ``/health``."""
+"""HTTP, without a token: ``/health``, and the calendars under ``/feeds``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine
 
 logger = configure_lambda("public", "INFO")
-api = Api("health", is_public=True)
+api = Api("health", "feeds", is_public=True)
 
 
 @cache

@@ -27,6 +27,7 @@ from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.addresses import check_url
 from bokit.store.base import Store
 from bokit.store.memory import MemoryStore
+from bokit.wiring import make_booking_aftermath
 from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
@@ -112,7 +113,7 @@ def an_event(
 def serve(event: dict[str, Any]) -> dict[str, Any]:
     """Give *event* to the function whose routes it is about, as the gateway does."""
     path = event["rawPath"]
-    app = api_sync if path.startswith("/sync/") else public if path == "/health" else api
+    app = api_sync if path.startswith("/sync/") else public if path == "/health" or path.startswith("/feeds/") else api
     return app.lambda_handler(event, LambdaContext())
 
 
@@ -170,10 +171,13 @@ class Caller:
 
 def check_answer(method: str, path: str, answer: Answer) -> None:
     """Hold an answer against the document: status, media type and shape; and what stands on every answer."""
-    assert answer.headers["Cache-Control"] == "no-store"
+    is_feed = path.startswith("/feeds/") and answer.status in (200, 304)
+    assert answer.headers["Cache-Control"] == ("private, no-cache" if is_feed else "no-store")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     media = answer.headers.get("Content-Type")
-    if answer.status >= 400:
+    if method == "HEAD":
+        assert answer.text == ""
+    elif answer.status >= 400:
         assert media == "application/problem+json"
         Draft202012Validator({**document(), "$ref": "#/components/schemas/Problem"}).validate(answer.doc)
         assert answer.doc["status"] == answer.status
@@ -197,10 +201,11 @@ class ApiHouse:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
         self.clock, self.store, self.shelf, self.queue = HandClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
-        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS)}
+        bookings = Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
         self.bokit = Bokit(Parts(
-            store=self.store, kinds=kinds, alerts=MemoryAlerts(), clock=self.clock, queue=self.queue, check_url=check_url,
-            stage="tests",
+            store=self.store, kinds={"ical": bookings}, alerts=MemoryAlerts(), clock=self.clock, queue=self.queue,
+            check_url=check_url,
+            stage="tests", api_url="https://api.example", calendar_key=lambda: "a secret of tests",
         ))  # fmt: skip
         self.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=self.clock()))
         for app in (api, api_sync, public):

@@ -107,6 +107,9 @@ def test_an_id_that_is_none_is_not_found(house, caller, method, path, id):
 
     answer = caller.ask(method, fill(path, id), body)
 
+    if method == "HEAD":  # it tells its status alone
+        assert answer.status == 404
+        return
     assert (answer.status, answer.code) in {(404, "not-found"), (404, "no-such-route"), (404, "unknown-option")}
 
 
@@ -127,7 +130,9 @@ def test_a_bad_limit_or_cursor_is_refused(house, caller, path, query, status):
     caller.ask("PUT", "/collections/settings/records/main", {"theme": "dark"})
     path = path.replace("{name}", "settings")
 
-    answer = caller.ask("GET", fill(path, "main" if path.startswith("/collections") else booking), query=query)
+    about = {"collections": "main", "units": ids["unit"]}.get(path.split("/")[1], booking)
+
+    answer = caller.ask("GET", fill(path, about), query=query)
 
     assert answer.status == status
     assert answer.code in ("bad-cursor", "bad-field", "bad-text")

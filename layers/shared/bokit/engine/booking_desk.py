@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from bokit.core.booking import is_window
 from bokit.core.booking_view import describe_bookings, describe_one, explain_night
 from bokit.core.catalog import BOOKINGS, UnitId
 from bokit.core.conflict_records import CONFLICTS, acknowledge_conflict, describe_conflict, is_open
@@ -40,9 +41,12 @@ class BookingDesk:
         told = ((group, self.reader.load_records(group)) for group in groups)
         return [Look(group=g, records=records, occupancy=occupancy_of(g, records)) for g, records in told]
 
-    def list_bookings(self, tenant: TenantId, units: Sequence[UnitId]) -> list[dict[str, Json]]:
-        """Return the documents of the units' own bookings, gone ones included, by arrival."""
-        found = [doc for look in self.look(tenant, units) for doc in describe_bookings(look.occupancy, look.records)]
+    def list_bookings(self, tenant: TenantId, units: Sequence[UnitId], *, windows: bool = False) -> list[dict[str, Json]]:
+        """Return the documents of the units' own bookings, gone ones included, by arrival; *windows* besides."""
+        looks = self.look(tenant, units)
+        found = [doc for look in looks for doc in describe_bookings(look.occupancy, look.records)]
+        if windows:
+            found += [describe_one(r, look.occupancy) for look in looks for r in look.records if is_window(r)]
         return sorted((d for d in found if d["unit_id"] in units), key=lambda d: (str(d["check_in"] or ""), d["id"]))
 
     def show(self, tenant: TenantId, id: RecordId) -> dict[str, Json]:
@@ -87,6 +91,11 @@ class BookingDesk:
                 if mine and (everything or is_open(record, group.today)):
                     told.append(describe_conflict(record, group.today))
         return sorted(told, key=lambda doc: (doc["nights"][0], doc["id"]))
+
+    def show_conflict(self, tenant: TenantId, id: RecordId) -> dict[str, Json]:
+        """Return one conflict, open or closed."""
+        record = self.store.load_record(tenant, CONFLICTS, id)
+        return describe_conflict(record, self.reader.load_group(tenant, record.scope, self.clock()).today)
 
     def acknowledge(self, tenant: TenantId, id: RecordId, *, by: str) -> dict[str, Json]:
         """Note that a person knows of a conflict: it is quiet until it changes."""

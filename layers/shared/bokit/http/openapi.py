@@ -26,6 +26,7 @@ send `cursor` back to get the next page. Times are UTC, dates the unit's own."""
 TAGS = {
     "sync": "Start a sync, let it repeat, see how it went.", "places": "Properties and units.",
     "sources": "Where bookings come from.", "bookings": "Who stays when.", "options": "How the tenant is synced.",
+    "conflicts": "Double bookings.", "calendars": "What other channels are told.",
     "collections": "Any other synced data, as records.",
     "tokens": "Who may come in.", "document": "What this API is.", "public": "Without a token.",
 }  # fmt: skip
@@ -42,7 +43,12 @@ PROBLEMS = {
     500: ("Unexpected", "An error of Bokit's own, or the gateway's."),
     503: ("Unavailable", "The table cannot be reached, or the gateway gave up waiting; try again."),
 }  # fmt: skip
-HEADERS = {"idempotency-key": "Idempotency-Key", "if-match": "If-Match", "if-none-match": "If-None-Match"}
+HEADERS = {
+    "idempotency-key": "Idempotency-Key",
+    "if-match": "If-Match",
+    "if-none-match": "If-None-Match",
+    "if-modified-since": "If-Modified-Since",
+}
 """As people write them; the routers know small letters."""
 BY_GATEWAY = frozenset({401, 403, 429, 500, 503})
 WRITING = frozenset({"post", "put", "patch", "delete"})
@@ -88,7 +94,8 @@ def _tidy_operation(operation: dict[str, Any]) -> None:
         schema = _without_null(parameter["schema"])
         parameter["schema"] = {key: told for key, told in schema.items() if key not in ("title", "description")}
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
-    operation["responses"].get("204", {}).pop("content", None)
+    for status in ("204", "304"):
+        operation["responses"].get(status, {}).pop("content", None)
     for content in operation.get("requestBody", {}).get("content", {}).values():
         content["schema"] = {key: told for key, told in _without_null(content["schema"]).items() if key != "title"}
 
@@ -112,6 +119,8 @@ def _tidy_body(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
     """Write down the problems that an operation may answer, in the order of their statuses."""
     statuses = {400, 429, 500, 503}
+    if "{" in path:
+        statuses |= {404}
     if operation.get("security") != []:
         statuses |= {401, 403}
         statuses |= {404} if path != "/openapi.json" else set()
@@ -123,7 +132,16 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {412}
     answers = {status: a for status, a in operation["responses"].items() if status != "422"}
     answers |= {str(status): {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
+    if method == "head":
+        answers = {status: _without_content(answer) for status, answer in answers.items()}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _without_content(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what an answer to HEAD is: the same, but for the content."""
+    if "$ref" in answer:
+        return {"description": dict(PROBLEMS.values())[answer["$ref"].rpartition("/")[2]]}
+    return {key: told for key, told in answer.items() if key != "content"}
 
 
 def _describe_problem(status: int, about: str) -> dict[str, Any]:

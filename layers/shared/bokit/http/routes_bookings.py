@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
-from bokit.core.booking import RELEASED, describe_booking
+from bokit.core.booking import RELEASED
 from bokit.core.booking_edit import read_edit
 from bokit.core.catalog import BOOKINGS, UnitId
 from bokit.core.entries import Kind, Status
-from bokit.core.records import Record, RecordId, Scope
+from bokit.core.records import RecordId
 from bokit.core.release import nights_to_release
 from bokit.engine.catalog_view import describe_change
 from bokit.errors import InputError
@@ -21,22 +21,14 @@ from bokit.http.bodies import Body, Count, Day, Text, Word
 from bokit.http.paging import Key
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply
-from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows
+from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("bookings")
 
 
-class BookingEdit(Body):
-    """What a person says of a booking; it stands, whatever the source says."""
+class BookingWords(Body):
+    """What may be said of any booking."""
 
-    kind: str | None = Field(default=None, max_length=20, description="`reservation` or `block`.")
-    status: str | None = Field(default=None, max_length=20, examples=["confirmed"])
-    check_in: Day | None = None
-    check_out: Day | None = None
-    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it holds no longer.")
-    release: bool = Field(
-        default=False, description="Release every night that the source still holds and the booking, so edited, does not."
-    )
     summary: Text = None
     guest_name: Text = None
     reservation_code: Text = None
@@ -52,6 +44,29 @@ class BookingEdit(Body):
     guests: Count = None
     adults: Count = None
     children: Count = None
+
+
+class BookingEdit(BookingWords):
+    """What a person says of a booking; it stands, whatever the source says."""
+
+    kind: str | None = Field(default=None, max_length=20, description="`reservation` or `block`.")
+    status: str | None = Field(default=None, max_length=20, examples=["confirmed"])
+    check_in: Day | None = None
+    check_out: Day | None = None
+    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it holds no longer.")
+    release: bool = Field(
+        default=False, description="Release every night that the source still holds and the booking, so edited, does not."
+    )
+
+
+class NewBooking(BookingWords):
+    """A booking by hand: a stay that no source tells, or nights that are closed; no sync touches it."""
+
+    unit_id: Word
+    check_in: Day
+    check_out: Day
+    kind: str = Field(default="reservation", max_length=20, description="`reservation` or `block`.")
+    status: str = Field(default="confirmed", max_length=20, examples=["confirmed"])
 
 
 class Acceptance(Body):
@@ -76,39 +91,64 @@ StatusFilter = Annotated[
 ]
 
 
+Night = Annotated[
+    str, Query(alias="date", pattern=DAY, json_schema_extra=A_DATE, description="The night that begins on this day.")
+]
+
+
 @routes.serve("GET", "/bookings", VIEWER, lists("Booking"))
 def list_bookings(
     unit_id: UnitFilter = None, since: From = None, until: Until = None, kind: KindFilter = None, status: StatusFilter = None,
     limit: Limit = 50, cursor: Cursor = None,
 ) -> Reply:  # fmt: skip
-    """The bookings, by arrival; gone ones included."""
+    """The bookings, by arrival; gone ones included.
+
+    One that several sources tell is one booking with several `sources`; an echo tells what it repeats.
+    """
     call = routes.call
-    catalog = call.engine.catalog
     wanted = _read_filter(since, until, kind, status)
-    units = [catalog.load_unit(call.tenant, UnitId(unit_id))] if unit_id is not None else catalog.list_units(call.tenant)
-    found = call.engine.desk.list_records(call.tenant, BOOKINGS, [Scope(u.id) for u in units])
+    units = [unit.id for unit in call.find_units(unit_id)]
+    found = call.engine.bookings.list_bookings(call.tenant, units, windows=True)
     of = ("bookings", unit_id, since, until, kind, status)
-    return call.reply_page(filter(wanted, found), describe_booking, by_arrival, of=of, limit=limit, cursor=cursor)
+    return call.reply_page(filter(wanted, found), dict, by_arrival, of=of, limit=limit, cursor=cursor)
 
 
-def by_arrival(record: Record) -> Key:
+def by_arrival(doc: dict[str, Any]) -> Key:
     """Return where a booking stands in its list."""
-    return str(record.fields.get("check_in") or ""), record.id
+    return str(doc["check_in"] or ""), doc["id"]
 
 
-def _read_filter(since: str | None, until: str | None, kind: str | None, status: str | None) -> Callable[[Record], bool]:
-    """Return what tells whether a record is asked for; a stay is half-open, so that its last day is no night of it."""
+@routes.serve("POST", "/bookings", OPERATOR, makes("BookingInFull", "It was made; `conflicts` tells what it collides with."))
+def make_booking(body: NewBooking) -> Reply:
+    """Write a booking by hand, or close nights with a block."""
+    call, values = routes.call, body.told()
+    made = call.engine.bookings.create(call.tenant, UnitId(values.pop("unit_id")), values, by=call.by)
+    return reply(made, 201, at=f"/bookings/{made['id']}")
+
+
+@routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "Every unit that was asked for."))
+def explain_night(night: Night, unit_id: UnitFilter = None) -> Reply:
+    """Who holds a night of a unit, or of each, and why: by which booking, from which sources, since when, edited by whom."""
+    call = routes.call
+    units = [unit.id for unit in call.find_units(unit_id)]
+    day = date.fromisoformat(_read_day("date", night) or "")
+    return reply({"items": call.engine.bookings.explain(call.tenant, units, day), "cursor": None})
+
+
+def _read_filter(
+    since: str | None, until: str | None, kind: str | None, status: str | None
+) -> Callable[[dict[str, Any]], bool]:  # fmt: skip
+    """Return what tells whether a booking is asked for; a stay is half-open, so that its last day is no night of it."""
     first, end = _read_day("from", since) or "", _read_day("until", until) or "9999-99-99"
     if end <= first:
         raise InputError("until must be after from", code="bad-field", field="until")
     kinds = _read_words("kind", kind, Kind) or {Kind.RESERVATION, Kind.BLOCK}
     statuses = _read_words("status", status, Status)
 
-    def wanted(record: Record) -> bool:
-        told = record.fields
-        if told.get("kind") not in kinds or (statuses and told.get("status") not in statuses):
+    def wanted(doc: dict[str, Any]) -> bool:
+        if doc["kind"] not in kinds or (statuses and doc["status"] not in statuses):
             return False
-        return str(told.get("check_out") or "9999") > first and str(told.get("check_in") or "") < end
+        return str(doc["check_out"] or "9999") > first and str(doc["check_in"] or "") < end
 
     return wanted
 
@@ -127,29 +167,28 @@ def _read_words(name: str, text: str | None, known: Iterable[str]) -> set[str]:
     return told
 
 
-@routes.serve("GET", "/bookings/{id}", VIEWER, shows("Booking"))
+@routes.serve("GET", "/bookings/{id}", VIEWER, shows("BookingInFull"))
 def show_booking(id: Id) -> Reply:
-    """One booking."""
+    """One booking, with the conflicts that it is in; any id of its `sources` finds it."""
     call = routes.call
-    return reply(describe_booking(call.engine.desk.find_record(call.tenant, BOOKINGS, RecordId(id))))
+    return reply(call.engine.bookings.show(call.tenant, RecordId(id)))
 
 
-@routes.serve("PATCH", "/bookings/{id}", OPERATOR, shows("Booking", "As it is now."))
+@routes.serve("PATCH", "/bookings/{id}", OPERATOR, shows("BookingInFull", "As it is now."))
 def edit_booking(id: Id, body: BookingEdit) -> Reply:
     """Correct a booking; the correction stands, whatever its source says."""
     call, values = routes.call, body.told()
-    desk = call.engine.desk
     if values.pop("release", False):
-        record = desk.find_record(call.tenant, BOOKINGS, RecordId(id))
+        record = call.engine.desk.find_record(call.tenant, BOOKINGS, RecordId(id))
         values[RELEASED] = nights_to_release(record, read_edit(record, values))
-    return reply(describe_booking(desk.edit(call.tenant, BOOKINGS, RecordId(id), values, by=call.by)))
+    return reply(call.engine.bookings.edit(call.tenant, RecordId(id), values, by=call.by))
 
 
-@routes.serve("POST", "/bookings/{id}/accept-remote", OPERATOR, shows("Booking", "As it is now."))
+@routes.serve("POST", "/bookings/{id}/accept-remote", OPERATOR, shows("BookingInFull", "As it is now."))
 def accept_remote(id: Id, body: Acceptance | None = None) -> Reply:
     """Give up corrections: the booking follows its source again."""
     call, fields = routes.call, body.fields if body else None
-    return reply(describe_booking(call.engine.desk.accept_remote(call.tenant, BOOKINGS, RecordId(id), fields, by=call.by)))
+    return reply(call.engine.bookings.accept_remote(call.tenant, RecordId(id), fields, by=call.by))
 
 
 @routes.serve("GET", "/bookings/{id}/changes", VIEWER, lists("Change"))

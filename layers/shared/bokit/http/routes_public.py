@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bokit import __version__
+from bokit.core.catalog import DEFAULT_TENANT
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import Routes, shows
 
@@ -12,4 +13,6 @@ routes = Routes("public")
 @routes.serve("GET", "/health", None, shows("Health", "It answers."))
 def show_health() -> Reply:
     """Whether the API answers; the table is not asked."""
-    return reply({"status": "ok", "version": __version__, "stage": routes.call.engine.stage})
+    engine = routes.call.engine
+    engine.traffic.begin(DEFAULT_TENANT)
+    return reply({"status": "ok", "version": __version__, "stage": engine.stage})

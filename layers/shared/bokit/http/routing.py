@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from bokit.core.access import Principal, Role
+from bokit.core.catalog import Unit, UnitId
 from bokit.core.records import TenantId
 from bokit.engine.app import Bokit
 from bokit.http.paging import Key, page_of
@@ -51,6 +52,11 @@ class Call:
     def by(self) -> str:
         """As change logs name who did it."""
         return self.principal.by
+
+    def find_units(self, id: str | None) -> Sequence[Unit]:
+        """Return the tenant's unit of this id, or all of them."""
+        catalog = self.engine.catalog
+        return catalog.list_units(self.tenant) if id is None else [catalog.load_unit(self.tenant, UnitId(id))]
 
     def reply_page(
         self, items: Iterable[T], describe: Callable[[T], Mapping[str, Any]], key: Callable[[T], Key], *,

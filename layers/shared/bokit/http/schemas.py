@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bokit.core.booking import RELEASED, SHOWN
+from bokit.core.conflicts import Certainty
+from bokit.core.echoes import State as Judged
 from bokit.core.entries import Kind, Status
+from bokit.core.outgoing import Variant
 from bokit.core.records import Presence
 from bokit.core.runs import COUNTS, Outcome, RunStatus, Trigger
 from bokit.core.schedule import State
@@ -54,8 +57,9 @@ def one_of(words: Any) -> Schema:
 
 
 def with_more(base: Schema, about: str, /, **properties: Schema) -> Schema:
-    """Return *base* with *properties* besides."""
-    return obj(about, **base["properties"], **properties)
+    """Return *base* with *properties* besides, all of which are there."""
+    more = obj(about, **base["properties"], **properties)
+    return {**more, "required": [*base["required"], *properties]}
 
 
 PROPERTY = obj("A house, with its timezone.", id=TEXT, name=TEXT, timezone=null(TEXT), turnover_days=null(COUNT))
@@ -110,6 +114,11 @@ RUN = obj(
 )  # fmt: skip
 RUN["properties"]["plan"] = {**many(ref("Action")), "description": "Of a dry run: what would change."}
 EDIT = obj("A person's value, and the source's.", value=ANY, remote=ANY, by=TEXT, at=TIME)
+TELLER = obj(
+    "What one source says of a booking.",
+    source_id={**null(TEXT), "description": "null: a person."}, booking_id=TEXT, kind=null(TEXT), status=null(TEXT),
+    check_in=null(DAY), check_out=null(DAY), presence=one_of(Presence), seen_at=TIME, missing_since=null(TIME),
+)  # fmt: skip
 BOOKING = obj(
     "Who stays when; dates are half-open, from check-in to check-out.",
     id=TEXT, unit_id=TEXT, kind=one_of(Kind), status=one_of(Status), blocks_nights=FLAG, check_in=null(DAY), check_out=null(DAY),
@@ -119,6 +128,35 @@ BOOKING = obj(
     **{RELEASED: many(DAY)}, source_id=null(TEXT), presence=one_of(Presence), missing_since=null(TIME), gone_at=null(TIME),
     gone_reason=null(TEXT), edits=by_name(ref("Edit")),
     disagreements=by_name(obj("Where the two differ.", local=ANY, remote=ANY)), created_at=TIME, updated_at=TIME, version=COUNT,
+    state={**null(one_of(Judged)), "description": "What it is to the others; null: it holds no night."},
+    echo_of={**many(TEXT), "description": "Ids of the bookings that it only repeats."},
+    echoes={**many(TEXT), "description": "Ids of those that only repeat it."},
+    sources={**many(ref("Teller")), "description": "Who tells it; several where several sources tell the same reservation."},
+)  # fmt: skip
+BOOKING["properties"] |= {
+    "fading_nights": {**many(DAY), "description": "Nights that others are not told, since what they repeat is gone; if any."},
+    "fades_until": {**null(TIME), "description": "Beside those: then they are a closure of its own, if they are still shown."},
+}
+CONFLICT = obj(
+    "Two bookings that hold the same nights of a unit, or come too near to each other.",
+    id=TEXT, unit_id=TEXT, unit_ids=many(TEXT), nights=many(DAY), bookings=many(TEXT),
+    first={**TEXT, "description": "Which of the two was there first."}, certainty=one_of(Certainty),
+    is_turnover={**FLAG, "description": "They share no night, and leave less time than the unit needs."},
+    status=one_of(("open", "acknowledged", "closed")), opened_at=TIME, acknowledged_at=null(TIME), acknowledged_by=null(TEXT),
+    closed_at=null(TIME), closed_reason=null(TEXT), updated_at=TIME, version=COUNT,
+)  # fmt: skip
+EXPLAINED = with_more(
+    BOOKING, "A booking that holds the night, and why.",
+    since={**TIME, "description": "When it was first seen."}, edited_by=many(TEXT),
+    why={**many(TEXT), "description": "In words."},
+)  # fmt: skip
+IN_FULL = with_more(BOOKING, "A booking, and the open conflicts that it is in.", conflicts=many(ref("Conflict")))
+CALENDAR = obj(
+    "A unit's outgoing calendar.",
+    id=TEXT, unit_id=TEXT, variant=one_of(Variant), details={**null(FLAG), "description": "null: as `export.anonymous` says."},
+    url={**null(TEXT), "description": "Where it is read; a secret, told to operators. null: not to be told."}, created_at=TIME,
+    former_until={**null(TIME), "description": "The former address works until then."},
+    **{"for": {**null(TEXT), "description": "Who reads it, and is not told its own; null: anybody."}},
 )  # fmt: skip
 COLLECTION: Schema = {
     **obj(
@@ -182,14 +220,21 @@ PROBLEM["properties"]["errors"] = {
 SCHEMAS: dict[str, Schema] = {
     "Action": ACTION,
     "Booking": BOOKING,
+    "BookingInFull": IN_FULL,
+    "Calendar": CALENDAR,
     "Change": CHANGE,
     "Collection": COLLECTION,
+    "Conflict": CONFLICT,
     "Counts": obj("How many records; `updated` counts those in which a field really changed.", **dict.fromkeys(COUNTS, COUNT)),
     "Edit": EDIT,
     "Error": ERROR,
+    "ExplainedBooking": EXPLAINED,
     "GrantedRecord": GRANTED,
     "GatewayMessage": {"type": "object", "description": "What the gateway itself answers.", "properties": {"message": TEXT}},
     "Health": obj("It answers.", status={"const": "ok"}, version=TEXT, stage=TEXT),
+    "HeldNight": obj(
+        "Who holds a unit's night.", unit_id=TEXT, unit=TEXT, night=DAY, held=FLAG, by=many(ref("ExplainedBooking"))
+    ),
     "Hold": HOLD,
     "MadeToken": with_more(TOKEN, "A token with its text, which is told this once.", token=TEXT),
     "Monitor": MONITOR,
@@ -206,6 +251,7 @@ SCHEMAS: dict[str, Schema] = {
     "SourceStatus": SOURCE_STATUS,
     "Status": STATUS,
     "Stopped": obj("What was stopped.", stopped=FLAG, monitor=null(ref("Monitor"))),
+    "Teller": TELLER,
     "Token": TOKEN,
     "Triggered": obj("What was begun.", run_id=TEXT),
     "Unit": UNIT,

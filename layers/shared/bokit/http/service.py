@@ -25,8 +25,8 @@ from bokit.core.records import TenantId
 from bokit.engine.app import Bokit
 from bokit.http.problems import RequestError, read_problem
 from bokit.http.replies import HEADERS, Reply, reply_problem
-from bokit.http.requests import read_event, read_principal
-from bokit.http.routers import load_router
+from bokit.http.requests import read_event, read_method, read_principal
+from bokit.http.routers import load_routers
 from bokit.http.routing import Call, Routes, check_role, find_call, in_hand
 
 KNOWN_FOR = timedelta(minutes=1)
@@ -61,13 +61,16 @@ class Api:
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
         answer["headers"] = {**HEADERS, **answer.get("headers", {})}
+        if read_method(event) == "HEAD":
+            answer["body"] = ""
         return answer
 
     def _include(self, path: Any) -> None:
         """Take in the router that serves *path*, at the first request for it."""
         first = str(path).lstrip("/").partition("/")[0]
         if first in self._waiting:
-            self.include(load_router(first))
+            for router in load_routers(first):
+                self.include(router)
             self._waiting.discard(first)
 
     def include(self, router: Routes) -> None:
@@ -134,9 +137,10 @@ class Api:
 
 @contextmanager
 def watched(call: Call) -> Iterator[None]:
-    """Let the request wake its tenant's overdue sync meanwhile; one without a token, that of the default tenant alone."""
+    """Let the request wake its tenant's overdue sync meanwhile; of one without a token, the route tells whose that is."""
     traffic = call.engine.traffic
-    traffic.begin(call.speaker.tenant if call.speaker else DEFAULT_TENANT)
+    if call.speaker:
+        traffic.begin(call.speaker.tenant)
     try:
         yield
     finally:
