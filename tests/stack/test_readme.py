@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from local.door import api_url
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +45,31 @@ def run(line: str, deployed, feed_url: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         check=False,
     )
+
+
+def test_what_readme_says_under_use_it_over_http_works(deployed, tmp_path):
+    """Token, trigger, status and document, as they stand in README, typed into a shell beside a stack."""
+    settings = deployed.settings
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (tmp_path / ".bokit").mkdir()
+    (tmp_path / ".bokit/local.json").write_text(json.dumps({
+        "endpoint_url": settings.endpoint_url, "region": settings.region, "table_name": settings.table_name,
+        "api_url": api_url(deployed.place, deployed.outputs["ApiId"]), "allow_private_addresses": True,
+    }))  # fmt: skip
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("BOKIT_", "AWS_ENDPOINT"))}
+    script = "set -euo pipefail\n" + "\n".join(commands_under("Use it over HTTP")).replace("curl ", "curl -sSf --noproxy '*' ")
+    done = subprocess.run(
+        ["bash", "-c", script], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    told = json.JSONDecoder()
+    run, end = told.raw_decode(done.stdout)
+    status, end = told.raw_decode(done.stdout, end)
+    document, _ = told.raw_decode(done.stdout, end)
+    assert run["run_id"]
+    assert "sources" in status
+    assert "/sync/trigger" in document["paths"]
 
 
 def test_what_readme_says_under_use_it_works(deployed, feed_url):
