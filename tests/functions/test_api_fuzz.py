@@ -59,7 +59,7 @@ CASES = [
     (label, mode)
     for label, operation in sorted(OPERATIONS.items())
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
-    if mode is GenerationMode.POSITIVE or (operation.body or any(operation.iter_parameters())) and "/feeds/" not in label
+    if mode is GenerationMode.POSITIVE or ((operation.body or any(operation.iter_parameters())) and "/feeds/" not in label)
 ]
 """What takes nothing can be asked nothing wrong, nor what takes any text."""
 
