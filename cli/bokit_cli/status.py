@@ -101,7 +101,7 @@ def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None
     runs = {name: n for name, n in doc["runs"].items() if name != "counted"}
     print_facts(console, {
         "sources": doc["sources"],
-        **{name: count_words(counts) for name, counts in doc["collections"].items()},
+        **{name: count_words(counts) if counts["records"] else "no record" for name, counts in doc["collections"].items()},
         f"last {doc['runs']['counted']} runs": ", ".join(f"{n} {name}" for name, n in runs.items()) or "none",
         "last success": ago_words(doc["last_success_at"], session.bokit.clock()),
     })  # fmt: skip

@@ -443,6 +443,23 @@ def test_an_incremental_source_asks_for_what_changed_and_for_all_once_a_day():
     assert len(full) == 3
 
 
+def test_a_pass_over_changes_tells_of_all_that_is_known():
+    """Whatever little an incremental pass asks for, its counts are of all: a change, a new one, and the rest unchanged."""
+    told = {"url": f"{URL}/linked?size=50", "items": "data", "pages": {"next": "links.next"}}
+    office = Office(**told, updated_since={"param": "since"}, interval=900)
+    office.sync()
+    office.clock.move(minutes=15)
+    office.api.change(3, office.clock(), name="New name")
+    office.api.add(office.clock())
+
+    new, changed, again = office.sync(new_only=True), office.sync(), office.sync()
+
+    assert [(r.counts["created"], r.counts["updated"], r.counts["unchanged"], r.counts["seen"]) for r in (new, changed)] == [
+        (1, 0, 122, 123), (0, 1, 122, 123)
+    ]  # fmt: skip
+    assert (again.counts["seen"], again.counts["unchanged"]) == (123, 123)
+
+
 def test_new_only_by_the_quarter_hour_with_a_full_pass_at_two():
     """In virtual time: every quarter hour what is new, at 02:00 of the tenant's day all, over three days."""
     office = Office(new_only=True, interval=900)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bokit.core.deep import ABSENT, by_key, follow, is_same, keep_paths, lay_over, or_none, patch, read_path
@@ -22,12 +22,14 @@ def test_numbers_are_the_same_as_json_has_them_and_truth_is_no_number():
     assert (or_none(ABSENT), or_none(0), repr(ABSENT)) == (None, 0, "ABSENT")
 
 
+@settings(deadline=None)
 @given(base=VALUES, theirs=VALUES)
 def test_what_nobody_touched_follows(base, theirs):
     """Where a person changed nothing, the source's value counts, and is the base from then on."""
     assert follow(base, base, theirs, {}) == (theirs, theirs)
 
 
+@settings(deadline=None)
 @given(base=VALUES, ours=VALUES)
 def test_what_the_source_did_not_change_stands(base, ours):
     """Where the source says what it said, a person's value counts."""
@@ -36,6 +38,7 @@ def test_what_the_source_did_not_change_stands(base, ours):
     assert is_same(kept, base)
 
 
+@settings(deadline=None)
 @given(base=OBJECTS, ours=OBJECTS, theirs=OBJECTS)
 def test_following_twice_changes_nothing_more(base, ours, theirs):
     """Once followed, the same word of the source asks for nothing else."""
@@ -45,6 +48,7 @@ def test_following_twice_changes_nothing_more(base, ours, theirs):
     assert is_same(still, kept)
 
 
+@settings(deadline=None)
 @given(base=OBJECTS, ours=OBJECTS, first=OBJECTS, second=OBJECTS)
 def test_what_a_person_touched_stands_for_ever(base, ours, first, second):
     """A top field that a person changed keeps its plain value, whatever the source says, even what the person said."""
@@ -56,6 +60,7 @@ def test_what_a_person_touched_stands_for_ever(base, ours, first, second):
     assert all(is_same(value.get(n, ABSENT), ours.get(n, ABSENT)) for n in plain)
 
 
+@settings(deadline=None)
 @given(current=OBJECTS, wanted=OBJECTS)
 def test_laying_over_says_all_that_was_wanted_and_keeps_the_rest(current, wanted):
     """Twice is as once; every leaf that was wanted is there; fields that were not named stay."""
@@ -66,6 +71,7 @@ def test_laying_over_says_all_that_was_wanted_and_keeps_the_rest(current, wanted
     assert all(is_same(laid[n], v) for n, v in current.items() if n not in wanted)
 
 
+@settings(deadline=None)
 @given(current=OBJECTS, wanted=OBJECTS)
 def test_a_merge_patch_is_as_the_rfc_says(current, wanted):
     """Null removes, objects merge, all else replaces."""
@@ -90,6 +96,7 @@ def test_the_examples_of_the_rfc():
         assert patch(current, wanted) == after
 
 
+@settings(deadline=None)
 @given(current=OBJECTS, incoming=OBJECTS, path=st.sampled_from(["a", "a.b", "b.c.a"]))
 def test_a_preserved_path_keeps_what_it_has(current, incoming, path):
     """What stands there stands; what does not is taken; and what was refused is told."""

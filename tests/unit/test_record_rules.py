@@ -60,7 +60,7 @@ class Life:
         return {int(r.key) for r in self.records.values() if r.presence is Presence.PRESENT}
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(lists=st.lists(LISTS, min_size=1, max_size=6), policy=st.sampled_from(list(OnMissing)))
 def test_every_life_is_planned_once(lists, policy):
     """After each fetch: what it shows is what is stored; the same again asks for nothing, but what is let go in its time."""
@@ -82,7 +82,7 @@ def test_every_life_is_planned_once(lists, policy):
         assert {r.presence for r in life.records.values()} <= {Presence.PRESENT}
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(first=LISTS, second=LISTS)
 def test_only_what_is_new_touches_nothing_that_is_known(first, second):
     """New-only creates, and leaves every known record as it is, shown or not."""
@@ -97,6 +97,7 @@ def test_only_what_is_new_touches_nothing_that_is_known(first, second):
     assert plan.seen == len(second)
 
 
+@settings(deadline=None)
 @given(first=LISTS, second=LISTS)
 def test_what_changed_lately_says_nothing_of_the_rest(first, second):
     """An incremental fetch misses nobody and holds nothing."""
@@ -193,6 +194,7 @@ def test_a_record_is_shown_flat_with_what_is_ours_beside():
 # ── ids ──
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300), st.sampled_from([1, 7]))
 def test_ids_are_safe_and_no_two_keys_share_one(one, other, buckets):
     """Whatever letters a key has, its id tells its scope, and another key has another id."""

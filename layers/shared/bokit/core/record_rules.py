@@ -143,6 +143,7 @@ def _rows(seen: Seen) -> list[Row]:
 
 
 def _plan(found: Rows, look: Look) -> Plan:
+    """Return the plan of all that was shown; what only changes were asked for does not show counts as it is known."""
     context = look.context
     mine = {key: row for key, row in found.rows.items() if not is_foreign(found.known.get(key), context)}
     told = [plan_shown(found.known.get(key), key, row.fields, look) for key, row in mine.items()]
@@ -151,8 +152,10 @@ def _plan(found: Rows, look: Look) -> Plan:
     if found.seen.whole:
         actions += [a for r in absent if (a := plan_absent(r, look))]
     actions.sort(key=lambda a: a.record_id)
+    rest = 0 if found.seen.whole else sum(1 for r in absent if r.presence is not Presence.GONE)
+    unchanged = sum(1 for a in told if not a) + rest
     return Plan(
-        actions=tuple(actions), seen=len(found.rows), unchanged=sum(1 for a in told if not a), memory=context.memory,
+        actions=tuple(actions), seen=len(found.rows) + rest, unchanged=unchanged, memory=context.memory,
         settle_at=_settle_at(absent, actions, look), problems=tuple(p.as_dict() for p in _type_changes(found, look)),
     )  # fmt: skip
 
@@ -176,7 +179,9 @@ def _only_new(found: Rows, look: Look) -> Plan:
     """Return the plan where nothing but what is new may be touched."""
     new = [row for key, row in found.rows.items() if key not in found.known]
     actions = sorted((a for row in new if (a := plan_shown(None, row.key, row.fields, look))), key=lambda a: a.record_id)
-    return Plan(actions=tuple(actions), seen=len(found.rows), unchanged=len(found.rows) - len(new), memory=look.context.memory)
+    mine = {r.key for r in found.known.values() if r.source_id == look.context.source_id and r.presence is not Presence.GONE}
+    total = len(found.rows) if found.seen.whole else len(mine | set(found.rows))
+    return Plan(actions=tuple(actions), seen=total, unchanged=total - len(new), memory=look.context.memory)
 
 
 def is_foreign(known: Record | None, context: Context) -> bool:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bokit.core.catalog import Collection
 from bokit.core.collections import make_id, settings_of
@@ -140,13 +141,14 @@ class RecordWriter:
 
     def _grant_all(self, collection: Collection, key: str, turns: Sequence[Turn]) -> tuple[Record, list[LoggedChange]]:
         """Grant every turn over the record as it is now; one that is refused keeps no other from being granted."""
-        record, settings, changes = self._load(collection, key), settings_of(collection), list[LoggedChange]()
+        now = self.clock()
+        record, settings, changes = self._load(collection, key, now), settings_of(collection), list[LoggedChange]()
         for turn in turns:
             turn.granted = turn.error = None
             try:
                 check_terms(turn.terms, record, changed=bool(changes))
                 is_new = record.version == 0 and not changes
-                granted = turn.granted = grant(record, turn.wish, settings, self.clock(), is_new=is_new)
+                granted = turn.granted = grant(record, turn.wish, settings, now, is_new=is_new)
             except BokitError as error:
                 turn.error = error
                 continue
@@ -154,13 +156,12 @@ class RecordWriter:
             changes += [granted.change] if granted.change else []
         return record, changes
 
-    def _load(self, collection: Collection, key: str) -> Record:
+    def _load(self, collection: Collection, key: str, now: datetime) -> Record:
         """Return the record, or a new one that is not stored yet."""
         id = make_id(collection.name, key, collection.buckets)
         try:
             return self.store.load_record(collection.tenant, collection.name, id)
         except UnknownIdError:
-            now = self.clock()
             return Record(
                 id=id, tenant=collection.tenant, collection=collection.name, scope=scope_of(id), source_id=None, key=key,
                 created_at=now, updated_at=now,

@@ -292,7 +292,11 @@ class SourceSync:
             head = replace(head, full_at=at)
         digest = self.kind_of(head.source).rules.hash_content(fetched.body, outlook.context)
         return replace(
-            head, etag=fetched.etag, last_modified=fetched.last_modified, content_hash=digest, entries=len(outlook.seen.entries)
+            head,
+            etag=fetched.etag,
+            last_modified=fetched.last_modified,
+            content_hash=digest,
+            entries=len(outlook.seen.entries) if outlook.seen.whole else plan.seen,
         )
 
     # ── telling ──
