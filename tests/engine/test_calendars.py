@@ -1,0 +1,563 @@
+"""Outgoing calendars: what each consumer is told, that unchanged data is unchanged bytes, and how long a path works."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from icalendar import Calendar
+
+from bokit.core.access import hash_token
+from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
+from bokit.core.outgoing import OutCalendar, Variant
+from bokit.core.records import Record, Scope, TenantId
+from bokit.engine.app import Bokit
+from bokit.engine.publishing import CALENDARS, Press
+from bokit.errors import InputError, UnknownIdError
+from bokit.store.base import Published
+from bokit.store.memory import MemoryStore
+from tests.emulator import empty_table, needs_emulator
+from tests.engine.house import Counting
+from tests.engine.test_conflicts import Apartment
+from tests.engine.villa import Villa
+
+DAY = timedelta(days=1)
+AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
+
+
+class Flat(Apartment):
+    """An apartment whose calendars are published."""
+
+    def open(self, store=None, clock=None, **given):
+        return Villa.open(self, store, clock, api_url="https://api.example", **given)
+
+    def calendar(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> OutCalendar:
+        return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, consumer=consumer, **given)
+
+    def page(self, calendar: OutCalendar) -> Published | None:
+        """Return what a platform gets that knows the calendar's address."""
+        return self.bokit.calendars.serve(self.bokit.calendars.token_of(calendar))
+
+    def body(self, calendar: OutCalendar) -> bytes:
+        page = self.page(calendar)
+        assert page is not None
+        return page.body
+
+    def told(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> list[tuple[int, int]]:
+        """Return the events of a calendar, as days from today."""
+        events = Calendar.from_ical(self.body(self.calendar(consumer, unit, **given))).events
+        return sorted(((e["DTSTART"].dt - self.today).days, (e["DTEND"].dt - self.today).days) for e in events)
+
+    def make(self, first: int, end: int, unit: UnitId | None = None, **values: Any) -> dict[str, Any]:
+        """Write a booking by hand."""
+        days = {"check_in": self.day(first), "check_out": self.day(end)}
+        return self.bokit.bookings.create(DEFAULT_TENANT, unit or self.flat, days | values, by="user:rosa")
+
+    def records(self, unit: UnitId | None = None) -> list[Record]:
+        return list(self.store.load_records(DEFAULT_TENANT, BOOKINGS, Scope(unit or self.flat)))
+
+
+@pytest.fixture
+def home() -> Flat:
+    """A flat on Airbnb and VRBO, read once, with a guest on each."""
+    made = Flat()
+    for feed in (AIRBNB, VRBO):
+        made.add_feed(feed)
+    made.sync()
+    made.book(AIRBNB, 20, 24)
+    made.book(VRBO, 30, 33)
+    made.sync()
+    return made
+
+
+# ── what is told ──
+
+
+def test_each_consumer_is_told_what_the_others_said(home):
+    """Airbnb is told VRBO's guest and not its own; anybody is told both; no window is told to anyone."""
+    assert home.told("airbnb") == [(30, 33)]
+    assert home.told("vrbo") == [(20, 24)]
+    home.world.set_options(AIRBNB, open_days=300)
+    home.sync()
+    assert any(r.remote.get("kind") == "window" for r in home.records())
+    assert home.told("booking_com") == home.told() == [(20, 24), (30, 33)]
+
+
+def test_a_source_may_be_the_consumer(home):
+    """A source of the unit is named by id or name; another unit's is none."""
+    source = home.store.load_sources(DEFAULT_TENANT)[0]
+    other = home.add_unit("Loft")
+
+    assert home.told(source.id) == home.told(source.name) == [(30, 33)]
+    with pytest.raises(InputError, match="no such consumer"):
+        home.calendar(source.id, other)
+
+
+def test_what_is_written_by_hand_is_told_to_all(home):
+    """Direct bookings and blocks, to every consumer, at once; edited and released, as edited and released."""
+    made = home.make(40, 42)
+    home.make(50, 51, kind="block")
+    assert home.told("airbnb") == [(30, 33), (40, 42), (50, 51)]
+
+    home.bokit.bookings.edit(DEFAULT_TENANT, made["id"], {"check_out": home.day(43)}, by="user:rosa")
+    assert home.told("airbnb") == [(30, 33), (40, 43), (50, 51)]
+
+    home.bokit.bookings.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
+    assert home.told("airbnb") == [(30, 33), (50, 51)]
+
+
+def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_told_to_it(home):
+    """Airbnb knows its four nights, and is told the fifth, until the edit is given up."""
+    mine = next(b for b in home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) if b["check_in"] == home.day(20))
+
+    home.bokit.bookings.edit(DEFAULT_TENANT, mine["id"], {"check_out": home.day(25)}, by="user:rosa")
+    assert home.told("airbnb") == [(24, 25), (30, 33)]
+    assert home.told("vrbo") == [(20, 25)]
+
+    home.bokit.bookings.accept_remote(DEFAULT_TENANT, mine["id"], by="user:rosa")
+    assert home.told("airbnb") == [(30, 33)]
+
+
+def test_an_echo_is_told_to_nobody(home):
+    """VRBO closes what it imported of Airbnb's guest: nobody hears of it twice, nor Airbnb of its own guest."""
+    home.world.block(VRBO, home.today + 20 * DAY, home.today + 24 * DAY)
+    home.sync()
+
+    states = {
+        b["check_in"]: b["state"] for b in home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) if b["kind"] == "block"
+    }
+    assert states == {home.day(20): "echo"}
+    assert home.told() == [(20, 24), (30, 33)]
+    assert home.told("airbnb") == [(30, 33)]
+
+
+def test_what_fades_is_told_to_nobody(home):
+    """The guest cancels and VRBO still shows the echo: it is told no more, so that no ring keeps it alive."""
+    cancel_what_vrbo_repeats(home)
+
+    assert home.told("booking_com") == [(30, 33), (60, 61), (64, 65)]
+    assert home.told("airbnb") == [(30, 33)]
+
+
+def cancel_what_vrbo_repeats(home: Flat) -> None:
+    """Let VRBO import Airbnb's guest, who then cancels and is let go; VRBO still shows what it imported."""
+    stay = next(s.id for s in home.world.stays.values() if s.feed == AIRBNB)
+    home.world.block(VRBO, home.today + 20 * DAY, home.today + 24 * DAY)
+    home.book(AIRBNB, 60, 61)
+    home.book(AIRBNB, 64, 65)
+    home.sync()
+    home.world.cancel(stay)
+    for _ in range(27):
+        home.sync()
+
+
+def test_a_linked_unit_is_told_of_its_whole_and_its_parts(home):
+    """The flat's guests close the villa, the villa's the flat; what Airbnb told of one listing it does not know of the other."""
+    villa = home.add_unit("Whole villa", parts=[home.flat])
+    home.make(40, 42, villa)
+
+    assert home.told("airbnb") == [(30, 33), (40, 42)]
+    assert home.told("airbnb", villa) == [(20, 24), (30, 33), (40, 42)]
+
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": []})
+    assert home.told("airbnb") == [(30, 33)]
+    assert home.told("airbnb", villa) == [(40, 42)]
+
+
+def test_each_variant_tells_its_own(home):
+    """Occupied: all. Bookings: reservations. Arrivals and departures: a day for each."""
+    home.make(50, 52, kind="block")
+
+    assert home.told(variant=Variant.OCCUPIED) == [(20, 24), (30, 33), (50, 52)]
+    assert home.told(variant=Variant.BOOKINGS) == [(20, 24), (30, 33)]
+    assert home.told(variant=Variant.ARRIVALS) == [(20, 21), (30, 31)]
+    assert home.told(variant=Variant.DEPARTURES) == [(24, 25), (33, 34)]
+
+
+def test_no_guest_is_named_unless_it_is_asked_for(home):
+    """By default no name, code, phone, note or address of a person is anywhere in the bytes, folded or not."""
+    guest = {
+        "guest_name": "Sentinel Guest", "reservation_code": "HMSENTINEL", "phone": "+39 055 012345", "phone_last4": "2345",
+        "email": "sentinel@guests.example", "notes": "sentinel notes", "comments": "sentinel comments",
+        "summary": "Sentinel sums", "reservation_url": "https://sentinel.example/1", "ota_reference": "SENT-1",
+    }  # fmt: skip
+    home.make(40, 42, **guest)
+    plain, details = home.calendar(), home.calendar(details=True)
+    names = {r.fields.get(name) for r in home.records() for name in guest} - {None, "Reserved"}
+
+    def hidden(calendar: OutCalendar) -> bytes:
+        return home.body(calendar).replace(b"\r\n ", b"")
+
+    assert not [name for name in names if str(name).encode() in hidden(plain)]
+    assert b"entinel" not in hidden(plain)
+    assert b"Sentinel Guest" in hidden(details)
+    assert b"HMSENTINEL" in hidden(details)
+    assert b"sentinel notes" not in hidden(details)
+
+    home.bokit.catalog.options.set(DEFAULT_TENANT, "export.anonymous", False)
+    assert b"Sentinel Guest" in hidden(plain)
+    assert b"entinel" not in hidden(home.calendar("airbnb", details=False))
+    home.bokit.catalog.options.unset(DEFAULT_TENANT, "export.anonymous")
+    assert b"entinel" not in hidden(plain)
+
+
+# ── what stays the same ──
+
+
+def test_unchanged_data_is_unchanged_bytes(home):
+    """Also after syncs that say nothing new, forced ones, another day, and another process on the same table."""
+    calendar = home.calendar("airbnb")
+    before = home.page(calendar)
+    writes = home.store.load_record(DEFAULT_TENANT, CALENDARS, calendar.id).version
+
+    for _ in range(3):
+        home.sync(hours=20)
+    home.bokit.calendars.publish_all(DEFAULT_TENANT)
+    again = home.open().calendars.serve(home.bokit.calendars.token_of(calendar))
+
+    assert before is not None
+    assert again == before
+    assert again.version == before.version
+    assert home.open().calendars.write(calendar) == before.body
+    assert home.store.load_record(DEFAULT_TENANT, CALENDARS, calendar.id).version == writes
+
+
+def test_one_change_leaves_every_other_event_as_it_was(home):
+    """A new booking adds an event; UID and DTSTAMP of the others stay."""
+
+    def blocks(body: bytes) -> set[bytes]:
+        return set(re.findall(rb"BEGIN:VEVENT.*?END:VEVENT", body, re.S))
+
+    before = blocks(home.body(home.calendar()))
+    home.move(hours=5)
+    home.make(70, 72)
+    after = blocks(home.body(home.calendar()))
+
+    assert before < after
+    assert len(after - before) == 1
+
+
+def test_when_a_source_fails_its_last_good_bookings_stay_in(home):
+    """Errors, broken bodies, empty calendars and half ones change no byte; another listing's feed only adds."""
+    calendar = home.calendar("booking_com")
+    before = home.page(calendar)
+
+    for kind in ("500", "404", "timeout", "empty-calendar", "html", "truncated", "half", "bad-date"):
+        home.world.fault(VRBO, kind)
+        home.sync(hours=2)
+        home.sync(hours=30)
+        assert home.page(calendar) == before, kind
+        home.world.clear()
+        home.sync(hours=2)
+    assert home.page(calendar) == before
+    home.world.fault(VRBO, "other-listing")
+    home.sync(hours=2)
+    home.sync(hours=30)
+    assert set(home.told("booking_com")) > {(20, 24), (30, 33)}
+
+
+def test_nights_that_a_doubtful_feed_newly_closes_are_told(home):
+    """A held plan frees nothing and closes at once: half of the old events and a new one tell the new one, too."""
+    home.book(VRBO, 40, 42)
+    home.book(VRBO, 44, 46)
+    home.book(VRBO, 50, 52)
+    home.sync()
+    before = set(home.told("airbnb"))
+    for stay in [s.id for s in home.world.stays.values() if s.feed == VRBO and s.is_active][:3]:
+        home.world.cancel(stay)
+    home.book(VRBO, 80, 82)
+    home.sync()
+
+    assert before < set(home.told("airbnb"))
+    assert {(80, 82)} == set(home.told("airbnb")) - before
+
+
+def test_a_new_name_and_a_new_option_are_published(home):
+    """Whatever a calendar says is told as it is now."""
+    calendar = home.calendar()
+    before = home.page(calendar)
+    home.move(minutes=1)
+
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, home.flat, {"name": "Rose flat"})
+
+    after = home.page(calendar)
+    assert b"X-WR-CALNAME:Rose flat" in after.body
+    assert after.etag != before.etag
+    assert after.changed_at > before.changed_at
+
+
+def test_two_changes_within_a_second_are_two_of_last_modified(home):
+    """Last-Modified tells no more than seconds, so that another body gets another second."""
+    calendar = home.calendar()
+    seconds = set()
+    for n in range(4):
+        home.make(60 + 2 * n, 61 + 2 * n)
+        seconds.add(home.page(calendar).changed_at.replace(microsecond=0))
+
+    assert len(seconds) == 4
+
+
+# ── paths ──
+
+
+def test_a_calendar_is_opened_once(home):
+    """The same consumer, variant and details are the same calendar, and the same address; others are others."""
+    told = [home.calendar("airbnb"), home.calendar("AirBnB"), home.calendar("vrbo"), home.calendar(variant=Variant.ARRIVALS)]
+    urls = [home.bokit.calendars.url_of(c) for c in told]
+
+    assert told[0] == told[1]
+    assert len(set(urls)) == 3
+    assert all(u.startswith("https://api.example/feeds/") and u.endswith(".ics") and len(u) == 73 for u in urls)
+    assert len(home.bokit.calendars.list_calendars(DEFAULT_TENANT, home.flat)) == 3
+
+
+def test_the_path_is_stored_nowhere(home):
+    """Records and pages keep its hash."""
+    calendar = home.calendar("airbnb")
+    token = home.bokit.calendars.token_of(calendar)
+
+    assert token not in repr(home.store.__dict__)
+    assert hash_token(token) == calendar.hash
+
+
+def test_serving_is_one_read_whoever_asks(home):
+    """A valid path, an invented one, one that is none, an expired one and a removed one cost the same: one read."""
+    calendar = home.calendar("airbnb")
+    token = home.bokit.calendars.token_of(calendar)
+    home.bokit.calendars.rotate(DEFAULT_TENANT, calendar.id, timedelta(hours=1))
+    gone = home.calendar("vrbo")
+    home.bokit.calendars.remove(DEFAULT_TENANT, gone.id)
+    current = home.bokit.calendars.token_of(home.calendar("airbnb"))
+    home.move(hours=2)
+    counting = Counting(home.store)
+    desk = home.open(counting).calendars
+
+    for text in (current, token, home.bokit.calendars.token_of(gone), "A" * 43, "x", "ü" * 5000, "../../etc", ""):
+        counting.calls.clear()
+        assert (desk.serve(text) is not None) is (text == current)
+        assert counting.calls == ["find_published"], text
+
+
+def test_a_rotated_path_works_for_its_overlap(home):
+    """Both tell the same meanwhile, and the same news; then the former is unknown."""
+    first = home.calendar("airbnb")
+    second = home.bokit.calendars.rotate(DEFAULT_TENANT, first.id, timedelta(hours=3))
+    home.make(40, 42)
+
+    assert home.body(first) == home.body(second)
+    home.move(hours=2.9)
+    home.make(44, 45)
+    assert home.body(first) == home.body(second)
+    home.move(hours=0.2)
+    assert home.page(first) is None
+    home.make(47, 48)
+    assert home.page(first) is None
+    assert home.page(second) is not None
+
+
+def test_a_path_that_is_rotated_without_overlap_ends_at_once(home):
+    """For an address that leaked."""
+    first = home.calendar("airbnb")
+    second = home.bokit.calendars.rotate(DEFAULT_TENANT, first.id, timedelta())
+
+    assert home.page(first) is None
+    assert home.page(second) is not None
+
+
+def test_a_second_rotation_ends_the_first_path(home):
+    """One former path at a time."""
+    first = home.calendar("airbnb")
+    second = home.bokit.calendars.rotate(DEFAULT_TENANT, first.id)
+    third = home.bokit.calendars.rotate(DEFAULT_TENANT, first.id)
+
+    assert home.page(first) is None
+    assert home.page(second).body == home.page(third).body
+
+
+def test_a_removed_calendar_is_unknown_and_comes_back_under_another_path(home):
+    """Nothing publishes it again, and its old address stays dead when it is opened anew."""
+    first = home.calendar("airbnb")
+    home.bokit.calendars.remove(DEFAULT_TENANT, first.id)
+    home.make(40, 42)
+
+    assert home.page(first) is None
+    with pytest.raises(UnknownIdError):
+        home.bokit.calendars.rotate(DEFAULT_TENANT, first.id)
+    again = home.calendar("airbnb")
+    assert again.id == first.id
+    assert home.page(first) is None
+    assert home.page(again) is not None
+
+
+def test_a_removed_unit_takes_its_calendars_along(home):
+    """Nobody is told anything of a unit that is no more."""
+    loft = home.add_unit("Loft")
+    home.make(40, 42, loft)
+    calendar = home.calendar(unit=loft)
+    assert home.page(calendar) is not None
+
+    home.bokit.catalog.remove_unit(DEFAULT_TENANT, loft)
+
+    assert home.page(calendar) is None
+
+
+def test_another_tenant_has_none_of_it(home):
+    """Ids of one tenant's calendars and units say nothing to another."""
+    calendar, other = home.calendar("airbnb"), TenantId("other")
+    home.bokit.catalog.add_tenant("Other", "other")
+    for ask in (
+        lambda: home.bokit.calendars.find(other, calendar.id), lambda: home.bokit.calendars.rotate(other, calendar.id),
+        lambda: home.bokit.calendars.remove(other, calendar.id), lambda: home.bokit.calendars.open(other, home.flat),
+    ):  # fmt: skip
+        with pytest.raises(UnknownIdError):
+            ask()
+    assert home.bokit.calendars.list_calendars(other, home.flat) == []
+
+
+def test_another_secret_takes_no_address_away(home):
+    """A stack that lost its secret serves the old paths, tells no wrong address, and makes a right one by rotation."""
+    calendar = home.calendar("airbnb")
+    token = home.bokit.calendars.token_of(calendar)
+    desk = home.open(calendar_key=lambda: "another secret").calendars
+
+    assert desk.url_of(calendar) is None
+    assert desk.serve(token) is not None
+    rotated = desk.rotate(DEFAULT_TENANT, calendar.id)
+    assert desk.serve(token) is not None
+    assert desk.url_of(rotated).startswith("https://")
+
+
+def test_what_time_alone_changes_is_told_when_it_is_asked_for(home):
+    """A page that says when it grows old is made anew by the first to read it then, although no sync comes."""
+    cancel_what_vrbo_repeats(home)
+    calendar = home.calendar("booking_com")
+    page = home.page(calendar)
+    assert (20, 24) not in home.told("booking_com")
+    assert page.refresh_at is not None
+    home.clock.at = page.refresh_at + DAY
+
+    renewed = home.page(calendar)
+
+    assert (20, 24) in home.told("booking_com")  # it outlived what it repeated: a closure of its own
+    assert renewed.refresh_at is None
+
+
+# ── races ──
+
+
+class Slow:
+    """A store that waits where a test says, so that another writes in between."""
+
+    def __init__(self, inner: Any, at: str, meanwhile: Any) -> None:
+        self._inner, self._at, self._meanwhile = inner, at, meanwhile
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+        if name != self._at or self._meanwhile is None:
+            return method
+        meanwhile, self._meanwhile = self._meanwhile, None
+
+        def call(*args: Any, **given: Any) -> Any:
+            meanwhile()
+            return method(*args, **given)
+
+        return call
+
+
+def press(home: Flat, at: str, meanwhile: Any) -> Press:
+    """Return a press that sleeps before its first call of *at*, while *meanwhile* happens."""
+    return Press(Slow(home.store, at, meanwhile), home.clock, {})
+
+
+def spoil(home: Flat, calendar: OutCalendar) -> None:
+    """Make the page one that has to be written again."""
+    home.store.save_published(replace(home.page(calendar), etag='"0"'))
+
+
+def test_a_slow_publisher_never_has_the_last_word(home):
+    """It read the bookings, slept while another wrote and published one more, and wakes up: the page has both."""
+    calendar = home.calendar("airbnb")
+    for first in (40, 44):
+        spoil(home, calendar)
+        press(home, "save_published", lambda first=first: home.make(first, first + 2)).publish(DEFAULT_TENANT, [Scope(home.flat)])
+
+    assert home.told("airbnb") == [(30, 33), (40, 42), (44, 46)]
+
+
+def test_a_slow_publisher_brings_no_removed_path_back(home):
+    """Removed while it slept, before there ever was a page, or after."""
+    for is_first in (True, False):
+        calendar = home.calendar("airbnb")
+        if is_first:
+            home.store.delete_published(calendar.hash)
+        else:
+            spoil(home, calendar)
+        slow = press(home, "save_published", lambda calendar=calendar: home.bokit.calendars.remove(DEFAULT_TENANT, calendar.id))
+        slow.publish(DEFAULT_TENANT, [Scope(home.flat)])
+
+        assert home.store.find_published(calendar.hash) is None
+
+
+def test_a_slow_publisher_gives_no_rotated_path_more_time(home):
+    """Rotated while it slept: the former path still ends."""
+    calendar = home.calendar("airbnb")
+    spoil(home, calendar)
+    slow = press(home, "save_published", lambda: home.bokit.calendars.rotate(DEFAULT_TENANT, calendar.id, timedelta(hours=1)))
+    slow.publish(DEFAULT_TENANT, [Scope(home.flat)])
+    assert home.page(calendar) is not None
+
+    home.move(hours=2)
+
+    assert home.page(calendar) is None
+
+
+@pytest.fixture(params=["memory", pytest.param("emulator", marks=[needs_emulator, pytest.mark.enable_socket])])
+def store(request: pytest.FixtureRequest) -> Any:
+    """The stores that stand threads."""
+    if request.param == "memory":
+        return MemoryStore()
+    request.getfixturevalue("aws")
+    return empty_table(request.getfixturevalue("emulated_store"))
+
+
+def test_of_many_writers_at_once_the_last_page_tells_the_last_state(store):
+    """Four write bookings by hand, one rotates, one renames, all at once: both paths tell every booking in the end."""
+    home = Flat(store)
+    calendar, processes = home.calendar("airbnb"), [home.open() for _ in range(4)]
+    broken: list[BaseException] = []
+    start = threading.Barrier(6)
+
+    def book(bokit: Bokit, number: int) -> None:
+        for turn in range(3):
+            first = 10 + 20 * number + 4 * turn
+            days = {"check_in": home.day(first), "check_out": home.day(first + 2)}
+            bokit.bookings.create(DEFAULT_TENANT, home.flat, days, by="user:rosa")
+
+    def run(work: Any, *args: Any) -> None:
+        try:
+            start.wait(30)
+            work(*args)
+        except BaseException as error:
+            broken.append(error)
+
+    jobs = [(book, bokit, n) for n, bokit in enumerate(processes)]
+    jobs += [(home.open().calendars.rotate, DEFAULT_TENANT, calendar.id)]
+    jobs += [(home.open().catalog.edit_unit, DEFAULT_TENANT, home.flat, {"name": "Rose flat"})]
+    threads = [threading.Thread(target=run, args=job) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+
+    assert broken == []
+    after = home.bokit.calendars.find(DEFAULT_TENANT, calendar.id)
+    body = home.body(after)
+    assert body == home.body(calendar) == home.bokit.calendars.write(after)
+    assert body.count(b"BEGIN:VEVENT") == 12
+    assert b"Rose flat" in body
+    expires = {home.store.find_published(c.hash).expires_at for c in (calendar, after)}
+    assert len(expires) == 2
