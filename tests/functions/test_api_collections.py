@@ -6,6 +6,7 @@ import pytest
 
 from bokit.core.catalog import DEFAULT_TENANT
 from bokit.core.record_edit import Manner
+from bokit.core.records import CollectionName, Record, RecordId, Scope, SourceId
 from bokit.engine.collections import Asked
 from tests.functions.caller import OTHER
 
@@ -128,3 +129,23 @@ def test_a_viewer_reads_and_writes_nothing(office):
 def test_bookings_are_no_collection_of_records_to_write(office):
     """What bookings' own routes do is not done here."""
     assert office.ask("PUT", "/collections/bookings/records/x", {"n": 1}).status == 404
+
+
+def test_an_edit_is_given_up_and_the_source_followed_again(house):
+    """What a person said of a record with a source yields when it is given up; a field that nobody edited is told."""
+    office = house.caller
+    house.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
+    record = Record(
+        id=RecordId("settings.main"), tenant=DEFAULT_TENANT, collection=CollectionName("settings"), scope=Scope("settings"),
+        source_id=SourceId("src_1"), key="main", remote={"theme": "dark", "n": 1}, created_at=house.clock(),
+        updated_at=house.clock(),
+    )  # fmt: skip
+    house.store.apply_records([record], [], lease=None)
+    office.ask("PUT", MAIN, {"theme": "light", "n": 2})
+
+    partly = office.ask("POST", f"{MAIN}/accept-remote", {"fields": ["n"]}).doc
+    wholly = office.ask("POST", f"{MAIN}/accept-remote").doc
+
+    assert (partly["theme"], partly["n"], set(partly["_meta"]["edits"])) == ("light", 1, {"theme"})
+    assert (wholly["theme"], wholly["_meta"]["edits"]) == ("dark", {})
+    assert office.ask("POST", f"{MAIN}/accept-remote", {"fields": ["n"]}).status == 422

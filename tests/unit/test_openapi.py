@@ -89,7 +89,7 @@ def test_bodies_take_no_field_that_is_not_named():
     document = build_document()
     for _, _, told in OPERATIONS:
         for content in told.get("requestBody", {}).get("content", {}).values():
-            if told["tags"] == ["collections"]:
+            if told["operationId"] in ("put_record", "patch_record"):
                 continue  # a record may have any field; its collection's schema says otherwise where it is told one
             name = content["schema"]["$ref"].rpartition("/")[2]
             assert document["components"]["schemas"][name]["additionalProperties"] is False

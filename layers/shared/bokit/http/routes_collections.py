@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import Field
 
 from bokit.core.catalog import Collection
 from bokit.core.collections import describe_collection
@@ -17,6 +18,7 @@ from bokit.engine.catalog_view import describe_change
 from bokit.engine.collections import Asked, describe_granted
 from bokit.engine.record_writes import Terms
 from bokit.errors import InputError
+from bokit.http.bodies import Body, Word
 from bokit.http.params import Cursor, Limit
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows
@@ -41,6 +43,12 @@ IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", max_length=1000, description="`*`: the record must be new, else 412.")
 ]
 Document = dict[str, Any]
+
+
+class SourceAcceptance(Body):
+    """Which edits of a record are given up."""
+
+    fields: list[Word] | None = Field(default=None, max_length=100, description="null or left out: all of them.")
 
 
 @routes.serve("GET", "/collections", VIEWER, lists("Collection"))
@@ -95,6 +103,16 @@ def put_record(
 def patch_record(name: Name, id: RecordKey, body: Document, preserve: Preserve = None, if_match: IfMatch = None) -> Reply:
     """Change a record by a JSON merge patch (RFC 7396): null takes a field away."""
     return _write(name, id, Manner.PATCH, body, preserve, _read_terms(if_match, None))
+
+
+@routes.serve("POST", "/collections/{name}/records/{id}/accept-remote", OPERATOR, shows("Record", "As it is now."))
+def accept_source(name: Name, id: RecordKey, body: SourceAcceptance | None = None) -> Reply:
+    """Give up edits: the record follows its source again."""
+    call, collection = routes.call, _find(name)
+    known = call.engine.catalog.collections.get(collection, id)
+    fields = body.fields if body else None
+    record = call.engine.desk.accept_remote(call.tenant, collection.name, known.id, fields, by=call.by)
+    return _with_etag(reply(describe_record(record)), record)
 
 
 @routes.serve("GET", "/collections/{name}/records/{id}/changes", VIEWER, lists("Change"))
