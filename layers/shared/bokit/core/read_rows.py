@@ -60,14 +60,17 @@ class SeenRow:
 
 def make_row(key: str, fields: Fields, at: Key = ()) -> SeenRow:
     """Return the row of these values with its hash; raises SourceMalformedError for one that no record can hold."""
-    told = json.dumps([key, fields], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    packed = told.encode("utf-8", "surrogatepass")
+    packed = _write([key, fields]).encode("utf-8", "surrogatepass")
     if len(packed) > LARGEST_ROW:
         raise SourceMalformedError(
             "a row holds more than 256 KB; name the fields to read, without the large ones", code="row-size"
         )
     # 96 bits: chance makes two versions of a row alike once in far more rows than there are
     return SeenRow(key=key, fields=fields, hash=hashlib.blake2b(packed, digest_size=12).hexdigest(), at=at)
+
+
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""One for all rows: making an encoder takes longer than what it does for a row."""
 
 
 def write_key(values: Sequence[Json]) -> str:
@@ -78,8 +81,8 @@ def write_key(values: Sequence[Json]) -> str:
     """
     if len(values) == 1:
         value = values[0]
-        return value if isinstance(value, str) and value else json.dumps(value)
-    return json.dumps(list(values), separators=(",", ":"), ensure_ascii=False)
+        return value if isinstance(value, str) and value else _write(value)
+    return _write(list(values))
 
 
 # ── values ──

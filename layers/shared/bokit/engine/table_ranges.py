@@ -52,8 +52,7 @@ class TablePass:
 
     def __init__(self, visit: Visit, tables: Tables, table: TableSpec) -> None:
         self.visit, self.tables, self.table = visit, tables, table
-        part = visit.memory.part
-        self.force = visit.job.force or bool(part and part.is_open)
+        self.force = visit.job.force or bool(visit.left and visit.left.is_open)
         """Compare every row with its record: a person asked for it, or who began this pass died while writing."""
 
     def run(self) -> bool:

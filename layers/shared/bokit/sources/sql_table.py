@@ -134,11 +134,12 @@ class OpenTables:
     def find_keys(self, table: TableSpec, keys: Sequence[Key]) -> set[Key]:
         """Return those of *keys* of which there is a row."""
         query, found = self._query(table), set[str]()
-        texts = {self._text_of(table, query, key): key for key in keys}
+        tell = self._key_reader(table, query)
+        texts = {tell(key): key for key in keys}
         for n in range(0, len(keys), FIND_AT_ONCE):
             with translate(table.table):
                 rows = self._connection.execute(query.select_keys(keys[n : n + FIND_AT_ONCE])).all()
-            found |= {self._text_of(table, query, tuple(row)) for row in rows}
+            found |= {tell(tuple(row)) for row in rows}
         return {key for text, key in texts.items() if text in found}
 
     def find_mark(self, table: TableSpec) -> Any:
@@ -152,38 +153,43 @@ class OpenTables:
         """Return what makes a record's row of the database's."""
         place = {name: n for n, name in enumerate(query.names)}
         fields = [(field, place[column.name], self._value_reader(column)) for field, column in query.fields.items()]
-        width = len(table.key)
+        width, tell = len(table.key), self._key_reader(table, query)
 
         def read(row: Sequence[Any]) -> SeenRow:
             at = tuple(row[:width])
-            key = self._text_of(table, query, at)
             name = ""
             try:
                 values = {}
                 for name, n, read_one in fields:
                     values[name] = read_one(row[n])
                 name = ""
-                return make_row(key, values, at)
+                return make_row(tell(at), values, at)
             except SourceMalformedError as error:
+                if error.stable_code == "null-key":
+                    raise
                 told = f"field {name!r} {error.message}" if name else error.message
                 raise _wrong(table, told, error.stable_code) from None
 
         return read
 
-    def _text_of(self, table: TableSpec, query: Query, at: Key) -> str:
-        values = [
-            self._value_reader(query.shape.columns[name])(value) for name, value in zip(table.key, at, strict=True)
-        ]  # fmt: skip
-        if all(value is None for value in values):
-            raise _wrong(table, "a row's key is NULL; name columns that are not", "null-key")
-        return write_key(values)
+    def _key_reader(self, table: TableSpec, query: Query) -> Callable[[Key], str]:
+        """Return what writes a key as its record is known by."""
+        readers = [self._value_reader(query.shape.columns[name]) for name in table.key]
+
+        def tell(at: Key) -> str:
+            values = [read(value) for read, value in zip(readers, at, strict=True)]
+            if values.count(None) == len(values):
+                raise _wrong(table, "a row's key is NULL; name columns that are not", "null-key")
+            return write_key(values)
+
+        return tell
 
     def _value_reader(self, column: Column) -> Callable[[Any], Json]:
         is_utc = column.kind == "moment" and self._family == "mysql"
         reading = Reading(zone=self._zone, is_whole=column.is_whole, is_utc=is_utc)
         if special := _SPECIAL.get((self._family, column.kind)):
             return lambda value: None if value is None else read_value(special(value), reading)
-        return lambda value: read_value(value, reading)
+        return lambda value: value if type(value) in _AS_IT_IS else read_value(value, reading)
 
     def _query(self, table: TableSpec) -> Query:
         """Return the statements about *table*, whose columns are looked up once."""
@@ -217,6 +223,9 @@ def _read_zero_date(value: Any) -> Any:
     """Return None for 0000-00-00, of which drivers make text: MySQL's own word for no date."""
     return None if isinstance(value, str) and value.startswith("0000-00-00") else value
 
+
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+"""Types whose values JSON has as they are: most of them, and no time to lose on them."""
 
 _SPECIAL: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("mysql", "json"): _read_json,

@@ -1,0 +1,194 @@
+"""A billing database of five tables on a real MariaDB: ``python -m bench.bench_tables``.
+
+Each sync runs in a process of its own, so that its peak of memory is its own; the records lie in a file beside it. The peer
+is the plain pipeline: select all, load each row's record, compare.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, select
+
+from bokit.core.catalog import Lease, Source
+from bokit.core.collections import make_id
+from bokit.core.read_rows import write_key
+from bokit.core.records import CollectionName, LoggedChange, Record, RecordId, TenantId
+from bokit.store.base import Snapshot
+from bokit.store.codec import read_document, write_document
+from bokit.store.memory import MemoryStore
+from simulator.billing import SPECS, TABLES, Billing
+from tests.engine.ledger import Ledger
+from tests.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
+
+SIZES = (20_000, 200_000)
+REACH = {"memory": 1.2, "unchanged": 2.0}
+"""At most so much memory as a tenth of the rows; at least so much less CPU than the plain pipeline."""
+
+
+class DiskStore(MemoryStore):
+    """The store in memory, with records, chunks and snapshots in a file: what is measured is the engine."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.written, self.calls = 0, 0
+        self._file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._file.execute("PRAGMA journal_mode = OFF")
+        self._file.execute("CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+
+    def _put(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        self.calls += 1
+        self._file.execute("BEGIN")
+        self._file.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+        self._file.execute("COMMIT")
+
+    def _get(self, keys: Sequence[str]) -> dict[str, bytes]:
+        marks = ", ".join("?" * len(keys))
+        return dict(self._file.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", keys))  # noqa: S608
+
+    def apply_records(
+        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+    ) -> Sequence[Record]:
+        self.written += len(records)
+        saved = [replace(r, version=r.version + 1) for r in records]
+        self._put((f"r/{r.id}", write_document(r).encode()) for r in saved)
+        self._put((f"c/{c.record_id}/{c.at}", write_document(c).encode()) for c in changes)
+        return saved
+
+    def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
+        found = self._get([f"r/{id}" for id in ids])
+        return {RecordId(key[2:]): read_document(Record, value.decode()) for key, value in found.items()}
+
+    def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
+        return {key[2:]: value for key, value in self._get([f"k/{name}" for name in names]).items()}
+
+    def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
+        self._put((f"k/{name}", chunk or b"") for name, chunk in chunks.items())
+
+    def load_snapshot(self, source: Source) -> Snapshot:
+        found = self._get(["s"]).get("s")
+        if found is None:
+            return Snapshot()
+        told = json.loads(found)
+        return Snapshot(content=told["content"].encode("latin-1"), memory=told["memory"], version=told["version"])
+
+    def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot:
+        saved = replace(snapshot, version=snapshot.version + 1)
+        told = {"content": saved.content.decode("latin-1"), "memory": dict(saved.memory), "version": saved.version}
+        self._put([("s", json.dumps(told).encode())])
+        return saved
+
+
+def sync_once(url: str, disk: str) -> dict[str, float]:
+    """Sync the five tables once, as a process of its own does; return what it counted and took."""
+    store = DiskStore(Path(disk))
+    ledger = Ledger(url, store)
+    ledger.add_source(*[{**spec, "updated_at": None} for spec in SPECS])
+    cpu, wall = time.process_time(), time.perf_counter()
+    counts = ledger.report().counts
+    took = {"cpu_s": round(time.process_time() - cpu, 2), "wall_s": round(time.perf_counter() - wall, 2)}
+    return {**took, "peak_mb": read_peak(), "written": store.written, "store_writes": store.calls, **counts}
+
+
+def read_peak() -> float:
+    """Return this process's own peak of memory, in megabytes; getrusage would tell its parent's, from before it began."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return round(int(line.split()[1]) / 1024, 1)
+
+
+def compare_plainly(url: str, disk: str) -> dict[str, float]:
+    """Do what a plain pipeline does: select all rows, load the record of each, compare."""
+    store, different, rows = DiskStore(Path(disk)), 0, 0
+    engine = create_engine(url)
+    cpu = time.process_time()
+    with engine.connect() as connection:
+        for spec in SPECS:
+            name = CollectionName(spec["collection"])
+            fields = spec.get("fields") or {c.name: c.name for c in TABLES[spec["table"]].columns}
+            found = connection.execute(select(TABLES[spec["table"]])).mappings().all()
+            for start in range(0, len(found), 100):
+                some = {make_id(name, write_key([row[k] for k in spec["key"]])): row for row in found[start : start + 100]}
+                known = store.find_records(TenantId("default"), name, some)
+                different += sum(
+                    any(str(known[id].fields[f]) != str(row[c]) for f, c in fields.items()) for id, row in some.items()
+                )
+            rows += len(found)
+    return {"cpu_s": round(time.process_time() - cpu, 2), "rows": rows, "different": different}
+
+
+def run() -> dict[str, Any]:
+    """Measure both sizes; say so where there is no MariaDB."""
+    if not (MARIADB and INSTALL_DB):
+        return {"not run": "mariadb-server is not installed"}
+    with ExitStack() as stack:
+        server = stack.enter_context(run_mariadb())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        server.run("CREATE DATABASE billing CHARACTER SET utf8mb4", f"CREATE USER 'reader'@'%' IDENTIFIED BY '{PASSWORD}'",
+                   "GRANT SELECT ON billing.* TO 'reader'@'%'")  # fmt: skip
+        billing, url = Billing(server.url(server.admin, "billing", "")), server.url("reader", "billing")
+        stack.callback(billing.close)
+        sizes = {str(rows): _measure(server, billing, url, folder / f"{rows}.db", rows) for rows in SIZES}
+    small, large = (sizes[str(rows)] for rows in SIZES)
+    return {
+        "sizes": sizes,
+        "memory": {step: round(large[step]["peak_mb"] / small[step]["peak_mb"], 3) for step in ("first", "unchanged", "1 %")},
+        "unchanged": round(large["plain"]["cpu_s"] / large["unchanged"]["cpu_s"], 2), "reach": REACH,
+    }  # fmt: skip
+
+
+def _measure(server: Any, billing: Billing, url: str, disk: Path, rows: int) -> dict[str, Any]:
+    billing.create()
+    counts = billing.fill(rows)
+    begun = len(server.statements())
+    taken: dict[str, Any] = {"first": _child("sync", url, disk), "unchanged": _child("sync", url, disk)}
+    told = server.statements()[begun:]
+    for spec in SPECS:
+        billing.change(spec["table"], range(1, counts[spec["table"]] // 100 + 1))
+    mark = len(server.statements())
+    taken["1 %"] = _child("sync", url, disk)
+    told += server.statements()[mark:]
+    taken["statements"] = sorted({line.split()[0] for line in told})
+    return {**taken, "plain": _child("plain", url, disk)}
+
+
+def _child(work: str, url: str, disk: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.bench_tables", work, url, str(disk)], check=True, capture_output=True, text=True,
+        cwd=Path(__file__).parents[1], env={"PYTHONPATH": "layers/shared:cli:.", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )  # fmt: skip
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a line for each sync, and the ratios."""
+    if "not run" in report:
+        print(f"  not run: {report['not run']}")
+        return
+    for rows, taken in report["sizes"].items():
+        for step in ("first", "unchanged", "1 %"):
+            row = taken[step]
+            print(f"  {rows:>7} rows, {step:<9} {row['cpu_s']:>6.2f} s CPU, {row['wall_s']:>6.2f} s; "
+                  f"peak {row['peak_mb']:.0f} MB; {row['written']} records, {row['store_writes']} writes")  # fmt: skip
+        print(f"  {rows:>7} rows, the server was sent {', '.join(taken['statements'])} alone")
+    memory = max(report["memory"].values())
+    print(f"  peak memory of ten times the rows: {memory:g} × (at most {report['reach']['memory']:g})")
+    print(f"  an unchanged sync beside select, load and compare: {report['unchanged']:g} × less CPU "
+          f"(target {report['reach']['unchanged']:g})")  # fmt: skip
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        print(json.dumps({"sync": sync_once, "plain": compare_plainly}[sys.argv[1]](sys.argv[2], sys.argv[3])))
+    else:
+        show(run())
