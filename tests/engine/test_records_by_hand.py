@@ -317,7 +317,7 @@ def test_one_refused_wish_keeps_no_other_from_being_written(office):
 
 def test_a_collections_name_and_parts_are_judged():
     """Names, paths, buckets and intervals are what they say they are."""
-    for bad in ({"name": "Bookings"}, {"name": "bookings"}, {"name": ""}, {"name": "x", "buckets": 0},
+    for bad in ({"name": "Bookings"}, {"name": "bookings"}, {"name": "conflicts"}, {"name": ""}, {"name": "x", "buckets": 0},
                 {"name": "x", "preserve": 7},
                 {"name": "x", "array_keys": ["a"]}, {"name": "x", "interval": 5},
                 {"name": "x", "preserve": ["a..b"]}):  # fmt: skip

@@ -20,6 +20,8 @@ from bokit.core.catalog import BOOKINGS, Collection, Source
 from bokit.core.records import CollectionName, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
+BUILT_IN = frozenset({str(BOOKINGS), "conflicts"})
+"""Collections that Bokit keeps for itself."""
 MOST_BUCKETS = 256
 MOST_PATHS = 100
 LARGEST_SCHEMA = 32_000
@@ -146,8 +148,8 @@ def read_collection_name(value: Any) -> CollectionName:
     """Return a collection's name."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise InputError("not a collection's name; write 1 to 60 small letters, digits, - or _, a letter first", code="bad-field")
-    if value == BOOKINGS:
-        raise InputError("bookings are built in; choose another name", code="bad-field")
+    if value in BUILT_IN:
+        raise InputError(f"{value} are built in; choose another name", code="bad-field")
     return CollectionName(value)
 
 
