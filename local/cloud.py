@@ -109,13 +109,16 @@ def _deploy_if_changed(place: Place, say: Say) -> Mapping[str, str]:
 
 
 def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]:
-    url = door.api_url(place, outputs["ApiId"])
+    if outputs["ApiId"] != door.API_ID:  # an id is given once
+        raise LocalError("this local cloud is an older Bokit's; `make down`, remove .bokit/state, and `make up` again")
+    url = door.api_url(place)
     door.wait_for_api(place, url)
     token = door.keep_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
     told = {
         "endpoint_url": place.endpoint_url, "region": REGION, "table_name": outputs["TableName"], "api_url": url,
         "ws_url": None, "page_url": None, "token": token, "allow_private_addresses": True,
-        "queue_url": outputs["QueueUrl"], "alert_topic": outputs["AlertTopicArn"], "simulator_url": place.simulator_url,
+        "calendar_key": outputs["CalendarKey"], "queue_url": outputs["QueueUrl"], "alert_topic": outputs["AlertTopicArn"],
+        "simulator_url": place.simulator_url,
     }  # fmt: skip
     _write_privately(place.home / "local.json", json.dumps(told, indent=2) + "\n")
     return told

@@ -14,14 +14,16 @@ from local.place import REGION, Place
 
 NAME = "make up"
 """What the token is called in `bokit token list`."""
+API_ID = "bokit"
+"""What the template asks the local cloud to call the HTTP API."""
 
 
-def api_url(place: Place, api_id: str) -> str:
-    """Return where an HTTP API answers: the outputs know AWS's address alone.
+def api_url(place: Place) -> str:
+    """Return where the HTTP API answers.
 
     The stage is ``$default``, written so that a shell leaves it alone.
     """
-    return f"{place.endpoint_url}/_aws/execute-api/{api_id}/%24default"
+    return f"{place.endpoint_url}/_aws/execute-api/{API_ID}/%24default"
 
 
 def ask(url: str, token: str | None = None) -> int:

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from local.door import api_url
 from local.errors import LocalError
 from local.place import REGION, Place
 
@@ -33,7 +34,7 @@ def parameters(place: Place, **changed: str) -> dict[str, str]:
     """Return the template's parameters for the interpreter and machine at hand, with what is *changed*."""
     return {
         "Stage": "local", "PythonRuntime": place.runtime, "Architecture": place.architecture,
-        "DeletionProtection": "false", "AllowPrivateAddresses": "true", **changed,
+        "DeletionProtection": "false", "AllowPrivateAddresses": "true", "ApiAddress": api_url(place), **changed,
     }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Deployed:
     @property
     def api_url(self) -> str:
         """Where its HTTP API answers."""
-        return door.api_url(self.place, self.outputs["ApiId"])
+        return door.api_url(self.place)
 
     @property
     def settings(self) -> Settings:

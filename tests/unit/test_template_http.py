@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from tests.unit.transformed import refers_to, resources, source_template, transformed
+from tests.unit.transformed import policy_statements, refers_to, resources, source_template, transformed
 
 ROUTES = {route["RouteKey"]: route for route in resources("AWS::ApiGatewayV2::Route").values()}
-PUBLIC = {"GET /health", "GET /feeds/{proxy+}", "HEAD /feeds/{proxy+}", "OPTIONS /{proxy+}"}
+PUBLIC = {"ANY /health", "GET /feeds/{proxy+}", "HEAD /feeds/{proxy+}", "OPTIONS /{proxy+}"}
 """Routes that want no token."""
 FUNCTIONS = ("Api", "ApiSync", "Public")
 NOTHING = {"Ref": "AWS::NoValue"}
@@ -197,7 +197,9 @@ def test_the_apis_address_is_an_output():
     outputs = transformed()["Outputs"]
 
     assert outputs["ApiId"]["Value"] == {"Ref": "HttpApi"}
-    assert outputs["ApiUrl"]["Value"] == {"Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+    assert outputs["ApiUrl"]["Value"]["Fn::If"][2] == {
+        "Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"
+    }
 
 
 def test_sam_local_start_api_finds_the_routes():
@@ -205,3 +207,24 @@ def test_sam_local_start_api_finds_the_routes():
     kinds = [resource["Type"] for resource in source_template()["Resources"].values()]
 
     assert kinds.index("AWS::ApiGatewayV2::Api") < kinds.index("AWS::Serverless::Function")
+
+
+def test_a_domain_of_ones_own_stands_in_calendars():
+    """URLs that are shown begin with ApiAddress where it is told, else with AWS's own; an id is pinned locally alone."""
+    variables = resources("AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
+    (api,) = resources("AWS::ApiGatewayV2::Api").values()
+
+    assert variables["BOKIT_API_URL"]["Fn::If"][:2] == ["HasApiAddress", {"Ref": "ApiAddress"}]
+    assert variables["BOKIT_API_URL"] == transformed()["Outputs"]["ApiUrl"]["Value"]
+    assert api["Tags"] == {"Fn::If": ["IsLocal", {"ms-custom-id": "bokit"}, NOTHING]}
+
+
+def test_the_key_of_calendars_is_nobody_elses():
+    """Made by AWS, read by the API's function alone, and under no name that a source could give as its own secret."""
+    (key,) = resources("AWS::SecretsManager::Secret").values()
+    readers = [role for role in resources("AWS::IAM::Role") if "CalendarKey" in str(policy_statements(role))]
+    told = [n for n, f in resources("AWS::Lambda::Function").items() if "BOKIT_CALENDAR_KEY" in f["Environment"]["Variables"]]
+
+    assert "Name" not in key
+    assert key["GenerateSecretString"]["PasswordLength"] >= 43
+    assert (readers, told) == (["ApiFunctionRole"], ["ApiFunction"])
