@@ -20,7 +20,7 @@ from bokit.core.catalog import BOOKINGS, Collection, Source
 from bokit.core.records import CollectionName, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
-BUILT_IN = frozenset({str(BOOKINGS), "conflicts"})
+BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars"})
 """Collections that Bokit keeps for itself."""
 MOST_BUCKETS = 256
 MOST_PATHS = 100
