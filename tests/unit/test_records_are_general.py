@@ -9,14 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "layers/shared/bokit"
 OF_BOOKINGS = (
-    "stays", "booking", "booking_edit", "booking_view", "changes", "conflicts", "echoes", "entries", "entry_json", "evidence",
+    "stays", "booking", "booking_edit", "booking_view", "changes", "conflict_records", "conflicts", "echoes", "entries", "entry_json", "evidence",
     "export_ical", "guard", "guests", "holdings", "ical_events", "ical_groups", "ical_snapshot", "ical_text", "ical_times",
     "identity", "joint", "links", "night_bits", "nights", "occupancy", "outgoing", "platforms", "read_ical", "recurrence",
     "recurrence_rules", "release", "trail", "window",
 )  # fmt: skip
 """Modules of the core that know what a stay, a night or a calendar is."""
 OWN = {
-    "engine/bookings.py": "what follows when bookings were written: conflicts, outgoing calendars; handed to the engine as a Kind's",
+    "engine/bookings.py": "what follows when bookings were written; handed to the engine as a Kind's",
     "engine/booking_desk.py": "bookings of linked units and by hand, for command line and API",
     "engine/calendars.py": "outgoing calendars",
     "engine/publishing.py": "their pages",
