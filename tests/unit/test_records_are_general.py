@@ -9,7 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2] / "layers/shared/bokit"
 OF_BOOKINGS = (
-    "stays", "booking", "booking_edit", "booking_view", "changes", "conflict_records", "conflicts", "echoes", "entries", "entry_json", "evidence",
+    "stays", "booking", "booking_edit", "booking_view", "changes", "conflict_records", "conflicts",
+    "echoes", "entries", "entry_json", "evidence",
     "export_ical", "guard", "guests", "holdings", "ical_events", "ical_groups", "ical_snapshot", "ical_text", "ical_times",
     "identity", "joint", "links", "night_bits", "nights", "occupancy", "outgoing", "platforms", "read_ical", "recurrence",
     "recurrence_rules", "release", "trail", "window",
