@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,9 +155,17 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("POST", f"{source}/apply-held", None), ("POST", f"{source}/discard-held", None),
         ("PATCH", booking, {"notes": "x"}), ("POST", f"{booking}/accept-remote", {}), ("GET", f"{booking}/changes", None),
         ("PUT", "/options/sync.interval", {"value": 1800}), ("DELETE", "/options/sync.interval", None),
+        ("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-07-11", "check_out": "2026-07-12"}),
+        ("GET", "/conflicts", None),
+        ("POST", f"{flat}/calendars", {"for": "airbnb"}), ("GET", f"{flat}/calendars", None),
+        ("PUT", "/options/export.anonymous", {"value": False}),
         ("GET", "/options", None), ("GET", "/sources", None), ("GET", source, None), ("GET", "/tokens", None),
     ):  # fmt: skip
         assert caller.ask(method, path, body).status < 500, path
+    calendar = f"/calendars/{caller.get(f'{flat}/calendars')['items'][0]['id']}"
+    conflict = f"/conflicts/{caller.get('/conflicts')['items'][0]['id']}"
+    for method, path in (("POST", f"{conflict}/acknowledge"), ("POST", f"{calendar}/rotate"), ("DELETE", calendar)):
+        assert caller.ask(method, path).status < 400, path
     token = f"/tokens/{caller.post('/tokens', {'role': 'viewer'})['id']}"
     for method, path, body in (
         ("PATCH", token, {"name": "x"}), ("DELETE", token, None), ("DELETE", source, None), ("DELETE", flat, None),
@@ -206,17 +215,24 @@ def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
 
 
 def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
-    """A visitor wakes the default tenant's overdue sync with exactly the permissions of the public's role."""
+    """A calendar is read, an old one published anew, an overdue sync woken: exactly the permissions of the public's role."""
     house = ApiHouse(monkeypatch, store)
     requests, caller = Requests(store), house.caller
     with requests.of_others():
-        house.furnish()
+        ids = house.furnish()
+        house.sync()
+        calendar = house.bokit.calendars.open(DEFAULT_TENANT, ids["unit"])
+        page = store.find_published(calendar.hash)
+        store.save_published(replace(page, body=b"old", etag='"old"', refresh_at=house.clock()))
         house.sent()
     house.move(hours=9)
 
     caller.ask("GET", "/health", authorizer=None)
     assert house.sent()
-    assert store.find_published("no calendar's") is None
+    answer = caller.ask("GET", f"/feeds/{house.bokit.calendars.token_of(calendar)}.ics", authorizer=None)
+    assert answer.headers["ETag"] == page.etag
+    assert caller.ask("GET", "/feeds/none.ics", authorizer=None).status == 404
+    house.sent()
 
     assert requests.needed == allowed("PublicFunctionRole")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,8 +23,10 @@ from bokit.core.records import Json, Record, RecordId, Scope, TenantId, make_rec
 from bokit.engine.clock import Clock
 from bokit.engine.named import find_named
 from bokit.engine.publishing import CALENDARS, Press, again
-from bokit.errors import ConfigError, InputError, StoreConflictError, UnknownIdError
+from bokit.errors import BokitError, ConfigError, InputError, StoreConflictError, UnknownIdError
 from bokit.store.base import Published, Store
+
+log = logging.getLogger("bokit.calendars")
 
 OVERLAP = timedelta(days=2)
 """A rotated path works so long: the slowest platforms read once a day."""
@@ -141,12 +144,10 @@ class CalendarDesk:
     def serve(self, token: str) -> Published | None:
         """Return what is published under this path; None: nothing, or no longer. Costs one read, whatever the token."""
         hash, now = hash_token(token), self.clock()
-        page = self.store.find_published(hash)
-        if page is None or (page.expires_at is not None and page.expires_at <= now):
-            return None
-        if page.refresh_at is not None and page.refresh_at <= now:
+        page = self._find_page(hash, now)
+        if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self._refresh(page)
-            page = self.store.find_published(hash)
+            page = self._find_page(hash, now)
         return page
 
     def load_occupancy(self, tenant: TenantId, unit_id: Scope) -> Occupancy:
@@ -200,12 +201,16 @@ class CalendarDesk:
         for hash in filter(None, hashes):
             self.store.delete_published(hash)
 
+    def _find_page(self, hash: str, now: datetime) -> Published | None:
+        page = self.store.find_published(hash)
+        return page if page and (page.expires_at is None or page.expires_at > now) else None
+
     def _refresh(self, page: Published) -> None:
         """Publish anew what time alone has changed; where that fails, what was published is still served."""
         try:
             self.press.publish(page.tenant, [self.find(page.tenant, CalendarId(page.id)).unit_id])
-        except (StoreConflictError, UnknownIdError):
-            return
+        except BokitError:
+            log.warning("a calendar could not be published anew", exc_info=True, extra={"facts": {"tenant": page.tenant}})
 
     def _read_consumer(self, tenant: TenantId, unit: Unit, word: str | None) -> str | None:
         """Return the consumer that *word* names: a platform, or a source of the unit."""

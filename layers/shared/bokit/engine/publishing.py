@@ -11,7 +11,7 @@ writer of either publishes afterwards. Who makes a path worthless first writes s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
@@ -93,12 +93,11 @@ class Press:
                 self._settle_page(str(hash), pages[str(hash)], calendar, drafts[calendar.unit_id])
 
     def _settle_page(self, hash: str, known: Published | None, calendar: OutCalendar, draft: Draft) -> None:
-        """Write the page under *hash* where it differs from what is *known*; forget it where the path works no longer."""
-        until = None if hash == calendar.hash else calendar.former_until or self.clock()
+        """Write the page under *hash* where it differs from what is *known*."""
+        until = None if hash == calendar.hash else calendar.former_until
         body = draft.write(calendar)
         if body is None or (until is not None and until <= self.clock()):
-            if known is not None:
-                self.store.delete_published(hash)
+            self._end(known, until or self.clock())
             return
         page = make_page(hash, known, calendar, body, until=until, refresh_at=draft.occupancy.settle_at, at=self.clock())
         if page != known:
@@ -107,10 +106,15 @@ class Press:
                 self._check_still_there(hash, calendar)
 
     def _check_still_there(self, hash: str, calendar: OutCalendar) -> None:
-        """Forget a first page whose calendar was removed, or given another path, before there was a page to delete."""
+        """End a first page whose calendar was removed, or given another path, before there was a page to delete."""
         now = next((c for c in self.load_calendars(calendar.tenant, [calendar.unit_id]) if c.id == calendar.id), None)
         if now is None or hash not in (now.hash, now.former_hash):
-            self.store.delete_published(hash)
+            self._end(self.store.find_published(hash), self.clock())
+
+    def _end(self, page: Published | None, at: datetime) -> None:
+        """Let a path be unknown from *at* on: written, not deleted, since whoever serves pages may publish and not delete."""
+        if page is not None and (page.expires_at is None or page.expires_at > at):
+            self.store.save_published(replace(page, body=b"", expires_at=at, refresh_at=None), only_if_unmoved=True)
 
 
 def make_page(
