@@ -142,9 +142,16 @@ def open_calendar_key(settings: Settings) -> Callable[[], str]:
 
     def ask() -> str:
         from bokit.engine.calendars import no_key
+        from bokit.errors import ConfigError, LaterError, NeverError, StoreUnreachableError
         from bokit.sources.secrets import Secrets
 
-        return Secrets(_client_maker(settings)).reveal(settings.calendar_key) if settings.calendar_key else no_key()
+        try:
+            return Secrets(_client_maker(settings)).reveal(settings.calendar_key) if settings.calendar_key else no_key()
+        except NeverError as error:
+            what = "the secret of outgoing calendars is not there, or may not be read"
+            raise ConfigError(what, variable="BOKIT_CALENDAR_KEY") from error
+        except LaterError as error:
+            raise StoreUnreachableError("the secret of outgoing calendars cannot be read now; try again") from error
 
     return cache(ask)
 

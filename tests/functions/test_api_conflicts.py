@@ -1,0 +1,170 @@
+"""Bookings by hand, the conflicts that they make, and who holds a night, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.functions.caller import ApiHouse, Caller
+from tests.functions.terminal import JULY, URL, a_feed, an_event
+
+VRBO = "https://8.8.8.8/vrbo.ics"
+
+
+@pytest.fixture
+def unit(house: ApiHouse) -> str:
+    """A flat with guests from 10 to 14 July and 1 to 8 August."""
+    ids = house.furnish()
+    house.sync()
+    return ids["unit"]
+
+
+def book(caller: Caller, unit: str, check_in: str, check_out: str, **values: Any) -> dict[str, Any]:
+    """Write a booking by hand."""
+    doc: dict[str, Any] = caller.post("/bookings", {"unit_id": unit, "check_in": check_in, "check_out": check_out, **values})
+    return doc
+
+
+def test_a_booking_by_hand_tells_its_conflicts(caller, unit):
+    """A double one is made, and told with the night and both bookings; one from departure to arrival is none."""
+    double = book(caller, unit, "2026-07-13", "2026-07-15", guest_name="Ann Meyer")
+    free = book(caller, unit, "2026-07-15", "2026-07-18", kind="block", notes="painter")
+    (conflict,) = double["conflicts"]
+
+    assert conflict["nights"] == ["2026-07-13"]
+    assert double["id"] in conflict["bookings"]
+    assert (double["kind"], double["status"], double["blocks_nights"], double["state"]) == (
+        "reservation",
+        "confirmed",
+        True,
+        "own",
+    )
+    assert (free["kind"], free["conflicts"], free["source_id"]) == ("block", [], None)
+    assert caller.get(f"/bookings/{double['id']}")["conflicts"] == [conflict]
+    assert caller.get("/conflicts")["items"] == [conflict] == caller.get("/conflicts", unit_id=unit)["items"]
+    assert caller.get(f"/conflicts/{conflict['id']}") == conflict
+
+
+def test_an_edit_tells_what_becomes_of_the_conflict(caller, unit):
+    """Moved away, it has none; moved back, it has it again; a closed one is shown where all are asked for."""
+    made = book(caller, unit, "2026-07-13", "2026-07-15")
+    path = f"/bookings/{made['id']}"
+    away = caller.ask("PATCH", path, {"check_in": "2026-07-14"}).doc
+    closed = caller.get("/conflicts", all="true")["items"]
+
+    assert away["conflicts"] == []
+    assert caller.get("/conflicts")["items"] == []
+    assert [c["status"] for c in closed] == ["closed"]
+    assert caller.ask("PATCH", path, {"check_in": "2026-07-12"}).doc["conflicts"][0]["nights"] == ["2026-07-12", "2026-07-13"]
+
+
+def test_an_acknowledged_conflict_is_quiet(caller, unit):
+    """It says who knows of it; a closed one is not acknowledged."""
+    made = book(caller, unit, "2026-07-13", "2026-07-15")
+    path = f"/conflicts/{made['conflicts'][0]['id']}"
+
+    told = caller.post(f"{path}/acknowledge", status=200)
+    assert (told["status"], told["acknowledged_by"]) == ("acknowledged", "token:tok_tests")
+    assert caller.get(path) == told
+    caller.ask("PATCH", f"/bookings/{made['id']}", {"status": "cancelled"})
+    refused = caller.ask("POST", f"{path}/acknowledge")
+    assert (refused.status, refused.code) == (409, "closed")
+
+
+def test_a_night_is_explained(caller, unit):
+    """Held by whom, from which source, since when, edited by whom, and why; a free one by nobody."""
+    booking = caller.get("/bookings")["items"][0]
+    caller.ask("PATCH", f"/bookings/{booking['id']}", {"check_out": "2026-07-16"})
+
+    (held,) = caller.get("/bookings/explain", unit_id=unit, date="2026-07-15")["items"]
+    (free,) = caller.get("/bookings/explain", date="2026-07-20")["items"]
+
+    assert (held["held"], held["night"], held["unit"]) == (True, "2026-07-15", "Garden flat")
+    assert [(b["id"], b["edited_by"]) for b in held["by"]] == [(booking["id"], ["token:tok_tests"])]
+    assert held["by"][0]["why"] == ["its dates hold the night"]
+    assert (free["held"], free["by"]) == (False, [])
+
+
+@pytest.mark.parametrize("query", [{}, {"date": "x"}, {"date": "2026-02-30"}])
+def test_a_night_is_a_day_of_the_calendar(caller, unit, query):
+    """422 for what is none, and where it is left out."""
+    answer = caller.ask("GET", "/bookings/explain", query=query)
+
+    assert answer.status == 422
+    assert answer.doc["errors"][0]["field"] == "date"
+
+
+def test_one_reservation_through_two_sources_is_one_booking(caller, house, unit):
+    """It is listed once, with both sources; each source's record leads to it, and to its own log."""
+    house.shelf.bodies[VRBO] = a_feed(an_event(7, "2026-07-10", "2026-07-14", "HMABCDEF12"))
+    caller.post("/sources", {"name": "Manager", "unit_id": unit, "url": VRBO})
+    house.sync()
+
+    found = [b for b in caller.get("/bookings")["items"] if b["check_in"] == "2026-07-10"]
+
+    assert len(found) == 1
+    assert len(found[0]["sources"]) == 2
+    for source in found[0]["sources"]:
+        assert caller.get(f"/bookings/{source['booking_id']}")["id"] == found[0]["id"]
+        assert caller.get(f"/bookings/{source['booking_id']}/changes")["items"]
+    assert caller.get("/conflicts")["items"] == []
+
+
+def test_an_echo_says_what_it_repeats(caller, house, unit):
+    """A closure of another source over the same nights is listed as an echo, and is no conflict."""
+    house.shelf.bodies[VRBO] = a_feed(an_event(8, "2026-07-10", "2026-07-14", summary="Airbnb (Not available)"))
+    caller.post("/sources", {"name": "VRBO", "unit_id": unit, "url": VRBO})
+    house.sync()
+    found = {b["kind"]: b for b in caller.get("/bookings", until="2026-07-20")["items"]}
+
+    assert found["block"]["state"] == "echo"
+    assert found["block"]["echo_of"] == [found["reservation"]["id"]]
+    assert found["reservation"]["echoes"] == [found["block"]["id"]]
+    assert caller.get("/conflicts")["items"] == []
+
+
+def test_windows_are_listed_where_they_are_asked_for(caller, house):
+    """They hold nights and are no bookings; each record that holds a night can be found."""
+    ids = house.furnish()
+    house.shelf.bodies[URL] = a_feed(JULY, an_event(9, "2026-12-01", "2027-06-01", summary="Airbnb (Not available)"))
+    house.sync()
+    listed = caller.get("/bookings", kind="reservation,block,window", unit_id=ids["unit"])["items"]
+    stored = house.store.load_records("default", "bookings", ids["unit"])
+
+    assert {b["id"] for b in listed} == {r.id for r in stored}
+    for booking in listed:
+        assert caller.get(f"/bookings/{booking['id']}")["id"] == booking["id"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [({"check_in": None}, "check_in"), ({"check_out": "2026-07-13"}, "check_out"), ({"check_out": "2026-07-10"}, "check_out"),
+     ({"kind": "window"}, "kind"), ({"status": "nope"}, "status"), ({"guests": -1}, "guests"), ({"colour": "red"}, "colour"),
+     ({"check_out": "2036-01-01"}, "check_out"), ({"check_in": "2026-02-30"}, "check_in")],
+)  # fmt: skip
+def test_a_wrong_booking_is_refused_by_field(caller, unit, values, field):
+    """422, which field, and nothing is written."""
+    before = caller.get("/bookings")
+    answer = caller.ask("POST", "/bookings", {"unit_id": unit, "check_in": "2026-07-13", "check_out": "2026-07-15"} | values)
+
+    assert answer.status == 422
+    assert field in {error["field"] for error in answer.doc["errors"]}
+    assert caller.get("/bookings") == before
+
+
+def test_a_booking_is_made_in_a_unit_that_there_is(caller, unit):
+    """404 for another, and for a filter by one."""
+    made = caller.ask("POST", "/bookings", {"unit_id": "none", "check_in": "2026-07-13", "check_out": "2026-07-15"})
+
+    assert (made.status, made.code) == (404, "not-found")
+    assert caller.ask("GET", "/conflicts", query={"unit_id": "none"}).code == "not-found"
+    assert caller.ask("GET", "/bookings/explain", query={"unit_id": "none", "date": "2026-07-13"}).code == "not-found"
+
+
+def test_conflicts_come_in_pages(caller, unit):
+    """In the order of their nights, each once."""
+    for day in (1, 3, 5, 7):
+        book(caller, unit, f"2026-08-0{day}", f"2026-08-0{day + 1}")
+
+    assert [c["nights"] for c in caller.every("/conflicts", limit=2)] == [[f"2026-08-0{day}"] for day in (1, 3, 5, 7)]
