@@ -191,6 +191,47 @@ def test_a_database_that_does_not_answer_is_tried_again(place: Place) -> None:
         place.read(TABLE, url=url)
 
 
+@pytest.mark.parametrize("place", SERVERS, indirect=True)
+def test_what_tls_is_wanted_is_had_or_nothing_is_read(place: Place) -> None:
+    """A database without TLS is read where nobody asks for it, and refused where somebody does."""
+    place.grant("clients")
+    for mode in ("disable", "prefer"):
+        assert len(place.read(TABLE, url=f"{place.url}?sslmode={mode}")) == 2
+    for mode in ("require", "verify-full"):
+        with pytest.raises(SourceRefusedError, match="offers no TLS"):
+            place.read(TABLE, url=f"{place.url}?sslmode={mode}")
+
+
+@pytest.mark.parametrize("place", SERVERS, indirect=True)
+def test_a_statement_that_takes_too_long_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server itself ends what takes longer than our limit, and the source is tried again."""
+    place.grant("clients")
+    monkeypatch.setattr("bokit.sources.sql_connect.STATEMENT_SECONDS", 1)
+    pause = {"mysql": "SLEEP(3) = 0", "postgresql": "pg_sleep(3) IS NOT NULL"}[place.family]
+    with pytest.raises(SourceUnavailableError, match="took too long") as raised:
+        place.read({**TABLE, "where": pause})
+    assert raised.value.stable_code == "sql-timeout"
+
+
+@pytest.mark.parametrize("place", SERVERS, indirect=True)
+def test_a_connection_that_breaks_is_tried_again(place: Place) -> None:
+    """A server that ends the connection in the middle of a reading is an error that trying again may mend."""
+    place.grant("clients")
+    assert place.server is not None
+    kill = {
+        "mysql": ["SELECT CONCAT('KILL ', id) FROM information_schema.processlist WHERE user = '{user}'"],
+        "postgresql": ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"],
+    }[place.family]
+    with place.open(TABLE) as (opened, settings):
+        opened.check(settings.tables[0])
+        rows = place.server.ask(*[k.format(user=place.user) for k in kill], database=place.database)
+        assert len(rows) == 1
+        if place.family == "mysql":
+            place.server.run(str(rows[0][0]))
+        with pytest.raises(SourceUnavailableError, match="does not answer"):
+            list(opened.read_rows(settings.tables[0], KeyRange()))
+
+
 def test_what_a_table_lacks_is_named(place: Place) -> None:
     """A missing table or column is named, with the columns that there are."""
     place.grant("clients")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +12,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from bokit.core.table_spec import TableSpec
-from bokit.errors import BokitError, SourceMalformedError, SourceUnavailableError
+from bokit.errors import BokitError, SourceMalformedError
 from bokit.sources.sql_errors import translate_driver
 from bokit.sources.sql_shape import (
     MYSQL_COLUMNS,
@@ -77,21 +76,22 @@ def _connect_mysql(database: Database, reach: Reach) -> Any:
         return pymysql.connect(unix_socket=database.socket_path, **given)
     address = find_address(database, reach)
     mode = ssl_mode_of(database, address)
-    tls = make_tls(mode, database.parameters.get("sslrootcert"))
-    made = pymysql.connect(host=str(database.host), port=database.port, defer_connect=True, **_tls_of(tls), **given)
+    tls = _tls_of(mode, database.parameters.get("sslrootcert"))
+    made = pymysql.connect(host=str(database.host), port=database.port, defer_connect=True, **tls, **given)
     line = socket.create_connection((address, database.port), timeout=CONNECT_SECONDS)
     try:
         made.connect(line)
     except BaseException:
         line.close()
         raise
-    if tls is not None and not isinstance(getattr(made, "_sock", None), ssl.SSLSocket):
-        made.close()
-        raise SourceUnavailableError("the database offers no TLS; write sslmode=disable in the URL if that is right", code="tls")
     return made
 
 
-def _tls_of(tls: ssl.SSLContext | None) -> dict[str, Any]:
+def _tls_of(mode: str, authorities: str | None) -> dict[str, Any]:
+    """Return how PyMySQL is told *mode*: left alone, it takes TLS where it is offered; with a context, nothing else."""
+    if mode == "prefer":
+        return {}
+    tls = make_tls(mode, authorities)
     return {"ssl_disabled": True} if tls is None else {"ssl": tls}
 
 
@@ -153,27 +153,31 @@ def _connect_sqlite(database: Database) -> Any:
     return made
 
 
-_LIMITS = {
-    "mysql": ["SET NAMES utf8mb4", "SET time_zone = '+00:00'", "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"],
-    "postgresql": [
-        "SET default_transaction_read_only = on",
-        f"SET statement_timeout = '{STATEMENT_SECONDS}s'",
-        f"SET lock_timeout = '{CONNECT_SECONDS}s'",
-        f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'",
-        "SET TIME ZONE 'UTC'",
-    ],
-    "sqlite": ["PRAGMA query_only = ON"],
-}
-
-
 def _limit(connection: Connection, family: str) -> None:
-    for statement in _LIMITS[family]:
+    """Set the session's limits: on what it may do, and for how long."""
+    for statement in _list_limits(family, is_mariadb=bool(getattr(connection.dialect, "is_mariadb", False))):
         connection.exec_driver_sql(statement)
-    if family == "mysql":
-        is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
-        span = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
-        connection.exec_driver_sql(f"SET SESSION {span}")
-        connection.exec_driver_sql(f"SET SESSION wait_timeout = {IDLE_SECONDS}")
+
+
+def _list_limits(family: str, *, is_mariadb: bool) -> list[str]:
+    if family == "sqlite":
+        return ["PRAGMA query_only = ON"]
+    if family == "postgresql":
+        return [
+            "SET default_transaction_read_only = on",
+            f"SET statement_timeout = '{STATEMENT_SECONDS}s'",
+            f"SET lock_timeout = '{CONNECT_SECONDS}s'",
+            f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'",
+            "SET TIME ZONE 'UTC'",
+        ]
+    span = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
+    return [
+        "SET NAMES utf8mb4",
+        "SET time_zone = '+00:00'",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        f"SET SESSION {span}",
+        f"SET SESSION wait_timeout = {IDLE_SECONDS}",
+    ]
 
 
 _BEGIN = {

@@ -40,6 +40,9 @@ MESSAGES: dict[int, tuple[type[BokitError], str, str]] = {
 }
 
 
+NO_TLS = "the database offers no TLS; write sslmode=disable in the URL if that is right"
+
+
 @contextmanager
 def translate(table: str | None = None) -> Iterator[None]:
     """Turn what drivers and SQLAlchemy raise inside into our errors; *table* is named in their messages."""
@@ -62,8 +65,13 @@ def translate_driver(error: BaseException) -> BokitError:
     """Return what an error of a driver alone, raised while it connects, stands for."""
     import ssl
 
-    if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in str(error):
+    text = str(error)
+    if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in text:
         return SourceRefusedError("the database's certificate is not one that we trust; name its sslrootcert", code="tls")
+    if "does not support SSL" in text or "SSL is required" in text:
+        return SourceRefusedError(NO_TLS, code="tls")
+    if isinstance(error, RuntimeError) and "cryptography" in text:
+        return SourceRefusedError("the database lets nobody log in but over TLS; write sslmode=require in the URL", code="tls")
     return _make(UNREACHABLE, None) if isinstance(error, OSError) else _judge(error, None, is_lost=False)
 
 

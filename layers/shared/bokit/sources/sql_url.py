@@ -8,8 +8,9 @@ public                                   yes            yes, over TLS           
 loopback, link-local, metadata, all else yes            refused                                  refused
 a file (SQLite), a socket                yes            refused                                  refused
 
-TLS is told by ``sslmode`` in the URL, in PostgreSQL's words, for MySQL too: ``disable``, ``require`` (encrypted),
-``verify-full`` (and certificate and name checked; ``sslrootcert`` names a file of authorities, else the public ones).
+TLS is told by ``sslmode`` in the URL, in PostgreSQL's words, for MySQL too: ``disable``, ``prefer`` (encrypted where the
+database offers it), ``require`` (encrypted), ``verify-full`` (and certificate and name checked; ``sslrootcert`` names a file
+of authorities, else the public ones). Where the URL says nothing: ``require`` over the internet, else ``prefer``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FAMILIES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
 PORTS = {"mysql": 3306, "postgresql": 5432}
-SSL_MODES = ("disable", "require", "verify-full")
+SSL_MODES = ("disable", "prefer", "require", "verify-full")
 PARAMETERS = {
     "mysql": ("sslmode", "sslrootcert", "charset", "unix_socket"),
     "postgresql": ("sslmode", "sslrootcert", "host"),
@@ -182,11 +183,11 @@ def is_in_vpc(address: str) -> bool:
 
 
 def ssl_mode_of(database: Database, address: str | None) -> str:
-    """Return how the connection is encrypted: as the URL says, else always where it crosses the internet."""
+    """Return how the connection is encrypted: as the URL says, else always where it crosses the internet, else if it can be."""
     told = database.parameters.get("sslmode")
     if told:
         return told
-    return "require" if address is not None and is_public(address) else "disable"
+    return "require" if address is not None and is_public(address) else "prefer"
 
 
 def make_tls(mode: str, authorities: str | None) -> ssl.SSLContext | None:
@@ -195,7 +196,7 @@ def make_tls(mode: str, authorities: str | None) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if mode == "require":
+    if mode != "verify-full":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
