@@ -30,6 +30,8 @@ def fill(path: str, id: str = "none") -> str:
     ("raw", "status", "code"),
     [
         ("{", 400, "bad-json"),
+        (" ", 400, "bad-json"),
+        ("\x0c", 400, "bad-json"),
         ("[]", 400, "bad-json"),
         ('["a"]', 400, "bad-json"),
         ("null", 400, "bad-json"),

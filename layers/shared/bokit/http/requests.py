@@ -65,7 +65,7 @@ def read_event(event: Event) -> dict[str, Any]:
 
 def _read_body(event: Event) -> dict[str, Any] | None:
     raw = _decode(event)
-    if not raw.strip():
+    if not raw:  # white space is no body, and no JSON either
         return None
     try:
         document = json.loads(raw, parse_constant=_refuse_constant, parse_float=_read_number)
