@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import stack
+from local.door import ask
 from tests.stack.conftest import Deployed, run_cloud
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -35,8 +36,10 @@ def test_an_update_keeps_the_data_and_a_deletion_takes_all(short_lived, built):
     stack.deploy_stack(short_lived.place, built, DefaultInterval="900")
     assert default_interval(short_lived) == "900"
     assert dynamodb.scan(TableName=table)["Count"] == 1
+    assert ask(f"{short_lived.api_url}/health") == 200
 
     stack.delete_stack(short_lived.place)
     assert stack.load_outputs(short_lived.place) is None
     assert dynamodb.list_tables()["TableNames"] == []
     assert short_lived.client("scheduler").list_schedules()["Schedules"] == []
+    assert short_lived.client("apigatewayv2").get_apis()["Items"] == []
