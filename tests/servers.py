@@ -110,9 +110,10 @@ def postgres() -> Iterator[Server]:
 
 
 @contextmanager
-def run_mariadb() -> Iterator[Server]:
-    """Run a MariaDB on a free port of loopback, with its general log on."""
+def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
+    """Run a MariaDB on a free port of loopback, with its general log on; *tls*: with a certificate that nobody knows."""
     with _folder("mysql") as folder, open(folder / "out", "wb") as out:
+        cert, key = make_certificate(folder, "mysql") if tls else (None, None)
         as_user = [f"--user={_user('mysql')}"]
         data = [f"--datadir={folder / 'data'}"]
         subprocess.run(
@@ -124,7 +125,8 @@ def run_mariadb() -> Iterator[Server]:
             [str(MARIADB), "--no-defaults", *as_user, *data, "--bind-address=127.0.0.1", f"--port={port}",
              f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", "--general-log=1",
              f"--general-log-file={folder / 'general.log'}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
-             "--innodb-buffer-pool-size=64M", "--performance-schema=OFF", "--max-connections=40"],
+             "--innodb-buffer-pool-size=64M", "--performance-schema=OFF", "--max-connections=40",
+             *([f"--ssl-cert={cert}", f"--ssl-key={key}"] if tls else [])],
             stdout=out, stderr=out, cwd=folder,
         )  # fmt: skip
         server = Server("mysql", port, folder, "root")
@@ -134,8 +136,8 @@ def run_mariadb() -> Iterator[Server]:
 
 
 @contextmanager
-def run_postgres() -> Iterator[Server]:
-    """Run a PostgreSQL on a free port of loopback; it refuses to run as root."""
+def run_postgres(*, tls: bool = False) -> Iterator[Server]:
+    """Run a PostgreSQL on a free port of loopback; it refuses to run as root. *tls*: with a certificate that nobody knows."""
     user, binaries = _user("postgres"), Path(str(POSTGRES)).parent
     as_user: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
     with _folder("postgres") as folder, open(folder / "out", "wb") as out:
@@ -145,16 +147,31 @@ def run_postgres() -> Iterator[Server]:
             check=True, stdout=out, stderr=out, cwd=folder, timeout=120, **as_user,
         )  # fmt: skip
         (folder / "data/pg_hba.conf").write_text("host all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        cert, key = make_certificate(folder, user) if tls else (None, None)
+        secured = ["-c", "ssl=on", "-c", f"ssl_cert_file={cert}", "-c", f"ssl_key_file={key}"] if tls else []
         port = _free_port()
         process = subprocess.Popen(
             [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
-             "-c", f"unix_socket_directories={folder}", "-c", "log_statement=all", "-c", "max_connections=40"],
+             "-c", f"unix_socket_directories={folder}", "-c", "log_statement=all", "-c", "max_connections=40", *secured],
             stdout=out, stderr=out, cwd=folder, **as_user,
         )  # fmt: skip
         server = Server("postgresql", port, folder, "admin")
         with _stopping(process):
             _wait(server, process, folder)
             yield server
+
+
+def make_certificate(folder: Path, user: str) -> tuple[Path, Path]:
+    """Make a certificate of localhost, signed by itself, whose key is *user*'s alone."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert], check=True, capture_output=True,
+    )  # fmt: skip
+    key.chmod(0o600)
+    if os.getuid() == 0:
+        os.chown(key, pwd.getpwnam(user).pw_uid, -1)
+    return cert, key
 
 
 @contextmanager

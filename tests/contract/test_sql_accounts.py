@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shutil import which
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from bokit.core.row_chunks import KeyRange
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.sources.sql_grants import can_write
 from tests.contract.sql_places import DATABASES, Place, make_place
-from tests.servers import PASSWORD, needs_mariadb
+from tests.servers import PASSWORD, needs_mariadb, needs_postgres, run_mariadb, run_postgres
 
 TABLE = {"table": "clients", "key": ["id"]}
 SERVERS = DATABASES[1:]
@@ -200,6 +201,39 @@ def test_what_tls_is_wanted_is_had_or_nothing_is_read(place: Place) -> None:
     for mode in ("require", "verify-full"):
         with pytest.raises(SourceRefusedError, match="offers no TLS"):
             place.read(TABLE, url=f"{place.url}?sslmode={mode}")
+
+
+@pytest.mark.skipif(not which("openssl"), reason="not run: openssl is not installed")
+@pytest.mark.parametrize(
+    "run", [pytest.param(run_mariadb, marks=needs_mariadb), pytest.param(run_postgres, marks=needs_postgres)]
+)
+def test_a_certificate_is_checked_where_that_is_asked_for(run: Any) -> None:
+    """With `verify-full` a stranger's certificate is refused, and the one that we were told of is not; else it is not asked."""
+    with run(tls=True) as server:
+        database = "test" if server.family == "mysql" else "postgres"
+        if server.family == "mysql":
+            server.run("CREATE DATABASE test")
+        server.run("CREATE TABLE clients (id INTEGER PRIMARY KEY)", "INSERT INTO clients VALUES (1)", database=database)
+        who = "'reader'@'%'" if server.family == "mysql" else "reader"
+        word = "IDENTIFIED BY" if server.family == "mysql" else "LOGIN PASSWORD"
+        kind = "USER" if server.family == "mysql" else "ROLE"
+        server.run(f"CREATE {kind} {who} {word} '{PASSWORD}'", f"GRANT SELECT ON clients TO {who}", database=database)
+        url, cert = server.url("reader", database), server.folder / "cert.pem"
+        place = Place(server.family, database, url, url, server, "reader")
+        for mode in ("disable", "prefer", "require", f"verify-full&sslrootcert={cert}"):
+            assert len(place.read(TABLE, url=f"{url}?sslmode={mode}")) == 1
+        with place.open(TABLE, url=f"{url}?sslmode=prefer") as (opened, _):
+            assert is_encrypted(opened._connection, server.family)
+        with pytest.raises(SourceRefusedError, match="certificate is not one that we trust") as refused:
+            place.read(TABLE, url=f"{url}?sslmode=verify-full")
+        assert refused.value.stable_code == "tls"
+
+
+def is_encrypted(connection: Any, family: str) -> bool:
+    """Ask the server whether the connection is encrypted."""
+    if family == "mysql":
+        return bool(connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").first()[1])
+    return bool(connection.exec_driver_sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").scalar())
 
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
