@@ -39,8 +39,8 @@ class Made:
     kind: str
     refs: dict[str, str] = field(default_factory=dict)
     guest: str | None = None
-    seen: datetime = NOON
-    after: datetime | None = None
+    times: dict[date, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    """When each night was first shown, and until when it was shown open."""
     left_at: datetime | None = None
 
     @property
@@ -54,6 +54,10 @@ class Made:
     @property
     def source(self):
         return self.record.source_id
+
+    @property
+    def seen(self):
+        return min(seen for seen, _ in self.times.values())
 
     @property
     def may_echo(self):
@@ -92,12 +96,17 @@ def make_record(rng, number, source, platform, unit) -> Made:
             remote["ota"] = "airbnb"
     if rng.random() < 0.1:
         remote["status"] = rng.choice(["cancelled", "inquiry"])
-    seen = NOON - HOUR * rng.randint(1, 60)
-    after = seen - HOUR if rng.random() < 0.6 else None
     gone = rng.random() < 0.15
-    memory = {} if platform == "hand" else {"platform": platform}
-    if after:
-        memory["gained"] = [[str(check_in), str(check_out), seen.isoformat(), after.isoformat()]]
+    nights = [check_in + DAY * n for n in range((check_out - check_in).days)]
+    cut = rng.randint(1, len(nights)) if rng.random() < 0.3 else len(nights)
+    told, times = [], {}
+    for part in filter(None, (nights[:cut], nights[cut:])):
+        seen = NOON - HOUR * rng.randint(1, 60)
+        after = seen - HOUR if rng.random() < 0.6 else None
+        told.append([str(part[0]), str(part[-1] + DAY), seen.isoformat(), after and after.isoformat()])
+        times |= dict.fromkeys(part, (seen, after))
+    memory = {"gained": told} | ({} if platform == "hand" else {"platform": platform})
+    seen = min(seen for seen, _ in times.values())
     presence = Presence.GONE if gone else Presence.MISSING if rng.random() < 0.1 else Presence.PRESENT
     left_at = min(NOON, seen + HOUR * rng.randint(0, 50)) if gone else None
     missing = min(NOON, seen + HOUR * rng.randint(0, 50)) if presence is Presence.MISSING else None
@@ -107,8 +116,7 @@ def make_record(rng, number, source, platform, unit) -> Made:
         id=f"{unit}.{number:03d}", scope=Scope(unit), source_id=None if platform == "hand" else SourceId(source), remote=remote,
         memory=memory, created_at=seen, presence=presence, gone_at=left_at, missing_since=missing,
     )  # fmt: skip
-    nights = {check_in + DAY * n for n in range((check_out - check_in).days)}
-    return Made(record, nights, platform, remote["kind"], refs, guest, seen, after, left_at)
+    return Made(record, set(nights), platform, remote["kind"], refs, guest, times, left_at)
 
 
 class Naive:
@@ -116,17 +124,15 @@ class Naive:
 
     def __init__(self, made, today, turnover) -> None:
         self.today, self.turnover = today, turnover
-        self.gone = [m for m in made if m.left_at]
+        self.gone = [m for m in made if m.left_at and max(m.nights) >= today]
         held = [m for m in made if not m.left_at and m.record.remote["status"] not in ("cancelled", "inquiry")]
         self.held = sorted(held, key=lambda m: (m.may_echo, m.seen, m.id))
         self.groups: list[list[Made]] = []
         for m in self.held:
             self.place(m)
-        self.state: dict[str, str] = {}
-        self.faded: dict[str, datetime] = {}
-        self.roots: dict[str, set[str]] = {}
-        for m in self.held:
-            self.state[m.id] = self.judge(m) if m.may_echo else "own"
+        self.known: dict[tuple[str, str, date], object] = {}
+        self.state = {m.id: self.judge(m) if m.may_echo else "own" for m in self.held}
+        self.roots = {m.id: self.roots_of(m) for m in self.held if self.state[m.id] == "echo"}
 
     # ── joint ──
 
@@ -170,32 +176,74 @@ class Naive:
     def linked(self, one, other):
         return one == other or ("unit_villa" in (one, other) and "unit_hut" not in (one, other))
 
+    def judged(self, m):
+        return {n for n in m.nights if n >= self.today} or m.nights
+
     def judge(self, m):
-        nights = {n for n in m.nights if n >= self.today} or m.nights
-        ahead = self.held[: self.held.index(m)]
-        near = [o for o in ahead if o.source != m.source and self.linked(m.unit, o.unit) and not self.was_before(m, o)]
-        by = {n: [o for o in near if n in o.nights and self.state[o.id] != "fading"] for n in nights}
-        if all(by.values()):
-            self.roots[m.id] = {r for told in by.values() for o in told for r in self.roots.get(o.id, {o.id})}
-            return "echo"
+        rest = [n for n in self.judged(m) if not self.holders(m, n)]
+        return "echo" if not rest else "fading" if all(self.fades_since(m, n) for n in rest) else "own"
+
+    def fades(self, m):
+        return {n for n in self.judged(m) if m.may_echo and self.fades_since(m, n)}
+
+    def roots_of(self, m):
+        """Return whom *m* repeats in the end, over any chain, night by night."""
+        found = set()
+        for n in self.judged(m):
+            chain = [m]
+            for one in chain:
+                chain += [o for o in self.onward(one, n) if o not in chain]
+            found |= {o.id for o in chain[1:] if not self.onward(o, n)}
+        return found
+
+    def onward(self, m, n):
+        return self.holders(m, n) if m.may_echo and n in self.judged(m) else []
+
+    def near(self, m, n):
+        """Return the others that *m* may repeat in this night, what fades among them."""
+        beside = [o for o in self.held if n in o.nights and o.source != m.source and self.linked(m.unit, o.unit)]
+        ahead = [o for o in beside if not o.may_echo or (o.times[n][0], o.id) < (m.times[n][0], m.id)]
+        return [o for o in ahead if not self.was_before(m, o, n)]
+
+    def remember(self, what, m, n, find):
+        if (what, m.id, n) not in self.known:
+            self.known[what, m.id, n] = find()
+        return self.known[what, m.id, n]
+
+    def holders(self, m, n):
+        return self.remember("holders", m, n, lambda: [o for o in self.near(m, n) if not (o.may_echo and self.fades_since(o, n))])
+
+    def fades_since(self, m, n):
+        """Return since when what *m* repeated in this night is gone; None: somebody holds it, or it repeated nothing lately."""
+        return self.remember("fades", m, n, lambda: self.find_fading(m, n))
+
+    def find_fading(self, m, n):
+        if self.holders(m, n) or n < self.today or n not in self.judged(m):
+            return None
+        left = [g.left_at for g in self.gone if n in g.nights and self.repeated(m, g, n) and not self.was_before(m, g, n)]
+        left += [self.fades_since(o, n) for o in self.near(m, n) if o.may_echo and m.times[n][1]]
         shown_until = NOON if m.record.presence is Presence.PRESENT else m.record.missing_since
-        since = []
-        for n in (n for n in nights if not by[n]):
-            left = [g.left_at for g in self.gone if n in g.nights and self.fades(m, g)]
-            left += [self.faded[o.id] for o in near if n in o.nights and self.state[o.id] == "fading" and m.after]
-            left = [at for at in left if at + DAY > shown_until]
-            if not left or n < self.today:
-                return "own"
-            since.append(max(left))
-        self.faded[m.id] = min(since)
-        return "fading"
+        return max((at for at in left if at and at + DAY > shown_until), default=None)
 
-    def fades(self, m, gone):
-        there = m.after is not None and m.seen < gone.left_at
-        return there and gone.source != m.source and self.linked(m.unit, gone.unit) and not self.was_before(m, gone)
+    def repeated(self, m, gone, n):
+        """Tell whether *m* was there when the other went, and may have repeated it."""
+        seen, after = m.times[n]
+        there = after is not None and seen < gone.left_at
+        return there and gone.source != m.source and self.linked(m.unit, gone.unit)
 
-    def was_before(self, m, o):
-        return o.after is not None and m.seen <= o.after
+    def was_before(self, m, o, n):
+        """Tell whether *m* held the night for itself before the other's source showed it closed."""
+        after = o.times[n][1]
+        return after is not None and self.own_since(m, n) <= after
+
+    def own_since(self, m, n):
+        """Return since when *m* holds the night for itself: what repeated another outlives it by a day first."""
+        since = m.times[n][0]
+        for gone in sorted(self.gone, key=lambda g: g.left_at):
+            if n in gone.nights and self.repeated(m, gone, n):
+                after = gone.times[n][1]
+                since = since if after and since <= after else max(since, gone.left_at + DAY)
+        return since
 
     # ── conflicts ──
 
@@ -203,7 +251,7 @@ class Naive:
         found = {}
         for one, other in combinations(self.groups, 2):
             pairs = [(m, o) for m in one for o in other if self.meets(m, o)]
-            shared = {n for m, o in pairs for n in m.nights & o.nights if n >= self.today}
+            shared = {n for m, o in pairs for n in self.own(m) & self.own(o) if n >= self.today}
             near = {n for m, o in pairs for n in self.too_near(m, o) | self.too_near(o, m) if n >= self.today}
             if shared or near:
                 found[frozenset([one[0].id, other[0].id])] = (tuple(sorted(shared or near)), not shared)
@@ -217,12 +265,15 @@ class Naive:
         named = all(x.refs or x.guest for x in (m, o))
         return m.source is None or m.source != o.source or (named and self.contradict(m, o))
 
+    def own(self, m):
+        return m.nights - self.fades(m)
+
     def too_near(self, m, o):
         """Return the nights of *o* within the days that the departure of *m* takes."""
         if "block" in (m.kind, o.kind):
             return set()
         days = self.turnover.get(m.unit, 0)
-        return {n for n in o.nights if any(n - DAY * d in m.nights for d in range(days + 1))}
+        return {n for n in self.own(o) if any(n - DAY * d in self.own(m) for d in range(days + 1))}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -243,10 +294,12 @@ def test_no_conflict_is_missed_and_none_invented(seed):
         ), (seed, number)
         assert {r.id: str(b.state) for b in told.values() for r in b.records} == naive.state, (seed, number)
         assert {frozenset(c.bookings): (c.nights, c.is_turnover) for c in found} == naive.conflicts(), (seed, number)
+        fading = {r.id: set(b.grid.nights(b.judgement.fades)) for b in told.values() for r in b.records}
+        assert fading == {m.id: naive.fades(m) for m in naive.held}, (seed, number)
         heads = {m.id: g[0].id for g in naive.groups for m in g}
         for id, roots in naive.roots.items():
             assert told[id].echo_of, "an echo names what it repeats"
-            assert set(told[id].echo_of) <= {heads[r] for r in roots}
+            assert set(told[id].echo_of) <= {heads[r] for r in roots}, (seed, number)
         seen["conflict"] += len(found)
         seen["turnover"] += sum(c.is_turnover for c in found)
         seen["joint"] += sum(len(b.records) > 1 for b in told.values())

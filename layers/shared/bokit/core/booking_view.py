@@ -8,7 +8,7 @@ from typing import Any
 
 from bokit.core.booking import SHOWN, describe_booking
 from bokit.core.merge import write_time
-from bokit.core.occupancy import Booking, Occupancy, State
+from bokit.core.occupancy import Booking, Occupancy
 from bokit.core.records import Json, Record, Scope
 
 
@@ -30,7 +30,8 @@ def describe_one(record: Record, occupancy: Occupancy) -> dict[str, Json]:
     doc = describe_booking(booking.records[0])
     if len(booking.records) > 1:
         doc |= _describe_joint(booking)
-    fading = {"fades_until": _time(booking.judgement.until)} if booking.state is State.FADING else {}
+    fades = booking.grid.nights(booking.judgement.fades)
+    fading = {"fading_nights": [n.isoformat() for n in fades], "fades_until": _time(booking.judgement.until)} if fades else {}
     return {
         **doc, "state": str(booking.state), "echo_of": list(booking.echo_of),
         "echoes": [b.id for b in occupancy.echoes_of(booking.id)],

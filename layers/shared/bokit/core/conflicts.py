@@ -61,14 +61,19 @@ class Conflict:
 
 def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
     """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
-    own = [h for b in occupancy.bookings if b.state is State.OWN for h in b.holdings]
+    held = {
+        h.record.id: h.bits & ~b.judgement.fades for b in occupancy.bookings if b.state is State.OWN for h in b.holdings
+    }  # fmt: skip
+    own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
     shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
     for one, other in find_neighbours(own, reach=max(turnover.values(), default=0)):
         first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
         if first is not second and _can_meet(one, other, occupancy):
             key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
-            before = shared.get(key, (0, 0))
-            shared[key] = before[0] | one.bits & other.bits, before[1] | _too_near(one, other, turnover)
+            before, mine, theirs = shared.get(key, (0, 0)), held[one.record.id], held[other.record.id]
+            near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
+            near = near if one.kind is other.kind else 0
+            shared[key] = before[0] | mine & theirs, before[1] | near
     found = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
     return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
 
@@ -81,12 +86,9 @@ def _can_meet(one: Holding, other: Holding, occupancy: Occupancy) -> bool:
     return one.identity.is_named and other.identity.is_named and contradict(one.identity, other.identity)
 
 
-def _too_near(one: Holding, other: Holding, turnover: Mapping[Scope, int]) -> Bits:
-    """Return the nights of one guest that lie within the days that the other's departure takes."""
-    if not (one.kind is other.kind is Kind.RESERVATION):
-        return 0
-    after = stretch(one.bits, turnover.get(one.unit, 0)) & other.bits
-    return after | stretch(other.bits, turnover.get(other.unit, 0)) & one.bits
+def _too_near(leaving: Holding, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:
+    """Return the nights of *theirs* that lie within the days which the departure of *leaving* takes; blocks take none."""
+    return 0 if leaving.kind is Kind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
 
 
 def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occupancy: Occupancy) -> Conflict | None:

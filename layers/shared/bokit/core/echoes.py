@@ -7,11 +7,13 @@ nights like any other, but it is no booking, it makes no conflict, and nobody is
     every one held by others that it may repeat                          an echo of them
     every one held so, or left by such a one within SETTLING, when it    fading: what it repeated is gone, and its platform
     was there already                                                    has not dropped it yet (or is just dropping it)
-    else                                                                 a closure of its own
+    else                                                                 a closure of its own; nights of it may fade:
+                                                                         platforms join neighbouring closures
 
 What it may repeat: another source's, or a person's; of its own unit, of a part of it, or of a whole that it is a part of;
 not what came later than itself. Reservations that say whose they are, and what a person wrote, are originals, and come
-first; among closures the one seen first is the original, so that they never explain each other in a circle. A night is no
+first; among closures the one that was seen first to hold a night is that night's original, so that they never explain each
+other in a circle. A night is no
 repetition either where the closure was surely seen before the other source showed it (``holdings.was_before``): then two
 sold the same night. Windows explain nothing, since nobody is told of them.
 
@@ -23,15 +25,17 @@ anything: it does not fade, it is a closure of its own at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 
 from bokit.core.holdings import Holding, Since, Trail, find_neighbours, was_before
 from bokit.core.links import Links
 from bokit.core.night_bits import Bits, extent
-from bokit.core.records import Presence, RecordId
+from bokit.core.records import RecordId
 
 SETTLING = timedelta(hours=24)
 """Platforms read calendars again after 2 to 24 hours, and drop what is no longer told them."""
@@ -55,97 +59,161 @@ class Judgement:
     of: tuple[Holding, ...] = ()
     """The originals that an echo repeats, in the order of their nights."""
     since: datetime | None = None
-    """Fading: since when what it repeated is gone."""
+    """Since when what the nights that fade repeated is gone; the earliest, where they repeated several."""
     until: datetime | None = None
-    """Fading: when it is a closure of its own, if it is still shown; None: it is not shown any more."""
+    """When the first of them is a closure's own, if it is still shown; None: none is shown any more."""
+    repeats: Bits = 0
+    """The nights that others held first: of an echo all; of a closure of its own those that platforms joined with it."""
+    fades: Bits = 0
+    """The nights that fade: all of what fades; of a closure of its own those that repeated what is gone."""
 
 
 OWN = Judgement()
 
 
 @dataclass(slots=True)
-class Explained:
-    """Which nights of one candidate are explained, and by whom."""
+class Part:
+    """Nights of one candidate that were first seen together, and what explains them."""
 
+    of: Holding
+    since: Since
     held: Bits = 0
-    by: list[Holding] = field(default_factory=list)
+    of_whom: dict[RecordId, tuple[Holding, Bits]] = field(default_factory=dict)
+    """The originals of the nights that are *held*; what others repeat in turn is theirs whom they repeat."""
     left: list[tuple[datetime, Bits]] = field(default_factory=list)
+    fades: list[tuple[datetime, Bits]] = field(default_factory=list)
+    """Nights that fade, with the time since when what they repeated is gone."""
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Who was seen first to hold a night is that night's original."""
+        return self.since.seen, self.of.record.id
 
 
 def judge_holdings(holdings: Sequence[Holding], trails: Sequence[Trail], links: Links, at: datetime) -> dict[RecordId, Judgement]:
-    """Return what each of *holdings*, which come in order, is; originals and windows are left out."""
+    """Return what each candidate of *holdings* is; originals and windows are left out."""
     near = _near_candidates(holdings, links)
-    judged: dict[RecordId, Judgement] = {}
-    for candidate in (h for h in holdings if h.is_candidate):
-        explained = _explain(candidate, near.get(candidate.record.id, ()), judged)
-        _explain_by_trails(candidate, explained, trails, links)
-        judged[candidate.record.id] = _judge(candidate, explained, judged, at)
-    return judged
+    parts: dict[RecordId, list[Part]] = {
+        h.record.id: [Part(of=h, since=one) for one in h.since] for h in holdings if h.is_candidate
+    }
+    for part in sorted((p for found in parts.values() for p in found), key=lambda p: p.order):
+        mine = part.of
+        left = [t for t in trails if t.record.source_id != mine.source and t.record.scope in links[mine.unit]]
+        since = _outlived(part, left)
+        _explain(part, since, near.get(mine.record.id, ()), parts)
+        _explain_by_trails(part, since, left)
+        _fade(part, at)
+    return {id: _judge(found) for id, found in parts.items()}
 
 
 def _near_candidates(holdings: Sequence[Holding], links: Links) -> dict[RecordId, list[Holding]]:
-    """Return for each candidate the holdings that it may repeat, in order."""
+    """Return for each candidate the holdings beside it that it may repeat, originals first."""
     near: dict[RecordId, list[Holding]] = {}
-    bookings = [h for h in holdings if h.since]
-    for one, other in find_neighbours(bookings):
-        first, later = sorted((one, other), key=lambda h: h.order)
-        if later.is_candidate and later.source != first.source and first.unit in links[later.unit]:
-            near.setdefault(later.record.id, []).append(first)
+    for pair in find_neighbours(h for h in holdings if h.since):
+        for mine, other in (pair, pair[::-1]):
+            if mine.is_candidate and mine.source != other.source and other.unit in links[mine.unit]:
+                near.setdefault(mine.record.id, []).append(other)
     return {id: sorted(found, key=lambda h: h.order) for id, found in near.items()}
 
 
-def _explain(candidate: Holding, near: Iterable[Holding], judged: dict[RecordId, Judgement]) -> Explained:
-    """Return which nights of *candidate* those before it hold; a fading one only lends what it repeated itself."""
-    told = Explained()
+def _outlived(part: Part, left: Sequence[Trail]) -> list[Since]:
+    """Return since when the nights of *part* are held for themselves.
+
+    What began as a repetition proves nothing before it has outlived what it repeated by SETTLING: until then its platform may
+    just not have dropped it, and what others show meanwhile it may repeat as well (a guest who moves twice in a day).
+    """
+    since = [part.since]
+    for trail in sorted(left, key=lambda t: t.left):
+        repeated = trail.bits & _seen_before(part.since, trail.left) & ~was_before(since, trail.since)
+        if repeated:
+            end = trail.left + SETTLING
+            moved = [Since(one.bits & repeated, max(one.seen, end), one.after) for one in since if one.bits & repeated]
+            since = [Since(one.bits & ~repeated, one.seen, one.after) for one in since if one.bits & ~repeated] + moved
+    return since
+
+
+def _explain(
+    part: Part, since: Sequence[Since], near: Iterable[Holding], parts: Mapping[RecordId, Sequence[Part]]
+) -> None:  # fmt: skip
+    """Add which nights of *part* others held first; those of them that fade lend what they repeated themselves."""
+    nights, known = part.since.bits & part.of.judged, _seen_before(part.since, None)
     for other in near:
-        shared = candidate.judged & other.bits & ~was_before(candidate.since, other.since)
-        judgement = judged.get(other.record.id, OWN)
-        if judgement.since is not None:
-            told.left.append((judgement.since, shared & _seen_before(candidate.since, None)))
-        elif shared & ~told.held:
-            told.held |= shared
-            told.by.append(other)
-    return told
+        shared = nights & other.bits & ~was_before(since, other.since)
+        if not shared:
+            continue
+        if other.is_candidate:
+            ahead = [p for p in parts[other.record.id] if p.order < part.order]
+            fading = [(left, shared & bits) for p in ahead for left, bits in p.fades]
+            part.left += [(left, bits & known) for left, bits in fading]
+            shared &= _join(p.since.bits for p in ahead) & ~_join(bits for _, bits in fading)
+            for original, bits in (row for p in ahead for row in p.of_whom.values()):
+                shared = _attribute(part, original, bits & shared, shared)
+        _attribute(part, other, shared & ~part.held, shared)
 
 
-def _explain_by_trails(candidate: Holding, told: Explained, trails: Iterable[Trail], links: Links) -> None:
-    """Add the nights that others left when *candidate* was there already."""
-    if candidate.is_past or not candidate.judged & ~told.held:
-        return
-    for trail in trails:
-        if trail.record.source_id != candidate.source and trail.record.scope in links[candidate.unit]:
-            there = _seen_before(candidate.since, trail.left)
-            told.left.append((trail.left, candidate.judged & trail.bits & there & ~was_before(candidate.since, trail.since)))
+def _attribute(part: Part, original: Holding, nights: Bits, shared: Bits) -> Bits:
+    """Note *nights* of *part* as held by *original*; return those of *shared* that are left to attribute."""
+    if nights:
+        before = part.of_whom.get(original.record.id, (original, 0))[1]
+        part.of_whom[original.record.id] = original, before | nights
+        part.held |= nights
+    return shared & ~nights
 
 
-def _seen_before(since: Iterable[Since], left: datetime | None) -> Bits:
-    """Return the nights that were there when others *left* them (None: at any time), but for those of a first fetch."""
-    there = 0
-    for one in since:
-        there |= one.bits if one.after is not None and (left is None or one.seen < left) else 0
-    return there
+def _explain_by_trails(part: Part, since: Sequence[Since], left: Iterable[Trail]) -> None:
+    """Add the nights that others left when *part* was there already."""
+    rest = part.since.bits & part.of.judged & ~part.held
+    if rest and not part.of.is_past:
+        part.left += [
+            (t.left, rest & t.bits & _seen_before(part.since, t.left) & ~was_before(since, t.since)) for t in left
+        ]  # fmt: skip
 
 
-def _judge(candidate: Holding, told: Explained, judged: dict[RecordId, Judgement], at: datetime) -> Judgement:
-    rest = candidate.judged & ~told.held
+def _fade(part: Part, at: datetime) -> None:
+    """Add the nights of *part* that nobody holds first any more, and that were let go within SETTLING."""
+    rest = 0 if part.of.is_past else part.since.bits & part.of.judged & ~part.held
+    for left, nights in sorted(part.left, key=lambda row: row[0], reverse=True):
+        new = rest & nights & _shown_before(part.of, left + SETTLING, at)
+        rest &= ~new
+        part.fades += [(left, new)] if new else []
+
+
+def _judge(mine: Sequence[Part]) -> Judgement:
+    """Return what a candidate is, of which *mine* are all parts."""
+    holding = mine[0].of
+    held, fading = _join(p.held for p in mine), [row for p in mine for row in p.fades]
+    rest, fades = holding.judged & ~held, _join(bits for _, bits in fading)
     if not rest:
-        return Judgement(state=State.ECHO, of=_originals(told.by, judged))
-    is_shown = candidate.record.presence is Presence.PRESENT
-    last_shown = at if is_shown else candidate.record.missing_since or at
-    for left, nights in sorted(told.left, key=lambda row: row[0], reverse=True):
-        if left + SETTLING <= last_shown:
-            return OWN
-        rest &= ~nights
-        if not rest:
-            until = left + SETTLING if is_shown else None
-            return Judgement(state=State.FADING, since=left, until=until)
-    return OWN
+        return Judgement(state=State.ECHO, of=_originals(mine), repeats=held)
+    if not fades:
+        return Judgement(repeats=held)
+    shown = [left for left, bits in fading if bits & ~_unshown(holding)]
+    since, until = min(left for left, _ in fading), min(shown) + SETTLING if shown else None
+    if fades != rest:
+        return Judgement(since=since, until=until, repeats=held, fades=fades)
+    return Judgement(state=State.FADING, since=since, until=until, repeats=held, fades=fades)
 
 
-def _originals(by: Iterable[Holding], judged: dict[RecordId, Judgement]) -> tuple[Holding, ...]:
-    """Return whom an echo repeats in the end: an echo's own originals in its place."""
-    found: dict[RecordId, Holding] = {}
-    for holding in by:
-        of = judged.get(holding.record.id, OWN).of or (holding,)
-        found |= {h.record.id: h for h in of}
+def _originals(mine: Iterable[Part]) -> tuple[Holding, ...]:
+    """Return whom an echo repeats in the end, in the order of their nights."""
+    found = {id: row[0] for part in mine for id, row in part.of_whom.items()}
     return tuple(sorted(found.values(), key=lambda h: (extent(h.bits), h.record.id)))
+
+
+def _seen_before(since: Since, left: datetime | None) -> Bits:
+    """Return the nights that were there when others *left* them (None: at any time); of a first fetch nobody knows."""
+    return since.bits if since.after is not None and (left is None or since.seen < left) else 0
+
+
+def _shown_before(candidate: Holding, end: datetime, at: datetime) -> Bits:
+    """Return the nights of *candidate* that its source, looked at until *at*, has not shown at *end* or later."""
+    late = _join(bits for bits, since in candidate.unshown if since < end)
+    return late if at >= end else late | candidate.bits & ~_unshown(candidate)
+
+
+def _unshown(candidate: Holding) -> Bits:
+    return _join(bits for bits, _ in candidate.unshown)
+
+
+def _join(told: Iterable[Bits]) -> Bits:
+    return reduce(or_, told, 0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bokit.core.booking import held_nights, is_window
 from bokit.core.entries import Kind
+from bokit.core.evidence import read_open
 from bokit.core.guests import Identity, may_repeat, read_identity
 from bokit.core.night_bits import Bits, Grid, extent
 from bokit.core.records import Presence, Record, Scope, SourceId
@@ -39,6 +40,8 @@ class Holding:
     identity: Identity = NO_IDENTITY
     is_candidate: bool = False
     """It may be an echo."""
+    unshown: tuple[tuple[Bits, datetime], ...] = ()
+    """Nights that its source shows no more, and since when: held until the evidence suffices."""
     is_past: bool = False
 
     @property
@@ -86,7 +89,7 @@ def _read_holding(record: Record, bits: Bits, grid: Grid) -> Holding:
     kind, identity = Kind(record.fields["kind"]), read_identity(record)
     return Holding(
         record=record, kind=kind, bits=bits, judged=judged, since=_read_since(record, bits, grid), identity=identity,
-        is_candidate=may_repeat(identity, kind), is_past=not bits & grid.to_come,
+        is_candidate=may_repeat(identity, kind), is_past=not bits & grid.to_come, unshown=_read_unshown(record, bits, grid),
     )  # fmt: skip
 
 
@@ -98,6 +101,16 @@ def _read_since(record: Record, bits: Bits, grid: Grid) -> tuple[Since, ...]:
         rest &= ~mine
         found.append(Since(mine, datetime.fromisoformat(seen), datetime.fromisoformat(after) if after else None))
     return (*found, Since(rest, record.created_at, None)) if rest else tuple(found)
+
+
+def _read_unshown(record: Record, bits: Bits, grid: Grid) -> tuple[tuple[Bits, datetime], ...]:
+    """Return which of *bits* the source shows no more, and since when."""
+    if record.presence is Presence.MISSING and record.missing_since is not None:
+        return ((bits, record.missing_since),)
+    by_time: dict[datetime, list[date]] = {}
+    for night, since in read_open(record).items():
+        by_time.setdefault(since, []).append(night)
+    return tuple((bits & grid.bits(n for n in held if n >= grid.first), since) for since, held in by_time.items())
 
 
 def read_trails(records: Iterable[Record], grid: Grid) -> list[Trail]:

@@ -109,7 +109,7 @@ def select_events(occupancy: Occupancy, calendar: OutCalendar, *, anonymous: boo
 def _nights_of(booking: Booking) -> set[date]:
     """Return the nights of *booking* that others are told; of a window those that a doubtful feed closes."""
     if booking.state is State.OWN:
-        return set(booking.nights)
+        return set(booking.grid.nights(booking.bits & ~booking.judgement.fades & ~booking.judgement.repeats))
     if booking.state is State.WINDOW:
         return nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
     return set()
