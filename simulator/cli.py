@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.billing_cli import add_billing
 from simulator.client_api import FAULTS as CLIENT_FAULTS
 from simulator.faults import FAULTS
 from simulator.scenario import build_demo
@@ -60,6 +61,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_faults(commands)
     _add_options(commands)
     _add_clients(commands)
+    add_billing(commands)
     _add_looks(commands)
     return parser
 
