@@ -61,7 +61,9 @@ class Judgement:
     since: datetime | None = None
     """Since when what the nights that fade repeated is gone; the earliest, where they repeated several."""
     until: datetime | None = None
-    """When the first of them is a closure's own, if it is still shown; None: none is shown any more."""
+    """When the first of them is a closure's own, if it is still shown; None: none is shown any more, or nobody knows."""
+    has_outlived: bool = False
+    """Nights of it are its own only because they were shown for longer than SETTLING after what they repeated was gone."""
     repeats: Bits = 0
     """The nights that others held first: of an echo all; of a closure of its own those that platforms joined with it."""
     fades: Bits = 0
@@ -83,6 +85,7 @@ class Part:
     left: list[tuple[datetime, Bits]] = field(default_factory=list)
     fades: list[tuple[datetime, Bits]] = field(default_factory=list)
     """Nights that fade, with the time since when what they repeated is gone."""
+    has_outlived: bool = False
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -174,6 +177,7 @@ def _fade(part: Part, at: datetime) -> None:
     rest = 0 if part.of.is_past else part.since.bits & part.of.judged & ~part.held
     for left, nights in sorted(part.left, key=lambda row: row[0], reverse=True):
         new = rest & nights & _shown_before(part.of, left + SETTLING, at)
+        part.has_outlived |= bool(rest & nights & ~new)
         rest &= ~new
         part.fades += [(left, new)] if new else []
 
@@ -185,13 +189,13 @@ def _judge(mine: Sequence[Part]) -> Judgement:
     rest, fades = holding.judged & ~held, _join(bits for _, bits in fading)
     if not rest:
         return Judgement(state=State.ECHO, of=_originals(mine), repeats=held)
+    outlived = any(p.has_outlived for p in mine)
     if not fades:
-        return Judgement(repeats=held)
-    shown = [left for left, bits in fading if bits & ~_unshown(holding)]
+        return Judgement(repeats=held, has_outlived=outlived)
+    shown = [left for left, bits in fading if bits & ~_unshown(holding)] if holding.held_since is None else []
     since, until = min(left for left, _ in fading), min(shown) + SETTLING if shown else None
-    if fades != rest:
-        return Judgement(since=since, until=until, repeats=held, fades=fades)
-    return Judgement(state=State.FADING, since=since, until=until, repeats=held, fades=fades)
+    state = State.FADING if fades == rest else State.OWN
+    return Judgement(state=state, since=since, until=until, repeats=held, fades=fades, has_outlived=outlived)
 
 
 def _originals(mine: Iterable[Part]) -> tuple[Holding, ...]:
@@ -208,7 +212,8 @@ def _seen_before(since: Since, left: datetime | None) -> Bits:
 def _shown_before(candidate: Holding, end: datetime, at: datetime) -> Bits:
     """Return the nights of *candidate* that its source, looked at until *at*, has not shown at *end* or later."""
     late = _join(bits for bits, since in candidate.unshown if since < end)
-    return late if at >= end else late | candidate.bits & ~_unshown(candidate)
+    last_shown = min(at, candidate.held_since or at)
+    return late if last_shown >= end else late | candidate.bits & ~_unshown(candidate)
 
 
 def _unshown(candidate: Holding) -> Bits:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -43,6 +43,8 @@ class Holding:
     unshown: tuple[tuple[Bits, datetime], ...] = ()
     """Nights that its source shows no more, and since when: held until the evidence suffices."""
     is_past: bool = False
+    held_since: datetime | None = None
+    """Since when a guard holds its source's feed: what that shows since then is not known."""
 
     @property
     def unit(self) -> Scope:
@@ -75,11 +77,19 @@ class Trail:
     since: tuple[Since, ...]
 
 
-def read_holdings(records: Iterable[Record], today: date) -> tuple[Grid, list[Holding]]:
-    """Return what *records* hold, windows included, in order, and the grid of their nights; who holds nothing is left out."""
+def read_holdings(
+    records: Iterable[Record], today: date, held_since: Mapping[SourceId, datetime] | None = None
+) -> tuple[Grid, list[Holding]]:
+    """Return what *records* hold, windows included, in order, and the grid of their nights; who holds nothing is left out.
+
+    *held_since* are the sources whose feed a guard holds, each with the time since when.
+    """
     told = [(r, held) for r in records if (held := held_nights(r))]
     grid = Grid(first=min([today, *(min(held) for _, held in told)]), today=today)
-    return grid, sorted((_read_holding(r, grid.bits(held), grid) for r, held in told), key=lambda h: h.order)
+    doubted = held_since or {}
+    found = [_read_holding(r, grid.bits(held), grid) for r, held in told]
+    found = [replace(h, held_since=doubted[h.source]) if h.source and h.source in doubted else h for h in found]
+    return grid, sorted(found, key=lambda h: h.order)
 
 
 def _read_holding(record: Record, bits: Bits, grid: Grid) -> Holding:

@@ -116,6 +116,12 @@ class Occupancy:
         """The earliest time at which time alone makes another of a booking."""
         return min((b.judgement.until for b in self.bookings if b.judgement.until), default=None)
 
+    @property
+    def outlived(self) -> frozenset[SourceId]:
+        """Sources whose closures are their own only because they are still shown: if a guard holds the feed, nobody knows."""
+        told = {h.source for b in self.bookings if b.judgement.has_outlived for h in b.holdings}
+        return frozenset(source for source in told if source is not None)
+
     def of_unit(self, unit: Scope) -> list[Booking]:
         """Return the bookings that hold nights of *unit*: its own, its parts', and those of what it is a part of."""
         return [b for b in self.bookings if b.unit_id in self.links[unit]]
@@ -129,12 +135,16 @@ class Occupancy:
         return [b for b in self.bookings if id in b.echo_of]
 
 
-def read_occupancy(units: Iterable[Unit], records: Sequence[Record], *, today: date, at: datetime) -> Occupancy:
+def read_occupancy(
+    units: Iterable[Unit], records: Sequence[Record], *, today: date, at: datetime,
+    held_since: Mapping[SourceId, datetime] | None = None,
+) -> Occupancy:  # fmt: skip
     """Return who holds the nights of *units*, all of them linked with each other, by every record of theirs.
 
-    *today* is the units' date at *at*: echoes are judged by nights to come.
+    *today* is the units' date at *at*: echoes are judged by nights to come. *held_since* are the sources whose feed a guard
+    holds, with the time since when; it matters for those alone that ``outlived`` names.
     """
-    links, (grid, holdings) = _read_links(units, records), read_holdings(records, today)
+    links, (grid, holdings) = _read_links(units, records), read_holdings(records, today, held_since)
     groups = join_holdings([h for h in holdings if h.kind is not Kind.WINDOW])
     judged = judge_holdings(holdings, read_trails(records, grid), links, at)
     ids = {h.record.id: group[0].record.id for group in groups for h in group}

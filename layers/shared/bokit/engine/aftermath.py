@@ -6,11 +6,11 @@ The engine knows no booking; bookings (``engine.bookings``) plug in here, and fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bokit.core.records import Json, Record, RunId, Scope, TenantId
+from bokit.core.records import Json, Record, RunId, Scope, SourceId, TenantId
 from bokit.outlets.base import Alerts
 from bokit.store.base import Store
 
@@ -25,6 +25,8 @@ class Occasion:
     by: str
     """``source:<source id>`` or ``user:<name>``."""
     run_id: RunId | None = None
+    held: Mapping[SourceId, datetime | None] = field(default_factory=dict)
+    """The source in hand, and since when a guard holds its feed (None: it does not): its head is written later."""
 
 
 class Aftermath(Protocol):

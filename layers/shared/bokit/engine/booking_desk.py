@@ -13,7 +13,7 @@ from bokit.core.catalog import BOOKINGS, UnitId
 from bokit.core.conflict_records import CONFLICTS, acknowledge_conflict, describe_conflict, is_open
 from bokit.core.occupancy import Occupancy
 from bokit.core.records import Fields, Json, Record, RecordId, Scope, TenantId
-from bokit.engine.bookings import Group, GroupReader, occupancy_of
+from bokit.engine.bookings import Group, GroupReader
 from bokit.engine.clock import Clock
 from bokit.engine.desk import Desk
 from bokit.store.base import Store
@@ -39,7 +39,7 @@ class BookingDesk:
         """Return the groups of linked units that *units* are in, each once."""
         groups = self.reader.load_groups(tenant, [Scope(u) for u in units], self.clock())
         told = ((group, self.reader.load_records(group)) for group in groups)
-        return [Look(group=g, records=records, occupancy=occupancy_of(g, records)) for g, records in told]
+        return [Look(group=g, records=records, occupancy=self.reader.load_occupancy(g, records)) for g, records in told]
 
     def list_bookings(self, tenant: TenantId, units: Sequence[UnitId], *, windows: bool = False) -> list[dict[str, Json]]:
         """Return the documents of the units' own bookings, gone ones included, by arrival; *windows* besides."""

@@ -16,7 +16,7 @@ from bokit.core.conflicts import find_conflicts
 from bokit.core.links import find_group
 from bokit.core.occupancy import Occupancy, read_occupancy
 from bokit.core.options import Options
-from bokit.core.records import Json, Presence, Record, Scope, TenantId
+from bokit.core.records import Json, Presence, Record, Scope, SourceId, TenantId
 from bokit.core.trail import trace_nights
 from bokit.engine.aftermath import Occasion, earliest
 from bokit.errors import BokitError, StoreConflictError
@@ -74,6 +74,25 @@ class GroupReader:
         """Return every booking record of the group's units, gone ones included."""
         return [r for scope in group.scopes for r in self.store.load_records(group.tenant, BOOKINGS, scope)]
 
+    def load_occupancy(
+        self, group: Group, records: Sequence[Record], held: Mapping[SourceId, datetime | None] | None = None
+    ) -> Occupancy:  # fmt: skip
+        """Return who holds the group's nights; *held* are sources in hand, with the time since when a guard holds their feed.
+
+        Heads are loaded only where it matters whether a feed is held.
+        """
+        occupancy = read_occupancy(group.units, records, today=group.today, at=group.at)
+        if not occupancy.outlived:
+            return occupancy
+        since = self.load_held(group.tenant, occupancy.outlived) | dict(held or {})
+        told = {source: at for source, at in since.items() if at is not None}
+        return read_occupancy(group.units, records, today=group.today, at=group.at, held_since=told) if told else occupancy
+
+    def load_held(self, tenant: TenantId, ids: frozenset[SourceId]) -> dict[SourceId, datetime | None]:
+        """Return since when a guard holds the feed of each source, as the heads have it; None: it does not."""
+        heads = [self.store.load_head(s) for s in self.store.load_sources(tenant) if s.id in ids]
+        return {head.source.id: head.hold.since if head.hold else None for head in heads}
+
     def load_conflicts(self, group: Group) -> list[Record]:
         """Return every conflict's record of the group's units, closed ones included."""
         return [r for scope in group.scopes for r in self.store.load_records(group.tenant, CONFLICTS, scope)]
@@ -81,11 +100,6 @@ class GroupReader:
 
 def _first(*days: int | None) -> int:
     return next(d for d in days if d is not None)
-
-
-def occupancy_of(group: Group, records: Sequence[Record]) -> Occupancy:
-    """Return who holds the group's nights."""
-    return read_occupancy(group.units, records, today=group.today, at=group.at)
 
 
 def recent_records(records: Sequence[Record], today: date) -> list[Record]:
@@ -130,14 +144,23 @@ class BookingAftermath:
 
     def _settle(self, occasion: Occasion) -> datetime | None:
         group = self.reader.load_group(occasion.tenant, occasion.scope, occasion.at)
-        occupancy = occupancy_of(group, recent_records(self.reader.load_records(group), group.today))
+        records = recent_records(self.reader.load_records(group), group.today)
+        occupancy = self.reader.load_occupancy(group, records, occasion.held)
         author = Author(
             tenant=occasion.tenant, at=occasion.at, today=group.today, by=occasion.by, run_id=occasion.run_id
         )  # fmt: skip
         known = self.reader.load_conflicts(group)
         changes = plan_conflicts(known, find_conflicts(occupancy, group.turnover), author)
         self._write(group, changes)
-        return earliest(occupancy.settle_at, *(follow(group, occupancy) for follow in self.then))
+        return earliest(
+            self._look_again(group, occupancy, occasion), occupancy.settle_at, *(follow(group, occupancy) for follow in self.then)
+        )
+
+    def _look_again(self, group: Group, occupancy: Occupancy, occasion: Occasion) -> datetime | None:
+        """Ask for another run at once where a hold just ended: who reads the head before this run writes it sees it still."""
+        ended = {source for source, since in occasion.held.items() if since is None} & occupancy.outlived
+        is_news = ended and any(self.reader.load_held(group.tenant, frozenset(ended)).values())
+        return occasion.at if is_news else None
 
     def _write(self, group: Group, changes: Sequence[ConflictChange]) -> None:
         """Tell first, then write: whoever dies in between finds the same conflict again, and tells it by the same id."""

@@ -20,7 +20,7 @@ from bokit.core.occupancy import Occupancy
 from bokit.core.options import Options
 from bokit.core.outgoing import OutCalendar, read_calendar, select_events
 from bokit.core.records import CollectionName, Json, Record, Scope, TenantId
-from bokit.engine.bookings import Group, GroupReader, occupancy_of, recent_records
+from bokit.engine.bookings import Group, GroupReader, recent_records
 from bokit.engine.clock import Clock
 from bokit.errors import StoreConflictError
 from bokit.store.base import Published, Store
@@ -79,7 +79,7 @@ class Press:
 
     def _read_occupancy(self, group: Group) -> Occupancy:
         records = self.reader.load_records(group)
-        return occupancy_of(group, recent_records(records, _last_day(records, group.today)))
+        return self.reader.load_occupancy(group, recent_records(records, _last_day(records, group.today)))
 
     def _publish(self, tenant: TenantId, units: Sequence[Scope]) -> None:
         hashes = [hash for c in self.load_calendars(tenant, units) for hash in (c.hash, c.former_hash) if hash]

@@ -226,16 +226,18 @@ class SourceSync:
             agreed = self._apply_plan(head, plan, job, lease, outlook)
         if self.aftermath_of(head.source.collection):
             with journal.step("aftermath"):
-                plan = replace(plan, settle_at=earliest(plan.settle_at, self._follow(head.source, job, outlook)))
+                plan = replace(plan, settle_at=earliest(plan.settle_at, self._follow(head.source, job, outlook, plan.hold)))
         with journal.step("notice"):
             self.publish(notice_recovery(head, self.clock()), self._news(head, plan))
         self.store.save_head(self._next_head(head, plan, outlook, agreed=agreed), lease=lease)
         return self._planned(head, job, journal, plan)
 
-    def _follow(self, source: Source, job: Job, outlook: Outlook) -> datetime | None:
+    def _follow(self, source: Source, job: Job, outlook: Outlook, hold: Hold | None) -> datetime | None:
         """Let what hangs on the records follow, whether the plan changed any or not: a run that died may have left it undone."""
-        by = job.by or f"source:{source.id}"
-        occasion = Occasion(tenant=source.tenant, scope=source.scope, at=outlook.context.at, by=by, run_id=job.run_id)
+        occasion = Occasion(
+            tenant=source.tenant, scope=source.scope, at=outlook.context.at, by=job.by or f"source:{source.id}",
+            run_id=job.run_id, held={source.id: hold.since if hold else None},
+        )  # fmt: skip
         return self.follow(source.collection, occasion)
 
     def _news(self, head: Head, plan: Plan) -> Notice | None:
