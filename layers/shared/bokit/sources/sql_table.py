@@ -21,7 +21,7 @@ from bokit.core.read_rows import Key, Reading, SeenRow, make_row, read_value, wr
 from bokit.core.records import Json
 from bokit.core.row_chunks import KeyRange
 from bokit.core.table_spec import TableSettings, TableSpec, read_table_settings
-from bokit.errors import SourceMalformedError
+from bokit.errors import ConfigError, SourceMalformedError
 from bokit.sources.base import Fetched
 from bokit.sources.sql_errors import translate
 from bokit.sources.sql_shape import Column, Shape, has_unique_key, pick_columns
@@ -45,7 +45,10 @@ class SqlTables:
     @contextmanager
     def open(self, source: Source, settings: TableSettings) -> Iterator[OpenTables]:
         """Open the database of *source*, in one consistent read-only snapshot."""
-        from bokit.sources.sql_connect import begin, connect
+        try:
+            from bokit.sources.sql_connect import begin, connect
+        except ImportError as error:
+            raise ConfigError("the databases' libraries are not installed here: SQLAlchemy, PyMySQL, psycopg") from error
         from bokit.sources.sql_grants import check_account
 
         database = read_database_url(self._reveal(source.url), self._reach)
