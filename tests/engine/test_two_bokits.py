@@ -128,7 +128,7 @@ class Circle:
 
 ANYBODY = pytest.param(
     False, id="anybody",
-    marks=pytest.mark.xfail(SETTLING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost", strict=False),
+    marks=pytest.mark.xfail(SETTLING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
 )  # fmt: skip
 """Calendars for anybody tell the other its own, too, which it must know for echoes until the other has let them go."""
 
