@@ -122,7 +122,8 @@ class Ring:
         """Let an hour pass: Bokit reads every feed, every platform reads Bokit; tell whether any calendar changed."""
         self.villa.move(hours=hours)
         self.villa.bokit.tick()
-        return any([importer.read() for importer in self.importers])
+        news = [importer.read() for importer in self.importers]
+        return any(news)
 
 
 def hash_of(token: str) -> str:
