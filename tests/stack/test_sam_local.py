@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +104,8 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An engine of the test's own."""
+    if not lambda_image.RUNTIME_CLIENT.exists():
+        pytest.skip("not run: AWS's runtime client is not installed; `make setup` installs it")
     if missing := docker_engine.missing_programs():
         pytest.skip(f"not run: no Docker engine can be started here without {', '.join(missing)}")
     with docker_engine.run_engine() as address:
@@ -158,9 +159,8 @@ def test_the_image_holds_nothing_of_ours(engine, sam):
 def answers(sam: SamLocal) -> Mapping[str, Any]:
     """What every function answers to the first of its events under `sam local invoke`."""
     events = {function: sorted((ROOT / "events" / folder).glob("*.json"))[0] for function, folder in EVENTS.items()}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        done = list(pool.map(lambda function: sam.invoke(function, events[function]), events))
-    return {function: read_answer(d) for function, d in zip(events, done, strict=True)}
+    # one after the other: two at a time look for a free port in the same range, and may find the same
+    return {function: read_answer(sam.invoke(function, event)) for function, event in events.items()}
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +226,7 @@ TOLD = {
     "sync/schedule.json": lambda a: check(a["sent"] >= 0),
     "sync_batch/batch.json": lambda a: check(failed(a) <= {1}),
     "sync_batch/run.json": lambda a: check(a == {"batchItemFailures": []}),
+    "sync_sql/database.json": lambda a: check(failed(a) <= {1}),
     "sync_batch/poison.json": lambda a: check({2, 3} <= failed(a) <= {1, 2, 3}),
     "api_sync/trigger.json": lambda a: check(a["statusCode"] == 202 and document(a)["run_id"].startswith("run_")),
     "api_sync/start.json": lambda a: check(a["statusCode"] in (201, 409)),
@@ -236,6 +237,8 @@ TOLD = {
     "api/bookings.json": lambda a: check("items" in document(a)),
     "api/options.json": lambda a: check(document(a)["value"] == 1800),
     "public/health.json": lambda a: check(document(a)["status"] == "ok"),
+    "public/feed.json": lambda a: check((a["statusCode"], json.loads(a["body"])["code"]) == (404, "not-found")),
+    "api/conflicts.json": lambda a: check("items" in document(a)),
     "authorize/token.json": lambda a: check(a == {"isAuthorized": False}),
 }
 """What each event's answer must say: the example's token, batch and run were never made."""
