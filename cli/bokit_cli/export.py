@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,14 +36,19 @@ def export_unit(
 ) -> None:
     """Print a unit's outgoing calendar, and the address at which a channel reads it."""
     from bokit.core.outgoing import read_variant
+    from bokit.errors import InputError
 
+    if rotate and remove:
+        raise InputError("write --rotate or --remove, not both")
     session = Session(ctx, tenant, as_json)
     desk, found = session.bokit.calendars, session.bokit.catalog.find_unit(session.tenant, unit)
-    calendar = desk.open(session.tenant, found.id, consumer=channel, variant=read_variant(variant), details=details)
+    chosen: dict[str, Any] = {"consumer": channel, "variant": read_variant(variant), "details": details}
     if remove:
-        desk.remove(session.tenant, calendar.id)
-        session.answer({"id": calendar.id, "removed": True}, lambda c: c.print("forgotten; its address is unknown from now on"))
+        gone = desk.find_for(session.tenant, found.id, **chosen)
+        desk.remove(session.tenant, gone.id)
+        session.answer({"id": gone.id, "removed": True}, lambda c: c.print("forgotten; its address is unknown from now on"))
         return
+    calendar = desk.open(session.tenant, found.id, **chosen)
     if rotate:
         calendar = desk.rotate(session.tenant, calendar.id)
     url, text = desk.url_of(calendar), desk.write(calendar).decode()
@@ -54,5 +59,5 @@ def _show(url: str | None, text: str) -> None:
     """Print the calendar where it may go into a file, and its address beside it."""
     sys.stdout.write(text)
     sys.stdout.flush()
-    where = url or "not known: this stack's API has no address here (BOKIT_API_URL)"
+    where = url or "not known here: BOKIT_API_URL is not set, or the stack's secret is another one (then: --rotate)"
     sys.stderr.write(f"address: {where}\n")

@@ -12,13 +12,13 @@ from bokit.config import Settings
 from bokit.core.catalog import BOOKINGS, Source
 from bokit.core.stays import BookingRules
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.bookings import BookingAftermath
 from bokit.engine.sync import Kind
 from bokit.errors import BokitError
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.addresses import check_url
 from bokit.sources.base import Fetched
 from bokit.store.memory import MemoryStore
+from bokit.wiring import make_booking_aftermath
 from bokit_cli.main import execute
 from bokit_cli.session import Doors
 from tests.engine.house import HandClock
@@ -98,9 +98,10 @@ class Terminal:
         self.capsys, self.clock, self.store, self.shelf = capsys, HandClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.numbers = iter(range(1, 100_000))
-        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=BookingAftermath)}
+        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)}
         self.bokit = Bokit(Parts(
             store=self.store, kinds=kinds, alerts=MemoryAlerts(), clock=self.clock, check_url=check_url, new_run_id=self._run_id,
+            api_url="https://api.example", calendar_key=lambda: "a secret of tests",
         ))  # fmt: skip
         self.doors = OpenDoors(self.bokit, home)
 

@@ -67,9 +67,13 @@ class CalendarDesk:
 
     def find(self, tenant: TenantId, id: CalendarId) -> OutCalendar:
         """Return one calendar, or raise UnknownIdError."""
-        record = self.store.load_record(tenant, CALENDARS, RecordId(id))
+        unknown = UnknownIdError("no such calendar", id=id)
+        try:
+            record = self.store.load_record(tenant, CALENDARS, RecordId(id))
+        except UnknownIdError:
+            raise unknown from None
         if record.gone_at is not None:
-            raise UnknownIdError("no such calendar", id=id)
+            raise unknown
         return read_calendar(record)
 
     def open(
@@ -79,8 +83,7 @@ class CalendarDesk:
         """Return the unit's calendar for *consumer*, made where there is none yet, and published."""
         unit = self.store.load_unit(tenant, unit_id)
         consumer = self._read_consumer(tenant, unit, consumer)
-        suffix = hashlib.sha256("/".join((consumer or "", variant, str(details))).encode()).hexdigest()[:20]
-        id = CalendarId(make_record_id(Scope(unit_id), suffix))
+        id = _make_id(unit_id, consumer, variant, details)
         try:
             calendar = self.find(tenant, id)
         except UnknownIdError:
@@ -90,6 +93,14 @@ class CalendarDesk:
             ))  # fmt: skip
         self.press.publish(tenant, [calendar.unit_id])
         return calendar
+
+    def find_for(
+        self, tenant: TenantId, unit_id: UnitId, *, consumer: str | None = None, variant: Variant = Variant.OCCUPIED,
+        details: bool | None = None,
+    ) -> OutCalendar:  # fmt: skip
+        """Return the calendar that :meth:`open` made, or raise UnknownIdError."""
+        consumer = self._read_consumer(tenant, self.store.load_unit(tenant, unit_id), consumer)
+        return self.find(tenant, _make_id(unit_id, consumer, variant, details))
 
     def rotate(self, tenant: TenantId, id: CalendarId, overlap: timedelta = OVERLAP) -> OutCalendar:
         """Give the calendar a new path; the former one works for *overlap* more, then it is unknown."""
@@ -235,6 +246,12 @@ class CalendarDesk:
         told = "/".join((tenant, id, str(turn))).encode()
         digest = hmac.new(self.parts.key().encode(), told, hashlib.sha256).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _make_id(unit_id: UnitId, consumer: str | None, variant: Variant, details: bool | None) -> CalendarId:
+    """Return the id of the one calendar of a unit that is so."""
+    suffix = hashlib.sha256("/".join((consumer or "", variant, str(details))).encode()).hexdigest()[:20]
+    return CalendarId(make_record_id(Scope(unit_id), suffix))
 
 
 def describe_calendar(calendar: OutCalendar, url: str | None) -> dict[str, Json]:

@@ -1,0 +1,84 @@
+"""``bokit export``: the calendar on standard output, its address beside it."""
+
+from __future__ import annotations
+
+import pytest
+from icalendar import Calendar
+
+from bokit.core.access import hash_token
+from tests.functions.terminal import Terminal
+
+
+@pytest.fixture
+def terminal(capsys, tmp_path):
+    made = Terminal(capsys, tmp_path)
+    made.furnish()
+    made.json("sync", "--all")
+    return made
+
+
+def token_of(url: str) -> str:
+    """Return the secret of an address."""
+    return url.removeprefix("https://api.example/feeds/").removesuffix(".ics")
+
+
+def test_the_calendar_goes_into_a_file_and_the_address_does_not(terminal):
+    """Standard output is the calendar and nothing else; the address is told beside it."""
+    told = terminal.run("export", "Garden flat")
+
+    assert told.code == 0
+    assert [str(e["SUMMARY"]) for e in Calendar.from_ical(told.out).events] == ["Reserved", "Reserved"]
+    assert told.err.startswith("address: https://api.example/feeds/")
+    assert "https://" not in told.out
+
+
+def test_programs_get_both_in_one_document(terminal):
+    """``{"url", "calendar"}``; what is served under the address is what was printed."""
+    told = terminal.json("export", "Garden flat", "--for", "vrbo")
+
+    assert set(told) == {"url", "calendar"}
+    page = terminal.store.find_published(hash_token(token_of(told["url"])))
+    assert page.body.decode() == told["calendar"]
+    assert terminal.json("export", "Garden flat", "--for", "VRBO") == told
+
+
+def test_a_channel_is_not_told_its_own(terminal):
+    """Airbnb's guests are Airbnb's; a booking by hand is told to it."""
+    assert Calendar.from_ical(terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]).events == []
+    terminal.json("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-09-01", "--set", "check_out=2026-09-03",
+                  "--set", "guest_name=Ann Meyer")  # fmt: skip
+
+    told = terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]
+    assert "DTSTART;VALUE=DATE:20260901" in told
+    assert "Ann Meyer" not in told
+    assert "Ann Meyer" in terminal.json("export", "Garden flat", "--for", "airbnb", "--details")["calendar"]
+
+
+def test_an_address_is_rotated_and_forgotten(terminal):
+    """Another address, the former one for a while; then none."""
+    first = terminal.json("export", "Garden flat")["url"]
+    second = terminal.json("export", "Garden flat", "--rotate")["url"]
+    desk = terminal.bokit.calendars
+
+    assert first != second
+    assert desk.serve(token_of(first)).body == desk.serve(token_of(second)).body
+    terminal.clock.move(hours=49)
+    assert desk.serve(token_of(first)) is None
+    assert terminal.json("export", "Garden flat", "--remove")["removed"] is True
+    assert desk.serve(token_of(second)) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [(("Loft",), "no such unit"), (("Garden flat", "--for", "nobody"), "no such consumer"),
+     (("Garden flat", "--variant", "x"), "no such variant"), (("Garden flat", "--remove", "--for", "vrbo"), "no such calendar"),
+     (("Garden flat", "--remove", "--rotate"), "not both")],
+)  # fmt: skip
+def test_wrong_use_is_one_clear_line(terminal, arguments, says):
+    """Exit code 2, and nothing is made."""
+    told = terminal.run("export", *arguments)
+
+    assert (told.code, told.out) == (2, "")
+    assert says in told.err
+    assert len(told.err.strip().splitlines()) == 1
+    assert terminal.bokit.calendars.list_calendars("default") == []
