@@ -202,7 +202,7 @@ class Naive:
     def near(self, m, n):
         """Return the others that *m* may repeat in this night, what fades among them."""
         beside = [o for o in self.held if n in o.nights and o.source != m.source and self.linked(m.unit, o.unit)]
-        ahead = [o for o in beside if not o.may_echo or (o.times[n][0], o.id) < (m.times[n][0], m.id)]
+        ahead = [o for o in beside if not o.may_echo or (self.own_since(o, n), o.id) < (self.own_since(m, n), m.id)]
         return [o for o in ahead if not self.was_before(m, o, n)]
 
     def remember(self, what, m, n, find):

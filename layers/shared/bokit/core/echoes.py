@@ -12,8 +12,8 @@ nights like any other, but it is no booking, it makes no conflict, and nobody is
 
 What it may repeat: another source's, or a person's; of its own unit, of a part of it, or of a whole that it is a part of;
 not what came later than itself. Reservations that say whose they are, and what a person wrote, are originals, and come
-first; among closures the one that was seen first to hold a night is that night's original, so that they never explain each
-other in a circle. A night is no
+first; among closures the one that was seen first to hold a night for itself is that night's original, so that they never
+explain each other in a circle. A night is no
 repetition either where the closure was surely seen before the other source showed it (``holdings.was_before``): then two
 sold the same night. Windows explain nothing, since nobody is told of them.
 
@@ -79,6 +79,8 @@ class Part:
 
     of: Holding
     since: Since
+    own: datetime
+    """Since when they are held for themselves: later than *since*, where they began as a repetition."""
     held: Bits = 0
     of_whom: dict[RecordId, tuple[Holding, Bits]] = field(default_factory=dict)
     """The originals of the nights that are *held*; what others repeat in turn is theirs whom they repeat."""
@@ -88,25 +90,33 @@ class Part:
     has_outlived: bool = False
 
     @property
+    def for_itself(self) -> tuple[Since]:
+        """Since when they are held for themselves, to compare with another's."""
+        return (Since(self.since.bits, self.own, self.since.after),)
+
+    @property
     def order(self) -> tuple[datetime, str]:
-        """Who was seen first to hold a night is that night's original."""
-        return self.since.seen, self.of.record.id
+        """Who was first to hold a night for itself is that night's original."""
+        return self.own, self.of.record.id
 
 
 def judge_holdings(holdings: Sequence[Holding], trails: Sequence[Trail], links: Links, at: datetime) -> dict[RecordId, Judgement]:
     """Return what each candidate of *holdings* is; originals and windows are left out."""
     near = _near_candidates(holdings, links)
-    parts: dict[RecordId, list[Part]] = {
-        h.record.id: [Part(of=h, since=one) for one in h.since] for h in holdings if h.is_candidate
-    }
+    left = {h.record.id: _left_beside(h, trails, links) for h in holdings if h.is_candidate}
+    parts = {h.record.id: _read_parts(h, left[h.record.id]) for h in holdings if h.is_candidate}
     for part in sorted((p for found in parts.values() for p in found), key=lambda p: p.order):
-        mine = part.of
-        left = [t for t in trails if t.record.source_id != mine.source and t.record.scope in links[mine.unit]]
-        since = _outlived(part, left)
-        _explain(part, since, near.get(mine.record.id, ()), parts)
-        _explain_by_trails(part, since, left)
+        id = part.of.record.id
+        _explain(part, near.get(id, ()), parts)
+        _explain_by_trails(part, left[id])
         _fade(part, at)
     return {id: _judge(found) for id, found in parts.items()}
+
+
+def _left_beside(candidate: Holding, trails: Iterable[Trail], links: Links) -> list[Trail]:
+    """Return what others left that *candidate* may have repeated, the earliest first."""
+    beside = (t for t in trails if t.record.source_id != candidate.source and t.record.scope in links[candidate.unit])
+    return sorted((t for t in beside if t.bits & candidate.bits), key=lambda t: t.left)
 
 
 def _near_candidates(holdings: Sequence[Holding], links: Links) -> dict[RecordId, list[Holding]]:
@@ -119,29 +129,29 @@ def _near_candidates(holdings: Sequence[Holding], links: Links) -> dict[RecordId
     return {id: sorted(found, key=lambda h: h.order) for id, found in near.items()}
 
 
-def _outlived(part: Part, left: Sequence[Trail]) -> list[Since]:
-    """Return since when the nights of *part* are held for themselves.
+def _read_parts(candidate: Holding, left: Sequence[Trail]) -> list[Part]:
+    """Return the nights of *candidate* by the time since when it holds them for itself.
 
     What began as a repetition proves nothing before it has outlived what it repeated by SETTLING: until then its platform may
     just not have dropped it, and what others show meanwhile it may repeat as well (a guest who moves twice in a day).
     """
-    since = [part.since]
-    for trail in sorted(left, key=lambda t: t.left):
-        repeated = trail.bits & _seen_before(part.since, trail.left) & ~was_before(since, trail.since)
-        if repeated:
+    found = []
+    for told in candidate.since:
+        own = [told]
+        for trail in left:
+            repeated = trail.bits & _seen_before(told, trail.left) & ~was_before(own, trail.since)
             end = trail.left + SETTLING
-            moved = [Since(one.bits & repeated, max(one.seen, end), one.after) for one in since if one.bits & repeated]
-            since = [Since(one.bits & ~repeated, one.seen, one.after) for one in since if one.bits & ~repeated] + moved
-    return since
+            later = [Since(one.bits & repeated, max(one.seen, end), one.after) for one in own if one.bits & repeated]
+            own = [Since(one.bits & ~repeated, one.seen, one.after) for one in own if one.bits & ~repeated] + later
+        found += [Part(of=candidate, since=Since(one.bits, told.seen, told.after), own=one.seen) for one in own]
+    return found
 
 
-def _explain(
-    part: Part, since: Sequence[Since], near: Iterable[Holding], parts: Mapping[RecordId, Sequence[Part]]
-) -> None:  # fmt: skip
+def _explain(part: Part, near: Iterable[Holding], parts: Mapping[RecordId, Sequence[Part]]) -> None:
     """Add which nights of *part* others held first; those of them that fade lend what they repeated themselves."""
     nights, known = part.since.bits & part.of.judged, _seen_before(part.since, None)
     for other in near:
-        shared = nights & other.bits & ~was_before(since, other.since)
+        shared = nights & other.bits & ~was_before(part.for_itself, other.since)
         if not shared:
             continue
         if other.is_candidate:
@@ -163,13 +173,12 @@ def _attribute(part: Part, original: Holding, nights: Bits, shared: Bits) -> Bit
     return shared & ~nights
 
 
-def _explain_by_trails(part: Part, since: Sequence[Since], left: Iterable[Trail]) -> None:
+def _explain_by_trails(part: Part, left: Iterable[Trail]) -> None:
     """Add the nights that others left when *part* was there already."""
     rest = part.since.bits & part.of.judged & ~part.held
     if rest and not part.of.is_past:
-        part.left += [
-            (t.left, rest & t.bits & _seen_before(part.since, t.left) & ~was_before(since, t.since)) for t in left
-        ]  # fmt: skip
+        repeated = ((t, t.bits & _seen_before(part.since, t.left) & ~was_before(part.for_itself, t.since)) for t in left)
+        part.left += [(trail.left, rest & bits) for trail, bits in repeated]
 
 
 def _fade(part: Part, at: datetime) -> None:

@@ -91,6 +91,8 @@ def trace_nights(
         return after
     mine, had = held_nights(after), _had(before)
     told, left = (_by_night(before), _left_by_night(before, at)) if before else ({}, {})
+    if before is not None and before.presence is Presence.GONE:
+        told = {n: (seen, after or seen) for n, (seen, after) in told.items()}  # no first fetch any more: it went, and is back
     had_again = {n: times[1:] for n, times in left.items()}
     known = {**(shown or {}), **had_again, **told}
     gained = {n: known.get(n, (at, last_read)) for n in mine}
