@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -98,6 +100,10 @@ def run_demo(place: Place) -> None:
     show_move(demo, edited)
     say("6. A broken calendar changes nothing")
     show_fault(demo)
+    say("7. Two guests, one bed")
+    show_conflict(demo)
+    say("8. A calendar back to every channel")
+    show_export(demo)
     say("Your bookings")
     demo.show("bookings")
     print(NEXT.format(folder=place.simulator_url, api=told["api_url"]))
@@ -190,6 +196,37 @@ def show_fault(demo: Demo) -> None:
     demo.simulate("clear")
 
 
+def show_conflict(demo: Demo) -> None:
+    """Show the double booking that is between the two calendars of the Garden flat."""
+    demo.sync_until(lambda: demo.bokit("conflicts")["items"])
+    print("Airbnb and Booking.com know nothing of each other, and sold some nights twice. Bokit found it in the sync that")
+    print("brought the second booking:")
+    demo.show("conflicts")
+
+
+def show_export(demo: Demo) -> None:
+    """Show where Airbnb reads what the others sold, and that it is asked twice and told once."""
+    url = demo.bokit("export", "Garden flat", "--for", "airbnb")["url"]
+    status, etag, body = read_feed(url)
+    told = body.count(b"BEGIN:VEVENT")
+    require(status == 200 and told > 0, "the outgoing calendar is not served")
+    require(read_feed(url, etag)[0] == 304, "an unchanged calendar is sent again")
+    print("What Booking.com and you yourself hold, Airbnb reads at an address that nobody can guess; no guest is named:")
+    print(f"\n  $ curl {url}\n")
+    print(f"{told} events. Asked again with the ETag, it is 304: nothing new.")
+
+
+def read_feed(url: str, etag: str | None = None) -> tuple[int, str, bytes]:
+    """Return status, ETag and bytes of an outgoing calendar, read as a platform does."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={"If-None-Match": etag} if etag else {})  # noqa: S310 - our own
+    try:
+        with opener.open(request, timeout=30) as answer:
+            return int(answer.status), str(answer.headers["ETag"]), answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, "", b""
+
+
 def span(nights: dict[str, Any]) -> str:
     """Return first night and departure in words."""
     return f"{nights['check_in']} to {nights['check_out']}"
@@ -209,6 +246,8 @@ Try next
   .venv/bin/bokit status                       how fresh every calendar is
   .venv/bin/bokit history                      what was synced, when, by what
   .venv/bin/bokit bookings --explain DATE      who holds a night, and why
+  .venv/bin/bokit conflicts                    what was sold twice
+  .venv/bin/bokit export UNIT --for vrbo       a unit's calendar for a channel, and its address
   .venv/bin/bokit feed inspect FILE_OR_URL     what Bokit reads in a calendar of yours
   .venv/bin/python -m simulator --help         let guests book, move and cancel ({folder})
   make down                                    stop everything; your data is kept for the next `make up`
