@@ -15,6 +15,7 @@ from bokit.core.runs import Outcome, RunStatus
 from tests.engine.house import Counting
 from tests.engine.ledger import CLIENTS, File, Ledger
 
+CLIENT = CollectionName("clients")
 WRITES = ("apply_records", "save_chunks", "save_snapshot", "save_head")
 
 
@@ -372,3 +373,39 @@ def test_a_table_that_is_no_longer_asked_for_is_forgotten(ledger: Ledger, file: 
     chunks = ledger.store._chunks[source.tenant, source.id]
     assert len(chunks) <= 4
     assert ledger.report().outcome is Outcome.UNCHANGED
+
+
+def test_a_person_who_edits_meanwhile_is_not_written_over(ledger: Ledger, file: File) -> None:
+    """A record that a person edits between our look and our write is looked at once more: both stand."""
+    ledger.add_source(CLIENTS)
+    ledger.sync()
+    file.run("UPDATE clients SET name = 'X' WHERE id IN (3, 4)")
+    real, edited = ledger.store.find_records, []
+
+    def find_and_edit(*args: Any) -> Any:
+        found = real(*args)
+        if found and not edited:
+            edited.append(ledger.bokit.desk.edit(DEFAULT_TENANT, CLIENT, next(iter(found)), {"email": "mine"}, by="user:rosa"))
+        return found
+
+    ledger.store.find_records = find_and_edit
+    assert counts(ledger) == {"seen": 10, "updated": 2, "unchanged": 8}
+    (record,) = [r for r in ledger.records().values() if r.id == edited[0].id]
+    assert (record.fields["name"], record.fields["email"]) == ("X", "mine")
+
+
+def test_a_sync_that_waited_for_another_begins_with_what_that_one_left(ledger: Ledger, file: File) -> None:
+    """What is agreed is read under the lease: nothing of a run that ended just before is doubled or lost."""
+    source = ledger.add_source(CLIENTS)
+    real, others = ledger.store.take_lease, []
+
+    def let_another_first(*args: Any, **given: Any) -> Any:
+        if not others:
+            others.append(True)
+            ledger.sync()
+        return real(*args, **given)
+
+    ledger.store.take_lease = let_another_first
+    assert counts(ledger) == {"seen": 10, "unchanged": 10}
+    assert ledger.store.load_head(source).failure is None
+    assert [len(ledger.changes(r)) for r in ledger.records().values()] == [1] * 10

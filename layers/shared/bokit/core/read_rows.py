@@ -38,7 +38,6 @@ from bokit.errors import SourceMalformedError
 LONGEST_BYTES = 255
 LARGEST_ROW = 256 * 1024
 """Bytes of JSON: a record and its change lie in one item each, of which a table takes 400 KB."""
-DEEPEST = 32
 _LARGEST_EXACT = 2**53
 
 Key = tuple[Any, ...]

@@ -92,11 +92,6 @@ class TableState:
         """Rows that ranges no longer show, and nobody judged yet."""
         return sum(note.doubted for note in self.chunks)
 
-    @property
-    def missing(self) -> int:
-        """Rows that are missing for sure, and whose records wait for their grace."""
-        return sum(note.missing for note in self.chunks)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRange:

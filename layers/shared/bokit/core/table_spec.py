@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -73,7 +73,6 @@ class TableSettings:
     on_missing: OnMissing = OnMissing.KEEP
     allow_writable_account: bool = False
     """Use an account that could write; nothing is written all the same."""
-    facts: Mapping[str, Json] = field(default_factory=dict)
 
     def policy_of(self, table: TableSpec) -> OnMissing:
         """Return what becomes of the rows that *table* no longer shows."""

@@ -50,7 +50,7 @@ class Visit:
     states: dict[str, TableState]
     memory: TableMemory
     exclusive: bool
-    is_whole: bool
+    is_whole: bool = False
     """Every table is read, and not for what is new alone."""
     left: Part | None = None
     """What a sync before this one left half done."""
@@ -221,9 +221,9 @@ class Visit:
 
     # ── how far it came ──
 
-    def take_up(self) -> None:
+    def take_up(self, *, is_whole: bool) -> None:
         """Go on where the last sync stopped, if this one means the same; what it left half written is known in any case."""
-        part = self.left
+        self.is_whole, part = is_whole, self.left
         if part and self.is_whole:
             self.counts.update(part.counts)
         elif part:

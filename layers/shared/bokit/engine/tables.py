@@ -14,8 +14,8 @@ longer than its worker lives writes how far it came, and goes on from there when
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,11 @@ from bokit.core.table_pass import find_hold, make_hold, note_columns, read_table
 from bokit.core.table_spec import TableSettings, TableSpec, read_table_settings
 from bokit.engine.job import Job, Journal, context_of
 from bokit.engine.notices import notice_hold, notice_recovery
-from bokit.engine.sync import note_hold
+from bokit.engine.sync import LEASE_FOR, note_hold
 from bokit.engine.table_losses import approve_losses, judge_table
 from bokit.engine.table_ranges import TablePass
 from bokit.engine.table_visit import BATCH, Visit
-from bokit.errors import InputError, SourceMalformedError
+from bokit.errors import InputError, SourceMalformedError, StoreConflictError
 from bokit.observability import tell
 from bokit.sources.tables import TableReader, Tables
 
@@ -62,31 +62,22 @@ class TableSync:
 
     def run(self, head: Head, job: Job, journal: Journal, *, exclusive: bool) -> Ended:
         """Sync the tables of *head*'s source that *job* asks for."""
-        settings = read_table_settings(head.source.settings)
-        chosen = choose(settings, job)
-        visit = self._open(head, job, settings, chosen, exclusive=exclusive)
-        try:
-            if exclusive and not job.dry_run:
-                visit.head = replace(self.store.load_head(head.source), fence=visit.hold_lease().fence)
-            with ExitStack() as stack:
-                with journal.step("connect"):
-                    tables = stack.enter_context(self.reader.open(head.source, settings))
-                with journal.step("check"):
-                    for table in chosen:
-                        check_table(visit, tables, table)
-                with journal.step("read"):
-                    finished = self._read_all(visit, tables, chosen)
+        with self._begin(head, job, exclusive=exclusive) as visit, ExitStack() as stack:
+            chosen = choose(visit.settings, job)
+            visit.take_up(is_whole=len(chosen) == len(visit.settings.tables) and not job.new_only)
+            with journal.step("connect"):
+                tables = stack.enter_context(self.reader.open(visit.head.source, visit.settings))
+            with journal.step("check"):
+                for table in chosen:
+                    check_table(visit, tables, table)
+            with journal.step("read"):
+                finished = self._read_all(visit, tables, chosen)
             return self._close(visit, journal, finished=finished)
-        except BaseException:
-            visit.release()
-            raise
 
     def settle(self, head: Head, job: Job, journal: Journal) -> SourceReport:
         """Apply or discard what is held, as *job* says, from the agreed state alone: the database is not asked."""
-        settings = read_table_settings(head.source.settings)
-        visit = self._open(head, job, settings, (), exclusive=True)
-        try:
-            visit.head = replace(self.store.load_head(head.source), fence=visit.hold_lease().fence)
+        with self._begin(head, job, exclusive=True) as visit:
+            visit.take_up(is_whole=False)
             hold = find_hold(visit.snapshot.memory)
             with journal.step("apply"):
                 if hold and job.approved == hold.plan_hash:
@@ -94,26 +85,39 @@ class TableSync:
                 if hold and hold.plan_hash in (job.approved, job.discarded):
                     visit.memory = replace(visit.memory, holds={})
             return self._close(visit, journal, finished=True).report
-        except BaseException:
-            visit.release()
-            raise
 
     # ── beginning ──
 
-    def _open(
-        self, head: Head, job: Job, settings: TableSettings, chosen: Sequence[TableSpec], *, exclusive: bool
-    ) -> Visit:  # fmt: skip
-        source = head.source
+    @contextmanager
+    def _begin(self, head: Head, job: Job, *, exclusive: bool) -> Iterator[Visit]:
+        """Begin a sync; *exclusive*: under the lease from the start. Whatever ends it early gives the lease back."""
+        lease, now = None, self.clock()
+        if exclusive and not job.dry_run:
+            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+            if lease is None:
+                raise StoreConflictError("another run is syncing it", code="lease-held")
+        visit = None
+        try:
+            fresh = replace(self.store.load_head(head.source), fence=lease.fence) if lease else head
+            visit = self._open(fresh, job, exclusive=exclusive)
+            visit.lease, visit.leased_at = lease, now
+            yield visit
+        except BaseException:
+            if visit:
+                visit.release()
+            elif lease:
+                self.store.release_lease(lease)
+            raise
+
+    def _open(self, head: Head, job: Job, *, exclusive: bool) -> Visit:
+        source, settings = head.source, read_table_settings(head.source.settings)
         snapshot = self.store.load_snapshot(source)
         memory, states = read_table_memory(snapshot.memory), unpack_manifest(snapshot.content)
-        visit = Visit(
+        return Visit(
             store=self.store, clock=self.clock, head=head, job=job, settings=settings, snapshot=snapshot, memory=memory,
             context=context_of(head, job, self.clock(), {}), states=states, exclusive=exclusive, left=memory.part,
             names=names_of(states.values()), rivals=self._find_rivals(source, settings),
-            is_whole=len(chosen) == len(settings.tables) and not job.new_only,
         )  # fmt: skip
-        visit.take_up()
-        return visit
 
     def _find_rivals(self, source: Source, settings: TableSettings) -> Mapping[CollectionName, frozenset[SourceId]]:
         """Return the other sources that feed the tables' collections now: their records are theirs."""
