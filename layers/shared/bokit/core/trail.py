@@ -82,24 +82,24 @@ def trace_nights(
     *last_read* is when its source was read well before; *shown* are the nights that it closed then, with their times.
 
         a night that it holds now                    is held
-        and held before, or before it went           since then
-        and left lately, and has again               since then
+        and held before                              since then
         and that its source showed as another's      since then: it was closed all the time
+        and left lately, or when it went             from now on; that its source ever showed it open is no news
         else                                         from now on
     """
     if after.presence is Presence.GONE or is_window(after):
         return after
-    mine, had = held_nights(after), _had(before)
-    told, left = (_by_night(before), _left_by_night(before, at)) if before else ({}, {})
+    mine, told = held_nights(after), _by_night(before) if before else {}
+    left = _left_by_night(before, at) if before else {}
     if before is not None and before.presence is Presence.GONE:
-        told = {n: (seen, after or seen) for n, (seen, after) in told.items()}  # no first fetch any more: it went, and is back
-    had_again = {n: times[1:] for n, times in left.items()}
-    known = {**(shown or {}), **had_again, **told}
+        left, told = left | {n: (before.gone_at or at, *times) for n, times in told.items()}, {}
+    again = {n: (at, open_until or seen) for n, (_, seen, open_until) in left.items()}
+    known = {**again, **(shown or {}), **told}
     gained = {n: known.get(n, (at, last_read)) for n in mine}
-    left |= {n: (at, *told[n]) for n in had - mine}
+    left |= {n: (at, *times) for n, times in told.items() if n not in mine}
     memory = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
     memory |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
-    memory |= _write(LEFT, {n: t for n, t in left.items() if n not in mine})
+    memory |= _write(LEFT, left)
     return replace(after, memory=memory)
 
 
@@ -114,13 +114,11 @@ def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
     return shown
 
 
-def _had(before: Record | None) -> set[date]:
-    """Return the nights that *before* held, or held when it went."""
-    if before is None:
-        return set()
-    if before.presence is Presence.GONE:
-        return nights(_day(before.remote["check_in"]), _day(before.remote["check_out"]))
-    return held_nights(before)
+def _had(record: Record) -> set[date]:
+    """Return the nights that *record* holds, or held when it went."""
+    if record.presence is Presence.GONE:
+        return nights(_day(record.remote["check_in"]), _day(record.remote["check_out"]))
+    return held_nights(record)
 
 
 def _by_night(record: Record) -> dict[date, Times]:
