@@ -8,7 +8,6 @@ from random import Random
 
 from icalendar import Calendar
 
-from bokit.core.access import hash_token
 from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.outgoing import OutCalendar
 from bokit.core.records import Scope
@@ -18,7 +17,6 @@ from tests.engine.villa import Villa
 DAY = timedelta(days=1)
 UNIT = UnitId("unit_garden")
 PLATFORMS = ("airbnb/garden", "booking_com/garden", "vrbo/garden")
-NOT_DATES = {"airbnb": {"window_days": 0}, "booking_com": {"window_days": 0}}
 
 
 @dataclass
@@ -79,6 +77,23 @@ class Ring:
         for feed in PLATFORMS:
             villa.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
         self.importers = [Importer(villa, feed, self._open(feed)) for feed in PLATFORMS]
+        self._move_in()
+
+    def _move_in(self) -> None:
+        """Let some guests have booked already: a calendar of one entry that changes is another listing's to any guard."""
+        world, night = self.villa.world, self.villa.world.today(PLATFORMS[0]) + DAY * 70
+        for number in range(15):
+            world.book(PLATFORMS[number % 3], night, night + DAY * (2 + number % 4))
+            night += DAY * 8
+
+    def settle_holds(self) -> None:
+        """Let the owner look at what guards hold since yesterday, and apply it: these feeds say the truth."""
+        for source in self.villa.store.load_sources(DEFAULT_TENANT):
+            hold = self.villa.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+            if hold and hold.can_apply and self.villa.clock.at - hold.since > DAY:
+                self.villa.bokit.desk.settle_hold(
+                    DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:owner"
+                )  # fmt: skip
 
     def _open(self, feed: str) -> OutCalendar:
         return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=feed.partition("/")[0])
@@ -124,8 +139,3 @@ class Ring:
         self.villa.bokit.tick()
         news = [importer.read() for importer in self.importers]
         return any(news)
-
-
-def hash_of(token: str) -> str:
-    """Return what is stored of a path's token."""
-    return hash_token(token)
