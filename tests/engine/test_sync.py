@@ -50,7 +50,7 @@ def test_a_second_sync_of_the_same_changes_nothing():
 
 
 def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
-    """A hundred sources that say nothing new: one claim, one read of the heads, one heartbeat; a tick's three reads beside them."""
+    """A hundred sources that say nothing new: one claim, one read of the heads, one heartbeat; and a tick's three reads."""
     store = Counting(MemoryStore())
     house = House(store=store, queue=True)
     for n in range(100):
