@@ -40,7 +40,7 @@ class Flat(Apartment):
 
     def page(self, calendar: OutCalendar) -> Published | None:
         """Return what a platform gets that knows the calendar's address."""
-        return self.bokit.calendars.serve(self.bokit.calendars.token_of(calendar))
+        return self.bokit.feeds.serve(self.bokit.calendars.token_of(calendar))
 
     def body(self, calendar: OutCalendar) -> bytes:
         page = self.page(calendar)
@@ -217,7 +217,7 @@ def test_unchanged_data_is_unchanged_bytes(home):
     for _ in range(3):
         home.sync(hours=20)
     home.bokit.calendars.publish_all(DEFAULT_TENANT)
-    again = home.open().calendars.serve(home.bokit.calendars.token_of(calendar))
+    again = home.open().feeds.serve(home.bokit.calendars.token_of(calendar))
 
     assert before is not None
     assert again == before
@@ -290,6 +290,25 @@ def test_a_new_name_and_a_new_option_are_published(home):
     assert after.changed_at > before.changed_at
 
 
+def test_what_a_person_lets_go_is_told_no_more(home):
+    """A held plan that is applied, and a source that is removed with its nights, are told at once; not before."""
+    guests = [home.book(VRBO, first, first + 2) for first in (40, 44, 50, 54)]
+    home.sync()
+    before = home.told("airbnb")
+    for stay in guests[:3]:
+        home.world.cancel(stay)
+    home.sync()
+    assert home.told("airbnb") == before
+    source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.url == VRBO)
+
+    home.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
+    assert home.told("airbnb") == [(30, 33), (54, 56)]
+    home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+    assert home.told("airbnb") == [(30, 33), (54, 56)]
+    home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    assert home.told("airbnb") == []
+
+
 def test_two_changes_within_a_second_are_two_of_last_modified(home):
     """Last-Modified tells no more than seconds, so that another body gets another second."""
     calendar = home.calendar()
@@ -334,7 +353,7 @@ def test_serving_is_one_read_whoever_asks(home):
     current = home.bokit.calendars.token_of(home.calendar("airbnb"))
     home.move(hours=2)
     counting = Counting(home.store)
-    desk = home.open(counting).calendars
+    desk = home.open(counting).feeds
 
     for text in (current, token, home.bokit.calendars.token_of(gone), "A" * 43, "x", "ü" * 5000, "../../etc", ""):
         counting.calls.clear()
@@ -422,12 +441,13 @@ def test_another_secret_takes_no_address_away(home):
     """A stack that lost its secret serves the old paths, tells no wrong address, and makes a right one by rotation."""
     calendar = home.calendar("airbnb")
     token = home.bokit.calendars.token_of(calendar)
-    desk = home.open(calendar_key=lambda: "another secret").calendars
+    bokit = home.open(calendar_key=lambda: "another secret")
+    desk = bokit.calendars
 
     assert desk.url_of(calendar) is None
-    assert desk.serve(token) is not None
+    assert bokit.feeds.serve(token) is not None
     rotated = desk.rotate(DEFAULT_TENANT, calendar.id)
-    assert desk.serve(token) is not None
+    assert bokit.feeds.serve(token) is not None
     assert desk.url_of(rotated).startswith("https://")
 
 

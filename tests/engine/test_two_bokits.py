@@ -64,7 +64,7 @@ class Home(Villa):
 
     def page(self) -> Any:
         """Return what it tells the other now."""
-        return self.bokit.calendars.serve(self.bokit.calendars.token_of(self.calendar))
+        return self.bokit.feeds.serve(self.bokit.calendars.token_of(self.calendar))
 
     def held(self) -> set[date]:
         """Return the nights to come that it holds."""

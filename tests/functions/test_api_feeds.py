@@ -122,8 +122,7 @@ def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, house, 
     caller.post(f"/calendars/{rotated['id']}/rotate", {"overlap_seconds": 0}, status=200)
     house.sent()
     counting = Counting(house.store)
-    desk = house.bokit.calendars
-    monkeypatch.setattr(desk, "store", counting)
+    monkeypatch.setattr(house.bokit.feeds, "store", counting)
     answers = set()
 
     for path in (path_of(gone), path_of(rotated), "/feeds/" + "A" * 43 + ".ics", "/feeds/x.ics", "/feeds/%2e%2e.ics",

@@ -58,7 +58,7 @@ def test_an_address_is_rotated_and_forgotten(terminal):
     """Another address, the former one for a while; then none."""
     first = terminal.json("export", "Garden flat")["url"]
     second = terminal.json("export", "Garden flat", "--rotate")["url"]
-    desk = terminal.bokit.calendars
+    desk = terminal.bokit.feeds
 
     assert first != second
     assert desk.serve(token_of(first)).body == desk.serve(token_of(second)).body

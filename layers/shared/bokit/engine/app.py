@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bokit.engine.catalog import Catalog
     from bokit.engine.desk import Desk
     from bokit.engine.dispatch import Dispatch, WorkReport
+    from bokit.engine.feeds import FeedDesk
     from bokit.engine.manual import ManualSync, SyncRequest
     from bokit.engine.monitors import MonitorDesk
     from bokit.engine.status import StatusDesk
@@ -146,6 +147,13 @@ class Bokit:
             store=parts.store, clock=parts.clock, defaults=self.defaults, api_url=parts.api_url,
             key=parts.calendar_key or no_key,
         ))  # fmt: skip
+
+    @cached_property
+    def feeds(self) -> FeedDesk:
+        """Outgoing calendars, as others read them."""
+        from bokit.engine.feeds import FeedDesk
+
+        return FeedDesk(self.store, self.clock, lambda page: self.calendars.refresh(page))
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -1,7 +1,7 @@
-"""Outgoing calendars: made when something changes, published under a secret path, served in one read.
+"""Outgoing calendars: made when something changes, published under a secret path, served in one read (``engine.feeds``).
 
 a run, an edit      ─► aftermath ─► publish: the unit group's bookings ─► one page a calendar, written where it differs
-a platform's poll   ─► serve: one read by the hash of the path's token
+a platform's poll   ─► feeds: one read by the hash of the path's token
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class CalendarParts:
 
 
 class CalendarDesk:
-    """Makes, publishes and serves outgoing calendars."""
+    """Opens, rotates and removes outgoing calendars, and publishes them."""
 
     def __init__(self, parts: CalendarParts) -> None:
         self.parts, self.store, self.clock = parts, parts.store, parts.clock
@@ -152,14 +152,12 @@ class CalendarDesk:
         """Publish every calendar of the tenant: an option changed."""
         self.press.publish(tenant, [Scope(u.id) for u in self.store.load_units(tenant)])
 
-    def serve(self, token: str) -> Published | None:
-        """Return what is published under this path; None: nothing, or no longer. Costs one read, whatever the token."""
-        hash, now = hash_token(token), self.clock()
-        page = self._find_page(hash, now)
-        if page is not None and page.refresh_at is not None and page.refresh_at <= now:
-            self._refresh(page)
-            page = self._find_page(hash, now)
-        return page
+    def refresh(self, page: Published) -> None:
+        """Publish anew what time alone has changed; where that fails, what was published is still served."""
+        try:
+            self.press.publish(page.tenant, [self.find(page.tenant, CalendarId(page.id)).unit_id])
+        except BokitError:
+            log.warning("a calendar could not be published anew", exc_info=True, extra={"facts": {"tenant": page.tenant}})
 
     def load_occupancy(self, tenant: TenantId, unit_id: Scope) -> Occupancy:
         """Return who holds the nights of a unit and of those linked with it; strongly consistent."""
@@ -211,17 +209,6 @@ class CalendarDesk:
     def _forget(self, hashes: Iterable[str | None]) -> None:
         for hash in filter(None, hashes):
             self.store.delete_published(hash)
-
-    def _find_page(self, hash: str, now: datetime) -> Published | None:
-        page = self.store.find_published(hash)
-        return page if page and (page.expires_at is None or page.expires_at > now) else None
-
-    def _refresh(self, page: Published) -> None:
-        """Publish anew what time alone has changed; where that fails, what was published is still served."""
-        try:
-            self.press.publish(page.tenant, [self.find(page.tenant, CalendarId(page.id)).unit_id])
-        except BokitError:
-            log.warning("a calendar could not be published anew", exc_info=True, extra={"facts": {"tenant": page.tenant}})
 
     def _read_consumer(self, tenant: TenantId, unit: Unit, word: str | None) -> str | None:
         """Return the consumer that *word* names: a platform, or a source of the unit."""

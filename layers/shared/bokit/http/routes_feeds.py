@@ -52,7 +52,7 @@ def look_at_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_si
 def _answer(token: str, none_match: str | None, modified_since: str | None) -> Reply:
     """Return the page under the path; a rotated, removed, another's and an invented path are all the same: 404, by one read."""
     engine = routes.call.engine
-    page = engine.calendars.serve(token)
+    page = engine.feeds.serve(token)
     if page is None:
         raise UnknownIdError("no such calendar")
     engine.traffic.begin(page.tenant)
