@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -11,7 +12,6 @@ from bokit.errors import UnknownIdError
 from bokit.http.conditional import is_known, write_http_date
 from bokit.http.replies import Reply
 from bokit.http.routing import Routes
-from bokit.store.base import Published
 
 routes = Routes("public")
 
@@ -60,11 +60,11 @@ def _answer(token: str, none_match: str | None, modified_since: str | None) -> R
     if is_known(page.etag, page.changed_at, none_match=none_match, modified_since=modified_since):
         return Response(status_code=304, body="", headers=headers)
     return Response(
-        status_code=200, content_type=page.content_type, body=page.body.decode(), headers={**headers, **_describe(page)}
+        status_code=200, content_type=page.content_type, body=page.body.decode(), headers={**headers, **_describe(page.changed_at)}
     )  # fmt: skip
 
 
-def _describe(page: Published) -> dict[str, str]:
-    """Return what is said of the page's bytes. Last-Modified is never after now (RFC 9110, section 8.8.2.1)."""
-    changed_at = min(page.changed_at, routes.call.engine.clock())
+def _describe(last: datetime) -> dict[str, str]:
+    """Return what is said of bytes that were written *last*. Last-Modified is never after now (RFC 9110, section 8.8.2.1)."""
+    changed_at = min(last, routes.call.engine.clock())
     return {"Last-Modified": write_http_date(changed_at), "Content-Disposition": 'inline; filename="calendar.ics"'}
