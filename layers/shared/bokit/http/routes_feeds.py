@@ -59,9 +59,8 @@ def _answer(token: str, none_match: str | None, modified_since: str | None) -> R
     headers = {"ETag": page.etag, "Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
     if is_known(page.etag, page.changed_at, none_match=none_match, modified_since=modified_since):
         return Response(status_code=304, body="", headers=headers)
-    return Response(
-        status_code=200, content_type=page.content_type, body=page.body.decode(), headers={**headers, **_describe(page.changed_at)}
-    )  # fmt: skip
+    headers |= _describe(page.changed_at)
+    return Response(status_code=200, content_type=page.content_type, body=page.body.decode(), headers=headers)
 
 
 def _describe(last: datetime) -> dict[str, str]:
