@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +23,7 @@ SERVERS = [Path(p) for p in ("/usr/sbin/mariadbd", "/usr/sbin/mysqld", "/usr/lib
 MARIADB = next((p for p in SERVERS if p.exists()), None)
 INSTALL_DB = shutil.which("mariadb-install-db")
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)), None)
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 PASSWORD = "a long password, with @ and %"
 
 needs_mariadb = pytest.mark.skipif(not (MARIADB and INSTALL_DB), reason="not run: mariadb-server is not installed")
@@ -122,12 +125,12 @@ def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
         )  # fmt: skip
         port = _free_port()
         process = subprocess.Popen(
-            [str(MARIADB), "--no-defaults", *as_user, *data, "--bind-address=127.0.0.1", f"--port={port}",
+            [str(MARIADB), "--no-defaults", *data, "--bind-address=127.0.0.1", f"--port={port}",
              f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", "--general-log=1",
              f"--general-log-file={folder / 'general.log'}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
              "--innodb-buffer-pool-size=64M", "--performance-schema=OFF", "--max-connections=40",
              *([f"--ssl-cert={cert}", f"--ssl-key={key}"] if tls else [])],
-            stdout=out, stderr=out, cwd=folder,
+            stdout=out, stderr=out, cwd=folder, preexec_fn=die_with_us, **run_as("mysql"),
         )  # fmt: skip
         server = Server("mysql", port, folder, "root")
         with _stopping(process):
@@ -138,8 +141,7 @@ def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
 @contextmanager
 def run_postgres(*, tls: bool = False) -> Iterator[Server]:
     """Run a PostgreSQL on a free port of loopback; it refuses to run as root. *tls*: with a certificate that nobody knows."""
-    user, binaries = _user("postgres"), Path(str(POSTGRES)).parent
-    as_user: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+    user, binaries, as_user = _user("postgres"), Path(str(POSTGRES)).parent, run_as("postgres")
     with _folder("postgres") as folder, open(folder / "out", "wb") as out:
         subprocess.run(
             [binaries / "initdb", "-D", folder / "data", "-U", "admin", "--auth-local=trust", "--auth-host=trust",
@@ -153,12 +155,23 @@ def run_postgres(*, tls: bool = False) -> Iterator[Server]:
         process = subprocess.Popen(
             [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
              "-c", f"unix_socket_directories={folder}", "-c", "log_statement=all", "-c", "max_connections=40", *secured],
-            stdout=out, stderr=out, cwd=folder, **as_user,
+            stdout=out, stderr=out, cwd=folder, preexec_fn=die_with_us, **as_user,
         )  # fmt: skip
         server = Server("postgresql", port, folder, "admin")
         with _stopping(process):
             _wait(server, process, folder)
             yield server
+
+
+def run_as(user: str) -> dict[str, Any]:
+    """Return how a process is started as *user*, where we are root: neither server runs as root."""
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+
+
+def die_with_us() -> None:
+    """Let the kernel end a server whose tests were killed (Linux's PR_SET_PDEATHSIG); nothing is imported in the new process."""
+    if _PRCTL:
+        _PRCTL(1, signal.SIGKILL)
 
 
 def make_certificate(folder: Path, user: str) -> tuple[Path, Path]:
