@@ -357,7 +357,7 @@ def test_an_echo_is_told_as_such_and_becomes_a_conflict_when_its_original_moves(
     home.world.move(stay, home.today + 23 * DAY, home.today + 27 * DAY)
     home.sync()
     assert home.conflicts() == [], "its platform may not have followed yet"
-    for _ in range(25):
+    for _ in range(37):
         home.sync()
 
     assert [c["nights"] for c in home.conflicts()] == [[home.day(23)]], "time alone found it, though no feed changed"

@@ -23,7 +23,7 @@ FIRST = date(2026, 10, 20)
 """Europe leaves summer time on the fifth night."""
 DAYS = 24
 NOON = datetime(2026, 10, 26, 12, 0, tzinfo=UTC)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR, DAY, FADES = timedelta(hours=1), timedelta(days=1), timedelta(hours=36)
 CALENDARS, SEEDS = 5000, 10
 OWN_GUESTS = {"airbnb", "vrbo", "booking_com"}
 TELLS_IMPORTS = {"airbnb", "vrbo"}
@@ -223,7 +223,7 @@ class Naive:
         left = [g.left_at for g in self.gone if n in g.nights and self.repeated(m, g, n) and not self.was_before(m, g, n)]
         left += [self.fades_since(o, n) for o in self.near(m, n) if o.may_echo and m.times[n][1]]
         shown_until = NOON if m.record.presence is Presence.PRESENT else m.record.missing_since
-        return max((at for at in left if at and at + DAY > shown_until), default=None)
+        return max((at for at in left if at and at + FADES > shown_until), default=None)
 
     def repeated(self, m, gone, n):
         """Tell whether *m* was there when the other went, and may have repeated it."""
@@ -242,7 +242,7 @@ class Naive:
         for gone in sorted(self.gone, key=lambda g: g.left_at):
             if n in gone.nights and self.repeated(m, gone, n):
                 after = gone.times[n][1]
-                since = since if after and since <= after else max(since, gone.left_at + DAY)
+                since = since if after and since <= after else max(since, gone.left_at + FADES)
         return since
 
     # ── conflicts ──

@@ -37,8 +37,8 @@ from bokit.core.links import Links
 from bokit.core.night_bits import Bits, extent
 from bokit.core.records import RecordId
 
-SETTLING = timedelta(hours=24)
-"""Platforms read calendars again after 2 to 24 hours, and drop what is no longer told them."""
+SETTLING = timedelta(hours=36)
+"""Platforms read calendars again after 2 to 24 hours, and drop what is no longer told them; another Bokit holds it for a day."""
 
 
 class State(StrEnum):
