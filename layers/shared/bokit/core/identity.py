@@ -194,7 +194,8 @@ def _covers(stay: Stay, entry: Entry) -> bool:
 
 def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, Reason] | None:
     """Return how surely a codeless entry is a codeless stay; None: it is not."""
-    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and _covers(stay, entry)
+    # what looks like a window may be a block's last night, but it brings no block back: it is there every day
+    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and _covers(stay, entry) and not stay.is_gone
     if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
         return None
     if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:
