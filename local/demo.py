@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from local import cloud
+from local.demo_records import show_records
 from local.errors import LocalError
 from local.place import Place
 
@@ -48,6 +49,13 @@ class Demo:
     def simulate(self, *arguments: str) -> str:
         """Tell the simulated platforms what happens next."""
         done = self._run([sys.executable, "-m", "simulator", *arguments, "--url", self.place.simulator_url])
+        if done.returncode:
+            raise LocalError(f"the simulator failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def simulate_billing(self, *arguments: str) -> str:
+        """Make or describe a simulated billing database, which is a file."""
+        done = self._run([sys.executable, "-m", "simulator", "billing", *arguments])
         if done.returncode:
             raise LocalError(f"the simulator failed: {done.stderr.strip()}")
         return done.stdout
@@ -104,6 +112,8 @@ def run_demo(place: Place) -> None:
     show_conflict(demo)
     say("8. A calendar back to every channel")
     show_export(demo)
+    say("9. Not just bookings")
+    show_records(demo)
     say("Your bookings")
     demo.show("bookings")
     print(NEXT.format(folder=place.simulator_url, api=told["api_url"]))
