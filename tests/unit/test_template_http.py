@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.unit.transformed import policy_statements, refers_to, resources, source_template, transformed
+from tests.unit.transformed import as_list, policy_statements, refers_to, resources, source_template, transformed
 
 ROUTES = {route["RouteKey"]: route for route in resources("AWS::ApiGatewayV2::Route").values()}
 PUBLIC = {"ANY /health", "GET /feeds/{proxy+}", "HEAD /feeds/{proxy+}", "OPTIONS /{proxy+}"}
@@ -228,3 +228,11 @@ def test_the_key_of_calendars_is_nobody_elses():
     assert "Name" not in key
     assert key["GenerateSecretString"]["PasswordLength"] >= 43
     assert (readers, told) == (["ApiFunctionRole"], ["ApiFunction"])
+
+
+@pytest.mark.parametrize("function", ["Sync", "Api", "ApiSync", "Public"])
+def test_who_looks_for_what_is_late_may_ask_the_index(function):
+    """The tick, and every function that a request may wake a sync through, may query the index of due shards."""
+    granted = [s for s in policy_statements(f"{function}FunctionRole") if "dynamodb:Query" in as_list(s["Action"])]
+
+    assert any({"Fn::Sub": "${Table.Arn}/index/due"} in as_list(s["Resource"]) for s in granted)
