@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import bench_reading, bench_start, bench_tables, bench_unchanged
+from bench import bench_reading, bench_start, bench_tables, bench_traffic, bench_unchanged
 
 REPORT = Path(__file__).with_name("report.json")
 
@@ -15,7 +15,8 @@ REPORT = Path(__file__).with_name("report.json")
 def main() -> int:
     """Return 0 when all were measured; a ratio short of its target is told, not failed."""
     report: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine()}
-    benches = {"reading": bench_reading, "unchanged": bench_unchanged, "start": bench_start, "tables": bench_tables}
+    benches = {"reading": bench_reading, "unchanged": bench_unchanged, "start": bench_start, "traffic": bench_traffic,
+               "tables": bench_tables}  # fmt: skip
     for name, bench in benches.items():
         print(f"\n{name}")
         report[name] = bench.run()
