@@ -46,6 +46,10 @@ def _show_status(console: Console, doc: dict[str, Any], units: dict[str, str]) -
             print_line(console, f"held: {source['name']}: {source['hold']['message']} `bokit source show {source['source_id']}`")
         elif source["error"]:
             print_line(console, f"failing: {source['name']}: {source['error']['message']} ({source['failures']} in a row)")
+    if monitor := doc["monitor"]:
+        of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
+        told = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"
+        print_line(console, f"a monitor syncs in the schedule's place: {told}")
     if not doc["enabled"]:
         print_line(console, "syncing by itself is off; `bokit options set sync.enabled true` switches it on")
 

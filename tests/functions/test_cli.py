@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bokit.core.catalog import DEFAULT_TENANT
 from bokit.errors import SourceUnavailableError
 from tests.functions.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
 
@@ -360,3 +361,14 @@ def test_the_local_cloud_is_found_from_below(tmp_path, monkeypatch):
     assert (found.table_name, found.allow_private_addresses) == ("t1", True)
     assert Settings.find([tmp_path], {"BOKIT_TABLE": "t2"}).table_name == "t2"
     assert Settings.find_without_stack([Path("/nowhere")], {}).allow_private_addresses is False
+
+
+def test_status_tells_of_a_monitor(terminal):
+    """A monitor that runs is told below the table, and no more once it is stopped."""
+    terminal.furnish()
+    monitors = terminal.bokit.monitors
+    monitors.start(DEFAULT_TENANT, interval=300, max_runs=3, by="user:ann")
+
+    assert "every 300 s, run 0 of 3, next now" in terminal.run("status").out
+    monitors.stop(DEFAULT_TENANT)
+    assert "monitor" not in terminal.run("status").out
