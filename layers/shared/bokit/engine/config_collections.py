@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from bokit.core.collections import COLLECTION_READERS
 from bokit.core.records import CollectionName, Json
 from bokit.engine.catalog_fields import SOURCE_READERS, read_fields
 from bokit.engine.collection_sources import COMMON, fed_by, read_kind_settings
+from bokit.engine.config_paths import read_at, read_mapping, wrong
 from bokit.errors import BokitError, InputError
 
 LoadFile = Callable[[str], object]
@@ -40,36 +41,36 @@ class FeedSpec:
 
 def read_collection_spec(told: object, path: str, load_file: LoadFile) -> CollectionSpec:
     """Return one collection; a schema that is text is a file beside this one."""
-    values = dict(_mapping(told, path, COLLECTION_KEYS))
+    values = dict(read_mapping(told, path, COLLECTION_KEYS))
     if "name" not in values:
-        raise _wrong(f"{path}.name", "missing")
+        raise wrong(f"{path}.name", "missing")
     if isinstance(values.get("schema"), str):
-        values["schema"] = _at(f"{path}.schema", partial(load_file, values["schema"]))
+        values["schema"] = read_at(f"{path}.schema", partial(load_file, values["schema"]))
     read: dict[str, Any] = {}
     for name, value in values.items():
-        read |= _at(f"{path}.{name}", partial(read_fields, {name: value}, COLLECTION_READERS))
+        read |= read_at(f"{path}.{name}", partial(read_fields, {name: value}, COLLECTION_READERS))
     return CollectionSpec(path=path, name=read["name"], values=read)
 
 
 def read_feed_spec(told: object, path: str) -> FeedSpec:
     """Return one source of collections."""
     if not isinstance(told, Mapping):
-        raise _wrong(path, f"not a mapping; it has {', '.join(COMMON)}, and what its kind asks for")
+        raise wrong(path, f"not a mapping; it has {', '.join(COMMON)}, and what its kind asks for")
     kind = told.get("kind")
     read: dict[str, Any] = {}
     for name in COMMON:
         if name in told:
-            read |= _at(f"{path}.{name}", partial(read_fields, {name: told[name]}, SOURCE_READERS))
+            read |= read_at(f"{path}.{name}", partial(read_fields, {name: told[name]}, SOURCE_READERS))
         elif name in ("name", "kind", "url"):
-            raise _wrong(f"{path}.{name}", "missing")
+            raise wrong(f"{path}.{name}", "missing")
     others = {name: value for name, value in told.items() if name not in (*COMMON, "collection")}
     settings = _settings(str(kind), others, path)
     collection = told.get("collection")
     if collection is not None:
-        _at(f"{path}.collection", partial(read_fields, {"name": collection}, COLLECTION_READERS))
+        read_at(f"{path}.collection", partial(read_fields, {"name": collection}, COLLECTION_READERS))
     feeds = tuple(fed_by(settings, collection))
     if not feeds:
-        raise _wrong(f"{path}.collection", "missing; write the collection that its records belong to")
+        raise wrong(f"{path}.collection", "missing; write the collection that its records belong to")
     return FeedSpec(path=path, name=read["name"], values=read, settings=settings, feeds=feeds)
 
 
@@ -84,24 +85,3 @@ def _settings(kind: str, told: Mapping[str, Any], path: str) -> dict[str, Json]:
 def refuse_file(name: str) -> object:
     """Refuse to read any file: the document did not come from one."""
     raise InputError("not a JSON Schema; it is an object", code="bad-config")
-
-
-def _mapping(told: object, path: str, known: Sequence[str]) -> Mapping[str, Any]:
-    if not isinstance(told, Mapping):
-        raise _wrong(path, f"not a mapping; it has {', '.join(known)}")
-    for name in told:
-        if name not in known:
-            raise _wrong(path, f"unknown key {name!r}; it has {', '.join(known)}")
-    return told
-
-
-def _at(path: str, read: Callable[[], Any]) -> Any:
-    """Return what *read* does, its errors led by *path*."""
-    try:
-        return read()
-    except BokitError as error:
-        raise _wrong(path, error.message) from None
-
-
-def _wrong(path: str, what: str) -> InputError:
-    return InputError(f"{path}: {what}", code="bad-config")

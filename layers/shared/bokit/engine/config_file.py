@@ -16,7 +16,7 @@ from bokit.engine.config_collections import (
     read_feed_spec,
     refuse_file,
 )
-from bokit.errors import BokitError, InputError
+from bokit.engine.config_paths import read_at, read_mapping, wrong
 
 T = TypeVar("T")
 SOURCE_FIELDS = ("name", "kind", "url", "platform", "interval", "cancel_after", "timezone", "enabled")
@@ -64,7 +64,7 @@ class Config:
 
 def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
     """Return what the document declares; raises InputError that begins with the path of what is wrong."""
-    top = _mapping(told, "the file", ("properties", "collections", "sources"))
+    top = read_mapping(told, "the file", ("properties", "collections", "sources"))
     properties = _each(top.get("properties"), "properties", _read_property)
     collections = _each(top.get("collections"), "collections", partial(read_collection_spec, load_file=load_file))
     sources = _each(top.get("sources"), "sources", read_feed_spec)
@@ -76,14 +76,14 @@ def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
 
 
 def _read_property(told: object, path: str) -> PropertySpec:
-    values = _mapping(told, path, ("name", "timezone", "turnover_days", "units"))
+    values = read_mapping(told, path, ("name", "timezone", "turnover_days", "units"))
     units = _each(values.get("units"), f"{path}.units", _read_unit)
     _refuse_twins(units)
     return PropertySpec(path=path, name=_name(values, path), values=_place(values, path), units=units)
 
 
 def _read_unit(told: object, path: str) -> UnitSpec:
-    values = _mapping(told, path, ("name", "timezone", "turnover_days", "parts", "sources"))
+    values = read_mapping(told, path, ("name", "timezone", "turnover_days", "parts", "sources"))
     sources = _each(values.get("sources"), f"{path}.sources", _read_source)
     _refuse_twins(sources)
     parts = _each(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
@@ -91,16 +91,16 @@ def _read_unit(told: object, path: str) -> UnitSpec:
 
 
 def _read_part(told: object, path: str) -> str:
-    return _at(path, lambda: read_name(told))
+    return read_at(path, lambda: read_name(told))
 
 
 def _read_source(told: object, path: str) -> SourceSpec:
-    values = _mapping(told, path, SOURCE_FIELDS)
+    values = read_mapping(told, path, SOURCE_FIELDS)
     read: dict[str, Any] = {"kind": "ical"}
     for name, value in values.items():
-        read |= _at(f"{path}.{name}", partial(read_fields, {name: value}, SOURCE_READERS))
+        read |= read_at(f"{path}.{name}", partial(read_fields, {name: value}, SOURCE_READERS))
     if "url" not in read:
-        raise _wrong(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
+        raise wrong(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
     return SourceSpec(path=path, name=_name(values, path), values=read)
 
 
@@ -111,9 +111,9 @@ def _check_parts(config: Config) -> None:
         for unit in property.units:
             for number, name in enumerate(unit.parts or ()):
                 if name not in parts:
-                    raise _wrong(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
+                    raise wrong(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
             if unit.name in _reach(parts, unit.name):
-                raise _wrong(f"{unit.path}.parts", "a unit cannot be a part of itself")
+                raise wrong(f"{unit.path}.parts", "a unit cannot be a part of itself")
 
 
 def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
@@ -130,31 +130,22 @@ def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | Collect
     seen: set[str] = set()
     for spec in specs:
         if spec.name in seen:
-            raise _wrong(f"{spec.path}.name", "the same name twice; names tell what is there already")
+            raise wrong(f"{spec.path}.name", "the same name twice; names tell what is there already")
         seen.add(spec.name)
-
-
-def _mapping(told: object, path: str, known: Sequence[str]) -> Mapping[str, Any]:
-    if not isinstance(told, Mapping):
-        raise _wrong(path, f"not a mapping; it has {', '.join(known)}")
-    for name in told:
-        if name not in known:
-            raise _wrong(path, f"unknown key {name!r}; it has {', '.join(known)}")
-    return told
 
 
 def _each(told: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
     if told is None:
         return ()
     if not isinstance(told, list):
-        raise _wrong(path, "not a list")
+        raise wrong(path, "not a list")
     return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(told))
 
 
 def _name(values: Mapping[str, Any], path: str) -> str:
     if "name" not in values:
-        raise _wrong(f"{path}.name", "missing")
-    return _at(f"{path}.name", lambda: read_name(values["name"]))
+        raise wrong(f"{path}.name", "missing")
+    return read_at(f"{path}.name", lambda: read_name(values["name"]))
 
 
 def _place(values: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -162,17 +153,5 @@ def _place(values: Mapping[str, Any], path: str) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name in ("timezone", "turnover_days"):
         if name in values:
-            read |= _at(f"{path}.{name}", partial(read_fields, {name: values[name]}, PLACE_READERS))
+            read |= read_at(f"{path}.{name}", partial(read_fields, {name: values[name]}, PLACE_READERS))
     return read
-
-
-def _at(path: str, read: Callable[[], T]) -> T:
-    """Return what *read* does, its errors led by *path*."""
-    try:
-        return read()
-    except BokitError as error:
-        raise _wrong(path, error.message) from None
-
-
-def _wrong(path: str, what: str) -> InputError:
-    return InputError(f"{path}: {what}", code="bad-config")
