@@ -19,7 +19,8 @@ from bokit.core.options import Options
 from bokit.core.records import Json, Presence, Record, Scope, SourceId, TenantId
 from bokit.core.trail import trace_nights
 from bokit.engine.aftermath import Occasion, earliest
-from bokit.errors import BokitError, StoreConflictError
+from bokit.engine.retry import again
+from bokit.errors import BokitError
 from bokit.outlets.base import Alerts, Notice
 from bokit.store.base import Store
 
@@ -134,13 +135,7 @@ class BookingAftermath:
         Everything is read after the run's own writes, strongly consistent: of two runs that end at the same time, the
         later one sees both. Where both write the same conflict, the slower one looks again.
         """
-        for attempt in range(TRIES):
-            try:
-                return self._settle(occasion)
-            except StoreConflictError:
-                if attempt == TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+        return again(lambda: self._settle(occasion), TRIES)
 
     def _settle(self, occasion: Occasion) -> datetime | None:
         group = self.reader.load_group(occasion.tenant, occasion.scope, occasion.at)

@@ -22,7 +22,8 @@ from bokit.core.platforms import BY_NAME
 from bokit.core.records import Json, Record, RecordId, Scope, TenantId, make_record_id
 from bokit.engine.clock import Clock
 from bokit.engine.named import find_named
-from bokit.engine.publishing import CALENDARS, Press, again
+from bokit.engine.publishing import CALENDARS, TRIES, Press
+from bokit.engine.retry import again
 from bokit.errors import BokitError, ConfigError, InputError, StoreConflictError, UnknownIdError
 from bokit.store.base import Published, Store
 
@@ -204,7 +205,7 @@ class CalendarDesk:
             self.store.apply_records([kept], [], lease=None)
             return before, after
 
-        return again(write)
+        return again(write, TRIES)
 
     def _forget(self, hashes: Iterable[str | None]) -> None:
         for hash in filter(None, hashes):

@@ -27,8 +27,9 @@ from bokit.engine.aftermath import Occasion
 from bokit.engine.batch import close_run, save_run, tell_run
 from bokit.engine.clock import Clock, Ids, new_id
 from bokit.engine.job import Job, Journal
+from bokit.engine.retry import again
 from bokit.engine.sync import SourceSync
-from bokit.errors import StateError, StoreConflictError
+from bokit.errors import StateError
 from bokit.store.base import Page, Store
 
 Lay = Callable[[Record, datetime], tuple[Record, LoggedChange | None]]
@@ -159,14 +160,12 @@ class Desk:
 
     def write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay) -> Record:
         """Write what *lay* makes of the record; when a sync was faster, make it anew of what the sync left."""
-        for attempt in range(TRIES):
+
+        def attempt() -> Record:
             record = self.store.load_record(tenant, collection, id)
             after, change = lay(record, self.clock())
             if change is None or after == record:
                 return record
-            try:
-                return self.store.apply_records([after], [change], lease=None)[0]
-            except StoreConflictError:
-                if attempt == TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+            return self.store.apply_records([after], [change], lease=None)[0]
+
+        return again(attempt, TRIES)

@@ -5,7 +5,7 @@
     B          ·                      │ writes bookings, page                 · the last page tells the last state
 
 A page is written on the condition that nobody wrote it since before its calendar and its bookings were read, and every
-writer of either publishes afterwards. Who makes a path worthless first writes so in the calendar, then deletes the page.
+writer of either publishes afterwards. Who makes a path worthless first writes so in the calendar, then ends the page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 
 from bokit.core.export_ical import hash_calendar, write_calendar
 from bokit.core.occupancy import Occupancy
@@ -22,14 +21,13 @@ from bokit.core.outgoing import OutCalendar, read_calendar, select_events
 from bokit.core.records import CollectionName, Json, Record, Scope, TenantId
 from bokit.engine.bookings import Group, GroupReader, recent_records
 from bokit.engine.clock import Clock
-from bokit.errors import StoreConflictError
+from bokit.engine.retry import again
 from bokit.store.base import Published, Store
 
 CALENDARS = CollectionName("calendars")
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 TRIES = 8
 SECOND = timedelta(seconds=1)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ class Press:
 
     def publish(self, tenant: TenantId, units: Sequence[Scope]) -> None:
         """Write every page of these units' calendars that says something else now; nothing where there is no calendar."""
-        again(lambda: self._publish(tenant, units))
+        again(lambda: self._publish(tenant, units), TRIES)
 
     def load_drafts(self, tenant: TenantId, units: Sequence[Scope]) -> dict[Scope, Draft]:
         """Return for each unit what its calendars are written from; strongly consistent."""
@@ -149,14 +147,3 @@ def publisher(store: Store, defaults: Mapping[str, Json]) -> Callable[[Group, Oc
 def _last_day(records: Iterable[Record], today: date) -> date:
     """Return the day of the last change: which stays are too old to be told hangs on the data, so that its bytes do, too."""
     return min([today, max((r.updated_at.date() for r in records), default=today)])
-
-
-def again(write: Callable[[], T]) -> T:
-    """Do *write*, and do it anew of what others left where they were faster."""
-    for attempt in range(TRIES):
-        try:
-            return write()
-        except StoreConflictError:
-            if attempt == TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
