@@ -15,8 +15,13 @@ REPORT = Path(__file__).with_name("report.json")
 def main() -> int:
     """Return 0 when all were measured; a ratio short of its target is told, not failed."""
     report: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine()}
-    benches = {"reading": bench_reading, "unchanged": bench_unchanged, "start": bench_start, "traffic": bench_traffic,
-               "tables": bench_tables}  # fmt: skip
+    benches = {
+        "reading": bench_reading,
+        "unchanged": bench_unchanged,
+        "start": bench_start,
+        "traffic": bench_traffic,
+        "tables": bench_tables,
+    }
     for name, bench in benches.items():
         print(f"\n{name}")
         report[name] = bench.run()

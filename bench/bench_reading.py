@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 
-from bokit.core.read_ical import hash_ical, read_ical
+from bokit.core.ical.reader import hash_ical, read_ical
 
 EVENTS = 300
 ROUNDS = 7
@@ -77,8 +77,10 @@ def run() -> dict[str, dict[str, float]]:
 def show(report: dict[str, dict[str, float]]) -> None:
     """Print a line for each way of reading."""
     for name, row in report.items():
-        print(f"  {name:<14} {row['ms']:>8.3f} ms; a full icalendar parse {row['icalendar_ms']:.1f} ms; "
-              f"ratio {row['ratio']:g} (target {row['reach']:g})")  # fmt: skip
+        print(
+            f"  {name:<14} {row['ms']:>8.3f} ms; a full icalendar parse {row['icalendar_ms']:.1f} ms; "
+            f"ratio {row['ratio']:g} (target {row['reach']:g})"
+        )
 
 
 if __name__ == "__main__":

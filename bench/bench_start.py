@@ -23,7 +23,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.bench_unchanged import emulator
-from bokit.store.create_table import create_table
+from bokit.store.dynamo.create_table import create_table
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE, REGION = "bench-start", "us-east-1"
@@ -56,8 +56,12 @@ import os, boto3, requests, icalendar, pydantic
 from aws_lambda_powertools import Logger, Metrics
 logger, metrics = Logger(service="bench"), Metrics(namespace="bench")
 table = boto3.resource("dynamodb").Table("bench-start")
-""" + TRACED + MODEL + "answer = {'rows': len(list(Row.query('CATALOG')))}\n",
-    "resolver": EVENT.format(event="api/units.json") + """
+"""
+    + TRACED
+    + MODEL
+    + "answer = {'rows': len(list(Row.query('CATALOG')))}\n",
+    "resolver": EVENT.format(event="api/units.json")
+    + """
 import os
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -66,25 +70,31 @@ logger = Logger(service="bench")
 app = APIGatewayHttpResolver(enable_validation=True)
 class Unit(BaseModel):
     id: str
-""" + MODEL + """
+"""
+    + MODEL
+    + """
 @app.get("/units")
 def list_units(limit: int = 100) -> list[Unit]:
     return [Unit(id=row.sk) for row in Row.query("CATALOG", limit=limit)]
 answer = app.resolve(event, Context())
 """,
-    "table": "import os\nfrom aws_lambda_powertools import Logger\nlogger = Logger(service='bench')\n" + MODEL
+    "table": "import os\nfrom aws_lambda_powertools import Logger\nlogger = Logger(service='bench')\n"
+    + MODEL
     + "answer = {'rows': len(list(Row.query('CATALOG')))}\n",
     "sync": EVENT.format(event="sync/schedule.json") + CALL.format(name="sync"),
     "sync_batch": EVENT.format(event="sync_batch/batch.json") + CALL.format(name="sync_batch"),
     "api": EVENT.format(event="api/units.json") + CALL.format(name="api"),
     "api_sync": EVENT.format(event="api_sync/status.json") + CALL.format(name="api_sync"),
     "authorize": EVENT.format(event="authorize/token.json") + CALL.format(name="authorize"),
-}  # fmt: skip
+}
 """What each fresh process runs."""
 PAIRS = {
-    "sync": ("usual", 1 / 3.5), "sync_batch": ("usual", 1 / 3.5), "api": ("resolver", 1.25), "api_sync": ("resolver", 1.25),
+    "sync": ("usual", 1 / 3.5),
+    "sync_batch": ("usual", 1 / 3.5),
+    "api": ("resolver", 1.25),
+    "api_sync": ("resolver", 1.25),
     "authorize": ("table", 1.25),
-}  # fmt: skip
+}
 """Ours, whom it stands beside, and how much of that it may cost."""
 
 MEASURE = """
@@ -102,9 +112,15 @@ print("\\n" + str(status), wall * 1000, cpu * 1000)
 def start(way: str, env: Mapping[str, str]) -> tuple[float, float]:
     """Return wall clock and CPU of one start, in milliseconds beyond the bare interpreter's."""
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE], input=CONTEXT + WAYS[way], env=dict(env), cwd=ROOT, capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", MEASURE],
+        input=CONTEXT + WAYS[way],
+        env=dict(env),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(f"{way} did not start:\n{done.stderr[-2000:]}")
     status, wall, cpu = done.stdout.splitlines()[-1].split()
@@ -116,12 +132,21 @@ def start(way: str, env: Mapping[str, str]) -> tuple[float, float]:
 def environment(endpoint_url: str) -> dict[str, str]:
     """Return what a function finds in its environment."""
     return {
-        **os.environ, "AWS_ENDPOINT_URL": endpoint_url, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION, "AWS_REGION": REGION, "BOKIT_TABLE": TABLE, "BOKIT_QUEUE_URL": f"{endpoint_url}/queue/sync",
-        "AWS_EC2_METADATA_DISABLED": "true", "POWERTOOLS_SERVICE_NAME": "bench", "LAMBDA_TASK_ROOT": str(ROOT),
-        "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
+        **os.environ,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "BOKIT_TABLE": TABLE,
+        "BOKIT_QUEUE_URL": f"{endpoint_url}/queue/sync",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "POWERTOOLS_SERVICE_NAME": "bench",
+        "LAMBDA_TASK_ROOT": str(ROOT),
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR",
         "PYTHONPATH": os.pathsep.join(filter(None, [f"{ROOT}/layers/shared", str(ROOT), os.environ.get("PYTHONPATH")])),
-    }  # fmt: skip
+    }
 
 
 def run() -> dict[str, dict[str, float]]:
@@ -139,11 +164,15 @@ def run() -> dict[str, dict[str, float]]:
     walls, cpus = ({way: median(t[i] for t in times) for way, times in taken.items()} for i in (0, 1))
     report = {
         way: {
-            "ms": round(walls[way], 1), "cpu_ms": round(cpus[way], 1), "peer_ms": round(walls[peer], 1),
-            "peer_cpu_ms": round(cpus[peer], 1), "ratio": round(cpus[way] / cpus[peer], 3), "reach": round(reach, 3),
+            "ms": round(walls[way], 1),
+            "cpu_ms": round(cpus[way], 1),
+            "peer_ms": round(walls[peer], 1),
+            "peer_cpu_ms": round(cpus[peer], 1),
+            "ratio": round(cpus[way] / cpus[peer], 3),
+            "reach": round(reach, 3),
         }
         for way, (peer, reach) in PAIRS.items()
-    }  # fmt: skip
+    }
     return report | weigh_layer()
 
 
@@ -165,8 +194,10 @@ def show(report: dict[str, dict[str, float]]) -> None:
         if way == "layer":
             print(f"  the layer, zipped: {row['bytes'] / 1e6:.2f} MB (target {row['reach'] / 1e6:.0f})")
             continue
-        print(f"  {way:<10} {row['cpu_ms']:>6.0f} ms of CPU ({row['ms']:.0f} ms); {PAIRS[way][0]} {row['peer_cpu_ms']:.0f} ms "
-              f"({row['peer_ms']:.0f} ms); ratio {row['ratio']:.2f} (target at most {row['reach']:.2f})")  # fmt: skip
+        print(
+            f"  {way:<10} {row['cpu_ms']:>6.0f} ms of CPU ({row['ms']:.0f} ms); {PAIRS[way][0]} {row['peer_cpu_ms']:.0f} ms "
+            f"({row['peer_ms']:.0f} ms); ratio {row['ratio']:.2f} (target at most {row['reach']:.2f})"
+        )
     if not HAS_XRAY:
         print("  the usual set is without Tracer, whose SDK is not installed here")
     if "layer" not in report:

@@ -20,13 +20,14 @@ from typing import Any
 
 from sqlalchemy import create_engine, select
 
-from bokit.core.catalog import Lease, Source
-from bokit.core.collections import make_id
-from bokit.core.read_rows import write_key
-from bokit.core.records import CollectionName, LoggedChange, Record, RecordId, TenantId
-from bokit.store.base import Snapshot
-from bokit.store.codec import read_document, write_document
-from bokit.store.memory import MemoryStore
+from bokit.core.model.catalog import Source
+from bokit.core.model.codec import read_document, write_document
+from bokit.core.model.collections import make_id
+from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId
+from bokit.core.model.scheduling import Lease
+from bokit.core.tables.values import write_key
+from bokit.store.memory.store import MemoryStore
+from bokit.store.protocols import Snapshot
 from simulator.billing import SPECS, TABLES, Billing
 from tests.engine.ledger import Ledger
 from tests.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
@@ -133,8 +134,11 @@ def run() -> dict[str, Any]:
     with ExitStack() as stack:
         server = stack.enter_context(run_mariadb())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server.run("CREATE DATABASE billing CHARACTER SET utf8mb4", f"CREATE USER 'reader'@'%' IDENTIFIED BY '{PASSWORD}'",
-                   "GRANT SELECT ON billing.* TO 'reader'@'%'")  # fmt: skip
+        server.run(
+            "CREATE DATABASE billing CHARACTER SET utf8mb4",
+            f"CREATE USER 'reader'@'%' IDENTIFIED BY '{PASSWORD}'",
+            "GRANT SELECT ON billing.* TO 'reader'@'%'",
+        )
         billing, url = Billing(server.url(server.admin, "billing", "")), server.url("reader", "billing")
         stack.callback(billing.close)
         sizes = {str(rows): _measure(server, billing, url, folder / f"{rows}.db", rows) for rows in SIZES}
@@ -142,8 +146,9 @@ def run() -> dict[str, Any]:
     return {
         "sizes": sizes,
         "memory": {step: round(large[step]["peak_mb"] / small[step]["peak_mb"], 3) for step in ("first", "unchanged", "1 %")},
-        "unchanged": round(large["plain"]["cpu_s"] / large["unchanged"]["cpu_s"], 2), "reach": REACH,
-    }  # fmt: skip
+        "unchanged": round(large["plain"]["cpu_s"] / large["unchanged"]["cpu_s"], 2),
+        "reach": REACH,
+    }
 
 
 def _measure(server: Any, billing: Billing, url: str, disk: Path, rows: int) -> dict[str, Any]:
@@ -163,9 +168,13 @@ def _measure(server: Any, billing: Billing, url: str, disk: Path, rows: int) -> 
 
 def _child(work: str, url: str, disk: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.bench_tables", work, url, str(disk)], check=True, capture_output=True, text=True,
-        cwd=Path(__file__).parents[1], env={"PYTHONPATH": "layers/shared:cli:.", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-    )  # fmt: skip
+        [sys.executable, "-m", "bench.bench_tables", work, url, str(disk)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={"PYTHONPATH": "layers/shared:cli:.", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return told
 
@@ -178,13 +187,17 @@ def show(report: dict[str, Any]) -> None:
     for rows, taken in report["sizes"].items():
         for step in ("first", "unchanged", "1 %"):
             row = taken[step]
-            print(f"  {rows:>7} rows, {step:<9} {row['cpu_s']:>6.2f} s CPU, {row['wall_s']:>6.2f} s; "
-                  f"peak {row['peak_mb']:.0f} MB; {row['written']} records, {row['store_writes']} writes")  # fmt: skip
+            print(
+                f"  {rows:>7} rows, {step:<9} {row['cpu_s']:>6.2f} s CPU, {row['wall_s']:>6.2f} s; "
+                f"peak {row['peak_mb']:.0f} MB; {row['written']} records, {row['store_writes']} writes"
+            )
         print(f"  {rows:>7} rows, the server was sent {', '.join(taken['statements'])} alone")
     memory = max(report["memory"].values())
     print(f"  peak memory of ten times the rows: {memory:g} × (at most {report['reach']['memory']:g})")
-    print(f"  an unchanged sync beside select, load and compare: {report['unchanged']:g} × less CPU "
-          f"(target {report['reach']['unchanged']:g})")  # fmt: skip
+    print(
+        f"  an unchanged sync beside select, load and compare: {report['unchanged']:g} × less CPU "
+        f"(target {report['reach']['unchanged']:g})"
+    )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, ShardId, Source
-from bokit.core.records import Scope, SourceId
+from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source
+from bokit.core.model.records import Scope, SourceId
+from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit, Parts
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from functions.api_sync import app
 
 CALL = 0.005
@@ -58,10 +59,15 @@ def open_late(*, on_traffic: bool) -> Bokit:
     hour = timedelta(hours=1)
     for number in range(20):
         source = Source(
-            id=SourceId(f"src_{number}"), tenant=DEFAULT_TENANT, name=f"Feed {number}", kind="ical", scope=Scope("unit"),
-            url=f"https://feeds.example/{number}", shard_id=ShardId(store.pick_shard(100)),
-        )  # fmt: skip
-        store.save_source(Head(source=source), Beat(tenant=DEFAULT_TENANT, due_at=now - hour, interval=hour))
+            id=SourceId(f"src_{number}"),
+            tenant=DEFAULT_TENANT,
+            name=f"Feed {number}",
+            kind="ical",
+            scope=Scope("unit"),
+            url=f"https://feeds.example/{number}",
+            shard_id=ShardId(store.pick_shard(100)),
+        )
+        store.save_source(Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=now - hour, interval=hour))
     slow: Any = SlowStore(store)
     return Bokit(Parts(store=slow, kinds={}, alerts=MemoryAlerts(), clock=lambda: datetime.now(UTC), queue=MemoryQueue()))
 
@@ -69,13 +75,19 @@ def open_late(*, on_traffic: bool) -> Bokit:
 def ask_status() -> None:
     """Answer ``GET /sync/status`` once."""
     event = {
-        "version": "2.0", "routeKey": "$default", "rawPath": "/sync/status", "rawQueryString": "", "headers": {},
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/sync/status",
+        "rawQueryString": "",
+        "headers": {},
         "isBase64Encoded": False,
         "requestContext": {
-            "stage": "$default", "requestId": "r", "http": {"method": "GET", "path": "/sync/status"},
+            "stage": "$default",
+            "requestId": "r",
+            "http": {"method": "GET", "path": "/sync/status"},
             "authorizer": {"lambda": {"tenant": DEFAULT_TENANT, "role": "viewer", "id": "tok"}},
         },
-    }  # fmt: skip
+    }
     answer = app.lambda_handler(event, Context())  # type: ignore[arg-type]
     if answer["statusCode"] != 200:
         raise RuntimeError(answer["body"])
@@ -99,18 +111,27 @@ def run() -> dict[str, float]:
     off, on = time_requests(without), time_requests(waking)
     queue: Any = waking._parts.queue
     return {
-        "off_ms": round(median(off), 2), "on_ms": round(median(on), 2), "ratio": round(median(on) / median(off), 3),
-        "first_off_ms": round(off[0], 2), "first_on_ms": round(on[0], 2), "syncs_started": len(queue.bodies), "reach": REACH,
-    }  # fmt: skip
+        "off_ms": round(median(off), 2),
+        "on_ms": round(median(on), 2),
+        "ratio": round(median(on) / median(off), 3),
+        "first_off_ms": round(off[0], 2),
+        "first_on_ms": round(on[0], 2),
+        "syncs_started": len(queue.bodies),
+        "reach": REACH,
+    }
 
 
 def show(report: dict[str, float]) -> None:
     """Print what a request takes."""
     told = report
-    print(f"  a request {told['on_ms']:.1f} ms, {told['off_ms']:.1f} ms where traffic wakes nothing; ratio {told['ratio']:g} "
-          f"(target {told['reach']:g})")  # fmt: skip
-    print(f"  the one that woke the sync {told['first_on_ms']:.1f} ms, {told['first_off_ms']:.1f} ms without; "
-          f"syncs started by {REQUESTS} requests: {told['syncs_started']}")  # fmt: skip
+    print(
+        f"  a request {told['on_ms']:.1f} ms, {told['off_ms']:.1f} ms where traffic wakes nothing; ratio {told['ratio']:g} "
+        f"(target {told['reach']:g})"
+    )
+    print(
+        f"  the one that woke the sync {told['first_on_ms']:.1f} ms, {told['first_off_ms']:.1f} ms without; "
+        f"syncs started by {REQUESTS} requests: {told['syncs_started']}"
+    )
 
 
 if __name__ == "__main__":

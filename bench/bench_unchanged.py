@@ -29,8 +29,8 @@ from pynamodb.models import Model
 
 from bench.bench_reading import build_feed
 from bokit.config import Settings
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.store.create_table import create_table
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.store.dynamo.create_table import create_table
 from bokit.wiring import open_bokit
 
 FEEDS, EVENTS, ROUNDS = 100, 100, 5
@@ -195,8 +195,10 @@ def run() -> dict[str, dict[str, float]]:
 def show(report: dict[str, dict[str, float]]) -> None:
     """Print it as a line for each figure."""
     c = report["cpu"]
-    print(f"  an unchanged feed of {EVENTS} events, fetch and store included: {c['ours_ms']:.2f} ms of CPU;"
-          f" requests + icalendar + PynamoDB {c['plain_ms']:.2f} ms; ratio {c['ratio']:.1f} (target {c['target']})")  # fmt: skip
+    print(
+        f"  an unchanged feed of {EVENTS} events, fetch and store included: {c['ours_ms']:.2f} ms of CPU;"
+        f" requests + icalendar + PynamoDB {c['plain_ms']:.2f} ms; ratio {c['ratio']:.1f} (target {c['target']})"
+    )
     print(f"  table requests a batch of {FEEDS}, with its tick: {report['requests_a_batch']}")
 
 

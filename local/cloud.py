@@ -74,11 +74,20 @@ def _emulator_env(place: Place) -> dict[str, str]:
     (temporary := place.home / "tmp").mkdir(parents=True, exist_ok=True)
     state = place.home / "state"
     return place.aws_env() | {
-        "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(place.port), "IOT_MTLS_ENABLED": "0", "SFTP_PORT": "0",
-        "SFTP_ENABLED": "0", "PERSIST_STATE": "1", "STATE_DIR": str(state / "services"), "S3_PERSIST": "1",
-        "S3_DATA_DIR": str(state / "s3"), "LAMBDA_EXECUTOR": "local", "TMPDIR": str(temporary), "LOG_LEVEL": "WARNING",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(place.port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_PORT": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(state / "services"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "LAMBDA_EXECUTOR": "local",
+        "TMPDIR": str(temporary),
+        "LOG_LEVEL": "WARNING",
         "DOCKER_HOST": f"unix://{temporary}/no-docker.sock",
-    }  # fmt: skip
+    }
 
 
 def start_simulator(place: Place, say: Say) -> None:
@@ -115,11 +124,19 @@ def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]
     door.wait_for_api(place, url)
     token = door.keep_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
     told = {
-        "endpoint_url": place.endpoint_url, "region": REGION, "table_name": outputs["TableName"], "api_url": url,
-        "ws_url": None, "page_url": None, "token": token, "allow_private_addresses": True,
-        "calendar_key": outputs["CalendarKey"], "queue_url": outputs["QueueUrl"], "alert_topic": outputs["AlertTopicArn"],
+        "endpoint_url": place.endpoint_url,
+        "region": REGION,
+        "table_name": outputs["TableName"],
+        "api_url": url,
+        "ws_url": None,
+        "page_url": None,
+        "token": token,
+        "allow_private_addresses": True,
+        "calendar_key": outputs["CalendarKey"],
+        "queue_url": outputs["QueueUrl"],
+        "alert_topic": outputs["AlertTopicArn"],
         "simulator_url": place.simulator_url,
-    }  # fmt: skip
+    }
     _write_privately(place.home / "local.json", json.dumps(told, indent=2) + "\n")
     return told
 

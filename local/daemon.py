@@ -51,9 +51,15 @@ class Daemon:
         with self.pid_file.open("a+") as lock, self.log_file.open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             process = subprocess.Popen(
-                command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, pass_fds=[lock.fileno()],
-            )  # fmt: skip
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[lock.fileno()],
+            )
             lock.truncate(0)
             lock.write(str(process.pid))
         return process

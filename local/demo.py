@@ -88,7 +88,7 @@ class Demo:
 
 
 def is_same(booking: dict[str, Any], stay: dict[str, Any]) -> bool:
-    """Tell whether a booking is a reservation of the same nights as a stay."""
+    """Return whether a booking is a reservation of the same nights as a stay."""
     nights = booking["check_in"], booking["check_out"]
     return booking["kind"] == "reservation" and nights == (stay["check_in"], stay["check_out"])
 

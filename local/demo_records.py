@@ -26,9 +26,15 @@ def show_records(demo: Demo) -> None:
 def client_api(url: str) -> dict[str, Any]:
     """Return a config of the simulated client API."""
     source = {
-        "name": "CRM", "kind": "json", "url": f"{url}/api/clients", "headers": {"Authorization": "Bearer sim-key"},
-        "items": "data", "id": "id", "collection": "contacts", "on_missing": "mark",
-    }  # fmt: skip
+        "name": "CRM",
+        "kind": "json",
+        "url": f"{url}/api/clients",
+        "headers": {"Authorization": "Bearer sim-key"},
+        "items": "data",
+        "id": "id",
+        "collection": "contacts",
+        "on_missing": "mark",
+    }
     return {"collections": [{"name": "contacts", "preserve": ["created_at"]}], "sources": [source]}
 
 

@@ -25,17 +25,26 @@ _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers/shared")
 def connect(place: Place, service: str) -> Any:
     """Return a client of one of the local cloud's services."""
     return boto3.client(
-        service, endpoint_url=place.endpoint_url, region_name=REGION, aws_access_key_id="test",
-        aws_secret_access_key="test", config=Config(retries={"total_max_attempts": 2}, proxies={}),
-    )  # fmt: skip
+        service,
+        endpoint_url=place.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 2}, proxies={}),
+    )
 
 
 def parameters(place: Place, **changed: str) -> dict[str, str]:
     """Return the template's parameters for the interpreter and machine at hand, with what is *changed*."""
     return {
-        "Stage": "local", "PythonRuntime": place.runtime, "Architecture": place.architecture,
-        "DeletionProtection": "false", "AllowPrivateAddresses": "true", "ApiAddress": api_url(place), **changed,
-    }  # fmt: skip
+        "Stage": "local",
+        "PythonRuntime": place.runtime,
+        "Architecture": place.architecture,
+        "DeletionProtection": "false",
+        "AllowPrivateAddresses": "true",
+        "ApiAddress": api_url(place),
+        **changed,
+    }
 
 
 def fingerprint(place: Place) -> str:
@@ -54,17 +63,38 @@ def _source_files(root: Path) -> list[Path]:
 def build_stack(place: Place) -> Path:
     """Build functions and layer; returns the folder with the built template."""
     folder = place.home / "build"
-    _sam(place, "build", "--build-dir", str(folder), "--template-file", str(place.root / "template.yaml"),
-         "--parameter-overrides", *_overrides(parameters(place)))  # fmt: skip
+    _sam(
+        place,
+        "build",
+        "--build-dir",
+        str(folder),
+        "--template-file",
+        str(place.root / "template.yaml"),
+        "--parameter-overrides",
+        *_overrides(parameters(place)),
+    )
     return folder
 
 
 def deploy_stack(place: Place, built: Path, **changed: str) -> None:
     """Create or update the stack from what was built."""
     connect(place, "s3").create_bucket(Bucket=BUCKET)
-    _sam(place, "deploy", "--template-file", str(built / "template.yaml"), "--stack-name", STACK, "--s3-bucket", BUCKET,
-         "--config-env", "local", "--region", REGION, "--parameter-overrides",
-         *_overrides(parameters(place, **changed)))  # fmt: skip
+    _sam(
+        place,
+        "deploy",
+        "--template-file",
+        str(built / "template.yaml"),
+        "--stack-name",
+        STACK,
+        "--s3-bucket",
+        BUCKET,
+        "--config-env",
+        "local",
+        "--region",
+        REGION,
+        "--parameter-overrides",
+        *_overrides(parameters(place, **changed)),
+    )
     _switch_on_ttl(place)
 
 
@@ -97,9 +127,12 @@ def _overrides(told: Mapping[str, str]) -> list[str]:
 
 def _sam(place: Place, *arguments: str) -> None:
     env = place.aws_env() | {
-        "SAM_CLI_TELEMETRY": "0", "BOKIT_RUNTIME": place.runtime, "BOKIT_ARCHITECTURE": place.architecture,
-        "BOKIT_PYTHON": str(place.root / ".venv/bin/python"), "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+        "SAM_CLI_TELEMETRY": "0",
+        "BOKIT_RUNTIME": place.runtime,
+        "BOKIT_ARCHITECTURE": place.architecture,
+        "BOKIT_PYTHON": str(place.root / ".venv/bin/python"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     log = place.home / "log" / "sam.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:

@@ -63,40 +63,62 @@ TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
         Table(
-            "clients", METADATA, Column("id", Integer, primary_key=True, autoincrement=False),
-            Column("raison_sociale", _TEXT, nullable=False), Column("email", _TEXT), Column("solde", Numeric(12, 2)),
-            Column("actif", Boolean, nullable=False), Column("modifie_le", DateTime, nullable=False),
+            "clients",
+            METADATA,
+            Column("id", Integer, primary_key=True, autoincrement=False),
+            Column("raison_sociale", _TEXT, nullable=False),
+            Column("email", _TEXT),
+            Column("solde", Numeric(12, 2)),
+            Column("actif", Boolean, nullable=False),
+            Column("modifie_le", DateTime, nullable=False),
         ),
         Table(
-            "forwarders", METADATA, Column("code", String(20), primary_key=True), Column("name", _TEXT, nullable=False),
-            Column("city", _TEXT), Column("rating", Integer),
+            "forwarders",
+            METADATA,
+            Column("code", String(20), primary_key=True),
+            Column("name", _TEXT, nullable=False),
+            Column("city", _TEXT),
+            Column("rating", Integer),
         ),
         Table(
-            "shipping_lines", METADATA, Column("scac", String(8), primary_key=True), Column("name", _TEXT, nullable=False),
+            "shipping_lines",
+            METADATA,
+            Column("scac", String(8), primary_key=True),
+            Column("name", _TEXT, nullable=False),
             Column("vessels", Integer, nullable=False),
         ),
         Table(
-            "representatives", METADATA, Column("country", String(2), primary_key=True),
-            Column("number", Integer, primary_key=True, autoincrement=False), Column("name", _TEXT, nullable=False),
+            "representatives",
+            METADATA,
+            Column("country", String(2), primary_key=True),
+            Column("number", Integer, primary_key=True, autoincrement=False),
+            Column("name", _TEXT, nullable=False),
             Column("phone", String(40)),
         ),
         Table(
-            "services", METADATA, Column("id", String(36), primary_key=True), Column("title", _TEXT, nullable=False),
-            Column("price_minor", BigInteger, nullable=False), Column("notes", Text),
+            "services",
+            METADATA,
+            Column("id", String(36), primary_key=True),
+            Column("title", _TEXT, nullable=False),
+            Column("price_minor", BigInteger, nullable=False),
+            Column("notes", Text),
         ),
     )
-}  # fmt: skip
+}
 
 SPECS: list[dict[str, Any]] = [
     {
-        "table": "clients", "collection": "clients", "key": ["id"], "updated_at": "modifie_le",
+        "table": "clients",
+        "collection": "clients",
+        "key": ["id"],
+        "updated_at": "modifie_le",
         "fields": {"name": "raison_sociale", "email": "email", "balance": "solde", "active": "actif"},
     },
     {"table": "forwarders", "collection": "forwarders", "key": ["code"]},
     {"table": "shipping_lines", "collection": "shipping-lines", "key": ["scac"]},
     {"table": "representatives", "collection": "representatives", "key": ["country", "number"]},
     {"table": "services", "collection": "services", "key": ["id"], "fields": {"title": "title", "price": "price_minor"}},
-]  # fmt: skip
+]
 """The tables as a source's settings have them."""
 
 
@@ -105,19 +127,24 @@ def make_row(table: str, number: int, version: int = 0) -> dict[str, Any]:
     name = f"{_NAMES[number % len(_NAMES)]} {number}" + (f" v{version}" if version else "")
     if table == "clients":
         return {
-            "id": number, "raison_sociale": name, "email": f"c{number}@clients.example" if number % 7 else None,
-            "solde": Decimal(number * 37 % 100_000) / 100, "actif": number % 11 != 0,
+            "id": number,
+            "raison_sociale": name,
+            "email": f"c{number}@clients.example" if number % 7 else None,
+            "solde": Decimal(number * 37 % 100_000) / 100,
+            "actif": number % 11 != 0,
             "modifie_le": EPOCH + timedelta(seconds=number, days=version),
-        }  # fmt: skip
+        }
     if table == "forwarders":
         return {"code": f"fw-{number:07d}", "name": name, "city": name[::-1][:40], "rating": number % 6 or None}
     if table == "shipping_lines":
         return {"scac": _letters(number), "name": name, "vessels": number % 400}
     if table == "representatives":
         return {
-            "country": _COUNTRIES[number % len(_COUNTRIES)], "number": number // len(_COUNTRIES), "name": name,
+            "country": _COUNTRIES[number % len(_COUNTRIES)],
+            "number": number // len(_COUNTRIES),
+            "name": name,
             "phone": f"+{number:011d}",
-        }  # fmt: skip
+        }
     id = UUID(int=random.Random(number).getrandbits(128), version=4)
     return {"id": str(id), "title": name, "price_minor": number * 100 + version, "notes": None if number % 3 else name * 2}
 

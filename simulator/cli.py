@@ -51,9 +51,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m simulator", description="Feeds that behave as the platforms do, with the truth beside them.",
+        prog="python -m simulator",
+        description="Feeds that behave as the platforms do, with the truth beside them.",
         epilog="Dates are YYYY-MM-DD; a feed is <platform>/<listing>, as `truth` lists them. Time moves only by command.",
-    )  # fmt: skip
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_serve(commands)
     _add_stays(commands)

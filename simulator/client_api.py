@@ -155,8 +155,12 @@ def _size(query: Mapping[str, str], name: str) -> int:
 
 
 _STYLES: Mapping[str, Callable[[list[Client], Mapping[str, str]], Any]] = {
-    "clients": _all, "linked": _linked, "paged": _paged, "offset": _offset, "cursor": _cursor,
-}  # fmt: skip
+    "clients": _all,
+    "linked": _linked,
+    "paged": _paged,
+    "offset": _offset,
+    "cursor": _cursor,
+}
 
 
 # ── faults ──
@@ -222,7 +226,7 @@ FAULTS: Mapping[str, Callable[[Any, int], Answer]] = {
     "429": _plain(429, b"Too many requests", Retry_After="2"),
     "500": _plain(500, b"Internal error"),
     "503": _plain(503, b"Unavailable", Retry_After="600"),
-}  # fmt: skip
+}
 
 
 def _json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
@@ -242,12 +246,16 @@ def make_clients(seed: int, now: datetime, how_many: int = HOW_MANY) -> ClientAp
 def _make(luck: Random, id: int, at: datetime) -> Client:
     name, family = luck.choice(_NAMES), luck.choice(_FAMILIES)
     return {
-        "id": id, "name": f"{name} {family}", "vip": luck.random() < 0.1, "discount": luck.choice((0, 0, 5, 7.5, 10)),
+        "id": id,
+        "name": f"{name} {family}",
+        "vip": luck.random() < 0.1,
+        "discount": luck.choice((0, 0, 5, 7.5, 10)),
         "contact": {"email": f"{name}.{family}.{id}@clients.example".lower(), "phone": f"+39 333 {luck.randrange(10**7):07}"},
         "addresses": [{"kind": "home", "city": luck.choice(_CITIES), "zip": f"{luck.randrange(10**5):05}"}],
         "tags": sorted(luck.sample(("beach", "dogs", "families", "long stay", "skiing"), luck.randrange(3))),
-        "createdAt": _stamp(at - timedelta(days=200)), "updated_at": _stamp(at),
-    }  # fmt: skip
+        "createdAt": _stamp(at - timedelta(days=200)),
+        "updated_at": _stamp(at),
+    }
 
 
 def _stamp(at: datetime) -> str:
@@ -257,9 +265,13 @@ def _stamp(at: datetime) -> str:
 def api_as_dict(api: ClientApi) -> dict[str, Any]:
     """Return all of *api* in JSON's types."""
     return {
-        "clients": list(api.clients.values()), "key": api.key, "limit": api.limit, "pause": api.pause, "faults": api.faults,
+        "clients": list(api.clients.values()),
+        "key": api.key,
+        "limit": api.limit,
+        "pause": api.pause,
+        "faults": api.faults,
         "asked": api.asked,
-    }  # fmt: skip
+    }
 
 
 def read_api(told: Mapping[str, Any]) -> ClientApi:

@@ -19,7 +19,7 @@ from simulator.truth import SimulatorError
 from simulator.world import World
 
 HOST = "127.0.0.1"
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 DRIP_SECONDS = 0.5
 HANG_SECONDS = 120.0
 
@@ -163,7 +163,7 @@ class _Request(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             self.close_connection = True
             raise SimulatorError("send the arguments as application/json")
-        if not length.isdecimal() or int(length) > MOST_BYTES:
+        if not length.isdecimal() or int(length) > MAX_BYTES:
             self.close_connection = True
             raise SimulatorError("the body is too large, or its length is not told")
         try:

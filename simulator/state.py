@@ -97,8 +97,11 @@ def _moment(told: str) -> datetime:
 
 
 _READ: Mapping[str, Callable[[str], Any]] = {
-    "check_in": date.fromisoformat, "check_out": date.fromisoformat, "at": _moment, "changed_at": _moment,
-}  # fmt: skip
+    "check_in": date.fromisoformat,
+    "check_out": date.fromisoformat,
+    "at": _moment,
+    "changed_at": _moment,
+}
 
 
 def _typed(kind: Callable[..., T], told: Mapping[str, Any]) -> T:

@@ -27,7 +27,7 @@ class Span(NamedTuple):
         return (self.start + DAY * n for n in range((self.end - self.start).days))
 
     def overlaps(self, other: Span) -> bool:
-        """Tell whether the two share a night."""
+        """Return whether the two share a night."""
         return self.start < other.end and other.start < self.end
 
 

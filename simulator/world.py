@@ -19,9 +19,19 @@ from simulator.truth import DAY, Feed, Happening, SimulatorError, Span, Stay, Tr
 
 FIRST_NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 _GUESTS = (
-    "Melanie Hart", "Jürgen Weiß", "Zoé Lambert", "Giulia Conti", "Tom O'Neill", "Aiko Tanaka", "Søren Dahl", "Inês Duarte",
-    "Olu Adeyemi", "Petra Nováková", "Sam Lee", "Clara Moreau",
-)  # fmt: skip
+    "Melanie Hart",
+    "Jürgen Weiß",
+    "Zoé Lambert",
+    "Giulia Conti",
+    "Tom O'Neill",
+    "Aiko Tanaka",
+    "Søren Dahl",
+    "Inês Duarte",
+    "Olu Adeyemi",
+    "Petra Nováková",
+    "Sam Lee",
+    "Clara Moreau",
+)
 
 
 class World:
@@ -49,9 +59,15 @@ class World:
     # the stage
 
     def add_feed(
-        self, name: str, /, *, property: str = "Villa Rosa", unit: str = "Garden flat", timezone: str = "Europe/Rome",
+        self,
+        name: str,
+        /,
+        *,
+        property: str = "Villa Rosa",
+        unit: str = "Garden flat",
+        timezone: str = "Europe/Rome",
         **options: Any,
-    ) -> Feed:  # fmt: skip
+    ) -> Feed:
         """Add a listing, as in ``add_feed("airbnb/garden", notice_days=1)``; *options* are the platform's and every feed's."""
         name_of_platform, _, listing = name.partition("/")
         platform = PLATFORMS.get(name_of_platform)
@@ -61,9 +77,14 @@ class World:
             raise SimulatorError(f"there is a feed {name} already")
         _require_zone(timezone)
         self.feeds[name] = Feed(
-            name=name, platform=name_of_platform, listing=listing, property=property, unit=unit, timezone=timezone,
+            name=name,
+            platform=name_of_platform,
+            listing=listing,
+            property=property,
+            unit=unit,
+            timezone=timezone,
             options=defaults(platform.options) | read_options(platform.options, options),
-        )  # fmt: skip
+        )
         return self.feeds[name]
 
     def set_options(self, feed: str, /, **options: Any) -> Feed:
@@ -91,16 +112,28 @@ class World:
     # what guests and owners do
 
     def book(
-        self, feed: str, check_in: date, check_out: date, *, guest: str | None = None, tentative: bool = False,
-        every_days: int = 0, times: int = 1, over: bool = False,
-    ) -> str:  # fmt: skip
+        self,
+        feed: str,
+        check_in: date,
+        check_out: date,
+        *,
+        guest: str | None = None,
+        tentative: bool = False,
+        every_days: int = 0,
+        times: int = 1,
+        over: bool = False,
+    ) -> str:
         """Let a guest stay ``[check_in, check_out)`` and return the stay's id; refused where nights are taken, unless *over*."""
         stay = self._new(feed, check_in, check_out, every_days=every_days, times=times, over=over)
         luck = Random(f"{self.seed}/guest/{stay.number}")
         stay = replace(
-            stay, guest=luck.choice(_GUESTS) if guest is None else guest, phone=f"+39 333 {luck.randrange(10**7):07d}",
-            adults=luck.randint(1, 4), children=luck.choice((0, 0, 0, 1, 2)), tentative=tentative,
-        )  # fmt: skip
+            stay,
+            guest=luck.choice(_GUESTS) if guest is None else guest,
+            phone=f"+39 333 {luck.randrange(10**7):07d}",
+            adults=luck.randint(1, 4),
+            children=luck.choice((0, 0, 0, 1, 2)),
+            tentative=tentative,
+        )
         return self._keep(stay, "booked")
 
     def block(self, feed: str, start: date, end: date, *, every_days: int = 0, times: int = 1, over: bool = False) -> str:
@@ -193,12 +226,14 @@ class World:
         windows = {name: self._windows(feed) for name, feed in self.feeds.items()}
         held = {name: self._held(feed) for name, feed in self.feeds.items()}
         return Truth(
-            now=self.now, stays=tuple(self.stays.values()), windows={n: w - held[n] for n, w in windows.items()},
+            now=self.now,
+            stays=tuple(self.stays.values()),
+            windows={n: w - held[n] for n, w in windows.items()},
             closed={n: held[n] | windows[n] for n in self.feeds},
-        )  # fmt: skip
+        )
 
     def is_free(self, feed: str, start: date, end: date, *, but: str | None = None) -> bool:
-        """Tell whether no stay or block of *feed*, *but* apart, touches the nights ``[start, end)``."""
+        """Return whether no stay or block of *feed*, *but* apart, touches the nights ``[start, end)``."""
         others = (s for s in self._stays_of(self.feed(feed)) if s.id != but)
         return not any(Span(start, end).overlaps(span) for s in others for span in s.spans)
 
@@ -210,9 +245,15 @@ class World:
             raise SimulatorError("a series is for google feeds, and its stays must not overlap")
         number = len(self.stays) + 1
         stay = Stay(
-            id=f"stay-{number}", number=number, feed=self.feed(feed).name, check_in=start, check_out=end, changed_at=self.now,
-            every_days=every_days, times=times if every_days else 1,
-        )  # fmt: skip
+            id=f"stay-{number}",
+            number=number,
+            feed=self.feed(feed).name,
+            check_in=start,
+            check_out=end,
+            changed_at=self.now,
+            every_days=every_days,
+            times=times if every_days else 1,
+        )
         self._require_free(stay, over=over)
         return stay
 

@@ -8,14 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from bokit.core.access import Role, Token, TokenId, hash_token
-from bokit.core.catalog import (
+from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.model.access import Role, Token, TokenId, hash_token
+from bokit.core.model.catalog import (
     BOOKINGS,
     DEFAULT_TENANT,
-    BatchRun,
-    Beat,
     Collection,
-    Head,
     Property,
     PropertyId,
     ShardId,
@@ -24,9 +22,8 @@ from bokit.core.catalog import (
     Unit,
     UnitId,
 )
-from bokit.core.entries import Entry, Kind, Status
-from bokit.core.monitor import Monitor
-from bokit.core.records import (
+from bokit.core.model.monitor import Monitor
+from bokit.core.model.records import (
     CollectionName,
     Edit,
     FieldChange,
@@ -38,8 +35,9 @@ from bokit.core.records import (
     TenantId,
     make_record_id,
 )
-from bokit.core.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, Step, Trigger
-from bokit.store.base import Published
+from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.core.model.scheduling import Head, HeartbeatRun, SourceSchedule
+from bokit.store.protocols import Published
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The present of most tests."""
@@ -47,10 +45,39 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 NAUGHTY_STRINGS = (
-    "", " ", "#", "T#other#", "a.b", "../..", "%23", "null", "0", "-1", "1e400", "NaN", "'; DROP TABLE x; --", '"quoted"', "\\",
-    "<script>alert(1)</script>", "line\nbreak\r\n", "\x00nul", "\x85\u2028\u2029", "\u200bzero width", "\u202eright to left",
-    "Ωμέγα", "部屋の予約", "🏠👨‍👩‍👧", "e\u0301", "\ufeffBOM", "{}", "[]", "#{x}", ":v", "true", "x" * 5000,
-)  # fmt: skip
+    "",
+    " ",
+    "#",
+    "T#other#",
+    "a.b",
+    "../..",
+    "%23",
+    "null",
+    "0",
+    "-1",
+    "1e400",
+    "NaN",
+    "'; DROP TABLE x; --",
+    '"quoted"',
+    "\\",
+    "<script>alert(1)</script>",
+    "line\nbreak\r\n",
+    "\x00nul",
+    "\x85\u2028\u2029",
+    "\u200bzero width",
+    "\u202eright to left",
+    "Ωμέγα",
+    "部屋の予約",
+    "🏠👨‍👩‍👧",
+    "e\u0301",
+    "\ufeffBOM",
+    "{}",
+    "[]",
+    "#{x}",
+    ":v",
+    "true",
+    "x" * 5000,
+)
 """Strings that have broken other stores, keys and exports."""
 
 _numbers: Iterator[int] = count(1)
@@ -83,34 +110,44 @@ def a_source(**given: Any) -> Source:
     """Return an iCal source of the default tenant's unit ``unit_1``."""
     given.setdefault("id", SourceId(a_name("src")))
     filled = {
-        "tenant": DEFAULT_TENANT, "name": "Airbnb", "kind": "ical", "url": "https://feeds.example/1.ics",
-        "scope": Scope("unit_1"), "shard_id": ShardId("shard_000001"),
-    }  # fmt: skip
+        "tenant": DEFAULT_TENANT,
+        "name": "Airbnb",
+        "kind": "ical",
+        "url": "https://feeds.example/1.ics",
+        "scope": Scope("unit_1"),
+        "shard_id": ShardId("shard_000001"),
+    }
     return Source(**filled | given)
 
 
 def a_head(source: Source | None = None, **given: Any) -> Head:
     """Return a head of *source*, as after its first sync."""
     filled = {
-        "source": source or a_source(), "unit_timezone": "Europe/Rome", "etag": '"1"', "content_hash": "c0ffee",
+        "source": source or a_source(),
+        "unit_timezone": "Europe/Rome",
+        "etag": '"1"',
+        "content_hash": "c0ffee",
         "synced_at": NOW,
-    }  # fmt: skip
+    }
     return Head(**filled | given)
 
 
-def a_beat(**given: Any) -> Beat:
+def a_beat(**given: Any) -> SourceSchedule:
     """Return a line that is due in an hour."""
     filled = {"tenant": DEFAULT_TENANT, "due_at": NOW + HOUR, "interval": HOUR, "attempted_at": NOW, "succeeded_at": NOW}
-    return Beat(**filled | given)
+    return SourceSchedule(**filled | given)
 
 
-def a_batch_run(**given: Any) -> BatchRun:
+def a_batch_run(**given: Any) -> HeartbeatRun:
     """Return an unchanged batch of one source."""
     given.setdefault("run_id", RunId(a_name("run")))
     filled = {
-        "trigger": "schedule", "started_at": NOW, "finished_at": NOW + timedelta(seconds=2), "sources": (SourceId("src_1"),),
-    }  # fmt: skip
-    return BatchRun(**filled | given)
+        "trigger": "schedule",
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=2),
+        "sources": (SourceId("src_1"),),
+    }
+    return HeartbeatRun(**filled | given)
 
 
 def a_record(**given: Any) -> Record:
@@ -119,10 +156,13 @@ def a_record(**given: Any) -> Record:
     given.setdefault("id", make_record_id(scope, a_name("bk")))
     given.setdefault("key", f"{given['id']}@feeds.example")
     filled = {
-        "tenant": DEFAULT_TENANT, "collection": BOOKINGS, "source_id": SourceId("src_1"),
+        "tenant": DEFAULT_TENANT,
+        "collection": BOOKINGS,
+        "source_id": SourceId("src_1"),
         "remote": {"kind": "reservation", "status": "confirmed", "check_in": "2026-07-01", "check_out": "2026-07-05"},
-        "created_at": NOW, "updated_at": NOW,
-    }  # fmt: skip
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
     return Record(**filled | given)
 
 
@@ -134,9 +174,13 @@ def an_edit(value: Any, **given: Any) -> Edit:
 def a_change(record: Record, **given: Any) -> LoggedChange:
     """Return a line of *record*'s change log."""
     filled = {
-        "record_id": record.id, "at": NOW, "by": "source:src_1", "action": "create", "reason": "new",
+        "record_id": record.id,
+        "at": NOW,
+        "by": "source:src_1",
+        "action": "create",
+        "reason": "new",
         "fields": {"status": FieldChange(before=None, after="confirmed")},
-    }  # fmt: skip
+    }
     return LoggedChange(**filled | given)
 
 
@@ -144,18 +188,26 @@ def a_run(**given: Any) -> Run:
     """Return a finished run of one source."""
     given.setdefault("run_id", RunId(a_name("run")))
     filled = {
-        "tenant": DEFAULT_TENANT, "trigger": Trigger.SCHEDULE, "status": RunStatus.SUCCEEDED, "started_at": NOW,
-        "finished_at": NOW + timedelta(seconds=3), "sources": (a_report(),),
-    }  # fmt: skip
+        "tenant": DEFAULT_TENANT,
+        "trigger": Trigger.SCHEDULE,
+        "status": RunStatus.SUCCEEDED,
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=3),
+        "sources": (a_report(),),
+    }
     return Run(**filled | given)
 
 
 def a_report(**given: Any) -> SourceReport:
     """Return what a run made of one source."""
     filled = {
-        "source_id": SourceId("src_1"), "name": "Airbnb", "outcome": Outcome.CHANGED, "counts": {"seen": 3, "created": 1},
-        "duration_ms": 120, "steps": (Step(name="fetch", started_at=NOW, duration_ms=80),),
-    }  # fmt: skip
+        "source_id": SourceId("src_1"),
+        "name": "Airbnb",
+        "outcome": Outcome.CHANGED,
+        "counts": {"seen": 3, "created": 1},
+        "duration_ms": 120,
+        "steps": (Step(name="fetch", started_at=NOW, duration_ms=80),),
+    }
     return SourceReport(**filled | given)
 
 
@@ -170,17 +222,24 @@ def an_open_run(*waiting: str, **given: Any) -> OpenRun:
 def an_answer(key: str = "key", **given: Any) -> Answered:
     """Return the first answer to a request under *key*, good for a day."""
     filled = {
-        "request_hash": "5ha", "status": 202, "body": '{"run_id": "run_1"}', "run_id": RunId("run_1"), "expires_at": NOW + DAY,
-    }  # fmt: skip
+        "request_hash": "5ha",
+        "status": 202,
+        "body": '{"run_id": "run_1"}',
+        "run_id": RunId("run_1"),
+        "expires_at": NOW + DAY,
+    }
     return Answered(key=key, **filled | given)
 
 
 def a_monitor(**given: Any) -> Monitor:
     """Return a monitor that was just started, and runs every minute."""
     filled = {
-        "tenant": DEFAULT_TENANT, "interval": timedelta(minutes=1), "started_at": NOW, "started_by": "token:tok_1",
+        "tenant": DEFAULT_TENANT,
+        "interval": timedelta(minutes=1),
+        "started_at": NOW,
+        "started_by": "token:tok_1",
         "next_at": NOW,
-    }  # fmt: skip
+    }
     return Monitor(**filled | given)
 
 
@@ -196,9 +255,12 @@ def a_page(**given: Any) -> Published:
     given.setdefault("id", a_name("out"))
     given.setdefault("hash", hash_token(f"path of {given['id']}"))
     filled = {
-        "tenant": DEFAULT_TENANT, "body": b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "content_type": "text/calendar",
-        "etag": '"1"', "changed_at": NOW,
-    }  # fmt: skip
+        "tenant": DEFAULT_TENANT,
+        "body": b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+        "content_type": "text/calendar",
+        "etag": '"1"',
+        "changed_at": NOW,
+    }
     return Published(**filled | given)
 
 
@@ -212,8 +274,11 @@ def an_entry(**given: Any) -> Entry:
     """Return a confirmed reservation as a feed shows it."""
     given.setdefault("uid", f"{a_name('uid')}@feeds.example")
     filled = {
-        "kind": Kind.RESERVATION, "status": Status.CONFIRMED, "check_in": date(2026, 7, 1), "check_out": date(2026, 7, 5),
-    }  # fmt: skip
+        "kind": Kind.RESERVATION,
+        "status": Status.CONFIRMED,
+        "check_in": date(2026, 7, 1),
+        "check_out": date(2026, 7, 5),
+    }
     return Entry(**filled | given)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
-import bokit.sources.connections  # noqa: F401 - its sockets derive from the real ones, before any is disabled
+import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, before any is disabled
 from tests.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
 from tests.required import fail_what_is_not_run, is_all_required
 

@@ -17,7 +17,7 @@ import pytest
 from tests.builders import a_name
 
 if TYPE_CHECKING:
-    from bokit.store.dynamo import DynamoStore
+    from bokit.store.dynamo.store import DynamoStore
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MINISTACK = Path(os.environ.get("BOKIT_MINISTACK", REPOSITORY / ".bokit/cloud/bin/ministack"))
@@ -37,9 +37,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     home = tmp_path_factory.mktemp("emulator")
     settings = {
-        "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0", "SFTP_PORT": "0",
-        "PERSIST_STATE": "0", "STATE_DIR": str(home), "LAMBDA_EXECUTOR": "local", "SERVICES": "dynamodb",
-    }  # fmt: skip
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_PORT": "0",
+        "PERSIST_STATE": "0",
+        "STATE_DIR": str(home),
+        "LAMBDA_EXECUTOR": "local",
+        "SERVICES": "dynamodb",
+    }
     with (home / "log").open("wb") as log:
         process = subprocess.Popen([MINISTACK], env=os.environ | settings, stdout=log, stderr=log, cwd=home)
         try:
@@ -97,8 +103,8 @@ def empty_table(store: DynamoStore) -> DynamoStore:
 
 def make_dynamo_store(endpoint_url: str | None) -> DynamoStore:
     """Return a store on a new table."""
-    from bokit.store.create_table import create_table
-    from bokit.store.dynamo import DynamoStore
+    from bokit.store.dynamo.create_table import create_table
+    from bokit.store.dynamo.store import DynamoStore
 
     table = a_name("bokit")
     create_table(table, region=REGION, endpoint_url=endpoint_url)

@@ -137,10 +137,13 @@ _add(
     never_yearly=lambda: calendar(events(20_000, DAY + "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\r\n")),
     never_in_any_week=lambda: calendar(events(20_000, DAY + "RRULE:FREQ=YEARLY;BYWEEKNO=1;BYMONTH=6;BYDAY=MO\r\n")),
     positions=lambda: calendar(events(20_000, DAY + "RRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYSETPOS=-300\r\n")),
-    every_by_at_once=lambda: calendar(events(
-        20_000, DAY + "RRULE:FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYMONTHDAY=1,2,3,-1;"
-        "BYYEARDAY=1,2,3,364;BYSETPOS=1,2,3,-1\r\n",
-    )),
+    every_by_at_once=lambda: calendar(
+        events(
+            20_000,
+            DAY + "RRULE:FREQ=YEARLY;BYMONTH=1,2,3,4,5,6,7,8,9,10,11,12;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYMONTHDAY=1,2,3,-1;"
+            "BYYEARDAY=1,2,3,364;BYSETPOS=1,2,3,-1\r\n",
+        )
+    ),
     months_of_31_days=lambda: calendar(events(20_000, DAY + "RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=2,12\r\n")),
     rules_of_one_event=lambda: calendar(event(1, DAY + fill("RRULE:FREQ=DAILY\r\n"))),
     rule_of_a_megabyte=lambda: calendar(event(1, DAY + "RRULE:FREQ=MONTHLY;BYDAY=" + fill("1MO,") + "1MO\r\n")),
@@ -150,7 +153,7 @@ _add(
     exception_dates=lambda: calendar(event(1, f"{DAY}RRULE:FREQ=DAILY\r\nEXDATE;VALUE=DATE:{days(100_000)}\r\n")),
     exception_dates_of_many=lambda: calendar(events(280, f"{DAY}RRULE:FREQ=DAILY\r\nEXDATE;VALUE=DATE:{days(1_900)}\r\n")),
     extra_periods=lambda: calendar(event(1, DAY + "RDATE;VALUE=PERIOD:" + fill("20270101T000000Z/P1W,") + "\r\n")),
-)  # fmt: skip
+)
 _add(
     "ok partial",
     this_and_future=lambda: calendar(exceptions(990, "RANGE=THISANDFUTURE;VALUE=DATE")),
@@ -183,27 +186,31 @@ _add(
     escapes=lambda: calendar(event(1, DAY + "SUMMARY:" + fill("\\") + "\r\n")),
     folded_summary=lambda: calendar(event(1, DAY + "SUMMARY:" + fill("x\r\n ") + "\r\n")),
     folded_stamp=lambda: calendar(event(1, DAY + "DTSTAMP:" + fill("2\r\n ") + "\r\n")),
-    quoted_printable=lambda: calendar(event(1, DAY + "SUMMARY;ENCODING=QUOTED-PRINTABLE:@\r\n"))
-    .replace(b"@", b"=C3=A9=\r\n " * 490_000),
+    quoted_printable=lambda: calendar(event(1, DAY + "SUMMARY;ENCODING=QUOTED-PRINTABLE:@\r\n")).replace(
+        b"@", b"=C3=A9=\r\n " * 490_000
+    ),
     zero_bytes=lambda: calendar(event(1)).replace(b"\r\n", b"\0" * 300_000 + b"\r\n"),
-    mixed_encodings=lambda: calendar(event(1, DAY + "SUMMARY:@\r\n"))
-    .replace(b"@", b"\xe9\xc3\xa9\xff\xfe\xed\xa0\x80" * 600_000),
+    mixed_encodings=lambda: calendar(event(1, DAY + "SUMMARY:@\r\n")).replace(
+        b"@", b"\xe9\xc3\xa9\xff\xfe\xed\xa0\x80" * 600_000
+    ),
     returns_after_the_end=lambda: calendar(event(1)) + b"\r" * 4_900_000,
     blanks_after_the_end=lambda: calendar(event(1)) + b"BEGIN:" + b" \t" * 2_400_000,
     texts_without_pattern=lambda: calendar(*(event(i, DAY + "SUMMARY:" + noise(i) + "\r\n") for i in range(500))),
     links=lambda: calendar(event(1, DAY + "DESCRIPTION:" + fill("https://a.airbnb.com/") + "\r\n")),
     words_that_nearly_match=lambda: calendar(event(1, DAY + "SUMMARY:" + fill("reserved - reserved" + " " * 200) + "\r\n")),
     blanks_in_a_summary=lambda: calendar(event(1, DAY + "SUMMARY:Reserved" + " " * 4_900_000 + "x\r\n")),
-    airbnb_description=lambda: calendar(event(1, DAY + "DESCRIPTION:Last 4 Digits" + " " * 4_900_000 + "x\r\n"))
-    .replace(b"-//Hostile//EN", b"-//Airbnb Inc//X//EN"),
-    beds24_description=lambda: calendar(event(1, DAY + "DESCRIPTION:" + fill("STATUS:\\nPHONE:1/2\\n") + "\r\n"))
-    .replace(b"-//Hostile//EN", b"-//Beds24//X//EN"),
-)  # fmt: skip
+    airbnb_description=lambda: calendar(event(1, DAY + "DESCRIPTION:Last 4 Digits" + " " * 4_900_000 + "x\r\n")).replace(
+        b"-//Hostile//EN", b"-//Airbnb Inc//X//EN"
+    ),
+    beds24_description=lambda: calendar(event(1, DAY + "DESCRIPTION:" + fill("STATUS:\\nPHONE:1/2\\n") + "\r\n")).replace(
+        b"-//Hostile//EN", b"-//Beds24//X//EN"
+    ),
+)
 
 
 def read_from_stdin() -> dict[str, object]:
     """Read the body from the standard input and its snapshot twice more, and return what came of it, and the cost."""
-    from bokit.core.read_ical import hash_ical, read_ical, recall_entries
+    from bokit.core.ical.reader import hash_ical, read_ical, recall_entries
 
     body, rome = sys.stdin.buffer.read(), ZoneInfo("Europe/Rome")
     hash_ical(body)
@@ -215,10 +222,15 @@ def read_from_stdin() -> dict[str, object]:
     spent.append(resource.getrusage(resource.RUSAGE_SELF))
     cpu = [round(s.ru_utime + s.ru_stime, 2) for s in spent]
     return {
-        "verdict": str(seen.verdict), "recalled": str(later.verdict), "same": again == seen, "entries": len(seen.entries),
-        "problems": sorted({p.code for p in seen.problems}), "snapshot": len(seen.snapshot),
-        "cpu": [cpu[0], round(cpu[1] - cpu[0], 2), round(cpu[2] - cpu[1], 2)], "megabytes": peak_memory(),
-    }  # fmt: skip
+        "verdict": str(seen.verdict),
+        "recalled": str(later.verdict),
+        "same": again == seen,
+        "entries": len(seen.entries),
+        "problems": sorted({p.code for p in seen.problems}),
+        "snapshot": len(seen.snapshot),
+        "cpu": [cpu[0], round(cpu[1] - cpu[0], 2), round(cpu[2] - cpu[1], 2)],
+        "megabytes": peak_memory(),
+    }
 
 
 def peak_memory() -> int:

@@ -16,7 +16,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 def is_all_required() -> bool:
-    """Tell whether this run must leave nothing out."""
+    """Return whether this run must leave nothing out."""
     return os.environ.get(REQUIRED, "") not in ("", "0")
 
 

@@ -49,9 +49,13 @@ class Server:
         from sqlalchemy.engine import URL
 
         made = URL.create(
-            {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}[self.family], user, password, "127.0.0.1", self.port,
+            {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}[self.family],
+            user,
+            password,
+            "127.0.0.1",
+            self.port,
             database,
-        )  # fmt: skip
+        )
         return made.render_as_string(hide_password=False)
 
     def run(self, *statements: str, database: str | None = None) -> None:
@@ -121,17 +125,37 @@ def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
         data = [f"--datadir={folder / 'data'}"]
         subprocess.run(
             [str(INSTALL_DB), "--no-defaults", *as_user, *data, "--auth-root-authentication-method=normal", "--skip-test-db"],
-            check=True, stdout=out, stderr=out, cwd=folder, timeout=120,
-        )  # fmt: skip
+            check=True,
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+            timeout=120,
+        )
         port = _free_port()
         process = subprocess.Popen(
-            [str(MARIADB), "--no-defaults", *data, "--bind-address=127.0.0.1", f"--port={port}",
-             f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", "--general-log=1",
-             f"--general-log-file={folder / 'general.log'}", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
-             "--innodb-buffer-pool-size=64M", "--performance-schema=OFF", "--max-connections=40",
-             *([f"--ssl-cert={cert}", f"--ssl-key={key}"] if tls else [])],
-            stdout=out, stderr=out, cwd=folder, preexec_fn=die_with_us, **run_as("mysql"),
-        )  # fmt: skip
+            [
+                str(MARIADB),
+                "--no-defaults",
+                *data,
+                "--bind-address=127.0.0.1",
+                f"--port={port}",
+                f"--socket={folder / 'socket'}",
+                f"--pid-file={folder / 'pid'}",
+                "--general-log=1",
+                f"--general-log-file={folder / 'general.log'}",
+                "--skip-name-resolve",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--innodb-buffer-pool-size=64M",
+                "--performance-schema=OFF",
+                "--max-connections=40",
+                *([f"--ssl-cert={cert}", f"--ssl-key={key}"] if tls else []),
+            ],
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+            preexec_fn=die_with_us,
+            **run_as("mysql"),
+        )
         server = Server("mysql", port, folder, "root")
         with _stopping(process):
             _wait(server, process, folder)
@@ -144,19 +168,54 @@ def run_postgres(*, tls: bool = False) -> Iterator[Server]:
     user, binaries, as_user = _user("postgres"), Path(str(POSTGRES)).parent, run_as("postgres")
     with _folder("postgres") as folder, open(folder / "out", "wb") as out:
         subprocess.run(
-            [binaries / "initdb", "-D", folder / "data", "-U", "admin", "--auth-local=trust", "--auth-host=trust",
-             "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"],
-            check=True, stdout=out, stderr=out, cwd=folder, timeout=120, **as_user,
-        )  # fmt: skip
+            [
+                binaries / "initdb",
+                "-D",
+                folder / "data",
+                "-U",
+                "admin",
+                "--auth-local=trust",
+                "--auth-host=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+            ],
+            check=True,
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+            timeout=120,
+            **as_user,
+        )
         (folder / "data/pg_hba.conf").write_text("host all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
         cert, key = make_certificate(folder, user) if tls else (None, None)
         secured = ["-c", "ssl=on", "-c", f"ssl_cert_file={cert}", "-c", f"ssl_key_file={key}"] if tls else []
         port = _free_port()
         process = subprocess.Popen(
-            [binaries / "postgres", "-D", folder / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
-             "-c", f"unix_socket_directories={folder}", "-c", "log_statement=all", "-c", "max_connections=40", *secured],
-            stdout=out, stderr=out, cwd=folder, preexec_fn=die_with_us, **as_user,
-        )  # fmt: skip
+            [
+                binaries / "postgres",
+                "-D",
+                folder / "data",
+                "-p",
+                str(port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "fsync=off",
+                "-c",
+                f"unix_socket_directories={folder}",
+                "-c",
+                "log_statement=all",
+                "-c",
+                "max_connections=40",
+                *secured,
+            ],
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+            preexec_fn=die_with_us,
+            **as_user,
+        )
         server = Server("postgresql", port, folder, "admin")
         with _stopping(process):
             _wait(server, process, folder)
@@ -178,9 +237,27 @@ def make_certificate(folder: Path, user: str) -> tuple[Path, Path]:
     """Make a certificate of localhost, signed by itself, whose key is *user*'s alone."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert], check=True, capture_output=True,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-keyout",
+            key,
+            "-out",
+            cert,
+        ],
+        check=True,
+        capture_output=True,
+    )
     key.chmod(0o600)
     if os.getuid() == 0:
         os.chown(key, pwd.getpwnam(user).pw_uid, -1)

@@ -15,8 +15,8 @@ from bokit_cli.show import ago_words, clean, count_nights, day_words, print_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.catalog import UnitId
-    from bokit.core.records import Record
+    from bokit.core.model.catalog import UnitId
+    from bokit.core.model.records import Record
 
 booking = typer.Typer(no_args_is_help=True, help="Correct one booking; corrections stand.")
 
@@ -57,15 +57,15 @@ def find_units(session: Session, unit: str | None) -> dict[UnitId, str]:
 
 
 def _load(session: Session, units: Sequence[str]) -> list[Record]:
-    from bokit.core.catalog import BOOKINGS
-    from bokit.core.records import Scope
+    from bokit.core.model.catalog import BOOKINGS
+    from bokit.core.model.records import Scope
 
     return session.bokit.desk.list_records(session.tenant, BOOKINGS, [Scope(u) for u in units])
 
 
 def _show_bookings(
     console: Console, session: Session, docs: list[dict[str, Any]], units: dict[UnitId, str], everything: bool
-) -> None:  # fmt: skip
+) -> None:
     today = session.bokit.clock().date().isoformat()
     coming = [d for d in docs if d["presence"] != "gone" and d["check_out"] > today]
     shown = docs if everything else [d for d in coming if d["state"] not in ECHOING]
@@ -146,8 +146,8 @@ def _read_day(text: str) -> date:
 
 def find_booking(session: Session, word: str) -> Record:
     """Return the booking of this id, or of the short one that tables show."""
-    from bokit.core.catalog import BOOKINGS
-    from bokit.core.records import RecordId
+    from bokit.core.model.catalog import BOOKINGS
+    from bokit.core.model.records import RecordId
     from bokit.errors import InputError, UnknownIdError
 
     if "." in word:
@@ -168,8 +168,9 @@ def add_booking(
     ctx: typer.Context,
     unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Where; an id or a name.")],
     values: Annotated[list[str], typer.Option("--set", metavar="FIELD=VALUE", help="check_in, check_out and more; repeated.")],
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Write a booking by hand, or a block (--set kind=block); conflicts are told."""
     session = Session(ctx, tenant, as_json)
     (place,) = find_units(session, unit)
@@ -179,18 +180,20 @@ def add_booking(
 
 @booking.command("edit")
 def edit_booking(
-    ctx: typer.Context, id: BookingId,
+    ctx: typer.Context,
+    id: BookingId,
     values: Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="May be repeated.")] = None,
     release: Annotated[
         bool, typer.Option("--release", help="Let go the nights that the source still holds and the booking no longer does.")
     ] = False,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Correct a booking; the correction stands, whatever its source says."""
-    from bokit.core.booking import RELEASED
-    from bokit.core.booking_edit import read_edit
-    from bokit.core.catalog import BOOKINGS
-    from bokit.core.release import nights_to_release
+    from bokit.core.bookings.edit import read_edit
+    from bokit.core.bookings.release import nights_to_release
+    from bokit.core.bookings.stay import RELEASED
+    from bokit.core.model.catalog import BOOKINGS
     from bokit.errors import InputError
 
     told: dict[str, Any] = dict(_read_pair(pair) for pair in values or [])
@@ -234,12 +237,14 @@ def _value(value: object) -> str:
 
 @booking.command("accept-remote")
 def accept_remote(
-    ctx: typer.Context, id: BookingId,
+    ctx: typer.Context,
+    id: BookingId,
     field: Annotated[list[str] | None, typer.Option("--field", help="Of this field alone; may be repeated.")] = None,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Give up corrections: the booking follows its source again."""
-    from bokit.core.catalog import BOOKINGS
+    from bokit.core.model.catalog import BOOKINGS
 
     session = Session(ctx, tenant, as_json)
     record = find_booking(session, id)
@@ -252,7 +257,7 @@ def list_changes(
     ctx: typer.Context, id: BookingId, limit: Limit = 50, cursor: Cursor = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
 ) -> None:
     """Tell what changed in a booking: when, by whom, and why."""
-    from bokit.engine.catalog_view import describe_change
+    from bokit.engine.catalog.view import describe_change
 
     session = Session(ctx, tenant, as_json)
     record = find_booking(session, id)

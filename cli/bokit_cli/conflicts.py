@@ -32,8 +32,9 @@ def list_conflicts(
     acknowledge: Annotated[
         str | None, typer.Option("--acknowledge", metavar="ID", help="Say that you know of it: quiet until it changes.")
     ] = None,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """List double bookings: which nights, which bookings, how sure it is."""
     session = Session(ctx, tenant, as_json)
     units = find_units(session, unit)
@@ -58,7 +59,7 @@ def _find(session: Session, word: str) -> str:
 
 
 def _acknowledge(session: Session, id: str) -> None:
-    from bokit.core.records import RecordId
+    from bokit.core.model.records import RecordId
 
     doc = session.bokit.bookings.acknowledge(session.tenant, RecordId(id), by=session.user)
     session.answer(doc, lambda c: print_line(c, f"acknowledged {short_id(doc['id'])}; it is quiet until it changes"))

@@ -35,7 +35,7 @@ def export_unit(
     as_json: AsJson = False,
 ) -> None:
     """Print a unit's outgoing calendar, and the address at which a channel reads it."""
-    from bokit.core.outgoing import read_variant
+    from bokit.core.occupancy.outgoing import read_variant
     from bokit.errors import InputError
 
     if rotate and remove:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bokit_cli.flags import AsJson, Platform
-from bokit_cli.session import Doors, Session
+from bokit_cli.session import Session, StackLocator
 from bokit_cli.show import print_line, print_table, stay_words
 
 if TYPE_CHECKING:
@@ -32,12 +32,14 @@ def _feeds() -> None:
 
 @feeds.command("inspect")
 def inspect(
-    ctx: typer.Context, feed: Annotated[str, typer.Argument(metavar="FILE_OR_URL", help="A calendar.")],
+    ctx: typer.Context,
+    feed: Annotated[str, typer.Argument(metavar="FILE_OR_URL", help="A calendar.")],
     since: Annotated[str | None, typer.Option("--from", metavar="DATE", help="Expand recurring events from here.")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="… to here.")] = None,
-    platform: Platform = None, timezone: Annotated[str, typer.Option("--timezone", metavar="NAME", help="The unit's.")] = "UTC",
+    platform: Platform = None,
+    timezone: Annotated[str, typer.Option("--timezone", metavar="NAME", help="The unit's.")] = "UTC",
     as_json: AsJson = False,
-) -> int:  # fmt: skip
+) -> int:
     """Parse one feed and show what the engine reads in it. Exit code 2: it cannot be read."""
     session = Session(ctx, as_json=as_json)
     doc = read_feed(session.doors, feed, _day("--from", since), _day("--until", until), platform, timezone)
@@ -46,15 +48,15 @@ def inspect(
 
 
 def read_feed(
-    doors: Doors, feed: str, since: date | None, until: date | None, platform: str | None, timezone: str
-) -> dict[str, Any]:  # fmt: skip
+    doors: StackLocator, feed: str, since: date | None, until: date | None, platform: str | None, timezone: str
+) -> dict[str, Any]:
     """Return the contract's document of one feed."""
     from zoneinfo import ZoneInfo
 
-    from bokit.core.options import read_timezone
-    from bokit.core.read_ical import inspect_feed
-    from bokit.engine.catalog_fields import read_platform
-    from bokit.engine.clock import read_clock
+    from bokit.core.ical.reader import inspect_feed
+    from bokit.core.model.options import read_timezone
+    from bokit.engine.base.clock import read_clock
+    from bokit.engine.catalog.fields import read_platform
     from bokit.errors import InputError
 
     if since and until and until < since:
@@ -64,7 +66,7 @@ def read_feed(
     return inspect_feed(body, at=read_clock(), timezone=zone, platform=chosen, host=host, since=since, until=until)
 
 
-def _load_feed(doors: Doors, feed: str) -> tuple[bytes, str | None]:
+def _load_feed(doors: StackLocator, feed: str) -> tuple[bytes, str | None]:
     """Return a feed's bytes, and its host where it came from one."""
     from bokit.errors import InputError
 

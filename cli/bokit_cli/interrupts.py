@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bokit.engine.batch import Stop
+    from bokit.engine.runs.batch import Deadline
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,9 +17,9 @@ class Interrupts:
     """While it is entered, the first signal sets ``stop``; a second one interrupts at once."""
 
     def __init__(self) -> None:
-        from bokit.engine.batch import Stop
+        from bokit.engine.runs.batch import Deadline
 
-        self.stop: Stop = Stop()
+        self.stop: Deadline = Deadline()
         self.came = False
         self._before: dict[signal.Signals, Any] = {}
 

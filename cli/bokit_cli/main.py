@@ -21,14 +21,17 @@ from bokit.config import is_debugging
 from bokit.errors import BokitError
 from bokit.observability import configure_plain
 from bokit_cli import bookings, conflicts, export, feeds, places, replay, settings, sources, status, sync, tokens
-from bokit_cli.session import Doors
+from bokit_cli.session import StackLocator
 from bokit_cli.show import clean
 
 app = typer.Typer(
-    name="bokit", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    name="bokit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Keeps holiday-rental calendars true: reads every feed, knows which entry is which booking.",
-)  # fmt: skip
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -55,10 +58,10 @@ for _commands in (feeds, places, sources, sync, status, bookings, conflicts, exp
     _commands.register(app)
 
 
-def execute(arguments: Sequence[str] | None = None, doors: Doors | None = None) -> int:
+def execute(arguments: Sequence[str] | None = None, doors: StackLocator | None = None) -> int:
     """Run one command line and return its exit code; never raises."""
     try:
-        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=doors or Doors())
+        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=doors or StackLocator())
         return ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, usage.Abort):
         return _tell("interrupted", 130)

@@ -24,11 +24,13 @@ def register(app: typer.Typer) -> None:
 
 @tenants.command("add")
 def add_tenant(
-    ctx: typer.Context, name: str, id: Annotated[str | None, typer.Option("--id", help="Small letters and digits.")] = None,
+    ctx: typer.Context,
+    name: str,
+    id: Annotated[str | None, typer.Option("--id", help="Small letters and digits.")] = None,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Add a tenant."""
-    from bokit.engine.catalog_view import describe_tenant
+    from bokit.engine.catalog.view import describe_tenant
 
     session = Session(ctx, as_json=as_json)
     tenant = session.bokit.catalog.add_tenant(name, id)
@@ -38,7 +40,7 @@ def add_tenant(
 @tenants.command("list")
 def list_tenants(ctx: typer.Context, as_json: AsJson = False) -> None:
     """List the tenants."""
-    from bokit.engine.catalog_view import describe_tenant
+    from bokit.engine.catalog.view import describe_tenant
 
     session = Session(ctx, as_json=as_json)
     found, now = session.bokit.catalog.list_tenants(), session.bokit.clock()
@@ -59,11 +61,15 @@ def remove_tenant(ctx: typer.Context, tenant: str, as_json: AsJson = False) -> N
 
 @properties.command("add")
 def add_property(
-    ctx: typer.Context, name: str, timezone: Zone = None, turnover_days: Turnover = None, tenant: Tenant = DEFAULT,
+    ctx: typer.Context,
+    name: str,
+    timezone: Zone = None,
+    turnover_days: Turnover = None,
+    tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
-) -> None:  # fmt: skip
+) -> None:
     """Add a property."""
-    from bokit.engine.catalog_view import describe_property
+    from bokit.engine.catalog.view import describe_property
 
     session = Session(ctx, tenant, as_json)
     made = session.bokit.catalog.add_property(
@@ -75,7 +81,7 @@ def add_property(
 @properties.command("list")
 def list_properties(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
     """List the properties."""
-    from bokit.engine.catalog_view import describe_property
+    from bokit.engine.catalog.view import describe_property
 
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.list_properties(session.tenant)
@@ -88,15 +94,17 @@ def list_properties(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJso
 
 @units.command("add")
 def add_unit(
-    ctx: typer.Context, name: str,
+    ctx: typer.Context,
+    name: str,
     property: Annotated[str, typer.Option("--property", metavar="PROPERTY", help="The house; an id or a name.")],
     timezone: Zone = None,
     part: Annotated[list[str] | None, typer.Option("--part", metavar="UNIT", help="A unit that this one is made of.")] = None,
     turnover_days: Turnover = None,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Add a unit to a property."""
-    from bokit.engine.catalog_view import describe_unit
+    from bokit.engine.catalog.view import describe_unit
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
@@ -109,17 +117,21 @@ def add_unit(
 @units.command("list")
 def list_units(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
     """List the units."""
-    from bokit.engine.catalog_view import describe_unit
+    from bokit.engine.catalog.view import describe_unit
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     found, houses = catalog.list_units(session.tenant), {p.id: p for p in catalog.list_properties(session.tenant)}
     names = {u.id: u.name for u in found}
     rows = [
-        (u.name, u.id, houses[u.property_id].name if u.property_id in houses else "–",
-         ", ".join(names.get(p, p) for p in u.parts))
+        (
+            u.name,
+            u.id,
+            houses[u.property_id].name if u.property_id in houses else "–",
+            ", ".join(names.get(p, p) for p in u.parts),
+        )
         for u in found
-    ]  # fmt: skip
+    ]
     empty = "no unit yet; `bokit unit add NAME --property PROPERTY` adds one"
     session.answer_list(
         [describe_unit(u) for u in found], lambda c: print_table(c, ["unit", "id!", "property", "parts"], rows, empty)

@@ -16,7 +16,7 @@ from bokit_cli.show import print_line, print_table, stay_words, word
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.engine.replay import Progress
+    from bokit.engine.bookings.replay import Progress
 
 MOST = 40
 """Stays that the table shows; the JSON document has all."""
@@ -38,8 +38,8 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole engine over a feed's history, in the history's own time."""
-    from bokit.engine.replay import replay_history
-    from bokit.engine.replay_unit import replay_unit
+    from bokit.engine.bookings.replay import replay_history
+    from bokit.engine.bookings.replay_unit import replay_unit
     from bokit.errors import InputError
 
     if len(folders) > 1 and not as_unit:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.config import Settings
-    from bokit.core.records import TenantId
+    from bokit.core.model.records import TenantId
     from bokit.engine.app import Bokit
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class Doors:
+class StackLocator:
     """How the command line reaches its stack: from the local cloud's file or the environment, on first use."""
 
     @property
@@ -65,7 +65,7 @@ class Session:
     """One command's run."""
 
     def __init__(self, ctx: typer.Context, tenant: str = "default", as_json: bool = False) -> None:
-        self.doors: Doors = ctx.obj or Doors()
+        self.doors: StackLocator = ctx.obj or StackLocator()
         self.word, self.as_json = tenant, as_json
 
     @cached_property

@@ -68,11 +68,13 @@ def _word(value: Any) -> str:
 
 @config.command("import")
 def import_file(
-    ctx: typer.Context, file: Annotated[str, typer.Argument(metavar="FILE", help="YAML or JSON; - for standard input.")],
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="YAML or JSON; - for standard input.")],
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Declare properties, units and sources; again changes only what differs."""
-    from bokit.engine.config_file import read_config
+    from bokit.engine.catalog.config.file import read_config
 
     told = read_config(load_document(file), lambda name: load_beside(file, name))
     session = Session(ctx, tenant, as_json)

@@ -27,7 +27,7 @@ COLOURS = {state: colour for colour, states in _WORDS.items() for state in state
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document on standard output."""
-    from bokit.core.documents import write_json
+    from bokit.core.model.documents import write_json
 
     sys.stdout.write(write_json(document, indent=2) + "\n")
 

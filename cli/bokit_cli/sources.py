@@ -26,9 +26,9 @@ from bokit_cli.sync import end_run, show_run
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.plan import Hold
-    from bokit.core.records import SourceId
-    from bokit.engine.preview import Preview
+    from bokit.core.model.plan import Hold
+    from bokit.core.model.records import SourceId
+    from bokit.engine.catalog.preview import Preview
 
 sources = typer.Typer(no_args_is_help=True, help="Where bookings come from: feeds, each of one unit.")
 Url = Annotated[str, typer.Option("--url", metavar="URL", help="https://…, secret:NAME, or - to read it from standard input.")]
@@ -44,23 +44,34 @@ def register(app: typer.Typer) -> None:
 
 @sources.command("add")
 def add_source(
-    ctx: typer.Context, name: str,
+    ctx: typer.Context,
+    name: str,
     unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Whose nights it tells of; an id or a name.")],
-    url: Url, kind: Annotated[str, typer.Option("--kind", help="What it is.")] = "ical", platform: Platform = None,
-    interval: Interval = None, cancel_after: CancelAfter = None, timezone: Zone = None,
+    url: Url,
+    kind: Annotated[str, typer.Option("--kind", help="What it is.")] = "ical",
+    platform: Platform = None,
+    interval: Interval = None,
+    cancel_after: CancelAfter = None,
+    timezone: Zone = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Fetch it first, and show what is read.")] = True,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Add a source; the feed is fetched and shown first."""
-    from bokit.engine.catalog_view import describe_source
+    from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     place = catalog.find_unit(session.tenant, unit)
     values = {
-        "name": name, "kind": kind, "url": _read_url(url), "platform": platform, "interval": interval,
-        "cancel_after": cancel_after, "timezone": timezone,
-    }  # fmt: skip
+        "name": name,
+        "kind": kind,
+        "url": _read_url(url),
+        "platform": platform,
+        "interval": interval,
+        "cancel_after": cancel_after,
+        "timezone": timezone,
+    }
     preview = _preview(session, place.id, values) if check else None
     made = catalog.sources.add(session.tenant, place.id, values)
 
@@ -74,7 +85,7 @@ def add_source(
 
 def _preview(session: Session, unit_id: Any, values: dict[str, Any]) -> Preview:
     """Fetch what is to be added; what cannot be read is not added."""
-    from bokit.core.rules import Verdict
+    from bokit.core.model.source_rules import Verdict
     from bokit.errors import InputError, LaterError, NeverError
 
     try:
@@ -116,11 +127,13 @@ def show_preview(console: Console, preview: dict[str, Any], most: int = 5) -> No
 
 @sources.command("list")
 def list_sources(
-    ctx: typer.Context, removed: Annotated[bool, typer.Option("--removed", help="Removed ones too.")] = False,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    ctx: typer.Context,
+    removed: Annotated[bool, typer.Option("--removed", help="Removed ones too.")] = False,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """List the sources."""
-    from bokit.engine.catalog_view import describe_source, show_url
+    from bokit.engine.catalog.view import describe_source, show_url
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
@@ -145,7 +158,7 @@ def list_sources(
 @sources.command("show")
 def show_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
     """Show one source: how it fares, what is held, and how to settle it."""
-    from bokit.engine.catalog_view import describe_source
+    from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.sources.find(session.tenant, source, removed=True)
@@ -167,16 +180,22 @@ def _describe_hold(id: SourceId, hold: Hold | None) -> dict[str, Any] | None:
 def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> None:
     now = session.bokit.clock()
     units = {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
-    print_facts(console, {
-        "source": f"{doc['name']} ({doc['id']})", "unit": doc["unit_id"] and units.get(doc["unit_id"], doc["unit_id"]),
-        "collection": None if doc["unit_id"] else doc["collection"], "from": doc["url"],
-        "platform": doc["platform"], "state": "removed" if doc["removed_at"] else doc["state"],
-        "every": doc["interval"] and span_words(doc["interval"]),
-        "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
-        "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
-        "next": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
-        "error": doc["error"] and doc["error"]["message"],
-    })  # fmt: skip
+    print_facts(
+        console,
+        {
+            "source": f"{doc['name']} ({doc['id']})",
+            "unit": doc["unit_id"] and units.get(doc["unit_id"], doc["unit_id"]),
+            "collection": None if doc["unit_id"] else doc["collection"],
+            "from": doc["url"],
+            "platform": doc["platform"],
+            "state": "removed" if doc["removed_at"] else doc["state"],
+            "every": doc["interval"] and span_words(doc["interval"]),
+            "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
+            "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
+            "next": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
+            "error": doc["error"] and doc["error"]["message"],
+        },
+    )
     if doc["hold"]:
         _show_hold(console, doc["hold"], session)
 
@@ -212,21 +231,30 @@ def _release_words(release: dict[str, Any]) -> str:
 
 @sources.command("edit")
 def edit_source(
-    ctx: typer.Context, source: SourceWord,
+    ctx: typer.Context,
+    source: SourceWord,
     name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Another URL; the stays are kept.")] = None,
-    platform: Platform = None, interval: Interval = None, cancel_after: CancelAfter = None, timezone: Zone = None,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    platform: Platform = None,
+    interval: Interval = None,
+    cancel_after: CancelAfter = None,
+    timezone: Zone = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Change a source; an empty value goes back to the tenant's."""
-    from bokit.engine.catalog_view import describe_source
+    from bokit.engine.catalog.view import describe_source
     from bokit.errors import InputError
 
     session = Session(ctx, tenant, as_json)
     told = {
-        "name": name, "url": url and _read_url(url), "platform": platform, "interval": interval, "cancel_after": cancel_after,
+        "name": name,
+        "url": url and _read_url(url),
+        "platform": platform,
+        "interval": interval,
+        "cancel_after": cancel_after,
         "timezone": timezone,
-    }  # fmt: skip
+    }
     values = {field: value for field, value in told.items() if value is not None}
     if not values:
         raise InputError("nothing to change; name a field, as in --interval 15m")
@@ -251,7 +279,7 @@ def resume_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAU
 
 
 def _switch(session: Session, source: str, *, on: bool) -> None:
-    from bokit.engine.catalog_view import describe_source
+    from bokit.engine.catalog.view import describe_source
 
     desk = session.bokit.catalog.sources
     found = desk.find(session.tenant, source)
@@ -262,12 +290,14 @@ def _switch(session: Session, source: str, *, on: bool) -> None:
 
 @sources.command("remove")
 def remove_source(
-    ctx: typer.Context, source: SourceWord,
+    ctx: typer.Context,
+    source: SourceWord,
     release: Annotated[bool, typer.Option("--release", help="Let its future nights go, too.")] = False,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Remove a source; its future nights stay held until --release."""
-    from bokit.engine.catalog_view import describe_source
+    from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
     desk = session.bokit.catalog.sources
@@ -285,7 +315,7 @@ def remove_source(
 @sources.command("test")
 def try_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> int:
     """Fetch a source once and show what is read; nothing is written. Exit code 1: it cannot be read."""
-    from bokit.core.rules import Verdict
+    from bokit.core.model.source_rules import Verdict
     from bokit.errors import LaterError, NeverError
 
     session = Session(ctx, tenant, as_json)
@@ -320,7 +350,7 @@ def discard_held(
 
 
 def _settle(session: Session, source: str, plan: str | None, *, apply: bool) -> int:
-    from bokit.core.runs import describe_run
+    from bokit.core.model.runs import describe_run
 
     found = session.bokit.catalog.sources.find(session.tenant, source)
     run = session.bokit.desk.settle_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)

@@ -14,7 +14,7 @@ from bokit_cli.sync import show_run
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.runs import Run
+    from bokit.core.model.runs import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -35,10 +35,16 @@ def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False
 def _show_status(console: Console, doc: dict[str, Any], units: dict[str, str]) -> None:
     now = doc["at"]
     rows = [
-        (s["name"], where_words(s, units), word(s["state"]), ago_words(s["last_success_at"], now),
-         ago_words(s["last_change_at"], now), _due_words(s["next_due_at"], now))
+        (
+            s["name"],
+            where_words(s, units),
+            word(s["state"]),
+            ago_words(s["last_success_at"], now),
+            ago_words(s["last_change_at"], now),
+            _due_words(s["next_due_at"], now),
+        )
         for s in doc["sources"]
-    ]  # fmt: skip
+    ]
     empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
     print_table(console, ["source", "unit", "state!", "synced", "changed", "next"], rows, empty)
     for source in doc["sources"]:
@@ -59,12 +65,16 @@ def _due_words(due: Any, now: Any) -> str:
 
 
 def history(
-    ctx: typer.Context, run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run's id.")] = None,
-    limit: Limit = 20, cursor: Cursor = None, tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    ctx: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run's id.")] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Tell what was synced, when and how it went; with RUN, that run in full."""
-    from bokit.core.records import RunId
-    from bokit.core.runs import describe_run
+    from bokit.core.model.records import RunId
+    from bokit.core.model.runs import describe_run
 
     session = Session(ctx, tenant, as_json)
     if run is not None:
@@ -78,10 +88,15 @@ def history(
 
 
 def _show_one(console: Console, run: Run, session: Session) -> None:
-    print_facts(console, {
-        "run": run.run_id, "trigger": run.trigger, "status": run.status,
-        "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}",
-    })  # fmt: skip
+    print_facts(
+        console,
+        {
+            "run": run.run_id,
+            "trigger": run.trigger,
+            "status": run.status,
+            "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}",
+        },
+    )
     show_run(console, run)
 
 
@@ -103,9 +118,12 @@ def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False)
 
 def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None:
     runs = {name: n for name, n in doc["runs"].items() if name != "counted"}
-    print_facts(console, {
-        "sources": doc["sources"],
-        **{name: count_words(counts) if counts["records"] else "no record" for name, counts in doc["collections"].items()},
-        f"last {doc['runs']['counted']} runs": ", ".join(f"{n} {name}" for name, n in runs.items()) or "none",
-        "last success": ago_words(doc["last_success_at"], session.bokit.clock()),
-    })  # fmt: skip
+    print_facts(
+        console,
+        {
+            "sources": doc["sources"],
+            **{name: count_words(counts) if counts["records"] else "no record" for name, counts in doc["collections"].items()},
+            f"last {doc['runs']['counted']} runs": ", ".join(f"{n} {name}" for name, n in runs.items()) or "none",
+            "last success": ago_words(doc["last_success_at"], session.bokit.clock()),
+        },
+    )

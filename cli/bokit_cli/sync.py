@@ -27,11 +27,11 @@ from bokit_cli.show import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.plan import Action
-    from bokit.core.records import Record
-    from bokit.core.runs import Run
-    from bokit.engine.batch import Progress
-    from bokit.engine.manual import SyncRequest
+    from bokit.core.model.plan import Action
+    from bokit.core.model.records import Record
+    from bokit.core.model.runs import Run
+    from bokit.engine.runs.batch import Progress
+    from bokit.engine.runs.manual import SyncRequest
 
 KEPT = 100
 """Runs that a daemon's JSON document holds: the last ones."""
@@ -95,25 +95,31 @@ class Chosen(NamedTuple):
 
 def _read_request(
     session: Session, chosen: Chosen, everything: bool, new_only: bool, force: bool, dry_run: bool, details: bool
-) -> SyncRequest:  # fmt: skip
-    from bokit.core.records import CollectionName
-    from bokit.engine.manual import SyncRequest
+) -> SyncRequest:
+    from bokit.core.model.records import CollectionName
+    from bokit.engine.runs.manual import SyncRequest
 
     catalog = session.bokit.catalog
     _check_chosen(session, chosen)
     return SyncRequest(
-        tenant=session.tenant, source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in chosen.sources),
-        scope=catalog.find_unit(session.tenant, chosen.unit).id if chosen.unit else None, everything=everything,
-        collection=CollectionName(chosen.collection) if chosen.collection else None, tables=tuple(chosen.tables),
-        new_only=new_only or None, force=force, dry_run=dry_run, details=details,
-    )  # fmt: skip
+        tenant=session.tenant,
+        source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in chosen.sources),
+        scope=catalog.find_unit(session.tenant, chosen.unit).id if chosen.unit else None,
+        everything=everything,
+        collection=CollectionName(chosen.collection) if chosen.collection else None,
+        tables=tuple(chosen.tables),
+        new_only=new_only or None,
+        force=force,
+        dry_run=dry_run,
+        details=details,
+    )
 
 
 def _check_chosen(session: Session, chosen: Chosen) -> None:
     """Refuse a collection or a table that no source has."""
     if not (chosen.collection or chosen.tables):
         return
-    from bokit.core.collections import collections_of, tables_of
+    from bokit.core.model.collections import collections_of, tables_of
     from bokit.errors import InputError
 
     sources = session.bokit.catalog.sources.list_sources(session.tenant)
@@ -128,7 +134,7 @@ def _check_chosen(session: Session, chosen: Chosen) -> None:
 
 def run_once(session: Session, request: SyncRequest) -> int:
     """Sync once; interrupted, it finishes the source in hand, records the run and ends with 130."""
-    from bokit.core.runs import describe_run
+    from bokit.core.model.runs import describe_run
 
     with Interrupts() as interrupts:
         run = _sync(session, request, interrupts)
@@ -138,7 +144,7 @@ def run_once(session: Session, request: SyncRequest) -> int:
 
 def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: int | None) -> int:
     """Sync every *interval* seconds; a signal, or *max_runs*, ends it between two sources."""
-    from bokit.core.runs import describe_run
+    from bokit.core.model.runs import describe_run
 
     runs: deque[Run] = deque(maxlen=KEPT)
     done = 0
@@ -219,6 +225,6 @@ def _name_of(record: Record) -> str:
 
 def end_run(run: Run) -> int:
     """Return the exit code: 1 where a source failed or was held."""
-    from bokit.core.runs import Outcome
+    from bokit.core.model.runs import Outcome
 
     return int(any(r.outcome in (Outcome.FAILED, Outcome.HELD) for r in run.sources))

@@ -15,7 +15,7 @@ from bokit_cli.show import ago_words, print_line, print_table, word
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.access import Token
+    from bokit.core.model.access import Token
 
 tokens = typer.Typer(no_args_is_help=True, help="Who may use the HTTP API: tokens, each of one tenant and one role.")
 
@@ -37,10 +37,11 @@ def create_token(
     expires_in: Annotated[
         str | None, typer.Option("--expires-in", metavar="SPAN", help="When it ends: 90d, 24h; left out, it does not.")
     ] = None,
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Make a token, and show it this once."""
-    from bokit.core.access import read_role
+    from bokit.core.model.access import read_role
 
     read, span = read_role(role), _read_span(expires_in)
     session = Session(ctx, tenant, as_json)
@@ -52,7 +53,7 @@ def create_token(
 def _read_span(text: str | None) -> timedelta | None:
     if text is None:
         return None
-    from bokit.core.options import read_seconds
+    from bokit.core.model.options import read_seconds
 
     return timedelta(seconds=read_seconds(text, least=60))
 
@@ -67,7 +68,7 @@ def _show_new(console: Console, token: Token, text: str) -> None:
 @tokens.command("list")
 def list_tokens(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
     """List the tokens: whose, what for, and when last used; never the tokens themselves."""
-    from bokit.engine.access import describe_token
+    from bokit.engine.catalog.access import describe_token
 
     session = Session(ctx, tenant, as_json)
     found, now = session.bokit.access.list_tokens(session.tenant), session.bokit.clock()
@@ -87,10 +88,11 @@ def _row_of(doc: Mapping[str, Any], now: datetime) -> tuple[object, ...]:
 def revoke_token(
     ctx: typer.Context,
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id; its name, where only one valid one has it; or itself.")],
-    tenant: Tenant = DEFAULT, as_json: AsJson = False,
-) -> None:  # fmt: skip
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
     """Make a token worthless; within a minute it opens nothing any more."""
-    from bokit.engine.access import describe_token
+    from bokit.engine.catalog.access import describe_token
 
     session = Session(ctx, tenant, as_json)
     desk = session.bokit.access

@@ -15,7 +15,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
-from bokit.engine.access import AccessDesk
+from bokit.engine.catalog.access import TokenService
 from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import open_access
 
@@ -24,7 +24,7 @@ DENIED: dict[str, Any] = {"isAuthorized": False}
 
 
 @cache
-def access() -> AccessDesk:
+def access() -> TokenService:
     """Open the tokens' desk on first use, so that importing this module needs no AWS; the engine is not needed at all."""
     settings = Settings.from_env()
     logging.getLogger(ROOT).setLevel(settings.log_level)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
-from bokit.core.runs import Trigger
+from bokit.core.model.runs import Trigger
 from bokit.engine.app import Bokit
 from bokit.observability import ROOT, configure_lambda
 from bokit.wiring import build_engine

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from bokit.config import Settings
 from bokit.engine.app import Bokit
-from bokit.engine.messages import read_message
+from bokit.engine.runs.messages import read_message
 from bokit.observability import ROOT, configure_lambda, tell
 from bokit.wiring import build_engine
 

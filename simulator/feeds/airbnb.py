@@ -82,6 +82,9 @@ def _event(view: View, span: Span, summary: str, uid: str, *more: str) -> Event:
 
 
 PLATFORM = Platform(
-    name="airbnb", title="Airbnb", render=render, windows=windows,
+    name="airbnb",
+    title="Airbnb",
+    render=render,
+    windows=windows,
     options={"form": choice("1.0", "0.8.8"), "notice_days": count(0), "open_days": count(), "open_until": some_day()},
-)  # fmt: skip
+)

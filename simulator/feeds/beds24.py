@@ -22,10 +22,13 @@ def _event(view: View, stay: Stay) -> Event:
     book = number_of(view, stay)
     end = stay.check_out - DAY if view.option("ends") == "last_night" else stay.check_out
     lines = (
-        f"UID:{book}@beds24.com", moment("DTSTAMP", view.now), day("DTSTART", stay.check_in), day("DTEND", end),
+        f"UID:{book}@beds24.com",
+        moment("DTSTAMP", view.now),
+        day("DTSTART", stay.check_in),
+        day("DTEND", end),
         text("SUMMARY", stay.guest if stay.kind == "reservation" else "Unavailable"),
         f"URL:https://www.beds24.com/control2.php?bookid={book}",
-    )  # fmt: skip
+    )
     return lines if stay.kind == "block" else (*lines, text("DESCRIPTION", _description(view, stay)))
 
 
@@ -35,11 +38,20 @@ def number_of(view: View, stay: Stay) -> int:
 
 
 def _description(view: View, stay: Stay) -> str:
-    return "\n".join((
-        f"STATUS:{_STATUS[stay.status]}/", f"GUESTS:{stay.adults + stay.children}/{stay.adults}/{stay.children}", "TIME:16:00",
-        f"PHONE:{stay.phone}/", f"EMAIL:guest{stay.number}@example.org", "CTRY:IT",
-        f"OTA:Direct {4_000_000_000 + stay.number}", "COMMENTS:Late arrival, maybe", "NOTES:", "PARKING:yes",
-    ))  # fmt: skip
+    return "\n".join(
+        (
+            f"STATUS:{_STATUS[stay.status]}/",
+            f"GUESTS:{stay.adults + stay.children}/{stay.adults}/{stay.children}",
+            "TIME:16:00",
+            f"PHONE:{stay.phone}/",
+            f"EMAIL:guest{stay.number}@example.org",
+            "CTRY:IT",
+            f"OTA:Direct {4_000_000_000 + stay.number}",
+            "COMMENTS:Late arrival, maybe",
+            "NOTES:",
+            "PARKING:yes",
+        )
+    )
 
 
 PLATFORM = Platform(name="beds24", title="Beds24", render=render, options={"ends": choice("checkout", "last_night")})

@@ -67,6 +67,9 @@ def _event(view: View, span: Span, summary: str) -> Event:
 
 
 PLATFORM = Platform(
-    name="booking_com", title="Booking.com", render=render, windows=windows,
+    name="booking_com",
+    title="Booking.com",
+    render=render,
+    windows=windows,
     options={"era": choice("clipped", "whole", "named"), "open_until": some_day()},
-)  # fmt: skip
+)

@@ -24,10 +24,16 @@ def _event(view: View, stay: Stay) -> Event:
     series = (f"RRULE:FREQ=DAILY;INTERVAL={stay.every_days};COUNT={stay.times}",) if stay.every_days else ()
     summary = f"Booking: {stay.guest}" if stay.kind == "reservation" else "Blocked"
     return (
-        *_dates(view, stay), *series, moment("DTSTAMP", view.now), f"UID:{mark(view.seed, 'google', stay.number)}@google.com",
-        moment("LAST-MODIFIED", stay.changed_at), f"SEQUENCE:{stay.sequence}", f"STATUS:{stay.status.upper()}",
-        text("SUMMARY", summary), "TRANSP:OPAQUE",
-    )  # fmt: skip
+        *_dates(view, stay),
+        *series,
+        moment("DTSTAMP", view.now),
+        f"UID:{mark(view.seed, 'google', stay.number)}@google.com",
+        moment("LAST-MODIFIED", stay.changed_at),
+        f"SEQUENCE:{stay.sequence}",
+        f"STATUS:{stay.status.upper()}",
+        text("SUMMARY", summary),
+        "TRANSP:OPAQUE",
+    )
 
 
 def _dates(view: View, stay: Stay) -> Event:

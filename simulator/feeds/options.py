@@ -33,9 +33,10 @@ def flag(default: bool) -> Option:
 def count(default: int | None = None) -> Option:
     """Return an option of some days; without a default it can be none."""
     return Option(
-        default=default, takes="a whole number of days up to 3660" + (", or null" if default is None else ""),
+        default=default,
+        takes="a whole number of days up to 3660" + (", or null" if default is None else ""),
         accepts=lambda value: (value is None and default is None) or (type(value) is int and 0 <= value <= 3660),
-    )  # fmt: skip
+    )
 
 
 def some_day() -> Option:
@@ -46,9 +47,10 @@ def some_day() -> Option:
 def names() -> Option:
     """Return an option that lists feeds."""
     return Option(
-        default=[], takes="a list of feeds",
+        default=[],
+        takes="a list of feeds",
         accepts=lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    )  # fmt: skip
+    )
 
 
 COMMON: Mapping[str, Option] = {"linked": names(), "etag": flag(False)}

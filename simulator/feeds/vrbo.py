@@ -25,9 +25,12 @@ def render(view: View) -> bytes:
 
 def _event(view: View, stay: Stay) -> Event:
     return (
-        f"UID:{_uid(view, stay)}", moment("DTSTAMP", view.now), day("DTSTART", stay.check_in), day("DTEND", stay.check_out),
+        f"UID:{_uid(view, stay)}",
+        moment("DTSTAMP", view.now),
+        day("DTSTART", stay.check_in),
+        day("DTEND", stay.check_out),
         text("SUMMARY", _summary(view, stay)),
-    )  # fmt: skip
+    )
 
 
 def _uid(view: View, stay: Stay) -> str:
@@ -44,5 +47,8 @@ def _summary(view: View, stay: Stay) -> str:
 
 
 PLATFORM = Platform(
-    name="vrbo", title="VRBO", render=render, options={"language": choice("en", "fr"), "tentative": flag(True)},
-)  # fmt: skip
+    name="vrbo",
+    title="VRBO",
+    render=render,
+    options={"language": choice("en", "fr"), "tentative": flag(True)},
+)

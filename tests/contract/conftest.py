@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from bokit.store.base import Store
-from bokit.store.dynamo import DynamoStore
-from bokit.store.memory import MemoryStore
+from bokit.store.dynamo.store import DynamoStore
+from bokit.store.memory.store import MemoryStore
+from bokit.store.protocols import Store
 from tests.emulator import EMULATOR, empty_table, make_dynamo_store
 from tests.servers import mariadb, postgres  # noqa: F401 - fixtures, one server each for all tests
 

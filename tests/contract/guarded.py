@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bokit.sources.safe_http import SafeClient
+from bokit.net.session import SafeClient
 from tests.contract.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 
 DEADLINE = 0.8

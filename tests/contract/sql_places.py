@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import Source
-from bokit.core.row_chunks import KeyRange
-from bokit.core.table_spec import TableSettings, read_table_settings
-from bokit.sources.sql_table import OpenTables, SqlTables
-from bokit.sources.sql_url import Reach
+from bokit.core.model.catalog import Source
+from bokit.core.tables.chunks import KeyRange
+from bokit.core.tables.spec import TableSettings, read_table_settings
+from bokit.sources.sql.table import OpenTables, SqlTables
+from bokit.sources.sql.url import Reach
 from tests.builders import a_name, a_source
 from tests.servers import PASSWORD, Server, needs_mariadb, needs_postgres
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bokit.core.catalog import DEFAULT_TENANT, Lease, Shard, Source
-from bokit.core.records import Record, RecordId, TenantId
-from bokit.core.runs import OpenRun, Run, RunStatus
-from bokit.store.base import Store
+from bokit.core.model.catalog import DEFAULT_TENANT, Source
+from bokit.core.model.records import Record, RecordId, TenantId
+from bokit.core.model.runs import OpenRun, Run, RunStatus
+from bokit.core.model.scheduling import Lease, Shard
+from bokit.store.protocols import Store
 from tests.builders import DAY, HOUR, NOW, a_beat, a_change, a_head, a_record, a_run, a_source
 
 OTHER = TenantId("other")

@@ -12,7 +12,7 @@ from pathlib import Path
 import icalendar
 import pytest
 
-from bokit.core.export_ical import CalendarEvent, clean_line, clean_text, make_uid, write_calendar
+from bokit.core.ical.writer import CalendarEvent, clean_line, clean_text, make_uid, write_calendar
 from tests.naughty import NAUGHTY
 
 NODE = Path(__file__).resolve().parents[1] / "node"
@@ -48,12 +48,17 @@ def require_equal(read: Mapping[str, tuple[str, str, str, str]]) -> None:
 def test_icalendar_reads_what_was_written() -> None:
     """icalendar reads 500 naughty strings in every field as they were told."""
     found = icalendar.Calendar.from_ical(BODY).events
-    require_equal({
-        str(e["UID"]): (
-            str(e["SUMMARY"]), str(e.get("DESCRIPTION", "")), e["DTSTART"].dt.isoformat(), e["DTEND"].dt.isoformat()
-        )
-        for e in found
-    })  # fmt: skip
+    require_equal(
+        {
+            str(e["UID"]): (
+                str(e["SUMMARY"]),
+                str(e.get("DESCRIPTION", "")),
+                e["DTSTART"].dt.isoformat(),
+                e["DTEND"].dt.isoformat(),
+            )
+            for e in found
+        }
+    )
 
 
 def test_ical_reads_what_was_written() -> None:
@@ -61,9 +66,7 @@ def test_ical_reads_what_was_written() -> None:
     from ical.calendar_stream import IcsCalendarStream
 
     found = IcsCalendarStream.calendar_from_ics(BODY.decode()).events
-    require_equal({
-        str(e.uid): (e.summary or "", e.description or "", str(e.dtstart), str(e.dtend)) for e in found
-    })  # fmt: skip
+    require_equal({str(e.uid): (e.summary or "", e.description or "", str(e.dtstart), str(e.dtend)) for e in found})
 
 
 @needs_node

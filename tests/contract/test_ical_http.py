@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import ShardId, Source
-from bokit.core.records import Scope, SourceId, TenantId
+from bokit.core.model.catalog import ShardId, Source
+from bokit.core.model.records import Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.sources.base import Fetched
-from bokit.sources.ical_http import IcalFetcher
-from bokit.sources.safe_http import SafeClient
+from bokit.net.session import SafeClient
+from bokit.sources.ical import IcalFetcher
+from bokit.sources.protocols import Fetched
 from tests.contract.scripted_server import ScriptedServer, ok, redirect, say
 
 FEED = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
@@ -37,7 +37,7 @@ def a_source(url: str) -> Source:
     """Return a source at *url*."""
     return Source(
         id=SourceId("src_1"), tenant=TenantId("t"), name="Airbnb", kind="ical", url=url, scope=Scope("u"), shard_id=ShardId("s")
-    )  # fmt: skip
+    )
 
 
 def fetch(url: str, reveal: Callable[[str], str] = str, **validators: Any) -> Fetched:

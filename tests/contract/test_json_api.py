@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bokit.core.catalog import ShardId, Source
-from bokit.core.read_json import read_body
-from bokit.core.records import CollectionName, Scope, SourceId, TenantId
+from bokit.core.items.reader import read_body
+from bokit.core.model.catalog import ShardId, Source
+from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
+from bokit.net.session import SafeClient
 from bokit.sources.json_api import JsonApiFetcher, Wait
-from bokit.sources.safe_http import SafeClient
 from simulator.server import SimulatorServer, Stage
 from simulator.world import World
 from tests.contract.guarded import a_client, all_that_is_told, canary, serve  # noqa: F401 - fixtures
@@ -28,9 +28,16 @@ def a_source(url: str, **settings) -> Source:
     """A source of clients at *url*."""
     clients = CollectionName("clients")
     return Source(
-        id=SourceId("src_1"), tenant=TenantId("default"), name="CRM", kind="json", url=url, collection=clients,
-        scope=Scope(clients), shard_id=ShardId("1"), settings=settings,
-    )  # fmt: skip
+        id=SourceId("src_1"),
+        tenant=TenantId("default"),
+        name="CRM",
+        kind="json",
+        url=url,
+        collection=clients,
+        scope=Scope(clients),
+        shard_id=ShardId("1"),
+        settings=settings,
+    )
 
 
 def fetch(source: Source, client: SafeClient | None = None, reveal=lambda text: text.replace("secret:", "SENTINEL-"), **given):
@@ -208,11 +215,22 @@ def test_an_address_that_is_not_public_is_not_asked(canary):
 @pytest.mark.parametrize(
     "answer",
     [
-        ok(b"<html>SENTINEL</html>"), ok(b"SENTINEL"), ok(b'{"error": "SENTINEL"}'), ok(b"", status="500 SENTINEL"),
-        ok(b"SENTINEL", status="403 No"), b"SENTINEL\r\n\r\n", ok(b'[{"id": 1}]')[:-3], ok(b'{"data": [NaN]}'),
-        ok(b"[" * 100_000), ok(b"", status="429 No", ), redirect("http://127.0.0.1:1/SENTINEL"),
+        ok(b"<html>SENTINEL</html>"),
+        ok(b"SENTINEL"),
+        ok(b'{"error": "SENTINEL"}'),
+        ok(b"", status="500 SENTINEL"),
+        ok(b"SENTINEL", status="403 No"),
+        b"SENTINEL\r\n\r\n",
+        ok(b'[{"id": 1}]')[:-3],
+        ok(b'{"data": [NaN]}'),
+        ok(b"[" * 100_000),
+        ok(
+            b"",
+            status="429 No",
+        ),
+        redirect("http://127.0.0.1:1/SENTINEL"),
     ],
-)  # fmt: skip
+)
 def test_no_error_tells_what_was_sent_or_answered(serve, answer):
     """Neither URL nor key nor body is in an error, its causes or its traceback."""
     server = serve(say(answer, then_close=True))

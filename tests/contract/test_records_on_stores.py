@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.record_edit import Manner, read_wish
-from bokit.core.runs import Outcome
-from bokit.engine.collections import Asked
-from bokit.engine.record_writes import RecordWriter, Terms
+from bokit.core.items.edit import Manner, read_patch
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.runs import Outcome
+from bokit.engine.catalog.collections import Asked
+from bokit.engine.records.writes import Preconditions, RecordWriter
 from tests.engine.clients_office import Office
 
 WRITERS = 50
@@ -39,8 +39,8 @@ def test_fifty_writers_of_several_processes_lose_nothing(shared_store):
 
     def put(n):
         start.wait()
-        wish = read_wish({f"field{n}": n, "createdBy": "bob"}, Manner.PUT, f"user:{n}")
-        return writers[n % 5].write(settings, "main", wish, Terms())
+        wish = read_patch({f"field{n}": n, "createdBy": "bob"}, Manner.PUT, f"user:{n}")
+        return writers[n % 5].write(settings, "main", wish, Preconditions())
 
     with ThreadPoolExecutor(WRITERS) as pool:
         granted = list(pool.map(put, range(WRITERS)))

@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
-from bokit.sources.safe_http import Answer, SafeClient
+from bokit.net.session import Answer, SafeClient
 from tests.contract.guarded import (  # noqa: F401
     DEADLINE,
     SECRET_HEADERS,
@@ -46,13 +46,18 @@ def hang(sock: socket.socket, asked: bytes) -> bool:
 @pytest.mark.parametrize(
     "answer",
     [
-        ok(b"feed"), ok(gzip.compress(b"feed"), GZIPPED), ok(gzip.compress(b"fe") + gzip.compress(b"ed"), GZIPPED),
-        ok(gzip.compress(b"feed") + bytes(8), GZIPPED), ok(b"feed", "Content-Encoding: identity"),
-        ok(gzip.compress(b"feed"), "Content-Encoding: X-GZip"), CHUNKED + b"2\r\nfe\r\n2;a=b\r\ned\r\n0\r\nA: b\r\n\r\n",
-        b"HTTP/1.0 200 OK\r\n\r\nfeed", b"HTTP/1.1 203 Otherwise\r\nContent-Length: 4\r\n\r\nfeed",
+        ok(b"feed"),
+        ok(gzip.compress(b"feed"), GZIPPED),
+        ok(gzip.compress(b"fe") + gzip.compress(b"ed"), GZIPPED),
+        ok(gzip.compress(b"feed") + bytes(8), GZIPPED),
+        ok(b"feed", "Content-Encoding: identity"),
+        ok(gzip.compress(b"feed"), "Content-Encoding: X-GZip"),
+        CHUNKED + b"2\r\nfe\r\n2;a=b\r\ned\r\n0\r\nA: b\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\nfeed",
+        b"HTTP/1.1 203 Otherwise\r\nContent-Length: 4\r\n\r\nfeed",
         b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"feed"),
     ],
-)  # fmt: skip
+)
 def test_a_body_is_read_in_every_form(answer: bytes, serve: Serve) -> None:
     """Plain, gzip of one member and of several, chunks, an end without a length: the same body."""
     assert a_patient_client().request("GET", serve(say(answer, then_close=True)).url()).body == b"feed"
@@ -165,11 +170,19 @@ def test_the_same_origin_gets_credentials_again(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("method", "status", "then"),
     [
-        ("GET", 301, "GET"), ("GET", 302, "GET"), ("GET", 303, "GET"), ("GET", 307, "GET"), ("GET", 308, "GET"),
-        ("POST", 301, "GET"), ("POST", 302, "GET"), ("POST", 303, "GET"), ("POST", 307, "POST"), ("POST", 308, "POST"),
+        ("GET", 301, "GET"),
+        ("GET", 302, "GET"),
+        ("GET", 303, "GET"),
+        ("GET", 307, "GET"),
+        ("GET", 308, "GET"),
+        ("POST", 301, "GET"),
+        ("POST", 302, "GET"),
+        ("POST", 303, "GET"),
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
         ("HEAD", 303, "HEAD"),
     ],
-)  # fmt: skip
+)
 def test_methods_change_as_in_browsers(method: str, status: int, then: str, serve: Serve) -> None:
     """303 and, for a POST, 301 and 302 become a GET without a body."""
     server = serve(lambda sock, head: answer_with_body(sock, head, redirect("/onward", status)))
@@ -221,8 +234,9 @@ def test_loopback_is_not_asked(host: str, scheme: str, canary: ScriptedServer) -
 
 
 @pytest.mark.parametrize(
-    "addresses", [("127.0.0.1",), ("8.8.8.8", "127.0.0.1"), ("127.0.0.1", "8.8.8.8"), ("169.254.169.254",), ("0.0.0.0",)]  # noqa: S104
-)  # fmt: skip
+    "addresses",
+    [("127.0.0.1",), ("8.8.8.8", "127.0.0.1"), ("127.0.0.1", "8.8.8.8"), ("169.254.169.254",), ("0.0.0.0",)],  # noqa: S104
+)
 def test_a_public_name_with_a_private_address_is_not_asked(addresses: tuple[str, ...], canary: ScriptedServer) -> None:
     """All addresses of a name must be public, or none is connected to."""
     client = a_strict_client(resolver=leads_to(*addresses, port=canary.port))
@@ -311,7 +325,7 @@ def test_no_hostile_url_is_followed() -> None:
 
 def test_the_environment_has_no_say(
     serve: Serve, canary: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     """Proxies and netrc of the environment are not used."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, canary.url("/"))
@@ -327,7 +341,7 @@ def test_the_environment_has_no_say(
 
 def test_certificates_and_key_logs_of_the_environment_have_no_say(
     serve: Serve, certificate: tuple[Any, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     """A certificate that the environment trusts is not trusted, and no session keys are written where it says."""
     keys = tmp_path / "keys"
     monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
@@ -368,13 +382,23 @@ NOW = "Mon, 01 Jun 2026 12:00:00 GMT"
 @pytest.mark.parametrize(
     ("told", "date", "seconds"),
     [
-        ("120", None, 120.0), (" 0 ", None, 0.0), ("Mon, 01 Jun 2026 12:02:00 GMT", NOW, 120.0), ("9" * 400, None, 999_999_999.0),
-        ("Mon, 01 Jun 2026 11:00:00 GMT", NOW, 0.0), ("Mon, 01 Jun 2026 12:02:00 GMT", None, None), ("-5", NOW, None),
-        ("soon", NOW, None), ("²", NOW, None), ("1.5", NOW, None), ("", NOW, None), (None, NOW, None), ("inf", NOW, None),
+        ("120", None, 120.0),
+        (" 0 ", None, 0.0),
+        ("Mon, 01 Jun 2026 12:02:00 GMT", NOW, 120.0),
+        ("9" * 400, None, 999_999_999.0),
+        ("Mon, 01 Jun 2026 11:00:00 GMT", NOW, 0.0),
+        ("Mon, 01 Jun 2026 12:02:00 GMT", None, None),
+        ("-5", NOW, None),
+        ("soon", NOW, None),
+        ("²", NOW, None),
+        ("1.5", NOW, None),
+        ("", NOW, None),
+        (None, NOW, None),
+        ("inf", NOW, None),
         ("Mon, 01 Jun 2026 12:02:00 GMT", "yesterday", None),
         ("Mon, 99 Jun 2026 12:02:00 GMT", NOW, None),
     ],
-)  # fmt: skip
+)
 def test_retry_after_is_read_in_both_forms(told: str | None, date: str | None, seconds: float | None) -> None:
     """Retry-After is a number of seconds, or a date told against the server's own; nonsense is as if it were not there."""
     headers = {name: value for name, value in {"retry-after": told, "date": date}.items() if value is not None}

@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[Script, str]] = {
     "redirects to a file": (say(redirect("file:///etc/passwd?SENTINEL")), "address-refused"),
     "redirects to what is no URL": (say(redirect("http://[SENTINEL/")), "address-refused"),
     "redirects to a port that is none": (say(redirect("http://127.0.0.1:SENTINEL/")), "address-refused"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -262,7 +262,7 @@ def test_a_bomb_takes_little_memory(serve: Serve) -> None:
 @pytest.mark.parametrize("pack", [lambda body: ok(body), lambda body: ok(gzip.compress(body), GZIPPED)])
 def test_the_cap_is_exact(size: int, code: str | None, pack: Callable[[bytes], bytes], serve: Serve) -> None:
     """A body as large as allowed passes, one byte more does not, counted after decoding."""
-    client = a_patient_client(most_bytes=1000)
+    client = a_patient_client(max_bytes=1000)
     server = serve(say(pack(b"x" * size)))
     if code is None:
         assert client.request("GET", server.url()).body == b"x" * size

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bokit.core.row_chunks import KeyRange
+from bokit.core.tables.chunks import KeyRange
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.sources.sql_grants import can_write
+from bokit.sources.sql.grants import can_write
 from tests.contract.sql_places import DATABASES, Place, make_place
 from tests.servers import PASSWORD, needs_mariadb, needs_postgres, run_mariadb, run_postgres
 
@@ -79,10 +79,13 @@ def test_administrators_and_owners_are_refused(place: Place) -> None:
         place.read(TABLE, url=place.admin_url)
     place.grant("clients")
     own = {
-        "postgresql": [f"GRANT CREATE ON SCHEMA public TO {place.user}", f"ALTER TABLE other OWNER TO {place.user}",
-                       f"REVOKE CREATE ON SCHEMA public FROM {place.user}"],
+        "postgresql": [
+            f"GRANT CREATE ON SCHEMA public TO {place.user}",
+            f"ALTER TABLE other OWNER TO {place.user}",
+            f"REVOKE CREATE ON SCHEMA public FROM {place.user}",
+        ],
         "mysql": [f"GRANT CREATE ON `{place.database}`.* TO {whom(place)}"],
-    }  # fmt: skip
+    }
     place.run(*own[place.family])
     with pytest.raises(SourceRefusedError, match="this account can write"):
         place.read(TABLE)
@@ -240,7 +243,7 @@ def is_encrypted(connection: Any, family: str) -> bool:
 def test_a_statement_that_takes_too_long_is_ended(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server itself ends what takes longer than our limit, and the source is tried again."""
     place.grant("clients")
-    monkeypatch.setattr("bokit.sources.sql_connect.STATEMENT_SECONDS", 1)
+    monkeypatch.setattr("bokit.sources.sql.connect.STATEMENT_SECONDS", 1)
     pause = {"mysql": "SLEEP(3) = 0", "postgresql": "pg_sleep(3) IS NOT NULL"}[place.family]
     with pytest.raises(SourceUnavailableError, match="took too long") as raised:
         place.read({**TABLE, "where": pause})
@@ -311,8 +314,15 @@ def test_no_error_tells_the_password(place: Place) -> None:
     """Neither the message nor the facts of any error hold the URL's secrets."""
     secret = "s3ntinel-pw"
     told: list[str] = []
-    urls = ["mysql://u:{}@127.0.0.1:1/b", "postgresql://u:{}@127.0.0.1:1/b", "postgresql://u:{}@[::1/b", "oracle://u:{}@h/b",
-            "mysql://u:{}@127.0.0.1:x/b", "sqlite:////{}/b", "mysql://u:{}@127.0.0.1:1/b?init_command={}"]  # fmt: skip
+    urls = [
+        "mysql://u:{}@127.0.0.1:1/b",
+        "postgresql://u:{}@127.0.0.1:1/b",
+        "postgresql://u:{}@[::1/b",
+        "oracle://u:{}@h/b",
+        "mysql://u:{}@127.0.0.1:x/b",
+        "sqlite:////{}/b",
+        "mysql://u:{}@127.0.0.1:1/b?init_command={}",
+    ]
     if place.server:
         urls.append(place.server.url("nobody", place.database, "{}"))
     for url in urls:

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import pytest
 
-from bokit.core.read_rows import pack_key, step_back, unpack_key
-from bokit.core.row_chunks import KeyRange
+from bokit.core.tables.chunks import KeyRange
+from bokit.core.tables.values import pack_key, step_back, unpack_key
 from bokit.errors import SourceMalformedError
 from tests.contract.sql_places import DATABASES, Place, make_place
 from tests.servers import needs_mariadb, needs_postgres
@@ -30,7 +30,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Place]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of three rows."""
-    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 3)
+    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
 
 
 INTEGERS = (
@@ -39,17 +39,23 @@ INTEGERS = (
     [f"({n}, 'n{n}')" for n in (5, -3, 0, 10, 9, 1, 2, 100)],
 )
 TEXTS = (
-    "CREATE TABLE t (id VARCHAR(40) PRIMARY KEY, name VARCHAR(40))", ["id"],
-    [f"('{word}', 'x')" for word in ("a", "B", "c", "Z", "é", "É2", "ß", "ss2", "~", "Ωμ", "部屋", "", "a b", "1", "10", "9", "O''Neill")],
-)  # fmt: skip
+    "CREATE TABLE t (id VARCHAR(40) PRIMARY KEY, name VARCHAR(40))",
+    ["id"],
+    [
+        f"('{word}', 'x')"
+        for word in ("a", "B", "c", "Z", "é", "É2", "ß", "ss2", "~", "Ωμ", "部屋", "", "a b", "1", "10", "9", "O''Neill")
+    ],
+)
 PAIRS = (
-    "CREATE TABLE t (id VARCHAR(9) NOT NULL, no INTEGER NOT NULL, name VARCHAR(40), PRIMARY KEY (id, no))", ["id", "no"],
+    "CREATE TABLE t (id VARCHAR(9) NOT NULL, no INTEGER NOT NULL, name VARCHAR(40), PRIMARY KEY (id, no))",
+    ["id", "no"],
     [f"('{word}', {n}, 'x')" for word in ("FR", "IT", "at") for n in (3, 1, 2, 20)],
-)  # fmt: skip
+)
 NULLS = (
-    "CREATE TABLE t (id VARCHAR(9), no INTEGER, at DATE NOT NULL, name VARCHAR(40))", ["id", "no", "at"],
+    "CREATE TABLE t (id VARCHAR(9), no INTEGER, at DATE NOT NULL, name VARCHAR(40))",
+    ["id", "no", "at"],
     [f"({word}, {n}, '2026-01-0{d}', 'x')" for word in ("'b'", "NULL", "'a'") for n in ("2", "NULL", "1") for d in (1, 2)],
-)  # fmt: skip
+)
 DATES = (
     "CREATE TABLE t (id DATE PRIMARY KEY, name VARCHAR(40))",
     ["id"],
@@ -141,11 +147,15 @@ def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
 @pytest.mark.parametrize(
     ("mark", "before"),
     [
-        (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC)), (date(2026, 1, 2), date(2026, 1, 1)),
-        ("2026-01-02 00:00:00", "2026-01-01 23:00:00"), ("2026-01-02T00:00:00", "2026-01-01T23:00:00"), ("2026-01-02", "2026-01-01"),
-        (1_700_003_600, 1_700_000_000), (1_700_003_600_000, 1_700_000_000_000),
+        (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC)),
+        (date(2026, 1, 2), date(2026, 1, 1)),
+        ("2026-01-02 00:00:00", "2026-01-01 23:00:00"),
+        ("2026-01-02T00:00:00", "2026-01-01T23:00:00"),
+        ("2026-01-02", "2026-01-01"),
+        (1_700_003_600, 1_700_000_000),
+        (1_700_003_600_000, 1_700_000_000_000),
     ],
-)  # fmt: skip
+)
 def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) -> None:
     """Times, dates, ISO text, seconds and milliseconds are stepped back as what they are."""
     assert step_back(mark, timedelta(hours=1)) == before
@@ -153,8 +163,19 @@ def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) ->
 
 def test_keys_are_kept_in_their_types() -> None:
     """A key comes back from the store as the very values that the database gave."""
-    key = (1, "a", None, True, Decimal("1.50"), date(2026, 1, 2), datetime(2026, 1, 2, 3, 4, 5, 6), b"\x00\xff", timedelta(hours=30),
-           UUID(int=7), datetime(2026, 1, 2, tzinfo=UTC))  # fmt: skip
+    key = (
+        1,
+        "a",
+        None,
+        True,
+        Decimal("1.50"),
+        date(2026, 1, 2),
+        datetime(2026, 1, 2, 3, 4, 5, 6),
+        b"\x00\xff",
+        timedelta(hours=30),
+        UUID(int=7),
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
     again = unpack_key(pack_key(key))
     assert again == key
     assert [type(v) for v in again] == [type(v) for v in key]
@@ -171,24 +192,40 @@ def test_the_types_of_mariadb(request: pytest.FixtureRequest, tmp_path: Any) -> 
             "CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(80), bal DECIMAL(10,2), whole DECIMAL(30,0), at DATETIME(3),"
             " ts TIMESTAMP NULL, d DATE, t TIME, e ENUM('b','a'), s SET('x','y'), bits BIT(10), f DOUBLE, b BINARY(4), y YEAR,"
             " flag TINYINT(1), u UUID, ip INET6, g POINT)",
-        )  # fmt: skip
+        )
         place.run(
             "INSERT INTO t VALUES (18446744073709551615, 'Zoë 🏠', 12.5, 123456789012345678901234567890, '2026-01-02 03:04:05.25', NULL,"
             " '2026-01-02', '-101:02:03', 'a', 'y,x', b'1000000001', 0.1, x'00ff0001', 2026, 1,"
             " 'C0FFEE00-0000-4000-8000-000000000000', '::1', POINT(1, 2))",
         )
         place.server.run(
-            "SET SESSION sql_mode = ''", "SET SESSION time_zone = '+02:00'",
-            "INSERT INTO t (id, ts, d, at) VALUES (1, '2026-01-02 03:04:05', '0000-00-00', '0000-00-00')", database=place.database,
-        )  # fmt: skip
+            "SET SESSION sql_mode = ''",
+            "SET SESSION time_zone = '+02:00'",
+            "INSERT INTO t (id, ts, d, at) VALUES (1, '2026-01-02 03:04:05', '0000-00-00', '0000-00-00')",
+            database=place.database,
+        )
         place.grant("t")
         small, large = place.read({"table": "t", "key": "id"})
     assert large.fields == {
-        "id": 18446744073709551615, "name": "Zoë 🏠", "bal": "12.50", "whole": 123456789012345678901234567890,
-        "at": "2026-01-02T03:04:05.250000", "ts": None, "d": "2026-01-02", "t": "-101:02:03", "e": "a", "s": ["x", "y"],
-        "bits": 513, "f": 0.1, "b": "00ff0001", "y": 2026, "flag": 1, "u": "c0ffee00-0000-4000-8000-000000000000", "ip": "::1",
+        "id": 18446744073709551615,
+        "name": "Zoë 🏠",
+        "bal": "12.50",
+        "whole": 123456789012345678901234567890,
+        "at": "2026-01-02T03:04:05.250000",
+        "ts": None,
+        "d": "2026-01-02",
+        "t": "-101:02:03",
+        "e": "a",
+        "s": ["x", "y"],
+        "bits": 513,
+        "f": 0.1,
+        "b": "00ff0001",
+        "y": 2026,
+        "flag": 1,
+        "u": "c0ffee00-0000-4000-8000-000000000000",
+        "ip": "::1",
         "g": "POINT(1 2)",
-    }  # fmt: skip
+    }
     assert (small.fields["ts"], small.fields["d"], small.fields["at"]) == ("2026-01-02T01:04:05Z", None, None)
 
 
@@ -209,11 +246,29 @@ def test_the_types_of_postgresql(request: pytest.FixtureRequest, tmp_path: Any) 
         place.grant("t")
         odd, plain = place.read({"table": "t", "key": "id"})
     assert plain.fields == {
-        "id": 5000000000, "bal": "12.50", "whole": 7, "any_n": "1.10", "at": "2026-01-02T03:04:05", "ts": "2026-01-02T01:04:05Z",
-        "d": "2026-01-02", "t": "03:04:00", "iv": "73:00:00", "m": "ok", "j": {"a": [1.5, None]}, "f": "NaN", "b": "c0ffee",
-        "uu": "c0ffee00-0000-4000-8000-000000000000", "a": [1, 2, None], "ip": "10.0.0.1", "mo": "$12.50", "r": "[1,5)", "c": "ab",
-        "bo": True, "x": "<a/>", "tt": ["a", "b,c"],
-    }  # fmt: skip
+        "id": 5000000000,
+        "bal": "12.50",
+        "whole": 7,
+        "any_n": "1.10",
+        "at": "2026-01-02T03:04:05",
+        "ts": "2026-01-02T01:04:05Z",
+        "d": "2026-01-02",
+        "t": "03:04:00",
+        "iv": "73:00:00",
+        "m": "ok",
+        "j": {"a": [1.5, None]},
+        "f": "NaN",
+        "b": "c0ffee",
+        "uu": "c0ffee00-0000-4000-8000-000000000000",
+        "a": [1, 2, None],
+        "ip": "10.0.0.1",
+        "mo": "$12.50",
+        "r": "[1,5)",
+        "c": "ab",
+        "bo": True,
+        "x": "<a/>",
+        "tt": ["a", "b,c"],
+    }
     shown = {name: value for name, value in odd.fields.items() if value is not None}
     assert shown == {
         "id": 1,
@@ -234,16 +289,27 @@ def test_the_types_of_sqlite(request: pytest.FixtureRequest, tmp_path: Any) -> N
         )
         one, two = place.read({"table": "t", "key": "id"})
     assert one.fields == {
-        "id": 1, "n": 1.5, "f": 3, "s": "Zoë", "b": "c0ffee", "flag": True, "d": "2026-01-02", "any": "text in a number",
-    }  # fmt: skip
+        "id": 1,
+        "n": 1.5,
+        "f": 3,
+        "s": "Zoë",
+        "b": "c0ffee",
+        "flag": True,
+        "d": "2026-01-02",
+        "any": "text in a number",
+    }
     assert (two.fields["n"], two.fields["f"], two.fields["flag"], two.fields["d"]) == ("Infinity", "-Infinity", False, 7)
 
 
 @pytest.mark.parametrize("place", DATABASES[1:], indirect=True)  # SQLite has no times
 def test_times_without_a_zone_are_at_home_where_the_source_is(place: Place) -> None:
     """A naive time is the source's own timezone where one is told, and comes in UTC then."""
-    place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)" if place.family == "postgresql" else
-              "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME)", "INSERT INTO t VALUES (1, '2026-07-01 12:00:00')")  # fmt: skip
+    place.run(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)"
+        if place.family == "postgresql"
+        else "CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME)",
+        "INSERT INTO t VALUES (1, '2026-07-01 12:00:00')",
+    )
     place.grant("t")
     assert [r.fields["at"] for r in place.read({"table": "t", "key": "id"})] == ["2026-07-01T12:00:00"]
     rows = place.read({"table": "t", "key": "id"}, timezone="Europe/Paris")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bokit.core.records import LoggedChange, Record
-from bokit.core.runs import Outcome
-from bokit.store.memory import MemoryStore
+from bokit.core.model.records import LoggedChange, Record
+from bokit.core.model.runs import Outcome
+from bokit.store.memory.store import MemoryStore
 from simulator.billing import SPECS, Billing, make_row
 from tests.contract.sql_places import DATABASES, Place, make_place
 from tests.emulator import needs_emulator
@@ -65,8 +65,12 @@ def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, b
     ledger.add_source(*SPECS, on_missing="mark")
     assert counts(ledger) == {"seen": 3000, "created": 3000}
     assert {name: len(ledger.records(name)) for name in COLLECTIONS} == {
-        "clients": 1500, "services": 600, "forwarders": 450, "representatives": 300, "shipping-lines": 150,
-    }  # fmt: skip
+        "clients": 1500,
+        "services": 600,
+        "forwarders": 450,
+        "representatives": 300,
+        "shipping-lines": 150,
+    }
     store = Seen(ledger.store)
     ledger.bokit = ledger.assemble(store)
     assert counts(ledger, tables=("forwarders", "shipping_lines", "representatives", "services")) == {
@@ -79,8 +83,12 @@ def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, b
     billing.remove("services", range(598, 601))
     billing.add("representatives", range(1000, 1007))
     assert counts(ledger, force=True) == {
-        "seen": 3004, "created": 7, "updated": changed, "missing": 3, "unchanged": 3004 - 7 - changed,
-    }  # fmt: skip
+        "seen": 3004,
+        "created": 7,
+        "updated": changed,
+        "missing": 3,
+        "unchanged": 3004 - 7 - changed,
+    }
     assert store.written == 7 + changed + 3
     found = ledger.records("services")[make_row("services", 1)["id"]]
     assert found.fields == {"title": make_row("services", 1, 1)["title"], "price": make_row("services", 1, 1)["price_minor"]}
@@ -119,8 +127,8 @@ def test_memory_is_flat(place: Place, billing: Billing, monkeypatch: pytest.Monk
 
     With chunks and pages a tenth as large; `make bench` measures twenty and two hundred thousand rows with the real ones.
     """
-    monkeypatch.setattr("bokit.engine.table_ranges.CHUNK_ROWS", 200)
-    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 100)
+    monkeypatch.setattr("bokit.engine.tables.ranges.CHUNK_ROWS", 200)
+    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 100)
     peaks = []
     for rows in (1_200, 1_200, 12_000):  # the first warms caches up
         billing.create()

@@ -10,11 +10,11 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.access import Role, TokenId, hash_token
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.records import TenantId
+from bokit.core.model.access import Role, TokenId, hash_token
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
-from bokit.store.base import Published, Store
+from bokit.store.protocols import Published, Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_page, a_token
 from tests.contract.steps import OTHER
 
@@ -27,9 +27,15 @@ def a_large_page(seed: int, size: int = 900_000, **given: object) -> Published:
 def test_a_token_comes_back_whole(store: Store) -> None:
     """A token is found by its hash, by its id and in its tenant's list, with every field."""
     token = a_token(
-        id=TokenId("a#b%"), tenant=TenantId("t#1"), role=Role.ADMIN, name="\ud800 部屋",
-        created_at=NOW + timedelta(microseconds=1), expires_at=NOW + DAY, last_used_at=NOW + HOUR, revoked_at=NOW + 2 * HOUR,
-    )  # fmt: skip
+        id=TokenId("a#b%"),
+        tenant=TenantId("t#1"),
+        role=Role.ADMIN,
+        name="\ud800 部屋",
+        created_at=NOW + timedelta(microseconds=1),
+        expires_at=NOW + DAY,
+        last_used_at=NOW + HOUR,
+        revoked_at=NOW + 2 * HOUR,
+    )
     store.save_token(token)
 
     assert store.find_token(token.hash) == token == store.load_token(token.tenant, token.id)
@@ -173,9 +179,15 @@ def test_one_hash_is_one_token_however_many_make_it(shared_store: Store) -> None
 def test_a_page_comes_back_whole(store: Store, size: int) -> None:
     """A page comes back byte for byte, with every field, however large."""
     page = a_page(
-        hash="#5", tenant=TenantId("t#1"), id="部屋", body=random.Random(size).randbytes(size), content_type="text/calendar; x",
-        etag='W/"\u2028"', changed_at=NOW + timedelta(microseconds=1), expires_at=NOW + DAY,
-    )  # fmt: skip
+        hash="#5",
+        tenant=TenantId("t#1"),
+        id="部屋",
+        body=random.Random(size).randbytes(size),
+        content_type="text/calendar; x",
+        etag='W/"\u2028"',
+        changed_at=NOW + timedelta(microseconds=1),
+        expires_at=NOW + DAY,
+    )
     store.save_published(page)
 
     assert store.find_published("#5") == page

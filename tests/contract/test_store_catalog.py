@@ -7,18 +7,28 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Failure, HoldNote, PropertyId, Shard, ShardId, Tenant, UnitId
-from bokit.core.records import CollectionName, RecordId, Scope, SourceId, TenantId
+from bokit.core.model.catalog import DEFAULT_TENANT, PropertyId, ShardId, Tenant, UnitId
+from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, TenantId
+from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
-from bokit.store.base import Store
+from bokit.store.protocols import Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_collection, a_head, a_property, a_source, a_tenant, a_unit
 from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
 
 FULL_SOURCE = a_source(
-    name="\ud800 部屋 #", url="secret:bokit/rosa", kind="sql", collection=CollectionName("clients"), scope=Scope("a#b.c"),
-    platform="vrbo", interval=timedelta(microseconds=1), cancel_after=timedelta(0), timezone="Asia/Kolkata", enabled=False,
-    settings={"": [None, True, 1, {"deep": ["x"]}]}, removed_at=NOW + timedelta(microseconds=7),
-)  # fmt: skip
+    name="\ud800 部屋 #",
+    url="secret:bokit/rosa",
+    kind="sql",
+    collection=CollectionName("clients"),
+    scope=Scope("a#b.c"),
+    platform="vrbo",
+    interval=timedelta(microseconds=1),
+    cancel_after=timedelta(0),
+    timezone="Asia/Kolkata",
+    enabled=False,
+    settings={"": [None, True, 1, {"deep": ["x"]}]},
+    removed_at=NOW + timedelta(microseconds=7),
+)
 
 
 def test_a_tenant_comes_back_whole_and_in_order(store: Store) -> None:
@@ -70,9 +80,13 @@ def test_a_collection_comes_back_whole(store: Store) -> None:
     """Declarations come back with every field, in the order of their names."""
     schema = {"type": "object", "required": ["name"], "properties": {"\u2028": {"enum": [None, 1, "\ud800"]}}}
     full = a_collection(
-        name=CollectionName("a#b 部屋"), preserve=("createdAt", "address.city"), array_keys={"rooms": "id", "a.b": ""},
-        schema=schema, buckets=8, interval=timedelta(microseconds=1),
-    )  # fmt: skip
+        name=CollectionName("a#b 部屋"),
+        preserve=("createdAt", "address.city"),
+        array_keys={"rooms": "id", "a.b": ""},
+        schema=schema,
+        buckets=8,
+        interval=timedelta(microseconds=1),
+    )
     bare = store.save_collection(a_collection(name=CollectionName("Z")))
     saved = store.save_collection(full)
 
@@ -139,18 +153,26 @@ def test_what_is_deleted_is_gone(store: Store) -> None:
 def test_a_source_comes_back_whole(store: Store) -> None:
     """A source, its head and its line come back with every field."""
     head = a_head(
-        FULL_SOURCE, unit_timezone=None, etag='W/"\u2028"', last_modified="x", content_hash="h",
-        settle_at=NOW, snapshot_version=3, changed_at=NOW, synced_at=NOW + HOUR, failure=Failure(code="c", message="m"),
+        FULL_SOURCE,
+        unit_timezone=None,
+        etag='W/"\u2028"',
+        last_modified="x",
+        content_hash="h",
+        settle_at=NOW,
+        snapshot_version=3,
+        changed_at=NOW,
+        synced_at=NOW + HOUR,
+        failure=Failure(code="c", message="m"),
         hold=HoldNote(code="c", message="m", since=NOW, plan_hash="p"),
-    )  # fmt: skip
-    beat = a_beat(due_at=None, interval=timedelta(microseconds=1), attempted_at=NOW, succeeded_at=None, failures=4)
-    saved = store.save_source(head, beat)
+    )
+    schedule = a_beat(due_at=None, interval=timedelta(microseconds=1), attempted_at=NOW, succeeded_at=None, failures=4)
+    saved = store.save_source(head, schedule)
 
     assert saved == replace(FULL_SOURCE, version=1)
     assert store.load_sources(DEFAULT_TENANT) == [saved] == [store.load_source(DEFAULT_TENANT, saved.id)]
     shard, heads = store.load_heads(saved.shard_id)
     assert heads == [replace(head, source=saved, version=1)] == [store.load_head(saved)]
-    assert shard == Shard(id=saved.shard_id, beats={saved.id: beat})
+    assert shard == Shard(id=saved.shard_id, beats={saved.id: schedule})
 
 
 @pytest.mark.parametrize(
@@ -162,11 +184,11 @@ def test_a_source_comes_back_whole(store: Store) -> None:
         a_beat(tenant=TenantId('"#,\u2028')),
     ],
 )
-def test_a_line_comes_back_whole(store: Store, beat: Beat) -> None:
+def test_a_line_comes_back_whole(store: Store, schedule: SourceSchedule) -> None:
     """Every shape of a source's line comes back as it was."""
-    source = store.save_source(a_head(a_source(tenant=beat.tenant)), beat)
+    source = store.save_source(a_head(a_source(tenant=schedule.tenant)), schedule)
 
-    assert store.load_heads(source.shard_id)[0].beats == {source.id: beat}
+    assert store.load_heads(source.shard_id)[0].beats == {source.id: schedule}
 
 
 def test_a_source_is_saved_by_its_version(store: Store) -> None:
@@ -290,7 +312,7 @@ def test_a_removed_tenant_leaves_nothing(store: Store) -> None:
     assert count_rows(store, DEFAULT_TENANT) == [0] * 9
     assert count_rows(store, TenantId("default2")) == [1] * 9
     assert [head.source.tenant for head in store.load_heads(shard)[1]] == ["default2"]
-    assert [beat.tenant for beat in store.load_heads(shard)[0].beats.values()] == ["default2"]
+    assert [schedule.tenant for schedule in store.load_heads(shard)[0].beats.values()] == ["default2"]
 
 
 def test_a_batch_in_hand_does_not_bring_a_removed_tenant_back(store: Store) -> None:
@@ -301,7 +323,7 @@ def test_a_batch_in_hand_does_not_bring_a_removed_tenant_back(store: Store) -> N
     store.remove_tenant(DEFAULT_TENANT)
 
     with pytest.raises(StoreConflictError):
-        store.beat_shard(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW, run=None)
+        store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW, run=None)
     assert store.load_shards([shard.id])[0].beats == {}
 
 
@@ -323,11 +345,16 @@ def count_rows(store: Store, tenant: TenantId) -> list[int]:
     """Return how much there is of each of a tenant's things."""
     source = a_source(id=SourceId(f"src_{tenant}"), tenant=tenant)
     return [
-        len(store.load_sources(tenant)), len(store.load_properties(tenant)), len(store.load_units(tenant)),
-        len(store.load_options([tenant])), len(store.load_records(tenant, source.collection, Scope("unit_1"))),
-        len(store.load_changes(tenant, RecordId("unit_1.r")).items), len(store.load_runs(tenant).items),
-        store.load_snapshot(source).version, len(store.load_collections(tenant)),
-    ]  # fmt: skip
+        len(store.load_sources(tenant)),
+        len(store.load_properties(tenant)),
+        len(store.load_units(tenant)),
+        len(store.load_options([tenant])),
+        len(store.load_records(tenant, source.collection, Scope("unit_1"))),
+        len(store.load_changes(tenant, RecordId("unit_1.r")).items),
+        len(store.load_runs(tenant).items),
+        store.load_snapshot(source).version,
+        len(store.load_collections(tenant)),
+    ]
 
 
 def test_a_shard_that_is_not_there_is_unknown(store: Store) -> None:
@@ -335,4 +362,4 @@ def test_a_shard_that_is_not_there_is_unknown(store: Store) -> None:
     with pytest.raises(UnknownIdError):
         store.load_heads(ShardId("shard_9"))
     with pytest.raises(UnknownIdError):
-        store.save_beat(ShardId("shard_9"), SourceId("s"), a_beat())
+        store.save_source_schedule(ShardId("shard_9"), SourceId("s"), a_beat())

@@ -9,27 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bokit.core.catalog import Beat, Head, Property, Source, Tenant, Unit
-from bokit.core.plan import Action, ActionKind
-from bokit.core.records import Edit, FieldChange, LoggedChange, Presence, Record
-from bokit.core.runs import Outcome, Run, RunStatus, SourceReport, Step, Trigger
-from bokit.store.base import Snapshot
-from bokit.store.codec import (
+from bokit.core.model.catalog import Property, Source, Tenant, Unit
+from bokit.core.model.codec import (
     cut_chunks,
     pack,
     pack_snapshot,
-    read_beat,
     read_document,
+    read_schedule_line,
     read_time,
     settle_json,
     settle_record,
     unpack,
     unpack_snapshot,
-    write_beat,
     write_document,
+    write_schedule_line,
     write_time,
 )
-from bokit.store.keys import join, shard_of, state_key
+from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.records import Edit, FieldChange, LoggedChange, Presence, Record
+from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.store.dynamo.keys import join, shard_of, state_key
+from bokit.store.protocols import Snapshot
 from tests.builders import NOW
 
 text = st.text(st.characters(), max_size=20)
@@ -44,38 +45,88 @@ fields = st.dictionaries(text, json_values, max_size=4)
 edits = st.builds(Edit, value=json_values, base=json_values, by=text, at=moments)
 field_changes = st.dictionaries(text, st.builds(FieldChange, before=json_values, after=json_values), max_size=3)
 records = st.builds(
-    Record, id=text, tenant=text, collection=text, scope=text, source_id=st.none() | text, key=text, remote=fields,
-    edits=st.dictionaries(text, edits, max_size=2), presence=st.sampled_from(Presence), missing_since=maybe_moments,
-    gone_at=maybe_moments, gone_reason=st.none() | text, memory=fields, version=st.integers(0), created_at=moments,
+    Record,
+    id=text,
+    tenant=text,
+    collection=text,
+    scope=text,
+    source_id=st.none() | text,
+    key=text,
+    remote=fields,
+    edits=st.dictionaries(text, edits, max_size=2),
+    presence=st.sampled_from(Presence),
+    missing_since=maybe_moments,
+    gone_at=maybe_moments,
+    gone_reason=st.none() | text,
+    memory=fields,
+    version=st.integers(0),
+    created_at=moments,
     updated_at=moments,
-)  # fmt: skip
+)
 changes = st.builds(
-    LoggedChange, record_id=text, at=moments, by=text, action=text, reason=text, fields=field_changes, run_id=st.none() | text,
+    LoggedChange,
+    record_id=text,
+    at=moments,
+    by=text,
+    action=text,
+    reason=text,
+    fields=field_changes,
+    run_id=st.none() | text,
     preserved=field_changes,
-)  # fmt: skip
+)
 beats = st.builds(
-    Beat, tenant=text, due_at=maybe_moments, interval=spans, attempted_at=maybe_moments, succeeded_at=maybe_moments,
+    SourceSchedule,
+    tenant=text,
+    due_at=maybe_moments,
+    interval=spans,
+    attempted_at=maybe_moments,
+    succeeded_at=maybe_moments,
     failures=st.integers(0, 99),
-)  # fmt: skip
+)
 sources = st.builds(
-    Source, id=text, tenant=text, name=text, kind=text, url=text, collection=text, scope=text, platform=st.none() | text,
-    interval=st.none() | spans, cancel_after=st.none() | spans, timezone=st.none() | text, enabled=st.booleans(), shard_id=text,
-    settings=fields, removed_at=maybe_moments, version=st.integers(0),
-)  # fmt: skip
+    Source,
+    id=text,
+    tenant=text,
+    name=text,
+    kind=text,
+    url=text,
+    collection=text,
+    scope=text,
+    platform=st.none() | text,
+    interval=st.none() | spans,
+    cancel_after=st.none() | spans,
+    timezone=st.none() | text,
+    enabled=st.booleans(),
+    shard_id=text,
+    settings=fields,
+    removed_at=maybe_moments,
+    version=st.integers(0),
+)
 heads = st.builds(Head, source=sources, settle_at=maybe_moments, etag=st.none() | text, changed_at=maybe_moments)
 actions = st.builds(
     Action, kind=st.sampled_from(ActionKind), before=st.none() | records, after=records, fields=field_changes, reason=text
 )
 reports = st.builds(
-    SourceReport, source_id=text, name=text, outcome=st.sampled_from(Outcome),
-    error=st.none() | st.dictionaries(text, text, max_size=2), counts=st.dictionaries(text, st.integers(), max_size=3),
+    SourceReport,
+    source_id=text,
+    name=text,
+    outcome=st.sampled_from(Outcome),
+    error=st.none() | st.dictionaries(text, text, max_size=2),
+    counts=st.dictionaries(text, st.integers(), max_size=3),
     steps=st.lists(st.builds(Step, name=text, started_at=moments, duration_ms=st.integers()), max_size=2).map(tuple),
     plan=st.lists(actions, max_size=1).map(tuple),
-)  # fmt: skip
+)
 runs = st.builds(
-    Run, run_id=text, tenant=text, trigger=st.sampled_from(Trigger), status=st.sampled_from(RunStatus), started_at=moments,
-    finished_at=maybe_moments, sources=st.lists(reports, max_size=2).map(tuple), dry_run=st.booleans(),
-)  # fmt: skip
+    Run,
+    run_id=text,
+    tenant=text,
+    trigger=st.sampled_from(Trigger),
+    status=st.sampled_from(RunStatus),
+    started_at=moments,
+    finished_at=maybe_moments,
+    sources=st.lists(reports, max_size=2).map(tuple),
+    dry_run=st.booleans(),
+)
 values = (
     st.one_of(records, changes, heads, runs, sources)
     | st.builds(Tenant, id=text, name=text, created_at=moments)
@@ -94,9 +145,9 @@ def test_a_value_comes_back_equal(value: object) -> None:
 
 
 @given(beats)
-def test_a_line_comes_back_equal(beat: Beat) -> None:
+def test_a_line_comes_back_equal(schedule: SourceSchedule) -> None:
     """What is written as a line is read back equal."""
-    assert read_beat(write_beat(beat)) == beat
+    assert read_schedule_line(write_schedule_line(schedule)) == schedule
 
 
 @given(st.binary(max_size=200), fields, st.integers(0, 99))
@@ -155,9 +206,9 @@ def test_what_equals_its_default_takes_no_room() -> None:
 def test_a_usual_line_is_short() -> None:
     """A line of a source takes at most 80 bytes, its id apart: a hundred of them are rewritten by every batch."""
     hour = timedelta(hours=1)
-    beat = Beat(tenant="default", due_at=NOW + hour, interval=hour, attempted_at=NOW, succeeded_at=NOW)  # type: ignore[arg-type]
+    schedule = SourceSchedule(tenant="default", due_at=NOW + hour, interval=hour, attempted_at=NOW, succeeded_at=NOW)  # type: ignore[arg-type]
 
-    assert len(write_beat(beat)) <= 80
+    assert len(write_schedule_line(schedule)) <= 80
 
 
 def test_packing_and_settling_keep_the_text() -> None:

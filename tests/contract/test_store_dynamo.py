@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Shard, ShardId
-from bokit.core.records import Scope, SourceId, TenantId
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId
+from bokit.core.model.records import Scope, SourceId, TenantId
+from bokit.core.model.scheduling import Shard
 from bokit.errors import InputError, StoreUnreachableError
-from bokit.store.base import Snapshot
-from bokit.store.create_table import create_table
-from bokit.store.dynamo import DynamoStore
-from bokit.store.tables import Row, bind_row
+from bokit.store.dynamo.create_table import create_table
+from bokit.store.dynamo.model import Row, bind_row
+from bokit.store.dynamo.store import DynamoStore
+from bokit.store.protocols import Snapshot
 from tests.builders import (
     DAY,
     NOW,
@@ -67,7 +68,7 @@ def test_an_unchanged_batch_is_three_requests(dynamo: DynamoStore) -> None:
         claimed = dynamo.claim_shard(found, holder="tick", now=NOW, until=NOW + DAY)
         assert claimed is not None
         _, heads = dynamo.load_heads(shard)
-        dynamo.beat_shard(shard, fence=claimed.fence, beats=beats, next_due=NOW + DAY, run=run)
+        dynamo.complete_batch(shard, fence=claimed.fence, beats=beats, next_due=NOW + DAY, run=run)
 
     assert sent == {"UpdateItem": 2, "Query": 1}
     assert len(heads) == 100

@@ -9,12 +9,12 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.monitor import Monitor, advance_monitor
-from bokit.core.records import RunId, TenantId
-from bokit.core.runs import OpenRun
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.monitor import Monitor, advance_monitor
+from bokit.core.model.records import RunId, TenantId
+from bokit.core.model.runs import OpenRun
 from bokit.errors import StoreConflictError
-from bokit.store.base import Due, Store
+from bokit.store.protocols import Due, Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_head, a_monitor, a_report, a_source, an_open_run
 from tests.contract.steps import OTHER, close
 
@@ -31,9 +31,16 @@ def open_run(store: Store, overdue_at: datetime, *waiting: str, tenant: TenantId
 def test_a_monitor_comes_back_whole(store: Store) -> None:
     """A monitor comes back with every field and its version."""
     monitor = a_monitor(
-        tenant=TenantId("a#MONITOR"), interval=timedelta(microseconds=1), new_only=False, max_runs=3, runs=2, started_by="\ud800",
-        next_at=NOW + timedelta(microseconds=1), last_run=RunId("run_1"), next_run=RunId("run_2"),
-    )  # fmt: skip
+        tenant=TenantId("a#MONITOR"),
+        interval=timedelta(microseconds=1),
+        new_only=False,
+        max_runs=3,
+        runs=2,
+        started_by="\ud800",
+        next_at=NOW + timedelta(microseconds=1),
+        last_run=RunId("run_1"),
+        next_run=RunId("run_2"),
+    )
     saved = store.save_monitor(monitor)
 
     assert saved == replace(monitor, version=1)

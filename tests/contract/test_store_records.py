@@ -10,9 +10,9 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.plan import Action, ActionKind
-from bokit.core.records import (
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.records import (
     CollectionName,
     FieldChange,
     LoggedChange,
@@ -24,9 +24,9 @@ from bokit.core.records import (
     SourceId,
     make_record_id,
 )
-from bokit.core.runs import Outcome, Run, RunStatus, Trigger
+from bokit.core.model.runs import Outcome, Run, RunStatus, Trigger
 from bokit.errors import InputError, StaleFenceError, StoreConflictError, UnknownIdError
-from bokit.store.base import Snapshot, Store
+from bokit.store.protocols import Snapshot, Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_change, a_record, a_report, a_run, an_edit
 from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
 
@@ -42,11 +42,20 @@ def test_a_record_comes_back_whole(store: Store) -> None:
     """A record comes back with every field, naughty strings and nested values included."""
     fields = {"strings": list(NAUGHTY_STRINGS), "half": "\ud800", "none": None, "n": 2**53 + 1, "deep": {"": [{}]}, "": True}
     record = a_record(
-        scope=Scope("a#b.c"), id=make_record_id(Scope("a#b.c"), "ü#%"), key="\u2028",
-        source_id=None, collection=CollectionName("c#d"),
-        remote=fields, edits={"x.y": an_edit({"a": None}, base=[1], by="#"), "": an_edit(None)}, presence=Presence.GONE,
-        missing_since=NOW, gone_at=NOW + timedelta(microseconds=1), gone_reason="vanished", memory=fields, updated_at=NOW + DAY,
-    )  # fmt: skip
+        scope=Scope("a#b.c"),
+        id=make_record_id(Scope("a#b.c"), "ü#%"),
+        key="\u2028",
+        source_id=None,
+        collection=CollectionName("c#d"),
+        remote=fields,
+        edits={"x.y": an_edit({"a": None}, base=[1], by="#"), "": an_edit(None)},
+        presence=Presence.GONE,
+        missing_since=NOW,
+        gone_at=NOW + timedelta(microseconds=1),
+        gone_reason="vanished",
+        memory=fields,
+        updated_at=NOW + DAY,
+    )
     saved = store.apply_records([record], [], lease=None)
 
     assert saved == [replace(record, version=1)]
@@ -163,9 +172,15 @@ def test_changes_come_newest_first_and_whole(store: Store) -> None:
     """A record's change log tells every field of every line, newest first, those of one moment last written first."""
     record = add_record(store)
     odd = a_change(
-        record, at=NOW + timedelta(microseconds=1), by="user:#\u2028", action="update", reason="\ud800", run_id=RunId("run_1"),
-        fields={"": FieldChange(before=[None], after={"a": 1})}, preserved={"x": FieldChange(before=None, after=0)},
-    )  # fmt: skip
+        record,
+        at=NOW + timedelta(microseconds=1),
+        by="user:#\u2028",
+        action="update",
+        reason="\ud800",
+        run_id=RunId("run_1"),
+        fields={"": FieldChange(before=[None], after={"a": 1})},
+        preserved={"x": FieldChange(before=None, after=0)},
+    )
     later = [a_change(record, at=NOW + HOUR, reason=str(n)) for n in range(3)]
     record = store.apply_records([record], [later[0], odd], lease=None)[0]
     store.apply_records([record], later[1:], lease=None)
@@ -259,9 +274,13 @@ def test_a_run_comes_back_whole(store: Store) -> None:
     before = a_record(version=3)
     after = replace(before, edits={"notes": an_edit("x")}, presence=Presence.MISSING, missing_since=NOW)
     action = Action(
-        kind=ActionKind.MISS, before=before, after=after, reason="gone", fields={"a": FieldChange(before=1, after=None)},
+        kind=ActionKind.MARK_MISSING,
+        before=before,
+        after=after,
+        reason="gone",
+        fields={"a": FieldChange(before=1, after=None)},
         preserved={"b": FieldChange(before="\ud800", after=[])},
-    )  # fmt: skip
+    )
     created = Action(kind=ActionKind.CREATE, before=None, after=after, reason="new")
     report = a_report(outcome=Outcome.HELD, error={"code": "empty-feed", "message": "…"}, plan=(action, created))
     run = a_run(sources=(report, a_report(steps=(), counts={})), dry_run=True, trigger=Trigger.MONITOR, status=RunStatus.PARTIAL)

@@ -10,12 +10,12 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.plan import Action, ActionKind
-from bokit.core.records import RunId, SourceId, TenantId
-from bokit.core.runs import Answered, OpenRun, Outcome, RunStatus, SourceReport, Step
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.records import RunId, SourceId, TenantId
+from bokit.core.model.runs import Answered, OpenRun, Outcome, RunStatus, SourceReport, Step
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
-from bokit.store.base import Store
+from bokit.store.protocols import Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
 from tests.contract.steps import OTHER, close
 
@@ -40,9 +40,16 @@ def report(store: Store, open: OpenRun, *sources: str) -> OpenRun | None:
 def test_an_open_run_comes_back_whole(store: Store) -> None:
     """An open run comes back with all that it was asked, and stands in the history as queued."""
     open = an_open_run(
-        "a#b", "部屋", "x.y", tenant=TenantId("t#1"), run_id=RunId("run#1"), new_only=False, force=True,
-        overdue_at=NOW + TICK, dry_run=True,
-    )  # fmt: skip
+        "a#b",
+        "部屋",
+        "x.y",
+        tenant=TenantId("t#1"),
+        run_id=RunId("run#1"),
+        new_only=False,
+        force=True,
+        overdue_at=NOW + TICK,
+        dry_run=True,
+    )
     assert begin(store, open) is None
 
     assert store.find_open_run(open.run.tenant, open.run.run_id) == open
@@ -285,10 +292,14 @@ def _a_talkative_report(id: str, noise: random.Random) -> SourceReport:
     """Return a report of about 3 KB that does not compress."""
     steps = tuple(Step(name=noise.randbytes(40).hex(), started_at=NOW, duration_ms=noise.randrange(10**6)) for _ in range(20))
     return a_report(
-        source_id=SourceId(id), name=noise.randbytes(100).hex(), outcome=Outcome.HELD, duration_ms=noise.randrange(10**6),
-        error={"code": "shrunken-feed", "message": noise.randbytes(200).hex()}, steps=steps,
+        source_id=SourceId(id),
+        name=noise.randbytes(100).hex(),
+        outcome=Outcome.HELD,
+        duration_ms=noise.randrange(10**6),
+        error={"code": "shrunken-feed", "message": noise.randbytes(200).hex()},
+        steps=steps,
         counts={name: noise.randrange(10**4) for name in ("seen", "created", "updated", "unchanged", "refused")},
-    )  # fmt: skip
+    )
 
 
 def test_a_small_run_keeps_its_reports_whole(store: Store) -> None:

@@ -10,11 +10,12 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.catalog import Failure, Shard, ShardId
-from bokit.core.records import RunId, SourceId
+from bokit.core.model.catalog import ShardId
+from bokit.core.model.records import RunId, SourceId
+from bokit.core.model.scheduling import Failure, Shard
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
-from bokit.store.base import Snapshot, Store
-from bokit.store.paging import RECENT_RUNS
+from bokit.store.cursors import RECENT_RUNS
+from bokit.store.protocols import Snapshot, Store
 from tests.builders import DAY, HOUR, NOW, a_batch_run, a_beat, a_change, a_head, a_record, a_source
 from tests.contract.steps import add_source, claim, lease_of
 
@@ -69,7 +70,7 @@ def test_a_claim_of_what_has_moved_on_is_none(store: Store) -> None:
     source = add_source(store)
     read = store.load_shards([source.shard_id])[0]
     mine = claim(store, source)
-    store.beat_shard(mine.id, fence=mine.fence, beats={}, next_due=NOW, run=None)
+    store.complete_batch(mine.id, fence=mine.fence, beats={}, next_due=NOW, run=None)
 
     assert store.claim_shard(read, holder="tick_1", now=NOW + DAY, until=NOW + 2 * DAY) is None
 
@@ -98,12 +99,17 @@ def test_a_beat_ends_the_claim(store: Store) -> None:
     """A beat writes its lines, leaves the others, gives the claim back, and sets the next due time."""
     one, other = add_source(store), add_source(store)
     shard = claim(store, one)
-    beat, run = a_beat(due_at=NOW + DAY, failures=2), a_batch_run(sources=(one.id, other.id))
-    store.beat_shard(shard.id, fence=shard.fence, beats={one.id: beat}, next_due=NOW + 2 * HOUR, run=run)
+    schedule, run = a_beat(due_at=NOW + DAY, failures=2), a_batch_run(sources=(one.id, other.id))
+    store.complete_batch(shard.id, fence=shard.fence, beats={one.id: schedule}, next_due=NOW + 2 * HOUR, run=run)
 
     after = store.load_shards([shard.id])[0]
     assert after == replace(
-        shard, beats={one.id: beat, other.id: a_beat()}, holder=None, claimed_until=None, next_due=NOW + 2 * HOUR, recent=(run,)
+        shard,
+        beats={one.id: schedule, other.id: a_beat()},
+        holder=None,
+        claimed_until=None,
+        next_due=NOW + 2 * HOUR,
+        recent=(run,),
     )
     assert store.load_due_shards(NOW + HOUR) == []
 
@@ -112,10 +118,10 @@ def test_a_beat_without_a_next_time_takes_the_shard_out_of_the_index(store: Stor
     """A shard of which nothing is ever due is found no more, until a line says otherwise."""
     source = add_source(store)
     shard = claim(store, source)
-    store.beat_shard(shard.id, fence=shard.fence, beats={}, next_due=None, run=None)
+    store.complete_batch(shard.id, fence=shard.fence, beats={}, next_due=None, run=None)
     assert store.load_due_shards(NOW + 900 * DAY) == []
 
-    store.save_beat(shard.id, source.id, a_beat(due_at=NOW))
+    store.save_source_schedule(shard.id, source.id, a_beat(due_at=NOW))
     assert [found.id for found in store.load_due_shards(NOW)] == [shard.id]
 
 
@@ -124,7 +130,7 @@ def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
     source = add_source(store)
     shard, run = claim(store, source), a_batch_run()
     for _ in range(2):
-        store.beat_shard(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=run)
+        store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=run)
 
     assert store.load_shards([shard.id])[0].recent == (run,)
 
@@ -136,14 +142,14 @@ def test_a_beat_after_the_claim_was_taken_over_writes_nothing(store: Store) -> N
     taken = store.claim_shard(late, holder="b", now=NOW + 2 * HOUR, until=NOW + 3 * HOUR)
 
     with pytest.raises(StaleFenceError):
-        store.beat_shard(late.id, fence=late.fence, beats={source.id: a_beat(failures=9)}, next_due=None, run=a_batch_run())
+        store.complete_batch(late.id, fence=late.fence, beats={source.id: a_beat(failures=9)}, next_due=None, run=a_batch_run())
     assert store.load_shards([late.id]) == [taken]
 
 
 def test_a_beat_of_no_shard_is_stale(store: Store) -> None:
     """A shard that does not exist takes no beat."""
     with pytest.raises(StaleFenceError):
-        store.beat_shard(ShardId("shard_9"), fence=0, beats={}, next_due=None, run=None)
+        store.complete_batch(ShardId("shard_9"), fence=0, beats={}, next_due=None, run=None)
 
 
 @pytest.mark.parametrize("ending", [NOW + DAY, None])
@@ -151,9 +157,9 @@ def test_what_comes_due_during_a_claim_is_not_put_off(store: Store, ending: date
     """A source that was added or made due while a batch ran is due on time, though the batch knew nothing of it."""
     one, other = add_source(store), add_source(store)
     shard = claim(store, one)
-    store.save_beat(shard.id, other.id, a_beat(due_at=NOW + MINUTE))
-    store.save_beat(shard.id, other.id, a_beat(due_at=NOW + 2 * MINUTE))
-    store.beat_shard(shard.id, fence=shard.fence, beats={one.id: a_beat(due_at=ending)}, next_due=ending, run=None)
+    store.save_source_schedule(shard.id, other.id, a_beat(due_at=NOW + MINUTE))
+    store.save_source_schedule(shard.id, other.id, a_beat(due_at=NOW + 2 * MINUTE))
+    store.complete_batch(shard.id, fence=shard.fence, beats={one.id: a_beat(due_at=ending)}, next_due=ending, run=None)
 
     after = store.load_shards([shard.id])[0]
     assert after.next_due == NOW + MINUTE
@@ -163,9 +169,9 @@ def test_what_comes_due_during_a_claim_is_not_put_off(store: Store, ending: date
 def test_what_came_due_before_a_claim_is_the_batchs_own(store: Store) -> None:
     """A batch that saw the line decides itself when the shard is due again."""
     source = add_source(store)
-    store.save_beat(source.shard_id, source.id, a_beat(due_at=NOW))
+    store.save_source_schedule(source.shard_id, source.id, a_beat(due_at=NOW))
     shard = claim(store, source)
-    store.beat_shard(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=None)
+    store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=None)
 
     assert store.load_shards([shard.id])[0].next_due == NOW + DAY
 
@@ -174,7 +180,7 @@ def test_a_line_never_puts_the_shard_off(store: Store) -> None:
     """The next due time is a lower bound: a later line leaves it, an earlier one lowers it."""
     source = add_source(store)
     for due, bound in ((NOW + DAY, NOW + HOUR), (None, NOW + HOUR), (NOW, NOW), (NOW + MINUTE, NOW)):
-        store.save_beat(source.shard_id, source.id, a_beat(due_at=due))
+        store.save_source_schedule(source.shard_id, source.id, a_beat(due_at=due))
 
         assert store.load_shards([source.shard_id])[0].next_due == bound
 
@@ -185,7 +191,7 @@ def test_a_shard_remembers_its_last_unchanged_batches(store: Store) -> None:
     runs = [a_batch_run(started_at=NOW + n * HOUR, sources=tuple(SourceId(f"src_{m}") for m in range(n * 20))) for n in range(7)]
     for run in runs:
         shard = claim(store, source)
-        store.beat_shard(shard.id, fence=shard.fence, beats={}, next_due=NOW, run=run)
+        store.complete_batch(shard.id, fence=shard.fence, beats={}, next_due=NOW, run=run)
 
     assert store.load_shards([source.shard_id])[0].recent == tuple(reversed(runs[-RECENT_RUNS:]))
 
@@ -196,7 +202,7 @@ def test_a_full_shard_is_beaten_at_once(store: Store) -> None:
     shard = claim(store, source)
     beats = {SourceId(f"src_{n:016d}"): a_beat(failures=n) for n in range(100)}
     run = a_batch_run(run_id=RunId("run_" + "x" * 18), sources=tuple(beats))
-    store.beat_shard(shard.id, fence=shard.fence, beats=beats, next_due=NOW, run=run)
+    store.complete_batch(shard.id, fence=shard.fence, beats=beats, next_due=NOW, run=run)
 
     after = store.load_shards([shard.id])[0]
     assert after.beats == {source.id: a_beat()} | beats
@@ -279,9 +285,14 @@ def test_a_saved_head_comes_back_and_gives_the_lease_back(store: Store) -> None:
     source = add_source(store)
     lease = lease_of(store, source)
     learned = replace(
-        store.load_head(source), etag="new", content_hash="h2", settle_at=NOW + DAY, snapshot_version=4, changed_at=NOW,
+        store.load_head(source),
+        etag="new",
+        content_hash="h2",
+        settle_at=NOW + DAY,
+        snapshot_version=4,
+        changed_at=NOW,
         failure=Failure(code="source-refused", message="404"),
-    )  # fmt: skip
+    )
     store.save_head(learned, lease=lease)
 
     assert store.load_head(source) == replace(learned, version=learned.version + 1)
@@ -335,7 +346,7 @@ def test_of_many_claimers_exactly_one_wins(shared_store: Store) -> None:
             won = [claimed for claimed in pool.map(race, range(8)) if claimed]
         assert len(won) == 1
         assert shared_store.load_shards([shard.id]) == won
-        shared_store.beat_shard(shard.id, fence=won[0].fence, beats={}, next_due=NOW, run=None)
+        shared_store.complete_batch(shard.id, fence=won[0].fence, beats={}, next_due=NOW, run=None)
 
 
 def test_of_many_leaseholders_exactly_one_wins(shared_store: Store) -> None:
@@ -359,7 +370,7 @@ def test_lines_written_side_by_side_are_all_kept(shared_store: Store) -> None:
 
     def write(n: int) -> None:
         gate.wait(timeout=20)
-        shared_store.save_beat(source.shard_id, SourceId(f"src_{n}"), a_beat(due_at=NOW - n * MINUTE))
+        shared_store.save_source_schedule(source.shard_id, SourceId(f"src_{n}"), a_beat(due_at=NOW - n * MINUTE))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))

@@ -7,30 +7,34 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bokit.core.catalog import DEFAULT_TENANT, Collection
-from bokit.core.record_edit import Manner
-from bokit.core.record_rules import RecordRules
-from bokit.core.records import Record
-from bokit.core.runs import Run, Trigger
+from bokit.core.items.edit import Manner
+from bokit.core.items.rules import RecordRules
+from bokit.core.model.catalog import DEFAULT_TENANT, Collection
+from bokit.core.model.records import Record
+from bokit.core.model.runs import Run, Trigger
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.collections import Asked
-from bokit.engine.config_file import read_config
-from bokit.engine.manual import SyncRequest
-from bokit.engine.sync import Kind
+from bokit.engine.catalog.collections import Asked
+from bokit.engine.catalog.config.file import read_config
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.sync.sync import Kind
 from bokit.errors import SourceUnavailableError
+from bokit.net.session import Answer
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.json_api import JsonApiFetcher, Wait
-from bokit.sources.safe_http import Answer
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from simulator.client_api import ClientApi, make_clients
 from tests.engine.house import HandClock
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 URL = "https://crm.example/api"
 CRM: dict[str, Any] = {
-    "name": "CRM", "kind": "json", "url": f"{URL}/clients", "items": "data", "collection": "clients",
+    "name": "CRM",
+    "kind": "json",
+    "url": f"{URL}/clients",
+    "items": "data",
+    "collection": "clients",
     "headers": {"Authorization": "Bearer secret:crm"},
-}  # fmt: skip
+}
 
 
 class InProcess:
@@ -41,9 +45,7 @@ class InProcess:
         self.lost: range = range(0)
         """The requests, counted from 1, whose answer never comes."""
 
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Answer:  # fmt: skip
+    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
         self.asked.append(url)
         if len(self.asked) in self.lost:
             raise SourceUnavailableError("the connection failed", code="connection")
@@ -70,10 +72,17 @@ class Office:
         wait = Wait(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
         fetcher = JsonApiFetcher(self.line, lambda text: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
         kinds = {"json": Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
-        return Bokit(Parts(
-            store=store, kinds=kinds, alerts=self.alerts, clock=self.clock, concurrency=2,
-            new_run_id=lambda at: f"run_{next(self.numbers):06d}", new_id=lambda kind: f"{kind}_{next(self.numbers):06d}",
-        ))  # fmt: skip
+        return Bokit(
+            Parts(
+                store=store,
+                kinds=kinds,
+                alerts=self.alerts,
+                clock=self.clock,
+                concurrency=2,
+                new_run_id=lambda at: f"run_{next(self.numbers):06d}",
+                new_id=lambda kind: f"{kind}_{next(self.numbers):06d}",
+            )
+        )
 
     def declare(self, collection: dict[str, Any] | None = None, **source: Any) -> Any:
         told = {"collections": [{"name": "clients", **(collection or {})}], "sources": [{**CRM, **source}]}

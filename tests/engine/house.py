@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Source, Tenant
-from bokit.core.plan import Action, ActionKind, Hold, Plan
-from bokit.core.records import CollectionName, FieldChange, Fields, Presence, Record, RecordId, Scope, SourceId, TenantId
-from bokit.core.rules import Context, Problem, Seen, Verdict
+from bokit.core.model.catalog import DEFAULT_TENANT, Source, Tenant
+from bokit.core.model.plan import Action, ActionKind, Hold, Plan
+from bokit.core.model.records import CollectionName, FieldChange, Fields, Presence, Record, RecordId, Scope, SourceId, TenantId
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync import Kind
+from bokit.engine.sync.sync import Kind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ROWS = CollectionName("rows")
@@ -87,14 +88,26 @@ class RowRules:
         gone = [] if context.new_only else [r for key, r in known.items() if key not in rows and r.presence is not Presence.GONE]
         actions += [a for r in gone if (a := self._missing(r, context))]
         waiting = [(r.missing_since or context.at) + context.cancel_after for r in gone]
-        return Plan(actions=tuple(actions), seen=len(rows), unchanged=len(rows) - len(actions),
-                    settle_at=min((t for t in waiting if t > context.at), default=None))  # fmt: skip
+        return Plan(
+            actions=tuple(actions),
+            seen=len(rows),
+            unchanged=len(rows) - len(actions),
+            settle_at=min((t for t in waiting if t > context.at), default=None),
+        )
 
     def _shown(self, before: Record | None, key: str, row: Fields, context: Context) -> Action | None:
         if before is None:
-            after = Record(id=RecordId(f"{context.scope}.{context.source_id}-{key}"), tenant=context.tenant,
-                           collection=context.collection, scope=context.scope, source_id=context.source_id, key=key,
-                           remote=row, created_at=context.at, updated_at=context.at)  # fmt: skip
+            after = Record(
+                id=RecordId(f"{context.scope}.{context.source_id}-{key}"),
+                tenant=context.tenant,
+                collection=context.collection,
+                scope=context.scope,
+                source_id=context.source_id,
+                key=key,
+                remote=row,
+                created_at=context.at,
+                updated_at=context.at,
+            )
             changes = {n: FieldChange(before=None, after=v) for n, v in row.items()}
             return Action(kind=ActionKind.CREATE, before=None, after=after, fields=changes, reason="new")
         if (before.presence is Presence.PRESENT and before.remote == row) or context.new_only:
@@ -112,7 +125,7 @@ class RowRules:
             after = replace(before, presence=Presence.GONE, gone_at=context.at, updated_at=context.at)
             return Action(kind=ActionKind.CANCEL, before=before, after=after, reason="gone for long enough")
         after = replace(before, presence=Presence.MISSING, missing_since=since, updated_at=context.at)
-        return Action(kind=ActionKind.MISS, before=before, after=after, reason="not shown")
+        return Action(kind=ActionKind.MARK_MISSING, before=before, after=after, reason="not shown")
 
     def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
         if seen.verdict is Verdict.OK:
@@ -146,18 +159,36 @@ class House:
 
     def assemble(self, store: Any, concurrency: int = 4) -> Bokit:
         kinds = {"rows": Kind(fetcher=self.fetcher, rules=RowRules(), collection=ROWS)}
-        return Bokit(Parts(store=store, kinds=kinds, alerts=self.alerts, clock=self.clock, queue=self.queue,
-                           concurrency=concurrency, new_run_id=lambda at: f"run_{next(self.numbers):06d}"))  # fmt: skip
+        return Bokit(
+            Parts(
+                store=store,
+                kinds=kinds,
+                alerts=self.alerts,
+                clock=self.clock,
+                queue=self.queue,
+                concurrency=concurrency,
+                new_run_id=lambda at: f"run_{next(self.numbers):06d}",
+            )
+        )
 
     def add_source(
         self, name: str, rows: Any, *, tenant: TenantId = DEFAULT_TENANT, interval: int = 3600, **given: Any
     ) -> Source:
-        source = Source(id=SourceId(f"src_{name}"), tenant=tenant, name=name, kind="rows", url="https://rows.example/secret",
-                        collection=ROWS, scope=Scope(f"scope_{name}"), interval=timedelta(seconds=interval),
-                        shard_id=self.store.pick_shard(100), **given)  # fmt: skip
+        source = Source(
+            id=SourceId(f"src_{name}"),
+            tenant=tenant,
+            name=name,
+            kind="rows",
+            url="https://rows.example/secret",
+            collection=ROWS,
+            scope=Scope(f"scope_{name}"),
+            interval=timedelta(seconds=interval),
+            shard_id=self.store.pick_shard(100),
+            **given,
+        )
         self.fetcher.shelf[source.id] = rows
-        beat = Beat(tenant=tenant, due_at=self.clock(), interval=timedelta(seconds=interval))
-        return self.store.save_source(Head(source=source), beat)
+        schedule = SourceSchedule(tenant=tenant, due_at=self.clock(), interval=timedelta(seconds=interval))
+        return self.store.save_source(Head(source=source), schedule)
 
     def show(self, source: Source, rows: Any) -> None:
         self.fetcher.shelf[source.id] = rows
@@ -171,7 +202,7 @@ class House:
     def head(self, source: Source) -> Head:
         return self.store.load_head(source)
 
-    def beat(self, source: Source) -> Beat:
+    def schedule(self, source: Source) -> SourceSchedule:
         return self.store.load_heads(source.shard_id)[0].beats[source.id]
 
 

@@ -8,18 +8,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Collection, Head, Source, Tenant
-from bokit.core.collections import copy_collection, scopes_of
-from bokit.core.records import CollectionName, LoggedChange, Record, Scope, SourceId
-from bokit.core.runs import Run, SourceReport
-from bokit.core.table_rules import TableRules
+from bokit.core.model.catalog import DEFAULT_TENANT, Collection, Source, Tenant
+from bokit.core.model.collections import copy_collection, scopes_of
+from bokit.core.model.records import CollectionName, LoggedChange, Record, Scope, SourceId
+from bokit.core.model.runs import Run, SourceReport
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.tables.rules import TableRules
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.manual import SyncRequest
-from bokit.engine.sync import Kind
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.sync.sync import Kind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.sql_table import SqlSample, SqlTables
-from bokit.sources.sql_url import Reach
-from bokit.store.memory import MemoryStore
+from bokit.sources.sql.table import SqlSample, SqlTables
+from bokit.sources.sql.url import Reach
+from bokit.store.memory.store import MemoryStore
 from tests.engine.house import START, HandClock
 
 CLIENTS = {"table": "clients", "collection": "clients", "key": ["id"]}
@@ -41,8 +42,16 @@ class Ledger:
         """Return an engine on the store (or on *store*)."""
         reader = SqlTables(lambda url: url, Reach(local=True))
         kind = Kind(fetcher=SqlSample(reader), rules=TableRules(), tables=reader)
-        return Bokit(Parts(store=store or self.store, kinds={"sql": kind}, alerts=self.alerts, clock=self.clock, queue=self.queue,
-                           new_run_id=lambda at: f"run_{next(self.numbers):06d}"))  # fmt: skip
+        return Bokit(
+            Parts(
+                store=store or self.store,
+                kinds={"sql": kind},
+                alerts=self.alerts,
+                clock=self.clock,
+                queue=self.queue,
+                new_run_id=lambda at: f"run_{next(self.numbers):06d}",
+            )
+        )
 
     def add_source(
         self, *tables: dict[str, Any], name: str = "Billing", collections: Sequence[Collection] = (), **settings: Any
@@ -50,11 +59,21 @@ class Ledger:
         """Add a source of these tables; collections that are not declared have no rules."""
         told = {**settings, "tables": list(tables), "collections": {c.name: copy_collection(c) for c in collections}}
         first = CollectionName(tables[0]["collection"])
-        source = Source(id=SourceId(f"src_{name}"), tenant=DEFAULT_TENANT, name=name, kind="sql", url=self.url, collection=first,
-                        scope=Scope(first), interval=timedelta(minutes=5), cancel_after=timedelta(hours=24), settings=told,
-                        shard_id=self.store.pick_shard(1, "sql"))  # fmt: skip
+        source = Source(
+            id=SourceId(f"src_{name}"),
+            tenant=DEFAULT_TENANT,
+            name=name,
+            kind="sql",
+            url=self.url,
+            collection=first,
+            scope=Scope(first),
+            interval=timedelta(minutes=5),
+            cancel_after=timedelta(hours=24),
+            settings=told,
+            shard_id=self.store.pick_shard(1, "sql"),
+        )
         return self.store.save_source(
-            Head(source=source), Beat(tenant=DEFAULT_TENANT, due_at=START, interval=timedelta(minutes=5))
+            Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=START, interval=timedelta(minutes=5))
         )
 
     def change_settings(self, source: Source, **settings: Any) -> Source:
@@ -63,7 +82,7 @@ class Ledger:
 
         head = self.store.load_head(source)
         after = replace(head, source=replace(head.source, settings={**head.source.settings, **settings}))
-        return self.store.save_source(after, self.beat(source))
+        return self.store.save_source(after, self.schedule(source))
 
     def sync(self, *, advance: float = 300, **request: Any) -> Run:
         """Sync now, as a person asks, *advance* seconds later."""
@@ -76,7 +95,7 @@ class Ledger:
         (report,) = self.sync(**request).sources
         return report
 
-    def beat(self, source: Source) -> Beat:
+    def schedule(self, source: Source) -> SourceSchedule:
         return self.store.load_heads(source.shard_id)[0].beats[source.id]
 
     def records(self, collection: str = "clients", buckets: int = 1) -> dict[str, Record]:

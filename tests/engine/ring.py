@@ -8,9 +8,9 @@ from random import Random
 
 from icalendar import Calendar
 
-from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
-from bokit.core.outgoing import OutCalendar
-from bokit.core.records import Scope
+from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
+from bokit.core.model.records import Scope
+from bokit.core.occupancy.outgoing import OutCalendar
 from simulator.truth import SimulatorError, Span, cut
 from tests.engine.villa import Villa
 
@@ -71,8 +71,9 @@ class Ring:
         self.luck, self.villa = Random(seed), Villa(queue=False)
         villa = self.villa
         villa.settle_in()
-        house = villa.store.save_property(Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Villa Rosa",
-                                                   timezone="Europe/Rome"))  # fmt: skip
+        house = villa.store.save_property(
+            Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Villa Rosa", timezone="Europe/Rome")
+        )
         villa.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=house.id, name="Garden flat"))
         for feed in PLATFORMS:
             villa.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
@@ -93,7 +94,7 @@ class Ring:
             if hold and hold.can_apply and self.villa.clock.at - hold.since > DAY:
                 self.villa.bokit.desk.settle_hold(
                     DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:owner"
-                )  # fmt: skip
+                )
 
     def _open(self, feed: str) -> OutCalendar:
         return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=feed.partition("/")[0])

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.access import Role, hash_token, is_token
-from bokit.core.catalog import DEFAULT_TENANT, Tenant
-from bokit.core.records import TenantId
-from bokit.engine.access import AccessDesk, describe_token
-from bokit.engine.clock import new_secret
+from bokit.core.model.access import Role, hash_token, is_token
+from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
+from bokit.core.model.records import TenantId
+from bokit.engine.base.clock import new_secret
+from bokit.engine.catalog.access import TokenService, describe_token
 from bokit.errors import InputError, StoreConflictError, StoreUnreachableError, UnknownIdError
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from tests.engine.house import START, Counting, HandClock
 
 BERTA = TenantId("berta")
@@ -27,7 +27,7 @@ class Stage:
         self.store.save_tenant(Tenant(id=BERTA, name="Berta", created_at=START))
         self.counted = Counting(self.store)
         self.numbers = iter(range(1, 1000))
-        self.desk = AccessDesk(self.counted, self.clock, lambda prefix: f"{prefix}_{next(self.numbers):03d}", new_secret)
+        self.desk = TokenService(self.counted, self.clock, lambda prefix: f"{prefix}_{next(self.numbers):03d}", new_secret)
 
     def calls_of(self, header: str | None) -> list[str]:
         self.counted.calls.clear()
@@ -234,8 +234,10 @@ def test_a_tokens_state_is_one_word(stage):
     revoked = stage.desk.revoke(BERTA, token.id)
 
     assert [describe_token(t, at)["state"] for t, at in ((token, START), (token, later), (revoked, later))] == [
-        "valid", "expired", "revoked",
-    ]  # fmt: skip
+        "valid",
+        "expired",
+        "revoked",
+    ]
 
 
 def test_a_removed_tenants_tokens_open_nothing(stage):

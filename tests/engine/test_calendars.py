@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
-from bokit.core.access import hash_token
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
-from bokit.core.outgoing import OutCalendar, Variant
-from bokit.core.records import Record, Scope, TenantId
+from bokit.core.model.access import hash_token
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
+from bokit.core.model.records import Record, Scope, TenantId
+from bokit.core.occupancy.outgoing import OutCalendar, Variant
 from bokit.engine.app import Bokit
-from bokit.engine.publishing import CALENDARS, Press
+from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
-from bokit.store.base import Published
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
+from bokit.store.protocols import Published
 from tests.emulator import empty_table, needs_emulator
 from tests.engine.house import Counting
 from tests.engine.test_conflicts import Apartment
@@ -181,10 +181,17 @@ def test_each_variant_tells_its_own(home):
 def test_no_guest_is_named_unless_it_is_asked_for(home):
     """By default no name, code, phone, note or address of a person is anywhere in the bytes, folded or not."""
     guest = {
-        "guest_name": "Sentinel Guest", "reservation_code": "HMSENTINEL", "phone": "+39 055 012345", "phone_last4": "2345",
-        "email": "sentinel@guests.example", "notes": "sentinel notes", "comments": "sentinel comments",
-        "summary": "Sentinel sums", "reservation_url": "https://sentinel.example/1", "ota_reference": "SENT-1",
-    }  # fmt: skip
+        "guest_name": "Sentinel Guest",
+        "reservation_code": "HMSENTINEL",
+        "phone": "+39 055 012345",
+        "phone_last4": "2345",
+        "email": "sentinel@guests.example",
+        "notes": "sentinel notes",
+        "comments": "sentinel comments",
+        "summary": "Sentinel sums",
+        "reservation_url": "https://sentinel.example/1",
+        "ota_reference": "SENT-1",
+    }
     home.make(40, 42, **guest)
     plain, details = home.calendar(), home.calendar(details=True)
     names = {r.fields.get(name) for r in home.records() for name in guest} - {None, "Reserved"}
@@ -429,9 +436,11 @@ def test_another_tenant_has_none_of_it(home):
     calendar, other = home.calendar("airbnb"), TenantId("other")
     home.bokit.catalog.add_tenant("Other", "other")
     for ask in (
-        lambda: home.bokit.calendars.find(other, calendar.id), lambda: home.bokit.calendars.rotate(other, calendar.id),
-        lambda: home.bokit.calendars.remove(other, calendar.id), lambda: home.bokit.calendars.open(other, home.flat),
-    ):  # fmt: skip
+        lambda: home.bokit.calendars.find(other, calendar.id),
+        lambda: home.bokit.calendars.rotate(other, calendar.id),
+        lambda: home.bokit.calendars.remove(other, calendar.id),
+        lambda: home.bokit.calendars.open(other, home.flat),
+    ):
         with pytest.raises(UnknownIdError):
             ask()
     assert home.bokit.calendars.list_calendars(other, home.flat) == []
@@ -488,9 +497,9 @@ class Slow:
         return call
 
 
-def press(home: Flat, at: str, meanwhile: Any) -> Press:
+def press(home: Flat, at: str, meanwhile: Any) -> CalendarPublisher:
     """Return a press that sleeps before its first call of *at*, while *meanwhile* happens."""
-    return Press(Slow(home.store, at, meanwhile), home.clock, {})
+    return CalendarPublisher(Slow(home.store, at, meanwhile), home.clock, {})
 
 
 def spoil(home: Flat, calendar: OutCalendar) -> None:

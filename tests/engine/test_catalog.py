@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
-from bokit.core.records import RecordId, Scope, SourceId, TenantId
-from bokit.core.stays import BookingRules, held_nights
-from bokit.engine.catalog import Catalog
-from bokit.engine.catalog_parts import CatalogParts
-from bokit.engine.sync import Kind
+from bokit.core.bookings.rules import BookingRules, held_nights
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
+from bokit.core.model.records import RecordId, Scope, SourceId, TenantId
+from bokit.engine.catalog.parts import CatalogParts
+from bokit.engine.catalog.places import Catalog
+from bokit.engine.sync.sync import Kind
 from bokit.errors import AddressRefusedError, InputError, OptionError, StateError, UnknownIdError
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 from tests.builders import a_head, a_record, an_edit
 from tests.engine.house import START, HandClock
 
@@ -51,11 +51,16 @@ class Office:
 
     def __init__(self) -> None:
         self.store, self.clock, self.feed, numbers = MemoryStore(), HandClock(), OneFeed(), count(1)
-        self.catalog = Catalog(CatalogParts(
-            store=self.store, clock=self.clock,
-            kinds={"ical": Kind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
-            new_id=lambda prefix: f"{prefix}_{next(numbers):03d}", check_url=refuse_private, wait=lambda seconds: None,
-        ))  # fmt: skip
+        self.catalog = Catalog(
+            CatalogParts(
+                store=self.store,
+                clock=self.clock,
+                kinds={"ical": Kind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
+                new_id=lambda prefix: f"{prefix}_{next(numbers):03d}",
+                check_url=refuse_private,
+                wait=lambda seconds: None,
+            )
+        )
         self.property = self.catalog.add_property(DEFAULT_TENANT, {"name": "Villa Rosa", "timezone": "Europe/Rome"})
         self.unit = self.catalog.add_unit(DEFAULT_TENANT, self.property.id, {"name": "Garden flat"})
 
@@ -65,7 +70,7 @@ class Office:
     def edit(self, source: Source, **values: Any) -> Source:
         return self.catalog.sources.edit(DEFAULT_TENANT, source.id, values)
 
-    def beat(self, source: Source) -> Any:
+    def schedule(self, source: Source) -> Any:
         return self.store.load_heads(source.shard_id)[0].beats[source.id]
 
     def head(self, source: Source) -> Any:
@@ -95,8 +100,8 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
 
     source = office.add()
 
-    assert office.beat(source).due_at == START
-    assert office.beat(source).interval == timedelta(hours=1)
+    assert office.schedule(source).due_at == START
+    assert office.schedule(source).interval == timedelta(hours=1)
     assert office.head(source).unit_timezone == "Europe/Rome"
     assert office.store.load_due_shards(START)[0].id == source.shard_id
     assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is True
@@ -156,14 +161,14 @@ def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(office):
     """A new URL is read anew at once; what is known of the old one stays."""
     source = office.add()
     id = office.store_stay(source)
-    office.store.save_source(a_head(source, last_modified="yesterday"), office.beat(source))
+    office.store.save_source(a_head(source, last_modified="yesterday"), office.schedule(source))
     source = office.store.load_source(DEFAULT_TENANT, source.id)
 
     edited = office.edit(source, url="https://feeds.example/new.ics")
 
     head = office.head(edited)
     assert (head.etag, head.last_modified, head.content_hash) == (None, None, None)
-    assert office.beat(edited).due_at == office.clock.at
+    assert office.schedule(edited).due_at == office.clock.at
     assert office.stay(id).presence == "present"
 
 
@@ -181,7 +186,7 @@ def test_an_interval_given_up_follows_the_tenant_again(office):
     edited = office.edit(source, interval=None)
 
     assert edited.interval is None
-    assert office.beat(edited).interval == timedelta(hours=1)
+    assert office.schedule(edited).interval == timedelta(hours=1)
 
 
 def test_an_edit_waits_for_a_sync_in_hand_and_gives_up(office):
@@ -200,11 +205,11 @@ def test_a_paused_source_is_not_due_until_it_is_resumed(office):
     source = office.add()
 
     paused = office.catalog.sources.pause(DEFAULT_TENANT, source.id)
-    assert (paused.enabled, office.beat(paused).due_at) == (False, None)
+    assert (paused.enabled, office.schedule(paused).due_at) == (False, None)
 
     office.clock.move(hours=5)
     resumed = office.catalog.sources.resume(DEFAULT_TENANT, source.id)
-    assert (resumed.enabled, office.beat(resumed).due_at) == (True, office.clock.at)
+    assert (resumed.enabled, office.schedule(resumed).due_at) == (True, office.clock.at)
 
 
 def test_removing_a_source_keeps_its_future_nights_held(office):
@@ -216,7 +221,7 @@ def test_removing_a_source_keeps_its_future_nights_held(office):
 
     assert (removal.released, removal.kept) == (0, 1)
     assert held_nights(office.stay(id))
-    assert office.beat(source).due_at is None
+    assert office.schedule(source).due_at is None
     assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
     with pytest.raises(StateError, match="removed"):
         office.edit(source, name="Back")
@@ -226,11 +231,18 @@ def test_releasing_a_removed_source_frees_its_nights_and_is_logged(office):
     """With release, future stays, edited ones and windows are let go by a logged change; the past stays."""
     source = office.add()
     stay = office.store_stay(source, edits={"status": an_edit("tentative")})
-    window = {"kind": "window", "status": "unavailable", "nights": [["2026-08-01", "2026-08-09"]], "provisional": [],
-              "check_in": "2026-08-01", "check_out": "2026-08-09"}  # fmt: skip
+    window = {
+        "kind": "window",
+        "status": "unavailable",
+        "nights": [["2026-08-01", "2026-08-09"]],
+        "provisional": [],
+        "check_in": "2026-08-01",
+        "check_out": "2026-08-09",
+    }
     closed = office.store_stay(source, remote=window)
-    past = office.store_stay(source, remote={"kind": "reservation", "status": "confirmed", "check_in": "2026-01-01",
-                                             "check_out": "2026-01-05"})  # fmt: skip
+    past = office.store_stay(
+        source, remote={"kind": "reservation", "status": "confirmed", "check_in": "2026-01-01", "check_out": "2026-01-05"}
+    )
     office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 
     removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
@@ -255,20 +267,24 @@ def test_a_shorter_interval_takes_effect_now(office):
     """Setting sync.interval moves the due times of sources without an interval of their own."""
     own, following = office.add(interval="2h"), office.add(name="VRBO", url="https://feeds.example/2.ics")
     for source in (own, following):
-        beat = office.beat(source)
-        later = START + beat.interval
-        office.store.save_source(office.head(source), type(beat)(
-            tenant=DEFAULT_TENANT, due_at=later, interval=beat.interval, attempted_at=START, succeeded_at=START))  # fmt: skip
+        schedule = office.schedule(source)
+        later = START + schedule.interval
+        office.store.save_source(
+            office.head(source),
+            type(schedule)(
+                tenant=DEFAULT_TENANT, due_at=later, interval=schedule.interval, attempted_at=START, succeeded_at=START
+            ),
+        )
 
     office.catalog.options.set(DEFAULT_TENANT, "sync.interval", "10m")
 
-    assert office.beat(following).interval == timedelta(minutes=10)
-    assert office.beat(following).due_at <= START + timedelta(minutes=10)
-    assert office.beat(own).due_at == START + timedelta(hours=2)
-    assert office.store.load_shards([own.shard_id])[0].next_due <= office.beat(following).due_at
+    assert office.schedule(following).interval == timedelta(minutes=10)
+    assert office.schedule(following).due_at <= START + timedelta(minutes=10)
+    assert office.schedule(own).due_at == START + timedelta(hours=2)
+    assert office.store.load_shards([own.shard_id])[0].next_due <= office.schedule(following).due_at
 
     office.catalog.options.unset(DEFAULT_TENANT, "sync.interval")
-    assert office.beat(following).interval == timedelta(hours=1)
+    assert office.schedule(following).interval == timedelta(hours=1)
 
 
 def test_syncing_switched_on_again_is_not_overdue(office):
@@ -279,7 +295,7 @@ def test_syncing_switched_on_again_is_not_overdue(office):
 
     office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
 
-    assert office.beat(source).due_at == office.clock.at
+    assert office.schedule(source).due_at == office.clock.at
 
 
 @pytest.mark.parametrize(("name", "value"), [("sync.interval", "5"), ("sync.enabled", "maybe"), ("no.such", "1")])

@@ -7,24 +7,30 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.engine.config_file import read_config
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.engine.catalog.config.file import read_config
 from bokit.errors import InputError
 from tests.engine.test_catalog import Office
 
 FILE = {
-    "properties": [{
-        "name": "Villa Rosa", "timezone": "Europe/Rome",
-        "units": [
-            {"name": "Garden flat", "sources": [
-                {"name": "Airbnb", "kind": "ical", "url": "https://feeds.example/x.ics", "interval": "15m"},
-                {"name": "Booking.com", "kind": "ical", "url": "secret:bokit/rosa/booking"},
-            ]},
-            {"name": "Loft"},
-            {"name": "Whole villa", "parts": ["Garden flat", "Loft"]},
-        ],
-    }],
-}  # fmt: skip
+    "properties": [
+        {
+            "name": "Villa Rosa",
+            "timezone": "Europe/Rome",
+            "units": [
+                {
+                    "name": "Garden flat",
+                    "sources": [
+                        {"name": "Airbnb", "kind": "ical", "url": "https://feeds.example/x.ics", "interval": "15m"},
+                        {"name": "Booking.com", "kind": "ical", "url": "secret:bokit/rosa/booking"},
+                    ],
+                },
+                {"name": "Loft"},
+                {"name": "Whole villa", "parts": ["Garden flat", "Loft"]},
+            ],
+        }
+    ],
+}
 
 
 def test_a_file_is_declared_once():
@@ -32,8 +38,11 @@ def test_a_file_is_declared_once():
     office = Office()
     first = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
     assert {(d["kind"], d["name"]) for d in first.added} == {
-        ("source", "Airbnb"), ("source", "Booking.com"), ("unit", "Loft"), ("unit", "Whole villa")
-    }  # fmt: skip
+        ("source", "Airbnb"),
+        ("source", "Booking.com"),
+        ("unit", "Loft"),
+        ("unit", "Whole villa"),
+    }
 
     again = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
     assert (again.added, again.changed, len(again.unchanged)) == ([], [], 6)

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.record_edit import Manner
-from bokit.core.records import Presence
-from bokit.core.runs import Outcome, RunStatus
-from bokit.engine.config_file import read_config
+from bokit.core.items.edit import Manner
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import Presence
+from bokit.core.model.runs import Outcome, RunStatus
+from bokit.engine.catalog.config.file import read_config
 from bokit.errors import InputError, StateError
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from tests.engine.clients_office import CRM, URL, Office
 from tests.engine.house import Counting, Died
 
@@ -66,8 +66,11 @@ def test_fields_are_mapped_and_nothing_else_is_kept():
 
     client = office.api.clients[5]
     assert office.record(5).fields == {
-        "name": client["name"], "email": client["contact"]["email"], "city": client["addresses"][0]["city"], "none": None,
-    }  # fmt: skip
+        "name": client["name"],
+        "email": client["contact"]["email"],
+        "city": client["addresses"][0]["city"],
+        "none": None,
+    }
 
 
 def test_new_only_adds_what_is_new_and_leaves_edits_and_changes_alone():
@@ -99,8 +102,9 @@ def test_killed_anywhere_and_run_again_nothing_is_doubled_or_lost():
             office, _ = _new_only_calls(place, after=after)
             records = {r.key: r for r in office.records()}
             assert sorted(map(int, records)) == list(range(1, 123)), (place, after)
-            assert all(len(office.bokit.desk.list_changes(DEFAULT_TENANT, r.id).items) == 1 + (r.key == "7") for r in
-                       records.values()), (place, after)  # fmt: skip
+            assert all(
+                len(office.bokit.desk.list_changes(DEFAULT_TENANT, r.id).items) == 1 + (r.key == "7") for r in records.values()
+            ), (place, after)
             assert records["7"].fields["name"] == "Ada herself"
 
 
@@ -149,11 +153,21 @@ def test_a_line_lost_for_a_moment_is_asked_again():
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ("html", "not-json"), ("not-json", "not-json"), ("truncated", "not-json"), ("nothing", "not-json"),
-        ("no-items", "no-items"), ("endless", "endless-pages"), ("same-cursor", "repeated-cursor"), ("401", "http-401"),
-        ("403", "http-403"), ("404", "http-404"), ("429", "http-429"), ("500", "http-500"), ("503", "http-503"),
+        ("html", "not-json"),
+        ("not-json", "not-json"),
+        ("truncated", "not-json"),
+        ("nothing", "not-json"),
+        ("no-items", "no-items"),
+        ("endless", "endless-pages"),
+        ("same-cursor", "repeated-cursor"),
+        ("401", "http-401"),
+        ("403", "http-403"),
+        ("404", "http-404"),
+        ("429", "http-429"),
+        ("500", "http-500"),
+        ("503", "http-503"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_answer_is_one_error_and_changes_nothing(fault, code):
     """Whatever the API says that is no list: the run fails with one code, is recorded, and no record is touched."""
     told = {"url": f"{URL}/cursor?size=50", "items": "results", "pages": {"cursor": "meta.next", "param": "cursor"}}
@@ -207,12 +221,13 @@ def test_the_same_id_twice_is_an_error_of_that_id_alone():
 
 
 SCHEMA = {
-    "type": "object", "required": ["name", "contact"],
+    "type": "object",
+    "required": ["name", "contact"],
     "properties": {
         "name": {"type": "string"},
         "contact": {"type": "object", "properties": {"email": {"type": "string", "format": "email"}}},
     },
-}  # fmt: skip
+}
 
 
 def test_what_breaks_the_schema_is_left_as_it_was_and_told_by_field():
@@ -455,8 +470,9 @@ def test_a_pass_over_changes_tells_of_all_that_is_known():
     new, changed, again = office.sync(new_only=True), office.sync(), office.sync()
 
     assert [(r.counts["created"], r.counts["updated"], r.counts["unchanged"], r.counts["seen"]) for r in (new, changed)] == [
-        (1, 0, 122, 123), (0, 1, 122, 123)
-    ]  # fmt: skip
+        (1, 0, 122, 123),
+        (0, 1, 122, 123),
+    ]
     assert (again.counts["seen"], again.counts["unchanged"]) == (123, 123)
 
 
@@ -526,8 +542,8 @@ def test_a_rate_limit_is_waited_for_and_a_long_one_left_to_the_schedule():
 
     office.sync()
 
-    beat = office.store.load_heads(office.source.shard_id)[0].beats[office.source.id]
-    assert timedelta(minutes=9) < beat.due_at - office.clock() < timedelta(minutes=20)
+    schedule = office.store.load_heads(office.source.shard_id)[0].beats[office.source.id]
+    assert timedelta(minutes=9) < schedule.due_at - office.clock() < timedelta(minutes=20)
 
 
 def test_pages_are_spaced_by_the_tenants_request_delay():

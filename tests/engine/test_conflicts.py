@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.conflict_records import CONFLICTS
-from bokit.core.records import Scope
-from bokit.core.stays import BookingRules
-from bokit.engine.bookings import BookingAftermath
-from bokit.engine.manual import SyncRequest
-from bokit.engine.sync import Kind
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.records import Scope
+from bokit.core.occupancy.conflict_records import CONFLICTS
+from bokit.engine.bookings.conflicts import BookingReconciler
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.sync.sync import Kind
 from bokit.errors import InputError, UnknownIdError
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from tests.builders import a_beat
 from tests.engine.house import Counting, Died
 from tests.engine.villa import Villa
@@ -37,7 +37,7 @@ class Apartment(Villa):
 
     def open(self, store=None, clock=None, **given):
         fetcher = self.calls.watch_part(self.fetcher)
-        kind = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=BookingAftermath)
+        kind = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=BookingReconciler)
         return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
 
     def add_unit(self, name, **values):

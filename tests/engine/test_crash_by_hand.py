@@ -7,9 +7,9 @@ from datetime import date
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Source
+from bokit.core.model.catalog import DEFAULT_TENANT, Source
 from bokit.engine.app import Bokit
-from bokit.engine.manual import SyncRequest
+from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import StateError
 from tests.engine.villa import Calls, Died, Villa
 
@@ -53,11 +53,12 @@ ACTS: dict[str, tuple[bool, Act]] = {
     "sync by force": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, force=True))),
     "pause": (False, lambda bokit, source: bokit.catalog.sources.pause(DEFAULT_TENANT, source.id)),
     "remove and release": (
-        False, lambda bokit, source: bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa"),
+        False,
+        lambda bokit, source: bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa"),
     ),
     "switch off": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)),
     "another interval": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.interval", 900)),
-}  # fmt: skip
+}
 
 
 def live(held: bool, act: Act, die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
-from bokit.core.records import CollectionName, RunId, Scope, SourceId
-from bokit.core.runs import Run, RunStatus, Trigger, describe_run
+from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
+from bokit.core.model.records import CollectionName, RunId, Scope, SourceId
+from bokit.core.model.runs import Run, RunStatus, Trigger, describe_run
 from bokit.engine.app import Bokit
-from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import RunMessage, read_message
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import RunMessage, read_message
 from bokit.errors import InputError, LaterError, SourceUnavailableError, StoreUnreachableError, UnknownIdError
 from tests.engine.house import START, Counting, House
 from tests.engine.villa import Calls, Died, Villa
@@ -57,7 +57,7 @@ def test_a_triggered_run_is_queued_then_ended_by_its_last_source():
     """202 with the run's id at once; the history shows it queued, then succeeded with every source's report."""
     house, sources = furnish(12)
 
-    answer = house.bokit.dispatch.trigger(ALL)
+    answer = house.bokit.queued_runs.trigger(ALL)
 
     queued = describe_run(only_run(house.bokit))
     assert (answer.status, json.loads(answer.body), answer.repeated) == (202, {"run_id": queued["run_id"]}, False)
@@ -81,7 +81,7 @@ def test_a_run_without_sources_succeeds_at_once():
     """Nothing is sent, and nothing is left to wait for."""
     house = House(queue=True)
 
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
 
     run = only_run(house.bokit)
     assert (run.status, run.finished_at, run.sources, house.queue.bodies) == (RunStatus.SUCCEEDED, START, (), [])
@@ -93,21 +93,22 @@ def test_without_a_queue_the_run_is_worked_at_once():
     house.add_source("a", ROW)
     house.add_source("b", SourceUnavailableError("it does not answer", code="timeout"))
 
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
 
     assert (only_run(house.bokit).status, [str(r.outcome) for r in only_run(house.bokit).sources]) == (
-        RunStatus.PARTIAL, ["changed", "failed"],
-    )  # fmt: skip
+        RunStatus.PARTIAL,
+        ["changed", "failed"],
+    )
 
 
 def test_the_delay_is_the_queues():
     """Each message waits as long as was asked, and a repeated one as long as is left of it."""
     house, _ = furnish()
-    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
     house.clock.move(seconds=700)
-    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
     house.clock.move(seconds=700)
-    house.bokit.dispatch.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, delay_seconds=900, key="k", request_hash="h")
 
     assert house.queue.delays == [900, 200, 0]
 
@@ -116,7 +117,7 @@ def test_the_delay_is_the_queues():
 def test_a_delay_that_no_queue_takes_is_refused(delay):
     """0 to 900 whole seconds."""
     with pytest.raises(InputError) as caught:
-        furnish()[0].bokit.dispatch.trigger(ALL, delay_seconds=delay)
+        furnish()[0].bokit.queued_runs.trigger(ALL, delay_seconds=delay)
 
     assert caught.value.stable_code == "bad-field"
 
@@ -125,7 +126,7 @@ def test_a_delay_that_no_queue_takes_is_refused(delay):
 def test_a_key_has_a_length(key):
     """1 to 255 letters."""
     with pytest.raises(InputError, match="Idempotency-Key"):
-        furnish()[0].bokit.dispatch.trigger(ALL, key=key)
+        furnish()[0].bokit.queued_runs.trigger(ALL, key=key)
 
 
 # ── what is meant ──
@@ -138,13 +139,13 @@ def test_a_unit_or_a_collection_selects_its_enabled_sources():
     store.save_property(Property(id=PropertyId("p"), tenant=DEFAULT_TENANT, name="House"))
     store.save_unit(Unit(id=UnitId("scope_n0001"), tenant=DEFAULT_TENANT, property_id=PropertyId("p"), name="Flat"))
 
-    house.bokit.dispatch.trigger(replace(ALL, everything=False, scope=Scope("scope_n0001")))
-    house.bokit.dispatch.trigger(replace(ALL, everything=False, collection=CollectionName("rows")))
+    house.bokit.queued_runs.trigger(replace(ALL, everything=False, scope=Scope("scope_n0001")))
+    house.bokit.queued_runs.trigger(replace(ALL, everything=False, collection=CollectionName("rows")))
 
     assert [read_message(body).source_ids for body in house.queue.bodies] == [(sources[1].id,), tuple(s.id for s in sources)]
     for wrong in ({"scope": Scope("unit_none")}, {"collection": CollectionName("none")}, {"source_ids": (SourceId("src_none"),)}):
         with pytest.raises(UnknownIdError):
-            house.bokit.dispatch.trigger(replace(ALL, **wrong))
+            house.bokit.queued_runs.trigger(replace(ALL, **wrong))
     assert len(house.queue.bodies) == 2
 
 
@@ -152,7 +153,7 @@ def test_a_collection_without_sources_is_an_empty_run():
     """Bookings are always there, even where nothing feeds them yet."""
     house, _ = furnish()
 
-    house.bokit.dispatch.trigger(replace(ALL, collection=CollectionName("bookings")))
+    house.bokit.queued_runs.trigger(replace(ALL, collection=CollectionName("bookings")))
 
     assert only_run(house.bokit).status is RunStatus.SUCCEEDED
 
@@ -161,17 +162,17 @@ def test_sources_and_a_selection_are_not_mixed():
     """What both together would mean is anybody's guess."""
     house, sources = furnish()
     with pytest.raises(InputError, match="not both"):
-        house.bokit.dispatch.trigger(replace(ALL, source_ids=(sources[0].id,), scope=Scope("scope_a")))
+        house.bokit.queued_runs.trigger(replace(ALL, source_ids=(sources[0].id,), scope=Scope("scope_a")))
 
 
 def test_more_than_a_thousand_sources_are_too_many():
     """A thousand are a run; one more is refused, and nothing is written."""
     house, sources = furnish(1001)
     with pytest.raises(InputError) as caught:
-        house.bokit.dispatch.trigger(ALL)
+        house.bokit.queued_runs.trigger(ALL)
     assert (caught.value.stable_code, runs_of(house.bokit)) == ("too-many-sources", [])
 
-    house.bokit.dispatch.trigger(replace(ALL, source_ids=tuple(s.id for s in sources[:1000])))
+    house.bokit.queued_runs.trigger(replace(ALL, source_ids=tuple(s.id for s in sources[:1000])))
 
     assert len(house.queue.bodies) == 100
 
@@ -181,12 +182,12 @@ def test_a_paused_source_is_synced_where_it_is_named():
     house, (first, second, _) = furnish()
     paused = house.store.save_source(
         replace(house.head(first), source=replace(house.head(first).source, enabled=False)),
-        replace(house.beat(first), due_at=None),
+        replace(house.schedule(first), due_at=None),
     )
 
-    house.bokit.dispatch.trigger(replace(ALL, source_ids=(first.id, second.id)))
+    house.bokit.queued_runs.trigger(replace(ALL, source_ids=(first.id, second.id)))
     house.store.save_source(
-        replace(house.head(second), source=replace(house.head(second).source, enabled=False)), house.beat(second)
+        replace(house.head(second), source=replace(house.head(second).source, enabled=False)), house.schedule(second)
     )
     work_off(house.bokit, house.queue)
 
@@ -195,15 +196,17 @@ def test_a_paused_source_is_synced_where_it_is_named():
         ("changed", None),
         ("skipped", "source-paused"),
     ]
-    assert house.beat(paused).due_at is None
+    assert house.schedule(paused).due_at is None
 
 
 def test_what_is_removed_before_its_turn_is_skipped():
     """A source removed while it waits, and one whose tenant's row is gone, end the run all the same."""
     house, (first, second, _) = furnish()
-    open = house.bokit.dispatch.trigger(ALL)
+    open = house.bokit.queued_runs.trigger(ALL)
     head = house.head(first)
-    house.store.save_source(replace(head, source=replace(head.source, removed_at=START)), replace(house.beat(first), due_at=None))
+    house.store.save_source(
+        replace(head, source=replace(head.source, removed_at=START)), replace(house.schedule(first), due_at=None)
+    )
     id = RunId(json.loads(open.body)["run_id"])
     message = RunMessage(run_id=id, tenant=DEFAULT_TENANT, source_ids=(first.id, second.id))
 
@@ -220,7 +223,7 @@ def test_what_is_asked_of_a_run_is_done_by_its_workers():
     house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     house.show(source, {"2": {"name": "Bob"}})
 
-    house.bokit.dispatch.trigger(replace(ALL, trigger=Trigger.QUEUE, new_only=True, force=True))
+    house.bokit.queued_runs.trigger(replace(ALL, trigger=Trigger.QUEUE, new_only=True, force=True))
     work_off(house.bokit, house.queue)
 
     run = next(r for r in runs_of(house.bokit) if r.trigger is Trigger.QUEUE)
@@ -234,27 +237,27 @@ def test_what_is_asked_of_a_run_is_done_by_its_workers():
 def test_the_same_key_repeats_the_first_answer():
     """One run, whatever has become of the sources meanwhile; a day later the key is free."""
     house, (source, *_) = furnish()
-    first = house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    first = house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     work_off(house.bokit, house.queue)
     house.store.save_source(
-        replace(house.head(source), source=replace(house.head(source).source, removed_at=START)), house.beat(source)
+        replace(house.head(source), source=replace(house.head(source).source, removed_at=START)), house.schedule(source)
     )
 
-    again = house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    again = house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     assert (again.status, again.body, again.repeated, len(runs_of(house.bokit))) == (202, first.body, True, 1)
     assert house.queue.bodies == []
 
     house.clock.move(hours=24)
-    assert house.bokit.dispatch.trigger(ALL, key="k", request_hash="h").body != first.body
+    assert house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h").body != first.body
 
 
 def test_a_repeat_sends_again_what_waits():
     """The first send was lost: the repeat sends the same messages, and the run counts each source once."""
     house, _ = furnish(12)
-    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     lost, house.queue.bodies = house.queue.bodies, []
 
-    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     assert house.queue.bodies == lost
     house.queue.bodies += lost
     work_off(house.bokit, house.queue)
@@ -265,12 +268,12 @@ def test_a_repeat_sends_again_what_waits():
 def test_the_same_key_for_another_request_is_refused():
     """Also where the first was a dry one."""
     house, _ = furnish()
-    house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
-    house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="dry", request_hash="h")
+    house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
+    house.bokit.queued_runs.trigger(replace(ALL, dry_run=True), key="dry", request_hash="h")
 
     for key in ("k", "dry"):
         with pytest.raises(InputError) as caught:
-            house.bokit.dispatch.trigger(ALL, key=key, request_hash="other")
+            house.bokit.queued_runs.trigger(ALL, key=key, request_hash="other")
         assert caught.value.stable_code == "idempotency-key-reused"
 
 
@@ -281,7 +284,7 @@ def test_eight_requests_at_once_under_one_key_are_one_run():
 
     def ask() -> None:
         together.wait(10)
-        answers.append(house.bokit.dispatch.trigger(ALL, key="k", request_hash="h"))
+        answers.append(house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h"))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -315,12 +318,12 @@ def test_a_queue_that_takes_nothing_is_told(key):
     house.queue = Refusing()
     bokit = house.assemble(house.store)
     with pytest.raises(LaterError):
-        bokit.dispatch.trigger(ALL, key=key, request_hash="h")
+        bokit.queued_runs.trigger(ALL, key=key, request_hash="h")
     assert only_run(bokit).status is (RunStatus.QUEUED if key else RunStatus.FAILED)
 
     house.queue.refuses = False
     if key:
-        bokit.dispatch.trigger(ALL, key=key, request_hash="h")
+        bokit.queued_runs.trigger(ALL, key=key, request_hash="h")
         work_off(bokit, house.queue)
         assert only_run(bokit).status is RunStatus.SUCCEEDED
 
@@ -332,7 +335,7 @@ def test_a_dry_run_answers_the_plan_and_writes_nothing():
     """200 with the contract's document, times with a Z; no record, no run."""
     house, (source, *_) = furnish(1)
 
-    answer = house.bokit.dispatch.trigger(replace(ALL, dry_run=True))
+    answer = house.bokit.queued_runs.trigger(replace(ALL, dry_run=True))
 
     told = json.loads(answer.body)
     assert (answer.status, told["started_at"], told["counts"]["created"]) == (200, "2026-06-01T12:00:00Z", 1)
@@ -343,10 +346,10 @@ def test_a_dry_run_answers_the_plan_and_writes_nothing():
 def test_a_dry_runs_key_repeats_its_plan():
     """The source has changed since; the answer has not, and nothing is fetched."""
     house, (source, *_) = furnish(1)
-    first = house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
+    first = house.bokit.queued_runs.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
     house.show(source, {})
 
-    again = house.bokit.dispatch.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
+    again = house.bokit.queued_runs.trigger(replace(ALL, dry_run=True), key="k", request_hash="h")
 
     assert (again.status, again.body, again.repeated, len(house.fetcher.asked)) == (200, first.body, True, 1)
 
@@ -359,7 +362,7 @@ def test_a_dry_run_is_small():
 
     def refused(request: SyncRequest) -> bool:
         try:
-            house.bokit.dispatch.trigger(request)
+            house.bokit.queued_runs.trigger(request)
         except InputError as error:
             return error.stable_code == "dry-run-too-large"
         return False
@@ -368,7 +371,7 @@ def test_a_dry_run_is_small():
     house.store.save_option(DEFAULT_TENANT, "sync.request_delay", 60_000)
     assert (refused(ten), refused(replace(dry, source_ids=(sources[0].id,)))) == (True, False)
     head = house.head(sources[0])
-    house.store.save_source(replace(head, source=replace(head.source, kind="sql")), house.beat(sources[0]))
+    house.store.save_source(replace(head, source=replace(head.source, kind="sql")), house.schedule(sources[0]))
     assert refused(replace(dry, source_ids=(sources[0].id,)))
 
 
@@ -379,7 +382,7 @@ def test_a_dry_run_is_small():
 def test_any_number_and_order_of_deliveries_counts_once(seed):
     """Each message one to five times, shuffled: one report a source, one end, the same counts."""
     house, sources = furnish(25)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     luck = Random(seed)
     coming = [body for body in house.queue.bodies for _ in range(luck.randint(1, 5))]
     luck.shuffle(coming)
@@ -397,7 +400,7 @@ def test_any_number_and_order_of_deliveries_counts_once(seed):
 def test_one_message_worked_by_four_at_once_counts_once():
     """Deliveries that overlap take the lease from each other; the source is synced, reported once, and never as skipped."""
     house, sources = furnish(3)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     message = read_message(house.queue.bodies.pop())
     inside, together = threading.Barrier(4), threading.Barrier(4)
     waited = threading.local()
@@ -431,7 +434,7 @@ def test_one_message_worked_by_four_at_once_counts_once():
 def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
     """The first is refused its write while the second has the source in hand: it reports nothing, so that the second counts."""
     house, (source,) = furnish(1)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     message = read_message(house.queue.bodies.pop())
     first = threading.Thread(target=lambda: house.bokit.work(message))
     fetching, overtaken = threading.Event(), threading.Event()
@@ -461,21 +464,21 @@ def test_a_source_that_another_run_holds_is_skipped():
     """The run says so, and ends; the source's schedule is the other's to write."""
     house, (held, *_) = furnish()
     lease = house.store.take_lease(held, holder="another", now=START, until=START + timedelta(minutes=5))
-    before = house.beat(held)
+    before = house.schedule(held)
 
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     work_off(house.bokit, house.queue)
     house.store.release_lease(lease)
 
     run = only_run(house.bokit)
     assert [str(r.outcome) for r in run.sources] == ["skipped", "changed", "changed"]
-    assert (run.sources[0].error["code"], run.status, house.beat(held)) == ("lease-held", RunStatus.SUCCEEDED, before)
+    assert (run.sources[0].error["code"], run.status, house.schedule(held)) == ("lease-held", RunStatus.SUCCEEDED, before)
 
 
 def test_what_there_is_no_time_for_comes_again_by_itself():
     """The rest is sent anew at once where some were synced, and a little later where none was: nothing is lost."""
     house, sources = furnish(3, concurrency=1)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     left = iter([900.0, 10.0, 10.0])
     report = house.bokit.work(read_message(house.queue.bodies.pop()), seconds_left=lambda: next(left))
     assert (report.sources, report.left) == (1, 2)
@@ -492,7 +495,7 @@ def test_a_long_pause_between_requests_is_not_slept_through_the_end():
     """Where sync.request_delay does not fit into what is left of the time, the rest comes again."""
     house, _ = furnish(3)
     house.store.save_option(DEFAULT_TENANT, "sync.request_delay", 60_000)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
 
     report = house.bokit.work(read_message(house.queue.bodies.pop()), seconds_left=lambda: 85.0)
 
@@ -502,7 +505,7 @@ def test_a_long_pause_between_requests_is_not_slept_through_the_end():
 def test_a_message_of_a_run_that_is_over_does_nothing():
     """An ended run, an unknown one, and another tenant's."""
     house, (source, *_) = furnish(1)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     body = house.queue.bodies[0]
     work_off(house.bokit, house.queue)
     asked = len(house.fetcher.asked)
@@ -519,7 +522,7 @@ def test_a_message_of_a_run_that_is_over_does_nothing():
 def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
     """What was reported stays reported; the error reaches the queue."""
     house, _ = furnish(2, concurrency=1)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     body = house.queue.bodies.pop()
     store = Failing(house.store, "save_beat", at=2)
     with pytest.raises(StoreUnreachableError):
@@ -548,15 +551,24 @@ def test_a_message_costs_little():
     """One source that says nothing new: the run, source, options, head and lease read or taken, its line and report written."""
     house, _ = furnish(1)
     house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     store = Counting(house.store)
 
     house.assemble(store).work(read_message(house.queue.bodies.pop()))
 
     assert store.calls == [
-        "find_open_run", "load_source", "load_options", "load_heads", "take_lease", "load_head", "release_lease",
-        "save_beat", "report_sources", "load_options", "close_run",
-    ]  # fmt: skip
+        "find_open_run",
+        "load_source",
+        "load_options",
+        "load_heads",
+        "take_lease",
+        "load_head",
+        "release_lease",
+        "save_beat",
+        "report_sources",
+        "load_options",
+        "close_run",
+    ]
 
 
 # ── the end of what nobody ended ──
@@ -565,7 +577,7 @@ def test_a_message_costs_little():
 def test_the_tick_ends_a_run_that_is_overdue():
     """What no worker came to is reported as failed 45 minutes after its time; a message that comes later does nothing."""
     house, sources = furnish(12)
-    house.bokit.dispatch.trigger(ALL, delay_seconds=600)
+    house.bokit.queued_runs.trigger(ALL, delay_seconds=600)
     house.bokit.work(read_message(house.queue.bodies.pop(0)))
     late = house.queue.bodies.pop(0)
     house.clock.move(minutes=54, seconds=57)
@@ -590,14 +602,14 @@ def test_the_tick_ends_a_run_that_is_overdue():
 def test_two_ticks_end_an_overdue_run_once():
     """Eight side by side: one end, one report a source."""
     house, _ = furnish(3)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     house.clock.move(hours=1)
     open = house.store.load_due(house.clock()).runs
     together = threading.Barrier(8)
 
     def close() -> None:
         together.wait(10)
-        house.bokit.dispatch.close_overdue(open)
+        house.bokit.queued_runs.close_overdue(open)
 
     threads = [threading.Thread(target=close) for _ in range(8)]
     for thread in threads:
@@ -612,7 +624,7 @@ def test_two_ticks_end_an_overdue_run_once():
 def test_a_part_of_the_tick_that_fails_keeps_the_others_from_nothing():
     """An overdue run that cannot be ended: sources are sent all the same, the report says so, and check() raises."""
     house, sources = furnish(2)
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     house.queue.bodies.clear()
     house.clock.move(hours=1)
     bokit = house.assemble(Failing(house.store, "report_sources", at=1))
@@ -652,9 +664,9 @@ def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dic
     calls = Calls(die_at=die_at, die_after=after)
     hand = villa.open(store=calls.watch_part(villa.store), queue=calls.watch_part(villa.queue))
     try:
-        hand.dispatch.trigger(ALL, key="k", request_hash="h")
+        hand.queued_runs.trigger(ALL, key="k", request_hash="h")
     except Died:
-        villa.bokit.dispatch.trigger(ALL, key="k", request_hash="h")
+        villa.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     work_off(villa.bokit, villa.queue)
     return tell(villa), calls
 
@@ -664,12 +676,10 @@ def live_work_in_haste(die_at: int | None = None, *, after: bool = False) -> tup
     return live_work(die_at, after=after, seconds=(900.0, 900.0, 1.0))
 
 
-def live_work(
-    die_at: int | None = None, *, after: bool = False, seconds: tuple[float, ...] = 3 * (900.0,)
-) -> tuple[dict, Calls]:  # fmt: skip
+def live_work(die_at: int | None = None, *, after: bool = False, seconds: tuple[float, ...] = 3 * (900.0,)) -> tuple[dict, Calls]:
     """Trigger, work the message off, and deliver it once more where the process died over it."""
     villa = move_in()
-    villa.bokit.dispatch.trigger(ALL)
+    villa.bokit.queued_runs.trigger(ALL)
     calls = Calls(die_at=die_at, die_after=after)
     parts = {"store": calls.watch_part(villa.store), "queue": calls.watch_part(villa.queue)}
     hand = villa.open(**parts, alerts=calls.watch_part(villa.alerts))

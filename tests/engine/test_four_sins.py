@@ -17,18 +17,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from bokit.core.booking import held_nights, is_window
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Source
-from bokit.core.merge import edit_record
-from bokit.core.options import Options
-from bokit.core.records import Presence, Record, RunId, Scope, SourceId
-from bokit.core.runs import Trigger
-from bokit.core.stays import BookingRules
-from bokit.engine.job import Job, Journal
-from bokit.engine.sync import Kind, SourceSync
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
+from bokit.core.model.merge import edit_record
+from bokit.core.model.options import Options
+from bokit.core.model.records import Presence, Record, RunId, Scope, SourceId
+from bokit.core.model.runs import Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.engine.sync.job import StepRecorder, SyncJob
+from bokit.engine.sync.sync import Kind, SourceSync
 from bokit.outlets.memory import MemoryAlerts
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 from simulator.faults import SILENT
 from simulator.truth import Stay
 from simulator.world import World
@@ -61,12 +62,18 @@ class Machine(RuleBasedStateMachine):
         self.world, self.name = World(seed=seed), f"{self.platform}/flat"
         self.world.add_feed(self.name, timezone="Europe/Rome", **self.options)
         self.at_hand, self.store = WorldAtHand(self.world, self.name), MemoryStore()
-        self.beat = Beat(tenant=DEFAULT_TENANT, due_at=None, interval=HOUR)
+        self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=None, interval=HOUR)
         source = Source(
-            id=SourceId("src_flat"), tenant=DEFAULT_TENANT, name="flat", kind="ical", url="https://feeds.example/flat.ics",
-            scope=Scope("unit_flat"), timezone="Europe/Rome", shard_id=self.store.pick_shard(1),
-        )  # fmt: skip
-        self.source = self.store.save_source(Head(source=source), self.beat)
+            id=SourceId("src_flat"),
+            tenant=DEFAULT_TENANT,
+            name="flat",
+            kind="ical",
+            url="https://feeds.example/flat.ics",
+            scope=Scope("unit_flat"),
+            timezone="Europe/Rome",
+            shard_id=self.store.pick_shard(1),
+        )
+        self.source = self.store.save_source(Head(source=source), self.schedule)
         self.edits: dict[str, str] = {}
         self.closed_lately: set[date] = set()
         self.closed_at: dict[date, datetime] = {}
@@ -187,13 +194,13 @@ class Machine(RuleBasedStateMachine):
     # inside
 
     def run(self) -> None:
-        self.engine.sync(self.head(), self.beat, self.job())
+        self.engine.sync(self.head(), self.schedule, self.job())
 
     def settle(self, plan_hash: str) -> None:
-        self.engine.settle(self.head(), self.job(approved=plan_hash), Journal(self.at_hand.clock))
+        self.engine.settle(self.head(), self.job(approved=plan_hash), StepRecorder(self.at_hand.clock))
 
-    def job(self, **given: str) -> Job:
-        return Job(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=self.world.now, options=Options(), **given)
+    def job(self, **given: str) -> SyncJob:
+        return SyncJob(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=self.world.now, options=Options(), **given)
 
     def head(self) -> Head:
         return self.store.load_head(self.source)

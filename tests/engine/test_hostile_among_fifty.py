@@ -6,15 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Source, Tenant
-from bokit.core.records import Scope, SourceId
-from bokit.core.runs import Outcome
-from bokit.core.stays import BookingRules
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
+from bokit.core.model.records import Scope, SourceId
+from bokit.core.model.runs import Outcome
+from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync import Kind
+from bokit.engine.sync.sync import Kind
 from bokit.outlets.memory import MemoryAlerts
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 from tests.engine.house import HandClock, ShelfFetcher
 from tests.hostile_feeds import FEEDS
 from tests.unit.feed_bodies import AT, sample
@@ -47,11 +48,16 @@ class Street:
 
     def add(self, number: int, body: bytes) -> None:
         source = Source(
-            id=SourceId(f"src_{number:02d}"), tenant=DEFAULT_TENANT, name=f"n{number}", kind="ical", url="https://feeds.example/",
-            scope=Scope(f"unit_{number}"), shard_id=self.store.pick_shard(100),
-        )  # fmt: skip
+            id=SourceId(f"src_{number:02d}"),
+            tenant=DEFAULT_TENANT,
+            name=f"n{number}",
+            kind="ical",
+            url="https://feeds.example/",
+            scope=Scope(f"unit_{number}"),
+            shard_id=self.store.pick_shard(100),
+        )
         self.fetcher.shelf[source.id] = Fetched(body=body, host="feeds.example")
-        self.store.save_source(Head(source=source), Beat(tenant=DEFAULT_TENANT, due_at=AT, interval=timedelta(hours=1)))
+        self.store.save_source(Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=AT, interval=timedelta(hours=1)))
 
 
 @pytest.mark.parametrize("name", SOME)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Tenant
-from bokit.core.monitor import Monitor
-from bokit.core.records import TenantId
-from bokit.core.runs import Run, RunStatus, Trigger
-from bokit.engine import monitors as monitors_module
+from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
+from bokit.core.model.monitor import Monitor
+from bokit.core.model.records import TenantId
+from bokit.core.model.runs import Run, RunStatus, Trigger
 from bokit.engine.app import Bokit
-from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import read_message
+from bokit.engine.runs import monitors as monitors_module
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, StateError, StoreUnreachableError
 from tests.engine.house import START, House
 from tests.engine.test_dispatch import ROW, Failing, furnish, work_off
@@ -52,9 +52,15 @@ def test_a_monitor_of_two_runs_makes_two_runs_and_ends():
     pass_minutes(house, 1)
     start(house.bokit, max_runs=2)
     assert house.bokit.status.load_status(DEFAULT_TENANT)["monitor"] == {
-        "interval": 60, "new_only": None, "max_runs": 2, "runs": 0, "started_at": house.clock(), "started_by": "token:tok_1",
-        "next_at": house.clock(), "last_run_id": None,
-    }  # fmt: skip
+        "interval": 60,
+        "new_only": None,
+        "max_runs": 2,
+        "runs": 0,
+        "started_at": house.clock(),
+        "started_by": "token:tok_1",
+        "next_at": house.clock(),
+        "last_run_id": None,
+    }
 
     pass_minutes(house, 2)
     assert house.store.load_monitors([DEFAULT_TENANT]) == {}
@@ -63,7 +69,7 @@ def test_a_monitor_of_two_runs_makes_two_runs_and_ends():
     runs = runs_of(house.bokit)
     assert [(r.status, r.started_at, len(r.sources)) for r in runs] == [
         (RunStatus.SUCCEEDED, START + timedelta(minutes=n), 3) for n in (1, 2)
-    ]  # fmt: skip
+    ]
     assert (house.bokit.monitors.find(DEFAULT_TENANT), house.store.load_monitors([DEFAULT_TENANT])) == (None, {})
     assert house.bokit.status.load_status(DEFAULT_TENANT)["monitor"] is None
     assert len(house.fetcher.asked) == 3 * len(sources)
@@ -150,7 +156,7 @@ def test_the_schedule_waits_while_a_monitor_runs_and_goes_on_after_it():
     house.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=START))
     house.store.save_option(OTHER, "install.complete", True)
     often = replace(house.head(source), source=replace(house.head(source).source, interval=timedelta(seconds=600)))
-    house.store.save_source(often, replace(house.beat(source), interval=timedelta(seconds=600)))
+    house.store.save_source(often, replace(house.schedule(source), interval=timedelta(seconds=600)))
     start(house.bokit, interval=3600)
     pass_minutes(house, 60)
     asked = [id for id, _ in house.fetcher.asked]
@@ -297,7 +303,7 @@ def test_a_monitor_that_was_stopped_and_started_anew_is_left_alone():
     house.clock.move(seconds=1)
     anew = start(house.bokit, interval=120)
 
-    assert (house.bokit.monitors.carry(due).count, house.bokit.monitors.find(DEFAULT_TENANT)) == (0, anew)
+    assert (house.bokit.monitors.run_due_monitors(due).count, house.bokit.monitors.find(DEFAULT_TENANT)) == (0, anew)
 
 
 def test_a_monitor_that_cannot_be_carried_keeps_no_other_from_its_run():
@@ -322,7 +328,7 @@ def test_a_monitor_that_cannot_be_carried_keeps_no_other_from_its_run():
 
 def test_many_sources_are_several_runs_of_one_round(monkeypatch):
     """More sources than a run takes: runs that follow each other, counted as one, none begun anew while one is open."""
-    monkeypatch.setattr(monitors_module, "A_RUN", 10)
+    monkeypatch.setattr(monitors_module, "MAX_SOURCES_PER_RUN", 10)
     house, sources = furnish(25)
     start(house.bokit, max_runs=2)
     house.bokit.tick()

@@ -9,17 +9,18 @@ from datetime import date, timedelta
 
 import pytest
 
-from bokit.core.booking import held_nights, is_window
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Source
-from bokit.core.options import Options
-from bokit.core.records import Fields, Presence, Record, RunId, Scope, SourceId
-from bokit.core.runs import Outcome, SourceReport, Trigger
-from bokit.core.stays import BookingRules
-from bokit.engine.job import Job
-from bokit.engine.sync import Kind, SourceSync
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
+from bokit.core.model.options import Options
+from bokit.core.model.records import Fields, Presence, Record, RunId, Scope, SourceId
+from bokit.core.model.runs import Outcome, SourceReport, Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.engine.sync.job import SyncJob
+from bokit.engine.sync.sync import Kind, SourceSync
 from bokit.outlets.memory import MemoryAlerts
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 from simulator.world import FIRST_NOW, World
 
 PLATFORMS = ("airbnb", "booking_com", "vrbo")
@@ -41,12 +42,18 @@ class Listing:
         kinds = {"ical": Kind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
         self.sync = SourceSync(self.store, kinds, self.alerts, lambda: self.world.now)
         source = Source(
-            id=SourceId("src_villa"), tenant=DEFAULT_TENANT, name="villa", kind="ical", url="https://feeds.example/villa",
-            scope=Scope("unit_villa"), timezone="Europe/Rome", shard_id=self.store.pick_shard(1),
-        )  # fmt: skip
-        self.beat = Beat(tenant=DEFAULT_TENANT, due_at=FIRST_NOW, interval=timedelta(hours=1))
-        self.source = self.store.save_source(Head(source=source), self.beat)
-        self.job = Job(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=FIRST_NOW, options=Options())
+            id=SourceId("src_villa"),
+            tenant=DEFAULT_TENANT,
+            name="villa",
+            kind="ical",
+            url="https://feeds.example/villa",
+            scope=Scope("unit_villa"),
+            timezone="Europe/Rome",
+            shard_id=self.store.pick_shard(1),
+        )
+        self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=FIRST_NOW, interval=timedelta(hours=1))
+        self.source = self.store.save_source(Head(source=source), self.schedule)
+        self.job = SyncJob(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=FIRST_NOW, options=Options())
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
         return Fetched(body=self.body, host="feeds.example")
@@ -55,7 +62,7 @@ class Listing:
         """Sync with *body*, after *hours*."""
         self.world.advance(hours=hours)
         self.body = body
-        return self.sync.sync(self.store.load_head(self.source), self.beat, self.job).report
+        return self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
 
     def answer_rightly(self, *, hours: float = 1) -> SourceReport:
         self.world.advance(hours=hours)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Source
-from bokit.engine.messages import BatchMessage
+from bokit.core.model.catalog import DEFAULT_TENANT, Source
+from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
-from bokit.sources.base import Fetched
+from bokit.sources.protocols import Fetched
 from simulator.world import World
 from tests.engine.villa import Died, Villa
 
@@ -152,13 +152,30 @@ def raising(name: str, make: Callable[[], Exception]) -> Callable[[Watch], None]
 
 
 CAUSES = [
-    no_schedule, lost_messages, poison, orphan_claims, out_of_time, orphan_lease, conflicts, throttled_table,
-    fault("404"), fault("401"), fault("429"), fault("500"), fault("503"), fault("timeout"), fault("html"), fault("json"),
-    fault("empty-calendar"), fault("empty-body"), fault("other-listing"), fault("switched-off"),
+    no_schedule,
+    lost_messages,
+    poison,
+    orphan_claims,
+    out_of_time,
+    orphan_lease,
+    conflicts,
+    throttled_table,
+    fault("404"),
+    fault("401"),
+    fault("429"),
+    fault("500"),
+    fault("503"),
+    fault("timeout"),
+    fault("html"),
+    fault("json"),
+    fault("empty-calendar"),
+    fault("empty-body"),
+    fault("other-listing"),
+    fault("switched-off"),
     raising("tls", lambda: SourceUnavailableError("its certificate is not valid", code="tls")),
     raising("throttled for a day", lambda: SourceUnavailableError("not now", code="http-429", retry_after=86_400.0)),
     raising("a bug", lambda: RuntimeError("unexpected")),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("minutes", [15, 60])
@@ -212,8 +229,11 @@ def test_nobody_hears_a_thing_while_all_is_well(record_property):
 
 
 LIVING = {
-    "airbnb/garden": {"notice_days": 1}, "booking_com/garden": {}, "vrbo/loft": {}, "google/loft": {},
-}  # fmt: skip
+    "airbnb/garden": {"notice_days": 1},
+    "booking_com/garden": {},
+    "vrbo/loft": {},
+    "google/loft": {},
+}
 
 
 def test_a_failure_that_is_over_before_anybody_must_hear_is_not_told():

@@ -15,7 +15,7 @@ def test_a_pause_during_a_batch_is_not_undone_by_its_beat():
 
     def pause_meanwhile():
         paused = replace(house.head(source), source=replace(house.head(source).source, enabled=False))
-        house.store.save_source(paused, replace(house.beat(source), due_at=None))
+        house.store.save_source(paused, replace(house.schedule(source), due_at=None))
         return {"1": {"n": 1}}
 
     house.show(source, pause_meanwhile)
@@ -27,5 +27,5 @@ def test_a_pause_during_a_batch_is_not_undone_by_its_beat():
         run_queue(house)
 
     assert len(house.fetcher.asked) == 1
-    assert house.beat(source).due_at is None
+    assert house.schedule(source).due_at is None
     assert house.queue.bodies == []

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.collections import COLLECTION_READERS
-from bokit.core.record_edit import Manner
-from bokit.engine.catalog_fields import read_fields
-from bokit.engine.collections import CollectionDesk, describe_granted
-from bokit.engine.record_writes import RecordWriter, Terms
+from bokit.core.items.edit import Manner
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.collections import COLLECTION_READERS
+from bokit.engine.catalog.collections import CollectionService, describe_patch_result
+from bokit.engine.catalog.fields import read_fields
+from bokit.engine.records.writes import Preconditions, RecordWriter
 from bokit.errors import InputError, StateError, StoreConflictError, UnknownIdError
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from tests.engine.clients_office import Office
 
 SETTINGS = {"name": "settings", "preserve": ["createdBy", "limits.rooms"], "array_keys": {"team": "email"}}
@@ -42,11 +42,11 @@ def office():
 
 def test_putting_merges_in_depth_and_says_what_changed(office):
     """What the document names is laid over what is there; what it does not name stays; the same again changes nothing."""
-    made = describe_granted(office.put("main", {"theme": "dark", "mail": {"from": "a@x.example", "port": 25}}))
+    made = describe_patch_result(office.put("main", {"theme": "dark", "mail": {"from": "a@x.example", "port": 25}}))
     office.hour()
-    changed = describe_granted(office.put("main", {"mail": {"port": 587}}))
+    changed = describe_patch_result(office.put("main", {"mail": {"port": 587}}))
     office.hour()
-    again = describe_granted(office.put("main", {"mail": {"port": 587.0}, "theme": "dark"}))
+    again = describe_patch_result(office.put("main", {"mail": {"port": 587.0}, "theme": "dark"}))
 
     assert (made["changed"], changed["changed"], again["changed"]) == (True, True, False)
     record = again["record"]
@@ -61,7 +61,7 @@ def test_preserved_fields_stand_by_collection_by_request_and_ours_always(office)
     office.put("main", {"createdBy": "ada", "limits": {"rooms": 3, "guests": 6}, "color": "red"})
 
     told = {"createdBy": "bob", "limits": {"rooms": 9, "guests": 8}, "color": "blue", "createdAt": "1999-01-01T00:00:00Z"}
-    granted = describe_granted(office.put("main", told, preserve=["color"]))
+    granted = describe_patch_result(office.put("main", told, preserve=["color"]))
 
     assert granted["preserved"] == ["createdBy", "limits.rooms", "color", "createdAt"]
     shown = granted["record"]
@@ -74,7 +74,7 @@ def test_what_was_read_can_be_put_back(office):
     """The document that a GET shows, put back as it is, changes nothing."""
     granted = office.put("main", {"theme": "dark", "n": 1})
 
-    assert describe_granted(office.put("main", describe_granted(granted)["record"]))["changed"] is False
+    assert describe_patch_result(office.put("main", describe_patch_result(granted)["record"]))["changed"] is False
 
 
 def test_two_writers_who_read_the_same_lose_nothing_of_each_other(office):
@@ -109,21 +109,23 @@ def test_a_patch_is_a_json_merge_patch(office):
 def test_a_version_that_moved_on_is_refused(office):
     """If-Match takes the version that was read, and no other; a record that must be new must be."""
     office.put("main", {"a": 1})
-    office.put("main", {"a": 2}, terms=Terms(versions=frozenset({1})))
-    for terms in (Terms(versions=frozenset({1})), Terms(must_be_new=True)):
+    office.put("main", {"a": 2}, terms=Preconditions(versions=frozenset({1})))
+    for terms in (Preconditions(versions=frozenset({1})), Preconditions(must_be_new=True)):
         with pytest.raises(StateError) as caught:
             office.put("main", {"a": 3}, terms=terms)
         assert caught.value.stable_code == "precondition-failed"
     with pytest.raises(UnknownIdError):
-        office.put("other", {"a": 3}, terms=Terms(must_exist=True))
+        office.put("other", {"a": 3}, terms=Preconditions(must_exist=True))
     assert office.record("main").fields == {"a": 2}
 
 
 SCHEMA = {
-    "type": "object", "required": ["name"], "additionalProperties": False,
+    "type": "object",
+    "required": ["name"],
+    "additionalProperties": False,
     "properties": {"name": {"type": "string"}, "rating": {"type": "integer", "minimum": 1}, "home": {"$ref": "#/$defs/place"}},
     "$defs": {"place": {"type": "object", "properties": {"zip": {"type": "string", "pattern": "^[0-9]+$"}}}},
-}  # fmt: skip
+}
 
 
 def test_a_schema_is_checked_by_field_and_nothing_is_written(office):
@@ -147,10 +149,15 @@ def test_a_schema_is_checked_by_field_and_nothing_is_written(office):
 @pytest.mark.parametrize(
     "schema",
     [
-        {"type": "nonsense"}, {"$ref": "https://elsewhere.example/schema.json"}, {"$ref": "#/$defs/none"}, {"required": "name"},
-        [], "text", {"description": "x" * 40_000},
+        {"type": "nonsense"},
+        {"$ref": "https://elsewhere.example/schema.json"},
+        {"$ref": "#/$defs/none"},
+        {"required": "name"},
+        [],
+        "text",
+        {"description": "x" * 40_000},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_schema_is_refused_when_it_is_declared(office, schema):
     """Nothing is fetched for a schema, and nothing is declared that cannot be checked."""
     with pytest.raises(InputError):
@@ -160,10 +167,14 @@ def test_what_is_no_schema_is_refused_when_it_is_declared(office, schema):
 @pytest.mark.parametrize(
     ("document", "match"),
     [
-        ([1], "a JSON object"), ("x", "a JSON object"), ({"a": float("nan")}, "not JSON"), ({"id": "other"}, "id is the one"),
-        ({"a": "x" * 300_000}, "too large"), ({"_base": 7}, "the base is"),
+        ([1], "a JSON object"),
+        ("x", "a JSON object"),
+        ({"a": float("nan")}, "not JSON"),
+        ({"id": "other"}, "id is the one"),
+        ({"a": "x" * 300_000}, "too large"),
+        ({"_base": 7}, "the base is"),
     ],
-)  # fmt: skip
+)
 def test_bad_documents_are_one_clear_error(office, document, match):
     """Whatever is no record is refused in a sentence."""
     with pytest.raises(InputError, match=match):
@@ -208,7 +219,7 @@ def test_a_burst_is_written_together(office):
     """What comes while a write is under way waits and goes with the next: 50 PUTs take a few writes."""
     slow = SlowStore(office.store)
     slow.writer = RecordWriter(slow, office.clock)
-    office.bokit.catalog.collections = CollectionDesk(slow, office.clock, office.bokit.catalog.sources, slow.writer)
+    office.bokit.catalog.collections = CollectionService(slow, office.clock, office.bokit.catalog.sources, slow.writer)
     office.put("main", {"createdBy": "ada"})
 
     answers = _put_at_once(office, 49)
@@ -241,7 +252,7 @@ def _put_at_once(office, how_many):
 
     def put(n):
         start.wait()
-        return describe_granted(office.put("main", {f"field{n}": n, "createdBy": f"writer {n}"}))
+        return describe_patch_result(office.put("main", {f"field{n}": n, "createdBy": f"writer {n}"}))
 
     with ThreadPoolExecutor(how_many) as pool:
         return list(pool.map(put, range(how_many)))
@@ -317,10 +328,17 @@ def test_one_refused_wish_keeps_no_other_from_being_written(office):
 
 def test_a_collections_name_and_parts_are_judged():
     """Names, paths, buckets and intervals are what they say they are."""
-    for bad in ({"name": "Bookings"}, {"name": "bookings"}, {"name": "conflicts"}, {"name": ""}, {"name": "x", "buckets": 0},
-                {"name": "x", "preserve": 7},
-                {"name": "x", "array_keys": ["a"]}, {"name": "x", "interval": 5},
-                {"name": "x", "preserve": ["a..b"]}):  # fmt: skip
+    for bad in (
+        {"name": "Bookings"},
+        {"name": "bookings"},
+        {"name": "conflicts"},
+        {"name": ""},
+        {"name": "x", "buckets": 0},
+        {"name": "x", "preserve": 7},
+        {"name": "x", "array_keys": ["a"]},
+        {"name": "x", "interval": 5},
+        {"name": "x", "preserve": ["a..b"]},
+    ):
         with pytest.raises(InputError):
             read_fields(bad, COLLECTION_READERS)
 

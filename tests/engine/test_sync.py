@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from bokit.core.records import Presence
-from bokit.core.runs import Outcome, RunStatus
-from bokit.engine.manual import SyncRequest
+from bokit.core.model.records import Presence
+from bokit.core.model.runs import Outcome, RunStatus
+from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import SourceRefusedError, SourceUnavailableError
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
 from tests.engine.house import DEFAULT_TENANT, START, Counting, Died, House
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, everything=True)
@@ -124,8 +124,10 @@ def test_a_failing_source_stops_no_other():
 
     assert run.status is RunStatus.PARTIAL
     assert {r.source_id: (str(r.outcome), r.error and r.error["code"]) for r in run.sources} == {
-        bad.id: ("failed", "timeout"), worse.id: ("failed", "unexpected"), good.id: ("changed", None),
-    }  # fmt: skip
+        bad.id: ("failed", "timeout"),
+        worse.id: ("failed", "unexpected"),
+        good.id: ("changed", None),
+    }
     assert house.presences(good) == {"1": "present"}
 
 
@@ -136,15 +138,15 @@ def test_failures_back_off_up_to_a_ceiling_and_are_forgotten_at_a_success():
     waits = []
     for _ in range(9):
         house.bokit.tick()
-        waits.append((house.beat(source).due_at - house.clock()).total_seconds())
-        house.clock.at = house.beat(source).due_at
+        waits.append((house.schedule(source).due_at - house.clock()).total_seconds())
+        house.clock.at = house.schedule(source).due_at
     house.show(source, {})
     house.bokit.tick()
 
     assert all(1.8 < later / sooner < 2.2 for sooner, later in pairwise(waits[:5]))
     assert 120 <= waits[0] <= 132
     assert all(3600 <= w <= 3960 for w in waits[5:])
-    assert (house.beat(source).failures, house.head(source).failure) == (0, None)
+    assert (house.schedule(source).failures, house.head(source).failure) == (0, None)
 
 
 def test_retry_after_is_honoured_and_refusals_wait_for_the_interval():
@@ -155,8 +157,8 @@ def test_retry_after_is_honoured_and_refusals_wait_for_the_interval():
 
     house.bokit.tick()
 
-    assert (house.beat(slow).due_at - START).total_seconds() == 7200
-    assert (house.beat(gone).due_at - START).total_seconds() == 600
+    assert (house.schedule(slow).due_at - START).total_seconds() == 7200
+    assert (house.schedule(gone).due_at - START).total_seconds() == 600
 
 
 def test_the_owner_hears_of_a_failure_once_and_of_the_recovery():
@@ -165,7 +167,7 @@ def test_the_owner_hears_of_a_failure_once_and_of_the_recovery():
     source = house.add_source("a", SourceUnavailableError("it does not answer"))
     for _ in range(5):
         house.bokit.tick()
-        house.clock.at = house.beat(source).due_at
+        house.clock.at = house.schedule(source).due_at
     house.show(source, {})
     house.bokit.tick()
 
@@ -194,7 +196,7 @@ def test_a_dry_run_plans_and_writes_nothing():
     store = Counting(MemoryStore())
     house = House(store=store)
     source = house.add_source("a", {"1": {"name": "Ann"}})
-    before = house.beat(source), house.head(source)
+    before = house.schedule(source), house.head(source)
     store.calls.clear()
 
     run = house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, dry_run=True))
@@ -202,7 +204,7 @@ def test_a_dry_run_plans_and_writes_nothing():
     assert [(a.kind.value, dict(a.fields)["name"].after) for a in run.sources[0].plan] == [("create", "Ann")]
     assert run.counts["created"] == 1
     assert not [c for c in store.calls if not c.startswith("load_")]
-    assert (house.beat(source), house.head(source)) == before
+    assert (house.schedule(source), house.head(source)) == before
 
 
 def test_new_only_adds_what_is_new_and_agrees_to_nothing():
@@ -338,7 +340,7 @@ def test_a_hand_made_or_edited_record_is_a_persons_to_change():
 
 def run_queue(house: House) -> None:
     """Deliver every message that waits."""
-    from bokit.engine.messages import BatchMessage
+    from bokit.engine.runs.messages import BatchMessage
 
     bodies, house.queue.bodies = house.queue.bodies, []
     for body in bodies:

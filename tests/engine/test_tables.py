@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Collection
-from bokit.core.records import CollectionName
-from bokit.core.runs import Outcome, RunStatus
+from bokit.core.model.catalog import DEFAULT_TENANT, Collection
+from bokit.core.model.records import CollectionName
+from bokit.core.model.runs import Outcome, RunStatus
 from tests.engine.house import Counting
 from tests.engine.ledger import CLIENTS, File, Ledger
 
@@ -41,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
     for place in ("table_visit", "table_ranges", "table_losses", "tables"):
         monkeypatch.setattr(f"bokit.engine.{place}.BATCH", 2)
-    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 3)
+    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
 
 
 def counts(ledger: Ledger, **request: Any) -> dict[str, int]:
@@ -170,9 +170,7 @@ def test_the_collection_of_rules_counts(file: File) -> None:
     """Preserved fields stand, records are spread over buckets, and what the schema forbids is told and left out."""
     ledger = Ledger(file.url)
     schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}}}
-    collection = Collection(
-        name=CollectionName("clients"), tenant=DEFAULT_TENANT, preserve=("email",), buckets=4, schema=schema
-    )  # fmt: skip
+    collection = Collection(name=CollectionName("clients"), tenant=DEFAULT_TENANT, preserve=("email",), buckets=4, schema=schema)
     source = ledger.add_source(CLIENTS, collections=[collection], on_missing="mark")
     report = ledger.report()
     assert (report.outcome, report.error["code"] if report.error else None) == (Outcome.HELD, "partial-feed")
@@ -295,8 +293,11 @@ def test_an_updated_at_column_is_all_that_is_read_between_whole_passes(file: Fil
     ledger = Ledger(file.url)
     ledger.add_source({"table": "jobs", "collection": "jobs", "key": ["id"], "updated_at": "at"}, on_missing="mark")
     assert counts(ledger) == {"seen": 30, "created": 30}
-    file.run("DELETE FROM jobs WHERE id = 1", "UPDATE jobs SET name = 'unseen' WHERE id = 2",
-             "UPDATE jobs SET name = 'b', at = '2026-05-01 01:00:00' WHERE id = 3")  # fmt: skip
+    file.run(
+        "DELETE FROM jobs WHERE id = 1",
+        "UPDATE jobs SET name = 'unseen' WHERE id = 2",
+        "UPDATE jobs SET name = 'b', at = '2026-05-01 01:00:00' WHERE id = 3",
+    )
     assert counts(ledger) == {"seen": 12, "updated": 1, "unchanged": 11}
     assert counts(ledger) == {"seen": 1, "unchanged": 1}
     store = Counting(ledger.store)
@@ -328,11 +329,14 @@ def test_a_type_that_changes_is_told_and_followed_when_a_person_says_so(ledger: 
 @pytest.mark.parametrize(
     ("spoil", "code"),
     [
-        ("DROP TABLE other", "missing-table"), ("ALTER TABLE other RENAME COLUMN name TO title", "missing-column"),
-        ("INSERT INTO other VALUES (1, 'two of a key', NULL)", "duplicate-key"), ("INSERT INTO other VALUES (NULL, 'x', NULL)", "null-key"),
-        ("INSERT INTO other VALUES (77, 'x', zeroblob(999))", "blob"), ("INSERT INTO other VALUES (77, hex(zeroblob(200000)), NULL)", "row-size"),
+        ("DROP TABLE other", "missing-table"),
+        ("ALTER TABLE other RENAME COLUMN name TO title", "missing-column"),
+        ("INSERT INTO other VALUES (1, 'two of a key', NULL)", "duplicate-key"),
+        ("INSERT INTO other VALUES (NULL, 'x', NULL)", "null-key"),
+        ("INSERT INTO other VALUES (77, 'x', zeroblob(999))", "blob"),
+        ("INSERT INTO other VALUES (77, hex(zeroblob(200000)), NULL)", "row-size"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_stops_the_sync_before_its_first_write(ledger: Ledger, file: File, spoil: str, code: str) -> None:
     """One clear error, the run recorded, and nothing of that table half applied."""
     file.run("CREATE TABLE other (id INTEGER, name TEXT, photo BLOB)")

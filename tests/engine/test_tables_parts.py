@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.records import Record, SourceId
-from bokit.core.runs import Outcome
-from bokit.engine.messages import SQL, BatchMessage, PassedOn, RunMessage, read_message
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import Record, SourceId
+from bokit.core.model.runs import Outcome
+from bokit.engine.runs.messages import SQL, BatchMessage, Forwarded, RunMessage, read_message
 from bokit.outlets.memory import MemoryQueue
 from tests.engine.house import Counting, Died
 from tests.engine.ledger import CLIENTS, File, Ledger
@@ -27,8 +27,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
     for place in ("table_visit", "table_ranges", "table_losses", "tables"):
         monkeypatch.setattr(f"bokit.engine.{place}.BATCH", 2)
-    monkeypatch.setattr("bokit.engine.table_ranges.CHECKPOINT", 2)
-    monkeypatch.setattr("bokit.sources.sql_query.PAGE_ROWS", 3)
+    monkeypatch.setattr("bokit.engine.tables.ranges.CHECKPOINT", 2)
+    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
 
 
 @pytest.fixture
@@ -44,10 +44,12 @@ def file(tmp_path: Path) -> File:
 def change_all_over(file: File) -> None:
     """Change, add and delete rows at the beginning, in the middle and at the end."""
     file.run(
-        "UPDATE clients SET name = name || '!' WHERE id % 7 = 0", "DELETE FROM clients WHERE id IN (3, 18, 39)",
-        "INSERT INTO clients VALUES (100, 'new'), (-5, 'new')", "UPDATE lines SET name = 'X' WHERE scac = 'L19'",
+        "UPDATE clients SET name = name || '!' WHERE id % 7 = 0",
+        "DELETE FROM clients WHERE id IN (3, 18, 39)",
+        "INSERT INTO clients VALUES (100, 'new'), (-5, 'new')",
+        "UPDATE lines SET name = 'X' WHERE scac = 'L19'",
         "DELETE FROM lines WHERE scac = 'L00'",
-    )  # fmt: skip
+    )
 
 
 def state_of(ledger: Ledger) -> dict[str, tuple[Any, ...]]:
@@ -126,11 +128,11 @@ def _fill(made: File) -> None:
 
 def test_a_triggered_run_goes_on_too(file: File) -> None:
     """A run through the queue is ended once, by whoever reads the last part."""
-    from bokit.engine.manual import SyncRequest
+    from bokit.engine.runs.manual import SyncRequest
 
     ledger = Ledger(file.url, queue=True)
     source = ledger.add_source(CLIENTS, LINES)
-    ledger.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+    ledger.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
     glass, parts = Sand(150), 0
     assert ledger.queue is not None
     while ledger.queue.bodies:
@@ -266,7 +268,7 @@ def test_messages_about_databases_are_passed_on(file: File) -> None:
     (body,) = ledger.queue.bodies
     elsewhere = MemoryQueue()
     plain = type(ledger.bokit)(replace(ledger.bokit._parts, sql_queue=elsewhere))
-    assert plain.work(read_message(body)) == PassedOn(lane=SQL)
+    assert plain.work(read_message(body)) == Forwarded(lane=SQL)
     assert elsewhere.bodies == [body]
     assert ledger.records() == {}
     ledger.bokit.work(read_message(body))

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import Tenant
-from bokit.core.records import TenantId
-from bokit.core.runs import Trigger
-from bokit.core.schedule import State
-from bokit.engine.batch import Pace, Stop
-from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import BatchMessage, RunMessage, read_message
+from bokit.core.model.catalog import Tenant
+from bokit.core.model.due_times import State
+from bokit.core.model.records import TenantId
+from bokit.core.model.runs import Trigger
+from bokit.engine.runs.batch import Deadline, RateLimiter
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
-from bokit.sources.base import Fetched
+from bokit.sources.protocols import Fetched
 from tests.engine.house import DEFAULT_TENANT, START, House
 from tests.engine.test_sync import run_queue
 
@@ -90,9 +90,11 @@ def test_each_tenant_has_its_own_pace_and_its_own_switch():
     for tenant, name, value in ((other, "install.complete", True), (off, "install.complete", True), (off, "sync.enabled", False)):
         house.store.save_option(tenant, name, value)
     sources = {
-        "fast": house.add_source("fast", {}, interval=60), "slow": house.add_source("slow", {}, tenant=other),
-        "off": house.add_source("off", {}, tenant=off), "new": house.add_source("new", {}, tenant=new),
-    }  # fmt: skip
+        "fast": house.add_source("fast", {}, interval=60),
+        "slow": house.add_source("slow", {}, tenant=other),
+        "off": house.add_source("off", {}, tenant=off),
+        "new": house.add_source("new", {}, tenant=new),
+    }
     for _ in range(50):
         house.bokit.tick()
         house.clock.move(minutes=1)
@@ -168,9 +170,14 @@ def test_what_is_no_batch_goes_to_the_dead_letters(body):
 def test_a_message_reads_back_as_it_was_sent():
     """Options and all."""
     message = BatchMessage(
-        run_id="run_1", trigger=Trigger.SCHEDULE, shard_id="shard_1", fence=7, source_ids=("a", "b"),
-        options={"default": {"sync.interval": 60}}, defaults={"sync.interval": 900},
-    )  # fmt: skip
+        run_id="run_1",
+        trigger=Trigger.SCHEDULE,
+        shard_id="shard_1",
+        fence=7,
+        source_ids=("a", "b"),
+        options={"default": {"sync.interval": 60}},
+        defaults={"sync.interval": 900},
+    )
 
     assert BatchMessage.from_json(message.to_json()) == message
     assert message.options_of("default")["sync.interval"] == 60
@@ -191,12 +198,12 @@ def test_a_message_of_an_open_run_reads_back_as_it_was_sent(paused):
 def test_no_request_waits_beyond_the_end_of_time():
     """A pause that does not fit into what is left is not begun, and a stop that comes meanwhile is heard."""
     waits: list[float] = []
-    pace, left = Pace(sleep=waits.append), Stop(lambda: 40.0)
+    pace, left = RateLimiter(sleep=waits.append), Deadline(lambda: 40.0)
 
     assert [pace.wait("a", 5_000, left), pace.wait("a", 5_000, left), pace.wait("a", 20_000, left)] == [True, True, False]
     assert waits == [5.0]
-    told = Stop()
-    assert Pace(sleep=lambda _: told.set()).wait("b", 1, told)
+    told = Deadline()
+    assert RateLimiter(sleep=lambda _: told.set()).wait("b", 1, told)
     told.set()
     assert not pace.wait("c", 0, told)
 
@@ -204,7 +211,7 @@ def test_no_request_waits_beyond_the_end_of_time():
 def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
     """The first request goes at once, each further one of the same tenant waits."""
     waits: list[float] = []
-    pace = Pace(sleep=waits.append)
+    pace = RateLimiter(sleep=waits.append)
     for tenant in ("a", "a", "b", "a"):
         pace.wait(tenant, 250)
     pace.wait("c", 0)
@@ -214,12 +221,12 @@ def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
 
 def test_stop_is_a_persons_word_or_the_end_of_time():
     """Either keeps further sources from being begun."""
-    told, timed = Stop(), Stop(lambda: 29.0)
+    told, timed = Deadline(), Deadline(lambda: 29.0)
     told.set()
 
     assert told.is_set()
     assert timed.is_set()
-    assert not Stop(lambda: 31.0).is_set()
+    assert not Deadline(lambda: 31.0).is_set()
 
 
 def test_status_says_in_a_word_how_each_source_fares():
@@ -248,4 +255,4 @@ def test_the_interval_in_force_is_the_sources_own_else_the_tenants():
     source = house.add_source("a", {}, interval=600)
     house.bokit.tick()
 
-    assert house.beat(source).interval == timedelta(seconds=600)
+    assert house.schedule(source).interval == timedelta(seconds=600)

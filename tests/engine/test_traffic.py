@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Tenant
-from bokit.core.monitor import Monitor
-from bokit.core.records import TenantId
-from bokit.core.runs import Trigger
-from bokit.engine import traffic
-from bokit.engine.messages import BatchMessage
-from bokit.engine.traffic import TrafficWatch
+from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
+from bokit.core.model.monitor import Monitor
+from bokit.core.model.records import TenantId
+from bokit.core.model.runs import Trigger
+from bokit.engine.runs import traffic
+from bokit.engine.runs.messages import BatchMessage
+from bokit.engine.runs.traffic import TrafficTrigger
 from bokit.errors import LaterError, StoreUnreachableError
 from tests.engine.house import START, Counting, House
 from tests.engine.test_sync import run_queue
@@ -34,16 +34,16 @@ class Street:
         self.house = House(queue=queue)
         self.clock, self.store = self.house.clock, self.house.store
 
-    def open_instance(self, store: Any = None) -> TrafficWatch:
+    def open_instance(self, store: Any = None) -> TrafficTrigger:
         """Return the watch of one more instance."""
         return self.house.assemble(store or self.store).traffic
 
-    def count(self) -> tuple[TrafficWatch, list[str]]:
+    def count(self) -> tuple[TrafficTrigger, list[str]]:
         """Return the watch of an instance, and the calls that its store gets."""
         counting = Counting(self.store)
         return self.open_instance(counting), counting.calls
 
-    def visit(self, watch: TrafficWatch, tenant: TenantId = DEFAULT_TENANT) -> None:
+    def visit(self, watch: TrafficTrigger, tenant: TenantId = DEFAULT_TENANT) -> None:
         """Make one request, with all the patience that a look may want."""
         watch.begin(tenant)
         watch.finish(within=10)
@@ -240,9 +240,13 @@ def test_a_tenant_on_a_monitor_is_left_to_it(street, is_stopped):
     street.house.add_source("a", {})
     street.clock.move(minutes=3)
     running = Monitor(
-        tenant=DEFAULT_TENANT, interval=timedelta(hours=1), max_runs=2, started_at=START, started_by="token:tok_1",
+        tenant=DEFAULT_TENANT,
+        interval=timedelta(hours=1),
+        max_runs=2,
+        started_at=START,
+        started_by="token:tok_1",
         next_at=START + timedelta(hours=1),
-    )  # fmt: skip
+    )
     saved = street.store.save_monitor(running)
     watch = street.open_instance()
     street.visit(watch)
@@ -306,8 +310,10 @@ def test_one_late_source_takes_along_what_else_is_due(street, monkeypatch):
 def test_a_paused_or_removed_source_is_never_late(street):
     """It has no due time, however long ago it was synced."""
     source = street.house.add_source("a", {})
-    beat = street.house.beat(source)
-    street.store.save_source(street.house.head(source), type(beat)(tenant=DEFAULT_TENANT, due_at=None, interval=beat.interval))
+    schedule = street.house.schedule(source)
+    street.store.save_source(
+        street.house.head(source), type(schedule)(tenant=DEFAULT_TENANT, due_at=None, interval=schedule.interval)
+    )
     street.clock.move(days=3)
 
     street.visit(street.open_instance())
@@ -340,9 +346,9 @@ def test_another_source_does_not_wait_for_that_interval(street):
     street.house.add_source("b", {})
     b = street.store.load_source(DEFAULT_TENANT, "src_b")
     late_soon = street.clock() + timedelta(minutes=10)
-    street.store.save_source(street.house.head(b), type(street.house.beat(b))(
-        tenant=DEFAULT_TENANT, due_at=late_soon, interval=timedelta(hours=1)
-    ))  # fmt: skip
+    street.store.save_source(
+        street.house.head(b), type(street.house.schedule(b))(tenant=DEFAULT_TENANT, due_at=late_soon, interval=timedelta(hours=1))
+    )
     watch = street.open_instance()
     street.visit(watch)
     run_queue(street.house)
@@ -357,7 +363,7 @@ def test_another_source_does_not_wait_for_that_interval(street):
 
 def test_a_late_tenant_is_found_behind_many_others(street, monkeypatch):
     """Where more is late than one look reads, the tenant's own shards are read."""
-    monkeypatch.setattr(traffic, "MOST_LATE", 2)
+    monkeypatch.setattr(traffic, "MAX_LATE_SOURCES", 2)
     monkeypatch.setattr(street.store, "pick_shard", lambda _: type(street.store).pick_shard(street.store, 1))
     street.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=START))
     for n in range(5):
@@ -495,7 +501,7 @@ def test_no_thread_to_be_had_is_no_ones_business(street, monkeypatch):
 
 def test_an_instance_forgets_rather_than_grows(street, monkeypatch):
     """However many tenants pass, it remembers a bounded number; one that is forgotten is looked at once more, no worse."""
-    monkeypatch.setattr(traffic, "MOST_TENANTS", 3)
+    monkeypatch.setattr(traffic, "MAX_TENANTS", 3)
     watch = street.open_instance()
 
     for n in range(20):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.engine.manual import SyncRequest
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.engine.runs.manual import SyncRequest
 from simulator.world import FIRST_NOW, World
 from tests.engine.villa import Calls, Died, Villa
 

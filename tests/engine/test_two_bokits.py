@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Property, PropertyId, Source, Unit, UnitId
-from bokit.core.echoes import SETTLING
-from bokit.core.records import Scope, SourceId
-from bokit.core.stays import BookingRules
-from bokit.engine.sync import Kind
-from bokit.sources.base import Fetched
-from bokit.wiring import make_booking_aftermath
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
+from bokit.core.model.records import Scope, SourceId
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.occupancy.echoes import SETTLING
+from bokit.engine.sync.sync import Kind
+from bokit.sources.protocols import Fetched
+from bokit.wiring import make_booking_reconciler
 from simulator.truth import SimulatorError
 from simulator.world import World
 from tests.engine.villa import TickingClock, Villa
@@ -39,19 +40,25 @@ class Home(Villa):
         self.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=PropertyId("prop_rosa"), name="Flat"))
         self.add_source(feed, scope=Scope(UNIT))
         self.reading = Source(
-            id=SourceId("src_partner"), tenant=DEFAULT_TENANT, name="Other Bokit", kind="ical", url=PARTNER, scope=Scope(UNIT),
-            interval=HOUR, shard_id=self.store.pick_shard(100),
-        )  # fmt: skip
+            id=SourceId("src_partner"),
+            tenant=DEFAULT_TENANT,
+            name="Other Bokit",
+            kind="ical",
+            url=PARTNER,
+            scope=Scope(UNIT),
+            interval=HOUR,
+            shard_id=self.store.pick_shard(100),
+        )
 
     def open(self, store: Any = None, clock: Any = None, **given: Any) -> Any:
-        kind = Kind(fetcher=self, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
+        kind = Kind(fetcher=self, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
 
     def join(self, partner: Home, *, is_named: bool) -> None:
         """Read *partner* from now on, and write a calendar for it: as its consumer, or for anybody."""
         self.partner = partner
-        beat = Beat(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=HOUR)
-        self.store.save_source(Head(source=self.reading, unit_timezone="Europe/Rome"), beat)
+        schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=HOUR)
+        self.store.save_source(Head(source=self.reading, unit_timezone="Europe/Rome"), schedule)
         consumer = self.reading.id if is_named else None
         self.calendar = self.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=consumer)
 
@@ -127,9 +134,10 @@ class Circle:
 
 
 ANYBODY = pytest.param(
-    False, id="anybody",
+    False,
+    id="anybody",
     marks=pytest.mark.xfail(SETTLING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
-)  # fmt: skip
+)
 """Calendars for anybody tell the other its own, too, which it must know for echoes until the other has let them go."""
 
 

@@ -9,19 +9,20 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, Source, Tenant
-from bokit.core.records import Record, Scope, SourceId
-from bokit.core.stays import BookingRules
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
+from bokit.core.model.records import Record, Scope, SourceId
+from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.messages import BatchMessage
-from bokit.engine.sync import Kind
+from bokit.engine.runs.messages import BatchMessage
+from bokit.engine.sync.sync import Kind
 from bokit.errors import SourceUnavailableError
+from bokit.net.session import Answer
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.base import Fetched
-from bokit.sources.ical_http import refuse
-from bokit.sources.safe_http import Answer
-from bokit.store.memory import MemoryStore
-from bokit.wiring import make_booking_aftermath
+from bokit.sources.ical import refuse
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
+from bokit.wiring import make_booking_reconciler
 from simulator.world import FIRST_NOW, World
 
 TICKING = timedelta(milliseconds=1)
@@ -126,9 +127,15 @@ class Villa:
     """Bokit with the real rules, beside a simulated world."""
 
     def __init__(
-        self, *, store: Any = None, calls: Calls | None = None, concurrency: int = 4, world: World | None = None,
-        queue: bool = True, clock: Callable[[], datetime] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        store: Any = None,
+        calls: Calls | None = None,
+        concurrency: int = 4,
+        world: World | None = None,
+        queue: bool = True,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.store, self.calls, self.concurrency = store or MemoryStore(), calls or Calls(), concurrency
         self.world, self.clock = world or World(seed=7), clock or TickingClock()
         self.fetcher, self.alerts = WorldFetcher(self.world), MemoryAlerts()
@@ -143,15 +150,19 @@ class Villa:
                 fetcher=self.calls.watch_part(self.fetcher),
                 rules=BookingRules(),
                 collection=BOOKINGS,
-                aftermath=make_booking_aftermath,
+                reconciler=make_booking_reconciler,
             )
         }
         parts = {
-            "store": store or self.store, "kinds": kinds, "alerts": self.calls.watch_part(self.alerts),
-            "queue": self.calls.watch_part(self.queue) if self.queue else None, "clock": clock or self.clock,
-            "calendar_key": lambda: "a secret of tests", "concurrency": self.concurrency,
+            "store": store or self.store,
+            "kinds": kinds,
+            "alerts": self.calls.watch_part(self.alerts),
+            "queue": self.calls.watch_part(self.queue) if self.queue else None,
+            "clock": clock or self.clock,
+            "calendar_key": lambda: "a secret of tests",
+            "concurrency": self.concurrency,
             "new_run_id": lambda at: f"run_{next(self._runs):06d}",
-        }  # fmt: skip
+        }
         return Bokit(Parts(**parts | given))
 
     def settle_in(self) -> None:
@@ -160,19 +171,32 @@ class Villa:
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
 
     def add_source(
-        self, feed: str, *, minutes: int = 60, shard: int = 100, scope: Scope | None = None,
-        cancel_after: timedelta | None = None, **options: Any,
-    ) -> Source:  # fmt: skip
+        self,
+        feed: str,
+        *,
+        minutes: int = 60,
+        shard: int = 100,
+        scope: Scope | None = None,
+        cancel_after: timedelta | None = None,
+        **options: Any,
+    ) -> Source:
         """Add a feed to the world and a source of it, in a scope of its own, due now."""
         self.world.add_feed(feed, timezone="Europe/Rome", **options)
         id = SourceId(f"src_{feed.replace('/', '_')}")
         interval = timedelta(minutes=minutes)
         source = Source(
-            id=id, tenant=DEFAULT_TENANT, name=feed, kind="ical", url=feed, scope=scope or Scope(f"unit_{id}"), interval=interval,
-            shard_id=self.store.pick_shard(shard), cancel_after=cancel_after,
-        )  # fmt: skip
-        beat = Beat(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
-        return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), beat)
+            id=id,
+            tenant=DEFAULT_TENANT,
+            name=feed,
+            kind="ical",
+            url=feed,
+            scope=scope or Scope(f"unit_{id}"),
+            interval=interval,
+            shard_id=self.store.pick_shard(shard),
+            cancel_after=cancel_after,
+        )
+        schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
+        return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), schedule)
 
     def move(self, **span: float) -> None:
         """Let time pass, here and in the world."""
@@ -209,7 +233,7 @@ class Villa:
             "notices": self.told(),
             "sources": {s.id: self._tell_source(s) for s in sources},
             "claims": [(s.holder, s.claimed_until) for s in self.store.load_shards(sorted({s.shard_id for s in sources}))],
-        }  # fmt: skip
+        }
 
     def _tell_source(self, source: Source) -> dict[str, Any]:
         head = self.store.load_head(source)
@@ -220,19 +244,22 @@ class Villa:
             "head": (head.content_hash, head.etag, head.entries, failure, head.hold and head.hold.code),
             "failures": shard.beats[source.id].failures,
             "free": self._is_free(source),
-        }  # fmt: skip
+        }
 
     def _tell_record(self, record: Record) -> dict[str, Any]:
         lines = self.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items
         edits = {name: edit.value for name, edit in record.edits.items()}
         return {
-            "key": record.key, "remote": dict(record.remote), "edits": edits, "presence": str(record.presence),
+            "key": record.key,
+            "remote": dict(record.remote),
+            "edits": edits,
+            "presence": str(record.presence),
             "gone": record.gone_reason,
             "log": [(c.action, c.reason, c.by, {n: (f.before, f.after) for n, f in c.fields.items()}) for c in lines],
-        }  # fmt: skip
+        }
 
     def _is_free(self, source: Source) -> bool:
-        """Tell whether a stranger gets the lease now; gives it back."""
+        """Return whether a stranger gets the lease now; gives it back."""
         lease = self.store.take_lease(source, holder="stranger", now=self.clock.at, until=self.clock.at + TICKING)
         if lease:
             self.store.release_lease(lease)

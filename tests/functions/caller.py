@@ -15,19 +15,19 @@ from urllib.parse import urlencode
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Tenant
-from bokit.core.records import TenantId
-from bokit.core.runs import Trigger
-from bokit.core.stays import BookingRules
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Tenant
+from bokit.core.model.records import TenantId
+from bokit.core.model.runs import Trigger
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.messages import read_message
-from bokit.engine.sync import Kind
+from bokit.engine.runs.messages import read_message
+from bokit.engine.sync.sync import Kind
 from bokit.http.openapi import build_document
+from bokit.net.addresses import check_url
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.addresses import check_url
-from bokit.store.base import Store
-from bokit.store.memory import MemoryStore
-from bokit.wiring import make_booking_aftermath
+from bokit.store.memory.store import MemoryStore
+from bokit.store.protocols import Store
+from bokit.wiring import make_booking_reconciler
 from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
@@ -67,9 +67,10 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 def find_operation(method: str, path: str) -> dict[str, Any] | None:
     """Return what the document says of a request; static paths win."""
     found = [
-        (template.count("{"), operation) for m, template, operation in operations()
+        (template.count("{"), operation)
+        for m, template, operation in operations()
         if m == method and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
-    ]  # fmt: skip
+    ]
     return min(found, key=lambda f: f[0])[1] if found else None
 
 
@@ -91,16 +92,31 @@ class Answer:
 
 
 def an_event(
-    method: str, path: str, *, query: dict[str, Any] | None = None, body: str | None = None, encoded: bool = False,
-    authorizer: Any = None, headers: dict[str, str] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    method: str,
+    path: str,
+    *,
+    query: dict[str, Any] | None = None,
+    body: str | None = None,
+    encoded: bool = False,
+    authorizer: Any = None,
+    headers: dict[str, str] | None = None,
+) -> dict[str, Any]:
     """Return an event of API Gateway's payload format 2.0."""
     event: dict[str, Any] = {
-        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": urlencode(query or {}),
-        "headers": {"host": "api.example", **(headers or {})}, "isBase64Encoded": encoded,
-        "requestContext": {"accountId": "1", "apiId": "a", "stage": "$default", "requestId": "r",
-                           "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"}},
-    }  # fmt: skip
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": urlencode(query or {}),
+        "headers": {"host": "api.example", **(headers or {})},
+        "isBase64Encoded": encoded,
+        "requestContext": {
+            "accountId": "1",
+            "apiId": "a",
+            "stage": "$default",
+            "requestId": "r",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1"},
+        },
+    }
     if query:
         event["queryStringParameters"] = {name: str(value) for name, value in query.items()}
     if body is not None:
@@ -131,7 +147,7 @@ class Caller:
 
     def ask(
         self, method: str, path: str, body: Any = None, *, raw: str | None = None, authorizer: Any = KEEP, **given: Any
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         text = raw if raw is not None else None if body is None else json.dumps(body)
         who = self.authorizer if authorizer is KEEP else authorizer
         told = serve(an_event(method, path, body=text, authorizer=who, **given))
@@ -204,12 +220,20 @@ class ApiHouse:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
         self.clock, self.store, self.shelf, self.queue = HandClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
-        bookings = Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
-        self.bokit = Bokit(Parts(
-            store=self.store, kinds={"ical": bookings}, alerts=MemoryAlerts(), clock=self.clock, queue=self.queue,
-            check_url=check_url,
-            stage="tests", api_url="https://api.example", calendar_key=lambda: "a secret of tests",
-        ))  # fmt: skip
+        bookings = Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
+        self.bokit = Bokit(
+            Parts(
+                store=self.store,
+                kinds={"ical": bookings},
+                alerts=MemoryAlerts(),
+                clock=self.clock,
+                queue=self.queue,
+                check_url=check_url,
+                stage="tests",
+                api_url="https://api.example",
+                calendar_key=lambda: "a secret of tests",
+            )
+        )
         self.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=self.clock()))
         for app in (api, api_sync, public):
             monkeypatch.setattr(app, "engine", lambda: self.bokit)

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from bokit.config import Settings
-from bokit.core.catalog import BOOKINGS, Source
-from bokit.core.stays import BookingRules
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.model.catalog import BOOKINGS, Source
 from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync import Kind
+from bokit.engine.sync.sync import Kind
 from bokit.errors import BokitError
+from bokit.net.addresses import check_url
 from bokit.outlets.memory import MemoryAlerts
-from bokit.sources.addresses import check_url
-from bokit.sources.base import Fetched
-from bokit.store.memory import MemoryStore
-from bokit.wiring import make_booking_aftermath
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
+from bokit.wiring import make_booking_reconciler
 from bokit_cli.main import execute
-from bokit_cli.session import Doors
+from bokit_cli.session import StackLocator
 from tests.engine.house import HandClock
 
 URL = "https://8.8.8.8/1.ics?s=sentinel"
@@ -74,7 +74,7 @@ class Answer:
         return json.loads(self.out)
 
 
-class OpenDoors(Doors):
+class OpenDoors(StackLocator):
     """Leads to a Bokit that stands in memory."""
 
     def __init__(self, bokit: Bokit, home: Path) -> None:
@@ -98,11 +98,19 @@ class Terminal:
         self.capsys, self.clock, self.store, self.shelf = capsys, HandClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.numbers = iter(range(1, 100_000))
-        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)}
-        self.bokit = Bokit(Parts(
-            store=self.store, kinds=kinds, alerts=MemoryAlerts(), clock=self.clock, check_url=check_url, new_run_id=self._run_id,
-            api_url="https://api.example", calendar_key=lambda: "a secret of tests",
-        ))  # fmt: skip
+        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)}
+        self.bokit = Bokit(
+            Parts(
+                store=self.store,
+                kinds=kinds,
+                alerts=MemoryAlerts(),
+                clock=self.clock,
+                check_url=check_url,
+                new_run_id=self._run_id,
+                api_url="https://api.example",
+                calendar_key=lambda: "a secret of tests",
+            )
+        )
         self.doors = OpenDoors(self.bokit, home)
 
     def _run_id(self, at: datetime) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.record_edit import Manner
-from bokit.core.records import CollectionName, Record, RecordId, Scope, SourceId
-from bokit.engine.collections import Asked
+from bokit.core.items.edit import Manner
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import CollectionName, Record, RecordId, Scope, SourceId
+from bokit.engine.catalog.collections import Asked
 from tests.functions.caller import OTHER
 
 SETTINGS = {
-    "name": "settings", "preserve": ["createdBy"], "array_keys": {"team": "email"},
+    "name": "settings",
+    "preserve": ["createdBy"],
+    "array_keys": {"team": "email"},
     "schema": {"type": "object", "properties": {"theme": {"type": "string"}, "n": {"type": "integer"}}},
-}  # fmt: skip
+}
 MAIN = "/collections/settings/records/main"
 
 
@@ -36,8 +38,10 @@ def test_a_record_is_made_merged_patched_and_told_of(office):
     assert (again.doc["changed"], again.headers["ETag"]) == (False, '"2"')
     assert patched.doc["record"] == office.get(MAIN)
     assert {k: v for k, v in office.get(MAIN).items() if k in ("id", "mail", "theme", "createdBy")} == {
-        "id": "main", "mail": {"port": 25, "from": "a@x.example"}, "createdBy": "ada",
-    }  # fmt: skip
+        "id": "main",
+        "mail": {"port": 25, "from": "a@x.example"},
+        "createdBy": "ada",
+    }
     assert [c["by"] for c in office.get(f"{MAIN}/changes")["items"]] == ["token:tok_tests"] * 3
 
 
@@ -136,10 +140,16 @@ def test_an_edit_is_given_up_and_the_source_followed_again(house):
     office = house.caller
     house.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
     record = Record(
-        id=RecordId("settings.main"), tenant=DEFAULT_TENANT, collection=CollectionName("settings"), scope=Scope("settings"),
-        source_id=SourceId("src_1"), key="main", remote={"theme": "dark", "n": 1}, created_at=house.clock(),
+        id=RecordId("settings.main"),
+        tenant=DEFAULT_TENANT,
+        collection=CollectionName("settings"),
+        scope=Scope("settings"),
+        source_id=SourceId("src_1"),
+        key="main",
+        remote={"theme": "dark", "n": 1},
+        created_at=house.clock(),
         updated_at=house.clock(),
-    )  # fmt: skip
+    )
     house.store.apply_records([record], [], lease=None)
     office.ask("PUT", MAIN, {"theme": "light", "n": 2})
 

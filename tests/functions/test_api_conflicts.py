@@ -139,10 +139,18 @@ def test_windows_are_listed_where_they_are_asked_for(caller, house):
 
 @pytest.mark.parametrize(
     ("values", "field"),
-    [({"check_in": None}, "check_in"), ({"check_out": "2026-07-13"}, "check_out"), ({"check_out": "2026-07-10"}, "check_out"),
-     ({"kind": "window"}, "kind"), ({"status": "nope"}, "status"), ({"guests": -1}, "guests"), ({"colour": "red"}, "colour"),
-     ({"check_out": "2036-01-01"}, "check_out"), ({"check_in": "2026-02-30"}, "check_in")],
-)  # fmt: skip
+    [
+        ({"check_in": None}, "check_in"),
+        ({"check_out": "2026-07-13"}, "check_out"),
+        ({"check_out": "2026-07-10"}, "check_out"),
+        ({"kind": "window"}, "kind"),
+        ({"status": "nope"}, "status"),
+        ({"guests": -1}, "guests"),
+        ({"colour": "red"}, "colour"),
+        ({"check_out": "2036-01-01"}, "check_out"),
+        ({"check_in": "2026-02-30"}, "check_in"),
+    ],
+)
 def test_a_wrong_booking_is_refused_by_field(caller, unit, values, field):
     """422, which field, and nothing is written."""
     before = caller.get("/bookings")

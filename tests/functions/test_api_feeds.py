@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
-from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.http.conditional import is_known, write_http_date
 from functions.public import app as public
 from tests.engine.house import Counting
@@ -54,10 +54,14 @@ def test_a_calendar_is_read_by_whoever_knows_its_path(caller, unit):
     assert answer.status == 200
     assert len(Calendar.from_ical(answer.text).events) == 2
     assert answer.headers == {
-        "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex",
-        "Content-Type": "text/calendar; charset=utf-8", "Content-Disposition": 'inline; filename="calendar.ics"',
-        "ETag": answer.headers["ETag"], "Last-Modified": "Mon, 01 Jun 2026 12:00:00 GMT",
-    }  # fmt: skip
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex",
+        "Content-Type": "text/calendar; charset=utf-8",
+        "Content-Disposition": 'inline; filename="calendar.ics"',
+        "ETag": answer.headers["ETag"],
+        "Last-Modified": "Mon, 01 Jun 2026 12:00:00 GMT",
+    }
 
 
 def test_what_is_known_is_answered_with_304(caller, unit):
@@ -125,8 +129,15 @@ def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, house, 
     monkeypatch.setattr(house.bokit.feeds, "store", counting)
     answers = set()
 
-    for path in (path_of(gone), path_of(rotated), "/feeds/" + "A" * 43 + ".ics", "/feeds/x.ics", "/feeds/%2e%2e.ics",
-                 f"/feeds/{unit}.ics", "/feeds/" + "x" * 3000 + ".ics"):  # fmt: skip
+    for path in (
+        path_of(gone),
+        path_of(rotated),
+        "/feeds/" + "A" * 43 + ".ics",
+        "/feeds/x.ics",
+        "/feeds/%2e%2e.ics",
+        f"/feeds/{unit}.ics",
+        "/feeds/" + "x" * 3000 + ".ics",
+    ):
         counting.calls.clear()
         answer = theirs.ask("GET", path, authorizer=None)
         answers.add((answer.status, answer.text))
@@ -264,9 +275,13 @@ def test_the_default_tenants_calendar_is_nobody_elses(house, caller, unit):
     """Ids of a calendar and of a unit say nothing to another tenant."""
     calendar, theirs = open_calendar(caller, unit), caller.as_(tenant=OTHER)
 
-    for method, path in (("GET", f"/units/{unit}/calendars"), ("POST", f"/units/{unit}/calendars"),
-                         ("GET", f"/calendars/{calendar['id']}"), ("POST", f"/calendars/{calendar['id']}/rotate"),
-                         ("DELETE", f"/calendars/{calendar['id']}")):  # fmt: skip
+    for method, path in (
+        ("GET", f"/units/{unit}/calendars"),
+        ("POST", f"/units/{unit}/calendars"),
+        ("GET", f"/calendars/{calendar['id']}"),
+        ("POST", f"/calendars/{calendar['id']}/rotate"),
+        ("DELETE", f"/calendars/{calendar['id']}"),
+    ):
         assert theirs.ask(method, path).code == "not-found"
     assert len(house.bokit.calendars.list_calendars(DEFAULT_TENANT)) == 1
     assert read(caller, calendar).status == 200

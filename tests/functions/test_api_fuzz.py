@@ -25,9 +25,14 @@ from bokit.http.openapi import build_document
 from tests.functions.caller import ApiHouse, an_event, by_token, serve
 
 CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
-    allow_header_conformance, negative_data_rejection, unsupported_method,
-]  # fmt: skip
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    allow_header_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
 EXAMPLES = 8
 """Of each operation and mode."""
 
@@ -41,9 +46,13 @@ def gateway(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iter
     headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k.startswith("HTTP_")}
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     event = an_event(
-        environ["REQUEST_METHOD"], path, headers=headers, body=base64.b64encode(raw).decode() if raw else None,
-        encoded=bool(raw), authorizer=by_token() if "authorization" in headers else None,
-    )  # fmt: skip
+        environ["REQUEST_METHOD"],
+        path,
+        headers=headers,
+        body=base64.b64encode(raw).decode() if raw else None,
+        encoded=bool(raw),
+        authorizer=by_token() if "authorization" in headers else None,
+    )
     event |= {"rawQueryString": environ["QUERY_STRING"], "queryStringParameters": told}
     answer = serve(event)
     start_response(f"{answer['statusCode']} -", [(name, str(value)) for name, value in answer["headers"].items()])
@@ -72,9 +81,7 @@ def test_nothing_that_is_sent_breaks_a_route(house: ApiHouse, label: str, mode: 
     house.sync()
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )  # fmt: skip
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def throw(case: schemathesis.Case) -> None:
         if label != "GET /health":
             case.headers["Authorization"] = "Bearer x"

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from bokit.core.access import Role
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.http import routes_document
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.http.routers import ROUTERS, load_routers
+from bokit.http.routes import document as routes_document
 from bokit.http.routing import Routes
 from bokit.http.service import Api
 from tests.functions.caller import OTHER, Caller, an_event, by_token, operations
@@ -19,22 +19,36 @@ from tests.functions.test_handlers import LambdaContext
 ROUTES = sorted((method, path, told.get("x-bokit-role")) for method, path, told in operations())
 UNDER_TOKEN = [route for route in ROUTES if route[2]]
 ADMINS = {
-    ("DELETE", "/properties/{id}"), ("DELETE", "/units/{id}"), ("DELETE", "/sources/{id}"), ("PUT", "/options/{name}"),
-    ("DELETE", "/options/{name}"), ("GET", "/tokens"), ("POST", "/tokens"), ("GET", "/tokens/{id}"), ("PATCH", "/tokens/{id}"),
-    ("DELETE", "/tokens/{id}"), ("DELETE", "/calendars/{id}"),
-}  # fmt: skip
+    ("DELETE", "/properties/{id}"),
+    ("DELETE", "/units/{id}"),
+    ("DELETE", "/sources/{id}"),
+    ("PUT", "/options/{name}"),
+    ("DELETE", "/options/{name}"),
+    ("GET", "/tokens"),
+    ("POST", "/tokens"),
+    ("GET", "/tokens/{id}"),
+    ("PATCH", "/tokens/{id}"),
+    ("DELETE", "/tokens/{id}"),
+    ("DELETE", "/calendars/{id}"),
+}
 LISTS = ("/properties", "/units", "/sources", "/bookings", "/conflicts", "/tokens")
 BODIES = {
-    ("POST", "/properties"): {"name": "New"}, ("PATCH", "/properties/{id}"): {"name": "Taken over"},
-    ("POST", "/units"): {"name": "New", "property_id": "{property}"}, ("PATCH", "/units/{id}"): {"name": "Taken over"},
+    ("POST", "/properties"): {"name": "New"},
+    ("PATCH", "/properties/{id}"): {"name": "Taken over"},
+    ("POST", "/units"): {"name": "New", "property_id": "{property}"},
+    ("PATCH", "/units/{id}"): {"name": "Taken over"},
     ("POST", "/sources"): {"name": "New", "unit_id": "{unit}", "url": "https://8.8.8.8/new.ics"},
-    ("PATCH", "/sources/{id}"): {"name": "Taken over"}, ("PATCH", "/bookings/{id}"): {"guest_name": "Taken over"},
-    ("PUT", "/options/{name}"): {"value": 900}, ("POST", "/tokens"): {"role": "viewer"},
-    ("PATCH", "/tokens/{id}"): {"name": "Taken over"}, ("PUT", "/collections/{name}/records/{id}"): {"note": "Taken over"},
+    ("PATCH", "/sources/{id}"): {"name": "Taken over"},
+    ("PATCH", "/bookings/{id}"): {"guest_name": "Taken over"},
+    ("PUT", "/options/{name}"): {"value": 900},
+    ("POST", "/tokens"): {"role": "viewer"},
+    ("PATCH", "/tokens/{id}"): {"name": "Taken over"},
+    ("PUT", "/collections/{name}/records/{id}"): {"note": "Taken over"},
     ("PATCH", "/collections/{name}/records/{id}"): {"note": "Taken over"},
     ("POST", "/bookings"): {"unit_id": "{unit}", "check_in": "2026-09-01", "check_out": "2026-09-05"},
-    ("POST", "/sync/trigger"): {"source_ids": ["{source}"]}, ("POST", "/sync/start"): {"interval": 60},
-}  # fmt: skip
+    ("POST", "/sync/trigger"): {"source_ids": ["{source}"]},
+    ("POST", "/sync/start"): {"interval": 60},
+}
 """A body for each route that takes one; in braces the ids of what it is about."""
 
 
@@ -140,9 +154,14 @@ def about(path: str, ids: dict[str, str]) -> str:
     if path.startswith("/collections/"):
         return path.replace("{name}", "hidden").replace("{id}", "one")
     kinds = {
-        "properties": "property", "units": "unit", "sources": "source", "bookings": "booking", "tokens": "token",
-        "calendars": "calendar", "conflicts": "conflict",
-    }  # fmt: skip
+        "properties": "property",
+        "units": "unit",
+        "sources": "source",
+        "bookings": "booking",
+        "tokens": "token",
+        "calendars": "calendar",
+        "conflicts": "conflict",
+    }
     kind = kinds.get(path.split("/")[1], "run_id")
     return re.sub(r"\{\w+\}", ids[kind], path)
 

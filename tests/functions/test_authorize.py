@@ -12,12 +12,12 @@ from io import StringIO
 import pytest
 
 from bokit.config import Settings
-from bokit.core.access import Role
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.records import TenantId
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import TenantId
 from bokit.errors import StoreUnreachableError
 from bokit.observability import ROOT, configure_lambda
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from bokit.wiring import open_access
 from functions.authorize import app as authorize
 from tests.builders import NAUGHTY_STRINGS, NOW, a_tenant

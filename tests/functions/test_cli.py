@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.errors import SourceUnavailableError
 from tests.functions.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
 

@@ -27,8 +27,15 @@ def terminal(capsys, tmp_path):
 
 def look(terminal):
     """Return all that a command could have changed."""
-    commands = (("source", "list"), ("unit", "list"), ("property", "list"), ("tenant", "list"), ("bookings",), ("history",),
-                ("options", "list"))  # fmt: skip
+    commands = (
+        ("source", "list"),
+        ("unit", "list"),
+        ("property", "list"),
+        ("tenant", "list"),
+        ("bookings",),
+        ("history",),
+        ("options", "list"),
+    )
     return [terminal.json(*command)["items"] for command in commands]
 
 
@@ -248,8 +255,13 @@ def test_a_closed_port_is_told_in_one_line(tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    env = {"BOKIT_TABLE": "t", "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1",
-           "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # fmt: skip
+    env = {
+        "BOKIT_TABLE": "t",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
 
     done = bokit(tmp_path, "status", **env)
 

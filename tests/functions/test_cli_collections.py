@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bokit.core.record_rules import RecordRules
-from bokit.engine.sync import Kind
+from bokit.core.items.rules import RecordRules
+from bokit.engine.sync.sync import Kind
 from bokit.sources.json_api import JsonApiFetcher, Wait
 from simulator.client_api import make_clients
 from tests.engine.clients_office import CRM, START, InProcess
@@ -112,10 +112,12 @@ def test_what_is_not_there_is_one_line(desk):
 @pytest.mark.parametrize(
     ("told", "match"),
     [
-        ({"schema": "none.json"}, "cannot be read"), ({"schema": "../x.json"}, "beside this one"),
-        ({"schema": "/etc/hosts"}, "beside this one"), ({"schema": {"type": "wrong"}}, "not a JSON Schema"),
+        ({"schema": "none.json"}, "cannot be read"),
+        ({"schema": "../x.json"}, "beside this one"),
+        ({"schema": "/etc/hosts"}, "beside this one"),
+        ({"schema": {"type": "wrong"}}, "not a JSON Schema"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_schema_is_told_with_its_place(desk, told, match):
     """The line says where in the file, and nothing is declared."""
     desk.file.write_text(json.dumps({"collections": [{"name": "guests", **told}]}))
@@ -133,8 +135,18 @@ def test_a_source_of_a_unit_is_a_calendar(desk):
     desk.json("property", "add", "Villa Rosa")
     desk.json("unit", "add", "Flat", "--property", "Villa Rosa")
 
-    desk.file.write_text(json.dumps({"properties": [{"name": "Villa Rosa", "units": [
-        {"name": "Flat", "sources": [{"name": "X", "kind": "json", "url": "https://8.8.8.8/x"}]}]}]}))  # fmt: skip
+    desk.file.write_text(
+        json.dumps(
+            {
+                "properties": [
+                    {
+                        "name": "Villa Rosa",
+                        "units": [{"name": "Flat", "sources": [{"name": "X", "kind": "json", "url": "https://8.8.8.8/x"}]}],
+                    }
+                ]
+            }
+        )
+    )
     answer = desk.run("config", "import", str(desk.file))
 
     assert answer.code == 2

@@ -94,14 +94,36 @@ def test_conflicts_are_listed_acknowledged_and_kept(terminal):
 
 def test_a_booking_by_hand_is_told_its_conflicts(terminal):
     """`bokit booking add` answers with the conflict that it makes."""
-    answer = terminal.run("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-07-12",
-                          "--set", "check_out=2026-07-15", "--set", "guest_name=Ann")  # fmt: skip
+    answer = terminal.run(
+        "booking",
+        "add",
+        "--unit",
+        "Garden flat",
+        "--set",
+        "check_in=2026-07-12",
+        "--set",
+        "check_out=2026-07-15",
+        "--set",
+        "guest_name=Ann",
+    )
 
     assert answer.code == 0
     assert "conflict, certain: Sun 12 Jul 2026, Mon 13 Jul 2026" in answer.out
     assert "by hand" in terminal.run("bookings").out
-    block = terminal.json("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-09-01",
-                          "--set", "check_out=2026-09-03", "--set", "kind=block", "--set", "status=blocked")  # fmt: skip
+    block = terminal.json(
+        "booking",
+        "add",
+        "--unit",
+        "Garden flat",
+        "--set",
+        "check_in=2026-09-01",
+        "--set",
+        "check_out=2026-09-03",
+        "--set",
+        "kind=block",
+        "--set",
+        "status=blocked",
+    )
     assert (block["kind"], block["conflicts"]) == ("block", [])
 
 

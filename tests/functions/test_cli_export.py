@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from icalendar import Calendar
 
-from bokit.core.access import hash_token
+from bokit.core.model.access import hash_token
 from tests.functions.terminal import Terminal
 
 
@@ -45,8 +45,18 @@ def test_programs_get_both_in_one_document(terminal):
 def test_a_channel_is_not_told_its_own(terminal):
     """Airbnb's guests are Airbnb's; a booking by hand is told to it."""
     assert Calendar.from_ical(terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]).events == []
-    terminal.json("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-09-01", "--set", "check_out=2026-09-03",
-                  "--set", "guest_name=Ann Meyer")  # fmt: skip
+    terminal.json(
+        "booking",
+        "add",
+        "--unit",
+        "Garden flat",
+        "--set",
+        "check_in=2026-09-01",
+        "--set",
+        "check_out=2026-09-03",
+        "--set",
+        "guest_name=Ann Meyer",
+    )
 
     told = terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]
     assert "DTSTART;VALUE=DATE:20260901" in told
@@ -70,10 +80,14 @@ def test_an_address_is_rotated_and_forgotten(terminal):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(("Loft",), "no such unit"), (("Garden flat", "--for", "nobody"), "no such consumer"),
-     (("Garden flat", "--variant", "x"), "no such variant"), (("Garden flat", "--remove", "--for", "vrbo"), "no such calendar"),
-     (("Garden flat", "--remove", "--rotate"), "not both")],
-)  # fmt: skip
+    [
+        (("Loft",), "no such unit"),
+        (("Garden flat", "--for", "nobody"), "no such consumer"),
+        (("Garden flat", "--variant", "x"), "no such variant"),
+        (("Garden flat", "--remove", "--for", "vrbo"), "no such calendar"),
+        (("Garden flat", "--remove", "--rotate"), "not both"),
+    ],
+)
 def test_wrong_use_is_one_clear_line(terminal, arguments, says):
     """Exit code 2, and nothing is made."""
     told = terminal.run("export", *arguments)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from bokit.store.create_table import create_table
+from bokit.store.dynamo.create_table import create_table
 from bokit_cli.main import execute
 from tests.functions.terminal import Answer, a_feed, an_event
 
@@ -95,8 +95,18 @@ def doc(answer: Answer, code: int = 0) -> Any:
 def test_a_feed_becomes_bookings_in_the_table(bokit, feed):
     """What is declared in a file is fetched over HTTP, stored in the table, edited, and synced again."""
     with open("bokit.json", "w", encoding="utf-8") as file:
-        json.dump({"properties": [{"name": "Villa", "timezone": "Europe/Rome", "units": [
-            {"name": "Flat", "sources": [{"name": "Airbnb", "url": feed.url}]}]}]}, file)  # fmt: skip
+        json.dump(
+            {
+                "properties": [
+                    {
+                        "name": "Villa",
+                        "timezone": "Europe/Rome",
+                        "units": [{"name": "Flat", "sources": [{"name": "Airbnb", "url": feed.url}]}],
+                    }
+                ]
+            },
+            file,
+        )
 
     assert len(doc(bokit("config", "import", "bokit.json", "--json"))["added"]) == 3
     assert doc(bokit("sync", "--all", "--json"))["counts"]["created"] == 2

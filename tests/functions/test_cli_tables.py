@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bokit.config import Settings
-from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.outlets.memory import MemoryAlerts
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from bokit.wiring import open_bokit
 from simulator.billing import Billing
 from tests.engine.house import HandClock
@@ -74,7 +74,7 @@ def test_a_database_is_declared_synced_and_shown(terminal: Terminal, billing: Bi
     plan = terminal.json("sync", "--table", "clients", "--dry-run")
     assert [(p["action"], p["record_id"], sorted(p["fields"])) for p in plan["plan"]] == [
         ("update", f"clients.{n}", ["name"]) for n in (1, 2, 3)
-    ]  # fmt: skip
+    ]
     verbose = terminal.run("sync", "--collection", "clients", "-v")
     assert verbose.code == 0
     assert "v1" in verbose.out

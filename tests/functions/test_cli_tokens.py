@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.access import Role
+from bokit.core.model.access import Role
 from tests.builders import NAUGHTY_STRINGS
 from tests.engine.house import START
 from tests.functions.terminal import Terminal
@@ -62,8 +62,9 @@ def test_a_list_tells_whose_they_are_and_when_they_were_used(terminal):
     items = terminal.json("token", "list")["items"]
 
     assert [(i["id"], i["name"], i["role"], i["state"]) for i in items] == [
-        (first["id"], "ci", "viewer", "expired"), (second["id"], "", "admin", "valid"),
-    ]  # fmt: skip
+        (first["id"], "ci", "viewer", "expired"),
+        (second["id"], "", "admin", "valid"),
+    ]
     assert items[0]["last_used_at"] == "2026-06-01T13:00:00Z"
     assert items[0]["expires_at"] == first["expires_at"] == "2026-06-02T12:00:00Z"
     assert "hash" not in items[0]
@@ -118,7 +119,7 @@ def test_tenants_have_tokens_of_their_own(terminal):
         (("revoke", "bokit_" + "A" * 43), "no such token"),
         (("revoke",), "missing argument"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_clear_line(terminal, arguments, told):
     """Exit code 2, one line, and no token is made."""
     answer = terminal.run("token", *arguments)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from bokit.config import Settings
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Beat, Head, ShardId, Source, Tenant
-from bokit.core.records import CollectionName, Scope, SourceId
-from bokit.core.runs import OpenRun, RunStatus
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId, Source, Tenant
+from bokit.core.model.records import CollectionName, Scope, SourceId
+from bokit.core.model.runs import OpenRun, RunStatus
+from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit
-from bokit.engine.messages import BatchMessage, RunMessage, read_message
+from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
-from bokit.store.memory import MemoryStore
+from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
@@ -76,8 +77,8 @@ def add_source(bokit: Bokit, url: str, *, late: timedelta = timedelta(0)) -> Sou
     unit = store.save_unit(a_unit(property_id=house.id, version=0))
     shard = store.pick_shard(1)
     source = a_source(id=SourceId("src_example"), url=url, scope=unit.id, shard_id=shard, version=0)
-    beat = Beat(tenant=DEFAULT_TENANT, due_at=NOW - late, interval=timedelta(hours=1))
-    return store.save_source(Head(source=source), beat)
+    schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=NOW - late, interval=timedelta(hours=1))
+    return store.save_source(Head(source=source), schedule)
 
 
 def claim_for(bokit: Bokit, event: dict[str, Any]) -> BatchMessage:
@@ -266,10 +267,16 @@ def test_the_worker_of_databases_syncs_the_one_that_a_message_names(bokit, tmp_p
     source = add_source(bokit, file.url)
     told = {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]}
     after = replace(
-        source, kind="sql", shard_id=bokit.store.pick_shard(1, "sql"), id=SourceId("src_billing"), settings=told, version=0,
-        collection=CollectionName("clients"), scope=Scope("clients"),
-    )  # fmt: skip
-    bokit.store.save_source(Head(source=after), Beat(tenant=DEFAULT_TENANT, due_at=NOW, interval=timedelta(hours=1)))
+        source,
+        kind="sql",
+        shard_id=bokit.store.pick_shard(1, "sql"),
+        id=SourceId("src_billing"),
+        settings=told,
+        version=0,
+        collection=CollectionName("clients"),
+        scope=Scope("clients"),
+    )
+    bokit.store.save_source(Head(source=after), SourceSchedule(tenant=DEFAULT_TENANT, due_at=NOW, interval=timedelta(hours=1)))
     event = load_event("sync_sql/database.json")
     body = json.loads(event["Records"][0]["body"])
     event["Records"][0]["body"] = json.dumps({**body, "shard_id": after.shard_id})

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from bokit.core.access import Role
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.runs import Trigger
-from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import BatchMessage, read_message
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.codec import cut_chunks
+from bokit.core.model.runs import Trigger
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import BatchMessage, read_message
 from bokit.errors import SourceUnavailableError
-from bokit.sources.base import Fetched
-from bokit.store.codec import cut_chunks
-from bokit.store.create_table import create_table
-from bokit.store.dynamo import DynamoStore
+from bokit.sources.protocols import Fetched
+from bokit.store.dynamo.create_table import create_table
+from bokit.store.dynamo.store import DynamoStore
 from tests.engine.house import House
 from tests.engine.ledger import CLIENTS, File, Ledger
 from tests.functions.caller import ApiHouse
@@ -70,7 +70,7 @@ def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     """Claiming, carrying a monitor to its end and ending an overdue run takes exactly the permissions of the tick's role."""
     house = House(queue=True, store=store)
     house.add_source("a", {"1": {"name": "x"}})
-    house.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    house.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests = Requests(store)
 
     house.bokit.tick(Trigger.SCHEDULE)
@@ -105,7 +105,7 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
         house.queue.bodies.clear()
         house.clock.move(hours=25)
     needed = requests.needed
-    house.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    house.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests.needed = needed
     report = house.bokit.work(read_message(house.queue.bodies.pop()))
 
@@ -115,8 +115,8 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
 
 def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp_path, monkeypatch):
     """New, changed, missing and unchanged rows, a half pass, forgotten chunks and failures take exactly its permissions."""
-    monkeypatch.setattr("bokit.engine.table_ranges.CHUNK_ROWS", 40)
-    monkeypatch.setattr("bokit.store.dynamo_parts.cut_chunks", lambda packed: cut_chunks(packed, 300))  # as millions of rows do
+    monkeypatch.setattr("bokit.engine.tables.ranges.CHUNK_ROWS", 40)
+    monkeypatch.setattr("bokit.store.dynamo.parts.cut_chunks", lambda packed: cut_chunks(packed, 300))  # as millions of rows do
     file = File(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
     file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, random.Random(n).randbytes(2000).hex()) for n in range(120)])
@@ -124,15 +124,21 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
     ledger.add_source(CLIENTS, on_missing="delete")
     requests = Requests(store)
 
-    for step in ("SELECT 1", "UPDATE clients SET name = 'x' WHERE id < 3", "DELETE FROM clients WHERE id BETWEEN 36 AND 84",
-                 "SELECT 1", "DROP TABLE clients", "SELECT 1"):  # fmt: skip
+    for step in (
+        "SELECT 1",
+        "UPDATE clients SET name = 'x' WHERE id < 3",
+        "DELETE FROM clients WHERE id BETWEEN 36 AND 84",
+        "SELECT 1",
+        "DROP TABLE clients",
+        "SELECT 1",
+    ):
         file.run(step)
         with requests.of_others():
             ledger.bokit.tick(Trigger.SCHEDULE)
         ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
         ledger.clock.move(hours=25)
     with requests.of_others():
-        ledger.bokit.dispatch.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+        ledger.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
 
     assert {str(r.presence) for r in ledger.records().values()} == {"present", "gone"}
@@ -150,17 +156,28 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     source, flat, villa = f"/sources/{ids['source']}", f"/units/{ids['unit']}", f"/properties/{ids['property']}"
     booking = f"/bookings/{caller.get('/bookings', unit_id=ids['unit'])['items'][0]['id']}"
     for method, path, body in (
-        ("PATCH", villa, {"timezone": None}), ("PATCH", flat, {"timezone": "Europe/Rome"}),
-        ("PATCH", source, {"interval": 900}), ("POST", f"{source}/pause", None), ("POST", f"{source}/resume", None),
-        ("POST", f"{source}/apply-held", None), ("POST", f"{source}/discard-held", None),
-        ("PATCH", booking, {"notes": "x"}), ("POST", f"{booking}/accept-remote", {}), ("GET", f"{booking}/changes", None),
-        ("PUT", "/options/sync.interval", {"value": 1800}), ("DELETE", "/options/sync.interval", None),
+        ("PATCH", villa, {"timezone": None}),
+        ("PATCH", flat, {"timezone": "Europe/Rome"}),
+        ("PATCH", source, {"interval": 900}),
+        ("POST", f"{source}/pause", None),
+        ("POST", f"{source}/resume", None),
+        ("POST", f"{source}/apply-held", None),
+        ("POST", f"{source}/discard-held", None),
+        ("PATCH", booking, {"notes": "x"}),
+        ("POST", f"{booking}/accept-remote", {}),
+        ("GET", f"{booking}/changes", None),
+        ("PUT", "/options/sync.interval", {"value": 1800}),
+        ("DELETE", "/options/sync.interval", None),
         ("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-07-11", "check_out": "2026-07-12"}),
         ("GET", "/conflicts", None),
-        ("POST", f"{flat}/calendars", {"for": "airbnb"}), ("GET", f"{flat}/calendars", None),
+        ("POST", f"{flat}/calendars", {"for": "airbnb"}),
+        ("GET", f"{flat}/calendars", None),
         ("PUT", "/options/export.anonymous", {"value": False}),
-        ("GET", "/options", None), ("GET", "/sources", None), ("GET", source, None), ("GET", "/tokens", None),
-    ):  # fmt: skip
+        ("GET", "/options", None),
+        ("GET", "/sources", None),
+        ("GET", source, None),
+        ("GET", "/tokens", None),
+    ):
         assert caller.ask(method, path, body).status < 500, path
     calendar = f"/calendars/{caller.get(f'{flat}/calendars')['items'][0]['id']}"
     conflict = f"/conflicts/{caller.get('/conflicts')['items'][0]['id']}"
@@ -168,9 +185,12 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         assert caller.ask(method, path).status < 400, path
     token = f"/tokens/{caller.post('/tokens', {'role': 'viewer'})['id']}"
     for method, path, body in (
-        ("PATCH", token, {"name": "x"}), ("DELETE", token, None), ("DELETE", source, None), ("DELETE", flat, None),
+        ("PATCH", token, {"name": "x"}),
+        ("DELETE", token, None),
+        ("DELETE", source, None),
+        ("DELETE", flat, None),
         ("DELETE", villa, None),
-    ):  # fmt: skip
+    ):
         assert caller.ask(method, path, body).status < 500, path
     house.sent()
     settle_a_large_hold(store, requests)

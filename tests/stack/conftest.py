@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from bokit.config import Settings
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Shard, ShardId, Source, Tenant, UnitId
-from bokit.core.records import Scope, SourceId
-from bokit.store.dynamo import DynamoStore
+from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source, Tenant, UnitId
+from bokit.core.model.records import Scope, SourceId
+from bokit.core.model.scheduling import Head, Shard, SourceSchedule
+from bokit.store.dynamo.store import DynamoStore
 from bokit.wiring import open_bokit
 from local import cloud, door, stack
 from local.place import REGION, Place
@@ -114,8 +115,8 @@ def add_source(deployed: Deployed, url: str, *, due_at: datetime | None) -> Sour
     unit = store.save_unit(a_unit(id=UnitId(a_name("unit")), property_id=house.id, version=0))
     shard = store.pick_shard(1)
     source = a_source(id=SourceId(a_name("src")), url=url, scope=Scope(unit.id), shard_id=shard, version=0)
-    beat = Beat(tenant=DEFAULT_TENANT, due_at=due_at, interval=timedelta(hours=1))
-    return store.save_source(Head(source=source), beat)
+    schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=due_at, interval=timedelta(hours=1))
+    return store.save_source(Head(source=source), schedule)
 
 
 def load_shard(deployed: Deployed, id: ShardId) -> Shard:

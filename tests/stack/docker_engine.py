@@ -30,9 +30,20 @@ def run_engine() -> Iterator[str | None]:
     home = Path(tempfile.mkdtemp(prefix="bokit-docker-"))  # a socket's path must be short
     address = f"unix://{home}/sock"
     command = [
-        "dockerd", "--host", address, "--data-root", str(home / "data"), "--exec-root", str(home / "exec"),
-        "--pidfile", str(home / "pid"), "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false",
-    ]  # fmt: skip
+        "dockerd",
+        "--host",
+        address,
+        "--data-root",
+        str(home / "data"),
+        "--exec-root",
+        str(home / "exec"),
+        "--pidfile",
+        str(home / "pid"),
+        "--iptables=false",
+        "--ip6tables=false",
+        "--ip-masq=false",
+        "--ip-forward=false",
+    ]
     env = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"}
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -120,13 +131,13 @@ def connect_through(visitor: socket.socket, port: int) -> None:
     with ExitStack() as both, suppress(OSError):
         both.enter_context(visitor)
         host = both.enter_context(socket.create_connection(("127.0.0.1", port)))
-        back = threading.Thread(target=carry, args=(host, visitor), daemon=True)
+        back = threading.Thread(target=run_due_monitors, args=(host, visitor), daemon=True)
         back.start()
-        carry(visitor, host)
+        run_due_monitors(visitor, host)
         back.join(120)
 
 
-def carry(giver: socket.socket, taker: socket.socket) -> None:
+def run_due_monitors(giver: socket.socket, taker: socket.socket) -> None:
     """Copy bytes one way, and tell the end of them."""
     with suppress(OSError):
         while said := giver.recv(65536):

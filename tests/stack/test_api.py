@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from bokit.core.access import Role
-from bokit.core.catalog import Tenant
-from bokit.core.records import TenantId
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import Tenant
+from bokit.core.model.records import TenantId
 from tests.builders import a_name
 from tests.stack.conftest import Deployed, open_desk, wait_until
 
@@ -199,7 +199,7 @@ def test_a_visitor_wakes_what_the_schedule_left(client, deployed, feed_url, no_s
     store = open_desk(deployed).store
     shard = store.load_source(client.tenant, source).shard_id
     (standing,) = store.load_shards([shard])
-    store.save_beat(shard, source, replace(standing.beats[source], due_at=datetime.now(UTC) - timedelta(minutes=10)))
+    store.save_source_schedule(shard, source, replace(standing.beats[source], due_at=datetime.now(UTC) - timedelta(minutes=10)))
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         answers = list(pool.map(lambda _: client.ask("GET", "/units")[0], range(100)))

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.outlets.base import Notice
-from bokit.store.dynamo import DynamoStore
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.outlets.protocols import Notice
+from bokit.store.dynamo.store import DynamoStore
 from simulator.world import World
 from tests.emulator import empty_table, make_dynamo_store, needs_emulator
 from tests.engine.villa import Calls, Died, Villa
@@ -129,8 +129,9 @@ def outlive(villa: Villa, act: Callable[[], object], tries: int = 2) -> None:
 
 
 def save_moment(villa: Villa) -> Moment:
-    return Moment(items=load_items(villa), world=copy.deepcopy(villa.world), at=villa.clock.at,
-                  notices=dict(villa.alerts.notices))  # fmt: skip
+    return Moment(
+        items=load_items(villa), world=copy.deepcopy(villa.world), at=villa.clock.at, notices=dict(villa.alerts.notices)
+    )
 
 
 def load_items(villa: Villa) -> dict[str, dict[str, Any]]:
@@ -197,8 +198,10 @@ def test_a_process_that_dies_at_any_call_is_made_good_by_the_next(table, record_
     moments, ends, names = live_well(villa)
     deaths = [
         Death(step=step, call=call, name=name, after=after, again=not after)
-        for step, made in enumerate(names) for call, name in enumerate(made, start=1) for after in (False, True)
-    ]  # fmt: skip
+        for step, made in enumerate(names)
+        for call, name in enumerate(made, start=1)
+        for after in (False, True)
+    ]
 
     for death in deaths:
         die_and_live_on(villa, moments, ends, death)

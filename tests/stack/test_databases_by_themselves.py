@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT, Beat, Head, Source, Tenant
-from bokit.core.records import CollectionName, Scope, SourceId
-from bokit.core.runs import Trigger
+from bokit.core.model.catalog import DEFAULT_TENANT, Source, Tenant
+from bokit.core.model.records import CollectionName, Scope, SourceId
+from bokit.core.model.runs import Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
 from tests.builders import a_name
 from tests.engine.ledger import File
 from tests.stack.conftest import Deployed, wait_until
@@ -22,12 +23,19 @@ def add_database(deployed: Deployed, url: str) -> Source:
     store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Tests", created_at=datetime.now(UTC)))
     store.save_option(DEFAULT_TENANT, "install.complete", True)
     source = Source(
-        id=SourceId(a_name("src")), tenant=DEFAULT_TENANT, name="Billing", kind="sql", url=url, scope=Scope("clients"),
-        collection=CollectionName("clients"), shard_id=store.pick_shard(1, "sql"), interval=timedelta(minutes=5),
+        id=SourceId(a_name("src")),
+        tenant=DEFAULT_TENANT,
+        name="Billing",
+        kind="sql",
+        url=url,
+        scope=Scope("clients"),
+        collection=CollectionName("clients"),
+        shard_id=store.pick_shard(1, "sql"),
+        interval=timedelta(minutes=5),
         settings={"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]},
-    )  # fmt: skip
+    )
     return store.save_source(
-        Head(source=source), Beat(tenant=DEFAULT_TENANT, due_at=datetime.now(UTC), interval=timedelta(minutes=5))
+        Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=datetime.now(UTC), interval=timedelta(minutes=5))
     )
 
 

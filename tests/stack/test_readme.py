@@ -33,9 +33,13 @@ def run(line: str, deployed, feed_url: str) -> subprocess.CompletedProcess[str]:
     assert words[0] == ".venv/bin/bokit"
     settings = deployed.settings
     env = {
-        **os.environ, "BOKIT_TABLE": settings.table_name, "AWS_ENDPOINT_URL": settings.endpoint_url or "",
-        "AWS_REGION": settings.region or "", "BOKIT_ALLOW_PRIVATE_ADDRESSES": "true", "NO_COLOR": "1",
-    }  # fmt: skip
+        **os.environ,
+        "BOKIT_TABLE": settings.table_name,
+        "AWS_ENDPOINT_URL": settings.endpoint_url or "",
+        "AWS_REGION": settings.region or "",
+        "BOKIT_ALLOW_PRIVATE_ADDRESSES": "true",
+        "NO_COLOR": "1",
+    }
     return subprocess.run(
         [sys.executable, "-m", "bokit_cli", *words[1:]],
         env=env,
@@ -52,15 +56,20 @@ def test_what_readme_says_under_use_it_over_http_works(deployed, tmp_path):
     settings = deployed.settings
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
     (tmp_path / ".bokit").mkdir()
-    (tmp_path / ".bokit/local.json").write_text(json.dumps({
-        "endpoint_url": settings.endpoint_url, "region": settings.region, "table_name": settings.table_name,
-        "api_url": api_url(deployed.place), "allow_private_addresses": True,
-    }))  # fmt: skip
+    (tmp_path / ".bokit/local.json").write_text(
+        json.dumps(
+            {
+                "endpoint_url": settings.endpoint_url,
+                "region": settings.region,
+                "table_name": settings.table_name,
+                "api_url": api_url(deployed.place),
+                "allow_private_addresses": True,
+            }
+        )
+    )
     env = {name: value for name, value in os.environ.items() if not name.startswith(("BOKIT_", "AWS_ENDPOINT"))}
     script = "set -euo pipefail\n" + "\n".join(commands_under("Use it over HTTP")).replace("curl ", "curl -sSf --noproxy '*' ")
-    done = subprocess.run(
-        ["bash", "-c", script], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
-    )  # fmt: skip
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
 
     assert done.returncode == 0, done.stderr
     told = json.JSONDecoder()

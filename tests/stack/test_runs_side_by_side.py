@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.runs import Run, RunStatus, Trigger
-from bokit.engine.manual import SyncRequest
-from bokit.engine.messages import read_message
-from bokit.store.dynamo import DynamoStore
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.runs import Run, RunStatus, Trigger
+from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import read_message
+from bokit.store.dynamo.store import DynamoStore
 from tests.emulator import empty_table, needs_emulator
 from tests.engine.house import House
 from tests.engine.test_dispatch import ROW, work_off
@@ -58,7 +58,7 @@ def runs_of(house: House, trigger: Trigger) -> list[Run]:
 
 def test_one_key_at_once_is_one_run_and_all_its_messages_at_once_count_once(house):
     """Eight requests under one key, then every message that they sent worked by its own thread: 25 reports, one end."""
-    ask = [lambda: house.bokit.dispatch.trigger(ALL, key="k", request_hash="h")] * 8
+    ask = [lambda: house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")] * 8
     answers = at_once(ask)
     assert len({a.body for a in answers}) == 1
 
@@ -80,7 +80,7 @@ def test_one_key_at_once_is_one_run_and_all_its_messages_at_once_count_once(hous
 
 def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(house):
     """Eight ticks, twice: two runs of a monitor of two, then no monitor; the run that nobody worked is ended as failed."""
-    house.bokit.dispatch.trigger(ALL)
+    house.bokit.queued_runs.trigger(ALL)
     house.queue.bodies.clear()
     house.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
 
@@ -100,7 +100,7 @@ def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(hou
 def test_a_dry_runs_answer_comes_back_whole(house):
     """The plan of ten sources, as it was first told."""
     dry = replace(ALL, dry_run=True, source_ids=tuple(s.id for s in house.store.load_sources(DEFAULT_TENANT)[:10]))
-    first = house.bokit.dispatch.trigger(dry, key="dry", request_hash="h")
-    again = house.bokit.dispatch.trigger(dry, key="dry", request_hash="h")
+    first = house.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
+    again = house.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
 
     assert (again.body, again.repeated, again.status) == (first.body, True, 200)

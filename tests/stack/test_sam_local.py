@@ -23,8 +23,8 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from bokit.core.access import Role
-from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import DEFAULT_TENANT
 from tests.stack import docker_engine, lambda_image
 from tests.stack.conftest import Deployed, free_port, open_desk
 from tests.stack.docker_engine import Forwarder
@@ -32,9 +32,14 @@ from tests.stack.docker_engine import Forwarder
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "bokit-test/lambda-python:local"
 EVENTS = {
-    "SyncFunction": "sync", "SyncBatchFunction": "sync_batch", "ApiSyncFunction": "api_sync", "ApiFunction": "api",
-    "PublicFunction": "public", "AuthorizeFunction": "authorize", "SyncSqlFunction": "sync_sql",
-}  # fmt: skip
+    "SyncFunction": "sync",
+    "SyncBatchFunction": "sync_batch",
+    "ApiSyncFunction": "api_sync",
+    "ApiFunction": "api",
+    "PublicFunction": "public",
+    "AuthorizeFunction": "authorize",
+    "SyncSqlFunction": "sync_sql",
+}
 """The folder of each function's events."""
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -55,10 +60,19 @@ class SamLocal:
         place = self.deployed.place
         overrides = {"Stage": "local", "PythonRuntime": place.runtime, "Architecture": place.architecture}
         return [
-            str(place.tools / "sam/bin/sam"), "local", *words, "--template", str(template or self.template), "--skip-pull-image",
-            "--invoke-image", IMAGE, "--env-vars", str(self.variables), "--parameter-overrides",
+            str(place.tools / "sam/bin/sam"),
+            "local",
+            *words,
+            "--template",
+            str(template or self.template),
+            "--skip-pull-image",
+            "--invoke-image",
+            IMAGE,
+            "--env-vars",
+            str(self.variables),
+            "--parameter-overrides",
             *(f"{name}={value}" for name, value in overrides.items()),
-        ]  # fmt: skip
+        ]
 
     @property
     def env(self) -> dict[str, str]:
@@ -127,7 +141,7 @@ def sam(tmp_path_factory: pytest.TempPathFactory, engine: str, built: Path, depl
         variables.write_text(json.dumps({"Parameters": name_resources(deployed, forwarder.url)}))
         yield SamLocal(
             deployed=deployed, engine=engine, forwarder=forwarder, template=built / "template.yaml", variables=variables
-        )  # fmt: skip
+        )
 
 
 def name_resources(deployed: Deployed, endpoint: str) -> dict[str, str]:
@@ -168,9 +182,13 @@ def client(sam: SamLocal) -> Iterator[Any]:
     """boto3's client of `sam local start-lambda`, which keeps its containers."""
     with sam.serve("start-lambda") as url:
         yield boto3.client(
-            "lambda", endpoint_url=url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test",
+            "lambda",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
             config=Config(read_timeout=60, retries={"total_max_attempts": 1}, proxies={}),
-        )  # fmt: skip
+        )
 
 
 def call(client: Any, function: str, event: bytes) -> Any:
@@ -179,7 +197,7 @@ def call(client: Any, function: str, event: bytes) -> Any:
 
 
 def has_failed(answer: Any) -> bool:
-    """Tell whether an answer is an error of the function's own."""
+    """Return whether an answer is an error of the function's own."""
     return "errorType" in answer or answer.get("statusCode", 200) >= 500
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bokit.core.access import Role
-from bokit.core.catalog import Tenant
-from bokit.core.records import TenantId
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import Tenant
+from bokit.core.model.records import TenantId
 from tests.builders import a_name
 from tests.stack.conftest import Deployed, open_desk
 from tests.stack.test_api import Client
@@ -27,9 +27,16 @@ PATHS = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
 OPERATIONS = [(method.upper(), path) for path, told in PATHS.items() for method in told]
 PUBLIC = {("GET", "/health"), ("GET", "/feeds/{token}.ics"), ("HEAD", "/feeds/{token}.ics")}
 CHECKS = (
-    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
-    "response_schema_conformance", "negative_data_rejection", "missing_required_header", "unsupported_method", "ignored_auth",
-)  # fmt: skip
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "missing_required_header",
+    "unsupported_method",
+    "ignored_auth",
+)
 """All but those that want every valid shape taken: a cursor of the right letters may still be none, an id may be nobody's."""
 
 
@@ -49,12 +56,38 @@ def client(deployed: Deployed, feed_url: str) -> Iterator[Client]:
 def test_the_api_answers_as_its_document_says(client, tmp_path, record_property):
     """Every operation, with what the document allows and what it forbids, from one seed."""
     command = [
-        sys.executable, "-m", "schemathesis.cli", "--config-file", str(Path(__file__).with_name("schemathesis.toml")),
-        "run", str(DOCUMENT), "--url", client.deployed.api_url, "--header", f"Authorization: Bearer {client.token}",
-        "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--max-examples", "3", "--seed", "1",
-        "--max-time", "100", "--workers", "2", "--continue-on-failure", "--warnings", "off", "--no-color",
-        "--generation-database", "none", "--request-timeout", "60",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        "--config-file",
+        str(Path(__file__).with_name("schemathesis.toml")),
+        "run",
+        str(DOCUMENT),
+        "--url",
+        client.deployed.api_url,
+        "--header",
+        f"Authorization: Bearer {client.token}",
+        "--checks",
+        ",".join(CHECKS),
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "3",
+        "--seed",
+        "1",
+        "--max-time",
+        "100",
+        "--workers",
+        "2",
+        "--continue-on-failure",
+        "--warnings",
+        "off",
+        "--no-color",
+        "--generation-database",
+        "none",
+        "--request-timeout",
+        "60",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
     tested, cases = (int(re.search(p, done.stdout)[1]) for p in (r"Tested: +(\d+)", r"(\d+) generated"))
     record_property("cases", cases)

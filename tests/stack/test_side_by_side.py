@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT, Source
-from bokit.core.records import Presence
-from bokit.engine.manual import SyncRequest
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
+from bokit.core.model.records import Presence
+from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import LaterError, StateError
-from bokit.sources.base import Fetched
-from bokit.store.dynamo import DynamoStore
+from bokit.sources.protocols import Fetched
+from bokit.store.dynamo.store import DynamoStore
 from tests.emulator import REGION, make_dynamo_store, needs_emulator
 from tests.engine.villa import Villa, WorldFetcher
 
@@ -145,16 +145,18 @@ def test_all_at_once_ends_as_if_one_after_another(emulator, aws, size, record_pr
         villa.bokit.tick()
         tasks: list[Callable[[], object]] = []
         for n, worker in enumerate(crowd.workers):
-            tasks.append([
-                lambda w=worker: crowd.work_off(w),
-                lambda w=worker: crowd.sync_by_hand(w, everything=True),
-                lambda w=worker: crowd.tick(w),
-                lambda w=worker, note=f"{number}/{n}": crowd.edit(w, Random(note), note),
-                lambda w=worker: crowd.sync_by_hand(w),
-                lambda w=worker, source=sources[n % 4]: crowd.pause_and_resume(w, source),
-                lambda w=worker: crowd.work_off(w),
-                lambda w=worker: crowd.sync_by_hand(w, source_ids=(sources[0].id,), force=True),
-            ][n % 8])  # fmt: skip
+            tasks.append(
+                [
+                    lambda w=worker: crowd.work_off(w),
+                    lambda w=worker: crowd.sync_by_hand(w, everything=True),
+                    lambda w=worker: crowd.tick(w),
+                    lambda w=worker, note=f"{number}/{n}": crowd.edit(w, Random(note), note),
+                    lambda w=worker: crowd.sync_by_hand(w),
+                    lambda w=worker, source=sources[n % 4]: crowd.pause_and_resume(w, source),
+                    lambda w=worker: crowd.work_off(w),
+                    lambda w=worker: crowd.sync_by_hand(w, source_ids=(sources[0].id,), force=True),
+                ][n % 8]
+            )
         crowd.run(tasks)
         villa.queue.bodies.clear()
         feed = FEEDS[number % 4]
@@ -220,9 +222,11 @@ def test_a_paused_holder_that_wakes_up_late_writes_nothing_stale(emulator, aws, 
     fetcher = SleepyFetcher(villa.fetcher)
     sleeper.source_sync.kinds = {"ical": replace(sleeper.source_sync.kinds["ical"], fetcher=fetcher)}
     villa.world.move("stay-1", date(2026, 12, 2), date(2026, 12, 5))
-    act = (lambda: sleeper.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))) if by_hand else (
-        lambda: [sleeper.tick(), [villa.deliver(body, sleeper) for body in villa.queue.bodies]]
-    )  # fmt: skip
+    act = (
+        (lambda: sleeper.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,))))
+        if by_hand
+        else (lambda: [sleeper.tick(), [villa.deliver(body, sleeper) for body in villa.queue.bodies]])
+    )
     with ThreadPoolExecutor(max_workers=1) as pool:
         late = pool.submit(act)
         assert fetcher.asleep.wait(30)

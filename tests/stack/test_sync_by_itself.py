@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.records import RunId
-from bokit.core.runs import Trigger
-from bokit.engine.messages import BatchMessage
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.records import RunId
+from bokit.core.model.runs import Trigger
+from bokit.engine.runs.messages import BatchMessage
 from tests.builders import a_name
 from tests.stack.conftest import Deployed, add_source, load_shard, wait_until
 
@@ -27,13 +27,18 @@ def claimed_message(deployed: Deployed, feed_url: str) -> BatchMessage:
     claimed = deployed.store.claim_shard(shard, holder=holder, now=now, until=now + timedelta(minutes=15))
     assert claimed
     return BatchMessage(
-        run_id=holder, trigger=Trigger.QUEUE, shard_id=shard.id, fence=claimed.fence, source_ids=(source.id,),
-        options={DEFAULT_TENANT: {"install.complete": True}}, defaults={"sync.interval": 3600},
-    )  # fmt: skip
+        run_id=holder,
+        trigger=Trigger.QUEUE,
+        shard_id=shard.id,
+        fence=claimed.fence,
+        source_ids=(source.id,),
+        options={DEFAULT_TENANT: {"install.complete": True}},
+        defaults={"sync.interval": 3600},
+    )
 
 
 def has_succeeded(deployed: Deployed, message: BatchMessage) -> bool:
-    """Tell whether every source of a batch was synced well."""
+    """Return whether every source of a batch was synced well."""
     beats = load_shard(deployed, message.shard_id).beats
     return all(beats[id].succeeded_at for id in message.source_ids)
 

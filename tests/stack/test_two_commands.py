@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from bokit.config import Settings
-from bokit.core.catalog import DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.app import Bokit
-from bokit.engine.clock import read_clock
+from bokit.engine.base.clock import read_clock
 from bokit.wiring import open_bokit
 from simulator.world import World
 from tests.emulator import REGION, make_dynamo_store, needs_emulator
@@ -92,10 +92,15 @@ def stack(emulator: str, aws: None, server: CountingServer) -> tuple[Bokit, dict
         server.world.book(feed, start.replace(year=start.year + 1), start.replace(year=start.year + 1, month=12, day=30))
         bokit.catalog.sources.add(DEFAULT_TENANT, unit.id, {"name": feed, "url": server.url(feed)})
     env = {
-        "BOKIT_TABLE": table, "AWS_ENDPOINT_URL": emulator, "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test", "BOKIT_ALLOW_PRIVATE_ADDRESSES": "true", "HOME": "/nonexistent",
+        "BOKIT_TABLE": table,
+        "AWS_ENDPOINT_URL": emulator,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "BOKIT_ALLOW_PRIVATE_ADDRESSES": "true",
+        "HOME": "/nonexistent",
         "PYTHONPATH": f"{ROOT / 'layers/shared'}{os.pathsep}{ROOT / 'cli'}",
-    }  # fmt: skip
+    }
     return bokit, env
 
 
@@ -116,7 +121,7 @@ def make_due(bokit: Bokit) -> None:
     """Make every source due now."""
     for source in bokit.store.load_sources(DEFAULT_TENANT):
         shard = bokit.store.load_shards([source.shard_id])[0]
-        bokit.store.save_beat(shard.id, source.id, replace(shard.beats[source.id], due_at=read_clock()))
+        bokit.store.save_source_schedule(shard.id, source.id, replace(shard.beats[source.id], due_at=read_clock()))
 
 
 def test_while_one_syncs_the_others_leave_its_sources_alone(stack, server):

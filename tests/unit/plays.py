@@ -12,14 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bokit.core.booking import held_nights, is_window
-from bokit.core.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.entries import Entry, Kind, Status
-from bokit.core.plan import ActionKind, Plan
-from bokit.core.records import Presence, Record, Scope, SourceId
-from bokit.core.rules import Context, Seen, Verdict
-from bokit.core.stays import BookingRules
-from bokit.core.window import closed_nights
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.bookings.window import closed_nights
+from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.plan import ActionKind, Plan
+from bokit.core.model.records import Presence, Record, Scope, SourceId
+from bokit.core.model.source_rules import Context, Seen, Verdict
 
 START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 TODAY = START.date()
@@ -67,9 +67,14 @@ class Play:
     def context(self, **given: Any) -> Context:
         """Return the context of a fetch now."""
         filled = {
-            "tenant": DEFAULT_TENANT, "source_id": SourceId("src_1"), "collection": BOOKINGS, "scope": Scope("unit_1"),
-            "at": self.at, "timezone": ZoneInfo("UTC"), "memory": self.memory,
-        }  # fmt: skip
+            "tenant": DEFAULT_TENANT,
+            "source_id": SourceId("src_1"),
+            "collection": BOOKINGS,
+            "scope": Scope("unit_1"),
+            "at": self.at,
+            "timezone": ZoneInfo("UTC"),
+            "memory": self.memory,
+        }
         return Context(**filled | self.given | given)
 
     def plan(self, seen: Seen, **given: Any) -> Plan:
@@ -131,12 +136,12 @@ class Play:
 
 def kinds(plan: Plan) -> list[ActionKind]:
     """Return what *plan* does that a person would see."""
-    return sorted(a.kind for a in plan.actions if a.kind is not ActionKind.REMEMBER)
+    return sorted(a.kind for a in plan.actions if a.kind is not ActionKind.TOUCH)
 
 
 def reasons(plan: Plan) -> list[str]:
     """Return why, action by action."""
-    return sorted(a.reason for a in plan.actions if a.kind is not ActionKind.REMEMBER)
+    return sorted(a.reason for a in plan.actions if a.kind is not ActionKind.TOUCH)
 
 
 def nights_of(first: int, end: int) -> set[date]:

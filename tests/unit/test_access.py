@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bokit.core.access import PREFIX, Principal, Role, hash_token, is_token, read_bearer, read_role
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.engine.clock import new_secret
+from bokit.core.model.access import PREFIX, Principal, Role, hash_token, is_token, read_bearer, read_role
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.engine.base.clock import new_secret
 from bokit.errors import InputError
 from tests.builders import NAUGHTY_STRINGS, NOW, a_token
 
@@ -44,11 +44,23 @@ def test_the_scheme_is_read_in_any_case(header):
 @pytest.mark.parametrize(
     "header",
     [
-        None, TEXT, f"Basic {TEXT}", f"Bearer{TEXT}", f"Bearer {TEXT}x", f"Bearer {TEXT[:-1]}", f"Bearer {TEXT} {TEXT}",
-        f"Bearer {TEXT}, Bearer {TEXT}", f"Bearer {TEXT.upper()}", f"Bearer {TEXT[:-1]}é", f"Bearer {TEXT}\n\n{TEXT}",
-        "Bearer", "Bearer ", *NAUGHTY_STRINGS, *(f"Bearer {s}" for s in NAUGHTY_STRINGS),
+        None,
+        TEXT,
+        f"Basic {TEXT}",
+        f"Bearer{TEXT}",
+        f"Bearer {TEXT}x",
+        f"Bearer {TEXT[:-1]}",
+        f"Bearer {TEXT} {TEXT}",
+        f"Bearer {TEXT}, Bearer {TEXT}",
+        f"Bearer {TEXT.upper()}",
+        f"Bearer {TEXT[:-1]}é",
+        f"Bearer {TEXT}\n\n{TEXT}",
+        "Bearer",
+        "Bearer ",
+        *NAUGHTY_STRINGS,
+        *(f"Bearer {s}" for s in NAUGHTY_STRINGS),
     ],
-)  # fmt: skip
+)
 def test_what_has_not_a_tokens_shape_is_no_token(header):
     """Such a header costs no read at all."""
     assert read_bearer(header) is None

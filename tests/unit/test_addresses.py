@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from bokit.errors import AddressRefusedError
-from bokit.sources.addresses import check_url, is_public, read_url
+from bokit.net.addresses import check_url, is_public, read_url
 from tests.hostile_urls import HOSTILE_URLS, PRIVATE_V4, PRIVATE_V6
 
 PUBLIC = {
@@ -116,10 +116,16 @@ def test_what_is_no_url_is_refused_even_where_private_addresses_are_allowed(url:
 @pytest.mark.parametrize(
     ("user", "auth"),
     [
-        ("", None), ("@", None), (":@", None), ("ana@", ("ana", "")), ("ana:pw@", ("ana", "pw")), (":pw@", ("", "pw")),
-        ("ana%40x:p%3Aw%2F@", ("ana@x", "p:w/")), ("ana:p:w@", ("ana", "p:w")),
+        ("", None),
+        ("@", None),
+        (":@", None),
+        ("ana@", ("ana", "")),
+        ("ana:pw@", ("ana", "pw")),
+        (":pw@", ("", "pw")),
+        ("ana%40x:p%3Aw%2F@", ("ana@x", "p:w/")),
+        ("ana:p:w@", ("ana", "p:w")),
     ],
-)  # fmt: skip
+)
 def test_user_info_is_taken_out_of_the_url(user: str, auth: tuple[str, str] | None) -> None:
     """User info is sent as credentials, decoded, and is not part of the URL that is asked."""
     target = read_url(f"https://{user}feeds.example.org/x")
@@ -136,12 +142,16 @@ def test_a_target_shows_no_more_than_scheme_and_host() -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "ftp://feeds.example.org/SENTINEL", "https://SENTINEL@feeds.example.org:SENTINEL/",
+        "ftp://feeds.example.org/SENTINEL",
+        "https://SENTINEL@feeds.example.org:SENTINEL/",
         "https://feeds.example.org/SENTINEL x",
-        "https://SENTINEL:SENTINEL@127.0.0.1/SENTINEL", "https://SENTINEL＠x:SENTINEL@feeds／.org/", "https://[SENTINEL/",
-        "https://user:SENTINEL@-x/", "SENTINEL",
+        "https://SENTINEL:SENTINEL@127.0.0.1/SENTINEL",
+        "https://SENTINEL＠x:SENTINEL@feeds／.org/",
+        "https://[SENTINEL/",
+        "https://user:SENTINEL@-x/",
+        "SENTINEL",
     ],
-)  # fmt: skip
+)
 def test_a_refusal_does_not_repeat_the_url(url: str) -> None:
     """Text, repr, arguments and traceback of a refusal hold nothing of a URL's path, query or user info."""
     with pytest.raises(AddressRefusedError) as caught:

@@ -7,7 +7,8 @@ from datetime import date
 
 import pytest
 
-from bokit.core.conflict_records import (
+from bokit.core.model.records import Presence, RecordId, RunId, Scope
+from bokit.core.occupancy.conflict_records import (
     APART,
     PAST,
     Author,
@@ -16,15 +17,18 @@ from bokit.core.conflict_records import (
     is_open,
     plan_conflicts,
 )
-from bokit.core.conflicts import Certainty, Conflict
-from bokit.core.records import Presence, RecordId, RunId, Scope
+from bokit.core.occupancy.conflicts import Certainty, Conflict
 from bokit.errors import StateError
 from tests.builders import DAY, HOUR, NOW
 
 FOUND = Conflict(
-    id=RecordId("unit_1.c1"), unit_id=Scope("unit_1"), unit_ids=(Scope("unit_1"),), nights=(date(2026, 7, 3), date(2026, 7, 4)),
-    bookings=(RecordId("unit_1.a"), RecordId("unit_1.b")), certainty=Certainty.CERTAIN,
-)  # fmt: skip
+    id=RecordId("unit_1.c1"),
+    unit_id=Scope("unit_1"),
+    unit_ids=(Scope("unit_1"),),
+    nights=(date(2026, 7, 3), date(2026, 7, 4)),
+    bookings=(RecordId("unit_1.a"), RecordId("unit_1.b")),
+    certainty=Certainty.CERTAIN,
+)
 EARLY = date(2026, 6, 1)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bokit.core.options import OPTIONS
+from bokit.core.model.options import OPTIONS
 from bokit_cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bokit.core.entries import Status
-from bokit.core.plan import ActionKind
-from bokit.core.records import Presence
-from bokit.core.rules import Verdict
+from bokit.core.ical.entries import Status
+from bokit.core.model.plan import ActionKind
+from bokit.core.model.records import Presence
+from bokit.core.model.source_rules import Verdict
 from tests.unit.plays import Play, closure, kinds, nights_of, only, reasons, reservation, window
 
-MISS, FIND, CANCEL, CREATE, UPDATE = (
-    ActionKind.MISS, ActionKind.FIND, ActionKind.CANCEL, ActionKind.CREATE, ActionKind.UPDATE,
-)  # fmt: skip
+MARK_MISSING, CLEAR_MISSING, CANCEL, CREATE, UPDATE = (
+    ActionKind.MARK_MISSING,
+    ActionKind.CLEAR_MISSING,
+    ActionKind.CANCEL,
+    ActionKind.CREATE,
+    ActionKind.UPDATE,
+)
 A, B, C, D = (reservation(f"HM{name * 8}", n, n + 4) for name, n in (("A", 10), ("B", 20), ("C", 30), ("D", 40)))
 TWO = (closure(40, 44), closure(50, 52))
 
@@ -24,7 +28,7 @@ def test_a_missing_stay_is_held_for_a_day_and_then_cancelled_on_time():
 
     plan = play.see(B)
 
-    assert kinds(plan) == [MISS]
+    assert kinds(plan) == [MARK_MISSING]
     assert plan.settle_at == play.at + timedelta(hours=24)
     assert play.stays()[0].missing_since == play.at
     assert kinds(play.see(B, hours=23.9)) == []
@@ -40,7 +44,7 @@ def test_two_fetches_are_needed_however_short_the_wait():
     play = Play("airbnb", cancel_after=timedelta(0))
     play.see(A, B)
 
-    assert kinds(play.see(B)) == [MISS]
+    assert kinds(play.see(B)) == [MARK_MISSING]
     assert kinds(play.see(B)) == [CANCEL]
 
 
@@ -50,8 +54,8 @@ def test_a_stay_that_is_back_before_is_found_and_nothing_else():
     play.see(A, B)
     play.see(B)
 
-    assert kinds(play.see(A, B, hours=23)) == [FIND]
-    assert kinds(play.see(B)) == [MISS]
+    assert kinds(play.see(A, B, hours=23)) == [CLEAR_MISSING]
+    assert kinds(play.see(B)) == [MARK_MISSING]
     assert kinds(play.see(B, hours=20)) == []
 
 
@@ -106,7 +110,7 @@ def test_another_reservation_on_some_of_the_nights_is_no_proof():
     play = Play("airbnb")
     play.see(A, B)
 
-    assert kinds(play.see(reservation("HMCCCCCCCC", 10, 13), B)) == [CREATE, MISS]
+    assert kinds(play.see(reservation("HMCCCCCCCC", 10, 13), B)) == [CREATE, MARK_MISSING]
     assert nights_of(10, 14) <= play.held()
 
 
@@ -208,7 +212,7 @@ def test_a_fetch_that_misses_more_than_the_last_does_not_agree_with_it():
     play.see(A, B, C, D)
     play.see(B, C, D)
 
-    assert kinds(play.see(C, D, hours=24)) == [MISS]
+    assert kinds(play.see(C, D, hours=24)) == [MARK_MISSING]
     assert kinds(play.see(C, D, hours=1)) == [CANCEL]
 
 
@@ -218,7 +222,7 @@ def test_disagreement_holds_no_stay_for_ever():
     play.see(A, B, C, D)
     play.see(B, C, D)
 
-    assert kinds(play.see(C, D, hours=36)) == [CANCEL, MISS]
+    assert kinds(play.see(C, D, hours=36)) == [CANCEL, MARK_MISSING]
 
 
 def test_after_a_doubtful_fetch_daily_fetches_must_agree_thrice():

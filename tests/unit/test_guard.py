@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.entries import Kind, Status
-from bokit.core.plan import ActionKind
-from bokit.core.records import Presence
-from bokit.core.rules import Verdict
+from bokit.core.ical.entries import Kind, Status
+from bokit.core.model.plan import ActionKind
+from bokit.core.model.records import Presence
+from bokit.core.model.source_rules import Verdict
 from tests.unit.plays import RULES, Play, closure, kinds, nights_of, reservation, window
 
-CREATE, CANCEL, MISS, UPDATE = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.MISS, ActionKind.UPDATE
+CREATE, CANCEL, MARK_MISSING, UPDATE = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.MARK_MISSING, ActionKind.UPDATE
 STAYS = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCDEFG", start=1))
 OTHERS = tuple(reservation(f"HM{n}OTHERXX", 10 * n + 5, 10 * n + 8) for n in range(1, 4))
 CLOSURES = (closure(10, 14), closure(20, 24), closure(30, 34))
@@ -46,7 +46,7 @@ def test_a_doubtful_fetch_opens_no_night(entries, verdict, code, can_apply):
     plan = play.see(*entries, verdict=verdict)
 
     assert (plan.refused, plan.hold.code, plan.hold.can_apply) == (True, code, can_apply)
-    assert not {CANCEL, MISS, ActionKind.MERGE} & set(kinds(plan))
+    assert not {CANCEL, MARK_MISSING, ActionKind.MERGE} & set(kinds(plan))
     assert (play.stays(), held <= play.held()) == (before, True)
     assert RULES.read_hold(play.memory) == plan.hold
     assert plan.settle_at == play.at
@@ -229,10 +229,10 @@ def test_two_of_five_gone_is_no_shrink():
     """Less than half, or fewer than three: that happens, and each waits for its own evidence."""
     play = Play("airbnb")
     play.see(*STAYS[:5])
-    assert kinds(play.see(*STAYS[:3])) == [MISS, MISS]
+    assert kinds(play.see(*STAYS[:3])) == [MARK_MISSING, MARK_MISSING]
     play = Play("airbnb")
     play.see(*STAYS[:3])
-    assert kinds(play.see(STAYS[0])) == [MISS, MISS]
+    assert kinds(play.see(STAYS[0])) == [MARK_MISSING, MARK_MISSING]
 
 
 def test_another_listings_nights_are_held_provisionally_and_let_go():
@@ -303,7 +303,7 @@ def test_after_an_empty_feed_a_new_stay_is_no_other_listing():
 
     plan = play.see(STAYS[4])
 
-    assert (plan.hold, kinds(plan)) == (None, [CREATE, MISS, MISS])
+    assert (plan.hold, kinds(plan)) == (None, [CREATE, MARK_MISSING, MARK_MISSING])
 
 
 def test_a_stay_that_was_missing_already_says_nothing_of_the_listing():

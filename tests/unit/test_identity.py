@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from bokit.core.entries import Kind, Status
-from bokit.core.identity import JOINED, Reason
-from bokit.core.plan import ActionKind
-from bokit.core.records import Presence
+from bokit.core.bookings.matching import JOINED, Reason
+from bokit.core.ical.entries import Kind, Status
+from bokit.core.model.plan import ActionKind
+from bokit.core.model.records import Presence
 from tests.unit.plays import Play, block, closure, day, kinds, nights_of, only, reasons, reservation, window
 
 CREATE, UPDATE, CANCEL, MERGE, RESTORE = (
-    ActionKind.CREATE, ActionKind.UPDATE, ActionKind.CANCEL, ActionKind.MERGE, ActionKind.RESTORE,
-)  # fmt: skip
+    ActionKind.CREATE,
+    ActionKind.UPDATE,
+    ActionKind.CANCEL,
+    ActionKind.MERGE,
+    ActionKind.RESTORE,
+)
 TWO = (closure(40, 44), closure(50, 52))
 """Two stays far off: a feed is seldom of one event."""
 
@@ -75,7 +79,7 @@ def test_a_reused_uid_on_other_nights_is_another_stay():
 
     plan = play.see(closure(20, 24, uid=closure(10, 14).uid), *TWO)
 
-    assert kinds(plan) == [CREATE, ActionKind.MISS]
+    assert kinds(plan) == [CREATE, ActionKind.MARK_MISSING]
 
 
 def test_a_general_feeds_uid_is_an_identity():
@@ -115,7 +119,7 @@ def test_another_guest_on_overlapping_nights_is_another_stay():
 
     plan = play.see(closure(12, 15, uid="b", guest_name="Tom"), far)
 
-    assert kinds(plan) == [CREATE, ActionKind.MISS]
+    assert kinds(plan) == [CREATE, ActionKind.MARK_MISSING]
 
 
 def test_an_overlap_of_the_same_kind_is_a_move():
@@ -138,7 +142,7 @@ def test_a_reservation_replaced_by_a_block_is_cancelled_and_the_nights_stay_held
     far = reservation("HMBBBBBBBB", 40, 44)
     play.see(reservation("HMAAAAAAAA", 10, 14), far)
 
-    assert kinds(play.see(block(10, 14), far)) == [ActionKind.MISS]
+    assert kinds(play.see(block(10, 14), far)) == [ActionKind.MARK_MISSING]
     plan = play.see(block(10, 14), far, hours=25)
     assert kinds(plan) == [CANCEL]
     assert plan.settle_at == play.at

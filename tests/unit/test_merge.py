@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bokit.core.entries import Status
-from bokit.core.merge import accept_remote, change_action, compare_fields, create_action, edit_record, normalise, normalise_fields
-from bokit.core.plan import ActionKind
-from bokit.core.records import CollectionName, FieldChange, Presence, Record, Scope, SourceId, TenantId, make_record_id
+from bokit.core.ical.entries import Status
+from bokit.core.model.merge import (
+    accept_remote,
+    change_action,
+    compare_fields,
+    create_action,
+    edit_record,
+    normalise,
+    normalise_fields,
+)
+from bokit.core.model.plan import ActionKind
+from bokit.core.model.records import CollectionName, FieldChange, Presence, Record, Scope, SourceId, TenantId, make_record_id
 from bokit.errors import InputError
 
 AT = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -28,9 +36,16 @@ fields = st.dictionaries(names, values, max_size=4)
 
 def record(source: str | None = "src_1", **remote: Any) -> Record:
     return Record(
-        id=make_record_id(Scope("unit_1"), "1"), tenant=TenantId("t"), collection=CollectionName("things"), scope=Scope("unit_1"),
-        source_id=SourceId(source) if source else None, key="k", remote=remote, created_at=AT, updated_at=AT,
-    )  # fmt: skip
+        id=make_record_id(Scope("unit_1"), "1"),
+        tenant=TenantId("t"),
+        collection=CollectionName("things"),
+        scope=Scope("unit_1"),
+        source_id=SourceId(source) if source else None,
+        key="k",
+        remote=remote,
+        created_at=AT,
+        updated_at=AT,
+    )
 
 
 def merge(before: Record, **remote: Any) -> Record:
@@ -66,7 +81,7 @@ def test_a_change_under_an_edit_alone_is_no_event():
 
     action = change_action(edited, "said", LATER, remote={"a": 5})
 
-    assert (action.kind, action.fields, action.after.updated_at) == (ActionKind.REMEMBER, {}, AT)
+    assert (action.kind, action.fields, action.after.updated_at) == (ActionKind.TOUCH, {}, AT)
 
 
 def test_an_edit_stands_though_the_source_comes_to_say_the_same():
@@ -116,8 +131,8 @@ def test_a_record_made_by_hand_is_what_the_person_says():
 @pytest.mark.parametrize(
     ("before", "after", "kind"),
     [
-        (Presence.PRESENT, Presence.MISSING, ActionKind.MISS),
-        (Presence.MISSING, Presence.PRESENT, ActionKind.FIND),
+        (Presence.PRESENT, Presence.MISSING, ActionKind.MARK_MISSING),
+        (Presence.MISSING, Presence.PRESENT, ActionKind.CLEAR_MISSING),
         (Presence.GONE, Presence.PRESENT, ActionKind.RESTORE),
     ],
 )

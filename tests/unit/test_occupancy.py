@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from bokit.core.conflicts import Certainty, find_conflicts
-from bokit.core.echoes import SETTLING
-from bokit.core.occupancy import State, read_occupancy
-from bokit.core.records import Presence, Scope
+from bokit.core.model.records import Presence, Scope
+from bokit.core.occupancy.conflicts import Certainty, find_conflicts
+from bokit.core.occupancy.echoes import SETTLING
+from bokit.core.occupancy.occupancy import State, read_occupancy
 from tests.builders import DAY, HOUR, NOW, a_record, a_unit, an_edit
 
 TODAY = NOW.date()
@@ -25,9 +25,14 @@ def a_stay(first, end, source, platform, *, unit="unit_1", seen=NOW, after=None,
         memory["gained"] = [[remote["check_in"], remote["check_out"], seen.isoformat(), after.isoformat()]]
     others = {n: given.pop(n) for n in ("presence", "gone_at", "missing_since", "edits") if n in given}
     return a_record(
-        id=f"{unit}.{name or f'{source}-{first}'}", scope=Scope(unit), source_id=source, remote=remote | given, memory=memory,
-        created_at=seen, **others,
-    )  # fmt: skip
+        id=f"{unit}.{name or f'{source}-{first}'}",
+        scope=Scope(unit),
+        source_id=source,
+        remote=remote | given,
+        memory=memory,
+        created_at=seen,
+        **others,
+    )
 
 
 def an_airbnb(first, end, code="HMAAAAAAAA", **given):
@@ -62,8 +67,18 @@ def conflicts(*records, units=FLAT, turnover=None, **given):
 def test_a_reservation_told_by_two_feeds_is_one_booking_with_two_sources():
     """Airbnb's own feed and Beds24's, which names Airbnb's code: one booking; each adds what the other does not say."""
     own = an_airbnb(1, 5, phone_last4="1234")
-    relayed = a_stay(1, 5, "src_m", "beds24", seen=NOW + HOUR, reservation_code="7352", ota="airbnb", ota_reference="hmaaaaaaaa",
-                     guest_name="Melanie Schmidt", email="m@example.org")  # fmt: skip
+    relayed = a_stay(
+        1,
+        5,
+        "src_m",
+        "beds24",
+        seen=NOW + HOUR,
+        reservation_code="7352",
+        ota="airbnb",
+        ota_reference="hmaaaaaaaa",
+        guest_name="Melanie Schmidt",
+        email="m@example.org",
+    )
 
     (booking,) = look(own, relayed).bookings
 
@@ -215,9 +230,17 @@ def test_what_a_person_wrote_is_an_original():
 
 def test_windows_explain_nothing():
     """Nights that a calendar's own rules close are told to nobody: a closure in them is one of its own."""
-    window = a_record(id="unit_1.window", source_id="src_a", remote={
-        "kind": "window", "status": "unavailable", "nights": [["2026-07-01", "2026-07-20"]], "check_in": "2026-07-01",
-        "check_out": "2026-07-20"})  # fmt: skip
+    window = a_record(
+        id="unit_1.window",
+        source_id="src_a",
+        remote={
+            "kind": "window",
+            "status": "unavailable",
+            "nights": [["2026-07-01", "2026-07-20"]],
+            "check_in": "2026-07-01",
+            "check_out": "2026-07-20",
+        },
+    )
 
     assert states(look(window, a_closure(2, 5))) == {"window": "window", "src_b-2": "own"}
 
@@ -255,8 +278,10 @@ def test_an_echo_of_a_stay_that_moved_fades_too():
     """The original left some of its nights; the echo has not followed yet."""
     left = [["2026-07-01", "2026-07-03", (NOW + DAY).isoformat(), NOW.isoformat(), None]]
     own = an_airbnb(3, 8)
-    own = a_record(**{f: getattr(own, f) for f in ("id", "scope", "source_id", "remote", "created_at")},
-                   memory={"platform": "airbnb", "left": left})  # fmt: skip
+    own = a_record(
+        **{f: getattr(own, f) for f in ("id", "scope", "source_id", "remote", "created_at")},
+        memory={"platform": "airbnb", "left": left},
+    )
 
     assert states(look(own, a_closure(1, 5, seen=NOW + HOUR, after=NOW), at=NOW + DAY + HOUR))["src_b-1"] == "fading"
 
@@ -384,7 +409,7 @@ def test_released_nights_are_free():
 
 def test_a_crowded_unit_is_judged_in_proportion():
     """Twice the bookings are about twice the pairs that are looked at: neighbours alone are compared."""
-    from bokit.core.holdings import find_neighbours, read_holdings
+    from bokit.core.occupancy.holdings import overlapping_pairs, read_holdings
 
     def pairs(days: int) -> int:
         records = []
@@ -394,6 +419,6 @@ def test_a_crowded_unit_is_judged_in_proportion():
             for source in ("src_a", "src_b"):
                 made = a_stay(1, 2, source, "generic", name=f"{source}{n}", **told)
                 records.append(made)
-        return sum(1 for _ in find_neighbours(read_holdings(records, TODAY)[1]))
+        return sum(1 for _ in overlapping_pairs(read_holdings(records, TODAY)[1]))
 
     assert pairs(200) <= 2 * pairs(100) + 2

@@ -13,10 +13,10 @@ from itertools import combinations
 
 import pytest
 
-from bokit.core.catalog import PropertyId, UnitId
-from bokit.core.conflicts import find_conflicts
-from bokit.core.occupancy import read_occupancy
-from bokit.core.records import Presence, Record, Scope, SourceId
+from bokit.core.model.catalog import PropertyId, UnitId
+from bokit.core.model.records import Presence, Record, Scope, SourceId
+from bokit.core.occupancy.conflicts import find_conflicts
+from bokit.core.occupancy.occupancy import read_occupancy
 from tests.builders import a_record, a_unit
 
 FIRST = date(2026, 10, 20)
@@ -71,8 +71,10 @@ def make_calendar(rng: random.Random):
     villa, flat, loft, hut = (UnitId(f"unit_{n}") for n in ("villa", "flat", "loft", "hut"))
     units = [a_unit(id=villa, parts=(flat, loft), property_id=PropertyId("p"))] + [a_unit(id=u) for u in (flat, loft, hut)]
     places = rng.choice([[hut], [hut], [villa, flat], [villa, flat, loft]])
-    sources = [(f"src_{n}", rng.choice(["airbnb", "booking_com", "vrbo", "beds24", "generic", "hand"]), rng.choice(places))
-               for n in range(rng.randint(2, 4))]  # fmt: skip
+    sources = [
+        (f"src_{n}", rng.choice(["airbnb", "booking_com", "vrbo", "beds24", "generic", "hand"]), rng.choice(places))
+        for n in range(rng.randint(2, 4))
+    ]
     made = [make_record(rng, n, *rng.choice(sources)) for n in range(rng.randint(2, 9))]
     return units, made, FIRST + DAY * rng.randint(0, 8), rng.choice([{}, {}, {u.id: rng.randint(0, 2) for u in units}])
 
@@ -113,9 +115,16 @@ def make_record(rng, number, source, platform, unit) -> Made:
     if gone:
         remote["status"] = "vanished"
     record = a_record(
-        id=f"{unit}.{number:03d}", scope=Scope(unit), source_id=None if platform == "hand" else SourceId(source), remote=remote,
-        memory=memory, created_at=seen, presence=presence, gone_at=left_at, missing_since=missing,
-    )  # fmt: skip
+        id=f"{unit}.{number:03d}",
+        scope=Scope(unit),
+        source_id=None if platform == "hand" else SourceId(source),
+        remote=remote,
+        memory=memory,
+        created_at=seen,
+        presence=presence,
+        gone_at=left_at,
+        missing_since=missing,
+    )
     return Made(record, set(nights), platform, remote["kind"], refs, guest, times, left_at)
 
 
@@ -226,13 +235,13 @@ class Naive:
         return max((at for at in left if at and at + FADES > shown_until), default=None)
 
     def repeated(self, m, gone, n):
-        """Tell whether *m* was there when the other went, and may have repeated it."""
+        """Return whether *m* was there when the other went, and may have repeated it."""
         seen, after = m.times[n]
         there = after is not None and seen < gone.left_at
         return there and gone.source != m.source and self.linked(m.unit, gone.unit)
 
     def was_before(self, m, o, n):
-        """Tell whether *m* held the night for itself before the other's source showed it closed."""
+        """Return whether *m* held the night for itself before the other's source showed it closed."""
         after = o.times[n][1]
         return after is not None and self.own_since(m, n) <= after
 

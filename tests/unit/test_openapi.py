@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bokit import __version__
-from bokit.core.access import Role
+from bokit.core.model.access import Role
 from bokit.http.openapi import PROBLEMS, build_document, write_document
 from bokit.http.problems import PROBLEM_JSON
 from bokit.http.routers import load_routers

@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.booking import held_nights
-from bokit.core.entries import Entry, Status
-from bokit.core.identity import Reason
-from bokit.core.plan import RELEASES, ActionKind
-from bokit.core.records import Presence
-from bokit.core.rules import Verdict
+from bokit.core.bookings.matching import Reason
+from bokit.core.bookings.stay import held_nights
+from bokit.core.ical.entries import Entry, Status
+from bokit.core.model.plan import RELEASES, ActionKind
+from bokit.core.model.records import Presence
+from bokit.core.model.source_rules import Verdict
 from tests.unit.plays import Play, block, closure, reservation, window
 
 spans = st.tuples(st.integers(-3, 30), st.integers(1, 8)).map(lambda pair: (pair[0], sum(pair)))
@@ -58,7 +58,7 @@ def test_a_refused_fetch_lets_nothing_go(platform, first, then, verdict):
     plan = play.see(*entries, verdict=verdict)
 
     if plan.refused:
-        assert not {a.kind for a in plan.actions} & (RELEASES | {ActionKind.MISS})
+        assert not {a.kind for a in plan.actions} & (RELEASES | {ActionKind.MARK_MISSING})
         moved = {n for a in plan.actions if a.before and a.reason == Reason.CODE for n in held_nights(a.before)}
         assert held - moved <= play.held()
         assert plan.hold is not None
@@ -75,8 +75,10 @@ def test_one_fetch_alone_cancels_only_what_is_said_or_replaced(platform, first, 
 
     reasons = {a.reason for a in plan.actions if a.kind in RELEASES}
     assert reasons <= {
-        "the source says that it is cancelled", "another reservation holds its nights", "joined with another stay by the feed",
-    }  # fmt: skip
+        "the source says that it is cancelled",
+        "another reservation holds its nights",
+        "joined with another stay by the feed",
+    }
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

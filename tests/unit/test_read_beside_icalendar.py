@@ -9,7 +9,7 @@ import icalendar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.read_ical import read_ical
+from bokit.core.ical.reader import read_ical
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ROME = ZoneInfo("Europe/Rome")

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core import ical_text
-from bokit.core.entries import Entry
-from bokit.core.entry_json import entry_as_dict, pack_entry, unpack_entry
-from bokit.core.ical_text import decode_body
-from bokit.core.read_ical import hash_ical, inspect_feed, read_ical
-from bokit.core.rules import Seen, Verdict
+from bokit.core.ical import lexer as ical_text
+from bokit.core.ical.entries import Entry
+from bokit.core.ical.entry_json import entry_as_dict, pack_entry, unpack_entry
+from bokit.core.ical.lexer import decode_body
+from bokit.core.ical.reader import hash_ical, inspect_feed, read_ical
+from bokit.core.model.source_rules import Seen, Verdict
 from tests.unit.feed_bodies import AT, sample
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))

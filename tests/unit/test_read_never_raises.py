@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core import read_ical as reader
-from bokit.core.ical_groups import Reading, group_events, read_group
-from bokit.core.ical_text import decode_body, split_body
-from bokit.core.ical_times import read_zones
-from bokit.core.platforms import PLATFORMS, Platform
-from bokit.core.platforms.base import Facts, RawEvent
-from bokit.core.read_ical import hash_ical, inspect_feed, read_ical, recall_entries
-from bokit.core.recurrence_rules import Budget
-from bokit.core.rules import Verdict
+from bokit.core.ical import reader as reader
+from bokit.core.ical.groups import Reading, group_events, read_group
+from bokit.core.ical.lexer import decode_body, split_body
+from bokit.core.ical.platforms import PLATFORMS, Platform
+from bokit.core.ical.platforms.base import Facts, RawEvent
+from bokit.core.ical.reader import hash_ical, inspect_feed, read_ical, recall_entries
+from bokit.core.ical.recurrence_rules import Budget
+from bokit.core.ical.times import read_zones
+from bokit.core.model.source_rules import Verdict
 from tests.unit.feed_bodies import AT, sample
 
 ROME = ZoneInfo("Europe/Rome")
@@ -36,21 +36,59 @@ FEEDS = [sample("airbnb"), sample("booking_com"), sample("vrbo"), SERIES, SERIES
 LINES = sorted({line for feed in FEEDS for line in feed.splitlines() if len(line) < 200})
 VALUES = [
     *sorted({line.partition(b":")[2] for line in LINES}),
-    b"", b"00000000", b"99991231", b"00010101T000000Z", b"99991231T235959", b"20260229", b"20261201T256199Z", b"-P1D",
-    b"P999999W", b"PT99999999S", b"+9999", b"-2400", b"+235959", b"FREQ=DAILY", b"FREQ=YEARLY;BYDAY=-53SU",
-    b"FREQ=WEEKLY;UNTIL=00010101", b"FREQ=MONTHLY;UNTIL=99991231T235959Z;BYSETPOS=-366;BYDAY=MO", b"FREQ=DAILY;COUNT=0",
-    b"99991231T235959Z/99991231T235959Z", b"\xff\xfe", b"\xe2\x80\xa8", b"\\", b'"', b";;;===", b"," * 50, b"9" * 30,
+    b"",
+    b"00000000",
+    b"99991231",
+    b"00010101T000000Z",
+    b"99991231T235959",
+    b"20260229",
+    b"20261201T256199Z",
+    b"-P1D",
+    b"P999999W",
+    b"PT99999999S",
+    b"+9999",
+    b"-2400",
+    b"+235959",
+    b"FREQ=DAILY",
+    b"FREQ=YEARLY;BYDAY=-53SU",
+    b"FREQ=WEEKLY;UNTIL=00010101",
+    b"FREQ=MONTHLY;UNTIL=99991231T235959Z;BYSETPOS=-366;BYDAY=MO",
+    b"FREQ=DAILY;COUNT=0",
+    b"99991231T235959Z/99991231T235959Z",
+    b"\xff\xfe",
+    b"\xe2\x80\xa8",
+    b"\\",
+    b'"',
+    b";;;===",
+    b"," * 50,
+    b"9" * 30,
     "\u0662\u0660\u0662\u0666\u0661\u0662\u0660\u0661".encode(),
-]  # fmt: skip
+]
 NAMES = [
     *sorted({line.partition(b":")[0] for line in LINES}),
-    b"RECURRENCE-ID", b"EXRULE", b"RDATE;VALUE=PERIOD", b"DTSTART;VALUE=PERIOD",
-]  # fmt: skip
+    b"RECURRENCE-ID",
+    b"EXRULE",
+    b"RDATE;VALUE=PERIOD",
+    b"DTSTART;VALUE=PERIOD",
+]
 PARAMETERS = [
-    b";VALUE=DATE", b";VALUE=DATE-TIME", b";TZID=Own", b';TZID="UTC+01:00"', b";TZID=", b";TZID=W. Europe Standard Time",
-    b";X", b";=", b';"', b";TZID=../../etc/passwd", b";TZID=Europe", b";TZID=posixrules", b";RANGE=THISANDFUTURE",
-    b";ENCODING=BASE64", b";TZID=\xff", b";TZID=CON",
-]  # fmt: skip
+    b";VALUE=DATE",
+    b";VALUE=DATE-TIME",
+    b";TZID=Own",
+    b';TZID="UTC+01:00"',
+    b";TZID=",
+    b";TZID=W. Europe Standard Time",
+    b";X",
+    b";=",
+    b';"',
+    b";TZID=../../etc/passwd",
+    b";TZID=Europe",
+    b";TZID=posixrules",
+    b";RANGE=THISANDFUTURE",
+    b";ENCODING=BASE64",
+    b";TZID=\xff",
+    b";TZID=CON",
+]
 
 
 @st.composite
@@ -61,11 +99,21 @@ def mutated(draw: st.DrawFn) -> bytes:
         at = draw(st.integers(0, len(lines)))
         here = lines[at] if at < len(lines) else b""
         name, _, value = here.partition(b":")
-        lines[at : at + 1] = draw(st.sampled_from((
-            [], [here, here], [draw(st.sampled_from(LINES)), here], [name + b":" + draw(st.sampled_from(VALUES))],
-            [draw(st.sampled_from(NAMES)) + b":" + value], [name + draw(st.sampled_from(PARAMETERS)) + b":" + value],
-            [here[: draw(st.integers(0, 60))]], [here, b" " + draw(st.binary(max_size=8))], [draw(st.binary(max_size=20))],
-        )))  # fmt: skip
+        lines[at : at + 1] = draw(
+            st.sampled_from(
+                (
+                    [],
+                    [here, here],
+                    [draw(st.sampled_from(LINES)), here],
+                    [name + b":" + draw(st.sampled_from(VALUES))],
+                    [draw(st.sampled_from(NAMES)) + b":" + value],
+                    [name + draw(st.sampled_from(PARAMETERS)) + b":" + value],
+                    [here[: draw(st.integers(0, 60))]],
+                    [here, b" " + draw(st.binary(max_size=8))],
+                    [draw(st.binary(max_size=20))],
+                )
+            )
+        )
     return draw(st.sampled_from((b"\r\n", b"\n", b"\r"))).join([*lines, b""])
 
 

@@ -9,9 +9,9 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from bokit.core.read_ical import read_ical
-from bokit.core.recurrence_rules import can_happen, read_rule
-from bokit.core.rules import Verdict
+from bokit.core.ical.reader import read_ical
+from bokit.core.ical.recurrence_rules import can_happen, read_rule
+from bokit.core.model.source_rules import Verdict
 from tests.unit.feed_bodies import AT
 
 ROME = ZoneInfo("Europe/Rome")

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bokit.core.read_rows import Reading, make_row, pack_key, read_value, unpack_key, write_key
-from bokit.core.row_chunks import (
+from bokit.core.tables.chunks import (
     MISSING,
     ChunkNote,
     Mark,
@@ -30,6 +29,7 @@ from bokit.core.row_chunks import (
     unpack_chunk,
     unpack_manifest,
 )
+from bokit.core.tables.values import Reading, make_row, pack_key, read_value, unpack_key, write_key
 from bokit.errors import SourceMalformedError
 
 ROME = Reading(zone=ZoneInfo("Europe/Rome"))
@@ -57,20 +57,42 @@ class Odd:
 @pytest.mark.parametrize(
     ("value", "reading", "told"),
     [
-        (None, ROME, None), (True, ROME, True), (7, ROME, 7), (2**80, ROME, 2**80), (1.5, ROME, 1.5), (3.0, ROME, 3), (1e300, ROME, 1e300),
-        (float("nan"), ROME, "NaN"), (float("inf"), ROME, "Infinity"), (float("-inf"), ROME, "-Infinity"),
-        (Decimal("1.50"), ROME, "1.50"), (Decimal("1E+3"), ROME, "1000"), (Decimal("NaN"), ROME, "NaN"),
-        (Decimal("-Infinity"), ROME, "-Infinity"), (Decimal("7"), Reading(is_whole=True), 7), (b"\x00\xff", ROME, "00ff"),
-        (memoryview(b"\x01"), ROME, "01"), (datetime(2026, 7, 1, 12), ROME, "2026-07-01T10:00:00Z"),
-        (datetime(2026, 7, 1, 12), Reading(), "2026-07-01T12:00:00"), (datetime(2026, 7, 1, 12), Reading(is_utc=True), "2026-07-01T12:00:00Z"),
+        (None, ROME, None),
+        (True, ROME, True),
+        (7, ROME, 7),
+        (2**80, ROME, 2**80),
+        (1.5, ROME, 1.5),
+        (3.0, ROME, 3),
+        (1e300, ROME, 1e300),
+        (float("nan"), ROME, "NaN"),
+        (float("inf"), ROME, "Infinity"),
+        (float("-inf"), ROME, "-Infinity"),
+        (Decimal("1.50"), ROME, "1.50"),
+        (Decimal("1E+3"), ROME, "1000"),
+        (Decimal("NaN"), ROME, "NaN"),
+        (Decimal("-Infinity"), ROME, "-Infinity"),
+        (Decimal("7"), Reading(is_whole=True), 7),
+        (b"\x00\xff", ROME, "00ff"),
+        (memoryview(b"\x01"), ROME, "01"),
+        (datetime(2026, 7, 1, 12), ROME, "2026-07-01T10:00:00Z"),
+        (datetime(2026, 7, 1, 12), Reading(), "2026-07-01T12:00:00"),
+        (datetime(2026, 7, 1, 12), Reading(is_utc=True), "2026-07-01T12:00:00Z"),
         (datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2))), Reading(), "2026-07-01T10:00:00Z"),
-        (datetime(1, 1, 1), ROME, "0001-01-01T00:00:00"), (date(2026, 7, 1), ROME, "2026-07-01"), (time(3, 4), ROME, "03:04:00"),
-        (timedelta(hours=30, microseconds=5), ROME, "30:00:00.000005"), (-timedelta(minutes=1), ROME, "-00:01:00"),
-        ([1, (Decimal("2.5"), None)], ROME, [1, ["2.5", None]]), ({"b", "a"}, ROME, ["a", "b"]), (frozenset({2, 1}), ROME, ["1", "2"]),
-        ({1: date(2026, 7, 1)}, ROME, {"1": "2026-07-01"}), (Colour.RED, ROME, "red"), (Level.HIGH, ROME, 3), (UUID(int=7), ROME, str(UUID(int=7))),
+        (datetime(1, 1, 1), ROME, "0001-01-01T00:00:00"),
+        (date(2026, 7, 1), ROME, "2026-07-01"),
+        (time(3, 4), ROME, "03:04:00"),
+        (timedelta(hours=30, microseconds=5), ROME, "30:00:00.000005"),
+        (-timedelta(minutes=1), ROME, "-00:01:00"),
+        ([1, (Decimal("2.5"), None)], ROME, [1, ["2.5", None]]),
+        ({"b", "a"}, ROME, ["a", "b"]),
+        (frozenset({2, 1}), ROME, ["1", "2"]),
+        ({1: date(2026, 7, 1)}, ROME, {"1": "2026-07-01"}),
+        (Colour.RED, ROME, "red"),
+        (Level.HIGH, ROME, 3),
+        (UUID(int=7), ROME, str(UUID(int=7))),
         (Odd(), ROME, "odd"),
     ],
-)  # fmt: skip
+)
 def test_a_value_becomes_what_the_table_says(value: Any, reading: Reading, told: Any) -> None:
     """Each kind of value has one form in a record, and JSON takes it."""
     read = read_value(value, reading)
@@ -106,9 +128,19 @@ def test_a_key_is_text_and_never_empty(values: list[Any], key: str) -> None:
 
 
 PARTS = st.one_of(
-    st.integers(), st.text(max_size=9), st.none(), st.booleans(), st.decimals(allow_nan=False), st.dates(), st.datetimes(),
-    st.binary(max_size=9), st.uuids(), st.timedeltas(), st.times(), st.datetimes(timezones=st.just(UTC)),
-)  # fmt: skip
+    st.integers(),
+    st.text(max_size=9),
+    st.none(),
+    st.booleans(),
+    st.decimals(allow_nan=False),
+    st.dates(),
+    st.datetimes(),
+    st.binary(max_size=9),
+    st.uuids(),
+    st.timedeltas(),
+    st.times(),
+    st.datetimes(timezones=st.just(UTC)),
+)
 KEYS = st.lists(PARTS, min_size=1, max_size=3).map(tuple)
 
 

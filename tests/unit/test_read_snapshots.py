@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.read_ical import has_series, read_ical, recall_entries
-from bokit.core.rules import Verdict
+from bokit.core.ical.reader import has_series, read_ical, recall_entries
+from bokit.core.model.source_rules import Verdict
 from tests.unit.feed_bodies import AT, EVENTS, TODAY, calendar, sample
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))
@@ -84,7 +84,7 @@ def test_a_snapshot_of_other_settings_is_not_reused():
 
 def test_unchanged_events_are_not_read_again(monkeypatch):
     """Of a hundred events of which one changed, one is read."""
-    from bokit.core import read_ical as module
+    from bokit.core.ical import reader as module
 
     body, count = sample("airbnb", 100), 0
     snapshot = read_ical(body, at=AT, timezone=ROME).snapshot

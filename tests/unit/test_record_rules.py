@@ -10,23 +10,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.catalog import Collection, Head, ShardId, Source
-from bokit.core.collections import OnMissing, copy_collection, make_id, read_schema, settings_of, write_key
-from bokit.core.json_spec import Since, SinceFormat, read_api, read_json_settings
-from bokit.core.options import Options
-from bokit.core.read_json import hash_body, read_body, read_expression, search, write_body, write_line
-from bokit.core.record_rules import RecordRules
-from bokit.core.records import CollectionName, Presence, RecordId, Scope, SourceId, TenantId, scope_of
-from bokit.core.rules import Context, Verdict
-from bokit.core.schedule import is_full_due, next_full_at, plan_next_full
+from bokit.core.items.api_spec import Since, SinceFormat, read_api, read_json_settings
+from bokit.core.items.reader import hash_body, read_body, read_expression, search, write_body, write_line
+from bokit.core.items.rules import RecordRules
+from bokit.core.model.catalog import Collection, ShardId, Source
+from bokit.core.model.collections import OnMissing, copy_collection, make_id, read_schema, settings_of, write_key
+from bokit.core.model.due_times import is_full_due, next_full_at, plan_next_full
+from bokit.core.model.options import Options
+from bokit.core.model.records import CollectionName, Presence, RecordId, Scope, SourceId, TenantId, scope_of
+from bokit.core.model.scheduling import Head
+from bokit.core.model.source_rules import Context, Verdict
 from bokit.errors import InputError, SourceMalformedError
 
 AT = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
 CLIENTS = CollectionName("clients")
 CONTEXT = Context(
-    tenant=TenantId("t"), source_id=SourceId("src_1"), collection=CLIENTS, scope=Scope(CLIENTS), at=AT, timezone=ZoneInfo("UTC"),
+    tenant=TenantId("t"),
+    source_id=SourceId("src_1"),
+    collection=CLIENTS,
+    scope=Scope(CLIENTS),
+    at=AT,
+    timezone=ZoneInfo("UTC"),
     settings={"on_missing": "delete"},
-)  # fmt: skip
+)
 RULES = RecordRules()
 FIELDS = st.dictionaries(
     st.sampled_from(["name", "email", "n"]), st.none() | st.booleans() | st.integers(0, 3) | st.text(max_size=2)
@@ -218,15 +224,26 @@ def test_keys_are_texts_and_whole_numbers():
 def test_settings_of_a_json_source_are_kept_as_they_are_told():
     """What is read is what is stored; what is stored reads as it was."""
     told = {
-        "method": "post", "headers": {"X-Key": "secret:k", "X-Version": 2}, "body": {"q": 1}, "items": "data", "id": "uid",
-        "fields": {"name": "n.first"}, "pages": {"cursor": "meta.next", "param": "c"}, "new_only": "yes", "on_missing": "mark",
+        "method": "post",
+        "headers": {"X-Key": "secret:k", "X-Version": 2},
+        "body": {"q": 1},
+        "items": "data",
+        "id": "uid",
+        "fields": {"name": "n.first"},
+        "pages": {"cursor": "meta.next", "param": "c"},
+        "new_only": "yes",
+        "on_missing": "mark",
         "updated_since": {"param": "s", "format": "unix", "overlap": "10m"},
-    }  # fmt: skip
+    }
     settings = read_json_settings(told)
     spec = read_api(settings)
 
-    assert (spec.method, spec.headers, spec.pages.where, spec.pages.param) == ("POST", {"X-Key": "secret:k", "X-Version": "2"},
-                                                                              "meta.next", "c")  # fmt: skip
+    assert (spec.method, spec.headers, spec.pages.where, spec.pages.param) == (
+        "POST",
+        {"X-Key": "secret:k", "X-Version": "2"},
+        "meta.next",
+        "c",
+    )
     assert (spec.since.param, spec.since.overlap, spec.since.write(AT)) == ("s", 600, str(int(AT.timestamp())))
     assert (settings["new_only"], settings["on_missing"], settings["id"]) == (True, "mark", "uid")
     assert Since(param="s", format=SinceFormat.DATE).write(AT) == "2026-03-28"
@@ -236,20 +253,33 @@ def test_settings_of_a_json_source_are_kept_as_they_are_told():
 @pytest.mark.parametrize(
     ("told", "path"),
     [
-        ({"method": "DELETE"}, "method"), ({"headers": []}, "headers"), ({"headers": {"Bad Name": "x"}}, "headers"),
-        ({"headers": {"Host": "x"}}, "headers.Host"), ({"headers": {"X": "é"}}, "headers.X"), ({"headers": {"X": True}},
-        "headers.X"),
-        ({"fields": {}}, "fields"), ({"fields": {"_x": "a"}}, "fields"), ({"fields": {"x": "a["}}, "fields.x"), ({"id": "["},
-        "id"),
-        ({"pages": {}}, "pages"), ({"pages": []}, "pages"), ({"pages": {"page": "p"}}, "pages.size"),
-        ({"pages": {"page": "p", "size": 0}}, "pages.size"), ({"pages": {"page": "p q", "size": 1}}, "pages.page"),
-        ({"pages": {"cursor": "c"}}, "pages.param"), ({"pages": {"next": "n", "size": 1}}, "pages"),
-        ({"pages": {"page": "p", "size": True}}, "pages.size"), ({"updated_since": "since"}, "updated_since"),
+        ({"method": "DELETE"}, "method"),
+        ({"headers": []}, "headers"),
+        ({"headers": {"Bad Name": "x"}}, "headers"),
+        ({"headers": {"Host": "x"}}, "headers.Host"),
+        ({"headers": {"X": "é"}}, "headers.X"),
+        ({"headers": {"X": True}}, "headers.X"),
+        ({"fields": {}}, "fields"),
+        ({"fields": {"_x": "a"}}, "fields"),
+        ({"fields": {"x": "a["}}, "fields.x"),
+        ({"id": "["}, "id"),
+        ({"pages": {}}, "pages"),
+        ({"pages": []}, "pages"),
+        ({"pages": {"page": "p"}}, "pages.size"),
+        ({"pages": {"page": "p", "size": 0}}, "pages.size"),
+        ({"pages": {"page": "p q", "size": 1}}, "pages.page"),
+        ({"pages": {"cursor": "c"}}, "pages.param"),
+        ({"pages": {"next": "n", "size": 1}}, "pages"),
+        ({"pages": {"page": "p", "size": True}}, "pages.size"),
+        ({"updated_since": "since"}, "updated_since"),
         ({"updated_since": {"param": "s", "format": "julian"}}, "updated_since.format"),
-        ({"updated_since": {"param": "s", "overlap": -1}}, "updated_since.overlap"), ({"new_only": "perhaps"}, "new_only"),
-        ({"body": {"a": 1}}, "body"), ({"where": "1=1"}, "where"), ({"items": 7}, "items"),
+        ({"updated_since": {"param": "s", "overlap": -1}}, "updated_since.overlap"),
+        ({"new_only": "perhaps"}, "new_only"),
+        ({"body": {"a": 1}}, "body"),
+        ({"where": "1=1"}, "where"),
+        ({"items": 7}, "items"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_setting_is_told_with_its_path(told, path):
     """The error begins with the place."""
     with pytest.raises(InputError) as caught:
@@ -314,10 +344,16 @@ def test_items_nested_too_deeply_are_refused():
 def a_head(full_at=None, **settings):
     """The head of a source with these settings."""
     source = Source(
-        id=SourceId("s"), tenant=TenantId("t"), name="s", kind="json", url="https://x", collection=CLIENTS,
+        id=SourceId("s"),
+        tenant=TenantId("t"),
+        name="s",
+        kind="json",
+        url="https://x",
+        collection=CLIENTS,
         scope=Scope("clients"),
-        shard_id=ShardId("1"), settings=settings,
-    )  # fmt: skip
+        shard_id=ShardId("1"),
+        settings=settings,
+    )
     return Head(source=source, full_at=full_at)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bokit.engine.replay import read_history, replay_history
+from bokit.engine.bookings.replay import read_history, replay_history
 from bokit.errors import InputError
 from simulator.world import World
 
@@ -61,8 +61,14 @@ def test_a_life_is_told_as_created_moved_cancelled_and_restored(tmp_path):
     assert moved == {"at": "2026-06-01T12:00:00Z", "change": "moved", "check_in": "2026-06-25", "check_out": "2026-06-29"}
     assert stays(told)[0]["code"].startswith("HM")
     assert told["counts"] == {
-        "created": 2, "moved": 1, "changed": 0, "cancelled": 1, "restored": 1, "merged": 0, "refused": 0,
-    }  # fmt: skip
+        "created": 2,
+        "moved": 1,
+        "changed": 0,
+        "cancelled": 1,
+        "restored": 1,
+        "merged": 0,
+        "refused": 0,
+    }
     assert (told["fetches"], told["refused"]) == (31, [])
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bokit.engine.replay import replay_history
-from bokit.engine.replay_unit import replay_unit
+from bokit.engine.bookings.replay import replay_history
+from bokit.engine.bookings.replay_unit import replay_unit
 from simulator.world import World
 
 START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -61,8 +61,11 @@ def test_the_other_channels_closure_is_an_echo_from_then_on(shelves):
     stays = {s["id"]: s for s in told["stays"]}
     assert [stays[id]["code"] for id in echo["echo_of"]] == [s["code"] for s in told["stays"] if s["code"]][1:]
     assert (echo["source_id"], echo["check_in"], echo["from"], echo["until"]) == (
-        "src_2", "2026-06-21", "2026-06-01T12:00:00Z", None,
-    )  # fmt: skip
+        "src_2",
+        "2026-06-21",
+        "2026-06-01T12:00:00Z",
+        None,
+    )
     assert told["conflicts"] == []
 
 

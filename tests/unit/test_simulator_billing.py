@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bokit.core.table_spec import read_table_settings
+from bokit.core.tables.spec import read_table_settings
 from simulator.billing import SPECS, TABLES, make_row
 from simulator.cli import run
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bokit.core.entries import BLOCKING
-from bokit.core.read_ical import read_ical
+from bokit.core.ical.entries import BLOCKING
+from bokit.core.ical.reader import read_ical
 from simulator.truth import SimulatorError
 from simulator.world import World
 from tests.unit.feed_lines import end, events, named, span, start
@@ -379,10 +379,17 @@ def test_google_has_series():
 # all
 
 EVERY = [
-    ("airbnb/a", {"notice_days": 2, "open_days": 200}), ("airbnb/old", {"form": "0.8.8", "open_until": day(250)}),
-    ("booking_com/b", {"open_until": day(300)}), ("booking_com/whole", {"era": "whole"}), ("booking_com/named", {"era": "named"}),
-    ("vrbo/v", {}), ("vrbo/fr", {"language": "fr"}), ("beds24/b", {}), ("google/g", {}), ("google/days", {"timed": False}),
-]  # fmt: skip
+    ("airbnb/a", {"notice_days": 2, "open_days": 200}),
+    ("airbnb/old", {"form": "0.8.8", "open_until": day(250)}),
+    ("booking_com/b", {"open_until": day(300)}),
+    ("booking_com/whole", {"era": "whole"}),
+    ("booking_com/named", {"era": "named"}),
+    ("vrbo/v", {}),
+    ("vrbo/fr", {"language": "fr"}),
+    ("beds24/b", {}),
+    ("google/g", {}),
+    ("google/days", {"timed": False}),
+]
 
 
 @pytest.mark.parametrize(("feed", "options"), EVERY)

@@ -121,14 +121,25 @@ def test_the_world_is_played_over_the_control_api(server):
     assert truth["now"] == "2026-11-21T15:00:00Z"
 
 
-@pytest.mark.parametrize(("path", "body", "status"), [
-    ("/control/explode", {}, 422), ("/control/book", {}, 422), ("/control/book", [1], 422), ("/control/book", b"{", 422),
-    ("/control/advance", {"days": "one"}, 422), ("/control/advance", {"days": 1e9}, 422), ("/control/cancel", {"stay": 3}, 422),
-    ("/control/clear", {"feed": "x"}, 422), ("/control/book", {"world": 1}, 422), ("/control/live", {"days": 4000}, 422),
-    ("/control/book", {"feed": AIRBNB, "check_in": "soon", "check_out": "2027-01-01"}, 422),
-    ("/control/options", {"feed": AIRBNB, "name": "x"}, 422), ("/control/add-feed", {"feed": "airbnb/x", "self": 1}, 422),
-    ("/control/fault", {"feed": AIRBNB, "kind": "html", "times": True}, 422),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/control/explode", {}, 422),
+        ("/control/book", {}, 422),
+        ("/control/book", [1], 422),
+        ("/control/book", b"{", 422),
+        ("/control/advance", {"days": "one"}, 422),
+        ("/control/advance", {"days": 1e9}, 422),
+        ("/control/cancel", {"stay": 3}, 422),
+        ("/control/clear", {"feed": "x"}, 422),
+        ("/control/book", {"world": 1}, 422),
+        ("/control/live", {"days": 4000}, 422),
+        ("/control/book", {"feed": AIRBNB, "check_in": "soon", "check_out": "2027-01-01"}, 422),
+        ("/control/options", {"feed": AIRBNB, "name": "x"}, 422),
+        ("/control/add-feed", {"feed": "airbnb/x", "self": 1}, 422),
+        ("/control/fault", {"feed": AIRBNB, "kind": "html", "times": True}, 422),
+    ],
+)
 def test_bad_commands_are_refused_in_one_line(server, path, body, status):
     """The answer says what is wrong, and the world is as it was."""
     before = ask(server, "GET", "/control/truth").body
@@ -197,11 +208,21 @@ def test_the_command_line_plays_the_world(server, capsys):
     """Every command prints what came of it, and exits 0."""
     at = ["--url", server.url]
     for line in (
-        f"book {AIRBNB} 2027-03-01 2027-03-04 --guest Ann", "move stay-15 2027-03-02", "move stay-15 2027-03-02 2027-03-09",
-        "cancel stay-15 --leave-block", "unblock stay-16", "bring-back stay-15", f"block {AIRBNB} 2027-05-01 2027-05-03 --over",
-        f"fault {AIRBNB} html --times 2", f"clear {AIRBNB}", "clear", "advance --days 1 --hours 2", "live --hours 3 --faulty",
-        f"options {AIRBNB} form=0.8.8 notice_days=2", "stays",
-    ):  # fmt: skip
+        f"book {AIRBNB} 2027-03-01 2027-03-04 --guest Ann",
+        "move stay-15 2027-03-02",
+        "move stay-15 2027-03-02 2027-03-09",
+        "cancel stay-15 --leave-block",
+        "unblock stay-16",
+        "bring-back stay-15",
+        f"block {AIRBNB} 2027-05-01 2027-05-03 --over",
+        f"fault {AIRBNB} html --times 2",
+        f"clear {AIRBNB}",
+        "clear",
+        "advance --days 1 --hours 2",
+        "live --hours 3 --faulty",
+        f"options {AIRBNB} form=0.8.8 notice_days=2",
+        "stays",
+    ):
         assert run([*line.split(), *at]) == 0, line
         assert capsys.readouterr().out.strip(), line
     assert run(["truth", *at]) == 0
@@ -217,11 +238,24 @@ def test_the_config_that_is_printed_names_this_server(server, capsys):
     assert [s["url"].startswith(server.url) for s in sources] == [True] * 4
 
 
-@pytest.mark.parametrize("line", [
-    "", "explode", "book", f"book {AIRBNB} soon later", "move stay-1 2027-13-01", "fault airbnb/x html",
-    f"fault {AIRBNB} gremlins", "advance --days many", "advance --days -1", f"options {AIRBNB} form",
-    "cancel stay-99", "serve --port 99999", "truth --url ftp://x",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "explode",
+        "book",
+        f"book {AIRBNB} soon later",
+        "move stay-1 2027-13-01",
+        "fault airbnb/x html",
+        f"fault {AIRBNB} gremlins",
+        "advance --days many",
+        "advance --days -1",
+        f"options {AIRBNB} form",
+        "cancel stay-99",
+        "serve --port 99999",
+        "truth --url ftp://x",
+    ],
+)
 def test_bad_use_is_one_line_and_exit_2(server, capsys, line):
     """The line says what is wrong; nothing else is printed."""
     words = line.split()

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bokit.core.read_ical import read_ical
-from bokit.core.rules import Verdict
-from bokit.engine.config_file import read_config
+from bokit.core.ical.reader import read_ical
+from bokit.core.model.source_rules import Verdict
+from bokit.engine.catalog.config.file import read_config
 from simulator.faults import FAULTS
 from simulator.feeds import PLATFORMS
 from simulator.scenario import AIRBNB, BOOKING, build_demo, config_of
@@ -77,15 +77,30 @@ def test_rendering_changes_nothing():
     assert world_as_dict(world) == before
 
 
-@pytest.mark.parametrize("wrong", [
-    lambda w: w.book(FEED, day(3), day(3)), lambda w: w.book("airbnb/none", day(3), day(4)), lambda w: w.move("stay-9", day(1)),
-    lambda w: w.book(FEED, day(10), day(12)), lambda w: w.move("stay-1", day(9)), lambda w: w.cancel("stay-3"),
-    lambda w: w.bring_back("stay-1"), lambda w: w.bring_back("stay-3"), lambda w: w.unblock("stay-1"),
-    lambda w: w.add_feed(FEED), lambda w: w.add_feed("myspace/x"), lambda w: w.add_feed("airbnb/../x"),
-    lambda w: w.add_feed("airbnb/x", timezone="Mars/Base"), lambda w: w.add_feed("airbnb/x", era="clipped"),
-    lambda w: w.set_options(FEED, form="2.0"), lambda w: w.set_options(FEED, notice_days="two"),
-    lambda w: w.fault(FEED, "gremlins"), lambda w: w.fault(FEED, "html", times=0), lambda w: w.clear("airbnb/none"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda w: w.book(FEED, day(3), day(3)),
+        lambda w: w.book("airbnb/none", day(3), day(4)),
+        lambda w: w.move("stay-9", day(1)),
+        lambda w: w.book(FEED, day(10), day(12)),
+        lambda w: w.move("stay-1", day(9)),
+        lambda w: w.cancel("stay-3"),
+        lambda w: w.bring_back("stay-1"),
+        lambda w: w.bring_back("stay-3"),
+        lambda w: w.unblock("stay-1"),
+        lambda w: w.add_feed(FEED),
+        lambda w: w.add_feed("myspace/x"),
+        lambda w: w.add_feed("airbnb/../x"),
+        lambda w: w.add_feed("airbnb/x", timezone="Mars/Base"),
+        lambda w: w.add_feed("airbnb/x", era="clipped"),
+        lambda w: w.set_options(FEED, form="2.0"),
+        lambda w: w.set_options(FEED, notice_days="two"),
+        lambda w: w.fault(FEED, "gremlins"),
+        lambda w: w.fault(FEED, "html", times=0),
+        lambda w: w.clear("airbnb/none"),
+    ],
+)
 def test_bad_input_is_refused_in_one_line_and_changes_nothing(wrong):
     """What cannot be done says why; the world is as it was."""
     world = new_world()
@@ -129,8 +144,9 @@ def test_a_stay_that_comes_back_is_as_tentative_as_it_was():
 def test_a_span_is_cut_by_what_is_taken():
     """What is left of a span lies outside all others, and touches them."""
     assert cut(Span(day(0), day(10)), [Span(day(-1), day(2)), Span(day(4), day(5)), Span(day(9), day(20))]) == (
-        Span(day(2), day(4)), Span(day(5), day(9)),
-    )  # fmt: skip
+        Span(day(2), day(4)),
+        Span(day(5), day(9)),
+    )
     assert cut(Span(day(0), day(3)), [Span(day(0), day(3))]) == ()
 
 
@@ -310,8 +326,9 @@ def test_the_config_is_what_bokit_imports():
     config = read_config(config_of(build_demo(1, NOW), "http://127.0.0.1:9/"))
 
     assert [(p.name, [u.name for u in p.units]) for p in config.properties] == [
-        ("Villa Rosa", ["Garden flat"]), ("Harbour House", ["Loft"]),
-    ]  # fmt: skip
+        ("Villa Rosa", ["Garden flat"]),
+        ("Harbour House", ["Loft"]),
+    ]
     sources = [s for p in config.properties for u in p.units for s in u.sources]
     assert [s.name for s in sources] == ["Airbnb", "Booking.com", "VRBO", "Beds24"]
     assert sources[0].values["url"] == "http://127.0.0.1:9/airbnb/garden-flat.ics"

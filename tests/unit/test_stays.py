@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bokit.core.booking import describe_booking, held_nights, read_remote, read_stay
-from bokit.core.booking_edit import read_edit
-from bokit.core.entries import BLOCKING, Status
-from bokit.core.merge import accept_remote, edit_record
-from bokit.core.nights import join_nights, nights, read_spans, write_spans
-from bokit.core.records import Presence
-from bokit.core.stays import BookingRules
+from bokit.core.bookings.edit import read_edit
+from bokit.core.bookings.nights import join_nights, nights, read_spans, write_spans
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import describe_booking, held_nights, read_remote, read_stay
+from bokit.core.ical.entries import BLOCKING, Status
+from bokit.core.model.merge import accept_remote, edit_record
+from bokit.core.model.records import Presence
 from bokit.errors import InputError
 from tests.unit.plays import Play, closure, day, nights_of, reservation, window
 
@@ -62,7 +62,7 @@ def test_only_an_explicit_release_frees_nights():
 
 
 def play_seen(play: Play, *entries):
-    from bokit.core.rules import Seen
+    from bokit.core.model.source_rules import Seen
 
     return Seen(entries=entries, platform=play.platform)
 
@@ -110,9 +110,27 @@ def test_the_bookings_document_is_the_contracts():
     stay = next(s for s in shown if s["reservation_code"] == "HMAAAAAAAA")
 
     for document in shown:
-        assert {"id", "unit_id", "kind", "status", "blocks_nights", "check_in", "check_out", "starts_at", "ends_at", "guest_name",
-                "reservation_code", "reservation_url", "source_id", "missing_since", "edits", "disagreements", "released_nights",
-                "created_at", "updated_at"} <= set(document)  # fmt: skip
+        assert {
+            "id",
+            "unit_id",
+            "kind",
+            "status",
+            "blocks_nights",
+            "check_in",
+            "check_out",
+            "starts_at",
+            "ends_at",
+            "guest_name",
+            "reservation_code",
+            "reservation_url",
+            "source_id",
+            "missing_since",
+            "edits",
+            "disagreements",
+            "released_nights",
+            "created_at",
+            "updated_at",
+        } <= set(document)
     assert (stay["unit_id"], stay["kind"], stay["blocks_nights"]) == ("unit_1", "reservation", True)
     assert (stay["presence"], stay["missing_since"]) == ("missing", "2026-06-01T11:00:00Z")
     assert (stay["check_in"], stay["gone_at"], stay["edits"]) == (day(10).isoformat(), None, {})
@@ -157,16 +175,32 @@ def test_bad_input_is_refused_by_name(values, field):
 
 def test_good_input_is_read_into_the_bookings_types():
     """Dates, counts, texts and lists come out as the record keeps them."""
-    told = BookingRules().read_edit(known().stays()[0], {
-        "check_in": date(2026, 6, 12), "status": "Confirmed", "guests": "3", "adults": "", "children": None,
-        "guest_name": " Zoé ",
-        "notes": None, "phone": "", "released_nights": "2026-06-13, 2026-06-12,",
-    })  # fmt: skip
+    told = BookingRules().read_edit(
+        known().stays()[0],
+        {
+            "check_in": date(2026, 6, 12),
+            "status": "Confirmed",
+            "guests": "3",
+            "adults": "",
+            "children": None,
+            "guest_name": " Zoé ",
+            "notes": None,
+            "phone": "",
+            "released_nights": "2026-06-13, 2026-06-12,",
+        },
+    )
 
     assert told == {
-        "check_in": "2026-06-12", "status": "confirmed", "guests": 3, "adults": None, "children": None, "guest_name": "Zoé",
-        "notes": None, "phone": None, "released_nights": ["2026-06-12", "2026-06-13"],
-    }  # fmt: skip
+        "check_in": "2026-06-12",
+        "status": "confirmed",
+        "guests": 3,
+        "adults": None,
+        "children": None,
+        "guest_name": "Zoé",
+        "notes": None,
+        "phone": None,
+        "released_nights": ["2026-06-12", "2026-06-13"],
+    }
 
 
 def test_a_booking_made_by_hand_needs_its_dates_alone():

@@ -21,9 +21,14 @@ WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole
 def test_every_function_is_there():
     """The tick, the two workers, and the four of the HTTP API are one function each."""
     assert FUNCTIONS == [
-        "ApiFunction", "ApiSyncFunction", "AuthorizeFunction", "PublicFunction", "SyncBatchFunction", "SyncFunction",
+        "ApiFunction",
+        "ApiSyncFunction",
+        "AuthorizeFunction",
+        "PublicFunction",
+        "SyncBatchFunction",
+        "SyncFunction",
         "SyncSqlFunction",
-    ]  # fmt: skip
+    ]
 
 
 def test_no_function_has_an_alias():
@@ -69,7 +74,7 @@ def test_databases_in_private_networks_are_read_from_a_vpc_alone():
 
 def test_a_claim_outlasts_a_database_sync():
     """Who claimed a database is done, or has sent on what is left, before another may claim it."""
-    from bokit.engine.tick import CLAIM_FOR
+    from bokit.engine.runs.tick import CLAIM_FOR
 
     assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_FOR.total_seconds()
 
@@ -126,7 +131,7 @@ def test_the_table_keeps_what_it_is_told():
 
 def test_the_table_is_what_the_store_expects():
     """Keys, index and TTL attribute of template and model are the same."""
-    from bokit.store.tables import Row
+    from bokit.store.dynamo.model import Row
 
     (table,) = resources("AWS::DynamoDB::Table").values()
     (index,) = table["GlobalSecondaryIndexes"]

@@ -27,8 +27,10 @@ def function_of(route: str) -> str:
 def test_every_route_leads_to_its_function():
     """What is under /sync, what wants no token, and all the rest have a function each."""
     assert {key: function_of(key) for key in ROUTES} == {
-        "ANY /sync/{proxy+}": "ApiSyncFunction", "$default": "ApiFunction", **dict.fromkeys(PUBLIC, "PublicFunction"),
-    }  # fmt: skip
+        "ANY /sync/{proxy+}": "ApiSyncFunction",
+        "$default": "ApiFunction",
+        **dict.fromkeys(PUBLIC, "PublicFunction"),
+    }
 
 
 @pytest.mark.parametrize("key", sorted(ROUTES))

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from bokit.core.records import Presence
-from bokit.core.trail import KEPT, Gain, Leave, read_gains, read_leaves, read_shown, trace_nights
+from bokit.core.bookings.night_history import (
+    KEPT,
+    NightsGained,
+    NightsLeft,
+    read_gains,
+    read_leaves,
+    read_shown,
+    record_night_history,
+)
+from bokit.core.model.records import Presence
 from tests.builders import DAY, HOUR, NOW, a_record, an_edit
 
 STAY = {"kind": "reservation", "status": "confirmed"}
@@ -28,30 +36,30 @@ def test_a_new_record_remembers_until_when_its_source_showed_the_nights_open():
     """Of a first fetch nothing is known, and nothing kept; later ones tell when the source was read well before."""
     record = a_stay("2026-07-01", "2026-07-05")
 
-    first = trace_nights(None, record, at=NOW, last_read=None)
-    later = trace_nights(None, record, at=NOW, last_read=NOW - HOUR)
+    first = record_night_history(None, record, at=NOW, last_read=None)
+    later = record_night_history(None, record, at=NOW, last_read=NOW - HOUR)
 
     assert first.memory == {}
-    assert read_gains(first) == [Gain(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW)]
-    assert read_gains(later) == [Gain(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW, after=NOW - HOUR)]
+    assert read_gains(first) == [NightsGained(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW)]
+    assert read_gains(later) == [NightsGained(first=date(2026, 7, 1), end=date(2026, 7, 5), seen=NOW, after=NOW - HOUR)]
 
 
 def test_a_moved_record_gains_nights_and_leaves_others():
     """What it holds still is held since before; the rest is new, or left."""
     before = a_stay("2026-07-01", "2026-07-05")
 
-    after = trace_nights(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW + DAY, last_read=NOW)
+    after = record_night_history(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW + DAY, last_read=NOW)
 
     assert [(g.first.day, g.end.day, g.seen) for g in read_gains(after)] == [(3, 5, NOW), (5, 8, NOW + DAY)]
-    assert read_leaves(after) == [Leave(first=date(2026, 7, 1), end=date(2026, 7, 3), left=NOW + DAY, seen=NOW)]
+    assert read_leaves(after) == [NightsLeft(first=date(2026, 7, 1), end=date(2026, 7, 3), left=NOW + DAY, seen=NOW)]
 
 
 def test_nights_that_are_left_and_had_again_are_held_from_now_on():
     """That its source ever showed them open is no news, and that it left them is not forgotten."""
-    record = trace_nights(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=NOW - HOUR)
-    away = trace_nights(record, moved(record, "2026-07-10", "2026-07-14"), at=NOW + HOUR, last_read=NOW)
+    record = record_night_history(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=NOW - HOUR)
+    away = record_night_history(record, moved(record, "2026-07-10", "2026-07-14"), at=NOW + HOUR, last_read=NOW)
 
-    back = trace_nights(away, moved(away, "2026-07-01", "2026-07-05"), at=NOW + 2 * HOUR, last_read=NOW + HOUR)
+    back = record_night_history(away, moved(away, "2026-07-01", "2026-07-05"), at=NOW + 2 * HOUR, last_read=NOW + HOUR)
 
     assert [(g.seen, g.after) for g in read_gains(back)] == [(NOW + 2 * HOUR, NOW - HOUR)]
     assert [(leave.left, leave.first.day) for leave in read_leaves(back)] == [(NOW + HOUR, 1), (NOW + 2 * HOUR, 10)]
@@ -59,32 +67,37 @@ def test_nights_that_are_left_and_had_again_are_held_from_now_on():
 
 def test_a_record_that_is_gone_left_its_nights_when_it_went_and_comes_back_with_that():
     """A platform's slip makes nobody younger than what was seen meanwhile, and the time of absence stays known."""
-    record = trace_nights(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=None)
-    gone = replace(
-        record, presence=Presence.GONE, gone_at=NOW + DAY, remote={**record.remote, "status": "vanished"}
-    )  # fmt: skip
+    record = record_night_history(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=None)
+    gone = replace(record, presence=Presence.GONE, gone_at=NOW + DAY, remote={**record.remote, "status": "vanished"})
 
-    assert trace_nights(record, gone, at=NOW + DAY, last_read=NOW) == gone
+    assert record_night_history(record, gone, at=NOW + DAY, last_read=NOW) == gone
     assert [leave.left for leave in read_leaves(gone)] == [NOW + DAY]
-    back = trace_nights(gone, replace(record, version=1), at=NOW + 3 * DAY, last_read=NOW + 2 * DAY)
+    back = record_night_history(gone, replace(record, version=1), at=NOW + 3 * DAY, last_read=NOW + 2 * DAY)
     assert [(g.seen, g.after) for g in read_gains(back)] == [(NOW + 3 * DAY, NOW)]
     assert [leave.left for leave in read_leaves(back)] == [NOW + DAY]
 
 
 def test_what_a_source_showed_as_another_was_closed_all_the_time():
     """A closure that takes a window's or another stay's place is no later than that."""
-    other = trace_nights(None, a_stay("2026-07-01", "2026-07-03"), at=NOW, last_read=NOW - HOUR)
-    window = a_record(remote={"kind": "window", "status": "unavailable", "nights": [["2026-07-03", "2026-07-04"]],
-                              "check_in": "2026-07-03", "check_out": "2026-07-04"})  # fmt: skip
+    other = record_night_history(None, a_stay("2026-07-01", "2026-07-03"), at=NOW, last_read=NOW - HOUR)
+    window = a_record(
+        remote={
+            "kind": "window",
+            "status": "unavailable",
+            "nights": [["2026-07-03", "2026-07-04"]],
+            "check_in": "2026-07-03",
+            "check_out": "2026-07-04",
+        }
+    )
     made = a_stay("2026-07-01", "2026-07-05", created_at=NOW + DAY)
 
-    after = trace_nights(
-        None, made, at=NOW + DAY, last_read=NOW + HOUR, shown=read_shown([other, window], NOW + DAY)
-    )  # fmt: skip
+    after = record_night_history(None, made, at=NOW + DAY, last_read=NOW + HOUR, shown=read_shown([other, window], NOW + DAY))
 
     assert [(g.first.day, g.seen, g.after) for g in read_gains(after)] == [
-        (1, NOW, NOW - HOUR), (3, NOW + DAY, None), (4, NOW + DAY, NOW + HOUR)
-    ]  # fmt: skip
+        (1, NOW, NOW - HOUR),
+        (3, NOW + DAY, None),
+        (4, NOW + DAY, NOW + HOUR),
+    ]
 
 
 def test_a_person_lets_nights_go_as_well():
@@ -94,14 +107,14 @@ def test_a_person_lets_nights_go_as_well():
     synced = a_stay("2026-07-01", "2026-07-05")
     released = replace(synced, edits={"released_nights": an_edit(["2026-07-04"])})
 
-    assert spans(read_leaves(trace_nights(by_hand, cancelled, at=NOW, last_read=NOW))) == [("2026-07-01", "2026-07-05")]
-    assert spans(read_leaves(trace_nights(synced, released, at=NOW, last_read=NOW))) == [("2026-07-04", "2026-07-05")]
+    assert spans(read_leaves(record_night_history(by_hand, cancelled, at=NOW, last_read=NOW))) == [("2026-07-01", "2026-07-05")]
+    assert spans(read_leaves(record_night_history(synced, released, at=NOW, last_read=NOW))) == [("2026-07-04", "2026-07-05")]
 
 
 def test_tracing_nothing_changes_nothing_and_old_leaves_are_forgotten():
     """Traced twice is traced once; what was left long ago is remembered no more."""
     before = a_stay("2026-07-01", "2026-07-05")
-    once = trace_nights(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW, last_read=NOW - HOUR)
+    once = record_night_history(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW, last_read=NOW - HOUR)
 
-    assert trace_nights(once, once, at=NOW + HOUR, last_read=NOW) == once
-    assert read_leaves(trace_nights(once, once, at=NOW + KEPT + timedelta(seconds=1), last_read=NOW)) == []
+    assert record_night_history(once, once, at=NOW + HOUR, last_read=NOW) == once
+    assert read_leaves(record_night_history(once, once, at=NOW + KEPT + timedelta(seconds=1), last_read=NOW)) == []

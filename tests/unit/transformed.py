@@ -52,7 +52,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def refers_to(value: Any, name: str) -> bool:
-    """Tell whether *value* names a resource, by Ref, GetAtt or Sub."""
+    """Return whether *value* names a resource, by Ref, GetAtt or Sub."""
     if isinstance(value, dict):
         return any(refers_to(v, name) for v in value.values())
     if isinstance(value, list):

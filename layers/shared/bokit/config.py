@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from bokit.core.options import read_flag, read_seconds
+from bokit.core.model.options import read_flag, read_seconds
 from bokit.errors import ConfigError, OptionError
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ LOCAL_FILE = Path(".bokit/local.json")
 
 
 def is_debugging() -> bool:
-    """Tell whether BOKIT_DEBUG asks for tracebacks."""
+    """Return whether BOKIT_DEBUG asks for tracebacks."""
     return bool(os.environ.get("BOKIT_DEBUG"))
 
 

@@ -7,44 +7,58 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bokit.config import Settings
-from bokit.engine.clock import Clock, read_clock
+from bokit.engine.base.clock import Clock, read_clock
 
 if TYPE_CHECKING:
-    from bokit.core.records import Json
-    from bokit.engine.access import AccessDesk
-    from bokit.engine.aftermath import Aftermath
+    from bokit.core.model.records import Json
     from bokit.engine.app import Bokit
-    from bokit.engine.sync import Kind
-    from bokit.outlets.base import Alerts, Queue
-    from bokit.sources.base import Fetched
-    from bokit.store.base import Store
+    from bokit.engine.base.reconcile import Reconciler
+    from bokit.engine.catalog.access import TokenService
+    from bokit.engine.sync.sync import Kind
+    from bokit.outlets.protocols import Alerts, Queue
+    from bokit.sources.protocols import Fetched
+    from bokit.store.protocols import Store
 
 
 def open_bokit(
-    settings: Settings, *, store: Store | None = None, alerts: Alerts | None = None, queue: Queue | None = None,
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    alerts: Alerts | None = None,
+    queue: Queue | None = None,
     clock: Clock = read_clock,
-) -> Bokit:  # fmt: skip
+) -> Bokit:
     """Assemble Bokit for *settings*; what is handed in takes the place of what they name."""
     from bokit.engine.app import Bokit, Parts
 
-    return Bokit(Parts(
-        store=store or open_store(settings), kinds=open_kinds(settings), alerts=alerts or open_alerts(settings),
-        queue=queue or open_queue(settings), clock=clock, defaults=read_defaults(settings), concurrency=settings.concurrency,
-        check_url=open_url_check(settings), stage=settings.stage, api_url=settings.api_url,
-        calendar_key=open_calendar_key(settings), sql_queue=open_queue_at(settings, settings.sql_queue_url),
-    ))  # fmt: skip
+    return Bokit(
+        Parts(
+            store=store or open_store(settings),
+            kinds=open_kinds(settings),
+            alerts=alerts or open_alerts(settings),
+            queue=queue or open_queue(settings),
+            clock=clock,
+            defaults=read_defaults(settings),
+            concurrency=settings.concurrency,
+            check_url=open_url_check(settings),
+            stage=settings.stage,
+            api_url=settings.api_url,
+            calendar_key=open_calendar_key(settings),
+            sql_queue=open_queue_at(settings, settings.sql_queue_url),
+        )
+    )
 
 
 build_engine = open_bokit
 """What a handler calls it."""
 
 
-def open_access(settings: Settings, *, store: Store | None = None, clock: Clock = read_clock) -> AccessDesk:
+def open_access(settings: Settings, *, store: Store | None = None, clock: Clock = read_clock) -> TokenService:
     """Open the tokens' desk alone: the authorizer stands before every request, and starts faster without the engine."""
-    from bokit.engine.access import AccessDesk
-    from bokit.engine.clock import new_id, new_secret
+    from bokit.engine.base.clock import new_id, new_secret
+    from bokit.engine.catalog.access import TokenService
 
-    return AccessDesk(store or open_store(settings), clock, new_id, new_secret)
+    return TokenService(store or open_store(settings), clock, new_id, new_secret)
 
 
 def read_defaults(settings: Settings) -> Mapping[str, Json]:
@@ -54,7 +68,7 @@ def read_defaults(settings: Settings) -> Mapping[str, Json]:
 
 def open_store(settings: Settings) -> Store:
     """Return the table's store; the connection is made at the first call."""
-    from bokit.store.dynamo import DynamoStore
+    from bokit.store.dynamo.store import DynamoStore
 
     return DynamoStore(settings.table_name, region=settings.region, endpoint_url=settings.endpoint_url)
 
@@ -70,42 +84,43 @@ def open_kinds(settings: Settings) -> Mapping[str, Kind]:
 
 def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
     """Return how bookings of calendars are fetched and read."""
-    from bokit.core.catalog import BOOKINGS
-    from bokit.core.stays import BookingRules
-    from bokit.engine.sync import Kind
-    from bokit.sources.ical_http import IcalFetcher
-    from bokit.sources.safe_http import SafeClient
+    from bokit.core.bookings.rules import BookingRules
+    from bokit.core.model.catalog import BOOKINGS
+    from bokit.engine.sync.sync import Kind
+    from bokit.net.session import SafeClient
+    from bokit.sources.ical import IcalFetcher
 
     fetcher = IcalFetcher(SafeClient(allow_private_addresses=settings.allow_private_addresses), reveal)
-    return Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, aftermath=make_booking_aftermath)
+    return Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
 
 
 def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
     """Return how records of JSON APIs are fetched and read."""
-    from bokit.core.record_rules import RecordRules
-    from bokit.engine.sync import Kind
-    from bokit.sources.json_api import LARGEST_ANSWER, JsonApiFetcher
-    from bokit.sources.safe_http import SafeClient
+    from bokit.core.items.rules import RecordRules
+    from bokit.engine.sync.sync import Kind
+    from bokit.net.session import SafeClient
+    from bokit.sources.json_api import MAX_ANSWER_BYTES, JsonApiFetcher
 
-    client = SafeClient(
-        allow_private_addresses=settings.allow_private_addresses, deadline=30.0, most_bytes=LARGEST_ANSWER
-    )  # fmt: skip
+    client = SafeClient(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_ANSWER_BYTES)
     return Kind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
 
 
 def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
     """Return how tables of databases are read; the databases' own libraries are imported when one is opened."""
-    from bokit.core.table_rules import TableRules
-    from bokit.engine.sync import Kind
-    from bokit.sources.sql_table import SqlSample, SqlTables
-    from bokit.sources.sql_url import Reach, check_database_url
+    from bokit.core.tables.rules import TableRules
+    from bokit.engine.sync.sync import Kind
+    from bokit.sources.sql.table import SqlSample, SqlTables
+    from bokit.sources.sql.url import Reach, check_database_url
 
     reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
     reader = SqlTables(reveal, reach)
     return Kind(
-        fetcher=SqlSample(reader), rules=TableRules(), tables=reader, is_shared=True,
+        fetcher=SqlSample(reader),
+        rules=TableRules(),
+        tables=reader,
+        is_shared=True,
         check_url=lambda url: check_database_url(url, reach),
-    )  # fmt: skip
+    )
 
 
 class Kinds(Mapping[str, "Kind"]):
@@ -129,19 +144,19 @@ class Kinds(Mapping[str, "Kind"]):
         return len(self._makers)
 
 
-def make_booking_aftermath(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Aftermath:
+def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Reconciler:
     """Return what follows when bookings were written; a sync that finds nothing new does not import it."""
-    from bokit.engine.bookings import BookingAftermath
-    from bokit.engine.publishing import publisher
+    from bokit.engine.bookings.conflicts import BookingReconciler
+    from bokit.engine.bookings.pages import publisher
 
-    return BookingAftermath(store, alerts, defaults, then=(publisher(store, defaults),))
+    return BookingReconciler(store, alerts, defaults, then=(publisher(store, defaults),))
 
 
 def open_calendar_key(settings: Settings) -> Callable[[], str]:
     """Return what asks for the secret from which the paths of outgoing calendars derive."""
 
     def ask() -> str:
-        from bokit.engine.calendars import no_key
+        from bokit.engine.bookings.outgoing import no_key
         from bokit.errors import ConfigError, LaterError, NeverError, StoreUnreachableError
         from bokit.sources.secrets import Secrets
 
@@ -160,7 +175,7 @@ def open_url_check(settings: Settings) -> Callable[[str], object]:
     """Return the judge of the URLs that an owner gives us; it asks no network."""
 
     def check(url: str) -> None:
-        from bokit.sources.addresses import check_url
+        from bokit.net.addresses import check_url
 
         check_url(url, settings.allow_private_addresses)
 
@@ -169,13 +184,18 @@ def open_url_check(settings: Settings) -> Callable[[str], object]:
 
 def fetch_feed(url: str, settings: Settings) -> Fetched:
     """Fetch one calendar that is nobody's source, as a sync would."""
-    from bokit.core.catalog import DEFAULT_TENANT, ShardId, Source
-    from bokit.core.records import Scope, SourceId
+    from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source
+    from bokit.core.model.records import Scope, SourceId
 
     nobody = Source(
-        id=SourceId("inspect"), tenant=DEFAULT_TENANT, name="inspect", kind="ical", url=url, scope=Scope("inspect"),
+        id=SourceId("inspect"),
+        tenant=DEFAULT_TENANT,
+        name="inspect",
+        kind="ical",
+        url=url,
+        scope=Scope("inspect"),
         shard_id=ShardId(""),
-    )  # fmt: skip
+    )
     return open_kinds(settings)["ical"].fetcher.fetch(nobody)
 
 

@@ -11,31 +11,31 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bokit.core.runs import Trigger
-from bokit.engine.catalog_parts import CatalogParts, check_nothing
-from bokit.engine.clock import Clock, Ids, new_id, new_run_id, new_secret
-from bokit.engine.messages import SQL, BatchMessage, PassedOn, RunMessage
+from bokit.core.model.runs import Trigger
+from bokit.engine.base.clock import Clock, Ids, new_id, new_run_id, new_secret
+from bokit.engine.catalog.parts import CatalogParts, check_nothing
+from bokit.engine.runs.messages import SQL, BatchMessage, Forwarded, RunMessage
 from bokit.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
-    from bokit.core.records import Json, TenantId
-    from bokit.core.runs import Run
-    from bokit.engine.access import AccessDesk
-    from bokit.engine.batch import BatchReport, BatchRunner, Progress, Stop
-    from bokit.engine.booking_desk import BookingDesk
-    from bokit.engine.calendars import CalendarDesk
-    from bokit.engine.catalog import Catalog
-    from bokit.engine.desk import Desk
-    from bokit.engine.dispatch import Dispatch, WorkReport
-    from bokit.engine.feeds import FeedDesk
-    from bokit.engine.manual import ManualSync, SyncRequest
-    from bokit.engine.monitors import MonitorDesk
-    from bokit.engine.status import StatusDesk
-    from bokit.engine.sync import Kind, SourceSync
-    from bokit.engine.tick import Claimer, Tick, TickReport
-    from bokit.engine.traffic import TrafficWatch
-    from bokit.outlets.base import Alerts, Queue
-    from bokit.store.base import Store
+    from bokit.core.model.records import Json, TenantId
+    from bokit.core.model.runs import Run
+    from bokit.engine.bookings.outgoing import CalendarService
+    from bokit.engine.bookings.service import BookingService
+    from bokit.engine.bookings.serving import CalendarServer
+    from bokit.engine.catalog.access import TokenService
+    from bokit.engine.catalog.places import Catalog
+    from bokit.engine.records.service import RecordService
+    from bokit.engine.runs.batch import BatchReport, BatchRunner, Deadline, Progress
+    from bokit.engine.runs.manual import ManualSync, SyncRequest
+    from bokit.engine.runs.monitors import MonitorService
+    from bokit.engine.runs.queued_runs import QueuedRuns, WorkReport
+    from bokit.engine.runs.status import StatusService
+    from bokit.engine.runs.tick import BatchClaimer, Tick, TickReport
+    from bokit.engine.runs.traffic import TrafficTrigger
+    from bokit.engine.sync.sync import Kind, SourceSync
+    from bokit.outlets.protocols import Alerts, Queue
+    from bokit.store.protocols import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,128 +79,143 @@ class Bokit:
     @cached_property
     def source_sync(self) -> SourceSync:
         """One source's sync."""
-        from bokit.engine.sync import SourceSync
+        from bokit.engine.sync.sync import SourceSync
 
         return SourceSync(self.store, self.kinds, self._parts.alerts, self.clock, self.defaults)
 
     @cached_property
     def batch(self) -> BatchRunner:
         """Batches of sources."""
-        from bokit.engine.batch import BatchRunner
+        from bokit.engine.runs.batch import BatchRunner
 
         return BatchRunner(self.store, self.source_sync, self.clock, self._parts.concurrency)
 
     @cached_property
-    def _claimer(self) -> Claimer:
-        from bokit.engine.tick import Claimer
+    def _batch_claimer(self) -> BatchClaimer:
+        from bokit.engine.runs.tick import BatchClaimer
 
-        return Claimer(self.store, self.clock, self._parts.new_run_id, self.defaults)
+        return BatchClaimer(self.store, self.clock, self._parts.new_run_id, self.defaults)
 
     @cached_property
     def _tick(self) -> Tick:
-        from bokit.engine.tick import Tick
+        from bokit.engine.runs.tick import Tick
 
         return Tick(
-            self.store, self._claimer, self.clock, self._sender(self._parts.queue),
-            carry=lambda monitors: self.monitors.carry(monitors),
-            close_overdue=lambda runs: self.dispatch.close_overdue(runs),
-        )  # fmt: skip
+            self.store,
+            self._batch_claimer,
+            self.clock,
+            self._sender(self._parts.queue),
+            run_due_monitors=lambda monitors: self.monitors.run_due_monitors(monitors),
+            close_overdue=lambda runs: self.queued_runs.close_overdue(runs),
+        )
 
     @cached_property
     def manual(self) -> ManualSync:
         """Syncs that a person asks for."""
-        from bokit.engine.manual import ManualSync
+        from bokit.engine.runs.manual import ManualSync
 
-        return ManualSync(self.store, self.batch, self._claimer, self.clock, self._parts.new_run_id, self.defaults)
+        return ManualSync(self.store, self.batch, self._batch_claimer, self.clock, self._parts.new_run_id, self.defaults)
 
     # ── desks ──
 
     @cached_property
-    def desk(self) -> Desk:
+    def desk(self) -> RecordService:
         """Records as people see and edit them."""
-        from bokit.engine.desk import Desk
+        from bokit.engine.records.service import RecordService
 
         parts = self._parts
-        return Desk(self.store, self.source_sync, self.clock, parts.new_run_id, self.defaults, parts.new_id)
+        return RecordService(self.store, self.source_sync, self.clock, parts.new_run_id, self.defaults, parts.new_id)
 
     @cached_property
-    def status(self) -> StatusDesk:
+    def status(self) -> StatusService:
         """How things stand."""
-        from bokit.engine.status import StatusDesk
+        from bokit.engine.runs.status import StatusService
 
-        return StatusDesk(self.store, self.clock, self.defaults)
+        return StatusService(self.store, self.clock, self.defaults)
 
     @cached_property
-    def bookings(self) -> BookingDesk:
+    def bookings(self) -> BookingService:
         """Bookings of linked units, their conflicts, and bookings by hand; imported at first use."""
-        from bokit.engine.booking_desk import BookingDesk
+        from bokit.engine.bookings.service import BookingService
 
-        return BookingDesk(self.store, self.desk, self.clock, self.defaults)
+        return BookingService(self.store, self.desk, self.clock, self.defaults)
 
     @cached_property
-    def calendars(self) -> CalendarDesk:
+    def calendars(self) -> CalendarService:
         """Outgoing calendars."""
-        from bokit.engine.calendars import CalendarDesk, CalendarParts, no_key
+        from bokit.engine.bookings.outgoing import CalendarParts, CalendarService, no_key
 
         parts = self._parts
-        return CalendarDesk(CalendarParts(
-            store=parts.store, clock=parts.clock, defaults=self.defaults, api_url=parts.api_url,
-            key=parts.calendar_key or no_key,
-        ))  # fmt: skip
+        return CalendarService(
+            CalendarParts(
+                store=parts.store,
+                clock=parts.clock,
+                defaults=self.defaults,
+                api_url=parts.api_url,
+                key=parts.calendar_key or no_key,
+            )
+        )
 
     @cached_property
-    def feeds(self) -> FeedDesk:
+    def feeds(self) -> CalendarServer:
         """Outgoing calendars, as others read them."""
-        from bokit.engine.feeds import FeedDesk
+        from bokit.engine.bookings.serving import CalendarServer
 
-        return FeedDesk(self.store, self.clock, lambda page: self.calendars.refresh(page))
+        return CalendarServer(self.store, self.clock, lambda page: self.calendars.refresh(page))
 
     @cached_property
     def catalog(self) -> Catalog:
         """What owners declare; imported at first use, since a sync needs none of it."""
-        from bokit.engine.catalog import Catalog
+        from bokit.engine.catalog.places import Catalog
 
         parts = self._parts
-        return Catalog(CatalogParts(
-            store=parts.store, clock=parts.clock, new_id=parts.new_id, kinds=parts.kinds, defaults=self.defaults,
-            check_url=parts.check_url, follow=self.source_sync.follow,
-            publish=lambda tenant: self.calendars.publish_all(tenant),
-            unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
-        ))  # fmt: skip
+        return Catalog(
+            CatalogParts(
+                store=parts.store,
+                clock=parts.clock,
+                new_id=parts.new_id,
+                kinds=parts.kinds,
+                defaults=self.defaults,
+                check_url=parts.check_url,
+                follow=self.source_sync.follow,
+                publish=lambda tenant: self.calendars.publish_all(tenant),
+                unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
+            )
+        )
 
     @cached_property
-    def access(self) -> AccessDesk:
+    def access(self) -> TokenService:
         """Tokens, and who a request speaks for."""
-        from bokit.engine.access import AccessDesk
+        from bokit.engine.catalog.access import TokenService
 
         parts = self._parts
-        return AccessDesk(parts.store, parts.clock, parts.new_id, parts.new_secret)
+        return TokenService(parts.store, parts.clock, parts.new_id, parts.new_secret)
 
     @cached_property
-    def dispatch(self) -> Dispatch:
+    def queued_runs(self) -> QueuedRuns:
         """Runs that go through the queue."""
-        from bokit.engine.dispatch import Dispatch
+        from bokit.engine.runs.queued_runs import QueuedRuns
 
         parts = self._parts
-        return Dispatch(parts.store, self.manual, parts.clock, parts.new_run_id, self.defaults, parts.queue)
+        return QueuedRuns(parts.store, self.manual, parts.clock, parts.new_run_id, self.defaults, parts.queue)
 
     @cached_property
-    def monitors(self) -> MonitorDesk:
+    def monitors(self) -> MonitorService:
         """The tenants' monitors."""
-        from bokit.engine.monitors import MonitorDesk
+        from bokit.engine.runs.monitors import MonitorService
 
-        return MonitorDesk(self.store, self.dispatch, self.clock, self.defaults)
+        return MonitorService(self.store, self.queued_runs, self.clock, self.defaults)
 
     @cached_property
-    def traffic(self) -> TrafficWatch:
+    def traffic(self) -> TrafficTrigger:
         """Syncs that a request wakes."""
-        from bokit.engine.traffic import TrafficWatch
+        from bokit.engine.runs.traffic import TrafficTrigger
 
-        return TrafficWatch(self.store, self._claimer, self.clock, self._sender(self._parts.queue))
+        return TrafficTrigger(self.store, self._batch_claimer, self.clock, self._sender(self._parts.queue))
 
     def _sender(self, queue: Queue | None) -> Callable[[Sequence[BatchMessage]], None]:
         if queue is not None:
-            from bokit.engine.tick import send_to_queue
+            from bokit.engine.runs.tick import send_to_queue
 
             return send_to_queue(queue)
         return self._run_here
@@ -224,9 +239,9 @@ class Bokit:
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
         """Sync the sources that a message names; what there is no time for stays due, and a database is gone on with at once."""
-        from bokit.engine.batch import Stop
+        from bokit.engine.runs.batch import Deadline
 
-        report = self.batch.run(message, stop=Stop(seconds_left))
+        report = self.batch.run(message, stop=Deadline(seconds_left))
         if report.left and message.lane == SQL and self._parts.queue:
             self._go_on(message)
         return report
@@ -234,26 +249,26 @@ class Bokit:
     def _go_on(self, message: BatchMessage) -> None:
         """Claim the shard anew, and send what is left of it to the next worker; where another was faster, that one has it."""
         shards = self.store.load_shards([message.shard_id])
-        stored = self._claimer.load_options(shards)
-        messages = self._claimer.claim(shards, stored, message.trigger, run_id=message.run_id)
+        stored = self._batch_claimer.load_options(shards)
+        messages = self._batch_claimer.claim(shards, stored, message.trigger, run_id=message.run_id)
         if messages:
             self._sender(self._parts.queue)(messages)
 
     def work(
         self, message: BatchMessage | RunMessage, *, seconds_left: Callable[[], float] | None = None
-    ) -> BatchReport | WorkReport | PassedOn:  # fmt: skip
+    ) -> BatchReport | WorkReport | Forwarded:
         """Do what a message of the queue asks for; what there is no time for comes again."""
         if message.lane == SQL and (queue := self._parts.sql_queue):
             queue.send([message.to_json()])
-            return PassedOn(lane=SQL)
+            return Forwarded(lane=SQL)
         if isinstance(message, RunMessage):
-            return self.dispatch.work(message, seconds_left=seconds_left)
+            return self.queued_runs.work(message, seconds_left=seconds_left)
         return self.run_batch(message, seconds_left=seconds_left)
 
-    def sync(self, request: SyncRequest, *, stop: Stop | None = None, on_progress: Progress | None = None) -> Run:
+    def sync(self, request: SyncRequest, *, stop: Deadline | None = None, on_progress: Progress | None = None) -> Run:
         """Sync what a person asks for, here and now."""
         return self.manual.run(request, stop=stop, on_progress=on_progress)
 
     def is_known(self, tenant: TenantId) -> bool:
-        """Tell whether there is such a tenant."""
+        """Return whether there is such a tenant."""
         return any(t.id == tenant for t in self.store.load_tenants())

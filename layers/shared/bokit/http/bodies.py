@@ -26,10 +26,12 @@ Turnover = Annotated[
 Url = Annotated[
     str,
     Field(
-        min_length=1, max_length=4096, examples=["https://feeds.example/garden-flat.ics"],
+        min_length=1,
+        max_length=4096,
+        examples=["https://feeds.example/garden-flat.ics"],
         description="`https://…`, or `secret:NAME` of a secret that holds it; never shown again beyond its host.",
     ),
-]  # fmt: skip
+]
 Seconds = Annotated[int | None, Field(ge=60, le=31_536_000, description="Seconds; null: the tenant's.", examples=[900])]
 Wait = Annotated[int | None, Field(ge=0, le=31_536_000, description="Seconds; null: the tenant's.", examples=[86400])]
 Platform = Annotated[

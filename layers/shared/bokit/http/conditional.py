@@ -19,7 +19,7 @@ def write_http_date(at: datetime) -> str:
 
 
 def is_known(etag: str, changed_at: datetime, *, none_match: str | None, modified_since: str | None) -> bool:
-    """Tell whether a GET or HEAD is answered with 304.
+    """Return whether a GET or HEAD is answered with 304.
 
     If-None-Match    If-Modified-Since    known
     told             any                  it is ``*``, or names *etag*, compared weakly (section 13.1.2)

@@ -24,12 +24,18 @@ edits, `admin` does all. Errors are problem documents (RFC 9457) with a stable `
 request (no or an unknown token, too many requests, a timeout) is its answer `{"message"}`. Lists are `{"items", "cursor"}`:
 send `cursor` back to get the next page. Times are UTC, dates the unit's own."""
 TAGS = {
-    "sync": "Start a sync, let it repeat, see how it went.", "places": "Properties and units.",
-    "sources": "Where bookings come from.", "bookings": "Who stays when.", "options": "How the tenant is synced.",
-    "conflicts": "Double bookings.", "calendars": "What other channels are told.",
+    "sync": "Start a sync, let it repeat, see how it went.",
+    "places": "Properties and units.",
+    "sources": "Where bookings come from.",
+    "bookings": "Who stays when.",
+    "options": "How the tenant is synced.",
+    "conflicts": "Double bookings.",
+    "calendars": "What other channels are told.",
     "collections": "Any other synced data, as records.",
-    "tokens": "Who may come in.", "document": "What this API is.", "public": "Without a token.",
-}  # fmt: skip
+    "tokens": "Who may come in.",
+    "document": "What this API is.",
+    "public": "Without a token.",
+}
 PROBLEMS = {
     400: ("BadRequest", "The body is no JSON, a text holds what no text may, or the cursor is another list's."),
     401: ("Unauthorized", "There is no token, or none that is valid. The gateway's own answer."),
@@ -42,7 +48,7 @@ PROBLEMS = {
     429: ("TooManyRequests", "The gateway's own answer; try again in a moment."),
     500: ("Unexpected", "An error of Bokit's own, or the gateway's."),
     503: ("Unavailable", "The table cannot be reached, or the gateway gave up waiting; try again."),
-}  # fmt: skip
+}
 HEADERS = {
     "idempotency-key": "Idempotency-Key",
     "if-match": "If-Match",

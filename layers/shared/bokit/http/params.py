@@ -24,9 +24,10 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description="How many items a page h
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=4096, json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+        max_length=4096,
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
         description="Where a page begins: the `cursor` of the one before.",
     ),
-]  # fmt: skip
+]
 """Its pattern is told and not validated, since a wrong one is 400 with a code of its own."""
 UnitFilter = Annotated[str | None, Query(description="Of this unit alone.")]

@@ -14,7 +14,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from bokit.core.records import Json
+from bokit.core.model.records import Json
 from bokit.errors import (
     BokitError,
     InputError,
@@ -30,14 +30,20 @@ from bokit.errors import (
 PROBLEM_JSON = "application/problem+json"
 SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id"})
 """Facts of an error that a problem shows: ids, names and fields of the one who asks."""
-LONGEST_FACT = 500
+MAX_FACT_LENGTH = 500
 """Letters; what is longer is left out."""
 STATUS_OF_CODE = {"not-found": 404, "unknown-option": 404, "bad-cursor": 400, "precondition-failed": 412}
 """Codes that decide by themselves, whatever the class."""
 STATUS_OF_CLASS: Sequence[tuple[type[BokitError], int]] = (
-    (UnknownIdError, 404), (StateError, 409), (PlanHeldError, 409), (InputError, 422), (StoreConflictError, 409),
-    (StoreUnreachableError, 503), (NeverError, 422), (LaterError, 422),
-)  # fmt: skip
+    (UnknownIdError, 404),
+    (StateError, 409),
+    (PlanHeldError, 409),
+    (InputError, 422),
+    (StoreConflictError, 409),
+    (StoreUnreachableError, 503),
+    (NeverError, 422),
+    (LaterError, 422),
+)
 """The first that fits. A source that cannot be read is what the caller asked to read: 422, and no server error of ours."""
 RETRY_AFTER = {409: "1", 503: "5"}
 """Seconds, for errors that pass by themselves."""
@@ -48,9 +54,7 @@ log = logging.getLogger("bokit.http")
 class RequestError(InputError):
     """A request that is refused before any desk is asked; it knows its HTTP status."""
 
-    def __init__(
-        self, message: str, *, status: int, code: str, headers: Mapping[str, str] | None = None, **facts: Any
-    ) -> None:  # fmt: skip
+    def __init__(self, message: str, *, status: int, code: str, headers: Mapping[str, str] | None = None, **facts: Any) -> None:
         super().__init__(message, code=code, **facts)
         self.status, self.headers = status, dict(headers or {})
 
@@ -68,9 +72,13 @@ class Problem:
     def as_dict(self) -> dict[str, Json]:
         """As RFC 9457 shapes it; ``about:blank`` says that the title is the status's."""
         return {
-            "type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail,
-            "code": self.code, **self.members,
-        }  # fmt: skip
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.members,
+        }
 
 
 def read_problem(error: Exception) -> Problem:
@@ -99,14 +107,14 @@ def _wait(error: BokitError, status: int) -> dict[str, str]:
 
 
 def _tell(error: BokitError, status: int, headers: Mapping[str, str]) -> Problem:
-    members: dict[str, Json] = {k: v for k, v in error.facts.items() if k in SAFE_FACTS and len(str(v)) <= LONGEST_FACT}
+    members: dict[str, Json] = {k: v for k, v in error.facts.items() if k in SAFE_FACTS and len(str(v)) <= MAX_FACT_LENGTH}
     if (name := members.pop("field", None)) is not None:
         members["errors"] = [{"field": name, "message": error.message}]
     if "errors" in error.facts:
         members["errors"] = [dict(told) for told in error.facts["errors"]]
     return Problem(
         status=status, code=error.stable_code, detail=_without_commands(error.message), members=members, headers=headers
-    )  # fmt: skip
+    )
 
 
 def _without_commands(message: str) -> str:
@@ -122,9 +130,11 @@ def _read_validation(error: RequestValidationError) -> Problem:
     found = [_read_error(e) for e in error.errors()]
     unknown = all(e.get("type") == "extra_forbidden" for e in error.errors())
     return Problem(
-        status=422, code="unknown-field" if unknown else "bad-field",
-        detail="the request is not as the document describes it; `errors` tells where", members={"errors": found},
-    )  # fmt: skip
+        status=422,
+        code="unknown-field" if unknown else "bad-field",
+        detail="the request is not as the document describes it; `errors` tells where",
+        members={"errors": found},
+    )
 
 
 def _read_error(error: Mapping[str, Any]) -> dict[str, str]:

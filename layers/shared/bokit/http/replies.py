@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
-from bokit.core.documents import write_json
+from bokit.core.model.documents import write_json
 from bokit.http.problems import PROBLEM_JSON, Problem
 
 JSON = "application/json"

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from bokit.core.access import Principal, Role
-from bokit.core.records import TenantId
+from bokit.core.model.access import Principal, Role
+from bokit.core.model.records import TenantId
 from bokit.http.problems import RequestError
 
 LARGEST = 256 * 1024
@@ -30,14 +30,17 @@ def read_principal(event: Event) -> Principal:
     told = _dict(_dict(event.get("requestContext")).get("authorizer"))
     ours, claims = _dict(told.get("lambda")), _dict(_dict(told.get("jwt")).get("claims"))
     tenant, role, id = (
-        (ours.get("tenant"), ours.get("role"), ours.get("id")) if ours
+        (ours.get("tenant"), ours.get("role"), ours.get("id"))
+        if ours
         else (claims.get("bokit_tenant"), claims.get("bokit_role"), claims.get("sub"))
-    )  # fmt: skip
+    )
     if not (ours or claims):
         raise RequestError(
-            "a token is needed; send `Authorization: Bearer` with one", status=401, code="unauthenticated",
+            "a token is needed; send `Authorization: Bearer` with one",
+            status=401,
+            code="unauthenticated",
             headers={"WWW-Authenticate": "Bearer"},
-        )  # fmt: skip
+        )
     if not (id and tenant and isinstance(tenant, str) and role in list(Role)):
         raise RequestError("the token names no tenant and role of Bokit", status=403, code="forbidden")
     return Principal(tenant=TenantId(tenant), role=Role(role), id=str(id))

@@ -8,19 +8,19 @@ from importlib import import_module
 from bokit.http.routing import Routes
 
 ROUTERS: Mapping[str, tuple[str, ...]] = {
-    "sync": ("routes_sync",),
-    "properties": ("routes_places",),
-    "units": ("routes_places", "routes_calendars"),
-    "calendars": ("routes_calendars",),
-    "sources": ("routes_sources",),
-    "bookings": ("routes_bookings",),
-    "conflicts": ("routes_conflicts",),
-    "options": ("routes_options",),
-    "collections": ("routes_collections",),
-    "tokens": ("routes_tokens",),
-    "openapi.json": ("routes_document",),
-    "health": ("routes_public",),
-    "feeds": ("routes_feeds",),
+    "sync": ("sync",),
+    "properties": ("places",),
+    "units": ("places", "calendars"),
+    "calendars": ("calendars",),
+    "sources": ("sources",),
+    "bookings": ("bookings",),
+    "conflicts": ("conflicts",),
+    "options": ("options",),
+    "collections": ("collections",),
+    "tokens": ("tokens",),
+    "openapi.json": ("document",),
+    "health": ("public",),
+    "feeds": ("feeds",),
 }
 """The first part of a path, and the modules of its routes."""
 
@@ -28,4 +28,4 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
 def load_routers(first: str | None = None) -> list[Routes]:
     """Return the routers of the paths that begin with ``/first``; None: every router, once."""
     modules = ROUTERS[first] if first else dict.fromkeys(module for mine in ROUTERS.values() for module in mine)
-    return [import_module(f"bokit.http.{module}").routes for module in modules]
+    return [import_module(f"bokit.http.routes.{module}").routes for module in modules]

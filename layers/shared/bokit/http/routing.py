@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
-from bokit.core.access import Principal, Role
-from bokit.core.catalog import Unit, UnitId
-from bokit.core.records import TenantId
+from bokit.core.model.access import Principal, Role
+from bokit.core.model.catalog import Unit, UnitId
+from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
 from bokit.http.paging import Key, page_of
 from bokit.http.problems import RequestError
@@ -59,9 +59,15 @@ class Call:
         return catalog.list_units(self.tenant) if id is None else [catalog.load_unit(self.tenant, UnitId(id))]
 
     def reply_page(
-        self, items: Iterable[T], describe: Callable[[T], Mapping[str, Any]], key: Callable[[T], Key], *,
-        of: tuple[object, ...], limit: int, cursor: str | None,
-    ) -> Reply:  # fmt: skip
+        self,
+        items: Iterable[T],
+        describe: Callable[[T], Mapping[str, Any]],
+        key: Callable[[T], Key],
+        *,
+        of: tuple[object, ...],
+        limit: int,
+        cursor: str | None,
+    ) -> Reply:
         """Answer a page of *items* that the engine gave whole; *of* tells which list it is."""
         page, following = page_of(items, key, of=(self.tenant, *of), limit=limit, cursor=cursor)
         return reply({"items": [describe(item) for item in page], "cursor": following})
@@ -99,9 +105,7 @@ class Routes(Router):
         """The request in hand."""
         return find_call()
 
-    def serve(
-        self, method: str, path: str, needs: Role | None, answers: Mapping[int, Mapping[str, Any]]
-    ) -> Callable[[F], F]:  # fmt: skip
+    def serve(self, method: str, path: str, needs: Role | None, answers: Mapping[int, Mapping[str, Any]]) -> Callable[[F], F]:
         """Serve *path* (``/units/{id}``) to whoever has the role *needs*; *answers* are its successes by status.
 
         The summary is the first line of the function's docstring, the description what follows.
@@ -111,11 +115,15 @@ class Routes(Router):
             summary, _, description = (func.__doc__ or "").partition("\n")
             self.roles[method, path] = needs
             register_route = self.route(
-                path.replace("{", "<").replace("}", ">"), method, summary=summary.strip().rstrip("."),
-                description=" ".join(description.split()) or None, tags=[self.tag], operation_id=func.__name__,
+                path.replace("{", "<").replace("}", ">"),
+                method,
+                summary=summary.strip().rstrip("."),
+                description=" ".join(description.split()) or None,
+                tags=[self.tag],
+                operation_id=func.__name__,
                 responses={status: dict(told) for status, told in answers.items()},  # type: ignore[misc]
                 openapi_extensions={"x-bokit-role": str(needs)} if needs else {"security": []},
-            )  # fmt: skip
+            )
             register_route(func)
             return func
 
@@ -125,9 +133,7 @@ class Routes(Router):
 def check_role(needed: Role, principal: Principal) -> None:
     """Raise RequestError where *principal* may not do what needs the role *needed*."""
     if not principal.role.may(needed):
-        raise RequestError(
-            f"this needs the role {needed}; the token has {principal.role}", status=403, code="forbidden"
-        )  # fmt: skip
+        raise RequestError(f"this needs the role {needed}; the token has {principal.role}", status=403, code="forbidden")
 
 
 def shows(name: str, description: str = "The document.", status: int = 200) -> dict[int, dict[str, Any]]:
@@ -138,12 +144,13 @@ def shows(name: str, description: str = "The document.", status: int = 200) -> d
 def lists(name: str, description: str = "A page of the list.") -> dict[int, dict[str, Any]]:
     """Return the answers of a route that lists documents of the schema *name*."""
     schema = {
-        "type": "object", "required": ["items", "cursor"],
+        "type": "object",
+        "required": ["items", "cursor"],
         "properties": {
             "items": {"type": "array", "items": {"$ref": SCHEMAS + name}},
             "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this was the last."},
         },
-    }  # fmt: skip
+    }
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 

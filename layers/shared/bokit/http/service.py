@@ -19,9 +19,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from bokit.core.access import Principal, Role
-from bokit.core.catalog import DEFAULT_TENANT
-from bokit.core.records import TenantId
+from bokit.core.model.access import Principal, Role
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
 from bokit.http.problems import RequestError, read_problem
 from bokit.http.replies import HEADERS, Reply, reply_problem
@@ -88,7 +88,7 @@ class Api:
         return Call(open=engine, speaker=principal)
 
     def _is_known(self, principal: Principal, engine: Bokit) -> bool:
-        """Tell whether the tenant is there; one that was is not asked for again for a minute."""
+        """Return whether the tenant is there; one that was is not asked for again for a minute."""
         tenant, now = principal.tenant, engine.clock()
         if self._known_by is not engine:
             self._known, self._known_by = {}, engine
@@ -130,9 +130,11 @@ class Api:
         allowed = sorted({method for method, rule in rules if re.fullmatch(rule, event.path)})
         if allowed and event.http_method.upper() not in allowed:
             raise RequestError(
-                "the path is there, the method is not; `Allow` tells which are", status=405, code="method-not-allowed",
+                "the path is there, the method is not; `Allow` tells which are",
+                status=405,
+                code="method-not-allowed",
                 headers={"Allow": ", ".join(allowed)},
-            )  # fmt: skip
+            )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bokit.errors import LaterError
-from bokit.outlets.base import Notice
+from bokit.outlets.protocols import Notice
 
 _SQS_ENTRIES = 10
 _SQS_BYTES = 256_000
@@ -51,8 +51,14 @@ class SnsAlerts:
     def publish(self, notices: Sequence[Notice]) -> None:
         """Publish every notice, or raise LaterError."""
         for notice in notices:
-            body = {"id": notice.id, "type": notice.type, "tenant": notice.tenant, "at": notice.at.isoformat(),
-                    "text": notice.text, "data": dict(notice.facts)}  # fmt: skip
+            body = {
+                "id": notice.id,
+                "type": notice.type,
+                "tenant": notice.tenant,
+                "at": notice.at.isoformat(),
+                "text": notice.text,
+                "data": dict(notice.facts),
+            }
             try:
                 self._client.publish(TopicArn=self._topic, Subject=f"Bokit: {notice.type}", Message=json.dumps(body, default=str))
             except (ClientError, BotoCoreError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bokit.outlets.base import Notice
+from bokit.outlets.protocols import Notice
 
 
 class MemoryQueue:

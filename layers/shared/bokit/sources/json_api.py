@@ -21,22 +21,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
-from bokit.core.catalog import Source
-from bokit.core.json_spec import ApiSpec, Pages, PageStyle, read_api
-from bokit.core.read_json import read_document, search, write_body, write_line
-from bokit.core.records import Json
+from bokit.core.items.api_spec import ApiSpec, Pages, PageStyle, read_api
+from bokit.core.items.reader import read_document, search, write_body, write_line
+from bokit.core.model.catalog import Source
+from bokit.core.model.records import Json
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.sources.base import Fetched
-from bokit.sources.safe_http import Answer, SafeClient
+from bokit.net.session import Answer, SafeClient
+from bokit.sources.protocols import Fetched
 from bokit.sources.secrets import PREFIX
 
-MOST_PAGES = 2_000
-MOST_BYTES = 50_000_000
-LARGEST_ANSWER = 20_000_000
-MOST_SECONDS = 240.0
+MAX_PAGES = 2_000
+MAX_BYTES = 50_000_000
+MAX_ANSWER_BYTES = 20_000_000
+MAX_SECONDS = 240.0
 """Of one fetch: less than a source's lease, so that a slow API keeps nobody from the source."""
 TRIES = 3
-LONGEST_WAIT = 30.0
+MAX_WAIT_SECONDS = 30.0
 """Seconds that we wait for a page; an API that asks for more is left alone until then."""
 SINCE = "since:"
 """What stands where others have an ETag: when the last agreed pass began."""
@@ -65,22 +65,29 @@ class JsonApiFetcher:
         spec = read_api(source.settings)
         began = self._clock()
         since = _read_since(spec, etag)
-        validators = {} if since or spec.since or not _is_single(spec) else {
-            "If-None-Match": etag, "If-Modified-Since": last_modified
-        }  # fmt: skip
+        validators = (
+            {} if since or spec.since or not _is_single(spec) else {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        )
         walk = Walk(
-            client=self._client, spec=spec, wait=self._wait, headers=self._open_headers(spec),
-            validators={n: v for n, v in validators.items() if v}, delay=int(source.settings.get("request_delay", 0)) / 1000,
-        )  # fmt: skip
+            client=self._client,
+            spec=spec,
+            wait=self._wait,
+            headers=self._open_headers(spec),
+            validators={n: v for n, v in validators.items() if v},
+            delay=int(source.settings.get("request_delay", 0)) / 1000,
+        )
         first = walk.go(self._first_url(source, spec, since))
         if first is None:
             return Fetched(not_modified=True, host=walk.host)
         body = write_body(walk.lines, whole=since is None)
         tag = f"{SINCE}{_began_at(first, began).isoformat()}" if spec.since else first.headers.get("etag")
         return Fetched(
-            body=body, etag=_short(tag), last_modified=None if spec.since else _short(first.headers.get("last-modified")),
-            content_type="application/json", host=walk.host,
-        )  # fmt: skip
+            body=body,
+            etag=_short(tag),
+            last_modified=None if spec.since else _short(first.headers.get("last-modified")),
+            content_type="application/json",
+            host=walk.host,
+        )
 
     def _open_headers(self, spec: ApiSpec) -> dict[str, str]:
         headers = {"Accept": "application/json", **{name: self._open(value) for name, value in spec.headers.items()}}
@@ -105,7 +112,7 @@ class JsonApiFetcher:
 
 
 def _is_single(spec: ApiSpec) -> bool:
-    """Tell whether one answer is all: then its ETag stands for all."""
+    """Return whether one answer is all: then its ETag stands for all."""
     return spec.pages.style is PageStyle.NONE and spec.method == "GET"
 
 
@@ -147,7 +154,7 @@ class Walk:
 
     def go(self, url: str) -> Answer | None:
         """Take every page, beginning at *url*; returns the first answer, or None where it says that nothing changed."""
-        until = self.wait.monotonic() + MOST_SECONDS
+        until = self.wait.monotonic() + MAX_SECONDS
         first: Answer | None = None
         onward: str | None = url
         step = Step(self.spec.pages)
@@ -168,7 +175,7 @@ class Walk:
         """Refuse a page that was asked before, and more pages or seconds than any list needs."""
         if self.wait.monotonic() > until:
             raise SourceUnavailableError("its pages took too long in all", code="timeout")
-        if self.asked >= MOST_PAGES:
+        if self.asked >= MAX_PAGES:
             raise SourceMalformedError("its pages do not end; check how they follow one another", code="endless-pages")
         mark = hashlib.sha256(url.encode()).digest()
         if mark in self._met:
@@ -180,8 +187,8 @@ class Walk:
         items = find_items(document, self.spec.items)
         lines = [write_line(item) for item in items]
         self.taken += len(answer.body)
-        if self.taken > MOST_BYTES:
-            raise SourceMalformedError("the answers are too large in all", code="too-large", most_bytes=MOST_BYTES)
+        if self.taken > MAX_BYTES:
+            raise SourceMalformedError("the answers are too large in all", code="too-large", max_bytes=MAX_BYTES)
         mark = hashlib.sha256(b"\n".join(lines)).digest()
         if lines and mark in self._pages:
             raise SourceMalformedError("the same page came twice; check the parameter that tells the page", code="repeated-page")
@@ -199,7 +206,7 @@ class Walk:
             except SourceUnavailableError as error:
                 pause = error.retry_after if error.retry_after is not None else 2.0 ** (attempt - 1)
                 pause *= 1.0 + 0.5 * self.wait.chance()
-                if attempt == TRIES or pause > LONGEST_WAIT or self.wait.monotonic() + pause > until:
+                if attempt == TRIES or pause > MAX_WAIT_SECONDS or self.wait.monotonic() + pause > until:
                     raise
             self.wait.sleep(pause)
         raise AssertionError("unreachable")
@@ -230,7 +237,7 @@ class Step:
 
     @property
     def may_end(self) -> bool:
-        """Tell whether a page number may lie behind the last page."""
+        """Return whether a page number may lie behind the last page."""
         return self.pages.style in (PageStyle.PAGE, PageStyle.OFFSET)
 
     def next(self, url: str, document: Json, count: int) -> str | None:

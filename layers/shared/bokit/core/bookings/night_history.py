@@ -1,0 +1,163 @@
+"""The trail of a record's nights: since when it holds each, and which it left lately.
+
+Which of two sources told of a night first is what tells a double booking from an echo: what was seen while the other
+source, read well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most
+likely an echo that its platform has not dropped yet. Both are kept in the record's memory by the run that changes it.
+
+    gained    [first, end, seen, after]         *seen*: first shown here by its source, as whatever; *after*: the source was
+                                                read well then, and showed the night open (None: not known, as in a first
+                                                fetch)
+    left      [first, end, left, seen, after]   *left*: when it let the nights go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from bokit.core.bookings.nights import Span, join_nights, nights
+from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.model.merge import write_time
+from bokit.core.model.records import Fields, Json, Presence, Record
+
+T = TypeVar("T", bound=Hashable)
+Times = tuple[datetime, datetime | None]
+"""When a night was first seen held, and until when it was seen open."""
+
+GAINED, LEFT, PLATFORM = "gained", "left", "platform"
+"""Names in a record's memory; *platform* is whose feed told it."""
+KEPT = timedelta(days=7)
+"""So long the nights that a record left are remembered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightsGained:
+    """Nights that a record holds, and since when."""
+
+    first: date
+    end: date
+    seen: datetime
+    after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightsLeft:
+    """Nights that a record held and let go."""
+
+    first: date
+    end: date
+    left: datetime
+    seen: datetime
+    after: datetime | None = None
+
+
+def read_gains(record: Record) -> list[NightsGained]:
+    """Return since when *record* holds, or held when it went, each of its nights."""
+    return [
+        NightsGained(first=first, end=end, seen=seen, after=after) for (seen, after), (first, end) in _spans(_by_night(record))
+    ]
+
+
+def read_leaves(record: Record) -> list[NightsLeft]:
+    """Return the nights that *record* left lately; those of a record that is gone it left when it went."""
+    told = _remembered(record)
+    if record.presence is not Presence.GONE or record.gone_at is None or is_window(record):
+        return told
+    at = record.gone_at
+    return told + [NightsLeft(first=g.first, end=g.end, left=at, seen=g.seen, after=g.after) for g in read_gains(record)]
+
+
+def _remembered(record: Record) -> list[NightsLeft]:
+    return [
+        NightsLeft(first=_day(first), end=_day(end), left=_time(left), seen=_time(seen), after=_time(after) if after else None)
+        for first, end, left, seen, after in record.memory.get(LEFT, ())
+    ]
+
+
+def record_night_history(
+    before: Record | None, after: Record, *, at: datetime, last_read: datetime | None, shown: Mapping[date, Times] | None = None
+) -> Record:
+    """Return *after* remembering which nights it gained and left since *before* (None: it is new).
+
+    *last_read* is when its source was read well before; *shown* are the nights that it closed then, with their times.
+
+        a night that it holds now                    is held
+        and held before                              since then
+        and that its source showed as another's      since then: it was closed all the time
+        and left lately, or when it went             from now on; that its source ever showed it open is no news
+        else                                         from now on
+    """
+    if after.presence is Presence.GONE or is_window(after):
+        return after
+    mine, told = held_nights(after), _by_night(before) if before else {}
+    left = _left_by_night(before, at) if before else {}
+    if before is not None and before.presence is Presence.GONE:
+        left, told = left | {n: (before.gone_at or at, *times) for n, times in told.items()}, {}
+    again = {n: (at, open_until or seen) for n, (_, seen, open_until) in left.items()}
+    known = {**again, **(shown or {}), **told}
+    gained = {n: known.get(n, (at, last_read)) for n in mine}
+    left |= {n: (at, *times) for n, times in told.items() if n not in mine}
+    memory = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
+    memory |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
+    memory |= _write(LEFT, left)
+    return replace(after, memory=memory)
+
+
+def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
+    """Return the nights that a source's records hold, with their times; of what its window holds nobody knows since when."""
+    shown: dict[date, Times] = {}
+    for record in known:
+        if is_window(record):
+            shown = dict.fromkeys(held_nights(record), (at, None)) | shown
+        elif record.presence is not Presence.GONE:
+            shown |= {n: min(times, shown.get(n, times), key=lambda t: t[0]) for n, times in _by_night(record).items()}
+    return shown
+
+
+def _had(record: Record) -> set[date]:
+    """Return the nights that *record* holds, or held when it went."""
+    if record.presence is Presence.GONE:
+        return nights(_day(record.remote["check_in"]), _day(record.remote["check_out"]))
+    return held_nights(record)
+
+
+def _by_night(record: Record) -> dict[date, Times]:
+    """Return when each night that *record* holds was first seen, and until when it was not."""
+    told: dict[date, Times] = dict.fromkeys(_had(record), (record.created_at, None))
+    for first, end, seen, after in record.memory.get(GAINED, ()):
+        times = _time(seen), _time(after) if after else None
+        told |= {n: times for n in nights(_day(first), _day(end)) if n in told}
+    return told
+
+
+def _left_by_night(before: Record, at: datetime) -> dict[date, tuple[datetime, datetime, datetime | None]]:
+    """Return the nights that *before* left lately, each with its times."""
+    found = (leave for leave in _remembered(before) if at - leave.left < KEPT)
+    return {n: (leave.left, leave.seen, leave.after) for leave in found for n in nights(leave.first, leave.end)}
+
+
+def _spans(told: Mapping[date, T]) -> list[tuple[T, Span]]:
+    """Return *told* as spans of nights with the same times, in order."""
+    by_times: dict[T, list[date]] = {}
+    for night, times in told.items():
+        by_times.setdefault(times, []).append(night)
+    return sorted(((times, span) for times, held in by_times.items() for span in join_nights(held)), key=lambda s: s[1])
+
+
+def _write(name: str, told: Mapping[date, Sequence[datetime | None]]) -> Fields:
+    """Return what memory keeps of *told*; nothing where there is nothing."""
+    spans = _spans({night: tuple(times) for night, times in told.items()})
+    rows: list[Json] = [
+        [first.isoformat(), end.isoformat(), *(t and write_time(t) for t in times)] for times, (first, end) in spans
+    ]
+    return {name: rows} if rows else {}
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

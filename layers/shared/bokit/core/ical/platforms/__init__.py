@@ -1,0 +1,59 @@
+"""The platforms: one file each for what their feeds do beyond, or against, the standard."""
+
+from __future__ import annotations
+
+from bokit.core.ical.platforms import airbnb, beds24, booking_com, smoobu, tripadvisor, vrbo
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits
+from bokit.core.ical.platforms.generic import GENERIC
+from bokit.core.ical.platforms.generic import PLATFORMS as PLAIN
+
+PLATFORMS: tuple[Platform, ...] = (
+    airbnb.PLATFORM,
+    booking_com.PLATFORM,
+    vrbo.PLATFORM,
+    beds24.PLATFORM,
+    smoobu.PLATFORM,
+    tripadvisor.PLATFORM,
+    *PLAIN,
+    GENERIC,
+)
+BY_NAME = {platform.name: platform for platform in PLATFORMS}
+_ALIASES = {"booking": "booking_com", "booking.com": "booking_com", "abritel": "vrbo", "homeaway": "vrbo", "office365": "outlook"}
+
+
+def is_platform(name: str) -> bool:
+    """Return whether an owner may choose *name*."""
+    return _name(name) in BY_NAME
+
+
+def find_platform(name: str | None = None, prodid: str | None = None, host: str | None = None) -> Platform:
+    """Return the platform: by the owner's *name*, else by PRODID, else by the URL's *host*, else generic."""
+    if name and _name(name) in BY_NAME:
+        return BY_NAME[_name(name)]
+    by_content = (p for p in PLATFORMS if prodid and p.has_prodid(prodid))
+    by_host = (p for p in PLATFORMS if host and p.has_host(host))
+    return next(by_content, None) or next(by_host, GENERIC)
+
+
+def traits_of(name: str | None) -> Traits:
+    """Return the traits of the platform of this *name*; the general ones where there is none."""
+    return BY_NAME.get(_name(name or ""), GENERIC).traits
+
+
+def _name(name: str) -> str:
+    name = name.strip().lower().replace("-", "_")
+    return _ALIASES.get(name, name)
+
+
+__all__ = [
+    "BY_NAME",
+    "GENERIC",
+    "PLATFORMS",
+    "Facts",
+    "Platform",
+    "RawEvent",
+    "Traits",
+    "find_platform",
+    "is_platform",
+    "traits_of",
+]

@@ -1,0 +1,66 @@
+"""Airbnb: reservations carry a code that survives every change; blocks are the host's own, or windows that roll."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, is_cancelled, relabel
+
+_CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
+_URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
+_PHONE = re.compile(r"Last 4 Digits\):?\s*(\d{4})\b", re.I)
+_NAMED = re.compile(r"^(.*?)\s*\(HM[A-Z0-9]{8}\)$")
+_UNAVAILABLE = re.compile(r"\bnot available\b|^blocked\b", re.I)
+TRAILING = (364, 368)
+"""A trailing block ends this many days after today, and rolls every day (measured: 366)."""
+NOTICE = timedelta(days=1)
+"""One-day blocks from today on so far ahead are the advance notice's, not the host's."""
+
+
+def read_event(raw: RawEvent) -> Facts:
+    """Return an event's facts: one with a code is a reservation, ``Airbnb (Not available)`` is a block.
+
+    Old feeds have the guest and the code in the summary: ``Melanie (HM…)``.
+    """
+    code = _CODE.search(raw.description) or _CODE.search(raw.summary)
+    cancelled = is_cancelled(raw)
+    if code is None and _UNAVAILABLE.search(raw.summary):
+        return block(Status.CANCELLED if cancelled else Status.UNAVAILABLE)
+    url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary)
+    return {
+        "kind": Kind.RESERVATION,
+        "status": Status.CANCELLED if cancelled else Status.CONFIRMED,
+        "reservation_code": code and code[1],
+        "reservation_url": url and url[0],
+        "phone_last4": phone and phone[1],
+        "guest_name": named[1] if named else None,
+    }
+
+
+def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
+    """Label windows: the block that ends where the calendar does, and one-day blocks of today and the advance notice.
+
+    In doubt a block stays a block.
+    """
+    return relabel(entries, lambda entry: _is_window(entry, today))
+
+
+def _is_window(entry: Entry, today: date) -> bool:
+    if entry.kind is not Kind.BLOCK or entry.status is Status.CANCELLED:
+        return False
+    one_day = entry.check_out - entry.check_in == timedelta(days=1)
+    near = today - timedelta(days=2) <= entry.check_in <= today + NOTICE
+    return ends_within(entry, today, *TRAILING) or (one_day and near)
+
+
+PLATFORM = Platform(
+    name="airbnb",
+    prodids=("airbnb inc", "airbnb"),
+    hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
+    read_event=read_event,
+    classify=classify,
+    traits=Traits(uid_is_identity=False, own_guests=True, tells_imports=True),
+)

@@ -1,0 +1,43 @@
+"""Booking.com: one summary for reservations and closures alike; the UID tells the room and the first night, no more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+
+from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, is_cancelled, relabel
+
+_GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
+TRAILING = (544, 552)
+"""The trailing closure ends this many days after today, and rolls every day (measured: 546 to 550)."""
+
+
+def read_event(raw: RawEvent) -> Facts:
+    """Return an event's facts: a reservation, since a closure looks the same and must never be let go as less.
+
+    Its status is undefined, confirmed where an older feed names the guest.
+    """
+    guest = _GUEST.match(raw.summary.strip())
+    status = Status.CONFIRMED if guest else Status.UNDEFINED
+    return {
+        "kind": Kind.RESERVATION,
+        "status": Status.CANCELLED if is_cancelled(raw) else status,
+        "guest_name": guest and guest[1].strip(),
+    }
+
+
+def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
+    """Label the trailing closure, which ends where Booking.com's calendar does, a window."""
+    return relabel(entries, lambda e: e.status is Status.UNDEFINED and ends_within(e, today, *TRAILING))
+
+
+PLATFORM = Platform(
+    name="booking_com",
+    prodids=("admin.booking.com", "booking.com"),
+    hosts=("booking.com",),
+    read_event=read_event,
+    classify=classify,
+    traits=Traits(uid_is_identity=False, uid_tells_start=True, own_guests=True),
+)

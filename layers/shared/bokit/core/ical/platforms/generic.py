@@ -1,0 +1,32 @@
+"""Calendars of which no more is known than the standard says, and the platforms whose feeds are read that way.
+
+Guesty (``Blocked By Guesty``, timed, UIDs reissued), OwnerRez (STATUS, SEQUENCE, a wrong VTIMEZONE beside a true IANA
+name), Google and Office 365 (Windows zone names) need nothing beyond the general rule: the reader does the rest for all.
+"""
+
+from __future__ import annotations
+
+from bokit.core.ical.platforms.base import Platform, Traits, read_general
+
+GENERIC = Platform(name="generic", read_event=read_general)
+PLATFORMS = (
+    Platform(name="guesty", prodids=("guesty",), hosts=("guesty.com", "guestyforhosts.com"), read_event=read_general),
+    Platform(name="ownerrez", prodids=("ownerrez",), hosts=("ownerrez.com", "ownerreservations.com"), read_event=read_general),
+    Platform(name="google", prodids=("google calendar",), hosts=("calendar.google.com",), read_event=read_general),
+    Platform(
+        name="outlook",
+        prodids=("microsoft exchange server", "microsoft corporation//outlook", "outlook.com"),
+        hosts=("outlook.live.com", "outlook.office365.com", "outlook.office.com"),
+        read_event=read_general,
+    ),
+    Platform(name="lodgify", prodids=("lodgify",), hosts=("lodgify.com",), read_event=read_general),
+    Platform(name="hostaway", prodids=("hostaway",), hosts=("hostaway.com",), read_event=read_general),
+    Platform(
+        name="expedia",
+        prodids=("expedia",),
+        hosts=("expedia.com", "expediapartnercentral.com"),
+        read_event=read_general,
+        traits=Traits(own_guests=True),
+    ),
+    Platform(name="hbook", prodids=("hbook",), read_event=read_general),
+)

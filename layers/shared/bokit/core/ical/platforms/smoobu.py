@@ -1,0 +1,17 @@
+"""Smoobu: three events a stay, of which the arrival and the departure say nothing more."""
+
+from __future__ import annotations
+
+import re
+
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, read_general
+
+_SIDE = re.compile(r"^\s*check[- ]?(?:in|out)\b", re.I)
+
+
+def read_event(raw: RawEvent) -> Facts | None:
+    """Return an event's facts; None for ``Check-in`` and ``Check-out``."""
+    return None if _SIDE.match(raw.summary) else read_general(raw)
+
+
+PLATFORM = Platform(name="smoobu", prodids=("smoobu",), hosts=("smoobu.com",), read_event=read_event)

@@ -1,0 +1,110 @@
+r"""Outgoing calendars: events as RFC 5545 text, the same bytes for the same events, whatever a field holds.
+
+Written here and not by icalendar, whose writer turns the two characters ``\N`` of a text into a line break, lets a lone CR
+inject a line in custom properties, and costs 64 ms to import. Every text is cleaned first: U+2028 and its like break lines
+for readers that split as Python does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+PRODID = "-//Bokit//Calendar//EN"
+_BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
+_MISREAD = re.compile(r"\\(?=[nN])")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+LONGEST = 4000
+"""Characters of one text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarEvent:
+    """One all-day event of an outgoing calendar."""
+
+    uid: str
+    first: date
+    end: date
+    """Exclusive (RFC 5545, section 3.6.1)."""
+    summary: str
+    description: str = ""
+    changed_at: datetime
+    """DTSTAMP and LAST-MODIFIED: when what it says last became another, so that an unchanged event keeps its bytes."""
+
+
+def clean_text(text: str) -> str:
+    r"""Return *text* as a calendar can carry it: line breaks as LF, no control characters, no half of a character.
+
+    >>> clean_text("a\rb\u2028c\x00")
+    'a\nb\nc'
+    """
+    text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub("\n", text)))
+    # node-ical undoes escapes in the wrong order: it reads an escaped backslash before an n as a line break
+    return _bend_quotes(_MISREAD.sub("\uff3c", text[:LONGEST]))
+
+
+def clean_line(text: str) -> str:
+    """Return *text* as one line."""
+    return _bend_quotes(" ".join(clean_text(text).split("\n")).strip())
+
+
+def _bend_quotes(text: str) -> str:
+    """Return *text* without straight quotes around the whole of it, which node-ical takes for syntax."""
+    return f"\u201c{text[1:-1]}\u201d" if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def make_uid(*parts: str) -> str:
+    """Return a UID that is always the same for *parts*, and tells none of them."""
+    return hashlib.sha256("/".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32] + "@bokit"
+
+
+def write_calendar(name: str, events: Iterable[CalendarEvent]) -> bytes:
+    """Return the calendar of *events*, ordered by date: equal events give equal bytes (RFC 5545; X-WR-CALNAME is custom)."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", "CALSCALE:GREGORIAN", "METHOD:PUBLISH"]
+    lines.append(f"X-WR-CALNAME:{_escape(clean_line(name))}")
+    for event in sorted(events, key=lambda e: (e.first, e.end, e.uid)):
+        lines += _write_event(event)
+    lines.append("END:VCALENDAR")
+    return b"".join(piece for line in lines for piece in _fold(line))
+
+
+def _write_event(event: CalendarEvent) -> list[str]:
+    stamp = f"{event.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    lines = [
+        "BEGIN:VEVENT",
+        f"UID:{_escape(event.uid)}",
+        f"DTSTAMP:{stamp}",
+        f"LAST-MODIFIED:{stamp}",
+        f"DTSTART;VALUE=DATE:{event.first:%Y%m%d}",
+        f"DTEND;VALUE=DATE:{event.end:%Y%m%d}",
+        f"SUMMARY:{_escape(clean_line(event.summary))}",
+    ]
+    if event.description:
+        lines.append(f"DESCRIPTION:{_escape(clean_text(event.description))}")
+    return [*lines, "TRANSP:OPAQUE", "END:VEVENT"]
+
+
+def _escape(text: str) -> str:
+    """Return a TEXT value (section 3.3.11)."""
+    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+
+
+def _fold(line: str) -> Iterator[bytes]:
+    """Yield *line* in pieces of at most 75 octets, none of which cuts a character (section 3.1)."""
+    encoded, start, room = line.encode(), 0, 75
+    while len(encoded) - start > room:
+        end = start + room
+        while encoded[end] & 0xC0 == 0x80:  # a UTF-8 continuation: step back to the character's first octet
+            end -= 1
+        yield encoded[start:end] + b"\r\n "
+        start, room = end, 74  # a continuation line begins with a space
+    yield encoded[start:] + b"\r\n"
+
+
+def hash_calendar(body: bytes) -> str:
+    """Return the ETag of *body*, quoted (RFC 9110, section 8.8.3)."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

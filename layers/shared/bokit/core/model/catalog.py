@@ -1,0 +1,101 @@
+"""What an owner declares: tenants, properties, units and sources; and what the engine keeps of each source's schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NewType
+
+from bokit.core.model.records import CollectionName, Json, Scope, SourceId, TenantId
+
+PropertyId = NewType("PropertyId", str)
+UnitId = NewType("UnitId", str)
+ShardId = NewType("ShardId", str)
+
+BOOKINGS = CollectionName("bookings")
+DEFAULT_TENANT = TenantId("default")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A customer of the stack: everything else belongs to exactly one."""
+
+    id: TenantId
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Property:
+    """A house, with its timezone."""
+
+    id: PropertyId
+    tenant: TenantId
+    name: str
+    timezone: str | None = None
+    turnover_days: int | None = None
+    """Days that must lie between a departure and the next arrival; None: none."""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """What is let as one: a flat, a room, or a whole villa made of *parts*."""
+
+    id: UnitId
+    tenant: TenantId
+    property_id: PropertyId
+    name: str
+    timezone: str | None = None
+    """Overrides the property's."""
+    turnover_days: int | None = None
+    """Overrides the property's."""
+    parts: tuple[UnitId, ...] = ()
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where records come from. *url* is a secret, or ``secret:<name>`` of one."""
+
+    id: SourceId
+    tenant: TenantId
+    name: str
+    kind: str
+    """``ical``, ``json`` or ``sql``."""
+    url: str
+    collection: CollectionName = BOOKINGS
+    scope: Scope
+    """For bookings the unit's id."""
+    platform: str | None = None
+    """None: told by the content and the host."""
+    interval: timedelta | None = None
+    """Overrides ``sync.interval``."""
+    cancel_after: timedelta | None = None
+    timezone: str | None = None
+    enabled: bool = True
+    """False: paused by a person."""
+    shard_id: ShardId
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    removed_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Records of one sort: bookings are built in, every other is declared."""
+
+    name: CollectionName
+    tenant: TenantId
+    preserve: tuple[str, ...] = ()
+    """Fields that keep the value they have here, whatever a source or a request says (dots lead into objects)."""
+    array_keys: Mapping[str, str] = field(default_factory=dict)
+    """Arrays whose items are told apart by a field of theirs: path of the array, name of the field."""
+    schema: Mapping[str, Json] | None = None
+    """A JSON Schema (2020-12) that records must obey; None: any object."""
+    buckets: int = 1
+    """Over how many partitions its records are spread; fixed when it is declared."""
+    interval: timedelta | None = None
+    """Overrides ``sync.interval`` for its sources."""
+    version: int = 0

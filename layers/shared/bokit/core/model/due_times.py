@@ -1,0 +1,148 @@
+"""When a source is due again, and whether it is late: pure arithmetic on times that are handed in."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from bokit.core.model.catalog import Source
+from bokit.core.model.options import Options
+from bokit.core.model.scheduling import Head, SourceSchedule
+
+FIRST_RETRY = timedelta(minutes=2)
+CEILING = timedelta(hours=1)
+"""The longest wait after failures, unless the interval itself is longer."""
+RETRY_AFTER_CEILING = timedelta(hours=24)
+TICK = timedelta(minutes=1)
+DAILY = 86_400
+
+
+class State(StrEnum):
+    """How a source fares, in one word; the first that applies, in this order."""
+
+    PAUSED = "paused"
+    HELD = "held"
+    FAILING = "failing"
+    STALE = "stale"
+    OK = "ok"
+
+
+def interval_of(source: Source, options: Options) -> timedelta:
+    """Return how often *source* is synced: its own interval, else its collection's, else the tenant's."""
+    collection = (source.settings.get("collection") or {}).get("interval")
+    return source.interval or (timedelta(seconds=collection) if collection else options.span("sync.interval"))
+
+
+def has_full_passes(source: Source, options: Options) -> bool:
+    """Return whether not every pass of this source is a full one."""
+    return bool(options["sync.new_only"] or source.settings.get("new_only") or source.settings.get("updated_since"))
+
+
+def is_full_due(head: Head, options: Options, now: datetime) -> bool:
+    """Return whether the source is to be read whole now, since it was not for ``sync.full_interval``."""
+    if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
+        return False
+    return head.full_at is None or plan_next_full(every, head.full_at, options) <= now
+
+
+def next_full_at(head: Head, options: Options, now: datetime) -> datetime | None:
+    """Return when the source is to be read whole next; None: it always is, or never again by itself."""
+    if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
+        return None
+    return plan_next_full(every, head.full_at or now, options)
+
+
+def _full_interval(source: Source, options: Options) -> str | int | None:
+    """Return how often all is read; what an incremental pass cannot see, that something is gone, is looked for daily."""
+    every: str | int | None = options["sync.full_interval"]
+    looks_for_losses = source.settings.get("updated_since") and source.settings.get("on_missing", "keep") != "keep"
+    return every or (DAILY if looks_for_losses else None)
+
+
+def plan_next_full(every: str | int, last: datetime, options: Options) -> datetime:
+    """Return the first full pass after *last*: so many seconds later, or at a time of day in the tenant's timezone.
+
+    A time that a day skips (summer time begins) comes as many minutes later, as clocks show it.
+    """
+    if not isinstance(every, str):
+        return last + timedelta(seconds=every)
+    hour, minute = (int(part) for part in every.split(":"))
+    zone = ZoneInfo(options["timezone"])
+    day = last.astimezone(zone).date()
+    at = datetime.combine(day, time(hour, minute), zone).astimezone(UTC)
+    return at if at > last else datetime.combine(day + timedelta(days=1), time(hour, minute), zone).astimezone(UTC)
+
+
+def plan_next_due(schedule: SourceSchedule, source_id: str, started_at: datetime) -> datetime:
+    """Return when a source that was just synced well is due again.
+
+    A little early rather than late: a tick that comes some seconds before the minute must not cost a whole minute more.
+    The jitter is the source's own, so that a thousand sources set up at once drift apart and stay apart.
+    """
+    early = min(schedule.interval * 0.05, TICK / 2)
+    spread = min(schedule.interval * 0.05, TICK)
+    return started_at + schedule.interval - early - spread * _share(source_id, "jitter")
+
+
+def plan_retry(
+    schedule: SourceSchedule, source_id: str, started_at: datetime, *, again: bool, retry_after: float | None = None
+) -> datetime:
+    """Return when a source that failed is tried again; *beat* counts this failure already.
+
+    again     trying again may help: 2 minutes (or the interval, if shorter), doubled at each failure, up to an hour
+              (or the interval, if longer), with up to a tenth of jitter
+    not again the next interval
+    either    never before the source's Retry-After, of which a day at most is believed
+    """
+    if not again:
+        wait = schedule.interval
+    else:
+        doubled = min(schedule.interval, FIRST_RETRY) * 2 ** min(max(schedule.failures - 1, 0), 16)
+        wait = min(doubled, max(schedule.interval, CEILING))
+        wait += wait * 0.1 * _share(source_id, str(schedule.failures))
+    if retry_after is not None:
+        wait = max(wait, min(timedelta(seconds=retry_after), RETRY_AFTER_CEILING))
+    return started_at + wait
+
+
+def _share(*parts: str) -> float:
+    """Return a number from 0 to 1 that these words always give."""
+    return int.from_bytes(hashlib.sha256("/".join(parts).encode()).digest()[:4], "big") / 2**32
+
+
+def overdue_intervals(schedule: SourceSchedule, now: datetime) -> float:
+    """Return by how many of its own intervals a source is late; 0 where it is not due."""
+    if schedule.due_at is None or schedule.due_at >= now:
+        return 0.0
+    return (now - schedule.due_at) / schedule.interval
+
+
+def freshness(head: Head, schedule: SourceSchedule) -> datetime | None:
+    """Return when the source last synced well: the later of the head's word and the shard's."""
+    return max((t for t in (head.synced_at, schedule.succeeded_at) if t), default=None)
+
+
+def is_stale(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> bool:
+    """Return whether the last success is too long ago; told at reading time, so that a dead scheduler shows."""
+    last = freshness(head, schedule) or (schedule.due_at and schedule.due_at - schedule.interval)
+    return last is not None and now - last > (options.stale_after or 3 * schedule.interval)
+
+
+def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> State:
+    """Return the source's state in one word.
+
+    paused     a person paused it
+    held       a guard holds what the feed would free
+    failing    the last attempt failed
+    stale      no success for ``sync.stale_after``, whatever the reason
+    ok         else
+    """
+    if not head.source.enabled:
+        return State.PAUSED
+    if head.hold:
+        return State.HELD
+    if schedule.failures:
+        return State.FAILING
+    return State.STALE if is_stale(head, schedule, options, now) else State.OK

@@ -1,0 +1,151 @@
+"""The three-way merge by field: what was agreed, what a person made of it, and what the source says now.
+
+    edited    source changed    result
+    no        yes               follow the source
+    no        no                nothing
+    yes       yes               keep the person's value; both are seen, and the change log tells that it was preserved
+    yes       no                keep the person's value
+
+An edit stands until the person gives it up (``accept_remote``), even where the source comes to say the same: a value
+that a person chose is not dropped because somebody agreed with it for a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from bokit.core.model.json_merge import is_same
+from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Presence, Record
+from bokit.errors import InputError
+
+
+def write_time(at: datetime) -> str:
+    """Return *at* as JSON keeps it: ISO 8601 in UTC, with a Z."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def normalise(value: Any) -> Json:
+    """Return *value* as JSON would give it back, so that equal values never look like an edit."""
+    if isinstance(value, Enum):
+        return normalise(value.value)
+    if isinstance(value, datetime):
+        return write_time(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): normalise(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [normalise(inner) for inner in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(normalise(inner) for inner in value)
+    return value
+
+
+def normalise_fields(values: Mapping[str, Any]) -> dict[str, Json]:
+    """Return *values* as JSON would give them back."""
+    return {name: normalise(value) for name, value in values.items()}
+
+
+def compare_fields(before: Fields, after: Fields) -> dict[str, FieldChange]:
+    """Return the fields that differ; an absent field is None."""
+    names = sorted({*before, *after})
+    return {
+        name: FieldChange(before=before.get(name), after=after.get(name))
+        for name in names
+        if not is_same(before.get(name), after.get(name))
+    }
+
+
+def change_action(
+    before: Record,
+    reason: str,
+    at: datetime,
+    *,
+    kind: ActionKind | None = None,
+    remote: Fields | None = None,
+    preserved: Mapping[str, FieldChange] | None = None,
+    **others: Any,
+) -> Action | None:
+    """Return the action that gives *before* the source's new values, or None where nothing is different.
+
+    *preserved*: what the source said otherwise and was not heard in; None: every edited field in which it changed.
+
+    The kind, where the caller names none: RESTORE, FIND or MISS where the presence alone tells it, UPDATE where an
+    effective field changes, else REMEMBER.
+    """
+    after = replace(before, remote=before.remote if remote is None else dict(remote), **others)
+    if after == before and is_same(after.remote, before.remote):
+        return None
+    fields = compare_fields(before.fields, after.fields)
+    if preserved is None:
+        said = compare_fields(before.remote, after.remote)
+        preserved = {name: change for name, change in said.items() if name in before.edits}
+    kind = kind or _judge_kind(before, after, bool(fields))
+    if fields or before.presence is not after.presence:
+        after = replace(after, updated_at=at)
+    return Action(kind=kind, before=before, after=after, fields=fields, preserved=preserved, reason=reason)
+
+
+def _judge_kind(before: Record, after: Record, has_fields: bool) -> ActionKind:
+    if before.presence is Presence.GONE and after.presence is not Presence.GONE:
+        return ActionKind.RESTORE
+    if has_fields:
+        return ActionKind.UPDATE
+    if before.presence is after.presence:
+        return ActionKind.TOUCH
+    return ActionKind.CLEAR_MISSING if after.presence is Presence.PRESENT else ActionKind.MARK_MISSING
+
+
+def create_action(record: Record, reason: str) -> Action:
+    """Return the action that makes *record*."""
+    return Action(kind=ActionKind.CREATE, before=None, after=record, fields=compare_fields({}, record.fields), reason=reason)
+
+
+def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[Record, LoggedChange]:
+    """Return *record* with a person's *values*, and the line for its change log (no fields: nothing changed).
+
+    made by hand    value is what counts now    result
+    yes             no                          the value itself changes: there is no source to differ from
+    no              no                          an edit stands from now on
+    any             yes                         nothing: to say what is there already is no edit
+    """
+    wanted = normalise_fields(values)
+    changed = {name: value for name, value in wanted.items() if not is_same(value, record.fields.get(name))}
+    if record.source_id is None:
+        after = replace(record, remote={**record.remote, **changed})
+    else:
+        made = {n: Edit(value=v, base=_base_of(record, n), by=by, at=at) for n, v in changed.items()}
+        after = replace(record, edits={**record.edits, **made})
+    return _logged(record, after, by, at, "edit", "edited by a person")
+
+
+def _base_of(record: Record, name: str) -> Json:
+    """Return the base of an edit of this field: what the source says.
+
+    Where a person edited inside an object or array before, the base of that edit, which tells what the person touched.
+    """
+    edit = record.edits.get(name)
+    return edit.base if edit and isinstance(edit.base, (dict, list)) else record.remote.get(name)
+
+
+def accept_remote(record: Record, fields: Iterable[str] | None, by: str, at: datetime) -> tuple[Record, LoggedChange]:
+    """Return *record* following its source again in *fields* (None: in all), and the line for its change log.
+
+    Raises InputError for a field that nobody edited.
+    """
+    names = set(record.edits) if fields is None else set(fields)
+    if unknown := sorted(names - set(record.edits)):
+        raise InputError("nobody edited this field; leave it out", field=unknown[0])
+    kept = {name: edit for name, edit in record.edits.items() if name not in names}
+    return _logged(record, replace(record, edits=kept), by, at, "accept-remote", "the source's value was accepted")
+
+
+def _logged(before: Record, after: Record, by: str, at: datetime, action: str, reason: str) -> tuple[Record, LoggedChange]:
+    fields = compare_fields(before.fields, after.fields)
+    after = replace(after, updated_at=at) if fields else after
+    return after, LoggedChange(record_id=before.id, at=at, by=by, action=action, reason=reason, fields=fields)

@@ -1,0 +1,180 @@
+"""The options: their names, defaults and types; one table that command line, API and documentation share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from bokit.core.model.records import Json
+from bokit.errors import OptionError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def read_seconds(text: str | int, *, least: int = 0) -> int:
+    """Return a span of time in whole seconds; ``90``, ``90s``, ``15m``, ``24h`` and ``7d`` are understood.
+
+    >>> read_seconds("15m"), read_seconds(90)
+    (900, 90)
+    """
+    found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", str(text).strip().lower()) if not isinstance(text, bool) else None
+    if not found:
+        raise OptionError("not a span of time; write seconds or 15m, 24h, 7d", value=text)
+    seconds = int(found[1]) * _UNITS[found[2] or "s"]
+    if seconds < least:
+        raise OptionError(f"too short; the least is {least} s", value=text)
+    return seconds
+
+
+def read_flag(value: str | bool) -> bool:
+    """Return a truth value; ``true``, ``on``, ``yes``, ``1`` and their opposites are understood."""
+    words = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
+    if (flag := words.get(str(value).strip().lower())) is None:
+        raise OptionError("not a truth value; write true or false", value=value)
+    return flag
+
+
+def read_timezone(name: str) -> str:
+    """Return the IANA name of a timezone that exists."""
+    try:
+        ZoneInfo(str(name))
+    except (ValueError, OSError, KeyError):
+        raise OptionError("no such timezone; write an IANA name, as in Europe/Rome", value=name) from None
+    return str(name)
+
+
+def _read_count(least: int, most: int) -> Callable[[Json], int]:
+    def read(value: Json) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value).strip()):
+            raise OptionError("not a whole number", value=value)
+        if not least <= int(value) <= most:
+            raise OptionError(f"out of range; it takes {least} to {most}", value=value)
+        return int(value)
+
+    return read
+
+
+def _read_full_interval(value: Json) -> Json:
+    found = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value).strip())
+    return found[0] if found else read_seconds(value, least=60)
+
+
+def _read_locale(value: Json) -> str:
+    if not re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", str(value)):
+        raise OptionError("not a language; write en, fr or de-AT", value=value)
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One option: its default, how a value is read, and what it does."""
+
+    name: str
+    default: Json
+    read: Callable[[Json], Json]
+    about: str
+
+
+def _span(least: int) -> Callable[[Json], int]:
+    return lambda value: read_seconds(value, least=least)
+
+
+OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option(
+            name="sync.enabled",
+            default=True,
+            read=read_flag,
+            about="false stops schedule, monitor and traffic, never manual or CLI",
+        ),
+        Option(name="sync.interval", default=3600, read=_span(60), about="seconds between two syncs of a source, least 60"),
+        Option(
+            name="sync.full_interval",
+            default=None,
+            read=_read_full_interval,
+            about="where new_only is on: a full pass as often as this, or at a time of day (02:00)",
+        ),
+        Option(name="sync.on_traffic", default=True, read=read_flag, about="a request may start an overdue sync"),
+        Option(
+            name="sync.request_delay", default=0, read=_read_count(0, 60_000), about="milliseconds between two requests of a run"
+        ),
+        Option(
+            name="sync.new_only", default=False, read=read_flag, about="the schedule adds what is new and touches nothing else"
+        ),
+        Option(
+            name="sync.cancel_after",
+            default=86400,
+            read=_span(0),
+            about="seconds that a missing stay is held before it is cancelled",
+        ),
+        Option(
+            name="sync.stale_after",
+            default=None,
+            read=_span(60),
+            about="seconds without a success until a source is stale; unset: three intervals",
+        ),
+        Option(
+            name="sync.horizon_days",
+            default=730,
+            read=_read_count(1, 3660),
+            about="how far ahead recurring events are read, in days",
+        ),
+        Option(
+            name="history.keep_days",
+            default=90,
+            read=_read_count(1, 3660),
+            about="how long runs and their errors are kept, in days",
+        ),
+        Option(
+            name="install.complete",
+            default=False,
+            read=read_flag,
+            about="nothing syncs by itself before; true from the first source on",
+        ),
+        Option(name="export.anonymous", default=True, read=read_flag, about="outgoing calendars name no guest"),
+        Option(name="timezone", default="UTC", read=read_timezone, about="where unit and property name none"),
+        Option(name="locale", default="en", read=_read_locale, about="the language of pages and notices"),
+    )
+}
+
+
+def read_option(name: str, value: Json) -> Json:
+    """Return *value* in the option's type, or raise OptionError that says what it takes."""
+    return find_option(name).read(value)
+
+
+def find_option(name: str) -> Option:
+    """Return the option of this *name*, or raise OptionError that says where the names are."""
+    if (option := OPTIONS.get(name)) is None:
+        raise OptionError("no such option; `bokit options list` shows them", code="unknown-option", name=name)
+    return option
+
+
+class Options:
+    """A tenant's options: what is set, over the defaults of code and stack."""
+
+    def __init__(self, stored: Mapping[str, Json] | None = None, defaults: Mapping[str, Json] | None = None) -> None:
+        self._stored = dict(stored or {})
+        self._defaults = dict(defaults or {})
+
+    def __getitem__(self, name: str) -> Json:
+        option = find_option(name)
+        return self._stored.get(name, self._defaults.get(name, option.default))
+
+    def is_set(self, name: str) -> bool:
+        """Whether the tenant set it."""
+        return name in self._stored
+
+    def span(self, name: str) -> timedelta:
+        """Return an option that is told in seconds."""
+        return timedelta(seconds=self[name])
+
+    @property
+    def stale_after(self) -> timedelta | None:
+        """None: three of the source's intervals."""
+        seconds = self["sync.stale_after"]
+        return None if seconds is None else timedelta(seconds=seconds)

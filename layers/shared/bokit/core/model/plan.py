@@ -1,0 +1,134 @@
+"""The plan: what must change, as data. A dry run prints it, guards judge it, history stores it, tests compare it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bokit.core.model.records import FieldChange, Fields, Json, Record, RecordId
+
+
+class ActionKind(StrEnum):
+    """What is done to one record."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    MARK_MISSING = "miss"
+    """The source no longer shows it; nothing is let go yet."""
+    CLEAR_MISSING = "find"
+    """It was missing and is shown again, before anything was let go."""
+    CANCEL = "cancel"
+    RESTORE = "restore"
+    MERGE = "merge"
+    """The source joined it with another record, which goes on."""
+    TOUCH = "remember"
+    """Only the rules' memory, the key, or the source's value under a person's edit changed: no event, no count."""
+
+
+RELEASES = frozenset({ActionKind.CANCEL, ActionKind.MERGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One record's change: before, after, the fields that differ, and the named reason."""
+
+    kind: ActionKind
+    before: Record | None
+    after: Record
+    fields: Mapping[str, FieldChange] = field(default_factory=dict)
+    """Effective fields that change."""
+    preserved: Mapping[str, FieldChange] = field(default_factory=dict)
+    """Edited fields in which the source changed: its values, before and after; ours stands."""
+    reason: str
+
+    @property
+    def record_id(self) -> RecordId:
+        """The record that it changes."""
+        return self.after.id
+
+    def as_dict(self) -> dict[str, Json]:
+        """As ``--dry-run --json`` prints it."""
+        fields = {name: {"from": c.before, "to": c.after} for name, c in sorted(self.fields.items())}
+        return {"action": str(self.kind), "record_id": self.record_id, "reason": self.reason, "fields": fields}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What a guard holds back, why, since when, and how to settle it."""
+
+    code: str
+    """``empty-feed``, ``unreadable-feed``, ``shrunken-feed``, ``partial-feed``, ``other-listing`` …"""
+    message: str
+    """One sentence for the owner: what happened, and what to do."""
+    since: datetime
+    releases: tuple[Mapping[str, Json], ...] = ()
+    """What applying it would cancel or free: ``{"action", "record_id", "check_in", …}``, for people and for the hash."""
+    can_apply: bool = True
+    """False: there is nothing a person could apply (an unreadable body)."""
+    offered_at: datetime | None = None
+    """When it was offered to a person once more."""
+
+    @property
+    def plan_hash(self) -> str:
+        """Identifies what was shown, so that only that is applied."""
+        told = json.dumps([self.code, [dict(r) for r in self.releases]], sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Json]:
+        """As status and ``source show`` tell it."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "since": self.since,
+            "plan": self.plan_hash,
+            "releases": [dict(r) for r in self.releases],
+            "can_apply": self.can_apply,
+            "offered_at": self.offered_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that one fetch asks for: what is done now, what is held, and when time alone may ask for more."""
+
+    actions: tuple[Action, ...] = ()
+    hold: Hold | None = None
+    seen: int = 0
+    """Entries that the source showed."""
+    unchanged: int = 0
+    refused: bool = False
+    """The whole fetch is no evidence (unreadable, empty, another listing's …): ETag and hash are not stored."""
+    settle_at: datetime | None = None
+    """The earliest time at which time alone, the feed staying the same, can change the plan."""
+    memory: Fields = field(default_factory=dict)
+    """What the rules want to remember of the source until the next fetch."""
+    problems: tuple[Mapping[str, Json], ...] = ()
+    """What could not be taken, item by item, as runs tell it: ``{"code", "message", "uid", "field"}``."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to write to any record."""
+        return not self.actions
+
+
+def count_actions(plan: Plan) -> dict[str, int]:
+    """Return the contract's counts of *plan*: an update counts only where an effective field changed."""
+    counts = dict.fromkeys(("created", "updated", "missing", "cancelled", "restored", "preserved"), 0)
+    names = {
+        ActionKind.CREATE: "created",
+        ActionKind.MARK_MISSING: "missing",
+        ActionKind.CANCEL: "cancelled",
+        ActionKind.MERGE: "cancelled",
+        ActionKind.RESTORE: "restored",
+    }
+    for action in plan.actions:
+        if action.kind in names:
+            counts[names[action.kind]] += 1
+        elif action.kind is ActionKind.UPDATE and action.fields:
+            counts["updated"] += 1
+        counts["preserved"] += bool(action.preserved)
+    return counts

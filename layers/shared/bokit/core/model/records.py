@@ -1,0 +1,134 @@
+"""Records: what Bokit knows of one thing, whatever its collection, and who said each field.
+
+A booking from a feed, a client from an API and a row of a table are all records. The engine and the store know no more
+of them than stands here; what a field means is the collection's own business (for bookings: ``core.bookings.rules``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+from bokit.errors import UnknownIdError
+
+TenantId = NewType("TenantId", str)
+SourceId = NewType("SourceId", str)
+RecordId = NewType("RecordId", str)
+RunId = NewType("RunId", str)
+CollectionName = NewType("CollectionName", str)
+Scope = NewType("Scope", str)
+"""What groups a collection's records so that they are loaded together: a unit's id for bookings."""
+
+Json = Any
+"""A value that JSON can hold: None, bool, int, str, list or dict. No float where an integer will do."""
+Fields = Mapping[str, Json]
+
+
+class Presence(StrEnum):
+    """Whether the source still shows the record."""
+
+    PRESENT = "present"
+    MISSING = "missing"
+    """No longer shown, and the evidence does not suffice yet: all that it held stays held."""
+    GONE = "gone"
+    """Cancelled, vanished or deleted; kept for ever, and restored when the source shows it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A person's value for one field. It stands until the person gives it up, whatever the source says."""
+
+    value: Json
+    base: Json
+    """What the source said when the person edited: the base of the three-way merge."""
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One thing in a collection: what its source last said, and what a person made of it."""
+
+    id: RecordId
+    tenant: TenantId
+    collection: CollectionName
+    scope: Scope
+    source_id: SourceId | None
+    """None: made by hand, and never touched by a sync."""
+    key: str
+    """The identity that the source gives it now (a UID, a primary key); it may change where the record does not."""
+    remote: Fields = field(default_factory=dict)
+    """What the source last said; for a record made by hand, what the person said."""
+    edits: Mapping[str, Edit] = field(default_factory=dict)
+    presence: Presence = Presence.PRESENT
+    missing_since: datetime | None = None
+    """The time of the first fetch, held ones included, that did not show it."""
+    gone_at: datetime | None = None
+    gone_reason: str | None = None
+    memory: Fields = field(default_factory=dict)
+    """What the collection's rules remember for identity and evidence, shown to nobody."""
+    version: int = 0
+    """Raised by the store at each write; 0: not stored yet."""
+    created_at: datetime
+    updated_at: datetime
+    """When a field, or the presence, last really changed."""
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """The values that count: a person's where there is one, else the source's."""
+        return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}}
+
+    @property
+    def disagreements(self) -> dict[str, tuple[Json, Json]]:
+        """Edited fields in which the source says otherwise, as (ours, theirs)."""
+        return {n: (e.value, self.remote.get(n)) for n, e in self.edits.items() if e.value != self.remote.get(n)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldChange:
+    """One field of one record, before and after."""
+
+    before: Json
+    after: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedChange:
+    """A line of a record's change log: what changed, by whom, and why."""
+
+    record_id: RecordId
+    at: datetime
+    by: str
+    """``source:<source id>`` or ``user:<name>``."""
+    action: str
+    reason: str
+    fields: Mapping[str, FieldChange]
+    run_id: RunId | None = None
+    preserved: Mapping[str, FieldChange] = field(default_factory=dict)
+    """Edited fields in which the source changed and we kept the person's value: the source's before and after."""
+
+
+def make_record_id(scope: Scope, suffix: str) -> RecordId:
+    """Return the id of a record of *scope*. The id tells its scope, so that a store finds it in one read.
+
+    >>> make_record_id(Scope("unit_1"), "4h8k")
+    'unit_1.4h8k'
+    """
+    if not suffix or "." in suffix:
+        raise ValueError("a record id's suffix is not empty and has no dot")
+    return RecordId(f"{scope}.{suffix}")
+
+
+def scope_of(id: RecordId) -> Scope:
+    """Return the scope that *id* tells; raises UnknownIdError for what is no record's id.
+
+    >>> scope_of(RecordId("unit_1.4h8k"))
+    'unit_1'
+    """
+    scope, dot, suffix = id.rpartition(".")
+    if not (scope and dot and suffix):
+        raise UnknownIdError("no such record", id=id)
+    return Scope(scope)

@@ -1,0 +1,178 @@
+"""Runs: the history of what was synced, when, by what, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bokit.core.model.plan import Action
+from bokit.core.model.records import Json, RunId, SourceId, TenantId
+
+COUNTS = ("seen", "created", "updated", "unchanged", "missing", "cancelled", "restored", "preserved", "refused")
+
+
+class Trigger(StrEnum):
+    """What started a run."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    TRAFFIC = "traffic"
+    MONITOR = "monitor"
+    QUEUE = "queue"
+    CLI = "cli"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Outcome(StrEnum):
+    """How one source fared in a run."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    NOT_MODIFIED = "not-modified"
+    HELD = "held"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One recorded step of a source's sync."""
+
+    name: str
+    started_at: datetime
+    duration_ms: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """What one run made of one source."""
+
+    source_id: SourceId
+    name: str
+    outcome: Outcome
+    error: Mapping[str, str] | None = None
+    """``{"code", "message"}``: why it failed, was held or skipped."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    duration_ms: int = 0
+    steps: tuple[Step, ...] = ()
+    plan: tuple[Action, ...] = ()
+    """Filled in a dry run, and where the caller asked for details."""
+    problems: tuple[Mapping[str, Json], ...] = ()
+    """What of the content could not be taken, item by item: ``{"code", "message", "uid", "field"}``; the first of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one tenant."""
+
+    run_id: RunId
+    tenant: TenantId
+    trigger: Trigger
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    sources: tuple[SourceReport, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The sum over its sources, in the contract's order."""
+        return {name: sum(s.counts.get(name, 0) for s in self.sources) for name in COUNTS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run whose work goes through the queue: what it was asked, which sources still wait, and until when.
+
+        queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends what nobody did
+
+    A source leaves *pending* with its report, in one write: a message that comes twice counts once.
+    """
+
+    run: Run
+    """QUEUED or RUNNING, with the reports so far."""
+    pending: frozenset[SourceId]
+    overdue_at: datetime
+    new_only: bool | None = None
+    force: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """Return whether every source has its report."""
+        return not self.pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the first request under an Idempotency-Key asked, and was answered."""
+
+    key: str
+    request_hash: str
+    """Of method, route and body: another request under the same key is refused."""
+    status: int
+    body: str
+    """The first answer, as JSON."""
+    run_id: RunId | None
+    expires_at: datetime
+    """From then on the key is free; the table's TTL only tidies."""
+
+
+def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:
+    """Return how a run ended: the sources' outcomes decide.
+
+    none, or all skipped             skipped
+    all failed                       failed
+    some failed or held              partial
+    else                             succeeded
+    """
+    outcomes = [r.outcome for r in reports]
+    if all(o is Outcome.SKIPPED for o in outcomes):
+        return RunStatus.SKIPPED
+    if all(o in (Outcome.FAILED, Outcome.SKIPPED) for o in outcomes):
+        return RunStatus.FAILED
+    if Outcome.FAILED in outcomes or Outcome.HELD in outcomes:
+        return RunStatus.PARTIAL
+    return RunStatus.SUCCEEDED
+
+
+def describe_run(run: Run) -> dict[str, Json]:
+    """Return *run* as the contract's document."""
+    doc: dict[str, Json] = {
+        "run_id": run.run_id,
+        "trigger": str(run.trigger),
+        "status": str(run.status),
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "counts": run.counts,
+        "sources": [_describe_report(r) for r in run.sources],
+    }
+    if run.dry_run:
+        doc["plan"] = [action.as_dict() for report in run.sources for action in report.plan]
+    return doc
+
+
+def _describe_report(report: SourceReport) -> dict[str, Json]:
+    counts = {name: report.counts.get(name, 0) for name in COUNTS}
+    problems = {"problems": [dict(p) for p in report.problems]} if report.problems else {}
+    return {
+        "source_id": report.source_id,
+        "name": report.name,
+        "outcome": str(report.outcome),
+        "error": dict(report.error) if report.error else None,
+        "counts": counts,
+        "duration_ms": report.duration_ms,
+        **problems,
+    }

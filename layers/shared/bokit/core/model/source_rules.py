@@ -1,0 +1,138 @@
+"""What the engine asks of a kind of source: how its content is read, identified, planned and guarded.
+
+The engine runs the steps and knows no booking; bookings (``core.bookings.rules``) and plain rows plug in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from bokit.core.model.plan import Hold, Plan
+from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, Scope, SourceId, TenantId
+
+
+class Verdict(StrEnum):
+    """What one fetched body is worth as evidence."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    """A whole calendar without events."""
+    PARTIAL = "partial"
+    """Read, but not all of it: what is missing from it proves nothing."""
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing in a body that could not be read, and what to make of it."""
+
+    code: str
+    message: str
+    uid: str | None = None
+    """Of the event or the record that it is about."""
+    field: str | None = None
+    """Of the record; dots lead into objects."""
+
+    def as_dict(self) -> dict[str, Json]:
+        """As inspections and runs tell it."""
+        return {"code": self.code, "message": self.message, "uid": self.uid, **({"field": self.field} if self.field else {})}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """All that rules may know about a source and this fetch beyond its content."""
+
+    tenant: TenantId
+    source_id: SourceId
+    collection: CollectionName
+    scope: Scope
+    at: datetime
+    """The time of the fetch, in UTC: the only clock of the core."""
+    timezone: ZoneInfo
+    last_read: datetime | None = None
+    """When the source was last read well before this fetch; None: never, or not known."""
+    platform: str | None = None
+    """Chosen by the owner; None: told by the content and *host*."""
+    host: str | None = None
+    cancel_after: timedelta = timedelta(hours=24)
+    horizon: timedelta = timedelta(days=730)
+    new_only: bool = False
+    """Only what is new may be created: nothing is updated, missed, cancelled or remembered."""
+    memory: Fields = field(default_factory=dict)
+    """What the last plan asked to remember of this source."""
+    approved: str | None = None
+    """The hash of the held plan that a person told us to apply."""
+    discarded: str | None = None
+    """The hash of the held plan that a person told us to forget."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What else the source's kind needs: field maps, preserved fields."""
+    other_sources: frozenset[SourceId] = frozenset()
+    """Other sources that feed the same scope now: their records are theirs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one fetched body shows, read: *entries* mean something to the rules alone."""
+
+    entries: tuple[object, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    verdict: Verdict = Verdict.OK
+    snapshot: bytes = b""
+    """The entries and their fingerprints, compressed, so that the next reading parses only what changed."""
+    platform: str | None = None
+    """Whose feed this is, as the owner, the content or the host tells; None: unreadable, or no feed of a platform."""
+    whole: bool = True
+    """False: only what changed lately was asked for, so that what is not in it says nothing."""
+
+
+class Rules(Protocol):
+    """How one kind of source is understood. Every method is pure."""
+
+    def hash_content(self, body: bytes, context: Context) -> str:
+        """Return a hash equal for bodies that say the same, salted with the code's version and *context*'s settings."""
+        ...
+
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
+        """Return what *body* shows, reusing from the last *snapshot* (b"": none) what did not change. Never raises."""
+        ...
+
+    def recall(self, snapshot: bytes, context: Context) -> Seen:
+        """Return what the last accepted body showed, from its *snapshot* alone."""
+        ...
+
+    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+        """Return what was read in *body*, as ``feed inspect`` and ``source test`` show it."""
+        ...
+
+    def match(self, known: Sequence[Record], seen: Seen, context: Context) -> object:
+        """Return which known record each entry is, with a named reason for each."""
+        ...
+
+    def plan(self, matches: object, context: Context) -> Plan:
+        """Return what must change, before any guard."""
+        ...
+
+    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+        """Return *plan* with the releases that the evidence does not carry held back."""
+        ...
+
+    def read_hold(self, memory: Fields) -> Hold | None:
+        """Return the held plan that the last plan asked to remember in *memory*, as it was shown; None: nothing is held."""
+        ...
+
+    def read_edit(self, record: Record | None, values: Fields) -> Fields:
+        """Return a person's *values* in the collection's types, or raise InputError that says what is wrong."""
+        ...
+
+    def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
+        """Return *record* let go, since its source was removed and a person said so; None where there is nothing to let go."""
+        ...
+
+    def describe(self, record: Record) -> dict[str, Json]:
+        """Return *record* as the API and the command line show it."""
+        ...

@@ -1,0 +1,124 @@
+"""Conflicts: two bookings that hold the same night of the same unit, or of linked units.
+
+neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
+two owners' blocks                                                                               none: it costs nobody
+two records of one source                                                                        only where both say whose
+                                                                                                 they are, and differ
+one that its source shows no more, and is not let go yet                                         stays one, becomes none
+a departure and an arrival on one day                                                            none, unless the unit
+                                                                                                 asks for days between
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from bokit.core.ical.entries import Kind
+from bokit.core.model.records import RecordId, Scope, make_record_id
+from bokit.core.occupancy.echoes import State
+from bokit.core.occupancy.guests import contradict
+from bokit.core.occupancy.holdings import HeldNights, overlapping_pairs, was_before
+from bokit.core.occupancy.night_bits import Bits, stretch
+from bokit.core.occupancy.occupancy import Booking, Occupancy
+
+
+class Certainty(StrEnum):
+    """How sure it is that two parties want the same night."""
+
+    CERTAIN = "certain"
+    """Two reservations that cannot be one."""
+    LIKELY = "likely"
+    """A reservation, and nights that a person blocked; or a closure that was there first, or that holds but a part of its
+    nights and others too: no repetition does."""
+    POSSIBLE = "possible"
+    """A reservation, and a closure that holds all its nights and more: a repetition joined with others, perhaps. Or two
+    closures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Two bookings that hold the same nights."""
+
+    id: RecordId
+    """Made of the unit and the two bookings: the same pair has the same conflict."""
+    unit_id: Scope
+    """The unit in which they meet: of linked units, the smaller one."""
+    unit_ids: tuple[Scope, ...]
+    nights: tuple[date, ...]
+    """Those to come; where they only lie too near to each other, those that the turnover needs."""
+    bookings: tuple[RecordId, RecordId]
+    """The one that was seen first is first."""
+    certainty: Certainty
+    is_turnover: bool = False
+    """They share no night, but there are fewer days between them than the unit asks for."""
+    is_doubtful: bool = False
+    """One of them is missing: most likely it was cancelled, and the other one took its nights."""
+
+
+def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
+    """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
+    held = {h.record.id: h.bits & ~b.judgement.fades for b in occupancy.bookings if b.state is State.OWN for h in b.holdings}
+    own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
+    shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
+    for one, other in overlapping_pairs(own, reach=max(turnover.values(), default=0)):
+        first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
+        if first is not second and _can_meet(one, other, occupancy):
+            key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
+            before, mine, theirs = shared.get(key, (0, 0)), held[one.record.id], held[other.record.id]
+            near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
+            near = near if one.kind is other.kind else 0
+            shared[key] = before[0] | mine & theirs, before[1] | near
+    found = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
+    return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
+
+
+def _can_meet(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
+    if other.unit not in occupancy.links[one.unit] or Kind.RESERVATION not in (one.kind, other.kind):
+        return False
+    if one.source != other.source or one.source is None:
+        return True
+    return one.identity.is_named and other.identity.is_named and contradict(one.identity, other.identity)
+
+
+def _too_near(leaving: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:
+    """Return the nights of *theirs* that lie within the days which the departure of *leaving* takes; blocks take none."""
+    return 0 if leaving.kind is Kind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
+
+
+def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occupancy: Occupancy) -> Conflict | None:
+    shared, near = (found & occupancy.grid.to_come for found in bits)
+    if not shared | near:
+        return None
+    pair = sorted((occupancy.by_record[id] for id in key), key=lambda b: (b.seen_at, b.id))
+    unit = _meeting_place(pair[0].unit_id, pair[1].unit_id, occupancy)
+    digest = hashlib.sha256("/".join(key).encode()).hexdigest()[:20]
+    return Conflict(
+        id=make_record_id(unit, digest),
+        unit_id=unit,
+        unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
+        nights=occupancy.grid.nights(shared or near),
+        bookings=(pair[0].id, pair[1].id),
+        certainty=_judge_certainty(pair[0], pair[1], occupancy.grid.to_come),
+        is_turnover=not shared,
+        is_doubtful=any(b.is_missing for b in pair),
+    )
+
+
+def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
+    """Return the smaller of two linked units: the one with fewer links of its own."""
+    return min((one, other), key=lambda unit: (len(occupancy.links[unit]), unit))
+
+
+def _judge_certainty(first: Booking, second: Booking, to_come: Bits) -> Certainty:
+    closures = [b for b in (first, second) if b.holdings[0].is_candidate]
+    if len(closures) != 1:
+        same = first.kind is second.kind
+        return Certainty.POSSIBLE if closures else Certainty.CERTAIN if same else Certainty.LIKELY
+    (closure,) = closures
+    other = second if closure is first else first
+    came_first = any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
+    return Certainty.LIKELY if came_first or other.bits & ~closure.bits & to_come else Certainty.POSSIBLE

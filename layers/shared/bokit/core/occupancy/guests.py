@@ -1,0 +1,167 @@
+"""Whose booking is it? What a record says of its guest, and whether two records can be the same reservation."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bokit.core.bookings.night_history import PLATFORM
+from bokit.core.ical.entries import Kind
+from bokit.core.ical.platforms import find_platform, is_platform, traits_of
+from bokit.core.model.records import Fields, Record
+
+_AIRBNB = re.compile(r"HM[A-Z0-9]{8}")
+_NEUTRAL = re.compile(
+    r"(?:reserv\w*|réserv\w*|book(?:ed|ing)|busy|occupied|occupé\w*|buchung|belegt|prenotat\w*|reservado|taken|tentative|"
+    r"provisoire|hold|vacation rental|stay|guest|event|no title)?"
+)
+_CLOSED = re.compile(r"\b(?:not available|unavailable|closed|block(?:ed)?|indisponible)\b")
+_KEYS = ("reservation_code", "ota_reference", "guest_name", "phone", "phone_last4", "email")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What tells one reservation from another."""
+
+    platform: str | None
+    """Whose feed told it; None: a person, or not known."""
+    by_hand: bool
+    is_named: bool
+    """It has a code, a guest or a text of its own."""
+    refs: frozenset[tuple[str, str]] = frozenset()
+    """References by whose they are: ``("airbnb", "HM…")``."""
+    channel: str | None = None
+    """The platform on which it was booked, where that is told."""
+    names: frozenset[str] = frozenset()
+    """The words of the guest's name."""
+    phone: str | None = None
+    """The last four digits."""
+    email: str | None = None
+
+
+def read_identity(record: Record) -> Identity:
+    """Return what *record*, with a person's edits, says of its guest."""
+    local = record.fields
+    platform = record.memory.get(PLATFORM)
+    channel = _read_channel(local, platform)
+    return Identity(
+        platform=platform,
+        by_hand=record.source_id is None,
+        is_named=any(local.get(key) for key in _KEYS) or not is_neutral(local.get("summary")),
+        refs=frozenset(_read_refs(record, local, platform, channel)),
+        channel=channel,
+        names=_read_names(local.get("guest_name")),
+        phone=_read_phone(local),
+        email=_fold(local.get("email")) or None,
+    )
+
+
+@lru_cache(maxsize=512)
+def is_neutral(summary: str | None) -> bool:
+    """Return whether *summary* says no more than that the nights are taken.
+
+    >>> is_neutral("CLOSED - Not available"), is_neutral("Reserved"), is_neutral("Melanie Schmidt")
+    (True, True, False)
+    """
+    text = " ".join(re.findall(r"\w+", _fold(summary)))
+    return bool(_CLOSED.search(text) or _NEUTRAL.fullmatch(text))
+
+
+def may_repeat(identity: Identity, kind: Kind) -> bool:
+    """Return whether an entry may be an echo: nothing but nights, from a platform that shows imported nights so."""
+    if identity.by_hand:
+        return False
+    if kind is Kind.BLOCK:
+        return True
+    return not identity.is_named and not traits_of(identity.platform).tells_imports
+
+
+def share_reference(one: Identity, other: Identity) -> bool:
+    """Return whether both have the same reference of the same platform."""
+    return bool(one.refs & other.refs)
+
+
+def contradict(one: Identity, other: Identity) -> bool:
+    """Return whether two reservations cannot be one.
+
+    two references of one platform, other than each other       they cannot
+    booked on two platforms                                     they cannot
+    no word of the guests' names in common, other digits of
+    the phone, another address                                  they cannot
+    """
+    if share_reference(one, other):
+        return False
+    mine, theirs = dict(one.refs), dict(other.refs)
+    if set(mine) & set(theirs) or (one.channel and other.channel and one.channel != other.channel):
+        return True
+    if one.names and other.names and not one.names & other.names:
+        return True
+    return _differ(one.phone, other.phone) or _differ(one.email, other.email)
+
+
+def agree(one: Identity, other: Identity) -> bool:
+    """Return whether both name the same guest."""
+    same = (one.phone and one.phone == other.phone) or (one.email and one.email == other.email)
+    return bool(one.names & other.names or same)
+
+
+def may_be_one(one: Identity, other: Identity) -> bool:
+    """Return whether two reservations of equal nights, from two sources, are the same one.
+
+    either is a person's             where they name the same guest, and nothing contradicts
+    both of booking platforms        never: each shows its own guests alone
+    else                             where nothing contradicts
+    """
+    if contradict(one, other):
+        return False
+    if one.by_hand or other.by_hand:
+        return agree(one, other)
+    return not (traits_of(one.platform).own_guests and traits_of(other.platform).own_guests)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def _read_channel(local: Fields, platform: str | None) -> str | None:
+    if platform and traits_of(platform).own_guests:
+        return platform
+    return _read_platform(local.get("ota"))
+
+
+def _read_platform(name: str | None) -> str | None:
+    """Return the platform that a channel manager means by *name*; None where Bokit knows none of that name."""
+    word = re.sub(r"[^a-z0-9_]", "", _fold(name).replace(".com", "").replace(" ", ""))
+    return find_platform(word).name if word and is_platform(word) else None
+
+
+def _read_refs(record: Record, local: Fields, platform: str | None, channel: str | None) -> list[tuple[str, str]]:
+    """Return the references by whose they are. Airbnb's are told by their shape, wherever they stand."""
+    owner = platform or record.source_id or "by hand"
+    told = [(owner, local.get("reservation_code")), (channel or str(local.get("ota") or owner), local.get("ota_reference"))]
+    found: dict[str, str] = {}
+    for whose, ref in told:
+        text = str(ref or "").strip().upper()
+        if text:
+            found.setdefault("airbnb" if _AIRBNB.fullmatch(text) else whose, text)
+    return sorted(found.items())
+
+
+def _read_names(name: str | None) -> frozenset[str]:
+    return frozenset(word for word in re.findall(r"\w+", _fold(name)) if len(word) > 1)
+
+
+def _read_phone(local: Fields) -> str | None:
+    digits = re.sub(r"\D", "", str(local.get("phone_last4") or local.get("phone") or ""))
+    return digits[-4:] if len(digits) >= 4 else None
+
+
+def _fold(text: str | None) -> str:
+    """Return *text* without case and accents."""
+    told = str(text or "")
+    if told.isascii():
+        return told.casefold().strip()
+    plain = unicodedata.normalize("NFKD", told).casefold()
+    return "".join(c for c in plain if not unicodedata.combining(c)).strip()

@@ -1,0 +1,88 @@
+"""Joint bookings: the same reservation, told by several sources, is one booking with several sources.
+
+Its records stay apart, since evidence and cancellation are each source's own. Decided from one unit's records alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bokit.core.bookings.night_history import PLATFORM
+from bokit.core.ical.entries import Kind
+from bokit.core.ical.platforms import traits_of
+from bokit.core.model.merge import normalise_fields
+from bokit.core.model.records import Json, Record
+from bokit.core.occupancy.guests import contradict, may_be_one, share_reference
+from bokit.core.occupancy.holdings import HeldNights
+
+Group = list[HeldNights]
+"""One booking's holdings, in order: the first one's id is the booking's."""
+
+
+def join_holdings(holdings: Sequence[HeldNights]) -> list[Group]:
+    """Return *holdings*, which come in order, as bookings; every one is in exactly one.
+
+    the same reference                                   one booking, whatever the dates
+    the same nights, two sources, and nothing tells      one booking
+    them apart (``guests.may_be_one``)
+    two references of one platform, the same source      never
+    a block, an echo's candidate, a window               each for itself
+    """
+    groups: list[Group] = []
+    by_ref: dict[tuple[str, ...], list[Group]] = {}
+    by_dates: dict[tuple[str, int], list[Group]] = {}
+    for holding in holdings:
+        group = _find_group(holding, by_ref, by_dates) if _can_join(holding) else None
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(holding)
+        if _can_join(holding):
+            for key in _ref_keys(holding):
+                _note(by_ref.setdefault(key, []), group)
+            _note(by_dates.setdefault((holding.unit, holding.bits), []), group)
+    return groups
+
+
+def _can_join(holding: HeldNights) -> bool:
+    return holding.kind is Kind.RESERVATION and not holding.is_candidate
+
+
+def _ref_keys(holding: HeldNights) -> list[tuple[str, ...]]:
+    return [(holding.unit, *ref) for ref in sorted(holding.identity.refs)]
+
+
+def _note(groups: list[Group], group: Group) -> None:
+    if not any(known is group for known in groups):
+        groups.append(group)
+
+
+def _find_group(
+    holding: HeldNights, by_ref: dict[tuple[str, ...], list[Group]], by_dates: dict[tuple[str, int], list[Group]]
+) -> Group | None:
+    same_ref = [g for key in _ref_keys(holding) for g in by_ref.get(key, ())]
+    same_dates = by_dates.get((holding.unit, holding.bits), ())
+    surely = (g for g in same_ref if _fits(holding, g))
+    likely = (g for g in same_dates if _fits(holding, g) and all(_may_be_one(holding, h) for h in g))
+    return next(surely, None) or next(likely, None)
+
+
+def _fits(holding: HeldNights, group: Group) -> bool:
+    """Return whether *group* has nothing of the same source, and nothing that says otherwise."""
+    return all(h.source != holding.source and not contradict(h.identity, holding.identity) for h in group)
+
+
+def _may_be_one(one: HeldNights, other: HeldNights) -> bool:
+    return share_reference(one.identity, other.identity) or may_be_one(one.identity, other.identity)
+
+
+def merge_fields(records: Sequence[Record]) -> dict[str, Json]:
+    """Return what a joint booking says: the latest edit of each field, else its own platform's word, else the first one's.
+
+    Dates and status are the platform's own, where that is among the sources, and what a source leaves open another fills.
+    """
+    told: dict[str, Json] = {}
+    for record in sorted(records, key=lambda r: not traits_of(r.memory.get(PLATFORM)).own_guests):
+        told |= {name: value for name, value in record.remote.items() if told.get(name) in (None, "", {}, [])}
+    edits = sorted(((e.at, name, e.value) for r in records for name, e in r.edits.items()), key=lambda e: e[0])
+    return told | normalise_fields({name: value for _, name, value in edits})

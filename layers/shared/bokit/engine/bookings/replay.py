@@ -1,0 +1,231 @@
+"""Replay a feed's history: the real engine on the memory store, in the history's own time.
+
+A history tells what was agreed. What a held fetch brought (a new stay in a calendar that was read in part) is told at
+the next accepted fetch that shows it: until then it may be a ghost. Nights that are held provisionally because another
+listing's calendar came are told nowhere; the fetch is among the refused ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bokit.core.bookings.matching import JOINED
+from bokit.core.bookings.nights import Span, read_spans
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import NIGHTS, is_window
+from bokit.core.ical.platforms import is_platform
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
+from bokit.core.model.merge import compare_fields, write_time
+from bokit.core.model.options import Options, read_timezone
+from bokit.core.model.records import Json, Presence, Record, RecordId, RunId, Scope, SourceId
+from bokit.core.model.runs import Outcome, SourceReport, Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.engine.sync.job import SyncJob
+from bokit.engine.sync.sync import Kind, SourceSync
+from bokit.errors import InputError, OptionError
+from bokit.outlets.memory import MemoryAlerts
+from bokit.sources.protocols import Fetched
+from bokit.store.memory.store import MemoryStore
+
+STAMP = "%Y%m%dT%H%M%SZ"
+CHANGES = ("created", "moved", "changed", "cancelled", "restored", "merged")
+Progress = Callable[[int, int], None]
+"""Told how many fetches are done, of how many."""
+INTERVAL = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A folder of bodies, each named by the time at which it was fetched."""
+
+    fetches: tuple[tuple[datetime, Path], ...]
+    platform: str | None = None
+    timezone: str = "UTC"
+
+
+def read_history(folder: Path) -> History:
+    """Return what *folder* holds; of ``meta.json`` only platform and timezone are read.
+
+    Raises InputError where there is nothing to replay, or a name or ``meta.json`` is wrong.
+    """
+    if not folder.is_dir():
+        raise InputError("no such folder", path=str(folder))
+    fetches = tuple((_read_stamp(path), path) for path in sorted(folder.glob("*.ics")))
+    if not fetches:
+        raise InputError("the folder holds no <YYYYMMDDTHHMMSSZ>.ics", path=str(folder))
+    meta = _read_meta(folder / "meta.json")
+    return History(fetches=fetches, platform=meta.get("platform"), timezone=meta.get("timezone") or "UTC")
+
+
+def _read_stamp(path: Path) -> datetime:
+    try:
+        return datetime.strptime(path.stem, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        raise InputError("a file's name is not its time; write <YYYYMMDDTHHMMSSZ>.ics", file=path.name) from None
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        meta = json.loads(path.read_text())
+    except ValueError:
+        raise InputError("meta.json is not JSON") from None
+    if not isinstance(meta, dict):
+        raise InputError("meta.json is not an object")
+    platform, zone = meta.get("platform"), meta.get("timezone")
+    if platform is not None and not is_platform(str(platform)):
+        raise InputError("meta.json names an unknown platform", platform=platform)
+    try:
+        return {"platform": platform and str(platform), "timezone": zone and read_timezone(zone)}
+    except OptionError as error:
+        raise InputError("meta.json names an unknown timezone", timezone=zone) from error
+
+
+def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[str, Json]:
+    """Return the contract's document of what the engine makes of *folder*'s history."""
+    history = read_history(folder)
+    player = Replay(history)
+    for number, (at, path) in enumerate(history.fetches, start=1):
+        player.play(at, path.read_bytes())
+        if progress:
+            progress(number, len(history.fetches))
+    return player.tell()
+
+
+@dataclass(slots=True)
+class ReplayFetcher:
+    """A fetcher that shows one body at a time, and the clock that goes with it."""
+
+    at: datetime
+    body: bytes = b""
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        """Return the body of the hour."""
+        return Fetched(body=self.body)
+
+    def clock(self) -> datetime:
+        """Return the history's time."""
+        return self.at
+
+
+class Replay:
+    """One source on a store of its own, fed body by body."""
+
+    def __init__(self, history: History) -> None:
+        start = history.fetches[0][0]
+        self.store, self.reel = MemoryStore(), ReplayFetcher(at=start)
+        kinds = {"ical": Kind(fetcher=self.reel, rules=BookingRules())}
+        self.sync = SourceSync(self.store, kinds, MemoryAlerts(), self.reel.clock)
+        source = Source(
+            id=SourceId("src_replay"),
+            tenant=DEFAULT_TENANT,
+            name="replay",
+            kind="ical",
+            url="replay:",
+            scope=Scope("unit_replay"),
+            platform=history.platform,
+            timezone=history.timezone,
+            shard_id=self.store.pick_shard(1),
+        )
+        self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=start, interval=INTERVAL)
+        self.source = self.store.save_source(Head(source=source), self.schedule)
+        self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
+        self.chronicle, self.fetches = StayHistory(), 0
+
+    def play(self, at: datetime, body: bytes) -> SourceReport:
+        """Sync the source with *body*, as it was fetched at *at*."""
+        self.reel.at, self.reel.body = at, body
+        self.fetches += 1
+        report = self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
+        if report.outcome in (Outcome.HELD, Outcome.FAILED):
+            self.chronicle.refuse(at, (report.error or {}).get("code", "failed"))
+        elif any(step.name == "apply" for step in report.steps):
+            self.chronicle.note(at, self.store.load_records(DEFAULT_TENANT, BOOKINGS, self.source.scope))
+        return report
+
+    def tell(self) -> dict[str, Json]:
+        """Return the contract's document."""
+        return {"fetches": self.fetches, **self.chronicle.as_dict()}
+
+
+@dataclass(slots=True)
+class StayHistory:
+    """What was told of each stay so far: the difference between two looks at the records is a stay's next line."""
+
+    told: dict[RecordId, Record] = field(default_factory=dict)
+    spans: list[Span | None] = field(default_factory=list)
+    stays: dict[str, dict[str, Json]] = field(default_factory=dict)
+    refused: list[dict[str, Json]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANGES, 0))
+
+    def refuse(self, at: datetime, code: str) -> None:
+        """Note that the fetch at *at* was refused."""
+        self.refused.append({"at": write_time(at), "code": code})
+
+    def note(self, at: datetime, records: Sequence[Record]) -> None:
+        """Note how *records* differ from what was told last."""
+        for record in records:
+            before = self.told.get(record.id)
+            if before is not None and before.version == record.version:
+                continue
+            if is_window(record):
+                self._note_window(at, record)
+            elif change := judge_change(before, record):
+                self._write(at, record.id, record, change, record.fields["check_in"], record.fields["check_out"])
+            if before is not None or record.presence is Presence.PRESENT:
+                self.told[record.id] = record
+
+    def _note_window(self, at: datetime, record: Record) -> None:
+        """Tell each span of the window as a stay of its own: the first, the second … of the calendar."""
+        spans: list[Span | None] = list(read_spans(record.remote.get(NIGHTS, ())))
+        size = max(len(spans), len(self.spans))
+        before = self.spans + [None] * (size - len(self.spans))
+        self.spans = spans + [None] * (size - len(spans))
+        for number, (old, new) in enumerate(zip(before, self.spans, strict=True)):
+            shown = new or old
+            if old == new or shown is None:
+                continue
+            id = f"{record.id}-{number}"
+            change = "cancelled" if new is None else "moved" if old else "restored" if id in self.stays else "created"
+            self._write(at, id, record, change, shown[0].isoformat(), shown[1].isoformat())
+
+    def _write(self, at: datetime, id: str, record: Record, change: str, check_in: Json, check_out: Json) -> None:
+        kind, code = record.remote.get("kind"), record.remote.get("reservation_code")
+        stay = self.stays.setdefault(id, {"id": id, "kind": kind, "code": code, "history": []})
+        stay["history"].append({"at": write_time(at), "change": change, "check_in": check_in, "check_out": check_out})
+        if not is_window(record):
+            self.counts[change] += 1
+
+    def as_dict(self) -> dict[str, Json]:
+        """Return what was told, as the contract has it."""
+        counts = {**self.counts, "refused": len(self.refused)}
+        return {"refused": self.refused, "stays": list(self.stays.values()), "counts": counts}
+
+
+def judge_change(before: Record | None, after: Record) -> str | None:
+    """Return in the contract's word what became of a stay between two looks; None: nothing to tell.
+
+    not told yet    present               created
+    not told yet    missing, gone         nothing: no accepted fetch showed it
+    held            gone                  merged where the feed joined it with another, else cancelled
+    gone            held again            restored
+    held            other dates           moved
+    held            another field         changed
+    """
+    gone = after.presence is Presence.GONE
+    if before is None:
+        return "created" if after.presence is Presence.PRESENT else None
+    if before.presence is Presence.GONE:
+        return None if gone else "restored"
+    if gone:
+        return "merged" if after.gone_reason == JOINED else "cancelled"
+    differs = compare_fields(before.fields, after.fields)
+    if not differs:
+        return None
+    return "moved" if {"check_in", "check_out"} & set(differs) else "changed"

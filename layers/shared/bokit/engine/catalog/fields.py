@@ -1,0 +1,114 @@
+"""What an owner may say of tenants, properties, units and sources, and how it must be written.
+
+One table of readers serves the command line (text), the config file and the HTTP API (JSON).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from bokit.core.model.options import read_flag, read_seconds, read_timezone
+from bokit.core.model.records import Json
+from bokit.errors import InputError, OptionError
+
+MAX_NAME_LENGTH = 200
+MAX_URL_LENGTH = 4096
+MIN_INTERVAL_SECONDS = 60
+MAX_TURNOVER_DAYS = 30
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def read_fields(values: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    """Return *values* in their types, or raise InputError that names the field."""
+    read = {}
+    for name, value in values.items():
+        if name not in readers:
+            raise InputError("no such field", code="unknown-field", field=name, known=", ".join(readers))
+        try:
+            read[name] = readers[name](value)
+        except OptionError as error:
+            raise InputError(error.message, code="bad-field", **{**error.facts, "field": name}) from None
+        except InputError as error:
+            raise InputError(error.message, code=error.stable_code, **{**error.facts, "field": name}) from None
+    return read
+
+
+def read_name(value: Any) -> str:
+    """Return a name: one line of text, not empty."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or len(text) > MAX_NAME_LENGTH or _CONTROL.search(text):
+        raise InputError(f"not a name; write one line of 1 to {MAX_NAME_LENGTH} characters", code="bad-field")
+    return text
+
+
+def read_url(value: Any) -> str:
+    """Return a URL, or the name of a secret that holds one; whether it may be fetched is judged elsewhere."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or len(text) > MAX_URL_LENGTH or _CONTROL.search(text) or text == "secret:":
+        raise InputError("not a URL; write https://… or secret:<name of a secret>", code="bad-field")
+    return text
+
+
+def read_platform(value: Any) -> str | None:
+    """Return a platform's name; None: told by the content and the host."""
+    from bokit.core.ical.platforms import BY_NAME, find_platform, is_platform
+
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not is_platform(value):
+        raise InputError(f"no such platform; write one of {', '.join(BY_NAME)}", code="bad-field", value=value)
+    return find_platform(value).name
+
+
+def read_span(least: int) -> Callable[[Any], timedelta | None]:
+    """Return a reader of spans of time of at least *least* seconds; None and an empty text: the tenant's."""
+
+    def read(value: Any) -> timedelta | None:
+        if isinstance(value, timedelta):
+            value = int(value.total_seconds())
+        return None if value in (None, "") else timedelta(seconds=read_seconds(value, least=least))
+
+    return read
+
+
+def read_zone(value: Any) -> str | None:
+    """Return a timezone's name; None and an empty text: that of what it belongs to."""
+    return None if value in (None, "") else read_timezone(value)
+
+
+def read_turnover(value: Any) -> int | None:
+    """Return the days between a departure and the next arrival; None and an empty text: those of what it belongs to."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,2}", str(value)) or int(value) > MAX_TURNOVER_DAYS:
+        raise InputError(f"not a number of days from 0 to {MAX_TURNOVER_DAYS}", code="bad-field")
+    return int(value)
+
+
+def read_settings(value: Any) -> dict[str, Json]:
+    """Return what else a kind of source needs."""
+    if not isinstance(value, Mapping):
+        raise InputError("not a mapping of settings", code="bad-field")
+    return dict(value)
+
+
+PLACE_READERS: dict[str, Callable[[Any], Any]] = {
+    "name": read_name,
+    "timezone": read_zone,
+    "turnover_days": read_turnover,
+}
+"""Of properties and units."""
+SOURCE_READERS: dict[str, Callable[[Any], Any]] = {
+    "name": read_name,
+    "kind": read_name,
+    "url": read_url,
+    "platform": read_platform,
+    "interval": read_span(MIN_INTERVAL_SECONDS),
+    "cancel_after": read_span(0),
+    "timezone": read_zone,
+    "enabled": read_flag,
+    "settings": read_settings,
+}

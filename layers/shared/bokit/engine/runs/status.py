@@ -1,0 +1,166 @@
+"""How things stand: freshness by source, totals, runs. Staleness is told at reading time, so that a dead scheduler shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bokit.core.model.collections import scopes_of, source_scopes, unit_of
+from bokit.core.model.due_times import State, freshness, judge_source
+from bokit.core.model.options import Options
+from bokit.core.model.records import Json, Presence, RunId, SourceId, TenantId
+from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
+from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
+from bokit.engine.base.clock import Clock
+from bokit.errors import UnknownIdError
+from bokit.store.protocols import Page, Store
+
+FRESHNESS = ("state", "last_attempt_at", "last_success_at", "last_change_at", "next_due_at", "failures", "error")
+"""What a source's own document tells of how it fares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """One source, as status tells it."""
+
+    head: Head
+    schedule: SourceSchedule
+    state: State
+
+    def as_dict(self) -> dict[str, Json]:
+        """As the contract shapes it."""
+        head, source = self.head, self.head.source
+        return {
+            "source_id": source.id,
+            "name": source.name,
+            "kind": source.kind,
+            "collection": source.collection,
+            "unit_id": unit_of(source),
+            "state": str(self.state),
+            "interval": int(self.schedule.interval.total_seconds()),
+            "last_attempt_at": max((t for t in (self.schedule.attempted_at, head.synced_at) if t), default=None),
+            "last_success_at": freshness(head, self.schedule),
+            "last_change_at": head.changed_at,
+            "next_due_at": self.schedule.due_at,
+            "failures": self.schedule.failures,
+            "error": head.failure and {"code": head.failure.code, "message": head.failure.message},
+            "hold": head.hold
+            and {"code": head.hold.code, "message": head.hold.message, "since": head.hold.since, "plan": head.hold.plan_hash},
+        }
+
+
+class StatusService:
+    """Answers how things stand."""
+
+    def __init__(self, store: Store, clock: Clock, defaults: Mapping[str, Json]) -> None:
+        self.store, self.clock, self.defaults = store, clock, defaults
+
+    def load_sources(self, tenant: TenantId) -> list[SourceStatus]:
+        """Return every source of the tenant that was not removed, by a query a shard."""
+        options, now = self._options(tenant), self.clock()
+        found = []
+        for shard, head in self._heads(tenant):
+            schedule = shard.beats[head.source.id]
+            found.append(SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, options, now)))
+        return sorted(found, key=lambda s: (s.head.source.scope, s.head.source.name, s.head.source.id))
+
+    def load_freshness(self, tenant: TenantId, id: SourceId) -> dict[str, Json]:
+        """Return how one source fares; nothing but None where it was removed."""
+        told = next((s.as_dict() for s in self.load_sources(tenant) if s.head.source.id == id), {})
+        return {name: told.get(name) for name in FRESHNESS}
+
+    def load_status(self, tenant: TenantId) -> dict[str, Json]:
+        """Return the contract's status document."""
+        options, sources = self._options(tenant), self.load_sources(tenant)
+        monitor = self.store.load_monitors([tenant]).get(tenant)
+        states = [s.state for s in sources]
+        return {
+            "at": self.clock(),
+            "enabled": options["sync.enabled"],
+            "install_complete": options["install.complete"],
+            "interval": options["sync.interval"],
+            "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
+            "totals": {"sources": len(sources), **{str(s): states.count(s) for s in State}},
+            "sources": [s.as_dict() for s in sources],
+        }
+
+    def load_stats(self, tenant: TenantId) -> dict[str, Json]:
+        """Return totals over records, sources and the kept runs."""
+        sources = self.load_sources(tenant)
+        scopes = {(s.collection, scope) for s in self.store.load_sources(tenant) for scope in source_scopes(s)}
+        scopes |= {(c.name, scope) for c in self.store.load_collections(tenant) for scope in scopes_of(c.name, c.buckets)}
+        collections: dict[str, dict[str, int]] = {}
+        for collection, scope in sorted(scopes):
+            counts = collections.setdefault(collection, dict.fromkeys(("records", *map(str, Presence), "edited"), 0))
+            for record in self.store.load_records(tenant, collection, scope):
+                counts["records"] += 1
+                counts[str(record.presence)] += 1
+                counts["edited"] += bool(record.edits)
+        runs = self.load_history(tenant, limit=100).items
+        statuses = [r.status for r in runs]
+        return {
+            "sources": len(sources),
+            "collections": collections,
+            "runs": {"counted": len(runs), **{str(s): statuses.count(s) for s in RunStatus if s in statuses}},
+            "last_success_at": max((f for s in sources if (f := freshness(s.head, s.schedule))), default=None),
+        }
+
+    def load_history(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
+        """Return the runs, newest first: the stored ones, and among them the unchanged batches that shards remember."""
+        page = self.store.load_runs(tenant, limit=limit, cursor=cursor)
+        quiet = self._quiet_runs(tenant)
+        oldest = page.items[-1].run_id if page.cursor else ""
+        shown = {r.run_id for r in page.items}
+        among = [r for r in quiet.values() if r.run_id >= oldest and r.run_id not in shown] if cursor is None else []
+        merged = sorted([*page.items, *among], key=lambda r: r.run_id, reverse=True)
+        return Page(items=tuple(merged), cursor=page.cursor)
+
+    def load_run(self, tenant: TenantId, id: RunId) -> Run:
+        """Return one run, or raise UnknownIdError."""
+        try:
+            return self.store.load_run(tenant, id)
+        except UnknownIdError:
+            if run := self._quiet_runs(tenant).get(id):
+                return run
+            raise
+
+    def _quiet_runs(self, tenant: TenantId) -> dict[RunId, Run]:
+        """Return the batches that found nothing new, as runs: their heartbeat is their record."""
+        runs: dict[RunId, Run] = {}
+        names: dict[SourceId, str] = {}
+        shards: dict[str, Shard] = {}
+        for shard, head in self._heads(tenant):
+            names[head.source.id] = head.source.name
+            shards[shard.id] = shard
+        for shard in shards.values():
+            for batch in shard.recent:
+                if run := _read_batch(batch, tenant, names):
+                    runs[run.run_id] = run
+        return runs
+
+    def _heads(self, tenant: TenantId) -> list[tuple[Shard, Head]]:
+        mine = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
+        ids = {s.id for s in mine}
+        found = []
+        for shard_id in sorted({s.shard_id for s in mine}):
+            shard, heads = self.store.load_heads(shard_id)
+            found += [(shard, h) for h in heads if h.source.id in ids and h.source.id in shard.beats]
+        return found
+
+    def _options(self, tenant: TenantId) -> Options:
+        return Options(self.store.load_options([tenant]).get(tenant), self.defaults)
+
+
+def _read_batch(batch: HeartbeatRun, tenant: TenantId, names: Mapping[SourceId, str]) -> Run | None:
+    reports = tuple(SourceReport(source_id=id, name=names[id], outcome=Outcome.UNCHANGED) for id in batch.sources if id in names)
+    if not reports:
+        return None
+    return Run(
+        run_id=batch.run_id,
+        tenant=tenant,
+        trigger=Trigger(batch.trigger),
+        status=RunStatus.SUCCEEDED,
+        started_at=batch.started_at,
+        finished_at=batch.finished_at,
+        sources=reports,
+    )

@@ -1,0 +1,161 @@
+"""One run's business with one source: what was asked, the steps it took, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bokit.core.model.catalog import Source
+from bokit.core.model.due_times import is_full_due, plan_next_due, plan_retry
+from bokit.core.model.options import Options
+from bokit.core.model.records import CollectionName, Fields, RunId
+from bokit.core.model.runs import SourceReport, Step, Trigger
+from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.model.source_rules import Context
+from bokit.engine.base.clock import Clock
+from bokit.errors import BokitError, LaterError, SourceUnavailableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncJob:
+    """What a run asks of each of its sources."""
+
+    run_id: RunId
+    trigger: Trigger
+    started_at: datetime
+    options: Options
+    new_only: bool | None = None
+    """None: as the tenant's options and the source say, with a full pass when one is due (``plan_pass``)."""
+    force: bool = False
+    """Fetch and read anew, whatever ETag and hash say."""
+    dry_run: bool = False
+    approved: str | None = None
+    """The hash of the held plan that a person applies with this run."""
+    discarded: str | None = None
+    """The hash of the held plan that a person discards with this run."""
+    by: str | None = None
+    """The person who settles a held plan; None: changes are the source's."""
+    details: bool = False
+    """Keep the plan in the report."""
+    collection: CollectionName | None = None
+    """Of a source that feeds several: this one alone."""
+    tables: tuple[str, ...] = ()
+    """Of a source with tables: these alone; empty: all."""
+    seconds_left: Callable[[], float] | None = None
+    """How long this worker still has, for a sync that can stop half way and go on; None: as long as it takes."""
+    last_read: datetime | None = None
+    """Of the source in hand: when it was last read well, before this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """How one source's sync ended: the report for people, and what the schedule needs."""
+
+    report: SourceReport
+    failed: bool = False
+    again: bool = False
+    """It failed, and trying again soon may help."""
+    retry_after: float | None = None
+    unfinished: bool = False
+    """There was no time for all of it: it stays due, and goes on from where it came to."""
+    full_by: datetime | None = None
+    """When the next full pass is due, where not every pass is one."""
+
+    def next_schedule(self, schedule: SourceSchedule, job: SyncJob, now: datetime) -> SourceSchedule:
+        """Return the source's next line in its shard."""
+        if not self.failed:
+            due = plan_next_due(schedule, self.report.source_id, job.started_at)
+            due = min(due, self.full_by) if self.full_by and self.full_by > now else due
+            return replace(schedule, due_at=due, attempted_at=now, succeeded_at=now, failures=0)
+        tried = replace(schedule, attempted_at=now, failures=schedule.failures + 1)
+        again = plan_retry(tried, self.report.source_id, now, again=self.again, retry_after=self.retry_after)
+        return replace(tried, due_at=again)
+
+
+class StepRecorder:
+    """The steps of one source's sync, each with its time, its length and its error; leaving a step always closes it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.started_at = clock()
+        self.steps: list[Step] = []
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Record the step of this *name*, however it ends."""
+        began, error = self._clock(), None
+        try:
+            yield
+        except BokitError as failure:
+            error = failure.stable_code
+            raise
+        except Exception:
+            error = "unexpected"
+            raise
+        finally:
+            self.steps.append(Step(name=name, started_at=began, duration_ms=self._since(began), error=error))
+
+    def duration_ms(self) -> int:
+        """Return the milliseconds since the journal was opened."""
+        return self._since(self.started_at)
+
+    def _since(self, began: datetime) -> int:
+        return max(0, int((self._clock() - began) / timedelta(milliseconds=1)))
+
+
+def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str | None = None) -> Context:
+    """Return all that the rules may know of *head*'s source and of a fetch at *at*."""
+    source, options = head.source, job.options
+    zone = source.timezone or head.unit_timezone or options["timezone"]
+    return Context(
+        tenant=source.tenant,
+        source_id=source.id,
+        collection=source.collection,
+        scope=source.scope,
+        at=at,
+        timezone=ZoneInfo(zone),
+        last_read=job.last_read,
+        platform=source.platform,
+        host=host,
+        cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
+        horizon=timedelta(days=options["sync.horizon_days"]),
+        new_only=bool(job.new_only),
+        memory=memory,
+        approved=job.approved,
+        discarded=job.discarded,
+        settings=source.settings,
+    )
+
+
+def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
+    """Return *job* as this source takes it: only what is new, or all.
+
+    asked for: only what is new, or all           that
+    new_only is off                               all; of an incremental source, what changed lately
+    new_only is on                                what is new
+    either, and a full pass is due, or forced     all, read anew whatever ETag and hash say
+    """
+    if job.new_only is not None:
+        return job
+    is_on = bool(job.options["sync.new_only"] or head.source.settings.get("new_only"))
+    full = job.force or is_full_due(head, job.options, now)
+    return replace(job, new_only=is_on and not full, force=full)
+
+
+def pace_source(source: Source, job: SyncJob) -> Source:
+    """Return *source* as a fetch takes it: one that asks several times pauses as long as ``sync.request_delay`` says."""
+    delay = job.options["sync.request_delay"]
+    return replace(source, settings={**source.settings, "request_delay": delay}) if delay else source
+
+
+def may_help_again(error: BaseException) -> bool:
+    """Return whether trying again soon may help; of an error that nobody foresaw, it may."""
+    return isinstance(error, LaterError) or not isinstance(error, BokitError)
+
+
+def retry_after_of(error: BaseException) -> float | None:
+    """Return the seconds that the source asked us to wait, if it did."""
+    return error.retry_after if isinstance(error, SourceUnavailableError) else None

@@ -1,0 +1,18 @@
+"""What anybody may ask, without a token."""
+
+from __future__ import annotations
+
+from bokit import __version__
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.http.replies import Reply, reply
+from bokit.http.routing import Routes, shows
+
+routes = Routes("public")
+
+
+@routes.serve("GET", "/health", None, shows("Health", "It answers."))
+def show_health() -> Reply:
+    """Whether the API answers; the table is not asked."""
+    engine = routes.call.engine
+    engine.traffic.begin(DEFAULT_TENANT)
+    return reply({"status": "ok", "version": __version__, "stage": engine.stage})

@@ -1,0 +1,35 @@
+"""What the engine asks of a source of content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bokit.core.model.catalog import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a source answered: a whole body, or that nothing changed."""
+
+    body: bytes = b""
+    not_modified: bool = False
+    """304: the body is the one whose ETag or date we sent."""
+    etag: str | None = None
+    last_modified: str | None = None
+    content_type: str | None = None
+    host: str | None = None
+    """Of the URL that the owner gave; evidence of the platform."""
+
+
+class Fetcher(Protocol):
+    """Fetches the content of one kind of source."""
+
+    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        """Return what *source* answers now.
+
+        Raises SourceUnavailableError (network, deadline, 429, 5xx: *retry_after* in seconds where told),
+        SourceRefusedError (401, 403, 404, 410), SourceMalformedError (too large, not decodable) and
+        AddressRefusedError (an address that we do not fetch). No message holds the URL.
+        """
+        ...

@@ -1,0 +1,171 @@
+"""The only statements that are sent to a source's tables: SELECTs, composed here from quoted identifiers.
+
+    SELECT key, fields FROM table WHERE (the operator's condition) AND key > … AND key <= … ORDER BY key LIMIT 1000
+
+Keys are compared by the database, as its collation says, NULLs last. The condition is the operator's own text, judged
+by ``core.tables.spec.read_filter``: it stays one condition inside one SELECT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import (
+    CHAR,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    column,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    table,
+    text,
+    true,
+)
+from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.types import NullType
+
+from bokit.core.tables.chunks import KeyRange
+from bokit.core.tables.spec import TableSpec
+from bokit.core.tables.values import Key
+from bokit.sources.sql.shape import Column, Shape
+
+PAGE_ROWS = 1000
+Condition = ColumnElement[bool]
+
+
+def _quoted(name: str) -> quoted_name:
+    return quoted_name(name, quote=True)
+
+
+def _value(value: Any) -> ColumnElement[Any]:
+    """Return a bound value as the driver sends it: a type told by us would be cast to, and compared otherwise."""
+    return bindparam(None, value, type_=NullType(), unique=True)
+
+
+@dataclass(frozen=True)
+class Query:
+    """The statements about one table."""
+
+    spec: TableSpec
+    shape: Shape
+    fields: dict[str, Column]
+    family: str
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The columns that are read, the key's first."""
+        return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values())]))
+
+    def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> Select[Any]:
+        """Return the SELECT of the first rows of a range."""
+        asked: Select[Any] = select(*(self._shown(name) for name in self.names)).select_from(self._table).where(*self._filter())
+        if keys.after is not None:
+            asked = asked.where(self._after(keys.after))
+        if keys.until is not None:
+            asked = asked.where(not_(self._after(keys.until)) if self._has_nulls else self._up_to(keys.until))
+        if since is not None and self.spec.updated_at is not None:
+            asked = asked.where(self._column(self.spec.updated_at) >= _value(since))
+        return asked.order_by(*self._order()).limit(limit)
+
+    def select_keys(self, keys: Sequence[Key]) -> Select[Any]:
+        """Return the SELECT of those of *keys* of which there is a row."""
+        wanted = or_(false(), *(self._equal(key) for key in keys))
+        return select(*(self._shown(name) for name in self.spec.key)).select_from(self._table).where(*self._filter(), wanted)
+
+    def select_twin(self) -> Select[Any]:
+        """Return the SELECT that finds a key which two rows share."""
+        keys = [self._column(name) for name in self.spec.key]
+        asked: Select[Any] = select(literal_column("1")).select_from(self._table).where(*self._filter())
+        return asked.group_by(*keys).having(func.count() > 1).limit(1)
+
+    def select_mark(self) -> Select[Any]:
+        """Return the SELECT of the latest updated-at value; one in the future, a clock's slip, would hide all before it."""
+        mark = self._column(str(self.spec.updated_at))
+        kind = self.shape.columns[str(self.spec.updated_at)].kind
+        past = mark <= func.current_timestamp() if kind in ("time", "moment", "date") else true()
+        return select(func.max(mark)).select_from(self._table).where(*self._filter(), past)
+
+    # ── its parts ──
+
+    @cached_property
+    def _table(self) -> Any:
+        schema = _quoted(self.spec.schema) if self.spec.schema else None
+        return table(_quoted(self.spec.table_name), schema=schema)
+
+    def _column(self, name: str) -> ColumnElement[Any]:
+        return column(_quoted(name), _selectable=self._table)
+
+    def _shown(self, name: str) -> ColumnElement[Any]:
+        """Return a column as it is read: what has no kind of ours, as the database's text."""
+        kind = self.shape.columns[name].kind
+        if kind == "geometry":
+            return func.ST_AsText(self._column(name))
+        if kind != "other":
+            return self._column(name)
+        return cast(self._column(name), CHAR if self.family == "mysql" else String)
+
+    def _filter(self) -> list[Condition]:
+        where = self.spec.where
+        return [text("(" + where.replace(":", "\\:") + ")")] if where else []  # type: ignore[list-item]
+
+    def _key(self, name: str) -> ColumnElement[Any]:
+        """Return a key column as it is compared. MySQL sorts an ENUM by its place, and compares it as text."""
+        if self.family == "mysql" and self.shape.columns[name].kind == "enum":
+            return cast(self._column(name), CHAR)
+        return self._column(name)
+
+    @cached_property
+    def _has_nulls(self) -> bool:
+        return any(self.shape.columns[name].is_nullable for name in self.spec.key)
+
+    def _order(self) -> list[ColumnElement[Any]]:
+        order: list[ColumnElement[Any]] = []
+        for name in self.spec.key:
+            if self.shape.columns[name].is_nullable:
+                order.append(self._key(name).is_(None))
+            order.append(self._key(name))
+        return order
+
+    def _after(self, key: Key) -> Condition:
+        """Return the condition of keys behind *key*: (a, b) > (x, y), spelt out so that every database uses its index."""
+        condition: Condition = false()
+        for name, value in reversed(list(zip(self.spec.key, key, strict=True))):
+            condition = or_(self._greater(name, value), and_(self._same(name, value), condition))
+        first = self.spec.key[0]
+        if len(key) > 1 and key[0] is not None and not self.shape.columns[first].is_nullable:
+            condition = and_(self._key(first) >= _value(key[0]), condition)
+        return condition
+
+    def _up_to(self, key: Key) -> Condition:
+        """Return the condition of keys up to *key*, where no column of the key can be NULL."""
+        *others, (last, value) = list(zip(self.spec.key, key, strict=True))
+        condition: Condition = self._key(last) <= _value(value)
+        for name, other in reversed(others):
+            condition = or_(self._key(name) < _value(other), and_(self._same(name, other), condition))
+        if others:
+            condition = and_(self._key(self.spec.key[0]) <= _value(key[0]), condition)
+        return condition
+
+    def _equal(self, key: Key) -> Condition:
+        return and_(*(self._same(name, value) for name, value in zip(self.spec.key, key, strict=True)))
+
+    def _same(self, name: str, value: Any) -> Condition:
+        return self._key(name).is_(None) if value is None else self._key(name) == _value(value)
+
+    def _greater(self, name: str, value: Any) -> Condition:
+        """Return the condition of values behind *value*, NULL being the last."""
+        if value is None:
+            return false()
+        more: Condition = self._key(name) > _value(value)
+        return or_(more, self._key(name).is_(None)) if self.shape.columns[name].is_nullable else more

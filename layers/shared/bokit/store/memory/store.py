@@ -1,0 +1,14 @@
+"""The store in memory: replay, tests and `bokit feed` run on it. It passes the same contract suite as the table."""
+
+from __future__ import annotations
+
+from bokit.store.memory.access import MemoryAccess
+from bokit.store.memory.catalog import MemoryCatalog
+from bokit.store.memory.monitors import MemoryMonitors
+from bokit.store.memory.records import MemoryRecords
+from bokit.store.memory.runs import MemoryRuns
+from bokit.store.memory.schedule import MemorySchedule
+
+
+class MemoryStore(MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess):
+    """All of ``Store`` in dictionaries behind one lock; one file for each protocol."""
