@@ -17,8 +17,8 @@ from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import CollectionName, FieldChange, Fields, Presence, Record, RecordId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
-from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync.sync import Kind
+from bokit.engine.app import Bokit, EngineParts
+from bokit.engine.sync.sync import SourceKind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
@@ -127,7 +127,8 @@ class RowRules:
         after = replace(before, presence=Presence.MISSING, missing_since=since, updated_at=context.at)
         return Action(kind=ActionKind.MARK_MISSING, before=before, after=after, reason="not shown")
 
-    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+    def guard(self, plan: Plan, matches: Any, context: Context) -> Plan:
+        _, seen = matches
         if seen.verdict is Verdict.OK:
             return plan
         memory = {"held": context.memory.get("held", context.at.isoformat())}
@@ -158,9 +159,9 @@ class House:
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
 
     def assemble(self, store: Any, concurrency: int = 4) -> Bokit:
-        kinds = {"rows": Kind(fetcher=self.fetcher, rules=RowRules(), collection=ROWS)}
+        kinds = {"rows": SourceKind(fetcher=self.fetcher, rules=RowRules(), collection=ROWS)}
         return Bokit(
-            Parts(
+            EngineParts(
                 store=store,
                 kinds=kinds,
                 alerts=self.alerts,
@@ -203,7 +204,7 @@ class House:
         return self.store.load_head(source)
 
     def schedule(self, source: Source) -> SourceSchedule:
-        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+        return self.store.load_heads(source.shard_id)[0].schedules[source.id]
 
 
 class Counting:

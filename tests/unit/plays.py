@@ -80,7 +80,8 @@ class Play:
     def plan(self, seen: Seen, **given: Any) -> Plan:
         """Return what the rules make of *seen*, guards included."""
         context, known = self.context(**given), list(self.records.values())
-        return RULES.guard(RULES.plan(RULES.match(known, seen, context), context), known, seen, context)
+        matches = RULES.match(known, seen, context)
+        return RULES.guard(RULES.plan(matches, context), matches, context)
 
     def see(self, *entries: Entry, hours: float = 1, verdict: Verdict | None = None, **given: Any) -> Plan:
         """Let time pass, play one feed, apply its plan, and return it."""

@@ -55,7 +55,8 @@ class Life:
         body = write_body([write_line(i) for i in items], whole=whole)
         known = list(self.records.values())
         seen = RULES.read(body, context, b"")
-        plan = RULES.guard(RULES.plan(RULES.match(known, seen, context), context), known, seen, context)
+        matches = RULES.match(known, seen, context)
+        plan = RULES.guard(RULES.plan(matches, context), matches, context)
         for action in plan.actions:
             self.records[action.record_id] = replace(action.after, version=action.after.version + 1)
         self.memory = dict(plan.memory)
@@ -123,7 +124,8 @@ def test_a_body_that_is_none_of_ours_proves_nothing():
     context = replace(life.context, memory=life.memory)
     for body in (b"", b"<html>", b"[1]", b'{"bokit":1,"whole":true}\nnonsense', b"\xff"):
         seen = RULES.read(body, context, b"")
-        plan = RULES.guard(RULES.plan(RULES.match([], seen, context), context), list(life.records.values()), seen, context)
+        matches = RULES.match(list(life.records.values()), seen, context)
+        plan = RULES.guard(RULES.plan(matches, context), matches, context)
         assert (seen.verdict, plan.hold.code, plan.hold.can_apply, plan.actions) == (
             Verdict.UNREADABLE,
             "unreadable-feed",
@@ -131,7 +133,8 @@ def test_a_body_that_is_none_of_ours_proves_nothing():
             (),
         )
     new_only = replace(context, new_only=True)
-    plan = RULES.guard(RULES.plan(RULES.match([], seen, new_only), new_only), list(life.records.values()), seen, new_only)
+    matches = RULES.match(list(life.records.values()), seen, new_only)
+    plan = RULES.guard(RULES.plan(matches, new_only), matches, new_only)
     assert (plan.actions, plan.hold.code) == ((), "unreadable-feed")
 
 

@@ -52,11 +52,11 @@ CALENDAR_END = 30
 
 
 def judge_fetch(
-    seen: Seen, matches: Matches, stays: Sequence[Stay], traits: Traits, told: Remembered, context: Context
+    seen: Seen[Entry], matches: Matches, stays: Sequence[Stay], traits: Traits, told: Remembered, context: Context
 ) -> str | None:
     """Return the code of the guard that this fetch meets; None: it is good evidence."""
     future = [s for s in stays if not s.is_gone and s.nights_from(matches.today)]
-    entries = [e for e in seen.entries if isinstance(e, Entry)]
+    entries = seen.entries
     if seen.verdict is Verdict.UNREADABLE:
         return UNREADABLE
     if not entries and (future or held_window(matches)):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
@@ -43,6 +42,18 @@ STARTS_KEPT = timedelta(days=60)
 """UIDs of first nights are remembered for so long after their night."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedMatches:
+    """Which known stay each entry of a feed is, beside what was matched."""
+
+    known: Sequence[Record]
+    stays: Sequence[Stay]
+    """Of *known*, all but the window."""
+    seen: Seen[Entry]
+    traits: Traits
+    matches: Matches
+
+
 class BookingRules:
     """The rules of calendar feeds; a value without state, safe to share."""
 
@@ -51,7 +62,7 @@ class BookingRules:
         zone, days = context.timezone.key, context.horizon.days
         return hash_ical(body, "/".join((zone, context.platform or "", str(days))))
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Entry]:
         """Return what *body* shows; never raises."""
         return read_ical(
             body,
@@ -63,40 +74,41 @@ class BookingRules:
             snapshot=snapshot,
         )
 
-    def recall(self, snapshot: bytes, context: Context) -> Seen:
+    def recall(self, snapshot: bytes, context: Context) -> Seen[Entry]:
         """Return what the last accepted body showed."""
         return recall_entries(snapshot, at=context.at, timezone=context.timezone, horizon=context.horizon)
 
-    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[Entry], context: Context) -> dict[str, Json]:
         """Return the platform and the entries, as `feed inspect` tells them."""
         platform = context.platform or seen.platform or detect_platform(body, context.host)
-        return {"platform": platform, "entries": [entry_as_dict(e) for e in _entries(seen)]}
+        return {"platform": platform, "entries": [entry_as_dict(e) for e in seen.entries]}
 
-    def match(self, known: Sequence[Record], seen: Seen, context: Context) -> Matches:
+    def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         """Return which known stay each entry is."""
-        window = next((r for r in known if is_window(r)), None)
-        return match_entries(_stays(known), window, _entries(seen), traits_of(seen.platform), local_today(context), context.at)
+        stays, window = _stays(known), next((r for r in known if is_window(r)), None)
+        traits = traits_of(seen.platform)
+        matches = match_entries(stays, window, seen.entries, traits, local_today(context), context.at)
+        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, matches=matches)
 
-    def plan(self, matches: object, context: Context) -> Plan:
+    def plan(self, matches: FeedMatches, context: Context) -> Plan:
         """Return what must change, before any guard."""
-        found, told = cast("Matches", matches), read_memory(context.memory)
-        return _plan(found, context, weigh_fetch(found, context, told))
+        told = read_memory(context.memory)
+        return _plan(matches.matches, context, weigh_fetch(matches.matches, context, told))
 
-    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+    def guard(self, plan: Plan, matches: FeedMatches, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back, and every night's trail noted."""
-        return record_plan_history(self._guard(plan, known, seen, context), known, seen, context)
+        return record_plan_history(self._guard(plan, matches, context), matches.known, matches.seen, context)
 
-    def _guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
-        told, matches = read_memory(context.memory), self.match(known, seen, context)
+    def _guard(self, plan: Plan, found: FeedMatches, context: Context) -> Plan:
+        told, seen, matches, stays = read_memory(context.memory), found.seen, found.matches, found.stays
         if told.hold and context.approved == told.hold.plan_hash:
-            return _apply_hold(told.hold, told, known, matches, context)
+            return _apply_hold(told.hold, told, found.known, matches, context)
         if told.hold and context.discarded == told.hold.plan_hash:
             return replace(plan, actions=(), memory=write_memory(told.without_hold()), settle_at=context.at)
-        traits = traits_of(seen.platform)
-        code = judge_fetch(seen, matches, _stays(known), traits, told, context)
+        code = judge_fetch(seen, matches, stays, found.traits, told, context)
         if code is None:
-            return _accept(plan, seen, matches, traits, told, context)
-        held = _hold(code, seen, matches, _stays(known), told, context)
+            return _accept(plan, seen, matches, found.traits, told, context)
+        held = _hold(code, seen, matches, stays, told, context)
         return _only_new(held, context) if context.new_only else held
 
     def read_hold(self, memory: Fields) -> Hold | None:
@@ -116,7 +128,7 @@ class BookingRules:
         return describe_booking(record)
 
 
-def record_plan_history(plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+def record_plan_history(plan: Plan, known: Sequence[Record], seen: Seen[Entry], context: Context) -> Plan:
     """Return *plan* with its records remembering whose feed told them, and when they gained and left each night.
 
     While a fetch is doubted, nobody knows what the source did not show before it.
@@ -143,10 +155,6 @@ def local_today(context: Context) -> date:
 
 def _stays(known: Sequence[Record]) -> list[Stay]:
     return [read_stay(r) for r in known if not is_window(r)]
-
-
-def _entries(seen: Seen) -> list[Entry]:
-    return [e for e in seen.entries if isinstance(e, Entry)]
 
 
 def _plan(matches: Matches, context: Context, evidence: Evidence) -> Plan:
@@ -196,7 +204,7 @@ def _next_midnight(context: Context) -> datetime:
     return datetime.combine(tomorrow, time(), context.timezone).astimezone(context.at.tzinfo)
 
 
-def _accept(plan: Plan, seen: Seen, matches: Matches, traits: Traits, told: Remembered, context: Context) -> Plan:
+def _accept(plan: Plan, seen: Seen[Entry], matches: Matches, traits: Traits, told: Remembered, context: Context) -> Plan:
     """Return the plan of a fetch that no guard holds; held fetches that agreed with it for a day count as evidence."""
     agreed = agreed_absent(matches, told, context.at)
     evidence = weigh_fetch(matches, context, told, agreed)
@@ -204,7 +212,7 @@ def _accept(plan: Plan, seen: Seen, matches: Matches, traits: Traits, told: Reme
         plan = _plan(matches, context, evidence)
     if context.new_only:
         return plan
-    learned = _learn(_entries(seen), matches, traits, told)
+    learned = _learn(seen.entries, matches, traits, told)
     doubted = context.at if evidence.contradicted_since else told.doubted_at if evidence.is_doubtful else None
     return replace(plan, memory=write_memory(replace(learned, doubted_at=doubted)))
 
@@ -220,7 +228,7 @@ def _learn(entries: Sequence[Entry], matches: Matches, traits: Traits, told: Rem
     return Remembered(starts=dict(sorted(starts.items())), domains=domains)
 
 
-def _hold(code: str, seen: Seen, matches: Matches, stays: Sequence[Stay], told: Remembered, context: Context) -> Plan:
+def _hold(code: str, seen: Seen[Entry], matches: Matches, stays: Sequence[Stay], told: Remembered, context: Context) -> Plan:
     """Return what is done of a fetch that a guard holds: closures, and nothing that frees a night."""
     hold = make_hold(code, matches, stays, told, context.at)
     actions: list[Action] = []

@@ -66,7 +66,7 @@ def read_ical(
     until: date | None = None,
     snapshot: bytes = b"",
     ends_on_last_night: bool = False,
-) -> Seen:
+) -> Seen[Entry]:
     """Return what *body* shows at *at*, in the unit's *timezone*.
 
         what came                                             verdict
@@ -91,7 +91,7 @@ def recall_entries(
     since: date | None = None,
     until: date | None = None,
     ends_on_last_night: bool = False,
-) -> Seen:
+) -> Seen[Entry]:
     """Return what reading the snapshot's body again at *at* would, without the body."""
     frame = replace(_Frame.of(at, timezone, horizon, since, until), ends_on_last_night=ends_on_last_night)
     memory = unpack_snapshot(snapshot)
@@ -103,7 +103,7 @@ def recall_entries(
         return _unreadable(_beyond(error))
 
 
-def _recall(memory: Memory, frame: _Frame) -> Seen:
+def _recall(memory: Memory, frame: _Frame) -> Seen[Entry]:
     reading = frame.reading(find_platform(memory.platform))
     zones = [calendar_zones(calendar, reading.own) for calendar in memory.calendars]
     groups = {key: _refresh(kept, memory.calendars, zones, reading) for key, kept in memory.groups.items()}
@@ -130,7 +130,7 @@ def inspect_feed(
     seen, chosen = _read(body, _Frame.of(at, timezone, HORIZON, since, until), platform, host, b"")
     return {
         "platform": chosen.name,
-        "entries": [entry_as_dict(entry) for entry in seen.entries if isinstance(entry, Entry)],
+        "entries": [entry_as_dict(entry) for entry in seen.entries],
         "problems": problems_as_dicts(seen.problems),
         "verdict": str(seen.verdict),
     }
@@ -157,7 +157,7 @@ class _Frame:
         )
 
 
-def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
+def _read(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen[Entry], Platform]:
     try:
         return _read_body(body, frame, name, host, snapshot)
     except Exception as error:  # a stranger's bytes must not stop a sync, whatever we did not foresee in them
@@ -168,7 +168,7 @@ def _beyond(error: Exception) -> Problem:
     return Problem(code="unreadable", message=f"the calendar is beyond our reader ({type(error).__name__})")
 
 
-def _read_body(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen, Platform]:
+def _read_body(body: bytes, frame: _Frame, name: str | None, host: str | None, snapshot: bytes) -> tuple[Seen[Entry], Platform]:
     if len(body) > MAX_BYTES:
         told = Problem(code="too-large", message="the body is larger than any calendar")
         return _unreadable(told), find_platform(name, None, host)
@@ -219,7 +219,7 @@ def _refresh(kept: Kept, calendars: Sequence[CalendarText], zones: Sequence[Zone
     return keep_group(group, number, read_group(group, calendars[number], zones[number], reading), reading.window)
 
 
-def _assemble(memory: Memory, platform: Platform, today: date) -> Seen:
+def _assemble(memory: Memory, platform: Platform, today: date) -> Seen[Entry]:
     kept = memory.groups.values()
     shown = sort_entries(_clip(entry, today) for one in kept for entry in one.entries)
     entries = _bound(shown)
@@ -270,11 +270,11 @@ def _body_problems(cut: BodyText) -> tuple[Problem, ...]:
     return tuple(Problem(code=code, message=message) for code, (found, message) in told.items() if found)
 
 
-def _unreadable(problem: Problem) -> Seen:
+def _unreadable(problem: Problem) -> Seen[Entry]:
     return Seen(problems=(problem,), verdict=Verdict.UNREADABLE)
 
 
-def _explain(text: str, platform: Platform) -> tuple[Seen, Platform]:
+def _explain(text: str, platform: Platform) -> tuple[Seen[Entry], Platform]:
     """Return why a body is no calendar, as far as its beginning tells; a platform's own error tells of the platform."""
     start = text[:2000].strip().lower()
     for known in (platform, *PLATFORMS):

@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.items.planning import Look, let_go, plan_absent, ripens_at
+from bokit.core.items.reader import Row
 from bokit.core.model.collections import OnMissing, RecordSettings
 from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Json, Presence, Record
@@ -41,7 +42,7 @@ MOST_SHOWN = 1000
 """Records that a held plan names one by one; all of them are let go."""
 
 
-def guard_records(plan: Plan, known: Sequence[Record], seen: Seen, context: Context, settings: RecordSettings) -> Plan:
+def guard_records(plan: Plan, known: Sequence[Record], seen: Seen[Row], context: Context, settings: RecordSettings) -> Plan:
     """Return *plan* with the losses that the evidence does not carry held back."""
     told = read_memory(context.memory)
     if told.hold and context.approved == told.hold.plan_hash:
@@ -58,7 +59,7 @@ def guard_records(plan: Plan, known: Sequence[Record], seen: Seen, context: Cont
 
 
 def judge_records(
-    plan: Plan, mine: Sequence[Record], seen: Seen, context: Context, settings: RecordSettings, told: Remembered
+    plan: Plan, mine: Sequence[Record], seen: Seen[Row], context: Context, settings: RecordSettings, told: Remembered
 ) -> str | None:
     """Return the code of the guard that this fetch meets; None: it is good evidence."""
     present = [r for r in mine if r.presence is Presence.PRESENT]
@@ -90,7 +91,7 @@ def _agreeing_since(gone: set[str], told: Remembered, at: datetime) -> datetime:
     return told.agreed_since if told.agreed_since and gone == set(told.absent) else at
 
 
-def _accept(plan: Plan, seen: Seen, context: Context, settings: RecordSettings, told: Remembered) -> Plan:
+def _accept(plan: Plan, seen: Seen[Row], context: Context, settings: RecordSettings, told: Remembered) -> Plan:
     """Return the plan of a fetch that no guard holds. What fetches agreed on while it was held counts as missing since then."""
     actions = tuple(_date_back(a, told.absent) for a in plan.actions)
     if not seen.whole:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from bokit.core.items.edit import read_record_edit
@@ -38,7 +37,7 @@ class Rows:
 
     known: Mapping[str, Record]
     """By key."""
-    seen: Seen
+    seen: Seen[Row]
     rows: Mapping[str, Row]
 
 
@@ -50,7 +49,7 @@ class RecordRules:
         told = {name: context.settings.get(name) for name in READ_ANEW}
         return hash_body(body, json.dumps([CODE_VERSION, told], sort_keys=True))
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Row]:
         """Return the rows of *body*; never raises. What cannot be a row is a problem, and the rest is read."""
         try:
             whole, items = read_body(body)
@@ -58,28 +57,28 @@ class RecordRules:
             return Seen(verdict=Verdict.UNREADABLE, problems=(Problem(code="not-json", message="it is no JSON of items"),))
         return read_items(items, context.settings, whole=whole)
 
-    def recall(self, snapshot: bytes, context: Context) -> Seen:
+    def recall(self, snapshot: bytes, context: Context) -> Seen[Row]:
         """Return that nothing was seen: what a held plan names is settled from the records themselves."""
         return Seen(verdict=Verdict.EMPTY, whole=False)
 
-    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[Row], context: Context) -> dict[str, Json]:
         """Return the rows, as `source test` shows them."""
-        return {"entries": [{"id": row.key, "fields": dict(row.fields)} for row in _rows(seen)], "whole": seen.whole}
+        return {"entries": [{"id": row.key, "fields": dict(row.fields)} for row in seen.entries], "whole": seen.whole}
 
-    def match(self, known: Sequence[Record], seen: Seen, context: Context) -> Rows:
+    def match(self, known: Sequence[Record], seen: Seen[Row], context: Context) -> Rows:
         """Return which record each row is: the one with its key."""
-        return Rows(known={r.key: r for r in known}, seen=seen, rows={row.key: row for row in _rows(seen)})
+        return Rows(known={r.key: r for r in known}, seen=seen, rows={row.key: row for row in seen.entries})
 
-    def plan(self, matches: object, context: Context) -> Plan:
+    def plan(self, matches: Rows, context: Context) -> Plan:
         """Return what must change, before any guard."""
-        found = cast("Rows", matches)
         look = Look(context=context, settings=read_record_settings(context.settings))
-        return _only_new(found, look) if context.new_only else _plan(found, look)
+        return _only_new(matches, look) if context.new_only else _plan(matches, look)
 
-    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+    def guard(self, plan: Plan, matches: Rows, context: Context) -> Plan:
         """Return *plan* with what the evidence does not carry held back."""
         settings = read_record_settings(context.settings)
-        problems = [*seen.problems, *_find_strangers(known, seen, context)]
+        known, seen = list(matches.known.values()), matches.seen
+        problems = [*seen.problems, *_find_strangers(matches, context)]
         told = [*plan.problems, *(p.as_dict() for p in problems)][:MAX_PROBLEMS]
         return replace(guard_records(plan, known, seen, context, settings), problems=tuple(told))
 
@@ -107,7 +106,7 @@ class RecordRules:
 # ── reading ──
 
 
-def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bool) -> Seen:
+def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bool) -> Seen[Row]:
     """Return what *items* show by a source's settings.
 
     an item                                         what becomes of it
@@ -133,10 +132,6 @@ def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bo
     kept = tuple(row for key, row in rows.items() if key not in doubled and not faults[key])
     verdict = Verdict.PARTIAL if problems else Verdict.OK if kept else Verdict.EMPTY
     return Seen(entries=kept, problems=tuple(problems), verdict=verdict, whole=whole)
-
-
-def _rows(seen: Seen) -> list[Row]:
-    return [e for e in seen.entries if isinstance(e, Row)]
 
 
 # ── planning ──
@@ -193,7 +188,6 @@ def is_foreign(known: Record | None, context: Context) -> bool:
     return known is not None and known.source_id in context.other_sources
 
 
-def _find_strangers(known: Sequence[Record], seen: Seen, context: Context) -> list[Problem]:
-    theirs = {r.key for r in known if is_foreign(r, context)}
-    shown = sorted(row.key for row in _rows(seen) if row.key in theirs)
+def _find_strangers(found: Rows, context: Context) -> list[Problem]:
+    shown = sorted(key for key in found.rows if is_foreign(found.known.get(key), context))
     return [Problem(code="other-source", message="another source feeds the record of this id", uid=key) for key in shown]

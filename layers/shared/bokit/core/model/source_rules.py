@@ -9,11 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.plan import Hold, Plan
 from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, Scope, SourceId, TenantId
+
+
+E = TypeVar("E")
+"""One entry as its rules read it: an event's ``Entry``, an item's ``Row``."""
+E_co = TypeVar("E_co", covariant=True)
+M = TypeVar("M")
+"""Which known record each entry is, with all that plan and guard need of what was matched."""
 
 
 class Verdict(StrEnum):
@@ -76,10 +83,10 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(Generic[E_co]):
     """What one fetched body shows, read: *entries* mean something to the rules alone."""
 
-    entries: tuple[object, ...] = ()
+    entries: tuple[E_co, ...] = ()
     problems: tuple[Problem, ...] = ()
     verdict: Verdict = Verdict.OK
     snapshot: bytes = b""
@@ -90,34 +97,34 @@ class Seen:
     """False: only what changed lately was asked for, so that what is not in it says nothing."""
 
 
-class Rules(Protocol):
+class Rules(Protocol[E, M]):
     """How one kind of source is understood. Every method is pure."""
 
     def hash_content(self, body: bytes, context: Context) -> str:
         """Return a hash equal for bodies that say the same, salted with the code's version and *context*'s settings."""
         ...
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen:
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[E]:
         """Return what *body* shows, reusing from the last *snapshot* (b"": none) what did not change. Never raises."""
         ...
 
-    def recall(self, snapshot: bytes, context: Context) -> Seen:
+    def recall(self, snapshot: bytes, context: Context) -> Seen[E]:
         """Return what the last accepted body showed, from its *snapshot* alone."""
         ...
 
-    def inspect(self, body: bytes, seen: Seen, context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[E], context: Context) -> dict[str, Json]:
         """Return what was read in *body*, as ``feed inspect`` and ``source test`` show it."""
         ...
 
-    def match(self, known: Sequence[Record], seen: Seen, context: Context) -> object:
+    def match(self, known: Sequence[Record], seen: Seen[E], context: Context) -> M:
         """Return which known record each entry is, with a named reason for each."""
         ...
 
-    def plan(self, matches: object, context: Context) -> Plan:
+    def plan(self, matches: M, context: Context) -> Plan:
         """Return what must change, before any guard."""
         ...
 
-    def guard(self, plan: Plan, known: Sequence[Record], seen: Seen, context: Context) -> Plan:
+    def guard(self, plan: Plan, matches: M, context: Context) -> Plan:
         """Return *plan* with the releases that the evidence does not carry held back."""
         ...
 
@@ -136,3 +143,7 @@ class Rules(Protocol):
     def describe(self, record: Record) -> dict[str, Json]:
         """Return *record* as the API and the command line show it."""
         ...
+
+
+AnyRules: TypeAlias = Rules[Any, Any]
+"""The rules of a source whose kind is only known when it is synced: what they read goes back into the same rules."""

@@ -22,10 +22,10 @@ from bokit.core.model.records import (
     make_record_id,
 )
 from bokit.core.model.runs import Run, Trigger
-from bokit.core.model.source_rules import Rules
+from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
-from bokit.engine.base.retry import again
+from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.runs.batch import close_run, format_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.sync import SourceSync
@@ -135,7 +135,7 @@ class RecordService:
             discarded=None if apply else told,
         )
         source = self.store.load_source(tenant, source_id)
-        report = self.sync.settle(self.store.load_head(source), job, StepRecorder(self.clock))
+        report = self.sync.apply_held(self.store.load_head(source), job, StepRecorder(self.clock))
         run = close_run(job, tenant, (report,), self.clock())
         save_run(self.store, run, job)
         format_run(run)
@@ -143,13 +143,13 @@ class RecordService:
 
     # ── the write ──
 
-    def _rules_of(self, record: Record) -> Rules:
+    def _rules_of(self, record: Record) -> AnyRules:
         """Return the rules of the record's source; those of its collection where a person made it."""
         if record.source_id:
             return self.sync.kind_of(self.store.load_source(record.tenant, record.source_id)).rules
         return self._rules_by_hand(record.collection)
 
-    def _rules_by_hand(self, collection: CollectionName) -> Rules:
+    def _rules_by_hand(self, collection: CollectionName) -> AnyRules:
         for kind in self.sync.kinds.values():
             if kind.collection == collection:
                 return kind.rules
@@ -157,10 +157,10 @@ class RecordService:
 
     def _trace(self, before: Record | None, after: Record, at: datetime) -> Record:
         reconciler = self.sync.reconciler_of(after.collection)
-        return reconciler.trace(before, after, at) if reconciler else after
+        return reconciler.record_history(before, after, at) if reconciler else after
 
     def _follow(self, record: Record, at: datetime, by: str) -> None:
-        self.sync.follow(record.collection, ReconcileRequest(tenant=record.tenant, scope=record.scope, at=at, by=by))
+        self.sync.reconcile(record.collection, ReconcileRequest(tenant=record.tenant, scope=record.scope, at=at, by=by))
 
     def _write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay, by: str) -> Record:
         """Write what *lay* makes of a record for a person, and let what hangs on it follow."""
@@ -183,4 +183,4 @@ class RecordService:
                 return record
             return self.store.apply_records([after], [change], lease=None)[0]
 
-        return again(attempt, TRIES)
+        return retry_on_conflict(attempt, TRIES)

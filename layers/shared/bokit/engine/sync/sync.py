@@ -24,7 +24,7 @@ from bokit.core.model.plan import Action, ActionKind, Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
-from bokit.core.model.source_rules import Context, Rules, Seen, Verdict
+from bokit.core.model.source_rules import AnyRules, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, ReconcilerFactory, earliest
 from bokit.engine.sync.job import (
@@ -52,11 +52,11 @@ LEASE_FOR = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class SourceKind:
     """A kind of source: how it is fetched, and what it means."""
 
     fetcher: Fetcher
-    rules: Rules
+    rules: AnyRules
     collection: CollectionName | None = None
     """The collection whose records these rules read, where a person made them."""
     reconciler: ReconcilerFactory | None = None
@@ -75,7 +75,7 @@ class SyncInput:
 
     context: Context
     known: Sequence[Record]
-    seen: Seen
+    seen: Seen[object]
     snapshot: Snapshot
     fetched: Fetched | None
     """None: planned from the snapshot alone."""
@@ -85,7 +85,12 @@ class SourceSync:
     """Syncs one source at a time; safe to share between threads."""
 
     def __init__(
-        self, store: Store, kinds: Mapping[str, Kind], alerts: Alerts, clock: Clock, defaults: Mapping[str, Json] | None = None
+        self,
+        store: Store,
+        kinds: Mapping[str, SourceKind],
+        alerts: Alerts,
+        clock: Clock,
+        defaults: Mapping[str, Json] | None = None,
     ) -> None:
         self.store, self.kinds, self.alerts, self.clock = store, kinds, alerts, clock
         self.defaults = defaults or {}
@@ -105,7 +110,7 @@ class SourceSync:
         reconciler = self.reconciler_of(collection)
         return reconciler.settle(occasion) if reconciler else None
 
-    def kind_of(self, source: Source) -> Kind:
+    def kind_of(self, source: Source) -> SourceKind:
         """Return how this source is fetched and read, or raise ConfigError."""
         if source.kind not in self.kinds:
             raise ConfigError("this process does not sync sources of this kind", kind=source.kind)
@@ -169,7 +174,7 @@ class SourceSync:
         """Hold the source's lease; a failure inside gives it back, success has given it back with the head."""
         with recorder.step("lease"):
             now = self.clock()
-            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+            lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
             if lease is None:
                 raise StoreConflictError("another run is syncing it", code="lease-held")
         try:
@@ -229,7 +234,7 @@ class SourceSync:
         with recorder.step("plan"):
             plan = rules.plan(matches, sync_input.context)
         with recorder.step("guard"):
-            return rules.guard(plan, sync_input.known, sync_input.seen, sync_input.context)
+            return rules.guard(plan, matches, sync_input.context)
 
     def _settle(self, head: Head, job: SyncJob, recorder: StepRecorder, lease: Lease, fetched: Fetched) -> SourceReport:
         sync_input = self._look(head, job, recorder, fetched)
@@ -404,7 +409,7 @@ class SourceSync:
         """Tell, and write the head: in this order. Where another holds the lease, a second failure is told all the same."""
         now = self.clock()
         is_news = failure.told and not (head.failure and head.failure.told)
-        lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
+        lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
         if is_news and (lease or schedule.failures):
             self.publish(notice_failure(head.source, failure, now))
         if lease:
