@@ -1,0 +1,1 @@
+"""What the tests share: fixtures' builders, servers, a crash injector, a simulated app."""
