@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from bokit.config import Settings
 from bokit.engine.app import Bokit
 from bokit.engine.runs.messages import read_message
-from bokit.observability import ROOT, configure_lambda, tell
+from bokit.observability import ROOT, configure_lambda, log_event
 from bokit.wiring import build_engine
 
 logger = configure_lambda("sync_batch", "INFO")
@@ -33,7 +33,7 @@ def sync_message(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Sync the sources of one message in the time that is left; raising makes SQS deliver it again, alone."""
     message = read_message(record.body)
     report = engine().work(message, seconds_left=lambda: lambda_context.get_remaining_time_in_millis() / 1000)
-    tell(log, "batch finished", run_id=message.run_id, **report.as_dict())
+    log_event(log, "batch finished", run_id=message.run_id, **report.as_dict())
 
 
 @logger.inject_lambda_context  # type: ignore[untyped-decorator]

@@ -12,11 +12,11 @@ from bokit.core.items.rules import RecordRules
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.records import Record
 from bokit.core.model.runs import Run, Trigger
-from bokit.engine.app import Bokit, Parts
+from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.catalog.collections import Asked
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.runs.manual import SyncRequest
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
 from bokit.net.session import Answer
 from bokit.outlets.memory import MemoryAlerts
@@ -71,9 +71,9 @@ class Office:
     def assemble(self, store: Any) -> Bokit:
         wait = Wait(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
         fetcher = JsonApiFetcher(self.line, lambda text: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
-        kinds = {"json": Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
+        kinds = {"json": SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
         return Bokit(
-            Parts(
+            EngineParts(
                 store=store,
                 kinds=kinds,
                 alerts=self.alerts,

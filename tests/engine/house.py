@@ -18,7 +18,7 @@ from bokit.core.model.records import CollectionName, FieldChange, Fields, Presen
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
 from bokit.engine.app import Bokit, EngineParts
-from bokit.engine.sync.sync import SourceKind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore

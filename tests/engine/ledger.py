@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from bokit.core.model.records import CollectionName, LoggedChange, Record, Scope
 from bokit.core.model.runs import Run, SourceReport
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.tables.rules import TableRules
-from bokit.engine.app import Bokit, Parts
+from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.manual import SyncRequest
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
+from bokit.engine.tables.sync import TableSync
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.sql.table import SqlSample, SqlTables
 from bokit.sources.sql.url import Reach
@@ -41,9 +43,9 @@ class Ledger:
     def assemble(self, store: Any = None) -> Bokit:
         """Return an engine on the store (or on *store*)."""
         reader = SqlTables(lambda url: url, Reach(local=True))
-        kind = Kind(fetcher=SqlSample(reader), rules=TableRules(), tables=reader)
+        kind = SourceKind(fetcher=SqlSample(reader), rules=TableRules(), tables=partial(TableSync, reader=reader))
         return Bokit(
-            Parts(
+            EngineParts(
                 store=store or self.store,
                 kinds={"sql": kind},
                 alerts=self.alerts,
@@ -96,7 +98,7 @@ class Ledger:
         return report
 
     def schedule(self, source: Source) -> SourceSchedule:
-        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+        return self.store.load_heads(source.shard_id)[0].schedules[source.id]
 
     def records(self, collection: str = "clients", buckets: int = 1) -> dict[str, Record]:
         """Return a collection's records by key."""

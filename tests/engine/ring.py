@@ -90,9 +90,9 @@ class Ring:
     def settle_holds(self) -> None:
         """Let the owner look at what guards hold since yesterday, and apply it: these feeds say the truth."""
         for source in self.villa.store.load_sources(DEFAULT_TENANT):
-            hold = self.villa.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+            hold = self.villa.bokit.records.find_hold(DEFAULT_TENANT, source.id)
             if hold and hold.can_apply and self.villa.clock.at - hold.since > DAY:
-                self.villa.bokit.desk.settle_hold(
+                self.villa.bokit.records.settle_hold(
                     DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:owner"
                 )
 

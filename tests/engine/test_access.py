@@ -1,4 +1,4 @@
-"""The tokens' desk: what is made is told once, and what a request may read depends on its token alone."""
+"""Tokens: a token's text is shown once, and what a request may read depends on its token alone."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ BERTA = TenantId("berta")
 
 
 class Stage:
-    """A desk on a store that counts its calls."""
+    """The token service on a store that counts its calls."""
 
     def __init__(self) -> None:
         self.clock, self.store = HandClock(), MemoryStore()
         self.store.save_tenant(Tenant(id=BERTA, name="Berta", created_at=START))
         self.counted = Counting(self.store)
         self.numbers = iter(range(1, 1000))
-        self.desk = TokenService(self.counted, self.clock, lambda prefix: f"{prefix}_{next(self.numbers):03d}", new_secret)
+        self.tokens = TokenService(self.counted, self.clock, lambda prefix: f"{prefix}_{next(self.numbers):03d}", new_secret)
 
     def calls_of(self, header: str | None) -> list[str]:
         self.counted.calls.clear()
-        self.desk.authorize(header)
+        self.tokens.authorize(header)
         return list(self.counted.calls)
 
 
@@ -42,9 +42,9 @@ def stage() -> Stage:
 
 def test_a_token_is_told_once_and_kept_as_its_hash(stage):
     """The text that is returned opens the tenant's door, and stands nowhere in the store."""
-    token, text = stage.desk.create(BERTA, Role.OPERATOR, "ci")
+    token, text = stage.tokens.create(BERTA, Role.OPERATOR, "ci")
 
-    principal = stage.desk.authorize(f"Bearer {text}")
+    principal = stage.tokens.authorize(f"Bearer {text}")
 
     assert is_token(text)
     assert token.hash == hash_token(text)
@@ -56,17 +56,17 @@ def test_a_token_is_told_once_and_kept_as_its_hash(stage):
 
 def test_no_two_tokens_are_alike(stage):
     """Each has an id and a text of its own."""
-    made = [stage.desk.create(DEFAULT_TENANT, Role.VIEWER) for _ in range(50)]
+    made = [stage.tokens.create(DEFAULT_TENANT, Role.VIEWER) for _ in range(50)]
 
     assert len({text for _, text in made}) == len({token.id for token, _ in made}) == 50
 
 
 def test_the_default_tenant_has_tokens_before_anything_is_declared(stage):
     """The first thing that a new stack needs is a token; another tenant must be there."""
-    assert stage.desk.create(DEFAULT_TENANT, Role.ADMIN)[0].tenant == DEFAULT_TENANT
+    assert stage.tokens.create(DEFAULT_TENANT, Role.ADMIN)[0].tenant == DEFAULT_TENANT
 
     with pytest.raises(UnknownIdError, match="no such tenant"):
-        stage.desk.create(TenantId("nobody"), Role.ADMIN)
+        stage.tokens.create(TenantId("nobody"), Role.ADMIN)
 
 
 def test_what_has_no_tokens_shape_costs_no_read(stage):
@@ -78,49 +78,49 @@ def test_an_unknown_token_costs_one_read_and_no_write(stage):
     """However often it comes."""
     header = f"Bearer bokit_{'A' * 43}"
 
-    assert stage.desk.authorize(header) is None
+    assert stage.tokens.authorize(header) is None
     assert [stage.calls_of(header) for _ in range(3)] == [["find_token"]] * 3
 
 
 def test_an_expired_token_opens_nothing_and_writes_nothing(stage):
     """Up to its last second it does; from then on it costs a read."""
-    _, text = stage.desk.create(BERTA, Role.VIEWER, expires_in=timedelta(days=90))
+    _, text = stage.tokens.create(BERTA, Role.VIEWER, expires_in=timedelta(days=90))
     stage.clock.move(days=90, seconds=-1)
-    assert stage.desk.authorize(f"Bearer {text}")
+    assert stage.tokens.authorize(f"Bearer {text}")
 
     stage.clock.move(seconds=1)
 
-    assert stage.desk.authorize(f"Bearer {text}") is None
+    assert stage.tokens.authorize(f"Bearer {text}") is None
     assert stage.calls_of(f"Bearer {text}") == ["find_token"]
 
 
 def test_a_revoked_token_opens_nothing_from_then_on(stage):
     """Revoking a second time keeps the first moment."""
-    token, text = stage.desk.create(BERTA, Role.VIEWER)
+    token, text = stage.tokens.create(BERTA, Role.VIEWER)
 
-    stage.desk.revoke(BERTA, token.id)
+    stage.tokens.revoke(BERTA, token.id)
     stage.clock.move(hours=1)
 
-    assert stage.desk.authorize(f"Bearer {text}") is None
+    assert stage.tokens.authorize(f"Bearer {text}") is None
     assert stage.calls_of(f"Bearer {text}") == ["find_token"]
-    assert stage.desk.revoke(BERTA, token.id).revoked_at == START
+    assert stage.tokens.revoke(BERTA, token.id).revoked_at == START
 
 
 def test_the_last_valid_admin_token_may_be_revoked(stage):
     """The command line, which writes the table, can always make another."""
-    token, _ = stage.desk.create(BERTA, Role.ADMIN)
+    token, _ = stage.tokens.create(BERTA, Role.ADMIN)
 
-    assert stage.desk.revoke(BERTA, token.id).revoked_at == START
-    assert stage.desk.create(BERTA, Role.ADMIN)
+    assert stage.tokens.revoke(BERTA, token.id).revoked_at == START
+    assert stage.tokens.create(BERTA, Role.ADMIN)
 
 
 def test_the_last_use_is_written_every_quarter_of_an_hour_at_most(stage):
     """A token that is used every minute for an hour is written four times."""
-    token, text = stage.desk.create(BERTA, Role.VIEWER)
+    token, text = stage.tokens.create(BERTA, Role.VIEWER)
     stage.counted.calls.clear()
 
     for _ in range(60):
-        assert stage.desk.authorize(f"Bearer {text}")
+        assert stage.tokens.authorize(f"Bearer {text}")
         stage.clock.move(minutes=1)
 
     assert stage.counted.calls.count("touch_token") == 4
@@ -131,7 +131,7 @@ def test_the_last_use_is_written_every_quarter_of_an_hour_at_most(stage):
 @pytest.mark.parametrize("error", [StoreConflictError("busy"), StoreUnreachableError("away"), RuntimeError("unforeseen")])
 def test_a_last_use_that_cannot_be_written_refuses_nobody(stage, monkeypatch, caplog, error):
     """The request passes, and the log tells of it without the token."""
-    token, text = stage.desk.create(BERTA, Role.VIEWER)
+    token, text = stage.tokens.create(BERTA, Role.VIEWER)
 
     def fail(*_):
         raise error
@@ -140,7 +140,7 @@ def test_a_last_use_that_cannot_be_written_refuses_nobody(stage, monkeypatch, ca
     monkeypatch.setattr(logging.getLogger("bokit"), "propagate", True)
     caplog.set_level("WARNING", "bokit")
 
-    assert stage.desk.authorize(f"Bearer {text}").id == token.id
+    assert stage.tokens.authorize(f"Bearer {text}").id == token.id
     assert "could not be noted" in caplog.text
     assert text not in caplog.text
 
@@ -151,60 +151,60 @@ def test_a_read_that_fails_is_raised(stage, monkeypatch):
     def fail(_):
         raise StoreUnreachableError("away")
 
-    _, text = stage.desk.create(BERTA, Role.VIEWER)
+    _, text = stage.tokens.create(BERTA, Role.VIEWER)
     monkeypatch.setattr(stage.store, "find_token", fail)
 
     with pytest.raises(StoreUnreachableError):
-        stage.desk.authorize(f"Bearer {text}")
+        stage.tokens.authorize(f"Bearer {text}")
 
 
 def test_tenants_see_their_own_tokens_alone(stage):
     """Neither found, renamed nor revoked by another tenant; a list holds one's own, oldest first."""
-    first, _ = stage.desk.create(BERTA, Role.VIEWER, "first")
+    first, _ = stage.tokens.create(BERTA, Role.VIEWER, "first")
     stage.clock.move(minutes=1)
-    second, _ = stage.desk.create(BERTA, Role.ADMIN, "second")
-    stage.desk.create(DEFAULT_TENANT, Role.ADMIN)
+    second, _ = stage.tokens.create(BERTA, Role.ADMIN, "second")
+    stage.tokens.create(DEFAULT_TENANT, Role.ADMIN)
 
-    assert [t.id for t in stage.desk.list_tokens(BERTA)] == [first.id, second.id]
-    for act in (stage.desk.find, stage.desk.revoke, lambda t, id: stage.desk.rename(t, id, "x"), stage.desk.find_named):
+    assert [t.id for t in stage.tokens.list_tokens(BERTA)] == [first.id, second.id]
+    for act in (stage.tokens.find, stage.tokens.revoke, lambda t, id: stage.tokens.rename(t, id, "x"), stage.tokens.find_named):
         with pytest.raises(UnknownIdError):
             act(DEFAULT_TENANT, first.id)
-    assert stage.desk.find(BERTA, first.id) == first
+    assert stage.tokens.find(BERTA, first.id) == first
 
 
 def test_a_renamed_token_opens_what_it_did(stage):
     """Only the name is another."""
-    token, text = stage.desk.create(BERTA, Role.OPERATOR, "old")
+    token, text = stage.tokens.create(BERTA, Role.OPERATOR, "old")
 
-    renamed = stage.desk.rename(BERTA, token.id, "new")
+    renamed = stage.tokens.rename(BERTA, token.id, "new")
 
     assert renamed.name == "new"
-    assert stage.desk.find(BERTA, token.id) == renamed
-    assert stage.desk.authorize(f"Bearer {text}").role is Role.OPERATOR
-    assert stage.desk.rename(BERTA, token.id, "").name == ""
+    assert stage.tokens.find(BERTA, token.id) == renamed
+    assert stage.tokens.authorize(f"Bearer {text}").role is Role.OPERATOR
+    assert stage.tokens.rename(BERTA, token.id, "").name == ""
 
 
 def test_a_name_finds_a_valid_token_an_id_any(stage):
     """A revoked token leaves its name to the next; two valid ones of a name must be told apart by id."""
-    old, _ = stage.desk.create(BERTA, Role.VIEWER, "ci")
-    stage.desk.revoke(BERTA, old.id)
-    new, _ = stage.desk.create(BERTA, Role.VIEWER, "ci")
+    old, _ = stage.tokens.create(BERTA, Role.VIEWER, "ci")
+    stage.tokens.revoke(BERTA, old.id)
+    new, _ = stage.tokens.create(BERTA, Role.VIEWER, "ci")
 
-    assert stage.desk.find_named(BERTA, "ci").id == new.id
-    assert stage.desk.find_named(BERTA, old.id).id == old.id
-    stage.desk.create(BERTA, Role.VIEWER, "ci")
+    assert stage.tokens.find_named(BERTA, "ci").id == new.id
+    assert stage.tokens.find_named(BERTA, old.id).id == old.id
+    stage.tokens.create(BERTA, Role.VIEWER, "ci")
     with pytest.raises(InputError, match="several tokens"):
-        stage.desk.find_named(BERTA, "ci")
+        stage.tokens.find_named(BERTA, "ci")
 
 
 def test_a_leaked_token_is_found_by_its_text(stage):
     """By its own tenant; to another it is as unknown as any, and no error repeats it."""
-    token, text = stage.desk.create(BERTA, Role.VIEWER)
+    token, text = stage.tokens.create(BERTA, Role.VIEWER)
 
-    assert stage.desk.find_named(BERTA, text).id == token.id
+    assert stage.tokens.find_named(BERTA, text).id == token.id
     for tenant, word in ((DEFAULT_TENANT, text), (BERTA, f"bokit_{'A' * 43}")):
         with pytest.raises(UnknownIdError) as caught:
-            stage.desk.find_named(tenant, word)
+            stage.tokens.find_named(tenant, word)
         assert word not in str(caught.value)
 
 
@@ -212,26 +212,26 @@ def test_a_leaked_token_is_found_by_its_text(stage):
 def test_a_name_that_is_no_line_of_text_is_refused(stage, name):
     """One clear error that names the field, and no token."""
     with pytest.raises(InputError) as caught:
-        stage.desk.create(BERTA, Role.VIEWER, name)
+        stage.tokens.create(BERTA, Role.VIEWER, name)
 
     assert (caught.value.stable_code, caught.value.facts["field"]) == ("bad-field", "name")
-    assert stage.desk.list_tokens(BERTA) == []
+    assert stage.tokens.list_tokens(BERTA) == []
 
 
 @pytest.mark.parametrize("span", [timedelta(0), timedelta(seconds=-1), timedelta(days=3661), timedelta.max])
 def test_a_span_that_is_none_is_refused(stage, span):
     """A token that is born expired, or outlives us all, is a slip of the pen."""
     with pytest.raises(InputError) as caught:
-        stage.desk.create(BERTA, Role.VIEWER, expires_in=span)
+        stage.tokens.create(BERTA, Role.VIEWER, expires_in=span)
 
     assert (caught.value.stable_code, caught.value.facts["field"]) == ("bad-field", "expires_in")
 
 
 def test_a_tokens_state_is_one_word(stage):
     """valid, expired or revoked; revoked outweighs expired."""
-    token, _ = stage.desk.create(BERTA, Role.VIEWER, expires_in=timedelta(hours=1))
+    token, _ = stage.tokens.create(BERTA, Role.VIEWER, expires_in=timedelta(hours=1))
     later = START + timedelta(hours=2)
-    revoked = stage.desk.revoke(BERTA, token.id)
+    revoked = stage.tokens.revoke(BERTA, token.id)
 
     assert [describe_token(t, at)["state"] for t, at in ((token, START), (token, later), (revoked, later))] == [
         "valid",
@@ -242,8 +242,8 @@ def test_a_tokens_state_is_one_word(stage):
 
 def test_a_removed_tenants_tokens_open_nothing(stage):
     """They go with the tenant, and do not come back with another of its name."""
-    _, text = stage.desk.create(BERTA, Role.ADMIN)
+    _, text = stage.tokens.create(BERTA, Role.ADMIN)
 
     stage.store.remove_tenant(BERTA)
 
-    assert stage.desk.authorize(f"Bearer {text}") is None
+    assert stage.tokens.authorize(f"Bearer {text}") is None

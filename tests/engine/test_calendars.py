@@ -19,7 +19,7 @@ from bokit.engine.app import Bokit
 from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from bokit.store.protocols import Published
+from bokit.store.protocols import PublishedDocument
 from tests.emulator import empty_table, needs_emulator
 from tests.engine.house import Counting
 from tests.engine.test_conflicts import Apartment
@@ -38,7 +38,7 @@ class Flat(Apartment):
     def calendar(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> OutCalendar:
         return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, consumer=consumer, **given)
 
-    def page(self, calendar: OutCalendar) -> Published | None:
+    def page(self, calendar: OutCalendar) -> PublishedDocument | None:
         """Return what a platform gets that knows the calendar's address."""
         return self.bokit.feeds.serve(self.bokit.calendars.token_of(calendar))
 
@@ -308,7 +308,7 @@ def test_what_a_person_lets_go_is_told_no_more(home):
     assert home.told("airbnb") == before
     source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.url == VRBO)
 
-    home.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
+    home.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
     assert home.told("airbnb") == [(30, 33), (54, 56)]
     home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
     assert home.told("airbnb") == [(30, 33), (54, 56)]

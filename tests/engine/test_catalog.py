@@ -13,7 +13,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
 from bokit.core.model.records import RecordId, Scope, SourceId, TenantId
 from bokit.engine.catalog.parts import CatalogParts
 from bokit.engine.catalog.places import Catalog
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import AddressRefusedError, InputError, OptionError, StateError, UnknownIdError
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
@@ -55,7 +55,7 @@ class Office:
             CatalogParts(
                 store=self.store,
                 clock=self.clock,
-                kinds={"ical": Kind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
+                kinds={"ical": SourceKind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
                 new_id=lambda prefix: f"{prefix}_{next(numbers):03d}",
                 check_url=refuse_private,
                 wait=lambda seconds: None,
@@ -71,7 +71,7 @@ class Office:
         return self.catalog.sources.edit(DEFAULT_TENANT, source.id, values)
 
     def schedule(self, source: Source) -> Any:
-        return self.store.load_heads(source.shard_id)[0].beats[source.id]
+        return self.store.load_heads(source.shard_id)[0].schedules[source.id]
 
     def head(self, source: Source) -> Any:
         return self.store.load_head(source)
@@ -192,7 +192,7 @@ def test_an_interval_given_up_follows_the_tenant_again(office):
 def test_an_edit_waits_for_a_sync_in_hand_and_gives_up(office):
     """An edit does not write over a sync that holds the lease; it says so."""
     source = office.add()
-    office.store.take_lease(source, holder="run_1", now=START, until=START + timedelta(minutes=5))
+    office.store.acquire_lease(source, holder="run_1", now=START, until=START + timedelta(minutes=5))
 
     with pytest.raises(StateError, match="try again"):
         office.edit(source, name="Renamed")
@@ -387,4 +387,4 @@ def test_a_tenant_with_sources_is_not_removed(office):
     office.catalog.remove_tenant(rosa.id)
 
     assert office.catalog.list_properties(rosa.id) == []
-    assert SourceId(source.id) not in office.store.load_heads(source.shard_id)[0].beats
+    assert SourceId(source.id) not in office.store.load_heads(source.shard_id)[0].schedules

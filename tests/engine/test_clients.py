@@ -103,7 +103,7 @@ def test_killed_anywhere_and_run_again_nothing_is_doubled_or_lost():
             records = {r.key: r for r in office.records()}
             assert sorted(map(int, records)) == list(range(1, 123)), (place, after)
             assert all(
-                len(office.bokit.desk.list_changes(DEFAULT_TENANT, r.id).items) == 1 + (r.key == "7") for r in records.values()
+                len(office.bokit.records.list_changes(DEFAULT_TENANT, r.id).items) == 1 + (r.key == "7") for r in records.values()
             ), (place, after)
             assert records["7"].fields["name"] == "Ada herself"
 
@@ -300,10 +300,10 @@ def test_a_source_that_shows_nothing_is_held_and_a_person_settles_it(policy):
         run = office.sync()
         assert (only(run).outcome, only(run).error["code"]) == (Outcome.HELD, "empty-feed")
         assert office.snapshot() == before
-    hold = office.bokit.desk.find_hold(DEFAULT_TENANT, office.source.id)
+    hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
     assert len(hold.releases) == 122
 
-    office.bokit.desk.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
+    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
 
     wanted = {"keep": Presence.PRESENT, "mark": Presence.MISSING, "delete": Presence.GONE}[policy]
     assert {r.presence for r in office.records()} == {wanted}
@@ -320,8 +320,8 @@ def test_half_a_list_is_held_until_it_agreed_for_a_day():
 
     run = office.sync()
     assert (only(run).outcome, only(run).error["code"], run.counts["missing"]) == (Outcome.HELD, "shrunken-feed", 0)
-    hold = office.bokit.desk.find_hold(DEFAULT_TENANT, office.source.id)
-    office.bokit.desk.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=False, by="user:ada")
+    hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
+    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=False, by="user:ada")
     office.hour()
     assert only(office.sync()).outcome is Outcome.HELD
     office.clock.move(hours=25)
@@ -337,9 +337,9 @@ def test_a_held_half_can_be_applied_at_once():
     office.api.clients = {id: c for id, c in office.api.clients.items() if id % 2}
     office.hour()
     office.sync()
-    hold = office.bokit.desk.find_hold(DEFAULT_TENANT, office.source.id)
+    hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
 
-    office.bokit.desk.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
+    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
 
     gone = {int(r.key) for r in office.records() if r.presence is Presence.GONE}
     assert gone == {id for id in range(1, 123) if id % 2 == 0}
@@ -382,7 +382,7 @@ def test_preserved_fields_keep_what_they_have_and_say_so_once():
     fields = office.record(4).fields
     assert (fields["createdAt"], fields["contact"]) == (first["createdAt"], {"email": first["contact"]["email"], "phone": "1"})
     assert (run.counts["preserved"], again.counts["preserved"], again.counts["updated"]) == (1, 0, 0)
-    line = office.bokit.desk.list_changes(DEFAULT_TENANT, office.record(4).id).items[0]
+    line = office.bokit.records.list_changes(DEFAULT_TENANT, office.record(4).id).items[0]
     assert set(line.preserved) == {"createdAt", "contact.email"}
 
 
@@ -542,7 +542,7 @@ def test_a_rate_limit_is_waited_for_and_a_long_one_left_to_the_schedule():
 
     office.sync()
 
-    schedule = office.store.load_heads(office.source.shard_id)[0].beats[office.source.id]
+    schedule = office.store.load_heads(office.source.shard_id)[0].schedules[office.source.id]
     assert timedelta(minutes=9) < schedule.due_at - office.clock() < timedelta(minutes=20)
 
 

@@ -14,7 +14,7 @@ from bokit.core.model.records import Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS
 from bokit.engine.bookings.conflicts import BookingReconciler
 from bokit.engine.runs.manual import SyncRequest
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from tests.builders import a_beat
@@ -37,7 +37,7 @@ class Apartment(Villa):
 
     def open(self, store=None, clock=None, **given):
         fetcher = self.calls.watch_part(self.fetcher)
-        kind = Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=BookingReconciler)
+        kind = SourceKind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=BookingReconciler)
         return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
 
     def add_unit(self, name, **values):
@@ -247,7 +247,7 @@ def test_a_booking_by_hand_tells_its_conflicts_in_the_answer(home):
     assert [c["nights"] for c in back["conflicts"]] == [[home.day(23)]]
     cancelled = desk.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
     assert (cancelled["conflicts"], cancelled["blocks_nights"]) == ([], False)
-    actions = [line.action for line in home.bokit.desk.list_changes(DEFAULT_TENANT, made["id"]).items]
+    actions = [line.action for line in home.bokit.records.list_changes(DEFAULT_TENANT, made["id"]).items]
     assert actions == ["edit", "edit", "edit", "create"]
     home.sync()
     assert desk.show(DEFAULT_TENANT, made["id"])["status"] == "cancelled", "no sync touches it"
@@ -373,8 +373,8 @@ def test_a_held_plan_that_a_person_applies_closes_the_conflict(home):
         home.world.cancel(stay)
     home.sync()
     assert len(home.conflicts()) == 1
-    hold = home.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+    hold = home.bokit.records.find_hold(DEFAULT_TENANT, source.id)
 
-    home.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+    home.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
 
     assert home.conflicts() == []

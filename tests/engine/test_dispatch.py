@@ -428,7 +428,7 @@ def test_one_message_worked_by_four_at_once_counts_once():
     assert run.status is RunStatus.SUCCEEDED
     assert {str(r.outcome) for r in run.sources} <= {"changed", "unchanged"}
     assert [(len(house.records(s)), house.presences(s)) for s in sources] == 3 * [(1, {"1": "present"})]
-    assert [len(house.bokit.desk.list_changes(DEFAULT_TENANT, house.records(s)[0].id).items) for s in sources] == [1, 1, 1]
+    assert [len(house.bokit.records.list_changes(DEFAULT_TENANT, house.records(s)[0].id).items) for s in sources] == [1, 1, 1]
 
 
 def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
@@ -463,7 +463,7 @@ def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
 def test_a_source_that_another_run_holds_is_skipped():
     """The run says so, and ends; the source's schedule is the other's to write."""
     house, (held, *_) = furnish()
-    lease = house.store.take_lease(held, holder="another", now=START, until=START + timedelta(minutes=5))
+    lease = house.store.acquire_lease(held, holder="another", now=START, until=START + timedelta(minutes=5))
     before = house.schedule(held)
 
     house.bokit.queued_runs.trigger(ALL)
@@ -524,7 +524,7 @@ def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
     house, _ = furnish(2, concurrency=1)
     house.bokit.queued_runs.trigger(ALL)
     body = house.queue.bodies.pop()
-    store = Failing(house.store, "save_beat", at=2)
+    store = Failing(house.store, "save_source_schedule", at=2)
     with pytest.raises(StoreUnreachableError):
         house.assemble(store, concurrency=1).work(read_message(body))
 
@@ -564,7 +564,7 @@ def test_a_message_costs_little():
         "take_lease",
         "load_head",
         "release_lease",
-        "save_beat",
+        "save_source_schedule",
         "report_sources",
         "load_options",
         "close_run",

@@ -26,7 +26,8 @@ from bokit.core.model.records import Presence, Record, RunId, Scope, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import StepRecorder, SyncJob
-from bokit.engine.sync.sync import Kind, SourceSync
+from bokit.engine.sync.kinds import SourceKind
+from bokit.engine.sync.sync import SourceSync
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
@@ -87,7 +88,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def restart(self):
         """The process ends, and another begins on the same store."""
-        kinds = {"ical": Kind(fetcher=self.at_hand, rules=BookingRules(), collection=BOOKINGS)}
+        kinds = {"ical": SourceKind(fetcher=self.at_hand, rules=BookingRules(), collection=BOOKINGS)}
         self.engine = SourceSync(self.store, kinds, MemoryAlerts(), self.at_hand.clock)
 
     @rule(first=st.integers(1, 60), length=st.integers(1, 7), is_block=st.booleans())

@@ -11,8 +11,8 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.runs import Outcome
 from bokit.core.model.scheduling import Head, SourceSchedule
-from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync.sync import Kind
+from bokit.engine.app import Bokit, EngineParts
+from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
@@ -39,8 +39,8 @@ class Street:
 
     def __init__(self, bomb: bytes) -> None:
         self.store, self.fetcher, self.clock, self.alerts = MemoryStore(), ShelfFetcher(), HandClock(AT), MemoryAlerts()
-        kinds = {"ical": Kind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS)}
-        self.bokit = Bokit(Parts(store=self.store, kinds=kinds, alerts=self.alerts, clock=self.clock, concurrency=8))
+        kinds = {"ical": SourceKind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS)}
+        self.bokit = Bokit(EngineParts(store=self.store, kinds=kinds, alerts=self.alerts, clock=self.clock, concurrency=8))
         self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=AT))
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
         for number in range(50):

@@ -17,7 +17,8 @@ from bokit.core.model.records import Fields, Presence, Record, RunId, Scope, Sou
 from bokit.core.model.runs import Outcome, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import SyncJob
-from bokit.engine.sync.sync import Kind, SourceSync
+from bokit.engine.sync.kinds import SourceKind
+from bokit.engine.sync.sync import SourceSync
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
@@ -39,7 +40,7 @@ class Listing:
         self.stays = [self.world.book(self.name, *span(today, 5 + 7 * i, 1 + (seed + i) % 4)) for i in range(stays)]
         self.world.block(self.name, *span(today, 5 + 7 * stays, 3))
         self.body, self.store, self.alerts = b"", MemoryStore(), MemoryAlerts()
-        kinds = {"ical": Kind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
+        kinds = {"ical": SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
         self.sync = SourceSync(self.store, kinds, self.alerts, lambda: self.world.now)
         source = Source(
             id=SourceId("src_villa"),

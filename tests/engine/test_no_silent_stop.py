@@ -109,7 +109,7 @@ def out_of_time(watch: Watch) -> None:
 def orphan_lease(watch: Watch) -> None:
     """Somebody took the source's lease by a clock that runs a day ahead, and died; and the feed changes."""
     now = watch.villa.clock()
-    watch.villa.store.take_lease(watch.source, holder="orphan", now=now, until=now + timedelta(days=1))
+    watch.villa.store.acquire_lease(watch.source, holder="orphan", now=now, until=now + timedelta(days=1))
     watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
 
 

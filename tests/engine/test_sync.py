@@ -30,7 +30,7 @@ def test_what_the_source_shows_is_created_and_the_run_says_so():
     assert (run.counts["seen"], run.counts["created"]) == (2, 2)
     assert [r.fields for r in house.records(source)] == [{"name": "Ann"}, {"name": "Bob"}]
     assert house.bokit.status.load_history(DEFAULT_TENANT).items[0].run_id == run.run_id
-    line = house.bokit.desk.list_changes(DEFAULT_TENANT, house.records(source)[0].id).items[0]
+    line = house.bokit.records.list_changes(DEFAULT_TENANT, house.records(source)[0].id).items[0]
     assert (line.by, line.action, line.run_id) == (f"source:{source.id}", "create", run.run_id)
 
 
@@ -63,7 +63,7 @@ def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
     house.bokit.tick()
     run_queue(house)
 
-    assert store.calls == ["load_due", "load_options", "load_monitors", "claim_shard", "load_heads", "beat_shard"]
+    assert store.calls == ["load_due", "load_options", "load_monitors", "claim_shard", "load_heads", "complete_batch"]
 
 
 def test_an_unchanged_batch_is_a_run_in_the_history():
@@ -302,7 +302,7 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
             try_to_tick(house, store, alerts)
         calls, store.die_at, alerts.die_at = len(store.calls), None, None
         state = [(r.key, dict(r.remote), str(r.presence)) for r in house.records(source)]
-        log = [line.action for r in house.records(source) for line in house.bokit.desk.list_changes(DEFAULT_TENANT, r.id).items]
+        log = [line.action for r in house.records(source) for line in house.bokit.records.list_changes(DEFAULT_TENANT, r.id).items]
         notices = sorted(n.type for n in house.alerts.notices.values())
         return [state, sorted(log), notices, house.head(source).hold, house.head(source).failure], calls
 
@@ -332,10 +332,10 @@ def test_a_hand_made_or_edited_record_is_a_persons_to_change():
     house.bokit.sync(ALL)
     record = house.records(source)[0]
 
-    edited = house.bokit.desk.edit(DEFAULT_TENANT, record.collection, record.id, {"name": "Anna"}, by="user:host")
+    edited = house.bokit.records.edit(DEFAULT_TENANT, record.collection, record.id, {"name": "Anna"}, by="user:host")
 
     assert (edited.fields["name"], edited.remote["name"], edited.presence) == ("Anna", "Ann", Presence.PRESENT)
-    assert house.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items[0].by == "user:host"
+    assert house.bokit.records.list_changes(DEFAULT_TENANT, record.id).items[0].by == "user:host"
 
 
 def run_queue(house: House) -> None:

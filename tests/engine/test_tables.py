@@ -74,7 +74,7 @@ def test_an_unchanged_table_writes_nothing(ledger: Ledger) -> None:
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "unchanged": 10}
     assert not [call for call in store.calls if call in WRITES]
     assert not [call for call in store.calls if call in ("find_records", "load_chunks")]
-    assert "save_beat" in store.calls
+    assert "save_source_schedule" in store.calls
 
 
 def test_an_unchanged_table_takes_no_lease_under_a_claim(ledger: Ledger) -> None:
@@ -85,7 +85,7 @@ def test_an_unchanged_table_takes_no_lease_under_a_claim(ledger: Ledger) -> None
     ledger.bokit = ledger.assemble(store)
     ledger.clock.move(minutes=6)
     ledger.bokit.tick()
-    assert [c for c in store.calls if c.startswith(("save", "apply", "beat", "take"))] == ["beat_shard"]
+    assert [c for c in store.calls if c.startswith(("save", "apply", "beat", "take"))] == ["complete_batch"]
 
 
 def test_what_changed_is_written_and_nothing_else(ledger: Ledger, file: File) -> None:
@@ -145,7 +145,7 @@ def test_a_dry_run_plans_and_writes_nothing(ledger: Ledger, file: File) -> None:
     store = Counting(ledger.store)
     ledger.bokit = ledger.assemble(store)
     run = ledger.sync(dry_run=True)
-    assert not [c for c in store.calls if c in (*WRITES, "take_lease", "save_beat", "save_run")]
+    assert not [c for c in store.calls if c in (*WRITES, "take_lease", "save_source_schedule", "save_run")]
     (report,) = run.sources
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "created": 1, "updated": 1, "missing": 1, "unchanged": 8}
     plan = {a.record_id: a.as_dict() for a in report.plan}
@@ -219,11 +219,11 @@ def test_a_table_that_shows_nothing_is_held(ledger: Ledger, file: File) -> None:
     assert "'clients' suddenly shows no row" in report.error["message"]  # type: ignore[index]
     ledger.sync(advance=48 * 3600)
     assert set(ledger.presences().values()) == {"present"}
-    hold = ledger.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
+    hold = ledger.bokit.records.find_hold(DEFAULT_TENANT, source.id)
     assert hold is not None
     assert [r["records"] for r in hold.releases] == [10]
     assert len([n for n in ledger.alerts.notices.values() if n.type == "source.held"]) == 1
-    ledger.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+    ledger.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
     assert set(ledger.presences().values()) == {"gone"}
     assert ledger.store.load_head(source).hold is None
     assert ledger.report().outcome is Outcome.UNCHANGED
@@ -266,7 +266,7 @@ def test_discarding_a_hold_changes_no_record(ledger: Ledger, file: File) -> None
     ledger.sync()
     file.run("DELETE FROM clients")
     ledger.sync()
-    ledger.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
+    ledger.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
     assert set(ledger.presences().values()) == {"present"}
     assert ledger.store.load_head(source).hold is None
     assert ledger.report().outcome is Outcome.HELD
@@ -389,7 +389,7 @@ def test_a_person_who_edits_meanwhile_is_not_written_over(ledger: Ledger, file: 
     def find_and_edit(*args: Any) -> Any:
         found = real(*args)
         if found and not edited:
-            edited.append(ledger.bokit.desk.edit(DEFAULT_TENANT, CLIENT, next(iter(found)), {"email": "mine"}, by="user:rosa"))
+            edited.append(ledger.bokit.records.edit(DEFAULT_TENANT, CLIENT, next(iter(found)), {"email": "mine"}, by="user:rosa"))
         return found
 
     ledger.store.find_records = find_and_edit
@@ -401,7 +401,7 @@ def test_a_person_who_edits_meanwhile_is_not_written_over(ledger: Ledger, file: 
 def test_a_sync_that_waited_for_another_begins_with_what_that_one_left(ledger: Ledger, file: File) -> None:
     """What is agreed is read under the lease: nothing of a run that ended just before is doubled or lost."""
     source = ledger.add_source(CLIENTS)
-    real, others = ledger.store.take_lease, []
+    real, others = ledger.store.acquire_lease, []
 
     def let_another_first(*args: Any, **given: Any) -> Any:
         if not others:
@@ -409,7 +409,7 @@ def test_a_sync_that_waited_for_another_begins_with_what_that_one_left(ledger: L
             ledger.sync()
         return real(*args, **given)
 
-    ledger.store.take_lease = let_another_first
+    ledger.store.acquire_lease = let_another_first
     assert counts(ledger) == {"seen": 10, "unchanged": 10}
     assert ledger.store.load_head(source).failure is None
     assert [len(ledger.changes(r)) for r in ledger.records().values()] == [1] * 10

@@ -12,7 +12,7 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Record, SourceId
 from bokit.core.model.runs import Outcome
-from bokit.engine.runs.messages import SQL, BatchMessage, Forwarded, RunMessage, read_message
+from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, read_message
 from bokit.outlets.memory import MemoryQueue
 from tests.engine.house import Counting, Died
 from tests.engine.ledger import CLIENTS, File, Ledger
@@ -101,7 +101,7 @@ def test_a_sync_goes_on_where_its_worker_ended(file: File, tmp_path: Path, grain
             if not ledger.queue.bodies:
                 break
             message = read_message(ledger.queue.bodies.pop(0))
-            assert (message.lane, isinstance(message, BatchMessage)) == (SQL, True)
+            assert (message.route, isinstance(message, BatchMessage)) == (SQL_ROUTE, True)
             ledger.bokit.work(message, seconds_left=glass.turn())
         assert not ledger.queue.bodies
         states.append(state_of(ledger))
@@ -268,7 +268,7 @@ def test_messages_about_databases_are_passed_on(file: File) -> None:
     (body,) = ledger.queue.bodies
     elsewhere = MemoryQueue()
     plain = type(ledger.bokit)(replace(ledger.bokit._parts, sql_queue=elsewhere))
-    assert plain.work(read_message(body)) == Forwarded(lane=SQL)
+    assert plain.work(read_message(body)) == Forwarded(route=SQL_ROUTE)
     assert elsewhere.bodies == [body]
     assert ledger.records() == {}
     ledger.bokit.work(read_message(body))
@@ -278,4 +278,4 @@ def test_messages_about_databases_are_passed_on(file: File) -> None:
 def test_ids_of_sources_may_look_like_anything() -> None:
     """A message's lane is its shard's, not its source's."""
     message = RunMessage(run_id="run_1", tenant=DEFAULT_TENANT, source_ids=(SourceId("sql_1"),))  # type: ignore[arg-type]
-    assert read_message(message.to_json()).lane == "shard"
+    assert read_message(message.to_json()).route == "shard"

@@ -30,10 +30,10 @@ def test_an_edit_that_is_said_twice_is_one_edit():
     villa.deliver_all()
     record = villa.records(source)[0]
 
-    first, second = (villa.bokit.desk.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa") for _ in "12")
+    first, second = (villa.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa") for _ in "12")
 
     assert first == second
-    assert [c.action for c in villa.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
+    assert [c.action for c in villa.bokit.records.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
 
 
 def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
@@ -108,7 +108,7 @@ def test_a_run_that_changed_something_is_kept_wherever_it_dies(after):
         except Died:
             villa.deliver(body)
 
-        line = villa.bokit.desk.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[-1]
+        line = villa.bokit.records.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[-1]
         assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).run_id == line.run_id, f"call {call}: {calls.names}"
         if not calls.deaths:
             break
@@ -138,7 +138,7 @@ def test_a_batch_that_ends_after_its_claim_tells_what_it_did():
 
     assert late.stale
     assert len(villa.records(source)) == 1
-    line = villa.bokit.desk.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[0]
+    line = villa.bokit.records.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[0]
     assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).counts["created"] == 1
     assert villa.states() == {source.id: "ok"}
 
@@ -151,7 +151,7 @@ def test_who_loses_a_race_by_hand_leaves_the_source_well():
     villa.bokit.tick()
     villa.deliver_all()
     now = villa.clock()
-    lease = villa.store.take_lease(source, holder="another", now=now, until=now + timedelta(minutes=5))
+    lease = villa.store.acquire_lease(source, holder="another", now=now, until=now + timedelta(minutes=5))
 
     run = villa.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
     villa.store.release_lease(lease)
@@ -184,4 +184,4 @@ def test_a_claim_on_what_was_synced_since_it_was_read_sends_nothing():
 
     assert (report.sent, villa.queue.bodies, villa.fetcher.asked) == (0, [], [source.id])
     shard = villa.store.load_shards([source.shard_id])[0]
-    assert (shard.holder, shard.next_due) == (None, shard.beats[source.id].due_at)
+    assert (shard.holder, shard.next_due) == (None, shard.schedules[source.id].due_at)

@@ -14,7 +14,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, Propert
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.occupancy.echoes import SETTLING
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler
 from simulator.truth import SimulatorError
@@ -51,7 +51,7 @@ class Home(Villa):
         )
 
     def open(self, store: Any = None, clock: Any = None, **given: Any) -> Any:
-        kind = Kind(fetcher=self, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
+        kind = SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
 
     def join(self, partner: Home, *, is_named: bool) -> None:

@@ -13,9 +13,9 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import Record, Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
-from bokit.engine.app import Bokit, Parts
+from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.messages import BatchMessage
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
 from bokit.net.session import Answer
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
@@ -146,7 +146,7 @@ class Villa:
     def open(self, store: Any = None, clock: Callable[[], datetime] | None = None, **given: Any) -> Bokit:
         """Assemble another process on the same table (or on *store*, a client of its own)."""
         kinds = {
-            "ical": Kind(
+            "ical": SourceKind(
                 fetcher=self.calls.watch_part(self.fetcher),
                 rules=BookingRules(),
                 collection=BOOKINGS,
@@ -163,7 +163,7 @@ class Villa:
             "concurrency": self.concurrency,
             "new_run_id": lambda at: f"run_{next(self._runs):06d}",
         }
-        return Bokit(Parts(**parts | given))
+        return Bokit(EngineParts(**parts | given))
 
     def settle_in(self) -> None:
         """Write the tenant down."""
@@ -242,12 +242,12 @@ class Villa:
         return {
             "records": [self._tell_record(r) for r in sorted(self.records(source), key=lambda r: r.key)],
             "head": (head.content_hash, head.etag, head.entries, failure, head.hold and head.hold.code),
-            "failures": shard.beats[source.id].failures,
+            "failures": shard.schedules[source.id].failures,
             "free": self._is_free(source),
         }
 
     def _tell_record(self, record: Record) -> dict[str, Any]:
-        lines = self.bokit.desk.list_changes(DEFAULT_TENANT, record.id).items
+        lines = self.bokit.records.list_changes(DEFAULT_TENANT, record.id).items
         edits = {name: edit.value for name, edit in record.edits.items()}
         return {
             "key": record.key,
@@ -260,7 +260,7 @@ class Villa:
 
     def _is_free(self, source: Source) -> bool:
         """Return whether a stranger gets the lease now; gives it back."""
-        lease = self.store.take_lease(source, holder="stranger", now=self.clock.at, until=self.clock.at + TICKING)
+        lease = self.store.acquire_lease(source, holder="stranger", now=self.clock.at, until=self.clock.at + TICKING)
         if lease:
             self.store.release_lease(lease)
         return lease is not None

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from bokit.engine.app import Bokit
     from bokit.engine.base.reconcile import Reconciler
     from bokit.engine.catalog.access import TokenService
-    from bokit.engine.sync.sync import Kind
+    from bokit.engine.sync.kinds import SourceKind
     from bokit.outlets.protocols import Alerts, Queue
     from bokit.sources.protocols import Fetched
     from bokit.store.protocols import Store
 
 
-def open_bokit(
+def build_engine(
     settings: Settings,
     *,
     store: Store | None = None,
@@ -28,11 +28,11 @@ def open_bokit(
     queue: Queue | None = None,
     clock: Clock = read_clock,
 ) -> Bokit:
-    """Assemble Bokit for *settings*; what is handed in takes the place of what they name."""
-    from bokit.engine.app import Bokit, Parts
+    """Assemble Bokit for *settings*; an argument replaces what they name."""
+    from bokit.engine.app import Bokit, EngineParts
 
     return Bokit(
-        Parts(
+        EngineParts(
             store=store or open_store(settings),
             kinds=open_kinds(settings),
             alerts=alerts or open_alerts(settings),
@@ -49,12 +49,8 @@ def open_bokit(
     )
 
 
-build_engine = open_bokit
-"""What a handler calls it."""
-
-
 def open_access(settings: Settings, *, store: Store | None = None, clock: Clock = read_clock) -> TokenService:
-    """Open the tokens' desk alone: the authorizer stands before every request, and starts faster without the engine."""
+    """Open the token service alone: the authorizer runs before every request, and starts faster without the engine."""
     from bokit.engine.base.clock import new_id, new_secret
     from bokit.engine.catalog.access import TokenService
 
@@ -73,66 +69,65 @@ def open_store(settings: Settings) -> Store:
     return DynamoStore(settings.table_name, region=settings.region, endpoint_url=settings.endpoint_url)
 
 
-def open_kinds(settings: Settings) -> Mapping[str, Kind]:
-    """Return the kinds of source that this process syncs."""
+def open_kinds(settings: Settings) -> Mapping[str, SourceKind]:
+    """Return the kinds of source that this process syncs; each is made, and imported, at its first use."""
     from bokit.sources.secrets import Secrets
 
     reveal = Secrets(_client_maker(settings)).reveal
     makers = {"ical": open_ical_kind, "json": open_json_kind, "sql": open_sql_kind}
-    return Kinds(**{name: partial(make, settings, reveal) for name, make in makers.items()})
+    return LazyKinds({name: partial(make, settings, reveal) for name, make in makers.items()})
 
 
-def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
-    """Return how bookings of calendars are fetched and read."""
+def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+    """Return how calendars are fetched and read."""
     from bokit.core.bookings.rules import BookingRules
     from bokit.core.model.catalog import BOOKINGS
-    from bokit.engine.sync.sync import Kind
-    from bokit.net.session import SafeClient
+    from bokit.engine.sync.kinds import SourceKind
+    from bokit.net.session import SafeSession
     from bokit.sources.ical import IcalFetcher
 
-    fetcher = IcalFetcher(SafeClient(allow_private_addresses=settings.allow_private_addresses), reveal)
-    return Kind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
+    fetcher = IcalFetcher(SafeSession(allow_private_addresses=settings.allow_private_addresses), reveal)
+    return SourceKind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
 
 
-def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
-    """Return how records of JSON APIs are fetched and read."""
+def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+    """Return how JSON APIs are fetched and read."""
     from bokit.core.items.rules import RecordRules
-    from bokit.engine.sync.sync import Kind
-    from bokit.net.session import SafeClient
+    from bokit.engine.sync.kinds import SourceKind
+    from bokit.net.session import SafeSession
     from bokit.sources.json_api import MAX_ANSWER_BYTES, JsonApiFetcher
 
-    client = SafeClient(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_ANSWER_BYTES)
-    return Kind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
+    client = SafeSession(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_ANSWER_BYTES)
+    return SourceKind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
 
 
-def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> Kind:
-    """Return how tables of databases are read; the databases' own libraries are imported when one is opened."""
+def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+    """Return how databases are read; their libraries are imported when one is opened."""
     from bokit.core.tables.rules import TableRules
-    from bokit.engine.sync.sync import Kind
+    from bokit.engine.sync.kinds import SourceKind
+    from bokit.engine.tables.sync import TableSync
     from bokit.sources.sql.table import SqlSample, SqlTables
     from bokit.sources.sql.url import Reach, check_database_url
 
     reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
     reader = SqlTables(reveal, reach)
-    return Kind(
+    return SourceKind(
         fetcher=SqlSample(reader),
         rules=TableRules(),
-        tables=reader,
+        tables=partial(TableSync, reader=reader),
         is_shared=True,
         check_url=lambda url: check_database_url(url, reach),
     )
 
 
-class Kinds(Mapping[str, "Kind"]):
-    """Kinds of source, each made when the first source of it is met: who syncs calendars alone imports no other."""
+class LazyKinds(Mapping[str, "SourceKind"]):
+    """Kinds of source, each made by its maker when the first source of it is met."""
 
-    def __init__(self, **makers: Callable[[], Kind]) -> None:
-        self._makers, self._made = makers, dict[str, "Kind"]()
+    def __init__(self, makers: Mapping[str, Callable[[], SourceKind]]) -> None:
+        self._makers, self._make = makers, cache(lambda name: makers[name]())
 
-    def __getitem__(self, name: str) -> Kind:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+    def __getitem__(self, name: str) -> SourceKind:
+        return self._make(name)
 
     def __contains__(self, name: object) -> bool:
         return name in self._makers
@@ -145,7 +140,7 @@ class Kinds(Mapping[str, "Kind"]):
 
 
 def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Reconciler:
-    """Return what follows when bookings were written; a sync that finds nothing new does not import it."""
+    """Return the reconciler of bookings; a sync that finds nothing new does not import it."""
     from bokit.engine.bookings.conflicts import BookingReconciler
     from bokit.engine.bookings.pages import publisher
 
@@ -153,26 +148,28 @@ def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Mapping[str,
 
 
 def open_calendar_key(settings: Settings) -> Callable[[], str]:
-    """Return what asks for the secret from which the paths of outgoing calendars derive."""
+    """Return a function that loads the secret from which the paths of outgoing calendars derive, once."""
 
-    def ask() -> str:
+    def load_key() -> str:
         from bokit.engine.bookings.outgoing import no_key
         from bokit.errors import ConfigError, LaterError, NeverError, StoreUnreachableError
         from bokit.sources.secrets import Secrets
 
+        if not settings.calendar_key:
+            return no_key()
         try:
-            return Secrets(_client_maker(settings)).reveal(settings.calendar_key) if settings.calendar_key else no_key()
+            return Secrets(_client_maker(settings)).reveal(settings.calendar_key)
         except NeverError as error:
-            what = "the secret of outgoing calendars is not there, or may not be read"
+            what = "the secret of outgoing calendars does not exist, or may not be read"
             raise ConfigError(what, variable="BOKIT_CALENDAR_KEY") from error
         except LaterError as error:
             raise StoreUnreachableError("the secret of outgoing calendars cannot be read now; try again") from error
 
-    return cache(ask)
+    return cache(load_key)
 
 
 def open_url_check(settings: Settings) -> Callable[[str], object]:
-    """Return the judge of the URLs that an owner gives us; it asks no network."""
+    """Return the check of the URLs that an owner enters; it uses no network."""
 
     def check(url: str) -> None:
         from bokit.net.addresses import check_url
@@ -183,11 +180,11 @@ def open_url_check(settings: Settings) -> Callable[[str], object]:
 
 
 def fetch_feed(url: str, settings: Settings) -> Fetched:
-    """Fetch one calendar that is nobody's source, as a sync would."""
+    """Fetch one calendar that belongs to no source, as a sync would."""
     from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source
     from bokit.core.model.records import Scope, SourceId
 
-    nobody = Source(
+    source = Source(
         id=SourceId("inspect"),
         tenant=DEFAULT_TENANT,
         name="inspect",
@@ -196,16 +193,16 @@ def fetch_feed(url: str, settings: Settings) -> Fetched:
         scope=Scope("inspect"),
         shard_id=ShardId(""),
     )
-    return open_kinds(settings)["ical"].fetcher.fetch(nobody)
+    return open_kinds(settings)["ical"].fetcher.fetch(source)
 
 
 def open_queue(settings: Settings) -> Queue | None:
-    """Return the queue of the stack, or None where work is done in this process."""
+    """Return the stack's queue; None: work is done in this process."""
     return open_queue_at(settings, settings.queue_url)
 
 
 def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
-    """Return the queue of this address; None where there is none."""
+    """Return the queue at *url*; None where there is no URL."""
     if url is None:
         return None
     from bokit.outlets.aws import SqsQueue
@@ -214,7 +211,7 @@ def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
 
 
 def open_alerts(settings: Settings) -> Alerts:
-    """Return the alert topic of the stack, or a place that forgets."""
+    """Return the stack's alert topic; without one, notices are kept in memory alone."""
     if settings.topic_arn is None:
         from bokit.outlets.memory import MemoryAlerts
 

@@ -1,6 +1,6 @@
-"""Bokit, assembled: what handlers and the command line call. Concrete stores and clients are handed in by ``wiring``.
+"""Bokit, assembled: what handlers and the command line call. ``wiring`` hands in concrete stores and clients.
 
-Every desk is imported and made at its first use: a function that starts cold pays for what it does, and for nothing else.
+Every service is imported and made at its first use, which keeps cold starts short.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from bokit.core.model.runs import Trigger
 from bokit.engine.base.clock import Clock, Ids, new_id, new_run_id, new_secret
-from bokit.engine.catalog.parts import CatalogParts, check_nothing
-from bokit.engine.runs.messages import SQL, BatchMessage, Forwarded, RunMessage
+from bokit.engine.base.tenant_options import has_tenant
+from bokit.engine.catalog.parts import CatalogParts, do_nothing
+from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage
 from bokit.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
@@ -33,23 +34,24 @@ if TYPE_CHECKING:
     from bokit.engine.runs.status import StatusService
     from bokit.engine.runs.tick import BatchClaimer, Tick, TickReport
     from bokit.engine.runs.traffic import TrafficTrigger
-    from bokit.engine.sync.sync import Kind, SourceSync
+    from bokit.engine.sync.kinds import SourceKind
+    from bokit.engine.sync.sync import SourceSync
     from bokit.outlets.protocols import Alerts, Queue
     from bokit.store.protocols import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class EngineParts:
     """What Bokit is assembled from."""
 
     store: Store
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, SourceKind]
     alerts: Alerts
     clock: Clock
     queue: Queue | None = None
     """None: due batches run in this process."""
     sql_queue: Queue | None = None
-    """Where messages about databases are passed on to; None: this process reads them itself."""
+    """Where messages about databases are forwarded to; None: this process reads them itself."""
     defaults: Mapping[str, Json] | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
@@ -60,19 +62,18 @@ class Parts:
     """Where the stack's API answers."""
     calendar_key: Callable[[], str] | None = None
     """Returns the secret from which the paths of outgoing calendars derive."""
-    check_url: Callable[[str], object] = check_nothing
+    check_url: Callable[[str], object] = do_nothing
     """Raises AddressRefusedError for a URL that this stack does not fetch."""
     stage: str = "local"
-    """What this stack is for: shown, never asked."""
+    """The stack's name for people; nothing depends on it."""
 
 
 class Bokit:
-    """The engine and its desks."""
+    """The engine and its services."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.store, self.clock, self.kinds, self.defaults = parts.store, parts.clock, parts.kinds, dict(parts.defaults or {})
-        self.stage = parts.stage
-        self._parts = parts
+    def __init__(self, parts: EngineParts) -> None:
+        self.store, self.clock, self.kinds, self.stage = parts.store, parts.clock, parts.kinds, parts.stage
+        self.defaults, self._parts = dict(parts.defaults or {}), parts
 
     # ── syncing ──
 
@@ -111,16 +112,16 @@ class Bokit:
 
     @cached_property
     def manual(self) -> ManualSync:
-        """Syncs that a person asks for."""
+        """Syncs that a person starts."""
         from bokit.engine.runs.manual import ManualSync
 
         return ManualSync(self.store, self.batch, self._batch_claimer, self.clock, self._parts.new_run_id, self.defaults)
 
-    # ── desks ──
+    # ── services ──
 
     @cached_property
-    def desk(self) -> RecordService:
-        """Records as people see and edit them."""
+    def records(self) -> RecordService:
+        """Records as people read and edit them."""
         from bokit.engine.records.service import RecordService
 
         parts = self._parts
@@ -128,17 +129,17 @@ class Bokit:
 
     @cached_property
     def status(self) -> StatusService:
-        """How things stand."""
+        """Freshness, totals and history."""
         from bokit.engine.runs.status import StatusService
 
         return StatusService(self.store, self.clock, self.defaults)
 
     @cached_property
     def bookings(self) -> BookingService:
-        """Bookings of linked units, their conflicts, and bookings by hand; imported at first use."""
+        """Bookings of linked units, their conflicts, and bookings entered by hand."""
         from bokit.engine.bookings.service import BookingService
 
-        return BookingService(self.store, self.desk, self.clock, self.defaults)
+        return BookingService(self.store, self.records, self.clock, self.defaults)
 
     @cached_property
     def calendars(self) -> CalendarService:
@@ -146,26 +147,21 @@ class Bokit:
         from bokit.engine.bookings.outgoing import CalendarParts, CalendarService, no_key
 
         parts = self._parts
+        key = parts.calendar_key or no_key
         return CalendarService(
-            CalendarParts(
-                store=parts.store,
-                clock=parts.clock,
-                defaults=self.defaults,
-                api_url=parts.api_url,
-                key=parts.calendar_key or no_key,
-            )
+            CalendarParts(store=parts.store, clock=parts.clock, defaults=self.defaults, api_url=parts.api_url, key=key)
         )
 
     @cached_property
     def feeds(self) -> CalendarServer:
-        """Outgoing calendars, as others read them."""
+        """Outgoing calendars, as platforms read them."""
         from bokit.engine.bookings.serving import CalendarServer
 
         return CalendarServer(self.store, self.clock, lambda page: self.calendars.refresh(page))
 
     @cached_property
     def catalog(self) -> Catalog:
-        """What owners declare; imported at first use, since a sync needs none of it."""
+        """What owners declare; a sync needs none of it."""
         from bokit.engine.catalog.places import Catalog
 
         parts = self._parts
@@ -177,7 +173,7 @@ class Bokit:
                 kinds=parts.kinds,
                 defaults=self.defaults,
                 check_url=parts.check_url,
-                follow=self.source_sync.follow,
+                reconcile=self.source_sync.reconcile,
                 publish=lambda tenant: self.calendars.publish_all(tenant),
                 unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
             )
@@ -185,7 +181,7 @@ class Bokit:
 
     @cached_property
     def access(self) -> TokenService:
-        """Tokens, and who a request speaks for."""
+        """Tokens, and whom a request acts for."""
         from bokit.engine.catalog.access import TokenService
 
         parts = self._parts
@@ -208,7 +204,7 @@ class Bokit:
 
     @cached_property
     def traffic(self) -> TrafficTrigger:
-        """Syncs that a request wakes."""
+        """Syncs that a request starts."""
         from bokit.engine.runs.traffic import TrafficTrigger
 
         return TrafficTrigger(self.store, self._batch_claimer, self.clock, self._sender(self._parts.queue))
@@ -218,36 +214,36 @@ class Bokit:
             from bokit.engine.runs.tick import send_to_queue
 
             return send_to_queue(queue)
-        return self._run_here
+        return self._run_inline
 
-    def _run_here(self, messages: Sequence[BatchMessage]) -> None:
-        """Run every batch; one that breaks keeps no other from running, and is raised in the end."""
-        broken: list[Exception] = []
+    def _run_inline(self, messages: Sequence[BatchMessage]) -> None:
+        """Run every batch, then raise the first error; an unreachable store raises at once."""
+        errors: list[Exception] = []
         for message in messages:
             try:
                 self.batch.run(message)
             except StoreUnreachableError:
                 raise
             except Exception as error:
-                broken.append(error)
-        if broken:
-            raise broken[0]
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def tick(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
-        """Claim what is due, and send it on: to the queue, or where there is none, through this process."""
+        """Claim what is due, and send it to the queue; without a queue, run it in this process."""
         return self._tick.run(trigger)
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
-        """Sync the sources that a message names; what there is no time for stays due, and a database is gone on with at once."""
+        """Sync the sources of a message; without time for all the rest stays due, and a database is continued at once."""
         from bokit.engine.runs.batch import Deadline
 
         report = self.batch.run(message, stop=Deadline(seconds_left))
-        if report.left and message.lane == SQL and self._parts.queue:
-            self._go_on(message)
+        if report.left and message.route == SQL_ROUTE and self._parts.queue:
+            self._send_rest(message)
         return report
 
-    def _go_on(self, message: BatchMessage) -> None:
-        """Claim the shard anew, and send what is left of it to the next worker; where another was faster, that one has it."""
+    def _send_rest(self, message: BatchMessage) -> None:
+        """Claim the shard again, and send the rest to the next worker; where another claimed it first, that one has it."""
         shards = self.store.load_shards([message.shard_id])
         stored = self._batch_claimer.load_options(shards)
         messages = self._batch_claimer.claim(shards, stored, message.trigger, run_id=message.run_id)
@@ -257,18 +253,18 @@ class Bokit:
     def work(
         self, message: BatchMessage | RunMessage, *, seconds_left: Callable[[], float] | None = None
     ) -> BatchReport | WorkReport | Forwarded:
-        """Do what a message of the queue asks for; what there is no time for comes again."""
-        if message.lane == SQL and (queue := self._parts.sql_queue):
+        """Do what a message of the queue asks for; without time for all of it, the rest is sent again."""
+        if message.route == SQL_ROUTE and (queue := self._parts.sql_queue):
             queue.send([message.to_json()])
-            return Forwarded(lane=SQL)
+            return Forwarded(route=SQL_ROUTE)
         if isinstance(message, RunMessage):
             return self.queued_runs.work(message, seconds_left=seconds_left)
         return self.run_batch(message, seconds_left=seconds_left)
 
     def sync(self, request: SyncRequest, *, stop: Deadline | None = None, on_progress: Progress | None = None) -> Run:
-        """Sync what a person asks for, here and now."""
+        """Sync what a person asks for, in this process."""
         return self.manual.run(request, stop=stop, on_progress=on_progress)
 
     def is_known(self, tenant: TenantId) -> bool:
-        """Return whether there is such a tenant."""
-        return any(t.id == tenant for t in self.store.load_tenants())
+        """Return whether the tenant exists."""
+        return has_tenant(self.store, tenant)

@@ -1,4 +1,4 @@
-"""Things are told by id, or by name where only one has it."""
+"""Look up an item by id, or by an unambiguous name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bokit.errors import InputError, UnknownIdError
 
 
 class Named(Protocol):
-    """What has an id and a name."""
+    """An item with an id and a name."""
 
     @property
     def id(self) -> str: ...
@@ -21,18 +21,17 @@ T = TypeVar("T", bound=Named)
 
 
 def find_named(items: Iterable[T], word: str, what: str) -> T:
-    """Return the item whose id, or only name, is *word*; raises UnknownIdError, or InputError that lists the ids.
+    """Return the item whose id, or only name, is *word*; raise UnknownIdError, or InputError that lists the ids.
 
     An id wins over a name; of names that differ in case alone, the exact one wins.
     """
-    folded = word.casefold()
-    all_items = list(items)
+    folded, known = word.casefold(), list(items)
     ranks = (
-        [i for i in all_items if i.id == word],
-        [i for i in all_items if i.name == word],
-        [i for i in all_items if i.name.casefold() == folded],
+        [i for i in known if i.id == word],
+        [i for i in known if i.name == word],
+        [i for i in known if i.name.casefold() == folded],
     )
-    found = next((rank for rank in ranks if rank), [])
+    found = next(filter(None, ranks), [])
     if len(found) == 1:
         return found[0]
     if found:

@@ -1,6 +1,6 @@
-"""What follows when records have changed: the collection's own business, handed to the engine with its kind of source.
+"""The post-write hook of a collection: reconciles derived data (conflicts, published calendars) with its records.
 
-The engine knows no booking; bookings (``engine.bookings.conflicts``) plug in here, and find double bookings.
+The engine knows no booking; ``engine.bookings.conflicts`` plugs in here with its kind of source.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bokit.store.protocols import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRequest:
-    """What has been written, when, and by whom."""
+    """Which scope was written, when, and by whom."""
 
     tenant: TenantId
     scope: Scope
@@ -26,28 +26,28 @@ class ReconcileRequest:
     """``source:<source id>`` or ``user:<name>``."""
     run_id: RunId | None = None
     held: Mapping[SourceId, datetime | None] = field(default_factory=dict)
-    """The source in hand, and since when a guard holds its feed (None: it does not): its head is written later."""
+    """The source being synced, and since when a guard holds its feed (None: not held): its head is written later."""
 
 
 class Reconciler(Protocol):
-    """Runs after the records of a scope were written, and before the run says that it is done: it may come twice."""
+    """Runs after a scope's records were written and before the run ends; a crash may make it run twice."""
 
-    def trace(self, before: Record | None, after: Record, at: datetime) -> Record:
-        """Return *after*, which a person made of *before*, with what its rules want to remember of the change."""
+    def record_history(self, before: Record | None, after: Record, at: datetime) -> Record:
+        """Return *after*, a person's edit of *before*, with what the collection's rules keep of the change."""
         ...
 
-    def settle(self, occasion: ReconcileRequest) -> datetime | None:
-        """Make whatever hangs on the scope's records agree with them.
+    def reconcile(self, request: ReconcileRequest) -> datetime | None:
+        """Make what derives from the scope's records agree with them; idempotent.
 
-        Returns the earliest time at which time alone asks for it again. Doing it twice changes nothing more.
+        Returns the earliest time at which time alone makes it necessary again.
         """
         ...
 
 
 ReconcilerFactory = Callable[[Store, Alerts, Mapping[str, Json]], Reconciler]
-"""Makes it for a stack: its store, its alerts, and the defaults of its options."""
+"""Makes a reconciler from the stack's store, alerts and defaults of options."""
 
 
 def earliest(*times: datetime | None) -> datetime | None:
-    """Return the earliest of the times that are told."""
+    """Return the earliest of *times*, without the Nones."""
     return min((time for time in times if time is not None), default=None)

@@ -1,4 +1,4 @@
-"""Writing again where others were faster."""
+"""Retrying a conditional write that met a conflict."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from bokit.errors import StoreConflictError
 T = TypeVar("T")
 
 
-def again(write: Callable[[], T], tries: int) -> T:
-    """Do *write*, and do it anew of what others left where they were faster; the last of *tries* raises."""
+def retry_on_conflict(write: Callable[[], T], tries: int) -> T:
+    """Call *write*, which loads what it changes; on StoreConflictError call it again, at most *tries* times."""
     for _ in range(tries - 1):
         try:
             return write()

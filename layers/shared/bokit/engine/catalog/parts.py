@@ -13,42 +13,30 @@ if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
     from bokit.core.model.records import CollectionName, Json, TenantId
     from bokit.engine.base.reconcile import ReconcileRequest
-    from bokit.engine.sync.sync import Kind
+    from bokit.engine.sync.kinds import SourceKind
     from bokit.store.protocols import Store
 
 
-def check_nothing(url: str) -> None:
-    """Let every URL pass: the fetch itself refuses what may not be fetched."""
-
-
-def follow_nothing(collection: CollectionName, occasion: ReconcileRequest) -> None:
-    """Do nothing: nothing hangs on records here."""
-
-
-def publish_nothing(tenant: TenantId) -> None:
-    """Do nothing: nothing is published here."""
-
-
-def remove_nothing(tenant: TenantId, unit_id: UnitId) -> None:
-    """Do nothing: nothing of a unit is published here."""
+def do_nothing(*_: object) -> None:
+    """Stand in for a check or a hook that this process does not need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogParts:
-    """The store, the clock, the kinds of source, and the judge of their URLs."""
+    """The store, the clock, the kinds of source, and hooks into the rest of the engine."""
 
     store: Store
     clock: Clock
     new_id: Ids = new_id
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    kinds: Mapping[str, SourceKind] = field(default_factory=dict)
     defaults: Mapping[str, Json] = field(default_factory=dict)
     """The stack's defaults of options."""
-    check_url: Callable[[str], object] = check_nothing
-    """Raises AddressRefusedError for a URL that is not fetched."""
+    check_url: Callable[[str], object] = do_nothing
+    """Raises AddressRefusedError for a URL that is not fetched; the fetch itself checks again."""
     wait: Callable[[float], object] = time.sleep
-    follow: Callable[[CollectionName, ReconcileRequest], object] = follow_nothing
-    """Makes what hangs on a scope's records agree with them."""
-    publish: Callable[[TenantId], object] = publish_nothing
-    """Publishes anew what others are told, where an option says how."""
-    unpublish: Callable[[TenantId, UnitId], object] = remove_nothing
-    """Tells others nothing more of a unit."""
+    reconcile: Callable[[CollectionName, ReconcileRequest], object] = do_nothing
+    """Makes what derives from a scope's records agree with them."""
+    publish: Callable[[TenantId], object] = do_nothing
+    """Publishes the tenant's calendars again after an option changed what they show."""
+    unpublish: Callable[[TenantId, UnitId], object] = do_nothing
+    """Removes a unit's calendars."""

@@ -26,7 +26,7 @@ from bokit.engine.runs.messages import BatchMessage
 from bokit.engine.sync.job import SyncJob, SyncResult
 from bokit.engine.sync.sync import SourceSync
 from bokit.errors import StaleFenceError
-from bokit.observability import tell
+from bokit.observability import log_event
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.run")
@@ -105,7 +105,7 @@ class BatchReport:
 
 
 @dataclass(slots=True)
-class Work:
+class SyncWork:
     """What the threads of one batch share."""
 
     jobs: Mapping[TenantId, SyncJob]
@@ -134,15 +134,15 @@ class BatchRunner:
         """Sync the sources that *message* names, beat their shard, and record the runs."""
         shard, heads = self.store.load_heads(message.shard_id)
         if shard.fence != message.fence or shard.holder != message.run_id:
-            tell(log, "batch dropped: its claim is over", run_id=message.run_id, shard=message.shard_id)
+            log_event(log, "batch dropped: its claim is over", run_id=message.run_id, shard=message.shard_id)
             return BatchReport(stale=True)
         named = set(message.source_ids)
-        heads = [h for h in heads if h.source.id in named and h.source.id in shard.beats]
+        heads = [h for h in heads if h.source.id in named and h.source.id in shard.schedules]
         idle = [h for h in heads if not h.source.enabled or h.source.removed_at]
         heads = [h for h in heads if h not in idle]
         jobs = {t: self._job(message, t, new_only, force, details) for t in {h.source.tenant for h in heads}}
-        work = Work(jobs=jobs, stop=stop or Deadline(), pace=RateLimiter(), on_progress=on_progress)
-        self.sync_heads(heads, shard.beats, work)
+        work = SyncWork(jobs=jobs, stop=stop or Deadline(), pace=RateLimiter(), on_progress=on_progress)
+        self.sync_heads(heads, shard.schedules, work)
         runs = self._record(heads, work)
         stale = not self._schedule(message, shard, heads, work, idle, runs)
         return BatchReport(runs=runs, stale=stale, left=len(heads) - len(work.done))
@@ -160,7 +160,7 @@ class BatchRunner:
         )
 
     def sync_heads(
-        self, heads: Sequence[Head], beats: Mapping[SourceId, SourceSchedule], work: Work, *, exclusive: bool = False
+        self, heads: Sequence[Head], schedules: Mapping[SourceId, SourceSchedule], work: SyncWork, *, exclusive: bool = False
     ) -> None:
         """Sync every head, several at a time, into ``work.done``; what `stop` cuts off is simply not there."""
 
@@ -169,7 +169,7 @@ class BatchRunner:
             if not work.pace.wait(head.source.tenant, job.options["sync.request_delay"], work.stop):
                 return
             job = replace(job, seconds_left=work.stop.seconds_left)
-            synced = self.sync.sync(head, beats[head.source.id], job, exclusive=exclusive)
+            synced = self.sync.sync(head, schedules[head.source.id], job, exclusive=exclusive)
             if synced.unfinished:
                 return
             work.done[head.source.id] = synced
@@ -184,7 +184,7 @@ class BatchRunner:
             for _ in pool.map(one, heads):
                 pass
 
-    def _record(self, heads: Sequence[Head], work: Work) -> tuple[Run, ...]:
+    def _record(self, heads: Sequence[Head], work: SyncWork) -> tuple[Run, ...]:
         """Store the run of each tenant to whom anything happened; before the beat, after which no message comes again."""
         now = self.clock()
         runs = tuple(close_run(job, t, reports_of(heads, work, t), now) for t, job in work.jobs.items())
@@ -199,7 +199,7 @@ class BatchRunner:
         message: BatchMessage,
         shard: Shard,
         heads: Sequence[Head],
-        work: Work,
+        work: SyncWork,
         idle: Sequence[Head],
         runs: Sequence[Run],
     ) -> bool:
@@ -208,8 +208,8 @@ class BatchRunner:
         *idle* sources were paused or removed while a batch held the claim, whose beat made them due again: put that right.
         """
         now = self.clock()
-        beats = next_schedules(heads, shard.beats, work.jobs, work.done, self.clock)
-        beats |= {h.source.id: replace(shard.beats[h.source.id], due_at=None) for h in idle}
+        schedules = next_schedules(heads, shard.schedules, work.jobs, work.done, self.clock)
+        schedules |= {h.source.id: replace(shard.schedules[h.source.id], due_at=None) for h in idle}
         quiet = tuple(r.source_id for run in runs for r in run.sources if is_unchanged(run))
         batch = HeartbeatRun(
             run_id=message.run_id,
@@ -218,18 +218,20 @@ class BatchRunner:
             finished_at=now,
             started_at=min((r.started_at for r in runs), default=now),
         )
-        due = min((b.due_at for b in {**shard.beats, **beats}.values() if b.due_at), default=None)
+        due = min((b.due_at for b in {**shard.schedules, **schedules}.values() if b.due_at), default=None)
         try:
-            self.store.complete_batch(shard.id, fence=message.fence, beats=beats, next_due=due, run=batch if quiet else None)
+            self.store.complete_batch(
+                shard.id, fence=message.fence, schedules=schedules, next_due=due, run=batch if quiet else None
+            )
         except StaleFenceError:
-            tell(log, "batch ended after its claim", run_id=message.run_id, shard=message.shard_id)
+            log_event(log, "batch ended after its claim", run_id=message.run_id, shard=message.shard_id)
             return False
         return True
 
 
 def next_schedules(
     heads: Sequence[Head],
-    beats: Mapping[SourceId, SourceSchedule],
+    schedules: Mapping[SourceId, SourceSchedule],
     jobs: Mapping[TenantId, SyncJob],
     done: Mapping[SourceId, SyncResult],
     clock: Clock,
@@ -239,12 +241,12 @@ def next_schedules(
     for head in heads:
         if synced := done.get(head.source.id):
             job = jobs[head.source.tenant]
-            schedule = replace(beats[head.source.id], interval=interval_of(head.source, job.options))
+            schedule = replace(schedules[head.source.id], interval=interval_of(head.source, job.options))
             lines[head.source.id] = synced.next_schedule(schedule, job, clock())
     return lines
 
 
-def reports_of(heads: Sequence[Head], work: Work, tenant: TenantId) -> tuple[SourceReport, ...]:
+def reports_of(heads: Sequence[Head], work: SyncWork, tenant: TenantId) -> tuple[SourceReport, ...]:
     """Return the reports of one tenant's sources, in the order of the heads."""
     mine = [h.source.id for h in heads if h.source.tenant == tenant]
     return tuple(work.done[id].report for id in mine if id in work.done)
@@ -283,7 +285,7 @@ def format_source(job: SyncJob, report: SourceReport) -> None:
     counts = {name: n for name, n in report.counts.items() if n}
     error = {"code": report.error["code"]} if report.error else {}
     level = logging.WARNING if report.outcome in (Outcome.FAILED, Outcome.HELD) else logging.INFO
-    tell(
+    log_event(
         log,
         f"source {report.outcome}",
         level,
@@ -300,7 +302,7 @@ def format_run(run: Run) -> None:
     outcomes = [r.outcome for r in run.sources]
     told = {str(o): outcomes.count(o) for o in Outcome if o in outcomes}
     counts = {name: n for name, n in run.counts.items() if n}
-    tell(
+    log_event(
         log,
         f"run {run.status}",
         run_id=run.run_id,

@@ -18,7 +18,7 @@ from bokit.engine.runs.batch import (
     Deadline,
     Progress,
     RateLimiter,
-    Work,
+    SyncWork,
     close_run,
     format_run,
     next_schedules,
@@ -130,22 +130,22 @@ class ManualSync:
 
         As each ends, its line is written to its shard, then *on_end* is told, in the thread that synced it.
         """
-        heads, beats = self._load(sources)
+        heads, schedules = self._load(sources)
         by_id = {h.source.id: h for h in heads}
 
         def end(report: SourceReport) -> None:
             # a source that another run has in hand is that one's to write
             if not job.dry_run and report.outcome is not Outcome.SKIPPED:
-                self._schedule(by_id[report.source_id], beats, work)
+                self._schedule(by_id[report.source_id], schedules, work)
             if on_end:
                 on_end(report)
 
-        work = Work(jobs={h.source.tenant: job for h in heads}, stop=stop, pace=RateLimiter(), on_progress=end)
-        self.batch.sync_heads(heads, beats, work, exclusive=True)
+        work = SyncWork(jobs={h.source.tenant: job for h in heads}, stop=stop, pace=RateLimiter(), on_progress=end)
+        self.batch.sync_heads(heads, schedules, work, exclusive=True)
         return tuple(work.done[id].report for id in by_id if id in work.done)
 
-    def _schedule(self, head: Head, beats: Mapping[SourceId, SourceSchedule], work: Work) -> None:
-        line = next_schedules([head], beats, work.jobs, work.done, self.clock)[head.source.id]
+    def _schedule(self, head: Head, schedules: Mapping[SourceId, SourceSchedule], work: SyncWork) -> None:
+        line = next_schedules([head], schedules, work.jobs, work.done, self.clock)[head.source.id]
         self.store.save_source_schedule(
             head.source.shard_id, head.source.id, line if head.source.enabled else replace(line, due_at=None)
         )
@@ -171,12 +171,12 @@ class ManualSync:
         """Return the heads and the shard's lines of *sources*, a query a shard."""
         wanted = {s.id for s in sources}
         heads: list[Head] = []
-        beats: dict[SourceId, SourceSchedule] = {}
+        schedules: dict[SourceId, SourceSchedule] = {}
         for shard_id in sorted({s.shard_id for s in sources}):
             shard, found = self.store.load_heads(shard_id)
-            heads += [h for h in found if h.source.id in wanted and h.source.id in shard.beats]
-            beats |= shard.beats
-        return heads, beats
+            heads += [h for h in found if h.source.id in wanted and h.source.id in shard.schedules]
+            schedules |= shard.schedules
+        return heads, schedules
 
     def _shards(self, tenant: TenantId) -> Sequence[Shard]:
         sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]

@@ -13,7 +13,7 @@ from bokit.core.model.records import Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import Trigger
 from bokit.errors import InputError
 
-PLAIN, SQL = "shard", "sql"
+DEFAULT_ROUTE, SQL_ROUTE = "shard", "sql"
 """Lanes: what any worker syncs, and what the one worker does that has the databases' libraries."""
 
 
@@ -21,11 +21,11 @@ PLAIN, SQL = "shard", "sql"
 class Forwarded:
     """What became of a message for another kind of worker: it was sent there."""
 
-    lane: str
+    route: str
 
     def as_dict(self) -> dict[str, Json]:
         """As the log tells it."""
-        return {"passed_on": self.lane}
+        return {"passed_on": self.route}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class BatchMessage:
     defaults: Mapping[str, Json] = field(default_factory=dict)
 
     @property
-    def lane(self) -> str:
+    def route(self) -> str:
         """The kind of worker that it is for: its shard's lane."""
         return self.shard_id.partition("_")[0]
 
@@ -82,14 +82,14 @@ class RunMessage:
     source_ids: tuple[SourceId, ...]
     paused: tuple[SourceId, ...] = ()
     """Those of them that were paused when a person named them: they are synced all the same."""
-    lane: str = PLAIN
+    route: str = DEFAULT_ROUTE
     """The kind of worker that it is for."""
 
     def to_json(self) -> str:
         """As the queue carries it."""
         told = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
         more = {"paused": list(self.paused)} if self.paused else {}
-        return json.dumps({**told, **more, **({"lane": self.lane} if self.lane != PLAIN else {})})
+        return json.dumps({**told, **more, **({"lane": self.route} if self.route != DEFAULT_ROUTE else {})})
 
     def narrow(self, ids: Collection[SourceId]) -> RunMessage:
         """Return the message about these of its sources."""
@@ -113,7 +113,7 @@ def _read_run(told: Mapping[str, Any]) -> RunMessage:
         tenant=TenantId(str(told["tenant"])),
         source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
         paused=tuple(SourceId(str(s)) for s in told.get("paused") or ()),
-        lane=str(told.get("lane") or PLAIN),
+        route=str(told.get("lane") or DEFAULT_ROUTE),
     )
 
 

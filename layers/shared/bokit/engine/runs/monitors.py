@@ -17,7 +17,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.queued_runs import MAX_SOURCES_PER_RUN, QueuedRuns
 from bokit.engine.runs.tick import EARLY, Done, do_each, may_sync
 from bokit.errors import InputError, StateError, StoreConflictError
-from bokit.observability import tell
+from bokit.observability import log_event
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.monitor")
@@ -65,7 +65,7 @@ class MonitorService:
             saved = self.store.save_monitor(monitor)
         except StoreConflictError as error:
             raise _running(monitor) from error
-        tell(log, "monitor started", tenant=tenant, interval=interval, by=by)
+        log_event(log, "monitor started", tenant=tenant, interval=interval, by=by)
         return saved
 
     def stop(self, tenant: TenantId) -> Monitor | None:
@@ -74,7 +74,7 @@ class MonitorService:
         self.store.delete_monitor(tenant)
         if known is None or known.is_over:
             return None
-        tell(log, "monitor stopped", tenant=tenant, runs=known.runs)
+        log_event(log, "monitor stopped", tenant=tenant, runs=known.runs)
         return known
 
     def find(self, tenant: TenantId) -> Monitor | None:
@@ -96,7 +96,7 @@ class MonitorService:
             except StoreConflictError:
                 # it was stopped, or another tick carries it: either way it is not ours; one that the table was merely
                 # too busy for is due at the next tick as well
-                tell(log, "monitor left to another", tenant=monitor.tenant)
+                log_event(log, "monitor left to another", tenant=monitor.tenant)
                 return False
 
         return do_each(due, begin)
@@ -131,7 +131,7 @@ class MonitorService:
 
     def _advance(self, monitor: Monitor, run_id: RunId, now: datetime) -> None:
         after = self.store.save_monitor(advance_monitor(monitor, run_id, now))
-        tell(log, "monitor run begun", tenant=after.tenant, run_id=run_id, runs=after.runs)
+        log_event(log, "monitor run begun", tenant=after.tenant, run_id=run_id, runs=after.runs)
         if after.is_over:
             self.store.delete_monitor(after.tenant)
 

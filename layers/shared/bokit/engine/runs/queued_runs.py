@@ -26,10 +26,10 @@ from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, So
 from bokit.engine.base.clock import Clock
 from bokit.engine.runs.batch import Deadline, format_run
 from bokit.engine.runs.manual import ManualSync, SyncRequest
-from bokit.engine.runs.messages import PLAIN, SQL, RunMessage
+from bokit.engine.runs.messages import DEFAULT_ROUTE, SQL_ROUTE, RunMessage
 from bokit.engine.runs.tick import Done, do_each
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
-from bokit.observability import tell
+from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
 from bokit.store.protocols import Store
 
@@ -237,7 +237,7 @@ class QueuedRuns:
         """
         open = self.store.find_open_run(message.tenant, message.run_id)
         if open is None:
-            tell(log, "message dropped: its run is over", run_id=message.run_id)
+            log_event(log, "message dropped: its run is over", run_id=message.run_id)
             return WorkReport(stale=True)
         if open.is_done:  # who brought the last report died before it ended the run
             self._end(open)
@@ -339,18 +339,18 @@ def cut_messages(open: OpenRun, sources: Sequence[Source], *, named: bool) -> li
     *named*: a person named them, so that those that are paused are meant as well.
     """
     mine = sorted((s for s in sources if s.id in open.pending), key=lambda s: (s.shard_id, s.id))
-    lanes = {lane: [s for s in mine if s.shard_id.partition("_")[0] == lane] for lane in (PLAIN, SQL)}
+    lanes = {route: [s for s in mine if s.shard_id.partition("_")[0] == route] for route in (DEFAULT_ROUTE, SQL_ROUTE)}
     return [
         RunMessage(
             run_id=open.run.run_id,
             tenant=open.run.tenant,
             source_ids=tuple(s.id for s in cut),
-            lane=lane,
+            route=route,
             paused=tuple(s.id for s in cut if named and not s.enabled),
         )
-        for lane, some in lanes.items()
+        for route, some in lanes.items()
         for cut in (
-            some[n : n + size] for size in (1 if lane == SQL else SOURCES_PER_MESSAGE,) for n in range(0, len(some), size)
+            some[n : n + size] for size in (1 if route == SQL_ROUTE else SOURCES_PER_MESSAGE,) for n in range(0, len(some), size)
         )
     ]
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict, cast
 
 from bokit.core.model.collections import scopes_of, source_scopes, unit_of
+from bokit.core.model.documents import Count, ErrorDocument
 from bokit.core.model.due_times import State, freshness, judge_source
+from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
+from bokit.core.model.plan import HoldSummary
 from bokit.core.model.records import Json, Presence, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
@@ -15,8 +20,41 @@ from bokit.engine.base.clock import Clock
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Page, Store
 
-FRESHNESS = ("state", "last_attempt_at", "last_success_at", "last_change_at", "next_due_at", "failures", "error")
-"""What a source's own document tells of how it fares."""
+
+class FreshnessDocument(TypedDict):
+    """When a source was last read, and how it went; null where it was removed."""
+
+    state: State | None
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    last_change_at: datetime | None
+    next_due_at: datetime | None
+    failures: Count | None
+    error: ErrorDocument | None
+
+
+class SourceStatusDocument(FreshnessDocument):
+    """One source's status."""
+
+    source_id: str
+    name: str
+    kind: str
+    collection: str
+    unit_id: str | None
+    interval: Count
+    hold: HoldSummary | None
+
+
+class StatusDocument(TypedDict):
+    """The tenant's status."""
+
+    at: datetime
+    enabled: bool
+    install_complete: bool
+    interval: Count
+    monitor: MonitorDocument | None
+    totals: dict[str, Count]
+    sources: list[SourceStatusDocument]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,25 +65,24 @@ class SourceStatus:
     schedule: SourceSchedule
     state: State
 
-    def as_dict(self) -> dict[str, Json]:
-        """As the contract shapes it."""
-        head, source = self.head, self.head.source
+    def as_dict(self) -> SourceStatusDocument:
+        """As the status shows it."""
+        head, source, hold = self.head, self.head.source, self.head.hold
         return {
             "source_id": source.id,
             "name": source.name,
             "kind": source.kind,
             "collection": source.collection,
             "unit_id": unit_of(source),
-            "state": str(self.state),
+            "state": self.state,
             "interval": int(self.schedule.interval.total_seconds()),
             "last_attempt_at": max((t for t in (self.schedule.attempted_at, head.synced_at) if t), default=None),
             "last_success_at": freshness(head, self.schedule),
             "last_change_at": head.changed_at,
             "next_due_at": self.schedule.due_at,
             "failures": self.schedule.failures,
-            "error": head.failure and {"code": head.failure.code, "message": head.failure.message},
-            "hold": head.hold
-            and {"code": head.hold.code, "message": head.hold.message, "since": head.hold.since, "plan": head.hold.plan_hash},
+            "error": {"code": head.failure.code, "message": head.failure.message} if head.failure else None,
+            "hold": {"code": hold.code, "message": hold.message, "since": hold.since, "plan": hold.plan_hash} if hold else None,
         }
 
 
@@ -60,17 +97,18 @@ class StatusService:
         options, now = self._options(tenant), self.clock()
         found = []
         for shard, head in self._heads(tenant):
-            schedule = shard.beats[head.source.id]
+            schedule = shard.schedules[head.source.id]
             found.append(SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, options, now)))
         return sorted(found, key=lambda s: (s.head.source.scope, s.head.source.name, s.head.source.id))
 
-    def load_freshness(self, tenant: TenantId, id: SourceId) -> dict[str, Json]:
-        """Return how one source fares; nothing but None where it was removed."""
-        told = next((s.as_dict() for s in self.load_sources(tenant) if s.head.source.id == id), {})
-        return {name: told.get(name) for name in FRESHNESS}
+    def load_freshness(self, tenant: TenantId, id: SourceId) -> FreshnessDocument:
+        """Return the freshness of one source; None throughout where it was removed."""
+        found = next((s for s in self.load_sources(tenant) if s.head.source.id == id), None)
+        doc: Mapping[str, Json] = found.as_dict() if found else {}
+        return cast("FreshnessDocument", {name: doc.get(name) for name in FreshnessDocument.__annotations__})
 
-    def load_status(self, tenant: TenantId) -> dict[str, Json]:
-        """Return the contract's status document."""
+    def load_status(self, tenant: TenantId) -> StatusDocument:
+        """Return the tenant's status."""
         options, sources = self._options(tenant), self.load_sources(tenant)
         monitor = self.store.load_monitors([tenant]).get(tenant)
         states = [s.state for s in sources]
@@ -144,7 +182,7 @@ class StatusService:
         found = []
         for shard_id in sorted({s.shard_id for s in mine}):
             shard, heads = self.store.load_heads(shard_id)
-            found += [(shard, h) for h in heads if h.source.id in ids and h.source.id in shard.beats]
+            found += [(shard, h) for h in heads if h.source.id in ids and h.source.id in shard.schedules]
         return found
 
     def _options(self, tenant: TenantId) -> Options:

@@ -24,7 +24,7 @@ from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
-from bokit.observability import tell
+from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
 from bokit.store.protocols import Store
 
@@ -118,7 +118,7 @@ class BatchClaimer:
             claimed = self._take(shard, holder, now)
             if claimed is None or not (ids := self._recheck(claimed, find_due(claimed))):
                 continue
-            mine = {claimed.beats[id].tenant for id in ids}
+            mine = {claimed.schedules[id].tenant for id in ids}
             messages.append(
                 BatchMessage(
                     run_id=RunId(holder),
@@ -146,8 +146,8 @@ class BatchClaimer:
         Another may have held the claim when we read the shard, and ended it, all synced, before we took it.
         """
         if not ids:
-            due = min((b.due_at for b in claimed.beats.values() if b.due_at), default=None)
-            self.store.complete_batch(claimed.id, fence=claimed.fence, beats={}, next_due=due, run=None)
+            due = min((b.due_at for b in claimed.schedules.values() if b.due_at), default=None)
+            self.store.complete_batch(claimed.id, fence=claimed.fence, schedules={}, next_due=due, run=None)
         return ids
 
     def due_in(
@@ -166,7 +166,7 @@ class BatchClaimer:
         """
         return tuple(
             id
-            for id, schedule in sorted(shard.beats.items())
+            for id, schedule in sorted(shard.schedules.items())
             if schedule.due_at
             and schedule.due_at <= now
             and only in (None, schedule.tenant)
@@ -211,7 +211,7 @@ class Tick:
         begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
         report = replace(sent, monitors=begun.count, closed=closed.count, error=sent.error or begun.error or closed.error)
-        tell(log, "tick", **report.as_dict())
+        log_event(log, "tick", **report.as_dict())
         if sent.error:
             raise sent.error
         return report
@@ -238,7 +238,7 @@ class Tick:
         late = (
             overdue_intervals(_await_monitor(schedule, monitors.get(schedule.tenant)), now)
             for shard in shards
-            for schedule in shard.beats.values()
+            for schedule in shard.schedules.values()
             if may_sync(Options(stored.get(schedule.tenant), self.claimer.defaults), Trigger.SCHEDULE)
         )
         return max(late, default=0.0)
@@ -272,7 +272,7 @@ def _await_monitor(schedule: SourceSchedule, monitor: Monitor | None) -> SourceS
 
 
 def _tenants_of(shards: Sequence[Shard]) -> list[TenantId]:
-    return sorted({b.tenant for s in shards for b in s.beats.values()})
+    return sorted({b.tenant for s in shards for b in s.schedules.values()})
 
 
 def may_sync(options: Options, trigger: Trigger) -> bool:

@@ -20,7 +20,7 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import SourceId, TenantId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.tick import BatchClaimer, may_sync
-from bokit.observability import tell
+from bokit.observability import log_event
 
 if TYPE_CHECKING:
     from bokit.core.model.scheduling import Shard, SourceSchedule
@@ -119,7 +119,7 @@ class TrafficTrigger:
             self.send(messages)
         handed = {id for message in messages for id in message.source_ids}
         self._remember(tenant, shards, handed, now)
-        tell(log, "traffic found the schedule late", tenant=tenant, sources=len(handed))
+        log_event(log, "traffic found the schedule late", tenant=tenant, sources=len(handed))
         return len(handed)
 
     def _may_be_late(self, tenant: TenantId, now: datetime) -> bool:
@@ -144,7 +144,7 @@ class TrafficTrigger:
         times = [
             now + schedule.interval if id in handed else schedule.due_at + LATE
             for shard in shards
-            for id, schedule in shard.beats.items()
+            for id, schedule in shard.schedules.items()
             if schedule.tenant == tenant and schedule.due_at
         ]
         with self._lock:
@@ -159,4 +159,4 @@ def _free_beats(shards: Iterable[Shard], tenant: TenantId, now: datetime) -> Ite
     """Yield the tenant's lines in those of *shards* that nobody has in hand."""
     for shard in shards:
         if shard.holder is None or shard.claimed_until is None or shard.claimed_until <= now:
-            yield from (schedule for schedule in shard.beats.values() if schedule.tenant == tenant)
+            yield from (schedule for schedule in shard.schedules.values() if schedule.tenant == tenant)

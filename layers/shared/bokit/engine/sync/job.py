@@ -1,4 +1,4 @@
-"""One run's business with one source: what was asked, the steps it took, and how it ended."""
+"""One run's sync of one source: what was asked, which steps it took, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.due_times import is_full_due, plan_next_due, plan_retry
@@ -16,7 +15,8 @@ from bokit.core.model.runs import SourceReport, Step, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context
 from bokit.engine.base.clock import Clock
-from bokit.errors import BokitError, LaterError, SourceUnavailableError
+from bokit.engine.base.tenant_options import zone_of_source
+from bokit.errors import BokitError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +30,24 @@ class SyncJob:
     new_only: bool | None = None
     """None: as the tenant's options and the source say, with a full pass when one is due (``plan_pass``)."""
     force: bool = False
-    """Fetch and read anew, whatever ETag and hash say."""
+    """Fetch and read again, whatever ETag and hash say."""
     dry_run: bool = False
     approved: str | None = None
     """The hash of the held plan that a person applies with this run."""
     discarded: str | None = None
     """The hash of the held plan that a person discards with this run."""
     by: str | None = None
-    """The person who settles a held plan; None: changes are the source's."""
+    """The person who applies or discards a held plan; None: changes are the source's."""
     details: bool = False
     """Keep the plan in the report."""
     collection: CollectionName | None = None
-    """Of a source that feeds several: this one alone."""
+    """Of a source that feeds several collections: this one alone."""
     tables: tuple[str, ...] = ()
     """Of a source with tables: these alone; empty: all."""
     seconds_left: Callable[[], float] | None = None
-    """How long this worker still has, for a sync that can stop half way and go on; None: as long as it takes."""
+    """This worker's remaining time, for a sync that can stop and resume; None: unlimited."""
     last_read: datetime | None = None
-    """Of the source in hand: when it was last read well, before this run."""
+    """When the source was last read well, before this run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +57,10 @@ class SyncResult:
     report: SourceReport
     failed: bool = False
     again: bool = False
-    """It failed, and trying again soon may help."""
+    """It failed, and a retry soon may help."""
     retry_after: float | None = None
     unfinished: bool = False
-    """There was no time for all of it: it stays due, and goes on from where it came to."""
+    """There was no time for all of it: it stays due, and resumes at its checkpoint."""
     full_by: datetime | None = None
     """When the next full pass is due, where not every pass is one."""
 
@@ -76,7 +76,7 @@ class SyncResult:
 
 
 class StepRecorder:
-    """The steps of one source's sync, each with its time, its length and its error; leaving a step always closes it."""
+    """Records the steps of one source's sync, each with its start, duration and error."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -99,7 +99,7 @@ class StepRecorder:
             self.steps.append(Step(name=name, started_at=began, duration_ms=self._since(began), error=error))
 
     def duration_ms(self) -> int:
-        """Return the milliseconds since the journal was opened."""
+        """Return the milliseconds since the sync began."""
         return self._since(self.started_at)
 
     def _since(self, began: datetime) -> int:
@@ -107,16 +107,15 @@ class StepRecorder:
 
 
 def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str | None = None) -> Context:
-    """Return all that the rules may know of *head*'s source and of a fetch at *at*."""
+    """Return what the rules may know of *head*'s source and of a fetch at *at*."""
     source, options = head.source, job.options
-    zone = source.timezone or head.unit_timezone or options["timezone"]
     return Context(
         tenant=source.tenant,
         source_id=source.id,
         collection=source.collection,
         scope=source.scope,
         at=at,
-        timezone=ZoneInfo(zone),
+        timezone=zone_of_source(head, options),
         last_read=job.last_read,
         platform=source.platform,
         host=host,
@@ -131,12 +130,12 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str
 
 
 def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
-    """Return *job* as this source takes it: only what is new, or all.
+    """Return *job* with the decision for this source: read only what is new, or all.
 
-    asked for: only what is new, or all           that
+    job.new_only is set                           as it says
     new_only is off                               all; of an incremental source, what changed lately
-    new_only is on                                what is new
-    either, and a full pass is due, or forced     all, read anew whatever ETag and hash say
+    new_only is on                                only what is new
+    either, and a full pass is due, or forced     all, read again whatever ETag and hash say
     """
     if job.new_only is not None:
         return job
@@ -145,17 +144,7 @@ def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
     return replace(job, new_only=is_on and not full, force=full)
 
 
-def pace_source(source: Source, job: SyncJob) -> Source:
-    """Return *source* as a fetch takes it: one that asks several times pauses as long as ``sync.request_delay`` says."""
+def with_request_delay(source: Source, job: SyncJob) -> Source:
+    """Return *source* with ``sync.request_delay``, for a fetch that makes several requests."""
     delay = job.options["sync.request_delay"]
     return replace(source, settings={**source.settings, "request_delay": delay}) if delay else source
-
-
-def may_help_again(error: BaseException) -> bool:
-    """Return whether trying again soon may help; of an error that nobody foresaw, it may."""
-    return isinstance(error, LaterError) or not isinstance(error, BokitError)
-
-
-def retry_after_of(error: BaseException) -> float | None:
-    """Return the seconds that the source asked us to wait, if it did."""
-    return error.retry_after if isinstance(error, SourceUnavailableError) else None

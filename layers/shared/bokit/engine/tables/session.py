@@ -23,8 +23,9 @@ from bokit.core.tables.progress import Part, TableMemory, write_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec
 from bokit.core.tables.values import SeenRow
 from bokit.engine.base.clock import Clock
+from bokit.engine.sync.actions import apply_actions, visible_actions
 from bokit.engine.sync.job import SyncJob
-from bokit.engine.sync.sync import LEASE_FOR, is_visible, log_action
+from bokit.engine.sync.lease import SYNC_TTL, acquire_lease, check_unsynced
 from bokit.errors import StaleFenceError, StoreConflictError
 from bokit.store.protocols import Snapshot, Store
 
@@ -98,17 +99,15 @@ class TableSyncSession:
     def renew_lease(self) -> Lease:
         """Return the source's lease, taken now where it was not yet, and anew before it runs out."""
         now = self.clock()
-        if self.lease is not None and self.leased_at is not None and now - self.leased_at < LEASE_FOR / 2:
+        if self.lease is not None and self.leased_at is not None and now - self.leased_at < SYNC_TTL / 2:
             return self.lease
         source, before = self.head.source, self.lease
-        lease = self.store.take_lease(source, holder=self.job.run_id, now=now, until=now + LEASE_FOR)
-        if lease is None:
-            raise StoreConflictError("another run is syncing it", code="lease-held")
+        lease = acquire_lease(self.store, source, self.job.run_id, self.clock)
         self.lease, self.leased_at = lease, now
         if before is not None and lease.fence != before.fence + 1:
             raise StaleFenceError("the lease was taken over by another run", source_id=source.id)
-        if before is None and not self.exclusive and lease.fence != self.head.fence + 1:
-            raise StoreConflictError("another run synced it meanwhile", code="lease-held")
+        if before is None and not self.exclusive:
+            check_unsynced(self.head, lease)
         return lease
 
     def release(self) -> None:
@@ -172,16 +171,14 @@ class TableSyncSession:
         """Write *actions*, and count them; a dry run just counts."""
         if not actions:
             return
-        told = [a for a in actions if is_visible(a)]
+        visible = visible_actions(actions)
         if not self.job.dry_run:
             self.open_part()
-            by = self.job.by or f"source:{self.head.source.id}"
-            changes = [log_action(a, at=self.at, by=by, job=self.job) for a in told]
-            self.store.apply_records([a.after for a in actions], changes, lease=self.renew_lease())
+            apply_actions(self.store, self.head.source, actions, self.job, at=self.at, lease=self.renew_lease())
         self.counts.update(count_actions(Plan(actions=tuple(actions))))
-        self.has_changed = self.has_changed or bool(told)
+        self.has_changed = self.has_changed or bool(visible)
         if self.job.dry_run or self.job.details:
-            self.actions += told
+            self.actions += visible
 
     # ── chunks ──
 

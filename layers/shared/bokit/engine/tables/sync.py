@@ -16,8 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import collections_of
@@ -30,38 +29,26 @@ from bokit.core.tables.chunks import KeyRange, TableState, names_of, unpack_mani
 from bokit.core.tables.progress import find_hold, make_hold, note_columns, read_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import SeenRow, pack_key, step_back, unpack_key
-from bokit.engine.sync.job import StepRecorder, SyncJob, context_of
-from bokit.engine.sync.notices import notice_hold, notice_recovery
-from bokit.engine.sync.sync import LEASE_FOR, note_hold
+from bokit.engine.sync.finish import Finisher, next_head, report_source
+from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
+from bokit.engine.sync.lease import acquire_lease
 from bokit.engine.tables.losses import approve_losses, judge_table
 from bokit.engine.tables.ranges import TablePass
 from bokit.engine.tables.session import BATCH, TableSyncSession
-from bokit.errors import InputError, SourceMalformedError, StoreConflictError
-from bokit.observability import tell
+from bokit.errors import InputError, SourceMalformedError
+from bokit.observability import log_event
 from bokit.sources.sql.protocols import TableReader, Tables
-
-if TYPE_CHECKING:
-    from bokit.engine.sync.sync import SourceSync
 
 log = logging.getLogger("bokit.tables")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a sync of tables ended."""
-
-    report: SourceReport
-    unfinished: bool = False
-    """There was no time for all of it: it goes on when the source is called up again."""
-
-
 class TableSync:
-    """Syncs SQL sources, beside the engine that syncs all others: with its store, its clock and its notices."""
+    """Syncs SQL sources, with the same finishing step as all others."""
 
-    def __init__(self, sync: SourceSync, reader: TableReader) -> None:
-        self.store, self.clock, self.sync, self.reader = sync.store, sync.clock, sync, reader
+    def __init__(self, finisher: Finisher, reader: TableReader) -> None:
+        self.store, self.clock, self.finisher, self.reader = finisher.store, finisher.clock, finisher, reader
 
-    def run(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> Ended:
+    def run(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SyncResult:
         """Sync the tables of *head*'s source that *job* asks for."""
         with self._begin(head, job, exclusive=exclusive) as visit, ExitStack() as stack:
             chosen = choose(visit.settings, job)
@@ -75,7 +62,7 @@ class TableSync:
                 finished = self._read_all(visit, tables, chosen)
             return self._close(visit, recorder, finished=finished)
 
-    def settle(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
+    def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Apply or discard what is held, as *job* says, from the agreed state alone: the database is not asked."""
         with self._begin(head, job, exclusive=True) as visit:
             visit.take_up(is_whole=False)
@@ -94,9 +81,7 @@ class TableSync:
         """Begin a sync; *exclusive*: under the lease from the start. Whatever ends it early gives the lease back."""
         lease, now = None, self.clock()
         if exclusive and not job.dry_run:
-            lease = self.store.take_lease(head.source, holder=job.run_id, now=now, until=now + LEASE_FOR)
-            if lease is None:
-                raise StoreConflictError("another run is syncing it", code="lease-held")
+            lease = acquire_lease(self.store, head.source, job.run_id, self.clock)
         visit = None
         try:
             fresh = replace(self.store.load_head(head.source), fence=lease.fence) if lease else head
@@ -149,7 +134,7 @@ class TableSync:
             visit.finish(table)
             told = {name: n - before.get(name, 0) for name, n in visit.counts.items() if name in COUNTS}
             facts = {name: n for name, n in told.items() if n}
-            tell(log, "table read", source_id=visit.head.source.id, table=table.name, run_id=visit.job.run_id, **facts)
+            log_event(log, "table read", source_id=visit.head.source.id, table=table.name, run_id=visit.job.run_id, **facts)
         return True
 
     def _read_table(self, visit: TableSyncSession, tables: Tables, table: TableSpec) -> bool:
@@ -171,7 +156,7 @@ class TableSync:
 
     # ── the end ──
 
-    def _close(self, visit: TableSyncSession, recorder: StepRecorder, *, finished: bool) -> Ended:
+    def _close(self, visit: TableSyncSession, recorder: StepRecorder, *, finished: bool) -> SyncResult:
         """Write what was agreed, tell the owner, give the lease back, and report."""
         with recorder.step("close"):
             if finished:
@@ -182,44 +167,28 @@ class TableSync:
             if finished:
                 self._save_head(visit, hold)
             visit.release()
-        return Ended(report=self._report(visit, recorder, hold), unfinished=not finished)
+        return SyncResult(report=self._report(visit, recorder, hold), unfinished=not finished)
 
     def _save_head(self, visit: TableSyncSession, hold: Hold | None) -> None:
         """Write the head where a sync wrote anything, or something is to be told; an unchanged one leaves it alone."""
         head, at = visit.head, visit.at
-        after = replace(
-            head,
-            failure=None,
-            hold=note_hold(hold),
-            entries=sum(state.rows for state in visit.states.values()),
-            settle_at=visit.settle_at if visit.is_whole else head.settle_at,
-            changed_at=at if visit.has_changed else head.changed_at,
-        )
+        settle_at = visit.settle_at if visit.is_whole else head.settle_at
+        after = next_head(head, hold, settle_at=settle_at, changed_at=at if visit.has_changed else None)
+        after = replace(after, entries=sum(state.rows for state in visit.states.values()))
         is_news = after != head or (visit.lease is not None and not visit.exclusive)
         if visit.job.dry_run or not is_news:
             return
         lease = visit.renew_lease()
-        told = (head.hold.code, head.hold.since) if head.hold else None
-        news = notice_hold(head.source, hold, at) if hold and told != (hold.code, hold.since) else None
-        self.sync.publish(notice_recovery(head, at), news)
-        self.store.save_head(replace(after, synced_at=at, fence=lease.fence), lease=lease)
+        self.finisher.save(head, replace(after, synced_at=at), hold, lease)
         visit.lease = None
 
     def _report(self, visit: TableSyncSession, recorder: StepRecorder, hold: Hold | None) -> SourceReport:
         unchanged = max(0, visit.counts["seen"] - visit.counts["seen_changed"])
         counts = {**{name: visit.counts[name] for name in COUNTS}, "unchanged": unchanged, "refused": int(hold is not None)}
         outcome = Outcome.HELD if hold else Outcome.CHANGED if visit.has_changed else Outcome.UNCHANGED
-        return SourceReport(
-            source_id=visit.head.source.id,
-            name=visit.head.source.name,
-            outcome=outcome,
-            error={"code": hold.code, "message": hold.message} if hold else None,
-            counts=counts,
-            duration_ms=recorder.duration_ms(),
-            steps=tuple(recorder.steps),
-            plan=tuple(visit.actions),
-            problems=tuple(p.as_dict() for p in visit.problems),
-        )
+        report = report_source(visit.head, recorder, outcome, hold)
+        problems = tuple(p.as_dict() for p in visit.problems)
+        return replace(report, counts=counts, plan=tuple(visit.actions), problems=problems)
 
 
 def choose(settings: TableSettings, job: SyncJob) -> list[TableSpec]:

@@ -1,0 +1,46 @@
+"""A tenant's options over the stack's defaults, whether the tenant exists, and the timezone that applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo
+
+from bokit.core.model.catalog import DEFAULT_TENANT, Property, Unit
+from bokit.core.model.options import Options
+from bokit.core.model.records import Json, TenantId
+from bokit.core.model.scheduling import Head
+from bokit.errors import UnknownIdError
+from bokit.store.protocols import CatalogStore
+
+
+def load_options(store: CatalogStore, tenant: TenantId, defaults: Mapping[str, Json]) -> Options:
+    """Return one tenant's options, in one read."""
+    return load_all_options(store, [tenant], defaults)[tenant]
+
+
+def load_all_options(store: CatalogStore, tenants: Iterable[TenantId], defaults: Mapping[str, Json]) -> dict[TenantId, Options]:
+    """Return the options of several tenants, in one batched read."""
+    wanted = sorted(set(tenants))
+    stored = store.load_options(wanted) if wanted else {}
+    return {tenant: Options(stored.get(tenant), defaults) for tenant in wanted}
+
+
+def has_tenant(store: CatalogStore, tenant: TenantId) -> bool:
+    """Return whether the tenant was written down; the default one may not be yet."""
+    return any(t.id == tenant for t in store.load_tenants())
+
+
+def check_tenant(store: CatalogStore, tenant: TenantId) -> None:
+    """Raise UnknownIdError for a tenant that does not exist; the default one always does."""
+    if tenant != DEFAULT_TENANT and not has_tenant(store, tenant):
+        raise UnknownIdError("no such tenant; `bokit tenant list` shows them", id=tenant)
+
+
+def zone_of_place(unit: Unit, house: Property | None) -> str | None:
+    """Return the timezone of a unit: its own, else its property's; None: the tenant's applies."""
+    return unit.timezone or (house.timezone if house else None)
+
+
+def zone_of_source(head: Head, options: Options) -> ZoneInfo:
+    """Return the timezone of a source: its own, else its unit's or property's, else the tenant's."""
+    return ZoneInfo(head.source.timezone or head.unit_timezone or options["timezone"])

@@ -1,0 +1,40 @@
+"""Writing a plan's actions, each with its line in the record's change log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from bokit.core.model.catalog import Source
+from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.records import LoggedChange
+from bokit.core.model.scheduling import Lease
+from bokit.engine.sync.job import SyncJob
+from bokit.store.protocols import RecordStore
+
+
+def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Return the actions that people see: bookkeeping-only ones are not reported."""
+    return tuple(a for a in actions if a.kind is not ActionKind.TOUCH or a.preserved)
+
+
+def apply_actions(
+    store: RecordStore, source: Source, actions: Sequence[Action], job: SyncJob, *, at: datetime, lease: Lease
+) -> None:
+    """Write the records that *actions* leave behind, and log the visible changes."""
+    by = job.by or f"source:{source.id}"
+    changes = [_log_action(action, at, by, job) for action in visible_actions(actions)]
+    store.apply_records([action.after for action in actions], changes, lease=lease)
+
+
+def _log_action(action: Action, at: datetime, by: str, job: SyncJob) -> LoggedChange:
+    return LoggedChange(
+        record_id=action.record_id,
+        at=at,
+        by=by,
+        action=str(action.kind),
+        reason=action.reason,
+        fields=action.fields,
+        preserved=action.preserved,
+        run_id=job.run_id,
+    )

@@ -1,0 +1,127 @@
+"""The end of a source's sync, for feeds, items and tables: the next head, its notices, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from bokit.core.model.due_times import freshness
+from bokit.core.model.plan import Hold
+from bokit.core.model.runs import Outcome, SourceReport
+from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
+from bokit.engine.base.clock import Clock
+from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
+from bokit.engine.sync.lease import SYNC_TTL
+from bokit.engine.sync.notices import notice_failure, notice_hold, notice_recovery
+from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
+from bokit.outlets.protocols import Alerts, Notice
+from bokit.store.protocols import Store
+
+log = logging.getLogger("bokit.sync")
+
+
+class Finisher:
+    """Ends syncs of sources, well or not."""
+
+    def __init__(self, store: Store, alerts: Alerts, clock: Clock) -> None:
+        self.store, self.alerts, self.clock = store, alerts, clock
+
+    def save(self, before: Head, after: Head, hold: Hold | None, lease: Lease) -> None:
+        """Publish notices, then save the head, which releases the lease.
+
+        A crash in between publishes them again; their ids are idempotent.
+        """
+        now = self.clock()
+        self._publish(notice_recovery(before, now), notice_hold(before, hold, now))
+        self.store.save_head(after, lease=lease)
+
+    def fail(self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: Exception) -> SyncResult:
+        """Record why the source failed, and return the result: whether and when trying again may help."""
+        known = error if isinstance(error, BokitError) else None
+        if known is None:
+            log.exception("a source failed unexpectedly", extra={"facts": {"source_id": head.source.id}})
+        shown = known or BokitError("an unexpected error; the log has its details", code="unexpected")
+        again = known is None or isinstance(known, LaterError)
+        retry_after = error.retry_after if isinstance(error, SourceUnavailableError) else None
+        is_far = retry_after is not None and retry_after > schedule.interval.total_seconds()
+        self._note_failure(head, schedule, job, shown, urgent=not again or is_far)
+        report = report_source(head, recorder, Outcome.FAILED, shown)
+        return SyncResult(report=report, failed=True, again=again, retry_after=retry_after)
+
+    def skip(
+        self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: StoreConflictError
+    ) -> SyncResult:
+        """Leave the source to the run that was faster; lasting conflicts become a failure.
+
+        another run synced it meanwhile, or it was removed    nothing is wrong
+        else                                                  retry in some minutes
+        else, in a row, and no success for an interval        retry, and notify the owner
+        """
+        report = report_source(head, recorder, Outcome.SKIPPED, error)
+        try:
+            fresh = self.store.load_head(head.source)
+        except UnknownIdError:
+            return SyncResult(report=report)
+        if fresh.synced_at is not None and fresh.synced_at >= job.started_at:
+            return SyncResult(report=report)
+        last = freshness(fresh, schedule)
+        if schedule.failures and (last is None or self.clock() - last >= schedule.interval):
+            self._note_failure(head, schedule, job, error, urgent=True)
+        return SyncResult(report=report, failed=True, again=True)
+
+    def _note_failure(self, head: Head, schedule: SourceSchedule, job: SyncJob, error: BokitError, *, urgent: bool) -> None:
+        """Keep the failure in the head where it is new; notify the owner once in a row of failures.
+
+        The owner hears of an *urgent* failure at once, and of one that a retry may fix at its second time. Where the head
+        cannot be written, the next attempt writes it: no failure of one source ends its batch.
+        """
+        before = head.failure
+        is_known = bool(before and before.told) or urgent or schedule.failures >= 1
+        since = before.since if before else freshness(head, schedule)
+        failure = Failure(code=error.stable_code, message=error.message, since=since, told=is_known)
+        if failure == before or job.dry_run:
+            return
+        try:
+            self._save_failure(head, schedule, job, failure)
+        except (StoreConflictError, UnknownIdError):
+            log.exception("a failure was not noted", extra={"facts": {"source_id": head.source.id}})
+
+    def _save_failure(self, head: Head, schedule: SourceSchedule, job: SyncJob, failure: Failure) -> None:
+        """Publish the notice, then write the head; where another holds the lease, a second failure is published as well."""
+        now = self.clock()
+        is_news = failure.told and not (head.failure and head.failure.told)
+        lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
+        if is_news and (lease or schedule.failures):
+            self._publish(notice_failure(head.source, failure, now))
+        if lease:
+            self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+
+    def _publish(self, *notices: Notice | None) -> None:
+        try:
+            self.alerts.publish([n for n in notices if n is not None])
+        except BokitError:
+            log.exception("a notice was not published")
+
+
+def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, changed_at: datetime | None) -> Head:
+    """Return *head* after a sync that went well; *changed_at*: when it changed a visible field, None where it did not."""
+    note = hold and HoldNote(
+        code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash, offered_at=hold.offered_at
+    )
+    return replace(head, failure=None, hold=note, settle_at=settle_at, changed_at=changed_at or head.changed_at)
+
+
+def report_source(
+    head: Head, recorder: StepRecorder, outcome: Outcome, error: BokitError | Hold | HoldNote | None = None
+) -> SourceReport:
+    """Return the report of a source's sync so far; *error*: why it failed, was skipped, or is held."""
+    code = error.stable_code if isinstance(error, BokitError) else error and error.code
+    return SourceReport(
+        source_id=head.source.id,
+        name=head.source.name,
+        outcome=outcome,
+        error={"code": str(code), "message": error.message} if error else None,
+        duration_ms=recorder.duration_ms(),
+        steps=tuple(recorder.steps),
+    )

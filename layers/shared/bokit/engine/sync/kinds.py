@@ -1,0 +1,46 @@
+"""The kinds of source: how each is fetched, and what its content means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bokit.core.model.records import CollectionName
+from bokit.core.model.runs import SourceReport
+from bokit.core.model.scheduling import Head
+from bokit.core.model.source_rules import AnyRules
+from bokit.engine.base.reconcile import ReconcilerFactory
+from bokit.engine.sync.finish import Finisher
+from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
+from bokit.sources.protocols import Fetcher
+
+
+class TableSyncer(Protocol):
+    """Syncs the tables of a database range by range, since they are too much for one body."""
+
+    def run(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SyncResult:
+        """Sync the tables that *job* asks for."""
+        ...
+
+    def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
+        """Apply or discard what is held, as *job* says, without reading the database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKind:
+    """A kind of source."""
+
+    fetcher: Fetcher
+    rules: AnyRules
+    collection: CollectionName | None = None
+    """The collection whose records people edit by these rules."""
+    reconciler: ReconcilerFactory | None = None
+    """Makes the reconciler of *collection*; None: nothing derives from its records."""
+    tables: Callable[[Finisher], TableSyncer] | None = None
+    """Makes the syncer of a database's tables; *fetcher* then shows their first rows alone, for a preview."""
+    is_shared: bool = False
+    """Several sources, and people, may make records of one scope: the rules see all of them."""
+    check_url: Callable[[str], object] | None = None
+    """Checks its URLs; None: as the stack checks those that are fetched over HTTP."""
