@@ -11,25 +11,23 @@ from hypothesis import strategies as st
 
 from bokit.core.model.catalog import Property, Source, Tenant, Unit
 from bokit.core.model.codec import (
-    cut_chunks,
+    copy_json,
+    copy_record,
     pack,
-    pack_snapshot,
     read_document,
+    read_micros,
     read_schedule_line,
-    read_time,
-    settle_json,
-    settle_record,
     unpack,
-    unpack_snapshot,
     write_document,
+    write_micros,
     write_schedule_line,
-    write_time,
 )
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, LoggedChange, Presence, Record
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Step, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.store.dynamo.keys import join, shard_of, state_key
+from bokit.store.dynamo.packing import cut_chunks, pack_snapshot, unpack_snapshot
 from bokit.store.protocols import Snapshot
 from tests.builders import NOW
 
@@ -74,7 +72,7 @@ changes = st.builds(
     run_id=st.none() | text,
     preserved=field_changes,
 )
-beats = st.builds(
+schedules = st.builds(
     SourceSchedule,
     tenant=text,
     due_at=maybe_moments,
@@ -144,7 +142,7 @@ def test_a_value_comes_back_equal(value: object) -> None:
     assert document.isascii()
 
 
-@given(beats)
+@given(schedules)
 def test_a_line_comes_back_equal(schedule: SourceSchedule) -> None:
     """What is written as a line is read back equal."""
     assert read_schedule_line(write_schedule_line(schedule)) == schedule
@@ -162,13 +160,13 @@ def test_a_snapshot_comes_back_equal(content: bytes, memory: dict[str, object], 
 @given(moments)
 def test_a_moment_comes_back_to_the_microsecond(moment: datetime) -> None:
     """No moment drifts, not even by a microsecond."""
-    assert read_time(write_time(moment)) == moment
+    assert read_micros(write_micros(moment)) == moment
 
 
 @given(records)
 def test_a_settled_record_is_what_the_table_gives(record: Record) -> None:
     """The memory store settles a record to what the table's codec would give back."""
-    assert settle_record(record) == read_document(Record, write_document(record))
+    assert copy_record(record) == read_document(Record, write_document(record))
 
 
 @given(st.lists(text, min_size=1, max_size=3), st.lists(text, min_size=1, max_size=3))
@@ -185,13 +183,13 @@ def test_a_shards_key_tells_its_id(id: str) -> None:
 
 def test_a_moment_of_another_timezone_is_the_same_moment() -> None:
     """A moment is stored in UTC, wherever it was told."""
-    assert read_time(write_time(NOW.astimezone(timezone(timedelta(hours=9))))) == NOW
+    assert read_micros(write_micros(NOW.astimezone(timezone(timedelta(hours=9))))) == NOW
 
 
 def test_a_moment_without_a_timezone_is_refused() -> None:
     """A naive moment could be anything, and is not stored."""
     with pytest.raises(TypeError):
-        write_time(NOW.replace(tzinfo=None))
+        write_micros(NOW.replace(tzinfo=None))
 
 
 def test_what_equals_its_default_takes_no_room() -> None:
@@ -216,5 +214,5 @@ def test_packing_and_settling_keep_the_text() -> None:
     value = {"a": [1, {"b": None}]}
 
     assert unpack(pack(json.dumps(value))) == json.dumps(value)
-    assert settle_json(value) == value
-    assert settle_json(value)["a"] is not value["a"]
+    assert copy_json(value) == value
+    assert copy_json(value)["a"] is not value["a"]

@@ -1,8 +1,11 @@
-"""Values to JSON documents and back, by the types that the dataclasses declare. Pure.
+"""Values to JSON and back, by the types that their dataclasses declare.
 
-Times are integers, microseconds since 1970 in UTC, and spans are integers of microseconds: nothing drifts, nothing
-is a ``Decimal``. What equals its default is left out, so that heads stay small, and a field that came later reads as
-its default from older rows. Names that a newer version wrote are passed over.
+Stored documents hold times and spans as integers of microseconds (times since 1970, in UTC), which do not drift; the
+memory that rules keep of a source (``RULES_CODEC``) holds times as ISO texts. A field that equals its default is left
+out: heads stay small, and a field that came later reads as its default from older rows. Unknown names, written by a
+newer version, are skipped.
+
+Fields are stored under their names for ever. A field that is renamed is listed in ``STORED_NAMES``.
 """
 
 from __future__ import annotations
@@ -12,87 +15,54 @@ import types
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from bokit.core.model.documents import write_time
 from bokit.core.model.records import Json, Record, TenantId
 from bokit.core.model.scheduling import SourceSchedule
-from bokit.store.protocols import Published, Snapshot
 
 T = TypeVar("T")
+StoredNames = Mapping[type[Any], Mapping[str, str]]
+"""By class: a field's name today, and the name under which it is stored."""
+
+STORED_NAMES: StoredNames = {}
+"""Every field that was renamed after it was first stored, as ``Failure: {"notified": "told"}``.
+
+Without its line here, a renamed field reads as its default from every existing table.
+``tests/contract/test_stored_by_former_releases.py`` finds a line that is missing.
+"""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-CHUNK = 350_000
-"""Bytes of one item's chunk; DynamoDB takes 400 KB an item, names and keys included."""
 
 
-def write_time(moment: datetime) -> int:
-    """Return *moment* in microseconds since 1970; raises TypeError where it has no timezone."""
+def write_micros(moment: datetime) -> int:
+    """Return *moment* in microseconds since 1970; raises TypeError if it has no timezone."""
     return (moment - EPOCH) // MICROSECOND
 
 
-def read_time(number: int) -> datetime:
-    """Return the moment, in UTC, that :func:`write_time` wrote."""
+def read_micros(number: int) -> datetime:
+    """Return the moment, in UTC, that :func:`write_micros` wrote."""
     return EPOCH + int(number) * MICROSECOND
 
 
-def write_json(value: Json) -> str:
-    """Return *value* as compact ASCII, so that no string, not even half a surrogate pair, can break a row."""
+def dump_json(value: Json) -> str:
+    """Return *value* as compact ASCII, which no string can break, not even half a surrogate pair."""
     return json.dumps(value, separators=(",", ":"))
 
 
-def settle_json(value: T) -> T:
-    """Return *value* as the table would give it back: a copy, tuples as lists; raises TypeError for what is no JSON."""
+def copy_json(value: T) -> T:
+    """Return *value* as the table would return it: a copy, tuples as lists; raises TypeError if it is not JSON."""
     return json.loads(json.dumps(value))  # type: ignore[no-any-return]
 
 
-def write_document(value: object) -> str:
-    """Return a dataclass's value as a JSON document."""
-    kind: Any = type(value)
-    return write_json(_shape_of(kind).write(value))
-
-
-def read_document(kind: type[T], document: str) -> T:
-    """Return the value of *kind* that :func:`write_document` wrote."""
-    hint: Any = kind
-    return _shape_of(hint).read(json.loads(document))  # type: ignore[no-any-return]
-
-
-def write_schedule_line(schedule: SourceSchedule) -> str:
-    """Return a source's line in its shard; short, since a hundred of them are rewritten by each batch.
-
-    A success at the time of the attempt, which is the usual case, is written as 1.
-    """
-    attempted, succeeded = _maybe(schedule.attempted_at), _maybe(schedule.succeeded_at)
-    last = 1 if succeeded is not None and succeeded == attempted else succeeded
-    span = schedule.interval // MICROSECOND
-    return write_json([schedule.tenant, _maybe(schedule.due_at), span, attempted, last, schedule.failures])
-
-
-def read_schedule_line(line: str) -> SourceSchedule:
-    """Return the line that :func:`write_beat` wrote."""
-    tenant, due, span, attempted, last, failures = json.loads(line)
-    succeeded = attempted if last == 1 else last
-    return SourceSchedule(
-        tenant=TenantId(tenant),
-        due_at=_read_maybe(due),
-        interval=span * MICROSECOND,
-        attempted_at=_read_maybe(attempted),
-        succeeded_at=_read_maybe(succeeded),
-        failures=failures,
-    )
-
-
-def settle_record(record: Record) -> Record:
-    """Return *record* with its fields as the table would give them back; for the store that has no rows."""
-    edits = {
-        name: replace(edit, value=settle_json(edit.value), base=settle_json(edit.base)) for name, edit in record.edits.items()
-    }
-    return replace(record, remote=settle_json(record.remote), memory=settle_json(record.memory), edits=edits)
+def copy_record(record: Record) -> Record:
+    """Return *record* as the table would return it; for the store that has no table."""
+    edits = {name: replace(edit, value=copy_json(edit.value), base=copy_json(edit.base)) for name, edit in record.edits.items()}
+    return replace(record, remote=copy_json(record.remote), memory=copy_json(record.memory), edits=edits)
 
 
 def pack(document: str) -> bytes:
@@ -105,45 +75,7 @@ def unpack(packed: bytes) -> str:
     return zlib.decompress(packed).decode()
 
 
-def pack_snapshot(snapshot: Snapshot) -> bytes:
-    """Return a snapshot's memory and content, compressed as one."""
-    return _pack_two(write_json(dict(snapshot.memory)), snapshot.content)
-
-
-def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
-    """Return the snapshot that :func:`pack_snapshot` compressed."""
-    memory, content = _unpack_two(packed)
-    return Snapshot(content=content, memory=json.loads(memory), version=version)
-
-
-def pack_page(page: Published) -> bytes:
-    """Return a published page, compressed as one: its body as it is, and a document of the rest."""
-    return _pack_two(write_document(replace(page, body=b"")), page.body)
-
-
-def unpack_page(packed: bytes) -> Published:
-    """Return the page that :func:`pack_page` compressed."""
-    told, body = _unpack_two(packed)
-    return replace(read_document(Published, told), body=body)
-
-
-def _pack_two(document: str, content: bytes) -> bytes:
-    told = document.encode()
-    return zlib.compress(len(told).to_bytes(4, "big") + told + content)
-
-
-def _unpack_two(packed: bytes) -> tuple[str, bytes]:
-    told = zlib.decompress(packed)
-    end = 4 + int.from_bytes(told[:4], "big")
-    return told[4:end].decode(), told[end:]
-
-
-def cut_chunks(packed: bytes, size: int = CHUNK) -> list[bytes]:
-    """Return *packed* in pieces that fit one item each; at least one."""
-    return [packed[at : at + size] for at in range(0, len(packed), size)] or [b""]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Shape:
     """How values of one type are written and read."""
 
@@ -151,72 +83,127 @@ class _Shape:
     read: Callable[[Any], Any]
 
 
-_AS_IT_IS = _Shape(write=lambda value: value, read=lambda value: value)
-_TIME = _Shape(write=write_time, read=read_time)
-_BYTES = _Shape(write=lambda told: b64encode(told).decode(), read=b64decode)
-_SPAN = _Shape(write=lambda span: span // MICROSECOND, read=lambda number: number * MICROSECOND)
+_AS_IS = _Shape(lambda value: value, lambda value: value)
+_BYTES = _Shape(lambda content: b64encode(content).decode(), b64decode)
+_SPAN = _Shape(lambda span: span // MICROSECOND, lambda number: number * MICROSECOND)
+_MICROS = _Shape(write_micros, read_micros)
+_ISO = _Shape(write_time, datetime.fromisoformat)
 
 
-@cache
-def _shape_of(hint: Any) -> _Shape:
-    """Return how *hint* is written: a dataclass by its fields, a container by what it holds, all else as it is."""
-    hint = getattr(hint, "__supertype__", hint)  # a NewType
-    if hint is datetime or hint is timedelta:
-        return _TIME if hint is datetime else _SPAN
-    if is_dataclass(hint):
-        return _shape_of_dataclass(hint)
-    if hint is bytes:
-        return _BYTES
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return _Shape(write=lambda member: member.value, read=hint)
-    return _shape_of_container(hint)
+class Codec:
+    """Writes and reads values by the types of their fields, each field under its stored name."""
+
+    def __init__(self, stored_names: StoredNames, *, iso_times: bool = False) -> None:
+        self._stored_names = stored_names
+        self._shapes: dict[Any, _Shape] = {datetime: _ISO if iso_times else _MICROS, timedelta: _SPAN, bytes: _BYTES}
+
+    def write(self, value: object) -> dict[str, Json]:
+        """Return a dataclass's value as JSON."""
+        return self._shape_of(type(value)).write(value)  # type: ignore[no-any-return]
+
+    def read(self, kind: type[T], value: Json) -> T:
+        """Return the value of *kind* that :meth:`write` wrote."""
+        return self._shape_of(kind).read(value)  # type: ignore[no-any-return]
+
+    def write_document(self, value: object) -> str:
+        """Return a dataclass's value as the text of a JSON document."""
+        return dump_json(self.write(value))
+
+    def read_document(self, kind: type[T], document: str) -> T:
+        """Return the value of *kind* that :meth:`write_document` wrote."""
+        return self.read(kind, json.loads(document))
+
+    def _shape_of(self, hint: Any) -> _Shape:
+        """Return how *hint* is written; worked out once for each type."""
+        shape = self._shapes.get(hint)
+        if shape is None:
+            shape = self._shapes[hint] = self._make_shape(hint)
+        return shape
+
+    def _make_shape(self, hint: Any) -> _Shape:
+        if inner := getattr(hint, "__supertype__", None):  # a NewType
+            return self._shape_of(inner)
+        if is_dataclass(hint):
+            return self._shape_of_dataclass(hint)
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return _Shape(lambda member: member.value, hint)
+        return self._shape_of_container(get_origin(hint), get_args(hint))
+
+    def _shape_of_container(self, origin: Any, inner: tuple[Any, ...]) -> _Shape:
+        if origin in (Union, types.UnionType):
+            one = self._shape_of(next(kind for kind in inner if kind is not type(None)))
+            return _Shape(lambda v: None if v is None else one.write(v), lambda v: None if v is None else one.read(v))
+        if origin is tuple:
+            one = self._shape_of(inner[0])
+            return _Shape(lambda items: [one.write(i) for i in items], lambda items: tuple(one.read(i) for i in items))
+        if origin is frozenset:
+            one = self._shape_of(inner[0])
+            return _Shape(lambda items: sorted(one.write(i) for i in items), lambda items: frozenset(one.read(i) for i in items))
+        if origin is Mapping:
+            one = self._shape_of(inner[1])
+            return _Shape(
+                lambda mapping: {name: one.write(value) for name, value in mapping.items()},
+                lambda mapping: {name: one.read(value) for name, value in mapping.items()},
+            )
+        return _AS_IS
+
+    def _shape_of_dataclass(self, kind: Any) -> _Shape:
+        hints, stored = get_type_hints(kind), self._stored_names_of(kind)
+        columns = [(f.name, stored[f.name], self._shape_of(hints[f.name]), _default_of(f)) for f in fields(kind)]
+        by_stored_name = {stored_name: (name, shape) for name, stored_name, shape, _ in columns}
+
+        def write(value: Any) -> Json:
+            given = ((stored_name, shape, getattr(value, name), default) for name, stored_name, shape, default in columns)
+            return {stored_name: shape.write(one) for stored_name, shape, one, default in given if one != default}
+
+        def read(document: Any) -> Any:
+            known = ((by_stored_name[name], value) for name, value in document.items() if name in by_stored_name)
+            return kind(**{name: shape.read(value) for (name, shape), value in known})
+
+        return _Shape(write, read)
+
+    def _stored_names_of(self, kind: Any) -> dict[str, str]:
+        """Return the stored name of each field of *kind*; raises TypeError if the table of names cannot be right."""
+        renamed, names = self._stored_names.get(kind, {}), [field.name for field in fields(kind)]
+        stored = {name: renamed.get(name, name) for name in names}
+        if unknown := sorted(set(renamed) - set(names)):
+            raise TypeError(f"{kind.__name__} has no field {unknown[0]!r} that could have a stored name")
+        if len(set(stored.values())) < len(stored):
+            raise TypeError(f"two fields of {kind.__name__} have the same stored name")
+        return stored
 
 
-def _shape_of_container(hint: Any) -> _Shape:
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        shape = _shape_of(next(kind for kind in inner if kind is not type(None)))
-        return _Shape(
-            write=lambda value: None if value is None else shape.write(value),
-            read=lambda value: None if value is None else shape.read(value),
-        )
-    if origin is tuple:
-        shape = _shape_of(inner[0])
-        return _Shape(write=lambda items: [shape.write(i) for i in items], read=lambda items: tuple(shape.read(i) for i in items))
-    if origin is frozenset:
-        shape = _shape_of(inner[0])
-        return _Shape(
-            write=lambda items: sorted(shape.write(i) for i in items), read=lambda items: frozenset(shape.read(i) for i in items)
-        )
-    if origin is Mapping:
-        shape = _shape_of(inner[1])
-        return _Shape(
-            write=lambda mapping: {name: shape.write(value) for name, value in mapping.items()},
-            read=lambda mapping: {name: shape.read(value) for name, value in mapping.items()},
-        )
-    return _AS_IT_IS
+def _default_of(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-def _shape_of_dataclass(kind: Any) -> _Shape:
-    hints = get_type_hints(kind)
-    shapes = {field.name: _shape_of(hints[field.name]) for field in fields(kind)}
-    defaults = {
-        field.name: field.default_factory() if field.default_factory is not MISSING else field.default for field in fields(kind)
-    }
-
-    def write(value: Any) -> Json:
-        told = ((name, shape, getattr(value, name)) for name, shape in shapes.items())
-        return {name: shape.write(given) for name, shape, given in told if given != defaults[name]}
-
-    def read(document: Any) -> Any:
-        return kind(**{name: shapes[name].read(given) for name, given in document.items() if name in shapes})
-
-    return _Shape(write=write, read=read)
+_STORE_CODEC = Codec(STORED_NAMES)
+write_document, read_document = _STORE_CODEC.write_document, _STORE_CODEC.read_document
+RULES_CODEC = Codec(STORED_NAMES, iso_times=True)
+"""For what rules remember as JSON: a source's ``memory`` beside its snapshot."""
 
 
-def _maybe(moment: datetime | None) -> int | None:
-    return None if moment is None else write_time(moment)
+def write_schedule_line(schedule: SourceSchedule) -> str:
+    """Return a source's line in its shard: short, since each batch rewrites a hundred of them.
+
+    A success at the time of the attempt, the usual case, is written as 1.
+    """
+    times = (schedule.due_at, schedule.attempted_at, schedule.succeeded_at)
+    due, attempted, succeeded = (moment and write_micros(moment) for moment in times)
+    last = 1 if succeeded is not None and succeeded == attempted else succeeded
+    return dump_json([schedule.tenant, due, schedule.interval // MICROSECOND, attempted, last, schedule.failures])
 
 
-def _read_maybe(number: int | None) -> datetime | None:
-    return None if number is None else read_time(number)
+def read_schedule_line(line: str) -> SourceSchedule:
+    """Return the schedule that :func:`write_schedule_line` wrote."""
+    tenant, due, span, attempted, last, failures = json.loads(line)
+    times = (due, attempted, attempted if last == 1 else last)
+    due_at, attempted_at, succeeded_at = (None if number is None else read_micros(number) for number in times)
+    return SourceSchedule(
+        tenant=TenantId(tenant),
+        due_at=due_at,
+        interval=span * MICROSECOND,
+        attempted_at=attempted_at,
+        succeeded_at=succeeded_at,
+        failures=failures,
+    )

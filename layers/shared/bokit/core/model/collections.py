@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from bokit.core.model.catalog import BOOKINGS, Collection, Source
+from bokit.core.model.documents import Count
 from bokit.core.model.records import CollectionName, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
@@ -229,13 +230,25 @@ COLLECTION_READERS = {
 }
 
 
-def describe_collection(collection: Collection, counts: Mapping[str, int] | None = None) -> dict[str, Json]:
+class CollectionDocument(TypedDict):
+    """A collection: records of one type."""
+
+    name: str
+    preserve: Annotated[list[str], "Fields that keep the value they have."]
+    array_keys: Annotated[dict[str, str], "By which field the items of an array are merged."]
+    schema: Annotated[dict[str, Json] | None, "The JSON Schema that records must match."]
+    buckets: Count
+    interval: Annotated[Count | None, "Seconds between two syncs; null: the tenant's."]
+    counts: NotRequired[Annotated[dict[str, Count], "Number of records; only where asked for."]]
+
+
+def describe_collection(collection: Collection, counts: Mapping[str, int] | None = None) -> CollectionDocument:
     """Return a collection's document."""
-    doc: dict[str, Json] = {
+    doc: CollectionDocument = {
         "name": collection.name,
         "preserve": list(collection.preserve),
         "array_keys": dict(collection.array_keys),
-        "schema": collection.schema,
+        "schema": None if collection.schema is None else dict(collection.schema),
         "buckets": collection.buckets,
         "interval": None if collection.interval is None else int(collection.interval.total_seconds()),
     }

@@ -1,11 +1,68 @@
-"""Documents as JSON, as the contract writes them: times in UTC with a Z, dates as they are. Command line and API share it."""
+"""Documents: what the API answers and ``--json`` prints. Times are in UTC with a Z, dates as they are.
+
+Each document is a TypedDict beside the function that fills it; shared parts stand here. ``http/schemas.py`` derives the JSON
+Schemas: docstrings and texts in ``Annotated`` become descriptions, pairs in it become keywords.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
+
+from bokit.core.model.records import FieldChange, Json, Record
+
+Time = Annotated[str, ("format", "date-time")]
+"""A time that the document holds as text; others are ``datetime``."""
+Day = Annotated[str, ("format", "date")]
+Count = Annotated[int, ("minimum", 0)]
+
+FieldDiff = TypedDict("FieldDiff", {"from": Json, "to": Json})
+"""One field's change. Not a class, since ``from`` is a keyword."""
+
+
+class ErrorDocument(TypedDict):
+    """What went wrong."""
+
+    code: str
+    message: str
+
+
+class ContentProblem(TypedDict):
+    """What of a source's content could not be used."""
+
+    code: str
+    message: str
+    uid: Annotated[str | None, "Of the event or record."]
+    field: NotRequired[str]
+
+
+class EditDocument(TypedDict):
+    """A person's value of a field, and the source's."""
+
+    value: Json
+    remote: Json
+    by: str
+    at: Time
+
+
+def describe_diffs(changes: Mapping[str, FieldChange]) -> dict[str, FieldDiff]:
+    """Return changed fields by name."""
+    return {name: {"from": c.before, "to": c.after} for name, c in sorted(changes.items())}
+
+
+def describe_edits(record: Record) -> dict[str, EditDocument]:
+    """Return a record's edited fields by name."""
+    return {
+        name: {"value": edit.value, "remote": record.remote.get(name), "by": edit.by, "at": write_time(edit.at)}
+        for name, edit in sorted(record.edits.items())
+    }
+
+
+def write_time(at: datetime) -> str:
+    """Return *at* as JSON keeps it: ISO 8601 in UTC, with a Z."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def write_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
@@ -25,7 +82,7 @@ def write_json(document: Mapping[str, Any], *, indent: int | None = None) -> str
 
 def _as_json(value: object) -> object:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return write_time(value.astimezone(UTC))
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):

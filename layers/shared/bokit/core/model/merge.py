@@ -18,15 +18,11 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
+from bokit.core.model.documents import write_time
 from bokit.core.model.json_merge import is_same
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Presence, Record
 from bokit.errors import InputError
-
-
-def write_time(at: datetime) -> str:
-    """Return *at* as JSON keeps it: ISO 8601 in UTC, with a Z."""
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def normalise(value: Any) -> Json:

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypedDict
 
-from bokit.core.model.records import Json, RunId, TenantId
+from bokit.core.model.documents import Count
+from bokit.core.model.records import RunId, TenantId
+
+
+class MonitorDocument(TypedDict):
+    """A tenant's monitor while it runs."""
+
+    interval: Count
+    new_only: bool | None
+    max_runs: Count | None
+    runs: Count
+    started_at: datetime
+    started_by: str
+    next_at: datetime
+    last_run_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +50,8 @@ class Monitor:
         """Return whether it has begun all its runs."""
         return self.max_runs is not None and self.runs >= self.max_runs
 
-    def as_dict(self) -> dict[str, Json]:
-        """As status tells it."""
+    def as_dict(self) -> MonitorDocument:
+        """As the status shows it."""
         return {
             "interval": int(self.interval.total_seconds()),
             "new_only": self.new_only,

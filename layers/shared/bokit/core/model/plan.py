@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, TypedDict
 
+from bokit.core.model.documents import FieldDiff, describe_diffs
 from bokit.core.model.records import FieldChange, Fields, Json, Record, RecordId
 
 
@@ -27,6 +29,32 @@ class ActionKind(StrEnum):
     """The source joined it with another record, which goes on."""
     TOUCH = "remember"
     """Only the rules' memory, the key, or the source's value under a person's edit changed: no event, no count."""
+
+
+class ActionDocument(TypedDict):
+    """One record's change."""
+
+    action: str
+    record_id: str
+    reason: str
+    fields: dict[str, FieldDiff]
+
+
+class HoldSummary(TypedDict):
+    """A held plan in short."""
+
+    code: str
+    message: str
+    since: datetime
+    plan: Annotated[str, "Identifies this plan: `apply-held` and `discard-held` take it."]
+
+
+class HoldDocument(HoldSummary):
+    """A held plan: what a guard holds until a person decides, or the source proves it."""
+
+    releases: Annotated[list[dict[str, Json]], "What applying it would cancel or free."]
+    can_apply: bool
+    offered_at: datetime | None
 
 
 RELEASES = frozenset({ActionKind.CANCEL, ActionKind.MERGE})
@@ -50,9 +78,9 @@ class Action:
         """The record that it changes."""
         return self.after.id
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> ActionDocument:
         """As ``--dry-run --json`` prints it."""
-        fields = {name: {"from": c.before, "to": c.after} for name, c in sorted(self.fields.items())}
+        fields = describe_diffs(self.fields)
         return {"action": str(self.kind), "record_id": self.record_id, "reason": self.reason, "fields": fields}
 
 
@@ -78,8 +106,8 @@ class Hold:
         told = json.dumps([self.code, [dict(r) for r in self.releases]], sort_keys=True, default=str)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    def as_dict(self) -> dict[str, Json]:
-        """As status and ``source show`` tell it."""
+    def as_dict(self) -> HoldDocument:
+        """As ``source show`` shows it."""
         return {
             "code": self.code,
             "message": self.message,

@@ -6,11 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, NotRequired, TypedDict, cast
 
-from bokit.core.model.plan import Action
+from bokit.core.model.documents import ContentProblem, Count, ErrorDocument
+from bokit.core.model.plan import Action, ActionDocument
 from bokit.core.model.records import Json, RunId, SourceId, TenantId
 
-COUNTS = ("seen", "created", "updated", "unchanged", "missing", "cancelled", "restored", "preserved", "refused")
+
+class Counts(TypedDict):
+    """How many records; `updated` counts those in which a field really changed."""
+
+    seen: Count
+    created: Count
+    updated: Count
+    unchanged: Count
+    missing: Count
+    cancelled: Count
+    restored: Count
+    preserved: Count
+    refused: Count
+
+
+COUNTS = tuple(Counts.__annotations__)
 
 
 class Trigger(StrEnum):
@@ -148,15 +165,40 @@ def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:
     return RunStatus.SUCCEEDED
 
 
-def describe_run(run: Run) -> dict[str, Json]:
-    """Return *run* as the contract's document."""
-    doc: dict[str, Json] = {
+class SourceReportDocument(TypedDict):
+    """What one run did with one source."""
+
+    source_id: str
+    name: str
+    outcome: Outcome
+    error: ErrorDocument | None
+    counts: Counts
+    duration_ms: Count
+    problems: NotRequired[Annotated[list[ContentProblem], "The first of them; left out where there are none."]]
+
+
+class RunDocument(TypedDict):
+    """One run."""
+
+    run_id: str
+    trigger: Trigger
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None
+    counts: Counts
+    sources: list[SourceReportDocument]
+    plan: NotRequired[Annotated[list[ActionDocument], "In a dry run: what would change."]]
+
+
+def describe_run(run: Run) -> RunDocument:
+    """Return *run*'s document."""
+    doc: RunDocument = {
         "run_id": run.run_id,
-        "trigger": str(run.trigger),
-        "status": str(run.status),
+        "trigger": run.trigger,
+        "status": run.status,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
-        "counts": run.counts,
+        "counts": _fill_counts(run.counts),
         "sources": [_describe_report(r) for r in run.sources],
     }
     if run.dry_run:
@@ -164,15 +206,19 @@ def describe_run(run: Run) -> dict[str, Json]:
     return doc
 
 
-def _describe_report(report: SourceReport) -> dict[str, Json]:
-    counts = {name: report.counts.get(name, 0) for name in COUNTS}
-    problems = {"problems": [dict(p) for p in report.problems]} if report.problems else {}
-    return {
+def _describe_report(report: SourceReport) -> SourceReportDocument:
+    doc: SourceReportDocument = {
         "source_id": report.source_id,
         "name": report.name,
-        "outcome": str(report.outcome),
-        "error": dict(report.error) if report.error else None,
-        "counts": counts,
+        "outcome": report.outcome,
+        "error": cast("ErrorDocument", dict(report.error)) if report.error else None,
+        "counts": _fill_counts(report.counts),
         "duration_ms": report.duration_ms,
-        **problems,
     }
+    if report.problems:
+        doc["problems"] = [cast("ContentProblem", dict(p)) for p in report.problems]
+    return doc
+
+
+def _fill_counts(counts: Mapping[str, int]) -> Counts:
+    return cast("Counts", {name: counts.get(name, 0) for name in COUNTS})

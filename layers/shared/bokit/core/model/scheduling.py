@@ -98,7 +98,7 @@ class Shard:
     """Up to a hundred sources that are claimed, read and beaten together: one item."""
 
     id: ShardId
-    beats: Mapping[SourceId, SourceSchedule] = field(default_factory=dict)
+    schedules: Mapping[SourceId, SourceSchedule] = field(default_factory=dict)
     next_due: datetime | None = None
     """At most the earliest *due_at*: the index that the tick asks is kept by it."""
     holder: str | None = None
@@ -117,3 +117,8 @@ class Lease:
     holder: str
     fence: int
     until: datetime
+
+
+def earliest(*times: datetime | None) -> datetime | None:
+    """Return the earliest of the times that are given, or None."""
+    return min((time for time in times if time is not None), default=None)

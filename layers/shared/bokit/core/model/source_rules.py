@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
+from bokit.core.model.documents import ContentProblem
 from bokit.core.model.plan import Hold, Plan
 from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, Scope, SourceId, TenantId
-
 
 E = TypeVar("E")
 """One entry as its rules read it: an event's ``Entry``, an item's ``Row``."""
@@ -45,9 +45,10 @@ class Problem:
     field: str | None = None
     """Of the record; dots lead into objects."""
 
-    def as_dict(self) -> dict[str, Json]:
-        """As inspections and runs tell it."""
-        return {"code": self.code, "message": self.message, "uid": self.uid, **({"field": self.field} if self.field else {})}
+    def as_dict(self) -> ContentProblem:
+        """As inspections and runs show it."""
+        doc: ContentProblem = {"code": self.code, "message": self.message, "uid": self.uid}
+        return {**doc, "field": self.field} if self.field else doc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +139,6 @@ class Rules(Protocol[E, M]):
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
         """Return *record* let go, since its source was removed and a person said so; None where there is nothing to let go."""
-        ...
-
-    def describe(self, record: Record) -> dict[str, Json]:
-        """Return *record* as the API and the command line show it."""
         ...
 
 

@@ -1,0 +1,49 @@
+"""Values that are stored as compressed bytes: a document, with content beside it."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import replace
+
+from bokit.core.model.codec import dump_json, read_document, write_document
+from bokit.store.limits import MAX_CHUNK_BYTES
+from bokit.store.protocols import PublishedDocument, Snapshot
+
+
+def pack_snapshot(snapshot: Snapshot) -> bytes:
+    """Return a snapshot's memory and content, compressed as one."""
+    return _pack_pair(dump_json(dict(snapshot.memory)), snapshot.content)
+
+
+def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
+    """Return the snapshot that :func:`pack_snapshot` compressed."""
+    memory, content = _unpack_pair(packed)
+    return Snapshot(content=content, memory=json.loads(memory), version=version)
+
+
+def pack_published(published: PublishedDocument) -> bytes:
+    """Return a published document, compressed as one: its body unchanged, and the rest as JSON."""
+    return _pack_pair(write_document(replace(published, body=b"")), published.body)
+
+
+def unpack_published(packed: bytes, version: int) -> PublishedDocument:
+    """Return the document that :func:`pack_published` compressed."""
+    document, body = _unpack_pair(packed)
+    return replace(read_document(PublishedDocument, document), body=body, version=version)
+
+
+def cut_chunks(packed: bytes, size: int = MAX_CHUNK_BYTES) -> list[bytes]:
+    """Return *packed* in pieces that fit one item each; at least one."""
+    return [packed[at : at + size] for at in range(0, len(packed), size)] or [b""]
+
+
+def _pack_pair(document: str, content: bytes) -> bytes:
+    encoded = document.encode()
+    return zlib.compress(len(encoded).to_bytes(4, "big") + encoded + content)
+
+
+def _unpack_pair(packed: bytes) -> tuple[str, bytes]:
+    both = zlib.decompress(packed)
+    end = 4 + int.from_bytes(both[:4], "big")
+    return both[4:end].decode(), both[end:]

@@ -1,0 +1,35 @@
+"""The store's limits. Those of one item and one transaction follow from DynamoDB's."""
+
+from __future__ import annotations
+
+MAX_CHUNK_BYTES = 350_000
+"""Bytes of a value in one item; DynamoDB takes 400 KB, names and keys included."""
+MAX_TRANSACTION_ACTIONS = 99
+"""DynamoDB takes 100; one of them checks the lease."""
+MAX_TRANSACTION_BYTES = 3_000_000
+"""DynamoDB takes 4 MB, names and keys included."""
+MAX_PENDING_SOURCES = 1000
+"""Sources of one open run: the reports of all of them fit one item."""
+MAX_REPORT_BYTES = 300_000
+"""Bytes of all reports of an open run: with a thousand ids, twice each, the item stays below DynamoDB's 400 KB."""
+MAX_REPORTS_PER_WRITE = 50
+"""An update expression takes 4 KB."""
+MAX_PAGE_ITEMS = 1000
+"""Items of one page of a list."""
+MAX_PAGE_CURSOR = 1200  # characters; longer than that of any sort key
+MAX_RECENT_BATCHES = 4
+"""Unchanged batches that a shard remembers. The claim's fence selects the slot, which saves a read."""
+MAX_WRITE_TRIES = 8
+"""Attempts of a write that others overtake, each from what is stored then."""
+MAX_READ_TRIES = 8
+"""Attempts to read a value in parts that others replace meanwhile."""
+
+MAX_PARTITION_KEY = 2048  # bytes
+MAX_SORT_KEY = 1024  # bytes
+MAX_KEY_TEXT = 800
+"""Bytes of a user's own text in a key; a longer one is replaced by its hash."""
+
+
+def clamp_limit(limit: int) -> int:
+    """Return the number of items of a page for which *limit* were requested."""
+    return max(1, min(limit, MAX_PAGE_ITEMS))
