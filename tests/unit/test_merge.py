@@ -49,13 +49,15 @@ def record(source: str | None = "src_1", **remote: Any) -> Record:
 
 
 def merge(before: Record, **remote: Any) -> Record:
-    action = change_action(before, "said", LATER, remote=remote)
+    action = change_action(before, replace(before, remote=remote), "said", LATER)
     return action.after if action else before
 
 
 def test_untouched_fields_follow_the_source():
     """What nobody edited is what the source says, with before and after in the action."""
-    action = change_action(record(a=1, b=2), "said", LATER, remote={"a": 1, "b": 3})
+    known = record(a=1, b=2)
+
+    action = change_action(known, replace(known, remote={"a": 1, "b": 3}), "said", LATER)
 
     assert (action.kind, action.fields) == (ActionKind.UPDATE, {"b": FieldChange(before=2, after=3)})
     assert action.after.updated_at == LATER
@@ -65,7 +67,7 @@ def test_an_edited_field_stays_and_both_values_are_seen():
     """The person's value stands, the source's is kept beside it, and the action tells that it was preserved."""
     edited, told = edit_record(record(a=1, b=2), {"a": 9}, ROSA, AT)
 
-    action = change_action(edited, "said", LATER, remote={"a": 5, "b": 3})
+    action = change_action(edited, replace(edited, remote={"a": 5, "b": 3}), "said", LATER)
 
     assert told.fields == {"a": FieldChange(before=1, after=9)}
     assert action.after.fields == {"a": 9, "b": 3}
@@ -79,7 +81,7 @@ def test_a_change_under_an_edit_alone_is_no_event():
     """Where the source changed only what a person had edited, nothing that counts has changed."""
     edited, _ = edit_record(record(a=1), {"a": 9}, ROSA, AT)
 
-    action = change_action(edited, "said", LATER, remote={"a": 5})
+    action = change_action(edited, replace(edited, remote={"a": 5}), "said", LATER)
 
     assert (action.kind, action.fields, action.after.updated_at) == (ActionKind.TOUCH, {}, AT)
 
@@ -140,14 +142,14 @@ def test_presence_alone_names_the_action(before, after, kind):
     """Missed, found and restored are told by the presence."""
     known = replace(record(a=1), presence=before)
 
-    action = change_action(known, "said", LATER, presence=after)
+    action = change_action(known, replace(known, presence=after), "said", LATER)
 
     assert (action.kind, action.after.updated_at) == (kind, LATER)
 
 
 def test_nothing_different_is_no_action():
     """The same again asks for nothing."""
-    assert change_action(record(a=1), "said", LATER, remote={"a": 1}) is None
+    assert change_action(record(a=1), record(a=1), "said", LATER) is None
 
 
 def test_creating_tells_every_field():

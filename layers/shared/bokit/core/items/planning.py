@@ -1,40 +1,42 @@
 """What must change in one record for it to agree with what its source shows: rows of tables and items of APIs alike.
 
-known     shown     policy of the source             result
-absent    yes       any                              create
-present   yes       any                              follow the source, but for what a person edited and what is preserved
-missing   yes       any                              found again
-gone      yes       any                              restore, with its edits
-by hand   yes       any                              the source's from now on; what a person said and it does not, stands
-present   no        keep                             nothing
-present   no        mark                             missing since, never let go
-present   no        delete, not for long enough      missing since
-missing   no        delete, for long enough, in two  gone
-                    fetches
+known     shown     policy of the source               result
+absent    yes       any                                create
+present   yes       any                                update, except edited and preserved fields
+missing   yes       any                                no longer missing
+gone      yes       any                                restore, with its edits
+by hand   yes       any                                the source's from now on; fields that only the person set stand as edits
+present   no        keep                               nothing
+present   no        mark                               missing since, never removed
+present   no        delete, ``cancel_after`` not over  missing since
+missing   no        delete, ``cancel_after`` over      gone (a second fetch agrees)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Annotated, TypedDict, cast
 
 from bokit.core.model.collections import OnMissing, RecordSettings, make_id
+from bokit.core.model.documents import Count, EditDocument, Time, describe_edits, write_time
 from bokit.core.model.json_merge import ABSENT, follow, is_same, keep_paths, lay_over, or_none, read_path
-from bokit.core.model.merge import change_action, create_action, write_time
+from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record, scope_of
 from bokit.core.model.source_rules import Context, Problem
 
-SAID = "said"
-"""In a record's memory: what its source says at preserved fields, where it is not what we have."""
-SHOWN, FOUND, ADOPTED = "the source shows it", "the source shows it again", "the source shows what a person made by hand"
-MISSED, DELETED = "the source does not show it", "deleted at the source"
+REFUSED_VALUES = "said"
+"""In a record's memory: what its source says at preserved paths, where the record has something else."""
+SHOWN, SHOWN_AGAIN = "the source shows it", "the source shows it again"
+ADOPTED = "the source shows what a person made by hand"
+NOT_SHOWN, DELETED = "the source does not show it", "deleted at the source"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One fetch, as every record's rule looks at it."""
+class RecordContext:
+    """The context of one fetch, with the settings of the collection that its records belong to."""
 
     context: Context
     settings: RecordSettings
@@ -45,78 +47,65 @@ class Look:
         return self.context.at
 
 
-def plan_shown(known: Record | None, key: str, fields: Fields, look: Look) -> Action | None:
-    """Return what one row asks of its record (None: there is none yet), or None where nothing changes."""
+# ── records that the source shows ──
+
+
+def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordContext) -> Action | None:
+    """Return the action for one shown row, whose record is *known* (None: not stored yet); None if nothing changes."""
     if known is None:
-        return create_action(new_record(key, fields, look), SHOWN)
-    if known.source_id != look.context.source_id:
-        return _adopt(known, key, fields, look)
-    settings = look.settings
+        return create_action(_new_record(key, fields, context), SHOWN)
+    if known.source_id != context.context.source_id:
+        return _plan_adoption(known, key, fields, context)
+    settings = context.settings
     remote, refused = keep_paths(dict(known.remote), dict(fields), settings.preserve, settings.array_keys)
-    edits = {name: _follow_edit(edit, name, remote, settings) for name, edit in known.edits.items()}
-    return change_action(
-        known,
-        SHOWN if known.presence is Presence.PRESENT else FOUND,
-        look.at,
-        remote=remote,
-        edits=edits,
-        key=key,
-        presence=Presence.PRESENT,
-        missing_since=None,
-        gone_at=None,
-        gone_reason=None,
-        memory=_remember(refused),
-        preserved=_preserved(known, remote, edits, refused),
-    )
+    edits = {name: _rebase_edit(edit, name, remote, settings) for name, edit in known.edits.items()}
+    preserved = _preserved_changes(known, remote, edits, refused)
+    reason = SHOWN if known.presence is Presence.PRESENT else SHOWN_AGAIN
+    after = replace(known.as_present(key), remote=remote, edits=edits, memory=_remember(refused))
+    return change_action(known, after, reason, context.at, preserved=preserved)
 
 
-def new_record(key: str, fields: Fields, look: Look) -> Record:
-    """Return the record that a row makes."""
-    context = look.context
-    id = make_id(context.collection, key, look.settings.buckets)
+def _new_record(key: str, fields: Fields, context: RecordContext) -> Record:
+    record_id = make_id(context.context.collection, key, context.settings.buckets)
     return Record(
-        id=id,
-        tenant=context.tenant,
-        collection=context.collection,
-        scope=scope_of(id),
-        source_id=context.source_id,
+        id=record_id,
+        tenant=context.context.tenant,
+        collection=context.context.collection,
+        scope=scope_of(record_id),
+        source_id=context.context.source_id,
         key=key,
         remote=dict(fields),
-        created_at=look.at,
-        updated_at=look.at,
+        created_at=context.at,
+        updated_at=context.at,
     )
 
 
-def _adopt(known: Record, key: str, fields: Fields, look: Look) -> Action | None:
-    """Return how a record that a person made, or a source that is no more fed, becomes this source's.
+def _remember(refused: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the memory of a record whose preserved paths were *refused* these values."""
+    return {REFUSED_VALUES: dict(refused)} if refused else {}
 
-    What a person said, and the source does not say, stands as an edit; preserved fields stand too.
+
+def _plan_adoption(known: Record, key: str, fields: Fields, context: RecordContext) -> Action | None:
+    """Return how a record made by hand, or left by a removed source, becomes this source's.
+
+    Preserved fields stand. Where the person's value differs from the source's, it stands as an edit.
     """
-    settings = look.settings
+    settings = context.settings
     ours = dict(known.remote) if known.source_id is None else {}
     remote, refused = keep_paths(dict(known.remote), dict(fields), settings.preserve, settings.array_keys)
-    laid = {n: lay_over(remote.get(n, ABSENT), v, settings.array_keys, n) for n, v in ours.items()}
-    told = {name: value for name, value in laid.items() if not is_same(value, remote.get(name))}
-    made = {n: Edit(value=v, base=remote.get(n), by="user", at=look.at) for n, v in told.items()}
-    return change_action(
-        known,
-        ADOPTED,
-        look.at,
-        remote=remote,
-        edits={**known.edits, **made},
-        key=key,
-        source_id=look.context.source_id,
-        presence=Presence.PRESENT,
-        missing_since=None,
-        gone_at=None,
-        gone_reason=None,
-        memory=_remember(refused),
-        preserved={},
-    )
+    merged = {n: lay_over(remote.get(n, ABSENT), v, settings.array_keys, n) for n, v in ours.items()}
+    made = {
+        name: Edit(value=value, base=remote.get(name), by="user", at=context.at)
+        for name, value in merged.items()
+        if not is_same(value, remote.get(name))
+    }
+    shown = replace(known.as_present(key), source_id=context.context.source_id)
+    after = replace(shown, remote=remote, edits={**known.edits, **made}, memory=_remember(refused))
+    return change_action(known, after, ADOPTED, context.at, preserved={})
 
 
-def _follow_edit(edit: Edit, name: str, remote: Fields, settings: RecordSettings) -> Edit:
-    """Return a person's edit as it stands over what the source says now: untouched insides of it follow the source."""
+def _rebase_edit(edit: Edit, name: str, remote: Fields, settings: RecordSettings) -> Edit:
+    """Return *edit* over the source's present value: what the person did not touch inside it follows the source."""
     if not isinstance(edit.value, (dict, list)):
         return edit
     value, base = follow(edit.base, edit.value, remote.get(name, ABSENT), settings.array_keys, name)
@@ -124,88 +113,102 @@ def _follow_edit(edit: Edit, name: str, remote: Fields, settings: RecordSettings
     return edit if is_same(after.value, edit.value) and is_same(after.base, edit.base) else after
 
 
-def _remember(refused: Mapping[str, Json]) -> dict[str, Json]:
-    return {SAID: dict(refused)} if refused else {}
-
-
-def _preserved(known: Record, remote: Fields, edits: Mapping[str, Edit], refused: Mapping[str, Json]) -> dict[str, FieldChange]:
-    """Return where the source changed and was not heard: under a person's edit, and in preserved fields."""
-    told: dict[str, FieldChange] = {}
+def _preserved_changes(
+    known: Record, remote: Fields, edits: Mapping[str, Edit], refused: Mapping[str, Json]
+) -> dict[str, FieldChange]:
+    """Return where the source changed without effect: under a person's edit, and at preserved paths."""
+    changes: dict[str, FieldChange] = {}
     for name, edit in edits.items():
         before, now = known.remote.get(name), remote.get(name)
         if not is_same(before, now) and not is_same(edit.value, now):
-            told[name] = FieldChange(before=before, after=now)
-    said = known.memory.get(SAID, {})
+            changes[name] = FieldChange(before=before, after=now)
+    refused_before = known.memory.get(REFUSED_VALUES, {})
     for path, value in refused.items():
-        if path not in said or not is_same(said[path], value):
-            told[path] = FieldChange(before=said.get(path, read_path(known.remote, path)), after=value)
-    return told
+        if path not in refused_before or not is_same(refused_before[path], value):
+            changes[path] = FieldChange(before=refused_before.get(path, read_path(known.remote, path)), after=value)
+    return changes
 
 
-def plan_absent(known: Record, look: Look) -> Action | None:
-    """Return what to make of a record that a whole, trusted fetch does not show."""
-    policy = look.settings.on_missing
+def find_type_changes(known: Record, key: str, fields: Fields) -> list[Problem]:
+    """Return a problem for each field whose type has changed; without a schema such a value is taken all the same."""
+    pairs = ((name, _type_name(known.remote.get(name)), _type_name(value)) for name, value in fields.items())
+    return [
+        Problem(code="type-changed", message=f"it was {old} and is {new} now", uid=key, field=name)
+        for name, old, new in pairs
+        if "nothing" not in (old, new) and old != new
+    ]
+
+
+def _type_name(value: Json) -> str:
+    names = ((bool, "a truth value"), ((int, float), "a number"), (str, "text"), (dict, "an object"), (list, "an array"))
+    return next((name for kinds, name in names if isinstance(value, kinds)), "nothing")  # type: ignore[arg-type]
+
+
+# ── records that the source does not show ──
+
+
+def plan_absent(known: Record, context: RecordContext) -> Action | None:
+    """Return the action for a record that a whole, trusted fetch does not show; None if nothing changes."""
+    policy = context.settings.on_missing
     if known.presence is Presence.GONE or policy is OnMissing.KEEP:
         return None
-    if policy is OnMissing.DELETE and is_ripe(known, look):
-        return let_go(known, DELETED, look.at)
+    if policy is OnMissing.DELETE and _may_remove(known, context):
+        return plan_removal(known, DELETED, context.at)
     if known.presence is Presence.MISSING:
         return None
-    return change_action(known, MISSED, look.at, presence=Presence.MISSING, missing_since=known.missing_since or look.at)
+    since = known.missing_since or context.at
+    return change_action(known, replace(known, presence=Presence.MISSING, missing_since=since), NOT_SHOWN, context.at)
 
 
-def is_ripe(known: Record, look: Look) -> bool:
-    """Return whether two fetches, ``cancel_after`` apart at least, did not show it."""
+def _may_remove(known: Record, context: RecordContext) -> bool:
+    """Return whether two fetches, at least ``cancel_after`` apart, did not show it."""
     since = known.missing_since
-    return since is not None and since < look.at and look.at - since >= look.context.cancel_after
+    return since is not None and since < context.at and context.at - since >= context.context.cancel_after
 
 
-def ripens_at(known: Record, settings: RecordSettings, cancel_after: timedelta) -> datetime | None:
-    """Return when a missing record may be let go; None: never, or it is not missing."""
+def removable_at(known: Record, settings: RecordSettings, cancel_after: timedelta) -> datetime | None:
+    """Return when a missing record may be removed; None: never, or it is not missing."""
     if settings.on_missing is not OnMissing.DELETE or known.presence is not Presence.MISSING or not known.missing_since:
         return None
     return known.missing_since + cancel_after
 
 
-def let_go(known: Record, reason: str, at: datetime) -> Action | None:
-    """Return the action that lets a record go; it is kept, and restored when its source shows it again."""
-    return change_action(
-        known,
-        reason,
-        at,
-        kind=ActionKind.CANCEL,
-        presence=Presence.GONE,
-        gone_at=at,
-        gone_reason=reason,
-        missing_since=known.missing_since or at,
-    )
+def plan_removal(known: Record, reason: str, at: datetime) -> Action | None:
+    """Return the action that marks a record as gone. It stays stored, and is restored when its source shows it again."""
+    since = known.missing_since or at
+    return change_action(known, replace(known.as_gone(at, reason), missing_since=since), reason, at, kind=ActionKind.CANCEL)
 
 
-def find_type_changes(known: Record, key: str, fields: Fields) -> list[Problem]:
-    """Return the fields that came as another type than before: taken where no schema forbids it, and told."""
-    pairs = ((name, known.remote.get(name), value) for name, value in fields.items())
-    return [
-        Problem(code="type-changed", message=f"it was {type_word(old)} and is {type_word(new)} now", uid=key, field=name)
-        for name, old, new in pairs
-        if old is not None and new is not None and type_word(old) != type_word(new)
-    ]
+# ── documents ──
 
 
-def type_word(value: Json) -> str:
-    """Return a value's type in a word."""
-    if isinstance(value, bool):
-        return "a truth value"
-    if isinstance(value, (int, float)):
-        return "a number"
-    words = {str: "text", dict: "an object", list: "an array"}
-    return next((word for kind, word in words.items() if isinstance(value, kind)), "nothing")
+class RecordMeta(TypedDict):
+    """What Bokit stores of a record beside its own fields."""
+
+    record_id: str
+    collection: str
+    source_id: Annotated[str | None, "null: pushed through the API or edited by hand."]
+    version: Count
+    presence: Presence
+    missing_since: Time | None
+    gone_at: Time | None
+    gone_reason: str | None
+    edits: dict[str, EditDocument]
+    created_at: Time
+    updated_at: Time
 
 
-def describe_record(record: Record) -> dict[str, Json]:
-    """Return *record* as the API and the command line show it: its own document, and beside it what we know of it.
+class RecordDocument(TypedDict):
+    """A record: its own fields and `_meta`. `createdAt` and `updatedAt` are Bokit's where the source has none."""
 
-    ``id`` is the source's own; ``createdAt`` and ``updatedAt`` are ours where the source has none.
-    """
+    id: str
+    createdAt: Json
+    updatedAt: Json
+    _meta: RecordMeta
+
+
+def describe_record(record: Record) -> RecordDocument:
+    """Return *record*'s document. ``id`` is the source's own."""
     fields = {name: value for name, value in record.fields.items() if value is not None or record.remote.get(name) is None}
     shown: dict[str, Json] = {
         "createdAt": write_time(record.created_at),
@@ -215,25 +218,21 @@ def describe_record(record: Record) -> dict[str, Json]:
     }
     if "id" in fields and str(fields["id"]) != record.key:
         shown["_id"] = fields["id"]
-    return {**shown, "_meta": describe_state(record)}
+    return cast("RecordDocument", {**shown, "_meta": describe_state(record)})
 
 
-def describe_state(record: Record) -> dict[str, Json]:
-    """Return what we know of a record beyond its own document."""
-    edits = {
-        name: {"value": e.value, "remote": record.remote.get(name), "by": e.by, "at": write_time(e.at)}
-        for name, e in sorted(record.edits.items())
-    }
+def describe_state(record: Record) -> RecordMeta:
+    """Return what is stored of a record beside its own fields."""
     return {
         "record_id": record.id,
         "collection": record.collection,
         "source_id": record.source_id,
         "version": record.version,
-        "presence": str(record.presence),
+        "presence": record.presence,
         "missing_since": _time(record.missing_since),
         "gone_at": _time(record.gone_at),
         "gone_reason": record.gone_reason,
-        "edits": edits,
+        "edits": describe_edits(record),
         "created_at": write_time(record.created_at),
         "updated_at": write_time(record.updated_at),
     }

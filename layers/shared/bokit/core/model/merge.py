@@ -59,28 +59,26 @@ def compare_fields(before: Fields, after: Fields) -> dict[str, FieldChange]:
 
 def change_action(
     before: Record,
+    after: Record,
     reason: str,
     at: datetime,
     *,
     kind: ActionKind | None = None,
-    remote: Fields | None = None,
     preserved: Mapping[str, FieldChange] | None = None,
-    **others: Any,
 ) -> Action | None:
-    """Return the action that gives *before* the source's new values, or None where nothing is different.
+    """Return the action that makes *after* of *before*, or None if nothing differs.
 
-    *preserved*: what the source said otherwise and was not heard in; None: every edited field in which it changed.
+    *preserved*: values of the source that were not applied; None: those of every edited field in which it changed.
 
-    The kind, where the caller names none: RESTORE, FIND or MISS where the presence alone tells it, UPDATE where an
-    effective field changes, else REMEMBER.
+    *kind*, if not given: RESTORE, CLEAR_MISSING or MARK_MISSING if the presence alone decides it, UPDATE if an
+    effective field changes, else TOUCH.
     """
-    after = replace(before, remote=before.remote if remote is None else dict(remote), **others)
     if after == before and is_same(after.remote, before.remote):
         return None
     fields = compare_fields(before.fields, after.fields)
     if preserved is None:
-        said = compare_fields(before.remote, after.remote)
-        preserved = {name: change for name, change in said.items() if name in before.edits}
+        changed = compare_fields(before.remote, after.remote)
+        preserved = {name: change for name, change in changed.items() if name in before.edits}
     kind = kind or _judge_kind(before, after, bool(fields))
     if fields or before.presence is not after.presence:
         after = replace(after, updated_at=at)

@@ -7,7 +7,7 @@ of them than stands here; what a field means is the collection's own business (f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -80,6 +80,14 @@ class Record:
     def fields(self) -> dict[str, Json]:
         """The values that count: a person's where there is one, else the source's."""
         return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}}
+
+    def as_present(self, key: str) -> Record:
+        """Return the record as one that its source shows, under *key*."""
+        return replace(self, key=key, presence=Presence.PRESENT, missing_since=None, gone_at=None, gone_reason=None)
+
+    def as_gone(self, at: datetime, reason: str) -> Record:
+        """Return the record as one that is cancelled or deleted since *at*."""
+        return replace(self, presence=Presence.GONE, gone_at=at, gone_reason=reason)
 
     @property
     def disagreements(self) -> dict[str, tuple[Json, Json]]:
