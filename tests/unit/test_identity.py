@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bokit.core.bookings.matching import JOINED, Reason
+from bokit.core.bookings.matching import MatchReason
+from bokit.core.bookings.stay import GoneReason
 from bokit.core.ical.entries import Kind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
@@ -27,7 +28,7 @@ def test_a_coded_reservation_moves_at_once_and_stays_one():
     plan = play.see(reservation("HMAAAAAAAA", 300, 303), reservation("HMBBBBBBBB", 20, 24))
 
     assert kinds(plan) == [UPDATE]
-    assert reasons(plan) == [Reason.CODE]
+    assert reasons(plan) == [MatchReason.CODE]
     assert play.spans() == [(20, 24), (300, 303)]
 
 
@@ -58,7 +59,7 @@ def test_the_departure_day_outweighs_a_lost_arrival():
 
     plan = play.see(closure(9, 14), *TWO)
 
-    assert (kinds(plan), reasons(plan)) == ([UPDATE], [Reason.DEPARTURE])
+    assert (kinds(plan), reasons(plan)) == ([UPDATE], [MatchReason.DEPARTURE])
     assert play.spans()[0] == (9, 14)
 
 
@@ -69,7 +70,7 @@ def test_a_later_guest_with_the_same_first_night_extends_the_stay():
 
     plan = play.see(closure(10, 16), *TWO)
 
-    assert (kinds(plan), reasons(plan)) == ([UPDATE], [Reason.ARRIVAL])
+    assert (kinds(plan), reasons(plan)) == ([UPDATE], [MatchReason.ARRIVAL])
 
 
 def test_a_reused_uid_on_other_nights_is_another_stay():
@@ -89,7 +90,7 @@ def test_a_general_feeds_uid_is_an_identity():
 
     plan = play.see(closure(30, 34, uid="a"), closure(20, 24, uid="b"))
 
-    assert (kinds(plan), reasons(plan)) == ([UPDATE], [Reason.UID])
+    assert (kinds(plan), reasons(plan)) == ([UPDATE], [MatchReason.UID])
 
 
 def test_instances_of_a_series_are_told_apart():
@@ -130,7 +131,7 @@ def test_an_overlap_of_the_same_kind_is_a_move():
 
     plan = play.see(closure(12, 15, uid="b"), far)
 
-    assert (kinds(plan), reasons(plan)) == ([UPDATE], [Reason.OVERLAP])
+    assert (kinds(plan), reasons(plan)) == ([UPDATE], [MatchReason.OVERLAP])
     assert nights_of(10, 15) <= play.held()
     play.see(closure(12, 15, uid="b"), far, hours=25)
     assert play.spans()[0] == (12, 15)
@@ -158,7 +159,7 @@ def test_two_closures_joined_are_one_stay_and_one_merged():
     plan = play.see(closure(10, 18), *TWO)
 
     assert kinds(plan) == [MERGE, UPDATE]
-    assert only(play.stays(Presence.GONE)).gone_reason == JOINED
+    assert only(play.stays(Presence.GONE)).gone_reason == GoneReason.JOINED
     assert play.spans()[0] == (10, 18)
 
 
@@ -314,7 +315,7 @@ def test_a_return_after_weeks_restores_the_same_stay():
 
     plan = play.see(reservation("HMAAAAAAAA", 60, 64), far, hours=35 * 24)
 
-    assert (kinds(plan), reasons(plan)) == ([RESTORE], [Reason.CODE])
+    assert (kinds(plan), reasons(plan)) == ([RESTORE], [MatchReason.CODE])
 
 
 def test_a_codeless_return_with_the_same_nights_restores_the_stay():
@@ -326,7 +327,7 @@ def test_a_codeless_return_with_the_same_nights_restores_the_stay():
 
     plan = play.see(closure(10, 14), *TWO, hours=24)
 
-    assert (kinds(plan), reasons(plan)) == ([RESTORE], [Reason.RETURN])
+    assert (kinds(plan), reasons(plan)) == ([RESTORE], [MatchReason.RETURN])
 
 
 def test_a_codeless_closure_of_other_nights_is_no_return():

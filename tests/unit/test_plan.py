@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.bookings.matching import Reason
+from bokit.core.bookings.matching import MatchReason
 from bokit.core.bookings.stay import held_nights
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.model.plan import RELEASES, ActionKind
@@ -59,7 +59,7 @@ def test_a_refused_fetch_lets_nothing_go(platform, first, then, verdict):
 
     if plan.refused:
         assert not {a.kind for a in plan.actions} & (RELEASES | {ActionKind.MARK_MISSING})
-        moved = {n for a in plan.actions if a.before and a.reason == Reason.CODE for n in held_nights(a.before)}
+        moved = {n for a in plan.actions if a.before and a.reason == MatchReason.CODE for n in held_nights(a.before)}
         assert held - moved <= play.held()
         assert plan.hold is not None
 

@@ -1,4 +1,4 @@
-"""What a person may say of a booking, and how it must be written."""
+"""A person's values of a booking: which fields, and how they are written."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from bokit.core.bookings.stay import RELEASED
+from bokit.core.bookings.limits import MAX_STAY_NIGHTS, MAX_TEXT_LENGTH, MAX_YEAR, MIN_YEAR
+from bokit.core.bookings.stay import DETAIL_FIELDS, RELEASED
 from bokit.core.ical.entries import Kind, Status
 from bokit.core.model.records import Fields, Json, Record
 from bokit.errors import InputError
 
-MAX_TEXT = 4000
-MOST_NIGHTS = 1830
-"""Five years: whoever stays longer is no guest, and every night is kept apart."""
-FIRST_YEAR, LAST_YEAR = 2000, 2199
+COUNTS = ("guests", "adults", "children")
+TEXTS = tuple(name for name in DETAIL_FIELDS if name not in (*COUNTS, "recurrence_id", "extra"))
 
 
 def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
@@ -26,20 +25,24 @@ def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
     """
     if unknown := sorted(set(values) - set(READERS)):
         raise InputError("no such field of a booking", code="unknown-field", field=unknown[0], known=", ".join(READERS))
-    told = {name: READERS[name](name, value) for name, value in values.items()}
+    edited = {name: READERS[name](name, value) for name, value in values.items()}
     if record is None:
-        told = {"kind": str(Kind.RESERVATION), "status": str(Status.CONFIRMED)} | told
+        edited = {"kind": str(Kind.RESERVATION), "status": str(Status.CONFIRMED)} | edited
     elif record.remote.get("kind") == Kind.WINDOW:
         raise InputError("a window follows its calendar; it cannot be edited", code="window", id=record.id)
-    whole = {**(record.fields if record else {}), **told}
+    _check_dates({**(record.fields if record else {}), **edited})
+    return edited
+
+
+def _check_dates(booking: Fields) -> None:
     for name in ("check_in", "check_out"):
-        if not whole.get(name):
+        if not booking.get(name):
             raise InputError("a booking needs its dates, as YYYY-MM-DD", code="bad-field", field=name)
-    if whole["check_out"] <= whole["check_in"]:
+    length = (date.fromisoformat(booking["check_out"]) - date.fromisoformat(booking["check_in"])).days
+    if length <= 0:
         raise InputError("the departure must be after the arrival", code="bad-field", field="check_out")
-    if (date.fromisoformat(whole["check_out"]) - date.fromisoformat(whole["check_in"])).days > MOST_NIGHTS:
-        raise InputError(f"more than {MOST_NIGHTS} nights; write several bookings", code="bad-field", field="check_out")
-    return told
+    if length > MAX_STAY_NIGHTS:
+        raise InputError(f"more than {MAX_STAY_NIGHTS} nights; write several bookings", code="bad-field", field="check_out")
 
 
 def _bad(name: str, what: str) -> InputError:
@@ -54,8 +57,8 @@ def _read_date(name: str, value: Any) -> str:
         day = date.fromisoformat(text)
     except ValueError:
         raise _bad(name, "a day of the calendar") from None
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise _bad(name, f"a day of the years {FIRST_YEAR} to {LAST_YEAR}")
+    if not MIN_YEAR <= day.year <= MAX_YEAR:
+        raise _bad(name, f"a day of the years {MIN_YEAR} to {MAX_YEAR}")
     return day.isoformat()
 
 
@@ -66,10 +69,10 @@ def _read_dates(name: str, value: Any) -> list[str]:
     return sorted({_read_date(name, item.strip() if isinstance(item, str) else item) for item in items if item})
 
 
-def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any], str]:
+def _one_of(*choices: str) -> Callable[[str, Any], str]:
     def read(name: str, value: Any) -> str:
         if not isinstance(value, str) or value.lower() not in choices:
-            raise InputError(f"not one of {', '.join(choices)}", code="bad-field", field=name)
+            raise _bad(name, f"one of {', '.join(choices)}")
         return value.lower()
 
     return read
@@ -78,8 +81,8 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str, Any], str]:
 def _read_text(name: str, value: Any) -> str | None:
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _bad(name, f"a text of at most {MAX_TEXT} characters")
+    if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH:
+        raise _bad(name, f"a text of at most {MAX_TEXT_LENGTH} characters")
     return value.strip() or None
 
 
@@ -92,27 +95,11 @@ def _read_count(name: str, value: Any) -> int | None:
 
 
 READERS: dict[str, Callable[[str, Any], Json]] = {
-    "kind": _one_of((str(Kind.RESERVATION), str(Kind.BLOCK))),
-    "status": _one_of(tuple(str(s) for s in Status)),
+    "kind": _one_of(str(Kind.RESERVATION), str(Kind.BLOCK)),
+    "status": _one_of(*map(str, Status)),
     "check_in": _read_date,
     "check_out": _read_date,
     RELEASED: _read_dates,
-    **dict.fromkeys(
-        (
-            "summary",
-            "guest_name",
-            "reservation_code",
-            "reservation_url",
-            "phone_last4",
-            "phone",
-            "email",
-            "country",
-            "ota",
-            "ota_reference",
-            "comments",
-            "notes",
-        ),
-        _read_text,
-    ),
-    **dict.fromkeys(("guests", "adults", "children"), _read_count),
+    **dict.fromkeys(TEXTS, _read_text),
+    **dict.fromkeys(COUNTS, _read_count),
 }

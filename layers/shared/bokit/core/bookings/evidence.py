@@ -1,7 +1,7 @@
 """Evidence: how far one fetch may be believed, and since when each night that we hold was seen open.
 
 A feed is evidence about nights. A night that a record holds and its feed shows open is remembered with the time since
-when, and let go once that is long enough ago, in at least two fetches that agree.
+when, and released once that is long enough ago and at least two fetches agree.
 """
 
 from __future__ import annotations
@@ -11,27 +11,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import NamedTuple
 
-from bokit.core.bookings.matching import Matches, Reason
+from bokit.core.bookings.limits import MAX_DOUBT_PERIODS, MIN_FETCH_SPACING, MIN_FETCHES_IN_DOUBT
+from bokit.core.bookings.matching import Matches, MatchReason
 from bokit.core.bookings.nights import nights, write_spans
-from bokit.core.model.merge import write_time
+from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record
-from bokit.core.model.source_memory import Remembered
+from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
 
 OPEN = "open"
-"""In a record's memory: nights that it holds and its feed shows open, as ``[first, end, since]``."""
+"""In a record's rules state: nights that it holds and its feed shows open, as ``[first, end, since]``."""
 MISSED = "missed"
-"""In a record's memory: how many accepted fetches in a row missed it, as far as that matters, and the times of the first
-and the last."""
-ENOUGH = 3
-"""Fetches that must agree where the source was doubtful lately; else two do."""
-LONGER = 33 / 32
-"""Two do even then, where they lie a little further apart than ``cancel_after``: daily fetches must agree thrice."""
-DOUBT = 3
-"""So many times ``cancel_after`` a source stays doubtful after it was held, or contradicted itself."""
-SURE = frozenset({Reason.CODE, Reason.UID, Reason.NIGHTS})
+"""In a record's rules state: how many accepted fetches in a row missed it, as far as that matters, and the times of the
+first and the last."""
+SURE_REASONS = frozenset({MatchReason.CODE, MatchReason.UID, MatchReason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
-Opened = Mapping[date, datetime]
+OpenNights = Mapping[date, datetime]
 """Nights that the feed shows open, each with the time since when."""
 
 
@@ -50,7 +45,7 @@ class Evidence:
     contradicted_since: datetime | None = None
     """A stay that was missing since then is back unchanged: the fetches in between were incomplete, and prove nothing."""
     has_news: bool = False
-    """This fetch misses stays that the last one showed: it does not agree with it."""
+    """This fetch misses stays that the last one showed: the two do not agree."""
     is_doubtful: bool = False
     """The source was held, or contradicted itself, lately."""
 
@@ -58,15 +53,15 @@ class Evidence:
         """Return since when *record* is missing, if this fetch of *at* does not show it: held fetches count."""
         return record.missing_since or self.absent_since.get(record.id) or self.held_since or at
 
-    def has_ripened(self, record: Record, since: datetime, context: Context) -> bool:
-        """Return whether *record*, missing or open *since* then, may be let go.
+    def may_release(self, record: Record, since: datetime, context: Context) -> bool:
+        """Return whether *record*, missing or open *since* then, may be released.
 
-        missed by this fetch alone                                 no
-        missed by two, and the source was doubtful lately          no, unless they lie further apart: the third must agree
-        for less than ``cancel_after``                             no
-        this fetch misses others that the last one showed: the     once it is half as long again
-        two do not agree
-        else                                                       yes
+        missed by this fetch alone                             no
+        missed by two, and the source was doubtful lately      no, unless they lie further apart: the third must agree
+        for less than ``cancel_after``                         no
+        this fetch misses others that the last one showed,     once it is half as long again
+        so the two do not agree
+        else                                                   yes
         """
         if not (record.id in self.agreed or self._is_witnessed(record, context)):
             return False
@@ -75,32 +70,29 @@ class Evidence:
 
     def _is_witnessed(self, record: Record, context: Context) -> bool:
         misses = read_misses(record, context.at)
-        apart = context.at - misses.first
-        return misses.times >= (2 if not self.is_doubtful or apart >= context.cancel_after * LONGER else ENOUGH)
+        is_apart = context.at - misses.first >= context.cancel_after * MIN_FETCH_SPACING
+        return misses.times >= (2 if is_apart or not self.is_doubtful else MIN_FETCHES_IN_DOUBT)
 
 
 NO_RELEASE = Evidence(releases=False)
-"""Of a fetch that a guard holds: closures are believed, and nothing else."""
+"""Of a fetch that a guard holds: its closures are believed, and nothing else."""
 
 
-def weigh_fetch(matches: Matches, context: Context, told: Remembered, agreed: frozenset[str] = frozenset()) -> Evidence:
-    """Return what an accepted fetch proves, as its matches and what was *told* before it say."""
-    back = [p.stay.record for p in matches.pairs if p.stay and p.reason in SURE]
+def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed: frozenset[str] = frozenset()) -> Evidence:
+    """Return what an accepted fetch proves, by its matches and the source's *state* before it."""
+    back = [p.stay.record for p in matches.pairs if p.stay and p.reason in SURE_REASONS]
     missed = {r.id: r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING}
-    missed |= {r.id: told.absent[r.id] for r in back if r.id in told.absent}
+    missed |= {r.id: state.absent[r.id] for r in back if r.id in state.absent}
     contradicted = min(missed.values(), default=None)
+    doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
     return Evidence(
-        absent_since={id: at for id, at in told.absent.items() if contradicted is None or at < contradicted},
-        held_since=None if contradicted else told.held_since,
+        absent_since={stay: at for stay, at in state.absent.items() if contradicted is None or at < contradicted},
+        held_since=None if contradicted else state.held_since,
         agreed=agreed,
         contradicted_since=contradicted,
         has_news=any(read_misses(s.record, context.at).times < 2 for s in matches.absent),
-        is_doubtful=contradicted is not None or _was_doubtful(told, context),
+        is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
     )
-
-
-def _was_doubtful(told: Remembered, context: Context) -> bool:
-    return told.doubted_at is not None and context.at < told.doubted_at + DOUBT * context.cancel_after
 
 
 def forget_contradicted(record: Record, evidence: Evidence) -> Record:
@@ -108,10 +100,10 @@ def forget_contradicted(record: Record, evidence: Evidence) -> Record:
     since = evidence.contradicted_since
     if since is None or record.missing_since is None or record.missing_since < since:
         return record
-    return replace(record, missing_since=None, memory=remember(record.memory, {}))
+    return replace(record, missing_since=None, memory=with_open_nights(record.memory, {}))
 
 
-class MissedNights(NamedTuple):
+class MissedFetches(NamedTuple):
     """The accepted fetches in a row that missed a record."""
 
     times: int
@@ -119,18 +111,18 @@ class MissedNights(NamedTuple):
     last: datetime
 
 
-def read_misses(record: Record, at: datetime) -> MissedNights:
-    """Return the accepted fetches in a row that missed *record*, the one of *at* among them."""
+def read_misses(record: Record, at: datetime) -> MissedFetches:
+    """Return the accepted fetches in a row that missed *record*, including the one of *at*."""
     if MISSED not in record.memory:
-        return MissedNights(1, at, at)
+        return MissedFetches(1, at, at)
     times, first, last = record.memory[MISSED]
-    return MissedNights(int(times) + (last != write_time(at)), datetime.fromisoformat(first), at)
+    return MissedFetches(int(times) + (last != write_time(at)), datetime.fromisoformat(first), at)
 
 
-def remember_misses(record: Record, evidence: Evidence, at: datetime) -> list[Json]:
-    """Return the fetches that missed *record*, to remember; the count stands still where no more is asked."""
+def write_misses(record: Record, evidence: Evidence, at: datetime) -> list[Json]:
+    """Return the fetches that missed *record*, for its rules state; counting stops where no more are needed."""
     misses = read_misses(record, at)
-    if misses.times > (ENOUGH if evidence.is_doubtful else 2):
+    if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
     return [misses.times, write_time(misses.first), write_time(misses.last)]
 
@@ -142,7 +134,7 @@ def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[
 
 
 def read_open(record: Record) -> dict[date, datetime]:
-    """Return what the record remembers of its open nights."""
+    """Return the open nights in *record*'s rules state."""
     return {
         night: datetime.fromisoformat(since)
         for first, end, since in record.memory.get(OPEN, ())
@@ -150,29 +142,28 @@ def read_open(record: Record) -> dict[date, datetime]:
     }
 
 
-def remember(memory: Fields, opened: Opened, missed: list[Json] | None = None) -> dict[str, Json]:
-    """Return *memory* with *opened* in place of the open nights of before, and the fetches that *missed* it."""
-    kept: dict[str, Json] = {name: value for name, value in memory.items() if name not in (OPEN, MISSED)}
+def with_open_nights(rules_state: Fields, opened: OpenNights, missed: list[Json] | None = None) -> dict[str, Json]:
+    """Return *rules_state* with *opened* and *missed* in place of its open nights and missed fetches."""
+    kept: dict[str, Json] = {name: value for name, value in rules_state.items() if name not in (OPEN, MISSED)}
     kept |= {MISSED: missed} if missed else {}
     by_time: dict[datetime, set[date]] = {}
     for night, since in opened.items():
         by_time.setdefault(since, set()).add(night)
-    told = [[*span, write_time(since)] for since, held in sorted(by_time.items()) for span in write_spans(held)]
-    return {**kept, OPEN: told} if told else kept
+    rows = [[*span, write_time(since)] for since, held in sorted(by_time.items()) for span in write_spans(held)]
+    return {**kept, OPEN: rows} if rows else kept
 
 
-def unripe(opened: Opened, evidence: Evidence, context: Context) -> dict[date, datetime]:
-    """Return the nights of *opened* that stay held: open for too short a time, or the fetch may free nothing."""
-    return {n: t for n, t in opened.items() if not evidence.releases or not _is_ripe(t, context)}
+def nights_kept(opened: OpenNights, evidence: Evidence, context: Context) -> dict[date, datetime]:
+    """Return the nights of *opened* that stay held: the fetch releases nothing, or they were not open for long enough.
+
+    Long enough: for ``cancel_after``, and since an earlier fetch than this.
+    """
+    at = context.at
+    return {n: t for n, t in opened.items() if not (evidence.releases and t < at and t + context.cancel_after <= at)}
 
 
-def _is_ripe(since: datetime, context: Context) -> bool:
-    """Return whether what is open *since* then was so for long enough, and in an earlier fetch than this."""
-    return since < context.at and since + context.cancel_after <= context.at
-
-
-def next_settling(records: Iterable[Record], context: Context) -> datetime | None:
-    """Return the earliest time at which time alone lets go what *records* hold although the feed shows it open."""
+def next_release_at(records: Iterable[Record], context: Context) -> datetime | None:
+    """Return the earliest time at which time alone releases what *records* hold although the feed shows it open."""
     since = [t for r in records for t in _waiting_since(r)]
     return min((max(t + context.cancel_after, context.at) for t in since), default=None)
 

@@ -1,25 +1,26 @@
-"""The trail of a record's nights: since when it holds each, and which it left lately.
+"""A record's night history: since when it holds each of its nights, and which it left lately.
 
-Which of two sources told of a night first is what tells a double booking from an echo: what was seen while the other
-source, read well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most
-likely an echo that its platform has not dropped yet. Both are kept in the record's memory by the run that changes it.
+Which of two sources showed a night first tells a double booking from an echo: what was seen while the other source, read
+well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most likely an
+echo that its platform has not dropped yet. The run that changes a record keeps both in its rules state:
 
-    gained    [first, end, seen, after]         *seen*: first shown here by its source, as whatever; *after*: the source was
-                                                read well then, and showed the night open (None: not known, as in a first
-                                                fetch)
-    left      [first, end, left, seen, after]   *left*: when it let the nights go
+    gained    [first, end, seen, after]         *seen*: first shown here by its source, as any booking; *after*: the source
+                                                was read well then, and showed the night open (None: not known, as in a
+                                                first fetch)
+    left      [first, end, left, seen, after]   *left*: when it released the nights
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeVar
 
+from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.nights import Span, join_nights, nights
 from bokit.core.bookings.stay import held_nights, is_window
-from bokit.core.model.merge import write_time
+from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record
 
 T = TypeVar("T", bound=Hashable)
@@ -27,9 +28,7 @@ Times = tuple[datetime, datetime | None]
 """When a night was first seen held, and until when it was seen open."""
 
 GAINED, LEFT, PLATFORM = "gained", "left", "platform"
-"""Names in a record's memory; *platform* is whose feed told it."""
-KEPT = timedelta(days=7)
-"""So long the nights that a record left are remembered."""
+"""Names in a record's rules state; *platform* is whose feed it came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +42,28 @@ class NightsGained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NightsLeft:
-    """Nights that a record held and let go."""
+class NightsLeft(NightsGained):
+    """Nights that a record held and released."""
 
-    first: date
-    end: date
     left: datetime
-    seen: datetime
-    after: datetime | None = None
 
 
 def read_gains(record: Record) -> list[NightsGained]:
     """Return since when *record* holds, or held when it went, each of its nights."""
-    return [
-        NightsGained(first=first, end=end, seen=seen, after=after) for (seen, after), (first, end) in _spans(_by_night(record))
-    ]
+    rows = _spans(_by_night(record))
+    return [NightsGained(first=first, end=end, seen=seen, after=after) for (seen, after), (first, end) in rows]
 
 
 def read_leaves(record: Record) -> list[NightsLeft]:
-    """Return the nights that *record* left lately; those of a record that is gone it left when it went."""
-    told = _remembered(record)
+    """Return the nights that *record* left lately; a record that is gone left its nights when it went."""
+    left = _read_left(record)
     if record.presence is not Presence.GONE or record.gone_at is None or is_window(record):
-        return told
-    at = record.gone_at
-    return told + [NightsLeft(first=g.first, end=g.end, left=at, seen=g.seen, after=g.after) for g in read_gains(record)]
+        return left
+    gains = read_gains(record)
+    return left + [NightsLeft(first=g.first, end=g.end, left=record.gone_at, seen=g.seen, after=g.after) for g in gains]
 
 
-def _remembered(record: Record) -> list[NightsLeft]:
+def _read_left(record: Record) -> list[NightsLeft]:
     return [
         NightsLeft(first=_day(first), end=_day(end), left=_time(left), seen=_time(seen), after=_time(after) if after else None)
         for first, end, left, seen, after in record.memory.get(LEFT, ())
@@ -79,7 +73,7 @@ def _remembered(record: Record) -> list[NightsLeft]:
 def record_night_history(
     before: Record | None, after: Record, *, at: datetime, last_read: datetime | None, shown: Mapping[date, Times] | None = None
 ) -> Record:
-    """Return *after* remembering which nights it gained and left since *before* (None: it is new).
+    """Return *after* with the nights that it gained and left since *before* (None: it is new) in its rules state.
 
     *last_read* is when its source was read well before; *shown* are the nights that it closed then, with their times.
 
@@ -91,22 +85,22 @@ def record_night_history(
     """
     if after.presence is Presence.GONE or is_window(after):
         return after
-    mine, told = held_nights(after), _by_night(before) if before else {}
+    mine, held = held_nights(after), _by_night(before) if before else {}
     left = _left_by_night(before, at) if before else {}
     if before is not None and before.presence is Presence.GONE:
-        left, told = left | {n: (before.gone_at or at, *times) for n, times in told.items()}, {}
-    again = {n: (at, open_until or seen) for n, (_, seen, open_until) in left.items()}
-    known = {**again, **(shown or {}), **told}
+        left, held = left | {n: (before.gone_at or at, *times) for n, times in held.items()}, {}
+    back = {n: (at, open_until or seen) for n, (_, seen, open_until) in left.items()}
+    known = {**back, **(shown or {}), **held}
     gained = {n: known.get(n, (at, last_read)) for n in mine}
-    left |= {n: (at, *times) for n, times in told.items() if n not in mine}
-    memory = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
-    memory |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
-    memory |= _write(LEFT, left)
-    return replace(after, memory=memory)
+    left |= {n: (at, *times) for n, times in held.items() if n not in mine}
+    rules_state = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
+    rules_state |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
+    rules_state |= _write(LEFT, left)
+    return replace(after, memory=rules_state)
 
 
 def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
-    """Return the nights that a source's records hold, with their times; of what its window holds nobody knows since when."""
+    """Return the nights that a source's records hold, with their times; since when its window holds one is not known."""
     shown: dict[date, Times] = {}
     for record in known:
         if is_window(record):
@@ -116,39 +110,34 @@ def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
     return shown
 
 
-def _had(record: Record) -> set[date]:
-    """Return the nights that *record* holds, or held when it went."""
-    if record.presence is Presence.GONE:
-        return nights(_day(record.remote["check_in"]), _day(record.remote["check_out"]))
-    return held_nights(record)
-
-
 def _by_night(record: Record) -> dict[date, Times]:
-    """Return when each night that *record* holds was first seen, and until when it was not."""
-    told: dict[date, Times] = dict.fromkeys(_had(record), (record.created_at, None))
+    """Return when each night that *record* holds, or held when it went, was first seen, and until when it was not."""
+    gone = record.presence is Presence.GONE
+    held = nights(_day(record.remote["check_in"]), _day(record.remote["check_out"])) if gone else held_nights(record)
+    found: dict[date, Times] = dict.fromkeys(held, (record.created_at, None))
     for first, end, seen, after in record.memory.get(GAINED, ()):
         times = _time(seen), _time(after) if after else None
-        told |= {n: times for n in nights(_day(first), _day(end)) if n in told}
-    return told
+        found |= {n: times for n in nights(_day(first), _day(end)) if n in found}
+    return found
 
 
 def _left_by_night(before: Record, at: datetime) -> dict[date, tuple[datetime, datetime, datetime | None]]:
     """Return the nights that *before* left lately, each with its times."""
-    found = (leave for leave in _remembered(before) if at - leave.left < KEPT)
-    return {n: (leave.left, leave.seen, leave.after) for leave in found for n in nights(leave.first, leave.end)}
+    found = (row for row in _read_left(before) if at - row.left < MAX_LEFT_AGE)
+    return {n: (row.left, row.seen, row.after) for row in found for n in nights(row.first, row.end)}
 
 
-def _spans(told: Mapping[date, T]) -> list[tuple[T, Span]]:
-    """Return *told* as spans of nights with the same times, in order."""
+def _spans(by_night: Mapping[date, T]) -> list[tuple[T, Span]]:
+    """Return *by_night* as spans of nights with the same times, in order."""
     by_times: dict[T, list[date]] = {}
-    for night, times in told.items():
+    for night, times in by_night.items():
         by_times.setdefault(times, []).append(night)
     return sorted(((times, span) for times, held in by_times.items() for span in join_nights(held)), key=lambda s: s[1])
 
 
-def _write(name: str, told: Mapping[date, Sequence[datetime | None]]) -> Fields:
-    """Return what memory keeps of *told*; nothing where there is nothing."""
-    spans = _spans({night: tuple(times) for night, times in told.items()})
+def _write(name: str, by_night: Mapping[date, Sequence[datetime | None]]) -> Fields:
+    """Return *by_night* as the rules state keeps it under *name*; nothing where there is nothing."""
+    spans = _spans({night: tuple(times) for night, times in by_night.items()})
     rows: list[Json] = [
         [first.isoformat(), end.isoformat(), *(t and write_time(t) for t in times)] for times, (first, end) in spans
     ]

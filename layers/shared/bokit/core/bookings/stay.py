@@ -1,37 +1,37 @@
-"""A booking, seen in its record: dates as dates, and which nights it holds."""
+"""A booking in its source's record: dates as dates, and which nights it holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
-from typing import Any
+from enum import StrEnum
+from typing import TypedDict, cast
 
 from bokit.core.bookings.nights import Span, nights, nights_of, read_spans
 from bokit.core.ical.entries import BLOCKING, Entry, Kind, Status
-from bokit.core.model.merge import normalise_fields, write_time
-from bokit.core.model.records import Fields, Json, Presence, Record
+from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
+from bokit.core.model.merge import normalise_fields
+from bokit.core.model.records import Fields, Json, Presence, Record, RecordId
+from bokit.core.model.source_rules import Context
 
-SHOWN = (
-    "summary",
-    "guest_name",
-    "reservation_code",
-    "reservation_url",
-    "phone_last4",
-    "phone",
-    "email",
-    "country",
-    "guests",
-    "adults",
-    "children",
-    "ota",
-    "ota_reference",
-    "comments",
-    "notes",
-    "recurrence_id",
-    "extra",
-)
+DETAIL_FIELDS = (
+    "summary", "guest_name", "reservation_code", "reservation_url", "phone_last4", "phone", "email", "country", "guests",
+    "adults", "children", "ota", "ota_reference", "comments", "notes", "recurrence_id", "extra",
+)  # fmt: skip
 """Fields of an entry that a booking keeps as they are."""
+BOOKING_FIELDS = ("kind", "status", "check_in", "check_out", "starts_at", "ends_at", *DETAIL_FIELDS)
 NIGHTS, PROVISIONAL, RELEASED = "nights", "provisional", "released_nights"
+
+
+class GoneReason(StrEnum):
+    """Why a stay was released; stored in its record."""
+
+    JOINED = "joined with another stay by the feed"
+    REPLACED = "another reservation holds its nights"
+    VANISHED = "gone from the feed"
+    CANCELLED = "the source says that it is cancelled"
+    APPLIED = "a person applied the held plan"
+    SOURCE_REMOVED = "its source was removed, and a person released it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class Stay:
 
     @property
     def is_gone(self) -> bool:
-        """The source no longer shows it, and the evidence sufficed."""
+        """The source no longer shows it, and the evidence was enough to release it."""
         return self.record.presence is Presence.GONE
 
     def nights_from(self, today: date) -> set[date]:
@@ -63,27 +63,42 @@ class Stay:
 
 def read_stay(record: Record) -> Stay:
     """Return the source's side of *record* as a stay."""
-    said = record.remote
+    remote = record.remote
+    check_in, check_out = _span(remote)
     return Stay(
         record=record,
-        kind=Kind(said["kind"]),
-        status=Status(said["status"]),
-        check_in=date.fromisoformat(said["check_in"]),
-        check_out=date.fromisoformat(said["check_out"]),
-        code=said.get("reservation_code"),
-        guest_name=said.get("guest_name"),
+        kind=Kind(remote["kind"]),
+        status=Status(remote["status"]),
+        check_in=check_in,
+        check_out=check_out,
+        code=remote.get("reservation_code"),
+        guest_name=remote.get("guest_name"),
     )
 
 
 def read_remote(entry: Entry) -> dict[str, Json]:
-    """Return what *entry* says, as a record keeps it; what it does not say is left out."""
-    told = {f.name: getattr(entry, f.name) for f in fields(entry)}
-    kept = ("kind", "status", "check_in", "check_out", "starts_at", "ends_at", *SHOWN)
-    return normalise_fields({name: told[name] for name in kept if told[name] not in (None, "", {})})
+    """Return *entry* as a record keeps it, without empty fields."""
+    values = {f.name: getattr(entry, f.name) for f in fields(entry)}
+    return normalise_fields({name: values[name] for name in BOOKING_FIELDS if values[name] not in (None, "", {})})
+
+
+def new_record(record_id: RecordId, key: str, remote: dict[str, Json], context: Context) -> Record:
+    """Return a new record of the source that *context* is about."""
+    return Record(
+        id=record_id,
+        tenant=context.tenant,
+        collection=context.collection,
+        scope=context.scope,
+        source_id=context.source_id,
+        key=key,
+        remote=remote,
+        created_at=context.at,
+        updated_at=context.at,
+    )
 
 
 def entry_key(entry: Entry) -> str:
-    """Return the identity that the feed gives the entry: its UID, and the instance of a recurring one."""
+    """Return the entry's identity in its feed: its UID, and the instance of a recurring one."""
     return f"{entry.uid}#{entry.recurrence_id}" if entry.recurrence_id else entry.uid
 
 
@@ -96,23 +111,27 @@ def held_nights(record: Record) -> set[date]:
     """Return the nights that *record* holds.
 
         local blocks    source blocks    nights held
-        yes             any              local and source's, but for those that a person released
+        yes             any              local and source's, without those that a person released
         no              yes              the same: an edit never frees a night that a feed closes
         no              no               none
 
-    A window holds its nights and those held provisionally. Nights count as the source's as long as it is not gone.
+    A window holds its nights and the provisional ones. Nights count as the source's until it is gone.
     """
-    local, said = record.fields, record.remote
-    if not ({local.get("status"), said.get("status")} & BLOCKING):
+    local, remote = record.fields, record.remote
+    if not ({local.get("status"), remote.get("status")} & BLOCKING):
         return set()
     if is_window(record):
-        return window_nights(record) | nights_of(read_spans(said.get(PROVISIONAL, ())))
-    held = nights_of([_span(local), _span(said)])
-    return held - {date.fromisoformat(night) for night in local.get(RELEASED) or ()}
+        return window_nights(record) | nights_of(read_spans(remote.get(PROVISIONAL, ())))
+    return nights_of([_span(local), _span(remote)]) - released_nights(record)
+
+
+def released_nights(record: Record) -> set[date]:
+    """Return the nights that a person released although the source closes them."""
+    return {date.fromisoformat(night) for night in record.fields.get(RELEASED) or ()}
 
 
 def window_nights(record: Record | None) -> set[date]:
-    """Return the nights that the source closed by rule, without those held provisionally."""
+    """Return the nights that the source closed by rule, without provisional ones."""
     return nights_of(read_spans(record.remote.get(NIGHTS, ()))) if record else set()
 
 
@@ -120,44 +139,78 @@ def _span(values: Fields) -> Span:
     return date.fromisoformat(values["check_in"]), date.fromisoformat(values["check_out"])
 
 
-def describe_booking(record: Record) -> dict[str, Json]:
-    """Return *record* as the API and the command line show it: the contract's booking."""
+class Disagreement(TypedDict):
+    """A person's value of a field, and the source's, which differs."""
+
+    local: Json
+    remote: Json
+
+
+class BookingRecordDocument(TypedDict):
+    """One source's record of a booking, or one made by hand."""
+
+    id: str
+    unit_id: str
+    kind: Kind
+    status: Status
+    blocks_nights: bool
+    check_in: Day | None
+    check_out: Day | None
+    starts_at: Time | None
+    ends_at: Time | None
+    summary: str | None
+    guest_name: str | None
+    reservation_code: str | None
+    reservation_url: str | None
+    phone_last4: str | None
+    phone: str | None
+    email: str | None
+    country: str | None
+    guests: Count | None
+    adults: Count | None
+    children: Count | None
+    ota: str | None
+    ota_reference: str | None
+    comments: str | None
+    notes: str | None
+    recurrence_id: str | None
+    extra: dict[str, Json] | None
+    released_nights: list[Day]
+    source_id: str | None
+    presence: Presence
+    missing_since: Time | None
+    gone_at: Time | None
+    gone_reason: str | None
+    edits: dict[str, EditDocument]
+    disagreements: dict[str, Disagreement]
+    created_at: Time
+    updated_at: Time
+    version: Count
+
+
+def describe_booking(record: Record) -> BookingRecordDocument:
+    """Return *record* as the contract's booking, for the API and the command line."""
     local = record.fields
-    shown: dict[str, Any] = {
+    document = {
         "id": record.id,
         "unit_id": record.scope,
-        "kind": local.get("kind"),
-        "status": local.get("status"),
         "blocks_nights": bool(held_nights(record)),
-        "check_in": local.get("check_in"),
-        "check_out": local.get("check_out"),
-        "starts_at": local.get("starts_at"),
-        "ends_at": local.get("ends_at"),
-        **{name: local.get(name) for name in SHOWN},
+        **{name: local.get(name) for name in BOOKING_FIELDS},
         RELEASED: local.get(RELEASED, []),
-    }
-    return {**shown, **_describe_state(record)}
-
-
-def _describe_state(record: Record) -> dict[str, Json]:
-    edits = {
-        name: {"value": e.value, "remote": record.remote.get(name), "by": e.by, "at": write_time(e.at)}
-        for name, e in sorted(record.edits.items())
-    }
-    differ = {name: {"local": ours, "remote": theirs} for name, (ours, theirs) in sorted(record.disagreements.items())}
-    return {
         "source_id": record.source_id,
         "presence": str(record.presence),
-        "missing_since": _time(record.missing_since),
-        "gone_at": _time(record.gone_at),
+        "missing_since": time_or_none(record.missing_since),
+        "gone_at": time_or_none(record.gone_at),
         "gone_reason": record.gone_reason,
-        "edits": edits,
-        "disagreements": differ,
+        "edits": describe_edits(record),
+        "disagreements": {n: {"local": ours, "remote": theirs} for n, (ours, theirs) in sorted(record.disagreements.items())},
         "created_at": write_time(record.created_at),
         "updated_at": write_time(record.updated_at),
         "version": record.version,
     }
+    return cast("BookingRecordDocument", document)
 
 
-def _time(at: datetime | None) -> str | None:
+def time_or_none(at: datetime | None) -> str | None:
+    """Return *at* as JSON keeps it; None stays None."""
     return write_time(at) if at else None

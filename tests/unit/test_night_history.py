@@ -1,12 +1,12 @@
-"""The trail: since when a record holds each night, and which it left."""
+"""Night history: since when a record holds each night, and which it left."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
 
+from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.night_history import (
-    KEPT,
     NightsGained,
     NightsLeft,
     read_gains,
@@ -117,4 +117,4 @@ def test_tracing_nothing_changes_nothing_and_old_leaves_are_forgotten():
     once = record_night_history(before, moved(before, "2026-07-03", "2026-07-08"), at=NOW, last_read=NOW - HOUR)
 
     assert record_night_history(once, once, at=NOW + HOUR, last_read=NOW) == once
-    assert read_leaves(record_night_history(once, once, at=NOW + KEPT + timedelta(seconds=1), last_read=NOW)) == []
+    assert read_leaves(record_night_history(once, once, at=NOW + MAX_LEFT_AGE + timedelta(seconds=1), last_read=NOW)) == []
