@@ -67,7 +67,7 @@ def test_every_path_has_one_function_that_serves_it():
     from functions.api_sync import app as api_sync
     from functions.public import app as public
 
-    firsts = [first for app in (api, api_sync, public) for first in app.api.firsts]
+    firsts = [first for app in (api, api_sync, public) for first in app.api.segments]
     assert sorted(firsts) == sorted(ROUTERS)
     assert {path.split("/")[1] for _, path, _ in ROUTES} == set(ROUTERS)
     for first in ROUTERS:

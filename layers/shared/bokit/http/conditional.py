@@ -1,4 +1,4 @@
-"""Conditional requests: whether a reader has already what is asked for (RFC 9110, section 13)."""
+"""Conditional requests (RFC 9110, section 13)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TAGS = re.compile(r'\s*(?:W/)?("[^"]*")\s*(?:,|$)')
 
 
 def write_http_date(at: datetime) -> str:
-    """Return *at* as Last-Modified tells it: whole seconds of GMT.
+    """Return *at* as Last-Modified writes it: whole seconds in GMT.
 
     >>> write_http_date(datetime(2026, 6, 1, 12, 0, 0, 900_000, tzinfo=UTC))
     'Mon, 01 Jun 2026 12:00:00 GMT'
@@ -22,9 +22,9 @@ def is_known(etag: str, changed_at: datetime, *, none_match: str | None, modifie
     """Return whether a GET or HEAD is answered with 304.
 
     If-None-Match    If-Modified-Since    known
-    told             any                  it is ``*``, or names *etag*, compared weakly (section 13.1.2)
-    left out         a date               nothing changed after it (13.1.3); what is no date is ignored
-    left out         left out             no
+    given            any                  it is ``*``, or lists *etag*, compared weakly (section 13.1.2)
+    absent           a date               nothing changed after it (13.1.3); an invalid date is ignored
+    absent           absent               no
     """
     if none_match is not None:
         return none_match.strip() == "*" or etag in _read_tags(none_match)
@@ -33,21 +33,21 @@ def is_known(etag: str, changed_at: datetime, *, none_match: str | None, modifie
 
 
 def _read_tags(text: str) -> set[str]:
-    """Return the tags of a list, up to what is none.
+    """Return the ETags of a list, up to the first invalid one.
 
     >>> sorted(_read_tags('W/"a", "b,c" ,"d"'))
     ['"a"', '"b,c"', '"d"']
     """
-    tags, at = set(), 0
-    while found := _TAGS.match(text, at):
+    tags, position = set(), 0
+    while found := _TAGS.match(text, position):
         tags.add(found[1])
-        at = found.end()
+        position = found.end()
     return tags
 
 
 def _read_date(text: str) -> datetime | None:
     try:
-        told = parsedate_to_datetime(text)
+        parsed = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    return told if told.tzinfo else None
+    return parsed if parsed.tzinfo else None

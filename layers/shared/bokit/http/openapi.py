@@ -1,6 +1,6 @@
-"""The OpenAPI document: the routers tell paths, parameters and bodies; schemas.py tells what is answered; the rest is here.
+"""The OpenAPI document. Routers give paths, parameters and bodies; schemas.py gives the answers.
 
-``python -m bokit.http.openapi`` prints it, as ``docs/openapi.json`` keeps it.
+``python -m bokit.http.openapi`` prints it as ``docs/openapi.json`` holds it.
 """
 
 from __future__ import annotations
@@ -14,71 +14,68 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from bokit import __version__
 from bokit.http.problems import PROBLEM_JSON
 from bokit.http.routers import load_routers
-from bokit.http.schemas import SCHEMAS, ref
+from bokit.http.schemas import build_schemas, ref
 
-ABOUT = """Keeps holiday-rental calendars true.
+ABOUT = """Keeps holiday-rental calendars in sync and correct.
 
-Every route but those tagged `public` wants `Authorization: Bearer` with a token; a token belongs to one tenant, and sees
-nothing of another's. `x-bokit-role` tells the least role that a route needs: `viewer` reads, `operator` also triggers and
-edits, `admin` does all. Errors are problem documents (RFC 9457) with a stable `code`; only where the gateway itself refuses a
-request (no or an unknown token, too many requests, a timeout) is its answer `{"message"}`. Lists are `{"items", "cursor"}`:
-send `cursor` back to get the next page. Times are UTC, dates the unit's own."""
+Every route except those tagged `public` needs `Authorization: Bearer` with a token. A token belongs to one tenant and sees no
+other. `x-bokit-role` is the role that a route needs: `viewer` reads, `operator` also triggers and edits, `admin` may do
+everything. Errors are problem documents (RFC 9457) with a stable `code`. Only where the gateway itself refuses a request (no
+token or an unknown one, too many requests, a timeout) its answer is `{"message"}`. Lists are `{"items", "cursor"}`: send
+`cursor` back to get the next page. Times are in UTC, dates in the unit's timezone."""
 TAGS = {
-    "sync": "Start a sync, let it repeat, see how it went.",
+    "sync": "Start syncs and see how they went.",
     "places": "Properties and units.",
-    "sources": "Where bookings come from.",
-    "bookings": "Who stays when.",
-    "options": "How the tenant is synced.",
+    "sources": "Sources of bookings.",
+    "bookings": "Bookings and blocks.",
+    "options": "Options of the tenant.",
     "conflicts": "Double bookings.",
-    "calendars": "What other channels are told.",
+    "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",
-    "tokens": "Who may come in.",
-    "document": "What this API is.",
-    "public": "Without a token.",
+    "tokens": "API tokens.",
+    "document": "This OpenAPI document.",
+    "public": "Public routes, without a token.",
 }
 PROBLEMS = {
-    400: ("BadRequest", "The body is no JSON, a text holds what no text may, or the cursor is another list's."),
-    401: ("Unauthorized", "There is no token, or none that is valid. The gateway's own answer."),
-    403: ("Forbidden", "The token's role does not suffice. The gateway's own where its authorizer refuses."),
-    404: ("NotFound", "The tenant has nothing of this id."),
-    409: ("Conflict", "Not now: it is there already, something hangs on it, or it is being changed."),
-    412: ("PreconditionFailed", "The record is not the one that If-Match or If-None-Match asks for."),
+    400: ("BadRequest", "The body is not JSON, a text holds invalid characters, or the cursor is another list's."),
+    401: ("Unauthorized", "No valid token. The gateway's own answer."),
+    403: ("Forbidden", "The token's role is too low. The gateway's own answer where its authorizer refuses."),
+    404: ("NotFound", "The tenant has nothing with this id."),
+    409: ("Conflict", "It exists already, is still in use, or is being changed."),
+    412: ("PreconditionFailed", "If-Match or If-None-Match does not hold."),
     413: ("TooLarge", "The body is larger than 256 KB."),
-    422: ("Unprocessable", "`errors` tells which field is wrong, and how."),
+    422: ("Unprocessable", "A field is wrong; see `errors`."),
     429: ("TooManyRequests", "The gateway's own answer; try again in a moment."),
-    500: ("Unexpected", "An error of Bokit's own, or the gateway's."),
-    503: ("Unavailable", "The table cannot be reached, or the gateway gave up waiting; try again."),
+    500: ("Unexpected", "An unexpected error in Bokit or the gateway."),
+    503: ("Unavailable", "The table cannot be reached, or the gateway timed out; try again."),
 }
-HEADERS = {
-    "idempotency-key": "Idempotency-Key",
-    "if-match": "If-Match",
-    "if-none-match": "If-None-Match",
-    "if-modified-since": "If-Modified-Since",
-}
-"""As people write them; the routers know small letters."""
+HEADERS = {name.lower(): name for name in ("Idempotency-Key", "If-Match", "If-None-Match", "If-Modified-Since")}
+"""Header names as people write them, by the lower-case form that the routers know."""
 BY_GATEWAY = frozenset({401, 403, 429, 500, 503})
 WRITING = frozenset({"post", "put", "patch", "delete"})
+TOKEN_SCHEME = {"type": "http", "scheme": "bearer", "description": "`bokit token create` creates one."}
 
 
 def build_document() -> dict[str, Any]:
     """Return the whole document."""
-    told = _read_routers()
-    for path, operations in told["paths"].items():
+    routes = _read_routers()
+    for path, operations in routes["paths"].items():
         for method, operation in operations.items():
-            _tidy_operation(operation)
+            _clean_operation(operation)
             _add_problems(path, method, operation)
-    bodies = told["components"]["schemas"]
-    schemas = {name: _tidy_body(name, bodies[name]) for name in bodies if "ValidationError" not in name}
+    bodies = routes["components"]["schemas"]
+    schemas = {name: _clean_body(name, bodies[name]) for name in bodies if "ValidationError" not in name}
+    info = {"title": "Bokit", "version": __version__, "description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Bokit", "version": __version__, "description": ABOUT, "license": {"name": "MIT", "identifier": "MIT"}},
+        "info": info,
         "servers": [{"url": "/"}],
         "security": [{"token": []}],
         "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
-        "paths": {path: told["paths"][path] for path in sorted(told["paths"])},
+        "paths": {path: routes["paths"][path] for path in sorted(routes["paths"])},
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": "`bokit token create` makes one."}},
-            "schemas": dict(sorted({**schemas, **SCHEMAS}.items())),
+            "securitySchemes": {"token": TOKEN_SCHEME},
+            "schemas": dict(sorted({**schemas, **build_schemas()}.items())),
             "responses": {name: _describe_problem(status, about) for status, (name, about) in PROBLEMS.items()},
         },
     }
@@ -88,42 +85,43 @@ def _read_routers() -> dict[str, Any]:
     resolver = APIGatewayHttpResolver(enable_validation=True)
     for router in load_routers():
         resolver.include_router(router)
-    told: dict[str, Any] = json.loads(
-        resolver.get_openapi_json_schema(title="Bokit", version=__version__), parse_float=lambda text: int(float(text))
-    )
-    return told
+    text = resolver.get_openapi_json_schema(title="Bokit", version=__version__)
+    document: dict[str, Any] = json.loads(text, parse_float=lambda number: int(float(number)))
+    return document
 
 
-def _tidy_operation(operation: dict[str, Any]) -> None:
-    """Take out what says nothing: titles, and null where a parameter or body that is left out is meant."""
+def _clean_operation(operation: dict[str, Any]) -> None:
+    """Remove titles, and null from parameters and bodies that may be left out."""
     for parameter in operation.get("parameters", ()):
-        schema = _without_null(parameter["schema"])
-        parameter["schema"] = {key: told for key, told in schema.items() if key not in ("title", "description")}
+        parameter["schema"] = _without(_without_null(parameter["schema"]), "title", "description")
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
     for status in ("204", "304"):
         operation["responses"].get(status, {}).pop("content", None)
     for content in operation.get("requestBody", {}).get("content", {}).values():
-        content["schema"] = {key: told for key, told in _without_null(content["schema"]).items() if key != "title"}
+        content["schema"] = _without(_without_null(content["schema"]), "title")
+
+
+def _without(schema: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key not in keys}
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Return *schema* without its alternative null."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
-    rest = {key: told for key, told in schema.items() if key != "anyOf"}
-    return {**rest, **choices[0]} if len(choices) == 1 else schema
+    return {**_without(schema, "anyOf"), **choices[0]} if len(choices) == 1 else schema
 
 
-def _tidy_body(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a body's schema without titles, which say no more than names, and without defaults that say only: left out."""
-    for told in schema.get("properties", {}).values():
-        told.pop("title", None)
-        if name.endswith("Edit") or told.get("default") == "":
-            told.pop("default", None)
-    return {key: value for key, value in schema.items() if key != "title"}
+def _clean_body(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a body's schema without titles, and without defaults that only mean: left out."""
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+        if name.endswith("Edit") or field.get("default") == "":
+            field.pop("default", None)
+    return _without(schema, "title")
 
 
 def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Write down the problems that an operation may answer, in the order of their statuses."""
+    """Add the problems that an operation may answer, in the order of their statuses."""
     statuses = {400, 429, 500, 503}
     if "{" in path:
         statuses |= {404}
@@ -136,7 +134,7 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {409, 413, 422}
     if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
         statuses |= {412}
-    answers = {status: a for status, a in operation["responses"].items() if status != "422"}
+    answers = _without(operation["responses"], "422")
     answers |= {str(status): {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
     if method == "head":
         answers = {status: _without_content(answer) for status, answer in answers.items()}
@@ -144,10 +142,10 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _without_content(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what an answer to HEAD is: the same, but for the content."""
+    """Return an answer to HEAD: the one to GET without its content."""
     if "$ref" in answer:
         return {"description": dict(PROBLEMS.values())[answer["$ref"].rpartition("/")[2]]}
-    return {key: told for key, told in answer.items() if key != "content"}
+    return _without(answer, "content")
 
 
 def _describe_problem(status: int, about: str) -> dict[str, Any]:
@@ -158,7 +156,7 @@ def _describe_problem(status: int, about: str) -> dict[str, Any]:
 
 
 def write_document() -> str:
-    """Return the document as ``docs/openapi.json`` keeps it."""
+    """Return the document as ``docs/openapi.json`` holds it."""
     return json.dumps(build_document(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,58 +1,29 @@
-"""Lists in pages. A cursor says behind which key the next page begins, and is good for one tenant and one list alone."""
+"""Pages of lists that the engine returns whole."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from bokit.errors import InputError
+from bokit.core.model.cursors import read_cursor, write_cursor
 
 T = TypeVar("T")
 Key = tuple[str, ...]
-LONGEST = 4096
+SEPARATOR = "\0"  # between the parts of a key: no name or id holds it
 
 
-def page_of(
-    items: Iterable[T], key: Callable[[T], Key], *, of: tuple[object, ...], limit: int, cursor: str | None
+def cut_page(
+    items: Iterable[T], key: Callable[[T], Key], *, list_id: object, limit: int, cursor: str | None
 ) -> tuple[list[T], str | None]:
     """Return a page of *items*, sorted by *key*, and the cursor of the next one (None: this was the last).
 
-    *of* tells the list: tenant, route and filters; a cursor of another list is refused. What is added or goes between two
-    pages moves nothing else: the next page begins behind a key, not at a number.
+    *list_id* identifies the list (tenant, route and filters); a cursor of another list is refused. Items added or removed
+    between two pages move no others: the next page begins after a key, not at a number.
     """
-    behind = None if cursor is None else read_cursor(cursor, of)
-    found = sorted(((key(item), at, item) for at, item in enumerate(items)), key=lambda row: row[:2])
-    left = [(k, item) for k, _, item in found if behind is None or k > behind]
+    scope = json.dumps(list_id, default=str)
+    after = None if cursor is None else tuple(read_cursor(scope, cursor).split(SEPARATOR))
+    ordered = sorted(items, key=key)
+    left = [item for item in ordered if after is None or key(item) > after]
     page = left[:limit]
-    more = len(left) > limit
-    return [item for _, item in page], make_cursor(page[-1][0], of) if more else None
-
-
-def make_cursor(key: Key, of: tuple[object, ...]) -> str:
-    """Return an opaque cursor that stands behind *key* in the list *of*."""
-    told = _seal(of) + json.dumps(key, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(told).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, of: tuple[object, ...]) -> Key:
-    """Return the key that *cursor* stands behind; raises InputError where it is none of this list's."""
-    try:
-        told = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        key: Any = json.loads(told[8:])
-    except (binascii.Error, ValueError, RecursionError):
-        raise _refuse() from None
-    if len(cursor) > LONGEST or told[:8] != _seal(of) or not isinstance(key, list) or not all(isinstance(k, str) for k in key):
-        raise _refuse()
-    return tuple(key)
-
-
-def _seal(of: tuple[object, ...]) -> bytes:
-    return hashlib.sha256(json.dumps(of, default=str).encode()).digest()[:8]
-
-
-def _refuse() -> InputError:
-    return InputError("not a cursor of this list; leave it out to begin at the first page", code="bad-cursor")
+    return page, write_cursor(scope, SEPARATOR.join(key(page[-1]))) if len(left) > limit else None

@@ -1,4 +1,4 @@
-"""What paths, queries and headers may say, in types that the validation and the OpenAPI document share."""
+"""Types of paths, queries and headers, shared by validation and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
-MOST = 200
-"""Items of a page."""
+from bokit.core.model.cursors import MAX_CURSOR_LENGTH
+from bokit.http.limits import MAX_PAGE_ITEMS
+
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 
-Id = Annotated[str, Path(description="Its id.")]
+Id = Annotated[str, Path(description="The id.")]
 
 
 def words(known: Iterable[str]) -> dict[str, Any]:
-    """Return what the document says of words with commas between; the route itself judges them, in a sentence of its own."""
+    """Return the documented pattern of comma-separated words. The route checks them itself, for a clearer message."""
     choice = "|".join(map(str, known))
     return {"pattern": f"^({choice})(,({choice}))*$"}
 
 
-Limit = Annotated[int, Query(ge=1, le=MOST, description="How many items a page holds.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ITEMS, description="Items in a page.")]
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=4096,
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
-        description="Where a page begins: the `cursor` of the one before.",
+        max_length=MAX_CURSOR_LENGTH,
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},  # documented, not validated: a wrong one is 400 bad-cursor
+        description="The `cursor` of the page before.",
     ),
 ]
-"""Its pattern is told and not validated, since a wrong one is 400 with a code of its own."""
-UnitFilter = Annotated[str | None, Query(description="Of this unit alone.")]
+UnitFilter = Annotated[str | None, Query(description="Only of this unit.")]

@@ -1,15 +1,15 @@
-"""Every error as an RFC 9457 problem document: the one place that knows which error is which status.
+"""Errors as RFC 9457 problem documents: the one place that maps errors to HTTP statuses.
 
-What may be told is told: a constant sentence, a stable code, and the facts of SAFE_FACTS. No URL, no stack, no one else's data.
+A problem shows the message, a stable code and the facts of SAFE_FACTS: no URL, no stack, no other tenant's data.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
@@ -20,39 +20,40 @@ from bokit.errors import (
     InputError,
     LaterError,
     NeverError,
-    PlanHeldError,
     StateError,
     StoreConflictError,
     StoreUnreachableError,
     UnknownIdError,
 )
+from bokit.http.limits import MAX_FACT_LENGTH
+
+if TYPE_CHECKING:
+    from bokit.http.documents import ProblemDocument
 
 PROBLEM_JSON = "application/problem+json"
 SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id"})
-"""Facts of an error that a problem shows: ids, names and fields of the one who asks."""
-MAX_FACT_LENGTH = 500
-"""Letters; what is longer is left out."""
-STATUS_OF_CODE = {"not-found": 404, "unknown-option": 404, "bad-cursor": 400, "precondition-failed": 412}
-"""Codes that decide by themselves, whatever the class."""
-STATUS_OF_CLASS: Sequence[tuple[type[BokitError], int]] = (
-    (UnknownIdError, 404),
-    (StateError, 409),
-    (PlanHeldError, 409),
-    (InputError, 422),
-    (StoreConflictError, 409),
-    (StoreUnreachableError, 503),
-    (NeverError, 422),
-    (LaterError, 422),
+"""Facts of an error that a problem shows: ids, names and fields of the caller's own tenant."""
+STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
+    (InputError, "not-found", 404),
+    (InputError, "unknown-option", 404),
+    (InputError, "bad-cursor", 400),
+    (InputError, "precondition-failed", 412),
+    (UnknownIdError, None, 404),
+    (StateError, None, 409),
+    (InputError, None, 422),
+    (StoreConflictError, None, 409),
+    (StoreUnreachableError, None, 503),
+    (NeverError, None, 422),
+    (LaterError, None, 422),
 )
-"""The first that fits. A source that cannot be read is what the caller asked to read: 422, and no server error of ours."""
-RETRY_AFTER = {409: "1", 503: "5"}
-"""Seconds, for errors that pass by themselves."""
+"""Class, code (None: any) and status; the first match counts. A source that cannot be read is 422: it is no error of ours."""
+RETRY_AFTER = {409: "1", 503: "5"}  # seconds, for errors that pass by themselves
 
 log = logging.getLogger("bokit.http")
 
 
 class RequestError(InputError):
-    """A request that is refused before any desk is asked; it knows its HTTP status."""
+    """A request that is refused before the engine is asked; it knows its HTTP status."""
 
     def __init__(self, message: str, *, status: int, code: str, headers: Mapping[str, str] | None = None, **facts: Any) -> None:
         super().__init__(message, code=code, **facts)
@@ -60,8 +61,8 @@ class RequestError(InputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A problem document, and what goes with it."""
+class HttpProblem:
+    """A problem document with its headers."""
 
     status: int
     code: str
@@ -69,56 +70,55 @@ class Problem:
     members: Mapping[str, Json] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Json]:
-        """As RFC 9457 shapes it; ``about:blank`` says that the title is the status's."""
-        return {
+    def as_dict(self) -> ProblemDocument:
+        """As RFC 9457 shapes it; ``about:blank`` means that the title is the status's."""
+        doc = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             "code": self.code,
-            **self.members,
         }
+        return cast("ProblemDocument", {**doc, **self.members})
 
 
-def read_problem(error: Exception) -> Problem:
-    """Return the problem that *error* is to the one who asked; what nobody foresaw is logged here, once."""
+def read_problem(error: Exception) -> HttpProblem:
+    """Return *error* as a problem document. An unexpected one is logged here."""
     if isinstance(error, RequestError):
-        return _tell(error, error.status, error.headers)
+        return _describe_error(error, error.status, error.headers)
     if isinstance(error, RequestValidationError):
-        return _read_validation(error)
+        return _describe_validation(error)
     if isinstance(error, NotFoundError):
-        return Problem(status=404, code="no-such-route", detail="there is no such route; GET /openapi.json tells them")
+        return HttpProblem(status=404, code="no-such-route", detail="no such route; GET /openapi.json lists them")
     if isinstance(error, BokitError) and (status := _status_of(error)):
-        return _tell(error, status, _wait(error, status))
+        return _describe_error(error, status, _retry_headers(error, status))
     log.error("an unforeseen error was answered with 500", exc_info=error)
-    return Problem(status=500, code="unexpected", detail="an error of Bokit's own; its log tells more")
+    return HttpProblem(status=500, code="unexpected", detail="an unexpected error in Bokit; its log has the details")
 
 
 def _status_of(error: BokitError) -> int | None:
-    if error.stable_code in STATUS_OF_CODE and isinstance(error, InputError):
-        return STATUS_OF_CODE[error.stable_code]
-    return next((status for kind, status in STATUS_OF_CLASS if isinstance(error, kind)), None)
+    return next(
+        (status for kind, code, status in STATUSES if isinstance(error, kind) and code in (None, error.stable_code)), None
+    )
 
 
-def _wait(error: BokitError, status: int) -> dict[str, str]:
+def _retry_headers(error: BokitError, status: int) -> dict[str, str]:
     passes = isinstance(error, (StoreConflictError, StoreUnreachableError)) or error.stable_code == "lease-held"
     return {"Retry-After": RETRY_AFTER[status]} if passes else {}
 
 
-def _tell(error: BokitError, status: int, headers: Mapping[str, str]) -> Problem:
+def _describe_error(error: BokitError, status: int, headers: Mapping[str, str]) -> HttpProblem:
     members: dict[str, Json] = {k: v for k, v in error.facts.items() if k in SAFE_FACTS and len(str(v)) <= MAX_FACT_LENGTH}
     if (name := members.pop("field", None)) is not None:
         members["errors"] = [{"field": name, "message": error.message}]
     if "errors" in error.facts:
-        members["errors"] = [dict(told) for told in error.facts["errors"]]
-    return Problem(
-        status=status, code=error.stable_code, detail=_without_commands(error.message), members=members, headers=headers
-    )
+        members["errors"] = [dict(each) for each in error.facts["errors"]]
+    detail = _without_commands(error.message)
+    return HttpProblem(status=status, code=error.stable_code, detail=detail, members=members, headers=headers)
 
 
 def _without_commands(message: str) -> str:
-    """Return *message* without what it says of the command line.
+    """Return *message* without hints at the command line.
 
     >>> _without_commands("no such unit; `bokit unit list` shows them")
     'no such unit'
@@ -126,20 +126,19 @@ def _without_commands(message: str) -> str:
     return "; ".join(part for part in message.split("; ") if "`bokit " not in part) or message
 
 
-def _read_validation(error: RequestValidationError) -> Problem:
-    found = [_read_error(e) for e in error.errors()]
-    unknown = all(e.get("type") == "extra_forbidden" for e in error.errors())
-    return Problem(
-        status=422,
-        code="unknown-field" if unknown else "bad-field",
-        detail="the request is not as the document describes it; `errors` tells where",
-        members={"errors": found},
-    )
+def _describe_validation(error: RequestValidationError) -> HttpProblem:
+    found = error.errors()
+    code = "unknown-field" if all(_is_unknown_field(e) for e in found) else "bad-field"
+    detail = "the request does not match the OpenAPI document; see `errors`"
+    return HttpProblem(status=422, code=code, detail=detail, members={"errors": [_describe_field(e) for e in found]})
 
 
-def _read_error(error: Mapping[str, Any]) -> dict[str, str]:
-    """Return one finding of the validation; the input itself is not repeated."""
+def _is_unknown_field(error: Mapping[str, Any]) -> bool:
+    return error.get("type") == "extra_forbidden"
+
+
+def _describe_field(error: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with one field, without its value."""
     place = [str(part) for part in error.get("loc", ())]
-    name = ".".join(place[1:] or place)
-    told = "no such field" if error.get("type") == "extra_forbidden" else str(error.get("msg", "not valid"))
-    return {"field": name, "message": told[:1].lower() + told[1:]}
+    message = "no such field" if _is_unknown_field(error) else str(error.get("msg", "not valid"))
+    return {"field": ".".join(place[1:] or place), "message": message[:1].lower() + message[1:]}

@@ -1,34 +1,39 @@
-"""What is answered: JSON, with times as the contract writes them."""
+"""Replies: JSON with times as the contract writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from bokit.core.model.documents import write_json
-from bokit.http.problems import PROBLEM_JSON, Problem
+from bokit.http.problems import PROBLEM_JSON, HttpProblem
 
 JSON = "application/json"
 Reply = Response[str]
-"""What a route returns: its body is written already, so that nothing is validated or encoded twice."""
+"""What a route returns. Its body is already written, and is neither validated nor encoded again."""
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""On every answer, unless the route says otherwise."""
+"""On every answer, unless the route sets others."""
 
 
-def reply(document: Mapping[str, Any], status: int = 200, *, at: str | None = None) -> Reply:
-    """Return *document*; *at* is the path of what was made."""
-    return Response(status_code=status, content_type=JSON, body=write_json(document), headers={"Location": at} if at else {})
+def reply(document: Mapping[str, Any], status: int = 200, *, location: str | None = None) -> Reply:
+    """Return *document*; *location* is the path of what was created."""
+    headers = {"Location": location} if location else {}
+    return Response(status_code=status, content_type=JSON, body=write_json(document), headers=headers)
+
+
+def reply_list(items: Iterable[Mapping[str, Any]], cursor: str | None = None) -> Reply:
+    """Return a page of a list; *cursor* where another one follows."""
+    return reply({"items": list(items), "cursor": cursor})
 
 
 def reply_nothing() -> Reply:
-    """Return 204: it is done, and there is nothing to tell."""
+    """Return 204."""
     return Response(status_code=204, body="")
 
 
-def reply_problem(problem: Problem) -> Reply:
+def reply_problem(problem: HttpProblem) -> Reply:
     """Return a problem document."""
-    return Response(
-        status_code=problem.status, content_type=PROBLEM_JSON, body=write_json(problem.as_dict()), headers=dict(problem.headers)
-    )
+    body, headers = write_json(problem.as_dict()), dict(problem.headers)
+    return Response(status_code=problem.status, content_type=PROBLEM_JSON, body=body, headers=headers)

@@ -1,4 +1,4 @@
-"""What is asked, looked through before any route sees it: who asks, and whether the body is what JSON can be."""
+"""Requests, checked before any route sees them: who calls, and whether the body is clean JSON."""
 
 from __future__ import annotations
 
@@ -11,39 +11,29 @@ from typing import Any
 
 from bokit.core.model.access import Principal, Role
 from bokit.core.model.records import TenantId
+from bokit.http.limits import MAX_BODY_BYTES, MAX_BODY_DEPTH
 from bokit.http.problems import RequestError
 
-LARGEST = 256 * 1024
-"""Bytes of a body."""
-DEEPEST = 32
-"""Levels of a body."""
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 Event = Mapping[str, Any]
 
 
 def read_principal(event: Event) -> Principal:
-    """Return who the gateway's authorizer says it is: the tenant comes from here, and from nowhere else.
+    """Return the principal that the gateway's authorizer names. The tenant comes from here, and from nowhere else.
 
-    Raises RequestError: 401 where nobody is named, 403 where the role is none of ours.
+    Raises RequestError: 401 without a principal, 403 for an unknown role.
     """
-    told = _dict(_dict(event.get("requestContext")).get("authorizer"))
-    ours, claims = _dict(told.get("lambda")), _dict(_dict(told.get("jwt")).get("claims"))
-    tenant, role, id = (
-        (ours.get("tenant"), ours.get("role"), ours.get("id"))
-        if ours
-        else (claims.get("bokit_tenant"), claims.get("bokit_role"), claims.get("sub"))
-    )
+    authorizer = _dict(_dict(event.get("requestContext")).get("authorizer"))
+    ours, claims = _dict(authorizer.get("lambda")), _dict(_dict(authorizer.get("jwt")).get("claims"))
     if not (ours or claims):
-        raise RequestError(
-            "a token is needed; send `Authorization: Bearer` with one",
-            status=401,
-            code="unauthenticated",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    if not (id and tenant and isinstance(tenant, str) and role in list(Role)):
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise RequestError("send a token as `Authorization: Bearer …`", status=401, code="unauthenticated", headers=headers)
+    names = ("tenant", "role", "id") if ours else ("bokit_tenant", "bokit_role", "sub")
+    tenant, role, principal_id = map((ours or claims).get, names)
+    if not (principal_id and tenant and isinstance(tenant, str) and role in list(Role)):
         raise RequestError("the token names no tenant and role of Bokit", status=403, code="forbidden")
-    return Principal(tenant=TenantId(tenant), role=Role(role), id=str(id))
+    return Principal(tenant=TenantId(tenant), role=Role(role), id=str(principal_id))
 
 
 def read_method(event: Event) -> str:
@@ -52,14 +42,13 @@ def read_method(event: Event) -> str:
 
 
 def read_event(event: Event) -> dict[str, Any]:
-    """Return *event* with its body decoded and its texts judged, so that validation sees clean JSON or none.
+    """Return *event* with its body decoded and its texts checked, ready for validation.
 
-    Raises RequestError: 400 for what is no JSON object or holds what no text may, 413 for what is too large.
+    Raises RequestError: 400 for what is not a JSON object or holds invalid text, 413 for what is too large.
     """
-    method = read_method(event)
     for text in (event.get("rawPath"), *_dict(event.get("queryStringParameters")).values()):
         _check_text(str(text or ""))
-    document = _read_body(event) if method in WITH_BODY else None
+    document = _read_body(event) if read_method(event) in WITH_BODY else None
     headers = {name.lower(): value for name, value in _dict(event.get("headers")).items()}
     headers["content-type"] = "application/json"
     body = None if document is None else json.dumps(document)
@@ -68,12 +57,12 @@ def read_event(event: Event) -> dict[str, Any]:
 
 def _read_body(event: Event) -> dict[str, Any] | None:
     raw = _decode(event)
-    if not raw:  # white space is no body, and no JSON either
+    if not raw:  # only an empty body is none: white space is not JSON
         return None
     try:
         document = json.loads(raw, parse_constant=_refuse_constant, parse_float=_read_number)
     except (ValueError, RecursionError):
-        raise _bad_json("the body is no JSON") from None
+        raise _bad_json("the body is not JSON") from None
     if not isinstance(document, dict):
         raise _bad_json("the body must be a JSON object")
     for text in _texts(document):
@@ -83,24 +72,24 @@ def _read_body(event: Event) -> dict[str, Any] | None:
 
 def _decode(event: Event) -> bytes:
     body = event.get("body") or ""
-    if len(body) > LARGEST * 4 // 3 + 4:
+    if len(body) > MAX_BODY_BYTES * 4 // 3 + 4:
         raise _too_large()
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
     except (binascii.Error, ValueError):
-        raise _bad_json("the body is no UTF-8 text") from None
-    if len(raw) > LARGEST:
+        raise _bad_json("the body is not UTF-8 text") from None
+    if len(raw) > MAX_BODY_BYTES:
         raise _too_large()
     return raw
 
 
 def _texts(document: Any) -> Iterator[str]:
-    """Yield every text of *document*, keys too; raises RequestError where it is deeper than DEEPEST."""
+    """Yield every text of *document*, keys too; raises RequestError where it is nested too deeply."""
     waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise _bad_json(f"the body is deeper than {DEEPEST} levels")
+        if depth > MAX_BODY_DEPTH:
+            raise _bad_json(f"the body is nested deeper than {MAX_BODY_DEPTH} levels")
         if isinstance(value, str):
             yield value
         elif isinstance(value, dict):
@@ -111,13 +100,13 @@ def _texts(document: Any) -> Iterator[str]:
 
 
 def _check_text(text: str) -> None:
-    """Refuse NUL and lone surrogates: no table, log or calendar keeps them unharmed."""
+    """Refuse NUL and lone surrogates: no table, log or calendar stores them unchanged."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise RequestError("a text has NUL or half a surrogate pair in it; leave them out", status=400, code="bad-text")
+        raise RequestError("a text holds NUL or a lone surrogate; remove it", status=400, code="bad-text")
 
 
 def _read_number(text: str) -> int | float:
-    """Return a number: 900.0 is as whole as 900, as JSON Schema has it; raises ValueError for what no number can hold."""
+    """Return a number: 900.0 is as whole as 900, as JSON Schema has it; raises ValueError for one that is not finite."""
     number = float(text)
     if not isfinite(number):
         raise ValueError(text)
@@ -133,7 +122,7 @@ def _bad_json(message: str) -> RequestError:
 
 
 def _too_large() -> RequestError:
-    return RequestError(f"the body is larger than {LARGEST} bytes", status=413, code="too-large")
+    return RequestError(f"the body is larger than {MAX_BODY_BYTES} bytes", status=413, code="too-large")
 
 
 def _dict(value: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Which router serves which paths: each is imported at the first request for one of its own, so that no start pays for all."""
+"""Which module serves which paths. Each is imported at the first request for one of its paths, to keep cold starts short."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "health": ("public",),
     "feeds": ("feeds",),
 }
-"""The first part of a path, and the modules of its routes."""
+"""A path's first segment, and the modules of its routes."""
 
 
-def load_routers(first: str | None = None) -> list[Routes]:
-    """Return the routers of the paths that begin with ``/first``; None: every router, once."""
-    modules = ROUTERS[first] if first else dict.fromkeys(module for mine in ROUTERS.values() for module in mine)
+def load_routers(segment: str | None = None) -> list[Routes]:
+    """Return the routers of the paths that begin with ``/segment``; None: every router, once."""
+    modules = ROUTERS[segment] if segment else dict.fromkeys(module for mine in ROUTERS.values() for module in mine)
     return [import_module(f"bokit.http.routes.{module}").routes for module in modules]

@@ -1,4 +1,4 @@
-"""Routes that say who may call them and what they answer, and the call that they serve."""
+"""Routes with the role they need and the answers they give, and the call that they serve."""
 
 from __future__ import annotations
 
@@ -14,85 +14,86 @@ from bokit.core.model.access import Principal, Role
 from bokit.core.model.catalog import Unit, UnitId
 from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
-from bokit.http.paging import Key, page_of
+from bokit.http.paging import Key, cut_page
 from bokit.http.problems import RequestError
-from bokit.http.replies import Reply, reply
+from bokit.http.replies import Reply, reply_list
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+Answers = dict[int, dict[str, Any]]
+"""A route's successful answers by status, as OpenAPI describes them."""
 VIEWER, OPERATOR, ADMIN = Role
 SCHEMAS = "#/components/schemas/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request that was let in: the engine, and who asks (None: anybody, on a public route)."""
+    """One authorized request: the engine, and the caller (None: anybody, on a public route)."""
 
-    open: Callable[[], Bokit]
-    speaker: Principal | None
+    open_engine: Callable[[], Bokit]
+    caller: Principal | None
 
     @property
     def engine(self) -> Bokit:
-        """The engine and its desks, built at first use."""
-        return self.open()
+        """The engine, built at first use."""
+        return self.open_engine()
 
     @property
     def principal(self) -> Principal:
-        """Who asks; raises RequestError where nobody said so."""
-        if self.speaker is None:
+        """The caller; raises RequestError on a public route."""
+        if self.caller is None:
             raise RequestError("a token is needed", status=401, code="unauthenticated")
-        return self.speaker
+        return self.caller
 
     @property
     def tenant(self) -> TenantId:
-        """Whose data it is about."""
+        """The caller's tenant."""
         return self.principal.tenant
 
     @property
     def by(self) -> str:
-        """As change logs name who did it."""
+        """The caller's name in change logs."""
         return self.principal.by
 
-    def find_units(self, id: str | None) -> Sequence[Unit]:
+    def find_units(self, unit_id: str | None) -> Sequence[Unit]:
         """Return the tenant's unit of this id, or all of them."""
         catalog = self.engine.catalog
-        return catalog.list_units(self.tenant) if id is None else [catalog.load_unit(self.tenant, UnitId(id))]
+        return catalog.list_units(self.tenant) if unit_id is None else [catalog.load_unit(self.tenant, UnitId(unit_id))]
 
     def reply_page(
         self,
         items: Iterable[T],
         describe: Callable[[T], Mapping[str, Any]],
         key: Callable[[T], Key],
-        *,
-        of: tuple[object, ...],
+        list_id: tuple[object, ...],
         limit: int,
         cursor: str | None,
     ) -> Reply:
-        """Answer a page of *items* that the engine gave whole; *of* tells which list it is."""
-        page, following = page_of(items, key, of=(self.tenant, *of), limit=limit, cursor=cursor)
-        return reply({"items": [describe(item) for item in page], "cursor": following})
+        """Answer a page of *items* that the engine returned whole; *list_id* is the route's name and its filters."""
+        page, following = cut_page(items, key, list_id=(self.tenant, *list_id), limit=limit, cursor=cursor)
+        return reply_list(map(describe, page), following)
 
 
-_in_hand: ContextVar[Call] = ContextVar("call")
+_current_call: ContextVar[Call] = ContextVar("call")
 
 
 @contextmanager
-def in_hand(call: Call) -> Iterator[None]:
-    """Serve *call*: routes find it as their ``call`` meanwhile; a router's own context is that of its last resolver."""
-    token = _in_hand.set(call)
+def serving(call: Call) -> Iterator[None]:
+    """Make *call* the current one. A router's own context would be that of the last resolver that included it."""
+    token = _current_call.set(call)
     try:
         yield
     finally:
-        _in_hand.reset(token)
+        _current_call.reset(token)
 
 
-def find_call() -> Call:
-    """Return the request in hand."""
-    return _in_hand.get()
+def current_call() -> Call:
+    """Return the call that is being served."""
+    return _current_call.get()
 
 
 class Routes(Router):
-    """A router each of whose routes says which role it needs; one that does not is served to nobody."""
+    """A router whose routes name the role they need. A route without one is served to nobody."""
 
     def __init__(self, tag: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -102,11 +103,11 @@ class Routes(Router):
 
     @property
     def call(self) -> Call:
-        """The request in hand."""
-        return find_call()
+        """The call that is being served."""
+        return current_call()
 
-    def serve(self, method: str, path: str, needs: Role | None, answers: Mapping[int, Mapping[str, Any]]) -> Callable[[F], F]:
-        """Serve *path* (``/units/{id}``) to whoever has the role *needs*; *answers* are its successes by status.
+    def serve(self, method: str, path: str, needs: Role | None, answers: Answers) -> Callable[[F], F]:
+        """Serve *path* (``/units/{id}``) to callers with the role *needs*.
 
         The summary is the first line of the function's docstring, the description what follows.
         """
@@ -121,7 +122,7 @@ class Routes(Router):
                 description=" ".join(description.split()) or None,
                 tags=[self.tag],
                 operation_id=func.__name__,
-                responses={status: dict(told) for status, told in answers.items()},  # type: ignore[misc]
+                responses={status: dict(answer) for status, answer in answers.items()},  # type: ignore[misc]
                 openapi_extensions={"x-bokit-role": str(needs)} if needs else {"security": []},
             )
             register_route(func)
@@ -131,33 +132,33 @@ class Routes(Router):
 
 
 def check_role(needed: Role, principal: Principal) -> None:
-    """Raise RequestError where *principal* may not do what needs the role *needed*."""
+    """Raise RequestError where *principal* lacks the role *needed*."""
     if not principal.role.may(needed):
         raise RequestError(f"this needs the role {needed}; the token has {principal.role}", status=403, code="forbidden")
 
 
-def shows(name: str, description: str = "The document.", status: int = 200) -> dict[int, dict[str, Any]]:
+def shows(name: str, description: str = "The document.", status: int = 200) -> Answers:
     """Return the answers of a route that shows one document of the schema *name*."""
     return {status: {"description": description, "content": {"application/json": {"schema": {"$ref": SCHEMAS + name}}}}}
 
 
-def lists(name: str, description: str = "A page of the list.") -> dict[int, dict[str, Any]]:
+def updates(name: str) -> Answers:
+    """Return the answers of a route that changes something of the schema *name*."""
+    return shows(name, "Updated.")
+
+
+def lists(name: str, description: str = "A page of the list.") -> Answers:
     """Return the answers of a route that lists documents of the schema *name*."""
-    schema = {
-        "type": "object",
-        "required": ["items", "cursor"],
-        "properties": {
-            "items": {"type": "array", "items": {"$ref": SCHEMAS + name}},
-            "cursor": {"type": ["string", "null"], "description": "Where the next page begins; null: this was the last."},
-        },
-    }
+    items = {"type": "array", "items": {"$ref": SCHEMAS + name}}
+    cursor = {"type": ["string", "null"], "description": "Send it to get the next page; null: this was the last."}
+    schema = {"type": "object", "required": ["items", "cursor"], "properties": {"items": items, "cursor": cursor}}
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 
-def makes(name: str, description: str = "It was made.") -> dict[int, dict[str, Any]]:
-    """Return the answers of a route that makes something of the schema *name*."""
+def makes(name: str, description: str = "Created.") -> Answers:
+    """Return the answers of a route that creates something of the schema *name*."""
     return shows(name, description, 201)
 
 
-NOTHING: dict[int, dict[str, Any]] = {204: {"description": "It is done."}}
-"""The answers of a route that has nothing to tell."""
+NOTHING: Answers = {204: {"description": "Done."}}
+"""The answers of a route without a document."""

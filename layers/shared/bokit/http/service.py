@@ -1,9 +1,9 @@
-"""One function's API: lets callers in, calls the route, and turns every error into a problem document.
+"""One function's API: authorizes the caller, calls the route, and turns every error into a problem document.
 
-    event ─► who asks (401, 403) ─► is it clean JSON (400, 413) ─► validation (422) ─► role (403) ─► route ─► reply
+    event ─► caller (401, 403) ─► clean JSON (400, 413) ─► validation (422) ─► role (403) ─► route ─► reply
 
-Meanwhile a thread looks whether the tenant's syncs are late (engine/traffic.py).
-A caller without the role learns 403 even where the request is not valid, so that validation tells nothing of the rest.
+Meanwhile a thread checks whether the tenant's syncs are overdue (engine/runs/traffic.py).
+A caller without the role gets 403 even for an invalid request: validation errors would describe a route it may not use.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from bokit.core.model.access import Principal, Role
+from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
@@ -27,37 +27,36 @@ from bokit.http.problems import RequestError, read_problem
 from bokit.http.replies import HEADERS, Reply, reply_problem
 from bokit.http.requests import read_event, read_method, read_principal
 from bokit.http.routers import load_routers
-from bokit.http.routing import Call, Routes, check_role, find_call, in_hand
+from bokit.http.routing import Call, Routes, check_role, current_call, serving
 
-KNOWN_FOR = timedelta(minutes=1)
-"""How long a tenant that was there is taken to be there."""
+TENANT_TTL = timedelta(minutes=1)  # how long a tenant that exists is not looked up again
 
 
 class Api:
-    """Serves the paths that begin with one of *firsts* under one rule: no token, no answer; no role, no route."""
+    """Serves the paths whose first segment is one of *segments*: only with a token (unless public) and the route's role."""
 
-    def __init__(self, *firsts: str, is_public: bool = False) -> None:
+    def __init__(self, *segments: str, is_public: bool = False) -> None:
         self.is_public = is_public
-        self.firsts = firsts
-        self._waiting = set(firsts)
+        self.segments = segments
+        self._not_loaded = set(segments)
         self.roles: dict[tuple[str, str], Role | None] = {}
         self.resolver = APIGatewayHttpResolver(enable_validation=True)
         self.resolver.use(middlewares=[self._guard])
         self.resolver.exception_handler(Exception)(self._answer_error)
-        self._known: dict[TenantId, datetime] = {}
+        self._known_tenants: dict[TenantId, datetime] = {}
         self._known_by: Bokit | None = None
 
     def answer(self, event: Mapping[str, Any], context: Any, engine: Callable[[], Bokit]) -> dict[str, Any]:
-        """Answer one request; whatever happens, with a status and a document."""
+        """Answer one request; always with a status and a document."""
         try:
-            call = self._let_in(event, engine)
-            with in_hand(call), watched(call):
-                asked = read_event(event)
-                self._include(asked.get("rawPath"))
-                # a router that was just taken in brings along the context of the resolver that had it before (the document's),
-                # and in it another request's route, by which the role would be judged
+            call = self._authorize(event, engine)
+            with serving(call), watching_traffic(call):
+                request = read_event(event)
+                self._load_routes(request.get("rawPath"))
+                # a newly included router brings the context of the resolver that had it before (the OpenAPI document's),
+                # with another request's route, whose role would be checked
                 self.resolver.clear_context()  # type: ignore[no-untyped-call]
-                answer = self.resolver.resolve(asked, context)
+                answer = self.resolver.resolve(request, context)
         except Exception as error:
             answer = _build(reply_problem(read_problem(error)))
         answer["headers"] = {**HEADERS, **answer.get("headers", {})}
@@ -65,13 +64,13 @@ class Api:
             answer["body"] = ""
         return answer
 
-    def _include(self, path: Any) -> None:
-        """Take in the router that serves *path*, at the first request for it."""
-        first = str(path).lstrip("/").partition("/")[0]
-        if first in self._waiting:
-            for router in load_routers(first):
+    def _load_routes(self, path: Any) -> None:
+        """Include the routers that serve *path*, at the first request for it."""
+        segment = str(path).lstrip("/").partition("/")[0]
+        if segment in self._not_loaded:
+            for router in load_routers(segment):
                 self.include(router)
-            self._waiting.discard(first)
+            self._not_loaded.discard(segment)
 
     def include(self, router: Routes) -> None:
         """Serve the routes of *router*."""
@@ -79,38 +78,38 @@ class Api:
             self.resolver.include_router(router)
             self.roles |= router.roles
 
-    def _let_in(self, event: Mapping[str, Any], engine: Callable[[], Bokit]) -> Call:
+    def _authorize(self, event: Mapping[str, Any], engine: Callable[[], Bokit]) -> Call:
         if self.is_public:
-            return Call(open=engine, speaker=None)
+            return Call(open_engine=engine, caller=None)
         principal = read_principal(event)
-        if not self._is_known(principal, engine()):
-            raise RequestError("the token's tenant is not there", status=403, code="forbidden")
-        return Call(open=engine, speaker=principal)
+        if not self._has_tenant(principal.tenant, engine()):
+            raise RequestError("the token's tenant no longer exists", status=403, code="forbidden")
+        return Call(open_engine=engine, caller=principal)
 
-    def _is_known(self, principal: Principal, engine: Bokit) -> bool:
-        """Return whether the tenant is there; one that was is not asked for again for a minute."""
-        tenant, now = principal.tenant, engine.clock()
+    def _has_tenant(self, tenant: TenantId, engine: Bokit) -> bool:
+        """Return whether the tenant exists; one that does is not looked up again for a minute."""
+        now = engine.clock()
         if self._known_by is not engine:
-            self._known, self._known_by = {}, engine
-        if tenant == DEFAULT_TENANT or (tenant in self._known and now < self._known[tenant]):
+            self._known_tenants, self._known_by = {}, engine
+        if tenant == DEFAULT_TENANT or (tenant in self._known_tenants and now < self._known_tenants[tenant]):
             return True
         if not engine.is_known(tenant):
             return False
-        self._known[tenant] = now + KNOWN_FOR
+        self._known_tenants[tenant] = now + TENANT_TTL
         return True
 
     def _guard(self, app: Any, next_middleware: Callable[[Any], Reply]) -> Reply:
-        """Let the route be called by whoever has its role."""
+        """Call the route where the caller has its role."""
         self._check_role()
         return next_middleware(app)
 
     def _check_role(self) -> None:
-        """Raise RequestError where the caller lacks the route's role, NotFoundError where no route said which it needs."""
-        asked = (self.resolver.request.method.upper(), self.resolver.request.route)
-        if asked not in self.roles:
+        """Raise RequestError where the caller lacks the route's role, NotFoundError where the route names none."""
+        route = (self.resolver.request.method.upper(), self.resolver.request.route)
+        if route not in self.roles:
             raise NotFoundError
-        if needed := self.roles[asked]:
-            check_role(needed, find_call().principal)
+        if needed := self.roles[route]:
+            check_role(needed, current_call().principal)
 
     def _answer_error(self, error: Exception) -> Reply:
         """Answer what a route, the validation or the resolver raised."""
@@ -124,25 +123,21 @@ class Api:
         return reply_problem(read_problem(error))
 
     def _check_method(self) -> None:
-        """Raise 405 where the path is served, by other methods than the one asked for."""
+        """Raise 405 where the path is served, but by other methods."""
         event = self.resolver.current_event
         rules = ((method, re.sub(r"\{\w+\}", "[^/]+", path)) for method, path in self.roles)
         allowed = sorted({method for method, rule in rules if re.fullmatch(rule, event.path)})
         if allowed and event.http_method.upper() not in allowed:
-            raise RequestError(
-                "the path is there, the method is not; `Allow` tells which are",
-                status=405,
-                code="method-not-allowed",
-                headers={"Allow": ", ".join(allowed)},
-            )
+            headers = {"Allow": ", ".join(allowed)}
+            raise RequestError("method not allowed, see Allow", status=405, code="method-not-allowed", headers=headers)
 
 
 @contextmanager
-def watched(call: Call) -> Iterator[None]:
-    """Let the request wake its tenant's overdue sync meanwhile; of one without a token, the route tells whose that is."""
+def watching_traffic(call: Call) -> Iterator[None]:
+    """Start the tenant's overdue sync meanwhile. On a public route the route names the tenant."""
     traffic = call.engine.traffic
-    if call.speaker:
-        traffic.begin(call.speaker.tenant)
+    if call.caller:
+        traffic.begin(call.caller.tenant)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypedDict, cast
 
 from bokit.core.bookings.nights import Span, nights, nights_of, read_spans
-from bokit.core.ical.entries import BLOCKING, Entry, Kind, Status
+from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
 from bokit.core.model.merge import normalise_fields
 from bokit.core.model.records import Fields, Json, Presence, Record, RecordId
@@ -39,7 +39,7 @@ class Stay:
     """What the source last said of one booking, typed."""
 
     record: Record
-    kind: Kind
+    kind: EntryKind
     status: Status
     check_in: date
     check_out: date
@@ -67,7 +67,7 @@ def read_stay(record: Record) -> Stay:
     check_in, check_out = _span(remote)
     return Stay(
         record=record,
-        kind=Kind(remote["kind"]),
+        kind=EntryKind(remote["kind"]),
         status=Status(remote["status"]),
         check_in=check_in,
         check_out=check_out,
@@ -104,7 +104,7 @@ def entry_key(entry: Entry) -> str:
 
 def is_window(record: Record) -> bool:
     """Return whether *record* is its source's window."""
-    return bool(record.remote.get("kind") == Kind.WINDOW)
+    return bool(record.remote.get("kind") == EntryKind.WINDOW)
 
 
 def held_nights(record: Record) -> set[date]:
@@ -151,7 +151,7 @@ class BookingRecordDocument(TypedDict):
 
     id: str
     unit_id: str
-    kind: Kind
+    kind: EntryKind
     status: Status
     blocks_nights: bool
     check_in: Day | None

@@ -2,26 +2,85 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Annotated, TypedDict
 
 from bokit.core.model.catalog import Property, Source, Tenant, Unit
 from bokit.core.model.collections import unit_of
-from bokit.core.model.records import Json, LoggedChange
+from bokit.core.model.documents import Count, FieldDiff, describe_diffs
+from bokit.core.model.records import LoggedChange
 from bokit.engine.catalog.sources import SECRET
 from bokit.observability import redact
 
 
-def describe_tenant(tenant: Tenant) -> dict[str, Json]:
+class TenantDocument(TypedDict):
+    """A tenant."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class PropertyDocument(TypedDict):
+    """A property: a house with its timezone."""
+
+    id: str
+    name: str
+    timezone: str | None
+    turnover_days: Count | None
+
+
+class UnitDocument(TypedDict):
+    """A rentable unit: a flat, a room, or a whole villa made of parts."""
+
+    id: str
+    name: str
+    property_id: str
+    timezone: str | None
+    turnover_days: Count | None
+    parts: Annotated[list[str], "Ids of the units that it is made of."]
+
+
+class SourceDocument(TypedDict):
+    """A source of bookings, or of another collection's records."""
+
+    id: str
+    name: str
+    kind: str
+    unit_id: Annotated[str | None, "null: it feeds a collection."]
+    collection: str
+    url: Annotated[str, "Scheme and host, or a secret's name; the rest of a URL is never shown."]
+    platform: str | None
+    interval: Annotated[Count | None, "Seconds between two syncs; null: the tenant's."]
+    cancel_after: Annotated[Count | None, "Seconds before a missing stay is cancelled; null: the tenant's."]
+    timezone: str | None
+    enabled: bool
+    removed_at: datetime | None
+
+
+class ChangeDocument(TypedDict):
+    """An entry of a record's change log."""
+
+    at: datetime
+    by: str
+    action: str
+    reason: str
+    run_id: str | None
+    fields: dict[str, FieldDiff]
+    preserved: Annotated[dict[str, FieldDiff], "Edited fields in which the source changed; the edits stand."]
+
+
+def describe_tenant(tenant: Tenant) -> TenantDocument:
     """Return a tenant's document."""
     return {"id": tenant.id, "name": tenant.name, "created_at": tenant.created_at}
 
 
-def describe_property(property: Property) -> dict[str, Json]:
+def describe_property(property: Property) -> PropertyDocument:
     """Return a property's document."""
     return {"id": property.id, "name": property.name, "timezone": property.timezone, "turnover_days": property.turnover_days}
 
 
-def describe_unit(unit: Unit) -> dict[str, Json]:
+def describe_unit(unit: Unit) -> UnitDocument:
     """Return a unit's document."""
     return {
         "id": unit.id,
@@ -33,7 +92,7 @@ def describe_unit(unit: Unit) -> dict[str, Json]:
     }
 
 
-def describe_source(source: Source) -> dict[str, Json]:
+def describe_source(source: Source) -> SourceDocument:
     """Return a source's document."""
     return {
         "id": source.id,
@@ -51,7 +110,7 @@ def describe_source(source: Source) -> dict[str, Json]:
     }
 
 
-def describe_change(change: LoggedChange) -> dict[str, Json]:
+def describe_change(change: LoggedChange) -> ChangeDocument:
     """Return a line of a record's change log."""
     return {
         "at": change.at,
@@ -59,8 +118,8 @@ def describe_change(change: LoggedChange) -> dict[str, Json]:
         "action": change.action,
         "reason": change.reason,
         "run_id": change.run_id,
-        "fields": {name: {"from": c.before, "to": c.after} for name, c in sorted(change.fields.items())},
-        "preserved": {name: {"from": c.before, "to": c.after} for name, c in sorted(change.preserved.items())},
+        "fields": describe_diffs(change.fields),
+        "preserved": describe_diffs(change.preserved),
     }
 
 

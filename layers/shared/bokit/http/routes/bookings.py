@@ -1,10 +1,10 @@
-"""``/bookings``: who stays when, what a person corrected, and what changed."""
+"""``/bookings``: bookings and blocks, edits and changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
@@ -12,22 +12,23 @@ from pydantic import Field
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import RELEASED
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.records import RecordId
+from bokit.core.occupancy.view import BookingDocument
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
-from bokit.http.bodies import Body, Count, Day, Text, Word
+from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
 from bokit.http.paging import Key
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
-from bokit.http.replies import Reply, reply
-from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
+from bokit.http.replies import Reply, reply, reply_list
+from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows, updates
 
 routes = Routes("bookings")
 
 
-class BookingWords(Body):
-    """What may be said of any booking."""
+class BookingFields(Body):
+    """Fields of any booking."""
 
     summary: Text = None
     guest_name: Text = None
@@ -41,26 +42,26 @@ class BookingWords(Body):
     ota_reference: Text = None
     comments: Text = None
     notes: Text = None
-    guests: Count = None
-    adults: Count = None
-    children: Count = None
+    guests: GuestCount = None
+    adults: GuestCount = None
+    children: GuestCount = None
 
 
-class BookingEdit(BookingWords):
-    """What a person says of a booking; it stands, whatever the source says."""
+class BookingEdit(BookingFields):
+    """Edits of a booking. They survive syncs."""
 
     kind: str | None = Field(default=None, max_length=20, description="`reservation` or `block`.")
     status: str | None = Field(default=None, max_length=20, examples=["confirmed"])
     check_in: Day | None = None
     check_out: Day | None = None
-    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it holds no longer.")
+    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it no longer holds.")
     release: bool = Field(
-        default=False, description="Release every night that the source still holds and the booking, so edited, does not."
+        default=False, description="Release every night that the source still holds and the edited booking does not."
     )
 
 
-class NewBooking(BookingWords):
-    """A booking by hand: a stay that no source tells, or nights that are closed; no sync touches it."""
+class NewBooking(BookingFields):
+    """A booking or a block entered by hand. Syncs do not change it."""
 
     unit_id: Word
     check_in: Day
@@ -69,28 +70,20 @@ class NewBooking(BookingWords):
     status: str = Field(default="confirmed", max_length=20, examples=["confirmed"])
 
 
-class Acceptance(Body):
-    """Which edits are given up."""
-
-    fields: list[Word] | None = Field(default=None, max_length=100, description="null or left out: all of them.")
-
-
 A_DATE = {"format": "date"}
 From = Annotated[
     str | None,
-    Query(alias="from", pattern=DAY, json_schema_extra=A_DATE, description="Those with a night on this day or later."),
+    Query(alias="from", pattern=DAY, json_schema_extra=A_DATE, description="With a night on this day or later."),
 ]
-Until = Annotated[str | None, Query(pattern=DAY, json_schema_extra=A_DATE, description="Those with a night before this day.")]
+Until = Annotated[str | None, Query(pattern=DAY, json_schema_extra=A_DATE, description="With a night before this day.")]
 KindFilter = Annotated[
     str | None,
     Query(
-        json_schema_extra=words(Kind),
-        description="One or several, with commas between; left out: all but windows, which hold nights and are no bookings.",
+        json_schema_extra=words(EntryKind),
+        description="Comma-separated; left out: all but windows, which hold nights but are not bookings.",
     ),
 ]
-StatusFilter = Annotated[
-    str | None, Query(json_schema_extra=words(Status), description="One or several, with commas between; left out: all.")
-]
+StatusFilter = Annotated[str | None, Query(json_schema_extra=words(Status), description="Comma-separated; left out: all.")]
 
 
 Night = Annotated[
@@ -108,49 +101,49 @@ def list_bookings(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Reply:
-    """The bookings, by arrival; gone ones included.
+    """List the bookings, by arrival; cancelled and removed ones included.
 
-    One that several sources tell is one booking with several `sources`; an echo tells what it repeats.
+    A booking reported by several sources is listed once, with all its `sources`. An echo booking names what it repeats.
     """
     call = routes.call
     wanted = _read_filter(since, until, kind, status)
     units = [unit.id for unit in call.find_units(unit_id)]
     found = call.engine.bookings.list_bookings(call.tenant, units, windows=True)
-    of = ("bookings", unit_id, since, until, kind, status)
-    return call.reply_page(filter(wanted, found), dict, by_arrival, of=of, limit=limit, cursor=cursor)
+    list_id = ("bookings", unit_id, since, until, kind, status)
+    return call.reply_page(filter(wanted, found), dict, by_arrival, list_id, limit, cursor)
 
 
-def by_arrival(doc: dict[str, Any]) -> Key:
-    """Return where a booking stands in its list."""
+def by_arrival(doc: BookingDocument) -> Key:
+    """Return the sort key of a booking."""
     return str(doc["check_in"] or ""), doc["id"]
 
 
-@routes.serve("POST", "/bookings", OPERATOR, makes("BookingInFull", "It was made; `conflicts` tells what it collides with."))
-def make_booking(body: NewBooking) -> Reply:
-    """Write a booking by hand, or close nights with a block."""
-    call, values = routes.call, body.told()
+@routes.serve("POST", "/bookings", OPERATOR, makes("BookingInFull", "Created; see `conflicts`."))
+def create_booking(body: NewBooking) -> Reply:
+    """Enter a booking by hand, or block nights."""
+    call, values = routes.call, body.sent()
     made = call.engine.bookings.create(call.tenant, UnitId(values.pop("unit_id")), values, by=call.by)
-    return reply(made, 201, at=f"/bookings/{made['id']}")
+    return reply(made, 201, location=f"/bookings/{made['id']}")
 
 
-@routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "Every unit that was asked for."))
+@routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "Each unit."))
 def explain_night(night: Night, unit_id: UnitFilter = None) -> Reply:
-    """Who holds a night of a unit, or of each, and why: by which booking, from which sources, since when, edited by whom."""
+    """Explain which bookings hold a night, of one unit or all: their sources, since when, edited by whom, and why."""
     call = routes.call
     units = [unit.id for unit in call.find_units(unit_id)]
     day = date.fromisoformat(_read_day("date", night) or "")
-    return reply({"items": call.engine.bookings.explain(call.tenant, units, day), "cursor": None})
+    return reply_list(call.engine.bookings.explain(call.tenant, units, day))
 
 
-def _read_filter(since: str | None, until: str | None, kind: str | None, status: str | None) -> Callable[[dict[str, Any]], bool]:
-    """Return what tells whether a booking is asked for; a stay is half-open, so that its last day is no night of it."""
+def _read_filter(since: str | None, until: str | None, kind: str | None, status: str | None) -> Callable[[BookingDocument], bool]:
+    """Return whether a booking is wanted, as a function. A stay is half-open: its last day is not a night of it."""
     first, end = _read_day("from", since) or "", _read_day("until", until) or "9999-99-99"
     if end <= first:
         raise InputError("until must be after from", code="bad-field", field="until")
-    kinds = _read_words("kind", kind, Kind) or {Kind.RESERVATION, Kind.BLOCK}
+    kinds = _read_words("kind", kind, EntryKind) or {EntryKind.RESERVATION, EntryKind.BLOCK}
     statuses = _read_words("status", status, Status)
 
-    def wanted(doc: dict[str, Any]) -> bool:
+    def wanted(doc: BookingDocument) -> bool:
         if doc["kind"] not in kinds or (statuses and doc["status"] not in statuses):
             return False
         return str(doc["check_out"] or "9999") > first and str(doc["check_in"] or "") < end
@@ -162,44 +155,44 @@ def _read_day(name: str, text: str | None) -> str | None:
     try:
         return text and date.fromisoformat(text).isoformat()
     except ValueError:
-        raise InputError("not a day of the calendar", code="bad-field", field=name) from None
+        raise InputError("not a date of the calendar", code="bad-field", field=name) from None
 
 
 def _read_words(name: str, text: str | None, known: Iterable[str]) -> set[str]:
-    told, choices = set() if text is None else set(text.split(",")), [str(word) for word in known]
-    if told - set(choices):
+    wanted, choices = set() if text is None else set(text.split(",")), [str(word) for word in known]
+    if wanted - set(choices):
         raise InputError(f"not one of {', '.join(choices)}", code="bad-field", field=name)
-    return told
+    return wanted
 
 
 @routes.serve("GET", "/bookings/{id}", VIEWER, shows("BookingInFull"))
 def show_booking(id: Id) -> Reply:
-    """One booking, with the conflicts that it is in; any id of its `sources` finds it."""
+    """Show one booking with its conflicts; any id of its `sources` finds it."""
     call = routes.call
     return reply(call.engine.bookings.show(call.tenant, RecordId(id)))
 
 
-@routes.serve("PATCH", "/bookings/{id}", OPERATOR, shows("BookingInFull", "As it is now."))
+@routes.serve("PATCH", "/bookings/{id}", OPERATOR, updates("BookingInFull"))
 def edit_booking(id: Id, body: BookingEdit) -> Reply:
-    """Correct a booking; the correction stands, whatever its source says."""
-    call, values = routes.call, body.told()
+    """Edit a booking; edits survive syncs."""
+    call, values = routes.call, body.sent()
     if values.pop("release", False):
-        record = call.engine.desk.find_record(call.tenant, BOOKINGS, RecordId(id))
+        record = call.engine.records.find_record(call.tenant, BOOKINGS, RecordId(id))
         values[RELEASED] = nights_to_release(record, read_edit(record, values))
     return reply(call.engine.bookings.edit(call.tenant, RecordId(id), values, by=call.by))
 
 
-@routes.serve("POST", "/bookings/{id}/accept-remote", OPERATOR, shows("BookingInFull", "As it is now."))
-def accept_remote(id: Id, body: Acceptance | None = None) -> Reply:
-    """Give up corrections: the booking follows its source again."""
+@routes.serve("POST", "/bookings/{id}/accept-remote", OPERATOR, updates("BookingInFull"))
+def accept_remote(id: Id, body: EditsToDrop | None = None) -> Reply:
+    """Drop edits: the booking takes the values of its source again."""
     call, fields = routes.call, body.fields if body else None
     return reply(call.engine.bookings.accept_remote(call.tenant, RecordId(id), fields, by=call.by))
 
 
 @routes.serve("GET", "/bookings/{id}/changes", VIEWER, lists("Change"))
 def list_changes(id: Id, limit: Limit = 50, cursor: Cursor = None) -> Reply:
-    """What changed in a booking: when, by whom, and why; newest first."""
+    """List the changes of a booking: when, by whom, and why; newest first."""
     call = routes.call
-    record = call.engine.desk.find_record(call.tenant, BOOKINGS, RecordId(id))
-    page = call.engine.desk.list_changes(call.tenant, record.id, limit=limit, cursor=cursor)
-    return reply({"items": [describe_change(c) for c in page.items], "cursor": page.cursor})
+    record = call.engine.records.find_record(call.tenant, BOOKINGS, RecordId(id))
+    page = call.engine.records.list_changes(call.tenant, record.id, limit=limit, cursor=cursor)
+    return reply_list((describe_change(c) for c in page.items), page.cursor)

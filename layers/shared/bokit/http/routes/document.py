@@ -1,4 +1,4 @@
-"""``/openapi.json``: what this API is, for programs."""
+"""``/openapi.json``: this API's description, for programs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ from bokit.http.routing import VIEWER, Routes
 routes = Routes("document")
 
 
-@routes.serve(
-    "GET",
-    "/openapi.json",
-    VIEWER,
-    {
-        200: {
-            "description": "An OpenAPI 3.1 document.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        }
-    },
-)
+OPENAPI = {"description": "An OpenAPI 3.1 document.", "content": {"application/json": {"schema": {"type": "object"}}}}
+
+
+@routes.serve("GET", "/openapi.json", VIEWER, {200: OPENAPI})
 def show_document() -> Reply:
-    """The OpenAPI document of this API."""
+    """Show the OpenAPI document of this API."""
     return reply(_load_document())
 
 

@@ -1,4 +1,4 @@
-"""``/feeds``: outgoing calendars, for whoever knows a path that nobody can guess."""
+"""``/feeds``: outgoing calendars under their secret paths."""
 
 from __future__ import annotations
 
@@ -15,45 +15,36 @@ from bokit.http.routing import Routes
 
 routes = Routes("public")
 
-Token = Annotated[str, Path(description="The calendar's secret, as `url` tells it.")]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETags that the reader has, or `*`.")]
+Token = Annotated[str, Path(description="The secret part of the calendar's `url`.")]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="ETags of the reader's copies, or `*`.")]
 IfModifiedSince = Annotated[
-    str | None, Header(alias="If-Modified-Since", description="The `Last-Modified` that the reader has; asked without the other.")
+    str | None, Header(alias="If-Modified-Since", description="`Last-Modified` of the reader's copy; ignored with If-None-Match.")
 ]
-TOLD = {
-    "ETag": "Another for other bytes.",
-    "Last-Modified": "When it last said something else.",
-    "Cache-Control": "Ask every time: a path may end, and what is unchanged costs a 304.",
+ABOUT_HEADERS = {
+    "ETag": "Changes with the content.",
+    "Last-Modified": "When the content last changed.",
+    "Cache-Control": "Always revalidate: an address may end, and unchanged content costs a 304.",
 }
-HEADERS = {name: {"description": about, "schema": {"type": "string"}} for name, about in TOLD.items()}
-KNOWN: dict[str, Any] = {
-    "description": "The reader has it already.",
-    "headers": {n: HEADERS[n] for n in ("ETag", "Cache-Control")},
-}
-FEED: dict[int, dict[str, Any]] = {
-    200: {
-        "description": "The calendar (RFC 5545).",
-        "headers": HEADERS,
-        "content": {"text/calendar": {"schema": {"type": "string"}}},
-    },
-    304: KNOWN,
-}
+HEADERS = {name: {"description": about, "schema": {"type": "string"}} for name, about in ABOUT_HEADERS.items()}
+KNOWN: dict[str, Any] = {"description": "Not modified.", "headers": {name: HEADERS[name] for name in ("ETag", "Cache-Control")}}
+CALENDAR = {"text/calendar": {"schema": {"type": "string"}}}
+FOUND = {"description": "The calendar (RFC 5545).", "headers": HEADERS, "content": CALENDAR}
 
 
-@routes.serve("GET", "/feeds/{token}.ics", None, FEED)
+@routes.serve("GET", "/feeds/{token}.ics", None, {200: FOUND, 304: KNOWN})
 def read_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since: IfModifiedSince = None) -> Reply:
-    """A unit's outgoing calendar, for who knows its path."""
+    """Read a unit's outgoing calendar."""
     return _answer(token, if_none_match, if_modified_since)
 
 
-@routes.serve("HEAD", "/feeds/{token}.ics", None, {200: {"description": "It is there.", "headers": HEADERS}, 304: KNOWN})
-def look_at_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since: IfModifiedSince = None) -> Reply:
-    """Whether there is such a calendar, and whether it changed."""
+@routes.serve("HEAD", "/feeds/{token}.ics", None, {200: {"description": "It exists.", "headers": HEADERS}, 304: KNOWN})
+def check_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since: IfModifiedSince = None) -> Reply:
+    """Check whether a calendar exists and has changed."""
     return _answer(token, if_none_match, if_modified_since)
 
 
 def _answer(token: str, none_match: str | None, modified_since: str | None) -> Reply:
-    """Return the page under the path; a rotated, removed, another's and an invented path are all the same: 404, by one read."""
+    """Return the calendar under the path. Rotated, removed and invented paths look the same: 404 after one read."""
     engine = routes.call.engine
     page = engine.feeds.serve(token)
     if page is None:
@@ -67,6 +58,6 @@ def _answer(token: str, none_match: str | None, modified_since: str | None) -> R
 
 
 def _describe(last: datetime) -> dict[str, str]:
-    """Return what is said of bytes that were written *last*. Last-Modified is never after now (RFC 9110, section 8.8.2.1)."""
+    """Return the headers of content written at *last*. Last-Modified is never after now (RFC 9110, section 8.8.2.1)."""
     changed_at = min(last, routes.call.engine.clock())
     return {"Last-Modified": write_http_date(changed_at), "Content-Disposition": 'inline; filename="calendar.ics"'}

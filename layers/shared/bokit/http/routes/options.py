@@ -1,4 +1,4 @@
-"""``/options``: how the tenant is synced."""
+"""``/options``: options of the tenant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field
 from bokit.http.bodies import Body
 from bokit.http.params import Cursor, Limit
 from bokit.http.replies import Reply, reply
-from bokit.http.routing import ADMIN, VIEWER, Routes, lists, shows
+from bokit.http.routing import ADMIN, VIEWER, Routes, lists, shows, updates
 
 routes = Routes("options")
 
@@ -18,36 +18,36 @@ routes = Routes("options")
 class OptionValue(Body):
     """An option's new value."""
 
-    value: Any = Field(description="In the option's own type.", examples=[900])
+    value: Any = Field(description="Of the option's type.", examples=[900])
 
 
-OptionName = Annotated[str, Path(description="As `GET /options` lists it.")]
+OptionName = Annotated[str, Path(description="A name that `GET /options` lists.")]
 
 
 @routes.serve("GET", "/options", VIEWER, lists("Option"))
 def list_options(limit: Limit = 50, cursor: Cursor = None) -> Reply:
-    """The options with their values, by name."""
+    """List the options with their values, by name."""
     call = routes.call
     found = call.engine.catalog.options.list_options(call.tenant)
-    return call.reply_page(found, dict, lambda o: (o["name"],), of=("options",), limit=limit, cursor=cursor)
+    return call.reply_page(found, dict, lambda o: (o["name"],), ("options",), limit, cursor)
 
 
 @routes.serve("GET", "/options/{name}", VIEWER, shows("Option"))
 def show_option(name: OptionName) -> Reply:
-    """One option."""
+    """Show one option."""
     call = routes.call
     return reply(call.engine.catalog.options.get(call.tenant, name))
 
 
-@routes.serve("PUT", "/options/{name}", ADMIN, shows("Option", "As it is now."))
+@routes.serve("PUT", "/options/{name}", ADMIN, updates("Option"))
 def set_option(name: OptionName, body: OptionValue) -> Reply:
-    """Set an option; the schedule follows at once."""
+    """Set an option; the schedule is updated at once."""
     call = routes.call
     return reply(call.engine.catalog.options.set(call.tenant, name, body.value))
 
 
-@routes.serve("DELETE", "/options/{name}", ADMIN, shows("Option", "As it is now: the default."))
+@routes.serve("DELETE", "/options/{name}", ADMIN, shows("Option", "The default is restored."))
 def unset_option(name: OptionName) -> Reply:
-    """Go back to the default; the schedule follows at once."""
+    """Restore an option's default; the schedule is updated at once."""
     call = routes.call
     return reply(call.engine.catalog.options.unset(call.tenant, name))

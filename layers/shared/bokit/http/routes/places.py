@@ -1,4 +1,4 @@
-"""``/properties`` and ``/units``: what is let, and where it stands."""
+"""``/properties`` and ``/units``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from bokit.http.bodies import Body, Name, Turnover, Word, Zone
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply, reply_nothing
-from bokit.http.routing import ADMIN, NOTHING, OPERATOR, VIEWER, Routes, lists, makes, shows
+from bokit.http.routing import ADMIN, NOTHING, OPERATOR, VIEWER, Routes, lists, makes, shows, updates
 
 routes = Routes("places")
+
+UnitParts = Annotated[list[Word], Field(max_length=100, description="Ids of the units that it is made of.")]
 
 
 class NewProperty(Body):
@@ -27,7 +29,7 @@ class NewProperty(Body):
 
 
 class PropertyEdit(Body):
-    """What to change of a property."""
+    """Changes to a property."""
 
     name: Name = ""
     timezone: Zone = None
@@ -41,59 +43,59 @@ class NewUnit(Body):
     name: Name
     timezone: Zone = None
     turnover_days: Turnover = None
-    parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
+    parts: UnitParts = []
 
 
 class UnitEdit(Body):
-    """What to change of a unit."""
+    """Changes to a unit."""
 
     name: Name = ""
     timezone: Zone = None
     turnover_days: Turnover = None
-    parts: list[Word] = Field(default=[], max_length=100, description="Ids of the units that it is made of.")
+    parts: UnitParts = []
 
 
-PropertyFilter = Annotated[str | None, Query(description="Of this property alone.")]
+PropertyFilter = Annotated[str | None, Query(description="Only of this property.")]
 
 
 def by_name(place: Property | Unit) -> Key:
-    """Return where a place stands in its list."""
+    """Return the sort key of a property or unit."""
     return place.name.casefold(), place.id
 
 
 @routes.serve("GET", "/properties", VIEWER, lists("Property"))
 def list_properties(limit: Limit = 50, cursor: Cursor = None) -> Reply:
-    """The properties, by name."""
+    """List the properties, by name."""
     call = routes.call
     found = call.engine.catalog.list_properties(call.tenant)
-    return call.reply_page(found, describe_property, by_name, of=("properties",), limit=limit, cursor=cursor)
+    return call.reply_page(found, describe_property, by_name, ("properties",), limit, cursor)
 
 
 @routes.serve("POST", "/properties", OPERATOR, makes("Property"))
 def add_property(body: NewProperty) -> Reply:
     """Add a property."""
     call = routes.call
-    made = call.engine.catalog.add_property(call.tenant, body.told())
-    return reply(describe_property(made), 201, at=f"/properties/{made.id}")
+    made = call.engine.catalog.add_property(call.tenant, body.sent())
+    return reply(describe_property(made), 201, location=f"/properties/{made.id}")
 
 
 @routes.serve("GET", "/properties/{id}", VIEWER, shows("Property"))
 def show_property(id: Id) -> Reply:
-    """One property."""
+    """Show one property."""
     call = routes.call
     return reply(describe_property(call.engine.catalog.load_property(call.tenant, PropertyId(id))))
 
 
-@routes.serve("PATCH", "/properties/{id}", OPERATOR, shows("Property", "As it is now."))
+@routes.serve("PATCH", "/properties/{id}", OPERATOR, updates("Property"))
 def edit_property(id: Id, body: PropertyEdit) -> Reply:
-    """Change what the body names; a new timezone reaches the sources of its units."""
+    """Change a property. A new timezone also applies to the sources of its units."""
     call = routes.call
-    return reply(describe_property(call.engine.catalog.edit_property(call.tenant, PropertyId(id), body.told())))
+    return reply(describe_property(call.engine.catalog.edit_property(call.tenant, PropertyId(id), body.sent())))
 
 
 @routes.serve("DELETE", "/properties/{id}", ADMIN, NOTHING)
 def remove_property(id: Id) -> Reply:
-    """Forget a property; one with units is refused."""
+    """Delete a property; refused while it has units."""
     call = routes.call
     call.engine.catalog.remove_property(call.tenant, PropertyId(id))
     return reply_nothing()
@@ -101,41 +103,41 @@ def remove_property(id: Id) -> Reply:
 
 @routes.serve("GET", "/units", VIEWER, lists("Unit"))
 def list_units(property_id: PropertyFilter = None, limit: Limit = 50, cursor: Cursor = None) -> Reply:
-    """The units, by name."""
+    """List the units, by name."""
     call = routes.call
     of = PropertyId(property_id) if property_id else None
     if of:
         call.engine.catalog.load_property(call.tenant, of)
     found = call.engine.catalog.list_units(call.tenant, of)
-    return call.reply_page(found, describe_unit, by_name, of=("units", of), limit=limit, cursor=cursor)
+    return call.reply_page(found, describe_unit, by_name, ("units", of), limit, cursor)
 
 
 @routes.serve("POST", "/units", OPERATOR, makes("Unit"))
 def add_unit(body: NewUnit) -> Reply:
     """Add a unit to a property."""
     call = routes.call
-    values = body.told()
+    values = body.sent()
     made = call.engine.catalog.add_unit(call.tenant, PropertyId(values.pop("property_id")), values)
-    return reply(describe_unit(made), 201, at=f"/units/{made.id}")
+    return reply(describe_unit(made), 201, location=f"/units/{made.id}")
 
 
 @routes.serve("GET", "/units/{id}", VIEWER, shows("Unit"))
 def show_unit(id: Id) -> Reply:
-    """One unit."""
+    """Show one unit."""
     call = routes.call
     return reply(describe_unit(call.engine.catalog.load_unit(call.tenant, UnitId(id))))
 
 
-@routes.serve("PATCH", "/units/{id}", OPERATOR, shows("Unit", "As it is now."))
+@routes.serve("PATCH", "/units/{id}", OPERATOR, updates("Unit"))
 def edit_unit(id: Id, body: UnitEdit) -> Reply:
-    """Change what the body names; a new timezone reaches its sources."""
+    """Change a unit. A new timezone also applies to its sources."""
     call = routes.call
-    return reply(describe_unit(call.engine.catalog.edit_unit(call.tenant, UnitId(id), body.told())))
+    return reply(describe_unit(call.engine.catalog.edit_unit(call.tenant, UnitId(id), body.sent())))
 
 
 @routes.serve("DELETE", "/units/{id}", ADMIN, NOTHING)
 def remove_unit(id: Id) -> Reply:
-    """Forget a unit; one with sources, or that is a part of another, is refused."""
+    """Delete a unit; refused while it has sources or is part of another unit."""
     call = routes.call
     call.engine.catalog.remove_unit(call.tenant, UnitId(id))
     return reply_nothing()

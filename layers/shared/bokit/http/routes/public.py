@@ -1,4 +1,4 @@
-"""What anybody may ask, without a token."""
+"""Public routes, without a token."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bokit.http.routing import Routes, shows
 routes = Routes("public")
 
 
-@routes.serve("GET", "/health", None, shows("Health", "It answers."))
+@routes.serve("GET", "/health", None, shows("Health", "The API is up."))
 def show_health() -> Reply:
-    """Whether the API answers; the table is not asked."""
+    """Check that the API is up; the table is not read."""
     engine = routes.call.engine
     engine.traffic.begin(DEFAULT_TENANT)
     return reply({"status": "ok", "version": __version__, "stage": engine.stage})

@@ -1,4 +1,4 @@
-"""``/tokens``: who may come in."""
+"""``/tokens``: API tokens."""
 
 from __future__ import annotations
 
@@ -13,65 +13,65 @@ from bokit.http.bodies import Body, Name
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply
-from bokit.http.routing import ADMIN, Routes, lists, makes, shows
+from bokit.http.routing import ADMIN, Routes, lists, makes, shows, updates
 
 routes = Routes("tokens")
 
 
 class NewToken(Body):
-    """A token to make."""
+    """A token to create."""
 
     name: Name = ""
     role: Literal["viewer", "operator", "admin"] = "viewer"
-    expires_in: int | None = Field(default=None, ge=1, le=316_224_000, description="Seconds; null: it does not expire.")
+    expires_in: int | None = Field(default=None, ge=1, le=316_224_000, description="Seconds; null: it never expires.")
 
 
 class TokenEdit(Body):
-    """What to change of a token."""
+    """Changes to a token."""
 
     name: Name = ""
 
 
 @routes.serve("GET", "/tokens", ADMIN, lists("Token"))
 def list_tokens(limit: Limit = 50, cursor: Cursor = None) -> Reply:
-    """The tokens, oldest first, revoked and expired ones included; what opens a door is not told again."""
+    """List the tokens, oldest first, with revoked and expired ones; their text is never shown again."""
     call, now = routes.call, routes.call.engine.clock()
     found = call.engine.access.list_tokens(call.tenant)
-    return call.reply_page(found, lambda t: describe_token(t, now), by_age, of=("tokens",), limit=limit, cursor=cursor)
+    return call.reply_page(found, lambda t: describe_token(t, now), by_age, ("tokens",), limit, cursor)
 
 
 def by_age(token: Token) -> Key:
-    """Return where a token stands in its list."""
+    """Return the sort key of a token."""
     return token.created_at.isoformat(), token.id
 
 
-@routes.serve("POST", "/tokens", ADMIN, makes("TokenCreated", "It was made; this is the only time that its text is told."))
-def make_token(body: NewToken) -> Reply:
-    """Make a token."""
+@routes.serve("POST", "/tokens", ADMIN, makes("TokenCreated", "Created. Its text is shown only this once."))
+def create_token(body: NewToken) -> Reply:
+    """Create a token."""
     call = routes.call
     span = None if body.expires_in is None else timedelta(seconds=body.expires_in)
     token, text = call.engine.access.create(call.tenant, read_role(body.role), body.name, span)
-    return reply({**describe_token(token, call.engine.clock()), "token": text}, 201, at=f"/tokens/{token.id}")
+    return reply({**describe_token(token, call.engine.clock()), "token": text}, 201, location=f"/tokens/{token.id}")
 
 
 @routes.serve("GET", "/tokens/{id}", ADMIN, shows("Token"))
 def show_token(id: Id) -> Reply:
-    """One token."""
+    """Show one token."""
     call = routes.call
     return reply(describe_token(call.engine.access.find(call.tenant, TokenId(id)), call.engine.clock()))
 
 
-@routes.serve("PATCH", "/tokens/{id}", ADMIN, shows("Token", "As it is now."))
+@routes.serve("PATCH", "/tokens/{id}", ADMIN, updates("Token"))
 def edit_token(id: Id, body: TokenEdit) -> Reply:
-    """Give a token another name."""
-    call, told = routes.call, body.told()
-    desk, token_id = call.engine.access, TokenId(id)
-    token = desk.rename(call.tenant, token_id, told["name"]) if "name" in told else desk.find(call.tenant, token_id)
+    """Rename a token."""
+    call, values = routes.call, body.sent()
+    tokens, token_id = call.engine.access, TokenId(id)
+    token = tokens.rename(call.tenant, token_id, values["name"]) if values else tokens.find(call.tenant, token_id)
     return reply(describe_token(token, call.engine.clock()))
 
 
-@routes.serve("DELETE", "/tokens/{id}", ADMIN, shows("Token", "As it is now."))
+@routes.serve("DELETE", "/tokens/{id}", ADMIN, updates("Token"))
 def revoke_token(id: Id) -> Reply:
-    """Revoke a token; it opens nothing a minute later."""
+    """Revoke a token; takes effect within a minute."""
     call = routes.call
     return reply(describe_token(call.engine.access.revoke(call.tenant, TokenId(id)), call.engine.clock()))

@@ -1,0 +1,110 @@
+"""Documents that HTTP answers alone have: problems, and what joins or cuts the engine's documents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from bokit.core.ical.entries import EntryKind, Status
+from bokit.core.model.documents import ContentProblem, Count, Day
+from bokit.core.model.monitor import MonitorDocument
+from bokit.core.model.plan import HoldDocument
+from bokit.engine.catalog.access import TokenDocument
+from bokit.engine.catalog.view import SourceDocument
+from bokit.engine.runs.status import FreshnessDocument
+
+
+class FieldProblem(TypedDict):
+    """What is wrong with one field of the request."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(TypedDict):
+    """An RFC 9457 problem document."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, "Stable, for programs; docs/reference.md lists all codes."]
+    errors: NotRequired[Annotated[list[FieldProblem], "What is wrong, field by field."]]
+
+
+class GatewayMessage(TypedDict):
+    """An answer of the gateway itself."""
+
+    message: NotRequired[str]
+
+
+class HealthDocument(TypedDict):
+    """The API is up."""
+
+    status: Literal["ok"]
+    version: str
+    stage: str
+
+
+class TriggeredDocument(TypedDict):
+    """A run that was started."""
+
+    run_id: str
+
+
+class StoppedDocument(TypedDict):
+    """Whether a monitor was stopped, and which."""
+
+    stopped: bool
+    monitor: MonitorDocument | None
+
+
+class TokenCreatedDocument(TokenDocument):
+    """A new token with its text, which is shown only once."""
+
+    token: str
+
+
+class SourceInFull(SourceDocument, FreshnessDocument):
+    """A source with its freshness and its held plan."""
+
+    hold: HoldDocument | None
+
+
+class SourceRemovedDocument(SourceDocument):
+    """A removed source, and how many bookings were released or kept."""
+
+    released: Count
+    kept: Count
+
+
+class EntryDocument(TypedDict):
+    """One event, as it is read."""
+
+    uid: str
+    kind: EntryKind
+    status: Status
+    check_in: Day
+    check_out: Day
+
+
+class PreviewDocument(TypedDict):
+    """What is read in a source; nothing was stored."""
+
+    platform: str | None
+    entries: list[EntryDocument]
+    total: Annotated[Count, "Number of entries; the first 200 are shown."]
+    problems: list[ContentProblem]
+    verdict: Literal["ok", "empty", "partial", "unreadable"]
+
+
+ANSWERS = (
+    ProblemDocument,
+    GatewayMessage,
+    HealthDocument,
+    TriggeredDocument,
+    StoppedDocument,
+    TokenCreatedDocument,
+    SourceInFull,
+    SourceRemovedDocument,
+    PreviewDocument,
+)

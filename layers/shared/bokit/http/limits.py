@@ -1,0 +1,12 @@
+"""Limits of the HTTP API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_BODY_DEPTH = 32  # levels of nested objects and arrays
+MAX_PAGE_ITEMS = 200
+MAX_PREVIEW_ENTRIES = 200
+MAX_FACT_LENGTH = 500  # characters of an error's fact; a longer one is left out of the problem document
+MAX_ROTATION_OVERLAP = timedelta(days=30)  # how long a calendar's former address may work
