@@ -60,7 +60,7 @@ def _load(session: Session, units: Sequence[str]) -> list[Record]:
     from bokit.core.model.catalog import BOOKINGS
     from bokit.core.model.records import Scope
 
-    return session.bokit.desk.list_records(session.tenant, BOOKINGS, [Scope(u) for u in units])
+    return session.bokit.records.list_records(session.tenant, BOOKINGS, [Scope(u) for u in units])
 
 
 def _show_bookings(
@@ -151,7 +151,7 @@ def find_booking(session: Session, word: str) -> Record:
     from bokit.errors import InputError, UnknownIdError
 
     if "." in word:
-        return session.bokit.desk.find_record(session.tenant, BOOKINGS, RecordId(word))
+        return session.bokit.records.find_record(session.tenant, BOOKINGS, RecordId(word))
     records = _load(session, list(find_units(session, None))) if len(word) >= SHORTEST else []
     found = [r for r in records if r.id.rpartition(".")[2].startswith(word)]
     if len(found) > 1:
@@ -203,7 +203,7 @@ def edit_booking(
     record = find_booking(session, id)
     if release:
         told[RELEASED] = nights_to_release(record, read_edit(record, told))
-    after = session.bokit.desk.edit(session.tenant, BOOKINGS, record.id, told, by=session.user)
+    after = session.bokit.records.edit(session.tenant, BOOKINGS, record.id, told, by=session.user)
     _answer_booking(session, after)
 
 
@@ -248,7 +248,7 @@ def accept_remote(
 
     session = Session(ctx, tenant, as_json)
     record = find_booking(session, id)
-    after = session.bokit.desk.accept_remote(session.tenant, BOOKINGS, record.id, field or None, by=session.user)
+    after = session.bokit.records.accept_remote(session.tenant, BOOKINGS, record.id, field or None, by=session.user)
     _answer_booking(session, after)
 
 
@@ -261,7 +261,7 @@ def list_changes(
 
     session = Session(ctx, tenant, as_json)
     record = find_booking(session, id)
-    page = session.bokit.desk.list_changes(session.tenant, record.id, limit=limit, cursor=cursor)
+    page = session.bokit.records.list_changes(session.tenant, record.id, limit=limit, cursor=cursor)
     docs = [describe_change(c) for c in page.items]
     session.answer_list(docs, lambda c: _show_changes(c, session, docs), page.cursor)
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, taken as a wish to end soon: the source in hand is finished, the run recorded."""
+"""SIGINT and SIGTERM as requests to stop soon: the current source is finished and the run recorded."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bokit.engine.runs.batch import Deadline
+    from bokit.engine.runs.deadline import Deadline
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """While it is entered, the first signal sets ``stop``; a second one interrupts at once."""
+    """While entered, the first signal sets ``stop``; a second one interrupts at once."""
 
     def __init__(self) -> None:
-        from bokit.engine.runs.batch import Deadline
+        from bokit.engine.runs.deadline import Deadline
 
         self.stop: Deadline = Deadline()
         self.came = False
@@ -36,5 +36,5 @@ class Interrupts:
         if self.came:
             raise KeyboardInterrupt
         self.came = True
-        # in a thread of its own: this one may hold, inside stop.wait(), the very lock that set() takes
+        # in its own thread: this one may hold, inside stop.wait(), the lock that set() takes
         threading.Thread(target=self.stop.set, daemon=True).start()

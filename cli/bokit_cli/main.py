@@ -1,8 +1,8 @@
-"""``bokit``: the commands, and how they end.
+"""``bokit``: the commands and their exit codes.
 
 0      all well
 1      it ran, and a source failed or was held
-2      wrong use or bad input: one line says what, and how to mend it
+2      wrong use or bad input: one line says what is wrong and how to fix it
 130    interrupted, with nothing half written
 """
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Keeps holiday-rental calendars true: reads every feed, knows which entry is which booking.",
+    help="Keeps holiday-rental calendars in sync and correct.",
 )
 
 
@@ -48,7 +48,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     configure_plain("INFO" if is_debugging() else "ERROR")
@@ -58,40 +58,40 @@ for _commands in (feeds, places, sources, sync, status, bookings, conflicts, exp
     _commands.register(app)
 
 
-def execute(arguments: Sequence[str] | None = None, doors: StackLocator | None = None) -> int:
+def execute(arguments: Sequence[str] | None = None, locator: StackLocator | None = None) -> int:
     """Run one command line and return its exit code; never raises."""
     try:
-        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=doors or StackLocator())
+        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=locator or StackLocator())
         return ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, usage.Abort):
-        return _tell("interrupted", 130)
+        return _fail("interrupted", 130)
     except usage.TyperException as error:
-        return _refuse(error)
+        return _fail_usage(error)
     except BokitError as error:
-        return _tell(str(error), 2)
+        return _fail(str(error), 2)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the reader is gone; what is left goes nowhere
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - nobody reads the rest
         return 0
     except Exception as error:
-        return _tell(f"an error of Bokit's own, {type(error).__name__}; set BOKIT_DEBUG=1 to see where", 1)
+        return _fail(f"unexpected error in Bokit: {type(error).__name__}; set BOKIT_DEBUG=1 to see where", 1)
 
 
-def _tell(message: str, code: int) -> int:
-    """Print one line on standard error, under a traceback only where one was asked for."""
+def _fail(message: str, code: int) -> int:
+    """Print one line on standard error, below a traceback if BOKIT_DEBUG is set, and return *code*."""
     if is_debugging():
         traceback.print_exc()
     sys.stderr.write(f"error: {clean(message)}\n")
     return code
 
 
-def _refuse(error: usage.TyperException) -> int:
-    """Tell wrong use in one line; a group without a command shows what it has."""
+def _fail_usage(error: usage.TyperException) -> int:
+    """Print wrong use in one line; a group without a command prints its help."""
     ctx: Any = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and ctx is not None:
         sys.stderr.write(f"{ctx.get_help()}\n")
         return 2
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return _tell(f"{_lower(message)} (`{ctx.command_path if ctx else 'bokit'} --help` tells how)", 2)
+    return _fail(f"{_lower(message)}; see `{ctx.command_path if ctx else 'bokit'} --help`", 2)
 
 
 def _lower(message: str) -> str:

@@ -1,10 +1,10 @@
-"""What a command works with: the stack that it speaks to, the tenant, and where its answer goes."""
+"""What a command works with: the stack, the tenant and the output."""
 
 from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,23 +24,23 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class StackLocator:
-    """How the command line reaches its stack: from the local cloud's file or the environment, on first use."""
+    """Finds the stack, on first use: in the local cloud's file or the environment."""
 
     @property
     def folders(self) -> list[Path]:
-        """Where the local cloud's file may be: here and above, then in the project that this program belongs to."""
+        """Where the local cloud's file may be: here and above, then in this program's project."""
         here = Path.cwd()
         return [here, *here.parents, PROJECT]
 
     @property
     def home(self) -> Path:
-        """Return the folder that holds the logs."""
+        """The folder of the logs."""
         from bokit.config import LOCAL_FILE
 
         return next((f for f in self.folders if (f / LOCAL_FILE).is_file()), Path.cwd()) / ".bokit"
 
     def load_settings(self) -> Settings:
-        """Return where the stack is, or raise ConfigError."""
+        """Return the stack's settings, or raise ConfigError."""
         from bokit.config import Settings, lend_credentials
 
         settings = Settings.find(self.folders)
@@ -49,45 +49,45 @@ class StackLocator:
         return settings
 
     def load_feed_settings(self) -> Settings:
-        """Return what fetching one feed needs; there need be no stack."""
+        """Return the settings for fetching a feed without a stack."""
         from bokit.config import Settings
 
         return Settings.find_without_stack(self.folders)
 
     def open(self) -> Bokit:
-        """Return Bokit on the stack; nothing is asked of it yet."""
-        from bokit.wiring import open_bokit
+        """Return the engine on the stack; nothing is read yet."""
+        from bokit.wiring import build_engine
 
-        return open_bokit(self.load_settings(), queue=None)
+        return build_engine(self.load_settings(), queue=None)
 
 
 class Session:
     """One command's run."""
 
     def __init__(self, ctx: typer.Context, tenant: str = "default", as_json: bool = False) -> None:
-        self.doors: StackLocator = ctx.obj or StackLocator()
-        self.word, self.as_json = tenant, as_json
+        self.locator: StackLocator = ctx.obj or StackLocator()
+        self.tenant_name, self.as_json = tenant, as_json
 
     @cached_property
     def bokit(self) -> Bokit:
-        """The engine and its desks."""
-        return self.doors.open()
+        """The engine."""
+        return self.locator.open()
 
     @cached_property
     def tenant(self) -> TenantId:
         """The tenant that ``--tenant`` names."""
-        return self.bokit.catalog.find_tenant(self.word).id
+        return self.bokit.catalog.find_tenant(self.tenant_name).id
 
     @cached_property
     def console(self) -> Console:
-        """Where people read."""
+        """Standard output, for people."""
         from rich.console import Console
 
         return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
 
     @property
     def user(self) -> str:
-        """Who is at the keyboard, for the change log."""
+        """The person at the keyboard, for the change log."""
         try:
             return f"user:{getpass.getuser()}"
         except (KeyError, OSError):
@@ -95,16 +95,16 @@ class Session:
 
     @property
     def shows_progress(self) -> bool:
-        """Whether a person watches."""
+        """Whether standard error is a person's terminal."""
         return not self.as_json and sys.stderr.isatty()
 
     def answer(self, document: Mapping[str, Any], show: Callable[[Console], None]) -> None:
-        """Print *document* for programs, or let *show* print it for people."""
+        """Print *document* as JSON, or call *show* to print it for people."""
         if self.as_json:
             print_json(document)
         else:
             show(self.console)
 
-    def answer_list(self, items: list[Any], show: Callable[[Console], None], cursor: str | None = None) -> None:
+    def answer_list(self, items: Sequence[Mapping[str, Any]], show: Callable[[Console], None], cursor: str | None = None) -> None:
         """Print a list, as the contract shapes it."""
         self.answer({"items": items, "cursor": cursor}, show)

@@ -1,4 +1,4 @@
-"""How things are told: JSON for programs; tables, dates and states in words for people."""
+"""Output: JSON for programs; tables, dates and states in words for people."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ _WORDS = {
     "dim": "paused skipped gone cancelled vanished deleted",
 }
 COLOURS = {state: colour for colour, states in _WORDS.items() for state in states.split()}
+STATUS_WORDS = {"undefined": "Booking.com booking or closure"}
 
 
 def print_json(document: Mapping[str, Any]) -> None:
@@ -33,7 +34,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 
 def clean(value: object) -> str:
-    r"""Return *value* as one line of text that moves no cursor and hides nothing.
+    r"""Return *value* as one line of text without control characters.
 
     >>> clean("Ann\x1b[31m\nMeyer")
     'Ann[31m Meyer'
@@ -42,14 +43,14 @@ def clean(value: object) -> str:
 
 
 def word(state: object) -> Text:
-    """Return a state as a word, coloured where the terminal has colours."""
+    """Return a state, coloured where the terminal has colours."""
     from rich.text import Text
 
     return Text(clean(state), style=COLOURS.get(str(state), ""))
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print *rows* under *columns*; *empty* where there are none. A column that ends in ``!`` is never cut, ``#`` is a number."""
+    """Print *rows* under *columns*, or *empty*. A column that ends in ``!`` is never wrapped, ``#`` is a number."""
     from rich.table import Table
     from rich.text import Text
 
@@ -72,7 +73,7 @@ def print_line(console: Console, text: object = "") -> None:
 
 
 def print_facts(console: Console, facts: Mapping[str, object]) -> None:
-    """Print names and values, one a line; what is not there is left out."""
+    """Print names and values, one in a line; empty ones are left out."""
     width = max((len(name) for name, value in facts.items() if value not in (None, "")), default=0)
     for name, value in facts.items():
         if value not in (None, ""):
@@ -106,13 +107,13 @@ def count_nights(check_in: str, check_out: str) -> int:
     return (date.fromisoformat(check_out) - date.fromisoformat(check_in)).days
 
 
-def short_id(id: str) -> str:
-    """Return the part of a booking's id that stands for it on the command line.
+def short_id(record_id: str) -> str:
+    """Return the short form of a record's id.
 
     >>> short_id("unit_1.938113589f9d809a08b6")
     '93811358'
     """
-    return id.rpartition(".")[2][:8]
+    return record_id.rpartition(".")[2][:8]
 
 
 def span_words(seconds: float) -> str:
@@ -128,7 +129,7 @@ def span_words(seconds: float) -> str:
 
 
 def ago_words(at: datetime | None, now: datetime) -> str:
-    """Return how long ago, or in how long, *at* is; a dash where it never was."""
+    """Return how long ago, or in how long, *at* is; a dash for never."""
     if at is None:
         return "–"
     seconds = (now - at).total_seconds()
@@ -136,13 +137,37 @@ def ago_words(at: datetime | None, now: datetime) -> str:
 
 
 def count_words(counts: Mapping[str, int]) -> str:
-    """Return the counts that are not zero: ``2 created, 1 missing``."""
-    told = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("seen", "unchanged"))
-    return told or f"{counts.get('seen', 0)} seen, nothing new"
+    """Return the counts that are not zero.
+
+    >>> count_words({"seen": 3, "created": 2, "missing": 0, "refused": 1})
+    '2 created, 1 source held back'
+    """
+    shown = [f"{n} {name}" for name, n in counts.items() if n and name not in ("seen", "unchanged", "refused")]
+    if held := counts.get("refused"):
+        shown.append(f"{plural(held, 'source')} held back")
+    return ", ".join(shown) or f"{counts.get('seen', 0)} seen, nothing new"
+
+
+def plural(number: int, singular: str, several: str = "") -> str:
+    """Return a number with its noun.
+
+    >>> plural(1, "entry", "entries"), plural(2, "night")
+    ('1 entry', '2 nights')
+    """
+    return f"{number} {singular if number == 1 else several or singular + 's'}"
+
+
+def status_words(status: object) -> str:
+    """Return a booking's status for people.
+
+    >>> status_words("confirmed"), status_words("undefined")
+    ('confirmed', 'Booking.com booking or closure')
+    """
+    return STATUS_WORDS.get(str(status), str(status))
 
 
 def new_words(counts: Mapping[str, int]) -> str:
-    """Return the counts of a sync that looked for what is new alone.
+    """Return the counts of a sync that only added what is new.
 
     >>> new_words({"created": 22, "seen": 122})
     'new 22, existing 100, total 122'
@@ -152,19 +177,19 @@ def new_words(counts: Mapping[str, int]) -> str:
 
 
 def value_words(value: object) -> str:
-    """Return a field's value in at most 80 letters.
+    """Return a field's value in at most 80 characters.
 
     >>> value_words("Ada"), value_words({"zip": "1"}), value_words(None)
-    ('Ada', '{"zip": "1"}', '–')
+    ('Ada', '{"zip": "1"}', '(empty)')
     """
     if value is None:
-        return "–"
+        return "(empty)"
     shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return shown if len(shown) <= 80 else f"{shown[:79]}…"
 
 
 def problem_words(problem: Mapping[str, Any]) -> str:
-    """Return what of a source's content could not be taken.
+    """Return what of a source's content could not be used.
 
     >>> problem_words({"code": "schema", "message": "not text", "uid": "7", "field": "name"})
     '7 name: not text (schema)'
@@ -174,7 +199,7 @@ def problem_words(problem: Mapping[str, Any]) -> str:
 
 
 def where_words(source: Mapping[str, Any], units: Mapping[str, str]) -> str:
-    """Return where a source belongs: its unit's name, else its collection's.
+    """Return the name of a source's unit, else of its collection.
 
     >>> where_words({"unit_id": None, "collection": "clients"}, {})
     'clients'

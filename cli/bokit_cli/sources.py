@@ -162,7 +162,7 @@ def show_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT
 
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.sources.find(session.tenant, source, removed=True)
-    hold = session.bokit.desk.find_hold(session.tenant, found.id)
+    hold = session.bokit.records.find_hold(session.tenant, found.id)
     told = session.bokit.status.load_freshness(session.tenant, found.id)
     doc = {**describe_source(found), **told, "hold": _describe_hold(found.id, hold)}
     session.answer(doc, lambda c: _show_source(c, session, doc))
@@ -353,6 +353,6 @@ def _settle(session: Session, source: str, plan: str | None, *, apply: bool) -> 
     from bokit.core.model.runs import describe_run
 
     found = session.bokit.catalog.sources.find(session.tenant, source)
-    run = session.bokit.desk.settle_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)
+    run = session.bokit.records.settle_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)
     session.answer(describe_run(run), lambda c: show_run(c, run))
     return end_run(run)

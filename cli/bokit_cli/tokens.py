@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.core.model.access import Token
+    from bokit.engine.catalog.access import TokenDocument
 
-tokens = typer.Typer(no_args_is_help=True, help="Who may use the HTTP API: tokens, each of one tenant and one role.")
+tokens = typer.Typer(no_args_is_help=True, help="API tokens, each for one tenant and one role.")
 
-MAY = {"viewer": "reads", "operator": "reads, triggers and edits", "admin": "does all"}
+MAY = {"viewer": "reads", "operator": "reads, triggers and edits", "admin": "may do everything"}
 
 
 def register(app: typer.Typer) -> None:
@@ -31,23 +31,23 @@ def register(app: typer.Typer) -> None:
 def create_token(
     ctx: typer.Context,
     role: Annotated[
-        str, typer.Option("--role", metavar="ROLE", help="viewer reads; operator also triggers and edits; admin does all.")
+        str, typer.Option("--role", metavar="ROLE", help="viewer reads; operator also triggers and edits; admin may do everything.")
     ] = "viewer",
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What it is for.")] = "",
     expires_in: Annotated[
-        str | None, typer.Option("--expires-in", metavar="SPAN", help="When it ends: 90d, 24h; left out, it does not.")
+        str | None, typer.Option("--expires-in", metavar="SPAN", help="As in 90d or 24h; never expires if omitted.")
     ] = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token, and show it this once."""
+    """Create an API token and show it, only this once."""
     from bokit.core.model.access import read_role
 
     read, span = read_role(role), _read_span(expires_in)
     session = Session(ctx, tenant, as_json)
     token, text = session.bokit.access.create(session.tenant, read, name, span)
-    told = {"token": text, "id": token.id, "role": str(token.role), "expires_at": token.expires_at}
-    session.answer(told, lambda c: _show_new(c, token, text))
+    document = {"token": text, "id": token.id, "role": str(token.role), "expires_at": token.expires_at}
+    session.answer(document, lambda c: _show_new(c, token, text))
 
 
 def _read_span(text: str | None) -> timedelta | None:
@@ -59,26 +59,26 @@ def _read_span(text: str | None) -> timedelta | None:
 
 
 def _show_new(console: Console, token: Token, text: str) -> None:
-    until = f"until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "without an end"
+    ends = f"expires {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "never expires"
     print_line(console, text)
-    print_line(console, f"made token {token.id} of tenant {token.tenant}: {token.role}, {MAY[token.role]}; {until}")
+    print_line(console, f"created token {token.id} of tenant {token.tenant}: {token.role}, {MAY[token.role]}; {ends}")
     print_line(console, "this is the only time that it is shown: keep it now, as you would a password")
 
 
 @tokens.command("list")
 def list_tokens(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """List the tokens: whose, what for, and when last used; never the tokens themselves."""
+    """List the tokens with their last use; never their text."""
     from bokit.engine.catalog.access import describe_token
 
     session = Session(ctx, tenant, as_json)
     found, now = session.bokit.access.list_tokens(session.tenant), session.bokit.clock()
-    shown = [describe_token(t, now) for t in found]
-    rows = [_row_of(d, now) for d in shown]
-    columns = ["id!", "name", "role", "state", "made", "last used", "expires"]
-    session.answer_list(shown, lambda c: print_table(c, columns, rows, "no token yet; `bokit token create` makes one"))
+    documents = [describe_token(t, now) for t in found]
+    rows = [_token_row(d, now) for d in documents]
+    columns = ["id!", "name", "role", "state", "created", "last used", "expires"]
+    session.answer_list(documents, lambda c: print_table(c, columns, rows, "no token yet; `bokit token create` creates one"))
 
 
-def _row_of(doc: Mapping[str, Any], now: datetime) -> tuple[object, ...]:
+def _token_row(doc: TokenDocument, now: datetime) -> tuple[object, ...]:
     used, made = ago_words(doc["last_used_at"], now), ago_words(doc["created_at"], now)
     ends = ago_words(doc["expires_at"], now) if doc["expires_at"] else "never"
     return (doc["id"], doc["name"] or "–", doc["role"], word(doc["state"]), made, used, ends)
@@ -87,15 +87,15 @@ def _row_of(doc: Mapping[str, Any], now: datetime) -> tuple[object, ...]:
 @tokens.command("revoke")
 def revoke_token(
     ctx: typer.Context,
-    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id; its name, where only one valid one has it; or itself.")],
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, the name of a valid one, or its text.")],
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Make a token worthless; within a minute it opens nothing any more."""
+    """Revoke a token; takes effect within a minute."""
     from bokit.engine.catalog.access import describe_token
 
     session = Session(ctx, tenant, as_json)
-    desk = session.bokit.access
-    revoked = desk.revoke(session.tenant, desk.find_named(session.tenant, token).id)
-    told = f"revoked token {revoked.id}; within a minute it opens nothing any more"
-    session.answer(describe_token(revoked, session.bokit.clock()), lambda c: print_line(c, told))
+    access = session.bokit.access
+    revoked = access.revoke(session.tenant, access.find_named(session.tenant, token).id)
+    document = describe_token(revoked, session.bokit.clock())
+    session.answer(document, lambda c: print_line(c, f"revoked token {revoked.id}; takes effect within a minute"))

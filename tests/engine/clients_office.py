@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bokit.core.items.edit import Manner
+from bokit.core.items.edit import WriteMethod
 from bokit.core.items.rules import RecordRules
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.records import Record
@@ -112,8 +112,8 @@ class Office:
     def record(self, id: int | str) -> Record:
         return self.bokit.catalog.collections.get(self.collection, str(id))
 
-    def put(self, id: int | str, document: Any, manner: Manner = Manner.PUT, **asked: Any) -> Any:
-        told = Asked(manner=manner, document=document, by="user:ada", **asked)
+    def put(self, id: int | str, document: Any, method: WriteMethod = WriteMethod.PUT, **asked: Any) -> Any:
+        told = Asked(method=method, document=document, by="user:ada", **asked)
         return self.bokit.catalog.collections.write(self.collection, str(id), told)
 
     def records(self) -> list[Record]:

@@ -14,7 +14,7 @@ from icalendar import Calendar
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
 from bokit.core.model.records import Record, Scope, TenantId
-from bokit.core.occupancy.outgoing import OutCalendar, Variant
+from bokit.core.occupancy.outgoing import OutCalendar, CalendarVariant
 from bokit.engine.app import Bokit
 from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
@@ -172,10 +172,10 @@ def test_each_variant_tells_its_own(home):
     """Occupied: all. Bookings: reservations. Arrivals and departures: a day for each."""
     home.make(50, 52, kind="block")
 
-    assert home.told(variant=Variant.OCCUPIED) == [(20, 24), (30, 33), (50, 52)]
-    assert home.told(variant=Variant.BOOKINGS) == [(20, 24), (30, 33)]
-    assert home.told(variant=Variant.ARRIVALS) == [(20, 21), (30, 31)]
-    assert home.told(variant=Variant.DEPARTURES) == [(24, 25), (33, 34)]
+    assert home.told(variant=CalendarVariant.OCCUPIED) == [(20, 24), (30, 33), (50, 52)]
+    assert home.told(variant=CalendarVariant.BOOKINGS) == [(20, 24), (30, 33)]
+    assert home.told(variant=CalendarVariant.ARRIVALS) == [(20, 21), (30, 31)]
+    assert home.told(variant=CalendarVariant.DEPARTURES) == [(24, 25), (33, 34)]
 
 
 def test_no_guest_is_named_unless_it_is_asked_for(home):
@@ -332,7 +332,7 @@ def test_two_changes_within_a_second_are_two_of_last_modified(home):
 
 def test_a_calendar_is_opened_once(home):
     """The same consumer, variant and details are the same calendar, and the same address; others are others."""
-    told = [home.calendar("airbnb"), home.calendar("AirBnB"), home.calendar("vrbo"), home.calendar(variant=Variant.ARRIVALS)]
+    told = [home.calendar("airbnb"), home.calendar("AirBnB"), home.calendar("vrbo"), home.calendar(variant=CalendarVariant.ARRIVALS)]
     urls = [home.bokit.calendars.url_of(c) for c in told]
 
     assert told[0] == told[1]

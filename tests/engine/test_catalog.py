@@ -103,7 +103,7 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
     assert office.schedule(source).due_at == START
     assert office.schedule(source).interval == timedelta(hours=1)
     assert office.head(source).unit_timezone == "Europe/Rome"
-    assert office.store.load_due_shards(START)[0].id == source.shard_id
+    assert office.store.load_due(START).shards[0].id == source.shard_id
     assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is True
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from bokit.core.items.edit import Manner
+from bokit.core.items.edit import WriteMethod
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Presence
 from bokit.core.model.runs import Outcome, RunStatus
@@ -622,4 +622,4 @@ def test_a_patch_of_nobody_is_refused():
     """Only PUT makes a record."""
     office = Office(store=MemoryStore())
     with pytest.raises(InputError, match="no such record"):
-        office.put("nobody", {"a": 1}, Manner.PATCH)
+        office.put("nobody", {"a": 1}, WriteMethod.PATCH)

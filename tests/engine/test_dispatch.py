@@ -561,7 +561,7 @@ def test_a_message_costs_little():
         "load_source",
         "load_options",
         "load_heads",
-        "take_lease",
+        "acquire_lease",
         "load_head",
         "release_lease",
         "save_source_schedule",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Source
-from bokit.engine.runs.messages import BatchMessage
+from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
 from bokit.sources.protocols import Fetched
 from simulator.world import World
@@ -293,7 +293,7 @@ def test_a_shard_that_cannot_be_claimed_keeps_no_other_from_being_sent():
     villa.store.claim_shard = refuse_first
     villa.bokit.tick()
 
-    assert [BatchMessage.from_json(body).source_ids for body in villa.queue.bodies] == [(second.id,)]
+    assert [read_message(body).source_ids for body in villa.queue.bodies] == [(second.id,)]
 
 
 def test_a_batch_that_breaks_keeps_no_other_from_running_in_this_process():

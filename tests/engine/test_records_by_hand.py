@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bokit.core.items.edit import Manner
+from bokit.core.items.edit import WriteMethod
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.collections import COLLECTION_READERS
 from bokit.engine.catalog.collections import CollectionService, describe_patch_result
@@ -101,7 +101,7 @@ def test_a_patch_is_a_json_merge_patch(office):
     """Null takes a field away, at any depth; arrays are replaced."""
     office.put("main", {"a": 1, "b": {"c": 2, "d": 3}, "tags": ["x"]})
 
-    office.put("main", {"a": None, "b": {"c": None}, "tags": ["y"]}, Manner.PATCH)
+    office.put("main", {"a": None, "b": {"c": None}, "tags": ["y"]}, WriteMethod.PATCH)
 
     assert office.record("main").fields == {"b": {"d": 3}, "tags": ["y"]}
 
@@ -143,7 +143,7 @@ def test_a_schema_is_checked_by_field_and_nothing_is_written(office):
     assert "type: integer" in errors["rating"]
     assert office.record("main").fields == {"name": "Ada"}
     with pytest.raises(InputError):
-        office.put("main", {"name": None}, Manner.PATCH)
+        office.put("main", {"name": None}, WriteMethod.PATCH)
 
 
 @pytest.mark.parametrize(

@@ -302,7 +302,9 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
             try_to_tick(house, store, alerts)
         calls, store.die_at, alerts.die_at = len(store.calls), None, None
         state = [(r.key, dict(r.remote), str(r.presence)) for r in house.records(source)]
-        log = [line.action for r in house.records(source) for line in house.bokit.records.list_changes(DEFAULT_TENANT, r.id).items]
+        log = [
+            line.action for r in house.records(source) for line in house.bokit.records.list_changes(DEFAULT_TENANT, r.id).items
+        ]
         notices = sorted(n.type for n in house.alerts.notices.values())
         return [state, sorted(log), notices, house.head(source).hold, house.head(source).failure], calls
 
@@ -340,8 +342,8 @@ def test_a_hand_made_or_edited_record_is_a_persons_to_change():
 
 def run_queue(house: House) -> None:
     """Deliver every message that waits."""
-    from bokit.engine.runs.messages import BatchMessage
+    from bokit.engine.runs.messages import read_message
 
     bodies, house.queue.bodies = house.queue.bodies, []
     for body in bodies:
-        house.bokit.run_batch(BatchMessage.from_json(body))
+        house.bokit.run_batch(read_message(body))

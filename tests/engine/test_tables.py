@@ -85,7 +85,7 @@ def test_an_unchanged_table_takes_no_lease_under_a_claim(ledger: Ledger) -> None
     ledger.bokit = ledger.assemble(store)
     ledger.clock.move(minutes=6)
     ledger.bokit.tick()
-    assert [c for c in store.calls if c.startswith(("save", "apply", "beat", "take"))] == ["complete_batch"]
+    assert [c for c in store.calls if c.startswith(("save", "apply", "complete", "acquire"))] == ["complete_batch"]
 
 
 def test_what_changed_is_written_and_nothing_else(ledger: Ledger, file: File) -> None:
@@ -145,7 +145,7 @@ def test_a_dry_run_plans_and_writes_nothing(ledger: Ledger, file: File) -> None:
     store = Counting(ledger.store)
     ledger.bokit = ledger.assemble(store)
     run = ledger.sync(dry_run=True)
-    assert not [c for c in store.calls if c in (*WRITES, "take_lease", "save_source_schedule", "save_run")]
+    assert not [c for c in store.calls if c in (*WRITES, "acquire_lease", "save_source_schedule", "save_run")]
     (report,) = run.sources
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "created": 1, "updated": 1, "missing": 1, "unchanged": 8}
     plan = {a.record_id: a.as_dict() for a in report.plan}

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import Tenant
 from bokit.core.model.due_times import State
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
-from bokit.engine.runs.batch import Deadline, RateLimiter
+from bokit.engine.runs.deadline import Deadline, RateLimiter
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
@@ -36,7 +36,7 @@ def test_two_ticks_at_once_send_each_source_once():
     for thread in threads:
         thread.join(10)
 
-    assert [BatchMessage.from_json(body).source_ids for body in house.queue.bodies] == [(source.id,)]
+    assert [read_message(body).source_ids for body in house.queue.bodies] == [(source.id,)]
 
 
 def test_a_message_that_comes_twice_is_worked_once():
@@ -44,7 +44,7 @@ def test_a_message_that_comes_twice_is_worked_once():
     house = House(queue=True)
     house.add_source("a", {"1": {"name": "Ann"}})
     house.bokit.tick()
-    message = BatchMessage.from_json(house.queue.bodies[0])
+    message = read_message(house.queue.bodies[0])
 
     first, second = house.bokit.run_batch(message), house.bokit.run_batch(message)
 
@@ -57,7 +57,7 @@ def test_a_claim_that_nobody_ended_expires_and_comes_back():
     house = House(queue=True)
     source = house.add_source("a", {"1": {"name": "Ann"}})
     house.bokit.tick()
-    lost = BatchMessage.from_json(house.queue.bodies.pop())
+    lost = read_message(house.queue.bodies.pop())
     house.clock.move(minutes=14)
     house.bokit.tick()
     assert house.queue.bodies == []
@@ -122,7 +122,7 @@ def test_a_batch_that_runs_out_of_time_leaves_the_rest_due():
     sources = [house.add_source(f"n{n}", {"1": {"n": n}}) for n in range(5)]
     house.bokit.tick()
     left = iter([900.0, 900.0, 10.0, 10.0, 10.0])
-    report = house.bokit.run_batch(BatchMessage.from_json(house.queue.bodies.pop()), seconds_left=lambda: next(left))
+    report = house.bokit.run_batch(read_message(house.queue.bodies.pop()), seconds_left=lambda: next(left))
     assert (report.left, [bool(house.records(s)) for s in sources]) == (3, [True, True, False, False, False])
 
     house.bokit.tick()
@@ -163,8 +163,8 @@ def test_no_such_source_is_bad_input():
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"run_id": "r", "trigger": "x"}', '"text"'])
 def test_what_is_no_batch_goes_to_the_dead_letters(body):
     """A message that can't be read raises, so that the queue keeps it."""
-    with pytest.raises(InputError, match="no batch"):
-        BatchMessage.from_json(body)
+    with pytest.raises(InputError, match="not a message of this queue"):
+        read_message(body)
 
 
 def test_a_message_reads_back_as_it_was_sent():
@@ -179,7 +179,7 @@ def test_a_message_reads_back_as_it_was_sent():
         defaults={"sync.interval": 900},
     )
 
-    assert BatchMessage.from_json(message.to_json()) == message
+    assert read_message(message.to_json()) == message
     assert message.options_of("default")["sync.interval"] == 60
 
 
@@ -191,7 +191,7 @@ def test_a_message_of_an_open_run_reads_back_as_it_was_sent(paused):
     assert read_message(message.to_json()) == message
     assert message.narrow({"b"}) == RunMessage(run_id="run_1", tenant="default", source_ids=("b",), paused=paused)
     for body in ('{"open_run": "run_1"}', '{"open_run": "run_1", "tenant": "default", "source_ids": null}'):
-        with pytest.raises(InputError, match="no batch"):
+        with pytest.raises(InputError, match="not a message of this queue"):
             read_message(body)
 
 

@@ -18,7 +18,7 @@ from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs import traffic
-from bokit.engine.runs.messages import BatchMessage
+from bokit.engine.runs.messages import BatchMessage, read_message
 from bokit.engine.runs.traffic import TrafficTrigger
 from bokit.errors import LaterError, StoreUnreachableError
 from tests.engine.house import START, Counting, House
@@ -50,7 +50,7 @@ class Street:
 
     @property
     def sent(self) -> list[BatchMessage]:
-        return [BatchMessage.from_json(body) for body in self.house.queue.bodies]
+        return [read_message(body) for body in self.house.queue.bodies]
 
 
 @pytest.fixture
@@ -453,7 +453,7 @@ def test_nothing_that_fails_reaches_the_visitor(street, monkeypatch, caplog, cal
     with monkeypatch.context() as broken:
         broken.setattr(street.store, call, fail)
         street.visit(watch)
-    assert "traffic could not be looked after" in caplog.text
+    assert "a check after traffic failed" in caplog.text
     assert street.sent == []
 
     street.clock.move(minutes=1)

@@ -13,7 +13,7 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
-from bokit.core.occupancy.echoes import SETTLING
+from bokit.core.occupancy.limits import MAX_FADING
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler
@@ -136,7 +136,7 @@ class Circle:
 ANYBODY = pytest.param(
     False,
     id="anybody",
-    marks=pytest.mark.xfail(SETTLING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
+    marks=pytest.mark.xfail(MAX_FADING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
 )
 """Calendars for anybody tell the other its own, too, which it must know for echoes until the other has let them go."""
 

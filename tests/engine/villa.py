@@ -14,7 +14,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import Record, Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit, EngineParts
-from bokit.engine.runs.messages import BatchMessage
+from bokit.engine.runs.messages import read_message
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
 from bokit.net.session import Answer
@@ -205,7 +205,7 @@ class Villa:
 
     def deliver(self, body: str, bokit: Bokit | None = None, **given: Any) -> Any:
         """Work a message off."""
-        return (bokit or self.bokit).run_batch(BatchMessage.from_json(body), **given)
+        return (bokit or self.bokit).run_batch(read_message(body), **given)
 
     def deliver_all(self) -> None:
         """Work off every message that waits."""

@@ -19,9 +19,9 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Tenant
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
-from bokit.engine.app import Bokit, Parts
+from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.messages import read_message
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.http.openapi import build_document
 from bokit.net.addresses import check_url
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
@@ -220,9 +220,9 @@ class ApiHouse:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
         self.clock, self.store, self.shelf, self.queue = HandClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
-        bookings = Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
+        bookings = SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         self.bokit = Bokit(
-            Parts(
+            EngineParts(
                 store=self.store,
                 kinds={"ical": bookings},
                 alerts=MemoryAlerts(),

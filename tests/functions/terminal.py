@@ -11,8 +11,8 @@ from typing import Any
 from bokit.config import Settings
 from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, Source
-from bokit.engine.app import Bokit, Parts
-from bokit.engine.sync.sync import Kind
+from bokit.engine.app import Bokit, EngineParts
+from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import BokitError
 from bokit.net.addresses import check_url
 from bokit.outlets.memory import MemoryAlerts
@@ -98,9 +98,9 @@ class Terminal:
         self.capsys, self.clock, self.store, self.shelf = capsys, HandClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.numbers = iter(range(1, 100_000))
-        kinds = {"ical": Kind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)}
+        kinds = {"ical": SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)}
         self.bokit = Bokit(
-            Parts(
+            EngineParts(
                 store=self.store,
                 kinds=kinds,
                 alerts=MemoryAlerts(),

@@ -311,7 +311,7 @@ def test_a_busy_source_says_when_to_come_again(house, caller):
     """An edit while a sync has the source: 409 with Retry-After."""
     ids = house.furnish()
     source = house.store.load_sources("default")[0]
-    house.store.take_lease(source, holder="run_1", now=house.clock(), until=house.clock().replace(year=2027))
+    house.store.acquire_lease(source, holder="run_1", now=house.clock(), until=house.clock().replace(year=2027))
     house.bokit.catalog.sources.parts = house.bokit.catalog.parts
     object.__setattr__(house.bokit.catalog.parts, "wait", lambda seconds: None)
 

@@ -34,7 +34,7 @@ class Gate:
     def __init__(self) -> None:
         self.clock, self.store = HandClock(NOW), MemoryStore()
         self.store.save_tenant(a_tenant(id=BERTA))
-        self.desk = open_access(Settings(table_name="none"), store=self.store, clock=self.clock)
+        self.tokens = open_access(Settings(table_name="none"), store=self.store, clock=self.clock)
 
     def ask(self, **headers: object) -> dict[str, object]:
         event = copy.deepcopy(load_event("authorize/token.json"))
@@ -48,7 +48,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch) -> Gate:
     made = Gate()
-    monkeypatch.setattr(authorize, "access", lambda: made.desk)
+    monkeypatch.setattr(authorize, "access", lambda: made.tokens)
     return made
 
 
@@ -68,7 +68,7 @@ def told() -> Iterator[StringIO]:
 @pytest.mark.parametrize("tenant", [DEFAULT_TENANT, BERTA])
 def test_a_valid_token_passes_with_its_tenant_and_role(gate, tenant, role):
     """The context is what the functions go by: strings alone, and no hash or token among them."""
-    token, text = gate.desk.create(tenant, role, "ci")
+    token, text = gate.tokens.create(tenant, role, "ci")
 
     answer = gate.ask(authorization=f"Bearer {text}")
 
@@ -80,14 +80,14 @@ def test_a_valid_token_passes_with_its_tenant_and_role(gate, tenant, role):
 @pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])
 def test_the_header_is_found_in_any_case(gate, name):
     """As gateways and their stand-ins spell it."""
-    _, text = gate.desk.create(BERTA, Role.VIEWER)
+    _, text = gate.tokens.create(BERTA, Role.VIEWER)
 
     assert gate.ask(**{name: f"Bearer {text}"})["isAuthorized"] is True
 
 
 def test_two_headers_are_none(gate):
     """A request that says two things is not believed either."""
-    _, text = gate.desk.create(BERTA, Role.VIEWER)
+    _, text = gate.tokens.create(BERTA, Role.VIEWER)
 
     assert gate.ask(authorization=f"Bearer {text}", Authorization=f"Bearer {text}") == DENIED
     assert gate.ask(authorization=f"Bearer {text},Bearer {text}") == DENIED
@@ -100,7 +100,7 @@ def test_the_example_of_the_events_folder_is_denied(gate):
 
 def test_a_token_in_another_place_is_none(gate):
     """Neither the query, nor a cookie, nor another header opens anything."""
-    _, text = gate.desk.create(BERTA, Role.ADMIN)
+    _, text = gate.tokens.create(BERTA, Role.ADMIN)
     event = load_event("authorize/token.json")
     del event["headers"]["authorization"]
     event |= {"rawQueryString": f"authorization=Bearer%20{text}", "queryStringParameters": {"authorization": f"Bearer {text}"}}
@@ -124,9 +124,9 @@ def test_an_event_without_headers_is_denied(gate, event):
 
 def test_expired_and_revoked_tokens_are_denied(gate):
     """At the moment, and ever after."""
-    _, expiring = gate.desk.create(BERTA, Role.ADMIN, expires_in=timedelta(hours=1))
-    token, revoked = gate.desk.create(BERTA, Role.ADMIN)
-    gate.desk.revoke(BERTA, token.id)
+    _, expiring = gate.tokens.create(BERTA, Role.ADMIN, expires_in=timedelta(hours=1))
+    token, revoked = gate.tokens.create(BERTA, Role.ADMIN)
+    gate.tokens.revoke(BERTA, token.id)
     gate.clock.move(hours=1)
 
     assert gate.ask(authorization=f"Bearer {expiring}") == DENIED
@@ -140,7 +140,7 @@ def test_a_table_that_breaks_authorizes_nobody_and_is_no_denial(gate, monkeypatc
     def fail(_):
         raise error
 
-    _, text = gate.desk.create(BERTA, Role.ADMIN)
+    _, text = gate.tokens.create(BERTA, Role.ADMIN)
     monkeypatch.setattr(gate.store, "find_token", fail)
 
     with pytest.raises(type(error)):
@@ -153,7 +153,7 @@ def test_a_last_use_that_cannot_be_written_locks_nobody_out(gate, monkeypatch, t
     def fail(*_):
         raise StoreUnreachableError("the table does not answer")
 
-    _, text = gate.desk.create(BERTA, Role.ADMIN)
+    _, text = gate.tokens.create(BERTA, Role.ADMIN)
     monkeypatch.setattr(gate.store, "touch_token", fail)
 
     assert gate.ask(authorization=f"Bearer {text}")["isAuthorized"] is True
@@ -163,7 +163,7 @@ def test_a_last_use_that_cannot_be_written_locks_nobody_out(gate, monkeypatch, t
 
 def test_no_token_is_logged_even_where_events_are(gate, monkeypatch, told):
     """The setting that makes Powertools log events is not for the one function that is handed tokens."""
-    _, text = gate.desk.create(BERTA, Role.ADMIN)
+    _, text = gate.tokens.create(BERTA, Role.ADMIN)
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
 
     for header in (f"Bearer {text}", f"Bearer {text}x", f"Basic {text}"):

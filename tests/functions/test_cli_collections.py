@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bokit.core.items.rules import RecordRules
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.json_api import JsonApiFetcher, Wait
 from simulator.client_api import make_clients
 from tests.engine.clients_office import CRM, START, InProcess
@@ -26,8 +26,8 @@ def desk(capsys, tmp_path):
     wait = Wait(sleep=lambda s: None, monotonic=lambda: 0.0, chance=lambda: 0.5)
     fetcher = JsonApiFetcher(terminal.line, lambda text: text.replace("secret:crm", "sim-key"), terminal.clock, wait)
     kinds = terminal.bokit.kinds
-    kinds["json"] = Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True)
-    kinds["sql"] = Kind(fetcher=fetcher, rules=RecordRules(), is_shared=True, check_url=lambda url: None)
+    kinds["json"] = SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)
+    kinds["sql"] = SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True, check_url=lambda url: None)
     terminal.file = tmp_path / "bokit.json"
     url = CRM["url"].replace("crm.example", "8.8.8.8")
     terminal.file.write_text(json.dumps({"collections": [{"name": "clients"}], "sources": [{**CRM, "url": url}]}))

@@ -11,7 +11,7 @@ from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.outlets.memory import MemoryAlerts
 from bokit.store.memory.store import MemoryStore
-from bokit.wiring import open_bokit
+from bokit.wiring import build_engine
 from simulator.billing import Billing
 from tests.engine.house import HandClock
 from tests.functions.terminal import OpenDoors, Terminal
@@ -48,7 +48,7 @@ def terminal(capsys: Any, tmp_path: Path) -> Terminal:
     """The command line on the product as it is wired, with a store in memory."""
     made = Terminal(capsys, tmp_path)
     clock = HandClock()
-    made.bokit = open_bokit(
+    made.bokit = build_engine(
         Settings(table_name="memory", allow_private_addresses=True), store=MemoryStore(), alerts=MemoryAlerts(), clock=clock
     )
     made.clock, made.doors = clock, OpenDoors(made.bokit, tmp_path)

@@ -83,7 +83,7 @@ def add_source(bokit: Bokit, url: str, *, late: timedelta = timedelta(0)) -> Sou
 
 def claim_for(bokit: Bokit, event: dict[str, Any]) -> BatchMessage:
     """Claim the shard that a payload's first message names, as its tick did."""
-    message = BatchMessage.from_json(event["Records"][0]["body"])
+    message = read_message(event["Records"][0]["body"])
     (shard,) = bokit.store.load_shards([ShardId(message.shard_id)])
     claimed = bokit.store.claim_shard(shard, holder=message.run_id, now=NOW, until=NOW + timedelta(minutes=15))
     assert claimed
@@ -102,7 +102,7 @@ def test_the_tick_sends_what_is_due(bokit, queue):
 
     answer = sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
 
-    (message,) = [BatchMessage.from_json(body) for body in queue.bodies]
+    (message,) = [read_message(body) for body in queue.bodies]
     assert message.source_ids == (source.id,)
     assert (answer["sources"], answer["sent"]) == (1, 1)
 
@@ -159,8 +159,8 @@ def test_a_failing_source_does_not_fail_its_message(bokit):
 
     (shard,) = bokit.store.load_shards([source.shard_id])
     assert answer == {"batchItemFailures": []}
-    assert shard.beats[source.id].failures == 1
-    assert shard.beats[source.id].due_at > NOW
+    assert shard.schedules[source.id].failures == 1
+    assert shard.schedules[source.id].due_at > NOW
 
 
 def test_what_is_no_batch_is_delivered_again_alone(bokit, feed_url):
@@ -186,8 +186,8 @@ def test_no_source_is_begun_without_time_to_end_it(bokit, feed_url):
 
     (shard,) = bokit.store.load_shards([source.shard_id])
     assert answer == {"batchItemFailures": []}
-    assert shard.beats[source.id].due_at <= NOW
-    assert shard.beats[source.id].attempted_at is None
+    assert shard.schedules[source.id].due_at <= NOW
+    assert shard.schedules[source.id].attempted_at is None
 
 
 def open_run(bokit: Bokit, event: dict[str, Any]) -> RunMessage:

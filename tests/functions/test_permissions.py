@@ -14,13 +14,13 @@ from moto import mock_aws
 
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.core.model.codec import cut_chunks
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.manual import SyncRequest
-from bokit.engine.runs.messages import BatchMessage, read_message
+from bokit.engine.runs.messages import read_message
 from bokit.errors import SourceUnavailableError
 from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.create_table import create_table
+from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
 from tests.engine.house import House
 from tests.engine.ledger import CLIENTS, File, Ledger
@@ -101,7 +101,7 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
         house.bokit.tick(Trigger.SCHEDULE)
         requests.needed = needed
         for body in house.queue.bodies:
-            house.bokit.run_batch(BatchMessage.from_json(body))
+            house.bokit.run_batch(read_message(body))
         house.queue.bodies.clear()
         house.clock.move(hours=25)
     needed = requests.needed
@@ -207,9 +207,9 @@ def settle_a_large_hold(store: DynamoStore, requests: Requests) -> None:
         house.show(source, Fetched(body=b"<html>"))
         house.clock.move(hours=2)
         house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-        assert house.bokit.desk.find_hold(DEFAULT_TENANT, source.id)
-    house.bokit.desk.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
-    assert house.bokit.desk.find_hold(DEFAULT_TENANT, source.id) is None
+        assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id)
+    house.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
+    assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id) is None
 
 
 def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):

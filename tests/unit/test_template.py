@@ -74,9 +74,9 @@ def test_databases_in_private_networks_are_read_from_a_vpc_alone():
 
 def test_a_claim_outlasts_a_database_sync():
     """Who claimed a database is done, or has sent on what is left, before another may claim it."""
-    from bokit.engine.runs.tick import CLAIM_FOR
+    from bokit.engine.runs.tick import CLAIM_TTL
 
-    assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_FOR.total_seconds()
+    assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_TTL.total_seconds()
 
 
 def test_the_tick_can_neither_scan_nor_publish():
@@ -131,17 +131,17 @@ def test_the_table_keeps_what_it_is_told():
 
 def test_the_table_is_what_the_store_expects():
     """Keys, index and TTL attribute of template and model are the same."""
-    from bokit.store.dynamo.model import Row
+    from bokit.store.dynamo.model import ItemRow
 
     (table,) = resources("AWS::DynamoDB::Table").values()
     (index,) = table["GlobalSecondaryIndexes"]
 
     assert [(k["AttributeName"], k["KeyType"]) for k in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
-    assert index["IndexName"] == Row.due.Meta.index_name
-    assert index["Projection"]["ProjectionType"] == Row.due.Meta.projection.projection_type
+    assert index["IndexName"] == ItemRow.due.Meta.index_name
+    assert index["Projection"]["ProjectionType"] == ItemRow.due.Meta.projection.projection_type
     types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
-    assert types == {name: getattr(Row, name).attr_type for name in types}
-    assert table["TimeToLiveSpecification"]["AttributeName"] == Row.expires_at.attr_name
+    assert types == {name: getattr(ItemRow, name).attr_type for name in types}
+    assert table["TimeToLiveSpecification"]["AttributeName"] == ItemRow.expires_at.attr_name
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.catalog.places import Catalog
     from bokit.engine.records.service import RecordService
-    from bokit.engine.runs.batch import BatchReport, BatchRunner, Deadline, Progress
+    from bokit.engine.runs.batch import BatchReport, BatchRunner, Progress
+    from bokit.engine.runs.deadline import Deadline
     from bokit.engine.runs.manual import ManualSync, SyncRequest
     from bokit.engine.runs.monitors import MonitorService
     from bokit.engine.runs.queued_runs import QueuedRuns, WorkReport
@@ -235,7 +236,7 @@ class Bokit:
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
         """Sync the sources of a message; without time for all the rest stays due, and a database is continued at once."""
-        from bokit.engine.runs.batch import Deadline
+        from bokit.engine.runs.deadline import Deadline
 
         report = self.batch.run(message, stop=Deadline(seconds_left))
         if report.left and message.route == SQL_ROUTE and self._parts.queue:

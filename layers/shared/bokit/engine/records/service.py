@@ -26,7 +26,7 @@ from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.runs.batch import close_run, format_run, save_run
+from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.sync import SourceSync
 from bokit.errors import StateError
@@ -136,9 +136,9 @@ class RecordService:
         )
         source = self.store.load_source(tenant, source_id)
         report = self.sync.apply_held(self.store.load_head(source), job, StepRecorder(self.clock))
-        run = close_run(job, tenant, (report,), self.clock())
-        save_run(self.store, run, job)
-        format_run(run)
+        run = end_run(job, tenant, (report,), self.clock())
+        save_run(self.store, run, job.options)
+        log_run(run)
         return run
 
     # ── the write ──

@@ -1,4 +1,4 @@
-"""A sync that a person asks for: what is due, or these sources now, in this process."""
+"""A sync that a person starts: what is due, or selected sources now, in this process."""
 
 from __future__ import annotations
 
@@ -8,22 +8,14 @@ from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import feeds, tables_of
-from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
-from bokit.engine.runs.batch import (
-    BatchRunner,
-    Deadline,
-    Progress,
-    RateLimiter,
-    SyncWork,
-    close_run,
-    format_run,
-    next_schedules,
-    save_run,
-)
+from bokit.engine.base.tenant_options import load_options
+from bokit.engine.runs.batch import BatchRunner, Progress, SyncWork
+from bokit.engine.runs.deadline import Deadline
+from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.runs.tick import BatchClaimer
 from bokit.engine.sync.job import SyncJob
 from bokit.errors import UnknownIdError
@@ -32,7 +24,7 @@ from bokit.store.protocols import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRequest:
-    """What to sync: without a selection, what is due."""
+    """What to sync; without a selection, what is due."""
 
     tenant: TenantId
     trigger: Trigger = Trigger.CLI
@@ -52,13 +44,13 @@ class SyncRequest:
 
     @property
     def names_sources(self) -> bool:
-        """Whether it says which sources, so that their being due does not matter."""
+        """Whether it selects sources, due or not."""
         chosen = self.source_ids or self.scope or self.collection or self.tables
         return bool(chosen or self.everything or self.force or self.dry_run)
 
 
 class ManualSync:
-    """Runs a person's sync, inline."""
+    """Runs syncs in this process."""
 
     def __init__(
         self,
@@ -80,30 +72,29 @@ class ManualSync:
             reports = self.sync_sources(self.select(request), job, stop, on_progress)
         else:
             reports = self._due(request, job, stop, on_progress)
-        run = close_run(job, request.tenant, reports, self.clock())
+        run = end_run(job, request.tenant, reports, self.clock())
         if not reports and not request.dry_run:
             run = replace(run, status=RunStatus.SUCCEEDED)
         if not request.dry_run:
-            save_run(self.store, run, job)
-        format_run(run)
+            save_run(self.store, run, job.options)
+        log_run(run)
         return run
 
     def count(self, request: SyncRequest) -> int:
         """Return how many sources *request* would sync, for a progress bar."""
         if request.names_sources:
             return len(self.select(request))
-        shards = self._shards(request.tenant)
+        shards = self._load_shards(request.tenant)
         stored = self.claimer.load_options(shards)
         return sum(len(self.claimer.due_in(s, stored, request.trigger, self.clock(), request.tenant)) for s in shards)
 
     def make_sync_job(self, request: SyncRequest, run_id: RunId, started: datetime) -> SyncJob:
         """Return what *request* asks of each source, as the tenant's options are now."""
-        options = Options(self.store.load_options([request.tenant]).get(request.tenant), self.defaults)
         return SyncJob(
             run_id=run_id,
             trigger=request.trigger,
             started_at=started,
-            options=options,
+            options=load_options(self.store, request.tenant, self.defaults),
             new_only=request.new_only,
             force=request.force,
             dry_run=request.dry_run,
@@ -113,8 +104,8 @@ class ManualSync:
         )
 
     def _due(self, request: SyncRequest, job: SyncJob, stop: Deadline, on_progress: Progress | None) -> tuple[SourceReport, ...]:
-        """Sync what is due, under the same claims as the tick's, so that nothing is synced twice."""
-        shards = self._shards(request.tenant)
+        """Sync what is due, under the same claims as the tick's: nothing is synced twice."""
+        shards = self._load_shards(request.tenant)
         stored = self.claimer.load_options(shards)
         reports: list[SourceReport] = []
         for shard in shards:
@@ -126,32 +117,31 @@ class ManualSync:
     def sync_sources(
         self, sources: Sequence[Source], job: SyncJob, stop: Deadline, on_end: Progress | None = None
     ) -> tuple[SourceReport, ...]:
-        """Sync *sources* of one tenant, each under a lease of its own; return the reports of those that there was time for.
+        """Sync *sources* of one tenant, each under its own lease; return the reports of those that there was time for.
 
-        As each ends, its line is written to its shard, then *on_end* is told, in the thread that synced it.
+        As each ends, its line is written to its shard and *on_end* is called, in the thread that synced it.
         """
-        heads, schedules = self._load(sources)
+        heads, schedules = self._load_heads(sources)
         by_id = {h.source.id: h for h in heads}
 
         def end(report: SourceReport) -> None:
-            # a source that another run has in hand is that one's to write
+            # the line of a source that another run holds is that run's to write
             if not job.dry_run and report.outcome is not Outcome.SKIPPED:
-                self._schedule(by_id[report.source_id], schedules, work)
+                self._save_schedule(by_id[report.source_id], work)
             if on_end:
                 on_end(report)
 
-        work = SyncWork(jobs={h.source.tenant: job for h in heads}, stop=stop, pace=RateLimiter(), on_progress=end)
-        self.batch.sync_heads(heads, schedules, work, exclusive=True)
-        return tuple(work.done[id].report for id in by_id if id in work.done)
+        work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, end)
+        self.batch.sync_heads(work, exclusive=True)
+        return tuple(work.done[source_id].report for source_id in by_id if source_id in work.done)
 
-    def _schedule(self, head: Head, schedules: Mapping[SourceId, SourceSchedule], work: SyncWork) -> None:
-        line = next_schedules([head], schedules, work.jobs, work.done, self.clock)[head.source.id]
-        self.store.save_source_schedule(
-            head.source.shard_id, head.source.id, line if head.source.enabled else replace(line, due_at=None)
-        )
+    def _save_schedule(self, head: Head, work: SyncWork) -> None:
+        source, line = head.source, work.next_schedule(head, self.clock)
+        line = line if source.enabled else replace(line, due_at=None)
+        self.store.save_source_schedule(source.shard_id, source.id, line)
 
     def select(self, request: SyncRequest) -> list[Source]:
-        """Return the sources that *request* means: the named ones, paused or not, else the enabled ones of its selection."""
+        """Return the sources that *request* selects: the named ones, paused or not, else enabled ones."""
         sources = [s for s in self.store.load_sources(request.tenant) if s.removed_at is None]
         if request.source_ids:
             found = [s for s in sources if s.id in request.source_ids]
@@ -167,8 +157,8 @@ class ManualSync:
             and (not request.tables or tables_of(s) & set(request.tables))
         ]
 
-    def _load(self, sources: Sequence[Source]) -> tuple[list[Head], dict[SourceId, SourceSchedule]]:
-        """Return the heads and the shard's lines of *sources*, a query a shard."""
+    def _load_heads(self, sources: Sequence[Source]) -> tuple[list[Head], dict[SourceId, SourceSchedule]]:
+        """Return the heads and the lines of *sources*, with one query a shard."""
         wanted = {s.id for s in sources}
         heads: list[Head] = []
         schedules: dict[SourceId, SourceSchedule] = {}
@@ -178,6 +168,6 @@ class ManualSync:
             schedules |= shard.schedules
         return heads, schedules
 
-    def _shards(self, tenant: TenantId) -> Sequence[Shard]:
+    def _load_shards(self, tenant: TenantId) -> Sequence[Shard]:
         sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
         return self.store.load_shards(sorted({s.shard_id for s in sources}))

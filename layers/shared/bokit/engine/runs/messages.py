@@ -1,4 +1,4 @@
-"""What is sent through the queue: a claimed batch of a shard, or some sources of an open run; named by ids."""
+"""The queue's messages: a claimed batch of a shard, or some sources of an open run; sources are named by id."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from bokit.core.model.runs import Trigger
 from bokit.errors import InputError
 
 DEFAULT_ROUTE, SQL_ROUTE = "shard", "sql"
-"""Lanes: what any worker syncs, and what the one worker does that has the databases' libraries."""
+"""Queue routes: any worker, and the worker that has the databases' libraries. A shard's id begins with its route."""
+
+
+def route_of(shard_id: ShardId) -> str:
+    """Return the route of a shard's messages."""
+    return shard_id.partition("_")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forwarded:
-    """What became of a message for another kind of worker: it was sent there."""
+    """The report of a message for another kind of worker: it was sent there."""
 
     route: str
 
     def as_dict(self) -> dict[str, Json]:
-        """As the log tells it."""
-        return {"passed_on": self.route}
+        """Return the facts for the log."""
+        return {"forwarded_to": self.route}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +48,15 @@ class BatchMessage:
 
     @property
     def route(self) -> str:
-        """The kind of worker that it is for: its shard's lane."""
-        return self.shard_id.partition("_")[0]
+        """The kind of worker that it is for."""
+        return route_of(self.shard_id)
 
     def options_of(self, tenant: TenantId) -> Options:
         """Return a tenant's options as they were when the batch was claimed."""
         return Options(self.options.get(tenant), self.defaults)
 
     def to_json(self) -> str:
-        """As the queue carries it."""
+        """Return the text that the queue carries."""
         return json.dumps(
             {
                 "run_id": self.run_id,
@@ -64,66 +69,57 @@ class BatchMessage:
             }
         )
 
-    @classmethod
-    def from_json(cls, text: str) -> BatchMessage:
-        """Read what the queue brought; raises InputError, so that the dead letters keep what is no batch."""
-        message = read_message(text)
-        if not isinstance(message, cls):
-            raise InputError("a queue message is no batch", code="bad-message")
-        return message
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunMessage:
-    """Some sources of an open run of one tenant; what they are asked stands in the run."""
+    """Some sources of an open run of one tenant; the run says how they are synced."""
 
     run_id: RunId
     tenant: TenantId
     source_ids: tuple[SourceId, ...]
     paused: tuple[SourceId, ...] = ()
-    """Those of them that were paused when a person named them: they are synced all the same."""
+    """Those of them that were paused when a person named them; they are synced all the same."""
     route: str = DEFAULT_ROUTE
     """The kind of worker that it is for."""
 
     def to_json(self) -> str:
-        """As the queue carries it."""
-        told = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
-        more = {"paused": list(self.paused)} if self.paused else {}
-        return json.dumps({**told, **more, **({"lane": self.route} if self.route != DEFAULT_ROUTE else {})})
+        """Return the text that the queue carries."""
+        required = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
+        paused = {"paused": list(self.paused)} if self.paused else {}
+        return json.dumps({**required, **paused, **({"lane": self.route} if self.route != DEFAULT_ROUTE else {})})
 
     def narrow(self, ids: Collection[SourceId]) -> RunMessage:
-        """Return the message about these of its sources."""
-        return replace(
-            self, source_ids=tuple(s for s in self.source_ids if s in ids), paused=tuple(s for s in self.paused if s in ids)
-        )
+        """Return the message about those of its sources that are in *ids*."""
+        source_ids = tuple(s for s in self.source_ids if s in ids)
+        return replace(self, source_ids=source_ids, paused=tuple(s for s in self.paused if s in ids))
 
 
 def read_message(text: str) -> BatchMessage | RunMessage:
-    """Read what the queue brought; raises InputError, so that the dead letters keep what is neither."""
+    """Return the message in *text*; raise InputError for anything else, which the dead letters then keep."""
     try:
-        told = json.loads(text)
-        return _read_run(told) if "open_run" in told else _read_batch(told)
+        document = json.loads(text)
+        return _read_run(document) if "open_run" in document else _read_batch(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError("a queue message is no batch", code="bad-message") from error
+        raise InputError("not a message of this queue", code="bad-message") from error
 
 
-def _read_run(told: Mapping[str, Any]) -> RunMessage:
+def _read_run(document: Mapping[str, Any]) -> RunMessage:
     return RunMessage(
-        run_id=RunId(str(told["open_run"])),
-        tenant=TenantId(str(told["tenant"])),
-        source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
-        paused=tuple(SourceId(str(s)) for s in told.get("paused") or ()),
-        route=str(told.get("lane") or DEFAULT_ROUTE),
+        run_id=RunId(str(document["open_run"])),
+        tenant=TenantId(str(document["tenant"])),
+        source_ids=tuple(SourceId(str(s)) for s in document["source_ids"]),
+        paused=tuple(SourceId(str(s)) for s in document.get("paused") or ()),
+        route=str(document.get("lane") or DEFAULT_ROUTE),
     )
 
 
-def _read_batch(told: Mapping[str, Any]) -> BatchMessage:
+def _read_batch(document: Mapping[str, Any]) -> BatchMessage:
     return BatchMessage(
-        run_id=RunId(told["run_id"]),
-        trigger=Trigger(told["trigger"]),
-        shard_id=ShardId(told["shard_id"]),
-        fence=int(told["fence"]),
-        source_ids=tuple(SourceId(str(s)) for s in told["source_ids"]),
-        options=dict(told.get("options") or {}),
-        defaults=dict(told.get("defaults") or {}),
+        run_id=RunId(document["run_id"]),
+        trigger=Trigger(document["trigger"]),
+        shard_id=ShardId(document["shard_id"]),
+        fence=int(document["fence"]),
+        source_ids=tuple(SourceId(str(s)) for s in document["source_ids"]),
+        options=dict(document.get("options") or {}),
+        defaults=dict(document.get("defaults") or {}),
     )

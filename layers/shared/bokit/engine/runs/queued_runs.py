@@ -1,12 +1,12 @@
-"""Runs that go through the queue: opened in one write with the answer to their key, worked source by source, ended once.
+"""Runs that go through the queue: opened with the response to their key, synced source by source, ended once.
 
     request   │ open run (pending: a, b, c) ──► messages of at most ten sources ──► 202
     worker    │                                 └─► sync a ─► report a ─► … ─► the last report ends the run
     again     │                                 └─► what is no longer pending was counted: nothing to do
-    tick      │                                                                at overdue_at: ends what nobody did
+    tick      │                                                                at overdue_at: ends what nobody ended
 
-A source leaves the pending ones with its report, in one write. Hence a message may come twice, late or in any order, and a
-worker may die anywhere: what is pending is synced by whoever comes next, and what is not is passed over.
+One write stores a source's report and removes it from the pending ones. So a message may come twice, late or in any order,
+and a worker may die anywhere: the next delivery syncs what is pending and skips the rest.
 """
 
 from __future__ import annotations
@@ -24,10 +24,20 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, describe_run, judge_run
 from bokit.engine.base.clock import Clock
-from bokit.engine.runs.batch import Deadline, format_run
+from bokit.engine.base.tenant_options import load_options
+from bokit.engine.runs.deadline import Deadline
+from bokit.engine.runs.history import expiry_of, log_run
+from bokit.engine.runs.limits import (
+    MAX_DELAY_SECONDS,
+    MAX_DRY_RUN_PAUSE_SECONDS,
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_SOURCES_PER_DRY_RUN,
+    MAX_SOURCES_PER_RUN,
+    SOURCES_PER_MESSAGE,
+)
 from bokit.engine.runs.manual import ManualSync, SyncRequest
-from bokit.engine.runs.messages import DEFAULT_ROUTE, SQL_ROUTE, RunMessage
-from bokit.engine.runs.tick import Done, do_each
+from bokit.engine.runs.messages import DEFAULT_ROUTE, SQL_ROUTE, RunMessage, route_of
+from bokit.engine.runs.tick import PartResult, do_each
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
@@ -35,30 +45,22 @@ from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.dispatch")
 
-SOURCES_PER_MESSAGE = 10
-"""Sources of one message: what a worker syncs at a time, and a death makes wait."""
-MAX_SOURCES_PER_RUN = 1000
-"""Sources of one run."""
-MAX_SOURCES_PER_DRY_RUN = 10
-DRY_PAUSES = timedelta(seconds=10)
-"""So long a dry run may wait between its requests, all in all: somebody waits for the answer."""
-MAX_DELAY_SECONDS = 900
-MAX_KEY_LENGTH = 255
-KEY_FOR = timedelta(hours=24)
+KEY_TTL = timedelta(hours=24)
+"""How long an Idempotency-Key repeats its first response."""
 OVERDUE_AFTER = timedelta(minutes=45)
 """Longer than three deliveries of a message, each hidden for twelve minutes before the next."""
 AGAIN_AFTER = 15
-"""Seconds until what no source of could be synced comes again; *overdue_at* bounds how often."""
+"""Seconds until a message of which no source could be synced comes again; *overdue_at* bounds how often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Triggered:
-    """What a request for a run is answered: an HTTP status, and the JSON document."""
+class TriggerResult:
+    """The response to a request for a run: an HTTP status, and the JSON document."""
 
     status: int
     body: str
     repeated: bool = False
-    """Its key was used before: this is the first answer once more."""
+    """Its key was used before: this is the first response once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +70,26 @@ class WorkReport:
     sources: int = 0
     """Sources that were reported."""
     left: int = 0
-    """Sources that there was no time for, or that another delivery has in hand; they come again."""
+    """Sources that there was no time for, or that another delivery holds; they come again."""
     stale: bool = False
     """The run is over: nothing was done."""
 
     def as_dict(self) -> dict[str, Json]:
-        """As the log tells it."""
+        """Return the facts for the log."""
         return {"sources": self.sources, "left": self.left, "stale": self.stale}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestKey:
+    """A request's Idempotency-Key, and the hash of what it asks."""
+
+    key: str | None = None
+    """None: the request is not repeatable."""
+    request_hash: str = ""
+
+
 class QueuedRuns:
-    """Opens runs, works their messages, and ends them."""
+    """Opens runs, syncs what their messages name, and ends the runs."""
 
     def __init__(
         self,
@@ -96,62 +107,64 @@ class QueuedRuns:
 
     def trigger(
         self, request: SyncRequest, *, delay_seconds: int = 0, key: str | None = None, request_hash: str = ""
-    ) -> Triggered:
-        """Open the run that *request* asks for and send it on, or answer its plan; with a *key*, once in a day.
+    ) -> TriggerResult:
+        """Open the run that *request* asks for and send it, or return its plan; with a *key*, once a day.
 
-        Without a queue the run is worked here, at once.
+        Without a queue the run is synced here, at once.
         """
         check_delay(delay_seconds)
         check_key(key)
+        once = RequestKey(key=key, request_hash=request_hash)
         if key is not None and (first := self.store.find_answer(request.tenant, key, self.clock())):
-            return self._repeat(first, request, request_hash, delay_seconds)
+            return self._repeat(first, request, once, delay_seconds)
         sources = self._select(request)
         if request.dry_run:
-            return self._answer_plan(request, sources, key, request_hash)
-        return self._open(request, sources, delay_seconds, key, request_hash)
+            return self._answer_plan(request, sources, once)
+        return self._open(request, sources, delay_seconds, once)
 
-    def _open(
-        self, request: SyncRequest, sources: Sequence[Source], delay_seconds: int, key: str | None, request_hash: str
-    ) -> Triggered:
-        open = self._prepare(request, RunId(self.new_run_id(self.clock())), sources, delay_seconds)
-        answered = self._note(key or "", request_hash, 202, write_json({"run_id": open.run.run_id}), open.run.run_id)
-        first = self.store.open_run(
-            open, expires_at=self._expiry(open.run), answered=answered if key is not None else None, now=open.run.started_at
-        )
+    def _open(self, request: SyncRequest, sources: Sequence[Source], delay_seconds: int, once: RequestKey) -> TriggerResult:
+        opened = self._prepare(request, RunId(self.new_run_id(self.clock())), sources, delay_seconds)
+        run = opened.run
+        answered = self._answer(once, 202, write_json({"run_id": run.run_id}), run.run_id)
+        kept = answered if once.key is not None else None
+        first = self.store.open_run(opened, expires_at=self._expiry(run), answered=kept, now=run.started_at)
         if first:
-            return self._repeat(first, request, request_hash, delay_seconds)
+            return self._repeat(first, request, once, delay_seconds)
         try:
-            self._hand_on(open, sources, request, delay_seconds)
+            self._send(opened, sources, request, delay_seconds)
         except LaterError:
-            if key is None:  # nobody can ask for this run again
-                self._give_up(open, {"code": "queue", "message": "the queue did not take it; nothing was synced"})
+            if once.key is None:  # nobody can ask for this run again
+                self._give_up(opened, {"code": "queue", "message": "the queue did not accept it; nothing was synced"})
             raise
-        return Triggered(status=answered.status, body=answered.body)
+        return TriggerResult(status=answered.status, body=answered.body)
 
-    def _repeat(self, first: Answered, request: SyncRequest, request_hash: str, delay_seconds: int) -> Triggered:
-        """Answer as the first time; what still waits of the run is sent again, since its messages may have been lost."""
-        if first.request_hash != request_hash:
+    def _repeat(self, first: Answered, request: SyncRequest, once: RequestKey, delay_seconds: int) -> TriggerResult:
+        """Respond as the first time, and send again what is pending of the run, since its messages may have been lost."""
+        if first.request_hash != once.request_hash:
             raise InputError("the key was used for another request; send a new Idempotency-Key", code="idempotency-key-reused")
-        open = self.store.find_open_run(request.tenant, first.run_id) if first.run_id else None
-        if open:
-            passed = (self.clock() - open.run.started_at).total_seconds()
-            self._hand_on(open, self.store.load_sources(request.tenant), request, max(0, math.ceil(delay_seconds - passed)))
-        return Triggered(status=first.status, body=first.body, repeated=True)
+        opened = self.store.find_open_run(request.tenant, first.run_id) if first.run_id else None
+        if opened:
+            passed = (self.clock() - opened.run.started_at).total_seconds()
+            delay = max(0, math.ceil(delay_seconds - passed))
+            self._send(opened, self.store.load_sources(request.tenant), request, delay)
+        return TriggerResult(status=first.status, body=first.body, repeated=True)
 
-    def _answer_plan(self, request: SyncRequest, sources: Sequence[Source], key: str | None, request_hash: str) -> Triggered:
+    def _answer_plan(self, request: SyncRequest, sources: Sequence[Source], once: RequestKey) -> TriggerResult:
         self._check_dry(request.tenant, sources)
         body = write_json(describe_run(self.manual.run(request)))
-        answered = self._note(key or "", request_hash, 200, body, None)
-        first = self.store.save_answer(request.tenant, answered, self.clock()) if key is not None else None
-        return self._repeat(first, request, request_hash, 0) if first else Triggered(status=200, body=body)
+        if once.key is not None:
+            first = self.store.save_answer(request.tenant, self._answer(once, 200, body, None), self.clock())
+            if first:
+                return self._repeat(first, request, once, 0)
+        return TriggerResult(status=200, body=body)
 
-    def _note(self, key: str, request_hash: str, status: int, body: str, run_id: RunId | None) -> Answered:
-        return Answered(
-            key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=self.clock() + KEY_FOR
-        )
+    def _answer(self, once: RequestKey, status: int, body: str, run_id: RunId | None) -> Answered:
+        expires_at = self.clock() + KEY_TTL
+        key, request_hash = once.key or "", once.request_hash
+        return Answered(key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=expires_at)
 
     def _select(self, request: SyncRequest) -> Sequence[Source]:
-        """Return the sources that *request* means; raises where it names what is not there, or too much."""
+        """Return the sources that *request* selects; raise where it names something unknown, or too many."""
         if request.source_ids and (request.scope or request.collection):
             raise InputError("write source_ids, or unit_id and collection, not both", code="bad-field", field="source_ids")
         if request.scope is not None:
@@ -160,44 +173,38 @@ class QueuedRuns:
         if request.collection is not None and not sources:
             self._check_collection(request)
         if len(sources) > MAX_SOURCES_PER_RUN and not request.dry_run:
-            raise InputError(
-                f"too many sources for one run; name at most {MAX_SOURCES_PER_RUN}", code="too-many-sources", sources=len(sources)
-            )
+            message = f"too many sources for one run; name at most {MAX_SOURCES_PER_RUN}"
+            raise InputError(message, code="too-many-sources", sources=len(sources))
         return sources
 
     def _check_collection(self, request: SyncRequest) -> None:
-        name = request.collection
-        declared = {c.name for c in self.store.load_collections(request.tenant)}
-        if (
-            name != BOOKINGS
-            and name not in declared
-            and all(s.collection != name for s in self.store.load_sources(request.tenant))
-        ):
+        name, tenant = request.collection, request.tenant
+        if name == BOOKINGS or name in {c.name for c in self.store.load_collections(tenant)}:
+            return
+        if all(s.collection != name for s in self.store.load_sources(tenant)):
             raise UnknownIdError("no such collection", id=name)
 
     def _check_dry(self, tenant: TenantId, sources: Sequence[Source]) -> None:
-        pauses = (len(sources) - 1) * timedelta(milliseconds=self._options(tenant)["sync.request_delay"])
-        if len(sources) > MAX_SOURCES_PER_DRY_RUN or any(s.kind == "sql" for s in sources) or pauses > DRY_PAUSES:
-            raise InputError(
-                f"too much for a dry run; name at most {MAX_SOURCES_PER_DRY_RUN} sources, fewer where sync.request_delay is long, none of SQL",
-                code="dry-run-too-large",
-                sources=len(sources),
-            )
+        pauses = (len(sources) - 1) * self._options(tenant)["sync.request_delay"] / 1000
+        has_sql = any(s.kind == SQL_ROUTE for s in sources)
+        if len(sources) > MAX_SOURCES_PER_DRY_RUN or has_sql or pauses > MAX_DRY_RUN_PAUSE_SECONDS:
+            most = f"at most {MAX_SOURCES_PER_DRY_RUN} sources, fewer where sync.request_delay is long, none of SQL"
+            raise InputError(f"too much for a dry run; name {most}", code="dry-run-too-large", sources=len(sources))
 
     # ── a run ──
 
     def begin(self, request: SyncRequest, run_id: RunId, sources: Sequence[Source]) -> None:
-        """Open a run of this id and send it on; of one that was begun already, send on what waits."""
+        """Open a run of this id and send it; of one that was begun before, send what is pending."""
         made = self._prepare(request, run_id, sources, 0)
-        standing: OpenRun | None = made
+        opened: OpenRun | None = made
         try:
             self.store.open_run(made, expires_at=self._expiry(made.run), answered=None, now=made.run.started_at)
         except StoreConflictError:
-            standing = self.store.find_open_run(request.tenant, run_id)
-            if standing is None and not self._has_ended(request.tenant, run_id):
+            opened = self.store.find_open_run(request.tenant, run_id)
+            if opened is None and not self._has_ended(request.tenant, run_id):
                 raise
-        if standing:
-            self._hand_on(standing, sources, request, 0)
+        if opened:
+            self._send(opened, sources, request, 0)
 
     def _prepare(self, request: SyncRequest, run_id: RunId, sources: Sequence[Source], delay_seconds: int) -> OpenRun:
         now = self.clock()
@@ -210,11 +217,11 @@ class QueuedRuns:
             overdue_at=now + timedelta(seconds=delay_seconds) + OVERDUE_AFTER,
         )
 
-    def _hand_on(self, open: OpenRun, sources: Sequence[Source], request: SyncRequest, delay_seconds: int) -> None:
-        """Send the pending sources to the queue, or without one sync them here; a run that waits for none is ended."""
-        messages = cut_messages(open, sources, named=bool(request.source_ids))
-        if open.is_done:
-            self._end(open)
+    def _send(self, opened: OpenRun, sources: Sequence[Source], request: SyncRequest, delay_seconds: int) -> None:
+        """Send the pending sources to the queue, or without one sync them here; without pending sources end the run."""
+        messages = split_messages(opened, sources, named=bool(request.source_ids))
+        if opened.is_done:
+            self._end(opened)
         elif self.queue is not None:
             self.queue.send([m.to_json() for m in messages], delay_seconds=delay_seconds)
         else:
@@ -232,131 +239,128 @@ class QueuedRuns:
     def work(self, message: RunMessage, *, seconds_left: Callable[[], float] | None = None) -> WorkReport:
         """Sync those of the message's sources that are still pending, and report each as it ends.
 
-        What there is no time for is sent anew rather than left to the queue's own redelivery: a message that makes headway
-        must not run out of deliveries, nor wait for a dead worker's twelve minutes.
+        The rest is sent as a new message: a message that makes progress must not use up its receives, nor wait for the
+        visibility timeout.
         """
-        open = self.store.find_open_run(message.tenant, message.run_id)
-        if open is None:
+        opened = self.store.find_open_run(message.tenant, message.run_id)
+        if opened is None:
             log_event(log, "message dropped: its run is over", run_id=message.run_id)
             return WorkReport(stale=True)
-        if open.is_done:  # who brought the last report died before it ended the run
-            self._end(open)
+        if opened.is_done:  # the worker that brought the last report died before it ended the run
+            self._end(opened)
             return WorkReport()
-        waiting = message.narrow(open.pending)
-        told = self._sync(open, waiting, Deadline(seconds_left)) if waiting.source_ids else frozenset()
-        left = [id for id in waiting.source_ids if id not in told]
+        pending = message.narrow(opened.pending)
+        reported = self._sync(opened, pending, Deadline(seconds_left)) if pending.source_ids else frozenset()
+        left = [source_id for source_id in pending.source_ids if source_id not in reported]
         if left and self.queue:
-            again = waiting.narrow(left)
-            self.queue.send([again.to_json()], delay_seconds=0 if told else AGAIN_AFTER)
-        return WorkReport(sources=len(told), left=len(left))
+            self.queue.send([pending.narrow(left).to_json()], delay_seconds=0 if reported else AGAIN_AFTER)
+        return WorkReport(sources=len(reported), left=len(left))
 
-    def _sync(self, open: OpenRun, message: RunMessage, stop: Deadline) -> frozenset[SourceId]:
+    def _sync(self, opened: OpenRun, message: RunMessage, stop: Deadline) -> frozenset[SourceId]:
         """Sync the message's sources, and return those that were reported."""
-        told: set[SourceId] = set()
-        together = threading.Lock()
+        reported: set[SourceId] = set()
+        lock = threading.Lock()
 
         def report(*reports: SourceReport) -> None:
-            with together:  # the threads of one worker need not fight each other for the run's row
-                self._report(open.run, reports)
-                told.update(r.source_id for r in reports)
+            with lock:  # the threads of one worker must not compete for the run's row
+                self._report(opened.run, reports)
+                reported.update(r.source_id for r in reports)
 
         def end(ended: SourceReport) -> None:
             if self.queue is None or not is_overtaken(ended):
                 report(ended)
 
-        sources, idle = self._look_up(message)
+        sources, idle = self._load_sources(message)
         if idle:
             report(*idle)
-        asked = SyncRequest(tenant=message.tenant, trigger=open.run.trigger, new_only=open.new_only, force=open.force)
-        self.manual.sync_sources(sources, self.manual.make_sync_job(asked, message.run_id, self.clock()), stop, end)
-        return frozenset(told)
+        request = SyncRequest(tenant=message.tenant, trigger=opened.run.trigger, new_only=opened.new_only, force=opened.force)
+        job = self.manual.make_sync_job(request, message.run_id, self.clock())
+        self.manual.sync_sources(sources, job, stop, end)
+        return frozenset(reported)
 
-    def _look_up(self, message: RunMessage) -> tuple[list[Source], list[SourceReport]]:
-        """Return the message's sources, and the reports of those that were paused or removed since they were asked for."""
+    def _load_sources(self, message: RunMessage) -> tuple[list[Source], list[SourceReport]]:
+        """Return the message's sources, and the reports of those that were paused or removed since the request."""
         sources, idle = [], []
-        for id in message.source_ids:
+        for source_id in message.source_ids:
             try:
-                source = self.store.load_source(message.tenant, id)
+                source = self.store.load_source(message.tenant, source_id)
             except UnknownIdError:
-                idle.append(_skip(id, id, "source-removed", "it was removed before its turn came"))
+                idle.append(_skip(source_id, source_id, "removed"))
                 continue
             if source.removed_at:
-                idle.append(_skip(id, source.name, "source-removed", "it was removed before its turn came"))
-            elif not source.enabled and id not in message.paused:
-                idle.append(_skip(id, source.name, "source-paused", "it was paused before its turn came"))
+                idle.append(_skip(source_id, source.name, "removed"))
+            elif not source.enabled and source_id not in message.paused:
+                idle.append(_skip(source_id, source.name, "paused"))
             else:
                 sources.append(source)
         return sources, idle
 
     # ── the end ──
 
-    def close_overdue(self, runs: Sequence[OpenRun]) -> Done:
-        """End those of *runs* that are overdue, what waits in them as failed; one that fails keeps no other."""
+    def close_overdue(self, runs: Sequence[OpenRun]) -> PartResult:
+        """End those of *runs* that are overdue, their pending sources as failed; one that fails does not stop the others."""
         now = self.clock()
 
-        def close(open: OpenRun) -> bool:
-            if open.overdue_at > now:
+        def close(opened: OpenRun) -> bool:
+            if opened.overdue_at > now:
                 return False
-            self._give_up(open, {"code": "run-overdue", "message": "no worker came to it in time; trigger it again"})
+            self._give_up(opened, {"code": "run-overdue", "message": "no worker synced it in time; trigger it again"})
             return True
 
         return do_each(runs, close)
 
-    def _give_up(self, open: OpenRun, error: Mapping[str, str]) -> None:
-        """End a run, what waits in it as failed."""
-        names = {s.id: s.name for s in self.store.load_sources(open.run.tenant)}
-        reports = [
-            SourceReport(source_id=id, name=names.get(id, id), outcome=Outcome.FAILED, error=error) for id in sorted(open.pending)
+    def _give_up(self, opened: OpenRun, error: Mapping[str, str]) -> None:
+        """End a run, its pending sources as failed."""
+        names = {s.id: s.name for s in self.store.load_sources(opened.run.tenant)}
+        failed = [
+            SourceReport(source_id=source_id, name=names.get(source_id, source_id), outcome=Outcome.FAILED, error=error)
+            for source_id in sorted(opened.pending)
         ]
-        if reports:
-            self._report(open.run, reports)
+        if failed:
+            self._report(opened.run, failed)
         else:
-            self._end(open)
+            self._end(opened)
 
     def _report(self, run: Run, reports: Sequence[SourceReport]) -> None:
-        """Take reports into the run; the one that nothing waits behind ends it."""
-        standing = self.store.report_sources(run.tenant, run.run_id, reports)
-        if standing is not None and standing.is_done:
-            self._end(standing)
+        """Add reports to the run; the last one ends it."""
+        after = self.store.report_sources(run.tenant, run.run_id, reports)
+        if after is not None and after.is_done:
+            self._end(after)
 
-    def _end(self, open: OpenRun) -> None:
-        status = judge_run(open.run.sources) if open.run.sources else RunStatus.SUCCEEDED
-        run = replace(open.run, status=status, finished_at=self.clock())
+    def _end(self, opened: OpenRun) -> None:
+        status = judge_run(opened.run.sources) if opened.run.sources else RunStatus.SUCCEEDED
+        run = replace(opened.run, status=status, finished_at=self.clock())
         if self.store.close_run(run, expires_at=self._expiry(run)):
-            format_run(run)
+            log_run(run)
 
     def _expiry(self, run: Run) -> datetime:
-        return run.started_at + timedelta(days=self._options(run.tenant)["history.keep_days"])
+        return expiry_of(run, self._options(run.tenant))
 
     def _options(self, tenant: TenantId) -> Options:
-        return Options(self.store.load_options([tenant]).get(tenant), self.defaults)
+        return load_options(self.store, tenant, self.defaults)
 
 
-def cut_messages(open: OpenRun, sources: Sequence[Source], *, named: bool) -> list[RunMessage]:
-    """Return the messages of a run's pending sources; those of one shard stay together, since their heads are read by it.
+def split_messages(opened: OpenRun, sources: Sequence[Source], *, named: bool) -> list[RunMessage]:
+    """Return the messages of a run's pending sources; those of one shard stay together, since its heads are read at once.
 
     A database has a message of its own, for the worker that reads databases.
-    *named*: a person named them, so that those that are paused are meant as well.
+    *named*: a person named the sources, so paused ones are synced as well.
     """
-    mine = sorted((s for s in sources if s.id in open.pending), key=lambda s: (s.shard_id, s.id))
-    lanes = {route: [s for s in mine if s.shard_id.partition("_")[0] == route] for route in (DEFAULT_ROUTE, SQL_ROUTE)}
-    return [
-        RunMessage(
-            run_id=open.run.run_id,
-            tenant=open.run.tenant,
-            source_ids=tuple(s.id for s in cut),
-            route=route,
-            paused=tuple(s.id for s in cut if named and not s.enabled),
-        )
-        for route, some in lanes.items()
-        for cut in (
-            some[n : n + size] for size in (1 if route == SQL_ROUTE else SOURCES_PER_MESSAGE,) for n in range(0, len(some), size)
-        )
-    ]
+    pending = sorted((s for s in sources if s.id in opened.pending), key=lambda s: (s.shard_id, s.id))
+    messages = []
+    for route, size in ((DEFAULT_ROUTE, SOURCES_PER_MESSAGE), (SQL_ROUTE, 1)):
+        routed = [s for s in pending if route_of(s.shard_id) == route]
+        for first in range(0, len(routed), size):
+            part = routed[first : first + size]
+            paused = tuple(s.id for s in part if named and not s.enabled)
+            ids = tuple(s.id for s in part)
+            run = opened.run
+            messages.append(RunMessage(run_id=run.run_id, tenant=run.tenant, source_ids=ids, route=route, paused=paused))
+    return messages
 
 
 def is_overtaken(report: SourceReport) -> bool:
-    """Return whether another delivery of the same message, or a person's edit, came in between: the source is to be synced yet.
+    """Return whether another delivery of the message, or an edit, came in between: the source is to be synced yet.
 
     Where another run holds the source (``lease-held``), that one syncs it, and this one is done with it.
     """
@@ -364,18 +368,19 @@ def is_overtaken(report: SourceReport) -> bool:
 
 
 def check_delay(seconds: int) -> None:
-    """Raise InputError where a queue does not take this delay."""
+    """Raise InputError for a delay that the queue does not accept."""
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds <= MAX_DELAY_SECONDS:
         raise InputError(f"not a delay; write 0 to {MAX_DELAY_SECONDS} seconds", code="bad-field", field="delay_seconds")
 
 
 def check_key(key: str | None) -> None:
-    """Raise InputError where this is no Idempotency-Key."""
-    if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+    """Raise InputError for an Idempotency-Key that is empty or too long."""
+    if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
         raise InputError(
-            f"not an Idempotency-Key; write 1 to {MAX_KEY_LENGTH} letters", code="bad-field", field="Idempotency-Key"
+            f"not an Idempotency-Key; write 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} letters", code="bad-field", field="Idempotency-Key"
         )
 
 
-def _skip(id: SourceId, name: str, code: str, message: str) -> SourceReport:
-    return SourceReport(source_id=id, name=name, outcome=Outcome.SKIPPED, error={"code": code, "message": message})
+def _skip(source_id: SourceId, name: str, why: str) -> SourceReport:
+    error = {"code": f"source-{why}", "message": f"it was {why} before its turn came"}
+    return SourceReport(source_id=source_id, name=name, outcome=Outcome.SKIPPED, error=error)

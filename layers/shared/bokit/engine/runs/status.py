@@ -1,8 +1,8 @@
-"""How things stand: freshness by source, totals, runs. Staleness is told at reading time, so that a dead scheduler shows."""
+"""Freshness by source, totals and runs. Staleness is judged when it is read, so a dead scheduler shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict, cast
@@ -13,10 +13,11 @@ from bokit.core.model.due_times import State, freshness, judge_source
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
-from bokit.core.model.records import Json, Presence, RunId, SourceId, TenantId
+from bokit.core.model.records import Json, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.tenant_options import load_options
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Page, Store
 
@@ -87,23 +88,23 @@ class SourceStatus:
 
 
 class StatusService:
-    """Answers how things stand."""
+    """Reads status, totals and history."""
 
     def __init__(self, store: Store, clock: Clock, defaults: Mapping[str, Json]) -> None:
         self.store, self.clock, self.defaults = store, clock, defaults
 
     def load_sources(self, tenant: TenantId) -> list[SourceStatus]:
-        """Return every source of the tenant that was not removed, by a query a shard."""
+        """Return every source of the tenant that was not removed, with one query a shard."""
         options, now = self._options(tenant), self.clock()
         found = []
-        for shard, head in self._heads(tenant):
+        for shard, head in self._load_heads(tenant):
             schedule = shard.schedules[head.source.id]
             found.append(SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, options, now)))
         return sorted(found, key=lambda s: (s.head.source.scope, s.head.source.name, s.head.source.id))
 
-    def load_freshness(self, tenant: TenantId, id: SourceId) -> FreshnessDocument:
+    def load_freshness(self, tenant: TenantId, source_id: SourceId) -> FreshnessDocument:
         """Return the freshness of one source; None throughout where it was removed."""
-        found = next((s for s in self.load_sources(tenant) if s.head.source.id == id), None)
+        found = next((s for s in self.load_sources(tenant) if s.head.source.id == source_id), None)
         doc: Mapping[str, Json] = found.as_dict() if found else {}
         return cast("FreshnessDocument", {name: doc.get(name) for name in FreshnessDocument.__annotations__})
 
@@ -129,11 +130,8 @@ class StatusService:
         scopes |= {(c.name, scope) for c in self.store.load_collections(tenant) for scope in scopes_of(c.name, c.buckets)}
         collections: dict[str, dict[str, int]] = {}
         for collection, scope in sorted(scopes):
-            counts = collections.setdefault(collection, dict.fromkeys(("records", *map(str, Presence), "edited"), 0))
-            for record in self.store.load_records(tenant, collection, scope):
-                counts["records"] += 1
-                counts[str(record.presence)] += 1
-                counts["edited"] += bool(record.edits)
+            counts = collections.setdefault(collection, new_counts())
+            add_records(counts, self.store.load_records(tenant, collection, scope))
         runs = self.load_history(tenant, limit=100).items
         statuses = [r.status for r in runs]
         return {
@@ -144,61 +142,67 @@ class StatusService:
         }
 
     def load_history(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
-        """Return the runs, newest first: the stored ones, and among them the unchanged batches that shards remember."""
+        """Return the runs, newest first: the stored ones, and on the first page the unchanged batches of the shards."""
         page = self.store.load_runs(tenant, limit=limit, cursor=cursor)
-        quiet = self._quiet_runs(tenant)
+        if cursor is not None:
+            return page
         oldest = page.items[-1].run_id if page.cursor else ""
-        shown = {r.run_id for r in page.items}
-        among = [r for r in quiet.values() if r.run_id >= oldest and r.run_id not in shown] if cursor is None else []
-        merged = sorted([*page.items, *among], key=lambda r: r.run_id, reverse=True)
+        stored = {r.run_id for r in page.items}
+        unchanged = [r for r in self._heartbeat_runs(tenant).values() if r.run_id >= oldest and r.run_id not in stored]
+        merged = sorted([*page.items, *unchanged], key=lambda r: r.run_id, reverse=True)
         return Page(items=tuple(merged), cursor=page.cursor)
 
-    def load_run(self, tenant: TenantId, id: RunId) -> Run:
+    def load_run(self, tenant: TenantId, run_id: RunId) -> Run:
         """Return one run, or raise UnknownIdError."""
         try:
-            return self.store.load_run(tenant, id)
+            return self.store.load_run(tenant, run_id)
         except UnknownIdError:
-            if run := self._quiet_runs(tenant).get(id):
+            if run := self._heartbeat_runs(tenant).get(run_id):
                 return run
             raise
 
-    def _quiet_runs(self, tenant: TenantId) -> dict[RunId, Run]:
-        """Return the batches that found nothing new, as runs: their heartbeat is their record."""
-        runs: dict[RunId, Run] = {}
-        names: dict[SourceId, str] = {}
-        shards: dict[str, Shard] = {}
-        for shard, head in self._heads(tenant):
-            names[head.source.id] = head.source.name
-            shards[shard.id] = shard
-        for shard in shards.values():
-            for batch in shard.recent:
-                if run := _read_batch(batch, tenant, names):
-                    runs[run.run_id] = run
-        return runs
+    def _heartbeat_runs(self, tenant: TenantId) -> dict[RunId, Run]:
+        """Return the unchanged batches as runs: their heartbeat is their record."""
+        found = self._load_heads(tenant)
+        names = {head.source.id: head.source.name for _, head in found}
+        shards = {shard.id: shard for shard, _ in found}
+        runs = (_read_heartbeat(heartbeat, tenant, names) for shard in shards.values() for heartbeat in shard.recent)
+        return {run.run_id: run for run in runs if run.sources}
 
-    def _heads(self, tenant: TenantId) -> list[tuple[Shard, Head]]:
-        mine = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
-        ids = {s.id for s in mine}
+    def _load_heads(self, tenant: TenantId) -> list[tuple[Shard, Head]]:
+        sources = [s for s in self.store.load_sources(tenant) if s.removed_at is None]
+        ids = {s.id for s in sources}
         found = []
-        for shard_id in sorted({s.shard_id for s in mine}):
+        for shard_id in sorted({s.shard_id for s in sources}):
             shard, heads = self.store.load_heads(shard_id)
             found += [(shard, h) for h in heads if h.source.id in ids and h.source.id in shard.schedules]
         return found
 
     def _options(self, tenant: TenantId) -> Options:
-        return Options(self.store.load_options([tenant]).get(tenant), self.defaults)
+        return load_options(self.store, tenant, self.defaults)
 
 
-def _read_batch(batch: HeartbeatRun, tenant: TenantId, names: Mapping[SourceId, str]) -> Run | None:
-    reports = tuple(SourceReport(source_id=id, name=names[id], outcome=Outcome.UNCHANGED) for id in batch.sources if id in names)
-    if not reports:
-        return None
+def new_counts() -> dict[str, int]:
+    """Return the counts of no records."""
+    return dict.fromkeys(("records", *map(str, Presence), "edited"), 0)
+
+
+def add_records(counts: dict[str, int], records: Iterable[Record]) -> None:
+    """Count *records*, by their presence, and how many a person edited."""
+    for record in records:
+        counts["records"] += 1
+        counts[str(record.presence)] += 1
+        counts["edited"] += bool(record.edits)
+
+
+def _read_heartbeat(heartbeat: HeartbeatRun, tenant: TenantId, names: Mapping[SourceId, str]) -> Run:
+    known = [source_id for source_id in heartbeat.sources if source_id in names]
     return Run(
-        run_id=batch.run_id,
+        run_id=heartbeat.run_id,
         tenant=tenant,
-        trigger=Trigger(batch.trigger),
+        trigger=Trigger(heartbeat.trigger),
         status=RunStatus.SUCCEEDED,
-        started_at=batch.started_at,
-        finished_at=batch.finished_at,
-        sources=reports,
+        started_at=heartbeat.started_at,
+        finished_at=heartbeat.finished_at,
+        sources=tuple(SourceReport(source_id=s, name=names[s], outcome=Outcome.UNCHANGED) for s in known),
     )

@@ -1,10 +1,10 @@
 """The tick: every minute, find what is due, by one query of the index.
 
-    shards       claim each by a condition, and send its due sources on; those of a tenant on a monitor are the monitor's
+    shards       claim each by a condition, and send its due sources; a tenant's monitor takes their place
     monitors     begin their runs
-    open runs    end those that nobody ended
+    open runs    end those that are overdue
 
-Each of these is done whatever becomes of the others.
+A part that fails does not stop the others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from bokit.core.model.records import Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Trigger
 from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.reconcile import earliest
+from bokit.engine.runs.limits import MAX_DUE_PER_TICK
 from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
 from bokit.observability import log_event
@@ -31,15 +33,15 @@ from bokit.store.protocols import Store
 log = logging.getLogger("bokit.tick")
 T = TypeVar("T")
 
-CLAIM_FOR = timedelta(minutes=15)
-"""Longer than a message waits and a batch runs; after it, another tick may claim the shard anew."""
-DUE_A_TICK = 1000
+CLAIM_TTL = timedelta(minutes=15)
+"""Longer than queue delay plus batch time; afterwards any tick may reclaim the shard."""
 EARLY = timedelta(seconds=5)
-"""So much before its time a monitor's run may begin: a tick that comes a second early must not cost it a whole minute."""
-REPLACED = frozenset({Trigger.SCHEDULE, Trigger.TRAFFIC})
-"""What a monitor takes the place of."""
+"""How early a monitor's run may begin: a tick that comes a second early must not cost it a whole minute."""
+AUTOMATIC = frozenset({Trigger.SCHEDULE, Trigger.TRAFFIC})
+"""Triggers that a monitor replaces."""
 Monitors = Mapping[TenantId, Monitor]
-Stored = Mapping[TenantId, Mapping[str, Json]]
+StoredOptions = Mapping[TenantId, Mapping[str, Json]]
+Send = Callable[[Sequence[BatchMessage]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,37 +58,30 @@ class TickReport:
     closed: int = 0
     """Overdue runs that were ended."""
     error: Exception | None = None
-    """What kept a part of the tick from its work; the other parts were done."""
+    """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Json]:
-        """As the log tells it."""
-        late = round(self.overdue_intervals, 2)
-        return {
-            "shards": self.shards,
-            "sources": self.sources,
-            "sent": self.sent,
-            "overdue_intervals": late,
-            "monitors": self.monitors,
-            "closed": self.closed,
-            "failed": self.error is not None,
-        }
+        """Return the facts for the log."""
+        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed")
+        counts = {name: getattr(self, name) for name in names}
+        return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
     def check(self) -> None:
-        """Raise the error of the part that failed, so that the alarm of failing ticks hears of it."""
+        """Raise the error of the part that failed, so that the function fails and its alarm goes off."""
         if self.error is not None:
             raise self.error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """How many of the things that were due were done, and what went wrong with the first that was not."""
+class PartResult:
+    """How many of a tick's due items were done, and the first error."""
 
     count: int = 0
     error: Exception | None = None
 
 
 class BatchClaimer:
-    """Claims what is due: shared by the tick, and by a person's ``bokit sync``."""
+    """Claims what is due, for the tick, for requests and for ``bokit sync``."""
 
     def __init__(self, store: Store, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json]) -> None:
         self.store, self.clock, self.new_run_id, self.defaults = store, clock, new_run_id, defaults
@@ -94,18 +89,18 @@ class BatchClaimer:
     def claim(
         self,
         shards: Sequence[Shard],
-        stored: Stored,
+        stored: StoredOptions,
         trigger: Trigger,
         *,
         only: TenantId | None = None,
         run_id: str | None = None,
         monitors: Monitors | None = None,
     ) -> list[BatchMessage]:
-        """Claim those of *shards* with something due, and return their messages; a shard that another holds is passed over.
+        """Claim those of *shards* with something due, and return their messages; a shard that another holds is skipped.
 
-        *monitors*: those of the shards' tenants; they are read where they are not given.
+        *monitors*: those of the shards' tenants; None: load them where *trigger* asks for them.
         """
-        monitors = self.load_monitors(shards) if monitors is None and trigger in REPLACED else monitors
+        monitors = self.load_monitors(shards) if monitors is None and trigger in AUTOMATIC else monitors
         now, messages = self.clock(), []
 
         def find_due(shard: Shard) -> tuple[SourceId, ...]:
@@ -115,58 +110,59 @@ class BatchClaimer:
             if not find_due(shard):
                 continue
             holder = run_id or self.new_run_id(now)
-            claimed = self._take(shard, holder, now)
-            if claimed is None or not (ids := self._recheck(claimed, find_due(claimed))):
+            claimed = self._claim_shard(shard, holder, now)
+            if claimed is None:
                 continue
-            mine = {claimed.schedules[id].tenant for id in ids}
-            messages.append(
-                BatchMessage(
-                    run_id=RunId(holder),
-                    trigger=trigger,
-                    shard_id=shard.id,
-                    fence=claimed.fence,
-                    source_ids=ids,
-                    options={t: stored[t] for t in sorted(mine) if t in stored},
-                    defaults=self.defaults,
-                )
-            )
+            if ids := find_due(claimed):
+                messages.append(self._make_message(claimed, RunId(holder), trigger, ids, stored))
+            else:
+                self._release(claimed)
         return messages
 
-    def _take(self, shard: Shard, holder: str, now: datetime) -> Shard | None:
-        """Claim one shard; one that the table is too busy for stays due, and keeps no other from being sent."""
+    def _make_message(
+        self, shard: Shard, run_id: RunId, trigger: Trigger, ids: tuple[SourceId, ...], stored: StoredOptions
+    ) -> BatchMessage:
+        tenants = sorted({shard.schedules[source_id].tenant for source_id in ids})
+        return BatchMessage(
+            run_id=run_id,
+            trigger=trigger,
+            shard_id=shard.id,
+            fence=shard.fence,
+            source_ids=ids,
+            options={t: stored[t] for t in tenants if t in stored},
+            defaults=self.defaults,
+        )
+
+    def _claim_shard(self, shard: Shard, holder: str, now: datetime) -> Shard | None:
+        """Claim one shard; one that the table is too busy for stays due, and does not stop the others."""
         try:
-            return self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_FOR)
+            return self.store.claim_shard(shard, holder=holder, now=now, until=now + CLAIM_TTL)
         except StoreConflictError:
             log.warning("a shard could not be claimed", exc_info=True, extra={"facts": {"shard": shard.id}})
             return None
 
-    def _recheck(self, claimed: Shard, ids: tuple[SourceId, ...]) -> tuple[SourceId, ...]:
-        """Return *ids*, which are due in a shard that is ours now; where nothing is any more, give it back.
-
-        Another may have held the claim when we read the shard, and ended it, all synced, before we took it.
-        """
-        if not ids:
-            due = min((b.due_at for b in claimed.schedules.values() if b.due_at), default=None)
-            self.store.complete_batch(claimed.id, fence=claimed.fence, schedules={}, next_due=due, run=None)
-        return ids
+    def _release(self, shard: Shard) -> None:
+        """Release a claimed shard in which nothing is due: since it was read, another batch claimed and completed it."""
+        due = earliest(*(line.due_at for line in shard.schedules.values()))
+        self.store.complete_batch(shard.id, fence=shard.fence, schedules={}, next_due=due, run=None)
 
     def due_in(
         self,
         shard: Shard,
-        stored: Stored,
+        stored: StoredOptions,
         trigger: Trigger,
         now: datetime,
         only: TenantId | None = None,
         monitors: Container[TenantId] = (),
     ) -> tuple[SourceId, ...]:
-        """Return the sources of *shard* that are due, of the tenants that let *trigger* sync and are on none of *monitors*.
+        """Return the sources of *shard* that are due, of tenants that allow *trigger* and have none of *monitors*.
 
-        Where there is none the shard stays as it is, and is looked at by each tick: what its tenants leave to a monitor, or
-        have switched off, is due the moment that they take it up again.
+        Without any, the shard is left as it is, and each tick reads it: sources of tenants that use a monitor, or switched
+        syncs off, are due as soon as that ends.
         """
         return tuple(
-            id
-            for id, schedule in sorted(shard.schedules.items())
+            source_id
+            for source_id, schedule in sorted(shard.schedules.items())
             if schedule.due_at
             and schedule.due_at <= now
             and only in (None, schedule.tenant)
@@ -174,7 +170,7 @@ class BatchClaimer:
             and may_sync(Options(stored.get(schedule.tenant), self.defaults), trigger)
         )
 
-    def load_options(self, shards: Sequence[Shard]) -> Stored:
+    def load_options(self, shards: Sequence[Shard]) -> StoredOptions:
         """Return what the tenants of *shards* have set, in one read."""
         return self.store.load_options(_tenants_of(shards))
 
@@ -192,22 +188,25 @@ class Tick:
         store: Store,
         claimer: BatchClaimer,
         clock: Clock,
-        send: Callable[[Sequence[BatchMessage]], None],
-        run_due_monitors: Callable[[Sequence[Monitor]], Done],
-        close_overdue: Callable[[Sequence[OpenRun]], Done],
+        send: Send,
+        run_due_monitors: Callable[[Sequence[Monitor]], PartResult],
+        close_overdue: Callable[[Sequence[OpenRun]], PartResult],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
-        """Claim and send on what is due now, begin the monitors' runs, and end those that are overdue.
+        """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
 
-        Raises, in the end, what kept sources from being sent; what kept the others is in the report.
+        Raises at the end what kept sources from being sent; the error of another part is in the report.
         """
         now = self.clock()
-        due = self.store.load_due(now + EARLY, limit=DUE_A_TICK)
+        due = self.store.load_due(now + EARLY, limit=MAX_DUE_PER_TICK)
         shards = [s for s in due.shards if s.next_due is not None and s.next_due <= now]
-        sent = self._attempt_to_send(shards, trigger, now)
+        try:
+            sent = self._send_due(shards, trigger, now)
+        except Exception as error:
+            sent = TickReport(shards=len(shards), error=error)
         begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
         report = replace(sent, monitors=begun.count, closed=closed.count, error=sent.error or begun.error or closed.error)
@@ -215,12 +214,6 @@ class Tick:
         if sent.error:
             raise sent.error
         return report
-
-    def _attempt_to_send(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
-        try:
-            return self._send_due(shards, trigger, now)
-        except Exception as error:
-            return TickReport(shards=len(shards), error=error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
@@ -234,9 +227,9 @@ class Tick:
             overdue_intervals=self._overdue(shards, stored, monitors, now),
         )
 
-    def _overdue(self, shards: Sequence[Shard], stored: Stored, monitors: Monitors, now: datetime) -> float:
+    def _overdue(self, shards: Sequence[Shard], stored: StoredOptions, monitors: Monitors, now: datetime) -> float:
         late = (
-            overdue_intervals(_await_monitor(schedule, monitors.get(schedule.tenant)), now)
+            overdue_intervals(_delayed_by(monitors.get(schedule.tenant), schedule), now)
             for shard in shards
             for schedule in shard.schedules.values()
             if may_sync(Options(stored.get(schedule.tenant), self.claimer.defaults), Trigger.SCHEDULE)
@@ -244,35 +237,35 @@ class Tick:
         return max(late, default=0.0)
 
 
-def do_each(items: Iterable[T], act: Callable[[T], bool]) -> Done:
-    """Do *act* with each item, whatever becomes of the others; it tells whether it had something to do."""
+def do_each(items: Iterable[T], act: Callable[[T], bool]) -> PartResult:
+    """Call *act* with each item and count the True ones; an error does not stop the others."""
     count, first = 0, None
     for item in items:
         try:
             count += act(item)
         except Exception as error:
             first = first or error
-    return Done(count=count, error=first)
+    return PartResult(count=count, error=first)
 
 
-def _attempt(act: Callable[[Sequence[T]], Done], items: Sequence[T], part: str) -> Done:
+def _attempt(act: Callable[[Sequence[T]], PartResult], items: Sequence[T], part: str) -> PartResult:
     """Return what was done with *items*; an error is logged here, since the tick goes on."""
     try:
-        done = act(items) if items else Done()
+        result = act(items) if items else PartResult()
     except Exception as error:
-        done = Done(error=error)
-    if done.error:
-        log.error("a part of the tick failed", exc_info=done.error, extra={"facts": {"part": part}})
-    return done
+        result = PartResult(error=error)
+    if result.error:
+        log.error("a part of the tick failed", exc_info=result.error, extra={"facts": {"part": part}})
+    return result
 
 
-def _await_monitor(schedule: SourceSchedule, monitor: Monitor | None) -> SourceSchedule:
-    """Return *beat* as late as the tenant's monitor lets it be: one whose runs come to nothing shows as well."""
+def _delayed_by(monitor: Monitor | None, schedule: SourceSchedule) -> SourceSchedule:
+    """Return *schedule* as late as the monitor allows: a source shows as overdue when the monitor's runs fail as well."""
     return replace(schedule, due_at=schedule.due_at + monitor.interval) if monitor and schedule.due_at else schedule
 
 
 def _tenants_of(shards: Sequence[Shard]) -> list[TenantId]:
-    return sorted({b.tenant for s in shards for b in s.schedules.values()})
+    return sorted({line.tenant for shard in shards for line in shard.schedules.values()})
 
 
 def may_sync(options: Options, trigger: Trigger) -> bool:
@@ -288,6 +281,6 @@ def may_sync(options: Options, trigger: Trigger) -> bool:
     return allowed and (trigger is not Trigger.TRAFFIC or bool(options["sync.on_traffic"]))
 
 
-def send_to_queue(queue: Queue) -> Callable[[Sequence[BatchMessage]], None]:
-    """Return a sender that hands messages to *queue*."""
+def send_to_queue(queue: Queue) -> Send:
+    """Return a sender that puts messages into *queue*."""
     return lambda messages: queue.send([m.to_json() for m in messages])

@@ -106,9 +106,11 @@ class Finisher:
 
 def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, changed_at: datetime | None) -> Head:
     """Return *head* after a sync that went well; *changed_at*: when it changed a visible field, None where it did not."""
-    note = hold and HoldNote(
-        code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash, offered_at=hold.offered_at
-    )
+    note = None
+    if hold:
+        note = HoldNote(
+            code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash, offered_at=hold.offered_at
+        )
     return replace(head, failure=None, hold=note, settle_at=settle_at, changed_at=changed_at or head.changed_at)
 
 

@@ -1,0 +1,19 @@
+"""Limits of runs, monitors and requests."""
+
+SOURCES_PER_MESSAGE = 10
+"""Sources of one message of an open run: what a worker syncs at a time, and what waits if it dies."""
+MAX_SOURCES_PER_RUN = 1000
+MAX_SOURCES_PER_DRY_RUN = 10
+MAX_DRY_RUN_PAUSE_SECONDS = 10
+"""All pauses of ``sync.request_delay`` in one dry run: somebody waits for the response."""
+MAX_DELAY_SECONDS = 900
+"""The longest delay of a queue's message."""
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
+MIN_MONITOR_SECONDS, MAX_MONITOR_SECONDS = 60, 366 * 86_400
+MAX_MONITOR_RUNS = 1_000_000_000
+MAX_DUE_PER_TICK = 1000
+"""Shards, monitors and open runs that one tick reads."""
+MAX_LATE_SOURCES = 100
+"""Late shards that one check of a request reads."""
+MAX_TENANTS = 10_000
+"""Tenants that an instance remembers."""
