@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from bokit.engine.bookings.replay import Progress
 
-MOST = 40
-"""Stays that the table shows; the JSON document has all."""
+MAX_STAYS_SHOWN = 40  # in the table; the JSON document has all
 
 
 def register(app: typer.Typer) -> None:
@@ -30,10 +29,10 @@ def register(app: typer.Typer) -> None:
 def replay(
     ctx: typer.Context,
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="<YYYYMMDDTHHMMSSZ>.ics bodies, and perhaps a meta.json.")
+        list[Path], typer.Argument(metavar="DIR...", help="Folders of <YYYYMMDDTHHMMSSZ>.ics files and an optional meta.json.")
     ],
     as_unit: Annotated[
-        bool, typer.Option("--unit", help="All as the sources of one unit: tells echoes, joint bookings and conflicts.")
+        bool, typer.Option("--unit", help="Replay all as sources of one unit, with echoes, joint bookings and conflicts.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +42,7 @@ def replay(
     from bokit.errors import InputError
 
     if len(folders) > 1 and not as_unit:
-        raise InputError("several histories are played together as one unit's sources; write --unit")
+        raise InputError("several folders are replayed together as one unit's sources; add --unit")
     session = Session(ctx, as_json=as_json)
     with _progress(session) as progress:
         doc = replay_unit(folders, progress=progress) if as_unit else replay_history(folders[0], progress=progress)
@@ -52,7 +51,7 @@ def replay(
 
 @contextmanager
 def _progress(session: Session) -> Iterator[Progress | None]:
-    """Show a bar while a person watches."""
+    """Show a progress bar, on a terminal."""
     if not session.shows_progress:
         yield None
         return
@@ -66,12 +65,12 @@ def _progress(session: Session) -> Iterator[Progress | None]:
 
 def _show_replay(console: Console, doc: dict[str, Any]) -> None:
     stays = sorted(doc["stays"], key=lambda s: str(s["history"][-1]["check_in"]))
-    rows = [_stay_row(stay) for stay in stays[:MOST]]
-    print_table(console, ["stay!", "kind", "code", "changes#", "last", "at!"], rows, "no stay was seen")
-    if len(stays) > MOST:
-        print_line(console, f"… and {len(stays) - MOST} more; --json has them all")
-    told = ", ".join(f"{n} {name}" for name, n in doc["counts"].items())
-    print_line(console, f"{doc['fetches']} fetches: {told}")
+    rows = [_stay_row(stay) for stay in stays[:MAX_STAYS_SHOWN]]
+    print_table(console, ["stay!", "kind", "code", "changes#", "last", "at!"], rows, "no stays found")
+    if len(stays) > MAX_STAYS_SHOWN:
+        print_line(console, f"… and {len(stays) - MAX_STAYS_SHOWN} more; --json has them all")
+    counts = ", ".join(f"{n} {name}" for name, n in doc["counts"].items())
+    print_line(console, f"{doc['fetches']} fetches: {counts}")
 
 
 def _show_unit(console: Console, doc: dict[str, Any]) -> None:
@@ -82,14 +81,14 @@ def _show_unit(console: Console, doc: dict[str, Any]) -> None:
     still = sum(e["until"] is None for e in echoes)
     print_line(console, f"{len(doc['joint'])} joint bookings, {len(echoes)} echoes ({still} at the end)")
     for conflict in doc["conflicts"]:
-        told = f"{conflict['certainty']}, {conflict['status']}, opened {conflict['opened_at'][:10]}"
-        print_line(console, f"conflict over {', '.join(conflict['nights'])}: {told}")
-        for stay in (stays[id] for id in conflict["bookings"] if id in stays):
+        state = f"{conflict['certainty']}, {conflict['status']}, opened {conflict['opened_at'][:10]}"
+        print_line(console, f"conflict over {', '.join(conflict['nights'])}: {state}")
+        for stay in (stays[stay_id] for stay_id in conflict["bookings"] if stay_id in stays):
             last = stay["history"][-1]
             shown = stay_words(last["check_in"], last["check_out"])
             print_line(console, f"  {shown}  {stay['kind']} {stay['code'] or ''} from {names[stay['source_id']]}")
     if not doc["conflicts"]:
-        print_line(console, "no conflict")
+        print_line(console, "no conflicts")
 
 
 def _stay_row(stay: dict[str, Any]) -> tuple[object, ...]:

@@ -163,7 +163,7 @@ def status_words(status: object) -> str:
     >>> status_words("confirmed"), status_words("undefined")
     ('confirmed', 'Booking.com booking or closure')
     """
-    return STATUS_WORDS.get(str(status), str(status))
+    return STATUS_WORDS.get(str(status)) or value_words(status)
 
 
 def new_words(counts: Mapping[str, int]) -> str:

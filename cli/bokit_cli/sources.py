@@ -1,4 +1,4 @@
-"""``bokit source``: where bookings come from."""
+"""``bokit source``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, Interval, Platform, SourceWord, Tenant, Zone
+from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, Interval, Platform, SourceName, Tenant, Zone
 from bokit_cli.session import Session
 from bokit_cli.show import (
     ago_words,
     day_words,
+    plural,
     print_facts,
     print_line,
     print_table,
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from bokit.core.model.records import SourceId
     from bokit.engine.catalog.preview import Preview
 
-sources = typer.Typer(no_args_is_help=True, help="Where bookings come from: feeds, each of one unit.")
-Url = Annotated[str, typer.Option("--url", metavar="URL", help="https://…, secret:NAME, or - to read it from standard input.")]
+sources = typer.Typer(no_args_is_help=True, help="Sources of bookings: feeds, each for one unit.")
+Url = Annotated[str, typer.Option("--url", metavar="URL", help="https://…, secret:NAME, or - for standard input.")]
 PlanHash = Annotated[
-    str | None, typer.Option("--plan", metavar="HASH", help="The plan that `source show` told; another is refused.")
+    str | None, typer.Option("--plan", metavar="HASH", help="The plan as `source show` printed it; refused if it has changed.")
 ]
+MAX_ENTRIES_SHOWN = 5
+NOT_ADDED = "nothing was added; fix the URL, or add it with --no-check"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,14 +49,14 @@ def register(app: typer.Typer) -> None:
 def add_source(
     ctx: typer.Context,
     name: str,
-    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Whose nights it tells of; an id or a name.")],
+    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Unit id or name.")],
     url: Url,
-    kind: Annotated[str, typer.Option("--kind", help="What it is.")] = "ical",
+    kind: Annotated[str, typer.Option("--kind", help="Kind of source.")] = "ical",
     platform: Platform = None,
     interval: Interval = None,
     cancel_after: CancelAfter = None,
     timezone: Zone = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Fetch it first, and show what is read.")] = True,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Fetch the feed first and show what is read.")] = True,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -63,15 +66,8 @@ def add_source(
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     place = catalog.find_unit(session.tenant, unit)
-    values = {
-        "name": name,
-        "kind": kind,
-        "url": _read_url(url),
-        "platform": platform,
-        "interval": interval,
-        "cancel_after": cancel_after,
-        "timezone": timezone,
-    }
+    settings = {"platform": platform, "interval": interval, "cancel_after": cancel_after, "timezone": timezone}
+    values = {"name": name, "kind": kind, "url": _read_url(url), **settings}
     preview = _preview(session, place.id, values) if check else None
     made = catalog.sources.add(session.tenant, place.id, values)
 
@@ -84,44 +80,42 @@ def add_source(
 
 
 def _preview(session: Session, unit_id: Any, values: dict[str, Any]) -> Preview:
-    """Fetch what is to be added; what cannot be read is not added."""
+    """Fetch the new source; one that cannot be read is refused."""
     from bokit.core.model.source_rules import Verdict
     from bokit.errors import InputError, LaterError, NeverError
 
     try:
         preview = session.bokit.catalog.sources.preview(session.tenant, unit_id, values)
     except (LaterError, NeverError) as error:
-        raise InputError(
-            f"{error}; nothing was added; mend the URL, or add it with --no-check", code=error.stable_code
-        ) from error
+        raise InputError(f"{error}; {NOT_ADDED}", code=error.stable_code) from error
     if preview.verdict is Verdict.UNREADABLE:
-        told = preview.problems[0].message if preview.problems else "it is no calendar"
-        raise InputError(f"no calendar is read there: {told}; nothing was added; mend the URL, or add it with --no-check")
+        problem = preview.problems[0].message if preview.problems else "not a calendar"
+        raise InputError(f"no calendar at this URL: {problem}; {NOT_ADDED}")
     return preview
 
 
 def _read_url(url: str) -> str:
-    """Return the URL; from standard input where it is a dash, so that no list of processes shows it."""
+    """Return the URL; a dash reads it from standard input, which hides it from process lists."""
     return sys.stdin.readline().strip() if url == "-" else url
 
 
-def show_preview(console: Console, preview: dict[str, Any], most: int = 5) -> None:
-    """Print what is read in a feed."""
+def show_preview(console: Console, preview: dict[str, Any]) -> None:
+    """Print what is read in a source: its first entries and problems."""
     entries = preview["entries"]
-    whose = preview.get("platform") or "records"
-    print_line(console, f"{whose}: {preview['verdict']}, {len(entries)} entries, {len(preview['problems'])} problems")
+    found = f"{plural(len(entries), 'entry', 'entries')}, {plural(len(preview['problems']), 'problem')}"
+    print_line(console, f"{preview.get('platform') or 'records'}: {preview['verdict']}, {found}")
     if entries and "fields" in entries[0]:
-        shown = [(e["id"], value_words(e["fields"])) for e in entries[:most]]
+        shown = [(e["id"], value_words(e["fields"])) for e in entries[:MAX_ENTRIES_SHOWN]]
         print_table(console, ["id!", "fields"], shown, "")
     elif entries:
         rows = [
             (stay_words(e["check_in"], e["check_out"]), e["kind"], e["guest_name"] or e["summary"], e["reservation_code"])
-            for e in sorted(entries, key=lambda e: e["check_in"])[:most]
+            for e in sorted(entries, key=lambda e: e["check_in"])[:MAX_ENTRIES_SHOWN]
         ]
         print_table(console, ["stay!", "kind", "who", "code"], rows, "")
-    if len(entries) > most:
-        print_line(console, f"… and {len(entries) - most} more")
-    for problem in preview["problems"][:most]:
+    if len(entries) > MAX_ENTRIES_SHOWN:
+        print_line(console, f"… and {len(entries) - MAX_ENTRIES_SHOWN} more")
+    for problem in preview["problems"][:MAX_ENTRIES_SHOWN]:
         print_line(console, f"problem {problem_words(problem)}")
 
 
@@ -133,48 +127,40 @@ def list_sources(
     as_json: AsJson = False,
 ) -> None:
     """List the sources."""
-    from bokit.engine.catalog.view import describe_source, show_url
+    from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     found = catalog.sources.list_sources(session.tenant, removed=removed)
     units = {str(u.id): u.name for u in catalog.list_units(session.tenant)}
-    rows = [
-        (
-            s.name,
-            s.id,
-            where_words(describe_source(s), units),
-            show_url(s.url),
-            "removed" if s.removed_at else "" if s.enabled else "paused",
-        )
-        for s in found
-    ]
-    empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
-    session.answer_list(
-        [describe_source(s) for s in found], lambda c: print_table(c, ["source", "id!", "unit", "from", ""], rows, empty)
+    docs = [describe_source(s) for s in found]
+    states = ["removed" if d["removed_at"] else "" if d["enabled"] else "paused" for d in docs]
+    rows = [(d["name"], d["id"], where_words(d, units), d["url"], state) for d, state in zip(docs, states, strict=True)]
+    columns, empty = (
+        ["source", "id!", "unit", "from", ""],
+        "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one",
     )
+    session.answer_list(docs, lambda c: print_table(c, columns, rows, empty))
 
 
 @sources.command("show")
-def show_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Show one source: how it fares, what is held, and how to settle it."""
+def show_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Show one source: its state, its held plan, and how to apply or discard that."""
     from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.sources.find(session.tenant, source, removed=True)
     hold = session.bokit.records.find_hold(session.tenant, found.id)
-    told = session.bokit.status.load_freshness(session.tenant, found.id)
-    doc = {**describe_source(found), **told, "hold": _describe_hold(found.id, hold)}
+    freshness = session.bokit.status.load_freshness(session.tenant, found.id)
+    doc = {**describe_source(found), **freshness, "hold": _describe_hold(found.id, hold)}
     session.answer(doc, lambda c: _show_source(c, session, doc))
 
 
-def _describe_hold(id: SourceId, hold: Hold | None) -> dict[str, Any] | None:
+def _describe_hold(source_id: SourceId, hold: Hold | None) -> dict[str, Any] | None:
     if hold is None:
         return None
-    settle = [f"bokit source discard-held {id} --plan {hold.plan_hash}"]
-    if hold.can_apply:
-        settle.insert(0, f"bokit source apply-held {id} --plan {hold.plan_hash}")
-    return {**hold.as_dict(), "settle": settle}
+    commands = ["apply-held", "discard-held"] if hold.can_apply else ["discard-held"]
+    return {**hold.as_dict(), "settle": [f"bokit source {c} {source_id} --plan {hold.plan_hash}" for c in commands]}
 
 
 def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> None:
@@ -189,10 +175,10 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
             "from": doc["url"],
             "platform": doc["platform"],
             "state": "removed" if doc["removed_at"] else doc["state"],
-            "every": doc["interval"] and span_words(doc["interval"]),
+            "interval": doc["interval"] and span_words(doc["interval"]),
             "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
             "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
-            "next": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
+            "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
             "error": doc["error"] and doc["error"]["message"],
         },
     )
@@ -203,21 +189,17 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
 def _show_hold(console: Console, hold: dict[str, Any], session: Session) -> None:
     print_line(console)
     print_line(console, f"held since {ago_words(hold['since'], session.bokit.clock())}: {hold['message']}")
-    rows = [
-        (
-            r.get("action"),
-            _release_words(r),
-            r.get("guest_name") or r.get("reservation_code") or r.get("code"),
-            r.get("record_id"),
-        )
-        for r in hold["releases"]
-    ]
+    rows = [(r.get("action"), _release_words(r), _release_name(r), r.get("record_id")) for r in hold["releases"]]
     if rows:
-        print_line(console, "applying it would let go:")
+        print_line(console, "applying it would release:")
         print_table(console, ["", "stay!", "who", "booking!"], rows, "")
-    print_line(console, "to settle it:")
+    print_line(console, "apply or discard it with:")
     for command in hold["settle"]:
         print_line(console, f"  {command}")
+
+
+def _release_name(release: dict[str, Any]) -> str | None:
+    return release.get("guest_name") or release.get("reservation_code") or release.get("code")
 
 
 def _release_words(release: dict[str, Any]) -> str:
@@ -232,9 +214,9 @@ def _release_words(release: dict[str, Any]) -> str:
 @sources.command("edit")
 def edit_source(
     ctx: typer.Context,
-    source: SourceWord,
-    name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Another URL; the stays are kept.")] = None,
+    source: SourceName,
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="New URL; the stays are kept.")] = None,
     platform: Platform = None,
     interval: Interval = None,
     cancel_after: CancelAfter = None,
@@ -242,57 +224,50 @@ def edit_source(
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Change a source; an empty value goes back to the tenant's."""
+    """Change a source; an empty value restores the tenant's default."""
     from bokit.engine.catalog.view import describe_source
     from bokit.errors import InputError
 
     session = Session(ctx, tenant, as_json)
-    told = {
-        "name": name,
-        "url": url and _read_url(url),
-        "platform": platform,
-        "interval": interval,
-        "cancel_after": cancel_after,
-        "timezone": timezone,
-    }
-    values = {field: value for field, value in told.items() if value is not None}
+    settings = {"platform": platform, "interval": interval, "cancel_after": cancel_after, "timezone": timezone}
+    given = {"name": name, "url": url and _read_url(url), **settings}
+    values = {field: value for field, value in given.items() if value is not None}
     if not values:
-        raise InputError("nothing to change; name a field, as in --interval 15m")
-    desk = session.bokit.catalog.sources
-    before = desk.find(session.tenant, source)
-    after = desk.edit(session.tenant, before.id, values)
-    session.answer(
-        describe_source(after), lambda c: print_line(c, f"{'unchanged' if after == before else 'changed'}: {after.name}")
-    )
+        raise InputError("nothing to change; use an option, as in --interval 15m")
+    sources = session.bokit.catalog.sources
+    before = sources.find(session.tenant, source)
+    after = sources.edit(session.tenant, before.id, values)
+    outcome = "unchanged" if after == before else "changed"
+    session.answer(describe_source(after), lambda c: print_line(c, f"{outcome}: {after.name}"))
 
 
 @sources.command("pause")
-def pause_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Stop syncing a source; what it holds stays held."""
+def pause_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Pause a source; its nights stay held."""
     _switch(Session(ctx, tenant, as_json), source, on=False)
 
 
 @sources.command("resume")
-def resume_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Sync a paused source again, beginning now."""
+def resume_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Resume a paused source; it is due now."""
     _switch(Session(ctx, tenant, as_json), source, on=True)
 
 
 def _switch(session: Session, source: str, *, on: bool) -> None:
     from bokit.engine.catalog.view import describe_source
 
-    desk = session.bokit.catalog.sources
-    found = desk.find(session.tenant, source)
-    after = (desk.resume if on else desk.pause)(session.tenant, found.id)
-    told = f"resumed: {after.name}" if on else f"paused: {after.name}; its nights stay held"
-    session.answer(describe_source(after), lambda c: print_line(c, told))
+    sources = session.bokit.catalog.sources
+    found = sources.find(session.tenant, source)
+    after = (sources.resume if on else sources.pause)(session.tenant, found.id)
+    outcome = f"resumed: {after.name}" if on else f"paused: {after.name}; its nights stay held"
+    session.answer(describe_source(after), lambda c: print_line(c, outcome))
 
 
 @sources.command("remove")
 def remove_source(
     ctx: typer.Context,
-    source: SourceWord,
-    release: Annotated[bool, typer.Option("--release", help="Let its future nights go, too.")] = False,
+    source: SourceName,
+    release: Annotated[bool, typer.Option("--release", help="Release its future nights too.")] = False,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -300,29 +275,29 @@ def remove_source(
     from bokit.engine.catalog.view import describe_source
 
     session = Session(ctx, tenant, as_json)
-    desk = session.bokit.catalog.sources
-    found = desk.find(session.tenant, source, removed=release)
-    done = desk.remove(session.tenant, found.id, release=release, by=session.user)
+    sources = session.bokit.catalog.sources
+    found = sources.find(session.tenant, source, removed=release)
+    done = sources.remove(session.tenant, found.id, release=release, by=session.user)
 
     def show(console: Console) -> None:
-        print_line(console, f"removed: {found.name}; {done.released} bookings released, {done.kept} kept")
+        print_line(console, f"removed: {found.name}; {plural(done.released, 'booking')} released, {done.kept} kept")
         if done.kept:
-            print_line(console, f"their nights stay held; `bokit source remove {found.id} --release` lets them go")
+            print_line(console, f"their nights stay held; `bokit source remove {found.id} --release` releases them")
 
     session.answer({**describe_source(done.source), "released": done.released, "kept": done.kept}, show)
 
 
 @sources.command("test")
-def try_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> int:
-    """Fetch a source once and show what is read; nothing is written. Exit code 1: it cannot be read."""
+def try_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> int:
+    """Fetch a source once and show what is read; writes nothing. Exit code 1: it cannot be read."""
     from bokit.core.model.source_rules import Verdict
     from bokit.errors import LaterError, NeverError
 
     session = Session(ctx, tenant, as_json)
-    desk = session.bokit.catalog.sources
-    found = desk.find(session.tenant, source)
+    sources = session.bokit.catalog.sources
+    found = sources.find(session.tenant, source)
     try:
-        preview = desk.test(session.tenant, found.id)
+        preview = sources.test(session.tenant, found.id)
     except (LaterError, NeverError) as error:
         failure = {"code": error.stable_code, "message": error.message}
         text = f"{found.name} failed: {error}"
@@ -335,21 +310,21 @@ def try_source(ctx: typer.Context, source: SourceWord, tenant: Tenant = DEFAULT,
 
 @sources.command("apply-held")
 def apply_held(
-    ctx: typer.Context, source: SourceWord, plan: PlanHash = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
+    ctx: typer.Context, source: SourceName, plan: PlanHash = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
 ) -> int:
-    """Apply what a guard holds: the stays that it names are let go."""
-    return _settle(Session(ctx, tenant, as_json), source, plan, apply=True)
+    """Apply a held plan: the listed stays are cancelled."""
+    return _decide(Session(ctx, tenant, as_json), source, plan, apply=True)
 
 
 @sources.command("discard-held")
 def discard_held(
-    ctx: typer.Context, source: SourceWord, plan: PlanHash = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
+    ctx: typer.Context, source: SourceName, plan: PlanHash = None, tenant: Tenant = DEFAULT, as_json: AsJson = False
 ) -> int:
-    """Forget what a guard holds: everything stays as it is."""
-    return _settle(Session(ctx, tenant, as_json), source, plan, apply=False)
+    """Discard a held plan: everything stays as it is."""
+    return _decide(Session(ctx, tenant, as_json), source, plan, apply=False)
 
 
-def _settle(session: Session, source: str, plan: str | None, *, apply: bool) -> int:
+def _decide(session: Session, source: str, plan: str | None, *, apply: bool) -> int:
     from bokit.core.model.runs import describe_run
 
     found = session.bokit.catalog.sources.find(session.tenant, source)

@@ -12,9 +12,12 @@ from bokit_cli.show import ago_words, count_words, print_facts, print_line, prin
 from bokit_cli.sync import show_run
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.console import Console
 
     from bokit.core.model.runs import Run
+    from bokit.engine.runs.status import SourceStatusDocument, StatusDocument
 
 
 def register(app: typer.Typer) -> None:
@@ -25,42 +28,37 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Tell how fresh every source is."""
+    """Show when each calendar was last read."""
     session = Session(ctx, tenant, as_json)
     doc = session.bokit.status.load_status(session.tenant)
     units = {} if as_json else {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
     session.answer(doc, lambda c: _show_status(c, doc, units))
 
 
-def _show_status(console: Console, doc: dict[str, Any], units: dict[str, str]) -> None:
+def _show_status(console: Console, doc: StatusDocument, units: dict[str, str]) -> None:
     now = doc["at"]
-    rows = [
-        (
-            s["name"],
-            where_words(s, units),
-            word(s["state"]),
-            ago_words(s["last_success_at"], now),
-            ago_words(s["last_change_at"], now),
-            _due_words(s["next_due_at"], now),
-        )
-        for s in doc["sources"]
-    ]
+    rows = [_status_row(source, units, now) for source in doc["sources"]]
     empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
     print_table(console, ["source", "unit", "state!", "synced", "changed", "next"], rows, empty)
     for source in doc["sources"]:
-        if source["hold"]:
-            print_line(console, f"held: {source['name']}: {source['hold']['message']} `bokit source show {source['source_id']}`")
-        elif source["error"]:
-            print_line(console, f"failing: {source['name']}: {source['error']['message']} ({source['failures']} in a row)")
+        if hold := source["hold"]:
+            print_line(console, f"held: {source['name']}: {hold['message']} `bokit source show {source['source_id']}`")
+        elif error := source["error"]:
+            print_line(console, f"failing: {source['name']}: {error['message']} ({source['failures']} failures in a row)")
     if monitor := doc["monitor"]:
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
-        told = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"
-        print_line(console, f"a monitor syncs in the schedule's place: {told}")
+        runs = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"
+        print_line(console, f"a monitor replaces the schedule: {runs}")
     if not doc["enabled"]:
-        print_line(console, "syncing by itself is off; `bokit options set sync.enabled true` switches it on")
+        print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
 
 
-def _due_words(due: Any, now: Any) -> str:
+def _status_row(source: SourceStatusDocument, units: dict[str, str], now: datetime) -> tuple[object, ...]:
+    times = ago_words(source["last_success_at"], now), ago_words(source["last_change_at"], now)
+    return source["name"], where_words(source, units), word(source["state"]), *times, _due_words(source["next_due_at"], now)
+
+
+def _due_words(due: datetime | None, now: datetime) -> str:
     return "now" if due and due <= now else ago_words(due, now)
 
 
@@ -72,7 +70,7 @@ def history(
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what was synced, when and how it went; with RUN, that run in full."""
+    """List the runs and how they went; with RUN, show that run."""
     from bokit.core.model.records import RunId
     from bokit.core.model.runs import describe_run
 
@@ -88,15 +86,8 @@ def history(
 
 
 def _show_one(console: Console, run: Run, session: Session) -> None:
-    print_facts(
-        console,
-        {
-            "run": run.run_id,
-            "trigger": run.trigger,
-            "status": run.status,
-            "started": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}",
-        },
-    )
+    started = f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}"
+    print_facts(console, {"run": run.run_id, "trigger": run.trigger, "status": run.status, "started": started})
     show_run(console, run)
 
 
@@ -106,24 +97,19 @@ def _show_runs(console: Console, runs: tuple[Run, ...], session: Session) -> Non
         (ago_words(r.started_at, now), r.trigger, word(r.status), f"{len(r.sources)}", count_words(r.counts), r.run_id)
         for r in runs
     ]
-    print_table(console, ["when", "by", "status!", "sources#", "", "run!"], rows, "no run yet; `bokit sync` runs one")
+    print_table(console, ["when", "by", "status!", "sources#", "", "run!"], rows, "no run yet; `bokit sync` starts one")
 
 
 def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Tell totals: records, sources, runs."""
+    """Show totals: records, sources, runs."""
     session = Session(ctx, tenant, as_json)
     doc = session.bokit.status.load_stats(session.tenant)
     session.answer(doc, lambda c: _show_stats(c, doc, session))
 
 
 def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None:
-    runs = {name: n for name, n in doc["runs"].items() if name != "counted"}
-    print_facts(
-        console,
-        {
-            "sources": doc["sources"],
-            **{name: count_words(counts) if counts["records"] else "no record" for name, counts in doc["collections"].items()},
-            f"last {doc['runs']['counted']} runs": ", ".join(f"{n} {name}" for name, n in runs.items()) or "none",
-            "last success": ago_words(doc["last_success_at"], session.bokit.clock()),
-        },
-    )
+    collections = {name: count_words(n) if n["records"] else "no records" for name, n in doc["collections"].items()}
+    runs = ", ".join(f"{n} {name}" for name, n in doc["runs"].items() if name != "counted")
+    last = {f"last {doc['runs']['counted']} runs": runs or "none"}
+    success = ago_words(doc["last_success_at"], session.bokit.clock())
+    print_facts(console, {"sources": doc["sources"], **collections, **last, "last success": success})

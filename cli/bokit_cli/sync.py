@@ -1,15 +1,16 @@
-"""``bokit sync``: one sync, or one after another until it is told to stop."""
+"""``bokit sync``: one sync, or one after another until a signal stops it."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from bokit_cli.flags import DEFAULT, AsJson, Tenant
+from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
 from bokit_cli.interrupts import Interrupts
 from bokit_cli.session import Session
 from bokit_cli.show import (
@@ -19,6 +20,7 @@ from bokit_cli.show import (
     print_table,
     problem_words,
     span_words,
+    status_words,
     stay_words,
     value_words,
     word,
@@ -33,8 +35,7 @@ if TYPE_CHECKING:
     from bokit.engine.runs.batch import Progress
     from bokit.engine.runs.manual import SyncRequest
 
-KEPT = 100
-"""Runs that a daemon's JSON document holds: the last ones."""
+MAX_RUNS_SHOWN = 100  # of a daemon's JSON document: the last ones
 INTERRUPTED = 130
 
 
@@ -46,29 +47,35 @@ def register(app: typer.Typer) -> None:
 def sync(
     ctx: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Every source, due or not.")] = False,
-    source: Annotated[list[str] | None, typer.Option("--source", metavar="SOURCE", help="This source; may be repeated.")] = None,
-    unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="The sources of this unit.")] = None,
-    collection: Annotated[
-        str | None, typer.Option("--collection", metavar="NAME", help="The sources of this collection.")
+    source: Annotated[
+        list[str] | None, typer.Option("--source", metavar="SOURCE", help="Only this source; may be repeated.")
     ] = None,
+    unit: UnitFilter = None,
+    collection: Annotated[str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")] = None,
     table: Annotated[
-        list[str] | None, typer.Option("--table", metavar="NAME", help="This table of a database; may be repeated.")
+        list[str] | None, typer.Option("--table", metavar="NAME", help="Only this table of a database; may be repeated.")
     ] = None,
-    new_only: Annotated[bool, typer.Option("--new-only", help="Add what is new, touch nothing else.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, write nothing.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Ignore interval and unchanged content.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tell more, on standard error.")] = False,
-    daemon: Annotated[bool, typer.Option("--daemon", help="Keep syncing, until SIGINT or SIGTERM.")] = False,
-    interval: Annotated[int, typer.Option("--interval", min=1, metavar="SECONDS", help="Between two rounds of --daemon.")] = 60,
-    max_runs: Annotated[int | None, typer.Option("--max-runs", min=1, metavar="N", help="End --daemon after so many.")] = None,
+    new_only: Annotated[bool, typer.Option("--new-only", help="Only add what is new.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Ignore the interval and read unchanged content again.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Verbose output on stderr.")] = False,
+    daemon: Annotated[bool, typer.Option("--daemon", help="Keep syncing until SIGINT or SIGTERM.")] = False,
+    interval: Annotated[int, typer.Option("--interval", min=1, metavar="SECONDS", help="Time between --daemon runs.")] = 60,
+    max_runs: Annotated[int | None, typer.Option("--max-runs", min=1, metavar="N", help="Stop --daemon after N runs.")] = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> int:
     """Sync what is due, or what the options select."""
     session = Session(ctx, tenant, as_json)
     _configure_log(session, daemon=daemon, verbose=verbose)
-    request = _read_request(
-        session, Chosen(source or [], unit, collection, table or []), everything, new_only, force, dry_run, verbose
+    selection = Selection(source or [], unit, collection, table or [])
+    request = replace(
+        _select_sources(session, selection),
+        everything=everything,
+        new_only=new_only or None,
+        force=force,
+        dry_run=dry_run,
+        details=verbose,
     )
     if daemon:
         return run_daemon(session, request, interval, max_runs)
@@ -80,11 +87,11 @@ def sync(
 def _configure_log(session: Session, *, daemon: bool, verbose: bool) -> None:
     from bokit.observability import configure_plain
 
-    file = session.doors.home / "log" / "sync.log" if daemon else None
+    file = session.locator.home / "log" / "sync.log" if daemon else None
     configure_plain("INFO" if daemon or verbose else "ERROR", file)
 
 
-class Chosen(NamedTuple):
+class Selection(NamedTuple):
     """What the options select."""
 
     sources: list[str]
@@ -93,29 +100,22 @@ class Chosen(NamedTuple):
     tables: list[str]
 
 
-def _read_request(
-    session: Session, chosen: Chosen, everything: bool, new_only: bool, force: bool, dry_run: bool, details: bool
-) -> SyncRequest:
+def _select_sources(session: Session, chosen: Selection) -> SyncRequest:
     from bokit.core.model.records import CollectionName
     from bokit.engine.runs.manual import SyncRequest
 
     catalog = session.bokit.catalog
-    _check_chosen(session, chosen)
+    _check_selection(session, chosen)
     return SyncRequest(
         tenant=session.tenant,
         source_ids=tuple(catalog.sources.find(session.tenant, s).id for s in chosen.sources),
         scope=catalog.find_unit(session.tenant, chosen.unit).id if chosen.unit else None,
-        everything=everything,
         collection=CollectionName(chosen.collection) if chosen.collection else None,
         tables=tuple(chosen.tables),
-        new_only=new_only or None,
-        force=force,
-        dry_run=dry_run,
-        details=details,
     )
 
 
-def _check_chosen(session: Session, chosen: Chosen) -> None:
+def _check_selection(session: Session, chosen: Selection) -> None:
     """Refuse a collection or a table that no source has."""
     if not (chosen.collection or chosen.tables):
         return
@@ -126,14 +126,14 @@ def _check_chosen(session: Session, chosen: Chosen) -> None:
     collections = {name for s in sources for name in collections_of(s)}
     if chosen.collection is not None and chosen.collection not in collections:
         known = ", ".join(sorted(collections))
-        raise InputError("no source feeds such a collection", code="not-found", collection=chosen.collection, known=known)
+        raise InputError(f'no source feeds "{chosen.collection}"', code="not-found", known=known)
     tables = {name for s in sources for name in tables_of(s)}
     if missing := sorted(set(chosen.tables) - tables):
-        raise InputError("no source has such a table", code="not-found", table=missing[0], known=", ".join(sorted(tables)))
+        raise InputError(f'no source has a table "{missing[0]}"', code="not-found", known=", ".join(sorted(tables)))
 
 
 def run_once(session: Session, request: SyncRequest) -> int:
-    """Sync once; interrupted, it finishes the source in hand, records the run and ends with 130."""
+    """Sync once. When interrupted, it finishes the current source, records the run and returns 130."""
     from bokit.core.model.runs import describe_run
 
     with Interrupts() as interrupts:
@@ -143,10 +143,10 @@ def run_once(session: Session, request: SyncRequest) -> int:
 
 
 def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: int | None) -> int:
-    """Sync every *interval* seconds; a signal, or *max_runs*, ends it between two sources."""
+    """Sync every *interval* seconds, until a signal or *max_runs* ends it between two sources."""
     from bokit.core.model.runs import describe_run
 
-    runs: deque[Run] = deque(maxlen=KEPT)
+    runs: deque[Run] = deque(maxlen=MAX_RUNS_SHOWN)
     done = 0
     with Interrupts() as interrupts:
         while not interrupts.came and (max_runs is None or done < max_runs):
@@ -162,7 +162,7 @@ def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: 
 
 
 def _pause(session: Session, last: Run, interval: int) -> float:
-    """Return the seconds until the next round: rounds begin *interval* apart, unless one took longer."""
+    """Return the seconds until the next run: runs begin *interval* apart, unless one takes longer."""
     return max(0.0, interval - (session.bokit.clock() - last.started_at).total_seconds())
 
 
@@ -173,7 +173,7 @@ def _sync(session: Session, request: SyncRequest, interrupts: Interrupts) -> Run
 
 @contextmanager
 def _progress(session: Session, request: SyncRequest) -> Iterator[Progress | None]:
-    """Show a bar while a person watches a sync of several sources."""
+    """Show a progress bar for a sync of several sources, on a terminal."""
     total = session.bokit.manual.count(request) if session.shows_progress else 0
     if total < 2:
         yield None
@@ -188,10 +188,10 @@ def _progress(session: Session, request: SyncRequest) -> Iterator[Progress | Non
 
 
 def show_run(console: Console, run: Run, *, new_only: bool = False) -> None:
-    """Print how a run went: a line for each source, its plan where it is told, what could not be taken, one line for all."""
-    tell = new_words if new_only else count_words
+    """Print a run: a line for each source, its plan if there is one, its problems, and a line of totals."""
+    words = new_words if new_only else count_words
     rows = [
-        (r.name, word(r.outcome), r.error["message"] if r.error else tell(r.counts), span_words(r.duration_ms / 1000))
+        (r.name, word(r.outcome), r.error["message"] if r.error else words(r.counts), span_words(r.duration_ms / 1000))
         for r in run.sources
     ]
     print_table(console, ["source", "", "", "took#!"], rows, "nothing was due; `bokit sync --all` syncs every source")
@@ -202,17 +202,18 @@ def show_run(console: Console, run: Run, *, new_only: bool = False) -> None:
             print_line(console, f"  {report.name}: {problem_words(problem)}")
     if run.sources:
         would = "dry run, nothing was written: " if run.dry_run else ""
-        print_line(console, f"{would}{run.status}: {tell(run.counts)}")
+        print_line(console, f"{would}{run.status}: {words(run.counts)}")
 
 
 def _show_action(console: Console, action: Action) -> None:
-    """Print one record's change, and each field of it."""
+    """Print one record's change, field by field."""
     print_line(console, f"  {action.kind} {_name_of(action.after)}: {action.reason}")
     for name, change in sorted(action.fields.items()):
-        before = "" if action.before is None else f"{value_words(change.before)} → "
-        print_line(console, f"      {name}: {before}{value_words(change.after)}")
+        words = status_words if name == "status" else value_words
+        before = "" if action.before is None else f"{words(change.before)} → "
+        print_line(console, f"      {name}: {before}{words(change.after)}")
     for name, change in sorted(action.preserved.items()):
-        print_line(console, f"      {name}: kept, although the source says {value_words(change.after)}")
+        print_line(console, f"      {name}: edit kept, the source says {value_words(change.after)}")
 
 
 def _name_of(record: Record) -> str:

@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
 def create_token(
     ctx: typer.Context,
     role: Annotated[
-        str, typer.Option("--role", metavar="ROLE", help="viewer reads; operator also triggers and edits; admin may do everything.")
+        str,
+        typer.Option("--role", metavar="ROLE", help="viewer reads; operator also triggers and edits; admin may do everything."),
     ] = "viewer",
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="What it is for.")] = "",
     expires_in: Annotated[
