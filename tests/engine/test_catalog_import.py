@@ -9,6 +9,7 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.catalog.config.file import read_config
+from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError
 from tests.engine.test_catalog import Office
 
@@ -36,7 +37,7 @@ FILE = {
 def test_a_file_is_declared_once():
     """Importing again changes nothing; what differs, and that alone, is changed."""
     office = Office()
-    first = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
+    first = import_config(office.catalog, DEFAULT_TENANT, read_config(FILE))
     assert {(d["kind"], d["name"]) for d in first.added} == {
         ("source", "Airbnb"),
         ("source", "Booking.com"),
@@ -44,13 +45,13 @@ def test_a_file_is_declared_once():
         ("unit", "Whole villa"),
     }
 
-    again = office.catalog.import_config(DEFAULT_TENANT, read_config(FILE))
+    again = import_config(office.catalog, DEFAULT_TENANT, read_config(FILE))
     assert (again.added, again.changed, len(again.unchanged)) == ([], [], 6)
 
     other = copy.deepcopy(FILE)
     other["properties"][0]["units"][0]["sources"][0]["interval"] = 3600
     other["properties"][0]["units"][2]["parts"] = ["Loft"]
-    third = office.catalog.import_config(DEFAULT_TENANT, read_config(other))
+    third = import_config(office.catalog, DEFAULT_TENANT, read_config(other))
     assert sorted(d["name"] for d in third.changed) == ["Airbnb", "Whole villa"]
     assert office.catalog.sources.find(DEFAULT_TENANT, "Airbnb").interval == timedelta(hours=1)
 
@@ -61,7 +62,7 @@ def test_linked_units_are_linked_by_name():
     told = copy.deepcopy(FILE)
     told["properties"][0]["units"].reverse()
 
-    office.catalog.import_config(DEFAULT_TENANT, read_config(told))
+    import_config(office.catalog, DEFAULT_TENANT, read_config(told))
 
     parts = {office.catalog.find_unit(DEFAULT_TENANT, name).id for name in ("Garden flat", "Loft")}
     assert set(office.catalog.find_unit(DEFAULT_TENANT, "Whole villa").parts) == parts
@@ -99,7 +100,7 @@ SOURCE = (*UNIT, "sources", 0)
         (_set((*SOURCE, "url"), None), "properties[0].units[0].sources[0].url: not a URL"),
         (_set((*SOURCE, "interval"), "5"), "properties[0].units[0].sources[0].interval: too short"),
         (_set((*SOURCE, "platform"), "myspace"), "properties[0].units[0].sources[0].platform: no such platform"),
-        (_set((*SOURCE, "enabled"), "perhaps"), "properties[0].units[0].sources[0].enabled: not a truth value"),
+        (_set((*SOURCE, "enabled"), "perhaps"), "properties[0].units[0].sources[0].enabled: must be true or false"),
         (_set((*SOURCE, "colour"), "red"), "properties[0].units[0].sources[0]: unknown key 'colour'"),
         ({"collections": [{"name": "No Name"}]}, "collections[0].name: not a collection's name"),
         ({"collections": [{"name": "clients", "schema": {"type": "wrong"}}]}, "collections[0].schema: not a JSON Schema"),
@@ -136,7 +137,7 @@ def test_a_source_that_is_refused_stops_the_import_before_it_begins(path, value,
     office = Office()
 
     with pytest.raises(InputError) as caught:
-        office.catalog.import_config(DEFAULT_TENANT, read_config(_set(path, value)))
+        import_config(office.catalog, DEFAULT_TENANT, read_config(_set(path, value)))
 
     assert str(caught.value).startswith(start)
     assert len(office.catalog.list_units(DEFAULT_TENANT)) == 1

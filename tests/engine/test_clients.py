@@ -12,6 +12,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Presence
 from bokit.core.model.runs import Outcome, RunStatus
 from bokit.engine.catalog.config.file import read_config
+from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError, StateError
 from bokit.store.memory.store import MemoryStore
 from tests.engine.clients_office import CRM, URL, Office
@@ -614,8 +615,8 @@ def test_a_source_stays_with_its_collection():
     """Another collection under the same name would leave records behind: refused."""
     office = Office()
     other = read_config({"sources": [{**CRM, "collection": "guests"}]})
-    with pytest.raises(InputError, match="stays of its kind and its collection"):
-        office.bokit.catalog.import_config(DEFAULT_TENANT, other)
+    with pytest.raises(InputError, match='source "CRM" already feeds "clients", use another name'):
+        import_config(office.bokit.catalog, DEFAULT_TENANT, other)
 
 
 def test_a_patch_of_nobody_is_refused():

@@ -47,7 +47,7 @@ for _name in ("connection", "connectionpool", "poolmanager", "response", "util.r
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpResponse:
     """A response, read whole."""
 
     status: int
@@ -74,7 +74,7 @@ class _Asked:
     body: bytes | None = field(repr=False)
 
 
-class SafeClient:
+class SafeSession:
     """Asks public addresses, within a deadline and a size; safe to share between threads."""
 
     def __init__(
@@ -92,7 +92,7 @@ class SafeClient:
         self._lock = threading.Lock()
         self._pools: urllib3.PoolManager | None = None
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> HttpResponse:
         """Return the answer to one request, redirects followed, read whole.
 
         Raises AddressRefusedError (an address that is not asked), SourceUnavailableError (name, connection, TLS, deadline,
@@ -124,12 +124,12 @@ class SafeClient:
         """Return the head of the answer; asks once more where a kept connection turns out to be closed at the other end."""
         opened = exchange.opened
         try:
-            return translated(exchange, partial(self._ask, asked, exchange))
+            return translated(exchange, asked.target.host, partial(self._ask, asked, exchange))
         except SourceUnavailableError as error:
             was_kept = exchange.opened == opened and error.stable_code == "connection"
             if not was_kept or asked.method not in REPEATABLE:
                 raise
-        return translated(exchange, partial(self._ask, asked, exchange))
+        return translated(exchange, asked.target.host, partial(self._ask, asked, exchange))
 
     def _ask(self, asked: _Asked, exchange: Exchange) -> urllib3.BaseHTTPResponse:
         target = asked.target
@@ -145,12 +145,12 @@ class SafeClient:
             timeout=exchange.left(),
         )
 
-    def _read(self, response: urllib3.BaseHTTPResponse, host: str, exchange: Exchange) -> Answer:
+    def _read(self, response: urllib3.BaseHTTPResponse, host: str, exchange: Exchange) -> HttpResponse:
         """Return the answer with its body; a body cut short is no answer."""
         status, body = response.status, b""
         if 200 <= status < 300:
             try:
-                body = translated(exchange, partial(read_body, response, self._most_bytes), broken="truncated")
+                body = translated(exchange, host, partial(read_body, response, self._most_bytes), broken="truncated")
             except BokitError:
                 _drop(response)
                 raise
@@ -159,7 +159,7 @@ class SafeClient:
         else:
             _drop(response)
         names = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=status, headers=names, body=body, host=host)
+        return HttpResponse(status=status, headers=names, body=body, host=host)
 
     def _open_pools(self) -> urllib3.PoolManager:
         """Return the pools, made at the first request: reading the certificates takes a while."""
@@ -209,16 +209,16 @@ def _redirect(asked: _Asked, status: int, onward: Target) -> _Asked:
     return replace(asked, target=onward)
 
 
-def translated(exchange: Exchange, ask: Callable[[], T], broken: str = "connection") -> T:
+def translated(exchange: Exchange, host: str, ask: Callable[[], T], broken: str = "connection") -> T:
     """Return what *ask* returns; raise ours for the libraries' errors, without a trace of them: their texts hold the URL."""
     try:
         return ask()
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        ours = _translate(error, is_over=exchange.is_over, broken=broken)
+        ours = _translate(error, host, is_over=exchange.is_over, broken=broken)
     raise ours  # not within the except: the library's error would hang on as its context
 
 
-def _translate(error: BaseException, *, is_over: bool, broken: str) -> BokitError:
+def _translate(error: BaseException, host: str, *, is_over: bool, broken: str) -> BokitError:
     """Return our error for a library's.
 
     an address that is not asked        address-refused
@@ -233,18 +233,18 @@ def _translate(error: BaseException, *, is_over: bool, broken: str) -> BokitErro
         return any(isinstance(cause, kinds) for cause in causes)
 
     if is_any(PrivateAddressError):
-        return AddressRefusedError("the name leads to an address that is not public", code="address-refused")
+        return AddressRefusedError(f"{host} is not a public address", code="address-refused")
     if is_over or is_any(TimeoutError, urllib3.exceptions.TimeoutError):
-        return SourceUnavailableError("it did not answer in time", code="timeout")
+        return SourceUnavailableError(f"{host} did not answer in time, will retry", code="timeout")
     if is_any(socket.gaierror):
-        return SourceUnavailableError("its name is not known", code="dns")
+        return SourceUnavailableError(f"host {host} not found, check the URL", code="dns")
     if broken == "truncated" or is_any(http.client.IncompleteRead):
-        return SourceUnavailableError("the answer broke off", code="truncated")
+        return SourceUnavailableError(f"the response of {host} broke off, will retry", code="truncated")
     if is_any(ssl.SSLError, urllib3.exceptions.SSLError):
-        return SourceUnavailableError("its certificate or its TLS is not to be trusted", code="tls")
+        return SourceUnavailableError(f"TLS error with {host}: certificate not trusted", code="tls")
     if is_any(http.client.HTTPException, urllib3.exceptions.InvalidHeader) and not is_any(ConnectionError):
-        return SourceMalformedError("it does not speak HTTP", code="bad-http")
-    return SourceUnavailableError("the connection failed", code="connection")
+        return SourceMalformedError(f"{host} does not speak HTTP", code="bad-http")
+    return SourceUnavailableError(f"the connection to {host} failed, will retry", code="connection")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

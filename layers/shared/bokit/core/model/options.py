@@ -22,7 +22,7 @@ def read_seconds(text: str | int, *, least: int = 0) -> int:
     """
     found = re.fullmatch(r"(\d{1,9})\s*([smhd]?)", str(text).strip().lower()) if not isinstance(text, bool) else None
     if not found:
-        raise OptionError("not a span of time; write seconds or 15m, 24h, 7d", value=text)
+        raise OptionError("not a duration, use 900, 15m, 24h or 7d", value=text)
     seconds = int(found[1]) * _UNITS[found[2] or "s"]
     if seconds < least:
         raise OptionError(f"too short; the least is {least} s", value=text)
@@ -33,7 +33,7 @@ def read_flag(value: str | bool) -> bool:
     """Return a truth value; ``true``, ``on``, ``yes``, ``1`` and their opposites are understood."""
     words = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
     if (flag := words.get(str(value).strip().lower())) is None:
-        raise OptionError("not a truth value; write true or false", value=value)
+        raise OptionError("must be true or false", value=value)
     return flag
 
 

@@ -61,5 +61,6 @@ def declare_source(
             Source(id=made, tenant=tenant, collection=name, scope=Scope(name), shard_id=ShardId(""), settings=kept, **values)
         )
     if before.kind != values["kind"] or ("tables" not in kept and before.collection != name):
-        raise InputError("a source stays of its kind and its collection; give the other one another name", code="bad-config")
+        feeds = f'source "{before.name}" already feeds "{before.collection}", use another name'
+        raise InputError(feeds, code="bad-config")
     return before, desk.edit(tenant, before.id, {**values, "settings": kept})
