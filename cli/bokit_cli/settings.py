@@ -74,10 +74,11 @@ def import_file(
 ) -> None:
     """Import properties, units and sources; running it again changes only what differs."""
     from bokit.engine.catalog.config.file import read_config
+    from bokit.engine.catalog.config.importing import import_config
 
     content = read_config(load_document(file), lambda name: load_beside(file, name))
     session = Session(ctx, tenant, as_json)
-    done = session.bokit.catalog.import_config(session.tenant, content).as_dict()
+    done = import_config(session.bokit.catalog, session.tenant, content).as_dict()
     session.answer(done, lambda c: _show_import(c, done))
 
 

@@ -13,14 +13,15 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.records import Record
 from bokit.core.model.runs import Run, Trigger
 from bokit.engine.app import Bokit, EngineParts
-from bokit.engine.catalog.collections import Asked
+from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.catalog.config.file import read_config
+from bokit.engine.catalog.config.importing import import_config
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
 from bokit.net.session import Answer
 from bokit.outlets.memory import MemoryAlerts
-from bokit.sources.json_api import JsonApiFetcher, Wait
+from bokit.sources.json_api import JsonApiFetcher, Waiting
 from bokit.store.memory.store import MemoryStore
 from simulator.client_api import ClientApi, make_clients
 from tests.engine.house import HandClock
@@ -69,7 +70,7 @@ class Office:
             self.declare(**source)
 
     def assemble(self, store: Any) -> Bokit:
-        wait = Wait(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
+        wait = Waiting(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
         fetcher = JsonApiFetcher(self.line, lambda text: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
         kinds = {"json": SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
         return Bokit(
@@ -86,7 +87,7 @@ class Office:
 
     def declare(self, collection: dict[str, Any] | None = None, **source: Any) -> Any:
         told = {"collections": [{"name": "clients", **(collection or {})}], "sources": [{**CRM, **source}]}
-        return self.bokit.catalog.import_config(DEFAULT_TENANT, read_config(told))
+        return import_config(self.bokit.catalog, DEFAULT_TENANT, read_config(told))
 
     @property
     def collection(self) -> Collection:
@@ -113,7 +114,7 @@ class Office:
         return self.bokit.catalog.collections.get(self.collection, str(id))
 
     def put(self, id: int | str, document: Any, method: WriteMethod = WriteMethod.PUT, **asked: Any) -> Any:
-        told = Asked(method=method, document=document, by="user:ada", **asked)
+        told = WriteRequest(method=method, document=document, by="user:ada", **asked)
         return self.bokit.catalog.collections.write(self.collection, str(id), told)
 
     def records(self) -> list[Record]:

@@ -20,7 +20,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.tables.sync import TableSync
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.sql.table import SqlSample, SqlTables
+from bokit.sources.sql.table import SqlSample, SqlReader
 from bokit.sources.sql.url import Reach
 from bokit.store.memory.store import MemoryStore
 from tests.engine.house import START, HandClock
@@ -42,7 +42,7 @@ class Ledger:
 
     def assemble(self, store: Any = None) -> Bokit:
         """Return an engine on the store (or on *store*)."""
-        reader = SqlTables(lambda url: url, Reach(local=True))
+        reader = SqlReader(lambda url: url, Reach(local=True))
         kind = SourceKind(fetcher=SqlSample(reader), rules=TableRules(), tables=partial(TableSync, reader=reader))
         return Bokit(
             EngineParts(

@@ -10,8 +10,8 @@ from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.model.records import Scope
-from bokit.core.occupancy.outgoing import OutCalendar
-from simulator.truth import SimulatorError, Span, cut
+from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
+from simulator.model import SimulatorError, Span, cut
 from tests.engine.villa import Villa
 
 DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ class Importer:
 
     def read(self) -> bool:
         """Read Bokit's calendar as the platform would; tell whether it said anything new."""
-        page = self.villa.store.find_published(self.calendar.hash)
+        page = self.villa.store.find_published(self.calendar.token_hash)
         assert page is not None, "the calendar is not published"
         is_new, self.last = page.body != self.last, page.body
         told = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
@@ -42,9 +42,9 @@ class Importer:
     def _agree(self, told: set[Span]) -> None:
         """Close what is told and free, open what is told no more."""
         world = self.villa.world
-        for id in self.imported.values():
-            if world.stays[id].is_active:
-                world.unblock(id)
+        for stay_id in self.imported.values():
+            if world.stays[stay_id].is_active:
+                world.unblock(stay_id)
         self.imported.clear()
         mine = [span for s in world.stays.values() if s.feed == self.feed and s.is_active for span in s.spans]
         today = world.today(self.feed)
@@ -92,12 +92,12 @@ class Ring:
         for source in self.villa.store.load_sources(DEFAULT_TENANT):
             hold = self.villa.bokit.records.find_hold(DEFAULT_TENANT, source.id)
             if hold and hold.can_apply and self.villa.clock.at - hold.since > DAY:
-                self.villa.bokit.records.settle_hold(
+                self.villa.bokit.records.resolve_hold(
                     DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:owner"
                 )
 
     def _open(self, feed: str) -> OutCalendar:
-        return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=feed.partition("/")[0])
+        return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, CalendarChoice(consumer=feed.partition("/")[0]))
 
     def guests(self) -> list[str]:
         """Return the ids of the stays that guests hold, wherever they booked."""

@@ -14,7 +14,7 @@ from icalendar import Calendar
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
 from bokit.core.model.records import Record, Scope, TenantId
-from bokit.core.occupancy.outgoing import OutCalendar, CalendarVariant
+from bokit.core.occupancy.outgoing import CalendarChoice, CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
 from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
@@ -36,7 +36,7 @@ class Flat(Apartment):
         return Villa.open(self, store, clock, api_url="https://api.example", **given)
 
     def calendar(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> OutCalendar:
-        return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, consumer=consumer, **given)
+        return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, CalendarChoice(consumer=consumer, **given))
 
     def page(self, calendar: OutCalendar) -> PublishedDocument | None:
         """Return what a platform gets that knows the calendar's address."""
@@ -308,7 +308,7 @@ def test_what_a_person_lets_go_is_told_no_more(home):
     assert home.told("airbnb") == before
     source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.url == VRBO)
 
-    home.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
+    home.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
     assert home.told("airbnb") == [(30, 33), (54, 56)]
     home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
     assert home.told("airbnb") == [(30, 33), (54, 56)]
@@ -332,7 +332,12 @@ def test_two_changes_within_a_second_are_two_of_last_modified(home):
 
 def test_a_calendar_is_opened_once(home):
     """The same consumer, variant and details are the same calendar, and the same address; others are others."""
-    told = [home.calendar("airbnb"), home.calendar("AirBnB"), home.calendar("vrbo"), home.calendar(variant=CalendarVariant.ARRIVALS)]
+    told = [
+        home.calendar("airbnb"),
+        home.calendar("AirBnB"),
+        home.calendar("vrbo"),
+        home.calendar(variant=CalendarVariant.ARRIVALS),
+    ]
     urls = [home.bokit.calendars.url_of(c) for c in told]
 
     assert told[0] == told[1]
@@ -347,7 +352,7 @@ def test_the_path_is_stored_nowhere(home):
     token = home.bokit.calendars.token_of(calendar)
 
     assert token not in repr(home.store.__dict__)
-    assert hash_token(token) == calendar.hash
+    assert hash_token(token) == calendar.token_hash
 
 
 def test_serving_is_one_read_whoever_asks(home):
@@ -497,9 +502,9 @@ class Slow:
         return call
 
 
-def press(home: Flat, at: str, meanwhile: Any) -> CalendarPublisher:
-    """Return a press that sleeps before its first call of *at*, while *meanwhile* happens."""
-    return CalendarPublisher(Slow(home.store, at, meanwhile), home.clock, {})
+def publish_slowly(home: Flat, at: str, meanwhile: Any) -> None:
+    """Publish, and sleep before the first call of *at* while *meanwhile* happens."""
+    CalendarPublisher(Slow(home.store, at, meanwhile), {}).publish(DEFAULT_TENANT, [Scope(home.flat)], home.clock())
 
 
 def spoil(home: Flat, calendar: OutCalendar) -> None:
@@ -512,7 +517,7 @@ def test_a_slow_publisher_never_has_the_last_word(home):
     calendar = home.calendar("airbnb")
     for first in (40, 44):
         spoil(home, calendar)
-        press(home, "save_published", lambda first=first: home.make(first, first + 2)).publish(DEFAULT_TENANT, [Scope(home.flat)])
+        publish_slowly(home, "save_published", lambda first=first: home.make(first, first + 2))
 
     assert home.told("airbnb") == [(30, 33), (40, 42), (44, 46)]
 
@@ -522,11 +527,10 @@ def test_a_slow_publisher_brings_no_removed_path_back(home):
     for is_first in (True, False):
         calendar = home.calendar("airbnb")
         if is_first:
-            home.store.delete_published(calendar.hash)
+            home.store.delete_published(calendar.token_hash)
         else:
             spoil(home, calendar)
-        slow = press(home, "save_published", lambda calendar=calendar: home.bokit.calendars.remove(DEFAULT_TENANT, calendar.id))
-        slow.publish(DEFAULT_TENANT, [Scope(home.flat)])
+        publish_slowly(home, "save_published", lambda calendar=calendar: home.bokit.calendars.remove(DEFAULT_TENANT, calendar.id))
 
         assert home.page(calendar) is None
 
@@ -535,8 +539,8 @@ def test_a_slow_publisher_gives_no_rotated_path_more_time(home):
     """Rotated while it slept: the former path still ends."""
     calendar = home.calendar("airbnb")
     spoil(home, calendar)
-    slow = press(home, "save_published", lambda: home.bokit.calendars.rotate(DEFAULT_TENANT, calendar.id, timedelta(hours=1)))
-    slow.publish(DEFAULT_TENANT, [Scope(home.flat)])
+    hour = timedelta(hours=1)
+    publish_slowly(home, "save_published", lambda: home.bokit.calendars.rotate(DEFAULT_TENANT, calendar.id, hour))
     assert home.page(calendar) is not None
 
     home.move(hours=2)
@@ -588,5 +592,5 @@ def test_of_many_writers_at_once_the_last_page_tells_the_last_state(store):
     assert body == home.body(calendar) == home.bokit.calendars.write(after)
     assert body.count(b"BEGIN:VEVENT") == 12
     assert b"Rose flat" in body
-    expires = {home.store.find_published(c.hash).expires_at for c in (calendar, after)}
+    expires = {home.store.find_published(c.token_hash).expires_at for c in (calendar, after)}
     assert len(expires) == 2

@@ -355,7 +355,7 @@ def test_what_is_not_empty_is_not_removed(office):
 
 def test_tenants_know_nothing_of_each_other(office):
     """A tenant sees, finds and changes nothing of another's."""
-    office.catalog.add_tenant("Rosa", id=ROSA)
+    office.catalog.add_tenant("Rosa", tenant_id=ROSA)
     source = office.add()
 
     assert office.catalog.sources.list_sources(ROSA) == []
@@ -376,7 +376,7 @@ def test_an_unknown_tenant_gets_nothing(office):
 
 def test_a_tenant_with_sources_is_not_removed(office):
     """A tenant goes with its data once nothing is synced for it."""
-    rosa = office.catalog.add_tenant("Rosa", id=ROSA)
+    rosa = office.catalog.add_tenant("Rosa", tenant_id=ROSA)
     home = office.catalog.add_property(rosa.id, {"name": "Home"})
     unit = office.catalog.add_unit(rosa.id, home.id, {"name": "Room"})
     source = office.catalog.sources.add(rosa.id, unit.id, {"name": "Airbnb", "url": URL})

@@ -304,7 +304,7 @@ def test_a_source_that_shows_nothing_is_held_and_a_person_settles_it(policy):
     hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
     assert len(hold.releases) == 122
 
-    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
+    office.bokit.records.resolve_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
 
     wanted = {"keep": Presence.PRESENT, "mark": Presence.MISSING, "delete": Presence.GONE}[policy]
     assert {r.presence for r in office.records()} == {wanted}
@@ -322,7 +322,7 @@ def test_half_a_list_is_held_until_it_agreed_for_a_day():
     run = office.sync()
     assert (only(run).outcome, only(run).error["code"], run.counts["missing"]) == (Outcome.HELD, "shrunken-feed", 0)
     hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
-    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=False, by="user:ada")
+    office.bokit.records.resolve_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=False, by="user:ada")
     office.hour()
     assert only(office.sync()).outcome is Outcome.HELD
     office.clock.move(hours=25)
@@ -340,7 +340,7 @@ def test_a_held_half_can_be_applied_at_once():
     office.sync()
     hold = office.bokit.records.find_hold(DEFAULT_TENANT, office.source.id)
 
-    office.bokit.records.settle_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
+    office.bokit.records.resolve_hold(DEFAULT_TENANT, office.source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
 
     gone = {int(r.key) for r in office.records() if r.presence is Presence.GONE}
     assert gone == {id for id in range(1, 123) if id % 2 == 0}

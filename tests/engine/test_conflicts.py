@@ -17,7 +17,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from tests.builders import a_beat
+from tests.builders import a_schedule
 from tests.engine.house import Counting, Died
 from tests.engine.villa import Villa
 
@@ -46,7 +46,7 @@ class Apartment(Villa):
     def add_feed(self, feed, unit=None):
         source = super().add_source(feed)
         head = replace(self.store.load_head(source), source=replace(source, scope=Scope(unit or self.flat)))
-        return self.store.save_source(head, a_beat(due_at=self.clock()))
+        return self.store.save_source(head, a_schedule(due_at=self.clock()))
 
     def sync(self, **span):
         self.move(**(span or {"hours": 1}))
@@ -375,6 +375,6 @@ def test_a_held_plan_that_a_person_applies_closes_the_conflict(home):
     assert len(home.conflicts()) == 1
     hold = home.bokit.records.find_hold(DEFAULT_TENANT, source.id)
 
-    home.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+    home.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
 
     assert home.conflicts() == []

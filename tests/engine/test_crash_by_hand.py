@@ -43,7 +43,7 @@ def go_on(villa: Villa, *minutes: int) -> None:
 
 
 def settle(*, apply: bool) -> Act:
-    return lambda bokit, source: bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=apply, by="user:rosa")
+    return lambda bokit, source: bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=apply, by="user:rosa")
 
 
 ACTS: dict[str, tuple[bool, Act]] = {

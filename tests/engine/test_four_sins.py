@@ -31,8 +31,9 @@ from bokit.engine.sync.sync import SourceSync
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
-from simulator.faults import SILENT
-from simulator.truth import Stay
+from simulator.faults import SILENT_FAULTS
+from simulator.life import live
+from simulator.model import SimulatedStay
 from simulator.world import World
 
 HOUR = timedelta(hours=1)
@@ -126,7 +127,7 @@ class Machine(RuleBasedStateMachine):
         self.world.advance(hours=hours)
         self.sync()
 
-    @rule(kind=st.sampled_from(SILENT), times=st.integers(1, 4), pause=st.integers(1, 30))
+    @rule(kind=st.sampled_from(SILENT_FAULTS), times=st.integers(1, 4), pause=st.integers(1, 30))
     def go_wrong(self, kind, times, pause):
         """A spell of wrong answers, days long where they can be told for what they are, and a right one after it."""
         pause = min(pause, 5) if kind == "half" else pause
@@ -209,7 +210,7 @@ class Machine(RuleBasedStateMachine):
     def day(self, number: int) -> date:
         return self.world.today(self.name) + timedelta(days=number)
 
-    def coming(self) -> list[Stay]:
+    def coming(self) -> list[SimulatedStay]:
         return [s for s in self.world.truth().active(self.name) if s.check_in > self.day(1)]
 
     def spans(self) -> Iterator[set[date]]:
@@ -281,7 +282,7 @@ def test_the_four_sins_are_never_committed(platform, options):
 
 
 @pytest.mark.parametrize(("platform", "options"), PLAYED, ids=lambda value: value if isinstance(value, str) else "-".join(value))
-@pytest.mark.parametrize("kind", SILENT)
+@pytest.mark.parametrize("kind", SILENT_FAULTS)
 def test_a_long_spell_of_wrong_answers_commits_no_sin(platform, options, kind):
     """Each wrong answer, three days long where it can be told for what it is, opens no night and makes no booking."""
     machine = type("Spoilt", (Machine,), {"platform": platform, "options": options})()
@@ -296,5 +297,5 @@ def test_a_life_of_a_month_commits_no_sin():
     machine.open_house(seed=11)
     hours = list(range(24 * 30))
     for _hour, _next in pairwise(hours):
-        machine.world.live(hours=1)
+        live(machine.world, hours=1)
         machine.sync()

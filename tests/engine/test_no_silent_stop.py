@@ -13,6 +13,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Source
 from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
 from bokit.sources.protocols import Fetched
+from simulator.life import live
 from simulator.world import World
 from tests.engine.villa import Died, Villa
 
@@ -215,7 +216,7 @@ def test_nobody_hears_a_thing_while_all_is_well(record_property):
     rounds = overdue = 0
     states: set[str] = set()
     for _ in range(HEALTHY_ROUNDS):
-        villa.world.live(hours=1)
+        live(villa.world, hours=1)
         villa.clock.move(hours=1)
         overdue = max(overdue, villa.bokit.tick().overdue_intervals)
         villa.deliver_all()

@@ -37,7 +37,7 @@ def ledger(file: File) -> Ledger:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four rows, pages of three, batches of two: ten rows meet every edge."""
-    for place in ("core.row_chunks", "engine.table_ranges"):
+    for place in ("core.tables.chunks", "engine.tables.ranges"):
         monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
     for place in ("table_visit", "table_ranges", "table_losses", "tables"):
         monkeypatch.setattr(f"bokit.engine.{place}.BATCH", 2)
@@ -223,7 +223,7 @@ def test_a_table_that_shows_nothing_is_held(ledger: Ledger, file: File) -> None:
     assert hold is not None
     assert [r["records"] for r in hold.releases] == [10]
     assert len([n for n in ledger.alerts.notices.values() if n.type == "source.held"]) == 1
-    ledger.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+    ledger.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
     assert set(ledger.presences().values()) == {"gone"}
     assert ledger.store.load_head(source).hold is None
     assert ledger.report().outcome is Outcome.UNCHANGED
@@ -266,7 +266,7 @@ def test_discarding_a_hold_changes_no_record(ledger: Ledger, file: File) -> None
     ledger.sync()
     file.run("DELETE FROM clients")
     ledger.sync()
-    ledger.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
+    ledger.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
     assert set(ledger.presences().values()) == {"present"}
     assert ledger.store.load_head(source).hold is None
     assert ledger.report().outcome is Outcome.HELD

@@ -23,7 +23,7 @@ LINES = {"table": "lines", "collection": "lines", "key": ["scac"]}
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four rows, pages of three, batches of two, a checkpoint at every second chunk."""
-    for place in ("core.row_chunks", "engine.table_ranges"):
+    for place in ("core.tables.chunks", "engine.tables.ranges"):
         monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
     for place in ("table_visit", "table_ranges", "table_losses", "tables"):
         monkeypatch.setattr(f"bokit.engine.{place}.BATCH", 2)

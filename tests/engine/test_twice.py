@@ -30,7 +30,8 @@ def test_an_edit_that_is_said_twice_is_one_edit():
     villa.deliver_all()
     record = villa.records(source)[0]
 
-    first, second = (villa.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa") for _ in "12")
+    service, values = villa.bokit.records, {"notes": "late"}
+    first, second = (service.edit(DEFAULT_TENANT, BOOKINGS, record.id, values, by="user:rosa") for _ in "12")
 
     assert first == second
     assert [c.action for c in villa.bokit.records.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]

@@ -14,10 +14,11 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, Propert
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.occupancy.limits import MAX_FADING
+from bokit.core.occupancy.outgoing import CalendarChoice
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler
-from simulator.truth import SimulatorError
+from simulator.model import SimulatorError
 from simulator.world import World
 from tests.engine.villa import TickingClock, Villa
 
@@ -60,7 +61,7 @@ class Home(Villa):
         schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=HOUR)
         self.store.save_source(Head(source=self.reading, unit_timezone="Europe/Rome"), schedule)
         consumer = self.reading.id if is_named else None
-        self.calendar = self.bokit.calendars.open(DEFAULT_TENANT, UNIT, consumer=consumer)
+        self.calendar = self.bokit.calendars.open(DEFAULT_TENANT, UNIT, CalendarChoice(consumer=consumer))
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
         """Ask a platform's feed, or the other Bokit's published calendar, as HTTP would."""

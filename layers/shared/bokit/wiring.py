@@ -95,9 +95,10 @@ def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKi
     from bokit.core.items.rules import RecordRules
     from bokit.engine.sync.kinds import SourceKind
     from bokit.net.session import SafeSession
-    from bokit.sources.json_api import MAX_ANSWER_BYTES, JsonApiFetcher
+    from bokit.sources.json_api import JsonApiFetcher
+    from bokit.sources.limits import MAX_PAGE_BYTES
 
-    client = SafeSession(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_ANSWER_BYTES)
+    client = SafeSession(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_PAGE_BYTES)
     return SourceKind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
 
 
@@ -106,11 +107,11 @@ def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKin
     from bokit.core.tables.rules import TableRules
     from bokit.engine.sync.kinds import SourceKind
     from bokit.engine.tables.sync import TableSync
-    from bokit.sources.sql.table import SqlSample, SqlTables
+    from bokit.sources.sql.table import SqlSample, SqlReader
     from bokit.sources.sql.url import Reach, check_database_url
 
     reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
-    reader = SqlTables(reveal, reach)
+    reader = SqlReader(reveal, reach)
     return SourceKind(
         fetcher=SqlSample(reader),
         rules=TableRules(),
@@ -142,9 +143,9 @@ class LazyKinds(Mapping[str, "SourceKind"]):
 def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Reconciler:
     """Return the reconciler of bookings; a sync that finds nothing new does not import it."""
     from bokit.engine.bookings.conflicts import BookingReconciler
-    from bokit.engine.bookings.pages import publisher
+    from bokit.engine.bookings.pages import CalendarPublisher
 
-    return BookingReconciler(store, alerts, defaults, then=(publisher(store, defaults),))
+    return BookingReconciler(store, alerts, defaults, publisher=CalendarPublisher(store, defaults))
 
 
 def open_calendar_key(settings: Settings) -> Callable[[], str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Property, Unit
+from bokit.core.model.catalog import DEFAULT_TENANT, Unit
 from bokit.core.model.options import Options
 from bokit.core.model.records import Json, TenantId
 from bokit.core.model.scheduling import Head
@@ -36,9 +36,9 @@ def check_tenant(store: CatalogStore, tenant: TenantId) -> None:
         raise UnknownIdError("no such tenant; `bokit tenant list` shows them", id=tenant)
 
 
-def zone_of_place(unit: Unit, house: Property | None) -> str | None:
+def load_zone_of_unit(store: CatalogStore, unit: Unit) -> str | None:
     """Return the timezone of a unit: its own, else its property's; None: the tenant's applies."""
-    return unit.timezone or (house.timezone if house else None)
+    return unit.timezone or store.load_property(unit.tenant, unit.property_id).timezone
 
 
 def zone_of_source(head: Head, options: Options) -> ZoneInfo:

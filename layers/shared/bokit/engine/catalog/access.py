@@ -1,25 +1,22 @@
-"""Tokens made, listed, renamed and revoked; and who a request speaks for."""
+"""API tokens: created, listed, renamed and revoked; and whom a request acts for."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from bokit.core.model.access import PREFIX, Principal, Role, Token, TokenId, hash_token, is_token, read_bearer
-from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.core.model.records import Json, TenantId
+from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import Clock, Ids
+from bokit.engine.catalog.limits import MAX_TOKEN_DAYS
 from bokit.errors import InputError, UnknownIdError
 
 if TYPE_CHECKING:
     from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.access")
-
-LONGEST = timedelta(days=3660)
-"""A token that is to last longer does better without an end."""
 
 
 class TokenService:
@@ -29,10 +26,12 @@ class TokenService:
         self.store, self.clock, self.new_id, self.new_secret = store, clock, new_id, new_secret
 
     def create(self, tenant: TenantId, role: Role, name: str = "", expires_in: timedelta | None = None) -> tuple[Token, str]:
-        """Make a token; return it with its text, which is nowhere kept and so can never be told again."""
+        """Create a token; return it with its text, which is stored nowhere and shown only this once."""
+        from bokit.engine.base.tenant_options import check_tenant
+
         now = self.clock()
         expires_at = None if expires_in is None else now + _check_span(expires_in)
-        self._check_tenant(tenant)
+        check_tenant(self.store, tenant)
         text = PREFIX + self.new_secret()
         token = Token(
             id=TokenId(self.new_id("tok")),
@@ -50,14 +49,14 @@ class TokenService:
         """Return the tenant's tokens, revoked and expired ones included, oldest first."""
         return self.store.load_tokens(tenant)
 
-    def find(self, tenant: TenantId, id: TokenId) -> Token:
+    def find(self, tenant: TenantId, token_id: TokenId) -> Token:
         """Return the token of this id; raises UnknownIdError."""
-        return self.store.load_token(tenant, id)
+        return self.store.load_token(tenant, token_id)
 
     def find_named(self, tenant: TenantId, word: str) -> Token:
-        """Return the token of this id, or the only valid one of this name: a revoked one leaves its name to others.
+        """Return the token of this id, or the only valid one of this name: a revoked one frees its name for others.
 
-        A token's own text finds it as well: that is what one has in hand of a token that leaked.
+        A token's own text finds it as well: of a leaked token that may be all one has.
         """
         from bokit.engine.base.lookup import find_named
 
@@ -70,27 +69,26 @@ class TokenService:
     def _find_by_text(self, tenant: TenantId, text: str) -> Token:
         token = self.store.find_token(hash_token(text))
         if token is None or token.tenant != tenant:
-            raise UnknownIdError("no such token; `bokit token list` shows them")  # its text goes into no error
+            raise UnknownIdError("no such token; `bokit token list` shows them")  # the error must not repeat its text
         return token
 
-    def rename(self, tenant: TenantId, id: TokenId, name: str) -> Token:
-        """Give a token another name; what it opens stays as it is."""
-        return self.store.rename_token(tenant, id, _read_name(name))
+    def rename(self, tenant: TenantId, token_id: TokenId, name: str) -> Token:
+        """Rename a token; its role stays."""
+        return self.store.rename_token(tenant, token_id, _read_name(name))
 
-    def revoke(self, tenant: TenantId, id: TokenId) -> Token:
-        """Make a token worthless; the gateway may let it pass for a minute more, since it remembers answers so long.
+    def revoke(self, tenant: TenantId, token_id: TokenId) -> Token:
+        """Revoke a token; the gateway caches decisions and may accept it for a minute more.
 
-        A tenant's last valid admin token may go too: whoever can write the table makes another with `bokit token create`.
+        A tenant's last valid admin token may be revoked too: with access to the table, `bokit token create` makes another.
         """
-        return self.store.revoke_token(tenant, id, self.clock())
+        return self.store.revoke_token(tenant, token_id, self.clock())
 
     def authorize(self, header: str | None) -> Principal | None:
-        """Return who an Authorization header speaks for; None: nobody.
+        """Return whom an Authorization header acts for; None: nobody.
 
-        no token of our shape      nothing is read
-        a token that we never made one read, no write
-        expired, or revoked        the same
-        valid                      one read; its last use is written where that is a quarter of an hour ago
+        not shaped like a token     nothing is read
+        unknown, expired, revoked   one read, no write
+        valid                       one read; its last use is written where the stored one is a quarter of an hour old
         """
         text = read_bearer(header)
         token = None if text is None else self.store.find_token(hash_token(text))
@@ -104,20 +102,29 @@ class TokenService:
     def _touch(self, token: Token, now: datetime) -> None:
         try:
             self.store.touch_token(token, now)
-        except Exception:  # a table too busy for a note of the last use must lock nobody out
+        except Exception:  # a busy table must not lock anybody out
             log.warning("a token's last use could not be noted", exc_info=True, extra={"facts": {"token_id": token.id}})
 
-    def _check_tenant(self, tenant: TenantId) -> None:
-        if tenant != DEFAULT_TENANT and all(t.id != tenant for t in self.store.load_tenants()):
-            raise UnknownIdError("no such tenant; `bokit tenant list` shows them", id=tenant)
+
+class TokenDocument(TypedDict):
+    """An API token (secret omitted)."""
+
+    id: str
+    name: str
+    role: Role
+    state: Literal["valid", "expired", "revoked"]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
 
 
-def describe_token(token: Token, now: datetime) -> dict[str, Json]:
-    """Return a token's document: everything but what opens a door."""
+def describe_token(token: Token, now: datetime) -> TokenDocument:
+    """Return a token's document, without its secret."""
     return {
         "id": token.id,
         "name": token.name,
-        "role": str(token.role),
+        "role": token.role,
         "state": judge_token(token, now),
         "created_at": token.created_at,
         "expires_at": token.expires_at,
@@ -126,25 +133,22 @@ def describe_token(token: Token, now: datetime) -> dict[str, Json]:
     }
 
 
-def judge_token(token: Token, now: datetime) -> str:
-    """Return how a token stands, in one word."""
+def judge_token(token: Token, now: datetime) -> Literal["valid", "expired", "revoked"]:
+    """Return the token's state."""
     if token.revoked_at is not None:
         return "revoked"
     return "valid" if token.is_valid(now) else "expired"
 
 
 def _check_span(span: timedelta) -> timedelta:
-    if not timedelta(0) < span <= LONGEST:
-        raise InputError(
-            f"a token lasts a second to {LONGEST.days} days; leave expires_in out for one without an end",
-            code="bad-field",
-            field="expires_in",
-        )
+    if not timedelta(0) < span <= timedelta(days=MAX_TOKEN_DAYS):
+        message = f"a token lasts a second to {MAX_TOKEN_DAYS} days; leave expires_in out for one without an end"
+        raise InputError(message, code="bad-field", field="expires_in")
     return span
 
 
 def _read_name(name: str) -> str:
-    """Return a name, which may be empty: a token is known by its id."""
+    """Return a name, which may be empty."""
     if not name:
         return ""
     from bokit.engine.catalog.fields import PLACE_READERS, read_fields

@@ -1,4 +1,4 @@
-"""Sources of declared collections: JSON APIs and databases. They belong to no unit; their kind says what they must tell."""
+"""Sources of declared collections: JSON APIs and databases. They belong to no unit; their kind defines their settings."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from bokit.engine.catalog.sources import SourceService
 from bokit.errors import InputError
 
 COMMON = ("name", "kind", "url", "interval", "cancel_after", "timezone", "enabled")
-"""What every source tells; all else is its kind's."""
-Fed = Sequence[CollectionName]
+"""The fields of every source; all others are its kind's settings."""
 
 
-def read_kind_settings(kind: str, told: Mapping[str, Any]) -> dict[str, Json]:
-    """Return what else a source of this kind tells, as it is stored; an InputError begins with the path of what is wrong."""
+def read_kind_settings(kind: str, values: Mapping[str, Any]) -> dict[str, Json]:
+    """Return the settings of this kind among *values*, as stored; an InputError begins with the path of what is wrong."""
     if kind not in READERS:
         raise InputError(f"kind: not one of {', '.join(READERS)}; calendars stand under their unit", code="bad-config")
-    return READERS[kind](told)
+    return READERS[kind](values)
 
 
-def _read_sql_settings(told: Mapping[str, Any]) -> dict[str, Json]:
-    """Return the settings of a SQL source, judged and kept as they were told."""
+def _read_sql_settings(values: Mapping[str, Any]) -> dict[str, Json]:
+    """Check the settings of a SQL source, and return them as they are."""
     from bokit.core.tables.spec import read_table_settings
 
-    if unknown := [name for name in told if name not in SQL_SETTINGS]:
+    if unknown := [name for name in values if name not in SQL_SETTINGS]:
         raise InputError(f"{unknown[0]}: unknown; a SQL source has {', '.join(SQL_SETTINGS)}", code="bad-config")
-    read_table_settings(told)
-    return dict(told)
+    read_table_settings(values)
+    return dict(values)
 
 
 SQL_SETTINGS = ("tables", "on_missing", "allow_writable_account")
@@ -47,20 +46,31 @@ def fed_by(settings: Mapping[str, Json], collection: str | None) -> list[Collect
 
 
 def declare_source(
-    desk: SourceService, tenant: TenantId, told: Mapping[str, Any], settings: Mapping[str, Json], fed: Sequence[Collection]
+    service: SourceService,
+    tenant: TenantId,
+    values: Mapping[str, Any],
+    settings: Mapping[str, Json],
+    collections: Sequence[Collection],
 ) -> tuple[Source | None, Source]:
-    """Add a source of declared collections, or change the one of its name; returns it as it was and as it is."""
-    values = read_fields(told, {name: SOURCE_READERS[name] for name in COMMON})
-    copies = {str(c.name): copy_collection(c) for c in fed}
-    kept = {**settings, "collections": copies} if "tables" in settings else {**settings, "collection": copies[fed[0].name]}
-    name = fed[0].name
-    before = next((s for s in desk.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
+    """Add a source of *collections*, or change the one of its name; return it as it was and as it is."""
+    values = read_fields(values, {name: SOURCE_READERS[name] for name in COMMON})
+    name, copies = collections[0].name, {str(c.name): copy_collection(c) for c in collections}
+    own = {"collections": copies} if "tables" in settings else {"collection": copies[name]}
+    settings = {**settings, **own}
+    before = next((s for s in service.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
     if before is None:
-        made = SourceId(desk.parts.new_id("src"))
-        return None, desk.save_new(
-            Source(id=made, tenant=tenant, collection=name, scope=Scope(name), shard_id=ShardId(""), settings=kept, **values)
+        source_id = SourceId(service.parts.new_id("src"))
+        source = Source(
+            id=source_id,
+            tenant=tenant,
+            collection=name,
+            scope=Scope(name),
+            shard_id=ShardId(""),
+            settings=settings,
+            **values,
         )
-    if before.kind != values["kind"] or ("tables" not in kept and before.collection != name):
-        feeds = f'source "{before.name}" already feeds "{before.collection}", use another name'
-        raise InputError(feeds, code="bad-config")
-    return before, desk.edit(tenant, before.id, {**values, "settings": kept})
+        return None, service.save_new(source)
+    if before.kind != values["kind"] or ("tables" not in settings and before.collection != name):
+        message = f'source "{before.name}" already feeds "{before.collection}" as {before.kind}; use another name'
+        raise InputError(message, code="bad-config")
+    return before, service.edit(tenant, before.id, {**values, "settings": settings})

@@ -1,13 +1,13 @@
-"""Collections: what a tenant declares of them, and their records as people and programs see and edit them."""
+"""Collections: what a tenant declares of them, and their records as people and programs read and write them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from bokit.core.items.edit import Manner, PatchResult, read_patch
-from bokit.core.items.planning import describe_record
+from bokit.core.items.edit import PatchResult, WriteMethod, read_patch
+from bokit.core.items.planning import RecordDocument, describe_record
 from bokit.core.model.catalog import Collection, Source
 from bokit.core.model.collections import (
     COLLECTION_READERS,
@@ -18,26 +18,24 @@ from bokit.core.model.collections import (
     read_paths,
     scopes_of,
 )
-from bokit.core.model.records import Json, LoggedChange, Presence, Record, RecordId, TenantId
+from bokit.core.model.cursors import read_cursor, write_cursor
+from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.catalog.fields import read_fields
 from bokit.engine.catalog.sources import SourceService
 from bokit.engine.records.writes import Preconditions, RecordWriter
+from bokit.engine.runs.status import add_records, new_counts
 from bokit.errors import InputError, StateError, UnknownIdError
-from bokit.store.cursors import make_cursor, read_cursor
 from bokit.store.protocols import Page, Store
-
-FIXED = ("name", "buckets")
-"""What cannot change while a collection has records: it decides where they lie."""
 
 ANY = Preconditions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A request for one record: how it is laid over, by whom, and on which terms."""
+class WriteRequest:
+    """A write to one record: the method, the document, by whom, and on which preconditions."""
 
-    manner: Manner
+    method: WriteMethod
     document: Any
     by: str
     preserve: Sequence[str] = ()
@@ -58,14 +56,14 @@ class CollectionService:
         return self.store.load_collections(tenant)
 
     def find(self, tenant: TenantId, name: str) -> Collection:
-        """Return the collection of this name, or raise UnknownIdError that says how to declare it."""
+        """Return the collection of this name, or raise UnknownIdError."""
         found = next((c for c in self.store.load_collections(tenant) if c.name == name), None)
         if found is None:
             raise UnknownIdError("no such collection; declare it in a config file and `bokit config import` that", id=name)
         return found
 
     def declare(self, tenant: TenantId, values: Mapping[str, Any]) -> Collection:
-        """Declare a collection, or change what is declared of it; its sources follow. Nothing differs: nothing is written."""
+        """Declare a collection, or change it together with its sources; without a difference nothing is written."""
         read = read_fields(values, COLLECTION_READERS)
         if "name" not in read:
             raise InputError("a collection needs a name", code="bad-field", field="name")
@@ -74,16 +72,16 @@ class CollectionService:
         if after != before:
             self._check_fixed(before, after)
             after = self.store.save_collection(after)
-        self._spread(after)
+        self._copy_to_sources(after)
         return after
 
     def remove(self, tenant: TenantId, name: str) -> None:
-        """Forget what is declared of a collection without sources and records."""
+        """Delete the declaration of a collection without sources and records."""
         collection = self.find(tenant, name)
         if self._sources_of(collection):
             raise StateError("the collection has sources; remove them first", code="not-empty", id=name)
         if any(self._load_scopes(collection)):
-            raise StateError("the collection has records; they are kept, and it with them", code="not-empty", id=name)
+            raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
         self.store.delete_collection(tenant, collection.name)
 
     def _check_fixed(self, before: Collection | None, after: Collection) -> None:
@@ -92,13 +90,15 @@ class CollectionService:
                 "the number of buckets is fixed once there are records; declare another collection", code="fixed", field="buckets"
             )
 
-    def _spread(self, collection: Collection) -> None:
-        """Tell the collection's sources what it says now, so that they are read anew."""
+    def _copy_to_sources(self, collection: Collection) -> None:
+        """Copy the declaration to the collection's sources, which are then read again."""
         for source in self._sources_of(collection):
-            told = dict(source.settings)
-            copies = {**told.get("collections", {}), str(collection.name): copy_collection(collection)}
-            told |= {"collections": copies} if "tables" in told else {"collection": copies[collection.name]}
-            self.sources.edit(source.tenant, source.id, {"settings": told})
+            settings, copy = dict(source.settings), copy_collection(collection)
+            if "tables" in settings:
+                settings["collections"] = {**settings.get("collections", {}), str(collection.name): copy}
+            else:
+                settings["collection"] = copy
+            self.sources.edit(source.tenant, source.id, {"settings": settings})
 
     def _sources_of(self, collection: Collection) -> list[Source]:
         found = self.sources.list_sources(collection.tenant)
@@ -107,13 +107,10 @@ class CollectionService:
     # ── records ──
 
     def count(self, collection: Collection) -> dict[str, int]:
-        """Return how many records there are, by their presence, and how many a person edited; reads them all."""
-        counts = dict.fromkeys(("records", *map(str, Presence), "edited"), 0)
+        """Count the records by their presence, and those that a person edited; reads them all."""
+        counts = new_counts()
         for records in self._load_scopes(collection):
-            for record in records:
-                counts["records"] += 1
-                counts[str(record.presence)] += 1
-                counts["edited"] += bool(record.edits)
+            add_records(counts, records)
         return counts
 
     def page(
@@ -131,58 +128,71 @@ class CollectionService:
             if len(found) > limit:
                 last = found[limit - 1]
                 place = next(n for n, scope in enumerate(scopes) if scope == last.scope)
-                return Page(items=tuple(found[:limit]), cursor=make_cursor(list_id, f"{place}/{last.id}"))
+                return Page(items=tuple(found[:limit]), cursor=write_cursor(list_id, f"{place}/{last.id}"))
             at, after = at + 1, ""
         return Page(items=tuple(found))
 
-    def get(self, collection: Collection, id: str) -> Record:
-        """Return the record with this id of its source's, or of ours (``clients.7``), in one read."""
+    def get(self, collection: Collection, key: str) -> Record:
+        """Return the record with this key of its source, or id of ours (``clients.7``); by key in one read."""
+        record_id = make_id(collection.name, read_key(key), collection.buckets)
         try:
-            return self.store.load_record(collection.tenant, collection.name, self._id_of(collection, read_key(id)))
+            return self.store.load_record(collection.tenant, collection.name, record_id)
         except UnknownIdError:
-            if not id.startswith((f"{collection.name}.", f"{collection.name}~")):
-                raise UnknownIdError("no such record", id=id) from None
-        return self.store.load_record(collection.tenant, collection.name, RecordId(id))
+            if not _is_our_id(collection, key):
+                raise UnknownIdError("no such record", id=key) from None
+        return self.store.load_record(collection.tenant, collection.name, RecordId(key))
 
-    def write(self, collection: Collection, id: str, asked: Asked) -> PatchResult:
-        """Lay a document over the record with this id; one that is not there is made, unless it is patched."""
-        wish = read_patch(asked.document, asked.manner, asked.by, read_paths(list(asked.preserve)))
-        terms = replace(asked.terms, must_exist=asked.terms.must_exist or asked.manner is Manner.PATCH)
-        return self.writer.write(collection, self._key_of(collection, read_key(id)), wish, terms)
+    def write(self, collection: Collection, key: str, request: WriteRequest) -> PatchResult:
+        """Apply a document to the record with this key; PUT creates a missing one, PATCH does not."""
+        patch = read_patch(request.document, request.method, request.by, read_paths(list(request.preserve)))
+        must_exist = request.terms.must_exist or request.method is WriteMethod.PATCH
+        preconditions = replace(request.terms, must_exist=must_exist)
+        return self.writer.write(collection, self._key_of(collection, read_key(key)), patch, preconditions)
 
-    def _key_of(self, collection: Collection, id: str) -> str:
-        """Return the key that *id* means: of a record that is there by our own id, its source's; else *id* itself."""
-        if not id.startswith((f"{collection.name}.", f"{collection.name}~")):
-            return id
+    def _key_of(self, collection: Collection, key: str) -> str:
+        """Return the key that *key* means: of an existing record named by our own id, its source's; else *key* itself."""
+        if not _is_our_id(collection, key):
+            return key
         try:
-            return self.get(collection, id).key
+            return self.get(collection, key).key
         except UnknownIdError:
-            return id
+            return key
 
-    def list_changes(self, collection: Collection, id: str, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
+    def list_changes(
+        self, collection: Collection, key: str, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LoggedChange]:
         """Return the record's change log, newest first."""
-        record = self.get(collection, id)
+        record = self.get(collection, key)
         return self.store.load_changes(collection.tenant, record.id, limit=limit, cursor=cursor)
 
-    def _id_of(self, collection: Collection, key: str) -> RecordId:
-        return make_id(collection.name, key, collection.buckets)
-
-    def _load_scopes(self, collection: Collection) -> Any:
+    def _load_scopes(self, collection: Collection) -> Iterator[Sequence[Record]]:
         scopes = scopes_of(collection.name, collection.buckets)
         return (records for s in scopes if (records := self.store.load_records(collection.tenant, collection.name, s)))
 
 
-def read_key(id: str) -> str:
-    """Return an id that a record may have."""
-    if not 0 < len(id) <= MAX_KEY_LENGTH or any(ord(c) < 32 for c in id):
+def _is_our_id(collection: Collection, key: str) -> bool:
+    return key.startswith((f"{collection.name}.", f"{collection.name}~"))
+
+
+def read_key(key: str) -> str:
+    """Return a key that a record may have."""
+    if not 0 < len(key) <= MAX_KEY_LENGTH or any(ord(c) < 32 for c in key):
         raise InputError(f"not an id; it has 1 to {MAX_KEY_LENGTH} letters", code="bad-field", field="id")
-    return id
+    return key
 
 
-def describe_patch_result(granted: PatchResult) -> dict[str, Json]:
-    """Return what became of a wish, as the contract shapes it."""
+class PatchResultDocument(TypedDict):
+    """The result of a write to a record."""
+
+    changed: Annotated[bool, "false: the record held these values already, and nothing was written."]
+    record: RecordDocument
+    preserved: Annotated[list[str], "Fields that kept their value although the request had another."]
+
+
+def describe_patch_result(result: PatchResult) -> PatchResultDocument:
+    """Return the result of a patch as the API answers it."""
     return {
-        "changed": granted.change is not None,
-        "record": describe_record(granted.record),
-        "preserved": list(granted.preserved),
+        "changed": result.change is not None,
+        "record": describe_record(result.record),
+        "preserved": list(result.preserved),
     }

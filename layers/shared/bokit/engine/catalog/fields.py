@@ -1,6 +1,6 @@
-"""What an owner may say of tenants, properties, units and sources, and how it must be written.
+"""Readers of the fields of tenants, properties, units and sources.
 
-One table of readers serves the command line (text), the config file and the HTTP API (JSON).
+The command line (text), the config file and the HTTP API (JSON) use the same ones.
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ from datetime import timedelta
 from typing import Any
 
 from bokit.core.model.options import read_flag, read_seconds, read_timezone
+from bokit.core.model.platform_names import PLATFORM_NAMES, find_platform_name
 from bokit.core.model.records import Json
+from bokit.engine.catalog.limits import MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_URL_LENGTH, MIN_INTERVAL_SECONDS
 from bokit.errors import InputError, OptionError
 
-MAX_NAME_LENGTH = 200
-MAX_URL_LENGTH = 4096
-MIN_INTERVAL_SECONDS = 60
-MAX_TURNOVER_DAYS = 30
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def read_fields(values: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    """Return *values* in their types, or raise InputError that names the field."""
+    """Return *values* in their types; raise InputError that names the field."""
     read = {}
     for name, value in values.items():
         if name not in readers:
             raise InputError("no such field", code="unknown-field", field=name, known=", ".join(readers))
         try:
             read[name] = readers[name](value)
-        except OptionError as error:
-            raise InputError(error.message, code="bad-field", **{**error.facts, "field": name}) from None
-        except InputError as error:
-            raise InputError(error.message, code=error.stable_code, **{**error.facts, "field": name}) from None
+        except (OptionError, InputError) as error:
+            code = "bad-field" if isinstance(error, OptionError) else error.stable_code
+            raise InputError(error.message, code=code, **{**error.facts, "field": name}) from None
     return read
 
 
@@ -45,7 +42,7 @@ def read_name(value: Any) -> str:
 
 
 def read_url(value: Any) -> str:
-    """Return a URL, or the name of a secret that holds one; whether it may be fetched is judged elsewhere."""
+    """Return a URL, or the name of a secret that holds one; whether it may be fetched is checked elsewhere."""
     text = value.strip() if isinstance(value, str) else ""
     if not text or len(text) > MAX_URL_LENGTH or _CONTROL.search(text) or text == "secret:":
         raise InputError("not a URL; write https://… or secret:<name of a secret>", code="bad-field")
@@ -53,18 +50,16 @@ def read_url(value: Any) -> str:
 
 
 def read_platform(value: Any) -> str | None:
-    """Return a platform's name; None: told by the content and the host."""
-    from bokit.core.ical.platforms import BY_NAME, find_platform, is_platform
-
+    """Return a platform's name; None: it is detected from the content and the host."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not is_platform(value):
-        raise InputError(f"no such platform; write one of {', '.join(BY_NAME)}", code="bad-field", value=value)
-    return find_platform(value).name
+    if name := find_platform_name(value) if isinstance(value, str) else None:
+        return name
+    raise InputError(f"no such platform; write one of {', '.join(PLATFORM_NAMES)}", code="bad-field", value=value)
 
 
 def read_span(least: int) -> Callable[[Any], timedelta | None]:
-    """Return a reader of spans of time of at least *least* seconds; None and an empty text: the tenant's."""
+    """Return a reader of durations of at least *least* seconds; None and an empty text: the tenant's."""
 
     def read(value: Any) -> timedelta | None:
         if isinstance(value, timedelta):
@@ -75,12 +70,12 @@ def read_span(least: int) -> Callable[[Any], timedelta | None]:
 
 
 def read_zone(value: Any) -> str | None:
-    """Return a timezone's name; None and an empty text: that of what it belongs to."""
+    """Return a timezone's name; None and an empty text: the one of the unit, property or tenant applies."""
     return None if value in (None, "") else read_timezone(value)
 
 
 def read_turnover(value: Any) -> int | None:
-    """Return the days between a departure and the next arrival; None and an empty text: those of what it belongs to."""
+    """Return the days between a departure and the next arrival; None and an empty text: the property's."""
     if value in (None, ""):
         return None
     if isinstance(value, bool) or not re.fullmatch(r"\d{1,2}", str(value)) or int(value) > MAX_TURNOVER_DAYS:
@@ -89,7 +84,7 @@ def read_turnover(value: Any) -> int | None:
 
 
 def read_settings(value: Any) -> dict[str, Json]:
-    """Return what else a kind of source needs."""
+    """Return the settings of a kind of source."""
     if not isinstance(value, Mapping):
         raise InputError("not a mapping of settings", code="bad-field")
     return dict(value)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import TypedDict
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Source
+from bokit.core.model.catalog import Source
 from bokit.core.model.due_times import interval_of, plan_next_due
 from bokit.core.model.options import OPTIONS, Options, find_option, read_option
 from bokit.core.model.records import Json, TenantId
 from bokit.core.model.scheduling import SourceSchedule
+from bokit.engine.base.tenant_options import check_tenant, load_options
 from bokit.engine.catalog.parts import CatalogParts
-from bokit.errors import UnknownIdError
 
 SCHEDULING = frozenset({"sync.interval", "sync.enabled", "install.complete"})
-TOLD = frozenset({"export.anonymous"})
-"""Options that say what others are told."""
+PUBLISHED = frozenset({"export.anonymous"})
+"""Options that change what outgoing calendars show."""
+
+
+class OptionDocument(TypedDict):
+    """An option of the tenant."""
+
+    name: str
+    value: Json
+    default: Json
+    is_set: bool
+    about: str
 
 
 class OptionService:
@@ -26,44 +37,40 @@ class OptionService:
 
     def load(self, tenant: TenantId) -> Options:
         """Return the tenant's options over the stack's defaults."""
-        return Options(self.store.load_options([tenant]).get(tenant), self.defaults)
+        return load_options(self.store, tenant, self.defaults)
 
-    def list_options(self, tenant: TenantId) -> list[dict[str, Json]]:
+    def list_options(self, tenant: TenantId) -> list[OptionDocument]:
         """Return every option: name, value, default, whether it is set, and what it does."""
         options = self.load(tenant)
         return [self._describe(options, name) for name in OPTIONS]
 
-    def get(self, tenant: TenantId, name: str) -> dict[str, Json]:
+    def get(self, tenant: TenantId, name: str) -> OptionDocument:
         """Return one option, or raise OptionError."""
         find_option(name)
         return self._describe(self.load(tenant), name)
 
-    def set(self, tenant: TenantId, name: str, value: Json) -> dict[str, Json]:
-        """Set one option, and let the schedule follow it at once."""
+    def set(self, tenant: TenantId, name: str, value: Json) -> OptionDocument:
+        """Set one option; the schedule follows at once."""
         read = read_option(name, value)
-        self._check_tenant(tenant)
+        check_tenant(self.store, tenant)
         self.store.save_option(tenant, name, read)
-        return self._follow(tenant, name)
+        return self._put_in_force(tenant, name)
 
-    def unset(self, tenant: TenantId, name: str) -> dict[str, Json]:
-        """Go back to the default, and let the schedule follow it at once."""
+    def unset(self, tenant: TenantId, name: str) -> OptionDocument:
+        """Return to the default; the schedule follows at once."""
         find_option(name)
-        self._check_tenant(tenant)
+        check_tenant(self.store, tenant)
         self.store.save_option(tenant, name, None)
-        return self._follow(tenant, name)
+        return self._put_in_force(tenant, name)
 
-    def _follow(self, tenant: TenantId, name: str) -> dict[str, Json]:
+    def _put_in_force(self, tenant: TenantId, name: str) -> OptionDocument:
         if name in SCHEDULING:
             self._reschedule(tenant)
-        if name in TOLD:
+        if name in PUBLISHED:
             self.publish(tenant)
         return self.get(tenant, name)
 
-    def _check_tenant(self, tenant: TenantId) -> None:
-        if tenant != DEFAULT_TENANT and all(t.id != tenant for t in self.store.load_tenants()):
-            raise UnknownIdError("no such tenant; `bokit tenant list` shows them", id=tenant)
-
-    def _describe(self, options: Options, name: str) -> dict[str, Json]:
+    def _describe(self, options: Options, name: str) -> OptionDocument:
         unset = Options({}, self.defaults)
         return {
             "name": name,
@@ -74,13 +81,16 @@ class OptionService:
         }
 
     def _reschedule(self, tenant: TenantId) -> None:
-        """Write the due times that the tenant's options ask for now."""
+        """Write the due times that follow from the tenant's options now."""
         options, now = self.load(tenant), self.clock()
         sources = {s.id: s for s in self.store.load_sources(tenant) if s.removed_at is None and s.enabled}
         for shard in self.store.load_shards(sorted({s.shard_id for s in sources.values()})):
-            for id, schedule in shard.beats.items():
-                if id in sources and (moved := plan_schedule(schedule, sources[id], options, now)) != schedule:
-                    self.store.save_source_schedule(shard.id, id, moved)
+            for source_id, schedule in shard.schedules.items():
+                if source_id not in sources:
+                    continue
+                after = plan_schedule(schedule, sources[source_id], options, now)
+                if after != schedule:
+                    self.store.save_source_schedule(shard.id, source_id, after)
 
 
 def plan_schedule(schedule: SourceSchedule, source: Source, options: Options, now: datetime) -> SourceSchedule:

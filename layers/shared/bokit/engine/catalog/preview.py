@@ -1,4 +1,4 @@
-"""What a sync would read in a source: fetched once, shown, and nothing written."""
+"""A preview of a source: fetched once and shown; nothing is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_rules import Problem, Verdict
 from bokit.engine.sync.job import SyncJob, context_of
-from bokit.engine.sync.sync import Kind
+from bokit.engine.sync.kinds import SourceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +22,15 @@ class Preview:
     verdict: Verdict
     problems: tuple[Problem, ...]
     shown: Mapping[str, Json] = field(default_factory=dict)
-    """What the rules tell of it: its platform, its entries."""
+    """What the rules show of it: its platform, its entries."""
 
     def as_dict(self) -> dict[str, Json]:
-        """As `feed inspect` tells a feed."""
+        """Return it as `feed inspect` shows a feed."""
         return {**self.shown, "problems": [p.as_dict() for p in self.problems], "verdict": str(self.verdict)}
 
 
-def preview_source(head: Head, kind: Kind, options: Options, at: datetime) -> Preview:
-    """Fetch the source of *head* once, whatever was agreed before, and return what its rules read."""
+def preview_source(head: Head, kind: SourceKind, options: Options, at: datetime) -> Preview:
+    """Fetch the source of *head* once, without its validators, and return what its rules read."""
     fetched = kind.fetcher.fetch(head.source)
     job = SyncJob(run_id=RunId("preview"), trigger=Trigger.MANUAL, started_at=at, options=options)
     context = context_of(head, job, at, {}, fetched.host)

@@ -1,8 +1,8 @@
 """Sources: added, edited, paused, removed; each with its head and its line in a shard, written together.
 
-add       url judged ─► fetched and shown (preview) ─► source + head + line, due now
-edit      under the source's lease, so that no sync in hand writes over it; another URL forgets ETag and hash,
-          and keeps the stays: the next fetch passes the guards
+add       URL checked ─► fetched and shown (preview) ─► source + head + line, due now
+edit      under the source's lease, so no running sync overwrites it; another URL resets ETag and hash, and keeps
+          the stays: the next fetch passes the guards
 remove    nothing is fetched any more, future nights stay held until a person releases them
 """
 
@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
 from bokit.core.model.collections import places_of
@@ -23,22 +21,20 @@ from bokit.core.model.records import LoggedChange, Record, Scope, SourceId, Tena
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.engine.base.lookup import find_named
 from bokit.engine.base.reconcile import ReconcileRequest
+from bokit.engine.base.tenant_options import load_options, load_zone_of_unit, zone_of_source
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
+from bokit.engine.catalog.limits import MAX_SOURCES_PER_SHARD
 from bokit.engine.catalog.parts import CatalogParts
-from bokit.engine.runs.messages import SQL
+from bokit.engine.runs.messages import SQL_ROUTE
+from bokit.engine.sync.lease import await_lease
 from bokit.errors import InputError, StateError, StoreConflictError
 
 if TYPE_CHECKING:
-    from bokit.core.model.plan import Hold
     from bokit.engine.catalog.preview import Preview
-    from bokit.engine.sync.sync import Kind
+    from bokit.engine.sync.kinds import SourceKind
 
-SHARD_SIZE = 100
-LEASE_FOR = timedelta(seconds=30)
-TRIES = 20
-PAUSE = 0.25
-READ_ANEW = frozenset({"url", "platform", "timezone", "settings", "kind"})
-"""Fields after whose change ETag and hash prove nothing."""
+REFETCHED = frozenset({"url", "platform", "timezone", "settings", "kind"})
+"""Fields whose change makes ETag and hash worthless."""
 SECRET = "secret:"  # noqa: S105 - a prefix, not a secret
 
 
@@ -48,7 +44,7 @@ class Removal:
 
     source: Source
     released: int = 0
-    """Records let go."""
+    """Records released."""
     kept: int = 0
     """Records that still hold what they held."""
 
@@ -68,9 +64,9 @@ class SourceService:
         """Return the source of this id or name."""
         return find_named(self.list_sources(tenant, removed=removed), word, "source")
 
-    def load(self, tenant: TenantId, id: SourceId) -> Source:
-        """Return the source of this id, and of no name; a removed one, too."""
-        return self.store.load_source(tenant, id)
+    def load(self, tenant: TenantId, source_id: SourceId) -> Source:
+        """Return the source of this id; a removed one, too."""
+        return self.store.load_source(tenant, source_id)
 
     def preview(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Preview:
         """Fetch once what *values* describe and return what is read in it; nothing is written."""
@@ -79,9 +75,9 @@ class SourceService:
         head = Head(source=draft, unit_timezone=self._zone_of(tenant, unit_id))
         return self._preview(head)
 
-    def test(self, tenant: TenantId, id: SourceId) -> Preview:
+    def test(self, tenant: TenantId, source_id: SourceId) -> Preview:
         """Fetch a source once, as a sync would, and return what is read in it; nothing is written."""
-        source = self.store.load_source(tenant, id)
+        source = self.store.load_source(tenant, source_id)
         return self._preview(self.store.load_head(source))
 
     def _preview(self, head: Head) -> Preview:
@@ -95,66 +91,61 @@ class SourceService:
         return self.save_new(self._draft(tenant, unit_id, values), self._zone_of(tenant, unit_id))
 
     def save_new(self, source: Source, unit_timezone: str | None = None) -> Source:
-        """Write a new source, judged, due now; the tenant's first one completes the installation."""
+        """Check and write a new source, due now; the tenant's first one completes the installation."""
         self._check_new(source)
-        shard = self.store.pick_shard(1, SQL) if source.kind == SQL else self.store.pick_shard(SHARD_SIZE)
+        shard = self.store.pick_shard(1, SQL_ROUTE) if source.kind == SQL_ROUTE else self.store.pick_shard(MAX_SOURCES_PER_SHARD)
         source = replace(source, shard_id=shard)
         saved = self.store.save_source(Head(source=source, unit_timezone=unit_timezone), self._schedule(source))
         if not self._options(source.tenant)["install.complete"]:
             self.store.save_option(source.tenant, "install.complete", True)
         return saved
 
-    def edit(self, tenant: TenantId, id: SourceId, values: Mapping[str, Any]) -> Source:
+    def edit(self, tenant: TenantId, source_id: SourceId, values: Mapping[str, Any]) -> Source:
         """Change what *values* names (None: back to the tenant's); nothing is written where nothing differs."""
-        before = self._load_present(tenant, id)
+        before = self._load_present(tenant, source_id)
         read = read_fields(values, SOURCE_READERS)
         after = replace(before, **read)
         changed = {name for name in read if getattr(before, name) != getattr(after, name)}
         if not changed:
             return before
         if "kind" in changed:
-            raise InputError("a source stays of its kind; add another one", code="bad-field", field="kind")
+            raise InputError("the kind of a source cannot change; add another one", code="bad-field", field="kind")
         if "url" in changed:
             self._check_url(after)
         if changed & {"url", "name"}:
             self._check_unique(after)
-        return self._rewrite(before, after, anew=bool(changed & READ_ANEW))
+        return self._rewrite(before, after, refetch=bool(changed & REFETCHED))
 
-    def pause(self, tenant: TenantId, id: SourceId) -> Source:
-        """Sync it no more by itself; what it holds stays held."""
-        return self.edit(tenant, id, {"enabled": False})
+    def pause(self, tenant: TenantId, source_id: SourceId) -> Source:
+        """Stop its automatic syncs; what it holds stays held."""
+        return self.edit(tenant, source_id, {"enabled": False})
 
-    def resume(self, tenant: TenantId, id: SourceId) -> Source:
-        """Sync it again, beginning now."""
-        return self.edit(tenant, id, {"enabled": True})
+    def resume(self, tenant: TenantId, source_id: SourceId) -> Source:
+        """Sync it again, from now on."""
+        return self.edit(tenant, source_id, {"enabled": True})
 
-    def remove(self, tenant: TenantId, id: SourceId, *, release: bool = False, by: str) -> Removal:
-        """Fetch it no more; its future nights stay held until *release*, with which it may be called again later."""
-        source = self.store.load_source(tenant, id)
+    def remove(self, tenant: TenantId, source_id: SourceId, *, release: bool = False, by: str) -> Removal:
+        """Stop fetching it; its future nights stay held until a call with *release*, which may come later."""
+        source = self.store.load_source(tenant, source_id)
         with self._lease(source) as lease:
             head = self.store.load_head(source)
-            gone = self._let_go(head, lease, by) if release else 0
+            released = self._release(head, lease, by) if release else 0
             if source.removed_at is None:
-                ended = replace(source, removed_at=self.clock())
-                kept = replace(head, source=ended, settle_at=None, hold=None, failure=None)
-                source = self.store.save_source(kept, replace(self._schedule(ended), due_at=None))
+                removed = replace(source, removed_at=self.clock())
+                head = replace(head, source=removed, settle_at=None, hold=None, failure=None)
+                source = self.store.save_source(head, replace(self._schedule(removed), due_at=None))
         if release:
-            occasion = ReconcileRequest(tenant=tenant, scope=source.scope, at=self.clock(), by=by)
-            self.parts.follow(source.collection, occasion)
-        return Removal(source=source, released=gone, kept=self._count_held(head))
+            request = ReconcileRequest(tenant=tenant, scope=source.scope, at=self.clock(), by=by)
+            self.parts.reconcile(source.collection, request)
+        return Removal(source=source, released=released, kept=len(list(self._releases(head, by))))
 
     def set_unit_timezone(self, tenant: TenantId, unit_id: UnitId, zone: str | None) -> None:
-        """Tell a unit's sources where it lies, so that they are read anew."""
+        """Copy a unit's timezone to its sources, which are then read again."""
         for source in self.list_sources(tenant):
             if source.scope == Scope(unit_id):
-                self._rewrite(source, source, anew=True, unit_timezone=zone)
+                self._rewrite(source, source, refetch=True, unit_timezone=zone)
 
-    def find_hold(self, tenant: TenantId, id: SourceId) -> Hold | None:
-        """Return what a guard holds of this source, in full."""
-        source = self.store.load_source(tenant, id)
-        return self._kind(source).rules.read_hold(self.store.load_snapshot(source).memory)
-
-    # ── what may be said ──
+    # ── checks ──
 
     def _draft(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
         self.store.load_unit(tenant, unit_id)
@@ -165,18 +156,15 @@ class SourceService:
         made = SourceId(self.parts.new_id("src"))
         draft = Source(id=made, tenant=tenant, scope=Scope(unit_id), shard_id=ShardId(""), collection=BOOKINGS, **read)
         if self._kind(draft).collection is None:
-            raise InputError(
-                "sources of this kind are declared in a config file; `bokit config import` reads it",
-                code="bad-field",
-                field="kind",
-            )
+            message = "sources of this kind are declared in a config file; `bokit config import` reads it"
+            raise InputError(message, code="bad-field", field="kind")
         return draft
 
     def _check_new(self, source: Source) -> None:
         self._check_url(source)
         self._check_unique(source)
 
-    def _kind(self, source: Source) -> Kind:
+    def _kind(self, source: Source) -> SourceKind:
         if (kind := self.parts.kinds.get(source.kind)) is None:
             known = ", ".join(sorted(self.parts.kinds))
             raise InputError("sources of this kind are not synced here", code="unknown-kind", kind=source.kind, known=known)
@@ -194,45 +182,37 @@ class SourceService:
         if same := next((s for s in others if (s.url, s.collection) == (source.url, source.collection)), None):
             raise StateError("another source has this URL already", code="duplicate", source=same.name, id=same.id)
 
-    def _load_present(self, tenant: TenantId, id: SourceId) -> Source:
-        source = self.store.load_source(tenant, id)
+    def _load_present(self, tenant: TenantId, source_id: SourceId) -> Source:
+        source = self.store.load_source(tenant, source_id)
         if source.removed_at is not None:
-            raise StateError("the source was removed; add it anew", code="removed", id=id)
+            raise StateError("the source was removed; add it again", code="removed", id=source_id)
         return source
 
     # ── writing ──
 
     @contextmanager
     def _lease(self, source: Source) -> Iterator[Lease]:
-        """Hold the source's lease, waiting some seconds for a sync in hand to end."""
-        holder = self.parts.new_id("edit")
-        for _ in range(TRIES):
-            now = self.clock()
-            lease = self.store.take_lease(source, holder=holder, now=now, until=now + LEASE_FOR)
-            if lease is not None:
-                break
-            self.parts.wait(PAUSE)
-        else:
-            raise StateError("the source is being synced; try again in a moment", code="lease-held", id=source.id)
+        """Hold the source's lease, waiting some seconds for a running sync to end."""
+        lease = await_lease(self.store, source, self.parts.new_id("edit"), self.clock, self.parts.wait)
         try:
             yield lease
         finally:
             self.store.release_lease(lease)
 
-    def _rewrite(self, before: Source, after: Source, *, anew: bool, **of_head: Any) -> Source:
-        """Write *after* with its head and its line, under the lease; *anew*: ETag and hash are forgotten, and it is due."""
+    def _rewrite(self, before: Source, after: Source, *, refetch: bool, **of_head: Any) -> Source:
+        """Write *after* with its head and its line, under the lease; *refetch*: reset ETag and hash, and make it due."""
         with self._lease(before):
             head = replace(self.store.load_head(before), source=after, **of_head)
-            if anew:
+            if refetch:
                 head = replace(head, etag=None, last_modified=None, content_hash=None)
-            schedule = self._schedule(after, self._find_schedule(before), now=anew or (after.enabled and not before.enabled))
+            schedule = self._schedule(after, self._find_schedule(before), now=refetch or (after.enabled and not before.enabled))
             return self.store.save_source(head, schedule)
 
     def _find_schedule(self, source: Source) -> SourceSchedule:
         shards = self.store.load_shards([source.shard_id])
-        if not shards or source.id not in shards[0].beats:
+        if not shards or source.id not in shards[0].schedules:
             raise StoreConflictError("the source has no line in its shard; try again", id=source.id)
-        return shards[0].beats[source.id]
+        return shards[0].schedules[source.id]
 
     def _schedule(self, source: Source, before: SourceSchedule | None = None, *, now: bool = True) -> SourceSchedule:
         """Return a source's line: due now, or where it was, but never later than its interval says."""
@@ -241,18 +221,16 @@ class SourceService:
         due = at if now or schedule.due_at is None else min(schedule.due_at, at + interval)
         return replace(schedule, interval=interval, due_at=due if source.enabled else None)
 
-    def _let_go(self, head: Head, lease: Lease, by: str) -> int:
-        """Release what a source's records hold, as its rules say."""
-        done = list(self._releases(head, by))
-        if done:
-            self.store.apply_records([r for r, _ in done], [c for _, c in done], lease=lease)
-        return len(done)
-
-    def _count_held(self, head: Head) -> int:
-        return len(list(self._releases(head, "")))
+    def _release(self, head: Head, lease: Lease, by: str) -> int:
+        """Release what the source's records hold, by its rules; return how many records."""
+        released = list(self._releases(head, by))
+        if released:
+            self.store.apply_records([r for r, _ in released], [c for _, c in released], lease=lease)
+        return len(released)
 
     def _releases(self, head: Head, by: str) -> Iterator[tuple[Record, LoggedChange]]:
-        rules, now, zone = self._kind(head.source).rules, self.clock(), self._zone(head)
+        rules, now = self._kind(head.source).rules, self.clock()
+        zone = zone_of_source(head, self._options(head.source.tenant))
         for record in self._records(head.source):
             if made := rules.release(record, by=by, at=now, zone=zone):
                 yield made
@@ -261,12 +239,9 @@ class SourceService:
         found = (r for name, scope in places_of(source) for r in self.store.load_records(source.tenant, name, scope))
         return [r for r in found if r.source_id == source.id]
 
-    def _zone(self, head: Head) -> ZoneInfo:
-        return ZoneInfo(head.source.timezone or head.unit_timezone or self._options(head.source.tenant)["timezone"])
-
     def _zone_of(self, tenant: TenantId, unit_id: UnitId) -> str | None:
         unit = self.store.load_unit(tenant, unit_id)
-        return unit.timezone or self.store.load_property(tenant, unit.property_id).timezone
+        return load_zone_of_unit(self.store, unit)
 
     def _options(self, tenant: TenantId) -> Options:
-        return Options(self.store.load_options([tenant]).get(tenant), self.parts.defaults)
+        return load_options(self.store, tenant, self.parts.defaults)

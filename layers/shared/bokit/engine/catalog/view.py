@@ -1,4 +1,4 @@
-"""What the catalog holds, as the command line and the API show it: no URL beyond its scheme and host."""
+"""The catalog's documents, as the command line and the API show them: of a URL, scheme and host alone."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def describe_tenant(tenant: Tenant) -> TenantDocument:
     return {"id": tenant.id, "name": tenant.name, "created_at": tenant.created_at}
 
 
-def describe_property(property: Property) -> PropertyDocument:
+def describe_property(house: Property) -> PropertyDocument:
     """Return a property's document."""
-    return {"id": property.id, "name": property.name, "timezone": property.timezone, "turnover_days": property.turnover_days}
+    return {"id": house.id, "name": house.name, "timezone": house.timezone, "turnover_days": house.turnover_days}
 
 
 def describe_unit(unit: Unit) -> UnitDocument:

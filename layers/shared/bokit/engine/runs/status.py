@@ -60,7 +60,7 @@ class StatusDocument(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """One source, as status tells it."""
+    """One source, as the status shows it."""
 
     head: Head
     schedule: SourceSchedule

@@ -6,6 +6,7 @@ from bokit.core.ical.platforms import airbnb, beds24, booking_com, smoobu, tripa
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits
 from bokit.core.ical.platforms.generic import GENERIC
 from bokit.core.ical.platforms.generic import PLATFORMS as PLAIN
+from bokit.core.model.platform_names import find_platform_name
 
 PLATFORMS: tuple[Platform, ...] = (
     airbnb.PLATFORM,
@@ -18,18 +19,12 @@ PLATFORMS: tuple[Platform, ...] = (
     GENERIC,
 )
 BY_NAME = {platform.name: platform for platform in PLATFORMS}
-_ALIASES = {"booking": "booking_com", "booking.com": "booking_com", "abritel": "vrbo", "homeaway": "vrbo", "office365": "outlook"}
-
-
-def is_platform(name: str) -> bool:
-    """Return whether an owner may choose *name*."""
-    return _name(name) in BY_NAME
 
 
 def find_platform(name: str | None = None, prodid: str | None = None, host: str | None = None) -> Platform:
     """Return the platform: by the owner's *name*, else by PRODID, else by the URL's *host*, else generic."""
-    if name and _name(name) in BY_NAME:
-        return BY_NAME[_name(name)]
+    if known := find_platform_name(name or ""):
+        return BY_NAME[known]
     by_content = (p for p in PLATFORMS if prodid and p.has_prodid(prodid))
     by_host = (p for p in PLATFORMS if host and p.has_host(host))
     return next(by_content, None) or next(by_host, GENERIC)
@@ -37,12 +32,7 @@ def find_platform(name: str | None = None, prodid: str | None = None, host: str 
 
 def traits_of(name: str | None) -> Traits:
     """Return the traits of the platform of this *name*; the general ones where there is none."""
-    return BY_NAME.get(_name(name or ""), GENERIC).traits
-
-
-def _name(name: str) -> str:
-    name = name.strip().lower().replace("-", "_")
-    return _ALIASES.get(name, name)
+    return BY_NAME[find_platform_name(name or "") or GENERIC.name].traits
 
 
 __all__ = [
@@ -54,6 +44,5 @@ __all__ = [
     "RawEvent",
     "Traits",
     "find_platform",
-    "is_platform",
     "traits_of",
 ]

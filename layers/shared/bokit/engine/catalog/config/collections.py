@@ -1,4 +1,4 @@
-"""The config file's ``collections:`` and top-level ``sources:``, read: what they declare, or the place that is wrong."""
+"""Reads the config file's ``collections:`` and top-level ``sources:``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from bokit.core.model.collections import COLLECTION_READERS
 from bokit.core.model.records import CollectionName, Json
 from bokit.engine.catalog.collection_sources import COMMON, fed_by, read_kind_settings
-from bokit.engine.catalog.config.paths import read_at, read_mapping, wrong
+from bokit.engine.catalog.config.paths import error_at, read_at, read_mapping
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
 from bokit.errors import BokitError, InputError
 
@@ -29,8 +29,8 @@ class CollectionSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedSpec:
-    """A source of collections as the file declares it."""
+class CollectionSourceSpec:
+    """A source of collections, as the file declares it."""
 
     path: str
     name: str
@@ -39,11 +39,11 @@ class FeedSpec:
     feeds: tuple[CollectionName, ...]
 
 
-def read_collection_spec(told: object, path: str, load_file: LoadFile) -> CollectionSpec:
-    """Return one collection; a schema that is text is a file beside this one."""
-    values = dict(read_mapping(told, path, COLLECTION_KEYS))
+def read_collection_spec(document: object, path: str, load_file: LoadFile) -> CollectionSpec:
+    """Return one collection; a schema that is text names a file beside this one."""
+    values = dict(read_mapping(document, path, COLLECTION_KEYS))
     if "name" not in values:
-        raise wrong(f"{path}.name", "missing")
+        raise error_at(f"{path}.name", "missing")
     if isinstance(values.get("schema"), str):
         values["schema"] = read_at(f"{path}.schema", partial(load_file, values["schema"]))
     read: dict[str, Any] = {}
@@ -52,32 +52,32 @@ def read_collection_spec(told: object, path: str, load_file: LoadFile) -> Collec
     return CollectionSpec(path=path, name=read["name"], values=read)
 
 
-def read_feed_spec(told: object, path: str) -> FeedSpec:
+def read_collection_source(document: object, path: str) -> CollectionSourceSpec:
     """Return one source of collections."""
-    if not isinstance(told, Mapping):
-        raise wrong(path, f"not a mapping; it has {', '.join(COMMON)}, and what its kind asks for")
-    kind = told.get("kind")
+    if not isinstance(document, Mapping):
+        raise error_at(path, f"not a mapping; it has {', '.join(COMMON)}, and what its kind asks for")
+    kind = document.get("kind")
     read: dict[str, Any] = {}
     for name in COMMON:
-        if name in told:
-            read |= read_at(f"{path}.{name}", partial(read_fields, {name: told[name]}, SOURCE_READERS))
+        if name in document:
+            read |= read_at(f"{path}.{name}", partial(read_fields, {name: document[name]}, SOURCE_READERS))
         elif name in ("name", "kind", "url"):
-            raise wrong(f"{path}.{name}", "missing")
-    others = {name: value for name, value in told.items() if name not in (*COMMON, "collection")}
+            raise error_at(f"{path}.{name}", "missing")
+    others = {name: value for name, value in document.items() if name not in (*COMMON, "collection")}
     settings = _settings(str(kind), others, path)
-    collection = told.get("collection")
+    collection = document.get("collection")
     if collection is not None:
         read_at(f"{path}.collection", partial(read_fields, {"name": collection}, COLLECTION_READERS))
     feeds = tuple(fed_by(settings, collection))
     if not feeds:
-        raise wrong(f"{path}.collection", "missing; write the collection that its records belong to")
-    return FeedSpec(path=path, name=read["name"], values=read, settings=settings, feeds=feeds)
+        raise error_at(f"{path}.collection", "missing; write the collection that its records belong to")
+    return CollectionSourceSpec(path=path, name=read["name"], values=read, settings=settings, feeds=feeds)
 
 
-def _settings(kind: str, told: Mapping[str, Any], path: str) -> dict[str, Json]:
-    """Return what the kind asks for; the readers' errors begin with a path of their own."""
+def _settings(kind: str, values: Mapping[str, Any], path: str) -> dict[str, Json]:
+    """Return the kind's settings; the readers' errors begin with a path of their own."""
     try:
-        return read_kind_settings(kind, told)
+        return read_kind_settings(kind, values)
     except BokitError as error:
         raise InputError(f"{path}.{error.message}", code="bad-config") from None
 

@@ -1,4 +1,4 @@
-"""The config file, read: what it declares, or the place in it that is wrong (``properties[0].units[1].name: …``)."""
+"""Reads the config file; an error begins with the path of what is wrong (``properties[0].units[1].name: …``)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bokit.engine.catalog.config.collections import (
+    CollectionSourceSpec,
     CollectionSpec,
-    FeedSpec,
     LoadFile,
+    read_collection_source,
     read_collection_spec,
-    read_feed_spec,
     refuse_file,
 )
-from bokit.engine.catalog.config.paths import read_at, read_mapping, wrong
+from bokit.engine.catalog.config.paths import error_at, read_at, read_mapping
 from bokit.engine.catalog.fields import PLACE_READERS, SOURCE_READERS, read_fields, read_name
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class UnitSpec:
     name: str
     values: Mapping[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] | None = None
-    """Names of linked units; None: not said."""
+    """Names of linked units; None: not given."""
     sources: tuple[SourceSpec, ...] = ()
 
 
@@ -55,19 +55,19 @@ class PropertySpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All that a file declares."""
+    """Everything that a file declares."""
 
     properties: tuple[PropertySpec, ...] = ()
     collections: tuple[CollectionSpec, ...] = ()
-    sources: tuple[FeedSpec, ...] = ()
+    sources: tuple[CollectionSourceSpec, ...] = ()
 
 
-def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
-    """Return what the document declares; raises InputError that begins with the path of what is wrong."""
-    top = read_mapping(told, "the file", ("properties", "collections", "sources"))
+def read_config(document: object, load_file: LoadFile = refuse_file) -> Config:
+    """Return what the document declares; raise InputError that begins with the path of what is wrong."""
+    top = read_mapping(document, "the file", ("properties", "collections", "sources"))
     properties = _each(top.get("properties"), "properties", _read_property)
     collections = _each(top.get("collections"), "collections", partial(read_collection_spec, load_file=load_file))
-    sources = _each(top.get("sources"), "sources", read_feed_spec)
+    sources = _each(top.get("sources"), "sources", read_collection_source)
     for specs in (properties, collections, sources):
         _refuse_twins(specs)
     config = Config(properties=properties, collections=collections, sources=sources)
@@ -75,45 +75,45 @@ def read_config(told: object, load_file: LoadFile = refuse_file) -> Config:
     return config
 
 
-def _read_property(told: object, path: str) -> PropertySpec:
-    values = read_mapping(told, path, ("name", "timezone", "turnover_days", "units"))
+def _read_property(document: object, path: str) -> PropertySpec:
+    values = read_mapping(document, path, ("name", "timezone", "turnover_days", "units"))
     units = _each(values.get("units"), f"{path}.units", _read_unit)
     _refuse_twins(units)
     return PropertySpec(path=path, name=_name(values, path), values=_place(values, path), units=units)
 
 
-def _read_unit(told: object, path: str) -> UnitSpec:
-    values = read_mapping(told, path, ("name", "timezone", "turnover_days", "parts", "sources"))
+def _read_unit(document: object, path: str) -> UnitSpec:
+    values = read_mapping(document, path, ("name", "timezone", "turnover_days", "parts", "sources"))
     sources = _each(values.get("sources"), f"{path}.sources", _read_source)
     _refuse_twins(sources)
     parts = _each(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
     return UnitSpec(path=path, name=_name(values, path), values=_place(values, path), parts=parts, sources=sources)
 
 
-def _read_part(told: object, path: str) -> str:
-    return read_at(path, lambda: read_name(told))
+def _read_part(document: object, path: str) -> str:
+    return read_at(path, lambda: read_name(document))
 
 
-def _read_source(told: object, path: str) -> SourceSpec:
-    values = read_mapping(told, path, SOURCE_FIELDS)
+def _read_source(document: object, path: str) -> SourceSpec:
+    values = read_mapping(document, path, SOURCE_FIELDS)
     read: dict[str, Any] = {"kind": "ical"}
     for name, value in values.items():
         read |= read_at(f"{path}.{name}", partial(read_fields, {name: value}, SOURCE_READERS))
     if "url" not in read:
-        raise wrong(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
+        raise error_at(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
     return SourceSpec(path=path, name=_name(values, path), values=read)
 
 
 def _check_parts(config: Config) -> None:
-    """Refuse parts that no unit of the same property is, and units that are parts of themselves."""
-    for property in config.properties:
-        parts = {u.name: u.parts or () for u in property.units}
-        for unit in property.units:
+    """Refuse parts that are not units of the same property, and units that are parts of themselves."""
+    for spec in config.properties:
+        parts = {u.name: u.parts or () for u in spec.units}
+        for unit in spec.units:
             for number, name in enumerate(unit.parts or ()):
                 if name not in parts:
-                    raise wrong(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
+                    raise error_at(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
             if unit.name in _reach(parts, unit.name):
-                raise wrong(f"{unit.path}.parts", "a unit cannot be a part of itself")
+                raise error_at(f"{unit.path}.parts", "a unit cannot be a part of itself")
 
 
 def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
@@ -126,30 +126,30 @@ def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
     return reached
 
 
-def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | CollectionSpec | FeedSpec]) -> None:
+def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | CollectionSpec | CollectionSourceSpec]) -> None:
     seen: set[str] = set()
     for spec in specs:
         if spec.name in seen:
-            raise wrong(f"{spec.path}.name", "the same name twice; names tell what is there already")
+            raise error_at(f"{spec.path}.name", "the same name twice; names identify what exists already")
         seen.add(spec.name)
 
 
-def _each(told: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
-    if told is None:
+def _each(document: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
+    if document is None:
         return ()
-    if not isinstance(told, list):
-        raise wrong(path, "not a list")
-    return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(told))
+    if not isinstance(document, list):
+        raise error_at(path, "not a list")
+    return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(document))
 
 
 def _name(values: Mapping[str, Any], path: str) -> str:
     if "name" not in values:
-        raise wrong(f"{path}.name", "missing")
+        raise error_at(f"{path}.name", "missing")
     return read_at(f"{path}.name", lambda: read_name(values["name"]))
 
 
 def _place(values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return what a property or a unit says of itself beyond its name."""
+    """Return the fields of a property or unit besides its name."""
     read: dict[str, Any] = {}
     for name in ("timezone", "turnover_days"):
         if name in values:
