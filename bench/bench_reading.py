@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import icalendar
 
-from bokit.core.ical.reader import hash_ical, read_ical
+from bokit.core.ical.reader import ReadSettings, hash_ical, read_ical
 
 EVENTS = 300
 ROUNDS = 7
@@ -58,14 +58,14 @@ def clock(work: Callable[[], object], inner: int = 1) -> float:
 def run() -> dict[str, dict[str, float]]:
     """Measure, and return for each way of reading its time, icalendar's, the ratio and the target."""
     body = build_feed()
-    snapshot = read_ical(body, at=AT, timezone=ROME).snapshot
+    snapshot = read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot
     ways: dict[str, tuple[Callable[[], object], int]] = {
         "hash": (lambda: hash_ical(body), 200),
-        "new": (lambda: read_ical(body, at=AT, timezone=ROME), 2),
+        "new": (lambda: read_ical(body, ReadSettings(at=AT, timezone=ROME)), 2),
     }
     for name, share in (("changed 1 %", 0.01), ("changed 10 %", 0.1), ("changed 100 %", 1.0)):
         changed = change_feed(build_feed(stamp="20261121T111500Z"), share)
-        ways[name] = (lambda changed=changed: read_ical(changed, at=AT, timezone=ROME, snapshot=snapshot), 2)  # type: ignore[misc]
+        ways[name] = (lambda changed=changed: read_ical(changed, ReadSettings(at=AT, timezone=ROME), snapshot), 2)  # type: ignore[misc]
     parse = clock(lambda: icalendar.Calendar.from_ical(body))
     taken = {name: clock(work, inner) for name, (work, inner) in ways.items()}
     return {

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.access import Role, Token, TokenId, hash_token
 from bokit.core.model.catalog import (
     BOOKINGS,
@@ -37,7 +37,7 @@ from bokit.core.model.records import (
 )
 from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, Step, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, SourceSchedule
-from bokit.store.protocols import Published
+from bokit.store.protocols import PublishedDocument
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The present of most tests."""
@@ -132,7 +132,7 @@ def a_head(source: Source | None = None, **given: Any) -> Head:
     return Head(**filled | given)
 
 
-def a_beat(**given: Any) -> SourceSchedule:
+def a_schedule(**given: Any) -> SourceSchedule:
     """Return a line that is due in an hour."""
     filled = {"tenant": DEFAULT_TENANT, "due_at": NOW + HOUR, "interval": HOUR, "attempted_at": NOW, "succeeded_at": NOW}
     return SourceSchedule(**filled | given)
@@ -250,7 +250,7 @@ def a_token(**given: Any) -> Token:
     return Token(**{"tenant": DEFAULT_TENANT, "role": Role.VIEWER, "name": "the page", "created_at": NOW} | given)
 
 
-def a_page(**given: Any) -> Published:
+def a_page(**given: Any) -> PublishedDocument:
     """Return an outgoing calendar of the default tenant."""
     given.setdefault("id", a_name("out"))
     given.setdefault("hash", hash_token(f"path of {given['id']}"))
@@ -261,7 +261,7 @@ def a_page(**given: Any) -> Published:
         "etag": '"1"',
         "changed_at": NOW,
     }
-    return Published(**filled | given)
+    return PublishedDocument(**filled | given)
 
 
 def a_collection(**given: Any) -> Collection:
@@ -274,7 +274,7 @@ def an_entry(**given: Any) -> Entry:
     """Return a confirmed reservation as a feed shows it."""
     given.setdefault("uid", f"{a_name('uid')}@feeds.example")
     filled = {
-        "kind": Kind.RESERVATION,
+        "kind": EntryKind.RESERVATION,
         "status": Status.CONFIRMED,
         "check_in": date(2026, 7, 1),
         "check_out": date(2026, 7, 5),

@@ -210,15 +210,15 @@ _add(
 
 def read_from_stdin() -> dict[str, object]:
     """Read the body from the standard input and its snapshot twice more, and return what came of it, and the cost."""
-    from bokit.core.ical.reader import hash_ical, read_ical, recall_entries
+    from bokit.core.ical.reader import ReadSettings, hash_ical, read_ical, recall_entries
 
     body, rome = sys.stdin.buffer.read(), ZoneInfo("Europe/Rome")
     hash_ical(body)
-    seen = read_ical(body, at=AT, timezone=rome)
+    seen = read_ical(body, ReadSettings(at=AT, timezone=rome))
     spent = [resource.getrusage(resource.RUSAGE_SELF)]
-    again = read_ical(body, at=AT, timezone=rome, snapshot=seen.snapshot)
+    again = read_ical(body, ReadSettings(at=AT, timezone=rome), seen.snapshot)
     spent.append(resource.getrusage(resource.RUSAGE_SELF))
-    later = recall_entries(seen.snapshot, at=AT + timedelta(days=1), timezone=rome)
+    later = recall_entries(seen.snapshot, ReadSettings(at=AT + timedelta(days=1), timezone=rome))
     spent.append(resource.getrusage(resource.RUSAGE_SELF))
     cpu = [round(s.ru_utime + s.ru_stime, 2) for s in spent]
     return {

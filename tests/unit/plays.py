@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.bookings.rules import BookingRules
 from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.bookings.window import closed_nights
-from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.plan import ActionKind, Plan
 from bokit.core.model.records import Presence, Record, Scope, SourceId
@@ -34,25 +34,25 @@ def day(number: int) -> date:
 def closure(first: int, end: int, **given: Any) -> Entry:
     """Return a closure as Booking.com shows it: its UID tells the room and the first night."""
     room = given.pop("room", "room")
-    filled = {"uid": f"{room}-{first}@booking.com", "kind": Kind.RESERVATION, "status": Status.UNDEFINED}
+    filled = {"uid": f"{room}-{first}@booking.com", "kind": EntryKind.RESERVATION, "status": Status.UNDEFINED}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 
 def reservation(code: str, first: int, end: int, **given: Any) -> Entry:
     """Return a reservation as Airbnb shows it."""
-    filled = {"uid": f"{code}@airbnb.com", "kind": Kind.RESERVATION, "status": Status.CONFIRMED, "reservation_code": code}
+    filled = {"uid": f"{code}@airbnb.com", "kind": EntryKind.RESERVATION, "status": Status.CONFIRMED, "reservation_code": code}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 
 def block(first: int, end: int, **given: Any) -> Entry:
     """Return a block as Airbnb shows it: its UID tells the first night."""
-    filled = {"uid": f"block-{first}@airbnb.com", "kind": Kind.BLOCK, "status": Status.UNAVAILABLE}
+    filled = {"uid": f"block-{first}@airbnb.com", "kind": EntryKind.BLOCK, "status": Status.UNAVAILABLE}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 
 def window(first: int, end: int, **given: Any) -> Entry:
     """Return nights that a platform's rule closes."""
-    filled = {"uid": f"window-{first}@airbnb.com", "kind": Kind.WINDOW, "status": Status.UNAVAILABLE}
+    filled = {"uid": f"window-{first}@airbnb.com", "kind": EntryKind.WINDOW, "status": Status.UNAVAILABLE}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 

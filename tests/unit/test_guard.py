@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
@@ -343,6 +343,6 @@ def test_every_closed_night_is_held_whatever_identity_thinks():
     play = Play("generic")
     play.see(closure(10, 14, uid="a"), closure(20, 24, uid="b"))
 
-    play.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"), closure(10, 12, uid="c", kind=Kind.BLOCK))
+    play.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"), closure(10, 12, uid="c", kind=EntryKind.BLOCK))
 
     assert nights_of(10, 12) <= play.held()

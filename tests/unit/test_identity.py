@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bokit.core.bookings.matching import MatchReason
 from bokit.core.bookings.stay import GoneReason
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from tests.unit.plays import Play, block, closure, day, kinds, nights_of, only, reasons, reservation, window
@@ -267,7 +267,7 @@ def test_the_last_night_of_a_block_is_still_the_block():
     far = reservation("HMAAAAAAAA", 40, 44)
     play.see(block(1, 3), far)
 
-    plan = play.see(window(2, 3, kind=Kind.WINDOW), far, hours=48)
+    plan = play.see(window(2, 3, kind=EntryKind.WINDOW), far, hours=48)
 
     assert kinds(plan) == []
     assert play.stays()[0].remote["kind"] == "block"

@@ -9,7 +9,7 @@ import icalendar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.ical.reader import read_ical
+from bokit.core.ical.reader import ReadSettings, read_ical
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ROME = ZoneInfo("Europe/Rome")
@@ -67,7 +67,7 @@ def test_our_reader_reads_what_icalendar_reads(calendar):
         for e in icalendar.Calendar.from_ical(body).walk("VEVENT")
     }
 
-    seen = read_ical(body, at=AT, timezone=ROME)
+    seen = read_ical(body, ReadSettings(at=AT, timezone=ROME))
 
     assert {e.uid: (e.check_in, e.check_out, e.summary) for e in seen.entries} == theirs
     assert seen.problems == ()

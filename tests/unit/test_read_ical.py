@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.ical import lexer as ical_text
+from bokit.core.ical import lexer
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import entry_as_dict, pack_entry, unpack_entry
 from bokit.core.ical.lexer import decode_body
-from bokit.core.ical.reader import hash_ical, inspect_feed, read_ical
+from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical
 from bokit.core.model.source_rules import Seen, Verdict
 from tests.unit.feed_bodies import AT, sample
 
@@ -24,17 +24,17 @@ DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))
 ROME = ZoneInfo("Europe/Rome")
 
 
-def read(body: bytes, **more: object) -> Seen:
-    return read_ical(body, at=AT, timezone=ROME, **more)  # type: ignore[arg-type]
+def read(body: bytes, snapshot: bytes = b"", **more: object) -> Seen[Entry]:
+    return read_ical(body, ReadSettings(at=AT, timezone=ROME, **more), snapshot)  # type: ignore[arg-type]
 
 
 def as_told(body: bytes) -> dict[str, object]:
     seen = read(body)
     return {
-        "platform": inspect_feed(body, at=AT, timezone=ROME)["platform"],
+        "platform": inspect_feed(body, ReadSettings(at=AT, timezone=ROME))["platform"],
         "verdict": str(seen.verdict),
         "problems": [[p.code, p.uid] for p in seen.problems],
-        "entries": [told_of(entry) for entry in seen.entries if isinstance(entry, Entry)],
+        "entries": [told_of(entry) for entry in seen.entries],
     }
 
 
@@ -180,10 +180,10 @@ def test_the_owner_chooses_the_platform_before_prodid_and_host():
     told = {"at": AT, "timezone": ROME}
     plain = sample("airbnb").replace(b"Airbnb Inc", b"Nobody")
 
-    assert inspect_feed(sample("airbnb"), platform="vrbo", host="www.booking.com", **told)["platform"] == "vrbo"
-    assert inspect_feed(sample("airbnb"), host="www.booking.com", **told)["platform"] == "airbnb"
-    assert inspect_feed(plain, host="ical.booking.com", **told)["platform"] == "booking_com"
-    assert inspect_feed(plain, host="notbooking.com", **told)["platform"] == "generic"
+    assert inspect_feed(sample("airbnb"), ReadSettings(platform="vrbo", host="www.booking.com", **told))["platform"] == "vrbo"
+    assert inspect_feed(sample("airbnb"), ReadSettings(host="www.booking.com", **told))["platform"] == "airbnb"
+    assert inspect_feed(plain, ReadSettings(host="ical.booking.com", **told))["platform"] == "booking_com"
+    assert inspect_feed(plain, ReadSettings(host="notbooking.com", **told))["platform"] == "generic"
 
 
 def test_one_feeds_custom_zone_is_not_the_next_ones():
@@ -211,9 +211,9 @@ def test_bombs_cost_a_problem():
 def test_the_short_way_of_cutting_is_the_long_way(body):
     """Where a body is plain enough for the quick cut, the general one says the same."""
     text = decode_body(body)
-    plain = ical_text._split_plain(text)
+    plain = lexer._split_plain(text)
 
-    assert plain is None or plain == ical_text._split_any(text)
+    assert plain is None or plain == lexer._split_any(text)
 
 
 def test_an_owner_may_say_that_events_end_on_the_last_night():

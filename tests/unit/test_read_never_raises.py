@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bokit.core.ical import reader as reader
-from bokit.core.ical.groups import Reading, group_events, read_group
+from bokit.core.ical.events import ReadContext
+from bokit.core.ical.groups import group_events, read_group
 from bokit.core.ical.lexer import decode_body, split_body
 from bokit.core.ical.platforms import PLATFORMS, Platform
 from bokit.core.ical.platforms.base import Facts, RawEvent
-from bokit.core.ical.reader import hash_ical, inspect_feed, read_ical, recall_entries
+from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical, recall_entries
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.times import read_zones
 from bokit.core.model.source_rules import Verdict
@@ -122,14 +123,14 @@ def mutated(draw: st.DrawFn) -> bytes:
 def test_a_feed_after_accidents_is_read(body, zone):
     """Every reading ends, with a snapshot that says the same, none of our catch-alls needed, and no entry without nights."""
     hash_ical(body)
-    seen = read_ical(body, at=AT, timezone=zone)
+    seen = read_ical(body, ReadSettings(at=AT, timezone=zone))
 
     assert not [p for p in seen.problems if p.message.endswith("Error)")]
     assert all(entry.check_in < entry.check_out for entry in seen.entries)
-    assert read_ical(body, at=AT, timezone=zone, snapshot=seen.snapshot) == seen
+    assert read_ical(body, ReadSettings(at=AT, timezone=zone), seen.snapshot) == seen
     if seen.snapshot:
-        later = AT + timedelta(days=40)
-        assert recall_entries(seen.snapshot, at=later, timezone=zone) == read_ical(body, at=later, timezone=zone)
+        later = ReadSettings(at=AT + timedelta(days=40), timezone=zone)
+        assert recall_entries(seen.snapshot, later) == read_ical(body, later)
 
 
 @settings(max_examples=500, deadline=None)
@@ -137,10 +138,10 @@ def test_a_feed_after_accidents_is_read(body, zone):
 def test_bytes_dropped_into_a_feed_are_read(noise, feed, at):
     """Any bytes anywhere: a verdict, and the same one with the snapshot."""
     body = feed[:at] + noise + feed[at:]
-    seen = read_ical(body, at=AT, timezone=ROME)
+    seen = read_ical(body, ReadSettings(at=AT, timezone=ROME))
 
     assert not [p for p in seen.problems if p.message.endswith("Error)")]
-    assert read_ical(body, at=AT, timezone=ROME, snapshot=seen.snapshot) == seen
+    assert read_ical(body, ReadSettings(at=AT, timezone=ROME), seen.snapshot) == seen
 
 
 def fail_on_the_second(raw: RawEvent) -> Facts:
@@ -154,12 +155,12 @@ def test_an_error_of_ours_in_one_event_costs_that_event():
     """A platform's file that fails on one event leaves the others, and a problem that names no guest."""
     calendar = split_body(decode_body(sample("vrbo"))).calendars[0]
     faulty = Platform(name="faulty", read_event=fail_on_the_second)
-    reading = Reading(own=ROME, platform=faulty, window=(date(2026, 9, 1), date(2028, 9, 1)), budget=Budget())
+    context = ReadContext(timezone=ROME, platform=faulty, window=(date(2026, 9, 1), date(2028, 9, 1)), budget=Budget())
 
-    read = [read_group(group, calendar, read_zones([], "", ROME), reading) for group in group_events(calendar)]
+    read = [read_group(group, calendar, read_zones([], "", ROME), context) for group in group_events(calendar)]
 
     assert [len(group.entries) for group in read] == [1, 0, 1]
-    assert [(p.code, p.message) for p in read[1].problems] == [("broken-event", "the event is beyond our reader (RuntimeError)")]
+    assert [(p.code, p.message) for p in read[1].problems] == [("broken-event", "the event cannot be read (RuntimeError)")]
 
 
 def test_an_error_of_ours_in_the_whole_makes_the_feed_unreadable(monkeypatch: pytest.MonkeyPatch):
@@ -168,12 +169,12 @@ def test_an_error_of_ours_in_the_whole_makes_the_feed_unreadable(monkeypatch: py
     def fail(body: bytes) -> bytes:
         raise RecursionError
 
-    snapshot = read_ical(sample("vrbo"), at=AT, timezone=ROME).snapshot
+    snapshot = read_ical(sample("vrbo"), ReadSettings(at=AT, timezone=ROME)).snapshot
     monkeypatch.setattr(reader, "strip_stamps", fail)
     monkeypatch.setattr(reader, "sort_entries", fail)
 
-    seen = read_ical(sample("vrbo"), at=AT, timezone=ROME)
+    seen = read_ical(sample("vrbo"), ReadSettings(at=AT, timezone=ROME))
 
     assert (seen.verdict, [p.code for p in seen.problems]) == (Verdict.UNREADABLE, ["unreadable"])
-    assert inspect_feed(sample("vrbo"), at=AT, timezone=ROME)["verdict"] == "unreadable"
-    assert recall_entries(snapshot, at=AT, timezone=ROME).verdict is Verdict.UNREADABLE
+    assert inspect_feed(sample("vrbo"), ReadSettings(at=AT, timezone=ROME))["verdict"] == "unreadable"
+    assert recall_entries(snapshot, ReadSettings(at=AT, timezone=ROME)).verdict is Verdict.UNREADABLE

@@ -9,7 +9,7 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from bokit.core.ical.reader import read_ical
+from bokit.core.ical.reader import ReadSettings, read_ical
 from bokit.core.ical.recurrence_rules import can_happen, read_rule
 from bokit.core.model.source_rules import Verdict
 from tests.unit.feed_bodies import AT
@@ -62,7 +62,7 @@ def expected(body: bytes) -> list[date]:
 
 
 def read(body: bytes):
-    return read_ical(body, at=AT, timezone=ROME, since=FIRST, until=LAST)
+    return read_ical(body, ReadSettings(at=AT, timezone=ROME, since=FIRST, until=LAST))
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)

@@ -18,21 +18,21 @@ from hypothesis import strategies as st
 
 from bokit.core.tables.chunks import (
     MISSING,
-    ChunkNote,
-    Mark,
+    ChunkSummary,
+    RowDigest,
     TableState,
-    note_chunk,
+    summarise_chunk,
     pack_chunk,
     pack_manifest,
-    ranges_of,
-    tidy,
+    key_ranges,
+    drop_empty_chunks,
     unpack_chunk,
     unpack_manifest,
 )
-from bokit.core.tables.values import Reading, make_row, pack_key, read_value, unpack_key, write_key
+from bokit.core.tables.values import ColumnFormat, make_row, pack_key, read_value, unpack_key, write_row_key
 from bokit.errors import SourceMalformedError
 
-ROME = Reading(zone=ZoneInfo("Europe/Rome"))
+ROME = ColumnFormat(zone=ZoneInfo("Europe/Rome"))
 
 
 class Colour(Enum):
@@ -71,13 +71,13 @@ class Odd:
         (Decimal("1E+3"), ROME, "1000"),
         (Decimal("NaN"), ROME, "NaN"),
         (Decimal("-Infinity"), ROME, "-Infinity"),
-        (Decimal("7"), Reading(is_whole=True), 7),
+        (Decimal("7"), ColumnFormat(is_whole=True), 7),
         (b"\x00\xff", ROME, "00ff"),
         (memoryview(b"\x01"), ROME, "01"),
         (datetime(2026, 7, 1, 12), ROME, "2026-07-01T10:00:00Z"),
-        (datetime(2026, 7, 1, 12), Reading(), "2026-07-01T12:00:00"),
-        (datetime(2026, 7, 1, 12), Reading(is_utc=True), "2026-07-01T12:00:00Z"),
-        (datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2))), Reading(), "2026-07-01T10:00:00Z"),
+        (datetime(2026, 7, 1, 12), ColumnFormat(), "2026-07-01T12:00:00"),
+        (datetime(2026, 7, 1, 12), ColumnFormat(is_utc=True), "2026-07-01T12:00:00Z"),
+        (datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2))), ColumnFormat(), "2026-07-01T10:00:00Z"),
         (datetime(1, 1, 1), ROME, "0001-01-01T00:00:00"),
         (date(2026, 7, 1), ROME, "2026-07-01"),
         (time(3, 4), ROME, "03:04:00"),
@@ -93,10 +93,10 @@ class Odd:
         (Odd(), ROME, "odd"),
     ],
 )
-def test_a_value_becomes_what_the_table_says(value: Any, reading: Reading, told: Any) -> None:
+def test_a_value_becomes_what_the_table_says(value: Any, column: ColumnFormat, expected: Any) -> None:
     """Each kind of value has one form in a record, and JSON takes it."""
-    read = read_value(value, reading)
-    assert (read, type(read)) == (told, type(told))
+    read = read_value(value, column)
+    assert (read, type(read)) == (expected, type(expected))
     assert json.loads(json.dumps(read)) == read
 
 
@@ -124,7 +124,7 @@ def test_what_no_record_can_hold_is_refused() -> None:
 )
 def test_a_key_is_text_and_never_empty(values: list[Any], key: str) -> None:
     """One column is its own text, several are an array."""
-    assert write_key(values) == key
+    assert write_row_key(values) == key
 
 
 PARTS = st.one_of(
@@ -153,25 +153,25 @@ def test_keys_come_back_as_they_were(key: Any) -> None:
 
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(KEYS, st.sampled_from(["", "?", "!", "0a" * 12])), max_size=12))
-def test_chunks_come_back_as_they_were(told: dict[str, Any]) -> None:
+def test_chunks_come_back_as_they_were(expected: dict[str, Any]) -> None:
     """A chunk keeps every key, its values and its hash, and says how many rows are there, doubted and missing."""
-    chunk = {key: Mark(at=at, hash=hash) for key, (at, hash) in told.items()}
+    chunk = {key: RowDigest(at=at, hash=hash) for key, (at, hash) in expected.items()}
     assert unpack_chunk(pack_chunk(chunk)) == chunk
-    note = note_chunk("c", None, chunk)
-    assert note.rows + note.doubted + note.missing == len(chunk)
-    assert (note.digest == "") is (note.rows == 0)
+    summary = summarise_chunk("c", None, chunk)
+    assert summary.rows + summary.unconfirmed + summary.missing == len(chunk)
+    assert (summary.digest == "") is (summary.rows == 0)
 
 
 @given(st.lists(st.tuples(KEYS, st.integers(0, 9), st.integers(0, 2)), max_size=6), st.booleans())
-def test_a_manifest_leaves_no_key_out(told: list[Any], is_whole: bool) -> None:
+def test_a_manifest_leaves_no_key_out(expected: list[Any], is_whole: bool) -> None:
     """Read back it is the same; its ranges join without a gap, from the beginning to the end, tidied or not."""
-    notes = [ChunkNote(name=f"c{n}", until=until, rows=rows, missing=gone) for n, (until, rows, gone) in enumerate(told)]
-    if notes and is_whole:
-        notes[-1] = ChunkNote(name="last", until=None, rows=1)
-    state = TableState(fingerprint="f", columns={"a": "text"}, chunks=tuple(notes), full_at=datetime(2026, 7, 1, tzinfo=UTC))
+    summaries = [ChunkSummary(name=f"c{n}", until=until, rows=rows, missing=gone) for n, (until, rows, gone) in enumerate(expected)]
+    if summaries and is_whole:
+        summaries[-1] = ChunkSummary(name="last", until=None, rows=1)
+    state = TableState(fingerprint="f", columns={"a": "text"}, chunks=tuple(summaries), full_at=datetime(2026, 7, 1, tzinfo=UTC))
     assert unpack_manifest(pack_manifest({"t": state})) == {"t": state}
-    for chunks in (state.chunks, tidy(state.chunks) if is_whole else state.chunks):
-        ranges = [keys for keys, _ in ranges_of(TableState(chunks=chunks))]
+    for chunks in (state.chunks, drop_empty_chunks(state.chunks) if is_whole else state.chunks):
+        ranges = [keys for keys, _ in key_ranges(TableState(chunks=chunks))]
         assert ranges[0].after is None
         assert ranges[-1].until is None
         assert [r.until for r in ranges[:-1]] == [r.after for r in ranges[1:]]
@@ -182,4 +182,4 @@ def test_what_another_version_wrote_counts_for_nothing() -> None:
     packed = pack_manifest({"t": TableState()}).replace(b'"v":1', b'"v":2')
     assert unpack_manifest(packed) == unpack_manifest(b"") == {}
     assert unpack_chunk(b"") == {}
-    assert Mark(at=(1,), hash=MISSING).is_present is False
+    assert RowDigest(at=(1,), hash=MISSING).is_present is False

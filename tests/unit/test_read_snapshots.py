@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.ical.reader import has_series, read_ical, recall_entries
+from bokit.core.ical.reader import ReadSettings, read_ical, recall_entries
+from bokit.core.ical.snapshot import unpack_snapshot
 from bokit.core.model.source_rules import Verdict
 from tests.unit.feed_bodies import AT, EVENTS, TODAY, calendar, sample
 
@@ -45,21 +46,21 @@ def test_reading_with_a_snapshot_is_reading_without(data):
     platform, at, snapshot = data.draw(st.sampled_from(sorted(EVENTS))), AT, b""
     for _ in range(4):
         body = data.draw(feeds(platform))
-        seen = read_ical(body, at=at, timezone=ROME, snapshot=snapshot)
-        full = read_ical(body, at=at, timezone=ROME)
+        seen = read_ical(body, ReadSettings(at=at, timezone=ROME), snapshot)
+        full = read_ical(body, ReadSettings(at=at, timezone=ROME))
         assert seen == full
         at, snapshot = at + timedelta(hours=data.draw(st.integers(0, 60))), seen.snapshot
-        assert recall_entries(snapshot, at=at, timezone=ROME) == read_ical(body, at=at, timezone=ROME)
+        assert recall_entries(snapshot, ReadSettings(at=at, timezone=ROME)) == read_ical(body, ReadSettings(at=at, timezone=ROME))
 
 
 @pytest.mark.parametrize("path", DATA, ids=lambda p: p.stem)
 def test_a_snapshot_recalls_its_body(path):
     """What a snapshot recalls months later is what reading the body then would say."""
-    body, later = path.read_bytes(), AT + timedelta(days=90)
-    seen = read_ical(body, at=AT, timezone=ROME)
+    body, later = path.read_bytes(), ReadSettings(at=AT + timedelta(days=90), timezone=ROME)
+    seen = read_ical(body, ReadSettings(at=AT, timezone=ROME))
     if seen.snapshot:
-        assert recall_entries(seen.snapshot, at=later, timezone=ROME) == read_ical(body, at=later, timezone=ROME)
-        assert read_ical(body, at=later, timezone=ROME, snapshot=seen.snapshot) == read_ical(body, at=later, timezone=ROME)
+        assert recall_entries(seen.snapshot, later) == read_ical(body, later)
+        assert read_ical(body, later, seen.snapshot) == read_ical(body, later)
 
 
 @pytest.mark.parametrize("snapshot", [b"", b"nonsense", b"x\x9c\x03\x00\x00\x00\x00\x01"])
@@ -67,19 +68,19 @@ def test_a_damaged_snapshot_is_no_snapshot(snapshot):
     """Without a sound snapshot all is read, and nothing is recalled."""
     body = sample("airbnb")
 
-    assert read_ical(body, at=AT, timezone=ROME, snapshot=snapshot) == read_ical(body, at=AT, timezone=ROME)
-    assert recall_entries(snapshot, at=AT, timezone=ROME).verdict is Verdict.UNREADABLE
+    assert read_ical(body, ReadSettings(at=AT, timezone=ROME), snapshot) == read_ical(body, ReadSettings(at=AT, timezone=ROME))
+    assert recall_entries(snapshot, ReadSettings(at=AT, timezone=ROME)).verdict is Verdict.UNREADABLE
 
 
 def test_a_snapshot_of_other_settings_is_not_reused():
     """Another timezone or platform reads the same body anew."""
     body = calendar("vrbo", ["BEGIN:VEVENT\r\nUID:a\r\nDTSTART:20261124T230000Z\r\nSUMMARY:Blocked\r\nEND:VEVENT\r\n"])
-    snapshot = read_ical(body, at=AT, timezone=ROME).snapshot
+    snapshot = read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot
     tokyo = ZoneInfo("Asia/Tokyo")
 
-    assert read_ical(body, at=AT, timezone=tokyo, snapshot=snapshot) == read_ical(body, at=AT, timezone=tokyo)
-    other = read_ical(body, at=AT, timezone=ROME, platform="airbnb", snapshot=snapshot)
-    assert other == read_ical(body, at=AT, timezone=ROME, platform="airbnb")
+    assert read_ical(body, ReadSettings(at=AT, timezone=tokyo), snapshot) == read_ical(body, ReadSettings(at=AT, timezone=tokyo))
+    other = read_ical(body, ReadSettings(at=AT, timezone=ROME, platform="airbnb"), snapshot)
+    assert other == read_ical(body, ReadSettings(at=AT, timezone=ROME, platform="airbnb"))
 
 
 def test_unchanged_events_are_not_read_again(monkeypatch):
@@ -87,7 +88,7 @@ def test_unchanged_events_are_not_read_again(monkeypatch):
     from bokit.core.ical import reader as module
 
     body, count = sample("airbnb", 100), 0
-    snapshot = read_ical(body, at=AT, timezone=ROME).snapshot
+    snapshot = read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot
     real = module.read_group
 
     def counted(*args):
@@ -96,12 +97,14 @@ def test_unchanged_events_are_not_read_again(monkeypatch):
         return real(*args)
 
     monkeypatch.setattr(module, "read_group", counted)
-    read_ical(re.sub(rb"HM00000050", b"HM00009950", body), at=AT, timezone=ROME, snapshot=snapshot)
+    read_ical(re.sub(rb"HM00000050", b"HM00009950", body), ReadSettings(at=AT, timezone=ROME), snapshot)
 
     assert count == 1
 
 
 def test_a_snapshot_tells_whether_days_bring_more():
     """Only a feed with series says something new as days pass."""
-    assert not has_series(read_ical(sample("airbnb"), at=AT, timezone=ROME).snapshot)
-    assert has_series(read_ical(calendar("vrbo", EXTRA), at=AT, timezone=ROME).snapshot)
+    plain, series = sample("airbnb"), calendar("vrbo", EXTRA)
+    contents = [unpack_snapshot(read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot) for body in (plain, series)]
+
+    assert [any(kept.series for kept in content.groups.values()) for content in contents] == [False, True]

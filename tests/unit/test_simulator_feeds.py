@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bokit.core.ical.entries import BLOCKING
-from bokit.core.ical.reader import read_ical
-from simulator.truth import SimulatorError
+from bokit.core.ical.reader import ReadSettings, read_ical
+from simulator.life import live
+from simulator.model import SimulatorError
 from simulator.world import World
 from tests.unit.feed_lines import end, events, named, span, start
 
@@ -397,9 +398,9 @@ def test_the_engine_reads_in_a_feed_what_is_true(feed, options):
     """Over months of life the nights that the engine's reader finds held are those that the truth holds closed."""
     world = world_of(feed, timezone="America/New_York", **options)
     for _ in range(12):
-        world.live(10)
+        live(world, 10)
         today = world.today(feed)
-        seen = read_ical(world.render(feed), at=world.now, timezone=ZoneInfo("America/New_York"), until=day(3000))
+        seen = read_ical(world.render(feed), ReadSettings(at=world.now, timezone=ZoneInfo("America/New_York"), until=day(3000)))
         spans = [(e.check_in, e.check_out) for e in seen.entries if e.status in BLOCKING]
         held = {check_in + timedelta(days=n) for check_in, check_out in spans for n in range((check_out - check_in).days)}
 

@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bokit.core.ical.reader import read_ical
+from bokit.core.ical.reader import ReadSettings, read_ical
 from bokit.core.model.source_rules import Verdict
 from bokit.engine.catalog.config.file import read_config
 from simulator.faults import FAULTS
 from simulator.feeds import PLATFORMS
+from simulator.life import live
+from simulator.model import SimulatorError, Span, cut
 from simulator.scenario import AIRBNB, BOOKING, build_demo, config_of
 from simulator.state import FILE, load_world, read_world, save_world, world_as_dict
-from simulator.truth import SimulatorError, Span, cut
 from simulator.world import World
 from tests.unit.feed_lines import events
 
@@ -157,7 +158,7 @@ def test_equal_seeds_give_equal_bytes():
     """Two worlds of one seed and one life are the same in every feed; another seed is another world."""
     worlds = [build_demo(seed, NOW) for seed in (5, 5, 6)]
     for world in worlds:
-        world.live(40, faulty=True)
+        live(world, 40, faulty=True)
 
     assert world_as_dict(worlds[0]) == world_as_dict(worlds[1])
     assert bodies(worlds[0]) == bodies(worlds[1]) != bodies(worlds[2])
@@ -166,9 +167,9 @@ def test_equal_seeds_give_equal_bytes():
 def test_life_in_pieces_is_the_same_life():
     """Day by day, with a restart in between, what happens is what happens in one go."""
     one, other = build_demo(5, NOW), build_demo(5, NOW)
-    one.live(30)
+    live(one, 30)
     for _ in range(30):
-        other.live(1)
+        live(other, 1)
         other = read_world(json.loads(json.dumps(world_as_dict(other))))
 
     assert world_as_dict(one) == world_as_dict(other)
@@ -177,7 +178,7 @@ def test_life_in_pieces_is_the_same_life():
 def test_life_has_realistic_rates():
     """Within a year guests book, cancel, move and come back, owners close and open; far more stay than go."""
     world = build_demo(11, NOW)
-    happened = Counter(h.what for h in world.live(365))
+    happened = Counter(h.what for h in live(world, 365))
 
     assert set(happened) == {"booked", "cancelled", "moved", "brought-back", "blocked", "unblocked"}
     assert 100 < happened["booked"] < 600
@@ -188,7 +189,7 @@ def test_life_has_realistic_rates():
 def test_life_never_books_a_night_twice_on_one_feed():
     """A platform sells each night once; blocks lie on free nights as well."""
     world = build_demo(13, NOW)
-    world.live(200)
+    live(world, 200)
     for feed in world.feeds:
         nights = Counter(night for stay in world.truth().active(feed) for span in stay.spans for night in span.nights())
         assert set(nights.values()) <= {1}
@@ -228,7 +229,7 @@ def test_every_fault_is_what_its_name_says(kind):
     right = world.render(FEED)
     world.fault(FEED, kind, times=1)
     answer = world.answer(FEED)
-    verdict = read_ical(answer.body, at=NOW, timezone=ZoneInfo("Europe/Rome")).verdict
+    verdict = read_ical(answer.body, ReadSettings(at=NOW, timezone=ZoneInfo("Europe/Rome"))).verdict
 
     assert _FACTS[kind](answer, verdict)
     assert world.render(FEED) == right
@@ -286,7 +287,7 @@ def test_an_etag_stays_the_same_while_only_the_stamps_change():
 def test_a_world_comes_back_as_it_was(tmp_path):
     """Stays, time, faults, options and the log survive the file; so do the bytes of every feed."""
     world = build_demo(3, NOW)
-    world.live(20, faulty=True)
+    live(world, 20, faulty=True)
     world.fault(AIRBNB, "half", times=3)
     save_world(world, tmp_path / "new")
     again = load_world(tmp_path / "new")

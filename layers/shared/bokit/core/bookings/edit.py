@@ -9,7 +9,7 @@ from typing import Any
 
 from bokit.core.bookings.limits import MAX_STAY_NIGHTS, MAX_TEXT_LENGTH, MAX_YEAR, MIN_YEAR
 from bokit.core.bookings.stay import DETAIL_FIELDS, RELEASED
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.records import Fields, Json, Record
 from bokit.errors import InputError
 
@@ -27,8 +27,8 @@ def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
         raise InputError("no such field of a booking", code="unknown-field", field=unknown[0], known=", ".join(READERS))
     edited = {name: READERS[name](name, value) for name, value in values.items()}
     if record is None:
-        edited = {"kind": str(Kind.RESERVATION), "status": str(Status.CONFIRMED)} | edited
-    elif record.remote.get("kind") == Kind.WINDOW:
+        edited = {"kind": str(EntryKind.RESERVATION), "status": str(Status.CONFIRMED)} | edited
+    elif record.remote.get("kind") == EntryKind.WINDOW:
         raise InputError("a window follows its calendar; it cannot be edited", code="window", id=record.id)
     _check_dates({**(record.fields if record else {}), **edited})
     return edited
@@ -95,7 +95,7 @@ def _read_count(name: str, value: Any) -> int | None:
 
 
 READERS: dict[str, Callable[[str, Any], Json]] = {
-    "kind": _one_of(str(Kind.RESERVATION), str(Kind.BLOCK)),
+    "kind": _one_of(str(EntryKind.RESERVATION), str(EntryKind.BLOCK)),
     "status": _one_of(*map(str, Status)),
     "check_in": _read_date,
     "check_out": _read_date,

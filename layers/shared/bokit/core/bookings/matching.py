@@ -11,7 +11,7 @@ from typing import Any
 from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.nights import nights
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
-from bokit.core.ical.entries import BLOCKING, Entry, Kind, Status
+from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.ical.platforms import Traits
 from bokit.core.model.records import Record
 from bokit.core.model.source_rules import Seen
@@ -128,7 +128,7 @@ class _Assignment:
         """
         if self._taken.isdisjoint({id(entry), stay.record.id}):
             self._taken |= {id(entry), stay.record.id}
-            same_kind = replace(entry, kind=stay.kind) if entry.kind is Kind.WINDOW else entry
+            same_kind = replace(entry, kind=stay.kind) if entry.kind is EntryKind.WINDOW else entry
             self.pairs.append(Pair(entry=same_kind, stay=stay, reason=reason))
 
 
@@ -156,7 +156,7 @@ def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _is_far(entry: Entry, today: date) -> bool:
-    return entry.kind is Kind.WINDOW and entry.check_out - today > MIN_WINDOW_END
+    return entry.kind is EntryKind.WINDOW and entry.check_out - today > MIN_WINDOW_END
 
 
 def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> _Assignment:
@@ -205,7 +205,7 @@ def _covers(stay: Stay, entry: Entry) -> bool:
 def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReason] | None:
     """Return how surely a codeless entry is a codeless stay (0: the surest), and why; None: it is another."""
     # what looks like a window may be a block's last night, but it brings no block back: it is there every day
-    left_over = entry.kind is Kind.WINDOW and stay.kind is Kind.BLOCK and _covers(stay, entry) and not stay.is_gone
+    left_over = entry.kind is EntryKind.WINDOW and stay.kind is EntryKind.BLOCK and _covers(stay, entry) and not stay.is_gone
     if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
         return None
     if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:
@@ -234,12 +234,12 @@ def _place_new(
     others = [p.entry for p in pairs]
     closed = {night for entry in others for night in _closed_nights(entry, today)}
     end = max(_calendar_end([*others, *entries], rolling), today + MIN_WINDOW_START)
-    for entry in sorted(entries, key=lambda e: (e.kind is Kind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
+    for entry in sorted(entries, key=lambda e: (e.kind is EntryKind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
         is_past = entry.check_out <= today
-        rolls = entry.kind is Kind.BLOCK and (_replaces(entry, leaving, today) or entry.check_in >= end)
-        if entry.kind is Kind.WINDOW or (rolls and not is_past):
+        rolls = entry.kind is EntryKind.BLOCK and (_replaces(entry, leaving, today) or entry.check_in >= end)
+        if entry.kind is EntryKind.WINDOW or (rolls and not is_past):
             windows.append(entry)
-        elif entry.reservation_code or not ((is_past and entry.kind is Kind.BLOCK) or _is_inside(entry, closed, today)):
+        elif entry.reservation_code or not ((is_past and entry.kind is EntryKind.BLOCK) or _is_inside(entry, closed, today)):
             placed.append(Pair(entry=entry, stay=None, reason=MatchReason.NEW))
             closed |= _closed_nights(entry, today)
     return placed, windows

@@ -20,7 +20,7 @@ from bokit.core.bookings.window import WindowNights, plan_provisional, plan_wind
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.platforms import traits_of
-from bokit.core.ical.reader import detect_platform, hash_ical, read_ical, recall_entries
+from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
 from bokit.core.model.agreement import EMPTY, OTHER, SHRUNKEN, UNREADABLE
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
@@ -36,18 +36,10 @@ class BookingRules:
         return hash_ical(body, "/".join((zone, context.platform or "", str(days))))
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Entry]:
-        return read_ical(
-            body,
-            at=context.at,
-            timezone=context.timezone,
-            platform=context.platform,
-            host=context.host,
-            horizon=context.horizon,
-            snapshot=snapshot,
-        )
+        return read_ical(body, _read_settings(context), snapshot)
 
     def recall(self, snapshot: bytes, context: Context) -> Seen[Entry]:
-        return recall_entries(snapshot, at=context.at, timezone=context.timezone, horizon=context.horizon)
+        return recall_entries(snapshot, _read_settings(context))
 
     def inspect(self, body: bytes, seen: Seen[Entry], context: Context) -> dict[str, Json]:
         platform = context.platform or seen.platform or detect_platform(body, context.host)
@@ -75,6 +67,16 @@ class BookingRules:
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
         return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
+
+
+def _read_settings(context: Context) -> ReadSettings:
+    return ReadSettings(
+        at=context.at,
+        timezone=context.timezone,
+        platform=context.platform,
+        host=context.host,
+        horizon=context.horizon,
+    )
 
 
 def local_today(context: Context) -> date:

@@ -13,7 +13,7 @@ from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import DAY, nights, nights_of, read_spans, write_spans
 from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, new_record, window_nights
-from bokit.core.ical.entries import BLOCKING, Entry, Kind, Status
+from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Json, Record, make_record_id
@@ -81,7 +81,7 @@ def plan_window_change(window: Record | None, held: WindowNights, context: Conte
     everything = sorted(held.by_rule | held.provisional)
     if window is None and not everything:
         return None
-    remote: dict[str, Json] = dict(window.remote) if window else {"kind": str(Kind.WINDOW)}
+    remote: dict[str, Json] = dict(window.remote) if window else {"kind": str(EntryKind.WINDOW)}
     remote |= {NIGHTS: write_spans(held.by_rule), PROVISIONAL: write_spans(held.provisional)}
     remote["status"] = str(Status.UNAVAILABLE if everything else Status.VANISHED)
     if everything:

@@ -1,4 +1,4 @@
-"""Entries: what a calendar feed shows, read and typed, before anybody decides which booking each one is."""
+"""Entries: what a calendar feed shows, read and typed, before it is decided which booking each one is."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from enum import StrEnum
 from bokit.core.model.records import Json
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry or a booking is."""
 
     RESERVATION = "reservation"
     BLOCK = "block"
     WINDOW = "window"
-    """Nights closed by a rule that moves with the calendar (horizon, advance notice, preparation): held, but no booking."""
+    """Nights closed by a rule that moves with the calendar (horizon, advance notice, preparation): held, but not a booking."""
 
 
 class Status(StrEnum):
-    """Bokit's statuses; which of them block nights stands in ``BLOCKING``."""
+    """Bokit's statuses; ``BLOCKING`` are those that block nights."""
 
     REQUEST = "request"
     NEW = "new"
@@ -37,17 +37,8 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
-BLOCKING = frozenset(
-    {
-        Status.REQUEST,
-        Status.NEW,
-        Status.TENTATIVE,
-        Status.CONFIRMED,
-        Status.UNDEFINED,
-        Status.BLOCKED,
-        Status.UNAVAILABLE,
-    }
-)
+CANCELLED = frozenset({Status.CANCELLED, Status.CANCELLED_BY_OWNER, Status.CANCELLED_BY_GUEST, Status.VANISHED, Status.DELETED})
+BLOCKING = frozenset(Status) - CANCELLED - {Status.INQUIRY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +47,7 @@ class Entry:
 
     uid: str
     recurrence_id: str | None = None
-    kind: Kind
+    kind: EntryKind
     status: Status
     check_in: date
     check_out: date

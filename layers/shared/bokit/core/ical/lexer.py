@@ -1,4 +1,4 @@
-"""A feed's bytes as text: decoded, unfolded, and cut into calendars, events and timezones. Linear, and never raises."""
+"""A feed's bytes as text: decoded, unfolded, and split into calendars, events and timezones. Linear, and never raises."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-MAX_BYTES = 8_000_000
-MAX_EVENTS = 10_000
-MAX_CALENDARS = 100
-MAX_PARAMETERS = 20_000
-"""Letters of a line's name and parameters that are searched for quotes; the rest is taken as it stands."""
+from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_PARAMETER_TEXT
 
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
 _QUOTED = re.compile(r'("[^"\n]*"?)')
-
-
+_ESCAPE = re.compile(r"\\([nN,;:\\\"])")
 _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
-"""What Python makes of bytes that are no UTF-8, as Latin-1."""
+"""Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +21,7 @@ class CalendarText:
     """One VCALENDAR, unfolded: its own lines, and its components as they stand."""
 
     head: str
-    """All that stands outside of events, timezones included: whatever it changes may change every event."""
+    """All that stands outside of events, timezones included: a change in it may change every event."""
     events: tuple[str, ...] = ()
     """The lines between BEGIN:VEVENT and END:VEVENT of each."""
     timezones: tuple[str, ...] = ()
@@ -37,21 +32,21 @@ class CalendarText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyText:
-    """A body cut into calendars. *is_whole* tells that every component that began has ended."""
+    """A body split into calendars. *is_whole*: every component that began has ended."""
 
     calendars: tuple[CalendarText, ...] = ()
     is_whole: bool = False
     broken: int = 0
-    """Events that began and did not end."""
+    """Events that began without an end."""
     dropped: int = 0
-    """Events beyond the most that we read."""
+    """Events beyond the limits."""
 
 
 def strip_stamps(body: bytes) -> bytes:
-    """Return *body* without its DTSTAMP lines: platforms write the time of the fetch there, in every event.
+    """Return *body* without its DTSTAMP lines, in which platforms write the time of the fetch.
 
-    Mostly one stamp stands in all events, and one replacement takes it out; a zero byte keeps its place, so that no
-    two bodies that differ elsewhere become one.
+    All events usually have the same stamp, and one replacement removes it. A zero byte keeps its place; without it, two
+    bodies that differ elsewhere could become equal.
     """
     first = body.find(b"\nDTSTAMP")
     found = _STAMP.match(body, first) if first >= 0 else None
@@ -62,14 +57,14 @@ def strip_stamps(body: bytes) -> bytes:
 
 
 def decode_body(body: bytes) -> str:
-    """Return the body's text, unfolded, its lines ended by LF, without byte order mark and zero bytes.
+    """Return the body's text, unfolded, with LF line ends, without byte order mark and zero bytes.
 
-    Folds are undone before decoding, since some platforms fold inside a character.
+    It is unfolded before decoding, since some platforms fold inside a character.
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = body.decode("utf-16", "replace").encode()
     if body.count(b"\r") != body.count(b"\r\n"):
-        # CR CR LF, or old lines that end in CR alone; no pattern: it would go back for every CR
+        # CR CR LF, or old lines that end in CR alone; a pattern would backtrack at every CR
         body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf")
     unfolded = lines.replace(b"\n ", b"")
@@ -77,7 +72,7 @@ def decode_body(body: bytes) -> str:
 
 
 def _decode(text: bytes) -> str:
-    """Return *text*, those of its bytes that are no UTF-8 read as Latin-1: the rest stays what it is."""
+    """Return *text* as UTF-8, and the bytes that are not UTF-8 as Latin-1."""
     try:
         return text.decode()
     except UnicodeDecodeError:
@@ -85,12 +80,12 @@ def _decode(text: bytes) -> str:
 
 
 def split_body(text: str) -> BodyText:
-    """Return the calendars of *text*; none where it is no calendar."""
+    """Return the calendars of *text*; none if it is not a calendar."""
     return _split_plain(text) or _split_any(text)
 
 
 def _split_plain(text: str) -> BodyText | None:
-    """Return what most feeds are: one calendar's own lines, then events without components; None for any other text."""
+    """Return the usual feed: one calendar's own lines, then events without components; None for any other text."""
     own, *events = text.split("\nBEGIN:VEVENT\n")
     if not events:
         return None
@@ -100,7 +95,7 @@ def _split_plain(text: str) -> BodyText | None:
         own.startswith("BEGIN:VCALENDAR\n")
         and closing
         and not tail.strip()
-        and len(events) <= MAX_EVENTS
+        and len(events) <= MAX_FEED_EVENTS
         and not _MARK.search(own)
         and not any(_MARK.search("\n" + body) for body in bodies)
         and sum(map(len, bodies)) == sum(map(len, events)) - len("\nEND:VEVENT") * len(events)
@@ -114,14 +109,14 @@ def _split_plain(text: str) -> BodyText | None:
 
 def _split_any(text: str) -> BodyText:
     text = "\n" + text
-    cut = _Cut(text)
+    splitter = _Splitter(text)
     for mark in _MARK.finditer(text):
-        cut.take(mark[1].upper() == "BEGIN", mark[2].upper(), mark.start() + 1, mark.end() + 1)
-    return cut.finish()
+        splitter.take(mark[1].upper() == "BEGIN", mark[2].upper(), mark.start() + 1, mark.end() + 1)
+    return splitter.finish()
 
 
-class _Cut:
-    """The state of cutting one text: what is open, and what has been found."""
+class _Splitter:
+    """The state of splitting one text: what is open, and what has been found."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -130,7 +125,7 @@ class _Cut:
         self.kind, self.start, self.inner = "", 0, 0
         self.broken = self.dropped = self.count = 0
         self.depth = 0
-        """Components of other kinds that are open."""
+        """Open components of other kinds."""
         self._clear(0)
 
     def _clear(self, at: int) -> None:
@@ -140,16 +135,16 @@ class _Cut:
         self.rest_from = at
 
     def take(self, begins: bool, name: str, start: int, end: int) -> None:
-        """Go on by one BEGIN or END line that lies from *start* to *end*."""
+        """Take one BEGIN or END line, which lies from *start* to *end*."""
         if name == "VCALENDAR":
-            self._turn_calendar(begins, start, end)
+            self._take_calendar(begins, start, end)
         elif name in ("VEVENT", "VTIMEZONE"):
             self._open(name, start, end) if begins else self._close(name, start, end)
-        else:  # it lies in an event, where its reader skips it, or in the calendar's own text
+        else:  # in an event, whose reader skips it, or in the calendar's own text
             self.depth += 1 if begins else -1
 
-    def _turn_calendar(self, begins: bool, start: int, end: int) -> None:
-        if self.is_open:  # ended; or cut, and another one pasted behind
+    def _take_calendar(self, begins: bool, start: int, end: int) -> None:
+        if self.is_open:  # ended, or truncated and followed by another one
             self._abandon()
             self.broken += begins + (self.depth != 0)
             self._keep(start)
@@ -167,7 +162,7 @@ class _Cut:
             return
         if name == "VTIMEZONE":
             self.zones.append(self.text[self.start : end])
-        elif self.count < MAX_EVENTS:
+        elif self.count < MAX_FEED_EVENTS:
             self.events.append(self.text[self.inner : start])
             self.count += 1
         else:
@@ -220,7 +215,7 @@ def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
 def _split_quoted(line: str) -> tuple[str, str]:
     """Split at the first colon outside of quotes: ``DTSTART;TZID="UTC+01:00":2026…``."""
     head = ""
-    for part in _QUOTED.split(line[:MAX_PARAMETERS]):
+    for part in _QUOTED.split(line[:MAX_PARAMETER_TEXT]):
         before, colon, _ = ("", "", "") if part.startswith('"') else part.partition(":")
         if colon:
             head += before
@@ -231,7 +226,7 @@ def _split_quoted(line: str) -> tuple[str, str]:
 
 
 def read_parameters(text: str) -> dict[str, str]:
-    """Return a line's parameters, names in upper case, without their quotes."""
+    """Return a line's parameters, names in upper case, values without quotes."""
     parts = (part.partition("=") for part in _split_parameters(text))
     return {name.strip().upper(): value.strip().strip('"') for name, _, value in parts if name}
 
@@ -239,7 +234,7 @@ def read_parameters(text: str) -> dict[str, str]:
 def _split_parameters(text: str) -> list[str]:
     if '"' not in text:
         return text.split(";")
-    return ["".join(part) for part in _group_parameters(text[:MAX_PARAMETERS])]
+    return ["".join(part) for part in _group_parameters(text[:MAX_PARAMETER_TEXT])]
 
 
 def _group_parameters(text: str) -> Iterator[list[str]]:
@@ -254,8 +249,5 @@ def _group_parameters(text: str) -> Iterator[list[str]]:
 
 
 def unescape(value: str) -> str:
-    r"""Return a TEXT value as it was written: its ``\n``, ``\,``, ``\;`` and ``\\`` undone."""
+    r"""Return a TEXT value with its ``\n``, ``\,``, ``\;`` and ``\\`` unescaped."""
     return _ESCAPE.sub(lambda m: "\n" if m[1] in "nN" else m[1], value) if "\\" in value else value
-
-
-_ESCAPE = re.compile(r"\\([nN,;:\\\"])")

@@ -1,4 +1,4 @@
-"""Series: events that repeat, with their exceptions, as the single stays that they mean within a window of dates."""
+"""Series: repeating events and their exceptions, expanded to single stays within a window of dates."""
 
 from __future__ import annotations
 
@@ -7,38 +7,34 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bokit.core.ical.events import BadEventError, EventLines, When, read_span
+from bokit.core.ical.events import BadEventError, EventLines, Span, When, read_span
 from bokit.core.ical.lexer import read_lines
+from bokit.core.ical.limits import MAX_SERIES_DATES, MAX_SERIES_EVENTS, MAX_SERIES_RULES
 from bokit.core.ical.recurrence_rules import Budget, Rule, read_rule
 from bokit.core.ical.times import Zones, read_duration, read_when
 
-MAX_DATES = 2_000
-"""RDATE and EXDATE values of one event."""
-MAX_RULES = 5
-"""RRULEs of one event; the standard advises one."""
-MAX_MEMBERS = 1_000
-"""Events of one series: the series itself, and its exceptions."""
 _INDEX = "X-BOKIT-INDEX"
+"""Leads from an occurrence back to its event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """One stay of a series: which event tells of it, when it is, and which of the series it is."""
+    """One stay of a series: its event, when it is, and which of the series it is."""
 
     event: EventLines
-    span: tuple[When, When]
+    span: Span
     recurrence_id: str | None
 
 
 def expand_series(events: Sequence[EventLines], zones: Zones, window: tuple[date, date], budget: Budget) -> list[Occurrence]:
-    """Return the occurrences of one UID's *events* that touch *window*; raises BadEventError where that cannot be told.
+    """Return the occurrences of one UID's *events* that touch *window*; raises BadEventError if it cannot be expanded.
 
-    The dates are read by our own reader, so that a series knows the same timezones as any other event; rules,
-    exceptions and their precedence are recurring_ical_events' business.
+    Dates are read by our own reader: a series then knows the same timezones as any other event. Rules, exceptions and
+    their precedence are left to recurring_ical_events.
     """
     if budget.is_spent:
         raise BadEventError("unsupported-recurrence", "the calendar has more series than we expand")
-    if len(events) > MAX_MEMBERS:
+    if len(events) > MAX_SERIES_EVENTS:
         raise BadEventError("too-many-recurrences", "the series has more events than we read")
     calendar = _build_calendar(events, zones, window, budget)
     occurrences = [_read_occurrence(c, events) for c in _query(calendar, window)]
@@ -51,7 +47,7 @@ def _query(calendar: Any, window: tuple[date, date]) -> list[Any]:
 
     try:
         return list(recurring_ical_events.of(calendar).between(*window))
-    except Exception as error:  # a stranger's rules reach every corner of two libraries
+    except Exception as error:  # unforeseen rules reach every corner of two libraries
         raise BadEventError("bad-recurrence", "the series cannot be expanded") from error
 
 
@@ -89,7 +85,7 @@ def _add_recurrence_id(built: Any, event: EventLines, zones: Zones) -> None:
     try:
         moment = read_when(parameters, value, zones)
     except ValueError as error:
-        raise BadEventError("bad-date", "the event's RECURRENCE-ID is no date") from error
+        raise BadEventError("bad-date", "the event's RECURRENCE-ID is not a date") from error
     future = "RANGE=THISANDFUTURE" in parameters.upper()
     built.add("RECURRENCE-ID", moment, parameters={"RANGE": "THISANDFUTURE"} if future else None)
 
@@ -105,8 +101,8 @@ def _vrecur(rule: Rule) -> Any:
 
 def _read_rules(event: EventLines) -> list[Rule]:
     texts = [value for name, _, value in read_lines(event.text) if name == "RRULE"]
-    rules = [read_rule(text) for text in texts[: MAX_RULES + 1]]
-    if None in rules or len(rules) > MAX_RULES:
+    rules = [read_rule(text) for text in texts[: MAX_SERIES_RULES + 1]]
+    if None in rules or len(rules) > MAX_SERIES_RULES:
         raise BadEventError("unsupported-recurrence", "the event's RRULE is malformed, or repeats more often than daily")
     return [rule for rule in rules if rule]
 
@@ -114,12 +110,12 @@ def _read_rules(event: EventLines) -> list[Rule]:
 def _read_dates(event: EventLines, wanted: str, zones: Zones) -> list[Any]:
     lines = [(parameters, value) for name, parameters, value in read_lines(event.text) if name == wanted]
     values = [(parameters, one) for parameters, value in lines for one in value.split(",") if one.strip()]
-    if len(values) > MAX_DATES:
+    if len(values) > MAX_SERIES_DATES:
         raise BadEventError("too-many-recurrences", f"the event has more {wanted} values than we read")
     try:
         return [_read_date_or_period(parameters, value, zones) for parameters, value in values]
     except (ValueError, OverflowError) as error:
-        raise BadEventError("bad-date", f"the event's {wanted} holds something that is no date") from error
+        raise BadEventError("bad-date", f"the event's {wanted} holds something that is not a date") from error
 
 
 def _read_date_or_period(parameters: str, value: str, zones: Zones) -> Any:
@@ -138,7 +134,7 @@ def _read_occurrence(component: Any, events: Sequence[EventLines]) -> Occurrence
 
 
 def _name(moment: date | None) -> str | None:
-    """``20260822`` or ``20260822T130000Z``: the same whatever the zone it was written in."""
+    """``20260822`` or ``20260822T130000Z``, whatever the zone it was written in."""
     if isinstance(moment, datetime):
         return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     return f"{moment:%Y%m%d}" if moment else None

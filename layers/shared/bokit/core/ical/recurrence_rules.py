@@ -1,7 +1,7 @@
-"""Which recurrence rules are worth expanding: none that runs by the minute, and none that looks for a day that never comes.
+"""Which recurrence rules are expanded: none that repeats by the minute, and none that looks for a day that never comes.
 
-The expander walks a rule's periods to the year 9999 until a day fits. One that never fits costs seconds; a feed of a
-hundred of them would stop a worker. So each rule is judged first, over a bounded number of periods.
+The expander searches a rule's periods up to the year 9999 until a day fits. A rule that never fits costs seconds, and a
+feed with a hundred of them would block a worker. Each rule is therefore checked first, over a bounded number of periods.
 """
 
 from __future__ import annotations
@@ -12,32 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from bokit.core.ical.limits import MAX_FAILED_SEARCHES, MAX_OCCURRENCES, MAX_RULE_PERIODS, MAX_RULE_TEXT, MAX_SERIES_COST
+
 FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_PARTS = frozenset(
-    {
-        "FREQ",
-        "INTERVAL",
-        "COUNT",
-        "UNTIL",
-        "WKST",
-        "BYDAY",
-        "BYMONTH",
-        "BYMONTHDAY",
-        "BYYEARDAY",
-        "BYWEEKNO",
-        "BYSETPOS",
-        "BYHOUR",
-        "BYMINUTE",
-        "BYSECOND",
-    }
-)
 _CLOCK = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_DATES = ("BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS")
+_PARTS = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", *_DATES, *_CLOCK})
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
-MAX_RULE = 1_000
-"""Letters of a rule: no calendar needs more, and a list of a million weekdays is one."""
-_PERIODS = 4_000
-"""Periods that are searched for a first fit: 10 years by day, and far beyond a century by month or year."""
+SERIES_COST, DATE_COST = 300, 20
+"""What each event of a series costs, and each RDATE and EXDATE, in days of a rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +34,13 @@ class Rule:
     parts: dict[str, list[str]] = field(default_factory=dict)
 
     def cost(self, start: date, until: date) -> int:
-        """Return what an expander spends from *start* to *until*, in days: a long period is searched day by day."""
+        """Return what expanding it from *start* to *until* costs, in days: a long period is searched day by day."""
         return max(0, (until - start).days) // self.interval
 
 
 def read_rule(text: str) -> Rule | None:
-    """Return the rule; None for one that is malformed, or that we do not expand."""
-    if len(text) > MAX_RULE:
+    """Return the rule; None for one that is malformed, or not expanded."""
+    if len(text) > MAX_RULE_TEXT:
         return None
     pairs = [part.strip().upper().partition("=") for part in text.strip().strip(";").split(";")]
     parts = {name: value.split(",") for name, _, value in pairs}
@@ -80,7 +64,7 @@ def _are_numbers(parts: dict[str, list[str]]) -> bool:
 
 
 def can_happen(rule: Rule, start: date) -> bool:
-    """Return whether some day fits *rule* within the periods that we are willing to search."""
+    """Return whether some day fits *rule* within the periods that are searched."""
     tests = _read_tests(rule)
     if not tests and "BYSETPOS" not in rule.parts:
         return True
@@ -93,9 +77,9 @@ def can_happen(rule: Rule, start: date) -> bool:
 
 
 def _walk(rule: Rule, start: date) -> Iterator[list[date]]:
-    """Yield the days of each period, as many periods as we search."""
-    days = _PERIODS
-    for step in range(_PERIODS):
+    """Yield the days of each period that is searched."""
+    days = MAX_RULE_PERIODS
+    for step in range(MAX_RULE_PERIODS):
         try:
             period = _period(rule.frequency, start, step * rule.interval)
         except (ValueError, OverflowError):
@@ -173,28 +157,24 @@ _NUMBERED: dict[str, Callable[[date], set[int]]] = {
 }
 
 
-SERIES_COST, DATE_COST = 300, 20
-"""What an event of a series costs whatever its rule, and each RDATE and EXDATE, in days of a rule."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """What one body may cost in recurrences; once it is spent, series are read by their first date alone."""
+    """What one body may cost in recurrences; once it is spent, series are read by their first dates alone."""
 
-    days: int = 400_000
-    occurrences: int = 8_000
-    searches: int = 4
+    days: int = MAX_SERIES_COST
+    occurrences: int = MAX_OCCURRENCES
+    searches: int = MAX_FAILED_SEARCHES
 
     @property
     def is_spent(self) -> bool:
-        """Return whether nothing more fits."""
+        """Whether nothing more fits."""
         return self.searches <= 0 or self.occurrences <= 0 or self.days < SERIES_COST
 
     def admits(self, rules: list[Rule], dates: int, start: date, until: date) -> bool:
-        """Return whether an event of a series, with so many *dates* of its own, fits in what is left; take its cost."""
+        """Return whether an event of a series, with this number of *dates*, fits in what is left; subtract its cost."""
         cost = SERIES_COST + DATE_COST * dates + sum(rule.cost(start, until) for rule in rules)
         if self.is_spent or cost > self.days:
-            self.days -= SERIES_COST  # refusing is work too
+            self.days -= SERIES_COST  # refusing costs, too
             return False
         self.days -= cost
         if all(can_happen(rule, start) for rule in rules):

@@ -1,4 +1,4 @@
-"""Snapshots: what a body's groups said, compressed, so that the next reading parses only what changed."""
+"""Snapshots: what a body's groups said, compressed; the next reading parses only what changed."""
 
 from __future__ import annotations
 
@@ -12,42 +12,41 @@ from typing import NamedTuple
 
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import pack_entry, unpack_entry
-from bokit.core.ical.groups import Group, GroupRead
+from bokit.core.ical.groups import EventGroup, GroupContent
 from bokit.core.ical.lexer import CalendarText
+from bokit.core.ical.limits import MAX_SNAPSHOT_BYTES
 from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Problem
 
 CODE_VERSION = "2"
-"""Raise it whenever the same bytes would be read otherwise: hashes and snapshots of before then count no more."""
-MAX_SNAPSHOT = 64_000_000
+"""Raise it whenever the same bytes would be read differently: older hashes and snapshots are then ignored."""
 
 
-class Series(NamedTuple):
-    """What a series needs to be expanded again, since it says more as days pass."""
+class KeptSeries(NamedTuple):
+    """What is needed to expand a series again as days pass."""
 
     calendar: int
-    uid: str
-    texts: tuple[str, ...]
+    group: EventGroup
     window: tuple[date, date]
 
 
-class Kept(NamedTuple):
-    """One group in a snapshot. *line* is the group as the snapshot writes it: what stays as it was is not written anew."""
+class KeptGroup(NamedTuple):
+    """One group in a snapshot. *line* is the group as the snapshot writes it: an unchanged group is not written again."""
 
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
-    series: Series | None
+    series: KeptSeries | None
     line: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """A snapshot, unpacked."""
+class BodyContent:
+    """What a body says, group by group: a snapshot, unpacked."""
 
-    groups: Mapping[str, Kept] = field(default_factory=dict)
-    """By fingerprint, which holds calendar, settings and code version as well."""
+    groups: Mapping[str, KeptGroup] = field(default_factory=dict)
+    """By fingerprint, which covers calendar, settings and code version as well."""
     calendars: tuple[CalendarText, ...] = ()
-    """What a series needs of its calendar; kept where there is one."""
+    """What a series needs of its calendar; empty if there is no series."""
     platform: str = "generic"
     problems: tuple[Problem, ...] = ()
     """Of the body as a whole."""
@@ -55,29 +54,29 @@ class Memory:
 
 
 def salt_of(calendar: CalendarText, number: int, settings: tuple[str, ...]) -> str:
-    """Return what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, reads."""
-    told = json.dumps([CODE_VERSION, *settings, number, calendar.head])
-    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    """Return what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, is read."""
+    content = json.dumps([CODE_VERSION, *settings, number, calendar.head])
+    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
-def pack_snapshot(memory: Memory) -> bytes:
-    """Return *memory* as bytes: a line for the body, then one for each group, led by its fingerprint."""
+def pack_snapshot(content: BodyContent) -> bytes:
+    """Return *content* as bytes: a line for the body, then one for each group, led by its fingerprint."""
     head = {
-        "calendars": [[c.head, list(c.timezones), c.properties] for c in memory.calendars],
-        "platform": memory.platform,
-        "problems": problems_as_dicts(memory.problems),
-        "whole": memory.is_whole,
+        "calendars": [[c.head, list(c.timezones), c.properties] for c in content.calendars],
+        "platform": content.platform,
+        "problems": [p.as_dict() for p in content.problems],
+        "whole": content.is_whole,
     }
-    lines = (f"{key} {kept.line}" for key, kept in memory.groups.items())
+    lines = (f"{key} {kept.line}" for key, kept in content.groups.items())
     return zlib.compress("\n".join((json.dumps(head, ensure_ascii=False), *lines)).encode(), 1)
 
 
-def unpack_snapshot(snapshot: bytes) -> Memory | None:
-    """Return the snapshot's content; None for one that is empty, damaged or of another make: then all is read anew."""
+def unpack_snapshot(snapshot: bytes) -> BodyContent | None:
+    """Return the snapshot's content; None for one that is empty, damaged or of another format: then all is read again."""
     try:
-        first, *lines = zlib.decompressobj().decompress(snapshot, MAX_SNAPSHOT).decode().split("\n")
+        first, *lines = zlib.decompressobj().decompress(snapshot, MAX_SNAPSHOT_BYTES).decode().split("\n")
         head = json.loads(first)
-        return Memory(
+        return BodyContent(
             groups=_read_lines([line.partition(" ") for line in lines]),
             calendars=tuple(CalendarText(head=h, timezones=tuple(z), properties=p) for h, z, p in head["calendars"]),
             platform=head["platform"],
@@ -88,42 +87,38 @@ def unpack_snapshot(snapshot: bytes) -> Memory | None:
         return None
 
 
-def keep_group(group: Group, calendar: int, read: GroupRead, window: tuple[date, date]) -> Kept:
-    """Return what a snapshot keeps of a group that was just read: mostly one entry, and then just that."""
-    series = Series(calendar, group.uid, group.texts, window) if read.is_series else None
-    told: list[Json] = [pack_entry(entry) for entry in read.entries]
-    if len(told) == 1 and not read.problems and not series:
-        return Kept(read.entries, (), None, _write(told[0]))
+def keep_group(group: EventGroup, calendar: int, read: GroupContent, window: tuple[date, date]) -> KeptGroup:
+    """Return what a snapshot keeps of a group that was just read: usually one entry, and then just that."""
+    entries: list[Json] = [pack_entry(entry) for entry in read.entries]
+    if len(entries) == 1 and not read.problems and not read.is_series:
+        return KeptGroup(read.entries, (), None, _write(entries[0]))
+    series = KeptSeries(calendar, group, window) if read.is_series else None
     member = [calendar, group.uid, group.texts, [day.isoformat() for day in window]] if series else None
-    return Kept(read.entries, read.problems, series, _write([told, problems_as_dicts(read.problems), member]))
+    line = _write([entries, [p.as_dict() for p in read.problems], member])
+    return KeptGroup(read.entries, read.problems, series, line)
 
 
-def _write(told: Json) -> str:
-    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+def _write(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, Kept]:
-    """Read all the groups in one go: a call for each would cost more than the reading."""
-    told = json.loads(f"[{','.join(line for _, _, line in lines)}]")
+def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, KeptGroup]:
+    """Read all the groups in one JSON document: a call for each would cost more than the reading."""
+    groups = json.loads(f"[{','.join(line for _, _, line in lines)}]")
     return {
-        key: Kept((unpack_entry(group),), (), None, line) if group[0].__class__ is str else _read_kept(line, *group)
-        for (key, _, line), group in zip(lines, told, strict=True)
+        key: KeptGroup((unpack_entry(group),), (), None, line) if group[0].__class__ is str else _read_kept(line, *group)
+        for (key, _, line), group in zip(lines, groups, strict=True)
     }
 
 
-def _read_kept(line: str, entries: list[Json], problems: Sequence[Json], series: Json) -> Kept:
-    told = tuple(map(unpack_entry, entries))
-    if not series:
-        return Kept(told, _read_problems(problems), None, line)
-    calendar, uid, texts, (first, last) = series
-    window = (date.fromisoformat(first), date.fromisoformat(last))
-    return Kept(told, _read_problems(problems), Series(calendar, uid, tuple(texts), window), line)
+def _read_kept(line: str, packed: list[Json], problems: Sequence[Json], member: Json) -> KeptGroup:
+    entries, series = tuple(map(unpack_entry, packed)), None
+    if member:
+        calendar, uid, texts, (first, last) = member
+        window = (date.fromisoformat(first), date.fromisoformat(last))
+        series = KeptSeries(calendar, EventGroup(uid, tuple(texts)), window)
+    return KeptGroup(entries, _read_problems(problems), series, line)
 
 
-def _read_problems(told: Sequence[Json]) -> tuple[Problem, ...]:
-    return tuple(Problem(**problem) for problem in told)
-
-
-def problems_as_dicts(problems: Sequence[Problem]) -> list[dict[str, Json]]:
-    """Return problems in the contract's shape."""
-    return [{"code": p.code, "message": p.message, "uid": p.uid} for p in problems]
+def _read_problems(problems: Sequence[Json]) -> tuple[Problem, ...]:
+    return tuple(Problem(**problem) for problem in problems)

@@ -1,4 +1,4 @@
-"""Dates, times and timezones of a feed, as lenient as nights that must stay held demand."""
+"""Dates, times and timezones of a feed, read leniently: an event that cannot be read would lose its nights."""
 
 from __future__ import annotations
 
@@ -11,18 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical.lexer import read_lines, read_parameters
+from bokit.core.ical.limits import MAX_BUILT_ZONES, MAX_YEAR, MAX_ZONE_NAMES, MAX_ZONE_RULES, MAX_ZONE_TEXT
 from bokit.core.ical.recurrence_rules import can_happen, read_rule
 
 _WHEN = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:\.\d+)?(Z)?)?", re.I)
 _DURATION = re.compile(r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.I)
 _ANY_DAY = date(2000, 1, 1)
-MAX_ZONE_TEXT = 20_000
-MAX_NAMES = 200
-"""Different TZIDs that are looked up for one calendar."""
-MAX_ZONES = 20
-"""VTIMEZONEs that are built for one calendar; real ones have a handful."""
-_LAST_YEAR = 9990
-"""Later times leave no room for an offset; calendars write 9999 for ever."""
 
 
 @lru_cache(maxsize=512)
@@ -54,36 +48,35 @@ def _windows_zones() -> dict[str, str]:
 
 @dataclass(slots=True, kw_only=True)
 class Zones:
-    """The timezones that one calendar's times may name. An IANA name counts more than the VTIMEZONE beside it."""
+    """The timezones that one calendar's times may name. An IANA name takes precedence over the VTIMEZONE beside it."""
 
     own: ZoneInfo
-    """The unit's: every date is told in it."""
+    """The unit's: dates are read in it."""
     floating: tzinfo
     """Of times without a zone: the calendar's X-WR-TIMEZONE, else the unit's."""
     universal: tzinfo = UTC
-    """Of times in UTC: the calendar's X-WR-TIMEZONE, in which their series goes through summer time, else UTC."""
+    """Of times in UTC: the calendar's X-WR-TIMEZONE, whose summer time their series follows, else UTC."""
     components: dict[str, str] = field(default_factory=dict)
     """Each TZID's VTIMEZONE."""
     unknown: set[str] = field(default_factory=set)
-    """Names that nothing explains; their times are read as floating."""
+    """Names that are not resolved; their times are read as floating."""
     found: dict[str, tzinfo] = field(default_factory=dict)
     built: int = 0
 
     def find(self, name: str) -> tzinfo:
         """Return the zone that *name* means in this calendar."""
         if name not in self.found:
-            if len(self.found) >= MAX_NAMES:
-                return self._give_up(name)
-            self.found[name] = find_zone(name) or self._build(name) or self._give_up(name)
+            if len(self.found) >= MAX_ZONE_NAMES:
+                return self._use_floating(name)
+            self.found[name] = find_zone(name) or self._build(name) or self._use_floating(name)
         return self.found[name]
 
     def _build(self, name: str) -> tzinfo | None:
-        """Return the zone of the calendar's own VTIMEZONE, where it has one that can be read."""
         text = self.components.get(name)
         self.built += text is not None
-        return _build_zone(text) if text and self.built <= MAX_ZONES else None
+        return _build_zone(text) if text and self.built <= MAX_BUILT_ZONES else None
 
-    def _give_up(self, name: str) -> tzinfo:
+    def _use_floating(self, name: str) -> tzinfo:
         self.unknown.add(name)
         return self.floating
 
@@ -102,7 +95,7 @@ def _build_zone(text: str) -> tzinfo | None:
     """Return the zone that a VTIMEZONE describes; None where it cannot be read.
 
     icalendar caches zones by TZID for the whole process: the cache is cleared first, or one feed's ``Custom`` would be
-    the next one's.
+    used for the next feed.
     """
     import icalendar
 
@@ -113,16 +106,16 @@ def _build_zone(text: str) -> tzinfo | None:
         component: Any = icalendar.Timezone.from_ical(text)
         zone = component.to_tz(lookup_tzid=False)
         datetime(2026, 1, 1, tzinfo=zone).utcoffset()
-    except Exception:  # a stranger's rules can be wrong in any way; the times are read as floating then
+    except Exception:  # foreign rules can be wrong in any way; their times are then read as floating
         return None
     return zone if isinstance(zone, tzinfo) else None
 
 
 def _is_bounded(text: str) -> bool:
-    """Return whether a VTIMEZONE is small, and changes at most yearly: other rules could run for ever."""
+    """Return whether a VTIMEZONE is small, and changes at most yearly; other rules could run without an end."""
     rules = [read_rule(value) for name, _, value in read_lines(text) if name == "RRULE"]
     yearly = all(rule and rule.frequency == "YEARLY" and can_happen(rule, _ANY_DAY) for rule in rules)
-    return len(text) <= MAX_ZONE_TEXT and len(rules) <= 20 and yearly
+    return len(text) <= MAX_ZONE_TEXT and len(rules) <= MAX_ZONE_RULES and yearly
 
 
 def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
@@ -132,12 +125,12 @@ def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
         parameters = f"{parameters}:{more}"
     found = _WHEN.fullmatch(value.strip())
     if not found:
-        raise ValueError("no date")
+        raise ValueError("not a date")
     year, month, day, hour, minute, second, utc = found.groups()
     if hour is None or "VALUE=DATE" in parameters.upper().split(";"):
         return date(int(year), int(month), int(day))
     naive = datetime(  # noqa: DTZ001  the zone follows
-        min(int(year), _LAST_YEAR), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59)
+        min(int(year), MAX_YEAR), int(month), int(day), int(hour), int(minute), min(int(second or 0), 59)
     )
     if utc:
         return naive.replace(tzinfo=UTC).astimezone(zones.universal)
@@ -149,7 +142,7 @@ def read_duration(value: str) -> timedelta:
     """Return a DURATION; raises ValueError."""
     found = _DURATION.fullmatch(value.strip())
     if not found or not any(found.groups()[1:]):
-        raise ValueError("no duration")
+        raise ValueError("not a duration")
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in found.groups()[1:])
     span = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     return -span if found[1] == "-" else span

@@ -1,8 +1,8 @@
 r"""Outgoing calendars: events as RFC 5545 text, the same bytes for the same events, whatever a field holds.
 
-Written here and not by icalendar, whose writer turns the two characters ``\N`` of a text into a line break, lets a lone CR
-inject a line in custom properties, and costs 64 ms to import. Every text is cleaned first: U+2028 and its like break lines
-for readers that split as Python does.
+icalendar is not used: its writer turns the two characters ``\N`` of a text into a line break, lets a lone CR inject a line
+in custom properties, and takes 64 ms to import. Every text is cleaned first: U+2028 and similar characters break lines for
+readers that split as Python does.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from bokit.core.ical.limits import MAX_WRITTEN_TEXT
+
 PRODID = "-//Bokit//Calendar//EN"
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _MISREAD = re.compile(r"\\(?=[nN])")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-LONGEST = 4000
-"""Characters of one text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class CalendarEvent:
     summary: str
     description: str = ""
     changed_at: datetime
-    """DTSTAMP and LAST-MODIFIED: when what it says last became another, so that an unchanged event keeps its bytes."""
+    """DTSTAMP and LAST-MODIFIED: when its content last changed. An unchanged event keeps its bytes."""
 
 
 def clean_text(text: str) -> str:
@@ -44,21 +44,21 @@ def clean_text(text: str) -> str:
     """
     text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub("\n", text)))
     # node-ical undoes escapes in the wrong order: it reads an escaped backslash before an n as a line break
-    return _bend_quotes(_MISREAD.sub("\uff3c", text[:LONGEST]))
+    return _curl_quotes(_MISREAD.sub("\uff3c", text[:MAX_WRITTEN_TEXT]))
 
 
 def clean_line(text: str) -> str:
     """Return *text* as one line."""
-    return _bend_quotes(" ".join(clean_text(text).split("\n")).strip())
+    return _curl_quotes(" ".join(clean_text(text).split("\n")).strip())
 
 
-def _bend_quotes(text: str) -> str:
-    """Return *text* without straight quotes around the whole of it, which node-ical takes for syntax."""
+def _curl_quotes(text: str) -> str:
+    """Return *text* with the straight quotes around all of it curled: node-ical reads them as syntax."""
     return f"\u201c{text[1:-1]}\u201d" if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def make_uid(*parts: str) -> str:
-    """Return a UID that is always the same for *parts*, and tells none of them."""
+    """Return a UID that is always the same for *parts*, and reveals none of them."""
     return hashlib.sha256("/".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32] + "@bokit"
 
 

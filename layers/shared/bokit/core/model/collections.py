@@ -202,7 +202,7 @@ def read_schema(value: Any) -> Mapping[str, Json] | None:
     try:
         size = len(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
-        raise InputError("not a JSON Schema; it is no JSON", code="bad-field") from None
+        raise InputError("not a JSON Schema: not JSON", code="bad-field") from None
     if size > MAX_SCHEMA_BYTES:
         raise InputError(f"the schema is too large; it may have {MAX_SCHEMA_BYTES} bytes", code="bad-field")
     from bokit.core.model.json_schema import check_schema

@@ -26,7 +26,9 @@ from bokit.errors import InputError
 
 
 def normalise(value: Any) -> Json:
-    """Return *value* as JSON would give it back, so that equal values never look like an edit."""
+    """Return *value* as JSON would return it; otherwise equal values could look like an edit."""
+    if value is None or value.__class__ is str:  # the usual case, and a str enum is not one
+        return value
     if isinstance(value, Enum):
         return normalise(value.value)
     if isinstance(value, datetime):

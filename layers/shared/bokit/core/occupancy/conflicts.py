@@ -2,11 +2,11 @@
 
 neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
 two owners' blocks                                                                               none: it costs nobody
-two records of one source                                                                        only where both say whose
-                                                                                                 they are, and differ
-one that its source shows no more, and is not let go yet                                         stays one, becomes none
+two records of one source                                                                        only where both name their
+                                                                                                 guests, and differ
+one that its source no longer shows, and is not released yet                                     stays one, becomes none
 a departure and an arrival on one day                                                            none, unless the unit
-                                                                                                 asks for days between
+                                                                                                 needs days between
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from bokit.core.ical.entries import Kind
+from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, make_record_id
-from bokit.core.occupancy.echoes import State
+from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.guests import contradict
 from bokit.core.occupancy.holdings import HeldNights, overlapping_pairs, was_before
 from bokit.core.occupancy.night_bits import Bits, stretch
@@ -32,11 +32,10 @@ class Certainty(StrEnum):
     CERTAIN = "certain"
     """Two reservations that cannot be one."""
     LIKELY = "likely"
-    """A reservation, and nights that a person blocked; or a closure that was there first, or that holds but a part of its
-    nights and others too: no repetition does."""
+    """A reservation, and nights that a person blocked; or a closure that was there first, or that leaves nights of the
+    reservation open: no repetition does."""
     POSSIBLE = "possible"
-    """A reservation, and a closure that holds all its nights and more: a repetition joined with others, perhaps. Or two
-    closures."""
+    """A reservation, and a closure that holds all its nights and more, perhaps a joined repetition; or two closures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,29 +43,29 @@ class Conflict:
     """Two bookings that hold the same nights."""
 
     id: RecordId
-    """Made of the unit and the two bookings: the same pair has the same conflict."""
+    """Derived from the unit and the two bookings: the same pair has the same conflict."""
     unit_id: Scope
     """The unit in which they meet: of linked units, the smaller one."""
     unit_ids: tuple[Scope, ...]
     nights: tuple[date, ...]
-    """Those to come; where they only lie too near to each other, those that the turnover needs."""
+    """Those to come; of a turnover conflict, those that the turnover needs."""
     bookings: tuple[RecordId, RecordId]
     """The one that was seen first is first."""
     certainty: Certainty
     is_turnover: bool = False
-    """They share no night, but there are fewer days between them than the unit asks for."""
+    """They share no night, but there are fewer days between them than the unit needs."""
     is_doubtful: bool = False
     """One of them is missing: most likely it was cancelled, and the other one took its nights."""
 
 
 def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
     """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
-    held = {h.record.id: h.bits & ~b.judgement.fades for b in occupancy.bookings if b.state is State.OWN for h in b.holdings}
+    held = {h.record.id: h.bits & ~b.verdict.fades for b in occupancy.bookings if b.state is EchoState.OWN for h in b.holdings}
     own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
     shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
     for one, other in overlapping_pairs(own, reach=max(turnover.values(), default=0)):
         first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
-        if first is not second and _can_meet(one, other, occupancy):
+        if first is not second and _may_conflict(one, other, occupancy):
             key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
             before, mine, theirs = shared.get(key, (0, 0)), held[one.record.id], held[other.record.id]
             near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
@@ -76,8 +75,8 @@ def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[
     return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
 
 
-def _can_meet(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
-    if other.unit not in occupancy.links[one.unit] or Kind.RESERVATION not in (one.kind, other.kind):
+def _may_conflict(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
+    if other.unit not in occupancy.links[one.unit] or EntryKind.RESERVATION not in (one.kind, other.kind):
         return False
     if one.source != other.source or one.source is None:
         return True
@@ -85,15 +84,15 @@ def _can_meet(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
 
 
 def _too_near(leaving: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:
-    """Return the nights of *theirs* that lie within the days which the departure of *leaving* takes; blocks take none."""
-    return 0 if leaving.kind is Kind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
+    """Return the nights of *theirs* within the turnover days after *leaving* departs; a block needs none."""
+    return 0 if leaving.kind is EntryKind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
 
 
 def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occupancy: Occupancy) -> Conflict | None:
     shared, near = (found & occupancy.grid.to_come for found in bits)
     if not shared | near:
         return None
-    pair = sorted((occupancy.by_record[id] for id in key), key=lambda b: (b.seen_at, b.id))
+    pair = sorted((occupancy.by_record[booking] for booking in key), key=lambda b: (b.seen_at, b.id))
     unit = _meeting_place(pair[0].unit_id, pair[1].unit_id, occupancy)
     digest = hashlib.sha256("/".join(key).encode()).hexdigest()[:20]
     return Conflict(

@@ -1,4 +1,4 @@
-"""Whose booking is it? What a record says of its guest, and whether two records can be the same reservation."""
+"""What a record says of its guest, and whether two records can be the same reservation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.ical.entries import Kind
-from bokit.core.ical.platforms import find_platform, is_platform, traits_of
+from bokit.core.ical.entries import EntryKind
+from bokit.core.ical.platforms import traits_of
+from bokit.core.model.platform_names import find_platform_name
 from bokit.core.model.records import Fields, Record
 
 _AIRBNB = re.compile(r"HM[A-Z0-9]{8}")
@@ -22,18 +23,18 @@ _KEYS = ("reservation_code", "ota_reference", "guest_name", "phone", "phone_last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What tells one reservation from another."""
+class GuestIdentity:
+    """What distinguishes one reservation from another."""
 
     platform: str | None
-    """Whose feed told it; None: a person, or not known."""
+    """Whose feed it came from; None: entered by hand, or not known."""
     by_hand: bool
     is_named: bool
     """It has a code, a guest or a text of its own."""
     refs: frozenset[tuple[str, str]] = frozenset()
-    """References by whose they are: ``("airbnb", "HM…")``."""
+    """References with their owner: ``("airbnb", "HM…")``."""
     channel: str | None = None
-    """The platform on which it was booked, where that is told."""
+    """The platform on which it was booked, where that is known."""
     names: frozenset[str] = frozenset()
     """The words of the guest's name."""
     phone: str | None = None
@@ -41,12 +42,12 @@ class Identity:
     email: str | None = None
 
 
-def read_identity(record: Record) -> Identity:
+def read_identity(record: Record) -> GuestIdentity:
     """Return what *record*, with a person's edits, says of its guest."""
     local = record.fields
     platform = record.memory.get(PLATFORM)
     channel = _read_channel(local, platform)
-    return Identity(
+    return GuestIdentity(
         platform=platform,
         by_hand=record.source_id is None,
         is_named=any(local.get(key) for key in _KEYS) or not is_neutral(local.get("summary")),
@@ -60,7 +61,7 @@ def read_identity(record: Record) -> Identity:
 
 @lru_cache(maxsize=512)
 def is_neutral(summary: str | None) -> bool:
-    """Return whether *summary* says no more than that the nights are taken.
+    """Return whether *summary* only says that the nights are taken.
 
     >>> is_neutral("CLOSED - Not available"), is_neutral("Reserved"), is_neutral("Melanie Schmidt")
     (True, True, False)
@@ -69,24 +70,24 @@ def is_neutral(summary: str | None) -> bool:
     return bool(_CLOSED.search(text) or _NEUTRAL.fullmatch(text))
 
 
-def may_repeat(identity: Identity, kind: Kind) -> bool:
-    """Return whether an entry may be an echo: nothing but nights, from a platform that shows imported nights so."""
+def may_repeat(identity: GuestIdentity, kind: EntryKind) -> bool:
+    """Return whether an entry may be an echo: it has only nights, and its platform shows imported nights this way."""
     if identity.by_hand:
         return False
-    if kind is Kind.BLOCK:
+    if kind is EntryKind.BLOCK:
         return True
     return not identity.is_named and not traits_of(identity.platform).tells_imports
 
 
-def share_reference(one: Identity, other: Identity) -> bool:
+def share_reference(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether both have the same reference of the same platform."""
     return bool(one.refs & other.refs)
 
 
-def contradict(one: Identity, other: Identity) -> bool:
+def contradict(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether two reservations cannot be one.
 
-    two references of one platform, other than each other       they cannot
+    two different references of one platform                    they cannot
     booked on two platforms                                     they cannot
     no word of the guests' names in common, other digits of
     the phone, another address                                  they cannot
@@ -101,16 +102,16 @@ def contradict(one: Identity, other: Identity) -> bool:
     return _differ(one.phone, other.phone) or _differ(one.email, other.email)
 
 
-def agree(one: Identity, other: Identity) -> bool:
+def agree(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether both name the same guest."""
     same = (one.phone and one.phone == other.phone) or (one.email and one.email == other.email)
     return bool(one.names & other.names or same)
 
 
-def may_be_one(one: Identity, other: Identity) -> bool:
+def may_be_same(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether two reservations of equal nights, from two sources, are the same one.
 
-    either is a person's             where they name the same guest, and nothing contradicts
+    either is entered by hand        where they name the same guest, and nothing contradicts
     both of booking platforms        never: each shows its own guests alone
     else                             where nothing contradicts
     """
@@ -132,17 +133,17 @@ def _read_channel(local: Fields, platform: str | None) -> str | None:
 
 
 def _read_platform(name: str | None) -> str | None:
-    """Return the platform that a channel manager means by *name*; None where Bokit knows none of that name."""
+    """Return the platform that a channel manager means by *name*; None: not one that Bokit knows."""
     word = re.sub(r"[^a-z0-9_]", "", _fold(name).replace(".com", "").replace(" ", ""))
-    return find_platform(word).name if word and is_platform(word) else None
+    return find_platform_name(word) if word else None
 
 
 def _read_refs(record: Record, local: Fields, platform: str | None, channel: str | None) -> list[tuple[str, str]]:
-    """Return the references by whose they are. Airbnb's are told by their shape, wherever they stand."""
+    """Return the references with their owners. Airbnb's are recognised by their shape, in any field."""
     owner = platform or record.source_id or "by hand"
-    told = [(owner, local.get("reservation_code")), (channel or str(local.get("ota") or owner), local.get("ota_reference"))]
+    booked_on = channel or str(local.get("ota") or owner)
     found: dict[str, str] = {}
-    for whose, ref in told:
+    for whose, ref in ((owner, local.get("reservation_code")), (booked_on, local.get("ota_reference"))):
         text = str(ref or "").strip().upper()
         if text:
             found.setdefault("airbnb" if _AIRBNB.fullmatch(text) else whose, text)
@@ -160,8 +161,8 @@ def _read_phone(local: Fields) -> str | None:
 
 def _fold(text: str | None) -> str:
     """Return *text* without case and accents."""
-    told = str(text or "")
-    if told.isascii():
-        return told.casefold().strip()
-    plain = unicodedata.normalize("NFKD", told).casefold()
+    given = str(text or "")
+    if given.isascii():
+        return given.casefold().strip()
+    plain = unicodedata.normalize("NFKD", given).casefold()
     return "".join(c for c in plain if not unicodedata.combining(c)).strip()

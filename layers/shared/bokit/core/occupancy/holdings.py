@@ -1,4 +1,4 @@
-"""Holdings: the records of linked units, as far as it matters to who holds which night."""
+"""The records of linked units as nights: which each holds, since when, and which it left lately."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import NamedTuple
 from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
 from bokit.core.bookings.stay import held_nights, is_window
-from bokit.core.ical.entries import Kind
+from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId
-from bokit.core.occupancy.guests import Identity, may_repeat, read_identity
-from bokit.core.occupancy.night_bits import Bits, Grid, extent
+from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
+from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
 
-NO_IDENTITY = Identity(platform=None, by_hand=False, is_named=False)
+UNIDENTIFIED = GuestIdentity(platform=None, by_hand=False, is_named=False)
 
 
-class Since(NamedTuple):
-    """Nights of a holding, and the trail of them: see ``core.bookings.night_history``."""
+class FirstSeen(NamedTuple):
+    """Nights with the same night history: see ``core.bookings.night_history``."""
 
     bits: Bits
     seen: datetime
@@ -28,20 +28,20 @@ class Since(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeldNights:
-    """What one record holds."""
+    """The nights that one record holds."""
 
     record: Record
-    kind: Kind
+    kind: EntryKind
     bits: Bits
     """Every night, past ones too."""
     judged: Bits
     """The nights by which it is judged: those to come; where all are past, all."""
-    since: tuple[Since, ...] = ()
-    identity: Identity = NO_IDENTITY
+    since: tuple[FirstSeen, ...] = ()
+    identity: GuestIdentity = UNIDENTIFIED
     is_candidate: bool = False
     """It may be an echo."""
     unshown: tuple[tuple[Bits, datetime], ...] = ()
-    """Nights that its source shows no more, and since when: held until the evidence suffices."""
+    """Nights that its source no longer shows, and since when: held until the evidence is enough."""
     is_past: bool = False
     held_since: datetime | None = None
     """Since when a guard holds its source's feed: what that shows since then is not known."""
@@ -53,7 +53,7 @@ class HeldNights:
 
     @property
     def source(self) -> SourceId | None:
-        """Who tells it; None: a person."""
+        """The source that reports it; None: entered by hand."""
         return self.record.source_id
 
     @property
@@ -63,46 +63,46 @@ class HeldNights:
 
     @property
     def order(self) -> tuple[bool, datetime, str]:
-        """What can be an original comes first; then whose nights were seen first."""
+        """Records that cannot be echoes come first, then those whose nights were seen first."""
         return self.is_candidate, self.seen_at, self.record.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NightHistory:
+class LeftNights:
     """Nights that a record left, and when."""
 
     record: Record
     bits: Bits
     left: datetime
-    since: tuple[Since, ...]
+    since: tuple[FirstSeen, ...]
 
 
-def read_holdings(
+def read_held_nights(
     records: Iterable[Record], today: date, held_since: Mapping[SourceId, datetime] | None = None
-) -> tuple[Grid, list[HeldNights]]:
-    """Return what *records* hold, windows included, in order, and the grid of their nights; who holds nothing is left out.
+) -> tuple[NightGrid, list[HeldNights]]:
+    """Return what *records* hold, windows included, in order, and the grid of their nights; empty ones are left out.
 
     *held_since* are the sources whose feed a guard holds, each with the time since when.
     """
-    told = [(r, held) for r in records if (held := held_nights(r))]
-    grid = Grid(first=min([today, *(min(held) for _, held in told)]), today=today)
+    nights = [(r, held) for r in records if (held := held_nights(r))]
+    grid = NightGrid(first=min([today, *(min(held) for _, held in nights)]), today=today)
     doubted = held_since or {}
-    found = [_read_holding(r, grid.bits(held), grid) for r, held in told]
+    found = [_read_held(r, grid.bits(held), grid) for r, held in nights]
     found = [replace(h, held_since=doubted[h.source]) if h.source and h.source in doubted else h for h in found]
     return grid, sorted(found, key=lambda h: h.order)
 
 
-def _read_holding(record: Record, bits: Bits, grid: Grid) -> HeldNights:
+def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
     judged = bits & grid.to_come or bits
     if is_window(record):
-        return HeldNights(record=record, kind=Kind.WINDOW, bits=bits, judged=judged)
-    kind, identity = Kind(record.fields["kind"]), read_identity(record)
+        return HeldNights(record=record, kind=EntryKind.WINDOW, bits=bits, judged=judged)
+    kind, identity = EntryKind(record.fields["kind"]), read_identity(record)
     return HeldNights(
         record=record,
         kind=kind,
         bits=bits,
         judged=judged,
-        since=_read_since(record, bits, grid),
+        since=_read_first_seen(record, bits, grid),
         identity=identity,
         is_candidate=may_repeat(identity, kind),
         is_past=not bits & grid.to_come,
@@ -110,18 +110,18 @@ def _read_holding(record: Record, bits: Bits, grid: Grid) -> HeldNights:
     )
 
 
-def _read_since(record: Record, bits: Bits, grid: Grid) -> tuple[Since, ...]:
-    """Return since when each of *bits* is held; what memory does not tell, since the record was made."""
+def _read_first_seen(record: Record, bits: Bits, grid: NightGrid) -> tuple[FirstSeen, ...]:
+    """Return since when each of *bits* is held; without a night history, since the record was made."""
     found, rest = [], bits
     for first, end, seen, after in record.memory.get(GAINED, ()):
         mine = grid.span(date.fromisoformat(first), date.fromisoformat(end)) & rest
         rest &= ~mine
-        found.append(Since(mine, datetime.fromisoformat(seen), datetime.fromisoformat(after) if after else None))
-    return (*found, Since(rest, record.created_at, None)) if rest else tuple(found)
+        found.append(FirstSeen(mine, datetime.fromisoformat(seen), datetime.fromisoformat(after) if after else None))
+    return (*found, FirstSeen(rest, record.created_at, None)) if rest else tuple(found)
 
 
-def _read_unshown(record: Record, bits: Bits, grid: Grid) -> tuple[tuple[Bits, datetime], ...]:
-    """Return which of *bits* the source shows no more, and since when."""
+def _read_unshown(record: Record, bits: Bits, grid: NightGrid) -> tuple[tuple[Bits, datetime], ...]:
+    """Return which of *bits* the source no longer shows, and since when."""
     if record.presence is Presence.MISSING and record.missing_since is not None:
         return ((bits, record.missing_since),)
     by_time: dict[datetime, list[date]] = {}
@@ -130,21 +130,22 @@ def _read_unshown(record: Record, bits: Bits, grid: Grid) -> tuple[tuple[Bits, d
     return tuple((bits & grid.bits(n for n in held if n >= grid.first), since) for since, held in by_time.items())
 
 
-def read_night_histories(records: Iterable[Record], grid: Grid) -> list[NightHistory]:
+def read_left_nights(records: Iterable[Record], grid: NightGrid) -> list[LeftNights]:
     """Return the nights to come that *records* left lately."""
     found, today = [], grid.today.isoformat()
-    for record in (r for r in records if LEFT in r.memory or r.presence is Presence.GONE):
-        for leave in read_leaves(record) if LEFT in record.memory or record.remote["check_out"] > today else ():
-            bits = grid.span(leave.first, leave.end)
-            since = (Since(bits, leave.seen, leave.after),)
-            found.append(NightHistory(record=record, bits=bits, left=leave.left, since=since))
+    for record in records:
+        if LEFT in record.memory or (record.presence is Presence.GONE and record.remote["check_out"] > today):
+            for row in read_leaves(record):
+                bits = grid.span(row.first, row.end)
+                since = (FirstSeen(bits, row.seen, row.after),)
+                found.append(LeftNights(record=record, bits=bits, left=row.left, since=since))
     return found
 
 
-def was_before(mine: Sequence[Since], theirs: Sequence[Since]) -> Bits:
+def was_before(mine: Sequence[FirstSeen], theirs: Sequence[FirstSeen]) -> Bits:
     """Return the nights that were surely seen in *mine* before they were in *theirs*.
 
-    Surely: when they were seen there, the other's source had been read well since, and did not show them.
+    Surely: after they were seen in mine, the other's source was read well and did not show them.
     """
     sure = 0
     for one in mine:
@@ -155,7 +156,7 @@ def was_before(mine: Sequence[Since], theirs: Sequence[Since]) -> Bits:
 
 
 def overlapping_pairs(holdings: Iterable[HeldNights], reach: int = 0) -> Iterator[tuple[HeldNights, HeldNights]]:
-    """Yield each pair of holdings whose first to last nights overlap, or lie at most *reach* nights apart; once."""
+    """Yield once each pair whose first to last nights overlap, or lie at most *reach* nights apart."""
     ordered = sorted(((*extent(h.bits), n, h) for n, h in enumerate(holdings)), key=lambda row: row[:3])
     active: list[tuple[int, HeldNights]] = []
     for first, end, _, holding in ordered:

@@ -1,4 +1,4 @@
-"""Joint bookings: the same reservation, told by several sources, is one booking with several sources.
+"""Joint bookings: the same reservation, reported by several sources, is one booking.
 
 Its records stay apart, since evidence and cancellation are each source's own. Decided from one unit's records alone.
 """
@@ -8,29 +8,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.ical.entries import Kind
+from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.platforms import traits_of
 from bokit.core.model.merge import normalise_fields
 from bokit.core.model.records import Json, Record
-from bokit.core.occupancy.guests import contradict, may_be_one, share_reference
+from bokit.core.occupancy.guests import contradict, may_be_same, share_reference
 from bokit.core.occupancy.holdings import HeldNights
 
-Group = list[HeldNights]
+JointHoldings = list[HeldNights]
 """One booking's holdings, in order: the first one's id is the booking's."""
 
 
-def join_holdings(holdings: Sequence[HeldNights]) -> list[Group]:
+def join_holdings(holdings: Sequence[HeldNights]) -> list[JointHoldings]:
     """Return *holdings*, which come in order, as bookings; every one is in exactly one.
 
     the same reference                                   one booking, whatever the dates
-    the same nights, two sources, and nothing tells      one booking
-    them apart (``guests.may_be_one``)
+    the same nights, two sources, and nothing            one booking
+    contradicts (``guests.may_be_same``)
     two references of one platform, the same source      never
-    a block, an echo's candidate, a window               each for itself
+    a block, a possible echo, a window                   each for itself
     """
-    groups: list[Group] = []
-    by_ref: dict[tuple[str, ...], list[Group]] = {}
-    by_dates: dict[tuple[str, int], list[Group]] = {}
+    groups: list[JointHoldings] = []
+    by_ref: dict[tuple[str, ...], list[JointHoldings]] = {}
+    by_dates: dict[tuple[str, int], list[JointHoldings]] = {}
     for holding in holdings:
         group = _find_group(holding, by_ref, by_dates) if _can_join(holding) else None
         if group is None:
@@ -45,21 +45,21 @@ def join_holdings(holdings: Sequence[HeldNights]) -> list[Group]:
 
 
 def _can_join(holding: HeldNights) -> bool:
-    return holding.kind is Kind.RESERVATION and not holding.is_candidate
+    return holding.kind is EntryKind.RESERVATION and not holding.is_candidate
 
 
 def _ref_keys(holding: HeldNights) -> list[tuple[str, ...]]:
     return [(holding.unit, *ref) for ref in sorted(holding.identity.refs)]
 
 
-def _note(groups: list[Group], group: Group) -> None:
+def _note(groups: list[JointHoldings], group: JointHoldings) -> None:
     if not any(known is group for known in groups):
         groups.append(group)
 
 
 def _find_group(
-    holding: HeldNights, by_ref: dict[tuple[str, ...], list[Group]], by_dates: dict[tuple[str, int], list[Group]]
-) -> Group | None:
+    holding: HeldNights, by_ref: dict[tuple[str, ...], list[JointHoldings]], by_dates: dict[tuple[str, int], list[JointHoldings]]
+) -> JointHoldings | None:
     same_ref = [g for key in _ref_keys(holding) for g in by_ref.get(key, ())]
     same_dates = by_dates.get((holding.unit, holding.bits), ())
     surely = (g for g in same_ref if _fits(holding, g))
@@ -67,22 +67,22 @@ def _find_group(
     return next(surely, None) or next(likely, None)
 
 
-def _fits(holding: HeldNights, group: Group) -> bool:
-    """Return whether *group* has nothing of the same source, and nothing that says otherwise."""
+def _fits(holding: HeldNights, group: JointHoldings) -> bool:
+    """Return whether *group* has nothing of the same source, and nothing that contradicts."""
     return all(h.source != holding.source and not contradict(h.identity, holding.identity) for h in group)
 
 
 def _may_be_one(one: HeldNights, other: HeldNights) -> bool:
-    return share_reference(one.identity, other.identity) or may_be_one(one.identity, other.identity)
+    return share_reference(one.identity, other.identity) or may_be_same(one.identity, other.identity)
 
 
 def merge_fields(records: Sequence[Record]) -> dict[str, Json]:
-    """Return what a joint booking says: the latest edit of each field, else its own platform's word, else the first one's.
+    """Return a joint booking's fields: the latest edit of each, else its own platform's value, else the first source's.
 
-    Dates and status are the platform's own, where that is among the sources, and what a source leaves open another fills.
+    A field that one source leaves empty is filled by another.
     """
-    told: dict[str, Json] = {}
+    merged: dict[str, Json] = {}
     for record in sorted(records, key=lambda r: not traits_of(r.memory.get(PLATFORM)).own_guests):
-        told |= {name: value for name, value in record.remote.items() if told.get(name) in (None, "", {}, [])}
+        merged |= {name: value for name, value in record.remote.items() if merged.get(name) in (None, "", {}, [])}
     edits = sorted(((e.at, name, e.value) for r in records for name, e in r.edits.items()), key=lambda e: e[0])
-    return told | normalise_fields({name: value for _, name, value in edits})
+    return merged | normalise_fields({name: value for _, name, value in edits})

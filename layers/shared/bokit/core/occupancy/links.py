@@ -1,4 +1,4 @@
-"""Linked units: a night of a part is a night of the whole, and the other way round; two parts of one whole are apart."""
+"""Linked units: a night of a part is a night of the whole and vice versa; two parts of one whole share no nights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bokit.core.model.catalog import Unit
 from bokit.core.model.records import Scope
 
 Links = Mapping[Scope, frozenset[Scope]]
-"""For each unit those whose nights are its own: itself, its parts and theirs, and all that it is a part of."""
+"""For each unit those whose nights are also its own: itself, its parts and their parts, and each unit it is a part of."""
 
 
 def read_links(units: Iterable[Unit]) -> dict[Scope, frozenset[Scope]]:
@@ -22,7 +22,7 @@ def read_links(units: Iterable[Unit]) -> dict[Scope, frozenset[Scope]]:
 
 
 def find_group(unit: Scope, units: Iterable[Unit]) -> tuple[Scope, ...]:
-    """Return every unit that is linked with *unit*, however far, itself among them, in the order of their ids."""
+    """Return *unit* and every unit that is linked with it, directly or not, in the order of their ids."""
     linked: dict[Scope, set[Scope]] = {unit: set()}
     for whole in units:
         for part in whole.parts:
@@ -32,7 +32,7 @@ def find_group(unit: Scope, units: Iterable[Unit]) -> tuple[Scope, ...]:
 
 
 def _reach(unit: Scope, onward: Mapping[Scope, Iterable[Scope]]) -> set[Scope]:
-    """Return *unit* and whatever *onward* leads to from it; a circle ends where it began."""
+    """Return *unit* and every unit that can be reached from it by *onward*."""
     reached: set[Scope] = set()
     waiting = [unit]
     while waiting:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 Bits = int
-"""A set of nights; bit 0 is the grid's first."""
+"""A set of nights; bit 0 is the first night of the grid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class NightGrid:
     """Which night each bit is, and from which bit on nights are to come."""
 
     first: date
@@ -28,18 +28,18 @@ class Grid:
         >>> Grid(first=date(2026, 7, 1), today=date(2026, 7, 1)).bits([date(2026, 7, 1), date(2026, 7, 3)])
         5
         """
-        start, told = self.first.toordinal(), 0
+        start, bits = self.first.toordinal(), 0
         for night in held:
-            told |= 1 << (night.toordinal() - start)
-        return told
+            bits |= 1 << (night.toordinal() - start)
+        return bits
 
     def span(self, first: date, end: date) -> Bits:
-        """Return the nights of ``[first, end)``, as far as the grid has them."""
+        """Return the nights of ``[first, end)`` that are in the grid."""
         start = max(0, (first - self.first).days)
         return ((1 << max(0, (end - self.first).days - start)) - 1) << start
 
     def nights(self, bits: Bits) -> tuple[date, ...]:
-        """Return the nights that *bits* are, in order."""
+        """Return the nights of *bits*, in order."""
         start, found = self.first.toordinal(), []
         while bits:
             lowest = bits & -bits
@@ -58,7 +58,7 @@ def extent(bits: Bits) -> tuple[int, int]:
 
 
 def stretch(bits: Bits, nights: int) -> Bits:
-    """Return *bits* and so many *nights* after each.
+    """Return *bits* with the *nights* after each.
 
     >>> bin(stretch(0b1001, 1))
     '0b11011'

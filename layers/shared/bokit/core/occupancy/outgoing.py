@@ -1,39 +1,37 @@
-"""Outgoing calendars: what one consumer is told of one unit. Pure; ``core.ical.writer`` writes it.
+"""Outgoing calendars: what one consumer is shown of one unit. Pure; ``core.ical.writer`` writes it.
 
-told: every booking that is its own, be it a reservation, a closure or a person's. Not told: nights that the consumer itself
-told us of this unit; echoes, since all their nights are held by originals, which are told; what fades (``core.occupancy.echoes``);
-windows, which are each calendar's own rules. What a doubtful feed newly closes is told as a closure: nobody knows yet
-whether it is a booking, and a night that is told open is sold.
+Exported: every original, be it a reservation, a closure or entered by hand. Not exported: nights that the consumer itself
+reported for this unit; echoes, since all their nights are held by originals; fading nights (``core.occupancy.echoes``); and
+windows, which are each calendar's own rules. What a doubtful feed newly closes is exported as a closure: whether it is a
+booking is not known yet, and a night that is shown open is sold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY, Span, join_nights, nights_of, read_spans
 from bokit.core.bookings.stay import PROVISIONAL
-from bokit.core.ical.entries import Kind
+from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.records import Json, Record, Scope, TenantId, scope_of
-from bokit.core.occupancy.occupancy import Booking, Occupancy, State
+from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
+from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.errors import InputError
 
 CalendarId = NewType("CalendarId", str)
 
-PAST = timedelta(days=92)
-"""Stays that ended so long before the last change are left out."""
-
-
 DETAILS = {"reservation_code": "Code", "guests": "Guests", "phone": "Phone", "phone_last4": "Phone ends in"}
 
 
-class Variant(StrEnum):
-    """What a calendar tells."""
+class CalendarVariant(StrEnum):
+    """What a calendar shows."""
 
     OCCUPIED = "occupied"
     """Every booking and closure."""
@@ -46,33 +44,44 @@ class Variant(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutCalendar:
-    """One unit's calendar for one consumer. Its path's token is not stored: its hash is."""
+class CalendarChoice:
+    """For whom a unit's calendar is, and what it shows: a unit has one calendar for each."""
+
+    consumer: str | None = None
+    """A platform's name, or a source's id, whose own bookings are left out. None: for anybody."""
+    variant: CalendarVariant = CalendarVariant.OCCUPIED
+    details: bool | None = None
+    """Whether guests are named; None: as ``export.anonymous`` says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutCalendar(CalendarChoice):
+    """One unit's calendar. The token of its path is not stored, only the token's hash."""
 
     id: CalendarId
     tenant: TenantId
     unit_id: Scope
-    consumer: str | None
-    """A platform's name, or a source's id: what that one told us is not told back. None: for anybody."""
-    variant: Variant = Variant.OCCUPIED
-    details: bool | None = None
-    """Whether guests are named; None: as ``export.anonymous`` says."""
-    turn: int = 1
-    """How often its path was made anew: with the stack's key and the id, what the token derives from."""
-    hash: str
+    rotation: int = 1
+    """How often it was given a path. The token derives from it, the stack's key and the id."""
+    token_hash: str
     former_hash: str | None = None
     former_until: datetime | None = None
-    """A rotated path works until then."""
+    """The path before the last rotation works until then."""
     created_at: datetime
 
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """The hashes of its paths: the current one, and the former one."""
+        return (self.token_hash, self.former_hash) if self.former_hash else (self.token_hash,)
+
     def as_fields(self) -> dict[str, Json]:
-        """Return what its record keeps."""
+        """Return the calendar as its record keeps it."""
         return {
             "consumer": self.consumer,
             "variant": str(self.variant),
             "details": self.details,
-            "turn": self.turn,
-            "hash": self.hash,
+            "turn": self.rotation,
+            "hash": self.token_hash,
             "former_hash": self.former_hash,
             "former_until": self.former_until.isoformat() if self.former_until else None,
         }
@@ -80,88 +89,87 @@ class OutCalendar:
 
 def read_calendar(record: Record) -> OutCalendar:
     """Return the calendar that *record* keeps."""
-    told = record.remote
-    until = told.get("former_until")
+    remote = record.remote
+    until = remote.get("former_until")
     return OutCalendar(
         id=CalendarId(record.id),
         tenant=record.tenant,
         unit_id=scope_of(record.id),
-        consumer=told["consumer"],
-        variant=Variant(told["variant"]),
-        details=told["details"],
-        turn=told["turn"],
-        hash=told["hash"],
-        former_hash=told.get("former_hash"),
+        consumer=remote["consumer"],
+        variant=CalendarVariant(remote["variant"]),
+        details=remote["details"],
+        rotation=remote["turn"],
+        token_hash=remote["hash"],
+        former_hash=remote.get("former_hash"),
         former_until=datetime.fromisoformat(until) if until else None,
         created_at=record.created_at,
     )
 
 
-def read_variant(word: str) -> Variant:
+def read_variant(word: str) -> CalendarVariant:
     """Return the variant of this name, or raise InputError that lists them."""
     try:
-        return Variant(word.strip().casefold())
+        return CalendarVariant(word.strip().casefold())
     except ValueError:
-        names = ", ".join(Variant)
+        names = ", ".join(CalendarVariant)
         raise InputError(f"no such variant; write one of {names}", code="bad-field", field="variant") from None
 
 
 def select_events(occupancy: Occupancy, calendar: OutCalendar, *, anonymous: bool) -> list[CalendarEvent]:
-    """Return what *calendar* tells of *occupancy*, in which its unit is."""
+    """Return the events of *calendar*, whose unit is in *occupancy*."""
     mine = occupancy.of_unit(calendar.unit_id)
-    told = [(b, spans) for b in mine if (spans := join_nights(_nights_of(b) - _known_nights(b, calendar)))]
-    since = _first_day(r for b, _ in told for r in b.records)
+    shown = [(b, spans) for b in mine if (spans := join_nights(_nights_of(b) - _known_nights(b, calendar)))]
+    since = _first_day(r for b, _ in shown for r in b.records)
     return [
         event
-        for booking, spans in told
+        for booking, spans in shown
         for event in _write_events(booking, _choose_days(booking, spans, calendar.variant), since, calendar, anonymous=anonymous)
     ]
 
 
 def _nights_of(booking: Booking) -> set[date]:
-    """Return the nights of *booking* that others are told; of a window those that a doubtful feed closes."""
-    if booking.state is State.OWN:
-        return set(booking.grid.nights(booking.bits & ~booking.judgement.fades & ~booking.judgement.repeats))
-    if booking.state is State.WINDOW:
+    """Return the nights of *booking* that are exported; of a window those that a doubtful feed closes."""
+    if booking.state is EchoState.OWN:
+        return set(booking.grid.nights(booking.bits & ~booking.verdict.fades & ~booking.verdict.repeats))
+    if booking.state is EchoState.WINDOW:
         return nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
     return set()
 
 
 def _known_nights(booking: Booking, calendar: OutCalendar) -> set[date]:
-    """Return the nights of *booking* that the consumer itself told us of this unit.
+    """Return the nights of *booking* that the consumer itself reported for this unit.
 
-    Of a linked unit it may know them in another listing than this; nights that a person or another source added it does not know.
+    Those of a linked unit it may know in another listing only, and nights that a person or another source added not at all.
     """
     if calendar.consumer is None:
         return set()
     mine = (h.record for h in booking.holdings if h.unit == calendar.unit_id)
-    told = [r for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)]
-    if booking.state is State.WINDOW:
-        return _nights_of(booking) if told else set()
-    return nights_of((date.fromisoformat(r.remote["check_in"]), date.fromisoformat(r.remote["check_out"])) for r in told)
+    known = [r for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)]
+    if booking.state is EchoState.WINDOW:
+        return _nights_of(booking) if known else set()
+    return nights_of((date.fromisoformat(r.remote["check_in"]), date.fromisoformat(r.remote["check_out"])) for r in known)
 
 
 def _first_day(records: Iterable[Record]) -> date:
-    """Return the day before which nothing is told: from the data alone, so that equal data gives equal bytes on any day."""
-    return max((r.updated_at.date() for r in records), default=date.min + PAST) - PAST
+    """Return the day before which nothing is exported: derived from the data alone, so equal data gives equal bytes."""
+    return max((r.updated_at.date() for r in records), default=date.min + MAX_EXPORTED_AGE) - MAX_EXPORTED_AGE
 
 
-def _choose_days(booking: Booking, spans: list[Span], variant: Variant) -> list[Span]:
-    """Return the events' days: the nights that it holds, or the one day on which guests come or go."""
-    if variant is Variant.OCCUPIED:
-        return spans
-    if booking.kind is not Kind.RESERVATION:
+def _choose_days(booking: Booking, spans: list[Span], variant: CalendarVariant) -> list[Span]:
+    """Return the events' days: the nights that it holds, or the one day on which the guests arrive or depart."""
+    if booking.kind is not EntryKind.RESERVATION and variant is not CalendarVariant.OCCUPIED:
         return []
-    come, go = spans[0][0], spans[-1][1]
-    days = {Variant.BOOKINGS: spans, Variant.ARRIVALS: [(come, come + DAY)], Variant.DEPARTURES: [(go, go + DAY)]}
-    return days[variant]
+    if variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS):
+        return spans
+    day = spans[0][0] if variant is CalendarVariant.ARRIVALS else spans[-1][1]
+    return [(day, day + DAY)]
 
 
 def _write_events(
     booking: Booking, days: list[Span], since: date, calendar: OutCalendar, *, anonymous: bool
 ) -> Iterator[CalendarEvent]:
     summary, description = ("", "") if anonymous else _read_details(booking.fields)
-    plain = "Reserved" if booking.kind is Kind.RESERVATION else "Not available"
+    plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
     for number, (first, end) in enumerate(days):
         if end > since:
             yield CalendarEvent(
@@ -174,7 +182,7 @@ def _write_events(
             )
 
 
-def _read_details(told: Mapping[str, Json]) -> tuple[str, str]:
+def _read_details(fields: Mapping[str, Json]) -> tuple[str, str]:
     """Return summary and description of a booking whose guest may be named; a person's notes stay private."""
-    lines = [f"{label}: {told[name]}" for name, label in DETAILS.items() if told.get(name)]
-    return str(told.get("guest_name") or ""), "\n".join(lines)
+    lines = [f"{label}: {fields[name]}" for name, label in DETAILS.items() if fields.get(name)]
+    return str(fields.get("guest_name") or ""), "\n".join(lines)

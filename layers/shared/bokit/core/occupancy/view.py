@@ -1,4 +1,4 @@
-"""Bookings as people and programs see them: joint ones once with all their sources, echoes with what they repeat."""
+"""Bookings as the API and the command line show them: joint ones once with all sources, echoes with what they repeat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from bokit.core.bookings.stay import DETAIL_FIELDS, BookingRecordDocument, describe_booking
+from bokit.core.bookings.stay import BOOKING_FIELDS, BookingRecordDocument, describe_booking, is_window, time_or_none
 from bokit.core.model.documents import Day, Time, write_time
 from bokit.core.model.records import Json, Presence, Record, Scope
 from bokit.core.occupancy.echoes import EchoState
@@ -50,16 +50,16 @@ class ExplainedBooking(BookingDocument):
 
 def describe_bookings(occupancy: Occupancy, records: Iterable[Record]) -> list[BookingDocument]:
     """Return the documents of *records*, a joint booking's once, by arrival; windows are left out."""
-    told = []
+    documents = []
     for record in records:
         booking = occupancy.by_record.get(record.id)
-        if record.remote.get("kind") != "window" and (booking is None or booking.records[0].id == record.id):
-            told.append(describe_one(record, occupancy))
-    return sorted(told, key=lambda doc: (str(doc["check_in"] or ""), doc["id"]))
+        if not is_window(record) and (booking is None or booking.id == record.id):
+            documents.append(describe_one(record, occupancy))
+    return sorted(documents, key=lambda doc: (str(doc["check_in"] or ""), doc["id"]))
 
 
 def describe_one(record: Record, occupancy: Occupancy) -> BookingDocument:
-    """Return the document of *record*'s booking: all that its sources say, or of one that holds nothing, itself."""
+    """Return the document of *record*'s booking with all its sources; a record that holds nothing stands alone."""
     booking = occupancy.by_record.get(record.id)
     if booking is None:
         alone = {"state": None, "echo_of": [], "echoes": [], "sources": [_describe_source(record)]}
@@ -76,51 +76,46 @@ def describe_one(record: Record, occupancy: Occupancy) -> BookingDocument:
     shown = cast("BookingDocument", {**doc, **relations})
     if fades := booking.grid.nights(booking.verdict.fades):
         shown["fading_nights"] = [night.isoformat() for night in fades]
-        shown["fades_until"] = _time(booking.verdict.until)
+        shown["fades_until"] = time_or_none(booking.verdict.until)
     return shown
 
 
 def _describe_joint(booking: Booking) -> dict[str, Json]:
-    """Return what the sources of *booking* say together, in place of what the first says alone."""
-    fields = booking.fields
-    told = ("kind", "status", "check_in", "check_out", "starts_at", "ends_at", *DETAIL_FIELDS)
+    """Return the values that the sources of *booking* make together, in place of the first one's."""
     edits: dict[str, Any] = {}
     disagreements: dict[str, Any] = {}
     for doc in map(describe_booking, reversed(booking.records)):
         edits |= doc["edits"]
         disagreements |= doc["disagreements"]
     shown = [r for r in booking.records if r.missing_since is None]
+    missing = [r.missing_since for r in booking.records if r.missing_since]
     return {
-        **{name: fields.get(name) for name in told},
+        **{name: booking.fields.get(name) for name in BOOKING_FIELDS},
         "edits": edits,
         "disagreements": disagreements,
         "presence": str(shown[0].presence) if shown else "missing",
-        "missing_since": None if shown else _missing_since(booking),
+        "missing_since": None if shown else time_or_none(max(missing, default=None)),
     }
-
-
-def _missing_since(booking: Booking) -> str | None:
-    return _time(max((r.missing_since for r in booking.records if r.missing_since), default=None))
 
 
 def _describe_source(record: Record) -> BookingSourceDocument:
     """Return what one source says of a booking."""
-    said = record.remote
+    remote = record.remote
     return {
         "source_id": record.source_id,
         "booking_id": record.id,
-        "kind": said.get("kind"),
-        "status": said.get("status"),
-        "check_in": said.get("check_in"),
-        "check_out": said.get("check_out"),
+        "kind": remote.get("kind"),
+        "status": remote.get("status"),
+        "check_in": remote.get("check_in"),
+        "check_out": remote.get("check_out"),
         "presence": record.presence,
         "seen_at": write_time(record.created_at),
-        "missing_since": _time(record.missing_since),
+        "missing_since": time_or_none(record.missing_since),
     }
 
 
 def explain_night(occupancy: Occupancy, unit_id: Scope, night: date) -> list[ExplainedBooking]:
-    """Return who holds *night* of a unit, originals first, and for each why, since when, and by whose word."""
+    """Return the bookings that hold *night* of a unit, originals first, each with why and since when."""
     return [_explain(booking, occupancy, night) for booking in occupancy.holding(unit_id, night)]
 
 
@@ -134,18 +129,14 @@ def _explain(booking: Booking, occupancy: Occupancy, night: date) -> ExplainedBo
 
 def _reasons(record: Record, night: date) -> list[str]:
     """Return the reasons for which *record* holds *night*, in words."""
-    told, local, said = night.isoformat(), record.fields, record.remote
+    day, local, remote = night.isoformat(), record.fields, record.remote
     reasons = []
-    if said.get("kind") == "window":
+    if is_window(record):
         reasons.append("the calendar's own rules close it")
-    elif local["check_in"] <= told < local["check_out"]:
+    elif local["check_in"] <= day < local["check_out"]:
         reasons.append("its dates hold the night")
-    elif said["check_in"] <= told < said["check_out"]:
-        reasons.append("the source's dates hold it, although a person's do not; `bokit booking edit --release` lets it go")
+    elif remote["check_in"] <= day < remote["check_out"]:
+        reasons.append("the source's dates hold it, although a person's do not; `bokit booking edit --release` releases it")
     if record.missing_since:
         reasons.append(f"missing from the feed since {record.missing_since:%Y-%m-%d %H:%M} UTC, and held until that is sure")
     return reasons
-
-
-def _time(at: Any) -> str | None:
-    return write_time(at) if at else None

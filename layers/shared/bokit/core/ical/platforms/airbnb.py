@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, is_cancelled, relabel
 
 _CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
@@ -31,7 +31,7 @@ def read_event(raw: RawEvent) -> Facts:
         return block(Status.CANCELLED if cancelled else Status.UNAVAILABLE)
     url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary)
     return {
-        "kind": Kind.RESERVATION,
+        "kind": EntryKind.RESERVATION,
         "status": Status.CANCELLED if cancelled else Status.CONFIRMED,
         "reservation_code": code and code[1],
         "reservation_url": url and url[0],
@@ -49,7 +49,7 @@ def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
 
 
 def _is_window(entry: Entry, today: date) -> bool:
-    if entry.kind is not Kind.BLOCK or entry.status is Status.CANCELLED:
+    if entry.kind is not EntryKind.BLOCK or entry.status is Status.CANCELLED:
         return False
     one_day = entry.check_out - entry.check_in == timedelta(days=1)
     near = today - timedelta(days=2) <= entry.check_in <= today + NOTICE

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 
 Facts = Mapping[str, Any]
 """Values of Entry's fields, by name, beyond identity and dates; always *kind* and *status*."""
@@ -99,7 +99,7 @@ def read_general(raw: RawEvent) -> Facts:
         return block(Status.CANCELLED if status is Status.CANCELLED else told)
     if status is None and _TENTATIVE.match(raw.summary):
         status = Status.TENTATIVE
-    return {"kind": Kind.RESERVATION, "status": status or Status.UNDEFINED, "guest_name": read_guest(raw.summary)}
+    return {"kind": EntryKind.RESERVATION, "status": status or Status.UNDEFINED, "guest_name": read_guest(raw.summary)}
 
 
 def read_guest(summary: str) -> str | None:
@@ -114,7 +114,7 @@ def read_guest(summary: str) -> str | None:
 
 def block(status: Status = Status.UNAVAILABLE) -> Facts:
     """Return the facts of a block."""
-    return {"kind": Kind.BLOCK, "status": status}
+    return {"kind": EntryKind.BLOCK, "status": status}
 
 
 def is_cancelled(raw: RawEvent) -> bool:
@@ -130,7 +130,7 @@ def last_four(phone: str | None) -> str | None:
 
 def relabel(entries: Iterable[Entry], is_window: Callable[[Entry], bool]) -> tuple[Entry, ...]:
     """Return *entries*, those that *is_window* tells of as windows."""
-    return tuple(replace(e, kind=Kind.WINDOW, status=Status.UNAVAILABLE) if is_window(e) else e for e in entries)
+    return tuple(replace(e, kind=EntryKind.WINDOW, status=Status.UNAVAILABLE) if is_window(e) else e for e in entries)
 
 
 def ends_within(entry: Entry, today: date, least: int, most: int) -> bool:

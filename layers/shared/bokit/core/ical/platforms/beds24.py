@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, block, is_cancelled, last_four
 
 _LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
@@ -42,7 +42,7 @@ def read_event(raw: RawEvent) -> Facts:
     if _UNAVAILABLE.match(raw.summary.strip()) or status is Status.BLOCKED:
         return block(status if status in (Status.CANCELLED, Status.BLOCKED) else Status.UNAVAILABLE)
     return {
-        "kind": Kind.RESERVATION,
+        "kind": EntryKind.RESERVATION,
         "status": status or Status.CONFIRMED,
         "guest_name": raw.summary.strip() or None,
         "email": keys.get("EMAIL") or None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from bokit.core.ical.entries import Entry, Kind, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, is_cancelled, relabel
 
 _GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
@@ -22,7 +22,7 @@ def read_event(raw: RawEvent) -> Facts:
     guest = _GUEST.match(raw.summary.strip())
     status = Status.CONFIRMED if guest else Status.UNDEFINED
     return {
-        "kind": Kind.RESERVATION,
+        "kind": EntryKind.RESERVATION,
         "status": Status.CANCELLED if is_cancelled(raw) else status,
         "guest_name": guest and guest[1].strip(),
     }

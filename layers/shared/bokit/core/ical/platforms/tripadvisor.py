@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, is_cancelled, read_general
 
 _NAMED = re.compile(r"^trip ?advisor\b[^:]*:\s*(\S.*)$", re.I)
@@ -16,7 +16,7 @@ def read_event(raw: RawEvent) -> Facts:
     if not named:
         return read_general(raw)
     status = Status.CANCELLED if is_cancelled(raw) else Status.CONFIRMED
-    return {"kind": Kind.RESERVATION, "status": status, "guest_name": named[1].strip()}
+    return {"kind": EntryKind.RESERVATION, "status": status, "guest_name": named[1].strip()}
 
 
 PLATFORM = Platform(

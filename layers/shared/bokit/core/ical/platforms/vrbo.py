@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bokit.core.ical.entries import Kind, Status
+from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, is_cancelled, read_guest
 
 _BLOCKED = re.compile(r"^(?:blocked|bloquée?)\b", re.I)
@@ -20,7 +20,7 @@ def read_event(raw: RawEvent) -> Facts:
         return block(Status.CANCELLED if cancelled else status)
     status = Status.TENTATIVE if _TENTATIVE.match(summary) or raw.status == "TENTATIVE" else Status.CONFIRMED
     return {
-        "kind": Kind.RESERVATION,
+        "kind": EntryKind.RESERVATION,
         "status": Status.CANCELLED if cancelled else status,
         "guest_name": read_guest(summary),
     }

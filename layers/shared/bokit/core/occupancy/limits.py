@@ -1,0 +1,11 @@
+"""Limits of occupancy."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+MAX_FADING = timedelta(hours=36)
+"""How long a closure fades. Platforms read calendars again after 2 to 24 hours and drop what is no longer in them; another
+Bokit holds it for a day."""
+MAX_EXPORTED_AGE = timedelta(days=92)
+"""Stays that ended this long before the last change are left out of outgoing calendars."""
