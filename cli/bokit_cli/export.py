@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -37,20 +37,20 @@ def export_unit(
     as_json: AsJson = False,
 ) -> None:
     """Print a unit's outgoing calendar and its secret address."""
-    from bokit.core.occupancy.outgoing import read_variant
+    from bokit.core.occupancy.outgoing import CalendarChoice, read_variant
     from bokit.errors import InputError
 
     if rotate and remove:
         raise InputError("use --rotate or --remove, not both")
     session = Session(ctx, tenant, as_json)
     calendars, found = session.bokit.calendars, session.bokit.catalog.find_unit(session.tenant, unit)
-    chosen: dict[str, Any] = {"consumer": channel, "variant": read_variant(variant), "details": details}
+    choice = CalendarChoice(consumer=channel, variant=read_variant(variant), details=details)
     if remove:
-        removed = calendars.find_for(session.tenant, found.id, **chosen)
+        removed = calendars.find_for(session.tenant, found.id, choice)
         calendars.remove(session.tenant, removed.id)
         session.answer({"id": removed.id, "removed": True}, lambda c: c.print("deleted; its address no longer works"))
         return
-    calendar = calendars.open(session.tenant, found.id, **chosen)
+    calendar = calendars.open(session.tenant, found.id, choice)
     if rotate:
         calendar = calendars.rotate(session.tenant, calendar.id)
     url, text = calendars.url_of(calendar), calendars.write(calendar).decode()

@@ -17,11 +17,11 @@ from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.messages import read_message
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
-from bokit.net.session import Answer
+from bokit.net.session import HttpResponse
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.ical import MESSAGES
-from bokit.sources.responses import status_error
 from bokit.sources.protocols import Fetched
+from bokit.sources.responses import status_error
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
 from simulator.world import FIRST_NOW, World
@@ -60,7 +60,7 @@ class WorldFetcher:
             raise SourceUnavailableError("it took too long", code="timeout")
         if answer.status != 200:
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            raise status_error(Answer(status=answer.status, headers=headers, body=b"", host="feeds.example"), MESSAGES)
+            raise status_error(HttpResponse(status=answer.status, headers=headers, body=b"", host="feeds.example"), MESSAGES)
         return Fetched(body=answer.body, etag=answer.headers.get("ETag"), host="feeds.example")
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from bokit.core.model.records import Presence, RecordId, RunId, Scope
 from bokit.core.occupancy.conflict_records import (
-    APART,
+    NO_LONGER_SHARED,
     PAST,
-    Author,
+    ConflictAuthor,
     acknowledge_conflict,
     describe_conflict,
     is_open,
@@ -33,7 +33,7 @@ EARLY = date(2026, 6, 1)
 
 
 def plan(known, *found, at=NOW, today=EARLY):
-    author = Author(tenant="default", at=at, today=today, by="source:src_1", run_id=RunId("run_1"))
+    author = ConflictAuthor(tenant="default", at=at, today=today, by="source:src_1", run_id=RunId("run_1"))
     return plan_conflicts(known, found, author)
 
 
@@ -58,7 +58,7 @@ def test_a_conflict_that_is_not_found_any_more_is_closed_and_may_open_again():
     (closed,) = plan([known], at=NOW + HOUR)
     (again,) = plan([closed.record], FOUND, at=NOW + DAY)
 
-    assert (closed.news, closed.record.presence, closed.record.gone_reason) == ("closed", Presence.GONE, APART)
+    assert (closed.news, closed.record.presence, closed.record.gone_reason) == ("closed", Presence.GONE, NO_LONGER_SHARED)
     assert describe_conflict(closed.record, EARLY)["status"] == "closed"
     assert (again.news, again.record.remote["opened"], again.record.created_at) == ("opened", 2, NOW)
     assert plan([closed.record]) == []

@@ -8,8 +8,9 @@ import pytest
 
 from bokit.core.model.records import Presence, Scope
 from bokit.core.occupancy.conflicts import Certainty, find_conflicts
-from bokit.core.occupancy.echoes import SETTLING
-from bokit.core.occupancy.occupancy import State, read_occupancy
+from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.limits import MAX_FADING
+from bokit.core.occupancy.occupancy import read_occupancy
 from tests.builders import DAY, HOUR, NOW, a_record, a_unit, an_edit
 
 TODAY = NOW.date()
@@ -82,7 +83,7 @@ def test_a_reservation_told_by_two_feeds_is_one_booking_with_two_sources():
 
     (booking,) = look(own, relayed).bookings
 
-    assert (booking.id, booking.source_ids) == (own.id, {"src_a", "src_m"})
+    assert (booking.id, {h.source for h in booking.holdings}) == (own.id, {"src_a", "src_m"})
     assert (booking.fields["guest_name"], booking.fields["phone_last4"]) == ("Melanie Schmidt", "1234")
     assert booking.fields["reservation_code"] == "HMAAAAAAAA"
     assert conflicts(own, relayed) == []
@@ -264,10 +265,10 @@ def test_an_echo_whose_original_is_gone_fades_and_is_a_closure_of_its_own_in_the
     guest = a_stay(3, 9, None, None, guest_name="Ann", seen=NOW + DAY)
 
     fading = look(gone, echo, guest, at=NOW + DAY + HOUR)
-    later = look(gone, echo, guest, at=NOW + DAY + SETTLING)
+    later = look(gone, echo, guest, at=NOW + DAY + MAX_FADING)
 
     assert states(fading)["src_b-1"] == "fading"
-    assert fading.settle_at == NOW + DAY + SETTLING
+    assert fading.settle_at == NOW + DAY + MAX_FADING
     assert fading.holding(Scope("unit_1"), date(2026, 7, 1))
     assert find_conflicts(fading, {}) == []
     assert states(later)["src_b-1"] == "own"
@@ -301,7 +302,7 @@ def test_what_may_be_real_does_not_fade(closure, why):
 
     (booking,) = look(gone, closure, at=NOW + DAY + 2 * HOUR).bookings
 
-    assert booking.state is State.OWN, why
+    assert booking.state is EchoState.OWN, why
 
 
 def test_a_closure_that_was_sold_twice_does_not_fade_with_the_other_guest():
@@ -317,10 +318,10 @@ def test_a_fading_closure_that_is_not_shown_any_more_fades_on():
     gone = an_airbnb(1, 5, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
     told = {"seen": NOW + HOUR, "after": NOW, "presence": Presence.MISSING}
     soon = a_closure(1, 5, missing_since=NOW + DAY + 3 * HOUR, **told)
-    late = a_closure(1, 5, missing_since=NOW + DAY + SETTLING, **told)
+    late = a_closure(1, 5, missing_since=NOW + DAY + MAX_FADING, **told)
 
-    assert states(look(gone, soon, at=NOW + DAY + 2 * SETTLING))["src_b-1"] == "fading"
-    assert states(look(gone, late, at=NOW + DAY + 2 * SETTLING))["src_b-1"] == "own"
+    assert states(look(gone, soon, at=NOW + DAY + 2 * MAX_FADING))["src_b-1"] == "fading"
+    assert states(look(gone, late, at=NOW + DAY + 2 * MAX_FADING))["src_b-1"] == "own"
 
 
 # ── conflicts ──
@@ -409,7 +410,7 @@ def test_released_nights_are_free():
 
 def test_a_crowded_unit_is_judged_in_proportion():
     """Twice the bookings are about twice the pairs that are looked at: neighbours alone are compared."""
-    from bokit.core.occupancy.holdings import overlapping_pairs, read_holdings
+    from bokit.core.occupancy.holdings import overlapping_pairs, read_held_nights
 
     def pairs(days: int) -> int:
         records = []
@@ -419,6 +420,6 @@ def test_a_crowded_unit_is_judged_in_proportion():
             for source in ("src_a", "src_b"):
                 made = a_stay(1, 2, source, "generic", name=f"{source}{n}", **told)
                 records.append(made)
-        return sum(1 for _ in overlapping_pairs(read_holdings(records, TODAY)[1]))
+        return sum(1 for _ in overlapping_pairs(read_held_nights(records, TODAY)[1]))
 
     assert pairs(200) <= 2 * pairs(100) + 2

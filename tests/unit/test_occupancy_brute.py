@@ -303,12 +303,12 @@ def test_no_conflict_is_missed_and_none_invented(seed):
         ), (seed, number)
         assert {r.id: str(b.state) for b in told.values() for r in b.records} == naive.state, (seed, number)
         assert {frozenset(c.bookings): (c.nights, c.is_turnover) for c in found} == naive.conflicts(), (seed, number)
-        fading = {r.id: set(b.grid.nights(b.judgement.fades)) for b in told.values() for r in b.records}
+        fading = {r.id: set(b.grid.nights(b.verdict.fades)) for b in told.values() for r in b.records}
         assert fading == {m.id: naive.fades(m) for m in naive.held}, (seed, number)
         heads = {m.id: g[0].id for g in naive.groups for m in g}
-        for id, roots in naive.roots.items():
-            assert told[id].echo_of, "an echo names what it repeats"
-            assert set(told[id].echo_of) <= {heads[r] for r in roots}, (seed, number)
+        for booking_id, roots in naive.roots.items():
+            assert told[booking_id].echo_of, "an echo names what it repeats"
+            assert set(told[booking_id].echo_of) <= {heads[r] for r in roots}, (seed, number)
         seen["conflict"] += len(found)
         seen["turnover"] += sum(c.is_turnover for c in found)
         seen["joint"] += sum(len(b.records) > 1 for b in told.values())

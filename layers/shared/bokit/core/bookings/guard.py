@@ -74,7 +74,7 @@ def _is_other_listing(found: FeedMatches, future: Sequence[Stay], state: SourceM
     domains = read_domains(entries)
     if state.domains and domains and not domains & set(state.domains):
         return True
-    if traits.uid_tells_start:
+    if traits.uid_has_start:
         starts = [(e.check_in.isoformat(), e.uid) for e in entries]
         ours = [state.starts[day] == uid for day, uid in starts if day in state.starts]
         if ours:
@@ -94,7 +94,7 @@ def _is_recognised(pair: Pair, traits: Traits, today: date) -> bool:
     if stay is None or stay.record.key == entry_key(entry):
         return stay is not None
     is_clip = stay.check_out == entry.check_out and stay.check_in <= entry.check_in <= today <= entry.check_out
-    return is_clip if traits.uid_tells_start else pair.reason in RECOGNISING_REASONS
+    return is_clip if traits.uid_has_start else pair.reason in RECOGNISING_REASONS
 
 
 def read_domains(entries: Sequence[Entry]) -> set[str]:

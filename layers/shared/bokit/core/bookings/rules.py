@@ -175,7 +175,7 @@ def _learn(found: FeedMatches, state: SourceMemory) -> SourceMemory:
     """Return what an accepted fetch teaches of its source; nothing is held any more."""
     starts: dict[str, str] = {}
     entries = found.seen.entries
-    if found.traits.uid_tells_start:
+    if found.traits.uid_has_start:
         least = (found.matches.today - MAX_START_AGE).isoformat()
         starts = {day: uid for day, uid in state.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}

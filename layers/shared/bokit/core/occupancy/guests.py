@@ -76,7 +76,7 @@ def may_repeat(identity: GuestIdentity, kind: EntryKind) -> bool:
         return False
     if kind is EntryKind.BLOCK:
         return True
-    return not identity.is_named and not traits_of(identity.platform).tells_imports
+    return not identity.is_named and not traits_of(identity.platform).marks_imports
 
 
 def share_reference(one: GuestIdentity, other: GuestIdentity) -> bool:

@@ -1,6 +1,6 @@
-"""Outgoing calendars: made when something changes, published under a secret path, served in one read (``engine.bookings.serving``).
+"""Outgoing calendars: published under a secret path when something changes, served in one read (``serving``).
 
-a run, an edit      ─► aftermath ─► publish: the unit group's bookings ─► one page a calendar, written where it differs
+a run, an edit      ─► reconciler ─► publish: the unit group's bookings ─► one page for each calendar, written where it differs
 a platform's poll   ─► feeds: one read by the hash of the path's token
 """
 
@@ -13,28 +13,30 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Annotated, TypedDict
 
-from bokit.core.ical.platforms import BY_NAME
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Unit, UnitId
+from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.records import Json, Record, RecordId, Scope, TenantId, make_record_id
 from bokit.core.occupancy.occupancy import Occupancy
-from bokit.core.occupancy.outgoing import CalendarId, OutCalendar, Variant, read_calendar
+from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named
-from bokit.engine.base.retry import again
-from bokit.engine.bookings.pages import CALENDARS, TRIES, CalendarPublisher
+from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.bookings.pages import CALENDARS, MAX_TRIES, CalendarPublisher, write_body
 from bokit.errors import BokitError, ConfigError, InputError, StoreConflictError, UnknownIdError
-from bokit.store.protocols import Published, Store
+from bokit.store.protocols import PublishedDocument, Store
 
 log = logging.getLogger("bokit.calendars")
 
-OVERLAP = timedelta(days=2)
-"""A rotated path works so long: the slowest platforms read once a day."""
+ROTATION_OVERLAP = timedelta(days=2)
+"""How long the former path works after a rotation: the slowest platforms read once a day."""
+ANYBODY = CalendarChoice()
 
 
 def no_key() -> str:
-    """Raise ConfigError: this process was told no secret."""
+    """Raise ConfigError: this process has no secret for outgoing calendars."""
     raise ConfigError("the secret of outgoing calendars is not set", variable="BOKIT_CALENDAR_KEY")
 
 
@@ -49,7 +51,7 @@ class CalendarParts:
     api_url: str | None = None
     """Where the stack's API answers."""
     key: Callable[[], str] = no_key
-    """The stack's secret, from which paths derive; asked for when a path is shown, never when one is served."""
+    """Returns the stack's secret, from which paths derive; called when a path is shown, never when one is served."""
 
 
 class CalendarService:
@@ -57,176 +59,169 @@ class CalendarService:
 
     def __init__(self, parts: CalendarParts) -> None:
         self.parts, self.store, self.clock = parts, parts.store, parts.clock
-        self.press = CalendarPublisher(parts.store, parts.clock, parts.defaults)
+        self.publisher = CalendarPublisher(parts.store, parts.defaults)
 
-    # ── what there is ──
+    # ── which there are ──
 
     def list_calendars(self, tenant: TenantId, unit_id: UnitId | None = None) -> list[OutCalendar]:
         """Return the tenant's calendars, or those of one unit."""
         units = [unit_id] if unit_id else [u.id for u in self.store.load_units(tenant)]
-        return self.press.load_calendars(tenant, [Scope(unit) for unit in units])
+        return self.publisher.load_calendars(tenant, [Scope(unit) for unit in units])
 
-    def find(self, tenant: TenantId, id: CalendarId) -> OutCalendar:
+    def find(self, tenant: TenantId, calendar_id: CalendarId) -> OutCalendar:
         """Return one calendar, or raise UnknownIdError."""
-        unknown = UnknownIdError("no such calendar", id=id)
-        try:
-            record = self.store.load_record(tenant, CALENDARS, RecordId(id))
-        except UnknownIdError:
-            raise unknown from None
-        if record.gone_at is not None:
-            raise unknown
+        record = self._find_record(tenant, calendar_id)
+        if record is None or record.gone_at is not None:
+            raise UnknownIdError("no such calendar", id=calendar_id)
         return read_calendar(record)
 
-    def open(
-        self,
-        tenant: TenantId,
-        unit_id: UnitId,
-        *,
-        consumer: str | None = None,
-        variant: Variant = Variant.OCCUPIED,
-        details: bool | None = None,
-    ) -> OutCalendar:
-        """Return the unit's calendar for *consumer*, made where there is none yet, and published."""
-        unit = self.store.load_unit(tenant, unit_id)
-        consumer = self._read_consumer(tenant, unit, consumer)
-        id = _make_id(unit_id, consumer, variant, details)
+    def _find_record(self, tenant: TenantId, calendar_id: CalendarId) -> Record | None:
         try:
-            calendar = self.find(tenant, id)
+            return self.store.load_record(tenant, CALENDARS, RecordId(calendar_id))
         except UnknownIdError:
-            calendar = self._begin(
-                OutCalendar(
-                    id=id,
-                    tenant=tenant,
-                    unit_id=Scope(unit_id),
-                    consumer=consumer,
-                    variant=variant,
-                    details=details,
-                    hash=self._hash(tenant, id, 1),
-                    created_at=self.clock(),
-                )
-            )
-        self.press.publish(tenant, [calendar.unit_id])
+            return None
+
+    def open(self, tenant: TenantId, unit_id: UnitId, choice: CalendarChoice = ANYBODY) -> OutCalendar:
+        """Return the unit's calendar of this *choice*, created where there is none yet, and published."""
+        calendar_id, choice = self._resolve(tenant, unit_id, choice)
+        try:
+            calendar = self.find(tenant, calendar_id)
+        except UnknownIdError:
+            calendar = self._create(tenant, calendar_id, Scope(unit_id), choice)
+        self._publish(tenant, calendar.unit_id)
         return calendar
 
-    def find_for(
-        self,
-        tenant: TenantId,
-        unit_id: UnitId,
-        *,
-        consumer: str | None = None,
-        variant: Variant = Variant.OCCUPIED,
-        details: bool | None = None,
-    ) -> OutCalendar:
-        """Return the calendar that :meth:`open` made, or raise UnknownIdError."""
-        consumer = self._read_consumer(tenant, self.store.load_unit(tenant, unit_id), consumer)
-        return self.find(tenant, _make_id(unit_id, consumer, variant, details))
+    def find_for(self, tenant: TenantId, unit_id: UnitId, choice: CalendarChoice = ANYBODY) -> OutCalendar:
+        """Return the calendar that :meth:`open` created, or raise UnknownIdError."""
+        return self.find(tenant, self._resolve(tenant, unit_id, choice)[0])
 
-    def rotate(self, tenant: TenantId, id: CalendarId, overlap: timedelta = OVERLAP) -> OutCalendar:
+    def rotate(self, tenant: TenantId, calendar_id: CalendarId, overlap: timedelta = ROTATION_OVERLAP) -> OutCalendar:
         """Give the calendar a new path; the former one works for *overlap* more, then it is unknown."""
-        self.find(tenant, id)
+        self.find(tenant, calendar_id)
 
-        def turn(before: OutCalendar, now: datetime) -> OutCalendar:
-            after = replace(before, turn=before.turn + 1, former_hash=before.hash, former_until=now + overlap)
-            return replace(after, hash=self._hash(tenant, id, after.turn))
+        def change(before: OutCalendar, now: datetime) -> OutCalendar:
+            after = replace(before, former_hash=before.token_hash, former_until=now + overlap)
+            return self._with_path(after, before.rotation + 1)
 
-        before, after = self._rewrite(tenant, id, turn)
-        self._forget([before.former_hash])
-        self.press.publish(tenant, [after.unit_id])
+        before, after = self._rewrite(tenant, calendar_id, change)
+        self._delete_pages([before.former_hash])
+        self._publish(tenant, after.unit_id)
         return after
 
-    def remove(self, tenant: TenantId, id: CalendarId) -> None:
-        """Forget the calendar: its paths are unknown from now on."""
-        self.find(tenant, id)
-        before, _ = self._rewrite(tenant, id, lambda before, _: before, gone=True)
-        self._forget([before.hash, before.former_hash])
+    def remove(self, tenant: TenantId, calendar_id: CalendarId) -> None:
+        """Delete the calendar; its paths are unknown from now on."""
+        self.find(tenant, calendar_id)
+        before, _ = self._rewrite(tenant, calendar_id, lambda before, _: before, gone=True)
+        self._delete_pages(before.hashes)
 
     def remove_all(self, tenant: TenantId, unit_id: UnitId) -> None:
-        """Forget every calendar of a unit."""
+        """Delete every calendar of a unit."""
         for calendar in self.list_calendars(tenant, unit_id):
             self.remove(tenant, calendar.id)
 
     def token_of(self, calendar: OutCalendar) -> str:
-        """Return the token of the calendar's path, derived anew: what is stored is its hash."""
-        return self._derive(calendar.tenant, calendar.id, calendar.turn)
+        """Return the token of the calendar's path, 256 bits that only the stack's secret gives (HMAC, RFC 2104).
+
+        It is derived each time: only its hash is stored.
+        """
+        message = "/".join((calendar.tenant, calendar.id, str(calendar.rotation))).encode()
+        digest = hmac.new(self.parts.key().encode(), message, hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
     def url_of(self, calendar: OutCalendar) -> str | None:
         """Return the address of the calendar.
 
         None where the stack's own is not known, and where the path derives from another secret than the stack has now:
-        it works as before, but nobody can tell it any more.
+        it works as before, but can no longer be shown.
         """
         base, token = self.parts.api_url, self.token_of(calendar)
-        return f"{base.rstrip('/')}/feeds/{token}.ics" if base and hash_token(token) == calendar.hash else None
+        return f"{base.rstrip('/')}/feeds/{token}.ics" if base and hash_token(token) == calendar.token_hash else None
 
-    # ── what it tells ──
+    # ── what they show ──
 
     def write(self, calendar: OutCalendar) -> bytes:
         """Return the calendar as it is now."""
-        body = self.press.load_drafts(calendar.tenant, [calendar.unit_id])[calendar.unit_id].write(calendar)
+        views = self.publisher.load_views(calendar.tenant, [calendar.unit_id], self.clock())
+        body = write_body(calendar, views[calendar.unit_id])
         if body is None:
             raise UnknownIdError("no such unit", id=calendar.unit_id)
         return body
 
     def publish_all(self, tenant: TenantId) -> None:
-        """Publish every calendar of the tenant: an option changed."""
-        self.press.publish(tenant, [Scope(u.id) for u in self.store.load_units(tenant)])
+        """Publish every calendar of the tenant, after an option changed."""
+        self._publish(tenant, *(Scope(u.id) for u in self.store.load_units(tenant)))
 
-    def refresh(self, page: Published) -> None:
-        """Publish anew what time alone has changed; where that fails, what was published is still served."""
+    def refresh(self, page: PublishedDocument) -> None:
+        """Publish again what time alone has changed; where that fails, the former page is still served."""
         try:
-            self.press.publish(page.tenant, [self.find(page.tenant, CalendarId(page.id)).unit_id])
+            self._publish(page.tenant, self.find(page.tenant, CalendarId(page.id)).unit_id)
         except BokitError:
-            log.warning("a calendar could not be published anew", exc_info=True, extra={"facts": {"tenant": page.tenant}})
+            log.warning("a calendar could not be refreshed", exc_info=True, extra={"facts": {"tenant": page.tenant}})
 
     def load_occupancy(self, tenant: TenantId, unit_id: Scope) -> Occupancy:
         """Return who holds the nights of a unit and of those linked with it; strongly consistent."""
-        return self.press.load_drafts(tenant, [unit_id])[unit_id].occupancy
+        return self.publisher.load_views(tenant, [unit_id], self.clock())[unit_id].occupancy
 
     # ── within ──
 
-    def _begin(self, made: OutCalendar) -> OutCalendar:
-        try:
-            known = self.store.load_record(made.tenant, CALENDARS, RecordId(made.id))
-        except UnknownIdError:
-            record = Record(
-                id=RecordId(made.id),
-                tenant=made.tenant,
-                collection=CALENDARS,
-                scope=made.unit_id,
-                source_id=None,
-                key=made.id,
-                remote=made.as_fields(),
-                created_at=made.created_at,
-                updated_at=made.created_at,
-            )
-            self._save_new(record)
-        else:  # it was removed: its former paths stay unknown
-            turn = int(known.remote["turn"]) + 1
-            made = replace(made, turn=turn, hash=self._hash(made.tenant, made.id, turn))
-            self._rewrite(made.tenant, made.id, lambda *_: made, reopen=True)
-        return self.find(made.tenant, made.id)
+    def _publish(self, tenant: TenantId, *scopes: Scope) -> None:
+        self.publisher.publish(tenant, scopes, self.clock())
 
-    def _save_new(self, record: Record) -> None:
+    def _create(self, tenant: TenantId, calendar_id: CalendarId, scope: Scope, choice: CalendarChoice) -> OutCalendar:
+        at = self.clock()
+        made = OutCalendar(
+            id=calendar_id,
+            tenant=tenant,
+            unit_id=scope,
+            consumer=choice.consumer,
+            variant=choice.variant,
+            details=choice.details,
+            token_hash="",
+            created_at=at,
+        )
+        if known := self._find_record(tenant, calendar_id):  # it was removed: its former paths stay unknown
+            made = self._with_path(made, read_calendar(known).rotation + 1)
+            self._rewrite(tenant, calendar_id, lambda *_: made, reopen=True)
+        else:
+            self._save_new(self._with_path(made, 1))
+        return self.find(tenant, calendar_id)
+
+    def _with_path(self, calendar: OutCalendar, rotation: int) -> OutCalendar:
+        calendar = replace(calendar, rotation=rotation)
+        return replace(calendar, token_hash=hash_token(self.token_of(calendar)))
+
+    def _save_new(self, calendar: OutCalendar) -> None:
+        record = Record(
+            id=RecordId(calendar.id),
+            tenant=calendar.tenant,
+            collection=CALENDARS,
+            scope=calendar.unit_id,
+            source_id=None,
+            key=calendar.id,
+            remote=calendar.as_fields(),
+            created_at=calendar.created_at,
+            updated_at=calendar.created_at,
+        )
         try:
             self.store.apply_records([record], [], lease=None)
-        except StoreConflictError:  # another made it at the same moment, and it is the same
+        except StoreConflictError:  # another created the same one at the same moment
             self.store.load_record(record.tenant, CALENDARS, record.id)
 
     def _rewrite(
         self,
         tenant: TenantId,
-        id: CalendarId,
+        calendar_id: CalendarId,
         change: Callable[[OutCalendar, datetime], OutCalendar],
         *,
         gone: bool = False,
         reopen: bool = False,
     ) -> tuple[OutCalendar, OutCalendar]:
-        """Write what *change* makes of the calendar; return it as it was, and as it is."""
+        """Store what *change* makes of the calendar; return it as it was, and as it is."""
 
         def write() -> tuple[OutCalendar, OutCalendar]:
-            record, now = self.store.load_record(tenant, CALENDARS, RecordId(id)), self.clock()
+            record, now = self.store.load_record(tenant, CALENDARS, RecordId(calendar_id)), self.clock()
             if record.gone_at is not None and not reopen:
-                raise UnknownIdError("no such calendar", id=id)
+                raise UnknownIdError("no such calendar", id=calendar_id)
             before = read_calendar(record)
             if record.gone_at is None and reopen:  # another was faster
                 return before, before
@@ -235,57 +230,60 @@ class CalendarService:
             self.store.apply_records([kept], [], lease=None)
             return before, after
 
-        return again(write, TRIES)
+        return retry_on_conflict(write, MAX_TRIES)
 
-    def _forget(self, hashes: Iterable[str | None]) -> None:
-        for hash in filter(None, hashes):
-            self.store.delete_published(hash)
+    def _delete_pages(self, hashes: Iterable[str | None]) -> None:
+        for token_hash in filter(None, hashes):
+            self.store.delete_published(token_hash)
+
+    def _resolve(self, tenant: TenantId, unit_id: UnitId, choice: CalendarChoice) -> tuple[CalendarId, CalendarChoice]:
+        """Return the id of the one calendar of a unit that *choice* names, and the choice with its consumer's stored name."""
+        consumer = self._read_consumer(tenant, self.store.load_unit(tenant, unit_id), choice.consumer)
+        identity = "/".join((consumer or "", choice.variant, str(choice.details)))
+        suffix = hashlib.sha256(identity.encode()).hexdigest()[:20]
+        return CalendarId(make_record_id(Scope(unit_id), suffix)), replace(choice, consumer=consumer)
 
     def _read_consumer(self, tenant: TenantId, unit: Unit, word: str | None) -> str | None:
         """Return the consumer that *word* names: a platform, or a source of the unit."""
         if not word:
             return None
-        if word.casefold() in BY_NAME:
+        if word.casefold() in PLATFORM_NAMES:
             return word.casefold()
         mine = [s for s in self.store.load_sources(tenant) if s.scope == Scope(unit.id) and s.removed_at is None]
         try:
             return find_named(mine, word, "source").id
         except UnknownIdError:
-            names = ", ".join(sorted(BY_NAME))
-            raise InputError(
-                f"no such consumer; name a source of the unit, or one of {names}", code="bad-field", field="for", value=word
-            ) from None
-
-    def _hash(self, tenant: TenantId, id: CalendarId, turn: int) -> str:
-        return hash_token(self._derive(tenant, id, turn))
-
-    def _derive(self, tenant: TenantId, id: CalendarId, turn: int) -> str:
-        """Return a path's token: 256 bits that only the stack's secret gives (HMAC, RFC 2104)."""
-        told = "/".join((tenant, id, str(turn))).encode()
-        digest = hmac.new(self.parts.key().encode(), told, hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            names = ", ".join(sorted(PLATFORM_NAMES))
+            message = f"no such consumer; name a source of the unit, or one of {names}"
+            raise InputError(message, code="bad-field", field="for", value=word) from None
 
 
-def _make_id(unit_id: UnitId, consumer: str | None, variant: Variant, details: bool | None) -> CalendarId:
-    """Return the id of the one calendar of a unit that is so."""
-    suffix = hashlib.sha256("/".join((consumer or "", variant, str(details))).encode()).hexdigest()[:20]
-    return CalendarId(make_record_id(Scope(unit_id), suffix))
+_Consumer = TypedDict(
+    "_Consumer", {"for": Annotated[str | None, "The consumer, whose own bookings are left out; null: anybody."]}
+)
 
 
-def describe_calendar(calendar: OutCalendar, url: str | None) -> dict[str, Json]:
+class CalendarDocument(_Consumer):
+    """A unit's outgoing calendar."""
+
+    id: str
+    unit_id: str
+    variant: CalendarVariant
+    details: Annotated[bool | None, "Whether guests are named; null: the opposite of `export.anonymous`."]
+    url: Annotated[str | None, "Its secret address; null where the caller may not see it, or it is not known here."]
+    created_at: datetime
+    former_until: Annotated[datetime | None, "The former address works until then."]
+
+
+def describe_calendar(calendar: OutCalendar, url: str | None) -> CalendarDocument:
     """Return a calendar's document; *url* where it may be shown."""
     return {
         "id": calendar.id,
         "unit_id": calendar.unit_id,
         "for": calendar.consumer,
-        "variant": str(calendar.variant),
+        "variant": calendar.variant,
         "details": calendar.details,
         "url": url,
         "created_at": calendar.created_at,
         "former_until": calendar.former_until,
     }
-
-
-def find_platforms() -> Iterable[str]:
-    """Return the names of the platforms that a calendar may be for."""
-    return sorted(BY_NAME)

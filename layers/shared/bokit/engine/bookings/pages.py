@@ -1,161 +1,175 @@
-"""Outgoing calendars' pages: written where they say something else, by whoever changed a booking, a unit or an option.
+"""Pages of outgoing calendars: written where they change, by each writer of a booking, a unit or an option.
 
     time ──────┬──────────────────────┬─────────────────┬─────────────────────┬──────►
-    A          │ reads page, bookings ·                 │ writes: page moved, looks again
-    B          ·                      │ writes bookings, page                 · the last page tells the last state
+    A          │ reads page, bookings ·                 │ writes: page changed, starts again
+    B          ·                      │ writes bookings, page                 · the last page has the last state
 
-A page is written on the condition that nobody wrote it since before its calendar and its bookings were read, and every
-writer of either publishes afterwards. Who makes a path worthless first writes so in the calendar, then ends the page.
+A page is read before everything that it is made from, and written on the condition that nobody wrote it since; every writer
+publishes afterwards. Rotating or removing a path first changes the calendar, then ends the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from bokit.core.ical.writer import hash_calendar, write_calendar
-from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Json, Record, Scope, TenantId
-from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import OutCalendar, read_calendar, select_events
-from bokit.engine.base.clock import Clock
-from bokit.engine.base.retry import again
-from bokit.engine.bookings.conflicts import Group, GroupReader, recent_records
-from bokit.store.protocols import Published, Store
+from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
+from bokit.errors import StoreConflictError
+from bokit.store.protocols import PublishedDocument, Store
 
 CALENDARS = CollectionName("calendars")
 CONTENT_TYPE = "text/calendar; charset=utf-8"
-TRIES = 8
+MAX_TRIES = 8
 SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What calendars are written from: linked units, and who holds their nights."""
+class Pages:
+    """Calendars, and their pages as they were before anything else was read."""
 
-    group: Group
-    occupancy: Occupancy
-    is_anonymous: bool
-    """What ``export.anonymous`` says."""
+    calendars: tuple[OutCalendar, ...] = ()
+    by_hash: Mapping[str, PublishedDocument | None] = field(default_factory=dict)
 
-    def write(self, calendar: OutCalendar) -> bytes | None:
-        """Return the calendar's text; None where its unit is no more."""
-        name = next((u.name for u in self.group.units if Scope(u.id) == calendar.unit_id), None)
-        if name is None:
-            return None
-        anonymous = self.is_anonymous if calendar.details is None else not calendar.details
-        return write_calendar(name, select_events(self.occupancy, calendar, anonymous=anonymous))
+    def __or__(self, other: Pages) -> Pages:
+        """Return both together."""
+        return Pages(calendars=self.calendars + other.calendars, by_hash={**self.by_hash, **other.by_hash})
+
+    @property
+    def are_current(self) -> bool:
+        """Whether each page fits its calendar; if one does not, its calendar may have been rotated or removed meanwhile."""
+        for calendar in self.calendars:
+            for token_hash in calendar.hashes:
+                page = self.by_hash[token_hash]
+                if page is None or page.expires_at != _expires_at(calendar, token_hash):
+                    return False
+        return True
+
+
+def _expires_at(calendar: OutCalendar, token_hash: str) -> datetime | None:
+    return None if token_hash == calendar.token_hash else calendar.former_until
 
 
 class CalendarPublisher:
-    """Writes the pages of calendars."""
+    """Writes the pages of outgoing calendars."""
 
-    def __init__(self, store: Store, clock: Clock, defaults: Mapping[str, Json]) -> None:
-        self.store, self.clock, self.defaults = store, clock, defaults
-        self.reader = GroupReader(store, defaults)
+    def __init__(self, store: Store, defaults: Mapping[str, Json]) -> None:
+        self.store, self.reader = store, UnitGroupReader(store, defaults)
 
-    def load_calendars(self, tenant: TenantId, units: Iterable[Scope]) -> list[OutCalendar]:
+    def load_calendars(self, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
         """Return the calendars of these units."""
-        found = (r for unit in units for r in self.store.load_records(tenant, CALENDARS, unit))
+        found = (r for scope in scopes for r in self.store.load_records(tenant, CALENDARS, scope))
         return [read_calendar(r) for r in found if r.gone_at is None]
 
-    def publish(self, tenant: TenantId, units: Sequence[Scope]) -> None:
-        """Write every page of these units' calendars that says something else now; nothing where there is no calendar."""
-        again(lambda: self._publish(tenant, units), TRIES)
+    def load_pages(self, tenant: TenantId, scopes: Sequence[Scope]) -> Pages:
+        """Return the calendars of these units with their pages; load them before everything that pages are made from."""
+        calendars = self.load_calendars(tenant, scopes)
+        by_hash = {token_hash: self.store.find_published(token_hash) for c in calendars for token_hash in c.hashes}
+        pages = Pages(calendars=tuple(calendars), by_hash=by_hash)
+        return pages if pages.are_current else replace(pages, calendars=tuple(self.load_calendars(tenant, scopes)))
 
-    def load_drafts(self, tenant: TenantId, units: Sequence[Scope]) -> dict[Scope, Draft]:
-        """Return for each unit what its calendars are written from; strongly consistent."""
-        options = Options(self.store.load_options([tenant]).get(tenant), self.defaults)
-        drafts: dict[Scope, Draft] = {}
-        for group in self.reader.load_groups(tenant, units, self.clock()):
-            draft = Draft(group=group, occupancy=self._read_occupancy(group), is_anonymous=bool(options["export.anonymous"]))
-            drafts |= dict.fromkeys(group.scopes, draft)
-        return drafts
+    def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> dict[Scope, UnitGroupView]:
+        """Return for each of these units, and those linked with it, what its calendars are made from."""
+        views: dict[Scope, UnitGroupView] = {}
+        for group in self.reader.load_groups(tenant, scopes, at):
+            view = self.reader.load_view(group, exported_records(self.reader.load_records(group), group.today))
+            views |= dict.fromkeys(group.scopes, view)
+        return views
 
-    def _read_occupancy(self, group: Group) -> Occupancy:
-        records = self.reader.load_records(group)
-        return self.reader.load_occupancy(group, recent_records(records, _last_day(records, group.today)))
+    def publish(self, tenant: TenantId, scopes: Sequence[Scope], at: datetime) -> None:
+        """Write every page of these units' calendars that changed."""
+        retry_on_conflict(lambda: self._publish(tenant, scopes, at), MAX_TRIES)
 
-    def _publish(self, tenant: TenantId, units: Sequence[Scope]) -> None:
-        hashes = [hash for c in self.load_calendars(tenant, units) for hash in (c.hash, c.former_hash) if hash]
-        if not hashes:
+    def _publish(self, tenant: TenantId, scopes: Sequence[Scope], at: datetime) -> None:
+        pages = self.load_pages(tenant, scopes)
+        if pages.calendars:
+            self._write_pages(pages, self.load_views(tenant, sorted({c.unit_id for c in pages.calendars}), at))
+
+    def publish_view(self, pages: Pages, view: UnitGroupView, records: Sequence[Record]) -> None:
+        """Write the *pages* of a group that changed, from *records*; *view* is of those that matter to nights to come.
+
+        *pages* were loaded before both. Where another wrote a page since, everything is loaded again.
+        """
+        group = view.group
+        exported = exported_records(records, group.today)
+        if len(exported) != len(view.records):
+            view = self.reader.load_view(group, exported)
+        try:
+            self._write_pages(pages, dict.fromkeys(group.scopes, view))
+        except StoreConflictError:
+            self.publish(group.tenant, group.scopes, group.at)
+
+    def _write_pages(self, pages: Pages, views: Mapping[Scope, UnitGroupView]) -> None:
+        for calendar in pages.calendars:
+            for token_hash in (h for h in calendar.hashes if h in pages.by_hash):
+                if view := views.get(calendar.unit_id):  # none: unlinked meanwhile, which publishes the page itself
+                    self._write_page(token_hash, pages.by_hash[token_hash], calendar, view)
+
+    def _write_page(self, token_hash: str, known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> None:
+        """Write the page under *token_hash* where it differs from what is *known*."""
+        until, body, at = _expires_at(calendar, token_hash), write_body(calendar, view), view.group.at
+        if body is None or (until is not None and until <= at):
+            self._end(known, until or at)
             return
-        pages = {hash: self.store.find_published(hash) for hash in hashes}
-        calendars = self.load_calendars(tenant, units)
-        drafts = self.load_drafts(tenant, sorted({c.unit_id for c in calendars}))
-        for calendar in calendars:
-            for hash in {calendar.hash, calendar.former_hash} & pages.keys():
-                self._settle_page(str(hash), pages[str(hash)], calendar, drafts[calendar.unit_id])
-
-    def _settle_page(self, hash: str, known: Published | None, calendar: OutCalendar, draft: Draft) -> None:
-        """Write the page under *hash* where it differs from what is *known*."""
-        until = None if hash == calendar.hash else calendar.former_until
-        body = draft.write(calendar)
-        if body is None or (until is not None and until <= self.clock()):
-            self._end(known, until or self.clock())
-            return
-        page = make_page(hash, known, calendar, body, until=until, refresh_at=draft.occupancy.settle_at, at=self.clock())
+        page = make_page(token_hash, known, calendar, body, at)
+        page = replace(page, expires_at=until, refresh_at=view.occupancy.settle_at)
         if page != known:
-            self.store.save_published(page, only_if_unmoved=True)
+            self.store.save_published(page, only_if_unchanged=True)
             if known is None:
-                self._check_still_there(hash, calendar)
+                self._check_still_there(token_hash, calendar, at)
 
-    def _check_still_there(self, hash: str, calendar: OutCalendar) -> None:
-        """End a first page whose calendar was removed, or given another path, before there was a page to delete."""
+    def _check_still_there(self, token_hash: str, calendar: OutCalendar, at: datetime) -> None:
+        """End a first page whose calendar was removed or rotated before there was a page to delete."""
         now = next((c for c in self.load_calendars(calendar.tenant, [calendar.unit_id]) if c.id == calendar.id), None)
-        if now is None or hash not in (now.hash, now.former_hash):
-            self._end(self.store.find_published(hash), self.clock())
+        if now is None or token_hash not in now.hashes:
+            self._end(self.store.find_published(token_hash), at)
 
-    def _end(self, page: Published | None, at: datetime) -> None:
-        """Let a path be unknown from *at* on: written, not deleted, since whoever serves pages may publish and not delete."""
+    def _end(self, page: PublishedDocument | None, at: datetime) -> None:
+        """End a path at *at*; the page is written, not deleted, since the function that serves pages may not delete."""
         if page is not None and (page.expires_at is None or page.expires_at > at):
-            self.store.save_published(replace(page, body=b"", expires_at=at, refresh_at=None), only_if_unmoved=True)
+            self.store.save_published(replace(page, body=b"", expires_at=at, refresh_at=None), only_if_unchanged=True)
+
+
+def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
+    """Return the calendar's text; None where its unit no longer exists."""
+    name = next((u.name for u in view.group.units if Scope(u.id) == calendar.unit_id), None)
+    if name is None:
+        return None
+    anonymous = bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
+    return write_calendar(name, select_events(view.occupancy, calendar, anonymous=anonymous))
 
 
 def make_page(
-    hash: str,
-    known: Published | None,
-    calendar: OutCalendar,
-    body: bytes,
-    *,
-    until: datetime | None,
-    refresh_at: datetime | None,
-    at: datetime,
-) -> Published:
-    """Return the page of *body* that takes the place of *known*.
+    token_hash: str, known: PublishedDocument | None, calendar: OutCalendar, body: bytes, at: datetime
+) -> PublishedDocument:
+    """Return the page of *body* that replaces *known*.
 
-    ``changed_at`` is another second for another body: Last-Modified tells no more than seconds (RFC 9110, section 8.8.2.2).
+    Another body gets another second in ``changed_at``: Last-Modified has whole seconds (RFC 9110, section 8.8.2.2).
     """
-    etag = hash_calendar(body)
-    changed_at = at
+    etag, changed_at = hash_calendar(body), at
     if known is not None:
         next_second = known.changed_at.replace(microsecond=0) + SECOND
         changed_at = known.changed_at if known.etag == etag else max(at, next_second)
-    return Published(
-        hash=hash,
+    return PublishedDocument(
+        hash=token_hash,
         tenant=calendar.tenant,
         id=calendar.id,
         body=body,
         content_type=CONTENT_TYPE,
         etag=etag,
         changed_at=changed_at,
-        expires_at=until,
-        refresh_at=refresh_at,
         version=known.version if known else 0,
     )
 
 
-def publisher(store: Store, defaults: Mapping[str, Json]) -> Callable[[Group, Occupancy], datetime | None]:
-    """Return what publishes a group's calendars once its bookings were written; it reads them again: see above."""
+def exported_records(records: Sequence[Record], today: date) -> list[Record]:
+    """Return the records that calendars are made from.
 
-    def publish(group: Group, _: Occupancy) -> datetime | None:
-        CalendarPublisher(store, lambda: group.at, defaults).publish(group.tenant, group.scopes)
-        return None
-
-    return publish
-
-
-def _last_day(records: Iterable[Record], today: date) -> date:
-    """Return the day of the last change: which stays are too old to be told hangs on the data, so that its bytes do, too."""
-    return min([today, max((r.updated_at.date() for r in records), default=today)])
+    Which stays are too old depends on the day of the last change, so that equal data gives equal bytes on any day.
+    """
+    last_change = max((r.updated_at.date() for r in records), default=today)
+    return recent_records(records, min(today, last_change))

@@ -1,8 +1,8 @@
 """Replay a feed's history: the real engine on the memory store, in the history's own time.
 
-A history tells what was agreed. What a held fetch brought (a new stay in a calendar that was read in part) is told at
-the next accepted fetch that shows it: until then it may be a ghost. Nights that are held provisionally because another
-listing's calendar came are told nowhere; the fetch is among the refused ones.
+A replay reports what was agreed. What a held fetch brought (a new stay in a calendar that was read in part) is reported
+at the next accepted fetch that shows it. Nights that are held provisionally because another listing's calendar came are not
+reported; the fetch is among the refused ones.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bokit.core.bookings.matching import JOINED
 from bokit.core.bookings.nights import Span, read_spans
 from bokit.core.bookings.rules import BookingRules
-from bokit.core.bookings.stay import NIGHTS, is_window
-from bokit.core.ical.platforms import is_platform
+from bokit.core.bookings.stay import NIGHTS, GoneReason, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
-from bokit.core.model.merge import compare_fields, write_time
+from bokit.core.model.documents import write_time
+from bokit.core.model.merge import compare_fields
 from bokit.core.model.options import Options, read_timezone
+from bokit.core.model.platform_names import find_platform_name
 from bokit.core.model.records import Json, Presence, Record, RecordId, RunId, Scope, SourceId
 from bokit.core.model.runs import Outcome, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import SyncJob
-from bokit.engine.sync.sync import Kind, SourceSync
+from bokit.engine.sync.kinds import SourceKind
+from bokit.engine.sync.sync import SourceSync
 from bokit.errors import InputError, OptionError
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 
-STAMP = "%Y%m%dT%H%M%SZ"
+TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 CHANGES = ("created", "moved", "changed", "cancelled", "restored", "merged")
 Progress = Callable[[int, int], None]
-"""Told how many fetches are done, of how many."""
+"""Called with how many fetches are done, and of how many."""
 INTERVAL = timedelta(hours=1)
 
 
@@ -49,9 +50,9 @@ class History:
 
 
 def read_history(folder: Path) -> History:
-    """Return what *folder* holds; of ``meta.json`` only platform and timezone are read.
+    """Return the history in *folder*; of ``meta.json`` only platform and timezone are read.
 
-    Raises InputError where there is nothing to replay, or a name or ``meta.json`` is wrong.
+    Raises InputError where the folder has no fetches, or a name or ``meta.json`` is wrong.
     """
     if not folder.is_dir():
         raise InputError("no such folder", path=str(folder))
@@ -64,7 +65,7 @@ def read_history(folder: Path) -> History:
 
 def _read_stamp(path: Path) -> datetime:
     try:
-        return datetime.strptime(path.stem, STAMP).replace(tzinfo=UTC)
+        return datetime.strptime(path.stem, TIME_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         raise InputError("a file's name is not its time; write <YYYYMMDDTHHMMSSZ>.ics", file=path.name) from None
 
@@ -79,7 +80,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
     if not isinstance(meta, dict):
         raise InputError("meta.json is not an object")
     platform, zone = meta.get("platform"), meta.get("timezone")
-    if platform is not None and not is_platform(str(platform)):
+    if platform is not None and find_platform_name(str(platform)) is None:
         raise InputError("meta.json names an unknown platform", platform=platform)
     try:
         return {"platform": platform and str(platform), "timezone": zone and read_timezone(zone)}
@@ -88,29 +89,29 @@ def _read_meta(path: Path) -> dict[str, Any]:
 
 
 def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[str, Json]:
-    """Return the contract's document of what the engine makes of *folder*'s history."""
+    """Return the contract's document of a replay of *folder*'s history."""
     history = read_history(folder)
-    player = Replay(history)
+    replay = Replay(history)
     for number, (at, path) in enumerate(history.fetches, start=1):
-        player.play(at, path.read_bytes())
+        replay.play(at, path.read_bytes())
         if progress:
             progress(number, len(history.fetches))
-    return player.tell()
+    return replay.as_dict()
 
 
 @dataclass(slots=True)
 class ReplayFetcher:
-    """A fetcher that shows one body at a time, and the clock that goes with it."""
+    """A fetcher with one body at a time, and the clock that goes with it."""
 
     at: datetime
     body: bytes = b""
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        """Return the body of the hour."""
+        """Return the present body."""
         return Fetched(body=self.body)
 
     def clock(self) -> datetime:
-        """Return the history's time."""
+        """Return the present time of the history."""
         return self.at
 
 
@@ -119,9 +120,9 @@ class Replay:
 
     def __init__(self, history: History) -> None:
         start = history.fetches[0][0]
-        self.store, self.reel = MemoryStore(), ReplayFetcher(at=start)
-        kinds = {"ical": Kind(fetcher=self.reel, rules=BookingRules())}
-        self.sync = SourceSync(self.store, kinds, MemoryAlerts(), self.reel.clock)
+        self.store, self.fetcher = MemoryStore(), ReplayFetcher(at=start)
+        kinds = {"ical": SourceKind(fetcher=self.fetcher, rules=BookingRules())}
+        self.sync = SourceSync(self.store, kinds, MemoryAlerts(), self.fetcher.clock)
         source = Source(
             id=SourceId("src_replay"),
             tenant=DEFAULT_TENANT,
@@ -136,29 +137,29 @@ class Replay:
         self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=start, interval=INTERVAL)
         self.source = self.store.save_source(Head(source=source), self.schedule)
         self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
-        self.chronicle, self.fetches = StayHistory(), 0
+        self.history, self.fetches = StayHistory(), 0
 
     def play(self, at: datetime, body: bytes) -> SourceReport:
         """Sync the source with *body*, as it was fetched at *at*."""
-        self.reel.at, self.reel.body = at, body
+        self.fetcher.at, self.fetcher.body = at, body
         self.fetches += 1
         report = self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
         if report.outcome in (Outcome.HELD, Outcome.FAILED):
-            self.chronicle.refuse(at, (report.error or {}).get("code", "failed"))
+            self.history.refuse(at, (report.error or {}).get("code", "failed"))
         elif any(step.name == "apply" for step in report.steps):
-            self.chronicle.note(at, self.store.load_records(DEFAULT_TENANT, BOOKINGS, self.source.scope))
+            self.history.note(at, self.store.load_records(DEFAULT_TENANT, BOOKINGS, self.source.scope))
         return report
 
-    def tell(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, Json]:
         """Return the contract's document."""
-        return {"fetches": self.fetches, **self.chronicle.as_dict()}
+        return {"fetches": self.fetches, **self.history.as_dict()}
 
 
 @dataclass(slots=True)
 class StayHistory:
-    """What was told of each stay so far: the difference between two looks at the records is a stay's next line."""
+    """The history of each stay so far: each difference between two states of the records is a line."""
 
-    told: dict[RecordId, Record] = field(default_factory=dict)
+    known: dict[RecordId, Record] = field(default_factory=dict)
     spans: list[Span | None] = field(default_factory=list)
     stays: dict[str, dict[str, Json]] = field(default_factory=dict)
     refused: list[dict[str, Json]] = field(default_factory=list)
@@ -169,9 +170,9 @@ class StayHistory:
         self.refused.append({"at": write_time(at), "code": code})
 
     def note(self, at: datetime, records: Sequence[Record]) -> None:
-        """Note how *records* differ from what was told last."""
+        """Note how *records* differ from those of the last note."""
         for record in records:
-            before = self.told.get(record.id)
+            before = self.known.get(record.id)
             if before is not None and before.version == record.version:
                 continue
             if is_window(record):
@@ -179,10 +180,10 @@ class StayHistory:
             elif change := judge_change(before, record):
                 self._write(at, record.id, record, change, record.fields["check_in"], record.fields["check_out"])
             if before is not None or record.presence is Presence.PRESENT:
-                self.told[record.id] = record
+                self.known[record.id] = record
 
     def _note_window(self, at: datetime, record: Record) -> None:
-        """Tell each span of the window as a stay of its own: the first, the second … of the calendar."""
+        """Note each span of the window as a stay of its own: the first, the second … of the calendar."""
         spans: list[Span | None] = list(read_spans(record.remote.get(NIGHTS, ())))
         size = max(len(spans), len(self.spans))
         before = self.spans + [None] * (size - len(self.spans))
@@ -191,32 +192,32 @@ class StayHistory:
             shown = new or old
             if old == new or shown is None:
                 continue
-            id = f"{record.id}-{number}"
-            change = "cancelled" if new is None else "moved" if old else "restored" if id in self.stays else "created"
-            self._write(at, id, record, change, shown[0].isoformat(), shown[1].isoformat())
+            stay_id = f"{record.id}-{number}"
+            change = "cancelled" if new is None else "moved" if old else "restored" if stay_id in self.stays else "created"
+            self._write(at, stay_id, record, change, shown[0].isoformat(), shown[1].isoformat())
 
-    def _write(self, at: datetime, id: str, record: Record, change: str, check_in: Json, check_out: Json) -> None:
+    def _write(self, at: datetime, stay_id: str, record: Record, change: str, check_in: Json, check_out: Json) -> None:
         kind, code = record.remote.get("kind"), record.remote.get("reservation_code")
-        stay = self.stays.setdefault(id, {"id": id, "kind": kind, "code": code, "history": []})
+        stay = self.stays.setdefault(stay_id, {"id": stay_id, "kind": kind, "code": code, "history": []})
         stay["history"].append({"at": write_time(at), "change": change, "check_in": check_in, "check_out": check_out})
         if not is_window(record):
             self.counts[change] += 1
 
     def as_dict(self) -> dict[str, Json]:
-        """Return what was told, as the contract has it."""
+        """Return the notes as the contract's document has them."""
         counts = {**self.counts, "refused": len(self.refused)}
         return {"refused": self.refused, "stays": list(self.stays.values()), "counts": counts}
 
 
 def judge_change(before: Record | None, after: Record) -> str | None:
-    """Return in the contract's word what became of a stay between two looks; None: nothing to tell.
+    """Return in the contract's word how a stay changed between two notes; None: it did not.
 
-    not told yet    present               created
-    not told yet    missing, gone         nothing: no accepted fetch showed it
-    held            gone                  merged where the feed joined it with another, else cancelled
-    gone            held again            restored
-    held            other dates           moved
-    held            another field         changed
+    not noted yet    present               created
+    not noted yet    missing, gone         nothing: no accepted fetch showed it
+    held             gone                  merged where the feed joined it with another, else cancelled
+    gone             held again            restored
+    held             other dates           moved
+    held             another field         changed
     """
     gone = after.presence is Presence.GONE
     if before is None:
@@ -224,7 +225,7 @@ def judge_change(before: Record | None, after: Record) -> str | None:
     if before.presence is Presence.GONE:
         return None if gone else "restored"
     if gone:
-        return "merged" if after.gone_reason == JOINED else "cancelled"
+        return "merged" if after.gone_reason == GoneReason.JOINED else "cancelled"
     differs = compare_fields(before.fields, after.fields)
     if not differs:
         return None

@@ -1,4 +1,4 @@
-"""Outgoing calendars, served: one read by the hash of the path's token. Light to import, since each poll may be a cold start."""
+"""Serving outgoing calendars: one read by the hash of the path's token. Light to import: each poll may be a cold start."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from bokit.core.model.access import hash_token
 
 if TYPE_CHECKING:
     from bokit.engine.base.clock import Clock
-    from bokit.store.protocols import Published, Store
+    from bokit.store.protocols import PublishedDocument, Store
 
 
 class CalendarServer:
-    """Finds what is published under a secret path."""
+    """Finds the page under a secret path."""
 
-    def __init__(self, store: Store, clock: Clock, refresh: Callable[[Published], object]) -> None:
+    def __init__(self, store: Store, clock: Clock, refresh: Callable[[PublishedDocument], object]) -> None:
         self.store, self.clock, self.refresh = store, clock, refresh
 
-    def serve(self, token: str) -> Published | None:
-        """Return what is published under this path; None: nothing, or no longer. Costs one read, whatever the token.
+    def serve(self, token: str) -> PublishedDocument | None:
+        """Return the page under this path, in one read; None: there is none, or it has expired.
 
-        A page that time alone has made old is published anew by the first to ask for it.
+        The first request after ``refresh_at`` publishes the page again.
         """
-        hash, now = hash_token(token), self.clock()
-        page = self._find_page(hash, now)
+        token_hash, now = hash_token(token), self.clock()
+        page = self._find_page(token_hash, now)
         if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self.refresh(page)
-            page = self._find_page(hash, now)
+            page = self._find_page(token_hash, now)
         return page
 
-    def _find_page(self, hash: str, now: datetime) -> Published | None:
-        page = self.store.find_published(hash)
+    def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
+        page = self.store.find_published(token_hash)
         return page if page and (page.expires_at is None or page.expires_at > now) else None

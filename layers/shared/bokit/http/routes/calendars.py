@@ -11,8 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from bokit.core.model.catalog import UnitId
-from bokit.core.occupancy.outgoing import CalendarId, CalendarVariant, OutCalendar
-from bokit.engine.bookings.outgoing import OVERLAP, CalendarDocument, describe_calendar
+from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar
+from bokit.engine.bookings.outgoing import ROTATION_OVERLAP, CalendarDocument, describe_calendar
 from bokit.http.bodies import Body
 from bokit.http.limits import MAX_ROTATION_OVERLAP
 from bokit.http.paging import Key
@@ -41,7 +41,7 @@ class Rotation(Body):
     """How long the former address works."""
 
     overlap_seconds: int = Field(
-        default=int(OVERLAP.total_seconds()),
+        default=int(ROTATION_OVERLAP.total_seconds()),
         ge=0,
         le=int(MAX_ROTATION_OVERLAP.total_seconds()),
         description="How long the former address still works; 0: not at all.",
@@ -73,9 +73,8 @@ def list_calendars(id: Id, limit: Limit = 50, cursor: Cursor = None) -> Reply:
 def create_calendar(id: Id, body: NewCalendar | None = None) -> Reply:
     """Create a unit's calendar for a consumer, with its address."""
     call, wanted = routes.call, body or NewCalendar()
-    calendar = call.engine.calendars.open(
-        call.tenant, UnitId(id), consumer=wanted.consumer, variant=CalendarVariant(wanted.variant), details=wanted.details
-    )
+    choice = CalendarChoice(consumer=wanted.consumer, variant=CalendarVariant(wanted.variant), details=wanted.details)
+    calendar = call.engine.calendars.open(call.tenant, UnitId(id), choice)
     return reply(_describe(calendar), 201, location=f"/calendars/{calendar.id}")
 
 

@@ -1,0 +1,117 @@
+"""Linked units and their records, loaded once for conflicts, outgoing calendars and people's views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bokit.core.bookings.stay import is_window
+from bokit.core.model.catalog import BOOKINGS, Property, Unit
+from bokit.core.model.options import Options
+from bokit.core.model.records import CollectionName, Json, Record, Scope, SourceId, TenantId
+from bokit.core.occupancy.links import find_group
+from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
+from bokit.engine.base.tenant_options import load_options
+from bokit.store.protocols import Store
+
+RECENT = timedelta(days=45)
+"""Bookings that ended before this do not affect the nights to come, whatever the turnover."""
+HeldSince = Mapping[SourceId, datetime | None]
+"""Sources, each with the time since when a guard holds its feed (None: it does not)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitGroup:
+    """Linked units, and what else their nights depend on."""
+
+    tenant: TenantId
+    units: tuple[Unit, ...]
+    scopes: tuple[Scope, ...]
+    at: datetime
+    today: date
+    options: Options
+    turnover: Mapping[Scope, int]
+    """Days that each unit needs between a departure and an arrival."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitGroupView:
+    """A unit group's bookings as they are now: the records, and what these are to each other."""
+
+    group: UnitGroup
+    records: Sequence[Record]
+    occupancy: Occupancy
+
+
+class UnitGroupReader:
+    """Loads unit groups and their records."""
+
+    def __init__(self, store: Store, defaults: Mapping[str, Json]) -> None:
+        self.store, self.defaults = store, defaults
+
+    def load_group(self, tenant: TenantId, scope: Scope, at: datetime) -> UnitGroup:
+        """Return the group of *scope*'s unit."""
+        return self.load_groups(tenant, [scope], at)[0]
+
+    def load_groups(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroup]:
+        """Return the groups of the units of these *scopes*, each once."""
+        units = self.store.load_units(tenant)
+        properties = {p.id: p for p in self.store.load_properties(tenant)}
+        places = {Scope(u.id): (u, properties.get(u.property_id)) for u in units}
+        options = load_options(self.store, tenant, self.defaults)
+        found = dict.fromkeys(find_group(scope, units) for scope in scopes)
+        return [_read_group(group, [places[s] for s in group if s in places], options, tenant, at) for group in found]
+
+    def load_records(self, group: UnitGroup, collection: CollectionName = BOOKINGS) -> list[Record]:
+        """Return every record of the group's units, gone ones included; strongly consistent."""
+        return [r for scope in group.scopes for r in self.store.load_records(group.tenant, collection, scope)]
+
+    def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroupView]:
+        """Return the groups of these units, each once, with all their records."""
+        groups = ((group, self.load_records(group)) for group in self.load_groups(tenant, scopes, at))
+        return [self.load_view(group, records) for group, records in groups]
+
+    def load_view(self, group: UnitGroup, records: Sequence[Record], held: HeldSince | None = None) -> UnitGroupView:
+        """Return what *records* are to each other; *held* are sources whose head is not written yet.
+
+        Heads are loaded only where it matters whether a feed is held.
+        """
+        occupancy = read_occupancy(group.units, records, today=group.today, at=group.at)
+        if occupancy.outlived:
+            since = self.load_held(group.tenant, occupancy.outlived) | dict(held or {})
+            if held_since := {source: at for source, at in since.items() if at is not None}:
+                occupancy = read_occupancy(group.units, records, today=group.today, at=group.at, held_since=held_since)
+        return UnitGroupView(group=group, records=records, occupancy=occupancy)
+
+    def load_held(self, tenant: TenantId, source_ids: frozenset[SourceId]) -> dict[SourceId, datetime | None]:
+        """Return since when a guard holds the feed of each source, as the heads have it."""
+        heads = [self.store.load_head(s) for s in self.store.load_sources(tenant) if s.id in source_ids]
+        return {head.source.id: head.hold.since if head.hold else None for head in heads}
+
+
+def _read_group(
+    scopes: tuple[Scope, ...], places: Sequence[tuple[Unit, Property | None]], options: Options, tenant: TenantId, at: datetime
+) -> UnitGroup:
+    zones = [u.timezone or (house and house.timezone) or options["timezone"] for u, house in places] or [options["timezone"]]
+    turnover = {Scope(u.id): (u.turnover_days, house.turnover_days if house else None, 0) for u, house in places}
+    return UnitGroup(
+        tenant=tenant,
+        units=tuple(unit for unit, _ in places),
+        scopes=scopes,
+        at=at,
+        today=min(at.astimezone(ZoneInfo(zone)).date() for zone in zones),
+        options=options,
+        turnover={scope: next(d for d in days if d is not None) for scope, days in turnover.items()},
+    )
+
+
+def recent_records(records: Iterable[Record], today: date) -> list[Record]:
+    """Return the records that matter to nights from *today* on."""
+    since = (today - RECENT).isoformat()
+    return [r for r in records if is_window(r) or _last_end(r) >= since]
+
+
+def _last_end(record: Record) -> str:
+    return max(str(values.get("check_out", "9999")) for values in (record.remote, record.fields))
