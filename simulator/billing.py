@@ -1,4 +1,4 @@
-"""A billing database, as a freight company has one: five reference tables, with rows that change as real ones do.
+"""The billing database of a freight company: five reference tables with generated rows.
 
 clients           a number as key, names in many languages, an updated-at column
 forwarders        a code of text as key
@@ -6,7 +6,7 @@ shipping_lines    a code of four letters as key
 representatives   a key of two columns: country and number
 services          a UUID as key, amounts in minor units, optional notes
 
-The rows derive from their number and a version alone, so that any test or benchmark can say what must be in the records.
+A row is a function of its number and a version, so tests and benchmarks know what the records must hold.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Engine,
     Integer,
@@ -42,9 +43,9 @@ from sqlalchemy import (
 )
 
 SHARES = {"clients": 50, "services": 20, "forwarders": 15, "representatives": 10, "shipping_lines": 5}
-"""Of a hundred rows."""
-EPOCH = datetime(2026, 1, 1)  # noqa: DTZ001 - as a billing program writes its times: without a zone
-BATCH = 5000
+"""Percentage of all rows in each table."""
+EPOCH = datetime(2026, 1, 1)  # noqa: DTZ001 - billing programs write times without a timezone
+ROWS_PER_STATEMENT = 5000
 _NAMES = (
     "Müller & Söhne",
     "Société Générale de Fret",
@@ -119,11 +120,11 @@ SPECS: list[dict[str, Any]] = [
     {"table": "representatives", "collection": "representatives", "key": ["country", "number"]},
     {"table": "services", "collection": "services", "key": ["id"], "fields": {"title": "title", "price": "price_minor"}},
 ]
-"""The tables as a source's settings have them."""
+"""The tables, as in a source's settings."""
 
 
 def make_row(table: str, number: int, version: int = 0) -> dict[str, Any]:
-    """Return row *number* of *table*, as it is after so many changes."""
+    """Return row *number* of *table* in its state *version*."""
     name = f"{_NAMES[number % len(_NAMES)]} {number}" + (f" v{version}" if version else "")
     if table == "clients":
         return {
@@ -145,8 +146,16 @@ def make_row(table: str, number: int, version: int = 0) -> dict[str, Any]:
             "name": name,
             "phone": f"+{number:011d}",
         }
-    id = UUID(int=random.Random(number).getrandbits(128), version=4)
-    return {"id": str(id), "title": name, "price_minor": number * 100 + version, "notes": None if number % 3 else name * 2}
+    key = UUID(int=random.Random(number).getrandbits(128), version=4)
+    return {"id": str(key), "title": name, "price_minor": number * 100 + version, "notes": None if number % 3 else name * 2}
+
+
+def _keys(table: str) -> list[str]:
+    return [column.name for column in TABLES[table].primary_key.columns]
+
+
+def _matches_key(table: str) -> ColumnElement[bool]:
+    return and_(*(TABLES[table].c[name] == bindparam(f"key_{name}") for name in _keys(table)))
 
 
 def _letters(number: int) -> str:
@@ -159,7 +168,7 @@ def _letters(number: int) -> str:
 
 @dataclass
 class Billing:
-    """A billing database behind a URL that may write: the simulator's own, never the one that a source is given."""
+    """The simulator's own, writable connection to a billing database."""
 
     url: str
     engine: Engine = field(init=False)
@@ -168,49 +177,44 @@ class Billing:
         self.engine = create_engine(self.url)
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self.engine.dispose()
 
     def create(self) -> None:
-        """Make the five tables anew, empty."""
+        """Create the five tables, empty; drop existing ones."""
         METADATA.drop_all(self.engine)
         METADATA.create_all(self.engine)
 
     def fill(self, rows: int) -> dict[str, int]:
-        """Put *rows* rows in all into the tables; return how many each has got."""
+        """Insert *rows* rows in total; return the number of each table."""
         counts = {name: rows * share // 100 for name, share in SHARES.items()}
         for name, count in counts.items():
             self.add(name, range(1, count + 1))
         return counts
 
     def add(self, table: str, numbers: range) -> None:
-        """Add rows by number."""
+        """Insert rows by number."""
         with self.engine.begin() as connection:
-            for start in range(numbers.start, numbers.stop, BATCH):
-                part = range(start, min(start + BATCH, numbers.stop))
+            for start in range(numbers.start, numbers.stop, ROWS_PER_STATEMENT):
+                part = range(start, min(start + ROWS_PER_STATEMENT, numbers.stop))
                 connection.execute(insert(TABLES[table]), [make_row(table, n) for n in part])
 
     def change(self, table: str, numbers: Iterator[int] | range, version: int = 1) -> int:
-        """Change rows by number; return how many there are of them."""
-        target = TABLES[table]
-        keys = [c.name for c in target.primary_key.columns]
+        """Update rows by number; return how many."""
+        target, keys, is_row = TABLES[table], _keys(table), _matches_key(table)
         rows = [make_row(table, n, version) for n in numbers]
         values: dict[str, Any] = {c.name: bindparam(f"new_{c.name}") for c in target.columns if c.name not in keys}
-        same = and_(*(target.c[k] == bindparam(f"key_{k}") for k in keys))
         given = [{(f"key_{n}" if n in keys else f"new_{n}"): v for n, v in row.items()} for row in rows]
         with self.engine.begin() as connection:
-            for start in range(0, len(given), BATCH):
-                connection.execute(update(target).where(same).values(values), given[start : start + BATCH])
+            for start in range(0, len(given), ROWS_PER_STATEMENT):
+                connection.execute(update(target).where(is_row).values(values), given[start : start + ROWS_PER_STATEMENT])
         return len(rows)
 
     def remove(self, table: str, numbers: range) -> int:
-        """Delete rows by number."""
-        target = TABLES[table]
-        keys = [c.name for c in target.primary_key.columns]
-        same = and_(*(target.c[k] == bindparam(f"key_{k}") for k in keys))
-        given = [{f"key_{k}": make_row(table, n)[k] for k in keys} for n in numbers]
+        """Delete rows by number; return how many."""
+        given = [{f"key_{k}": make_row(table, n)[k] for k in _keys(table)} for n in numbers]
         with self.engine.begin() as connection:
-            connection.execute(delete(target).where(same), given)
+            connection.execute(delete(TABLES[table]).where(_matches_key(table)), given)
         return len(given)
 
     def empty(self, table: str) -> None:
@@ -219,6 +223,6 @@ class Billing:
             connection.execute(delete(TABLES[table]))
 
     def count(self, table: str) -> int:
-        """Return how many rows a table has."""
+        """Return the number of rows of a table."""
         with self.engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(TABLES[table])).scalar_one())

@@ -1,12 +1,12 @@
-"""A client API, as back offices have one: 122 clients behind a key, paged in every usual way, with a rate limit and faults.
+"""A back office's client API: 122 clients behind a key, every usual pagination, a rate limit and faults.
 
-    /api/clients                                       all of them: {"data": [...], "total": 122}
+    /api/clients                                       all clients: {"data": [...], "total": 122}
     /api/linked?size=50                                pages by next link: {"data": [...], "links": {"next": "/api/linked?..."}}
     /api/paged?page=1&size=50                          pages by number, from 1 on: a list
     /api/offset?offset=0&limit=50                      pages by offset: {"items": [...], "total": 122}
     /api/cursor?cursor=...&size=50                     pages by cursor: {"results": [...], "meta": {"next": "..." | null}}
 
-All take ``?since=2026-11-20T09:00:00Z``: those that changed from then on. ``Authorization: Bearer sim-key`` opens them.
+All take ``?since=2026-11-20T09:00:00Z`` (changed since then) and need ``Authorization: Bearer sim-key``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from simulator.faults import Answer
-from simulator.truth import SimulatorError
+from simulator.faults import SimulatedResponse
+from simulator.model import SimulatorError
 
 Client = dict[str, Any]
-HOW_MANY = 122
+CLIENT_COUNT = 122
 KEY = "sim-key"
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 JSON = "application/json"
 _NAMES = ("Ada", "Bruno", "Chiara", "Dario", "Elif", "Farid", "Gina", "Hugo", "Ines", "Jonas", "Klara", "Luca", "Mira", "Nils")
 _FAMILIES = ("Amato", "Bianchi", "Costa", "Duarte", "Egger", "Fischer", "Greco", "Huber", "Ivanov", "Janssen", "Keller", "Lindt")
@@ -35,55 +35,56 @@ _CITIES = ("Roma", "Torino", "Genova", "Lyon", "Graz", "Porto", "Gent", "Bergen"
 
 @dataclass(slots=True)
 class ClientApi:
-    """The API's clients, by id, and how it answers now. Equal seeds and equal commands give equal bytes."""
+    """The API's clients by id, its limits and faults. Equal seeds and equal commands give equal bytes."""
 
     clients: dict[int, Client]
     key: str = KEY
     limit: int = 0
-    """Requests until the next one is answered 429; 0: no limit."""
+    """Every request after so many is answered 429; 0: no limit."""
     pause: int = 2
-    """Seconds of its Retry-After."""
+    """Retry-After of a 429, in seconds."""
     faults: list[list[Any]] = field(default_factory=list)
-    """What goes wrong, and how many answers it still spoils (null: until cleared)."""
+    """Queued faults: kind, and the responses that it still affects (None: until cleared)."""
     asked: int = 0
+    """Authorized requests so far."""
 
-    # ── what happens to clients ──
+    # commands
 
     def add(self, now: datetime, **fields: Any) -> int:
         """Add a client and return its id."""
-        id = max(self.clients, default=0) + 1
-        self.clients[id] = {**_make(Random(f"client-{id}"), id, now), **fields, "id": id}
-        return id
+        number = max(self.clients, default=0) + 1
+        self.clients[number] = {**_make(Random(f"client-{number}"), number, now), **fields, "id": number}
+        return number
 
-    def change(self, id: int, now: datetime, **fields: Any) -> None:
+    def change(self, number: int, now: datetime, **fields: Any) -> None:
         """Change a client."""
-        client = self._find(id)
-        self.clients[id] = {**client, **fields, "id": id, "updated_at": _stamp(now)}
+        client = self._find(number)
+        self.clients[number] = {**client, **fields, "id": number, "updated_at": _stamp(now)}
 
-    def remove(self, id: int) -> None:
+    def remove(self, number: int) -> None:
         """Delete a client."""
-        self._find(id)
-        del self.clients[id]
+        self._find(number)
+        del self.clients[number]
 
     def fault(self, kind: str, times: int | None = None) -> None:
-        """Answer wrongly, a number of times or until cleared."""
+        """Queue a fault for *times* responses, or until cleared."""
         if kind not in FAULTS:
-            raise SimulatorError(f"no such fault: {kind}; there are {', '.join(FAULTS)}")
+            raise SimulatorError(f"no such fault: {kind}; faults are {', '.join(FAULTS)}")
         self.faults.append([kind, times])
 
     def clear(self) -> None:
-        """Answer rightly again."""
+        """Remove all faults."""
         self.faults.clear()
 
-    def _find(self, id: int) -> Client:
-        if id not in self.clients:
-            raise SimulatorError(f"no such client: {id}")
-        return self.clients[id]
+    def _find(self, number: int) -> Client:
+        if number not in self.clients:
+            raise SimulatorError(f"no such client: {number}")
+        return self.clients[number]
 
-    # ── what an HTTP client gets ──
+    # responses
 
-    def answer(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Return what a request gets: *path* begins with ``/api/``, names of *headers* are in lower case."""
+    def answer(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> SimulatedResponse:
+        """Return the response to a request; *path* begins with ``/api/``, names of *headers* are in lower case."""
         if headers.get("authorization") != f"Bearer {self.key}":
             return _json({"error": "unauthorized"}, 401)
         self.asked += 1
@@ -93,16 +94,16 @@ class ClientApi:
         if style is None:
             return _json({"error": "not found"}, 404)
         try:
-            return self._spoil(style(self._select(query), query))
+            return self._apply_fault(style(self._select(query), query))
         except ValueError:
             return _json({"error": "bad request"}, 400)
 
     def _select(self, query: Mapping[str, str]) -> list[Client]:
-        clients = [self.clients[id] for id in sorted(self.clients)]
+        clients = [self.clients[number] for number in sorted(self.clients)]
         since = query.get("since")
         return [c for c in clients if c["updated_at"] >= since] if since else clients
 
-    def _spoil(self, document: Any) -> Answer:
+    def _apply_fault(self, document: Any) -> SimulatedResponse:
         if not self.faults:
             return _json(document)
         kind, left = self.faults[0]
@@ -113,7 +114,7 @@ class ClientApi:
         return FAULTS[kind](document, self.asked)
 
 
-# ── pages ──
+# pagination
 
 
 def _all(clients: list[Client], query: Mapping[str, str]) -> Any:
@@ -139,8 +140,8 @@ def _offset(clients: list[Client], query: Mapping[str, str]) -> Any:
 
 
 def _cursor(clients: list[Client], query: Mapping[str, str]) -> Any:
-    told, size = query.get("cursor"), _size(query, "size")
-    after = int(base64.urlsafe_b64decode(told.encode()).decode().removeprefix("after:")) if told else 0
+    cursor, size = query.get("cursor"), _size(query, "size")
+    after = int(base64.urlsafe_b64decode(cursor.encode()).decode().removeprefix("after:")) if cursor else 0
     rest = [c for c in clients if c["id"] > after]
     last = rest[size - 1]["id"] if len(rest) > size else None
     return {"results": rest[:size], "meta": {"next": None if last is None else _make_cursor(last)}}
@@ -151,7 +152,7 @@ def _make_cursor(after: int) -> str:
 
 
 def _size(query: Mapping[str, str], name: str) -> int:
-    return max(1, min(LARGEST_PAGE, int(query.get(name, 50))))
+    return max(1, min(MAX_PAGE_SIZE, int(query.get(name, 50))))
 
 
 _STYLES: Mapping[str, Callable[[list[Client], Mapping[str, str]], Any]] = {
@@ -163,11 +164,11 @@ _STYLES: Mapping[str, Callable[[list[Client], Mapping[str, str]], Any]] = {
 }
 
 
-# ── faults ──
+# faults
 
 
 def _items(document: Any) -> list[Client]:
-    """Return the items of a page, whatever its style: the list itself, so that it can be spoiled."""
+    """Return the list of items in a page of any style."""
     if isinstance(document, list):
         return document
     return next(value for value in document.values() if isinstance(value, list))
@@ -179,12 +180,12 @@ def _with_items(document: Any, items: list[Client]) -> Any:
     return {name: items if isinstance(value, list) else value for name, value in document.items()}
 
 
-def _spoiled(change: Callable[[list[Client]], list[Client]]) -> Callable[[Any, int], Answer]:
+def _changed(change: Callable[[list[Client]], list[Client]]) -> Callable[[Any, int], SimulatedResponse]:
     return lambda document, asked: _json(_with_items(document, change(_items(document))))
 
 
-def _endless(document: Any, asked: int) -> Answer:
-    """Return one more page, with a client that nobody has seen, and another page behind it."""
+def _endless(document: Any, asked: int) -> SimulatedResponse:
+    """Return a page with a new client and a link to another page, without end."""
     items = [{"id": 1_000_000 + asked, "name": "One more", "updated_at": "2026-01-01T00:00:00Z"}]
     if isinstance(document, list):
         return _json(items)
@@ -192,7 +193,7 @@ def _endless(document: Any, asked: int) -> Answer:
     return _json({**_with_items(document, items), **{n: v for n, v in linked.items() if n in document}})
 
 
-def _same_cursor(document: Any, asked: int) -> Answer:
+def _same_cursor(document: Any, asked: int) -> SimulatedResponse:
     kept = {"links": {"next": "/api/linked?from=1&size=50"}, "meta": {"next": _make_cursor(1)}}
     return _json({**document, **{n: v for n, v in kept.items() if n in document}} if isinstance(document, dict) else document)
 
@@ -201,23 +202,23 @@ def _twice(items: list[Client]) -> list[Client]:
     return [*items, {**items[0], "name": "Somebody Else"}] if items else items
 
 
-def _plain(status: int, body: bytes, content_type: str = "text/html", **headers: str) -> Callable[[Any, int], Answer]:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda document, asked: Answer(status=status, body=body, content_type=content_type, headers=told)
+def _plain(status: int, body: bytes, content_type: str = "text/html", **headers: str) -> Callable[[Any, int], SimulatedResponse]:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda document, asked: SimulatedResponse(status=status, body=body, content_type=content_type, headers=sent)
 
 
-FAULTS: Mapping[str, Callable[[Any, int], Answer]] = {
+FAULTS: Mapping[str, Callable[[Any, int], SimulatedResponse]] = {
     "html": _plain(200, b"<!DOCTYPE html><title>Sign in</title>Please sign in"),
     "not-json": _plain(200, b"{'id': 1}", JSON),
-    "truncated": lambda document, asked: Answer(body=json.dumps(document).encode()[:-20], content_type=JSON),
+    "truncated": lambda document, asked: SimulatedResponse(body=json.dumps(document).encode()[:-20], content_type=JSON),
     "nothing": _plain(200, b"", JSON),
     "no-items": _plain(200, b'{"error": "maintenance"}', JSON),
-    "empty": _spoiled(lambda items: []),
-    "half": _spoiled(lambda items: items[::2]),
-    "duplicate-ids": _spoiled(_twice),
-    "no-id": _spoiled(lambda items: [{k: v for k, v in items[0].items() if k != "id"}, *items[1:]] if items else items),
-    "other-type": _spoiled(lambda items: [{**c, "name": {"first": c["name"]}} for c in items]),
-    "bad-email": _spoiled(lambda items: [{**c, "contact": {**c["contact"], "email": 7}} for c in items[:1]] + items[1:]),
+    "empty": _changed(lambda items: []),
+    "half": _changed(lambda items: items[::2]),
+    "duplicate-ids": _changed(_twice),
+    "no-id": _changed(lambda items: [{k: v for k, v in items[0].items() if k != "id"}, *items[1:]] if items else items),
+    "other-type": _changed(lambda items: [{**c, "name": {"first": c["name"]}} for c in items]),
+    "bad-email": _changed(lambda items: [{**c, "contact": {**c["contact"], "email": 7}} for c in items[:1]] + items[1:]),
     "endless": _endless,
     "same-cursor": _same_cursor,
     "401": _plain(401, b"Unauthorized"),
@@ -229,30 +230,31 @@ FAULTS: Mapping[str, Callable[[Any, int], Answer]] = {
 }
 
 
-def _json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    return Answer(status=status, body=json.dumps(document, ensure_ascii=False).encode(), content_type=JSON, headers=headers or {})
+def _json(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> SimulatedResponse:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return SimulatedResponse(status=status, body=body, content_type=JSON, headers=headers or {})
 
 
-# ── where clients come from ──
+# making clients, reading and writing state
 
 
-def make_clients(seed: int, now: datetime, how_many: int = HOW_MANY) -> ClientApi:
-    """Return an API of so many clients, who were last changed on the days before *now*."""
-    luck = Random(f"clients-{seed}")
-    made = (_make(luck, id, now - timedelta(days=how_many - id + 1)) for id in range(1, how_many + 1))
+def make_clients(seed: int, now: datetime, count: int = CLIENT_COUNT) -> ClientApi:
+    """Return an API of *count* clients, one changed on each of the days before *now*."""
+    rng = Random(f"clients-{seed}")
+    made = (_make(rng, n, now - timedelta(days=count - n + 1)) for n in range(1, count + 1))
     return ClientApi(clients={client["id"]: client for client in made})
 
 
-def _make(luck: Random, id: int, at: datetime) -> Client:
-    name, family = luck.choice(_NAMES), luck.choice(_FAMILIES)
+def _make(rng: Random, number: int, at: datetime) -> Client:
+    name, family = rng.choice(_NAMES), rng.choice(_FAMILIES)
     return {
-        "id": id,
+        "id": number,
         "name": f"{name} {family}",
-        "vip": luck.random() < 0.1,
-        "discount": luck.choice((0, 0, 5, 7.5, 10)),
-        "contact": {"email": f"{name}.{family}.{id}@clients.example".lower(), "phone": f"+39 333 {luck.randrange(10**7):07}"},
-        "addresses": [{"kind": "home", "city": luck.choice(_CITIES), "zip": f"{luck.randrange(10**5):05}"}],
-        "tags": sorted(luck.sample(("beach", "dogs", "families", "long stay", "skiing"), luck.randrange(3))),
+        "vip": rng.random() < 0.1,
+        "discount": rng.choice((0, 0, 5, 7.5, 10)),
+        "contact": {"email": f"{name}.{family}.{number}@clients.example".lower(), "phone": f"+39 333 {rng.randrange(10**7):07}"},
+        "addresses": [{"kind": "home", "city": rng.choice(_CITIES), "zip": f"{rng.randrange(10**5):05}"}],
+        "tags": sorted(rng.sample(("beach", "dogs", "families", "long stay", "skiing"), rng.randrange(3))),
         "createdAt": _stamp(at - timedelta(days=200)),
         "updated_at": _stamp(at),
     }
@@ -263,7 +265,7 @@ def _stamp(at: datetime) -> str:
 
 
 def api_as_dict(api: ClientApi) -> dict[str, Any]:
-    """Return all of *api* in JSON's types."""
+    """Return *api* as JSON types."""
     return {
         "clients": list(api.clients.values()),
         "key": api.key,
@@ -274,6 +276,6 @@ def api_as_dict(api: ClientApi) -> dict[str, Any]:
     }
 
 
-def read_api(told: Mapping[str, Any]) -> ClientApi:
-    """Return the API that :func:`api_as_dict` told of."""
-    return ClientApi(**{**told, "clients": {client["id"]: client for client in told["clients"]}})
+def read_api(document: Mapping[str, Any]) -> ClientApi:
+    """Return the API that :func:`api_as_dict` wrote."""
+    return ClientApi(**{**document, "clients": {client["id"]: client for client in document["clients"]}})

@@ -1,4 +1,4 @@
-"""The commands by name, with their arguments as JSON: what the control API and the command line share."""
+"""The commands of the control API and the command line, by name, with JSON arguments."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
+from simulator import life
+from simulator.model import SimulatorError
 from simulator.state import truth_as_dict
-from simulator.truth import SimulatorError
 from simulator.world import World
 
 Json = Any
@@ -35,11 +36,11 @@ def _count(value: Json) -> int:
 
 def _text(value: Json) -> str:
     if not isinstance(value, str):
-        raise SimulatorError(f"not a text: {value}")
+        raise SimulatorError(f"not a string: {value}")
     return value
 
 
-def _some_text(value: Json) -> str | None:
+def _optional_text(value: Json) -> str | None:
     return None if value is None else _text(value)
 
 
@@ -52,9 +53,9 @@ def _flag(value: Json) -> bool:
 def book(
     world: World, feed: str, check_in: str, check_out: str, guest: str | None = None, tentative: bool = False, over: bool = False
 ) -> Json:
-    """Let a guest stay."""
-    who: dict[str, Any] = {"guest": _some_text(guest), "tentative": _flag(tentative), "over": _flag(over)}
-    return {"stay": world.book(_text(feed), _date(check_in), _date(check_out), **who)}
+    """Book a stay."""
+    given: dict[str, Any] = {"guest": _optional_text(guest), "tentative": _flag(tentative), "over": _flag(over)}
+    return {"stay": world.book(_text(feed), _date(check_in), _date(check_out), **given)}
 
 
 def block(
@@ -66,18 +67,18 @@ def block(
 
 
 def move(world: World, stay: str, check_in: str | None = None, check_out: str | None = None) -> Json:
-    """Give a stay other dates."""
-    start, end = (None if told is None else _date(told) for told in (check_in, check_out))
+    """Change a stay's dates."""
+    start, end = (None if value is None else _date(value) for value in (check_in, check_out))
     if not start and not end:
-        raise SimulatorError("move it where? give check_in, check_out or both")
+        raise SimulatorError("new dates are missing: pass check_in, check_out or both")
     world.move(_text(stay), start, end)
     return {"stay": stay}
 
 
 def change(world: World, stay: str, guest: str | None = None, phone: str | None = None, tentative: bool | None = None) -> Json:
-    """Change a guest's name or phone, or whether the stay is certain."""
-    certain = None if tentative is None else _flag(tentative)
-    world.change(_text(stay), guest=_some_text(guest), phone=_some_text(phone), tentative=certain)
+    """Change the guest's name or phone, or whether the stay is tentative."""
+    is_tentative = None if tentative is None else _flag(tentative)
+    world.change(_text(stay), guest=_optional_text(guest), phone=_optional_text(phone), tentative=is_tentative)
     return {"stay": stay}
 
 
@@ -87,7 +88,7 @@ def cancel(world: World, stay: str, leave_block: bool = False) -> Json:
 
 
 def unblock(world: World, stay: str) -> Json:
-    """Open the nights of a block again."""
+    """Remove a block."""
     world.unblock(_text(stay))
     return {"stay": stay}
 
@@ -99,39 +100,39 @@ def bring_back(world: World, stay: str) -> Json:
 
 
 def advance(world: World, days: float = 0, hours: float = 0) -> Json:
-    """Let time pass, and nothing else happen."""
+    """Move the time forward; nothing else changes."""
     return {"now": world.advance(days=_number(days), hours=_number(hours)).isoformat().replace("+00:00", "Z")}
 
 
 def live(world: World, days: float = 0, hours: float = 0, faulty: bool = False) -> Json:
-    """Let time pass, and guests and owners live."""
+    """Move the time forward with random bookings and changes."""
     if not 0 <= _number(days) <= 366 or not 0 <= _number(hours) <= 10_000:
         raise SimulatorError("at most 366 days at a time, and forward only")
-    happened = world.live(days, hours=hours, faulty=_flag(faulty))
+    happened = life.live(world, days, hours=hours, faulty=_flag(faulty))
     return {"happened": [{"what": h.what, "stay": h.stay, "feed": h.feed} for h in happened]}
 
 
 def fault(world: World, feed: str, kind: str, times: int | None = None) -> Json:
-    """Make a feed answer wrongly, a number of times or until cleared."""
+    """Queue a fault of a feed, for *times* responses or until cleared."""
     world.fault(_text(feed), _text(kind), None if times is None else _count(times))
     return {"feed": feed, "fault": kind, "times": times}
 
 
 def clear(world: World, feed: str | None = None) -> Json:
-    """Make a feed, or every one, answer rightly again."""
-    world.clear(_some_text(feed))
+    """Remove the faults of a feed, or of every feed."""
+    world.clear(_optional_text(feed))
     return {"cleared": feed or "all"}
 
 
-def options(world: World, feed: str, **told: Json) -> Json:
-    """Change how a feed is rendered: another form, era, window or link."""
-    return {"feed": feed, "options": dict(world.set_options(_text(feed), **told).options)}
+def options(world: World, feed: str, **values: Json) -> Json:
+    """Change options of a feed."""
+    return {"feed": feed, "options": dict(world.set_options(_text(feed), **values).options)}
 
 
-def add_feed(world: World, feed: str, **told: Json) -> Json:
+def add_feed(world: World, feed: str, **values: Json) -> Json:
     """Add a listing: property, unit, timezone, and the platform's options."""
-    place = {name: _text(told.pop(name)) for name in ("property", "unit", "timezone") if name in told}
-    return {"feed": world.add_feed(_text(feed), **place, **told).name}
+    place = {name: _text(values.pop(name)) for name in ("property", "unit", "timezone") if name in values}
+    return {"feed": world.add_feed(_text(feed), **place, **values).name}
 
 
 def client_add(world: World, **fields: Json) -> Json:
@@ -152,19 +153,19 @@ def client_remove(world: World, client: int) -> Json:
 
 
 def client_fault(world: World, kind: str, times: int | None = None) -> Json:
-    """Make the client API answer wrongly, a number of times or until cleared."""
+    """Queue a fault of the client API, for *times* responses or until cleared."""
     world.clients.fault(_text(kind), None if times is None else _count(times))
     return {"fault": kind, "times": times}
 
 
 def client_clear(world: World) -> Json:
-    """Make the client API answer rightly again."""
+    """Remove the faults of the client API."""
     world.clients.clear()
     return {"cleared": "client API"}
 
 
 def client_limit(world: World, requests: int, pause: int = 2) -> Json:
-    """Let the client API answer 429 after so many requests; 0: never."""
+    """Make the client API answer 429 after every *requests* requests; 0: never."""
     world.clients.limit, world.clients.pause = _count(requests), _count(pause)
     return {"requests": requests, "pause": pause}
 
@@ -196,10 +197,10 @@ OPERATIONS: Mapping[str, Callable[..., Json]] = {
 
 
 def apply_operation(world: World, name: str, arguments: Mapping[str, Json]) -> Json:
-    """Do the operation of this *name* and return what it answers; refuses others, and wrong arguments, in one line."""
+    """Run the operation *name* and return its result; raise SimulatorError for an unknown name or wrong arguments."""
     operation = OPERATIONS.get(name)
     if operation is None:
-        raise SimulatorError(f"no such operation: {name}; there are {', '.join(OPERATIONS)}, and GET truth and config")
+        raise SimulatorError(f"no such operation: {name}; operations are {', '.join(OPERATIONS)}, and GET truth and config")
     try:
         inspect.signature(operation).bind(world, **arguments)
     except TypeError as error:
@@ -207,7 +208,7 @@ def apply_operation(world: World, name: str, arguments: Mapping[str, Json]) -> J
     return operation(world, **arguments)
 
 
-def tell_truth(world: World) -> Json:
-    """Return the truth, with the faults that wait."""
-    faults = {name: [f.kind for f in waiting] for name, waiting in world.faults.items()}
+def read_truth(world: World) -> Json:
+    """Return the ground truth and the queued faults."""
+    faults = {name: [f.kind for f in queued] for name, queued in world.faults.items()}
     return {**truth_as_dict(world.truth()), "faults": faults}

@@ -1,17 +1,18 @@
-"""Lines of iCalendar, as platforms write them."""
+"""Write iCalendar lines as the platforms do."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from uuid import UUID
 
 Line = str
 Event = Sequence[Line]
 
 
 def write_calendar(head: Iterable[Line], events: Iterable[Event], *, newline: str = "\r\n") -> bytes:
-    """Return a whole calendar, its long lines folded."""
+    """Return a calendar with long lines folded."""
     body = (line for event in events for line in ("BEGIN:VEVENT", *event, "END:VEVENT"))
     lines = ("BEGIN:VCALENDAR", *head, *body, "END:VCALENDAR")
     return "".join(fold(line, newline) + newline for line in lines).encode()
@@ -34,7 +35,7 @@ def day(name: str, value: date) -> Line:
 
 
 def moment(name: str, value: datetime) -> Line:
-    """Return a property that holds a moment in UTC."""
+    """Return a property that holds a time in UTC."""
     return f"{name}:{value:%Y%m%dT%H%M%SZ}"
 
 
@@ -45,12 +46,11 @@ def text(name: str, value: str) -> Line:
     return f"{name}:{value}"
 
 
-def mark(*parts: object) -> str:
-    """Return 32 hexadecimal letters that are a function of *parts* alone."""
+def hex_digest(*parts: object) -> str:
+    """Return a hash of *parts*, 32 hexadecimal digits."""
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def guid(*parts: object) -> str:
-    """Return :func:`mark` in the form of a GUID."""
-    m = mark(*parts)
-    return f"{m[:8]}-{m[8:12]}-{m[12:16]}-{m[16:20]}-{m[20:]}"
+    """Return a hash of *parts* in the form of a GUID."""
+    return str(UUID(hex_digest(*parts)))

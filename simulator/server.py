@@ -1,4 +1,4 @@
-"""The platforms over HTTP on loopback: feeds for anybody, a control API for whoever plays the world."""
+"""Serve a world over HTTP on loopback: its feeds, its client API, and a control API that runs commands."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from simulator.control import apply_operation, tell_truth
-from simulator.faults import Answer
+from simulator.control import apply_operation, read_truth
+from simulator.faults import SimulatedResponse
+from simulator.model import SimulatorError
 from simulator.scenario import config_of
 from simulator.state import save_world
-from simulator.truth import SimulatorError
 from simulator.world import World
 
 HOST = "127.0.0.1"
-MAX_BYTES = 1_000_000
+MAX_REQUEST_BYTES = 1_000_000
 DRIP_SECONDS = 0.5
 HANG_SECONDS = 120.0
 
 
-class Stage:
-    """One world that many threads look at: a lock around it, and its file after each change."""
+class SharedWorld:
+    """A world with a lock, saved to its folder after each change."""
 
     def __init__(self, world: World, folder: Path | None = None) -> None:
         self.world = world
         self._folder = folder
         self._lock = threading.Lock()
 
-    def look(self, read: Callable[[World], Any]) -> Any:
-        """Return what *read* finds; it must change nothing."""
+    def read(self, read: Callable[[World], Any]) -> Any:
+        """Return the result of *read*, which must change nothing."""
         with self._lock:
             return read(self.world)
 
-    def act(self, name: str, arguments: dict[str, Any]) -> Any:
-        """Do an operation and keep the world."""
+    def apply(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Run an operation and save the world."""
         with self._lock:
             try:
                 return apply_operation(self.world, name, arguments)
             finally:
                 self._save()
 
-    def answer(self, feed: str, **options: Any) -> Answer:
-        """Return what a client of *feed* gets; a fault that counted down is kept."""
+    def answer(self, feed: str, **options: Any) -> SimulatedResponse:
+        """Return the response of *feed*; save the world if a fault was counted down."""
         with self._lock:
-            waiting = self.world.faults.get(feed)
+            faults = self.world.faults.get(feed)
             answer = self.world.answer(feed, **options)
-            if waiting != self.world.faults.get(feed):
+            if faults != self.world.faults.get(feed):
                 self._save()
             return answer
 
-    def answer_client(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Answer:
-        """Return what a request to the client API gets."""
+    def answer_client(self, path: str, query: dict[str, str], headers: dict[str, str]) -> SimulatedResponse:
+        """Return the response of the client API."""
         with self._lock:
-            waiting = bool(self.world.clients.faults)
+            is_faulty = bool(self.world.clients.faults)
             answer = self.world.clients.answer(path, query, headers)
-            if waiting:
+            if is_faulty:
                 self._save()
             return answer
 
-    def keep(self) -> None:
-        """Write the world down, where it has a folder."""
+    def save(self) -> None:
+        """Save the world, if it has a folder."""
         with self._lock:
             self._save()
 
@@ -74,39 +74,39 @@ class Stage:
 
 
 class SimulatorServer(ThreadingHTTPServer):
-    """Serves a stage on loopback; *port* 0 lets the system choose one."""
+    """Serves a world on loopback; *port* 0 lets the system choose one."""
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, stage: Stage, port: int = 0) -> None:
-        self.stage = stage
+    def __init__(self, shared: SharedWorld, port: int = 0) -> None:
+        self.shared = shared
         self.closing = threading.Event()
         try:
             super().__init__((HOST, port), _Request)
         except OSError as error:
-            raise SimulatorError(f"port {port} cannot be had ({error.strerror}); choose another with --port") from error
+            raise SimulatorError(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL."""
         return f"http://{HOST}:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away; anything else is told as ever."""
+        """Ignore clients that closed the connection; report other errors as usual."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
     def start(self) -> None:
-        """Serve from a thread of its own."""
+        """Serve in a background thread."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self) -> None:
-        """End what drips and hangs, stop serving, and keep the world."""
+        """End slow responses, stop serving, and save the world."""
         self.closing.set()
         self.shutdown()
         self.server_close()
-        self.stage.keep()
+        self.shared.save()
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -120,8 +120,8 @@ class _Request(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         routes = {
             "/": self._index,
-            "/control/truth": lambda: self._send_json(self.server.stage.look(tell_truth)),
-            "/control/config": lambda: self._send_json(self.server.stage.look(lambda w: config_of(w, self.server.url))),
+            "/control/truth": lambda: self._send_json(self.server.shared.read(read_truth)),
+            "/control/config": lambda: self._send_json(self.server.shared.read(lambda w: config_of(w, self.server.url))),
         }
         self._guarded(routes.get(path, self._client if path.startswith("/api/") else self._feed), 404)
 
@@ -137,51 +137,52 @@ class _Request(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _index(self) -> None:
-        names = self.server.stage.look(lambda w: sorted(w.feeds))
-        self._send(Answer(body="".join(f"/{name}.ics\n" for name in names).encode(), content_type="text/plain; charset=utf-8"))
+        names = self.server.shared.read(lambda w: sorted(w.feeds))
+        body = "".join(f"/{name}.ics\n" for name in names).encode()
+        self._send(SimulatedResponse(body=body, content_type="text/plain; charset=utf-8"))
 
     def _feed(self) -> None:
         url = urlsplit(self.path)
         if not url.path.endswith(".ics"):
-            raise SimulatorError("nothing here; feeds are /<platform>/<listing>.ics")
+            raise SimulatorError("not found; feeds are /<platform>/<listing>.ics")
         name = url.path.removeprefix("/").removesuffix(".ics")
-        wants_certain = name.startswith("vrbo/") and "nonTentative" in parse_qs(url.query, keep_blank_values=True)
-        self._send(self.server.stage.answer(name, **({"tentative": False} if wants_certain else {})))
+        is_without_tentative = name.startswith("vrbo/") and "nonTentative" in parse_qs(url.query, keep_blank_values=True)
+        self._send(self.server.shared.answer(name, **({"tentative": False} if is_without_tentative else {})))
 
     def _client(self) -> None:
         url = urlsplit(self.path)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-        self._send(self.server.stage.answer_client(url.path, query, {n.lower(): v for n, v in self.headers.items()}))
+        self._send(self.server.shared.answer_client(url.path, query, {n.lower(): v for n, v in self.headers.items()}))
 
     def _operation(self) -> None:
         name = urlsplit(self.path).path.removeprefix("/control/")
-        self._send_json(self.server.stage.act(name, self._read_json()))
+        self._send_json(self.server.shared.apply(name, self._read_json()))
 
     def _read_json(self) -> dict[str, Any]:
-        """Return the arguments. A web page of elsewhere can't send this content type, so it can't play the world."""
+        """Return the arguments. A page of another origin cannot send this content type, so it cannot run commands."""
         length = self.headers.get("Content-Length", "0")
         if self.headers.get_content_type() != "application/json":
             self.close_connection = True
             raise SimulatorError("send the arguments as application/json")
-        if not length.isdecimal() or int(length) > MAX_BYTES:
+        if not length.isdecimal() or int(length) > MAX_REQUEST_BYTES:
             self.close_connection = True
-            raise SimulatorError("the body is too large, or its length is not told")
+            raise SimulatorError("the body is too large, or Content-Length is missing")
         try:
-            told = json.loads(self.rfile.read(int(length)) or b"{}")
+            arguments = json.loads(self.rfile.read(int(length)) or b"{}")
         except ValueError:
             raise SimulatorError("the body is not JSON") from None
-        if not isinstance(told, dict):
+        if not isinstance(arguments, dict):
             raise SimulatorError("the body is not a JSON object")
-        return told
+        return arguments
 
-    def _send_json(self, told: Any, status: int = 200) -> None:
-        body = json.dumps(told, ensure_ascii=False).encode() + b"\n"
-        self._send(Answer(status=status, body=body, content_type="application/json"))
+    def _send_json(self, document: Any, status: int = 200) -> None:
+        body = json.dumps(document, ensure_ascii=False).encode() + b"\n"
+        self._send(SimulatedResponse(status=status, body=body, content_type="application/json"))
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: SimulatedResponse) -> None:
         headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body)), **answer.headers}
         if "ETag" in answer.headers and self.headers.get("If-None-Match") == answer.headers["ETag"]:
-            answer, headers = Answer(status=304), dict(answer.headers)
+            answer, headers = SimulatedResponse(status=304), dict(answer.headers)
         self._wait(answer)
         self.send_response(answer.status)
         for name, value in headers.items():
@@ -189,12 +190,12 @@ class _Request(BaseHTTPRequestHandler):
         self.end_headers()
         self._write(answer)
 
-    def _wait(self, answer: Answer) -> None:
+    def _wait(self, answer: SimulatedResponse) -> None:
         if answer.pace == "hang":
             self.server.closing.wait(HANG_SECONDS)
             raise ConnectionAbortedError
 
-    def _write(self, answer: Answer) -> None:
+    def _write(self, answer: SimulatedResponse) -> None:
         if answer.pace == "whole":
             self.wfile.write(answer.body)
             return
@@ -203,5 +204,5 @@ class _Request(BaseHTTPRequestHandler):
             if self.server.closing.wait(DRIP_SECONDS):
                 raise ConnectionAbortedError
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: feeds' addresses belong in no log."""
+    def log_message(self, *args: Any) -> None:
+        """Log nothing: URLs of feeds are secrets."""

@@ -1,4 +1,4 @@
-"""What a platform is to the simulator: how it renders a view of the truth, and which nights its own rules close."""
+"""A simulated platform: how it renders a feed, and which nights its own rules close."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from simulator.feeds.options import Option
-from simulator.truth import Feed, Span, Stay
+from simulator.feeds.options import FeedOption
+from simulator.model import Feed, SimulatedStay, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What one feed is rendered from."""
+class RenderContext:
+    """The input of rendering one feed."""
 
     seed: int
     feed: Feed
     now: datetime
-    """In UTC; the stamp of this answer."""
+    """In UTC; the DTSTAMP of this response."""
     today: date
-    """Where the property is."""
-    stays: tuple[Stay, ...]
-    """What holds nights here, by check-in; blocks, and those that linked listings bring, among them."""
-    gone: tuple[Stay, ...] = ()
-    """Cancelled stays, for the platforms that say so."""
+    """In the property's timezone."""
+    stays: tuple[SimulatedStay, ...]
+    """Active stays and blocks by check-in, including those of linked listings."""
+    cancelled: tuple[SimulatedStay, ...] = ()
+    """Cancelled stays, for platforms that show them."""
 
     def option(self, name: str) -> Any:
-        """Return one of the feed's options."""
+        """Return an option's value."""
         return self.feed.options[name]
 
     def day_option(self, name: str) -> date | None:
-        """Return an option that is a date, if it is set."""
-        told = self.option(name)
-        return date.fromisoformat(told) if told else None
+        """Return the value of an option that is a date, or None."""
+        value = self.option(name)
+        return date.fromisoformat(value) if value else None
 
     @property
     def taken(self) -> tuple[Span, ...]:
@@ -41,19 +41,19 @@ class View:
         return tuple(span for stay in self.stays for span in stay.spans)
 
 
-def no_windows(view: View) -> tuple[Span, ...]:
-    """Return no nights: such platforms close none by themselves."""
+def no_windows(view: RenderContext) -> tuple[Span, ...]:
+    """Return no nights: the platform closes none by itself."""
     return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
-    """One file each."""
+class SimulatedPlatform:
+    """A platform's name, renderer, windows and options."""
 
     name: str
     title: str
-    """As owners write it."""
-    render: Callable[[View], bytes]
-    windows: Callable[[View], tuple[Span, ...]] = no_windows
-    options: Mapping[str, Option] = field(default_factory=dict)
-    """What a feed of it can be told, beside what every feed can."""
+    """The name that owners know."""
+    render: Callable[[RenderContext], bytes]
+    windows: Callable[[RenderContext], tuple[Span, ...]] = no_windows
+    options: Mapping[str, FeedOption] = field(default_factory=dict)
+    """Options of its feeds, in addition to the common ones."""

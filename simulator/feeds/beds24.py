@@ -1,24 +1,24 @@
-"""Beds24's feed: the owner's template writes keys into DESCRIPTION; the summary is the guest, or ``Unavailable``."""
+"""Beds24's feed: DESCRIPTION follows the owner's template; the summary is the guest or ``Unavailable``."""
 
 from __future__ import annotations
 
-from simulator.feeds.base import Platform, View
+from simulator.feeds.base import RenderContext, SimulatedPlatform
 from simulator.feeds.options import choice
-from simulator.ical import Event, day, mark, moment, text, write_calendar
-from simulator.truth import DAY, Stay
+from simulator.ical import Event, day, hex_digest, moment, text, write_calendar
+from simulator.model import DAY, SimulatedStay
 
 _HEAD = ("VERSION:2.0", "PRODID:-//Beds24//Bookings//EN", "CALSCALE:GREGORIAN")
 _STATUS = {"confirmed": 1, "tentative": 3}
 SWITCHED_OFF = b"Error: room synchroniser not enabled"
 
 
-def render(view: View) -> bytes:
-    """Return the feed; by the owner's setting ``ends`` an event ends on the day of checkout or with the last night."""
+def render(view: RenderContext) -> bytes:
+    """Return the feed; the option ``ends`` decides whether an event ends on the checkout day or the last night."""
     shown = (stay for stay in view.stays if stay.check_out >= view.today)
     return write_calendar(_HEAD, (_event(view, stay) for stay in shown))
 
 
-def _event(view: View, stay: Stay) -> Event:
+def _event(view: RenderContext, stay: SimulatedStay) -> Event:
     book = number_of(view, stay)
     end = stay.check_out - DAY if view.option("ends") == "last_night" else stay.check_out
     lines = (
@@ -32,12 +32,12 @@ def _event(view: View, stay: Stay) -> Event:
     return lines if stay.kind == "block" else (*lines, text("DESCRIPTION", _description(view, stay)))
 
 
-def number_of(view: View, stay: Stay) -> int:
-    """Return the booking's number, which a change of dates does not change."""
-    return 50_000_000 + int(mark(view.seed, view.feed.listing), 16) % 9_000 * 1_000 + stay.number
+def number_of(view: RenderContext, stay: SimulatedStay) -> int:
+    """Return the booking's number; a change of dates keeps it."""
+    return 50_000_000 + int(hex_digest(view.seed, view.feed.listing), 16) % 9_000 * 1_000 + stay.number
 
 
-def _description(view: View, stay: Stay) -> str:
+def _description(view: RenderContext, stay: SimulatedStay) -> str:
     return "\n".join(
         (
             f"STATUS:{_STATUS[stay.status]}/",
@@ -54,4 +54,4 @@ def _description(view: View, stay: Stay) -> str:
     )
 
 
-PLATFORM = Platform(name="beds24", title="Beds24", render=render, options={"ends": choice("checkout", "last_night")})
+PLATFORM = SimulatedPlatform(name="beds24", title="Beds24", render=render, options={"ends": choice("checkout", "last_night")})

@@ -1,14 +1,14 @@
-"""Booking.com's feed: closures of one kind, whose UID tells room and first night alone, and nothing of the booking."""
+"""Booking.com's feed: closures only; their UID derives from the room and the first night, not from the booking."""
 
 from __future__ import annotations
 
 import calendar
 from datetime import date
 
-from simulator.feeds.base import Platform, View
-from simulator.feeds.options import choice, some_day
-from simulator.ical import Event, day, mark, moment, text, write_calendar
-from simulator.truth import Span
+from simulator.feeds.base import RenderContext, SimulatedPlatform
+from simulator.feeds.options import choice, optional_date
+from simulator.ical import Event, day, hex_digest, moment, text, write_calendar
+from simulator.model import Span
 
 _HEAD = (
     "VERSION:2.0",
@@ -20,56 +20,56 @@ _CLOSED = "CLOSED - Not available"
 MONTHS = 18
 
 
-def windows(view: View) -> tuple[Span, ...]:
-    """Return the trailing closure: from ``open_until`` to eighteen months from today, which is 546 to 550 days."""
+def windows(view: RenderContext) -> tuple[Span, ...]:
+    """Return the trailing closure: from ``open_until`` to 18 months from today (546 to 550 days)."""
     start, end = view.day_option("open_until"), add_months(view.today, MONTHS)
     return (Span(start, end),) if start and start < end else ()
 
 
 def add_months(start: date, months: int) -> date:
-    """Return the same day some months on, or that month's last."""
+    """Return the same day of a later month, or that month's last day."""
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def render(view: View) -> bytes:
+def render(view: RenderContext) -> bytes:
     """Return the feed.
 
-    Since July 2026 (era ``clipped``) an ongoing closure starts today, and so has a new UID every night; before (``whole``)
-    it kept its start until it was over. Feeds of old (``named``) told the guest. What starts on one day is one event.
+    Since July 2026 (era ``clipped``) an ongoing closure starts today and gets a new UID every night. Before (``whole``) it
+    kept its start until its end. Much older feeds (``named``) show the guest. Closures with the same start are one event.
     """
     found: dict[date, tuple[date, str]] = {}
     for span, summary in _closures(view):
         shown = _clip(view, span)
         if shown and shown.end > found.get(shown.start, (date.min, ""))[0]:
             found[shown.start] = (shown.end, summary)
-    return write_calendar(_HEAD, (_event(view, Span(start, end), told) for start, (end, told) in sorted(found.items())))
+    return write_calendar(_HEAD, (_event(view, Span(start, end), summary) for start, (end, summary) in sorted(found.items())))
 
 
-def _closures(view: View) -> list[tuple[Span, str]]:
+def _closures(view: RenderContext) -> list[tuple[Span, str]]:
     named = view.option("era") == "named"
     stays = [(span, f"CLOSED - {s.guest}" if named and s.guest else _CLOSED) for s in view.stays for span in s.spans]
     return [*stays, *((span, _CLOSED) for span in windows(view))]
 
 
-def _clip(view: View, span: Span) -> Span | None:
+def _clip(view: RenderContext, span: Span) -> Span | None:
     if view.option("era") == "clipped":
         span = Span(max(span.start, view.today), span.end)
         return span if span.start < span.end else None
     return span if span.end >= view.today else None
 
 
-def _event(view: View, span: Span, summary: str) -> Event:
+def _event(view: RenderContext, span: Span, summary: str) -> Event:
     organizer = ("ORGANIZER:mailto:noreply@booking.com",) if view.option("era") == "clipped" else ()
-    uid = f"UID:{mark(view.feed.listing, span.start)}@booking.com"
+    uid = f"UID:{hex_digest(view.feed.listing, span.start)}@booking.com"
     start, end = day("DTSTART", span.start), day("DTEND", span.end)
     return (moment("DTSTAMP", view.now), start, end, uid, text("SUMMARY", summary), *organizer)
 
 
-PLATFORM = Platform(
+PLATFORM = SimulatedPlatform(
     name="booking_com",
     title="Booking.com",
     render=render,
     windows=windows,
-    options={"era": choice("clipped", "whole", "named"), "open_until": some_day()},
+    options={"era": choice("clipped", "whole", "named"), "open_until": optional_date()},
 )

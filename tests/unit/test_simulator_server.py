@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from simulator.cli import run
+from simulator.model import SimulatorError
 from simulator.scenario import AIRBNB, BOOKING, VRBO, build_demo
-from simulator.server import SimulatorServer, Stage
+from simulator.server import SharedWorld, SimulatorServer
 from simulator.state import load_world
-from simulator.truth import SimulatorError
 from tests.unit.feed_lines import events
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.enable_socket
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SimulatorServer]:
     """A server of the stock scenario on a port of the system's choice."""
-    server = SimulatorServer(Stage(build_demo(1, NOW), tmp_path))
+    server = SimulatorServer(SharedWorld(build_demo(1, NOW), tmp_path))
     server.start()
     yield server
     server.stop()
@@ -191,14 +191,14 @@ def test_a_restart_brings_the_world_back(server, tmp_path):
     ask(server, "GET", f"/{BOOKING}.ics")
     again = load_world(tmp_path)
 
-    assert again.render(AIRBNB) == server.stage.world.render(AIRBNB)
+    assert again.render(AIRBNB) == server.shared.world.render(AIRBNB)
     assert [fault.left for fault in again.faults[BOOKING]] == [1]
 
 
 def test_a_port_in_use_is_one_clear_line(server):
     """The error names the port and what to do."""
     with pytest.raises(SimulatorError, match=rf"port {server.server_address[1]} .*--port"):
-        SimulatorServer(Stage(build_demo(1, NOW)), server.server_address[1])
+        SimulatorServer(SharedWorld(build_demo(1, NOW)), server.server_address[1])
 
 
 # the command line
@@ -298,4 +298,4 @@ def test_a_served_process_says_when_it_is_ready_and_ends_on_sigterm(tmp_path):
 
     assert (process.returncode, rest, errors) == (0, "", "")
     assert (second.returncode, len(second.stderr.splitlines())) == (2, 1)
-    assert len(load_world(tmp_path / "state").stays) == 15
+    assert len(load_world(tmp_path / "state").stays) == 17

@@ -310,7 +310,7 @@ def test_a_state_that_cannot_be_read_says_so(tmp_path):
 
 
 def test_the_demo_is_relative_to_today_and_holds_a_double_booking():
-    """Two properties, four feeds; the Garden flat's two feeds share nights that guests have, and no platform knows."""
+    """Two properties, four feeds; the Terrace flat's two feeds share nights that guests have, and no platform knows."""
     world = build_demo(1, NOW + timedelta(days=100))
     garden = [
         {night for stay in world.truth().active(feed) for span in stay.spans for night in span.nights()}
@@ -327,9 +327,9 @@ def test_the_config_is_what_bokit_imports():
     config = read_config(config_of(build_demo(1, NOW), "http://127.0.0.1:9/"))
 
     assert [(p.name, [u.name for u in p.units]) for p in config.properties] == [
-        ("Villa Rosa", ["Garden flat"]),
-        ("Harbour House", ["Loft"]),
+        ("Casa Luna", ["Terrace flat"]),
+        ("Harbour House", ["Quay loft"]),
     ]
     sources = [s for p in config.properties for u in p.units for s in u.sources]
     assert [s.name for s in sources] == ["Airbnb", "Booking.com", "VRBO", "Beds24"]
-    assert sources[0].values["url"] == "http://127.0.0.1:9/airbnb/garden-flat.ics"
+    assert sources[0].values["url"] == "http://127.0.0.1:9/airbnb/terrace-flat.ics"

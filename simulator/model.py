@@ -1,4 +1,4 @@
-"""What is true in the simulated world: stays, feeds, and what happened to them."""
+"""The values of the simulated world: stays, feeds, the log of changes, and the ground truth."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["reservation", "block"]
-Status = Literal["confirmed", "tentative", "cancelled"]
+StayKind = Literal["reservation", "block"]
+StayStatus = Literal["confirmed", "tentative", "cancelled"]
 DAY = timedelta(days=1)
 
 
 class SimulatorError(Exception):
-    """Bad input; the message is one line that says what, and how to mend it."""
+    """Bad input; the message is one line that says what is wrong and how to fix it."""
 
 
 class Span(NamedTuple):
-    """Nights from *start* up to, not with, *end*."""
+    """Nights from *start* to *end*, half-open."""
 
     start: date
     end: date
@@ -32,14 +32,14 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
-    """A guest's stay, or nights that the owner closed. What a platform makes of it is the platform's matter."""
+class SimulatedStay:
+    """A guest's stay, or nights that the owner closed. Each platform renders it in its own way."""
 
     id: str
     number: int
-    """Counts the stays of a world; codes and UIDs are made of it."""
+    """Serial number within the world; codes and UIDs derive from it."""
     feed: str
-    kind: Kind = "reservation"
+    kind: StayKind = "reservation"
     check_in: date
     check_out: date
     guest: str = ""
@@ -49,10 +49,10 @@ class Stay:
     tentative: bool = False
     cancelled: bool = False
     sequence: int = 0
-    """How often it was changed."""
+    """Number of changes so far."""
     changed_at: datetime
     every_days: int = 0
-    """A series: again after so many days; 0 for none."""
+    """Days between two occurrences of a series; 0 if it is no series."""
     times: int = 1
 
     @property
@@ -61,13 +61,13 @@ class Stay:
         return not self.cancelled
 
     @property
-    def status(self) -> Status:
-        """In the words of calendars."""
+    def status(self) -> StayStatus:
+        """The iCalendar status."""
         return "cancelled" if self.cancelled else "tentative" if self.tentative else "confirmed"
 
     @property
     def spans(self) -> tuple[Span, ...]:
-        """Its nights; several spans for a series."""
+        """Its nights: one span, or several for a series."""
         shifts = (DAY * self.every_days * n for n in range(self.times))
         return tuple(Span(self.check_in + shift, self.check_out + shift) for shift in shifts)
 
@@ -77,18 +77,19 @@ class Feed:
     """One calendar address: a listing on a platform."""
 
     name: str
-    """``<platform>/<listing>``, which is its path without the ending."""
+    """``<platform>/<listing>``: the URL path without ``.ics``."""
     platform: str
     listing: str
     property: str
+    """The property of its unit in ``simulator config``; empty: not in that file."""
     unit: str
     timezone: str = "UTC"
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
-    """One change of the truth."""
+class LogEntry:
+    """One change of a stay."""
 
     at: datetime
     what: str
@@ -100,29 +101,29 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """A picture of the world at one moment."""
+class GroundTruth:
+    """What is really booked and closed at one moment."""
 
     now: datetime
-    stays: tuple[Stay, ...]
-    """Every stay that ever was, the cancelled ones too."""
+    stays: tuple[SimulatedStay, ...]
+    """All stays, including cancelled ones."""
     closed: Mapping[str, frozenset[date]]
-    """By feed: the nights from its today on that nobody can book there, windows among them."""
+    """By feed: the nights from its today on that cannot be booked there, windows included."""
     windows: Mapping[str, frozenset[date]]
-    """By feed: the closed nights that no stay holds, only a rule of the platform."""
+    """By feed: the nights closed by a rule of the platform and by no stay."""
 
-    def active(self, feed: str) -> tuple[Stay, ...]:
-        """Return the stays that hold nights on *feed*, blocks among them."""
+    def active(self, feed: str) -> tuple[SimulatedStay, ...]:
+        """Return the stays and blocks that hold nights on *feed*."""
         return tuple(stay for stay in self.stays if stay.feed == feed and stay.is_active)
 
 
 def nights_of(spans: Iterable[Span], since: date = date.min) -> frozenset[date]:
-    """Return the nights of all *spans* from *since* on."""
+    """Return the nights of all *spans*, from *since* on."""
     return frozenset(night for span in spans for night in span.nights() if night >= since)
 
 
 def cut(span: Span, taken: Iterable[Span]) -> tuple[Span, ...]:
-    """Return what is left of *span* outside the *taken* ones."""
+    """Return *span* without the *taken* ones."""
     left, start = [], span.start
     for other in sorted(t for t in taken if t.overlaps(span)):
         if other.start > start:
