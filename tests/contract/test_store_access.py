@@ -14,12 +14,12 @@ from bokit.core.model.access import Role, TokenId, hash_token
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
-from bokit.store.protocols import Published, Store
+from bokit.store.protocols import PublishedDocument, Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_page, a_token
 from tests.contract.steps import OTHER
 
 
-def a_large_page(seed: int, size: int = 900_000, **given: object) -> Published:
+def a_large_page(seed: int, size: int = 900_000, **given: object) -> PublishedDocument:
     """Return a page that no single item holds."""
     return a_page(id="out", hash="5ec2e7", body=random.Random(seed).randbytes(size), **given)
 
@@ -227,12 +227,12 @@ def test_a_reader_has_one_page_whole(shared_store: Store) -> None:
     shared_store.save_published(pages[0])
     gate = Barrier(3)
 
-    def write(page: Published) -> None:
+    def write(page: PublishedDocument) -> None:
         gate.wait(timeout=20)
         for _ in range(3):
             shared_store.save_published(page)
 
-    def read() -> list[Published | None]:
+    def read() -> list[PublishedDocument | None]:
         gate.wait(timeout=20)
         return [shared_store.find_published(pages[0].hash) for _ in range(6)]
 
@@ -263,12 +263,12 @@ def test_a_removed_tenants_tokens_and_pages_are_gone(store: Store) -> None:
 def test_a_page_made_from_older_data_is_refused(store: Store) -> None:
     """Who asks for an unmoved page writes only over the page that he read; each write moves it on."""
     page = a_page()
-    store.save_published(page, only_if_unmoved=True)
+    store.save_published(page, only_if_unchanged=True)
     (first,) = [p for p in [store.find_published(page.hash)] if p]
     newer = replace(first, body=b"newer", refresh_at=NOW + DAY)
-    store.save_published(newer, only_if_unmoved=True)
+    store.save_published(newer, only_if_unchanged=True)
 
     for late in (page, first):
         with pytest.raises(StoreConflictError):
-            store.save_published(late, only_if_unmoved=True)
+            store.save_published(late, only_if_unchanged=True)
     assert store.find_published(page.hash) == newer

@@ -12,7 +12,19 @@ from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, 
 from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_collection, a_head, a_property, a_source, a_tenant, a_unit
+from tests.builders import (
+    DAY,
+    HOUR,
+    NAUGHTY_STRINGS,
+    NOW,
+    a_collection,
+    a_head,
+    a_property,
+    a_schedule,
+    a_source,
+    a_tenant,
+    a_unit,
+)
 from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
 
 FULL_SOURCE = a_source(
@@ -60,8 +72,8 @@ def test_a_naughty_id_finds_nothing(store: Store) -> None:
 def test_a_naughty_id_is_an_id_like_any_other(store: Store) -> None:
     """Two ids that differ are two rows, and are listed in their order."""
     ids = [PropertyId(text) for text in NAUGHTY_STRINGS if len(text) < 100]
-    for id in ids:
-        store.save_property(a_property(id=id))
+    for property_id in ids:
+        store.save_property(a_property(id=property_id))
 
     assert [house.id for house in store.load_properties(DEFAULT_TENANT)] == sorted(ids)
 
@@ -165,52 +177,52 @@ def test_a_source_comes_back_whole(store: Store) -> None:
         failure=Failure(code="c", message="m"),
         hold=HoldNote(code="c", message="m", since=NOW, plan_hash="p"),
     )
-    schedule = a_beat(due_at=None, interval=timedelta(microseconds=1), attempted_at=NOW, succeeded_at=None, failures=4)
+    schedule = a_schedule(due_at=None, interval=timedelta(microseconds=1), attempted_at=NOW, succeeded_at=None, failures=4)
     saved = store.save_source(head, schedule)
 
     assert saved == replace(FULL_SOURCE, version=1)
     assert store.load_sources(DEFAULT_TENANT) == [saved] == [store.load_source(DEFAULT_TENANT, saved.id)]
     shard, heads = store.load_heads(saved.shard_id)
     assert heads == [replace(head, source=saved, version=1)] == [store.load_head(saved)]
-    assert shard == Shard(id=saved.shard_id, beats={saved.id: schedule})
+    assert shard == Shard(id=saved.shard_id, schedules={saved.id: schedule})
 
 
 @pytest.mark.parametrize(
-    "beat",
+    "schedule",
     [
-        a_beat(attempted_at=None, succeeded_at=None),
-        a_beat(succeeded_at=NOW - DAY),
-        a_beat(attempted_at=None),
-        a_beat(tenant=TenantId('"#,\u2028')),
+        a_schedule(attempted_at=None, succeeded_at=None),
+        a_schedule(succeeded_at=NOW - DAY),
+        a_schedule(attempted_at=None),
+        a_schedule(tenant=TenantId('"#,\u2028')),
     ],
 )
 def test_a_line_comes_back_whole(store: Store, schedule: SourceSchedule) -> None:
     """Every shape of a source's line comes back as it was."""
     source = store.save_source(a_head(a_source(tenant=schedule.tenant)), schedule)
 
-    assert store.load_heads(source.shard_id)[0].beats == {source.id: schedule}
+    assert store.load_heads(source.shard_id)[0].schedules == {source.id: schedule}
 
 
 def test_a_source_is_saved_by_its_version(store: Store) -> None:
     """Of two who change a source, the second is told so, and neither head nor line is half written."""
     first = add_source(store)
-    second = store.save_source(a_head(replace(first, name="second")), a_beat(due_at=NOW + DAY))
+    second = store.save_source(a_head(replace(first, name="second")), a_schedule(due_at=NOW + DAY))
 
     with pytest.raises(StoreConflictError):
-        store.save_source(a_head(replace(first, name="late"), etag="late"), a_beat(due_at=NOW))
+        store.save_source(a_head(replace(first, name="late"), etag="late"), a_schedule(due_at=NOW))
     assert store.load_head(second).source.name == "second"
-    assert store.load_heads(first.shard_id)[0].beats[first.id].due_at == NOW + DAY
+    assert store.load_heads(first.shard_id)[0].schedules[first.id].due_at == NOW + DAY
 
 
 def test_a_saved_head_goes_on_from_the_stored_one(store: Store) -> None:
     """Editing a source neither resets its fence nor takes its lease away."""
     source = add_source(store)
     lease = lease_of(store, source)
-    edited = store.save_source(a_head(replace(source, name="edited"), fence=0, version=0), a_beat())
+    edited = store.save_source(a_head(replace(source, name="edited"), fence=0, version=0), a_schedule())
 
     head = store.load_head(edited)
     assert (head.fence, head.version) == (lease.fence, 2)
-    assert store.take_lease(edited, holder="other", now=NOW, until=NOW + HOUR) is None
+    assert store.acquire_lease(edited, holder="other", now=NOW, until=NOW + HOUR) is None
 
 
 def test_an_id_is_one_tenants(store: Store) -> None:
@@ -218,7 +230,7 @@ def test_an_id_is_one_tenants(store: Store) -> None:
     source = add_source(store)
 
     with pytest.raises(StoreConflictError):
-        store.save_source(a_head(replace(source, tenant=OTHER, version=0)), a_beat(tenant=OTHER))
+        store.save_source(a_head(replace(source, tenant=OTHER, version=0)), a_schedule(tenant=OTHER))
     assert store.load_head(source).source == source
     assert store.load_sources(OTHER) == []
 
@@ -227,7 +239,7 @@ def test_a_new_source_lowers_its_shards_due_time(store: Store) -> None:
     """The shard is due with its earliest source, and a later one does not put it off."""
     shard = store.pick_shard(100)
     for due in (NOW + DAY, NOW + HOUR, NOW + 2 * DAY, None):
-        store.save_source(a_head(a_source(shard_id=shard)), a_beat(due_at=due))
+        store.save_source(a_head(a_source(shard_id=shard)), a_schedule(due_at=due))
 
     assert store.load_heads(shard)[0].next_due == NOW + HOUR
 
@@ -236,7 +248,7 @@ def test_shards_fill_up(store: Store) -> None:
     """A shard takes as many sources as the limit says, then there is a new one; one that has room is taken first."""
     shards = [add_source(store, limit=2).shard_id for _ in range(5)]
 
-    assert [shards.count(id) for id in sorted(set(shards))] == [2, 2, 1]
+    assert [shards.count(shard) for shard in sorted(set(shards))] == [2, 2, 1]
     assert store.pick_shard(2) == shards[-1] == store.pick_shard(2)
 
 
@@ -251,7 +263,7 @@ def test_saving_a_source_again_takes_no_second_place(store: Store) -> None:
     """A source counts once in its shard, however often it is saved."""
     source = add_source(store, limit=2)
     for _ in range(3):
-        source = store.save_source(a_head(source), a_beat())
+        source = store.save_source(a_head(source), a_schedule())
 
     assert store.pick_shard(2) == source.shard_id
 
@@ -278,7 +290,7 @@ def test_tenants_never_cross(store: Store) -> None:
         lambda: store.load_unit(OTHER, flat.id),
         lambda: store.load_source(OTHER, source.id),
         lambda: store.load_head(replace(source, tenant=OTHER)),
-        lambda: store.take_lease(replace(source, tenant=OTHER), holder="x", now=NOW, until=NOW + HOUR),
+        lambda: store.acquire_lease(replace(source, tenant=OTHER), holder="x", now=NOW, until=NOW + HOUR),
         lambda: store.load_record(OTHER, record.collection, record.id),
         lambda: store.load_run(OTHER, run.run_id),
     ]
@@ -312,7 +324,7 @@ def test_a_removed_tenant_leaves_nothing(store: Store) -> None:
     assert count_rows(store, DEFAULT_TENANT) == [0] * 9
     assert count_rows(store, TenantId("default2")) == [1] * 9
     assert [head.source.tenant for head in store.load_heads(shard)[1]] == ["default2"]
-    assert [schedule.tenant for schedule in store.load_heads(shard)[0].beats.values()] == ["default2"]
+    assert [schedule.tenant for schedule in store.load_heads(shard)[0].schedules.values()] == ["default2"]
 
 
 def test_a_batch_in_hand_does_not_bring_a_removed_tenant_back(store: Store) -> None:
@@ -323,21 +335,21 @@ def test_a_batch_in_hand_does_not_bring_a_removed_tenant_back(store: Store) -> N
     store.remove_tenant(DEFAULT_TENANT)
 
     with pytest.raises(StoreConflictError):
-        store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW, run=None)
-    assert store.load_shards([shard.id])[0].beats == {}
+        store.complete_batch(shard.id, fence=shard.fence, schedules={source.id: a_schedule()}, next_due=NOW, run=None)
+    assert store.load_shards([shard.id])[0].schedules == {}
 
 
 def fill_tenant(store: Store, tenant: TenantId) -> None:
     """Give *tenant* one of everything, in a shard that tenants share."""
     store.save_tenant(Tenant(id=tenant, name="x", created_at=NOW))
-    source = store.save_source(a_head(a_source(id=SourceId(f"src_{tenant}"), tenant=tenant)), a_beat(tenant=tenant))
+    source = store.save_source(a_head(a_source(id=SourceId(f"src_{tenant}"), tenant=tenant)), a_schedule(tenant=tenant))
     lease = lease_of(store, source)
     store.save_snapshot(replace(store.load_snapshot(source), content=b"x"), lease=lease)
     store.save_property(a_property(id=PropertyId("p"), tenant=tenant))
     store.save_unit(a_unit(id=UnitId("u"), tenant=tenant))
     store.save_collection(a_collection(tenant=tenant))
     store.save_option(tenant, "locale", "de")
-    add_record(store, tenant=tenant, id="unit_1.r", lease=lease)
+    add_record(store, tenant=tenant, id=RecordId("unit_1.r"), lease=lease)
     add_run(store, tenant=tenant)
 
 
@@ -362,4 +374,4 @@ def test_a_shard_that_is_not_there_is_unknown(store: Store) -> None:
     with pytest.raises(UnknownIdError):
         store.load_heads(ShardId("shard_9"))
     with pytest.raises(UnknownIdError):
-        store.save_source_schedule(ShardId("shard_9"), SourceId("s"), a_beat())
+        store.save_source_schedule(ShardId("shard_9"), SourceId("s"), a_schedule())

@@ -176,9 +176,9 @@ def test_two_keys_are_equal_only_of_equal_parts(one: list[str], other: list[str]
 
 
 @given(text)
-def test_a_shards_key_tells_its_id(id: str) -> None:
+def test_a_shards_key_holds_its_id(shard: str) -> None:
     """The key of a shard's state gives its id back."""
-    assert shard_of(state_key(id)) == id  # type: ignore[arg-type]
+    assert shard_of(state_key(shard)) == shard  # type: ignore[arg-type]
 
 
 def test_a_moment_of_another_timezone_is_the_same_moment() -> None:

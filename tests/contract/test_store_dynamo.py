@@ -19,14 +19,13 @@ from bokit.core.model.records import Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Shard
 from bokit.errors import InputError, StoreUnreachableError
 from bokit.store.dynamo.create_table import create_table
-from bokit.store.dynamo.model import Row, bind_row
+from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Snapshot
 from tests.builders import (
     DAY,
     NOW,
     a_batch_run,
-    a_beat,
     a_change,
     a_collection,
     a_head,
@@ -34,6 +33,7 @@ from tests.builders import (
     a_page,
     a_record,
     a_report,
+    a_schedule,
     a_source,
     a_tenant,
     a_token,
@@ -60,19 +60,19 @@ def counted(store: DynamoStore) -> Iterator[Counter[str]]:
 def test_an_unchanged_batch_is_three_requests(dynamo: DynamoStore) -> None:
     """A hundred unchanged sources cost one claim, one query and one beat; nothing else is read or written."""
     shard = dynamo.pick_shard(100)
-    sources = [dynamo.save_source(a_head(a_source(shard_id=shard)), a_beat()) for _ in range(100)]
-    found = dynamo.load_due_shards(NOW + DAY)[0]
-    beats = {source.id: a_beat(due_at=NOW + DAY) for source in sources}
-    run = a_batch_run(sources=tuple(beats))
+    sources = [dynamo.save_source(a_head(a_source(shard_id=shard)), a_schedule()) for _ in range(100)]
+    found = dynamo.load_due(NOW + DAY).shards[0]
+    schedules = {source.id: a_schedule(due_at=NOW + DAY) for source in sources}
+    run = a_batch_run(sources=tuple(schedules))
     with counted(dynamo) as sent:
         claimed = dynamo.claim_shard(found, holder="tick", now=NOW, until=NOW + DAY)
         assert claimed is not None
         _, heads = dynamo.load_heads(shard)
-        dynamo.complete_batch(shard, fence=claimed.fence, beats=beats, next_due=NOW + DAY, run=run)
+        dynamo.complete_batch(shard, fence=claimed.fence, schedules=schedules, next_due=NOW + DAY, run=run)
 
     assert sent == {"UpdateItem": 2, "Query": 1}
     assert len(heads) == 100
-    assert dynamo.load_shards([shard])[0].beats == beats
+    assert dynamo.load_shards([shard])[0].schedules == schedules
 
 
 def test_finding_what_is_due_is_an_index_query_and_a_batched_read(dynamo: DynamoStore) -> None:
@@ -80,7 +80,7 @@ def test_finding_what_is_due_is_an_index_query_and_a_batched_read(dynamo: Dynamo
     for _ in range(5):
         add_source(dynamo, limit=1)
     with counted(dynamo) as sent:
-        assert len(dynamo.load_due_shards(NOW + DAY)) == 5
+        assert len(dynamo.load_due(NOW + DAY).shards) == 5
 
     assert sent == {"Query": 1, "BatchGetItem": 1}
 
@@ -148,7 +148,7 @@ def test_who_tidies_late_takes_no_parts_of_the_next(dynamo: DynamoStore) -> None
     kept: list[Snapshot] = []
 
     def overtake() -> None:
-        new = dynamo.take_lease(source, holder="new", now=old.until, until=old.until + DAY)
+        new = dynamo.acquire_lease(source, holder="new", now=old.until, until=old.until + DAY)
         assert new is not None
         kept.append(dynamo.save_snapshot(replace(second, version=1), lease=new))
         dynamo.save_chunks(source, {"c": second.content}, lease=new)
@@ -227,12 +227,12 @@ def test_a_removal_that_dies_has_shut_the_door_first(dynamo: DynamoStore) -> Non
 
 def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
     """A token, a small page, a report and a closed run cost what the decision's page says."""
-    open, page = an_open_run("a", "b", "c"), a_page()
+    open_run, page = an_open_run("a", "b", "c"), a_page()
     dynamo.save_token(token := a_token())
     dynamo.save_published(page)
-    dynamo.open_run(open, expires_at=NOW + DAY, answered=None, now=NOW)
-    run, at = open.run.run_id, NOW + DAY
-    reports = [a_report(source_id=SourceId(id)) for id in "abc"]
+    dynamo.open_run(open_run, expires_at=NOW + DAY, answered=None, now=NOW)
+    run, at = open_run.run.run_id, NOW + DAY
+    reports = [a_report(source_id=SourceId(source)) for source in "abc"]
     asked = {
         "token": (lambda: dynamo.find_token(token.hash), {"GetItem": 1}),
         "touch": (lambda: dynamo.touch_token(token, NOW), {"UpdateItem": 1}),
@@ -240,7 +240,7 @@ def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
         "publish": (lambda: dynamo.save_published(page), {"GetItem": 1, "PutItem": 1}),
         "monitors": (lambda: dynamo.load_monitors([TenantId(f"t{n}") for n in range(100)]), {"BatchGetItem": 1}),
         "reports": (lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports), {"UpdateItem": 1}),
-        "close": (lambda: dynamo.close_run(open.run, expires_at=at), {"PutItem": 1}),
+        "close": (lambda: dynamo.close_run(open_run.run, expires_at=at), {"PutItem": 1}),
     }
     for name, (ask, cost) in asked.items():
         with counted(dynamo) as sent:
@@ -281,7 +281,7 @@ def test_a_row_of_a_newer_version_is_read(dynamo: DynamoStore) -> None:
     row = bind_row(dynamo.table_name, REGION, dynamo.client.meta.endpoint_url)
     stored = row.get("T#default#CATALOG", f"SOURCE#{source.id}")
     document = json.loads(stored.doc) | {"of_tomorrow": 1}
-    stored.update(actions=[Row.doc.set(json.dumps(document))])
+    stored.update(actions=[ItemRow.doc.set(json.dumps(document))])
 
     assert dynamo.load_source(DEFAULT_TENANT, source.id) == source
 

@@ -15,7 +15,7 @@ from bokit.core.model.records import RunId, TenantId
 from bokit.core.model.runs import OpenRun
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Due, Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_beat, a_head, a_monitor, a_report, a_source, an_open_run
+from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_head, a_monitor, a_report, a_schedule, a_source, an_open_run
 from tests.contract.steps import OTHER, close
 
 MINUTE = timedelta(minutes=1)
@@ -122,14 +122,14 @@ def test_of_many_starters_exactly_one_wins(shared_store: Store) -> None:
 def test_all_that_is_due_comes_by_kind_earliest_first(store: Store) -> None:
     """Shards, monitors and open runs whose time has come are told apart, each the earliest first; none before its time."""
     shard = store.pick_shard(1)
-    store.save_source(a_head(a_source(shard_id=shard)), a_beat(due_at=NOW - HOUR))
+    store.save_source(a_head(a_source(shard_id=shard)), a_schedule(due_at=NOW - HOUR))
     late, early = (store.save_monitor(a_monitor(tenant=TenantId(f"t{n}"), next_at=NOW - n * MINUTE)) for n in (1, 2))
     run = open_run(store, NOW, "src_1", tenant=OTHER)
     store.save_monitor(a_monitor(next_at=NOW + timedelta(microseconds=1)))
     open_run(store, NOW + timedelta(microseconds=1), "src_1")
 
     assert store.load_due(NOW) == Due(shards=tuple(store.load_shards([shard])), monitors=(early, late), runs=(run,))
-    assert store.load_due_shards(NOW) == store.load_shards([shard])
+    assert list(store.load_due(NOW).shards) == store.load_shards([shard])
     assert store.load_due(NOW - DAY) == Due()
 
 

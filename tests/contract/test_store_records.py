@@ -81,7 +81,7 @@ def test_a_tuple_comes_back_as_a_list(store: Store) -> None:
 def test_records_come_by_scope_and_in_order(store: Store) -> None:
     """A scope's records come in the order of their ids, gone ones included, and no other scope's."""
     ids = ["unit_1.c", "unit_1.a", "unit_1.b", "unit_1.B", "unit_1.é"]
-    store.apply_records([a_record(id=RecordId(id), presence=Presence.GONE) for id in ids], [], lease=None)
+    store.apply_records([a_record(id=RecordId(record), presence=Presence.GONE) for record in ids], [], lease=None)
     store.apply_records([a_record(scope=Scope("unit_2")), a_record(collection=CollectionName("clients"))], [], lease=None)
 
     assert [record.id for record in load_all(store)] == sorted(ids)
@@ -90,9 +90,9 @@ def test_records_come_by_scope_and_in_order(store: Store) -> None:
 def test_an_id_that_is_no_records_is_unknown(store: Store) -> None:
     """A record's id that nobody made is unknown, whatever it looks like."""
     add_record(store)
-    for id in (*NAUGHTY_STRINGS, "unit_1", "unit_1.", ".x", "unit_1.none", "unit_2.x", "x" * 3000 + ".y", "\ud800.y"):
+    for record in (*NAUGHTY_STRINGS, "unit_1", "unit_1.", ".x", "unit_1.none", "unit_2.x", "x" * 3000 + ".y", "\ud800.y"):
         with pytest.raises(UnknownIdError):
-            store.load_record(DEFAULT_TENANT, BOOKINGS, RecordId(id))
+            store.load_record(DEFAULT_TENANT, BOOKINGS, RecordId(record))
 
 
 def test_a_record_is_written_by_its_version(store: Store) -> None:
@@ -161,7 +161,7 @@ def test_a_lease_that_is_lost_in_the_middle_stops_the_rest(store: Store) -> None
     source = add_source(store)
     old = lease_of(store, source)
     first = store.apply_records([a_record()], [], lease=old)
-    new = store.take_lease(source, holder="new", now=old.until, until=old.until + HOUR)
+    new = store.acquire_lease(source, holder="new", now=old.until, until=old.until + HOUR)
 
     with pytest.raises(StaleFenceError):
         store.apply_records(first, [], lease=old)
@@ -332,9 +332,9 @@ def test_runs_come_newest_first_in_pages(store: Store) -> None:
 def test_a_run_that_is_not_there_is_unknown(store: Store) -> None:
     """A run's id that nobody made is unknown."""
     add_run(store)
-    for id in NAUGHTY_STRINGS:
+    for run in NAUGHTY_STRINGS:
         with pytest.raises(UnknownIdError):
-            store.load_run(DEFAULT_TENANT, RunId(id))
+            store.load_run(DEFAULT_TENANT, RunId(run))
 
 
 def test_of_many_writers_of_one_record_exactly_one_wins(shared_store: Store) -> None:
@@ -418,7 +418,7 @@ def test_a_stale_fence_writes_and_forgets_no_chunk(store: Store, size: int) -> N
     old = lease_of(store, source)
     large = random.Random(2).randbytes(700_000)
     store.save_chunks(source, {"c": large}, lease=old)
-    store.take_lease(source, holder="new", now=old.until, until=old.until + HOUR)
+    store.acquire_lease(source, holder="new", now=old.until, until=old.until + HOUR)
     noise = random.Random(size).randbytes(size)
     for chunks in ({"c": noise}, {"c": None}, {"new": noise}):
         with pytest.raises(StaleFenceError):

@@ -22,9 +22,9 @@ from tests.contract.steps import OTHER, close
 TICK = timedelta(microseconds=1)
 
 
-def begin(store: Store, open: OpenRun, answered: Answered | None = None) -> Answered | None:
+def begin(store: Store, open_run: OpenRun, answered: Answered | None = None) -> Answered | None:
     """Open a run at NOW."""
-    return store.open_run(open, expires_at=NOW + DAY, answered=answered, now=NOW)
+    return store.open_run(open_run, expires_at=NOW + DAY, answered=answered, now=NOW)
 
 
 def report_of(source: str, **given: object) -> SourceReport:
@@ -32,14 +32,14 @@ def report_of(source: str, **given: object) -> SourceReport:
     return a_report(source_id=SourceId(source), **given)
 
 
-def report(store: Store, open: OpenRun, *sources: str) -> OpenRun | None:
+def report(store: Store, open_run: OpenRun, *sources: str) -> OpenRun | None:
     """Report *sources* of an open run."""
-    return store.report_sources(open.run.tenant, open.run.run_id, [report_of(source) for source in sources])
+    return store.report_sources(open_run.run.tenant, open_run.run.run_id, [report_of(source) for source in sources])
 
 
 def test_an_open_run_comes_back_whole(store: Store) -> None:
     """An open run comes back with all that it was asked, and stands in the history as queued."""
-    open = an_open_run(
+    open_run = an_open_run(
         "a#b",
         "部屋",
         "x.y",
@@ -50,110 +50,110 @@ def test_an_open_run_comes_back_whole(store: Store) -> None:
         overdue_at=NOW + TICK,
         dry_run=True,
     )
-    assert begin(store, open) is None
+    assert begin(store, open_run) is None
 
-    assert store.find_open_run(open.run.tenant, open.run.run_id) == open
-    assert store.load_run(open.run.tenant, open.run.run_id) == open.run
-    assert store.load_runs(open.run.tenant).items == (open.run,)
+    assert store.find_open_run(open_run.run.tenant, open_run.run.run_id) == open_run
+    assert store.load_run(open_run.run.tenant, open_run.run.run_id) == open_run.run
+    assert store.load_runs(open_run.run.tenant).items == (open_run.run,)
 
 
 def test_a_report_lets_its_source_wait_no_longer(store: Store) -> None:
     """Each report takes its source from those that are waited for; the run is running from the first one on."""
-    open = an_open_run("a", "b", "c")
-    begin(store, open)
-    first = report(store, open, "b")
-    second = report(store, open, "c", "a")
+    open_run = an_open_run("a", "b", "c")
+    begin(store, open_run)
+    first = report(store, open_run, "b")
+    second = report(store, open_run, "c", "a")
 
     assert first == replace(
-        open, pending=frozenset({"a", "c"}), run=replace(open.run, status=RunStatus.RUNNING, sources=(report_of("b"),))
+        open_run, pending=frozenset({"a", "c"}), run=replace(open_run.run, status=RunStatus.RUNNING, sources=(report_of("b"),))
     )
     assert second.is_done
     assert second.run.sources == (report_of("a"), report_of("b"), report_of("c"))
-    assert store.find_open_run(DEFAULT_TENANT, open.run.run_id) == second
-    assert store.load_run(DEFAULT_TENANT, open.run.run_id) == second.run == store.load_runs(DEFAULT_TENANT).items[0]
+    assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) == second
+    assert store.load_run(DEFAULT_TENANT, open_run.run.run_id) == second.run == store.load_runs(DEFAULT_TENANT).items[0]
 
 
 def test_a_report_that_comes_again_is_dropped(store: Store) -> None:
     """The first report of a source stands, and one of a source that is not waited for is nothing."""
-    open = an_open_run("a", "b")
-    begin(store, open)
-    told = report(store, open, "a")
+    open_run = an_open_run("a", "b")
+    begin(store, open_run)
+    told = report(store, open_run, "a")
     late = report_of("a", outcome=Outcome.FAILED)
 
     for again in ([late], [late, late], [report_of("stranger")], []):
-        assert store.report_sources(DEFAULT_TENANT, open.run.run_id, again) == told
-    mixed = store.report_sources(DEFAULT_TENANT, open.run.run_id, [late, report_of("b"), report_of("stranger"), late])
+        assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, again) == told
+    mixed = store.report_sources(DEFAULT_TENANT, open_run.run.run_id, [late, report_of("b"), report_of("stranger"), late])
     assert mixed.run.sources == (report_of("a"), report_of("b"))
     assert mixed.is_done
 
 
 def test_of_two_reports_in_one_call_the_first_counts(store: Store) -> None:
     """A source that stands twice in one message has one report."""
-    open = an_open_run("a")
-    begin(store, open)
+    open_run = an_open_run("a")
+    begin(store, open_run)
     reports = [report_of("a"), report_of("a", outcome=Outcome.FAILED)]
 
-    assert store.report_sources(DEFAULT_TENANT, open.run.run_id, reports).run.sources == (report_of("a"),)
+    assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports).run.sources == (report_of("a"),)
 
 
 def test_a_report_that_nobody_waits_for_begins_nothing(store: Store) -> None:
     """A run stays queued until one of its own sources reports."""
-    open = an_open_run("a")
-    begin(store, open)
+    open_run = an_open_run("a")
+    begin(store, open_run)
 
-    assert report(store, open, "stranger") == open
-    assert report(store, open) == open
+    assert report(store, open_run, "stranger") == open_run
+    assert report(store, open_run) == open_run
 
 
 def test_a_run_may_wait_for_nobody(store: Store) -> None:
     """A run whose sources were all skipped at once is done when it opens."""
-    open = an_open_run(sources=(report_of("a", outcome=Outcome.SKIPPED),))
-    begin(store, open)
+    open_run = an_open_run(sources=(report_of("a", outcome=Outcome.SKIPPED),))
+    begin(store, open_run)
 
-    found = store.find_open_run(DEFAULT_TENANT, open.run.run_id)
-    assert found == open
+    found = store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
+    assert found == open_run
     assert found.is_done
     assert close(store, found)
 
 
 def test_a_run_is_closed_once(store: Store) -> None:
     """Who ends a run that was ended writes nothing, and a report that comes later finds no run."""
-    open = an_open_run("a", "b")
-    begin(store, open)
-    told = report(store, open, "a")
+    open_run = an_open_run("a", "b")
+    begin(store, open_run)
+    told = report(store, open_run, "a")
 
     assert close(store, told, RunStatus.PARTIAL)
     assert not close(store, told)
-    assert report(store, open, "b") is None
-    assert store.report_sources(DEFAULT_TENANT, open.run.run_id, []) is None
-    assert store.find_open_run(DEFAULT_TENANT, open.run.run_id) is None
+    assert report(store, open_run, "b") is None
+    assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, []) is None
+    assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) is None
     ended = replace(told.run, status=RunStatus.PARTIAL, finished_at=NOW + HOUR)
-    assert store.load_run(DEFAULT_TENANT, open.run.run_id) == ended
+    assert store.load_run(DEFAULT_TENANT, open_run.run.run_id) == ended
     assert store.load_runs(DEFAULT_TENANT).items == (ended,)
 
 
 def test_a_large_run_is_closed_whole(store: Store) -> None:
     """A run whose reports outgrow an item is ended with all of them."""
-    open = an_open_run("a")
-    begin(store, open)
+    open_run = an_open_run("a")
+    begin(store, open_run)
     noise = random.Random(1)
     actions = tuple(
         Action(kind=ActionKind.CREATE, before=None, after=a_record(memory={"x": noise.randbytes(400).hex()}), reason="new")
         for _ in range(1000)
     )
-    ended = replace(open.run, sources=(report_of("a", plan=actions),), status=RunStatus.SUCCEEDED, finished_at=NOW)
+    ended = replace(open_run.run, sources=(report_of("a", plan=actions),), status=RunStatus.SUCCEEDED, finished_at=NOW)
 
     assert store.close_run(ended, expires_at=NOW + DAY)
-    assert store.load_run(DEFAULT_TENANT, open.run.run_id) == ended == store.load_runs(DEFAULT_TENANT).items[0]
+    assert store.load_run(DEFAULT_TENANT, open_run.run.run_id) == ended == store.load_runs(DEFAULT_TENANT).items[0]
 
 
 def test_what_was_never_open_is_not_closed(store: Store) -> None:
     """Neither a run that nobody opened, nor one that was written whole, is closed or reported to."""
     saved = an_open_run("a")
     store.save_run(saved.run, expires_at=NOW + DAY)
-    for open in (saved, an_open_run("b")):
-        assert not close(store, open)
-        assert report(store, open, "a") is None
+    for open_run in (saved, an_open_run("b")):
+        assert not close(store, open_run)
+        assert report(store, open_run, "a") is None
     assert store.load_runs(DEFAULT_TENANT).items == (saved.run,)
 
 
@@ -167,29 +167,29 @@ def test_an_id_that_is_no_runs_finds_none(store: Store) -> None:
 
 def test_a_run_is_opened_once(store: Store) -> None:
     """A run of an id that is there already, open or ended, is a conflict, and nothing of it is kept."""
-    open = an_open_run("a")
-    begin(store, open)
-    for again in (open, an_open_run("b", run_id=open.run.run_id)):
+    open_run = an_open_run("a")
+    begin(store, open_run)
+    for again in (open_run, an_open_run("b", run_id=open_run.run.run_id)):
         with pytest.raises(StoreConflictError):
             begin(store, again, an_answer())
-    close(store, open)
+    close(store, open_run)
     with pytest.raises(StoreConflictError):
-        begin(store, open)
+        begin(store, open_run)
     assert store.find_answer(DEFAULT_TENANT, "key", NOW) is None
 
 
 def test_runs_never_cross(store: Store) -> None:
     """Another tenant neither finds, reports to nor closes a run, nor finds its answer."""
-    open = an_open_run("a")
-    begin(store, open, an_answer())
-    theirs = replace(open, run=replace(open.run, tenant=OTHER))
+    open_run = an_open_run("a")
+    begin(store, open_run, an_answer())
+    theirs = replace(open_run, run=replace(open_run.run, tenant=OTHER))
 
-    assert store.find_open_run(OTHER, open.run.run_id) is None
+    assert store.find_open_run(OTHER, open_run.run.run_id) is None
     assert report(store, theirs, "a") is None
     assert not close(store, theirs)
     assert store.find_answer(OTHER, "key", NOW) is None
     assert store.save_answer(OTHER, an_answer(status=200), NOW) is None
-    assert store.find_open_run(DEFAULT_TENANT, open.run.run_id) == open
+    assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) == open_run
     assert store.find_answer(DEFAULT_TENANT, "key", NOW) == an_answer()
 
 
@@ -242,13 +242,13 @@ def test_an_answer_comes_back_whole(store: Store, size: int) -> None:
 
 def test_a_removed_tenants_runs_and_answers_are_gone(store: Store) -> None:
     """Nothing is open of a removed tenant, no report is taken, and its keys are free."""
-    open = an_open_run("a")
-    begin(store, open, an_answer())
+    open_run = an_open_run("a")
+    begin(store, open_run, an_answer())
     store.remove_tenant(DEFAULT_TENANT)
 
-    assert store.find_open_run(DEFAULT_TENANT, open.run.run_id) is None
-    assert report(store, open, "a") is None
-    assert not close(store, open)
+    assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) is None
+    assert report(store, open_run, "a") is None
+    assert not close(store, open_run)
     assert store.find_answer(DEFAULT_TENANT, "key", NOW) is None
     assert store.load_runs(DEFAULT_TENANT).items == ()
 
@@ -257,11 +257,11 @@ def test_a_thousand_sources_fit_a_run(shared_store: Store) -> None:
     """A run hears a thousand sources, with steps and words and all: who reported what is kept of every one."""
     noise = random.Random(1)
     ids = [f"src_{noise.randbytes(9).hex()}" for _ in range(1000)]
-    open = an_open_run(*ids)
-    begin(shared_store, open)
-    reports = [_a_talkative_report(id, noise) for id in ids]
+    open_run = an_open_run(*ids)
+    begin(shared_store, open_run)
+    reports = [_a_talkative_report(source, noise) for source in ids]
     for at in range(0, 1000, 100):
-        told = shared_store.report_sources(DEFAULT_TENANT, open.run.run_id, reports[at : at + 100])
+        told = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports[at : at + 100])
 
     assert told.is_done
     by_id = {given.source_id: given for given in reports}
@@ -278,21 +278,23 @@ def test_the_longest_words_of_a_thousand_sources_fit_too(shared_store: Store) ->
     """Words that no compression makes shorter hinder no report."""
     noise = random.Random(1)
     ids = [f"{n:04d}" for n in range(1000)]
-    open = an_open_run(*ids)
-    begin(shared_store, open)
+    open_run = an_open_run(*ids)
+    begin(shared_store, open_run)
     words = ["".join(chr(noise.randrange(0x4E00, 0x9FFF)) for _ in range(300)) for _ in ids]
-    reports = [report_of(id, name=word, error={"code": "c", "message": word}) for id, word in zip(ids, words, strict=True)]
-    told = shared_store.report_sources(DEFAULT_TENANT, open.run.run_id, reports)
+    reports = [
+        report_of(source, name=word, error={"code": "c", "message": word}) for source, word in zip(ids, words, strict=True)
+    ]
+    told = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports)
 
     assert told.is_done
     assert all(word.startswith(kept.name[:10]) and kept.name for word, kept in zip(words, told.run.sources, strict=True))
 
 
-def _a_talkative_report(id: str, noise: random.Random) -> SourceReport:
+def _a_talkative_report(source: str, noise: random.Random) -> SourceReport:
     """Return a report of about 3 KB that does not compress."""
     steps = tuple(Step(name=noise.randbytes(40).hex(), started_at=NOW, duration_ms=noise.randrange(10**6)) for _ in range(20))
     return a_report(
-        source_id=SourceId(id),
+        source_id=SourceId(source),
         name=noise.randbytes(100).hex(),
         outcome=Outcome.HELD,
         duration_ms=noise.randrange(10**6),
@@ -305,39 +307,39 @@ def _a_talkative_report(id: str, noise: random.Random) -> SourceReport:
 def test_a_small_run_keeps_its_reports_whole(store: Store) -> None:
     """Where there is room, steps and words stay as they were."""
     noise = random.Random(1)
-    open = an_open_run(*"abcdefghij")
-    begin(store, open)
-    reports = tuple(_a_talkative_report(id, noise) for id in "abcdefghij")
+    open_run = an_open_run(*"abcdefghij")
+    begin(store, open_run)
+    reports = tuple(_a_talkative_report(source, noise) for source in "abcdefghij")
 
-    assert store.report_sources(DEFAULT_TENANT, open.run.run_id, reports).run.sources == reports
+    assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports).run.sources == reports
 
 
 def test_more_than_a_thousand_sources_are_refused(store: Store) -> None:
     """A run that could not hear all of its sources is not opened."""
-    open = an_open_run(*(f"s{n}" for n in range(1001)))
+    open_run = an_open_run(*(f"s{n}" for n in range(1001)))
     with pytest.raises(InputError) as caught:
-        begin(store, open)
+        begin(store, open_run)
     assert caught.value.stable_code == "too-large"
     assert store.load_runs(DEFAULT_TENANT).items == ()
 
 
 def test_of_many_requests_under_one_key_one_opens_a_run(shared_store: Store) -> None:
     """Eight requests under one key at the same moment: one run is opened, and all the others get its answer."""
-    for round in range(5):
+    for attempt in range(5):
         opens = [an_open_run("a") for _ in range(8)]
         gate = Barrier(8)
 
-        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = f"key {round}") -> Answered | None:
+        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = f"key {attempt}") -> Answered | None:
             gate.wait(timeout=20)
             return begin(shared_store, opens[n], an_answer(key, run_id=opens[n].run.run_id))
 
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(race, range(8)))
-        winners = [open.run.run_id for open, answer in zip(opens, answers, strict=True) if answer is None]
+        winners = [open_run.run.run_id for open_run, answer in zip(opens, answers, strict=True) if answer is None]
         assert len(winners) == 1
         assert {answer.run_id for answer in answers if answer} == set(winners)
-        found = [open for open in opens if shared_store.find_open_run(DEFAULT_TENANT, open.run.run_id)]
-        assert [open.run.run_id for open in found] == winners
+        found = [open_run for open_run in opens if shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)]
+        assert [open_run.run.run_id for open_run in found] == winners
 
 
 def test_of_many_dry_answers_under_one_key_one_is_kept(shared_store: Store) -> None:
@@ -358,18 +360,18 @@ def test_of_many_dry_answers_under_one_key_one_is_kept(shared_store: Store) -> N
 
 def test_a_source_counts_once_whoever_reports_it(shared_store: Store) -> None:
     """Thirty-two who report the same sources at the same moment: each counts once, and its whole report is one of theirs."""
-    open = an_open_run("a", "b", "c")
-    begin(shared_store, open)
+    open_run = an_open_run("a", "b", "c")
+    begin(shared_store, open_run)
     gate = Barrier(32)
 
     def race(n: int) -> OpenRun | None:
         gate.wait(timeout=30)
         own = [report_of(source, duration_ms=n, counts={"seen": n}) for source in ("abc", "ab", "cb", "a")[n % 4]]
-        return shared_store.report_sources(DEFAULT_TENANT, open.run.run_id, own)
+        return shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, own)
 
     with ThreadPoolExecutor(32) as pool:
         seen = list(pool.map(race, range(32)))
-    last = shared_store.find_open_run(DEFAULT_TENANT, open.run.run_id)
+    last = shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
     assert [told.source_id for told in last.run.sources] == ["a", "b", "c"]
     assert all(told.counts == {"seen": told.duration_ms} for told in last.run.sources)
     final = {told.source_id: told for told in last.run.sources}
@@ -378,39 +380,39 @@ def test_a_source_counts_once_whoever_reports_it(shared_store: Store) -> None:
 
 def test_side_by_side_reports_lose_none(shared_store: Store) -> None:
     """Sixteen workers that report their own sources at the same moment are all heard, and the last of them knows it."""
-    open = an_open_run(*(f"s{n}" for n in range(32)))
-    begin(shared_store, open)
+    open_run = an_open_run(*(f"s{n}" for n in range(32)))
+    begin(shared_store, open_run)
     gate = Barrier(16)
 
     def race(n: int) -> OpenRun | None:
         gate.wait(timeout=30)
-        return report(shared_store, open, f"s{2 * n}", f"s{2 * n + 1}")
+        return report(shared_store, open_run, f"s{2 * n}", f"s{2 * n + 1}")
 
     with ThreadPoolExecutor(16) as pool:
         seen = list(pool.map(race, range(16)))
     assert sum(run.is_done for run in seen) == 1
-    assert len(shared_store.find_open_run(DEFAULT_TENANT, open.run.run_id).run.sources) == 32
+    assert len(shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id).run.sources) == 32
 
 
 def test_of_many_closers_exactly_one_wins(shared_store: Store) -> None:
     """Eight who end a run at the same moment, while it is reported to: one ends it, and what it wrote stands."""
     for _ in range(5):
-        open = an_open_run("a", "b")
-        begin(shared_store, open)
+        open_run = an_open_run("a", "b")
+        begin(shared_store, open_run)
         gate = Barrier(9)
 
-        def race(n: int, open: OpenRun = open, gate: Barrier = gate) -> bool:
+        def race(n: int, open_run: OpenRun = open_run, gate: Barrier = gate) -> bool:
             gate.wait(timeout=20)
             if n == 8:
-                report(shared_store, open, "b")
+                report(shared_store, open_run, "b")
                 return False
-            ended = replace(open.run, status=RunStatus.FAILED, finished_at=NOW + n * HOUR, sources=(report_of("a"),))
+            ended = replace(open_run.run, status=RunStatus.FAILED, finished_at=NOW + n * HOUR, sources=(report_of("a"),))
             return shared_store.close_run(ended, expires_at=NOW + DAY)
 
         with ThreadPoolExecutor(9) as pool:
             won = list(pool.map(race, range(9)))
         assert sum(won) == 1
-        ended = shared_store.load_run(DEFAULT_TENANT, open.run.run_id)
+        ended = shared_store.load_run(DEFAULT_TENANT, open_run.run.run_id)
         assert (ended.status, ended.finished_at) == (RunStatus.FAILED, NOW + won.index(True) * HOUR)
         assert ended.sources == (report_of("a"),)
 
@@ -418,8 +420,8 @@ def test_of_many_closers_exactly_one_wins(shared_store: Store) -> None:
 def test_open_and_ended_runs_stand_in_one_history(store: Store) -> None:
     """The history's pages hold runs as they stand, newest first; one that is removed meanwhile is unknown."""
     opens = [an_open_run("a", "b") for _ in range(5)]
-    for open in opens:
-        begin(store, open)
+    for open_run in opens:
+        begin(store, open_run)
     close(store, opens[1])
     report(store, opens[2], "a")
     page = store.load_runs(DEFAULT_TENANT, limit=3)
@@ -427,6 +429,6 @@ def test_open_and_ended_runs_stand_in_one_history(store: Store) -> None:
 
     queued, running, ended = RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.SUCCEEDED
     assert [run.status for run in (*page.items, *rest.items)] == [queued, queued, running, ended, queued]
-    assert [run.run_id for run in (*page.items, *rest.items)] == [open.run.run_id for open in reversed(opens)]
+    assert [run.run_id for run in (*page.items, *rest.items)] == [open_run.run.run_id for open_run in reversed(opens)]
     with pytest.raises(UnknownIdError):
         store.load_run(OTHER, opens[0].run.run_id)

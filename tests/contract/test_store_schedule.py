@@ -14,9 +14,9 @@ from bokit.core.model.catalog import ShardId
 from bokit.core.model.records import RunId, SourceId
 from bokit.core.model.scheduling import Failure, Shard
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
-from bokit.store.cursors import RECENT_RUNS
+from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.protocols import Snapshot, Store
-from tests.builders import DAY, HOUR, NOW, a_batch_run, a_beat, a_change, a_head, a_record, a_source
+from tests.builders import DAY, HOUR, NOW, a_batch_run, a_change, a_head, a_record, a_schedule, a_source
 from tests.contract.steps import add_source, claim, lease_of
 
 MINUTE = timedelta(minutes=1)
@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 def due_at(store: Store, due: datetime | None) -> ShardId:
     """Make a shard that is due at *due*."""
     shard = store.pick_shard(1)
-    store.save_source(a_head(a_source(shard_id=shard)), a_beat(due_at=due))
+    store.save_source(a_head(a_source(shard_id=shard)), a_schedule(due_at=due))
     return shard
 
 
@@ -35,16 +35,18 @@ def test_due_shards_come_earliest_first(store: Store) -> None:
     due_at(store, NOW + timedelta(microseconds=1))
     due_at(store, None)
 
-    assert [shard.id for shard in store.load_due_shards(NOW)] == [early, late, exact]
-    assert [shard.id for shard in store.load_due_shards(NOW, limit=2)] == [early, late]
-    assert store.load_due_shards(NOW - 2 * DAY) == []
+    assert [shard.id for shard in store.load_due(NOW).shards] == [early, late, exact]
+    assert [shard.id for shard in store.load_due(NOW, limit=2).shards] == [early, late]
+    assert store.load_due(NOW - 2 * DAY).shards == ()
 
 
 def test_a_due_shard_comes_whole(store: Store) -> None:
     """A shard that the index finds has all that the shard itself has."""
     source = add_source(store)
 
-    assert store.load_due_shards(NOW + DAY) == store.load_shards([source.shard_id]) == [store.load_heads(source.shard_id)[0]]
+    assert (
+        list(store.load_due(NOW + DAY).shards) == store.load_shards([source.shard_id]) == [store.load_heads(source.shard_id)[0]]
+    )
 
 
 def test_shards_come_in_the_order_asked_for(store: Store) -> None:
@@ -70,7 +72,7 @@ def test_a_claim_of_what_has_moved_on_is_none(store: Store) -> None:
     source = add_source(store)
     read = store.load_shards([source.shard_id])[0]
     mine = claim(store, source)
-    store.complete_batch(mine.id, fence=mine.fence, beats={}, next_due=NOW, run=None)
+    store.complete_batch(mine.id, fence=mine.fence, schedules={}, next_due=NOW, run=None)
 
     assert store.claim_shard(read, holder="tick_1", now=NOW + DAY, until=NOW + 2 * DAY) is None
 
@@ -99,30 +101,30 @@ def test_a_beat_ends_the_claim(store: Store) -> None:
     """A beat writes its lines, leaves the others, gives the claim back, and sets the next due time."""
     one, other = add_source(store), add_source(store)
     shard = claim(store, one)
-    schedule, run = a_beat(due_at=NOW + DAY, failures=2), a_batch_run(sources=(one.id, other.id))
-    store.complete_batch(shard.id, fence=shard.fence, beats={one.id: schedule}, next_due=NOW + 2 * HOUR, run=run)
+    schedule, run = a_schedule(due_at=NOW + DAY, failures=2), a_batch_run(sources=(one.id, other.id))
+    store.complete_batch(shard.id, fence=shard.fence, schedules={one.id: schedule}, next_due=NOW + 2 * HOUR, run=run)
 
     after = store.load_shards([shard.id])[0]
     assert after == replace(
         shard,
-        beats={one.id: schedule, other.id: a_beat()},
+        schedules={one.id: schedule, other.id: a_schedule()},
         holder=None,
         claimed_until=None,
         next_due=NOW + 2 * HOUR,
         recent=(run,),
     )
-    assert store.load_due_shards(NOW + HOUR) == []
+    assert store.load_due(NOW + HOUR).shards == ()
 
 
 def test_a_beat_without_a_next_time_takes_the_shard_out_of_the_index(store: Store) -> None:
     """A shard of which nothing is ever due is found no more, until a line says otherwise."""
     source = add_source(store)
     shard = claim(store, source)
-    store.complete_batch(shard.id, fence=shard.fence, beats={}, next_due=None, run=None)
-    assert store.load_due_shards(NOW + 900 * DAY) == []
+    store.complete_batch(shard.id, fence=shard.fence, schedules={}, next_due=None, run=None)
+    assert store.load_due(NOW + 900 * DAY).shards == ()
 
-    store.save_source_schedule(shard.id, source.id, a_beat(due_at=NOW))
-    assert [found.id for found in store.load_due_shards(NOW)] == [shard.id]
+    store.save_source_schedule(shard.id, source.id, a_schedule(due_at=NOW))
+    assert [found.id for found in store.load_due(NOW).shards] == [shard.id]
 
 
 def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
@@ -130,7 +132,7 @@ def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
     source = add_source(store)
     shard, run = claim(store, source), a_batch_run()
     for _ in range(2):
-        store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=run)
+        store.complete_batch(shard.id, fence=shard.fence, schedules={source.id: a_schedule()}, next_due=NOW + DAY, run=run)
 
     assert store.load_shards([shard.id])[0].recent == (run,)
 
@@ -142,14 +144,16 @@ def test_a_beat_after_the_claim_was_taken_over_writes_nothing(store: Store) -> N
     taken = store.claim_shard(late, holder="b", now=NOW + 2 * HOUR, until=NOW + 3 * HOUR)
 
     with pytest.raises(StaleFenceError):
-        store.complete_batch(late.id, fence=late.fence, beats={source.id: a_beat(failures=9)}, next_due=None, run=a_batch_run())
+        store.complete_batch(
+            late.id, fence=late.fence, schedules={source.id: a_schedule(failures=9)}, next_due=None, run=a_batch_run()
+        )
     assert store.load_shards([late.id]) == [taken]
 
 
 def test_a_beat_of_no_shard_is_stale(store: Store) -> None:
     """A shard that does not exist takes no beat."""
     with pytest.raises(StaleFenceError):
-        store.complete_batch(ShardId("shard_9"), fence=0, beats={}, next_due=None, run=None)
+        store.complete_batch(ShardId("shard_9"), fence=0, schedules={}, next_due=None, run=None)
 
 
 @pytest.mark.parametrize("ending", [NOW + DAY, None])
@@ -157,21 +161,21 @@ def test_what_comes_due_during_a_claim_is_not_put_off(store: Store, ending: date
     """A source that was added or made due while a batch ran is due on time, though the batch knew nothing of it."""
     one, other = add_source(store), add_source(store)
     shard = claim(store, one)
-    store.save_source_schedule(shard.id, other.id, a_beat(due_at=NOW + MINUTE))
-    store.save_source_schedule(shard.id, other.id, a_beat(due_at=NOW + 2 * MINUTE))
-    store.complete_batch(shard.id, fence=shard.fence, beats={one.id: a_beat(due_at=ending)}, next_due=ending, run=None)
+    store.save_source_schedule(shard.id, other.id, a_schedule(due_at=NOW + MINUTE))
+    store.save_source_schedule(shard.id, other.id, a_schedule(due_at=NOW + 2 * MINUTE))
+    store.complete_batch(shard.id, fence=shard.fence, schedules={one.id: a_schedule(due_at=ending)}, next_due=ending, run=None)
 
     after = store.load_shards([shard.id])[0]
     assert after.next_due == NOW + MINUTE
-    assert (after.holder, after.beats[other.id].due_at) == (None, NOW + 2 * MINUTE)
+    assert (after.holder, after.schedules[other.id].due_at) == (None, NOW + 2 * MINUTE)
 
 
 def test_what_came_due_before_a_claim_is_the_batchs_own(store: Store) -> None:
     """A batch that saw the line decides itself when the shard is due again."""
     source = add_source(store)
-    store.save_source_schedule(source.shard_id, source.id, a_beat(due_at=NOW))
+    store.save_source_schedule(source.shard_id, source.id, a_schedule(due_at=NOW))
     shard = claim(store, source)
-    store.complete_batch(shard.id, fence=shard.fence, beats={source.id: a_beat()}, next_due=NOW + DAY, run=None)
+    store.complete_batch(shard.id, fence=shard.fence, schedules={source.id: a_schedule()}, next_due=NOW + DAY, run=None)
 
     assert store.load_shards([shard.id])[0].next_due == NOW + DAY
 
@@ -180,7 +184,7 @@ def test_a_line_never_puts_the_shard_off(store: Store) -> None:
     """The next due time is a lower bound: a later line leaves it, an earlier one lowers it."""
     source = add_source(store)
     for due, bound in ((NOW + DAY, NOW + HOUR), (None, NOW + HOUR), (NOW, NOW), (NOW + MINUTE, NOW)):
-        store.save_source_schedule(source.shard_id, source.id, a_beat(due_at=due))
+        store.save_source_schedule(source.shard_id, source.id, a_schedule(due_at=due))
 
         assert store.load_shards([source.shard_id])[0].next_due == bound
 
@@ -191,21 +195,21 @@ def test_a_shard_remembers_its_last_unchanged_batches(store: Store) -> None:
     runs = [a_batch_run(started_at=NOW + n * HOUR, sources=tuple(SourceId(f"src_{m}") for m in range(n * 20))) for n in range(7)]
     for run in runs:
         shard = claim(store, source)
-        store.complete_batch(shard.id, fence=shard.fence, beats={}, next_due=NOW, run=run)
+        store.complete_batch(shard.id, fence=shard.fence, schedules={}, next_due=NOW, run=run)
 
-    assert store.load_shards([source.shard_id])[0].recent == tuple(reversed(runs[-RECENT_RUNS:]))
+    assert store.load_shards([source.shard_id])[0].recent == tuple(reversed(runs[-MAX_RECENT_BATCHES:]))
 
 
 def test_a_full_shard_is_beaten_at_once(store: Store) -> None:
     """A hundred lines, and a run of a hundred sources, fit one beat."""
     source = add_source(store)
     shard = claim(store, source)
-    beats = {SourceId(f"src_{n:016d}"): a_beat(failures=n) for n in range(100)}
-    run = a_batch_run(run_id=RunId("run_" + "x" * 18), sources=tuple(beats))
-    store.complete_batch(shard.id, fence=shard.fence, beats=beats, next_due=NOW, run=run)
+    schedules = {SourceId(f"src_{n:016d}"): a_schedule(failures=n) for n in range(100)}
+    run = a_batch_run(run_id=RunId("run_" + "x" * 18), sources=tuple(schedules))
+    store.complete_batch(shard.id, fence=shard.fence, schedules=schedules, next_due=NOW, run=run)
 
     after = store.load_shards([shard.id])[0]
-    assert after.beats == {source.id: a_beat()} | beats
+    assert after.schedules == {source.id: a_schedule()} | schedules
     assert after.recent == (run,)
 
 
@@ -215,7 +219,7 @@ def test_a_lease_is_free_taken_and_given_back(store: Store) -> None:
     mine = lease_of(store, source, "a")
 
     assert (mine.holder, mine.fence, mine.until) == ("a", 1, NOW + HOUR)
-    assert store.take_lease(source, holder="b", now=NOW, until=NOW + HOUR) is None
+    assert store.acquire_lease(source, holder="b", now=NOW, until=NOW + HOUR) is None
     store.release_lease(mine)
     assert lease_of(store, source, "b").fence == 2
 
@@ -235,25 +239,25 @@ def test_a_lease_is_taken_over_from_the_moment_it_ends(store: Store) -> None:
     source = add_source(store)
     end = lease_of(store, source, "a").until
 
-    assert store.take_lease(source, holder="b", now=end - timedelta(microseconds=1), until=end + HOUR) is None
-    assert store.take_lease(source, holder="b", now=end, until=end + HOUR) is not None
+    assert store.acquire_lease(source, holder="b", now=end - timedelta(microseconds=1), until=end + HOUR) is None
+    assert store.acquire_lease(source, holder="b", now=end, until=end + HOUR) is not None
 
 
 def test_giving_back_what_is_another_s_changes_nothing(store: Store) -> None:
     """A lease that was taken over is not given back by its old holder."""
     source = add_source(store)
     old = lease_of(store, source, "a")
-    store.take_lease(source, holder="b", now=old.until, until=old.until + HOUR)
+    store.acquire_lease(source, holder="b", now=old.until, until=old.until + HOUR)
     store.release_lease(old)
 
-    assert store.take_lease(source, holder="c", now=old.until, until=old.until + HOUR) is None
+    assert store.acquire_lease(source, holder="c", now=old.until, until=old.until + HOUR) is None
 
 
 def test_a_stale_fence_writes_nothing(store: Store) -> None:
     """Once another took the lease, no write of the old holder passes, and what is stored stays as it was."""
     source = add_source(store)
     old = lease_of(store, source, "a")
-    new = store.take_lease(source, holder="b", now=old.until, until=old.until + HOUR)
+    new = store.acquire_lease(source, holder="b", now=old.until, until=old.until + HOUR)
     assert new is not None
     head, record = store.load_head(source), a_record()
     writes = [
@@ -274,7 +278,7 @@ def test_a_stale_fence_writes_nothing(store: Store) -> None:
 def test_an_expired_lease_that_nobody_took_still_writes(store: Store) -> None:
     """Expiry alone ends nothing: the fence decides, and a slow run may finish where nobody else began."""
     source = add_source(store)
-    lease = store.take_lease(source, holder="a", now=NOW - DAY, until=NOW - HOUR)
+    lease = store.acquire_lease(source, holder="a", now=NOW - DAY, until=NOW - HOUR)
     assert lease is not None
 
     assert store.save_snapshot(Snapshot(content=b"x"), lease=lease).version == 1
@@ -296,7 +300,7 @@ def test_a_saved_head_comes_back_and_gives_the_lease_back(store: Store) -> None:
     store.save_head(learned, lease=lease)
 
     assert store.load_head(source) == replace(learned, version=learned.version + 1)
-    assert store.take_lease(source, holder="b", now=NOW, until=NOW + HOUR) is not None
+    assert store.acquire_lease(source, holder="b", now=NOW, until=NOW + HOUR) is not None
 
 
 def test_a_head_that_the_owner_changed_meanwhile_is_not_overwritten(store: Store) -> None:
@@ -304,7 +308,7 @@ def test_a_head_that_the_owner_changed_meanwhile_is_not_overwritten(store: Store
     source = add_source(store)
     lease = lease_of(store, source)
     head = store.load_head(source)
-    paused = store.save_source(replace(head, source=replace(source, enabled=False)), a_beat(due_at=None))
+    paused = store.save_source(replace(head, source=replace(source, enabled=False)), a_schedule(due_at=None))
 
     with pytest.raises(StoreConflictError) as caught:
         store.save_head(replace(head, etag="late"), lease=lease)
@@ -326,7 +330,7 @@ def test_a_source_that_is_not_there_has_no_lease(store: Store) -> None:
     """A source that nobody saved is unknown, and no lease of it can be given back."""
     source = a_source()
     with pytest.raises(UnknownIdError):
-        store.take_lease(source, holder="a", now=NOW, until=NOW + HOUR)
+        store.acquire_lease(source, holder="a", now=NOW, until=NOW + HOUR)
     with pytest.raises(UnknownIdError):
         store.load_head(source)
 
@@ -346,7 +350,7 @@ def test_of_many_claimers_exactly_one_wins(shared_store: Store) -> None:
             won = [claimed for claimed in pool.map(race, range(8)) if claimed]
         assert len(won) == 1
         assert shared_store.load_shards([shard.id]) == won
-        shared_store.complete_batch(shard.id, fence=won[0].fence, beats={}, next_due=NOW, run=None)
+        shared_store.complete_batch(shard.id, fence=won[0].fence, schedules={}, next_due=NOW, run=None)
 
 
 def test_of_many_leaseholders_exactly_one_wins(shared_store: Store) -> None:
@@ -356,7 +360,7 @@ def test_of_many_leaseholders_exactly_one_wins(shared_store: Store) -> None:
 
     def race(n: int) -> int | None:
         gate.wait(timeout=20)
-        lease = shared_store.take_lease(source, holder=f"run_{n}", now=NOW, until=NOW + HOUR)
+        lease = shared_store.acquire_lease(source, holder=f"run_{n}", now=NOW, until=NOW + HOUR)
         return lease.fence if lease else None
 
     with ThreadPoolExecutor(8) as pool:
@@ -370,10 +374,10 @@ def test_lines_written_side_by_side_are_all_kept(shared_store: Store) -> None:
 
     def write(n: int) -> None:
         gate.wait(timeout=20)
-        shared_store.save_source_schedule(source.shard_id, SourceId(f"src_{n}"), a_beat(due_at=NOW - n * MINUTE))
+        shared_store.save_source_schedule(source.shard_id, SourceId(f"src_{n}"), a_schedule(due_at=NOW - n * MINUTE))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     shard = shared_store.load_shards([source.shard_id])[0]
-    assert len(shard.beats) == 5
+    assert len(shard.schedules) == 5
     assert shard.next_due == NOW - 3 * MINUTE

@@ -1,1 +1,7 @@
-"""Where everything is kept: protocols, the table, and the memory store that ships."""
+"""Where everything is stored: the protocols, and the two stores that fulfil them. Imports the core and ``errors``.
+
+A *shard* groups sources that are claimed together; a *claim* and a *lease* hold a shard or a source for one run; a *fence* is
+the number that refuses the writes of a run whose claim or lease was taken over.
+"""
+
+__all__ = ["dynamo", "limits", "memory", "protocols"]

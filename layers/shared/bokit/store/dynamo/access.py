@@ -1,7 +1,7 @@
-"""Tokens in the table. The item under the hash is the truth; a line in the tenant's catalog says that it is there.
+"""Tokens in the table. The item under the hash is authoritative; a line in the tenant's catalog holds the hash.
 
-So a request's token is one read, and revoking or touching it is one conditional write of one item: no second copy
-can be behind.
+Finding a request's token is one read, and revoking or touching it one conditional write of one item: there is no second copy
+that could be outdated.
 """
 
 from __future__ import annotations
@@ -10,92 +10,90 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
 from bokit.core.model.access import Token, TokenId
-from bokit.core.model.codec import read_document, write_document, write_time
+from bokit.core.model.codec import read_document, write_document, write_micros
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import Put, Rows, Transaction, Update
-from bokit.store.dynamo.model import Row
-from bokit.store.dynamo.shards import read_due
+from bokit.store.dynamo.gateway import PutItem, TableGateway, Transaction, UpdateItem
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.dynamo.shards import read_optional_time
 
 
-class TokenRows:
+class DynamoTokens:
     """``AccessStore`` on the table."""
 
-    _rows: Rows
+    _table: TableGateway
 
     def save_token(self, token: Token) -> None:
-        """Write a new token and its line in the catalog, both or neither; raises StoreConflictError."""
-        absent = Row.pk.does_not_exist()
+        absent = ItemRow.pk.does_not_exist()
         attributes = {
             "doc": _write_token(token),
             "tenant": token.tenant,
-            "used_at": token.last_used_at and write_time(token.last_used_at),
-            "revoked_at": token.revoked_at and write_time(token.revoked_at),
+            "used_at": token.last_used_at and write_micros(token.last_used_at),
+            "revoked_at": token.revoked_at and write_micros(token.revoked_at),
         }
+        line = keys.catalog_key(token.tenant, "TOKEN", token.id)
         puts = [
-            Put(key=keys.token_key(token.hash), attributes=attributes, condition=absent),
-            Put(key=keys.catalog_key(token.tenant, "TOKEN", token.id), attributes={"doc": token.hash}, condition=absent),
+            PutItem(key=keys.token_key(token.hash), attributes=attributes, condition=absent),
+            PutItem(key=line, attributes={"doc": token.hash}, condition=absent),
         ]
-        if self._rows.transact(Transaction(puts=puts)):
-            raise StoreConflictError("a token of this id or hash is there already", id=token.id)
+        if self._table.transact(Transaction(puts=puts)):
+            raise StoreConflictError("a token of this id or hash exists already", id=token.id)
 
-    def find_token(self, hash: str) -> Token | None:
-        """Return the token of this hash, in one read, expired and revoked ones too; None: there is none."""
-        key = keys.find_key(keys.token_key, hash)
-        row = self._rows.get(key) if key else None
+    def find_token(self, digest: str) -> Token | None:
+        key = keys.find_key(keys.token_key, digest)
+        row = self._table.get(key) if key else None
         return _read_token(row) if row else None
 
-    def load_token(self, tenant: TenantId, id: TokenId) -> Token:
-        """Return one token; raises UnknownIdError."""
-        line = self._rows.get(keys.catalog_key(tenant, "TOKEN", id))
+    def load_token(self, tenant: TenantId, token_id: TokenId) -> Token:
+        line = self._table.get(keys.catalog_key(tenant, "TOKEN", token_id))
         token = self.find_token(line.doc) if line else None
         if token is None:
-            raise UnknownIdError("no such token", id=id)
+            raise UnknownIdError("no such token", id=token_id)
         return token
 
     def load_tokens(self, tenant: TenantId) -> Sequence[Token]:
-        """Return every token of the tenant, revoked ones included, oldest first."""
-        lines = self._rows.query(keys.catalog_partition(tenant), Row.sk.startswith("TOKEN#"))
-        rows = self._rows.get_all([keys.token_key(line.doc) for line in lines])
+        lines = self._table.query(keys.catalog_partition(tenant), ItemRow.sk.startswith("TOKEN#"))
+        rows = self._table.get_all([keys.token_key(line.doc) for line in lines])
         return sorted((_read_token(row) for row in rows.values()), key=lambda token: (token.created_at, token.id))
 
     def touch_token(self, token: Token, at: datetime) -> None:
-        """Note its last use; nothing happens where it is gone, revoked, or was used later.
+        """Record its last use, by one conditional write.
 
         time ────────┬────────────────┬───────────────────►
-        a person     │ revokes it     ·
-        a request    ·                │ found it before, touches it now: refused, it stays as it was revoked
+        a user       │ revokes it     ·
+        a request    ·                │ found it before, touches it now: refused, it stays revoked
         """
-        known = Row.tenant == token.tenant
-        valid = Row.revoked_at.does_not_exist()
-        newer = Row.used_at.does_not_exist() | (Row.used_at < write_time(at))
-        used = Row.used_at.set(write_time(at))
-        self._rows.update(Update(key=keys.token_key(token.hash), actions=[used], condition=known & valid & newer))
+        valid = ItemRow.revoked_at.does_not_exist()
+        newer = ItemRow.used_at.does_not_exist() | (ItemRow.used_at < write_micros(at))
+        self._update(token, ItemRow.used_at.set(write_micros(at)), valid & newer)
 
-    def rename_token(self, tenant: TenantId, id: TokenId, name: str) -> Token:
-        """Give it another name; raises UnknownIdError."""
-        token = replace(self.load_token(tenant, id), name=name)
-        known = Row.tenant == tenant
-        renamed = Row.doc.set(_write_token(token))
-        row = self._rows.update(Update(key=keys.token_key(token.hash), actions=[renamed], condition=known))
-        return _read_token(row) if row else self.load_token(tenant, id)
+    def rename_token(self, tenant: TenantId, token_id: TokenId, name: str) -> Token:
+        token = replace(self.load_token(tenant, token_id), name=name)
+        return self._update(token, ItemRow.doc.set(_write_token(token))) or self.load_token(tenant, token_id)
 
-    def revoke_token(self, tenant: TenantId, id: TokenId, at: datetime) -> Token:
-        """Make it worthless from now on; raises UnknownIdError. A second time changes nothing."""
-        token = self.load_token(tenant, id)
-        known = Row.tenant == tenant
-        valid = Row.revoked_at.does_not_exist()
-        revoked = Row.revoked_at.set(write_time(at))
-        row = self._rows.update(Update(key=keys.token_key(token.hash), actions=[revoked], condition=known & valid))
-        return _read_token(row) if row else self.load_token(tenant, id)
+    def revoke_token(self, tenant: TenantId, token_id: TokenId, at: datetime) -> Token:
+        token = self.load_token(tenant, token_id)
+        valid = ItemRow.revoked_at.does_not_exist()
+        return self._update(token, ItemRow.revoked_at.set(write_micros(at)), valid) or self.load_token(tenant, token_id)
+
+    def _update(self, token: Token, action: Action, condition: Condition | None = None) -> Token | None:
+        """Change a token of its tenant; return None if *condition* failed, or it does not exist."""
+        known = ItemRow.tenant == token.tenant
+        both = known if condition is None else known & condition
+        row = self._table.update(UpdateItem(key=keys.token_key(token.hash), actions=[action], condition=both))
+        return _read_token(row) if row else None
 
 
 def _write_token(token: Token) -> str:
-    """Return what of a token never changes by itself; the rest are attributes, each written alone."""
+    """Return the document of a token; its times are attributes, each written alone."""
     return write_document(replace(token, last_used_at=None, revoked_at=None))
 
 
-def _read_token(row: Row) -> Token:
-    return replace(read_document(Token, row.doc), last_used_at=read_due(row.used_at), revoked_at=read_due(row.revoked_at))
+def _read_token(row: ItemRow) -> Token:
+    used, revoked = read_optional_time(row.used_at), read_optional_time(row.revoked_at)
+    return replace(read_document(Token, row.doc), last_used_at=used, revoked_at=revoked)

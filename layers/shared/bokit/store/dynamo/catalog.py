@@ -10,215 +10,198 @@ from typing import TypeVar
 from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
-from bokit.core.model.codec import read_document, write_document, write_json
+from bokit.core.model.codec import dump_json, read_document, write_document
 from bokit.core.model.records import CollectionName, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import Delete, Put, Rows, Transaction, Update
-from bokit.store.dynamo.model import Row
-from bokit.store.dynamo.shards import TRIES, line_of, write_lowered_schedule_line
+from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedule
+from bokit.store.limits import MAX_WRITE_TRIES
 
 T = TypeVar("T", Property, Unit, Source, Collection)
 
 
-class CatalogRows:
+class DynamoCatalog:
     """``CatalogStore`` on the table."""
 
-    _rows: Rows
+    _table: TableGateway
 
     def load_tenants(self) -> Sequence[Tenant]:
-        """Return every tenant, in the order of their ids."""
-        found = [read_document(Tenant, row.doc) for row in self._rows.query("TENANTS")]
+        found = [read_document(Tenant, row.doc) for row in self._table.query(keys.TENANTS)]
         return sorted(found, key=lambda tenant: tenant.id)
 
     def save_tenant(self, tenant: Tenant) -> None:
-        """Write it; one that is there is replaced."""
-        self._rows.put(Put(key=keys.tenant_key(tenant.id), attributes={"doc": write_document(tenant)}))
+        self._table.put(PutItem(key=keys.tenant_key(tenant.id), attributes={"doc": write_document(tenant)}))
 
     def remove_tenant(self, tenant: TenantId) -> None:
-        """Forget the tenant and all that is its own.
+        """Delete the tenant and all its data. Only this scans the table.
 
-        Tokens go first, so that nobody comes in; then heads, so that nothing syncs any more; the tenant itself goes
-        last, so that a removal which died can be asked for again. This alone scans the table.
+        Tokens go first, which ends all access; then heads, which ends all syncs. The tenant goes last: a removal that was
+        interrupted can be repeated.
         """
-        lines = self._rows.query(keys.catalog_partition(tenant), Row.sk.startswith("TOKEN#"))
-        self._rows.delete_all(keys.token_key(line.doc) for line in lines)
+        lines = self._table.query(keys.catalog_partition(tenant), ItemRow.sk.startswith("TOKEN#"))
+        self._table.delete_all(keys.token_key(line.doc) for line in lines)
         for source in self.load_sources(tenant):
-            self._forget_source(source)
-        its_own = Row.pk.startswith(keys.tenant_prefix(tenant))
-        under_a_secret = Row.pk.startswith("PAGE#") | Row.pk.startswith("TOKEN#")
-        self._rows.delete_all(self._rows.scan_keys(its_own | (under_a_secret & (Row.tenant == tenant))))
-        self._rows.delete(keys.tenant_key(tenant))
+            self._remove_from_shard(source)
+        own = ItemRow.pk.startswith(keys.tenant_prefix(tenant))
+        by_secret = ItemRow.pk.startswith("PAGE#") | ItemRow.pk.startswith("TOKEN#")
+        self._table.delete_all(self._table.scan_keys(own | (by_secret & (ItemRow.tenant == tenant))))
+        self._table.delete(keys.tenant_key(tenant))
 
-    def _forget_source(self, source: Source) -> None:
-        """Take a source out of its shard; the shard's fence is raised, so that no batch in hand writes its line back."""
-        ours = Row.tenant == source.tenant
-        self._rows.transact(
+    def _remove_from_shard(self, source: Source) -> None:
+        """Remove a source's head and schedule. The raised fence stops a running batch from writing the schedule again."""
+        removed = [schedule_path(source.id).remove(), ItemRow.fence.add(1)]
+        self._table.transact(
             Transaction(
-                deletes=[Delete(key=keys.head_key(source.shard_id, source.id), condition=ours)],
+                deletes=[DeleteItem(key=keys.head_key(source), condition=ItemRow.tenant == source.tenant)],
                 updates=[
-                    Update(key=keys.state_key(source.shard_id), actions=[line_of(source.id).remove(), Row.fence.add(1)]),
-                    Update(key=keys.directory_key(source.shard_id), actions=[Row.sources.add(-1)]),
+                    UpdateItem(key=keys.state_key(source.shard_id), actions=removed),
+                    UpdateItem(key=keys.directory_key(source.shard_id), actions=[ItemRow.sources.add(-1)]),
                 ],
             )
         )
 
     def load_properties(self, tenant: TenantId) -> Sequence[Property]:
-        """Return the tenant's properties, in the order of their ids."""
-        return self._load_all(Property, tenant, "PROPERTY")
+        return self._load_all(Property, tenant)
 
     def load_units(self, tenant: TenantId) -> Sequence[Unit]:
-        """Return the tenant's units, in the order of their ids."""
-        return self._load_all(Unit, tenant, "UNIT")
+        return self._load_all(Unit, tenant)
 
     def load_sources(self, tenant: TenantId) -> Sequence[Source]:
-        """Return the tenant's sources, removed ones included, in the order of their ids."""
-        return self._load_all(Source, tenant, "SOURCE")
+        return self._load_all(Source, tenant)
 
-    def load_property(self, tenant: TenantId, id: PropertyId) -> Property:
-        """Return one property; raises UnknownIdError."""
-        return self._load_one(Property, tenant, "PROPERTY", id)
+    def load_property(self, tenant: TenantId, property_id: PropertyId) -> Property:
+        return self._load_one(Property, tenant, property_id)
 
-    def load_unit(self, tenant: TenantId, id: UnitId) -> Unit:
-        """Return one unit; raises UnknownIdError."""
-        return self._load_one(Unit, tenant, "UNIT", id)
+    def load_unit(self, tenant: TenantId, unit_id: UnitId) -> Unit:
+        return self._load_one(Unit, tenant, unit_id)
 
-    def load_source(self, tenant: TenantId, id: SourceId) -> Source:
-        """Return one source; raises UnknownIdError."""
-        return self._load_one(Source, tenant, "SOURCE", id)
+    def load_source(self, tenant: TenantId, source_id: SourceId) -> Source:
+        return self._load_one(Source, tenant, source_id)
 
-    def save_property(self, property: Property) -> Property:
-        """Write it if its version is the stored one; return it with its new version."""
-        return self._save(property, "PROPERTY")
+    def save_property(self, prop: Property) -> Property:
+        return self._save(prop)
 
     def save_unit(self, unit: Unit) -> Unit:
-        """Write it if its version is the stored one; return it with its new version."""
-        return self._save(unit, "UNIT")
+        return self._save(unit)
 
     def save_source(self, head: Head, schedule: SourceSchedule) -> Source:
-        """Write a source, its head and its shard's line in one transaction; return it with its new version."""
         source = head.source
         saved = replace(source, version=source.version + 1)
-        put = _put_versioned(saved, "SOURCE")
-        updates = [_put_head(replace(head, source=saved)), *self._count_source(source)]
-        for _ in range(TRIES):
-            state = self._rows.get(keys.state_key(source.shard_id)) or self._make_shard(source.shard_id)
-            line = write_lowered_schedule_line(state, source.id, schedule)
-            failed = self._rows.transact(Transaction(puts=[put], updates=[*updates, line]))
+        put, shard = _put_versioned(saved), source.shard_id
+        updates = [_update_head(replace(head, source=saved))]
+        if source.version == 0:
+            updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
+        for _ in range(MAX_WRITE_TRIES):
+            state = self._table.get(keys.state_key(shard)) or self._make_shard(shard)
+            update = write_lowered_schedule(state, source.id, schedule)
+            failed = self._table.transact(Transaction(puts=[put], updates=[*updates, update]))
             if not failed:
                 return saved
-            if set(failed) != {line.key}:
+            if set(failed) != {update.key}:
                 break
         raise StoreConflictError("the source was changed by another since it was read; read it again", id=source.id)
 
-    def _count_source(self, source: Source) -> list[Update]:
-        is_new = source.version == 0
-        return [Update(key=keys.directory_key(source.shard_id), actions=[Row.sources.add(1)])] if is_new else []
+    def delete_property(self, tenant: TenantId, property_id: PropertyId) -> None:
+        self._table.delete(_key(Property, tenant, property_id))
 
-    def delete_property(self, tenant: TenantId, id: PropertyId) -> None:
-        """Forget one property; nothing happens where there is none."""
-        self._rows.delete(keys.catalog_key(tenant, "PROPERTY", id))
-
-    def delete_unit(self, tenant: TenantId, id: UnitId) -> None:
-        """Forget one unit; nothing happens where there is none."""
-        self._rows.delete(keys.catalog_key(tenant, "UNIT", id))
+    def delete_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
+        self._table.delete(_key(Unit, tenant, unit_id))
 
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
-        """Return every collection that the tenant declared, by name."""
-        return self._load_all(Collection, tenant, "COLLECTION")
+        return self._load_all(Collection, tenant)
 
     def save_collection(self, collection: Collection) -> Collection:
-        """Write it if its version is the stored one; return it with its new version."""
-        return self._save(collection, "COLLECTION")
+        return self._save(collection)
 
     def delete_collection(self, tenant: TenantId, name: CollectionName) -> None:
-        """Forget one declaration; nothing happens where there is none."""
-        self._rows.delete(keys.catalog_key(tenant, "COLLECTION", name))
+        self._table.delete(_key(Collection, tenant, name))
 
-    def pick_shard(self, limit: int, lane: str = "shard") -> ShardId:
-        """Return a shard of this *lane* with room for one more of *limit* sources, made where there is none.
-
-        Two who ask at the same moment may both get the last place: the limit keeps batches handy, no more.
-        """
-        row = self._rows.query_one("SHARDS", (Row.sources < limit) & Row.doc.startswith(f"{lane}_"))
+    def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
+        # Two callers may both get the last place: the limit keeps batches small, and need not be exact.
+        row = self._table.query_one(keys.SHARDS, (ItemRow.sources < limit) & ItemRow.doc.startswith(f"{route}_"))
         if row is not None:
             return ShardId(row.doc)
-        made = ShardId(f"{lane}_{len(self._rows.query('SHARDS')) + 1:06d}")
-        self._make_shard(made)
-        return made
+        shard = ShardId(f"{route}_{len(self._table.query(keys.SHARDS)) + 1:06d}")
+        self._make_shard(shard)
+        return shard
 
-    def _make_shard(self, shard: ShardId) -> Row:
-        """Make a shard's items where they are not there; two who make it at the same moment make one."""
-        absent = Row.pk.does_not_exist()
-        self._rows.put(Put(key=keys.state_key(shard), attributes={"beats": {}, "fence": 0}, condition=absent))
-        self._rows.put(Put(key=keys.directory_key(shard), attributes={"doc": shard, "sources": 0}, condition=absent))
-        if (state := self._rows.get(keys.state_key(shard))) is None:
+    def _make_shard(self, shard: ShardId) -> ItemRow:
+        """Create a shard's items where they do not exist; return its state."""
+        absent = ItemRow.pk.does_not_exist()
+        items = {keys.state_key(shard): {"schedules": {}, "fence": 0}, keys.directory_key(shard): {"doc": shard, "sources": 0}}
+        for key, attributes in items.items():
+            self._table.put(PutItem(key=key, attributes=attributes, condition=absent))
+        if (state := self._table.get(keys.state_key(shard))) is None:
             raise UnknownIdError("no such shard", id=shard)
         return state
 
     def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
-        """Return the options that are set, by tenant, in one batched read; no entry where nothing is set."""
         by_key = {keys.options_key(tenant): tenant for tenant in tenants}
-        stored = {by_key[key]: json.loads(row.doc) for key, row in self._rows.get_all(by_key).items()}
+        stored = {by_key[key]: json.loads(row.doc) for key, row in self._table.get_all(by_key).items()}
         return {tenant: options for tenant, options in stored.items() if options}
 
     def save_option(self, tenant: TenantId, name: str, value: Json | None) -> None:
-        """Set one option; None unsets it."""
         key = keys.options_key(tenant)
-        for _ in range(TRIES):
-            row = self._rows.get(key)
-            options = json.loads(row.doc) if row else {}
-            options[name] = value
-            told = write_json({name: value for name, value in options.items() if value is not None})
+        for _ in range(MAX_WRITE_TRIES):
+            row = self._table.get(key)
+            options = {**(json.loads(row.doc) if row else {}), name: value}
+            document = dump_json({name: value for name, value in options.items() if value is not None})
             version = int(row.version) if row else 0
-            if self._rows.put(Put(key=key, attributes={"doc": told, "version": version + 1}, condition=is_version(version))):
+            attributes = {"doc": document, "version": version + 1}
+            if self._table.put(PutItem(key=key, attributes=attributes, condition=has_version(version))):
                 return
         raise StoreConflictError("the options were changed by others at the same time; try again")
 
-    def _load_all(self, kind: type[T], tenant: TenantId, name: str) -> list[T]:
-        rows = self._rows.query(keys.catalog_partition(tenant), Row.sk.startswith(f"{name}#"))
+    def _load_all(self, kind: type[T], tenant: TenantId) -> list[T]:
+        rows = self._table.query(keys.catalog_partition(tenant), ItemRow.sk.startswith(f"{_KINDS[kind]}#"))
         return sorted((read_document(kind, row.doc) for row in rows), key=_id_of)
 
-    def _load_one(self, kind: type[T], tenant: TenantId, name: str, id: str) -> T:
-        row = self._rows.get(keys.catalog_key(tenant, name, id))
+    def _load_one(self, kind: type[T], tenant: TenantId, item_id: str) -> T:
+        row = self._table.get(_key(kind, tenant, item_id))
         if row is None:
-            raise UnknownIdError(f"no such {name.lower()}", id=id)
+            raise UnknownIdError(f"no such {_KINDS[kind].lower()}", id=item_id)
         return read_document(kind, row.doc)
 
-    def _save(self, value: T, name: str) -> T:
+    def _save(self, value: T) -> T:
         saved = replace(value, version=value.version + 1)
-        if not self._rows.put(_put_versioned(saved, name)):
-            raise StoreConflictError(
-                f"the {name.lower()} was changed by another since it was read; read it again", id=_id_of(value)
-            )
+        if not self._table.put(_put_versioned(saved)):
+            name = _KINDS[type(value)].lower()
+            raise StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=_id_of(value))
         return saved
 
 
-def is_version(version: int) -> Condition:
-    """Return the condition that an item still has *version*; 0: that there is none."""
-    return Row.version == version if version else Row.pk.does_not_exist()
+def has_version(version: int) -> Condition:
+    """Return the condition that the stored item has *version*; 0: that there is none."""
+    return ItemRow.version == version if version else ItemRow.pk.does_not_exist()
 
 
 def _id_of(value: Property | Unit | Source | Collection) -> str:
     return value.name if isinstance(value, Collection) else value.id
 
 
-def _put_versioned(saved: T, name: str) -> Put:
-    return Put(
-        key=keys.catalog_key(saved.tenant, name, _id_of(saved)),
+_KINDS = {Property: "PROPERTY", Unit: "UNIT", Source: "SOURCE", Collection: "COLLECTION"}
+"""The kinds as keys hold them."""
+
+
+def _key(kind: type[Property | Unit | Source | Collection], tenant: TenantId, item_id: str) -> keys.Key:
+    return keys.catalog_key(tenant, _KINDS[kind], item_id)
+
+
+def _put_versioned(saved: T) -> PutItem:
+    return PutItem(
+        key=_key(type(saved), saved.tenant, _id_of(saved)),
         attributes={"doc": write_document(saved), "version": saved.version},
-        condition=is_version(saved.version - 1),
+        condition=has_version(saved.version - 1),
     )
 
 
-def _put_head(head: Head) -> Update:
-    """Write a head over the stored one; fence, lease and version are the stored one's, and go on from there."""
+def _update_head(head: Head) -> UpdateItem:
+    """Write a head over the stored one, whose fence, lease and version continue."""
     source = head.source
-    is_new, is_ours = Row.pk.does_not_exist(), Row.tenant == source.tenant
-    told = write_document(replace(head, fence=0, version=0))
-    return Update(
-        key=keys.head_key(source.shard_id, source.id),
-        actions=[Row.doc.set(told), Row.tenant.set(source.tenant), Row.version.add(1), Row.fence.add(0)],
-        condition=is_new | is_ours,
-    )
+    is_new, is_ours = ItemRow.pk.does_not_exist(), ItemRow.tenant == source.tenant
+    counters = [ItemRow.version.add(1), ItemRow.fence.add(0)]
+    actions = [ItemRow.doc.set(write_head(head)), ItemRow.tenant.set(source.tenant), *counters]
+    return UpdateItem(key=keys.head_key(source), actions=actions, condition=is_new | is_ours)

@@ -1,14 +1,13 @@
-"""The table's verbs, for the adapters of this package: thin over PynamoDB, errors translated in one place.
+"""The operations on the table that the stores of this package use: thin over PynamoDB, errors translated here only.
 
-A condition that does not hold is an answer here (False, None, or the keys that failed), not an error: what it means
-is for the caller to say.
+A condition that fails is a return value (False, None, or the keys that failed), not an error: the caller knows its meaning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,9 +19,9 @@ from pynamodb.transactions import TransactWrite
 from bokit.aws import open_session
 from bokit.errors import BokitError, InputError, StoreConflictError, StoreUnreachableError
 from bokit.store.dynamo.keys import DUE, Key
-from bokit.store.dynamo.model import Row, bind_row
+from bokit.store.dynamo.model import ItemRow, bind_row
 
-_NOT_HELD = "ConditionalCheckFailedException"
+_CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 _BUSY = frozenset(
     {
         "TransactionConflictException",
@@ -35,7 +34,7 @@ _BUSY = frozenset(
         "ThrottlingError",
     }
 )
-_REFUSED = frozenset(
+_DENIED = frozenset(
     {
         "AccessDeniedException",
         "UnrecognizedClientException",
@@ -48,8 +47,8 @@ _REFUSED = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
-    """Write one item whole, if *condition* holds of what is there."""
+class PutItem:
+    """Replace one item if *condition* holds of the stored one."""
 
     key: Key
     attributes: Mapping[str, Any]
@@ -57,8 +56,8 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """Change some attributes of one item, if *condition* holds."""
+class UpdateItem:
+    """Change some attributes of one item if *condition* holds."""
 
     key: Key
     actions: Sequence[Action]
@@ -66,7 +65,7 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class CheckItem:
     """Let the transaction pass only if *condition* holds of an item that it does not write."""
 
     key: Key
@@ -74,8 +73,8 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delete:
-    """Remove one item, if *condition* holds."""
+class DeleteItem:
+    """Remove one item if *condition* holds."""
 
     key: Key
     condition: Condition | None = None
@@ -83,52 +82,60 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """All of it or nothing."""
+    """Writes of which all happen, or none."""
 
-    checks: Sequence[Check] = field(default=())
-    deletes: Sequence[Delete] = field(default=())
-    puts: Sequence[Put] = field(default=())
-    updates: Sequence[Update] = field(default=())
+    checks: Sequence[CheckItem] = ()
+    deletes: Sequence[DeleteItem] = ()
+    puts: Sequence[PutItem] = ()
+    updates: Sequence[UpdateItem] = ()
 
     @property
     def keys(self) -> list[Key]:
-        """The items, in the order in which PynamoDB sends them and DynamoDB tells reasons."""
-        parts: list[Check | Delete | Put | Update] = [*self.checks, *self.deletes, *self.puts, *self.updates]
-        return [part.key for part in parts]
+        """Return the items' keys in the order in which PynamoDB sends them and DynamoDB returns the reasons."""
+        items: list[CheckItem | DeleteItem | PutItem | UpdateItem] = [*self.checks, *self.deletes, *self.puts, *self.updates]
+        return [item.key for item in items]
 
 
-class Rows:
-    """One table's items. Every read is strongly consistent, but for the index, which cannot be."""
+class _ConditionFailedError(StoreConflictError):
+    """At least one condition failed, and nothing else was wrong."""
+
+    def __init__(self, reasons: Sequence[str | None] = ()) -> None:
+        super().__init__("changed by another since it was read; read it again")
+        self.reasons = reasons
+
+
+class TableGateway:
+    """One table's items. Every read is strongly consistent, except for the index, which cannot be."""
 
     def __init__(self, table_name: str, *, region: str | None, endpoint_url: str | None) -> None:
         self._row = bind_row(table_name, region, endpoint_url)
         self._facts = {"table": table_name}
         with self._translated():
-            # The one client is made here, once, and not by the first 32 threads at the same time.
+            # The client is made here, once, and not by the first 32 threads at the same time.
             self._connection = self._row.shared_connection()
-            self._connection._local.session = open_session()  # PynamoDB has no other door for a session of one's own
+            self._connection._local.session = open_session()  # PynamoDB has no public way to pass a session
             try:
                 self.client: Any = self._connection.client
             except ValueError as error:
-                raise StoreUnreachableError("the table's address is no URL; check AWS_ENDPOINT_URL", **self._facts) from error
+                raise StoreUnreachableError("the table's address is not a URL; check AWS_ENDPOINT_URL", **self._facts) from error
 
-    def get(self, key: Key) -> Row | None:
-        """Return one item; None where there is none."""
+    def get(self, key: Key) -> ItemRow | None:
+        """Return one item, or None."""
         with self._translated():
             try:
                 return self._row.get(key.pk, key.sk, consistent_read=True)
             except self._row.DoesNotExist:
                 return None
 
-    def get_all(self, keys: Iterable[Key]) -> dict[Key, Row]:
-        """Return the items that exist, in batches of a hundred."""
+    def get_all(self, keys: Iterable[Key]) -> dict[Key, ItemRow]:
+        """Return the items that exist, read a hundred at a time."""
         with self._translated():
             rows = self._row.batch_get([tuple(key) for key in keys], consistent_read=True)
             return {Key(row.pk, row.sk): row for row in rows}
 
     def query(
         self, pk: str, condition: Condition | None = None, *, newest_first: bool = False, limit: int | None = None
-    ) -> list[Row]:
+    ) -> list[ItemRow]:
         """Return the items of a partition, in the order of their sort keys."""
         with self._translated():
             found = self._row.query(
@@ -139,67 +146,62 @@ class Rows:
     def query_keys(self, pk: str) -> list[Key]:
         """Return the keys of the items of a partition."""
         with self._translated():
-            found = self._row.query(pk, consistent_read=True, attributes_to_get=["pk", "sk"])
-            return [Key(row.pk, row.sk) for row in found]
+            return _keys_of(self._row.query(pk, consistent_read=True, attributes_to_get=["pk", "sk"]))
 
-    def query_one(self, pk: str, filtered: Condition) -> Row | None:
-        """Return the first item of a partition of which *filtered* holds."""
+    def query_one(self, pk: str, filtered: Condition) -> ItemRow | None:
+        """Return the first item of a partition for which *filtered* holds."""
         with self._translated():
             return next(iter(self._row.query(pk, filter_condition=filtered, consistent_read=True)), None)
 
     def query_due(self, until: int, limit: int) -> list[Key]:
-        """Return the keys of what is due by *until*, earliest first."""
+        """Return the keys of the items that are due by *until*, earliest first."""
         with self._translated():
-            found = self._row.due.query(DUE, Row.due_at <= until, limit=limit, page_size=limit)
-            return [Key(row.pk, row.sk) for row in found]
+            return _keys_of(self._row.due.query(DUE, ItemRow.due_at <= until, limit=limit, page_size=limit))
 
     def scan_keys(self, filtered: Condition) -> list[Key]:
-        """Return the keys of all items of which *filtered* holds: reads the whole table."""
+        """Return the keys of all items for which *filtered* holds. Reads the whole table."""
         with self._translated():
-            found = self._row.scan(filtered, consistent_read=True, attributes_to_get=["pk", "sk"])
-            return [Key(row.pk, row.sk) for row in found]
+            return _keys_of(self._row.scan(filtered, consistent_read=True, attributes_to_get=["pk", "sk"]))
 
-    def put(self, put: Put) -> bool:
-        """Write one item; False where its condition did not hold."""
-        with self._translated():
-            try:
+    def put(self, put: PutItem) -> bool:
+        """Write one item; return False if its condition failed."""
+        try:
+            with self._translated():
                 self._make(put).save(put.condition)
-            except PynamoDBException as error:
-                if error.cause_response_code == _NOT_HELD:
-                    return False
-                raise
-            return True
+        except _ConditionFailedError:
+            return False
+        return True
 
-    def update(self, update: Update) -> Row | None:
-        """Change one item and return it as it is now; None where the condition did not hold."""
+    def update(self, update: UpdateItem) -> ItemRow | None:
+        """Change one item and return it as it is now; return None if the condition failed."""
         row = self._row(update.key.pk, update.key.sk)
-        with self._translated():
-            try:
+        try:
+            with self._translated():
                 row.update(actions=list(update.actions), condition=update.condition)
-            except PynamoDBException as error:
-                if error.cause_response_code == _NOT_HELD:
-                    return None
-                raise
-            return row
+        except _ConditionFailedError:
+            return None
+        return row
 
     def delete(self, key: Key) -> None:
-        """Remove one item; nothing happens where there is none."""
+        """Remove one item, if it exists."""
         with self._translated():
             self._row(key.pk, key.sk).delete()
 
     def delete_all(self, keys: Iterable[Key]) -> None:
-        """Remove many items, 25 a request, without any condition."""
+        """Remove many items, 25 a request, without a condition."""
         with self._translated(), self._row.batch_write() as batch:
             for key in keys:
                 batch.delete(self._row(key.pk, key.sk))
 
     def transact(self, transaction: Transaction) -> list[Key]:
-        """Write all or nothing; return the keys whose condition did not hold: none where it was written."""
+        """Write all or nothing; return the keys whose condition failed, none if it was written."""
         try:
             with self._translated():
                 self._send(transaction)
-        except _Cancelled as cancelled:
-            return [key for key, code in zip(transaction.keys, cancelled.codes, strict=True) if code == "ConditionalCheckFailed"]
+        except _ConditionFailedError as error:
+            if not error.reasons:
+                raise
+            return [key for key, code in zip(transaction.keys, error.reasons, strict=True) if code in _CONDITION_FAILED]
         return []
 
     def _send(self, transaction: Transaction) -> None:
@@ -207,18 +209,18 @@ class Rows:
             for check in transaction.checks:
                 batch.condition_check(self._row, check.key.pk, check.key.sk, condition=check.condition)
             for delete in transaction.deletes:
-                batch.delete(self._row(delete.key.pk, delete.key.sk), condition=delete.condition)
+                batch.delete(self._row(*delete.key), condition=delete.condition)
             for put in transaction.puts:
                 batch.save(self._make(put), condition=put.condition)
             for update in transaction.updates:
-                batch.update(self._row(update.key.pk, update.key.sk), actions=list(update.actions), condition=update.condition)
+                batch.update(self._row(*update.key), actions=list(update.actions), condition=update.condition)
 
-    def _make(self, put: Put) -> Row:
-        return self._row(put.key.pk, put.key.sk, **put.attributes)
+    def _make(self, put: PutItem) -> ItemRow:
+        return self._row(*put.key, **put.attributes)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn every error of PynamoDB and botocore into one of ours, or let it pass where it is unknown."""
+        """Raise our error for one of PynamoDB or botocore; let it pass where it is unknown."""
         try:
             yield
         except (PynamoDBException, BotoCoreError, ClientError) as error:
@@ -227,29 +229,21 @@ class Rows:
             raise ours from error
 
 
-class _Cancelled(BokitError):
-    """A transaction in which at least one condition did not hold, and nothing else was wrong."""
-
-    def __init__(self, codes: list[str | None]) -> None:
-        super().__init__("a condition of the transaction did not hold")
-        self.codes = codes
-
-
 def translate_error(error: Exception, facts: Mapping[str, Any]) -> BokitError | None:
-    """Return ours for an error of AWS or PynamoDB; None for one that we do not know."""
+    """Return our error for one of AWS or PynamoDB, or None if it is unknown."""
     code = _code_of(error)
     if code == "TransactionCanceledException" and isinstance(error, TransactWriteError):
         return _translate_cancellation(error, facts)
-    if code == _NOT_HELD:
-        return StoreConflictError("changed by another since it was read; read it again")
+    if code in _CONDITION_FAILED:
+        return _ConditionFailedError()
     if code in _BUSY:
-        return StoreConflictError("the table is busy; try again", code="store-busy", **facts)
+        return _busy(facts)
     if code == "ResourceNotFoundException" or isinstance(error, TableDoesNotExist):
         return StoreUnreachableError("no such table; run `make up`, or set BOKIT_TABLE to the stack's output", **facts)
-    if code in _REFUSED:
-        return StoreUnreachableError("the table refuses us; check the AWS credentials and their rights", **facts)
-    if code == "ValidationException" and _tells_size(_message_of(error)):
-        return InputError("too large for the store", code="too-large")
+    if code in _DENIED:
+        return StoreUnreachableError("access to the table is denied; check the AWS credentials and their rights", **facts)
+    if code == "ValidationException" and _names_size(_message_of(error)):
+        return _too_large()
     if code is None and _is_network(error):
         return StoreUnreachableError(
             "the table does not answer; run `make up`, or check AWS_ENDPOINT_URL and the region", **facts
@@ -259,13 +253,25 @@ def translate_error(error: Exception, facts: Mapping[str, Any]) -> BokitError | 
 
 def _translate_cancellation(error: TransactWriteError, facts: Mapping[str, Any]) -> BokitError | None:
     codes = [None if reason is None else reason.code for reason in error.cancellation_reasons]
-    if any(code in _BUSY for code in codes):
-        return StoreConflictError("the table is busy; try again", code="store-busy", **facts)
-    if "ConditionalCheckFailed" in codes:
-        return _Cancelled(codes)
-    if any(reason and _tells_size(reason.message) for reason in error.cancellation_reasons):
-        return InputError("too large for the store", code="too-large")
+    if not _BUSY.isdisjoint(codes):
+        return _busy(facts)
+    if not _CONDITION_FAILED.isdisjoint(codes):
+        return _ConditionFailedError(codes)
+    if any(reason and _names_size(reason.message) for reason in error.cancellation_reasons):
+        return _too_large()
     return None
+
+
+def _busy(facts: Mapping[str, Any]) -> StoreConflictError:
+    return StoreConflictError("the table is busy; try again", code="store-busy", **facts)
+
+
+def _too_large() -> InputError:
+    return InputError("too large for the store", code="too-large")
+
+
+def _keys_of(rows: Iterable[ItemRow]) -> list[Key]:
+    return [Key(row.pk, row.sk) for row in rows]
 
 
 def _code_of(error: Exception) -> str | None:
@@ -278,10 +284,10 @@ def _message_of(error: Exception) -> str | None:
     return error.cause_response_message if isinstance(error, PynamoDBException) else str(error)
 
 
-def _tells_size(message: str | None) -> bool:
+def _names_size(message: str | None) -> bool:
     return "size" in (message or "").lower()
 
 
 def _is_network(error: Exception) -> bool:
-    """Whether botocore never got an answer: endpoint, connection, credentials, region."""
+    """Return whether botocore got no answer: endpoint, connection, credentials, region."""
     return isinstance(error, BotoCoreError) or isinstance(getattr(error, "cause", None), BotoCoreError)

@@ -1,6 +1,7 @@
-"""The keys of the one table: what lies beside what. ``docs/decisions/0001-one-table.md`` tells why.
+"""The keys of the one table, which decide what is stored together. ``docs/decisions/0001-one-table.md`` says why.
 
-Everything of a tenant begins with ``T#<tenant>#``; shards cross tenants. ``#`` parts a key and never stands inside a part.
+Everything of a tenant begins with ``T#<tenant>#``; shards cross tenants. ``#`` separates the parts of a key and never occurs
+inside one.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from bokit.core.model.catalog import ShardId, Source
-from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, SourceId, TenantId
+from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, TenantId
 from bokit.errors import UnknownIdError
+from bokit.store.limits import MAX_KEY_TEXT, MAX_PARTITION_KEY, MAX_SORT_KEY
 
 _SAFE = " !$&'()*+,/:;=?@[]^`{|}<>\"\\~"
-_LONGEST_PARTITION, _LONGEST_SORT = 2048, 1024
-_LONGEST_TEXT = 800
 
 DUE = "DUE"
-"""The one partition of the index of what is due: shards, monitors and open runs."""
+"""The one partition of the index of due items: shards, monitors and open runs."""
+SHARDS = "SHARDS"
+TENANTS = "TENANTS"
 
 
 class Key(NamedTuple):
@@ -30,12 +32,12 @@ class Key(NamedTuple):
 
 
 def join(*parts: str) -> str:
-    """Return a key of *parts*, each quoted so that no part can pass for two.
+    """Return a key of *parts*, each quoted, so two parts never read as one.
 
-    Raises UnknownIdError for what is too long to be anybody's id.
+    Raises UnknownIdError for one that is too long to be an existing id.
     """
     key = "#".join(_quote(part) for part in parts)
-    if len(key) > _LONGEST_PARTITION:
+    if len(key) > MAX_PARTITION_KEY:
         raise UnknownIdError("no such id: too long")
     return key
 
@@ -45,23 +47,23 @@ def _quote(part: str) -> str:
 
 
 def fit(text: str) -> str:
-    """Return a part for a user's own text of any length: itself, or its hash where it is too long for a key.
+    """Return a part for a user's own text of any length: itself, or its hash if it is too long for a key.
 
-    No quoted text holds ``%-``, so that no hash can pass for a text.
+    Quoted text never contains ``%-``, so a hash never equals a text.
     """
     part = _quote(text)
-    return part if len(part) <= _LONGEST_TEXT else f"%-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return part if len(part) <= MAX_KEY_TEXT else f"%-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def make_key(pk: str, sk: str) -> Key:
-    """Return a key that the table takes; raises UnknownIdError for what is empty, or too long to be anybody's id."""
-    if not sk or len(sk) > _LONGEST_SORT:
+    """Return a key that the table accepts; raises UnknownIdError for an empty one, or one too long for an existing id."""
+    if not sk or len(sk) > MAX_SORT_KEY:
         raise UnknownIdError("no such id: empty or too long")
     return Key(pk, sk)
 
 
 def find_key(make: Callable[..., Key], *parts: str) -> Key | None:
-    """Return the key that *make* makes of *parts*; None where no item can stand there."""
+    """Return the key that *make* makes of *parts*; None if no item can have it."""
     try:
         return make(*parts)
     except UnknownIdError:
@@ -69,13 +71,13 @@ def find_key(make: Callable[..., Key], *parts: str) -> Key | None:
 
 
 def tenant_prefix(tenant: TenantId) -> str:
-    """Return what every partition of the tenant begins with."""
+    """Return the beginning of every partition of the tenant."""
     return join("T", tenant) + "#"
 
 
 def tenant_key(tenant: TenantId) -> Key:
-    """Return where a tenant stands in the list of them."""
-    return make_key("TENANTS", join(tenant))
+    """Return the key of a tenant in the list of tenants."""
+    return make_key(TENANTS, join(tenant))
 
 
 def catalog_partition(tenant: TenantId) -> str:
@@ -83,64 +85,64 @@ def catalog_partition(tenant: TenantId) -> str:
     return join("T", tenant, "CATALOG")
 
 
-def catalog_key(tenant: TenantId, kind: str, id: str) -> Key:
-    """Return where one property, unit or source stands."""
-    return make_key(catalog_partition(tenant), join(kind, id))
+def catalog_key(tenant: TenantId, kind: str, item_id: str) -> Key:
+    """Return the key of one property, unit, source, collection or token id."""
+    return make_key(catalog_partition(tenant), join(kind, item_id))
 
 
 def options_key(tenant: TenantId) -> Key:
-    """Return where all options of a tenant stand."""
+    """Return the key of all options of a tenant."""
     return make_key(catalog_partition(tenant), "OPTIONS")
 
 
 def monitor_key(tenant: TenantId) -> Key:
-    """Return where a tenant's monitor stands."""
+    """Return the key of a tenant's monitor."""
     return make_key(join("T", tenant, "MONITOR"), "MONITOR")
 
 
-def token_key(hash: str) -> Key:
-    """Return where a token stands: a request knows its hash, and not yet its tenant."""
-    return make_key(join("TOKEN", hash), "TOKEN")
+def token_key(digest: str) -> Key:
+    """Return the key of a token: a request brings its hash, and does not say its tenant."""
+    return make_key(join("TOKEN", digest), "TOKEN")
 
 
-def page_key(hash: str) -> Key:
-    """Return where a published page stands: who asks knows its path, and no tenant."""
-    return make_key(join("PAGE", hash), "PAGE")
+def published_key(digest: str) -> Key:
+    """Return the key of a published document: a reader knows its path, and no tenant."""
+    return make_key(join("PAGE", digest), "PAGE")
 
 
 def shard_partition(shard: ShardId) -> str:
-    """Return the partition of a shard: its state, and its sources' heads beside it."""
+    """Return the partition of a shard's state and of its sources' heads."""
     return join("SHARD", shard)
 
 
 def state_key(shard: ShardId) -> Key:
-    """Return where a shard's claim, lines and due time stand."""
+    """Return the key of a shard's claim, schedules and due time."""
     return make_key(shard_partition(shard), "STATE")
 
 
 def shard_of(key: Key) -> ShardId:
-    """Return the shard whose state stands at *key*."""
+    """Return the shard whose state has *key*."""
     return ShardId(unquote(key.pk.partition("#")[2], errors="surrogatepass"))
 
 
 def is_state(key: Key) -> bool:
-    """Return whether a shard's claim, lines and due time stand at *key*."""
+    """Return whether *key* is that of a shard's state."""
     return key.sk == "STATE" and key.pk.startswith("SHARD#")
 
 
 def is_monitor(key: Key) -> bool:
-    """Return whether a tenant's monitor stands at *key*."""
+    """Return whether *key* is that of a tenant's monitor."""
     return key.sk == "MONITOR" and key.pk.endswith("#MONITOR")
 
 
-def head_key(shard: ShardId, source: SourceId) -> Key:
-    """Return where a source's head and lease stand."""
-    return make_key(shard_partition(shard), join("HEAD", source))
+def head_key(source: Source) -> Key:
+    """Return the key of a source's head and lease."""
+    return make_key(shard_partition(source.shard_id), join("HEAD", source.id))
 
 
 def directory_key(shard: ShardId) -> Key:
-    """Return where the list of shards counts a shard's sources."""
-    return make_key("SHARDS", join(shard))
+    """Return the key in the list of shards that counts a shard's sources."""
+    return make_key(SHARDS, join(shard))
 
 
 def record_partition(tenant: TenantId, collection: CollectionName, scope: Scope) -> str:
@@ -148,9 +150,9 @@ def record_partition(tenant: TenantId, collection: CollectionName, scope: Scope)
     return join("T", tenant, "R", collection, scope)
 
 
-def record_key(tenant: TenantId, collection: CollectionName, scope: Scope, id: RecordId) -> Key:
-    """Return where one record stands."""
-    return make_key(record_partition(tenant, collection, scope), join(id))
+def record_key(tenant: TenantId, collection: CollectionName, scope: Scope, record: RecordId) -> Key:
+    """Return the key of one record."""
+    return make_key(record_partition(tenant, collection, scope), join(record))
 
 
 def change_partition(tenant: TenantId, record: RecordId) -> str:
@@ -159,17 +161,17 @@ def change_partition(tenant: TenantId, record: RecordId) -> str:
 
 
 def change_key(tenant: TenantId, record: RecordId, at: int, version: int, place: int) -> Key:
-    """Return where one line of a change log stands: they sort by time, then by the record's version."""
+    """Return the key of one line of a change log; they sort by time, then by the record's version."""
     return make_key(change_partition(tenant, record), f"{at:020d}#{version:010d}#{place:03d}")
 
 
 def snapshot_key(source: Source) -> Key:
-    """Return where a source's agreed state stands."""
+    """Return the key of a source's agreed state."""
     return make_key(join("T", source.tenant, "SNAPSHOT", source.id), "SNAPSHOT")
 
 
 def chunk_key(source: Source, name: str) -> Key:
-    """Return where one chunk of a source's agreed state stands."""
+    """Return the key of one chunk of a source's agreed state."""
     return make_key(join("T", source.tenant, "SNAPSHOT", source.id), f"CHUNK#{fit(name)}")
 
 
@@ -179,20 +181,20 @@ def runs_partition(tenant: TenantId) -> str:
 
 
 def run_key(tenant: TenantId, run: RunId) -> Key:
-    """Return where one run stands."""
+    """Return the key of one run."""
     return make_key(runs_partition(tenant), join(run))
 
 
-def answer_key(tenant: TenantId, key: str) -> Key:
-    """Return where the first answer under an Idempotency-Key stands."""
-    return make_key(join("T", tenant, "ANSWERS"), f"KEY#{fit(key)}")
+def answer_key(tenant: TenantId, idempotency_key: str) -> Key:
+    """Return the key of the first answer to an Idempotency-Key."""
+    return make_key(join("T", tenant, "ANSWERS"), f"KEY#{fit(idempotency_key)}")
 
 
 def part_partition(owner: Key) -> str:
-    """Return the partition of the chunks of an item that is too large for one."""
+    """Return the partition of the parts of an item that is too large for one."""
     return f"{owner.pk}#PARTS#{owner.sk}"
 
 
 def part_key(owner: Key, stamp: str, place: int) -> Key:
-    """Return where one chunk stands; *stamp* tells one content's chunks from another's."""
+    """Return the key of one part; *stamp* separates the parts of one content from another's."""
     return make_key(part_partition(owner), f"{stamp}#{place:04d}")

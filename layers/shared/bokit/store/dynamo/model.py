@@ -1,8 +1,8 @@
-"""The one table, as PynamoDB sees it: every attribute that an item may carry, and which items carry it.
+"""The one table as PynamoDB sees it: every attribute that an item may have, and which items have it.
 
-There is one model for all kinds of item, since PynamoDB makes a client for each model class, and 32 threads at a cold
-start would make 32. It declares no ``VersionAttribute``: ``batch_write`` skips that, and ``update()`` without a
-``get`` resets it. Versions are plain numbers, and every condition on one is written out where it counts.
+One model serves all kinds of item, since PynamoDB makes a client for each model class, and 32 threads at a cold start would
+make 32. It declares no ``VersionAttribute``: ``batch_write`` ignores that, and ``update()`` without a ``get`` resets it.
+Versions are plain numbers, and each condition on one is written where it is needed.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 
-class DueIndex(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call]
-    """What is due, by its time; sparse, since only shards, monitors and open runs carry its keys."""
+class DueIndexMeta:
+    """Keys only: copying the schedules as well would double the cost of every claim."""
 
-    class Meta:
-        """Keys alone: copying the lines as well would double the cost of every claim and beat."""
+    index_name = "due"
+    projection = KeysOnlyProjection()
 
-        index_name = "due"
-        projection = KeysOnlyProjection()
+
+class DueIndex(GlobalSecondaryIndex["ItemRow"]):  # type: ignore[no-untyped-call]
+    """Items by the time at which they are due. Sparse: only shards, monitors and open runs have its keys."""
+
+    Meta = DueIndexMeta
 
     due_pk = UnicodeAttribute(hash_key=True)
     due_at = NumberAttribute(range_key=True)
 
 
-class Row(Model):
+class ItemRow(Model):
     """One item. Times are microseconds since 1970, documents are JSON."""
 
     pk = UnicodeAttribute(hash_key=True)
@@ -43,54 +46,53 @@ class Row(Model):
     doc = UnicodeAttribute(null=True)
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run."""
     version = NumberAttribute(null=True)
-    """Property, unit, source, collection, options, head, record, snapshot, monitor, page: the condition of the next write.
-
-    Open run: raised with each report."""
+    """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor or
+    published document. Open run: raised with each report."""
     tenant = UnicodeAttribute(null=True)
-    """Head, token and page: whose it is, since their keys do not tell."""
+    """Owner of a head, token or published document, whose keys do not hold it."""
 
     fence = NumberAttribute(null=True)
     """Shard and head: raised at each claim or lease."""
     holder = UnicodeAttribute(null=True)
-    """Shard and head: who has the claim or lease."""
+    """Shard and head: the run that has the claim or lease."""
     until = NumberAttribute(null=True)
-    """Shard and head: how long. Answer: up to when its key is taken."""
+    """Shard and head: end of the claim or lease. Answer: until when its key is taken."""
 
-    beats: MapAttribute[str, str] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
-    """Shard: one line a source."""
+    schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
+    """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard, monitor and open run: present where something is due at all."""
+    """Shard, monitor and open run: present if it has a due time."""
     due_at = NumberAttribute(null=True)
-    """Shard, monitor and open run: the next due time, the next run, and when it is overdue."""
+    """Shard: the next due time. Monitor: the next run. Open run: when it is overdue."""
     lowered = NumberAttribute(null=True)
-    """Shard: the earliest due time written outside the present claim."""
+    """Shard: the earliest due time that was written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
-    """Shard, as the next three: an unchanged batch's run, compressed; the claim's fence picks the place."""
+    """Shard, like the next three: an unchanged batch's run, compressed. The claim's fence selects the slot."""
     recent_1 = BinaryAttribute(null=True, legacy_encoding=False)
     recent_2 = BinaryAttribute(null=True, legacy_encoding=False)
     recent_3 = BinaryAttribute(null=True, legacy_encoding=False)
     sources = NumberAttribute(null=True)
-    """The list of shards: how many sources the shard has."""
+    """The list of shards: the number of the shard's sources."""
 
     pending = UnicodeSetAttribute(null=True)
     """Open run: the sources that have not reported."""
     reports: MapAttribute[str, bytes] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
-    """Open run: what each source reported, compressed; an ended run has none."""
+    """Open run: what each source reported, compressed. An ended run has none."""
     share = NumberAttribute(null=True)
-    """Open run: the most bytes that one report takes, so that all fit."""
+    """Open run: the bytes that one report may take, for all to fit."""
     used_at = NumberAttribute(null=True)
     """Token: its last use."""
     revoked_at = NumberAttribute(null=True)
-    """Token: since when it is worthless."""
+    """Token: when it was revoked."""
 
     packed = BinaryAttribute(null=True, legacy_encoding=False)
-    """Snapshot, chunk, run, answer, page, and their parts: compressed bytes."""
+    """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes."""
     parts = NumberAttribute(null=True)
-    """As *packed*: how many parts hold the bytes, where one item does not."""
+    """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
     """As *packed*: which content's parts. Monitor: which of the tenant's monitors."""
     expires_at = TTLAttribute(null=True)
-    """Run, answer and page: when TTL may tidy it away."""
+    """Run, answer and published document: when TTL may delete it."""
 
     @classmethod
     def shared_connection(cls) -> Connection:
@@ -98,10 +100,10 @@ class Row(Model):
         return cls._get_connection().connection
 
 
-def bind_row(table: str, region_name: str | None, endpoint_url: str | None) -> type[Row]:
-    """Return the model of one table at one endpoint; each has one connection of its own."""
+def bind_row(table: str, region_name: str | None, endpoint_url: str | None) -> type[ItemRow]:
+    """Return the model of one table at one endpoint. Each has its own connection."""
 
-    class BoundRow(Row):
+    class BoundItemRow(ItemRow):
         class Meta:
             table_name = table
             region = region_name
@@ -112,4 +114,4 @@ def bind_row(table: str, region_name: str | None, endpoint_url: str | None) -> t
             max_retry_attempts = 3
             max_pool_connections = 64
 
-    return BoundRow
+    return BoundItemRow

@@ -1,79 +1,74 @@
-"""Open runs in the table: how one is written, what a report does to it, and how it is read."""
+"""Open runs in the table: how one is written, how a report changes it, and how it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
 
-from bokit.core.model.codec import pack, read_document, unpack, write_document, write_time
+from bokit.core.model.codec import pack, read_document, unpack, write_document, write_micros
 from bokit.core.model.records import SourceId
 from bokit.core.model.runs import OpenRun, RunStatus, SourceReport
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import Update
-from bokit.store.dynamo.model import Row
-
-ROOM = 300_000
-"""Bytes for all reports of a run: with a thousand ids, twice each, the item stays under DynamoDB's 400 KB."""
-MAX_REPORTS = 50
-"""Reports in one write: an expression takes 4 KB."""
+from bokit.store.dynamo.gateway import UpdateItem
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.limits import MAX_REPORT_BYTES
 
 
-def write_open_run(open: OpenRun, expires_at: datetime) -> dict[str, Any]:
-    """Return the attributes of an open run: what it was asked, who is waited for, and the reports so far."""
-    share = ROOM // max(1, len(open.pending) + len(open.run.sources))
-    asked = replace(open, pending=frozenset(), run=replace(open.run, sources=()))
+def write_open_run(open_run: OpenRun, expires_at: datetime) -> dict[str, Any]:
+    """Return the attributes of an open run: its request, the pending sources, and the reports so far."""
+    share = MAX_REPORT_BYTES // max(1, len(open_run.pending) + len(open_run.run.sources))
+    request = replace(open_run, pending=frozenset(), run=replace(open_run.run, sources=()))
     return {
-        "doc": write_document(asked),
+        "doc": write_document(request),
         "version": 0,
         "share": share,
-        "pending": set(open.pending) or None,
-        "reports": {report.source_id: pack_report(report, share) for report in open.run.sources},
+        "pending": set(open_run.pending) or None,
+        "reports": {report.source_id: pack_report(report, share) for report in open_run.run.sources},
         "due_pk": keys.DUE,
-        "due_at": write_time(open.overdue_at),
+        "due_at": write_micros(open_run.overdue_at),
         "expires_at": expires_at,
     }
 
 
-def write_reports(key: keys.Key, reports: Mapping[SourceId, SourceReport], share: int) -> Update:
-    """Return the write that takes *reports*: all of their sources must be pending, and the run's share as large as thought.
+def write_reports(key: keys.Key, reports: Mapping[SourceId, SourceReport], share: int) -> UpdateItem:
+    """Return the write of *reports*, on the condition that all of their sources are pending.
 
-    Where *share* is more than the run's, reports that fit the run's as well pass all the same.
+    *share* is assumed before the run is read. If the run's is smaller, only reports that fit it as well are written.
     """
-    packed = {id: pack_report(report, share) for id, report in reports.items()}
-    waiting = Row.pending.contains(next(iter(packed)))
-    for id in list(packed)[1:]:
-        waiting &= Row.pending.contains(id)
-    fitting = Row.share >= min(share, max(len(told) for told in packed.values()))
-    told = [Path(["reports", id]).set(report) for id, report in packed.items()]
-    actions = [*told, Row.pending.delete(set(packed)), Row.version.add(1)]
-    return Update(key=key, actions=actions, condition=is_open() & waiting & fitting)
+    packed = {source: pack_report(report, share) for source, report in reports.items()}
+    pending = reduce(and_, (ItemRow.pending.contains(source) for source in packed))
+    fits = ItemRow.share >= min(share, max(len(report) for report in packed.values()))
+    stored = [Path(["reports", source]).set(report) for source, report in packed.items()]
+    actions = [*stored, ItemRow.pending.delete(set(packed)), ItemRow.version.add(1)]
+    return UpdateItem(key=key, actions=actions, condition=is_open_run() & pending & fits)
 
 
-def is_open() -> Condition:
+def is_open_run() -> Condition:
     """Return the condition that a run is open: an ended one has no reports beside its document."""
-    return Row.reports.exists()
+    return ItemRow.reports.exists()
 
 
-def read_open_run(row: Row) -> OpenRun | None:
-    """Return the open run that its row tells, its reports in the order of their sources; None: it has ended."""
+def read_open_run(row: ItemRow) -> OpenRun | None:
+    """Return the open run of its row, its reports in the order of their sources; None if it has ended."""
     if row.reports is None:
         return None
-    open = read_document(OpenRun, row.doc)
-    kept: Any = row.reports
-    reports: dict[str, bytes] = dict(kept.as_dict())
-    told = tuple(read_document(SourceReport, unpack(reports[id])) for id in sorted(reports))
-    status = RunStatus.RUNNING if row.version else open.run.status
-    pending = frozenset(SourceId(id) for id in row.pending or ())
-    return replace(open, pending=pending, run=replace(open.run, status=status, sources=told))
+    open_run = read_document(OpenRun, row.doc)
+    packed: Any = row.reports
+    reports = tuple(read_document(SourceReport, unpack(report)) for _, report in sorted(packed.as_dict().items()))
+    status = RunStatus.RUNNING if row.version else open_run.run.status
+    pending = frozenset(SourceId(source) for source in row.pending or ())
+    return replace(open_run, pending=pending, run=replace(open_run.run, status=status, sources=reports))
 
 
 def pack_report(report: SourceReport, share: int) -> bytes:
-    """Return *report* compressed, as much of it as its share takes; its outcome, counts and code always fit."""
+    """Return *report* compressed, shortened to *share* bytes; its outcome, counts and code always fit."""
     for shorter in _shorten(report):
         packed = pack(write_document(shorter))
         if len(packed) <= share:
@@ -82,19 +77,13 @@ def pack_report(report: SourceReport, share: int) -> bytes:
 
 
 def _shorten(report: SourceReport) -> Iterator[SourceReport]:
-    """Yield *report* with less and less: without its plan, its steps, all that is no column of the history, long words."""
+    """Yield *report* with less and less: without its plan, its steps, everything but the history's columns, long words."""
     yield report
     yield replace(report, plan=())
     yield replace(report, plan=(), steps=())
-    bare = SourceReport(
-        source_id=report.source_id,
-        name=report.name,
-        outcome=report.outcome,
-        error=report.error,
-        counts=report.counts,
-        duration_ms=report.duration_ms,
-    )
+    columns = {name: getattr(report, name) for name in ("source_id", "name", "outcome", "error", "counts", "duration_ms")}
+    bare = SourceReport(**columns)
     yield bare
-    for most in (80, 40, 10):
-        error = {name: word[:most] if name != "code" else word for name, word in (report.error or {}).items()}
-        yield replace(bare, name=report.name[:most], error=error or None)
+    for length in (80, 40, 10):
+        error = {name: word[:length] if name != "code" else word for name, word in (report.error or {}).items()}
+        yield replace(bare, name=report.name[:length], error=error or None)

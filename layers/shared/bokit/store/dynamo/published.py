@@ -1,55 +1,51 @@
-"""Published pages in the table: found by the hash of their path alone, in one read."""
+"""Published documents in the table: found by the hash of their path alone, in one read."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from bokit.core.model.codec import pack_page, unpack_page
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.catalog import is_version
-from bokit.store.dynamo.gateway import Put
-from bokit.store.dynamo.parts import PartRows
-from bokit.store.dynamo.shards import TRIES
-from bokit.store.protocols import Published
+from bokit.store.dynamo.catalog import has_version
+from bokit.store.dynamo.gateway import PutItem
+from bokit.store.dynamo.packing import pack_published, unpack_published
+from bokit.store.dynamo.parts import DynamoParts
+from bokit.store.limits import MAX_WRITE_TRIES
+from bokit.store.protocols import PublishedDocument
 
 
-class PageRows(PartRows):
+class DynamoPublished(DynamoParts):
     """``PublishedStore`` on the table."""
 
-    def save_published(self, page: Published, *, only_if_unmoved: bool = False) -> None:
-        """Write it whole, replacing what stood under its hash; *only_if_unmoved*: if its version is the stored one.
+    def save_published(self, published: PublishedDocument, *, only_if_unchanged: bool = False) -> None:
+        """Write its parts first and the item with their stamp last: readers get the old document or the new one.
 
-        Parts come first, the item that names them last: who reads meanwhile has the old page or the new one. The
-        version is the turn by which old parts are told, so it is the condition; of two writers the later wins, unless
-        they ask for an unmoved page: then the second is refused.
+        The version is the turn that tells old parts from new ones, and so it is always the condition. Of two writers the
+        later wins, unless it asked for an unchanged document.
         """
-        key, packed = keys.page_key(page.hash), pack_page(page)
-        for _ in range(TRIES):
-            stored = self._rows.get(key)
+        key, packed = keys.published_key(published.hash), pack_published(published)
+        for _ in range(MAX_WRITE_TRIES):
+            stored = self._table.get(key)
             turn = int(stored.version) + 1 if stored else 1
-            if only_if_unmoved and page.version != turn - 1:
-                raise StoreConflictError("the page was written by another meanwhile; make it anew", id=page.id)
-            attributes, parts = self._cut(key, packed, turn=turn, tenant=page.tenant, expires_at=page.expires_at)
+            if only_if_unchanged and published.version != turn - 1:
+                raise StoreConflictError("the document was written by another meanwhile; make it again", id=published.id)
+            attributes, parts = self._split(key, packed, turn=turn, tenant=published.tenant, expires_at=published.expires_at)
             for part in parts:
-                self._rows.put(part)
-            if self._rows.put(Put(key=key, attributes={**attributes, "version": turn}, condition=is_version(turn - 1))):
+                self._table.put(part)
+            put = PutItem(key=key, attributes={**attributes, "version": turn}, condition=has_version(turn - 1))
+            if self._table.put(put):
                 if parts or (stored and stored.parts):
-                    self._tidy_parts(key, attributes.get("stamp"), turn=turn)
+                    self._delete_old_parts(key, attributes.get("stamp"), turn=turn)
                 return
-        raise StoreConflictError("the page was written by others at the same time; try again", id=page.id)
+        raise StoreConflictError("the document was written by others at the same time; try again", id=published.id)
 
-    def find_published(self, hash: str) -> Published | None:
-        """Return the page under this hash, in one read (large ones take more), an expired one too; None: there is none."""
-        key = keys.find_key(keys.page_key, hash)
+    def find_published(self, digest: str) -> PublishedDocument | None:
+        key = keys.find_key(keys.published_key, digest)
         row, packed = self._load_packed(key) if key else (None, b"")
-        return replace(unpack_page(packed), version=int(row.version)) if row else None
+        return unpack_published(packed, int(row.version)) if row else None
 
-    def delete_published(self, hash: str) -> None:
-        """Forget it; nothing happens where there is none."""
-        key = keys.page_key(hash)
-        if (stored := self._rows.get(key)) is None:
+    def delete_published(self, digest: str) -> None:
+        key = keys.published_key(digest)
+        if (stored := self._table.get(key)) is None:
             return
-        self._rows.delete(key)
+        self._table.delete(key)
         if stored.parts:
-            self._tidy_parts(key, None, turn=int(stored.version))
+            self._delete_old_parts(key, None, turn=int(stored.version))

@@ -7,154 +7,148 @@ from datetime import datetime
 
 from pynamodb.expressions.condition import Condition
 
-from bokit.core.model.codec import pack, read_document, unpack, write_document, write_time
+from bokit.core.model.codec import pack, read_document, unpack, write_document, write_micros
 from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import Answered, OpenRun, Run, SourceReport
 from bokit.errors import StoreConflictError, UnknownIdError
-from bokit.store.cursors import check_waiting
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import Put, Transaction
+from bokit.store.dynamo.gateway import PutItem, Transaction
 from bokit.store.dynamo.keys import Key
-from bokit.store.dynamo.model import Row
-from bokit.store.dynamo.open_runs import MAX_REPORTS, ROOM, is_open, read_open_run, write_open_run, write_reports
-from bokit.store.dynamo.parts import PartRows
-from bokit.store.dynamo.shards import TRIES
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.dynamo.open_runs import is_open_run, read_open_run, write_open_run, write_reports
+from bokit.store.dynamo.parts import DynamoParts
+from bokit.store.limits import MAX_REPORT_BYTES, MAX_REPORTS_PER_WRITE, MAX_WRITE_TRIES
 from bokit.store.protocols import Page
+from bokit.store.writes import check_pending
 
 
-class RunRows(PartRows):
+class DynamoRuns(DynamoParts):
     """``RunStore`` on the table."""
 
-    def open_run(self, open: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
-        """Write a queued run and the answer to its key in one transaction; return the first answer where there is one.
+    def open_run(self, open_run: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+        """Write a queued run and the answer to its key in one transaction; return the first answer if there is one.
 
         time ─────────┬───────────────────────┬──────────────────────────►
         request A     │ run 1 and its answer  ·
         request B     ·                       │ same key: neither run 2 nor an answer; it gets A's
         """
-        check_waiting(open)
-        run = open.run
-        attributes = write_open_run(open, expires_at)
-        absent = Row.pk.does_not_exist()
-        puts = [Put(key=keys.run_key(run.tenant, run.run_id), attributes=attributes, condition=absent)]
+        check_pending(open_run)
+        run = open_run.run
+        attributes = write_open_run(open_run, expires_at)
+        absent = ItemRow.pk.does_not_exist()
+        puts = [PutItem(key=keys.run_key(run.tenant, run.run_id), attributes=attributes, condition=absent)]
         if answered:
             puts.append(self._put_answer(run.tenant, answered, now))
-        for _ in range(TRIES):
+        for _ in range(MAX_WRITE_TRIES):
             if (failed := self._try(puts)) == []:
                 return None
             if answered and (first := self.find_answer(run.tenant, answered.key, now)):
                 return first
             if failed == [puts[0].key]:
-                raise StoreConflictError("a run of this id is there already", id=run.run_id)
+                raise StoreConflictError("a run of this id exists already", id=run.run_id)
         raise StoreConflictError("the table is busy; try again", code="store-busy")
 
-    def _try(self, puts: Sequence[Put]) -> list[Key] | None:
-        """Return the keys whose condition did not hold; None where two transactions met, and the table refused ours."""
+    def _try(self, puts: Sequence[PutItem]) -> list[Key] | None:
+        """Return the keys whose condition failed; None if the table refused ours since two transactions met."""
         try:
-            return self._rows.transact(Transaction(puts=puts))
+            return self._table.transact(Transaction(puts=puts))
         except StoreConflictError as error:
             if error.stable_code != "store-busy":
                 raise
             return None
 
     def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
-        """Keep an answer that opens no run; return the first where there is one."""
         put = self._put_answer(tenant, answered, now)
-        for _ in range(TRIES):
-            if self._rows.put(put):
+        for _ in range(MAX_WRITE_TRIES):
+            if self._table.put(put):
                 return None
             if first := self.find_answer(tenant, answered.key, now):
                 return first
         raise StoreConflictError("the answer was changed by others at the same time; try again")
 
-    def _put_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Put:
-        """Write the answer's parts, and return the write of the item that names them: where the key is free or expired."""
+    def _put_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> PutItem:
+        """Write the answer's parts; return the write of its item, on the condition that the key is free or expired."""
         key, until = keys.answer_key(tenant, answered.key), answered.expires_at
-        attributes, parts = self._cut(key, pack(write_document(answered)), expires_at=until)
+        attributes, parts = self._split(key, pack(write_document(answered)), expires_at=until)
         for part in parts:
-            self._rows.put(part)
-        free = Row.pk.does_not_exist()
-        expired = Row.until <= write_time(now)
-        return Put(key=key, attributes={**attributes, "until": write_time(until)}, condition=free | expired)
+            self._table.put(part)
+        free = ItemRow.pk.does_not_exist()
+        expired = ItemRow.until <= write_micros(now)
+        return PutItem(key=key, attributes={**attributes, "until": write_micros(until)}, condition=free | expired)
 
     def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
-        """Return the first answer under this key, unless it is expired at *now*."""
         row, packed = self._load_packed(keys.answer_key(tenant, key))
-        return read_document(Answered, unpack(packed)) if row and row.until > write_time(now) else None
+        return read_document(Answered, unpack(packed)) if row and row.until > write_micros(now) else None
 
-    def find_open_run(self, tenant: TenantId, id: RunId) -> OpenRun | None:
-        """Return the run while it is open; None where it has ended, or there is none."""
-        key = keys.find_key(keys.run_key, tenant, id)
-        row = self._rows.get(key) if key else None
+    def find_open_run(self, tenant: TenantId, run_id: RunId) -> OpenRun | None:
+        key = keys.find_key(keys.run_key, tenant, run_id)
+        row = self._table.get(key) if key else None
         return read_open_run(row) if row else None
 
-    def report_sources(self, tenant: TenantId, id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
-        """Take the reports of those sources that are pending; return the run as it stands then.
+    def report_sources(self, tenant: TenantId, run_id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
+        """Store the reports of pending sources, fifty in each conditional write.
 
             time ────────┬─────────────────────┬──────────────────────┬─────────────────────►
-            message      │ s1 and s2 reported: neither is pending any more
-            again        ·                     │ brings s2 and s3: s3 alone is pending, and taken
-            closer       ·                     ·                      │ ends the run; a report after it finds none
+            message      │ s1 and s2 reported: no longer pending
+            again        ·                     │ brings s2 and s3: only s3 is pending, and stored
+            closer       ·                     ·                      │ ends the run; a later report finds none
 
-        The condition names every source that it writes, so a write takes all of its reports or none. Where it took
-        none, what is still pending, and fits, is read and tried again.
+        The condition names every source that it writes: all reports of a write are stored, or none. If none, those that are
+        still pending are written again, in the share that was read.
         """
-        key = keys.find_key(keys.run_key, tenant, id)
+        key = keys.find_key(keys.run_key, tenant, run_id)
         if key is None or not reports:
-            return self.find_open_run(tenant, id)
+            return self.find_open_run(tenant, run_id)
         by_source = {report.source_id: report for report in reversed(reports)}
-        ids = list(by_source)
-        for at in range(0, len(ids), MAX_REPORTS):
-            told = self._report(key, {id: by_source[id] for id in ids[at : at + MAX_REPORTS]})
-            if told is None:
+        sources = list(by_source)
+        for at in range(0, len(sources), MAX_REPORTS_PER_WRITE):
+            group = sources[at : at + MAX_REPORTS_PER_WRITE]
+            open_run = self._report(key, {source: by_source[source] for source in group})
+            if open_run is None:
                 break
-        return told
+        return open_run
 
     def _report(self, key: Key, reports: dict[SourceId, SourceReport]) -> OpenRun | None:
-        share = ROOM
-        for _ in range(len(reports) + 2):  # each time fewer, or with the share that is known now
-            if row := self._rows.update(write_reports(key, reports, share)):
+        share = MAX_REPORT_BYTES
+        for _ in range(len(reports) + 2):  # each time fewer reports, or the share that was read
+            if row := self._table.update(write_reports(key, reports, share)):
                 return read_open_run(row)
-            row = self._rows.get(key)
-            open = read_open_run(row) if row else None
-            if row is None or open is None:
+            row = self._table.get(key)
+            open_run = read_open_run(row) if row else None
+            if row is None or open_run is None:
                 return None
-            reports = {id: report for id, report in reports.items() if id in open.pending}
+            reports = {source: report for source, report in reports.items() if source in open_run.pending}
             if not reports:
-                return open
+                return open_run
             share = int(row.share)
         raise StoreConflictError("the run was changed by others at the same time; try again")
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
-        """Replace an open run with *run* as it ended; False where it was not open any more: of two closers one wins."""
-        return self._rows.put(self._put_run(run, expires_at, condition=is_open()))
+        return self._table.put(self._put_run(run, expires_at, condition=is_open_run()))
 
     def save_run(self, run: Run, *, expires_at: datetime) -> None:
-        """Write it whole; a run of the same id is replaced. TTL tidies it, and its parts, away after *expires_at*."""
-        self._rows.put(self._put_run(run, expires_at))
+        self._table.put(self._put_run(run, expires_at))
 
-    def _put_run(self, run: Run, expires_at: datetime, condition: Condition | None = None) -> Put:
-        """Write the run's parts, and return the write of the item that names them."""
+    def _put_run(self, run: Run, expires_at: datetime, condition: Condition | None = None) -> PutItem:
+        """Write the run's parts; return the write of its item."""
         key = keys.run_key(run.tenant, run.run_id)
-        attributes, parts = self._cut(key, pack(write_document(run)), expires_at=expires_at)
+        attributes, parts = self._split(key, pack(write_document(run)), expires_at=expires_at)
         for part in parts:
-            self._rows.put(part)
-        return Put(key=key, attributes=attributes, condition=condition)
+            self._table.put(part)
+        return PutItem(key=key, attributes=attributes, condition=condition)
 
-    def load_run(self, tenant: TenantId, id: RunId) -> Run:
-        """Return one run, an open one as it stands; raises UnknownIdError."""
-        row, packed = self._load_packed(keys.run_key(tenant, id))
+    def load_run(self, tenant: TenantId, run_id: RunId) -> Run:
+        row, packed = self._load_packed(keys.run_key(tenant, run_id))
         if row is None:
-            raise UnknownIdError("no such run", id=id)
+            raise UnknownIdError("no such run", id=run_id)
         return _read_run(row, packed)
 
     def load_runs(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
-        """Return a page of the tenant's runs, newest first."""
         rows, rest = self._load_page(keys.runs_partition(tenant), limit, cursor)
         found = (self._load_packed(Key(row.pk, row.sk)) if row.parts else (row, row.packed) for row in rows)
         return Page(items=tuple(_read_run(row, packed) for row, packed in found if row), cursor=rest)
 
 
-def _read_run(row: Row, packed: bytes) -> Run:
-    open = read_open_run(row)
-    return open.run if open else read_document(Run, unpack(packed))
+def _read_run(row: ItemRow, packed: bytes) -> Run:
+    open_run = read_open_run(row)
+    return open_run.run if open_run else read_document(Run, unpack(packed))

@@ -1,4 +1,4 @@
-"""Shards and heads in the table: how their rows are read, and the writes that both adapters share."""
+"""Shards and heads in the table: how their rows are read, and the writes that the catalog and the schedule share."""
 
 from __future__ import annotations
 
@@ -13,83 +13,85 @@ from bokit.core.model.catalog import ShardId
 from bokit.core.model.codec import (
     pack,
     read_document,
+    read_micros,
     read_schedule_line,
-    read_time,
     unpack,
     write_document,
+    write_micros,
     write_schedule_line,
-    write_time,
 )
 from bokit.core.model.records import SourceId
-from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
-from bokit.store.cursors import RECENT_RUNS, earliest, sort_recent
+from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule, earliest
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import Update
-from bokit.store.dynamo.model import Row
+from bokit.store.dynamo.gateway import UpdateItem
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.limits import MAX_RECENT_BATCHES
+from bokit.store.writes import sort_recent
 
-TRIES = 8
-"""How often a write that another overtook is tried again, each time from what is stored now."""
-
-_RECENT = ("recent_0", "recent_1", "recent_2", "recent_3")
-assert len(_RECENT) == RECENT_RUNS  # noqa: S101 - both stores must forget alike
+RELEASE = (ItemRow.holder.remove(), ItemRow.until.remove())
+"""The actions that end a claim or a lease."""
+_RECENT = [f"recent_{slot}" for slot in range(MAX_RECENT_BATCHES)]
 
 
-def read_shard(id: ShardId, row: Row) -> Shard:
-    """Return the shard that its row tells."""
-    runs = [getattr(row, name) for name in _RECENT]
+def read_shard(shard_id: ShardId, row: ItemRow) -> Shard:
+    """Return the shard of its row."""
+    lines: Any = row.schedules
+    packed = [getattr(row, name) for name in _RECENT]
     return Shard(
-        id=id,
-        beats={SourceId(source): read_schedule_line(line) for source, line in _lines_of(row).items()},
-        next_due=read_due(row.due_at),
+        id=shard_id,
+        schedules={SourceId(source): read_schedule_line(line) for source, line in lines.as_dict().items()} if lines else {},
+        next_due=read_optional_time(row.due_at),
         holder=row.holder,
-        claimed_until=read_due(row.until),
+        claimed_until=read_optional_time(row.until),
         fence=int(row.fence or 0),
-        recent=sort_recent(read_document(HeartbeatRun, unpack(run)) for run in runs if run),
+        recent=sort_recent(read_document(HeartbeatRun, unpack(run)) for run in packed if run),
     )
 
 
-def _lines_of(row: Row) -> dict[str, str]:
-    lines: Any = row.beats
-    return {} if lines is None else dict(lines.as_dict())
-
-
-def line_of(source: SourceId) -> Path:
-    """Return where a source's line stands within its shard's item."""
+def schedule_path(source: SourceId) -> Path:
+    """Return where a source's schedule is within its shard's item."""
     return Path(["beats", source])
 
 
-def read_head(row: Row) -> Head:
-    """Return the head that its row tells."""
+def read_head(row: ItemRow) -> Head:
+    """Return the head of its row."""
     return replace(read_document(Head, row.doc), fence=int(row.fence or 0), version=int(row.version or 0))
 
 
-def read_due(number: float | None) -> datetime | None:
-    """Return a moment that may be unset."""
-    return None if number is None else read_time(int(number))
+def write_head(head: Head) -> str:
+    """Return the document of a head; fence and version are attributes of their own."""
+    return write_document(replace(head, fence=0, version=0))
+
+
+def read_optional_time(number: float | None) -> datetime | None:
+    """Return a time that may be unset."""
+    return None if number is None else read_micros(int(number))
 
 
 def set_due(next_due: datetime | None) -> list[Action]:
-    """Return what puts a shard into the index, or takes it out."""
+    """Return the actions that put a shard into the index of due items, or remove it."""
     if next_due is None:
-        return [Row.due_pk.remove(), Row.due_at.remove()]
-    return [Row.due_pk.set(keys.DUE), Row.due_at.set(write_time(next_due))]
+        return [ItemRow.due_pk.remove(), ItemRow.due_at.remove()]
+    return [ItemRow.due_pk.set(keys.DUE), ItemRow.due_at.set(write_micros(next_due))]
 
 
-def set_recent(fence: int, run: HeartbeatRun | None) -> list[Action]:
-    """Return what writes an unchanged batch into the place that its claim's fence picks."""
-    return [] if run is None else [getattr(Row, _RECENT[fence % RECENT_RUNS]).set(pack(write_document(run)))]
+def set_recent(fence: int, batch: HeartbeatRun) -> Action:
+    """Return the action that stores an unchanged batch in the slot of its claim's fence."""
+    slot: Action = getattr(ItemRow, _RECENT[fence % MAX_RECENT_BATCHES]).set(pack(write_document(batch)))
+    return slot
 
 
-def write_lowered_schedule_line(state: Row, source: SourceId, schedule: SourceSchedule) -> Update:
-    """Return the write of one line outside a claim.
+def write_lowered_schedule(state: ItemRow, source: SourceId, schedule: SourceSchedule) -> UpdateItem:
+    """Return the write of one schedule outside a claim.
 
-    The shard's next due time only ever falls here, and ``lowered`` keeps how far, so that the batch which holds the
-    claim and knows nothing of it cannot raise it again at its end. Both must be as they were read.
+    It can only lower the shard's next due time. ``lowered`` keeps the result: the batch that holds the claim does not know
+    this write, and must not raise the time again at its end. Both must be as they were read.
     """
-    actions: list[Action] = [line_of(source).set(write_schedule_line(schedule))]
+    actions: list[Action] = [schedule_path(source).set(write_schedule_line(schedule))]
     if schedule.due_at is not None:
-        actions += set_due(earliest(read_due(state.due_at), schedule.due_at))
-        actions.append(Row.lowered.set(write_time(earliest(read_due(state.lowered), schedule.due_at) or schedule.due_at)))
-    same_due = Row.due_at == state.due_at if state.due_at is not None else Row.due_at.does_not_exist()
-    same_lowered = Row.lowered == state.lowered if state.lowered is not None else Row.lowered.does_not_exist()
-    return Update(key=keys.Key(state.pk, state.sk), actions=actions, condition=same_due & same_lowered)
+        actions += set_due(earliest(read_optional_time(state.due_at), schedule.due_at))
+        due = write_micros(schedule.due_at)
+        actions.append(ItemRow.lowered.set(due if state.lowered is None else min(due, int(state.lowered))))
+    same_due = ItemRow.due_at == state.due_at if state.due_at is not None else ItemRow.due_at.does_not_exist()
+    same_lowered = ItemRow.lowered == state.lowered if state.lowered is not None else ItemRow.lowered.does_not_exist()
+    return UpdateItem(key=keys.Key(state.pk, state.sk), actions=actions, condition=same_due & same_lowered)

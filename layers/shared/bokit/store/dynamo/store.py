@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokit.store.dynamo.access import TokenRows
-from bokit.store.dynamo.catalog import CatalogRows
-from bokit.store.dynamo.gateway import Rows
-from bokit.store.dynamo.monitors import MonitorRows
-from bokit.store.dynamo.published import PageRows
-from bokit.store.dynamo.records import RecordRows
-from bokit.store.dynamo.runs import RunRows
-from bokit.store.dynamo.schedule import ScheduleRows
+from bokit.store.dynamo.access import DynamoTokens
+from bokit.store.dynamo.catalog import DynamoCatalog
+from bokit.store.dynamo.gateway import TableGateway
+from bokit.store.dynamo.monitors import DynamoMonitors
+from bokit.store.dynamo.published import DynamoPublished
+from bokit.store.dynamo.records import DynamoRecords
+from bokit.store.dynamo.runs import DynamoRuns
+from bokit.store.dynamo.schedule import DynamoSchedule
 
 
-class DynamoStore(CatalogRows, ScheduleRows, RecordRows, RunRows, MonitorRows, TokenRows, PageRows):
-    """All of ``Store`` on one table.
-
-    Making one makes its client, once for all threads, and asks nothing of the network yet.
-    """
+class DynamoStore(DynamoCatalog, DynamoSchedule, DynamoRecords, DynamoRuns, DynamoMonitors, DynamoTokens, DynamoPublished):
+    """All of ``Store`` on one table. Its client is made with it, once for all threads, and sends nothing yet."""
 
     def __init__(self, table_name: str, *, region: str | None = None, endpoint_url: str | None = None) -> None:
         self.table_name = table_name
-        self._rows = Rows(table_name, region=region, endpoint_url=endpoint_url)
+        self._table = TableGateway(table_name, region=region, endpoint_url=endpoint_url)
 
     @property
     def client(self) -> Any:
-        """The one botocore client, whose events tell, and can cut, every request."""
-        return self._rows.client
+        """Return the one botocore client, whose events can count and refuse every request."""
+        return self._table.client

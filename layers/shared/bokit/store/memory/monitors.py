@@ -15,21 +15,18 @@ class MemoryMonitors(MemoryState):
     """``MonitorStore`` in memory."""
 
     def load_monitors(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Monitor]:
-        """Return the monitors that run, by tenant."""
         with self._lock:
             return {tenant: self._monitors[tenant] for tenant in tenants if tenant in self._monitors}
 
     def save_monitor(self, monitor: Monitor) -> Monitor:
-        """Write it if its version is the stored one, and the stored one is this monitor and not a later one."""
         with self._lock:
             stored = self._monitors.get(monitor.tenant)
             version = next_version(monitor, stored)
             if stored and stored.started_at != monitor.started_at:
-                raise StoreConflictError("the monitor was stopped, and another started, since it was read")
+                raise StoreConflictError("the monitor was started, stopped or advanced since it was read; read it again")
             saved = self._monitors[monitor.tenant] = replace(monitor, version=version)
             return saved
 
     def delete_monitor(self, tenant: TenantId) -> None:
-        """Stop it at once; nothing happens where none runs."""
         with self._lock:
             self._monitors.pop(tenant, None)

@@ -9,36 +9,32 @@ from datetime import datetime
 from bokit.core.model.records import RunId, TenantId
 from bokit.core.model.runs import Answered, OpenRun, Run, RunStatus, SourceReport
 from bokit.errors import StoreConflictError
-from bokit.store.cursors import check_waiting
-from bokit.store.memory.state import MemoryState, cut_page, find
+from bokit.store.memory.state import MemoryState, load_one, load_page
 from bokit.store.protocols import Page
+from bokit.store.writes import check_pending
 
 
 class MemoryRuns(MemoryState):
     """``RunStore`` in memory."""
 
-    def open_run(self, open: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
-        """Write a queued run and the answer to its key; return the first answer where the key is taken."""
-        check_waiting(open)
+    def open_run(self, open_run: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+        check_pending(open_run)
         with self._lock:
-            run = open.run
+            run = open_run.run
             if answered and (first := self.find_answer(run.tenant, answered.key, now)):
                 return first
             if run.run_id in self._runs.get(run.tenant, {}):
-                raise StoreConflictError("a run of this id is there already", id=run.run_id)
-            self._keep_open(open)
-            if answered:
-                self._answers[run.tenant, answered.key] = answered
-            return None
+                raise StoreConflictError("a run of this id exists already", id=run.run_id)
+            self._put_open_run(open_run)
+            return self.save_answer(run.tenant, answered, now) if answered else None
 
-    def _keep_open(self, open: OpenRun) -> OpenRun:
-        run = replace(open.run, sources=tuple(sorted(open.run.sources, key=lambda report: report.source_id)))
-        kept = self._open[run.tenant, run.run_id] = replace(open, run=run)
+    def _put_open_run(self, open_run: OpenRun) -> OpenRun:
+        run = replace(open_run.run, sources=tuple(sorted(open_run.run.sources, key=lambda report: report.source_id)))
         self._runs.setdefault(run.tenant, {})[run.run_id] = run
-        return kept
+        stored = self._open_runs[run.tenant, run.run_id] = replace(open_run, run=run)
+        return stored
 
     def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
-        """Keep an answer that opens no run; return the first where there is one."""
         with self._lock:
             if first := self.find_answer(tenant, answered.key, now):
                 return first
@@ -46,48 +42,41 @@ class MemoryRuns(MemoryState):
             return None
 
     def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
-        """Return the first answer under this key, unless it is expired at *now*."""
         with self._lock:
             answered = self._answers.get((tenant, key))
             return answered if answered and answered.expires_at > now else None
 
-    def find_open_run(self, tenant: TenantId, id: RunId) -> OpenRun | None:
-        """Return the run while it is open; None where it has ended, or there is none."""
+    def find_open_run(self, tenant: TenantId, run_id: RunId) -> OpenRun | None:
         with self._lock:
-            return self._open.get((tenant, id))
+            return self._open_runs.get((tenant, run_id))
 
-    def report_sources(self, tenant: TenantId, id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
-        """Take the reports of those sources that are pending; return the run as it stands then."""
+    def report_sources(self, tenant: TenantId, run_id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
         with self._lock:
-            open = self._open.get((tenant, id))
-            if open is None:
+            open_run = self._open_runs.get((tenant, run_id))
+            if open_run is None:
                 return None
-            first = {report.source_id: report for report in reversed(reports) if report.source_id in open.pending}
+            first = {report.source_id: report for report in reversed(reports) if report.source_id in open_run.pending}
             if not first:
-                return open
-            run = replace(open.run, status=RunStatus.RUNNING, sources=(*open.run.sources, *first.values()))
-            return self._keep_open(replace(open, run=run, pending=open.pending - first.keys()))
+                return open_run
+            run = replace(open_run.run, status=RunStatus.RUNNING, sources=(*open_run.run.sources, *first.values()))
+            return self._put_open_run(replace(open_run, run=run, pending=open_run.pending - first.keys()))
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
-        """Replace an open run with *run* as it ended; False where it was not open any more."""
         with self._lock:
-            if (run.tenant, run.run_id) not in self._open:
+            if (run.tenant, run.run_id) not in self._open_runs:
                 return False
             self.save_run(run, expires_at=expires_at)
             return True
 
     def save_run(self, run: Run, *, expires_at: datetime) -> None:
-        """Write it whole; a run of the same id is replaced."""
         with self._lock:
-            self._open.pop((run.tenant, run.run_id), None)
+            self._open_runs.pop((run.tenant, run.run_id), None)
             self._runs.setdefault(run.tenant, {})[run.run_id] = run
 
-    def load_run(self, tenant: TenantId, id: RunId) -> Run:
-        """Return one run; raises UnknownIdError."""
+    def load_run(self, tenant: TenantId, run_id: RunId) -> Run:
         with self._lock:
-            return find(self._runs.get(tenant, {}), id, "no such run", id)
+            return load_one(self._runs.get(tenant, {}), run_id, "run", run_id)
 
     def load_runs(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
-        """Return a page of the tenant's runs, newest first."""
         with self._lock:
-            return cut_page(self._runs.get(tenant, {}), tenant, limit, cursor)
+            return load_page(self._runs.get(tenant, {}), tenant, limit, cursor)

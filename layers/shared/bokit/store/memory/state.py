@@ -1,8 +1,8 @@
-"""What the store in memory keeps, and what its protocols share."""
+"""What the store in memory holds, and what its parts share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
@@ -10,20 +10,21 @@ from typing import Any, Protocol, TypeVar
 
 from bokit.core.model.access import Token
 from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import Answered, OpenRun, Run
-from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
+from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
-from bokit.store.cursors import clamp_limit, earliest, make_cursor, read_cursor
-from bokit.store.protocols import Page, Published, Snapshot
+from bokit.store.limits import clamp_limit
+from bokit.store.protocols import Page, PublishedDocument, Snapshot
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Versioned(Protocol):
-    """What is written by the version that was read."""
+    """A value that is written on the version that was read."""
 
     @property
     def version(self) -> int: ...
@@ -31,17 +32,17 @@ class Versioned(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class ShardState:
-    """A shard, and what the table keeps beside it."""
+    """A shard, and what the table stores with it."""
 
     shard: Shard
     lowered: datetime | None = None
-    """The earliest due time written outside the present claim; the end of the claim must not rise above it."""
+    """The earliest due time written outside the present claim; the end of the claim must not exceed it."""
     runs: dict[int, HeartbeatRun] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class HeadState:
-    """A head, and its lease."""
+    """A head and its lease."""
 
     head: Head
     holder: str | None = None
@@ -49,7 +50,7 @@ class HeadState:
 
 
 class MemoryState:
-    """Dictionaries behind one lock."""
+    """The dictionaries, behind one lock."""
 
     def __init__(self) -> None:
         self._lock = RLock()
@@ -63,18 +64,18 @@ class MemoryState:
         self._heads: dict[SourceId, HeadState] = {}
         self._records: dict[tuple[TenantId, CollectionName, Scope], dict[RecordId, Record]] = {}
         self._unsorted: set[tuple[TenantId, CollectionName, Scope]] = set()
-        """Scopes of records whose dictionary is out of order."""
+        """Scopes whose dictionary of records is not in the order of the ids."""
         self._changes: dict[tuple[TenantId, RecordId], list[LoggedChange]] = {}
         self._snapshots: dict[SourceId, Snapshot] = {}
         self._chunks: dict[tuple[TenantId, SourceId], dict[str, bytes]] = {}
         self._runs: dict[TenantId, dict[RunId, Run]] = {}
-        self._open: dict[tuple[TenantId, RunId], OpenRun] = {}
+        self._open_runs: dict[tuple[TenantId, RunId], OpenRun] = {}
         self._answers: dict[tuple[TenantId, str], Answered] = {}
         self._monitors: dict[TenantId, Monitor] = {}
         self._tokens: dict[str, Token] = {}
-        self._published: dict[str, Published] = {}
+        self._published: dict[str, PublishedDocument] = {}
 
-    def _find_head(self, source: Source) -> HeadState:
+    def _load_head_state(self, source: Source) -> HeadState:
         state = self._heads.get(source.id)
         if state is None or state.head.source.tenant != source.tenant:
             raise UnknownIdError("no such source", id=source.id)
@@ -86,51 +87,40 @@ class MemoryState:
             raise StaleFenceError("the lease was taken over by another run", source_id=lease.source.id)
         return state
 
-    def _put_beat(self, state: ShardState, source_id: SourceId, schedule: SourceSchedule) -> None:
+    def _put_schedule(self, state: ShardState, source_id: SourceId, schedule: SourceSchedule) -> None:
         state.lowered = earliest(state.lowered, schedule.due_at)
         next_due = earliest(state.shard.next_due, schedule.due_at)
-        state.shard = replace(state.shard, beats={**state.shard.beats, source_id: schedule}, next_due=next_due)
+        state.shard = replace(state.shard, schedules={**state.shard.schedules, source_id: schedule}, next_due=next_due)
 
 
-def new_shard(id: ShardId) -> ShardState:
-    """Return a shard without a source."""
-    return ShardState(shard=Shard(id=id))
-
-
-def is_open(held_by: str | None, held_until: datetime | None, holder: str, now: datetime) -> bool:
-    """Return whether *holder* may take what is held: it is free, expired, or already its own."""
+def is_available(held_by: str | None, held_until: datetime | None, holder: str, now: datetime) -> bool:
+    """Return whether *holder* may acquire a claim or lease: it is free, expired, or its own."""
     return held_by is None or held_by == holder or held_until is None or held_until <= now
 
 
 def next_version(given: Versioned, stored: Versioned | None) -> int:
-    """Return the version that *given* gets over *stored*; raises StoreConflictError where another was read."""
+    """Return the version after that of *given*; raises StoreConflictError if *stored* has another."""
     if given.version != (stored.version if stored else 0):
         raise StoreConflictError("changed by another since it was read; read it again")
     return given.version + 1
 
 
-def find(rows: Mapping[K, V], key: K, message: str, id: str) -> V:
-    """Return the row of this key; raises UnknownIdError."""
-    if (row := rows.get(key)) is None:
-        raise UnknownIdError(message, id=id)
-    return row
+def load_one(values: Mapping[K, V], key: K, what: str, value_id: str) -> V:
+    """Return the value of *key*; raises UnknownIdError."""
+    if (value := values.get(key)) is None:
+        raise UnknownIdError(f"no such {what}", id=value_id)
+    return value
 
 
-def of_tenant(rows: Mapping[tuple[TenantId, K], V], tenant: TenantId) -> list[V]:
-    """Return the tenant's rows, in the order of their keys."""
-    return [rows[key] for key in sorted(key for key in rows if key[0] == tenant)]
+def load_all(values: Mapping[tuple[TenantId, K], V], tenant: TenantId) -> list[V]:
+    """Return the tenant's values, in the order of their keys."""
+    return [values[key] for key in sorted(key for key in values if key[0] == tenant)]
 
 
-def drop_tenant(rows: MutableMapping[Any, Any], tenant: TenantId) -> None:
-    """Forget the tenant's rows."""
-    for key in [key for key in rows if key[0] == tenant]:
-        del rows[key]
-
-
-def cut_page(rows: Mapping[Any, V], partition: str, limit: int, cursor: str | None) -> Page[V]:
-    """Return the rows behind *cursor*, the greatest key first."""
-    behind = None if cursor is None else read_cursor(partition, cursor)
-    keys = [key for key in sorted(rows, reverse=True) if behind is None or key < behind]
+def load_page(rows: Mapping[Any, V], list_id: str, limit: int, cursor: str | None) -> Page[V]:
+    """Return the rows after *cursor*, the greatest key first."""
+    after = None if cursor is None else read_cursor(list_id, cursor)
+    keys = [key for key in sorted(rows, reverse=True) if after is None or key < after]
     taken = keys[: clamp_limit(limit)]
-    rest = make_cursor(partition, taken[-1]) if len(keys) > len(taken) else None
+    rest = write_cursor(list_id, taken[-1]) if len(keys) > len(taken) else None
     return Page(items=tuple(rows[key] for key in taken), cursor=rest)

@@ -1,4 +1,4 @@
-"""The store in memory: replay, tests and `bokit feed` run on it. It passes the same contract suite as the table."""
+"""The store in memory, which passes the same contract suite as the table."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from bokit.store.memory.schedule import MemorySchedule
 
 
 class MemoryStore(MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess):
-    """All of ``Store`` in dictionaries behind one lock; one file for each protocol."""
+    """All of ``Store``, in dictionaries behind one lock."""
