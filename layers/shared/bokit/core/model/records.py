@@ -119,6 +119,30 @@ class LoggedChange:
     """Edited fields in which the source changed and we kept the person's value: the source's before and after."""
 
 
+def new_record(
+    record_id: RecordId,
+    tenant: TenantId,
+    collection: CollectionName,
+    at: datetime,
+    *,
+    source_id: SourceId | None = None,
+    key: str | None = None,
+    remote: Fields | None = None,
+) -> Record:
+    """Return a record that is not stored yet; its scope is that of its id, and its key the id where none is given."""
+    return Record(
+        id=record_id,
+        tenant=tenant,
+        collection=collection,
+        scope=scope_of(record_id),
+        source_id=source_id,
+        key=record_id if key is None else key,
+        remote=remote or {},
+        created_at=at,
+        updated_at=at,
+    )
+
+
 def make_record_id(scope: Scope, suffix: str) -> RecordId:
     """Return the id of a record of *scope*. The id tells its scope, so that a store finds it in one read.
 

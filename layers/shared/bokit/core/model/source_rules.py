@@ -14,7 +14,18 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.model.documents import ContentProblem
 from bokit.core.model.plan import Hold, Plan
-from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, Scope, SourceId, TenantId
+from bokit.core.model.records import (
+    CollectionName,
+    Fields,
+    Json,
+    LoggedChange,
+    Record,
+    RecordId,
+    Scope,
+    SourceId,
+    TenantId,
+    new_record,
+)
 
 E = TypeVar("E")
 """One entry as its rules read it: an event's ``Entry``, an item's ``Row``."""
@@ -81,6 +92,10 @@ class Context:
     """What else the source's kind needs: field maps, preserved fields."""
     other_sources: frozenset[SourceId] = frozenset()
     """Other sources that feed the same scope now: their records are theirs."""
+
+    def new_record(self, record_id: RecordId, key: str, remote: Fields) -> Record:
+        """Return a record of this source that is not stored yet."""
+        return new_record(record_id, self.tenant, self.collection, self.at, source_id=self.source_id, key=key, remote=remote)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

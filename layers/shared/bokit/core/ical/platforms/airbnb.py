@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, is_cancelled, relabel
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, relabel, reservation
 
 _CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
@@ -17,7 +17,7 @@ _UNAVAILABLE = re.compile(r"\bnot available\b|^blocked\b", re.I)
 TRAILING = (364, 368)
 """A trailing block ends this many days after today, and rolls every day (measured: 366)."""
 NOTICE = timedelta(days=1)
-"""One-day blocks from today on so far ahead are the advance notice's, not the host's."""
+"""One-day blocks from today up to this far ahead come from the advance notice, not from the host."""
 
 
 def read_event(raw: RawEvent) -> Facts:
@@ -26,24 +26,22 @@ def read_event(raw: RawEvent) -> Facts:
     Old feeds have the guest and the code in the summary: ``Melanie (HM…)``.
     """
     code = _CODE.search(raw.description) or _CODE.search(raw.summary)
-    cancelled = is_cancelled(raw)
     if code is None and _UNAVAILABLE.search(raw.summary):
-        return block(Status.CANCELLED if cancelled else Status.UNAVAILABLE)
+        return block(raw)
     url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary)
-    return {
-        "kind": EntryKind.RESERVATION,
-        "status": Status.CANCELLED if cancelled else Status.CONFIRMED,
-        "reservation_code": code and code[1],
-        "reservation_url": url and url[0],
-        "phone_last4": phone and phone[1],
-        "guest_name": named[1] if named else None,
-    }
+    return reservation(
+        raw,
+        reservation_code=code and code[1],
+        reservation_url=url and url[0],
+        phone_last4=phone and phone[1],
+        guest_name=named and named[1],
+    )
 
 
 def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
-    """Label windows: the block that ends where the calendar does, and one-day blocks of today and the advance notice.
+    """Label windows: the block that ends with the calendar, and one-day blocks of today and the advance notice.
 
-    In doubt a block stays a block.
+    If in doubt, a block stays a block.
     """
     return relabel(entries, lambda entry: _is_window(entry, today))
 
@@ -53,7 +51,7 @@ def _is_window(entry: Entry, today: date) -> bool:
         return False
     one_day = entry.check_out - entry.check_in == timedelta(days=1)
     near = today - timedelta(days=2) <= entry.check_in <= today + NOTICE
-    return ends_within(entry, today, *TRAILING) or (one_day and near)
+    return ends_within(entry, today, TRAILING) or (one_day and near)
 
 
 PLATFORM = Platform(
@@ -62,5 +60,5 @@ PLATFORM = Platform(
     hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
     read_event=read_event,
     classify=classify,
-    traits=Traits(uid_is_identity=False, own_guests=True, tells_imports=True),
+    traits=Traits(uid_is_identity=False, own_guests=True, marks_imports=True),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bokit.core.ical.entries import EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, block, is_cancelled, last_four
+from bokit.core.ical.entries import Status
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, block, last_four, reservation
 
 _LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
 _BOOKING_ID = re.compile(r"(?:bookid|id)=(\d{4,15})\b|\bbook(?:id)?[-_ ]?(\d{4,15})\b", re.I)
@@ -37,24 +37,22 @@ def read_event(raw: RawEvent) -> Facts:
     """Return an event's facts from the template's keys; unknown keys become *extra*, other lines comments."""
     keys, loose = read_template(raw.description)
     status = _STATUSES.get(keys.get("STATUS", "").partition("/")[0].strip().lower())
-    if is_cancelled(raw):
-        status = Status.CANCELLED
     if _UNAVAILABLE.match(raw.summary.strip()) or status is Status.BLOCKED:
-        return block(status if status in (Status.CANCELLED, Status.BLOCKED) else Status.UNAVAILABLE)
-    return {
-        "kind": EntryKind.RESERVATION,
-        "status": status or Status.CONFIRMED,
-        "guest_name": raw.summary.strip() or None,
-        "email": keys.get("EMAIL") or None,
-        "country": keys.get("CTRY") or None,
-        "notes": keys.get("NOTES") or None,
-        "comments": "\n".join(filter(None, (keys.get("COMMENTS"), *loose))) or None,
+        return block(raw, status if status in (Status.CANCELLED, Status.BLOCKED) else Status.UNAVAILABLE)
+    return reservation(
+        raw,
+        status or Status.CONFIRMED,
+        guest_name=raw.summary.strip() or None,
+        email=keys.get("EMAIL") or None,
+        country=keys.get("CTRY") or None,
+        notes=keys.get("NOTES") or None,
+        comments="\n".join(filter(None, (keys.get("COMMENTS"), *loose))) or None,
+        extra=_read_extra(keys),
         **_read_party(keys.get("GUESTS", "")),
         **_read_phone(keys.get("PHONE", "")),
         **_read_channel(keys.get("OTA", "")),
         **_read_booking(raw),
-        "extra": _read_extra(keys),
-    }
+    )
 
 
 def read_template(description: str) -> tuple[dict[str, str], list[str]]:
@@ -90,14 +88,14 @@ def _read_channel(text: str) -> dict[str, Any]:
 
 
 def _read_booking(raw: RawEvent) -> dict[str, Any]:
-    """The booking's number, and the page that works: the feed's own URL is dead."""
+    """The booking's number, and the page that works, unlike the feed's own URL."""
     found = _BOOKING_ID.search(raw.url) or _BOOKING_ID.search(raw.description) or _UID.match(raw.uid)
     number = next(filter(None, found.groups()), None) if found else None
     return {"reservation_code": number, "reservation_url": number and BOOKING_PAGE + number}
 
 
 def _read_extra(keys: dict[str, str]) -> dict[str, str]:
-    """What the template holds beyond an entry's fields; a second telephone only where it differs."""
+    """What the template holds beyond an entry's fields; a second telephone only if it differs."""
     first, _, second = (part.strip() for part in keys.get("PHONE", "").partition("/"))
     named = {
         "group": keys.get("STATUS", "").partition("/")[2].strip(),

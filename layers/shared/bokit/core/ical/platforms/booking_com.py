@@ -1,4 +1,4 @@
-"""Booking.com: one summary for reservations and closures alike; the UID tells the room and the first night, no more."""
+"""Booking.com: one summary for reservations and closures; the UID is made of the room and the first night."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
-from bokit.core.ical.entries import Entry, EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, is_cancelled, relabel
+from bokit.core.ical.entries import Entry, Status
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, relabel, reservation
 
 _GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
 TRAILING = (544, 552)
@@ -15,22 +15,18 @@ TRAILING = (544, 552)
 
 
 def read_event(raw: RawEvent) -> Facts:
-    """Return an event's facts: a reservation, since a closure looks the same and must never be let go as less.
+    """Return an event's facts: a reservation, since a closure looks the same and a reservation must not be released as one.
 
-    Its status is undefined, confirmed where an older feed names the guest.
+    Its status is undefined, or confirmed if an older feed names the guest.
     """
     guest = _GUEST.match(raw.summary.strip())
     status = Status.CONFIRMED if guest else Status.UNDEFINED
-    return {
-        "kind": EntryKind.RESERVATION,
-        "status": Status.CANCELLED if is_cancelled(raw) else status,
-        "guest_name": guest and guest[1].strip(),
-    }
+    return reservation(raw, status, guest_name=guest and guest[1].strip())
 
 
 def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:
-    """Label the trailing closure, which ends where Booking.com's calendar does, a window."""
-    return relabel(entries, lambda e: e.status is Status.UNDEFINED and ends_within(e, today, *TRAILING))
+    """Label the trailing closure, which ends with Booking.com's calendar, as a window."""
+    return relabel(entries, lambda e: e.status is Status.UNDEFINED and ends_within(e, today, TRAILING))
 
 
 PLATFORM = Platform(
@@ -39,5 +35,5 @@ PLATFORM = Platform(
     hosts=("booking.com",),
     read_event=read_event,
     classify=classify,
-    traits=Traits(uid_is_identity=False, uid_tells_start=True, own_guests=True),
+    traits=Traits(uid_is_identity=False, uid_has_start=True, own_guests=True),
 )

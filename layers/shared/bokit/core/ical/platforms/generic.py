@@ -1,7 +1,7 @@
-"""Calendars of which no more is known than the standard says, and the platforms whose feeds are read that way.
+"""The general rule for any calendar, and the platforms whose feeds need nothing else.
 
-Guesty (``Blocked By Guesty``, timed, UIDs reissued), OwnerRez (STATUS, SEQUENCE, a wrong VTIMEZONE beside a true IANA
-name), Google and Office 365 (Windows zone names) need nothing beyond the general rule: the reader does the rest for all.
+The reader itself copes with what is special about Guesty (``Blocked By Guesty``, timed, UIDs reissued), OwnerRez (STATUS,
+SEQUENCE, a wrong VTIMEZONE beside a correct IANA name), Google and Office 365 (Windows zone names).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Smoobu: three events a stay, of which the arrival and the departure say nothing more."""
+"""Smoobu: three events for each stay; those of the arrival and the departure are skipped."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bokit.core.ical.entries import EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, is_cancelled, read_general
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, read_general, reservation
 
 _NAMED = re.compile(r"^trip ?advisor\b[^:]*:\s*(\S.*)$", re.I)
 
@@ -13,10 +12,7 @@ _NAMED = re.compile(r"^trip ?advisor\b[^:]*:\s*(\S.*)$", re.I)
 def read_event(raw: RawEvent) -> Facts:
     """Return an event's facts; one that names its guest is confirmed."""
     named = _NAMED.match(raw.summary.strip())
-    if not named:
-        return read_general(raw)
-    status = Status.CANCELLED if is_cancelled(raw) else Status.CONFIRMED
-    return {"kind": EntryKind.RESERVATION, "status": status, "guest_name": named[1].strip()}
+    return reservation(raw, guest_name=named[1].strip()) if named else read_general(raw)
 
 
 PLATFORM = Platform(

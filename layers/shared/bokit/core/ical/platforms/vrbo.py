@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bokit.core.ical.entries import EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, is_cancelled, read_guest
+from bokit.core.ical.entries import Status
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, read_guest, reservation
 
 _BLOCKED = re.compile(r"^(?:blocked|bloquée?)\b", re.I)
 _UNAVAILABLE = re.compile(r"^(?:unavailable|not available|indisponible)\b", re.I)
@@ -14,16 +14,11 @@ _TENTATIVE = re.compile(r"^(?:tentative|provisoire)\b", re.I)
 
 def read_event(raw: RawEvent) -> Facts:
     """Return an event's facts: ``Reserved - Melanie``, ``Blocked``, ``Tentative…`` and their French forms."""
-    summary, cancelled = raw.summary.strip(), is_cancelled(raw)
+    summary = raw.summary.strip()
     if _BLOCKED.match(summary) or _UNAVAILABLE.match(summary):
-        status = Status.BLOCKED if _BLOCKED.match(summary) else Status.UNAVAILABLE
-        return block(Status.CANCELLED if cancelled else status)
+        return block(raw, Status.BLOCKED if _BLOCKED.match(summary) else Status.UNAVAILABLE)
     status = Status.TENTATIVE if _TENTATIVE.match(summary) or raw.status == "TENTATIVE" else Status.CONFIRMED
-    return {
-        "kind": EntryKind.RESERVATION,
-        "status": Status.CANCELLED if cancelled else status,
-        "guest_name": read_guest(summary),
-    }
+    return reservation(raw, status, guest_name=read_guest(summary))
 
 
 PLATFORM = Platform(
@@ -31,5 +26,5 @@ PLATFORM = Platform(
     prodids=("homeaway", "vrbo", "abritel"),
     hosts=("vrbo.com", "abritel.fr", "homeaway.com", "homeaway.fr", "homeaway.co.uk", "fewo-direkt.de", "stayz.com.au"),
     read_event=read_event,
-    traits=Traits(uid_is_identity=False, own_guests=True, tells_imports=True),
+    traits=Traits(uid_is_identity=False, own_guests=True, marks_imports=True),
 )
