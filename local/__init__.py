@@ -1,1 +1,1 @@
-"""The local cloud: the same stack on one machine, without account or Docker."""
+"""The local cloud: the same stack on one machine, without an account or Docker."""

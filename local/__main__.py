@@ -1,4 +1,4 @@
-"""``python -m local up|down|checkpoint|demo``: what the Makefile calls."""
+"""``python -m local up|down|checkpoint|demo``, called by the Makefile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.place import Place
 
 
 def main(arguments: list[str]) -> int:
-    """Do what was asked; 2 and one line where it can't be done."""
+    """Run a command; on LocalError print one line and return 2."""
     try:
         return _run(arguments[0] if arguments else "", Place.from_env())
     except LocalError as error:
@@ -22,12 +22,12 @@ def main(arguments: list[str]) -> int:
 
 def _run(command: str, place: Place) -> int:
     if command == "up":
-        told = cloud.up(place)
-        print(f"The local cloud is up: its API answers at {told['api_url']}")
-        print("Addresses and an admin's token are in .bokit/local.json, which your user alone may read.")
+        addresses = cloud.up(place)
+        print(f"The local cloud is up. Its API: {addresses['api_url']}")
+        print("Addresses and an admin token are in .bokit/local.json, readable by your user only.")
     elif command == "down":
         cloud.down(place)
-        print("The local cloud is down; its data is kept.")
+        print("The local cloud is down. Its data is kept.")
     elif command == "checkpoint":
         cloud.checkpoint(place)
     elif command == "demo":
@@ -35,7 +35,7 @@ def _run(command: str, place: Place) -> int:
 
         run_demo(place)
     else:
-        raise LocalError("write `python -m local up`, `down`, `checkpoint` or `demo`")
+        raise LocalError("use `python -m local up`, `down`, `checkpoint` or `demo`")
     return 0
 
 

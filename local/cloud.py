@@ -15,24 +15,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import door, stack
+from local import gateway, stack
 from local.daemon import Daemon
 from local.errors import LocalError
 from local.place import REGION, Place
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def up(place: Place, say: Say = print) -> dict[str, Any]:
-    """Bring everything up that is not, and return what `.bokit/local.json` holds. Twice is as good as once."""
-    start_emulator(place, say)
-    start_simulator(place, say)
-    outputs = _deploy_if_changed(place, say)
+def up(place: Place, report: Report = print) -> dict[str, Any]:
+    """Start everything that is not running, and return the content of `.bokit/local.json`. Idempotent."""
+    start_emulator(place, report)
+    start_simulator(place, report)
+    outputs = _deploy_if_changed(place, report)
     return _write_addresses(place, outputs)
 
 
 def down(place: Place) -> None:
-    """Stop everything; what the cloud holds is kept in `.bokit`."""
+    """Stop everything; the data stays in `.bokit`."""
     for name in ("simulator", "emulator"):
         Daemon(name=name, home=place.home).stop()
     shutil.rmtree(place.home / "tmp", ignore_errors=True)
@@ -44,7 +44,7 @@ def checkpoint(place: Place) -> None:
 
 
 def is_answering(url: str) -> bool:
-    """Whether something speaks HTTP there."""
+    """Return whether an HTTP server answers."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(url, timeout=2).close()
@@ -55,14 +55,14 @@ def is_answering(url: str) -> bool:
     return True
 
 
-def start_emulator(place: Place, say: Say) -> None:
-    """Start MiniStack on loopback with the state that it saved last, unless it runs."""
+def start_emulator(place: Place, report: Report) -> None:
+    """Start MiniStack on loopback with its saved state, unless it is running."""
     daemon = Daemon(name="emulator", home=place.home)
     if daemon.is_running():
         _require_same_port(place)
         return
     _require_free_port(place.port, "BOKIT_PORT")
-    say(f"Starting the local cloud on {place.endpoint_url}")
+    report(f"Starting the local cloud on {place.endpoint_url}")
     script = Path(__file__).with_name("emulator.py")
     command = [str(place.tools / "cloud/bin/python"), "-P", str(script)]
     process = daemon.start(command, env=_emulator_env(place), cwd=place.home)
@@ -90,40 +90,40 @@ def _emulator_env(place: Place) -> dict[str, str]:
     }
 
 
-def start_simulator(place: Place, say: Say) -> None:
-    """Start the simulated platforms where they left off, unless they run."""
+def start_simulator(place: Place, report: Report) -> None:
+    """Start the simulated platforms with their saved state, unless they are running."""
     daemon = Daemon(name="simulator", home=place.home)
     if daemon.is_running():
         return
     _require_free_port(place.simulator_port, "BOKIT_SIMULATOR_PORT")
-    say(f"Starting the simulated platforms on {place.simulator_url}")
+    report(f"Starting the simulated platforms on {place.simulator_url}")
     (state := place.home / "state/simulator").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "simulator", "serve", "--port", str(place.simulator_port), "--state", str(state)]
     process = daemon.start(command, env=place.aws_env(), cwd=place.root)
     _wait_for(place.simulator_url, daemon, process.poll)
 
 
-def _deploy_if_changed(place: Place, say: Say) -> Mapping[str, str]:
-    note, wanted = place.home / "run/deployed", stack.fingerprint(place)
+def _deploy_if_changed(place: Place, report: Report) -> Mapping[str, str]:
+    deployed, wanted = place.home / "run/deployed", stack.fingerprint(place)
     outputs = stack.load_outputs(place)
-    if outputs and note.exists() and note.read_text() == wanted:
+    if outputs and deployed.exists() and deployed.read_text() == wanted:
         return outputs
-    say("Building the stack (sam build)")
+    report("Building the stack (sam build)")
     built = stack.build_stack(place)
-    say("Deploying the stack (sam deploy)")
+    report("Deploying the stack (sam deploy)")
     stack.deploy_stack(place, built)
-    note.write_text(wanted)
+    deployed.write_text(wanted)
     checkpoint(place)
     return stack.load_outputs(place) or {}
 
 
 def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]:
-    if outputs["ApiId"] != door.API_ID:  # an id is given once
-        raise LocalError("this local cloud is an older Bokit's; `make down`, remove .bokit/state, and `make up` again")
-    url = door.api_url(place)
-    door.wait_for_api(place, url)
-    token = door.keep_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
-    told = {
+    if outputs["ApiId"] != gateway.API_ID:  # set when the API is created
+        raise LocalError("an older Bokit made this local cloud: run `make down`, delete .bokit/state, and run `make up` again")
+    url = gateway.api_url(place)
+    gateway.wait_for_api(place, url)
+    token = gateway.ensure_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
+    addresses = {
         "endpoint_url": place.endpoint_url,
         "region": REGION,
         "table_name": outputs["TableName"],
@@ -137,8 +137,8 @@ def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]
         "alert_topic": outputs["AlertTopicArn"],
         "simulator_url": place.simulator_url,
     }
-    _write_privately(place.home / "local.json", json.dumps(told, indent=2) + "\n")
-    return told
+    _write_privately(place.home / "local.json", json.dumps(addresses, indent=2) + "\n")
+    return addresses
 
 
 def _read_addresses(place: Place) -> dict[str, Any]:
@@ -149,20 +149,20 @@ def _read_addresses(place: Place) -> dict[str, Any]:
 
 
 def _write_privately(file: Path, text: str) -> None:
-    """Write a file that its owner alone may read, at once: it holds a token."""
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600, exist_ok=False)
-    draft.write_text(text)
-    draft.replace(file)
+    """Write a file atomically, readable by its owner only: it has a token."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(text)
+    new.replace(file)
 
 
-def _wait_for(url: str, daemon: Daemon, poll: Callable[[], int | None], patience: float = 60) -> None:
-    until = time.monotonic() + patience
+def _wait_for(url: str, daemon: Daemon, poll: Callable[[], int | None], timeout: float = 60) -> None:
+    until = time.monotonic() + timeout
     while not is_answering(url):
         if poll() is not None or time.monotonic() > until:
             daemon.stop()
-            raise LocalError(f"the {daemon.name} did not come up; {daemon.log_file} tells why")
+            raise LocalError(f"the {daemon.name} did not start; see {daemon.log_file}")
         time.sleep(0.05)
 
 
@@ -172,11 +172,11 @@ def _require_free_port(port: int, variable: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise LocalError(f"port {port} is in use; choose another: `{variable}={port + 100} make up`") from None
+            raise LocalError(f"port {port} is in use; choose another one: `{variable}={port + 100} make up`") from None
 
 
 def _require_same_port(place: Place) -> None:
     with contextlib.suppress(FileNotFoundError):
         running = (place.home / "run/port").read_text()
         if running != str(place.port):
-            raise LocalError(f"the local cloud runs on port {running} already; `make down` first, to move it to {place.port}")
+            raise LocalError(f"the local cloud is running on port {running}; run `make down` first to use {place.port}")

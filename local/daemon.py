@@ -1,7 +1,7 @@
-"""Processes that outlive the command that started them.
+"""Background processes.
 
-A daemon holds a lock on its pid file for as long as it lives, so that a file left by a crash or a reboot never counts, and
-a process that happens to have its number is never killed.
+A daemon holds a lock on its pid file while it runs. A pid file left by a crash or a reboot is therefore ignored, and another
+process with the same pid is never killed.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """A named process under *home*: its pid file and its log."""
+    """A named background process with its pid file and log under *home*."""
 
     name: str
     home: Path
 
     @property
     def pid_file(self) -> Path:
-        """Holds its number, and its lock."""
+        """The file with the pid, locked by the process."""
         return self.home / "run" / f"{self.name}.pid"
 
     @property
     def log_file(self) -> Path:
-        """Gets what it prints."""
+        """The file with the process's output."""
         return self.home / "log" / f"{self.name}.log"
 
     def is_running(self) -> bool:
-        """Whether the process that wrote the pid file still lives."""
+        """Return whether the process is running."""
         try:
             with self.pid_file.open("r") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,7 +45,7 @@ class Daemon:
         return False
 
     def start(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
-        """Start it in a session of its own; the lock goes to it."""
+        """Start the process in a new session; it inherits the lock."""
         for file in (self.pid_file, self.log_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         with self.pid_file.open("a+") as lock, self.log_file.open("ab") as log:
@@ -65,14 +65,14 @@ class Daemon:
         return process
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it lives."""
+        """Send a signal, if the process is running."""
         if self.is_running():
             os.kill(int(self.pid_file.read_text()), number)
 
-    def stop(self, patience: float = 20) -> None:
-        """End it: politely, and after *patience* seconds with its whole session."""
+    def stop(self, timeout: float = 20) -> None:
+        """Send SIGTERM; after *timeout* seconds, kill the whole session."""
         self.signal(signal.SIGTERM)
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         while self.is_running() and time.monotonic() < until:
             time.sleep(0.05)
         if self.is_running():

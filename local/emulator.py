@@ -1,6 +1,6 @@
-"""Run MiniStack, and save its state now and then: by itself it saves only when it is stopped.
+"""Run MiniStack and save its state regularly; MiniStack itself saves it only when it stops.
 
-It runs in MiniStack's own environment and imports nothing of ours. SIGUSR1 saves at once.
+Runs in MiniStack's own environment and imports nothing of Bokit. SIGUSR1 saves at once.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import threading
 from ministack import app  # type: ignore[import-not-found]
 
 log = logging.getLogger("checkpoint")
-one_at_a_time = threading.Lock()
+save_lock = threading.Lock()
 wake = threading.Event()
 save_unguarded = app.save_all
 
 
 def save(services: dict) -> None:  # type: ignore[type-arg]
-    """Save what each service keeps; a service that changes meanwhile keeps its last good file."""
-    with one_at_a_time:
+    """Save the state of each service; a service that changes during it keeps its last good file."""
+    with save_lock:
         save_unguarded(services)
 
 
-def keep_saving(seconds: float) -> None:
-    """Save every so many seconds, or when woken, for ever."""
+def save_regularly(seconds: float) -> None:
+    """Save every *seconds*, and when woken."""
     while True:
         wake.wait(seconds)
         wake.clear()
@@ -37,7 +37,7 @@ def main() -> None:
     app.save_all = save
     signal.signal(signal.SIGUSR1, lambda *_: wake.set())
     seconds = float(os.environ.get("CHECKPOINT_SECONDS", "30"))
-    threading.Thread(target=keep_saving, args=[seconds], daemon=True, name="checkpoint").start()
+    threading.Thread(target=save_regularly, args=[seconds], daemon=True, name="checkpoint").start()
     app.main()
 
 

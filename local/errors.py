@@ -1,5 +1,5 @@
-"""What can go wrong with the local cloud, in a line that says how to mend it."""
+"""The error of the local cloud."""
 
 
 class LocalError(Exception):
-    """The local cloud can't do what was asked; the message says what, and how to mend it."""
+    """The local cloud failed; the message is one line that says why and how to fix it."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolve the locks anew: hashed, for every Python from 3.11 on, without the address of any index.
+# Resolve the locks again: with hashes, for Python 3.11 and later, without the address of a package index.
 set -euo pipefail
 ${PYTHON:-python3} -m venv .bokit/lock
 .bokit/lock/bin/pip --quiet --disable-pip-version-check install uv
@@ -9,7 +9,7 @@ compile() {
     --no-annotate --no-emit-index-url --no-emit-find-links "$@"
 }
 
-# left out of the layer: what its libraries name but never import there, and what Lambda's runtime brings
+# not in the layer: packages that its libraries require but do not import there, and those of the Lambda runtime
 unused=(--no-emit-package click --no-emit-package botocore)
 shared=(--no-emit-package jmespath --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3)
 

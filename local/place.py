@@ -1,4 +1,4 @@
-"""Where one local cloud keeps its things, and which ports it listens on."""
+"""The folder and the ports of a local cloud."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """One local cloud: the folder that holds all of it, and its two ports on loopback."""
+    """The folder of one local cloud and its two ports on loopback."""
 
     home: Path
     port: int
     simulator_port: int
     root: Path = ROOT
     tools: Path = ROOT / ".bokit"
-    """Where MiniStack's and SAM's environments are."""
+    """The folder with the environments of MiniStack and SAM."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Place:
-        """Return this clone's place; ports come from BOKIT_PORT and BOKIT_SIMULATOR_PORT where they are set."""
+        """Return this clone's place, with ports from BOKIT_PORT and BOKIT_SIMULATOR_PORT."""
         env = os.environ if env is None else env
         return cls(
             home=ROOT / ".bokit",
@@ -38,26 +38,26 @@ class Place:
 
     @property
     def endpoint_url(self) -> str:
-        """Where the emulated AWS answers."""
+        """The URL of the emulated AWS."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def simulator_url(self) -> str:
-        """Where the simulated platforms answer."""
+        """The URL of the simulated platforms."""
         return f"http://127.0.0.1:{self.simulator_port}"
 
     @property
     def runtime(self) -> str:
-        """The Lambda runtime that this interpreter stands for."""
+        """The Lambda runtime of this interpreter's version."""
         return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
     @property
     def architecture(self) -> str:
-        """The Lambda architecture that this machine stands for."""
+        """The Lambda architecture of this machine."""
         return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 
     def aws_env(self) -> dict[str, str]:
-        """Return an environment in which every AWS client speaks to this cloud, whatever account the user has."""
+        """Return an environment in which every AWS client uses this cloud, and no account of the user."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "BOKIT_", "SAM_"))}
         return kept | {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -76,5 +76,5 @@ class Place:
 def _read_port(env: Mapping[str, str], name: str, default: int) -> int:
     text = env.get(name) or str(default)
     if not (text.isdecimal() and 0 < int(text) < 65536):
-        raise LocalError(f"{name} is no port: write a number from 1 to 65535")
+        raise LocalError(f"{name} must be 1–65535, not {text}")
     return int(text)

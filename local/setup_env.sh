@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# setup_env.sh FOLDER LOCK STAMP: make a virtual environment from a hashed lock; quiet unless it fails.
+# setup_env.sh FOLDER LOCK STAMP: make a virtual environment from a lock with hashes; print output only on failure.
 set -euo pipefail
 folder=$1 lock=$2 stamp=$3
 python=${PYTHON:-python3}
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
-  echo "bokit: $python is not Python 3.11 or newer; name one that is: make PYTHON=python3.12 …" >&2
+  echo "bokit: $python is not Python 3.11 or newer; choose another one: make PYTHON=python3.12 …" >&2
   exit 2
 }
 
@@ -21,7 +21,7 @@ install() {
 
 if ! install >"$log" 2>&1; then
   tail -n 20 "$log" >&2
-  echo "bokit: setting up $folder failed; $log tells all (is the package index reachable, and python3-venv installed?)" >&2
+  echo "bokit: setting up $folder failed, see $log (is the package index reachable, and python3-venv installed?)" >&2
   exit 2
 fi
 touch "$stamp"

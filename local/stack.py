@@ -1,4 +1,4 @@
-"""Build and deploy the stack to a local cloud with SAM, exactly as to a real account."""
+"""Build and deploy the stack to a local cloud with SAM, as to a real account."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.door import api_url
 from local.errors import LocalError
+from local.gateway import api_url
 from local.place import REGION, Place
 
 STACK = "bokit"
 BUCKET = "bokit-artifacts"
 TTL_ATTRIBUTE = "expires_at"
+_TARGET = ("--stack-name", STACK, "--s3-bucket", BUCKET, "--region", REGION)
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers/shared")
 
 
 def connect(place: Place, service: str) -> Any:
-    """Return a client of one of the local cloud's services."""
+    """Return a client of a service of the local cloud."""
     return boto3.client(
         service,
         endpoint_url=place.endpoint_url,
@@ -35,7 +36,7 @@ def connect(place: Place, service: str) -> Any:
 
 
 def parameters(place: Place, **changed: str) -> dict[str, str]:
-    """Return the template's parameters for the interpreter and machine at hand, with what is *changed*."""
+    """Return the template's parameters for this interpreter and machine, updated by *changed*."""
     return {
         "Stage": "local",
         "PythonRuntime": place.runtime,
@@ -48,11 +49,11 @@ def parameters(place: Place, **changed: str) -> dict[str, str]:
 
 
 def fingerprint(place: Place) -> str:
-    """Return a hash of all that a deployment is made of."""
-    told = hashlib.sha256(repr(sorted(parameters(place).items())).encode())
+    """Return a hash of everything that is deployed."""
+    digest = hashlib.sha256(repr(sorted(parameters(place).items())).encode())
     for file in _source_files(place.root):
-        told.update(str(file.relative_to(place.root)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return told.hexdigest()
+        digest.update(str(file.relative_to(place.root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _source_files(root: Path) -> list[Path]:
@@ -61,50 +62,28 @@ def _source_files(root: Path) -> list[Path]:
 
 
 def build_stack(place: Place) -> Path:
-    """Build functions and layer; returns the folder with the built template."""
+    """Build functions and layer; return the folder with the built template."""
     folder = place.home / "build"
-    _sam(
-        place,
-        "build",
-        "--build-dir",
-        str(folder),
-        "--template-file",
-        str(place.root / "template.yaml"),
-        "--parameter-overrides",
-        *_overrides(parameters(place)),
-    )
+    paths = ["--build-dir", str(folder), "--template-file", str(place.root / "template.yaml")]
+    _sam(place, "build", *paths, *_overrides(parameters(place)))
     return folder
 
 
 def deploy_stack(place: Place, built: Path, **changed: str) -> None:
-    """Create or update the stack from what was built."""
+    """Create or update the stack from a build."""
     connect(place, "s3").create_bucket(Bucket=BUCKET)
-    _sam(
-        place,
-        "deploy",
-        "--template-file",
-        str(built / "template.yaml"),
-        "--stack-name",
-        STACK,
-        "--s3-bucket",
-        BUCKET,
-        "--config-env",
-        "local",
-        "--region",
-        REGION,
-        "--parameter-overrides",
-        *_overrides(parameters(place, **changed)),
-    )
-    _switch_on_ttl(place)
+    template = ["--template-file", str(built / "template.yaml"), "--config-env", "local"]
+    _sam(place, "deploy", *template, *_TARGET, *_overrides(parameters(place, **changed)))
+    _enable_ttl(place)
 
 
 def delete_stack(place: Place) -> None:
     """Delete the stack and its data."""
-    _sam(place, "delete", "--stack-name", STACK, "--s3-bucket", BUCKET, "--region", REGION, "--no-prompts")
+    _sam(place, "delete", *_TARGET, "--no-prompts")
 
 
 def load_outputs(place: Place) -> Mapping[str, str] | None:
-    """Return the stack's outputs; None where there is no such stack."""
+    """Return the stack's outputs, or None if it does not exist."""
     try:
         stacks = connect(place, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except ClientError:
@@ -112,17 +91,17 @@ def load_outputs(place: Place) -> Mapping[str, str] | None:
     return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", [])} or None
 
 
-def _switch_on_ttl(place: Place) -> None:
+def _enable_ttl(place: Place) -> None:
     # the emulator ignores TimeToLiveSpecification in a template
     table = (load_outputs(place) or {}).get("TableName")
     if not table:
-        raise LocalError("the deployment made no table; `.bokit/log/sam.log` tells more")
+        raise LocalError("the deployment made no table; see `.bokit/log/sam.log`")
     wanted = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
     connect(place, "dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
 
 
-def _overrides(told: Mapping[str, str]) -> list[str]:
-    return [f"{name}={value}" for name, value in told.items()]
+def _overrides(values: Mapping[str, str]) -> list[str]:
+    return ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
 
 
 def _sam(place: Place, *arguments: str) -> None:

@@ -18,8 +18,8 @@ from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source, Tenant, Un
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.store.dynamo.store import DynamoStore
-from bokit.wiring import open_bokit
-from local import cloud, door, stack
+from bokit.wiring import build_engine
+from local import cloud, gateway, stack
 from local.place import REGION, Place
 from tests.builders import a_name, a_property, a_source, a_unit
 
@@ -56,7 +56,7 @@ class Deployed:
     @property
     def api_url(self) -> str:
         """Where its HTTP API answers."""
-        return door.api_url(self.place)
+        return gateway.api_url(self.place)
 
     @property
     def settings(self) -> Settings:
@@ -136,4 +136,4 @@ def wait_until(is_so: Callable[[], Any], seconds: int) -> Any:
 
 def open_desk(deployed: Deployed) -> Any:
     """Return Bokit on the stack's table."""
-    return open_bokit(deployed.settings)
+    return build_engine(deployed.settings)

@@ -131,13 +131,13 @@ def connect_through(visitor: socket.socket, port: int) -> None:
     with ExitStack() as both, suppress(OSError):
         both.enter_context(visitor)
         host = both.enter_context(socket.create_connection(("127.0.0.1", port)))
-        back = threading.Thread(target=run_due_monitors, args=(host, visitor), daemon=True)
+        back = threading.Thread(target=copy_bytes, args=(host, visitor), daemon=True)
         back.start()
-        run_due_monitors(visitor, host)
+        copy_bytes(visitor, host)
         back.join(120)
 
 
-def run_due_monitors(giver: socket.socket, taker: socket.socket) -> None:
+def copy_bytes(giver: socket.socket, taker: socket.socket) -> None:
     """Copy bytes one way, and tell the end of them."""
     with suppress(OSError):
         while said := giver.recv(65536):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import stack
-from local.door import ask
+from local.gateway import fetch_status
 from tests.stack.conftest import Deployed, run_cloud
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -36,7 +36,7 @@ def test_an_update_keeps_the_data_and_a_deletion_takes_all(short_lived, built):
     stack.deploy_stack(short_lived.place, built, DefaultInterval="900")
     assert default_interval(short_lived) == "900"
     assert dynamodb.scan(TableName=table)["Count"] == 1
-    assert ask(f"{short_lived.api_url}/health") == 200
+    assert fetch_status(f"{short_lived.api_url}/health") == 200
 
     stack.delete_stack(short_lived.place)
     assert stack.load_outputs(short_lived.place) is None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.door import api_url
+from local.gateway import api_url
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
