@@ -19,7 +19,7 @@ from bokit.engine.catalog.config.importing import import_config
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
-from bokit.net.session import Answer
+from bokit.net.session import HttpResponse
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from bokit.store.memory.store import MemoryStore
@@ -46,7 +46,7 @@ class InProcess:
         self.lost: range = range(0)
         """The requests, counted from 1, whose answer never comes."""
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> HttpResponse:
         self.asked.append(url)
         if len(self.asked) in self.lost:
             raise SourceUnavailableError("the connection failed", code="connection")
@@ -54,7 +54,7 @@ class InProcess:
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         answer = self.api.answer(parts.path, dict(parse_qsl(parts.query)), sent)
         told = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(status=answer.status, headers=told, body=answer.body, host="crm.example")
+        return HttpResponse(status=answer.status, headers=told, body=answer.body, host="crm.example")
 
 
 class Office:

@@ -20,7 +20,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.tables.sync import TableSync
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
-from bokit.sources.sql.table import SqlSample, SqlReader
+from bokit.sources.sql.table import SqlReader, SqlSample
 from bokit.sources.sql.url import Reach
 from bokit.store.memory.store import MemoryStore
 from tests.engine.house import START, HandClock

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bokit.core.bookings.rules import BookingRules, held_nights
+from bokit.core.bookings.rules import BookingRules
+from bokit.core.bookings.stay import held_nights
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
 from bokit.core.model.records import RecordId, Scope, SourceId, TenantId
 from bokit.engine.catalog.parts import CatalogParts
@@ -117,10 +118,10 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
         ({"kind": "gopher"}, "kind"),
         ({"platform": "myspace"}, "platform"),
         ({"interval": "5"}, "60"),
-        ({"interval": "soon"}, "span"),
-        ({"cancel_after": "-1"}, "span"),
+        ({"interval": "soon"}, "duration"),
+        ({"cancel_after": "-1"}, "duration"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
-        ({"enabled": "perhaps"}, "truth"),
+        ({"enabled": "perhaps"}, "true or false"),
         ({"colour": "red"}, "field"),
     ],
 )

@@ -39,8 +39,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of four rows, pages of three, batches of two: ten rows meet every edge."""
     for place in ("core.tables.chunks", "engine.tables.ranges"):
         monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
-    for place in ("table_visit", "table_ranges", "table_losses", "tables"):
-        monkeypatch.setattr(f"bokit.engine.{place}.BATCH", 2)
+    for place in ("ranges", "missing", "table"):
+        monkeypatch.setattr(f"bokit.engine.tables.{place}.BATCH", 2)
     monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
 
 

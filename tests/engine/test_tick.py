@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bokit.core.model.catalog import Tenant
-from bokit.core.model.due_times import State
+from bokit.core.model.due_times import SourceState
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.deadline import Deadline, RateLimiter
@@ -242,10 +242,10 @@ def test_status_says_in_a_word_how_each_source_fares():
     house.bokit.tick()
 
     states = {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}
-    assert states == {ok.id: State.OK, failing.id: State.FAILING, held.id: State.HELD, paused.id: State.PAUSED}
+    assert states == {ok.id: SourceState.OK, failing.id: SourceState.FAILING, held.id: SourceState.HELD, paused.id: SourceState.PAUSED}
 
     house.clock.move(hours=4)
-    assert {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is State.STALE
+    assert {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is SourceState.STALE
     assert house.bokit.status.load_status(DEFAULT_TENANT)["totals"]["stale"] == 1
 
 

@@ -239,7 +239,7 @@ class Villa:
     def _tell_source(self, source: Source) -> dict[str, Any]:
         head = self.store.load_head(source)
         shard = self.store.load_shards([source.shard_id])[0]
-        failure = head.failure and (head.failure.code, head.failure.told)
+        failure = head.failure and (head.failure.code, head.failure.notified)
         return {
             "records": [self._tell_record(r) for r in sorted(self.records(source), key=lambda r: r.key)],
             "head": (head.content_hash, head.etag, head.entries, failure, head.hold and head.hold.code),

@@ -11,7 +11,6 @@ from bokit.core.items.planning import RecordDocument, describe_record
 from bokit.core.model.catalog import Collection, Source
 from bokit.core.model.collections import (
     COLLECTION_READERS,
-    MAX_KEY_LENGTH,
     copy_collection,
     feeds,
     make_id,
@@ -19,6 +18,7 @@ from bokit.core.model.collections import (
     scopes_of,
 )
 from bokit.core.model.cursors import read_cursor, write_cursor
+from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.catalog.fields import read_fields

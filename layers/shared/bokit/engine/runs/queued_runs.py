@@ -22,7 +22,7 @@ from bokit.core.model.catalog import BOOKINGS, Source, UnitId
 from bokit.core.model.documents import write_json
 from bokit.core.model.options import Options
 from bokit.core.model.records import Json, RunId, SourceId, TenantId
-from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, describe_run, judge_run
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, Run, RunStatus, SourceReport, describe_run, judge_run
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.runs.deadline import Deadline
@@ -138,7 +138,7 @@ class QueuedRuns:
             raise
         return TriggerResult(status=answered.status, body=answered.body)
 
-    def _repeat(self, first: Answered, request: SyncRequest, once: RequestKey, delay_seconds: int) -> TriggerResult:
+    def _repeat(self, first: IdempotentResponse, request: SyncRequest, once: RequestKey, delay_seconds: int) -> TriggerResult:
         """Respond as the first time, and send again what is pending of the run, since its messages may have been lost."""
         if first.request_hash != once.request_hash:
             raise InputError("the key was used for another request; send a new Idempotency-Key", code="idempotency-key-reused")
@@ -158,10 +158,10 @@ class QueuedRuns:
                 return self._repeat(first, request, once, 0)
         return TriggerResult(status=200, body=body)
 
-    def _answer(self, once: RequestKey, status: int, body: str, run_id: RunId | None) -> Answered:
+    def _answer(self, once: RequestKey, status: int, body: str, run_id: RunId | None) -> IdempotentResponse:
         expires_at = self.clock() + KEY_TTL
         key, request_hash = once.key or "", once.request_hash
-        return Answered(key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=expires_at)
+        return IdempotentResponse(key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=expires_at)
 
     def _select(self, request: SyncRequest) -> Sequence[Source]:
         """Return the sources that *request* selects; raise where it names something unknown, or too many."""

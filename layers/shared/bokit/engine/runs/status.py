@@ -9,7 +9,7 @@ from typing import TypedDict, cast
 
 from bokit.core.model.collections import scopes_of, source_scopes, unit_of
 from bokit.core.model.documents import Count, ErrorDocument
-from bokit.core.model.due_times import State, freshness, judge_source
+from bokit.core.model.due_times import SourceState, freshness, judge_source
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
@@ -25,7 +25,7 @@ from bokit.store.protocols import Page, Store
 class FreshnessDocument(TypedDict):
     """When a source was last read, and how it went; null where it was removed."""
 
-    state: State | None
+    state: SourceState | None
     last_attempt_at: datetime | None
     last_success_at: datetime | None
     last_change_at: datetime | None
@@ -64,7 +64,7 @@ class SourceStatus:
 
     head: Head
     schedule: SourceSchedule
-    state: State
+    state: SourceState
 
     def as_dict(self) -> SourceStatusDocument:
         """As the status shows it."""
@@ -119,7 +119,7 @@ class StatusService:
             "install_complete": options["install.complete"],
             "interval": options["sync.interval"],
             "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
-            "totals": {"sources": len(sources), **{str(s): states.count(s) for s in State}},
+            "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
             "sources": [s.as_dict() for s in sources],
         }
 

@@ -77,9 +77,9 @@ class Finisher:
         cannot be written, the next attempt writes it: no failure of one source ends its batch.
         """
         before = head.failure
-        is_known = bool(before and before.told) or urgent or schedule.failures >= 1
+        is_known = bool(before and before.notified) or urgent or schedule.failures >= 1
         since = before.since if before else freshness(head, schedule)
-        failure = Failure(code=error.stable_code, message=error.message, since=since, told=is_known)
+        failure = Failure(code=error.stable_code, message=error.message, since=since, notified=is_known)
         if failure == before or job.dry_run:
             return
         try:
@@ -90,7 +90,7 @@ class Finisher:
     def _save_failure(self, head: Head, schedule: SourceSchedule, job: SyncJob, failure: Failure) -> None:
         """Publish the notice, then write the head; where another holds the lease, a second failure is published as well."""
         now = self.clock()
-        is_news = failure.told and not (head.failure and head.failure.told)
+        is_news = failure.notified and not (head.failure and head.failure.notified)
         lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
         if is_news and (lease or schedule.failures):
             self._publish(notice_failure(head.source, failure, now))

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import Source
 from bokit.core.model.due_times import is_full_due, plan_next_due, plan_retry
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, RunId
-from bokit.core.model.runs import SourceReport, Step, Trigger
+from bokit.core.model.runs import SourceReport, RunStep, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context
 from bokit.engine.base.clock import Clock
@@ -81,7 +81,7 @@ class StepRecorder:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.started_at = clock()
-        self.steps: list[Step] = []
+        self.steps: list[RunStep] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -96,7 +96,7 @@ class StepRecorder:
             error = "unexpected"
             raise
         finally:
-            self.steps.append(Step(name=name, started_at=began, duration_ms=self._since(began), error=error))
+            self.steps.append(RunStep(name=name, started_at=began, duration_ms=self._since(began), error=error))
 
     def duration_ms(self) -> int:
         """Return the milliseconds since the sync began."""

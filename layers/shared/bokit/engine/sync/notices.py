@@ -29,7 +29,7 @@ def notice_hold(head: Head, hold: Hold | None, at: datetime) -> Notice | None:
 
 def notice_recovery(head: Head, at: datetime) -> Notice | None:
     """Return the notice that a source is read again; None where its failure was never published."""
-    if head.failure is None or not head.failure.told:
+    if head.failure is None or not head.failure.notified:
         return None
     return _notice("source.recovered", head.source, at, f"{head.source.name} is read again.", head.failure.since)
 

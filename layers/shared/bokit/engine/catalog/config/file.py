@@ -3,71 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from bokit.engine.catalog.config.collections import (
+from bokit.core.model.collections import COLLECTION_READERS
+from bokit.core.model.records import Json
+from bokit.engine.catalog.collection_sources import COMMON, fed_by, read_kind_settings
+from bokit.engine.catalog.config.spec import (
     CollectionSourceSpec,
-    CollectionSpec,
-    LoadFile,
-    read_collection_source,
-    read_collection_spec,
-    refuse_file,
+    Config,
+    PropertySpec,
+    Spec,
+    UnitSpec,
+    error_at,
+    read_at,
+    read_fields_at,
+    read_list,
+    read_mapping,
 )
-from bokit.engine.catalog.config.paths import error_at, read_at, read_mapping
 from bokit.engine.catalog.fields import PLACE_READERS, SOURCE_READERS, read_fields, read_name
+from bokit.errors import BokitError, InputError
 
-T = TypeVar("T")
+LoadFile = Callable[[str], object]
+"""Returns the document in a file beside the config file, or raises InputError."""
 SOURCE_FIELDS = ("name", "kind", "url", "platform", "interval", "cancel_after", "timezone", "enabled")
+COLLECTION_FIELDS = ("name", "preserve", "array_keys", "schema", "buckets", "interval")
+PLACE_FIELDS = ("timezone", "turnover_days")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSpec:
-    """A source as the file declares it; *values* holds what it says, in its types."""
-
-    path: str
-    name: str
-    values: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitSpec:
-    """A unit as the file declares it."""
-
-    path: str
-    name: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    parts: tuple[str, ...] | None = None
-    """Names of linked units; None: not given."""
-    sources: tuple[SourceSpec, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PropertySpec:
-    """A property as the file declares it."""
-
-    path: str
-    name: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    units: tuple[UnitSpec, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """Everything that a file declares."""
-
-    properties: tuple[PropertySpec, ...] = ()
-    collections: tuple[CollectionSpec, ...] = ()
-    sources: tuple[CollectionSourceSpec, ...] = ()
+def refuse_file(name: str) -> object:
+    """Refuse to read any file: the document did not come from one."""
+    raise InputError("not a JSON Schema; it is an object", code="bad-config")
 
 
 def read_config(document: object, load_file: LoadFile = refuse_file) -> Config:
-    """Return what the document declares; raise InputError that begins with the path of what is wrong."""
+    """Return what the document declares."""
     top = read_mapping(document, "the file", ("properties", "collections", "sources"))
-    properties = _each(top.get("properties"), "properties", _read_property)
-    collections = _each(top.get("collections"), "collections", partial(read_collection_spec, load_file=load_file))
-    sources = _each(top.get("sources"), "sources", read_collection_source)
+    properties = read_list(top.get("properties"), "properties", _read_property)
+    collections = read_list(top.get("collections"), "collections", partial(_read_collection, load_file=load_file))
+    sources = read_list(top.get("sources"), "sources", _read_collection_source)
     for specs in (properties, collections, sources):
         _refuse_twins(specs)
     config = Config(properties=properties, collections=collections, sources=sources)
@@ -75,33 +49,42 @@ def read_config(document: object, load_file: LoadFile = refuse_file) -> Config:
     return config
 
 
+# ── properties, units and their sources ──
+
+
 def _read_property(document: object, path: str) -> PropertySpec:
-    values = read_mapping(document, path, ("name", "timezone", "turnover_days", "units"))
-    units = _each(values.get("units"), f"{path}.units", _read_unit)
+    values = read_mapping(document, path, ("name", *PLACE_FIELDS, "units"))
+    units = read_list(values.get("units"), f"{path}.units", _read_unit)
     _refuse_twins(units)
-    return PropertySpec(path=path, name=_name(values, path), values=_place(values, path), units=units)
+    place = read_fields_at(path, values, PLACE_FIELDS, PLACE_READERS)
+    return PropertySpec(path=path, name=_name(values, path), values=place, units=units)
 
 
 def _read_unit(document: object, path: str) -> UnitSpec:
-    values = read_mapping(document, path, ("name", "timezone", "turnover_days", "parts", "sources"))
-    sources = _each(values.get("sources"), f"{path}.sources", _read_source)
+    values = read_mapping(document, path, ("name", *PLACE_FIELDS, "parts", "sources"))
+    sources = read_list(values.get("sources"), f"{path}.sources", _read_source)
     _refuse_twins(sources)
-    parts = _each(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
-    return UnitSpec(path=path, name=_name(values, path), values=_place(values, path), parts=parts, sources=sources)
+    parts = read_list(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
+    place = read_fields_at(path, values, PLACE_FIELDS, PLACE_READERS)
+    return UnitSpec(path=path, name=_name(values, path), values=place, parts=parts, sources=sources)
 
 
 def _read_part(document: object, path: str) -> str:
     return read_at(path, lambda: read_name(document))
 
 
-def _read_source(document: object, path: str) -> SourceSpec:
+def _read_source(document: object, path: str) -> Spec:
     values = read_mapping(document, path, SOURCE_FIELDS)
-    read: dict[str, Any] = {"kind": "ical"}
-    for name, value in values.items():
-        read |= read_at(f"{path}.{name}", partial(read_fields, {name: value}, SOURCE_READERS))
+    read = {"kind": "ical", **read_fields_at(path, values, list(values), SOURCE_READERS)}
     if "url" not in read:
         raise error_at(f"{path}.url", "missing; write https://… or secret:<name of a secret>")
-    return SourceSpec(path=path, name=_name(values, path), values=read)
+    return Spec(path=path, name=_name(values, path), values=read)
+
+
+def _name(values: Mapping[str, Any], path: str) -> str:
+    if "name" not in values:
+        raise error_at(f"{path}.name", "missing")
+    return read_at(f"{path}.name", lambda: read_name(values["name"]))
 
 
 def _check_parts(config: Config) -> None:
@@ -126,7 +109,7 @@ def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
     return reached
 
 
-def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | CollectionSpec | CollectionSourceSpec]) -> None:
+def _refuse_twins(specs: Sequence[Spec]) -> None:
     seen: set[str] = set()
     for spec in specs:
         if spec.name in seen:
@@ -134,24 +117,38 @@ def _refuse_twins(specs: Sequence[PropertySpec | UnitSpec | SourceSpec | Collect
         seen.add(spec.name)
 
 
-def _each(document: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
-    if document is None:
-        return ()
-    if not isinstance(document, list):
-        raise error_at(path, "not a list")
-    return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(document))
+# ── collections and their sources ──
 
 
-def _name(values: Mapping[str, Any], path: str) -> str:
-    if "name" not in values:
-        raise error_at(f"{path}.name", "missing")
-    return read_at(f"{path}.name", lambda: read_name(values["name"]))
+def _read_collection(document: object, path: str, load_file: LoadFile) -> Spec:
+    """Return one collection; a schema that is text names a file beside this one."""
+    values = dict(read_mapping(document, path, COLLECTION_FIELDS, required=("name",)))
+    if isinstance(values.get("schema"), str):
+        values["schema"] = read_at(f"{path}.schema", partial(load_file, values["schema"]))
+    read = read_fields_at(path, values, list(values), COLLECTION_READERS)
+    return Spec(path=path, name=read["name"], values=read)
 
 
-def _place(values: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the fields of a property or unit besides its name."""
-    read: dict[str, Any] = {}
-    for name in ("timezone", "turnover_days"):
-        if name in values:
-            read |= read_at(f"{path}.{name}", partial(read_fields, {name: values[name]}, PLACE_READERS))
-    return read
+def _read_collection_source(document: object, path: str) -> CollectionSourceSpec:
+    if not isinstance(document, Mapping):
+        raise error_at(path, f"not a mapping; it has {', '.join(COMMON)}, and what its kind asks for")
+    for name in ("name", "kind", "url"):
+        if name not in document:
+            raise error_at(f"{path}.{name}", "missing")
+    read = read_fields_at(path, document, COMMON, SOURCE_READERS)
+    others = {name: value for name, value in document.items() if name not in (*COMMON, "collection")}
+    settings, collection = _read_settings(str(document["kind"]), others, path), document.get("collection")
+    if collection is not None:
+        read_at(f"{path}.collection", partial(read_fields, {"name": collection}, COLLECTION_READERS))
+    feeds = tuple(fed_by(settings, collection))
+    if not feeds:
+        raise error_at(f"{path}.collection", "missing; write the collection that its records belong to")
+    return CollectionSourceSpec(path=path, name=read["name"], values=read, settings=settings, feeds=feeds)
+
+
+def _read_settings(kind: str, values: Mapping[str, Any], path: str) -> dict[str, Json]:
+    """Return the kind's settings; the readers' errors begin with a path of their own."""
+    try:
+        return read_kind_settings(kind, values)
+    except BokitError as error:
+        raise InputError(f"{path}.{error.message}", code="bad-config") from None

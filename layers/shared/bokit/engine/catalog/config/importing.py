@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from bokit.core.model.catalog import Collection, PropertyId, Unit, UnitId
+from bokit.core.model.catalog import Collection, Property, PropertyId, Source, Unit, UnitId
 from bokit.core.model.collections import unit_of
 from bokit.core.model.records import Json, TenantId
 from bokit.engine.base.lookup import Named
 from bokit.engine.catalog.collection_sources import declare_source
-from bokit.engine.catalog.config.collections import CollectionSourceSpec, CollectionSpec
-from bokit.engine.catalog.config.file import Config, PropertySpec, SourceSpec, UnitSpec
+from bokit.engine.catalog.config.spec import CollectionSourceSpec, Config, PropertySpec, Spec, UnitSpec
 from bokit.engine.catalog.places import Catalog
 from bokit.engine.catalog.sources import SECRET
 from bokit.errors import InputError
 
 T = TypeVar("T")
+D = TypeVar("D", Property, Unit, Source)
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Import:
     def _check_sources(self) -> None:
         """Refuse unknown kinds, URLs that are never fetched, and the same URL twice, before anything is written."""
         urls: dict[tuple[str, str], str] = {}
-        specs: list[tuple[SourceSpec | CollectionSourceSpec, str]] = []
+        specs: list[tuple[Spec, str]] = []
         specs += [(source, "") for p in self.config.properties for u in p.units for source in u.sources]
         specs += [(source, source.feeds[0]) for source in self.config.sources]
         for spec, collection in specs:
@@ -87,11 +87,8 @@ class _Import:
     def _import_property(self, spec: PropertySpec) -> None:
         catalog, tenant = self.catalog, self.tenant
         before = next((p for p in catalog.list_properties(tenant) if p.name == spec.name), None)
-        if before is None:
-            after = _at(spec.path, lambda: catalog.add_property(tenant, {**spec.values, "name": spec.name}))
-        else:
-            after = _at(spec.path, lambda: catalog.edit_property(tenant, before.id, spec.values))
-        self.result.note("property", before, after)
+        add = partial(catalog.add_property, tenant, {**spec.values, "name": spec.name})
+        after = self._declare("property", spec, before, add, partial(catalog.edit_property, tenant))
         units = [self._import_unit(after.id, unit) for unit in spec.units]
         by_name = {u.name: u.id for u in catalog.list_units(tenant, after.id)}
         for unit, unit_spec in zip(units, spec.units, strict=True):
@@ -100,13 +97,24 @@ class _Import:
     def _import_unit(self, property_id: PropertyId, spec: UnitSpec) -> Unit:
         catalog, tenant = self.catalog, self.tenant
         before = next((u for u in catalog.list_units(tenant, property_id) if u.name == spec.name), None)
-        if before is None:
-            after = _at(spec.path, lambda: catalog.add_unit(tenant, property_id, {**spec.values, "name": spec.name}))
-        else:
-            after = _at(spec.path, lambda: catalog.edit_unit(tenant, before.id, spec.values))
-        self.result.note("unit", before, after)
+        add = partial(catalog.add_unit, tenant, property_id, {**spec.values, "name": spec.name})
+        after = self._declare("unit", spec, before, add, partial(catalog.edit_unit, tenant))
         for source in spec.sources:
             self._import_source(after.id, source)
+        return after
+
+    def _import_source(self, unit_id: UnitId, spec: Spec) -> None:
+        sources, tenant = self.catalog.sources, self.tenant
+        before = next((s for s in sources.list_sources(tenant) if unit_of(s) == unit_id and s.name == spec.name), None)
+        add = partial(sources.add, tenant, unit_id, spec.values)
+        self._declare("source", spec, before, add, partial(sources.edit, tenant))
+
+    def _declare(
+        self, kind: str, spec: Spec, before: D | None, add: Callable[[], D], edit: Callable[[Any, Mapping[str, Any]], D]
+    ) -> D:
+        """Add an item, or edit it where there is one *before*; note what became of it."""
+        after = _at(spec.path, add if before is None else partial(edit, before.id, spec.values))
+        self.result.note(kind, before, after)
         return after
 
     def _link_parts(self, unit: Unit, spec: UnitSpec, by_name: dict[str, UnitId]) -> None:
@@ -117,26 +125,17 @@ class _Import:
         if _at(f"{spec.path}.parts", lambda: self.catalog.edit_unit(unit.tenant, unit.id, {"parts": parts})) != unit:
             self.result.note_linked(unit)
 
-    def _import_source(self, unit_id: UnitId, spec: SourceSpec) -> None:
-        sources, tenant = self.catalog.sources, self.tenant
-        before = next((s for s in sources.list_sources(tenant) if unit_of(s) == unit_id and s.name == spec.name), None)
-        if before is None:
-            after = _at(spec.path, lambda: sources.add(tenant, unit_id, spec.values))
-        else:
-            after = _at(spec.path, lambda: sources.edit(tenant, before.id, spec.values))
-        self.result.note("source", before, after)
-
     # ── collections and their sources ──
 
-    def _all_collections(self) -> list[CollectionSpec]:
+    def _all_collections(self) -> list[Spec]:
         """Return the collections that the file declares, and those that only its sources name."""
         declared = {c.name for c in self.config.collections}
         known = declared | {str(c.name) for c in self.catalog.collections.list_collections(self.tenant)}
         named = {str(name): source.path for source in self.config.sources for name in source.feeds if name not in known}
-        implied = [CollectionSpec(path=path, name=name, values={"name": name}) for name, path in named.items()]
+        implied = [Spec(path=path, name=name, values={"name": name}) for name, path in named.items()]
         return [*self.config.collections, *implied]
 
-    def _import_collection(self, spec: CollectionSpec) -> None:
+    def _import_collection(self, spec: Spec) -> None:
         collections, tenant = self.catalog.collections, self.tenant
         before = next((c for c in collections.list_collections(tenant) if c.name == spec.name), None)
         after = _at(spec.path, lambda: collections.declare(tenant, spec.values))

@@ -1,0 +1,101 @@
+"""What a config file declares, and how its values are read: every error begins with the path of what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from bokit.core.model.records import CollectionName, Json
+from bokit.engine.catalog.fields import read_fields
+from bokit.errors import BokitError, InputError
+
+T = TypeVar("T")
+Readers = Mapping[str, Callable[[Any], Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One declared item: a source of a unit, a collection, or what the classes below add to it."""
+
+    path: str
+    name: str
+    values: Mapping[str, Any]
+    """Its fields, in their types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitSpec(Spec):
+    """A unit."""
+
+    parts: tuple[str, ...] | None = None
+    """Names of linked units; None: not given."""
+    sources: tuple[Spec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertySpec(Spec):
+    """A property."""
+
+    units: tuple[UnitSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionSourceSpec(Spec):
+    """A source of collections."""
+
+    settings: Mapping[str, Json]
+    feeds: tuple[CollectionName, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that a file declares."""
+
+    properties: tuple[PropertySpec, ...] = ()
+    collections: tuple[Spec, ...] = ()
+    sources: tuple[CollectionSourceSpec, ...] = ()
+
+
+def read_mapping(document: object, path: str, known: Sequence[str], required: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Return *document*; raise InputError unless it is a mapping of *known* keys, with those *required*."""
+    if not isinstance(document, Mapping):
+        raise error_at(path, f"not a mapping; it has {', '.join(known)}")
+    for name in document:
+        if name not in known:
+            raise error_at(path, f"unknown key {name!r}; it has {', '.join(known)}")
+    for name in required:
+        if name not in document:
+            raise error_at(f"{path}.{name}", "missing")
+    return document
+
+
+def read_list(document: object, path: str, read: Callable[[object, str], T]) -> tuple[T, ...]:
+    """Return what *read* makes of each item of a list; None is an empty one."""
+    if document is None:
+        return ()
+    if not isinstance(document, list):
+        raise error_at(path, "not a list")
+    return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(document))
+
+
+def read_fields_at(path: str, values: Mapping[str, Any], names: Sequence[str], readers: Readers) -> dict[str, Any]:
+    """Return those of *values* that *names* lists, in their types."""
+    read: dict[str, Any] = {}
+    for name in (n for n in names if n in values):
+        read |= read_at(f"{path}.{name}", partial(read_fields, {name: values[name]}, readers))
+    return read
+
+
+def read_at(path: str, read: Callable[[], T]) -> T:
+    """Return what *read* returns; its errors begin with *path*."""
+    try:
+        return read()
+    except BokitError as error:
+        raise error_at(path, error.message) from None
+
+
+def error_at(path: str, what: str) -> InputError:
+    """Return the error of the value at *path*."""
+    return InputError(f"{path}: {what}", code="bad-config")
