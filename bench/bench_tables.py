@@ -25,7 +25,7 @@ from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.collections import make_id
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId
 from bokit.core.model.scheduling import Lease
-from bokit.core.tables.values import write_key
+from bokit.core.tables.values import write_row_key
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Snapshot
 from simulator.billing import SPECS, TABLES, Billing
@@ -118,7 +118,7 @@ def compare_plainly(url: str, disk: str) -> dict[str, float]:
             fields = spec.get("fields") or {c.name: c.name for c in TABLES[spec["table"]].columns}
             found = connection.execute(select(TABLES[spec["table"]])).mappings().all()
             for start in range(0, len(found), 100):
-                some = {make_id(name, write_key([row[k] for k in spec["key"]])): row for row in found[start : start + 100]}
+                some = {make_id(name, write_row_key([row[k] for k in spec["key"]])): row for row in found[start : start + 100]}
                 known = store.find_records(TenantId("default"), name, some)
                 different += sum(
                     any(str(known[id].fields[f]) != str(row[c]) for f, c in fields.items()) for id, row in some.items()

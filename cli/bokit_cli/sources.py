@@ -328,6 +328,6 @@ def _decide(session: Session, source: str, plan: str | None, *, apply: bool) -> 
     from bokit.core.model.runs import describe_run
 
     found = session.bokit.catalog.sources.find(session.tenant, source)
-    run = session.bokit.records.settle_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)
+    run = session.bokit.records.resolve_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)
     session.answer(describe_run(run), lambda c: show_run(c, run))
     return end_run(run)

@@ -14,7 +14,7 @@ import pytest
 from bokit.core.model.catalog import Source
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSettings, read_table_settings
-from bokit.sources.sql.table import OpenTables, SqlTables
+from bokit.sources.sql.table import SqlReader, SqlSnapshot
 from bokit.sources.sql.url import Reach
 from tests.builders import a_name, a_source
 from tests.servers import PASSWORD, Server, needs_mariadb, needs_postgres
@@ -59,11 +59,11 @@ class Place:
             self.run(f"GRANT SELECT ON {names} TO {self.user}")
 
     @contextmanager
-    def open(self, *tables: dict[str, Any], url: str | None = None, **given: Any) -> Iterator[tuple[OpenTables, TableSettings]]:
+    def open(self, *tables: dict[str, Any], url: str | None = None, **given: Any) -> Iterator[tuple[SqlSnapshot, TableSettings]]:
         """Open it as a source would."""
         told = {name: given.pop(name) for name in ("allow_writable_account",) if name in given}
         settings = read_table_settings({"tables": list(tables), **told})
-        with SqlTables(lambda u: u, LOCAL).open(self.source(url, **given), settings) as opened:
+        with SqlReader(lambda u: u, LOCAL).open(self.source(url, **given), settings) as opened:
             yield opened, settings
 
     def source(self, url: str | None = None, **given: Any) -> Source:
@@ -73,8 +73,8 @@ class Place:
     def read(self, table: dict[str, Any], keys: KeyRange = KeyRange(), **given: Any) -> list[Any]:  # noqa: B008 - frozen
         """Return the rows of one table, after the checks."""
         with self.open(table, **given) as (opened, settings):
-            opened.check(settings.tables[0])
-            return list(opened.read_rows(settings.tables[0], keys))
+            opened.check_table(settings.tables[0])
+            return list(opened.fetch_rows(settings.tables[0], keys))
 
 
 @contextmanager

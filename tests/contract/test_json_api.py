@@ -13,9 +13,9 @@ from bokit.core.items.reader import read_body
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.net.session import SafeClient
-from bokit.sources.json_api import JsonApiFetcher, Wait
-from simulator.server import SimulatorServer, Stage
+from bokit.net.session import SafeSession
+from bokit.sources.json_api import JsonApiFetcher, Waiting
+from simulator.server import SimulatorServer, SharedWorld
 from simulator.world import World
 from tests.contract.guarded import a_client, all_that_is_told, canary, serve  # noqa: F401 - fixtures
 from tests.contract.scripted_server import ok, redirect, say
@@ -40,16 +40,16 @@ def a_source(url: str, **settings) -> Source:
     )
 
 
-def fetch(source: Source, client: SafeClient | None = None, reveal=lambda text: text.replace("secret:", "SENTINEL-"), **given):
+def fetch(source: Source, client: SafeSession | None = None, reveal=lambda text: text.replace("secret:", "SENTINEL-"), **given):
     """Fetch a source as a sync does, without waiting."""
-    wait = Wait(sleep=lambda s: None, chance=lambda: 0.0)
+    wait = Waiting(sleep=lambda s: None, chance=lambda: 0.0)
     return JsonApiFetcher(client or a_client(), reveal, lambda: NOW, wait).fetch(source, **given)
 
 
 @pytest.fixture
 def simulator():
     """The simulator, as `python -m simulator serve` runs it."""
-    server = SimulatorServer(Stage(World(seed=1)))
+    server = SimulatorServer(SharedWorld(World(seed=1)))
     server.start()
     yield server
     server.stop()
@@ -209,7 +209,7 @@ def test_a_post_sends_its_body(serve):
 def test_an_address_that_is_not_public_is_not_asked(canary):
     """A deployed stack asks no private address for records either."""
     with pytest.raises(AddressRefusedError):
-        fetch(a_source(canary.url("/x")), SafeClient())
+        fetch(a_source(canary.url("/x")), SafeSession())
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from bokit.core.items.edit import Manner, read_patch
+from bokit.core.items.edit import WriteMethod, read_patch
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.runs import Outcome
-from bokit.engine.catalog.collections import Asked
+from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.records.writes import Preconditions, RecordWriter
 from tests.engine.clients_office import Office
 
@@ -33,13 +33,13 @@ def test_fifty_writers_of_several_processes_lose_nothing(shared_store):
     desk = office.bokit.catalog.collections
     desk.declare(DEFAULT_TENANT, {"name": "settings", "preserve": ["createdBy"]})
     settings = desk.find(DEFAULT_TENANT, "settings")
-    desk.write(settings, "main", Asked(manner=Manner.PUT, document={"createdBy": "ada"}, by="user:ada"))
+    desk.write(settings, "main", WriteRequest(method=WriteMethod.PUT, document={"createdBy": "ada"}, by="user:ada"))
     writers = [RecordWriter(shared_store, office.clock) for _ in range(5)]
     start = threading.Barrier(WRITERS)
 
     def put(n):
         start.wait()
-        wish = read_patch({f"field{n}": n, "createdBy": "bob"}, Manner.PUT, f"user:{n}")
+        wish = read_patch({f"field{n}": n, "createdBy": "bob"}, WriteMethod.PUT, f"user:{n}")
         return writers[n % 5].write(settings, "main", wish, Preconditions())
 
     with ThreadPoolExecutor(WRITERS) as pool:

@@ -157,9 +157,9 @@ def test_the_servers_own_log_shows_selects_alone(place: Place) -> None:
     assert place.server is not None
     before = len(place.server.statements())
     with place.open({**TABLE, "where": "id > 0"}) as (opened, settings):
-        opened.check(settings.tables[0])
-        assert len(list(opened.read_rows(settings.tables[0], KeyRange(after=(0,), until=(9,))))) == 2
-        assert opened.find_keys(settings.tables[0], [(1,)]) == {(1,)}
+        opened.check_table(settings.tables[0])
+        assert len(list(opened.fetch_rows(settings.tables[0], KeyRange(after=(0,), until=(9,))))) == 2
+        assert opened.fetch_existing_keys(settings.tables[0], [(1,)]) == {(1,)}
     sent = place.server.statements()[before:]
     assert {s.split()[0] for s in sent} == {"SELECT", "SET", "SHOW", "START", "ROLLBACK"}
     assert sum(s.startswith("SELECT") for s in sent) >= 5
@@ -227,7 +227,7 @@ def test_a_certificate_is_checked_where_that_is_asked_for(run: Any) -> None:
             assert len(place.read(TABLE, url=f"{url}?sslmode={mode}")) == 1
         with place.open(TABLE, url=f"{url}?sslmode=prefer") as (opened, _):
             assert is_encrypted(opened._connection, server.family)
-        with pytest.raises(SourceRefusedError, match="certificate is not one that we trust") as refused:
+        with pytest.raises(SourceRefusedError, match="certificate is not trusted") as refused:
             place.read(TABLE, url=f"{url}?sslmode=verify-full")
         assert refused.value.stable_code == "tls"
 
@@ -260,13 +260,13 @@ def test_a_connection_that_breaks_is_tried_again(place: Place) -> None:
         "postgresql": ["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'"],
     }[place.family]
     with place.open(TABLE) as (opened, settings):
-        opened.check(settings.tables[0])
+        opened.check_table(settings.tables[0])
         rows = place.server.ask(*[k.format(user=place.user) for k in kill], database=place.database)
         assert len(rows) == 1
         if place.family == "mysql":
             place.server.run(str(rows[0][0]))
         with pytest.raises(SourceUnavailableError, match="does not answer"):
-            list(opened.read_rows(settings.tables[0], KeyRange()))
+            list(opened.fetch_rows(settings.tables[0], KeyRange()))
 
 
 def test_what_a_table_lacks_is_named(place: Place) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 
 from bokit.core.tables.chunks import KeyRange
-from bokit.core.tables.values import pack_key, step_back, unpack_key
+from bokit.core.tables.values import pack_key, rewind_watermark, unpack_key
 from bokit.errors import SourceMalformedError
 from tests.contract.sql_places import DATABASES, Place, make_place
 from tests.servers import needs_mariadb, needs_postgres
@@ -79,15 +79,15 @@ def test_every_row_comes_once_however_the_keys_are_cut(place: Place, table: tupl
     place.grant("t")
     spec = {"table": "t", "key": key}
     with place.open(spec) as (opened, settings):
-        opened.check(settings.tables[0])
-        whole = list(opened.read_rows(settings.tables[0], KeyRange()))
-        kept = [unpack_key(pack_key(row.at)) for row in whole]
+        opened.check_table(settings.tables[0])
+        whole = list(opened.fetch_rows(settings.tables[0], KeyRange()))
+        kept = [unpack_key(pack_key(row.key_values)) for row in whole]
         assert len(whole) == len(rows) == len({row.key for row in whole})
         for step in (1, 2, 5):
             cuts = [None, *kept[step - 1 :: step], None]
-            parts = [list(opened.read_rows(settings.tables[0], KeyRange(after=a, until=b))) for a, b in pairwise(cuts)]
+            parts = [list(opened.fetch_rows(settings.tables[0], KeyRange(after=a, until=b))) for a, b in pairwise(cuts)]
             assert [row for part in parts for row in part] == whole
-        assert opened.find_keys(settings.tables[0], kept) == set(kept)
+        assert opened.fetch_existing_keys(settings.tables[0], kept) == set(kept)
 
 
 def test_one_snapshot_shows_one_moment(place: Place) -> None:
@@ -97,9 +97,9 @@ def test_one_snapshot_shows_one_moment(place: Place) -> None:
     place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(40))", "INSERT INTO t VALUES (1, 'a'), (2, 'b')")
     place.grant("t")
     with place.open({"table": "t", "key": "id"}) as (opened, settings):
-        opened.check(settings.tables[0])
+        opened.check_table(settings.tables[0])
         place.run("UPDATE t SET name = 'changed'", "DELETE FROM t WHERE id = 2", "INSERT INTO t VALUES (3, 'new')")
-        rows = list(opened.read_rows(settings.tables[0], KeyRange()))
+        rows = list(opened.fetch_rows(settings.tables[0], KeyRange()))
     assert [(r.key, r.fields["name"]) for r in rows] == [("1", "a"), ("2", "b")]
 
 
@@ -135,12 +135,12 @@ def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
     place.grant("t")
     with place.open({"table": "t", "key": "id", "updated_at": "at"}) as (opened, settings):
         table = settings.tables[0]
-        opened.check(table)
-        (mark,) = unpack_key(pack_key((opened.find_mark(table),)))
+        opened.check_table(table)
+        (mark,) = unpack_key(pack_key((opened.fetch_watermark(table),)))
         if place.family != "sqlite":  # its times are text, and nobody says which zone they are in
-            rows = [r.key for r in opened.read_rows(table, KeyRange(), since=mark)]
+            rows = [r.key for r in opened.fetch_rows(table, KeyRange(), since=mark)]
             assert rows == ["2", "3"]
-            rows = [r.key for r in opened.read_rows(table, KeyRange(), since=step_back(mark, timedelta(hours=2)))]
+            rows = [r.key for r in opened.fetch_rows(table, KeyRange(), since=rewind_watermark(mark, timedelta(hours=2)))]
             assert rows == ["1", "2", "3"]
 
 
@@ -158,7 +158,7 @@ def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
 )
 def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) -> None:
     """Times, dates, ISO text, seconds and milliseconds are stepped back as what they are."""
-    assert step_back(mark, timedelta(hours=1)) == before
+    assert rewind_watermark(mark, timedelta(hours=1)) == before
 
 
 def test_keys_are_kept_in_their_types() -> None:
@@ -186,7 +186,7 @@ def test_keys_are_kept_in_their_types() -> None:
 
 @needs_mariadb
 def test_the_types_of_mariadb(request: pytest.FixtureRequest, tmp_path: Any) -> None:
-    """Every type of MariaDB becomes what `core.read_rows` says."""
+    """Every type of MariaDB becomes what `core.tables.values` says."""
     with make_place("mariadb", request, tmp_path) as place:
         place.run(
             "CREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(80), bal DECIMAL(10,2), whole DECIMAL(30,0), at DATETIME(3),"
@@ -231,7 +231,7 @@ def test_the_types_of_mariadb(request: pytest.FixtureRequest, tmp_path: Any) -> 
 
 @needs_postgres
 def test_the_types_of_postgresql(request: pytest.FixtureRequest, tmp_path: Any) -> None:
-    """Every type of PostgreSQL becomes what `core.read_rows` says; what has no word in JSON comes as its text."""
+    """Every type of PostgreSQL becomes what `core.tables.values` says; what has no word in JSON comes as its text."""
     with make_place("postgres", request, tmp_path) as place:
         place.run(
             "CREATE TYPE mood AS ENUM ('sad', 'ok')",

@@ -7,7 +7,7 @@ import pytest
 from bokit.core.items.edit import WriteMethod
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import CollectionName, Record, RecordId, Scope, SourceId
-from bokit.engine.catalog.collections import Asked
+from bokit.engine.catalog.collections import WriteRequest
 from tests.functions.caller import OTHER
 
 SETTINGS = {
@@ -95,7 +95,7 @@ def test_lists_page_and_filter(office):
 def test_odd_ids_are_reached_by_our_own(office):
     """A record whose id fits no path is found, and written, by the id that lists tell of it."""
     desk = office.bokit.catalog.collections
-    desk.write(desk.find(DEFAULT_TENANT, "settings"), "a/b", Asked(method=WriteMethod.PUT, document={"n": 1}, by="user:ada"))
+    desk.write(desk.find(DEFAULT_TENANT, "settings"), "a/b", WriteRequest(method=WriteMethod.PUT, document={"n": 1}, by="user:ada"))
     ours = office.get("/collections/settings/records")["items"][0]["_meta"]["record_id"]
 
     assert office.get(f"/collections/settings/records/{ours}")["id"] == "a/b"

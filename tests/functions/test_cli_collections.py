@@ -9,7 +9,7 @@ import pytest
 
 from bokit.core.items.rules import RecordRules
 from bokit.engine.sync.kinds import SourceKind
-from bokit.sources.json_api import JsonApiFetcher, Wait
+from bokit.sources.json_api import JsonApiFetcher, Waiting
 from simulator.client_api import make_clients
 from tests.engine.clients_office import CRM, START, InProcess
 from tests.functions.terminal import Terminal
@@ -23,7 +23,7 @@ def desk(capsys, tmp_path):
     terminal = Terminal(capsys, tmp_path)
     terminal.api = make_clients(1, START)
     terminal.line = InProcess(terminal.api)
-    wait = Wait(sleep=lambda s: None, monotonic=lambda: 0.0, chance=lambda: 0.5)
+    wait = Waiting(sleep=lambda s: None, monotonic=lambda: 0.0, chance=lambda: 0.5)
     fetcher = JsonApiFetcher(terminal.line, lambda text: text.replace("secret:crm", "sim-key"), terminal.clock, wait)
     kinds = terminal.bokit.kinds
     kinds["json"] = SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)

@@ -14,7 +14,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
 from simulator.billing import Billing
 from tests.engine.house import HandClock
-from tests.functions.terminal import OpenDoors, Terminal
+from tests.functions.terminal import MemoryLocator, Terminal
 
 CONFIG = """
 collections:
@@ -51,7 +51,7 @@ def terminal(capsys: Any, tmp_path: Path) -> Terminal:
     made.bokit = build_engine(
         Settings(table_name="memory", allow_private_addresses=True), store=MemoryStore(), alerts=MemoryAlerts(), clock=clock
     )
-    made.clock, made.doors = clock, OpenDoors(made.bokit, tmp_path)
+    made.clock, made.locator = clock, MemoryLocator(made.bokit, tmp_path)
     return made
 
 
@@ -118,7 +118,7 @@ def test_what_is_wrong_with_a_database_is_one_clear_error(
         (("actif = 1", "actif = 1; DROP TABLE clients"), "sources[0].tables[0].where: not one plain condition"),
         (("key: [code]", "keys: [code]"), "sources[0].tables[1]: unknown key 'keys'"),
         (("on_missing: mark", "on_missing: drop"), "on_missing"),
-        (("sqlite:///", "oracle://u:pw@h/"), "not a database that is read"),
+        (("sqlite:///", "oracle://u:pw@h/"), "not a database that Bokit reads"),
     ],
 )
 def test_a_config_file_that_is_wrong_says_where(

@@ -208,7 +208,7 @@ def settle_a_large_hold(store: DynamoStore, requests: Requests) -> None:
         house.clock.move(hours=2)
         house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
         assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id)
-    house.bokit.records.settle_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
+    house.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
     assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id) is None
 
 

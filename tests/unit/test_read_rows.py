@@ -21,11 +21,11 @@ from bokit.core.tables.chunks import (
     ChunkSummary,
     RowDigest,
     TableState,
-    summarise_chunk,
+    drop_empty_chunks,
+    key_ranges,
     pack_chunk,
     pack_manifest,
-    key_ranges,
-    drop_empty_chunks,
+    summarise_chunk,
     unpack_chunk,
     unpack_manifest,
 )
@@ -55,7 +55,7 @@ class Odd:
 
 
 @pytest.mark.parametrize(
-    ("value", "reading", "told"),
+    ("value", "column", "expected"),
     [
         (None, ROME, None),
         (True, ROME, True),
@@ -154,8 +154,8 @@ def test_keys_come_back_as_they_were(key: Any) -> None:
 
 @given(st.dictionaries(st.text(min_size=1), st.tuples(KEYS, st.sampled_from(["", "?", "!", "0a" * 12])), max_size=12))
 def test_chunks_come_back_as_they_were(expected: dict[str, Any]) -> None:
-    """A chunk keeps every key, its values and its hash, and says how many rows are there, doubted and missing."""
-    chunk = {key: RowDigest(at=at, hash=hash) for key, (at, hash) in expected.items()}
+    """A chunk keeps every key, its values and its digest, and the summary counts the rows that are there, unconfirmed and missing."""
+    chunk = {key: RowDigest(key_values=values, digest=digest) for key, (values, digest) in expected.items()}
     assert unpack_chunk(pack_chunk(chunk)) == chunk
     summary = summarise_chunk("c", None, chunk)
     assert summary.rows + summary.unconfirmed + summary.missing == len(chunk)
@@ -178,8 +178,8 @@ def test_a_manifest_leaves_no_key_out(expected: list[Any], is_whole: bool) -> No
 
 
 def test_what_another_version_wrote_counts_for_nothing() -> None:
-    """A manifest or a chunk of another format is as if there were none, and all is compared anew."""
+    """A manifest or a chunk of another format is as if there were none, and everything is compared again."""
     packed = pack_manifest({"t": TableState()}).replace(b'"v":1', b'"v":2')
     assert unpack_manifest(packed) == unpack_manifest(b"") == {}
     assert unpack_chunk(b"") == {}
-    assert RowDigest(at=(1,), hash=MISSING).is_present is False
+    assert RowDigest(key_values=(1,), digest=MISSING).is_present is False

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.items.api_spec import Since, SinceFormat, read_api, read_json_settings
+from bokit.core.items.api_spec import TimeFormat, UpdatedSince, read_api, read_json_settings
+from bokit.core.items.planning import describe_record
 from bokit.core.items.reader import hash_body, read_body, read_expression, search, write_body, write_line
 from bokit.core.items.rules import RecordRules
 from bokit.core.model.catalog import Collection, ShardId, Source
@@ -51,7 +52,7 @@ class Life:
         """Show *rows* (id: fields) and apply the plan; return it."""
         context = replace(self.context, at=self.context.at + timedelta(hours=hours), memory=self.memory, **asked)
         self.context = replace(context, memory={}, approved=None, discarded=None, new_only=False)
-        items = rows if isinstance(rows, list) else [{"id": id, **fields} for id, fields in rows.items()]
+        items = rows if isinstance(rows, list) else [{"id": key, **fields} for key, fields in rows.items()]
         body = write_body([write_line(i) for i in items], whole=whole)
         known = list(self.records.values())
         seen = RULES.read(body, context, b"")
@@ -75,9 +76,9 @@ def test_every_life_is_planned_once(lists, policy):
     for rows in lists:
         plan = life.sync(rows)
         assert set(rows) <= {int(r.key) for r in life.records.values()}
-        for id, fields in rows.items():
-            record = life.records[make_id(CLIENTS, str(id))]
-            assert record.fields == {"id": id, **fields}
+        for key, fields in rows.items():
+            record = life.records[make_id(CLIENTS, str(key))]
+            assert record.fields == {"id": key, **fields}
             assert record.presence is Presence.PRESENT
         held = plan.hold is not None
         again = life.sync(rows, hours=0.5)
@@ -100,7 +101,7 @@ def test_only_what_is_new_touches_nothing_that_is_known(first, second):
     plan = life.sync(second, new_only=True)
 
     assert {int(a.after.key) for a in plan.actions} == set(second) - set(first)
-    assert all(life.records[id] is record for id, record in before.items())
+    assert all(life.records[key] is record for key, record in before.items())
     assert plan.seen == len(second)
 
 
@@ -194,7 +195,7 @@ def test_a_record_is_shown_flat_with_what_is_ours_beside():
     life = Life(id="key", fields={"id": "other", "name": "name"})
     life.sync([{"key": "K1", "other": 7, "name": "Ada"}])
     (record,) = life.records.values()
-    shown = RULES.describe(record)
+    shown = describe_record(record)
 
     assert (shown["id"], shown["_id"], shown["name"], shown["_meta"]["record_id"]) == ("K1", 7, "Ada", "clients.K1")
     assert RULES.read_edit(record, {"a": 1, "_b": 2}) == {"a": 1}
@@ -207,11 +208,11 @@ def test_a_record_is_shown_flat_with_what_is_ours_beside():
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300), st.sampled_from([1, 7]))
 def test_ids_are_safe_and_no_two_keys_share_one(one, other, buckets):
     """Whatever letters a key has, its id tells its scope, and another key has another id."""
-    id = make_id(CLIENTS, one, buckets)
-    assert scope_of(id).partition("~")[0] == "clients"
-    assert len(id) < 250
-    assert (make_id(CLIENTS, other, buckets) == id) is (one == other)
-    assert id.isascii()
+    made = make_id(CLIENTS, one, buckets)
+    assert scope_of(made).partition("~")[0] == "clients"
+    assert len(made) < 250
+    assert (make_id(CLIENTS, other, buckets) == made) is (one == other)
+    assert made.isascii()
 
 
 def test_keys_are_texts_and_whole_numbers():
@@ -249,7 +250,7 @@ def test_settings_of_a_json_source_are_kept_as_they_are_told():
     )
     assert (spec.since.param, spec.since.overlap, spec.since.write(AT)) == ("s", 600, str(int(AT.timestamp())))
     assert (settings["new_only"], settings["on_missing"], settings["id"]) == (True, "mark", "uid")
-    assert Since(param="s", format=SinceFormat.DATE).write(AT) == "2026-03-28"
+    assert UpdatedSince(param="s", format=TimeFormat.DATE).write(AT) == "2026-03-28"
     assert read_json_settings({}) == {"id": "id", "on_missing": "keep"}
 
 

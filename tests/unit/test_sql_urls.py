@@ -10,7 +10,7 @@ import pytest
 
 from bokit.core.tables.spec import read_filter, read_table_settings
 from bokit.errors import AddressRefusedError, BokitError, InputError, OptionError, SourceUnavailableError
-from bokit.sources.sql.url import Reach, find_address, make_tls, may_ask, read_database_url, ssl_mode_of
+from bokit.sources.sql.url import Reach, find_address, make_tls, may_connect, read_database_url, ssl_mode_of
 
 LOCAL, VPC, BARE = Reach(local=True), Reach(private=True), Reach()
 
@@ -37,7 +37,7 @@ LOCAL, VPC, BARE = Reach(local=True), Reach(private=True), Reach()
 )
 def test_private_networks_are_asked_from_inside_a_vpc_alone(address: str, local: bool, vpc: bool, bare: bool) -> None:
     """A deployed stack asks public addresses, with a VPC private ones too, and never itself or the metadata service."""
-    assert (may_ask(address, LOCAL), may_ask(address, VPC), may_ask(address, BARE)) == (local, vpc, bare)
+    assert (may_connect(address, LOCAL), may_connect(address, VPC), may_connect(address, BARE)) == (local, vpc, bare)
 
 
 def test_a_name_is_resolved_once_and_every_answer_counts() -> None:

@@ -107,7 +107,7 @@ def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKin
     from bokit.core.tables.rules import TableRules
     from bokit.engine.sync.kinds import SourceKind
     from bokit.engine.tables.sync import TableSync
-    from bokit.sources.sql.table import SqlSample, SqlReader
+    from bokit.sources.sql.table import SqlReader, SqlSample
     from bokit.sources.sql.url import Reach, check_database_url
 
     reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
@@ -206,7 +206,7 @@ def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
     """Return the queue at *url*; None where there is no URL."""
     if url is None:
         return None
-    from bokit.outlets.aws import SqsQueue
+    from bokit.outlets.queue import SqsQueue
 
     return SqsQueue(partial(_client_maker(settings), "sqs"), url)
 
@@ -217,7 +217,7 @@ def open_alerts(settings: Settings) -> Alerts:
         from bokit.outlets.memory import MemoryAlerts
 
         return MemoryAlerts()
-    from bokit.outlets.aws import SnsAlerts
+    from bokit.outlets.sns import SnsAlerts
 
     return SnsAlerts(partial(_client_maker(settings), "sns"), settings.topic_arn)
 

@@ -10,11 +10,11 @@ from bokit.core.model.catalog import Source
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """What a source answered: a whole body, or that nothing changed."""
+    """The result of a fetch: a whole body, or that nothing changed."""
 
     body: bytes = b""
     not_modified: bool = False
-    """304: the body is the one whose ETag or date we sent."""
+    """304: the body is the one whose ETag or date was sent."""
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
@@ -26,10 +26,10 @@ class Fetcher(Protocol):
     """Fetches the content of one kind of source."""
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        """Return what *source* answers now.
+        """Return the content of *source*, or that it has not changed since *etag* or *last_modified*.
 
-        Raises SourceUnavailableError (network, deadline, 429, 5xx: *retry_after* in seconds where told),
-        SourceRefusedError (401, 403, 404, 410), SourceMalformedError (too large, not decodable) and
-        AddressRefusedError (an address that we do not fetch). No message holds the URL.
+        Raises SourceUnavailableError (network, deadline, 429, 5xx: with *retry_after* in seconds if the server gave it),
+        SourceRefusedError (401, 403, 404, 410), SourceMalformedError (too large, not decodable) and AddressRefusedError (an
+        address that is not fetched). No message holds the URL.
         """
         ...

@@ -1,1 +1,9 @@
-"""Package."""
+"""Records of declared collections: items of JSON APIs, and the changes that people and programs make to records.
+
+Terms: an *item* is one object of an API's list; a *row* is an item read (key and fields); a *record* is what is stored;
+a *patch* is a requested change of one record.
+
+May import ``core.model``. Knows no table, booking or calendar.
+"""
+
+__all__ = ["api_spec", "edit", "planning", "reader", "rules", "settings"]

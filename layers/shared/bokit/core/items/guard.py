@@ -1,8 +1,8 @@
-"""Guards of records: what one fetch may not be believed. They hold what would be let go, never what is shown.
+"""Guards of records: which removals of a fetch are held back. What the source shows is never held, unless it is unreadable.
 
 what came                                       what is done now           held, and until when
-no JSON of items                                nothing                    all, until it is right again
-nothing, where records were shown before        nothing                    all, until it shows some, or a person applies it
+no JSON of items                                nothing                    everything, until it is readable again
+nothing, where records were shown before        nothing                    everything, until it shows some, or a person applies it
 some items cannot be used                       those that can             what is not shown, until all can be used
 half of the records gone at once                what is shown              what is not shown, until fetches agreed on it for
                                                                            a day, or a person applies it
@@ -13,134 +13,145 @@ else                                            everything                 nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from bokit.core.items.planning import Look, let_go, plan_absent, ripens_at
-from bokit.core.items.reader import Row
-from bokit.core.model.collections import OnMissing, RecordSettings
+from bokit.core.items.limits import MAX_RELEASES_SHOWN
+from bokit.core.items.planning import RecordContext, plan_absent, plan_removal, removable_at
+from bokit.core.items.reader import ItemRow, RowMatches
+from bokit.core.model.agreement import EMPTY, PARTIAL, SHRUNKEN, UNREADABLE, Loss, agreeing_since
+from bokit.core.model.collections import OnMissing
 from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Json, Presence, Record
-from bokit.core.model.source_memory import Remembered, read_memory, write_memory
+from bokit.core.model.source_memory import SourceMemory, read_memory, write_memory
 from bokit.core.model.source_rules import Context, Seen, Verdict
 
-UNREADABLE, EMPTY, PARTIAL, SHRUNKEN = "unreadable-feed", "empty-feed", "partial-feed", "shrunken-feed"
 MESSAGES = {
-    UNREADABLE: "The source answered something that is no list of records; nothing was changed. Check its address.",
+    UNREADABLE: "The source answered something that is not a list of records; nothing was changed. Check its address.",
     EMPTY: "The source suddenly shows no record at all; every one stays. If it is truly empty, apply the held plan.",
     PARTIAL: "Some items could not be used: no id, the same id twice, or not what the schema asks for. They were left as they "
-    "are, the others were taken, and what is not shown was not counted as missing. The run tells each.",
-    SHRUNKEN: "Half of the records, or more, are gone at once; they stay until the source agreed with itself for a day. "
+    "are, the others were taken, and what is not shown was not counted as missing. The run lists each.",
+    SHRUNKEN: "Half of the records, or more, are gone at once; they stay until the source has agreed with itself for a day. "
     "If they are truly deleted, apply the held plan.",
 }
-SHRINK_LEAST = 3
-DAY = timedelta(hours=24)
 LOSSES = frozenset({ActionKind.MARK_MISSING, ActionKind.CANCEL})
 ACCEPTED = "accepted_empty"
-"""In the source's memory: a person said that it is truly empty."""
-MOST_SHOWN = 1000
-"""Records that a held plan names one by one; all of them are let go."""
+"""In the source's memory: a person confirmed that it is truly empty."""
+APPROVED = "a person applied the held plan"
 
 
-def guard_records(plan: Plan, known: Sequence[Record], seen: Seen[Row], context: Context, settings: RecordSettings) -> Plan:
-    """Return *plan* with the losses that the evidence does not carry held back."""
-    told = read_memory(context.memory)
-    if told.hold and context.approved == told.hold.plan_hash:
-        return _apply(told.hold, known, context, settings, told)
-    if told.hold and context.discarded == told.hold.plan_hash:
-        return replace(plan, actions=(), memory=write_memory(told.without_hold()), settle_at=context.at)
-    mine = [r for r in known if r.source_id == context.source_id]
-    code = judge_records(plan, mine, seen, context, settings, told)
-    if context.new_only:
-        return _guard_new(code, plan, mine, context, told)
-    if code is None:
-        return _accept(plan, seen, context, settings, told)
-    return _hold(code, plan, mine, context, told)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardInput:
+    """A plan and the evidence behind it."""
+
+    plan: Plan
+    mine: Sequence[Record]
+    """The known records of this source."""
+    seen: Seen[ItemRow]
+    context: RecordContext
+    remembered: SourceMemory
+
+    @property
+    def fetch(self) -> Context:
+        """The context of the fetch."""
+        return self.context.context
+
+    @property
+    def newly_missing(self) -> set[str]:
+        """Ids of the records that this fetch is the first not to show."""
+        return {str(a.record_id) for a in self.plan.actions if a.kind is ActionKind.MARK_MISSING}
+
+    @property
+    def agreed_since(self) -> datetime:
+        """Since when fetches agree on which records are missing."""
+        return agreeing_since(self.newly_missing, set(self.remembered.absent), self.remembered.agreed_since, self.fetch.at)
 
 
-def judge_records(
-    plan: Plan, mine: Sequence[Record], seen: Seen[Row], context: Context, settings: RecordSettings, told: Remembered
-) -> str | None:
-    """Return the code of the guard that this fetch meets; None: it is good evidence."""
-    present = [r for r in mine if r.presence is Presence.PRESENT]
+def guard_records(plan: Plan, matches: RowMatches, context: RecordContext) -> Plan:
+    """Return *plan* with the removals held back that the evidence does not support."""
+    fetch, remembered = context.context, read_memory(context.context.memory)
+    mine = [r for r in matches.known.values() if r.source_id == fetch.source_id]
+    given = GuardInput(plan=plan, mine=mine, seen=matches.seen, context=context, remembered=remembered)
+    if remembered.hold and fetch.approved == remembered.hold.plan_hash:
+        return _apply(remembered.hold, given)
+    if remembered.hold and fetch.discarded == remembered.hold.plan_hash:
+        return replace(plan, actions=(), memory=write_memory(remembered.without_hold()), settle_at=fetch.at)
+    code = judge_records(given)
+    if fetch.new_only:
+        return _guard_new(code, given)
+    return _accept(given) if code is None else _hold(code, given)
+
+
+def judge_records(given: GuardInput) -> str | None:
+    """Return the code of the guard that applies to this fetch, or None if it is trusted."""
+    seen, fetch = given.seen, given.fetch
+    present = sum(r.presence is Presence.PRESENT for r in given.mine)
     if seen.verdict is Verdict.UNREADABLE:
         return UNREADABLE
-    if seen.whole and not seen.entries and not seen.problems and present and not context.memory.get(ACCEPTED):
+    missing = given.newly_missing
+    loss = Loss(shown=len(seen.entries), known=present, gone=len(missing), agreed_since=given.agreed_since)
+    if seen.whole and loss.is_empty and not seen.problems and not fetch.memory.get(ACCEPTED):
         return EMPTY
     if seen.verdict is Verdict.PARTIAL:
         return PARTIAL
-    if settings.on_missing is OnMissing.KEEP or not seen.whole:
+    if given.context.settings.on_missing is OnMissing.KEEP or not seen.whole:
         return None
-    return SHRUNKEN if _is_shrunken(plan, present, context, told) else None
+    return SHRUNKEN if loss.is_shrunken and not loss.is_agreed(fetch.at) else None
 
 
-def _is_shrunken(plan: Plan, present: Sequence[Record], context: Context, told: Remembered) -> bool:
-    """Return whether half of the records (rounded down), and at least three, are gone at once, and fetches did not yet agree."""
-    gone = _newly_gone(plan)
-    if len(gone) < SHRINK_LEAST or len(gone) < len(present) // 2:
-        return False
-    return context.at - _agreeing_since(gone, told, context.at) < DAY
+def _accept(given: GuardInput) -> Plan:
+    """Return the plan of a trusted fetch. What fetches agreed on while it was held is missing since then."""
+    plan, context, remembered = given.plan, given.context, given.remembered
+    actions = tuple(_backdate(a, remembered.absent) for a in plan.actions)
+    if not given.seen.whole:
+        return replace(plan, actions=actions, hold=remembered.hold, memory=given.fetch.memory)
+    is_accepted = bool(given.fetch.memory.get(ACCEPTED)) and not given.seen.entries
+    times = [plan.settle_at, *(removable_at(a.after, context.settings, given.fetch.cancel_after) for a in actions)]
+    settle_at = min((t for t in times if t), default=None)
+    return replace(plan, actions=actions, settle_at=settle_at, memory={ACCEPTED: True} if is_accepted else {})
 
 
-def _newly_gone(plan: Plan) -> set[str]:
-    return {str(a.record_id) for a in plan.actions if a.kind is ActionKind.MARK_MISSING}
-
-
-def _agreeing_since(gone: set[str], told: Remembered, at: datetime) -> datetime:
-    """Return since when shrunken fetches, this one among them, agree on exactly which records are gone."""
-    return told.agreed_since if told.agreed_since and gone == set(told.absent) else at
-
-
-def _accept(plan: Plan, seen: Seen[Row], context: Context, settings: RecordSettings, told: Remembered) -> Plan:
-    """Return the plan of a fetch that no guard holds. What fetches agreed on while it was held counts as missing since then."""
-    actions = tuple(_date_back(a, told.absent) for a in plan.actions)
-    if not seen.whole:
-        return replace(plan, actions=actions, hold=told.hold, memory=context.memory)
-    accepted = bool(context.memory.get(ACCEPTED)) and not seen.entries
-    times = [plan.settle_at, *(ripens_at(a.after, settings, context.cancel_after) for a in actions)]
-    plan = replace(plan, settle_at=min((t for t in times if t), default=None))
-    return replace(plan, actions=actions, memory={ACCEPTED: True} if accepted else {})
-
-
-def _date_back(action: Action, absent: Mapping[str, datetime]) -> Action:
+def _backdate(action: Action, absent: Mapping[str, datetime]) -> Action:
     since = absent.get(action.record_id)
     if action.kind is not ActionKind.MARK_MISSING or since is None:
         return action
     return replace(action, after=replace(action.after, missing_since=since))
 
 
-def _hold(code: str, plan: Plan, mine: Sequence[Record], context: Context, told: Remembered) -> Plan:
-    """Return what is done of a fetch that a guard holds: nothing, or what is shown; nothing is lost."""
+def _hold(code: str, given: GuardInput) -> Plan:
+    """Return what is done with a held fetch: what it shows, or nothing; no record is removed."""
+    plan, remembered, at = given.plan, given.remembered, given.fetch.at
     kept = () if code in (UNREADABLE, EMPTY) else tuple(a for a in plan.actions if a.kind not in LOSSES)
-    hold = _make_hold(code, plan, mine, context, told)
-    after = Remembered(hold=hold, held_since=told.held_since or context.at)
+    hold = _make_hold(code, given)
+    after = SourceMemory(hold=hold, held_since=remembered.held_since or at)
     if code == SHRUNKEN:
-        gone = _newly_gone(plan)
-        absent = {id: told.absent.get(id, context.at) for id in sorted(gone)}
-        after = replace(after, absent=absent, agreed_since=_agreeing_since(gone, told, context.at))
-    return replace(plan, actions=kept, hold=hold, refused=True, settle_at=context.at, memory=write_memory(after))
+        absent = {record_id: remembered.absent.get(record_id, at) for record_id in sorted(given.newly_missing)}
+        after = replace(after, absent=absent, agreed_since=given.agreed_since)
+    return replace(plan, actions=kept, hold=hold, refused=True, settle_at=at, memory=write_memory(after))
 
 
-def _guard_new(code: str | None, plan: Plan, mine: Sequence[Record], context: Context, told: Remembered) -> Plan:
-    """Return the plan of a fetch that looks for what is new alone: it settles nothing, and tells what it could not use."""
+def _guard_new(code: str | None, given: GuardInput) -> Plan:
+    """Return the plan of a fetch that adds new records only: it neither holds nor lifts a hold on removals."""
+    plan, remembered = given.plan, given.remembered
     if code not in (UNREADABLE, PARTIAL):
-        return replace(plan, hold=told.hold)
-    hold = _make_hold(code, plan, mine, context, told)
-    kept = () if code == UNREADABLE else plan.actions
-    return replace(plan, actions=kept, hold=hold, memory={**context.memory, **write_memory(replace(told, hold=hold))})
+        return replace(plan, hold=remembered.hold)
+    hold = _make_hold(code, given)
+    memory = {**given.fetch.memory, **write_memory(replace(remembered, hold=hold))}
+    return replace(plan, actions=() if code == UNREADABLE else plan.actions, hold=hold, memory=memory)
 
 
-def _make_hold(code: str, plan: Plan, mine: Sequence[Record], context: Context, told: Remembered) -> Hold:
-    """Return the hold to show: what applying it would let go, and since when it is held."""
-    before = told.hold if told.hold and told.hold.code == code else None
-    since = before.since if before else context.at
+def _make_hold(code: str, given: GuardInput) -> Hold:
+    """Return the hold to show: which records applying it would remove, and since when it is held."""
+    before = given.remembered.hold
+    since = before.since if before and before.code == code else given.fetch.at
+    lost: list[Record] = []
     if code == EMPTY:
-        lost = [r for r in mine if r.presence is not Presence.GONE]
-    else:
-        lost = [a.before for a in plan.actions if a.kind in LOSSES and a.before] if code == SHRUNKEN else []
+        lost = [r for r in given.mine if r.presence is not Presence.GONE]
+    elif code == SHRUNKEN:
+        lost = [a.before for a in given.plan.actions if a.kind in LOSSES and a.before]
     shown = [_describe_loss(r) for r in sorted(lost, key=lambda r: r.id)]
-    if len(shown) > MOST_SHOWN:
-        shown = [*shown[:MOST_SHOWN], {"action": "delete", "records": len(shown)}]
+    if len(shown) > MAX_RELEASES_SHOWN:
+        shown = [*shown[:MAX_RELEASES_SHOWN], {"action": "delete", "records": len(shown)}]
     return Hold(code=code, message=MESSAGES[code], since=since, can_apply=code in (EMPTY, SHRUNKEN), releases=tuple(shown))
 
 
@@ -148,15 +159,17 @@ def _describe_loss(record: Record) -> dict[str, Json]:
     return {"action": "delete", "record_id": record.id, "id": record.key}
 
 
-def _apply(hold: Hold, known: Sequence[Record], context: Context, settings: RecordSettings, told: Remembered) -> Plan:
-    """Return what a person let go: by the source's policy, the records are kept, marked as missing, or gone at once."""
-    mine = [r for r in known if r.source_id == context.source_id and r.presence is not Presence.GONE]
-    lost = [r for r in mine if hold.code == EMPTY or r.id in told.absent]
-    memory = {ACCEPTED: True} if hold.code == EMPTY else {}
-    return Plan(actions=tuple(a for r in lost if (a := _lose(r, context, settings))), settle_at=context.at, memory=memory)
+def _apply(hold: Hold, given: GuardInput) -> Plan:
+    """Return the plan that a person approved: by the source's policy, records are kept, marked as missing, or removed."""
+    is_empty = hold.code == EMPTY
+    present = [r for r in given.mine if r.presence is not Presence.GONE]
+    lost = [r for r in present if is_empty or r.id in given.remembered.absent]
+    actions = tuple(a for r in lost if (a := plan_approved_loss(r, given.context)))
+    return Plan(actions=actions, settle_at=given.fetch.at, memory={ACCEPTED: True} if is_empty else {})
 
 
-def _lose(record: Record, context: Context, settings: RecordSettings) -> Action | None:
-    if settings.on_missing is OnMissing.DELETE:
-        return let_go(record, "a person applied the held plan", context.at)
-    return plan_absent(record, Look(context=context, settings=settings))
+def plan_approved_loss(record: Record, context: RecordContext) -> Action | None:
+    """Return what becomes of a record whose loss a person approved."""
+    if context.settings.on_missing is OnMissing.DELETE:
+        return plan_removal(record, APPROVED, context.at)
+    return plan_absent(record, context)

@@ -21,7 +21,7 @@ from typing import Annotated, TypedDict, cast
 
 from bokit.core.model.collections import OnMissing, RecordSettings, make_id
 from bokit.core.model.documents import Count, EditDocument, Time, describe_edits, write_time
-from bokit.core.model.json_merge import ABSENT, follow, is_same, keep_paths, lay_over, or_none, read_path
+from bokit.core.model.json_merge import ABSENT, is_same, keep_paths, or_none, overlay, read_path, rebase
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record, scope_of
@@ -93,7 +93,7 @@ def _plan_adoption(known: Record, key: str, fields: Fields, context: RecordConte
     settings = context.settings
     ours = dict(known.remote) if known.source_id is None else {}
     remote, refused = keep_paths(dict(known.remote), dict(fields), settings.preserve, settings.array_keys)
-    merged = {n: lay_over(remote.get(n, ABSENT), v, settings.array_keys, n) for n, v in ours.items()}
+    merged = {n: overlay(remote.get(n, ABSENT), v, settings.array_keys, n) for n, v in ours.items()}
     made = {
         name: Edit(value=value, base=remote.get(name), by="user", at=context.at)
         for name, value in merged.items()
@@ -108,7 +108,7 @@ def _rebase_edit(edit: Edit, name: str, remote: Fields, settings: RecordSettings
     """Return *edit* over the source's present value: what the person did not touch inside it follows the source."""
     if not isinstance(edit.value, (dict, list)):
         return edit
-    value, base = follow(edit.base, edit.value, remote.get(name, ABSENT), settings.array_keys, name)
+    value, base = rebase(edit.base, edit.value, remote.get(name, ABSENT), settings.array_keys, name)
     after = Edit(value=or_none(value), base=or_none(base), by=edit.by, at=edit.at)
     return edit if is_same(after.value, edit.value) and is_same(after.base, edit.base) else after
 
@@ -140,8 +140,8 @@ def find_type_changes(known: Record, key: str, fields: Fields) -> list[Problem]:
 
 
 def _type_name(value: Json) -> str:
-    names = ((bool, "a truth value"), ((int, float), "a number"), (str, "text"), (dict, "an object"), (list, "an array"))
-    return next((name for kinds, name in names if isinstance(value, kinds)), "nothing")  # type: ignore[arg-type]
+    names = ((bool, "a boolean"), ((int, float), "a number"), (str, "text"), (dict, "an object"), (list, "an array"))
+    return next((name for kinds, name in names if isinstance(value, kinds)), "nothing")
 
 
 # ── records that the source does not show ──

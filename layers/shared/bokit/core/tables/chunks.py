@@ -1,12 +1,12 @@
-"""What is kept of a table between two syncs: a hash for each row, in chunks by key range, and one small list of the chunks.
+"""What is kept of a table between two syncs: a digest for each row, in chunks by key range, and a manifest of the chunks.
 
     manifest     chunk 1: keys up to 2000     chunk 2: up to 4000     chunk 3: to the end
                  a digest of all its rows     …                       …
-    chunk        key ─ hash of its row, for every key of the range
+    chunk        key ─ digest of its row, for every key of the range
 
-The ranges are the database's own: it is asked for the rows between two keys, and compares them as its collation says.
-A range whose digest is the manifest's says nothing new, and its chunk is not even loaded. A row that a range no longer
-shows stays in its chunk, doubted, until a whole pass over the table says what to make of it.
+The database orders the keys: it is asked for the rows between two keys, and compares them as its collation says. If the
+digest of a range is the manifest's, its chunk is not even loaded. A row that a range no longer shows stays in its chunk,
+unconfirmed, until a whole pass over the table decides about it.
 """
 
 from __future__ import annotations
@@ -17,224 +17,230 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bokit.core.model.merge import write_time
+from bokit.core.model.documents import write_time
 from bokit.core.model.records import Json
-from bokit.core.tables.values import Key, SeenRow, pack_key, unpack_key
+from bokit.core.tables.values import KeyValues, SeenRow, pack_key, unpack_key
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 200_000
-"""Of keys and hashes, before the store compresses them: an item of a table holds 400 KB."""
+"""Of keys and digests, before the store compresses them: an item of a table holds 400 KB."""
 FORMAT = 1
 
-REFUSED = ""
-"""In place of a hash: the row could not be taken as a record, and is tried again by the next pass."""
+REJECTED = ""
+"""In place of a digest: the row could not become a record; the next pass tries it again."""
 UNCONFIRMED = "?"
-"""In place of a hash: the range no longer showed the row, and nobody judged that yet."""
+"""In place of a digest: its range no longer showed the row, and no whole pass has decided about it yet."""
 MISSING = "!"
-"""In place of a hash: a whole pass agreed that it is missing, and its record waits for its grace."""
+"""In place of a digest: a whole pass found it missing, and its record is not due for removal yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class RowDigest:
     """What a chunk keeps of one row."""
 
-    at: Key
-    hash: str
+    key_values: KeyValues
+    digest: str
 
     @property
     def is_present(self) -> bool:
         """Return whether the row was there when its range was last read."""
-        return self.hash not in (UNCONFIRMED, MISSING)
+        return self.digest not in (UNCONFIRMED, MISSING)
+
+    @classmethod
+    def of(cls, row: SeenRow) -> RowDigest:
+        """Return what is kept of *row*."""
+        return cls(key_values=row.key_values, digest=row.digest)
 
 
-Chunk = Mapping[str, Mark]
+Chunk = Mapping[str, RowDigest]
 """The rows of one range, by the text of their keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkNote:
-    """What the manifest says of one chunk."""
+class ChunkSummary:
+    """A chunk's line in the manifest."""
 
     name: str
-    until: Key | None
-    """The last key of its range, which begins behind the chunk before; None: to the end of the table."""
+    until: KeyValues | None
+    """The last key of its range, which begins after the chunk before; None: to the end of the table."""
     rows: int = 0
-    """Rows that it shows."""
+    """Rows that are present."""
     digest: str = ""
-    doubted: int = 0
+    unconfirmed: int = 0
     missing: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the chunk keeps nothing."""
+        return not (self.rows or self.unconfirmed or self.missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableState:
-    """What was agreed on one table."""
+    """What the last sync agreed on for one table."""
 
     fingerprint: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Record field: what its column held ("integer", "text" …); a change of it is told, not followed."""
-    chunks: tuple[ChunkNote, ...] = ()
-    named: int = 0
-    """Chunks named so far: no name is used twice."""
-    agreed: int = 0
-    """Rows that the last whole pass showed; what the next is measured by."""
-    mark: Json = None
+    """Record field: what its column held ("integer", "text" …); a change is reported, not accepted."""
+    chunks: tuple[ChunkSummary, ...] = ()
+    last_number: int = 0
+    """Number of the last chunk made: no name is used twice."""
+    agreed_rows: int = 0
+    """Rows that the last whole pass showed; the next one is measured by it."""
+    watermark: Json = None
     """The last updated-at value seen, packed."""
     full_at: datetime | None = None
-    """When the last whole pass ended; kept for tables that are read incrementally in between."""
+    """When the last whole pass ended; kept for tables with a watermark."""
 
     @property
     def rows(self) -> int:
-        """Rows that the chunks show."""
-        return sum(note.rows for note in self.chunks)
+        """Rows that are present."""
+        return sum(chunk.rows for chunk in self.chunks)
 
     @property
-    def doubted(self) -> int:
-        """Rows that ranges no longer show, and nobody judged yet."""
-        return sum(note.doubted for note in self.chunks)
+    def unconfirmed(self) -> int:
+        """Rows that ranges no longer show, and no whole pass has decided about."""
+        return sum(chunk.unconfirmed for chunk in self.chunks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRange:
-    """The keys behind *after* and up to *until*, as the database orders them; None: no end on that side."""
+    """The keys after *after* and up to *until*, as the database orders them; None: open on that side."""
 
-    after: Key | None = None
-    until: Key | None = None
-
-
-def ranges_of(state: TableState) -> list[tuple[KeyRange, ChunkNote | None]]:
-    """Return the ranges that a pass over the table reads, with their chunks; they leave no key out.
-
-    What no pass has read yet is one range without a chunk, at the end.
-    """
-    found: list[tuple[KeyRange, ChunkNote | None]] = []
-    after: Key | None = None
-    for note in state.chunks:
-        found.append((KeyRange(after=after, until=note.until), note))
-        after = note.until
-    if not found or after is not None:
-        found.append((KeyRange(after=after), None))
-    return found
+    after: KeyValues | None = None
+    until: KeyValues | None = None
 
 
-class Digest:
-    """Adds up the rows of one range, in key order."""
+def key_ranges(state: TableState) -> list[tuple[KeyRange, ChunkSummary | None]]:
+    """Return the ranges that cover the table, with their chunks; keys that no pass has read are the last one, without a chunk."""
+    ranges: list[tuple[KeyRange, ChunkSummary | None]] = []
+    after: KeyValues | None = None
+    for chunk in state.chunks:
+        ranges.append((KeyRange(after=after, until=chunk.until), chunk))
+        after = chunk.until
+    if not ranges or after is not None:
+        ranges.append((KeyRange(after=after), None))
+    return ranges
+
+
+class RangeDigest:
+    """Adds up the digests of one range's rows, in key order."""
 
     def __init__(self) -> None:
         self._hash, self.rows = hashlib.blake2b(digest_size=12), 0
 
-    def add(self, key: str, hash: str) -> None:
-        """Take one more row."""
-        self._hash.update(f"{len(key)}:{key}={hash};".encode("utf-8", "surrogatepass"))
+    def add(self, key: str, digest: str) -> None:
+        """Add one row."""
+        self._hash.update(f"{len(key)}:{key}={digest};".encode("utf-8", "surrogatepass"))
         self.rows += 1
 
-    def tell(self) -> str:
-        """Return what all rows make together."""
+    def hexdigest(self) -> str:
+        """Return the digest of all rows; empty if there are none."""
         return self._hash.hexdigest() if self.rows else ""
 
 
-def note_chunk(name: str, until: Key | None, chunk: Chunk) -> ChunkNote:
-    """Return the manifest's line of *chunk*, whose rows that are present stand in key order."""
-    digest, doubted, missing = Digest(), 0, 0
-    for key, mark in chunk.items():
-        doubted += mark.hash == UNCONFIRMED
-        missing += mark.hash == MISSING
-        if mark.is_present:
-            digest.add(key, mark.hash)
-    return ChunkNote(name=name, until=until, rows=digest.rows, digest=digest.tell(), doubted=doubted, missing=missing)
+def summarise_chunk(name: str, until: KeyValues | None, chunk: Chunk) -> ChunkSummary:
+    """Return the manifest's line for *chunk*, whose present rows are in key order."""
+    total = RangeDigest()
+    for key, row in chunk.items():
+        if row.is_present:
+            total.add(key, row.digest)
+    states = [row.digest for row in chunk.values()]
+    counts = {"unconfirmed": states.count(UNCONFIRMED), "missing": states.count(MISSING)}
+    return ChunkSummary(name=name, until=until, rows=total.rows, digest=total.hexdigest(), **counts)
 
 
-def tidy(notes: Sequence[ChunkNote]) -> tuple[ChunkNote, ...]:
-    """Return *notes*, which cover the whole table, without those that keep nothing; the range behind takes theirs in."""
-    kept = [note for note in notes if note.rows or note.doubted or note.missing]
+def drop_empty_chunks(chunks: Sequence[ChunkSummary]) -> tuple[ChunkSummary, ...]:
+    """Return *chunks*, which cover the whole table, without the empty ones; each range grows over the empty ones before it."""
+    kept = [chunk for chunk in chunks if not chunk.is_empty]
     if not kept:
-        return tuple(notes[-1:])
+        return tuple(chunks[-1:])
     return (*kept[:-1], replace(kept[-1], until=None))
 
 
-def mark_row(row: SeenRow) -> Mark:
-    """Return what a chunk keeps of *row*."""
-    return Mark(at=row.at, hash=row.hash)
+def mark_unconfirmed(rows: Chunk) -> dict[str, RowDigest]:
+    """Return *rows*, which their range no longer shows, as unconfirmed; missing ones stay missing."""
+    return {key: row if row.digest == MISSING else replace(row, digest=UNCONFIRMED) for key, row in rows.items()}
 
 
-def doubt(marks: Mapping[str, Mark]) -> dict[str, Mark]:
-    """Return *marks* as those of rows that their range no longer shows; what was missing already stays so."""
-    return {key: mark if mark.hash == MISSING else replace(mark, hash=UNCONFIRMED) for key, mark in marks.items()}
+def chunk_names(states: Iterable[TableState]) -> set[str]:
+    """Return the names of all chunks in use."""
+    return {chunk.name for state in states for chunk in state.chunks}
 
 
-# ── as the store keeps them ──
+# ── stored form ──
 
 
 def pack_chunk(chunk: Chunk) -> bytes:
     """Return *chunk* as bytes."""
-    rows = [[key, mark.hash, *_pack_place(key, mark.at)] for key, mark in chunk.items()]
+    rows = [[key, row.digest, *_pack_values(key, row.key_values)] for key, row in chunk.items()]
     return _pack({"v": FORMAT, "rows": rows})
 
 
-def unpack_chunk(packed: bytes) -> dict[str, Mark]:
-    """Return the chunk that :func:`pack_chunk` packed."""
-    told = _unpack(packed)
-    return {row[0]: Mark(at=unpack_key(row[2]) if len(row) > 2 else (row[0],), hash=row[1]) for row in told.get("rows", ())}
-
-
-def _pack_place(key: str, at: Key) -> list[Json]:
+def _pack_values(key: str, values: KeyValues) -> list[Json]:
     """Return the key's values, unless they are its text itself."""
-    return [] if at == (key,) else [pack_key(at)]
+    return [] if values == (key,) else [pack_key(values)]
+
+
+def unpack_chunk(packed: bytes) -> dict[str, RowDigest]:
+    """Return the chunk that :func:`pack_chunk` packed."""
+    rows = _unpack(packed).get("rows", ())
+    return {
+        key: RowDigest(key_values=unpack_key(values[0]) if values else (key,), digest=digest) for key, digest, *values in rows
+    }
 
 
 def pack_manifest(tables: Mapping[str, TableState]) -> bytes:
-    """Return what was agreed on every table, as bytes."""
+    """Return the state of every table as bytes."""
     return _pack({"v": FORMAT, "tables": {name: _write_state(state) for name, state in sorted(tables.items())}})
 
 
 def unpack_manifest(packed: bytes) -> dict[str, TableState]:
-    """Return what :func:`pack_manifest` packed; nothing of b"", or of another version's."""
-    told = _unpack(packed)
-    return {name: _read_state(state) for name, state in told.get("tables", {}).items()}
+    """Return what :func:`pack_manifest` packed; nothing for b"" and other formats."""
+    return {name: _read_state(state) for name, state in _unpack(packed).get("tables", {}).items()}
 
 
 def _write_state(state: TableState) -> dict[str, Json]:
     return {
         "fingerprint": state.fingerprint,
         "columns": dict(state.columns),
-        "named": state.named,
-        "agreed": state.agreed,
-        "mark": state.mark,
+        "named": state.last_number,
+        "agreed": state.agreed_rows,
+        "mark": state.watermark,
         "full_at": write_time(state.full_at) if state.full_at else None,
-        "chunks": [
-            [n.name, None if n.until is None else pack_key(n.until), n.rows, n.digest, n.doubted, n.missing] for n in state.chunks
-        ],
+        "chunks": [_write_summary(chunk) for chunk in state.chunks],
     }
 
 
-def _read_state(told: Mapping[str, Json]) -> TableState:
+def _read_state(stored: Mapping[str, Json]) -> TableState:
     return TableState(
-        fingerprint=told["fingerprint"],
-        columns=told["columns"],
-        named=told["named"],
-        agreed=told["agreed"],
-        mark=told["mark"],
-        full_at=datetime.fromisoformat(told["full_at"]) if told["full_at"] else None,
-        chunks=tuple(_read_note(note) for note in told["chunks"]),
+        fingerprint=stored["fingerprint"],
+        columns=stored["columns"],
+        last_number=stored["named"],
+        agreed_rows=stored["agreed"],
+        watermark=stored["mark"],
+        full_at=datetime.fromisoformat(stored["full_at"]) if stored["full_at"] else None,
+        chunks=tuple(_read_summary(chunk) for chunk in stored["chunks"]),
     )
 
 
-def _read_note(told: list[Json]) -> ChunkNote:
-    name, until, rows, digest, doubted, missing = told
+def _write_summary(chunk: ChunkSummary) -> list[Json]:
+    until = None if chunk.until is None else pack_key(chunk.until)
+    return [chunk.name, until, chunk.rows, chunk.digest, chunk.unconfirmed, chunk.missing]
+
+
+def _read_summary(stored: list[Json]) -> ChunkSummary:
+    name, until, rows, digest, unconfirmed, missing = stored
     until = None if until is None else unpack_key(until)
-    return ChunkNote(name=name, until=until, rows=rows, digest=digest, doubted=doubted, missing=missing)
+    return ChunkSummary(name=name, until=until, rows=rows, digest=digest, unconfirmed=unconfirmed, missing=missing)
 
 
-def _pack(told: Json) -> bytes:
-    return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+def _pack(document: Json) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def _unpack(packed: bytes) -> dict[str, Json]:
     if not packed:
         return {}
-    told: dict[str, Json] = json.loads(packed.decode("utf-8", "surrogatepass"))
-    return told if told.get("v") == FORMAT else {}
-
-
-def names_of(states: Iterable[TableState]) -> set[str]:
-    """Return the names of every chunk that is in use."""
-    return {note.name for state in states for note in state.chunks}
+    document: dict[str, Json] = json.loads(packed.decode("utf-8", "surrogatepass"))
+    return document if document.get("v") == FORMAT else {}

@@ -1,4 +1,4 @@
-"""What a pass over a SQL source's tables may believe, and what is remembered between its parts.
+"""What a pass over a SQL source's tables may remove, and what is remembered between two syncs.
 
 what a whole pass shows                       what is done now           held, and until when
 nothing, where rows were shown before         nothing                    all, until rows are shown, or a person applies it
@@ -7,38 +7,37 @@ half of the rows gone at once                 what is shown              what is
 rows that cannot be records                   the others                 what is not shown, until all can be
 else                                          everything                 nothing
 
-A row is missing only where its whole table was read, each range of keys in one consistent snapshot, and where the very
-question for its key finds nothing. A pass that takes longer than one worker's life goes on in the next one's snapshot: a
-row that moved from a part unread to a part read meanwhile is found by that question.
+A row is missing only if its whole table was read, each key range in one consistent snapshot, and a final query for its
+key finds nothing. A pass that outlasts one worker continues in the next one's snapshot; the final query finds a row that
+meanwhile moved from an unread range to one that was read before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from bokit.core.items.guard import EMPTY, PARTIAL, SHRINK_LEAST, SHRUNKEN
+from bokit.core.model.agreement import EMPTY, PARTIAL, SHRUNKEN, Loss, agreeing_since, has_agreed
+from bokit.core.model.codec import RULES_CODEC
 from bokit.core.model.collections import OnMissing
-from bokit.core.model.merge import write_time
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
-from bokit.core.model.source_memory import Remembered, read_memory, write_memory
+from bokit.core.model.source_memory import SourceMemory, write_memory
 from bokit.core.tables.chunks import TableState
 
-DAY = timedelta(hours=24)
 MESSAGES = {
     EMPTY: "Table {tables} suddenly shows no row at all; every record stays. If it is truly empty, apply the held plan.",
-    SHRUNKEN: "Half of the rows of table {tables}, or more, are gone at once; their records stay until the table agreed with "
-    "itself for a day. If they are truly deleted, apply the held plan.",
+    SHRUNKEN: "Half of the rows of table {tables}, or more, are gone at once; their records stay until the table has agreed "
+    "with itself for a day. If they are truly deleted, apply the held plan.",
     PARTIAL: "Some rows of table {tables} could not be taken: not what the schema asks for, or another source's. The others "
-    "were, and what is not shown was not counted as missing. The run tells each.",
+    "were, and what is not shown was not counted as missing. The run lists each.",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableHold:
-    """What a guard holds of one table."""
+    """What a guard holds of one table. Stored; fields keep their names."""
 
     code: str
     since: datetime
@@ -52,55 +51,71 @@ class TableHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """How far a pass has come that is not over: kept whenever a part of it was written."""
+class PassProgress:
+    """How far an unfinished pass has come. Stored; fields keep their names."""
 
     is_open: bool = False
-    """Records are being written behind what is done; what a worker that died left there is compared row by row."""
+    """Records beyond what is done are being written; after a crash, those are compared row by row."""
     done: Mapping[str, int] = field(default_factory=dict)
     """Chunks of each table that this pass has read."""
     finished: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
 
+    def with_done(self, table: str, chunks: int) -> PassProgress:
+        """Return the progress with this many chunks of a table read."""
+        return replace(self, done={**self.done, table: chunks})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableMemory:
-    """What is remembered of a SQL source between two syncs."""
+    """What is remembered of a SQL source between two syncs. Stored; fields keep their names."""
 
-    part: Part | None = None
+    part: PassProgress | None = None
     holds: Mapping[str, TableHold] = field(default_factory=dict)
     accepted: frozenset[str] = frozenset()
-    """Tables of which a person said that they are truly empty."""
+    """Tables that a person confirmed to be empty."""
+
+    def without_hold(self, table: str) -> TableMemory:
+        """Return the memory with nothing held of this table."""
+        return replace(self, holds={name: hold for name, hold in self.holds.items() if name != table})
 
 
-def judge_losses(
-    state: TableState, policy: OnMissing, before: TableHold | None, lost: str, at: datetime, *, accepted: bool
+def read_table_memory(memory: Fields) -> TableMemory:
+    """Return what :func:`write_table_memory` wrote."""
+    return RULES_CODEC.read(TableMemory, memory.get("tables") or {})
+
+
+def write_table_memory(memory: TableMemory) -> dict[str, Json]:
+    """Return *memory* as a source's memory: its hold as every source's, and what concerns tables."""
+    tables = RULES_CODEC.write(memory)
+    return {**write_memory(SourceMemory(hold=make_hold(memory.holds))), **({"tables": tables} if tables else {})}
+
+
+def judge_missing_rows(
+    state: TableState, policy: OnMissing, before: TableHold | None, lost: str, at: datetime, *, is_accepted: bool
 ) -> TableHold | None:
-    """Return what a guard holds of a table that was read whole; None: the pass is good evidence."""
-    code = _judge(state, policy, accepted=accepted)
+    """Return what a guard holds of a table that was read whole, or None if the pass is trusted.
+
+    *lost* identifies the rows that are gone, *before* is the hold so far; *is_accepted*: a person confirmed that it is empty.
+    """
+    loss = Loss(shown=state.rows, known=state.agreed_rows, gone=state.unconfirmed, agreed_since=at)
+    is_shrunken = policy is not OnMissing.KEEP and loss.is_shrunken
+    code = EMPTY if loss.is_empty and not is_accepted else SHRUNKEN if is_shrunken else None
     if code is None:
         return None
     same = before if before and before.code == code else None
-    agreed = same.agreed_since if same and same.lost == lost else at
-    if code == SHRUNKEN and at - agreed >= DAY:
+    agreed_since = agreeing_since(lost, same and same.lost, same.agreed_since if same else None, at)
+    if code == SHRUNKEN and has_agreed(agreed_since, at):
         return None
     return TableHold(
         code=code,
         since=same.since if same else at,
-        agreed_since=agreed,
+        agreed_since=agreed_since,
         lost=lost,
-        gone=state.doubted,
-        known=state.agreed,
+        gone=loss.gone,
+        known=loss.known,
         action=str(policy),
     )
-
-
-def _judge(state: TableState, policy: OnMissing, *, accepted: bool) -> str | None:
-    if state.rows == 0 and state.agreed > 0 and not accepted:
-        return EMPTY
-    if policy is OnMissing.KEEP:
-        return None
-    return SHRUNKEN if state.doubted >= SHRINK_LEAST and state.doubted >= state.agreed // 2 else None
 
 
 def hold_partial(before: TableHold | None, at: datetime) -> TableHold:
@@ -110,98 +125,20 @@ def hold_partial(before: TableHold | None, at: datetime) -> TableHold:
 
 
 def make_hold(holds: Mapping[str, TableHold]) -> Hold | None:
-    """Return what is held of the source, in one: the gravest code of its tables, and every table's losses."""
+    """Return the source's hold: the most serious code of its tables, and what applying it would remove of each."""
     code = next((c for c in (EMPTY, SHRUNKEN, PARTIAL) if any(h.code == c for h in holds.values())), None)
     if code is None:
         return None
-    named = ", ".join(repr(name) for name, hold in sorted(holds.items()) if hold.code == code)
-    losses = {name: hold for name, hold in sorted(holds.items()) if hold.code != PARTIAL}
+    tables = ", ".join(repr(name) for name, hold in sorted(holds.items()) if hold.code == code)
     releases = tuple(
-        {"action": h.action, "table": name, "records": h.gone, "of": h.known, "digest": h.lost} for name, h in losses.items()
+        {"action": h.action, "table": name, "records": h.gone, "of": h.known, "digest": h.lost}
+        for name, h in sorted(holds.items())
+        if h.code != PARTIAL
     )
-    return Hold(
-        code=code,
-        message=MESSAGES[code].format(tables=named),
-        since=min(h.since for h in holds.values()),
-        releases=releases,
-        can_apply=bool(losses),
-    )
+    since = min(h.since for h in holds.values())
+    return Hold(code=code, message=MESSAGES[code].format(tables=tables), since=since, releases=releases, can_apply=bool(releases))
 
 
-# ── as the source's memory keeps it ──
-
-
-def read_table_memory(memory: Fields) -> TableMemory:
-    """Return what :func:`write_table_memory` wrote."""
-    told = memory.get("tables") or {}
-    part = told.get("part")
-    return TableMemory(
-        part=Part(is_open=part["is_open"], done=part["done"], finished=tuple(part["finished"]), counts=part["counts"])
-        if part
-        else None,
-        holds={name: _read_hold(hold) for name, hold in told.get("holds", {}).items()},
-        accepted=frozenset(told.get("accepted", ())),
-    )
-
-
-def write_table_memory(memory: TableMemory) -> dict[str, Json]:
-    """Return *memory* as JSON; the hold stands where every rule reads it."""
-    told: dict[str, Json] = {}
-    if memory.part:
-        part = memory.part
-        told["part"] = {
-            "is_open": part.is_open,
-            "done": dict(part.done),
-            "finished": list(part.finished),
-            "counts": dict(part.counts),
-        }
-    if memory.holds:
-        told["holds"] = {name: _write_hold(hold) for name, hold in sorted(memory.holds.items())}
-    if memory.accepted:
-        told["accepted"] = sorted(memory.accepted)
-    return {**write_memory(Remembered(hold=make_hold(memory.holds))), **({"tables": told} if told else {})}
-
-
-def find_hold(memory: Fields) -> Hold | None:
-    """Return the held plan that *memory* keeps, as it was shown."""
-    return read_memory(memory).hold
-
-
-def _write_hold(hold: TableHold) -> dict[str, Json]:
-    return {
-        "code": hold.code,
-        "since": write_time(hold.since),
-        "agreed_since": write_time(hold.agreed_since),
-        "lost": hold.lost,
-        "gone": hold.gone,
-        "known": hold.known,
-        "action": hold.action,
-    }
-
-
-def _read_hold(told: Fields) -> TableHold:
-    return TableHold(
-        code=told["code"],
-        since=datetime.fromisoformat(told["since"]),
-        agreed_since=datetime.fromisoformat(told["agreed_since"]),
-        lost=told["lost"],
-        gone=told["gone"],
-        known=told["known"],
-        action=told["action"],
-    )
-
-
-def note_columns(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Return the fields whose column changed its type: field, what it held, what it holds."""
+def changed_columns(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return the fields whose column changed its type: field, former type, present type."""
     return [(name, before[name], kind) for name, kind in now.items() if name in before and before[name] != kind]
-
-
-def without(holds: Mapping[str, TableHold], names: Sequence[str]) -> dict[str, TableHold]:
-    """Return *holds* without those of these tables."""
-    return {name: hold for name, hold in holds.items() if name not in names}
-
-
-def advance(part: Part | None, name: str, done: int) -> Part:
-    """Return *part* with so many chunks of a table read."""
-    before = part or Part()
-    return replace(before, done={**before.done, name: done})

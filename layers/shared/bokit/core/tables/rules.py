@@ -1,25 +1,24 @@
-"""The rules of a SQL source: its rows become records like any other; only what is shown of it first is its own."""
+"""The rules of a SQL source: its rows become records like any other; only its preview is its own."""
 
 from __future__ import annotations
 
 import json
 
-from bokit.core.items.reader import Row
+from bokit.core.items.reader import ItemRow
 from bokit.core.items.rules import RecordRules
 from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Context, Seen, Verdict
 
 
 class TableRules(RecordRules):
-    """Records of tables: planned row by row by the engine (``engine.tables.sync``), shown by a sample of the first rows."""
+    """Records of tables: planned batch by batch by ``engine.tables``, previewed by a sample of the first rows."""
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Row]:
-        """Return what a sample shows: that its tables can be read."""
-        tables = json.loads(body)["tables"]
-        shown = any(table["rows"] for table in tables)
-        return Seen(verdict=Verdict.OK if shown else Verdict.EMPTY, whole=False)
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[ItemRow]:
+        """Return what a sample shows: whether its tables have rows."""
+        has_rows = any(table["rows"] for table in json.loads(body)["tables"])
+        return Seen(verdict=Verdict.OK if has_rows else Verdict.EMPTY, whole=False)
 
-    def inspect(self, body: bytes, seen: Seen[Row], context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[ItemRow], context: Context) -> dict[str, Json]:
         """Return the tables, their columns and first rows, as ``source test`` shows them."""
-        told: dict[str, Json] = json.loads(body)
-        return {"entries": [row for table in told["tables"] for row in table["rows"]], **told}
+        sample: dict[str, Json] = json.loads(body)
+        return {"entries": [row for table in sample["tables"] for row in table["rows"]], **sample}

@@ -1,4 +1,4 @@
-"""A row of a table, read: its key and its values as JSON has them, and the hash that tells whether it changed.
+"""A row of a table, read: its key, its values as JSON, and the digest by which a change is found.
 
 column                        in a record
 whole numbers                 a number
@@ -9,7 +9,7 @@ text, UUIDs, enums            text
 booleans                      true or false
 dates                         "2026-06-01"
 times with a zone             UTC: "2026-06-01T12:00:00Z"
-times without one             in the source's timezone where it is told, then UTC; else as they are: "2026-06-01T12:00:00"
+times without one             in the source's timezone if it has one, then UTC; else as they are: "2026-06-01T12:00:00"
 times of day, spans           "12:00:00", and "36:00:00" beyond a day
 JSON, arrays, sets            as they are, their insides by the same rules
 up to 255 bytes               hexadecimal: "c0ffee"
@@ -31,17 +31,15 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bokit.core.model.merge import write_time
+from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json
+from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES
 from bokit.errors import SourceMalformedError
 
-MAX_BYTES_VALUE_LENGTH = 255
-MAX_ROW_BYTES = 256 * 1024
-"""Bytes of JSON: a record and its change lie in one item each, of which a table takes 400 KB."""
 _LARGEST_EXACT = 2**53
 
-Key = tuple[Any, ...]
-"""The values of a row's key columns, as the database gave them."""
+KeyValues = tuple[Any, ...]
+"""The values of a row's key columns, as the database returned them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,31 +49,30 @@ class SeenRow:
     key: str
     """The key as text: the identity of its record."""
     fields: Fields
-    hash: str
-    """Equal for rows that say the same."""
-    at: Key = ()
-    """The key as the database compares it."""
+    digest: str
+    """Equal for rows with the same content."""
+    key_values: KeyValues = ()
 
 
-def make_row(key: str, fields: Fields, at: Key = ()) -> SeenRow:
-    """Return the row of these values with its hash; raises SourceMalformedError for one that no record can hold."""
+def make_row(key: str, fields: Fields, key_values: KeyValues = ()) -> SeenRow:
+    """Return the row of these values; raises SourceMalformedError for one that is too large for a record."""
     packed = _write([key, fields]).encode("utf-8", "surrogatepass")
     if len(packed) > MAX_ROW_BYTES:
-        raise SourceMalformedError(
-            "a row holds more than 256 KB; name the fields to read, without the large ones", code="row-size"
-        )
-    # 96 bits: chance makes two versions of a row alike once in far more rows than there are
-    return SeenRow(key=key, fields=fields, hash=hashlib.blake2b(packed, digest_size=12).hexdigest(), at=at)
+        message = "a row holds more than 256 KB; name the fields to read, without the large ones"
+        raise SourceMalformedError(message, code="row-size")
+    # 96 bits: enough that two versions of one row practically never share a digest
+    digest = hashlib.blake2b(packed, digest_size=12).hexdigest()
+    return SeenRow(key=key, fields=fields, digest=digest, key_values=key_values)
 
 
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-"""One for all rows: making an encoder takes longer than what it does for a row."""
+"""One for all rows: making an encoder takes longer than encoding a row."""
 
 
-def write_key(values: Sequence[Json]) -> str:
-    """Return the text that a key is known by: the value itself, or a JSON array where it has several columns. Never empty.
+def write_row_key(values: Sequence[Json]) -> str:
+    """Return a key as text: the value itself, or a JSON array for several columns. Never empty.
 
-    >>> write_key([7]), write_key(["FR", 12])
+    >>> write_row_key([7]), write_row_key(["FR", 12])
     ('7', '["FR",12]')
     """
     if len(values) == 1:
@@ -88,33 +85,33 @@ def write_key(values: Sequence[Json]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How a column's values are read: what its type cannot tell."""
+class ColumnFormat:
+    """What the type of a column's values does not say."""
 
     zone: ZoneInfo | None = None
-    """Where times without a zone are at home; None: not told."""
+    """The timezone of times without one; None: unknown."""
     is_whole: bool = False
     """A decimal without places after the point."""
     is_utc: bool = False
     """Times without a zone are UTC: MySQL's TIMESTAMP, read in a session that is."""
 
 
-PLAIN = Reading()
+PLAIN = ColumnFormat()
 
 
-def read_value(value: Any, reading: Reading = PLAIN) -> Json:
-    """Return *value* as JSON has it; raises SourceMalformedError for what it cannot hold."""
+def read_value(value: Any, column: ColumnFormat = PLAIN) -> Json:
+    """Return *value* as JSON; raises SourceMalformedError for what JSON cannot hold."""
     if value is None or value is True or value is False:
         return value
     read = _READERS.get(type(value)) or _find_reader(value)
-    return read(value, reading)
+    return read(value, column)
 
 
-def _read_int(value: int, reading: Reading) -> Json:
+def _read_unchanged(value: Json, column: ColumnFormat) -> Json:
     return value
 
 
-def _read_float(value: float, reading: Reading) -> Json:
+def _read_float(value: float, column: ColumnFormat) -> Json:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -122,25 +119,22 @@ def _read_float(value: float, reading: Reading) -> Json:
     return int(value) if value.is_integer() and abs(value) < _LARGEST_EXACT else value
 
 
-def _read_decimal(value: Decimal, reading: Reading) -> Json:
+def _read_decimal(value: Decimal, column: ColumnFormat) -> Json:
     if not value.is_finite():
         return "NaN" if value.is_nan() else "Infinity" if value > 0 else "-Infinity"
-    return int(value) if reading.is_whole else format(value, "f")
+    return int(value) if column.is_whole else format(value, "f")
 
 
-def _read_text(value: str, reading: Reading) -> Json:
-    return value
+def _read_bytes(value: bytes | bytearray | memoryview, column: ColumnFormat) -> Json:
+    content = bytes(value)
+    if len(content) > MAX_BYTES_VALUE_LENGTH:
+        message = "holds more than 255 bytes that are not text; name the fields to read without it"
+        raise SourceMalformedError(message, code="blob")
+    return content.hex()
 
 
-def _read_bytes(value: bytes | bytearray | memoryview, reading: Reading) -> Json:
-    held = bytes(value)
-    if len(held) > MAX_BYTES_VALUE_LENGTH:
-        raise SourceMalformedError("holds more than 255 bytes that are no text; name the fields to read without it", code="blob")
-    return held.hex()
-
-
-def _read_moment(value: datetime, reading: Reading) -> Json:
-    zone = value.tzinfo or (UTC if reading.is_utc else reading.zone)
+def _read_time(value: datetime, column: ColumnFormat) -> Json:
+    zone = value.tzinfo or (UTC if column.is_utc else column.zone)
     if zone is None:
         return value.isoformat()
     try:
@@ -149,137 +143,120 @@ def _read_moment(value: datetime, reading: Reading) -> Json:
         return value.isoformat()
 
 
-def _read_date(value: date, reading: Reading) -> Json:
+def _read_iso(value: date | time, column: ColumnFormat) -> Json:
     return value.isoformat()
 
 
-def _read_time_of_day(value: time, reading: Reading) -> Json:
-    return value.isoformat()
-
-
-def _read_span(value: timedelta, reading: Reading) -> Json:
+def _read_duration(value: timedelta, column: ColumnFormat) -> Json:
     """Return hours, minutes and seconds: MySQL's TIME goes to 838 hours, and below zero.
 
-    >>> _read_span(timedelta(days=1, hours=12), PLAIN)
+    >>> _read_duration(timedelta(days=1, hours=12), PLAIN)
     '36:00:00'
     """
     size = abs(value)
     minutes, seconds = divmod(size // timedelta(seconds=1), 60)
-    parts = f".{size.microseconds:06d}" if size.microseconds else ""
-    return f"{'-' if value < timedelta(0) else ''}{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{parts}"
+    fraction = f".{size.microseconds:06d}" if size.microseconds else ""
+    return f"{'-' if value < timedelta(0) else ''}{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{fraction}"
 
 
-def _read_list(value: Sequence[Any], reading: Reading) -> Json:
-    return [read_value(item, reading) for item in value]
+def _read_list(value: Sequence[Any], column: ColumnFormat) -> Json:
+    return [read_value(item, column) for item in value]
 
 
-def _read_set(value: Any, reading: Reading) -> Json:
-    return sorted(str(read_value(item, reading)) for item in value)
+def _read_set(value: Any, column: ColumnFormat) -> Json:
+    return sorted(str(read_value(item, column)) for item in value)
 
 
-def _read_mapping(value: Mapping[Any, Any], reading: Reading) -> Json:
-    return {str(name): read_value(item, reading) for name, item in value.items()}
+def _read_mapping(value: Mapping[Any, Any], column: ColumnFormat) -> Json:
+    return {str(name): read_value(item, column) for name, item in value.items()}
 
 
-def _read_enum(value: Enum, reading: Reading) -> Json:
-    return read_value(value.value, reading)
+def _read_enum(value: Enum, column: ColumnFormat) -> Json:
+    return read_value(value.value, column)
 
 
-def _read_uuid(value: UUID, reading: Reading) -> Json:
+def _read_text(value: Any, column: ColumnFormat) -> Json:
     return str(value)
 
 
-_READERS: dict[type, Callable[[Any, Reading], Json]] = {
-    int: _read_int,
+_READERS: dict[type, Callable[[Any, ColumnFormat], Json]] = {
+    **dict.fromkeys((int, str), _read_unchanged),
     float: _read_float,
     Decimal: _read_decimal,
-    str: _read_text,
-    bytes: _read_bytes,
-    bytearray: _read_bytes,
-    memoryview: _read_bytes,
-    datetime: _read_moment,
-    date: _read_date,
-    time: _read_time_of_day,
-    timedelta: _read_span,
-    list: _read_list,
-    tuple: _read_list,
-    set: _read_set,
-    frozenset: _read_set,
+    **dict.fromkeys((bytes, bytearray, memoryview), _read_bytes),
+    datetime: _read_time,  # before date, of which it is a subclass
+    **dict.fromkeys((date, time), _read_iso),
+    timedelta: _read_duration,
+    **dict.fromkeys((list, tuple), _read_list),
+    **dict.fromkeys((set, frozenset), _read_set),
     dict: _read_mapping,
-    UUID: _read_uuid,
+    UUID: _read_text,
 }
 
 
-def _find_reader(value: Any) -> Callable[[Any, Reading], Json]:
+def _find_reader(value: Any) -> Callable[[Any, ColumnFormat], Json]:
     if isinstance(value, Enum):
         return _read_enum
-    if found := next((read for kind, read in _READERS.items() if isinstance(value, kind)), None):
-        return found
-    return lambda value, reading: str(value)
+    return next((read for kind, read in _READERS.items() if isinstance(value, kind)), _read_text)
 
 
 # ── keys that are kept between two syncs ──
 
-
-def pack_key(values: Key) -> list[Json]:
-    """Return a key as JSON keeps it, its types told, so that the database is asked with the very values that it gave."""
-    return [_pack(value) for value in values]
-
-
-def _pack(value: Any) -> Json:
-    if isinstance(value, datetime):
-        return {"t": value.isoformat()}
-    if isinstance(value, Decimal):
-        return {"n": str(value)}
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"b": bytes(value).hex()}
-    if isinstance(value, date):
-        return {"d": value.isoformat()}
-    if isinstance(value, UUID):
-        return {"u": str(value)}
-    if isinstance(value, timedelta):
-        return {"s": [value.days, value.seconds, value.microseconds]}
-    if isinstance(value, time):
-        return {"c": value.isoformat()}
-    return value
-
-
+_PACK: tuple[tuple[type | tuple[type, ...], str, Callable[[Any], Json]], ...] = (
+    (datetime, "t", datetime.isoformat),
+    (Decimal, "n", str),
+    ((bytes, bytearray, memoryview), "b", lambda value: bytes(value).hex()),
+    (date, "d", date.isoformat),
+    (UUID, "u", str),
+    (timedelta, "s", lambda span: [span.days, span.seconds, span.microseconds]),
+    (time, "c", time.isoformat),
+)
 _UNPACK: dict[str, Callable[[Any], Any]] = {
     "t": datetime.fromisoformat,
     "n": Decimal,
     "b": bytes.fromhex,
     "d": date.fromisoformat,
     "u": UUID,
-    "s": lambda told: timedelta(days=told[0], seconds=told[1], microseconds=told[2]),
+    "s": lambda span: timedelta(days=span[0], seconds=span[1], microseconds=span[2]),
     "c": time.fromisoformat,
 }
 
 
-def unpack_key(told: Sequence[Json]) -> Key:
+def pack_key(values: KeyValues) -> list[Json]:
+    """Return a key as JSON that keeps the types, so the database is later asked with exactly the values it returned."""
+    return [_pack(value) for value in values]
+
+
+def _pack(value: Any) -> Json:
+    found = (({tag: write(value)}) for kinds, tag, write in _PACK if isinstance(value, kinds))
+    return next(found, value)
+
+
+def unpack_key(packed: Sequence[Json]) -> KeyValues:
     """Return the key that :func:`pack_key` packed."""
-    return tuple(_unpack(value) for value in told)
+    return tuple(_unpack(value) for value in packed)
 
 
 def _unpack(value: Json) -> Any:
     if not isinstance(value, dict):
         return value
-    ((kind, text),) = value.items()
-    return _UNPACK[kind](text)
+    ((tag, content),) = value.items()
+    return _UNPACK[tag](content)
 
 
-def step_back(mark: Any, span: timedelta) -> Any:
-    """Return the updated-at value that lies *span* before *mark*, in the kind that the column has.
+def rewind_watermark(watermark: Any, span: timedelta) -> Any:
+    """Return the updated-at value that lies *span* before *watermark*, in the column's own type.
 
     times, dates      as they are
     text              ISO 8601, as SQLite has times
-    numbers           seconds since 1970, or milliseconds where seconds would lie in the year 5138 and later
+    numbers           seconds since 1970; from 10**11 on (the year 5138) milliseconds
     """
-    if isinstance(mark, datetime):
-        return mark - span
-    if isinstance(mark, date):
-        return mark - timedelta(days=math.ceil(span / timedelta(days=1)))
-    if isinstance(mark, str):
-        text = (datetime.fromisoformat(mark) - span).isoformat(sep="T" if "T" in mark else " ")
-        return text[:10] if len(mark) == 10 else text
-    scale = 1000 if mark >= 10**11 else 1
-    return mark - int(span.total_seconds() * scale)
+    if isinstance(watermark, datetime):
+        return watermark - span
+    if isinstance(watermark, date):
+        return watermark - timedelta(days=math.ceil(span / timedelta(days=1)))
+    if isinstance(watermark, str):
+        text = (datetime.fromisoformat(watermark) - span).isoformat(sep="T" if "T" in watermark else " ")
+        return text[:10] if len(watermark) == 10 else text
+    scale = 1000 if watermark >= 10**11 else 1
+    return watermark - int(span.total_seconds() * scale)

@@ -1,4 +1,4 @@
-"""What people do with records: look, edit, accept what the source says, settle what a guard holds. It knows no booking."""
+"""What people do with records of any collection: read, create, edit, accept the source's values, resolve held plans."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
-from bokit.core.model.options import Options
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import (
     CollectionName,
@@ -26,16 +25,17 @@ from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.base.tenant_options import load_options
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.sync import SourceSync
 from bokit.errors import StateError
 from bokit.store.protocols import Page, Store
 
-Lay = Callable[[Record, datetime], tuple[Record, LoggedChange | None]]
-"""Lays a person's word over a record, at a time; no line: nothing is to be written."""
-TRIES = 5
-"""How often an edit is laid anew over a record that a sync changed meanwhile."""
+Patcher = Callable[[Record, datetime], tuple[Record, LoggedChange | None]]
+"""Changes a record for a person, at a time; without a log line nothing is written."""
+MAX_EDIT_TRIES = 5
+"""How often an edit is made because a sync changed the record meanwhile."""
 
 
 class RecordService:
@@ -57,82 +57,78 @@ class RecordService:
         """Return every record of these scopes, gone ones included."""
         return [r for scope in scopes for r in self.store.load_records(tenant, collection, scope)]
 
-    def find_record(self, tenant: TenantId, collection: CollectionName, id: RecordId) -> Record:
+    def find_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         """Return the record, or raise UnknownIdError."""
-        return self.store.load_record(tenant, collection, id)
+        return self.store.load_record(tenant, collection, record_id)
 
     def create(self, tenant: TenantId, collection: CollectionName, scope: Scope, values: Fields, *, by: str) -> Record:
-        """Write a record by hand: no sync touches it."""
+        """Create a record that no source feeds."""
         at = self.clock()
-        id = make_record_id(scope, self.new_id("hand").replace(".", "-"))
-        told = self._rules_by_hand(collection).read_edit(None, values)
+        record_id = make_record_id(scope, self.new_id("hand").replace(".", "-"))
+        remote = dict(self._rules_of_collection(collection).read_edit(None, values))
         made = Record(
-            id=id,
+            id=record_id,
             tenant=tenant,
             collection=collection,
             scope=scope,
             source_id=None,
-            key=id,
-            remote=dict(told),
+            key=record_id,
+            remote=remote,
             created_at=at,
             updated_at=at,
         )
-        line = LoggedChange(
-            record_id=id, at=at, by=by, action="create", reason="made by a person", fields=compare_fields({}, made.remote)
-        )
-        traced = self._trace(None, made, at)
-        saved = self.store.apply_records([traced], [line], lease=None)[0]
-        self._follow(saved, at, by)
+        fields = compare_fields({}, remote)
+        change = LoggedChange(record_id=record_id, at=at, by=by, action="create", reason="made by a person", fields=fields)
+        saved = self.store.apply_records([self._with_history(None, made, at)], [change], lease=None)[0]
+        self._reconcile(saved, at, by)
         return saved
 
-    def edit(self, tenant: TenantId, collection: CollectionName, id: RecordId, values: Fields, *, by: str) -> Record:
-        """Lay a person's *values* over the record; they stand until given up, and every change is logged."""
+    def edit(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, values: Fields, *, by: str) -> Record:
+        """Set a person's *values* in the record; they stand until given up, and every change is logged."""
 
-        def lay(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+        def patch(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
             return edit_record(record, self._rules_of(record).read_edit(record, values), by=by, at=at)
 
-        return self._write(tenant, collection, id, lay, by)
+        return self._apply(tenant, collection, record_id, patch, by)
 
     def accept_remote(
-        self, tenant: TenantId, collection: CollectionName, id: RecordId, fields: Sequence[str] | None = None, *, by: str
+        self, tenant: TenantId, collection: CollectionName, record_id: RecordId, fields: Sequence[str] | None = None, *, by: str
     ) -> Record:
         """Give up a person's edits (all, or those of *fields*): the record follows its source again."""
-        return self._write(tenant, collection, id, lambda record, at: accept_remote(record, fields, by=by, at=at), by)
+        return self._apply(tenant, collection, record_id, lambda record, at: accept_remote(record, fields, by=by, at=at), by)
 
-    def list_changes(self, tenant: TenantId, id: RecordId, *, limit: int = 100, cursor: str | None = None) -> Page[LoggedChange]:
+    def list_changes(
+        self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None
+    ) -> Page[LoggedChange]:
         """Return the record's change log, newest first."""
-        return self.store.load_changes(tenant, id, limit=limit, cursor=cursor)
+        return self.store.load_changes(tenant, record_id, limit=limit, cursor=cursor)
 
     # ── held plans ──
 
     def find_hold(self, tenant: TenantId, source_id: SourceId) -> Hold | None:
-        """Return what a guard holds of this source, in full."""
+        """Return the source's held plan, in full; None: nothing is held."""
         source = self.store.load_source(tenant, source_id)
-        memory = self.store.load_snapshot(source).memory
-        return self.sync.kind_of(source).rules.read_hold(memory)
+        return self.sync.kind_of(source).rules.read_hold(self.store.load_snapshot(source).memory)
 
-    def settle_hold(self, tenant: TenantId, source_id: SourceId, *, plan_hash: str | None, apply: bool, by: str) -> Run:
-        """Apply or discard what is held, as it was shown: refused with StateError when the plan has changed since."""
+    def resolve_hold(self, tenant: TenantId, source_id: SourceId, *, plan_hash: str | None, apply: bool, by: str) -> Run:
+        """Apply or discard the held plan; raises StateError if it is not the one of *plan_hash* any more (None: any)."""
         hold = self.find_hold(tenant, source_id)
         if hold is None:
             raise StateError("nothing is held for this source", code="nothing-held", id=source_id)
-        if plan_hash is not None and plan_hash != hold.plan_hash:
-            raise StateError(
-                "the held plan has changed since it was shown; look at it again", code="plan-changed", plan=hold.plan_hash
-            )
+        shown = hold.plan_hash
+        if plan_hash not in (None, shown):
+            raise StateError("the held plan has changed since it was shown; look at it again", code="plan-changed", plan=shown)
         if apply and not hold.can_apply:
-            raise StateError("there is nothing to apply; mend the feed, or discard the hold", code="nothing-to-apply")
+            raise StateError("there is nothing to apply; fix the feed, or discard the held plan", code="nothing-to-apply")
         started = self.clock()
-        options = Options(self.store.load_options([tenant]).get(tenant), self.defaults)
-        told = hold.plan_hash
         job = SyncJob(
             run_id=RunId(self.new_run_id(started)),
             trigger=Trigger.MANUAL,
             started_at=started,
-            options=options,
+            options=load_options(self.store, tenant, self.defaults),
             by=by,
-            approved=told if apply else None,
-            discarded=None if apply else told,
+            approved=shown if apply else None,
+            discarded=None if apply else shown,
         )
         source = self.store.load_source(tenant, source_id)
         report = self.sync.apply_held(self.store.load_head(source), job, StepRecorder(self.clock))
@@ -141,46 +137,46 @@ class RecordService:
         log_run(run)
         return run
 
-    # ── the write ──
+    # ── writes ──
 
-    def _rules_of(self, record: Record) -> AnyRules:
-        """Return the rules of the record's source; those of its collection where a person made it."""
-        if record.source_id:
-            return self.sync.kind_of(self.store.load_source(record.tenant, record.source_id)).rules
-        return self._rules_by_hand(record.collection)
-
-    def _rules_by_hand(self, collection: CollectionName) -> AnyRules:
-        for kind in self.sync.kinds.values():
-            if kind.collection == collection:
-                return kind.rules
-        raise StateError("records of this collection are not edited", code="read-only", collection=collection)
-
-    def _trace(self, before: Record | None, after: Record, at: datetime) -> Record:
-        reconciler = self.sync.reconciler_of(after.collection)
-        return reconciler.record_history(before, after, at) if reconciler else after
-
-    def _follow(self, record: Record, at: datetime, by: str) -> None:
-        self.sync.reconcile(record.collection, ReconcileRequest(tenant=record.tenant, scope=record.scope, at=at, by=by))
-
-    def _write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay, by: str) -> Record:
-        """Write what *lay* makes of a record for a person, and let what hangs on it follow."""
-
-        def traced(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
-            after, change = lay(record, at)
-            return (after if after == record else self._trace(record, after, at)), change
-
-        saved = self.write(tenant, collection, id, traced)
-        self._follow(saved, self.clock(), by)
-        return saved
-
-    def write(self, tenant: TenantId, collection: CollectionName, id: RecordId, lay: Lay) -> Record:
-        """Write what *lay* makes of the record; when a sync was faster, make it anew of what the sync left."""
+    def apply_patch(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, patch: Patcher) -> Record:
+        """Write the record that *patch* returns; on a conflict load the record and call *patch* again."""
 
         def attempt() -> Record:
-            record = self.store.load_record(tenant, collection, id)
-            after, change = lay(record, self.clock())
+            record = self.store.load_record(tenant, collection, record_id)
+            after, change = patch(record, self.clock())
             if change is None or after == record:
                 return record
             return self.store.apply_records([after], [change], lease=None)[0]
 
-        return retry_on_conflict(attempt, TRIES)
+        return retry_on_conflict(attempt, MAX_EDIT_TRIES)
+
+    def _apply(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, patch: Patcher, by: str) -> Record:
+        """Write what *patch* makes of a record, with its history, and reconcile what is derived from it."""
+
+        def patch_with_history(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+            after, change = patch(record, at)
+            return (after if after == record else self._with_history(record, after, at)), change
+
+        saved = self.apply_patch(tenant, collection, record_id, patch_with_history)
+        self._reconcile(saved, self.clock(), by)
+        return saved
+
+    def _rules_of(self, record: Record) -> AnyRules:
+        """Return the rules of the record's source; without a source, those of its collection."""
+        if record.source_id:
+            return self.sync.kind_of(self.store.load_source(record.tenant, record.source_id)).rules
+        return self._rules_of_collection(record.collection)
+
+    def _rules_of_collection(self, collection: CollectionName) -> AnyRules:
+        for kind in self.sync.kinds.values():
+            if kind.collection == collection:
+                return kind.rules
+        raise StateError("records of this collection cannot be edited", code="read-only", collection=collection)
+
+    def _with_history(self, before: Record | None, after: Record, at: datetime) -> Record:
+        reconciler = self.sync.reconciler_of(after.collection)
+        return reconciler.record_history(before, after, at) if reconciler else after
+
+    def _reconcile(self, record: Record, at: datetime, by: str) -> None:
+        self.sync.reconcile(record.collection, ReconcileRequest(tenant=record.tenant, scope=record.scope, at=at, by=by))

@@ -1,8 +1,8 @@
-"""One whole pass over a table, range by range of its keys: surveyed first, and settled where something differs.
+"""A whole pass over a table by key ranges: each range is surveyed first, and compared row by row only if its digest differs.
 
-The survey adds up the hashes of a range's rows; where the sum is the one that was agreed, nothing else is done. Where it
-is not, the range is read once more, in the same snapshot, and compared row by row with its chunk. A range that was never
-read becomes as many chunks as it takes.
+The survey adds up the digests of a range's rows. If the sum is the agreed one, nothing else is done. Otherwise the range is
+read again, in the same snapshot, and each row is compared with the range's chunk. A range that was never read becomes as
+many chunks as it needs.
 """
 
 from __future__ import annotations
@@ -13,200 +13,200 @@ from dataclasses import dataclass, replace
 from bokit.core.tables.chunks import (
     CHUNK_BYTES,
     CHUNK_ROWS,
-    REFUSED,
-    ChunkNote,
-    Digest,
+    REJECTED,
+    ChunkSummary,
     KeyRange,
-    Mark,
-    doubt,
-    mark_row,
-    note_chunk,
-    ranges_of,
+    RangeDigest,
+    RowDigest,
+    key_ranges,
+    mark_unconfirmed,
+    summarise_chunk,
 )
-from bokit.core.tables.progress import advance
-from bokit.core.tables.spec import TableSpec
-from bokit.core.tables.values import Key, SeenRow
-from bokit.engine.tables.session import BATCH, TableSyncSession
+from bokit.core.tables.progress import PassProgress
+from bokit.core.tables.values import KeyValues, SeenRow
+from bokit.engine.tables.table import BATCH, SyncedTable
 from bokit.errors import SourceMalformedError
-from bokit.sources.sql.protocols import Tables
+from bokit.sources.sql.protocols import DatabaseSnapshot
 
 RESERVE = 45.0
-"""Seconds that a worker keeps back for writing how far it came."""
+"""Seconds that a worker keeps for saving its progress."""
 CHECKPOINT = 25
-"""Chunks of a first pass after which it is written how far it came, however much time is left."""
+"""A first pass saves its progress after this many chunks, however much time is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One range, surveyed."""
+class RangeSurvey:
+    """The survey of one range."""
 
     keys: KeyRange
-    note: ChunkNote | None
+    chunk: ChunkSummary | None
     differs: bool
     is_cut: bool = False
-    """There was no time for all of it: *keys* end where it was cut."""
+    """There was no time for the whole range: *keys* end where the survey stopped."""
 
 
 class TablePass:
     """A whole pass over one table."""
 
-    def __init__(self, visit: TableSyncSession, tables: Tables, table: TableSpec) -> None:
-        self.visit, self.tables, self.table = visit, tables, table
-        self.force = visit.job.force or bool(visit.left and visit.left.is_open)
-        """Compare every row with its record: a person asked for it, or who began this pass died while writing."""
+    def __init__(self, table: SyncedTable, database: DatabaseSnapshot) -> None:
+        self.table, self.session, self.database = table, table.session, database
+        left = self.session.unfinished
+        self.force = self.session.job.force or bool(left and left.is_open)
+        """Compare every row with its record: a person asked for it, or the worker that began this pass crashed while writing."""
 
     def run(self) -> bool:
-        """Read what the pass has not read yet; tell whether there was time for all of it."""
+        """Read the ranges that this pass has not read yet; return whether there was time for all."""
         done = self._done()
-        while done < len(ranges := ranges_of(self.visit.states[self.table.name])):
-            found = self._survey(ranges[done:])
-            if not self._settle(found, done):
+        while done < len(ranges := key_ranges(self.table.state)):
+            surveys = self._survey(ranges[done:])
+            if not self._update(surveys, done):
                 return False
-            done = self._done() if self.visit.memory.part else done + len(found)
+            done = self._done() if self.session.memory.part else done + len(surveys)
         return True
 
     def _done(self) -> int:
-        part = self.visit.memory.part
-        return part.done.get(self.table.name, 0) if part else 0
+        progress = self.session.memory.part
+        return progress.done.get(self.table.name, 0) if progress else 0
+
+    def _is_late(self) -> bool:
+        return self.session.seconds_left() < RESERVE
 
     # ── survey ──
 
-    def _survey(self, ranges: Sequence[tuple[KeyRange, ChunkNote | None]]) -> list[Finding]:
-        """Return the ranges that there was time to read, in half of what is left, and which of them differ."""
-        end = max(self.visit.seconds_left() / 2, RESERVE) if self.visit.is_timed else float("-inf")
+    def _survey(self, ranges: Sequence[tuple[KeyRange, ChunkSummary | None]]) -> list[RangeSurvey]:
+        """Survey as many ranges as fit into half of the time left, at least one."""
+        end = max(self.session.seconds_left() / 2, RESERVE) if self.session.is_timed else float("-inf")
 
         def is_late() -> bool:
-            return self.visit.seconds_left() < end
+            return self.session.seconds_left() < end
 
-        found: list[Finding] = []
-        for keys, note in ranges:
-            if found and is_late():
+        surveys: list[RangeSurvey] = []
+        for keys, chunk in ranges:
+            if surveys and is_late():
                 break
-            finding = self._survey_range(keys, note, is_late)
-            found.append(replace(finding, differs=finding.differs or self.force))
-        return found
+            surveys.append(self._survey_range(keys, chunk, is_late))
+        return surveys
 
-    def _survey_range(self, keys: KeyRange, note: ChunkNote | None, is_late: Callable[[], bool]) -> Finding:
-        """Read one range and compare its sum; one that was never read may be cut where the time ends."""
-        digest = Digest()
-        for row in self.tables.read_rows(self.table, keys):
-            digest.add(row.key, row.hash)
-            if note is None and digest.rows % CHUNK_ROWS == 0 and is_late():
-                return Finding(keys=replace(keys, until=row.at), note=None, differs=True, is_cut=True)
-        return Finding(keys=keys, note=note, differs=note is None or digest.tell() != note.digest)
+    def _survey_range(self, keys: KeyRange, chunk: ChunkSummary | None, is_late: Callable[[], bool]) -> RangeSurvey:
+        """Read one range and compare its digest; a range that was never read may be cut where the time ends."""
+        digest = RangeDigest()
+        for row in self.database.fetch_rows(self.table.spec, keys):
+            digest.add(row.key, row.digest)
+            if chunk is None and digest.rows % CHUNK_ROWS == 0 and is_late():
+                return RangeSurvey(keys=replace(keys, until=row.key_values), chunk=None, differs=True, is_cut=True)
+        differs = self.force or chunk is None or digest.hexdigest() != chunk.digest
+        return RangeSurvey(keys=keys, chunk=chunk, differs=differs)
 
-    # ── settle ──
+    # ── update ──
 
-    def _settle(self, found: Sequence[Finding], done: int) -> bool:
-        """Take what differs, range by range; tell whether there is time to go on."""
-        old = self.visit.states[self.table.name].chunks
-        notes = list(old[:done])
-        for number, finding in enumerate(found, start=done):
-            if finding.note is not None and not finding.differs:
-                self.visit.counts["seen"] += finding.note.rows
-                notes.append(finding.note)
-                whole = True
-            elif number > done and self.visit.seconds_left() < RESERVE:
+    def _update(self, surveys: Sequence[RangeSurvey], done: int) -> bool:
+        """Update what differs, range by range; return whether there is time to continue."""
+        old = self.table.chunks
+        chunks = list(old[:done])
+        for number, survey in enumerate(surveys, start=done):
+            is_complete = True
+            if survey.chunk is not None and not survey.differs:
+                self.session.counts["seen"] += survey.chunk.rows
+                chunks.append(survey.chunk)
+            elif number > done and self._is_late():
                 return False
             else:
-                whole = self._settle_range(finding, notes)
-            self._note_progress([*notes, *old[number + 1 :]], len(notes))
-            if not whole:
+                is_complete = self._update_range(survey, chunks)
+            self._note_progress([*chunks, *old[number + 1 :]], len(chunks))
+            if not is_complete:
                 return False
-        return not any(f.is_cut for f in found) or self.visit.seconds_left() >= RESERVE
+        return not any(s.is_cut for s in surveys) or not self._is_late()
 
-    def _note_progress(self, notes: Sequence[ChunkNote], done: int) -> None:
-        """Remember how far the pass has come; it is written with the next state."""
-        visit, name = self.visit, self.table.name
-        if tuple(notes) != visit.states[name].chunks:
-            visit.states[name] = replace(visit.states[name], chunks=tuple(notes))
-        if visit.memory.part or visit.is_timed:
-            visit.memory = replace(visit.memory, part=advance(visit.memory.part, name, done))
+    def _note_progress(self, chunks: Sequence[ChunkSummary], done: int) -> None:
+        """Keep how far the pass has come; it is stored with the next state."""
+        session = self.session
+        if tuple(chunks) != self.table.chunks:
+            self.table.state = replace(self.table.state, chunks=tuple(chunks))
+        if session.memory.part or session.is_timed:
+            progress = session.memory.part or PassProgress()
+            session.memory = replace(session.memory, part=progress.with_done(self.table.name, done))
 
-    def _settle_range(self, finding: Finding, notes: list[ChunkNote]) -> bool:
-        """Compare one range row by row, and append its new chunks to *notes*; tell whether there was time for all of it."""
-        pen = ChunkWriter(self.visit, self.table, finding, notes)
+    def _update_range(self, survey: RangeSurvey, chunks: list[ChunkSummary]) -> bool:
+        """Compare a range row by row, and append its new chunks to *chunks*; return whether there was time for all."""
+        writer = ChunkWriter(self.table, survey, chunks)
         batch: list[SeenRow] = []
 
-        def take() -> None:
-            pen.refuse(self.visit.take_rows(self.table, batch))
+        def save() -> None:
+            writer.reject(self.table.save_rows(batch))
             batch.clear()
 
-        for row in self.tables.read_rows(self.table, finding.keys):
-            self.visit.counts["seen"] += 1
-            if pen.add(row) or self.force:
+        for row in self.database.fetch_rows(self.table.spec, survey.keys):
+            self.session.counts["seen"] += 1
+            if writer.add(row) or self.force:
                 batch.append(row)
-            if len(batch) >= BATCH or pen.is_full:
-                take()
-            if pen.is_full:
-                pen.cut()
-                if finding.note is None and self._must_stop(notes):
-                    self.visit.counts["seen"] -= pen.waiting  # they are read again
+            if len(batch) >= BATCH or writer.is_full:
+                save()
+            if writer.is_full:
+                writer.cut()
+                if survey.chunk is None and self._must_stop(chunks):
+                    self.session.counts["seen"] -= writer.waiting  # they are read again
                     return False
-        take()
-        pen.end()
+        save()
+        writer.end()
         return True
 
-    def _must_stop(self, notes: Sequence[ChunkNote]) -> bool:
-        """Write now and then how far a first pass came; tell whether there is no time for more of it."""
-        self._note_progress(notes, len(notes))
-        if len(notes) % CHECKPOINT == 0 and not self.visit.job.dry_run:
-            self.visit.save_state()
-        return self.visit.seconds_left() < RESERVE
+    def _must_stop(self, chunks: Sequence[ChunkSummary]) -> bool:
+        """Store the progress of a first pass now and then; return whether there is no time for more of it."""
+        self._note_progress(chunks, len(chunks))
+        if len(chunks) % CHECKPOINT == 0 and not self.session.job.dry_run:
+            self.session.save_state()
+        return self._is_late()
 
 
 class ChunkWriter:
-    """Writes the chunks of one range, as its rows come by in key order."""
+    """Writes the chunks of one range, given its rows in key order."""
 
-    def __init__(self, visit: TableSyncSession, table: TableSpec, finding: Finding, notes: list[ChunkNote]) -> None:
-        self._visit, self._table, self._keys, self._notes = visit, table, finding.keys, notes
-        self._name = finding.note.name if finding.note else None
-        self._before = visit.load_chunk(finding.note.name) if finding.note else {}
-        self._left, self._marks, self._size = dict(self._before), dict[str, Mark](), 0
+    def __init__(self, table: SyncedTable, survey: RangeSurvey, chunks: list[ChunkSummary]) -> None:
+        self._table, self._keys, self._chunks = table, survey.keys, chunks
+        self._name = survey.chunk.name if survey.chunk else None
+        self._before = table.session.load_chunk(survey.chunk.name) if survey.chunk else {}
+        self._unseen, self._rows, self._size = dict(self._before), dict[str, RowDigest](), 0
 
     @property
     def waiting(self) -> int:
-        """Rows that are in no chunk yet."""
-        return len(self._marks)
+        """Rows that are not in a written chunk yet."""
+        return len(self._rows)
 
     @property
     def is_full(self) -> bool:
         """Return whether there are rows for two chunks."""
-        return len(self._marks) >= 2 * CHUNK_ROWS or self._size >= 2 * CHUNK_BYTES
+        return len(self._rows) >= 2 * CHUNK_ROWS or self._size >= 2 * CHUNK_BYTES
 
     def add(self, row: SeenRow) -> bool:
-        """Note one more row; tell whether it is new, or says something else than before."""
-        if row.key in self._marks:
-            raise SourceMalformedError(
-                f"table {self._table.table!r}: two rows share a key; name the columns that tell each row from every other",
-                code="duplicate-key",
-            )
-        mark, before = mark_row(row), self._left.pop(row.key, None)
-        self._marks[row.key] = mark
-        self._size += len(row.key) + len(mark.hash) + 8
-        return before is None or before.hash != mark.hash
+        """Add the next row; return whether it is new or changed."""
+        if row.key in self._rows:
+            message = "two rows share a key; name the columns that identify a row"
+            raise SourceMalformedError(f"table {self._table.spec.table!r}: {message}", code="duplicate-key")
+        before = self._unseen.pop(row.key, None)
+        self._rows[row.key] = RowDigest.of(row)
+        self._size += len(row.key) + len(row.digest) + 8
+        return before is None or before.digest != row.digest
 
-    def refuse(self, keys: set[str]) -> None:
-        """Keep in mind that these rows could not be taken: the next pass tries them again."""
+    def reject(self, keys: set[str]) -> None:
+        """Mark these rows as rejected: the next pass tries them again."""
         for key in keys:
-            self._marks[key] = replace(self._marks[key], hash=REFUSED)
-        if keys:
-            self._visit.note_refused(self._table, len(keys))
+            self._rows[key] = replace(self._rows[key], digest=REJECTED)
+        self._table.count_rejected(len(keys))
 
     def cut(self) -> None:
         """Write the first half of the rows as a chunk of its own."""
-        keys = list(self._marks)[: len(self._marks) // 2]
-        first = {key: self._marks.pop(key) for key in keys}
+        keys = list(self._rows)[: len(self._rows) // 2]
+        first = {key: self._rows.pop(key) for key in keys}
         self._size //= 2
-        self._write(first, first[keys[-1]].at)
+        self._write(first, first[keys[-1]].key_values)
 
     def end(self) -> None:
         """Write the rest, with the rows that the range no longer shows."""
-        self._write({**self._marks, **doubt(self._left)}, self._keys.until)
+        self._write({**self._rows, **mark_unconfirmed(self._unseen)}, self._keys.until)
 
-    def _write(self, chunk: dict[str, Mark], until: Key | None) -> None:
-        name, is_same = self._name or self._visit.name_chunk(self._table), self._name is not None and chunk == self._before
+    def _write(self, chunk: dict[str, RowDigest], until: KeyValues | None) -> None:
+        name, is_same = self._name or self._table.name_chunk(), self._name is not None and chunk == self._before
         self._name = None
         if not is_same:
-            self._visit.save_chunk(name, chunk)
-        self._notes.append(note_chunk(name, until, chunk))
+            self._table.session.save_chunk(name, chunk)
+        self._chunks.append(summarise_chunk(name, until, chunk))

@@ -13,7 +13,7 @@ from bokit.core.items.planning import describe_record
 from bokit.core.model.catalog import Collection
 from bokit.core.model.collections import CollectionDocument, describe_collection
 from bokit.core.model.records import Presence, Record
-from bokit.engine.catalog.collections import Asked, describe_patch_result
+from bokit.engine.catalog.collections import WriteRequest, describe_patch_result
 from bokit.engine.catalog.view import describe_change
 from bokit.engine.records.writes import Preconditions
 from bokit.errors import InputError
@@ -126,9 +126,9 @@ def _find(name: str) -> Collection:
 
 
 def _write(name: str, id: str, method: WriteMethod, document: Document, preserve: str | None, terms: Preconditions) -> Reply:
-    call = routes.call
-    asked = Asked(method=method, document=document, by=call.by, preserve=preserve.split(",") if preserve else (), terms=terms)
-    result: PatchResult = call.engine.catalog.collections.write(_find(name), id, asked)
+    call, paths = routes.call, preserve.split(",") if preserve else ()
+    request = WriteRequest(method=method, document=document, by=call.by, preserve=paths, terms=terms)
+    result: PatchResult = call.engine.catalog.collections.write(_find(name), id, request)
     return _with_etag(reply(describe_patch_result(result)), result.record)
 
 

@@ -21,29 +21,30 @@ from bokit.http.routing import ADMIN, OPERATOR, VIEWER, Routes, lists, makes, sh
 routes = Routes("sources")
 
 
-class NewSource(Body):
+class SourceFields(Body):
+    """Settings of a source."""
+
+    platform: Platform = None
+    interval: Seconds = None
+    cancel_after: Wait = None
+    timezone: Zone = None
+
+
+class NewSource(SourceFields):
     """A source to add to a unit."""
 
     unit_id: Word
     name: Name
     url: Url
     kind: str = Field(default="ical", max_length=20, description="Kind of source.", examples=["ical"])
-    platform: Platform = None
-    interval: Seconds = None
-    cancel_after: Wait = None
-    timezone: Zone = None
     enabled: bool = Field(default=True, description="false: add it paused.")
 
 
-class SourceEdit(Body):
+class SourceEdit(SourceFields):
     """Changes to a source."""
 
     name: Name = ""
     url: Url = ""
-    platform: Platform = None
-    interval: Seconds = None
-    cancel_after: Wait = None
-    timezone: Zone = None
     enabled: bool = Field(default=True, description="false: pause it; its nights stay held.")
 
 
@@ -153,5 +154,5 @@ def discard_held(id: Id, body: HeldPlanRequest | None = None) -> Reply:
 
 def _decide(source_id: str, body: HeldPlanRequest | None, *, apply: bool) -> Reply:
     call, plan = routes.call, body.plan if body else None
-    run = call.engine.records.settle_hold(call.tenant, SourceId(source_id), plan_hash=plan, apply=apply, by=call.by)
+    run = call.engine.records.resolve_hold(call.tenant, SourceId(source_id), plan_hash=plan, apply=apply, by=call.by)
     return reply(describe_run(run))

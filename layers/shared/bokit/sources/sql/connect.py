@@ -1,9 +1,10 @@
-"""Connections to databases: to the address that was checked, over TLS where it is told or needed, with limits on time."""
+"""Connections to databases: to the checked address, over TLS where the URL or the network asks for it, with time limits."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from bokit.sources.sql.shape import (
     MYSQL_UNIQUES,
     POSTGRESQL_COLUMNS,
     POSTGRESQL_UNIQUES,
-    Shape,
+    TableShape,
     read_shape,
     read_sqlite_shape,
 )
@@ -30,27 +31,25 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS, STATEMENT_SECONDS = 10, 120
 IDLE_SECONDS = 900
-"""How long a snapshot may wait for us while we write what it showed: a function's longest life."""
+"""How long a snapshot may stay idle while its rows are written: a function's longest life."""
 
 
 def connect(database: Database, reach: Reach) -> Connection:
     """Return a connection, with its limits set; raises SourceUnavailableError, SourceRefusedError or AddressRefusedError."""
-    creators: dict[str, Callable[[], Any]] = {
-        "mysql": lambda: _connect_mysql(database, reach),
-        "postgresql": lambda: _connect_postgresql(database, reach),
-        "sqlite": lambda: _connect_sqlite(database),
+    drivers: dict[str, tuple[str, Callable[[Database, Reach], Any]]] = {
+        "mysql": ("mysql+pymysql://", _connect_mysql),
+        "postgresql": ("postgresql+psycopg://", _connect_postgresql),
+        "sqlite": ("sqlite://", _connect_sqlite),
     }
-    drivers = {"mysql": "mysql+pymysql://", "postgresql": "postgresql+psycopg://", "sqlite": "sqlite://"}
-    engine = create_engine(
-        drivers[database.family], creator=creators[database.family], poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
+    url, creator = drivers[database.family]
+    engine = create_engine(url, creator=partial(creator, database, reach), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         return _open(engine, database.family)
     except BokitError:
         raise
     except Exception as error:
         failure = translate_driver(getattr(error, "orig", None) or error)
-    raise failure  # out of the handler: the drivers' errors name the host and the user
+    raise failure  # outside the handler: the driver's error names host and user
 
 
 def _open(engine: Engine, family: str) -> Connection:
@@ -81,20 +80,19 @@ def _connect_mysql(database: Database, reach: Reach) -> Any:
     if database.socket_path:
         return pymysql.connect(unix_socket=database.socket_path, **given)
     address = find_address(database, reach)
-    mode = ssl_mode_of(database, address)
-    tls = _tls_of(mode, database.parameters.get("sslrootcert"))
-    made = pymysql.connect(host=str(database.host), port=database.port, defer_connect=True, **tls, **given)
-    line = socket.create_connection((address, database.port), timeout=CONNECT_SECONDS)
+    tls = _tls_options(ssl_mode_of(database, address), database.parameters.get("sslrootcert"))
+    connection = pymysql.connect(host=str(database.host), port=database.port, defer_connect=True, **tls, **given)
+    stream = socket.create_connection((address, database.port), timeout=CONNECT_SECONDS)
     try:
-        made.connect(line)
+        connection.connect(stream)
     except BaseException:
-        line.close()
+        stream.close()
         raise
-    return made
+    return connection
 
 
-def _tls_of(mode: str, authorities: str | None) -> dict[str, Any]:
-    """Return how PyMySQL is told *mode*: left alone, it takes TLS where it is offered; with a context, nothing else."""
+def _tls_options(mode: str, authorities: str | None) -> dict[str, Any]:
+    """Return PyMySQL's options for *mode*: without any it uses TLS if offered, with a context it requires TLS."""
     if mode == "prefer":
         return {}
     tls = make_tls(mode, authorities)
@@ -119,22 +117,20 @@ def _connect_postgresql(database: Database, reach: Reach) -> Any:
         "tcp_user_timeout": 60_000,
     }
     if database.socket_path:
-        made = psycopg.connect(host=database.socket_path, port=database.port, sslmode="disable", **given)
+        given |= {"host": database.socket_path, "sslmode": "disable"}
     else:
         address = find_address(database, reach)
         mode = ssl_mode_of(database, address)
-        roots: dict[str, Any] = (
-            {"sslrootcert": database.parameters.get("sslrootcert") or find_authorities()} if mode == "verify-full" else {}
-        )
-        made = psycopg.connect(
-            host=database.host, hostaddr=address, port=database.port, sslmode=mode, gssencmode="disable", **roots, **given
-        )
-    _read_leniently(made)
-    return made
+        given |= {"host": database.host, "hostaddr": address, "sslmode": mode, "gssencmode": "disable"}
+        if mode == "verify-full":
+            given["sslrootcert"] = database.parameters.get("sslrootcert") or find_authorities()
+    connection = psycopg.connect(port=database.port, **given)
+    _load_dates_leniently(connection)
+    return connection
 
 
-def _read_leniently(connection: Any) -> None:
-    """Let dates that Python has none for (infinity, 20000-01-01) come as PostgreSQL's own text."""
+def _load_dates_leniently(connection: Any) -> None:
+    """Return dates that Python cannot hold (infinity, 20000-01-01) as PostgreSQL's text."""
     from psycopg import DataError
     from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
@@ -151,30 +147,25 @@ def _read_leniently(connection: Any) -> None:
         connection.adapters.register_loader(name, lenient(loader))
 
 
-def _connect_sqlite(database: Database) -> Any:
+def _connect_sqlite(database: Database, reach: Reach) -> Any:
     import sqlite3
 
     file = Path(database.name)
     if not file.is_file():
         raise SourceMalformedError("there is no such database file; write sqlite:////path/of/the/file", code="missing-table")
-    made = sqlite3.connect(
-        f"file:{quote(str(file.resolve()))}?mode=ro",
-        uri=True,
-        timeout=CONNECT_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    made.text_factory = lambda text: text.decode(errors="replace")
-    return made
+    url = f"file:{quote(str(file.resolve()))}?mode=ro"
+    connection = sqlite3.connect(url, uri=True, timeout=CONNECT_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.text_factory = lambda text: text.decode(errors="replace")
+    return connection
 
 
 def _limit(connection: Connection, family: str) -> None:
-    """Set the session's limits: on what it may do, and for how long."""
-    for statement in _list_limits(family, is_mariadb=bool(getattr(connection.dialect, "is_mariadb", False))):
+    """Limit what the database session may do, and for how long."""
+    for statement in _limit_statements(family, is_mariadb=bool(getattr(connection.dialect, "is_mariadb", False))):
         connection.exec_driver_sql(statement)
 
 
-def _list_limits(family: str, *, is_mariadb: bool) -> list[str]:
+def _limit_statements(family: str, *, is_mariadb: bool) -> list[str]:
     if family == "sqlite":
         return ["PRAGMA query_only = ON"]
     if family == "postgresql":
@@ -203,25 +194,25 @@ _BEGIN = {
 
 
 def begin(connection: Connection, family: str) -> None:
-    """Begin the one transaction in which all is read."""
+    """Begin the transaction in which everything is read."""
     connection.exec_driver_sql(_BEGIN[family])
 
 
-def load_shape(connection: Connection, family: str, table: TableSpec) -> Shape:
-    """Return what the database's catalog says of *table*; no columns where there is no such table."""
+def load_shape(connection: Connection, family: str, table: TableSpec) -> TableShape:
+    """Return the shape of *table* from the database's catalog; without columns if there is no such table."""
     if family == "sqlite":
         return _load_sqlite_shape(connection, table)
     if family == "mysql":
+        columns, uniques = MYSQL_COLUMNS, MYSQL_UNIQUES
         named: dict[str, Any] = {"schema": table.schema, "name": table.table_name}
-        columns = connection.execute(text(MYSQL_COLUMNS), named).all()
-        return read_shape(family, columns, connection.execute(text(MYSQL_UNIQUES), named).all())
-    quoted = connection.dialect.identifier_preparer.quote_identifier
-    relation = ".".join(quoted(part) for part in (table.schema, table.table_name) if part)
-    columns = connection.execute(text(POSTGRESQL_COLUMNS), {"relation": relation}).all()
-    return read_shape(family, columns, connection.execute(text(POSTGRESQL_UNIQUES), {"relation": relation}).all())
+    else:
+        columns, uniques = POSTGRESQL_COLUMNS, POSTGRESQL_UNIQUES
+        quoted = connection.dialect.identifier_preparer.quote_identifier
+        named = {"relation": ".".join(quoted(part) for part in (table.schema, table.table_name) if part)}
+    return read_shape(family, *(connection.execute(text(query), named).all() for query in (columns, uniques)))
 
 
-def _load_sqlite_shape(connection: Connection, table: TableSpec) -> Shape:
+def _load_sqlite_shape(connection: Connection, table: TableSpec) -> TableShape:
     named = {"name": table.table_name, "schema": table.schema or "main"}
 
     def ask(statement: str, **given: Any) -> list[Any]:
@@ -229,7 +220,6 @@ def _load_sqlite_shape(connection: Connection, table: TableSpec) -> Shape:
 
     columns = ask('SELECT cid, name, type, "notnull", dflt_value, pk FROM pragma_table_info(:name, :schema)')
     indexes = ask('SELECT name FROM pragma_index_list(:name, :schema) WHERE "unique" = 1 AND partial = 0')
-    uniques = [
-        [str(row[0]) for row in ask("SELECT name FROM pragma_index_info(:index, :schema)", index=index[0])] for index in indexes
-    ]
+    members = "SELECT name FROM pragma_index_info(:index, :schema)"
+    uniques = [[str(row[0]) for row in ask(members, index=index[0])] for index in indexes]
     return read_sqlite_shape(columns, [names for names in uniques if "None" not in names])

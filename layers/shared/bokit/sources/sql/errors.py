@@ -1,179 +1,151 @@
-"""What databases answer when they do not answer well, in our own words; theirs quote hosts, users and statements."""
+"""Errors of databases and drivers, in our own words; theirs quote hosts, users and statements."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Any
 
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 
-REFUSED, UNREACHABLE, TIMEOUT, BUSY, DENIED, NO_TABLE, NO_COLUMN, BAD_FILTER, BAD_VALUE, READ_ONLY = range(10)
 
-_MYSQL = {
-    1044: REFUSED,
-    1045: REFUSED,
-    1049: REFUSED,
-    1698: REFUSED,
-    1130: REFUSED,
-    1251: REFUSED,
-    4151: REFUSED,
-    1820: REFUSED,
-    2002: UNREACHABLE,
-    2003: UNREACHABLE,
-    2005: UNREACHABLE,
-    2006: UNREACHABLE,
-    2013: UNREACHABLE,
-    1040: UNREACHABLE,
-    1053: UNREACHABLE,
-    1927: UNREACHABLE,
-    2026: UNREACHABLE,
-    1159: UNREACHABLE,
-    4031: UNREACHABLE,
-    1969: TIMEOUT,
-    3024: TIMEOUT,
-    1317: TIMEOUT,
-    1205: BUSY,
-    1213: BUSY,
-    1203: BUSY,
-    1226: BUSY,
-    1142: DENIED,
-    1143: DENIED,
-    1227: DENIED,
-    1370: DENIED,
-    1146: NO_TABLE,
-    1356: NO_TABLE,
-    1054: NO_COLUMN,
-    1064: BAD_FILTER,
-    1305: BAD_FILTER,
-    1582: BAD_FILTER,
-    1111: BAD_FILTER,
-    1241: BAD_FILTER,
-    1792: READ_ONLY,
+class SqlFailure(Enum):
+    """What went wrong: the error, its code and message."""
+
+    REFUSED = (
+        SourceRefusedError,
+        "sql-credentials",
+        "the database refuses this user, password or database name; check the URL",
+    )
+    UNREACHABLE = (SourceUnavailableError, "sql-unreachable", "the database does not answer")
+    TIMEOUT = (SourceUnavailableError, "sql-timeout", "the database took too long to answer; is the key an index?")
+    BUSY = (SourceUnavailableError, "sql-busy", "the database is too busy to answer")
+    DENIED = (SourceRefusedError, "sql-denied", "this account may not read all of the tables; grant it SELECT on each")
+    NO_TABLE = (SourceMalformedError, "missing-table", "the database has no such table, or this account may not see it")
+    NO_COLUMN = (SourceMalformedError, "missing-column", "the condition names a column that the table does not have")
+    BAD_FILTER = (SourceMalformedError, "bad-where", "the database does not understand the condition; correct `where`")
+    BAD_VALUE = (SourceMalformedError, "bad-value", "the database could not compare or convert a value; look at `where`")
+    READ_ONLY = (SourceMalformedError, "sql-read-only", "the condition would write; nothing is ever written to a source")
+
+    def as_error(self, table: str | None) -> BokitError:
+        """Return the error, whose message names *table*."""
+        kind: type[BokitError]
+        kind, code, message = self.value
+        return kind(_about(table, message), code=code)
+
+
+_MYSQL_NUMBERS = {
+    SqlFailure.REFUSED: (1044, 1045, 1049, 1130, 1251, 1698, 1820, 4151),
+    SqlFailure.UNREACHABLE: (1040, 1053, 1159, 1927, 2002, 2003, 2005, 2006, 2013, 2026, 4031),
+    SqlFailure.TIMEOUT: (1317, 1969, 3024),
+    SqlFailure.BUSY: (1203, 1205, 1213, 1226),
+    SqlFailure.DENIED: (1142, 1143, 1227, 1370),
+    SqlFailure.NO_TABLE: (1146, 1356),
+    SqlFailure.NO_COLUMN: (1054,),
+    SqlFailure.BAD_FILTER: (1064, 1111, 1241, 1305, 1582),
+    SqlFailure.READ_ONLY: (1792,),
 }
-"""MySQL's and MariaDB's numbers."""
+"""Error numbers of MySQL and MariaDB."""
+_MYSQL = {number: failure for failure, numbers in _MYSQL_NUMBERS.items() for number in numbers}
 _POSTGRESQL = {
-    "28": REFUSED,
-    "3D": REFUSED,
-    "08": UNREACHABLE,
-    "57P": UNREACHABLE,
-    "57014": TIMEOUT,
-    "55P03": BUSY,
-    "40": BUSY,
-    "53": BUSY,
-    "42501": DENIED,
-    "42P01": NO_TABLE,
-    "42703": NO_COLUMN,
-    "3F": NO_TABLE,
-    "42": BAD_FILTER,
-    "22": BAD_VALUE,
-    "25006": READ_ONLY,
+    "28": SqlFailure.REFUSED,
+    "3D": SqlFailure.REFUSED,
+    "08": SqlFailure.UNREACHABLE,
+    "57P": SqlFailure.UNREACHABLE,
+    "57014": SqlFailure.TIMEOUT,
+    "55P03": SqlFailure.BUSY,
+    "40": SqlFailure.BUSY,
+    "53": SqlFailure.BUSY,
+    "42501": SqlFailure.DENIED,
+    "42P01": SqlFailure.NO_TABLE,
+    "42703": SqlFailure.NO_COLUMN,
+    "3F": SqlFailure.NO_TABLE,
+    "42": SqlFailure.BAD_FILTER,
+    "22": SqlFailure.BAD_VALUE,
+    "25006": SqlFailure.READ_ONLY,
 }
-"""PostgreSQL's SQLSTATE, or how it begins; the longest that fits counts."""
-
-MESSAGES: dict[int, tuple[type[BokitError], str, str]] = {
-    REFUSED: (SourceRefusedError, "sql-credentials", "the database refuses this user, password or database name; check the URL"),
-    UNREACHABLE: (SourceUnavailableError, "sql-unreachable", "the database does not answer"),
-    TIMEOUT: (SourceUnavailableError, "sql-timeout", "the database took too long to answer; is the key an index?"),
-    BUSY: (SourceUnavailableError, "sql-busy", "the database is too busy to answer"),
-    DENIED: (SourceRefusedError, "sql-denied", "this account may not read all of the tables; grant it SELECT on each"),
-    NO_TABLE: (SourceMalformedError, "missing-table", "the database has no such table, or this account may not see it"),
-    NO_COLUMN: (SourceMalformedError, "missing-column", "the condition names a column that the table does not have"),
-    BAD_FILTER: (SourceMalformedError, "bad-where", "the database does not understand the condition; correct `where`"),
-    BAD_VALUE: (SourceMalformedError, "bad-value", "the database could not compare or convert a value; look at `where`"),
-    READ_ONLY: (SourceMalformedError, "sql-read-only", "the condition would write; nothing is ever written to a source"),
+"""PostgreSQL's SQLSTATE, or how it begins; the longest match counts."""
+_SQLITE = {
+    "no such table": SqlFailure.NO_TABLE,
+    "no such column": SqlFailure.NO_COLUMN,
+    "unable to open": SqlFailure.NO_TABLE,
+    "not a database": SqlFailure.NO_TABLE,
+    "malformed": SqlFailure.NO_TABLE,
+    "locked": SqlFailure.BUSY,
+    "busy": SqlFailure.BUSY,
+    "readonly": SqlFailure.READ_ONLY,
+    "interrupted": SqlFailure.TIMEOUT,
+    "syntax error": SqlFailure.BAD_FILTER,
+    "no such function": SqlFailure.BAD_FILTER,
+    "unrecognized token": SqlFailure.BAD_FILTER,
+    "incomplete": SqlFailure.BAD_FILTER,
 }
-
-
+"""Words in SQLite's messages; the first match counts."""
+_PSYCOPG = {
+    "OperationalError": SqlFailure.UNREACHABLE,
+    "ConnectionTimeout": SqlFailure.UNREACHABLE,
+    "DataError": SqlFailure.BAD_VALUE,
+}
+"""Errors that psycopg raises itself, without a SQLSTATE."""
+_LOGIN = ("authentication failed", "no pg_hba.conf entry", "does not exist", "is not permitted to log in", "permission denied")
 NO_TLS = "the database offers no TLS; write sslmode=disable in the URL if that is right"
 
 
 @contextmanager
-def translate(table: str | None = None) -> Iterator[None]:
+def translated(table: str | None = None) -> Iterator[None]:
     """Turn what drivers and SQLAlchemy raise inside into our errors; *table* is named in their messages."""
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     try:
         yield
     except DBAPIError as error:
-        ours = _judge(error.orig, table, is_lost=error.connection_invalidated)
+        ours = _translate(error.orig, table, is_lost=error.connection_invalidated)
     except SQLAlchemyError:
-        ours = SourceMalformedError("the database answered what cannot be read", code="sql-error")
+        ours = SourceMalformedError("the database returned what cannot be read", code="sql-error")
     except (OSError, EOFError):
-        ours = _make(UNREACHABLE, table)
+        ours = SqlFailure.UNREACHABLE.as_error(table)
     else:
         return
     raise ours from None  # theirs quotes the statement and its values
 
 
 def translate_driver(error: BaseException) -> BokitError:
-    """Return what an error of a driver alone, raised while it connects, stands for."""
+    """Return the error for what a driver raised while it connected."""
     import ssl
 
     text = str(error)
     if isinstance(error, ssl.SSLCertVerificationError) or "certificate verify failed" in text:
-        return SourceRefusedError("the database's certificate is not one that we trust; name its sslrootcert", code="tls")
+        return SourceRefusedError("the database's certificate is not trusted; name its sslrootcert", code="tls")
     if "does not support SSL" in text or "SSL is required" in text:
         return SourceRefusedError(NO_TLS, code="tls")
     if isinstance(error, RuntimeError) and "cryptography" in text:
-        return SourceRefusedError("the database lets nobody log in but over TLS; write sslmode=require in the URL", code="tls")
-    return _make(UNREACHABLE, None) if isinstance(error, OSError) else _judge(error, None, is_lost=False)
+        return SourceRefusedError("the database allows logins only over TLS; write sslmode=require in the URL", code="tls")
+    return SqlFailure.UNREACHABLE.as_error(None) if isinstance(error, OSError) else _translate(error, None, is_lost=False)
 
 
-def _judge(error: Any, table: str | None, *, is_lost: bool) -> BokitError:
-    kind = _kind_of(error)
-    if kind is None and is_lost:
-        kind = UNREACHABLE
-    if kind is None:
-        return SourceMalformedError(_name(table, "the database refuses what we ask"), code="sql-error", told=_code_of(error))
-    return _make(kind, table)
+def _translate(error: Any, table: str | None, *, is_lost: bool) -> BokitError:
+    failure = _find_failure(error) or (SqlFailure.UNREACHABLE if is_lost else None)
+    if failure is not None:
+        return failure.as_error(table)
+    number = str(_number_of(error) or getattr(error, "sqlstate", None) or type(error).__name__)
+    return SourceMalformedError(_about(table, "the database refused the query"), code="sql-error", number=number)
 
 
-def _kind_of(error: Any) -> int | None:
-    module = type(error).__module__
+def _find_failure(error: Any) -> SqlFailure | None:
+    module, text = type(error).__module__, str(error)
     if module.startswith("pymysql"):
         return _MYSQL.get(_number_of(error))
     if module.startswith("sqlite3"):
-        return _kind_of_sqlite(error)
-    state = getattr(error, "sqlstate", None)
+        return next((failure for words, failure in _SQLITE.items() if words in text.lower()), None)
+    state, kind = getattr(error, "sqlstate", None), type(error).__name__
     if isinstance(state, str):
-        fits = [code for code in _POSTGRESQL if state.startswith(code)]
-        return _POSTGRESQL[max(fits, key=len)] if fits else None
-    return _kind_of_stateless(error) if module.startswith("psycopg") else None
-
-
-def _kind_of_stateless(error: Any) -> int | None:
-    """Return the kind of an error that psycopg raises itself: only its type tells, and what the server said of a login."""
-    kind, text = type(error).__name__, str(error)
-    if kind == "OperationalError" and any(words in text for words in _LOGIN):
-        return REFUSED
-    kinds = {"OperationalError": UNREACHABLE, "ConnectionTimeout": UNREACHABLE, "DataError": BAD_VALUE}
-    return kinds.get(kind)
-
-
-_LOGIN = ("authentication failed", "no pg_hba.conf entry", "does not exist", "is not permitted to log in", "permission denied")
-
-
-_SQLITE = (
-    ("no such table", NO_TABLE),
-    ("no such column", NO_COLUMN),
-    ("unable to open", NO_TABLE),
-    ("not a database", NO_TABLE),
-    ("malformed", NO_TABLE),
-    ("locked", BUSY),
-    ("busy", BUSY),
-    ("readonly", READ_ONLY),
-    ("interrupted", TIMEOUT),
-    ("syntax error", BAD_FILTER),
-    ("no such function", BAD_FILTER),
-    ("unrecognized token", BAD_FILTER),
-    ("incomplete", BAD_FILTER),
-)
-
-
-def _kind_of_sqlite(error: Any) -> int | None:
-    text = str(error).lower()
-    return next((kind for words, kind in _SQLITE if words in text), None)
+        matches = [code for code in _POSTGRESQL if state.startswith(code)]
+        return _POSTGRESQL[max(matches, key=len)] if matches else None
+    if not module.startswith("psycopg"):
+        return None
+    is_login = kind == "OperationalError" and any(words in text for words in _LOGIN)
+    return SqlFailure.REFUSED if is_login else _PSYCOPG.get(kind)
 
 
 def _number_of(error: Any) -> int:
@@ -181,14 +153,5 @@ def _number_of(error: Any) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _code_of(error: Any) -> str:
-    return str(_number_of(error) or getattr(error, "sqlstate", None) or type(error).__name__)
-
-
-def _make(kind: int, table: str | None) -> BokitError:
-    made, code, message = MESSAGES[kind]
-    return made(_name(table, message), code=code)
-
-
-def _name(table: str | None, message: str) -> str:
+def _about(table: str | None, message: str) -> str:
     return f"table {table!r}: {message}" if table else message

@@ -1,12 +1,12 @@
-"""An account that can write is not used: what it may do is asked of the database before the first row.
+"""Accounts that can write are refused: the database is asked what the account may do, before the first row is read.
 
-database      can write, and is refused
-MySQL         any privilege beside reading, on anything, its own or of a role that it could take
+database      an account can write if it has
+MySQL         any privilege besides reading, on anything, its own or of a role that it could take
 PostgreSQL    superuser; owner of a table; INSERT, UPDATE, DELETE or TRUNCATE on any table or column; CREATE in a schema
               (unless everybody may, as in `public` before version 15); all of it also by a role that it could take
 SQLite        never: its file is opened read-only
 
-The transaction is read-only besides. This is for the day on which a line of ours, or of a library's, is wrong.
+The transaction is read-only as well. This check is for the day on which our code, or a library's, is wrong.
 """
 
 from __future__ import annotations
@@ -22,22 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 MYSQL_HARMLESS = frozenset(
-    {
-        "USAGE",
-        "SELECT",
-        "SHOW VIEW",
-        "SHOW DATABASES",
-        "PROCESS",
-        "LOCK TABLES",
-        "REPLICATION CLIENT",
-        "REPLICATION SLAVE",
-        "BINLOG MONITOR",
-        "SLAVE MONITOR",
-        "REPLICA MONITOR",
-        "REFERENCES",
-    }
+    ("USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "LOCK TABLES", "REFERENCES", "REPLICATION CLIENT")
+    + ("REPLICATION SLAVE", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR")
 )
-"""Privileges with which nothing is written; every other one, and those to come, count as writing."""
+"""Privileges that cannot write; every other one, and those to come, count as writing."""
 _PRIVILEGE = re.compile(r"([A-Z_ ]+?)\s*(?:\([^)]*\))?\s*(?:,|$)")
 
 _POSTGRESQL = """
@@ -56,16 +44,15 @@ SELECT EXISTS (SELECT 1 FROM mine WHERE rolsuper)
 
 
 def check_account(connection: Connection, family: str, database: str, tables: Sequence[TableSpec]) -> None:
-    """Raise SourceRefusedError where the account can write; the message has the SQL that makes one that cannot."""
-    judge = {"mysql": _can_write_mysql, "postgresql": _can_write_postgresql}.get(family)
-    if judge is None or not judge(connection):
+    """Raise SourceRefusedError if the account can write; the message has the SQL that makes one that cannot."""
+    check = {"mysql": _can_write_mysql, "postgresql": _can_write_postgresql}.get(family)
+    if check is None or not check(connection):
         return
-    advice = advise(family, database, tables)
-    raise SourceRefusedError(
-        "this account can write, and nothing but reading is wanted; make one that only reads, and put it into the URL, or set"
-        f" allow_writable_account on the source:\n{advice}",
-        code="writable-account",
+    message = (
+        "this account can write, and reading is all that is needed; make one that only reads, and put it into the URL, or set"
+        f" allow_writable_account on the source:\n{reader_sql(family, database, tables)}"
     )
+    raise SourceRefusedError(message, code="writable-account")
 
 
 def _can_write_postgresql(connection: Connection) -> bool:
@@ -83,19 +70,19 @@ def _can_write_mysql(connection: Connection) -> bool:
 
 
 def _try_roles(connection: Connection, roles: Iterable[str]) -> list[str]:
-    """Return what each role would let the account do; MariaDB tells it of the present role alone: take each, give it back."""
+    """Return the grants of each role. MariaDB shows only those of the current role: take each role, then restore the former."""
     from sqlalchemy.exc import DBAPIError
 
     found: list[str] = []
-    present = connection.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
+    current = connection.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
     for role in roles:
         try:
             connection.exec_driver_sql(f"SET ROLE {role}".replace("%", "%%"))
         except DBAPIError:
-            # a role of a role: what it may do is told with the one that is ours
+            # a role of a role: its grants are shown with those of ours
             continue
         found += _load_grants(connection, "SHOW GRANTS")
-    connection.exec_driver_sql(f"SET ROLE {_tick(str(present))}".replace("%", "%%") if present else "SET ROLE NONE")
+    connection.exec_driver_sql(f"SET ROLE {_tick(str(current))}".replace("%", "%%") if current else "SET ROLE NONE")
     return found
 
 
@@ -130,18 +117,18 @@ def can_write(grant: str) -> bool:
 # ── the account to make ──
 
 
-def advise(family: str, database: str, tables: Sequence[TableSpec]) -> str:
-    """Return the SQL that makes an account which reads *tables*, and does nothing else."""
-    return _advise_mysql(database, tables) if family == "mysql" else _advise_postgresql(database, tables)
+def reader_sql(family: str, database: str, tables: Sequence[TableSpec]) -> str:
+    """Return the SQL that makes an account which can only read *tables*."""
+    return _mysql_reader(database, tables) if family == "mysql" else _postgresql_reader(database, tables)
 
 
-def _advise_mysql(database: str, tables: Sequence[TableSpec]) -> str:
+def _mysql_reader(database: str, tables: Sequence[TableSpec]) -> str:
     names = list(dict.fromkeys(f"{_tick(t.schema or database)}.{_tick(t.table_name)}" for t in tables))
     grants = [f"GRANT SELECT ON {name} TO 'bokit_reader'@'%';" for name in names]
     return "\n".join(["CREATE USER 'bokit_reader'@'%' IDENTIFIED BY '<a long password>';", *grants])
 
 
-def _advise_postgresql(database: str, tables: Sequence[TableSpec]) -> str:
+def _postgresql_reader(database: str, tables: Sequence[TableSpec]) -> str:
     schemas = dict.fromkeys(_quote(t.schema or "public") for t in tables)
     names = dict.fromkeys(f"{_quote(t.schema or 'public')}.{_quote(t.table_name)}" for t in tables)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""What the engine asks of a database of tables: to be opened, and to be read in one consistent snapshot."""
+"""What the engine asks of a SQL database: to be opened, and read in one consistent snapshot."""
 
 from __future__ import annotations
 
@@ -9,39 +9,40 @@ from typing import Any, Protocol
 from bokit.core.model.catalog import Source
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSettings, TableSpec
-from bokit.core.tables.values import Key, SeenRow
+from bokit.core.tables.values import KeyValues, SeenRow
 
 
-class Tables(Protocol):
-    """A database, open for reading: all that is asked shows one moment."""
+class DatabaseSnapshot(Protocol):
+    """A database, open for reading: every answer shows the same moment."""
 
-    def check(self, table: TableSpec) -> Mapping[str, str]:
-        """Return what each record field's column holds ("integer", "text" …), or raise SourceMalformedError.
+    def check_table(self, table: TableSpec) -> Mapping[str, str]:
+        """Return what each record field's column holds ("integer", "text" …).
 
-        Raised before the first row: a missing table or column, a key that is none, a key that two rows share.
+        Raises SourceMalformedError where a table or column is missing, or the key is none: a column that cannot be one, or
+        a value that two rows share.
         """
         ...
 
-    def read_rows(self, table: TableSpec, keys: KeyRange, since: Any = None) -> Iterator[SeenRow]:
+    def fetch_rows(self, table: TableSpec, keys: KeyRange, since: Any = None) -> Iterator[SeenRow]:
         """Return the rows of a key range, in the database's order; with *since*, those updated from then on."""
         ...
 
-    def find_keys(self, table: TableSpec, keys: Sequence[Key]) -> set[Key]:
-        """Return those of *keys* of which there is a row."""
+    def fetch_existing_keys(self, table: TableSpec, keys: Sequence[KeyValues]) -> set[KeyValues]:
+        """Return those of *keys* that have a row."""
         ...
 
-    def find_mark(self, table: TableSpec) -> Any:
-        """Return the latest updated-at value that does not lie in the future; None: there is none."""
+    def fetch_watermark(self, table: TableSpec) -> Any:
+        """Return the latest updated-at value that is not in the future, or None."""
         ...
 
 
-class TableReader(Protocol):
+class DatabaseReader(Protocol):
     """Opens databases."""
 
-    def open(self, source: Source, settings: TableSettings) -> AbstractContextManager[Tables]:
+    def open(self, source: Source, settings: TableSettings) -> AbstractContextManager[DatabaseSnapshot]:
         """Open the database of *source*, in one consistent read-only snapshot.
 
-        Raises AddressRefusedError, SourceUnavailableError, SourceRefusedError (credentials, an account that can write) and
-        SourceMalformedError. No message holds the URL.
+        Raises AddressRefusedError, SourceUnavailableError, SourceRefusedError (credentials, or an account that can write)
+        and SourceMalformedError. No message holds the URL.
         """
         ...

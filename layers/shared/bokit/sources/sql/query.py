@@ -1,9 +1,9 @@
-"""The only statements that are sent to a source's tables: SELECTs, composed here from quoted identifiers.
+"""The only statements sent to a source's tables: SELECTs, composed here from quoted identifiers.
 
     SELECT key, fields FROM table WHERE (the operator's condition) AND key > … AND key <= … ORDER BY key LIMIT 1000
 
-Keys are compared by the database, as its collation says, NULLs last. The condition is the operator's own text, judged
-by ``core.tables.spec.read_filter``: it stays one condition inside one SELECT.
+The database compares the keys, as its collation says, NULLs last. The condition is the operator's own text, checked by
+``core.tables.spec.read_filter``: it stays one condition inside one SELECT.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from sqlalchemy.types import NullType
 
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSpec
-from bokit.core.tables.values import Key
-from bokit.sources.sql.shape import Column, Shape
+from bokit.core.tables.values import KeyValues
+from bokit.sources.sql.shape import Column, TableShape
 
 PAGE_ROWS = 1000
 Condition = ColumnElement[bool]
@@ -49,7 +49,7 @@ def _quoted(name: str) -> quoted_name:
 
 
 def _value(value: Any) -> ColumnElement[Any]:
-    """Return a bound value as the driver sends it: a type told by us would be cast to, and compared otherwise."""
+    """Return a bound value without a type of ours, to which the database would cast it and compare differently."""
     return bindparam(None, value, type_=NullType(), unique=True)
 
 
@@ -58,7 +58,7 @@ class Query:
     """The statements about one table."""
 
     spec: TableSpec
-    shape: Shape
+    shape: TableShape
     fields: dict[str, Column]
     family: str
 
@@ -78,25 +78,25 @@ class Query:
             asked = asked.where(self._column(self.spec.updated_at) >= _value(since))
         return asked.order_by(*self._order()).limit(limit)
 
-    def select_keys(self, keys: Sequence[Key]) -> Select[Any]:
-        """Return the SELECT of those of *keys* of which there is a row."""
+    def select_keys(self, keys: Sequence[KeyValues]) -> Select[Any]:
+        """Return the SELECT of those of *keys* that have a row."""
         wanted = or_(false(), *(self._equal(key) for key in keys))
         return select(*(self._shown(name) for name in self.spec.key)).select_from(self._table).where(*self._filter(), wanted)
 
-    def select_twin(self) -> Select[Any]:
-        """Return the SELECT that finds a key which two rows share."""
+    def select_duplicate(self) -> Select[Any]:
+        """Return the SELECT of a key that two rows share."""
         keys = [self._column(name) for name in self.spec.key]
         asked: Select[Any] = select(literal_column("1")).select_from(self._table).where(*self._filter())
         return asked.group_by(*keys).having(func.count() > 1).limit(1)
 
-    def select_mark(self) -> Select[Any]:
-        """Return the SELECT of the latest updated-at value; one in the future, a clock's slip, would hide all before it."""
-        mark = self._column(str(self.spec.updated_at))
+    def select_watermark(self) -> Select[Any]:
+        """Return the SELECT of the latest updated-at value that is not in the future, where it would hide later updates."""
+        latest = self._column(str(self.spec.updated_at))
         kind = self.shape.columns[str(self.spec.updated_at)].kind
-        past = mark <= func.current_timestamp() if kind in ("time", "moment", "date") else true()
-        return select(func.max(mark)).select_from(self._table).where(*self._filter(), past)
+        past = latest <= func.current_timestamp() if kind in ("time", "moment", "date") else true()
+        return select(func.max(latest)).select_from(self._table).where(*self._filter(), past)
 
-    # ── its parts ──
+    # ── parts of the statements ──
 
     @cached_property
     def _table(self) -> Any:
@@ -107,7 +107,7 @@ class Query:
         return column(_quoted(name), _selectable=self._table)
 
     def _shown(self, name: str) -> ColumnElement[Any]:
-        """Return a column as it is read: what has no kind of ours, as the database's text."""
+        """Return a column as it is read; one of an unknown type as the database's text."""
         kind = self.shape.columns[name].kind
         if kind == "geometry":
             return func.ST_AsText(self._column(name))
@@ -120,7 +120,7 @@ class Query:
         return [text("(" + where.replace(":", "\\:") + ")")] if where else []  # type: ignore[list-item]
 
     def _key(self, name: str) -> ColumnElement[Any]:
-        """Return a key column as it is compared. MySQL sorts an ENUM by its place, and compares it as text."""
+        """Return a key column as it is compared. MySQL sorts an ENUM by its position, and compares it as text."""
         if self.family == "mysql" and self.shape.columns[name].kind == "enum":
             return cast(self._column(name), CHAR)
         return self._column(name)
@@ -137,8 +137,8 @@ class Query:
             order.append(self._key(name))
         return order
 
-    def _after(self, key: Key) -> Condition:
-        """Return the condition of keys behind *key*: (a, b) > (x, y), spelt out so that every database uses its index."""
+    def _after(self, key: KeyValues) -> Condition:
+        """Return the condition of keys after *key*: (a, b) > (x, y), written out so every database uses its index."""
         condition: Condition = false()
         for name, value in reversed(list(zip(self.spec.key, key, strict=True))):
             condition = or_(self._greater(name, value), and_(self._same(name, value), condition))
@@ -147,8 +147,8 @@ class Query:
             condition = and_(self._key(first) >= _value(key[0]), condition)
         return condition
 
-    def _up_to(self, key: Key) -> Condition:
-        """Return the condition of keys up to *key*, where no column of the key can be NULL."""
+    def _up_to(self, key: KeyValues) -> Condition:
+        """Return the condition of keys up to *key*, if no column of the key can be NULL."""
         *others, (last, value) = list(zip(self.spec.key, key, strict=True))
         condition: Condition = self._key(last) <= _value(value)
         for name, other in reversed(others):
@@ -157,14 +157,14 @@ class Query:
             condition = and_(self._key(self.spec.key[0]) <= _value(key[0]), condition)
         return condition
 
-    def _equal(self, key: Key) -> Condition:
+    def _equal(self, key: KeyValues) -> Condition:
         return and_(*(self._same(name, value) for name, value in zip(self.spec.key, key, strict=True)))
 
     def _same(self, name: str, value: Any) -> Condition:
         return self._key(name).is_(None) if value is None else self._key(name) == _value(value)
 
     def _greater(self, name: str, value: Any) -> Condition:
-        """Return the condition of values behind *value*, NULL being the last."""
+        """Return the condition of values after *value*; NULL is the last."""
         if value is None:
             return false()
         more: Condition = self._key(name) > _value(value)

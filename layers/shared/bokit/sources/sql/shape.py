@@ -1,4 +1,4 @@
-"""What a table looks like: its columns, what they hold, and which of them no two rows share."""
+"""What a table looks like: its columns, what they hold, and which of them identify a row."""
 
 from __future__ import annotations
 
@@ -9,89 +9,54 @@ from typing import Any
 from bokit.core.tables.spec import TableSpec
 from bokit.errors import SourceMalformedError
 
-KINDS: Mapping[str, Mapping[str, str]] = {
-    "mysql": {
-        "tinyint": "integer",
-        "smallint": "integer",
-        "mediumint": "integer",
-        "int": "integer",
-        "bigint": "integer",
-        "year": "integer",
-        "decimal": "decimal",
-        "float": "float",
-        "double": "float",
-        "char": "text",
-        "varchar": "text",
-        "tinytext": "text",
-        "text": "text",
-        "mediumtext": "text",
-        "longtext": "text",
-        "enum": "enum",
-        "set": "set",
-        "date": "date",
-        "datetime": "time",
-        "timestamp": "moment",
-        "time": "span",
-        "json": "json",
-        "binary": "bytes",
-        "varbinary": "bytes",
-        "tinyblob": "bytes",
-        "blob": "bytes",
-        "mediumblob": "bytes",
-        "longblob": "bytes",
-        "bit": "bits",
-        "uuid": "text",
-        "inet4": "text",
-        "inet6": "text",
-        "geometry": "geometry",
-        "point": "geometry",
-        "linestring": "geometry",
-        "polygon": "geometry",
-        "multipoint": "geometry",
-        "multilinestring": "geometry",
-        "multipolygon": "geometry",
-        "geometrycollection": "geometry",
-        "geomcollection": "geometry",
-    },
-    "postgresql": {
-        "smallint": "integer",
-        "integer": "integer",
-        "bigint": "integer",
-        "numeric": "decimal",
-        "real": "float",
-        "double precision": "float",
-        "text": "text",
-        "character varying": "text",
-        "character": "padded",
-        "name": "text",
-        "boolean": "boolean",
-        "date": "date",
-        "timestamp without time zone": "time",
-        "timestamp with time zone": "moment",
-        "time without time zone": "span",
-        "interval": "span",
-        "uuid": "uuid",
-        "json": "json",
-        "jsonb": "json",
-        "bytea": "bytes",
-        "smallint[]": "list",
-        "integer[]": "list",
-        "bigint[]": "list",
-        "text[]": "list",
-        "character varying[]": "list",
-        "boolean[]": "list",
-        "uuid[]": "list",
-        "numeric[]": "list",
-        "date[]": "list",
-        "enum": "enum",
-        "inet": "network",
-        "cidr": "network",
-    },
+_MYSQL_TYPES = {
+    "integer": "tinyint smallint mediumint int bigint year",
+    "decimal": "decimal",
+    "float": "float double",
+    "text": "char varchar tinytext text mediumtext longtext uuid inet4 inet6",
+    "enum": "enum",
+    "set": "set",
+    "date": "date",
+    "time": "datetime",
+    "moment": "timestamp",
+    "span": "time",
+    "json": "json",
+    "bytes": "binary varbinary tinyblob blob mediumblob longblob",
+    "bits": "bit",
+    "geometry": "geometry point linestring polygon multipoint multilinestring multipolygon geometrycollection geomcollection",
 }
-"""What the databases' types hold; what is not here is read as the database's own text."""
-KEY_KINDS = ("integer", "decimal", "text", "padded", "enum", "date", "time", "moment", "span", "uuid", "bytes", "boolean", "any")
+_POSTGRESQL_TYPES = {
+    "integer": "smallint integer bigint",
+    "decimal": "numeric",
+    "float": "real double_precision",
+    "text": "text character_varying name",
+    "padded": "character",
+    "boolean": "boolean",
+    "date": "date",
+    "time": "timestamp_without_time_zone",
+    "moment": "timestamp_with_time_zone",
+    "span": "time_without_time_zone interval",
+    "uuid": "uuid",
+    "json": "json jsonb",
+    "bytes": "bytea",
+    "list": "smallint[] integer[] bigint[] text[] character_varying[] boolean[] uuid[] numeric[] date[]",
+    "enum": "enum",
+    "network": "inet cidr",
+}
+
+
+def _by_type(kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return the kind of each type; in the table, types stand with underscores for spaces."""
+    return {name.replace("_", " "): kind for kind, names in kinds.items() for name in names.split()}
+
+
+KINDS = {"mysql": _by_type(_MYSQL_TYPES), "postgresql": _by_type(_POSTGRESQL_TYPES)}
+"""By family and type: what a column of the type holds. Other types are read as the database's own text."""
+KEY_KINDS = frozenset(
+    ("integer", "decimal", "text", "padded", "enum", "date", "time", "moment", "span", "uuid", "bytes", "boolean", "any")
+)
 """What a key may be: kinds in which equal is equal."""
-MARK_KINDS = ("time", "moment", "date", "integer", "any")
+WATERMARK_KINDS = frozenset({"time", "moment", "date", "integer", "any"})
 """What an updated-at column may be."""
 
 
@@ -108,45 +73,48 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """One table, as the database has it."""
+class TableShape:
+    """One table, as the database's catalog describes it."""
 
     columns: Mapping[str, Column]
     uniques: Sequence[frozenset[str]] = field(default_factory=tuple)
-    """Sets of columns that no two rows share, none of which can be NULL."""
+    """Sets of columns that identify a row, none of which can be NULL."""
 
 
-def pick_columns(table: TableSpec, shape: Shape) -> dict[str, Column]:
+def pick_columns(table: TableSpec, shape: TableShape) -> dict[str, Column]:
     """Return the column of each record field; raises SourceMalformedError for what the table does not have."""
     if not shape.columns:
-        raise _wrong(table, "the database has no such table, or this account may not see it", "missing-table")
+        raise table_error(table, "the database has no such table, or this account may not see it", "missing-table")
     names = dict(table.fields) if table.fields is not None else {name: name for name in shape.columns}
     for name in [*names.values(), *table.key, *([table.updated_at] if table.updated_at else [])]:
         if name not in shape.columns:
-            raise _wrong(table, f"no column {name!r}; it has {_list(shape)}", "missing-column")
+            raise table_error(table, f"no column {name!r}; it has {_list_columns(shape)}", "missing-column")
     for name in table.key:
         if shape.columns[name].kind not in KEY_KINDS:
-            raise _wrong(table, f"column {name!r} cannot be a key; name one of whole numbers, text, dates or UUIDs", "bad-key")
-    if table.updated_at and shape.columns[table.updated_at].kind not in MARK_KINDS:
-        raise _wrong(table, f"column {table.updated_at!r} is no time; name another as updated_at", "bad-updated-at")
+            message = f"column {name!r} cannot be a key; name one of whole numbers, text, dates or UUIDs"
+            raise table_error(table, message, "bad-key")
+    if table.updated_at and shape.columns[table.updated_at].kind not in WATERMARK_KINDS:
+        message = f"column {table.updated_at!r} does not hold times; name another as updated_at"
+        raise table_error(table, message, "bad-updated-at")
     return {field: shape.columns[name] for field, name in names.items()}
 
 
-def has_unique_key(table: TableSpec, shape: Shape) -> bool:
-    """Return whether the database itself sees to it that no two rows share a key."""
+def has_unique_key(table: TableSpec, shape: TableShape) -> bool:
+    """Return whether the database itself ensures that no two rows share a key."""
     return any(unique <= set(table.key) for unique in shape.uniques)
 
 
-def _list(shape: Shape) -> str:
+def _list_columns(shape: TableShape) -> str:
     names = list(shape.columns)
     return ", ".join(names[:40]) + (" …" if len(names) > 40 else "")
 
 
-def _wrong(table: TableSpec, what: str, code: str) -> SourceMalformedError:
+def table_error(table: TableSpec, what: str, code: str) -> SourceMalformedError:
+    """Return an error about *table*."""
     return SourceMalformedError(f"table {table.table!r}: {what}", code=code)
 
 
-# ── as each database tells it ──
+# ── the databases' catalogs ──
 
 MYSQL_COLUMNS = """
 SELECT column_name, data_type, is_nullable, numeric_scale FROM information_schema.columns
@@ -167,44 +135,40 @@ WHERE i.indrelid = pg_catalog.to_regclass(:relation) AND i.indisunique AND i.ind
   AND i.indexprs IS NULL AND a.attnum > 0"""
 
 
-def read_shape(family: str, columns: Sequence[Sequence[Any]], uniques: Sequence[Sequence[Any]]) -> Shape:
-    """Return the shape that the catalog's rows tell; of *uniques*: index, column, whether it may be NULL."""
+def read_shape(family: str, columns: Sequence[Sequence[Any]], uniques: Sequence[Sequence[Any]]) -> TableShape:
+    """Return the shape in the catalog's rows; a row of *uniques* is an index, a column, and whether that may be NULL."""
     found = {
         str(name): Column(
             name=str(name),
-            kind=KINDS[family].get(str(type).lower(), "other"),
+            kind=KINDS[family].get(str(column_type).lower(), "other"),
             is_nullable=nullable == "YES",
             is_whole=scale is not None and int(scale) == 0,
         )
-        for name, type, nullable, scale in columns
+        for name, column_type, nullable, scale in columns
     }
-    sets: dict[Any, set[str]] = {}
-    nullable_ones = {index for index, _, nullable in uniques if nullable == "YES"}
+    indexes: dict[Any, set[str]] = {}
+    nullable_indexes = {index for index, _, nullable in uniques if nullable == "YES"}
     for index, column, _ in uniques:
-        sets.setdefault(index, set()).add(str(column))
-    return Shape(columns=found, uniques=tuple(frozenset(s) for i, s in sets.items() if i not in nullable_ones))
+        indexes.setdefault(index, set()).add(str(column))
+    return TableShape(columns=found, uniques=tuple(frozenset(c) for i, c in indexes.items() if i not in nullable_indexes))
 
 
-def read_sqlite_shape(columns: Sequence[Sequence[Any]], uniques: Sequence[Sequence[str]]) -> Shape:
-    """Return the shape that SQLite tells: its types are what they were called, and bind nobody.
+def read_sqlite_shape(columns: Sequence[Sequence[Any]], uniques: Sequence[Sequence[str]]) -> TableShape:
+    """Return the shape of a SQLite table, whose types are names without effect.
 
     *columns*: place, name, type, not null, default, place in the primary key; *uniques*: the columns of each unique index.
     """
+    primary = [(str(name), str(column_type)) for _, name, column_type, _, _, place in columns if place]
+    # a single INTEGER primary key is the row's number, which is never NULL; other key columns of SQLite may be
+    row_id = primary[0][0] if len(primary) == 1 and primary[0][1].upper() == "INTEGER" else None
     found = {
-        str(name): Column(
-            name=str(name), kind=_sqlite_kind(str(type)), is_nullable=not not_null and not (pk and _is_row_id(str(type), columns))
-        )
-        for _, name, type, not_null, _, pk in columns
+        str(name): Column(name=str(name), kind=_sqlite_kind(str(column_type)), is_nullable=not not_null and name != row_id)
+        for _, name, column_type, not_null, _, _ in columns
     }
-    primary = frozenset(str(c[1]) for c in columns if c[5])
-    sets = [frozenset(names) for names in [primary, *uniques] if names]
-    return Shape(columns=found, uniques=tuple(s for s in sets if s <= set(found) and not any(found[n].is_nullable for n in s)))
+    indexes = [frozenset(names) for names in [[name for name, _ in primary], *uniques] if names]
+    kept = (i for i in indexes if i <= set(found) and not any(found[n].is_nullable for n in i))
+    return TableShape(columns=found, uniques=tuple(kept))
 
 
-def _is_row_id(type: str, columns: Sequence[Sequence[Any]]) -> bool:
-    """Return whether this key column is the row's number, which is never NULL; other key columns of SQLite may be."""
-    return type.upper() == "INTEGER" and sum(1 for c in columns if c[5]) == 1
-
-
-def _sqlite_kind(type: str) -> str:
-    return "boolean" if type.upper().startswith("BOOL") else "any"
+def _sqlite_kind(column_type: str) -> str:
+    return "boolean" if column_type.upper().startswith("BOOL") else "any"

@@ -1,6 +1,6 @@
-"""Which databases Bokit reads: MariaDB, MySQL, PostgreSQL and SQLite, at addresses that this stack may ask.
+"""Database URLs: MariaDB, MySQL, PostgreSQL and SQLite, at addresses that this stack may connect to.
 
-A database usually lies in a private network, where a deployed stack asks nothing else. So it has a setting of its own:
+A database is usually in a private network, where a deployed stack connects to nothing else. It has a setting of its own:
 
 address                                  local cloud    stack with a VPC (BOKIT_SQL_PRIVATE)    stack without
 public                                   yes            yes, over TLS                            yes, over TLS
@@ -8,9 +8,9 @@ public                                   yes            yes, over TLS           
 loopback, link-local, metadata, all else yes            refused                                  refused
 a file (SQLite), a socket                yes            refused                                  refused
 
-TLS is told by ``sslmode`` in the URL, in PostgreSQL's words, for MySQL too: ``disable``, ``prefer`` (encrypted where the
-database offers it), ``require`` (encrypted), ``verify-full`` (and certificate and name checked; ``sslrootcert`` names a file
-of authorities, else the public ones). Where the URL says nothing: ``require`` over the internet, else ``prefer``.
+``sslmode`` in the URL chooses TLS, in PostgreSQL's words, for MySQL too: ``disable``, ``prefer`` (encrypted if the database
+offers it), ``require`` (encrypted), ``verify-full`` (certificate and name are checked as well; ``sslrootcert`` names a file of
+authorities, by default the public ones). Default: ``require`` over the internet, else ``prefer``.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
 FAMILIES = {"mysql": "mysql", "mariadb": "mysql", "postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite"}
 PORTS = {"mysql": 3306, "postgresql": 5432}
+UNKNOWN = "not a database that Bokit reads; write mysql://…, postgresql://… or sqlite:///…"
 SSL_MODES = ("disable", "prefer", "require", "verify-full")
 PARAMETERS = {
     "mysql": ("sslmode", "sslrootcert", "charset", "unix_socket"),
     "postgresql": ("sslmode", "sslrootcert", "host"),
     "sqlite": (),
 }
-"""What a URL may say behind its question mark; the drivers take more, some of which would read files or run commands."""
+"""Query parameters that a URL may have; the drivers take more, some of which would read files or run commands."""
 _VPC = tuple(ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 _METADATA = ipaddress.ip_address("fd00:ec2::254")
 
@@ -45,7 +46,7 @@ Resolver = Callable[[str, int], Sequence[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Which addresses this process may ask for a database."""
+    """Which addresses this process may connect to for a database."""
 
     local: bool = False
     """Loopback, files and sockets too: the local cloud, tests."""
@@ -55,7 +56,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """A database URL, judged. All of it but *family* is a secret."""
+    """A checked database URL. All of it but *family* is secret."""
 
     family: str
     """``mysql`` (MariaDB too), ``postgresql`` or ``sqlite``."""
@@ -70,21 +71,21 @@ class Database:
 
 
 def read_database_url(text: str, reach: Reach) -> Database:
-    """Return *text*, judged without asking any network; raises AddressRefusedError that says what is wrong with it."""
+    """Return *text*, checked without any network; raises AddressRefusedError that says what is wrong with it."""
     url = _parse(text)
     family = FAMILIES.get(url.get_backend_name())
     if family is None:
-        raise _bad("not a database that is read; write mysql://…, postgresql://… or sqlite:///…")
+        raise _bad_url(UNKNOWN)
     parameters = _read_parameters(url, family)
     if family == "sqlite":
         return _read_file(url, reach)
     socket_path = parameters.pop("unix_socket", None) or _as_socket(parameters.pop("host", None))
     if socket_path is None and not url.host:
-        raise _bad("names no host; write mysql://user:password@host/database")
+        raise _bad_url("names no host; write mysql://user:password@host/database")
     if not url.database or not url.username:
-        raise _bad("names no user or no database; write mysql://user:password@host/database")
+        raise _bad_url("names no user or no database; write mysql://user:password@host/database")
     if socket_path and not reach.local:
-        raise AddressRefusedError("a database behind a socket is read in the local cloud alone; write its host")
+        raise AddressRefusedError("a database behind a socket is read only in the local cloud; write its host")
     return Database(
         family=family,
         name=url.database,
@@ -98,13 +99,13 @@ def read_database_url(text: str, reach: Reach) -> Database:
 
 
 def check_database_url(text: str, reach: Reach) -> None:
-    """Refuse a URL that would never be opened; where the databases' libraries are not at hand, by its scheme alone."""
+    """Refuse a URL that would never be opened; by its scheme alone if the databases' libraries are not installed."""
     try:
         read_database_url(text, reach)
     except ImportError:
         scheme = text.partition("://")[0].partition("+")[0].lower()
         if scheme not in FAMILIES:
-            raise _bad("not a database that is read; write mysql://…, postgresql://… or sqlite:///…") from None
+            raise _bad_url(UNKNOWN) from None
 
 
 def _parse(text: str) -> URL:
@@ -114,37 +115,36 @@ def _parse(text: str) -> URL:
     try:
         return make_url(text.strip())
     except (ArgumentError, ValueError):
-        # the library's own error quotes the URL
-        pass
-    raise _bad("not a database URL; write mysql://user:password@host/database")
+        pass  # the library's own error quotes the URL
+    raise _bad_url("not a database URL; write mysql://user:password@host/database")
 
 
 def _read_parameters(url: URL, family: str) -> dict[str, str]:
     known = PARAMETERS[family]
     for name, value in url.query.items():
         if name not in known or not isinstance(value, str):
-            raise _bad(f"the URL has a parameter that is not taken; it takes {', '.join(known) or 'none'}")
+            raise _bad_url(f"the URL has an unknown parameter; it takes {', '.join(known) or 'none'}")
     parameters = {name: str(value) for name, value in url.query.items()}
     if parameters.get("sslmode", "require") not in SSL_MODES:
-        raise _bad(f"sslmode is one of {', '.join(SSL_MODES)}")
+        raise _bad_url(f"sslmode must be one of {', '.join(SSL_MODES)}")
     return parameters
 
 
 def _read_file(url: URL, reach: Reach) -> Database:
     if not reach.local:
-        raise AddressRefusedError("a database in a file is read in the local cloud alone; a function has no such file")
+        raise AddressRefusedError("a database in a file is read only in the local cloud; a function has no such file")
     if url.host or not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise _bad("names no file; write sqlite:////path/of/the/file")
+        raise _bad_url("names no file; write sqlite:////path/of/the/file")
     return Database(family="sqlite", name=url.database)
 
 
 def _as_socket(host: str | None) -> str | None:
     if host is not None and not host.startswith("/"):
-        raise _bad("write the host before the slash, or the folder of a socket as ?host=/folder")
+        raise _bad_url("write the host before the slash, or the folder of a socket as ?host=/folder")
     return host
 
 
-def _bad(message: str) -> AddressRefusedError:
+def _bad_url(message: str) -> AddressRefusedError:
     return AddressRefusedError(message, code="bad-url")
 
 
@@ -152,7 +152,7 @@ def _bad(message: str) -> AddressRefusedError:
 
 
 def find_address(database: Database, reach: Reach, resolver: Resolver | None = None) -> str:
-    """Return the address to connect to: resolved once, and checked, so that what the name says later is no matter."""
+    """Return the address to connect to, resolved once and checked; what the name resolves to later has no effect."""
     host, port = str(database.host), database.port
     try:
         found = (resolver or _resolve)(host, port)
@@ -160,8 +160,8 @@ def find_address(database: Database, reach: Reach, resolver: Resolver | None = N
         found = ()
     addresses = [str(info[4][0]) for info in found]
     if not addresses:
-        raise SourceUnavailableError("the database's host name is not known", code="sql-unreachable")
-    if not all(may_ask(address, reach) for address in addresses):
+        raise SourceUnavailableError("the database's host name was not found; check the URL", code="sql-unreachable")
+    if not all(may_connect(address, reach) for address in addresses):
         raise AddressRefusedError(
             "the database's address is not public; give the stack a VPC (SqlSubnetIds), which allows private networks for SQL"
         )
@@ -172,15 +172,15 @@ def _resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def may_ask(address: str, reach: Reach) -> bool:
-    """Return whether *address* is one that this process may ask for a database."""
+def may_connect(address: str, reach: Reach) -> bool:
+    """Return whether this process may connect to *address* for a database."""
     if reach.local or is_public(address):
         return True
     return reach.private and is_in_vpc(address)
 
 
 def is_in_vpc(address: str) -> bool:
-    """Return whether *address* lies in a network as VPCs have them; the cloud's metadata service does not."""
+    """Return whether *address* is in a private network as VPCs have them; the cloud's metadata service is not."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -189,15 +189,14 @@ def is_in_vpc(address: str) -> bool:
 
 
 def ssl_mode_of(database: Database, address: str | None) -> str:
-    """Return how the connection is encrypted: as the URL says, else always where it crosses the internet, else if it can be."""
-    told = database.parameters.get("sslmode")
-    if told:
-        return told
+    """Return how the connection is encrypted: as the URL says, else always over the internet, else if the database offers it."""
+    if mode := database.parameters.get("sslmode"):
+        return mode
     return "require" if address is not None and is_public(address) else "prefer"
 
 
 def make_tls(mode: str, authorities: str | None) -> ssl.SSLContext | None:
-    """Return the TLS that *mode* asks for; None: none."""
+    """Return the TLS context for *mode*; None: no TLS."""
     if mode == "disable":
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,16 @@
+"""Limits of what is fetched from a source."""
+
+MAX_HEADER_LENGTH = 512
+"""Of ETag, Last-Modified and Content-Type, which are stored with the source."""
+MAX_PAGES = 2_000
+MAX_LIST_BYTES = 50_000_000
+"""Of all pages of a JSON API."""
+MAX_PAGE_BYTES = 20_000_000
+"""Of one response of a JSON API."""
+MAX_FETCH_SECONDS = 240.0
+"""Of one fetch of a JSON API: less than a source's lease."""
+MAX_PAGE_TRIES = 3
+MAX_RETRY_WAIT_SECONDS = 30.0
+"""Before a page is asked again; an API that asks for a longer wait ends the fetch."""
+MAX_CURSOR_LENGTH = 4000
+MAX_LINK_LENGTH = 4096
