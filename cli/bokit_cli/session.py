@@ -41,11 +41,11 @@ class StackLocator:
 
     def load_settings(self) -> Settings:
         """Return the stack's settings, or raise ConfigError."""
-        from bokit.config import Settings, lend_credentials
+        from bokit.config import Settings, set_default_credentials
 
         settings = Settings.find(self.folders)
         if settings.endpoint_url:
-            lend_credentials()
+            set_default_credentials()
         return settings
 
     def load_feed_settings(self) -> Settings:

@@ -242,7 +242,7 @@ def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ids = house.furnish()
         house.sync()
         calendar = house.bokit.calendars.open(DEFAULT_TENANT, ids["unit"])
-        page = store.find_published(calendar.hash)
+        page = store.find_published(calendar.token_hash)
         store.save_published(replace(page, body=b"old", etag='"old"', refresh_at=house.clock()))
         house.sent()
     house.move(hours=9)

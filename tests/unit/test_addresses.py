@@ -133,10 +133,10 @@ def test_user_info_is_taken_out_of_the_url(user: str, auth: tuple[str, str] | No
 
 
 def test_a_target_shows_no_more_than_scheme_and_host() -> None:
-    """Neither repr nor what may be shown holds path, query or user info."""
+    """A target's repr holds neither path, query nor user info."""
     target = read_url("https://sentinel-user:sentinel-pw@feeds.example.org/sentinel-path?s=sentinel-query")
-    assert target.shown == "https://feeds.example.org/…"
-    assert "sentinel" not in repr(target) + target.shown
+    assert "feeds.example.org" in repr(target)
+    assert "sentinel" not in repr(target)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The environment, read once: the only reader of it, and of the file that the local cloud writes."""
+"""The environment, read once, and the file that the local cloud writes. No other module reads them."""
 
 from __future__ import annotations
 
@@ -13,82 +13,89 @@ from bokit.core.model.options import read_flag, read_seconds
 from bokit.errors import ConfigError, OptionError
 
 T = TypeVar("T")
+Env = Mapping[str, str]
+LOCAL_FILE = Path(".bokit/local.json")
+MIN_DEFAULT_INTERVAL = 60  # seconds
+MAX_CONCURRENCY = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a process needs to know of where it runs. Variables are named in :meth:`from_env`."""
+    """Where a process runs. :meth:`from_env` has the names of the variables."""
 
     table_name: str
     region: str | None = None
     endpoint_url: str | None = None
     queue_url: str | None = None
-    """None: work is done in this process, by a thread pool."""
+    """None: this process does the work, in a thread pool."""
     sql_queue_url: str | None = None
-    """Where messages about databases are passed on to; None: this process reads them itself."""
+    """The queue of messages about databases; None: this process handles them."""
     sql_private_addresses: bool = False
     """Databases may be in private networks: the stack has a VPC."""
     topic_arn: str | None = None
     api_url: str | None = None
-    """Where the stack's API answers, for the addresses of outgoing calendars."""
+    """The address of the stack's API, for links to outgoing calendars."""
     calendar_key: str | None = None
     """The secret from which the paths of outgoing calendars derive, or ``secret:<name>`` of it."""
     default_interval: int = 3600
     allow_private_addresses: bool = False
     concurrency: int = 8
-    """Sources that one process fetches at a time."""
+    """Sources that one process fetches at the same time."""
     stage: str = "local"
     log_level: str = "INFO"
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings of the environment (or of *env*); raises ConfigError that names the variable."""
+    def from_env(cls, env: Env | None = None) -> Settings:
+        """Return the settings of the environment, or of *env*; raises ConfigError that names the variable."""
         env = os.environ if env is None else env
+        if not (table := env.get("BOKIT_TABLE")):
+            raise ConfigError("BOKIT_TABLE is not set: run `make up`, or set it to the stack's TableName output")
+        interval = f"a duration of {MIN_DEFAULT_INTERVAL} s or more, such as 900, 15m or 24h"
         return cls(
-            table_name=_required(env, "BOKIT_TABLE"),
+            table_name=table,
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
             sql_queue_url=env.get("BOKIT_SQL_QUEUE_URL") or None,
-            sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", "false", read_flag),
+            sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", False, read_flag, "true or false"),
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
             api_url=env.get("BOKIT_API_URL") or None,
             calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,
-            default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", "3600", lambda text: read_seconds(text, least=60)),
-            allow_private_addresses=_read(env, "BOKIT_ALLOW_PRIVATE_ADDRESSES", "false", read_flag),
-            concurrency=_read(env, "BOKIT_CONCURRENCY", "8", lambda text: max(1, min(64, int(text)))),
+            default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", 3600, _read_interval, interval),
+            allow_private_addresses=_read(env, "BOKIT_ALLOW_PRIVATE_ADDRESSES", False, read_flag, "true or false"),
+            concurrency=_read(env, "BOKIT_CONCURRENCY", 8, _read_concurrency, "a whole number"),
             stage=env.get("BOKIT_STAGE", "local"),
             log_level=env.get("BOKIT_LOG_LEVEL", "INFO"),
         )
 
     @classmethod
     def from_local(cls, path: Path) -> Settings:
-        """Return the settings of the local cloud that wrote *path*; raises ConfigError where it is no such file."""
+        """Return the settings of the local cloud that wrote *path*; raises ConfigError if it is not such a file."""
         try:
-            told = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(path.read_text(encoding="utf-8"))
             return cls(
-                table_name=str(told["table_name"]),
-                region=told.get("region"),
-                endpoint_url=told.get("endpoint_url"),
-                topic_arn=told.get("alert_topic"),
-                api_url=told.get("api_url"),
-                calendar_key=told.get("calendar_key"),
-                allow_private_addresses=read_flag(told.get("allow_private_addresses", False)),
+                table_name=str(document["table_name"]),
+                region=document.get("region"),
+                endpoint_url=document.get("endpoint_url"),
+                topic_arn=document.get("alert_topic"),
+                api_url=document.get("api_url"),
+                calendar_key=document.get("calendar_key"),
+                allow_private_addresses=read_flag(document.get("allow_private_addresses", False)),
             )
         except (OSError, ValueError, KeyError, AttributeError, TypeError, OptionError) as error:
             raise ConfigError("the local cloud's file cannot be read; run `make up` again", file=path.name) from error
 
     @classmethod
-    def find(cls, folders: Iterable[Path], env: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings of a stack: BOKIT_TABLE's where it is set, else those of the first LOCAL_FILE in *folders*."""
+    def find(cls, folders: Iterable[Path], env: Env | None = None) -> Settings:
+        """Return the settings of a stack: BOKIT_TABLE's if it is set, else those of the first LOCAL_FILE in *folders*."""
         env = os.environ if env is None else env
         files = () if env.get("BOKIT_TABLE") else (folder / LOCAL_FILE for folder in folders)
         found = next((file for file in files if file.is_file()), None)
         return cls.from_local(found) if found else cls.from_env(env)
 
     @classmethod
-    def find_without_stack(cls, folders: Iterable[Path], env: Mapping[str, str] | None = None) -> Settings:
-        """Return settings for work that needs no table: a stack's where one is named, else the defaults."""
+    def find_without_stack(cls, folders: Iterable[Path], env: Env | None = None) -> Settings:
+        """Return settings for work that needs no table: a stack's if one is found, else the defaults."""
         env = os.environ if env is None else env
         try:
             return cls.find(folders, env)
@@ -96,28 +103,30 @@ class Settings:
             return cls.from_env({**env, "BOKIT_TABLE": "-"})
 
 
-LOCAL_FILE = Path(".bokit/local.json")
-
-
 def is_debugging() -> bool:
-    """Return whether BOKIT_DEBUG asks for tracebacks."""
+    """Return whether BOKIT_DEBUG requests tracebacks."""
     return bool(os.environ.get("BOKIT_DEBUG"))
 
 
-def lend_credentials() -> None:
-    """Give AWS clients a key for the local cloud, which takes any, where the machine has none."""
+def set_default_credentials() -> None:
+    """Give AWS clients a key for the local cloud, which accepts any, if the machine has none."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
 
 
-def _required(env: Mapping[str, str], name: str) -> str:
-    if not env.get(name):
-        raise ConfigError("a variable is not set; run `make up`, or set it to the stack's output", variable=name)
-    return env[name]
+def _read_interval(text: str) -> int:
+    return read_seconds(text, least=MIN_DEFAULT_INTERVAL)
 
 
-def _read(env: Mapping[str, str], name: str, default: str, read: Callable[[str], T]) -> T:
+def _read_concurrency(text: str) -> int:
+    return max(1, min(MAX_CONCURRENCY, int(text)))
+
+
+def _read(env: Env, name: str, default: T, read: Callable[[str], T], expected: str) -> T:
+    """Return a variable's value, or *default* if it is not set; raises ConfigError that says what it must be."""
+    if not (text := env.get(name)):
+        return default
     try:
-        return read(env.get(name) or default)
+        return read(text)
     except (OptionError, ValueError) as error:
-        raise ConfigError("a variable has a value that it does not take", variable=name) from error
+        raise ConfigError(f"{name} must be {expected}", value=text) from error

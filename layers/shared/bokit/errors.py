@@ -1,23 +1,17 @@
 """Every error of Bokit, grouped by what the engine does about it.
 
-BokitError
-├── LaterError                  try again: the queue delivers once more, the source backs off
-│   ├── SourceUnavailableError      network, timeout, 429, 5xx
-│   └── StoreConflictError          somebody else wrote first, or holds the lease
-│       └── StaleFenceError             our lease was taken over: nothing more may be written
-├── NeverError                  trying again changes nothing: tell the owner, wait for the next interval
-│   ├── SourceRefusedError          401, 403, 404, 410
-│   └── SourceMalformedError        what came cannot be read
-├── PlanHeldError               a guard waits for a person or for evidence
-├── InputError                  wrong use or bad input: exit 2 on the command line, 4xx over HTTP
-│   ├── UnknownIdError              no such thing
-│   ├── AddressRefusedError         a URL that we do not fetch
-│   ├── OptionError                 no such option, or a value that it does not take
-│   └── StateError                  not now: it runs already, the plan has changed
-├── StoreUnreachableError       the table cannot be reached
-└── ConfigError                 the environment lacks something, or has it wrong
+    error                                             the engine
+    LaterError: SourceUnavailableError,               records it, lets the queue deliver again, backs off
+      StoreConflictError, StaleFenceError
+    NeverError: SourceRefusedError,                   records it, notifies the owner, waits for the next interval
+      SourceMalformedError
+    InputError: UnknownIdError, AddressRefusedError,  refuses: exit code 2 on the command line, 4xx over HTTP
+      OptionError, StateError
+    StoreUnreachableError, ConfigError                stops, and says what to check
+    any other                                         records the step and raises; the dead letters keep the message
 
-Messages are constant sentences; facts are fields. No message holds a URL, a guest or a body.
+What a guard holds back is no exception but a part of the plan. Messages are constant sentences, and facts are fields: neither
+contains a URL, a guest or a body.
 """
 
 from __future__ import annotations
@@ -26,7 +20,7 @@ from typing import Any, ClassVar
 
 
 class BokitError(Exception):
-    """An error with a stable *code*, a constant *message* and facts beside it.
+    """An error with a stable *code*, a constant *message*, and facts.
 
     >>> str(UnknownIdError("no such source; `bokit source list` shows them", id="src_1"))
     'no such source; `bokit source list` shows them (id: src_1)'
@@ -42,22 +36,22 @@ class BokitError(Exception):
 
     @property
     def stable_code(self) -> str:
-        """The code for programs: the error's own where it has one, else its class's."""
+        """Return the code for programs: the error's own, or its class's."""
         return self.own_code or self.code
 
     def __str__(self) -> str:
-        told = ", ".join(f"{name}: {value}" for name, value in self.facts.items())
-        return f"{self.message} ({told})" if told else self.message
+        facts = ", ".join(f"{name}: {value}" for name, value in self.facts.items())
+        return f"{self.message} ({facts})" if facts else self.message
 
 
 class LaterError(BokitError):
-    """Trying again later may help."""
+    """A retry may succeed."""
 
     code = "later"
 
 
 class SourceUnavailableError(LaterError):
-    """The source did not answer as it should; *retry_after* in seconds where it said so."""
+    """The source did not answer, or with 429 or 5xx; *retry_after* in seconds if it said so."""
 
     code = "source-unavailable"
 
@@ -67,78 +61,72 @@ class SourceUnavailableError(LaterError):
 
 
 class StoreConflictError(LaterError):
-    """A condition of a write did not hold: somebody else was first."""
+    """A condition of a write failed: another write was first."""
 
     code = "conflict"
 
 
 class StaleFenceError(StoreConflictError):
-    """The lease was taken over by another run; this one must write nothing more."""
+    """Another run took over the claim or lease; this one must not write any more."""
 
     code = "stale-fence"
 
 
 class NeverError(BokitError):
-    """Trying again changes nothing until the owner does something."""
+    """A retry fails again until the owner changes something."""
 
     code = "never"
 
 
 class SourceRefusedError(NeverError):
-    """The source says no: 401, 403, 404 or 410."""
+    """The source answered 401, 403, 404 or 410."""
 
     code = "source-refused"
 
 
 class SourceMalformedError(NeverError):
-    """What the source sent cannot be read."""
+    """The source's content cannot be read."""
 
     code = "source-malformed"
 
 
-class PlanHeldError(BokitError):
-    """A guard held what the feed would cancel or free."""
-
-    code = "held"
-
-
 class InputError(BokitError):
-    """Wrong use or bad input; the message says what, and how to mend it."""
+    """Wrong use or bad input; the message says what, and how to correct it."""
 
     code = "bad-input"
 
 
 class UnknownIdError(InputError):
-    """Nothing has this id, in this tenant."""
+    """The tenant has nothing with this id."""
 
     code = "not-found"
 
 
 class AddressRefusedError(InputError):
-    """A URL that Bokit does not fetch: wrong scheme, or an address that is not public."""
+    """A URL that is not fetched: a wrong scheme, or an address that is not public."""
 
     code = "address-refused"
 
 
 class OptionError(InputError):
-    """No such option, or a value that it does not take."""
+    """An unknown option, or a value that it does not accept."""
 
     code = "bad-option"
 
 
 class StateError(InputError):
-    """The request does not fit the present state."""
+    """The request is not possible in the present state."""
 
     code = "wrong-state"
 
 
 class StoreUnreachableError(BokitError):
-    """The table cannot be reached or does not exist."""
+    """The table does not answer, or does not exist."""
 
     code = "store-unreachable"
 
 
 class ConfigError(BokitError):
-    """The environment lacks a setting, or has a wrong one."""
+    """A variable of the environment is missing or wrong."""
 
     code = "config"

@@ -1,4 +1,4 @@
-"""The one logger, the metrics, and the redaction of what no log may hold."""
+"""The one logger, and the redaction of what no log may contain."""
 
 from __future__ import annotations
 
@@ -23,19 +23,18 @@ def redact(text: str) -> str:
 
 
 class Redaction(logging.Filter):
-    """Redacts message, arguments, facts and exception of every record that passes."""
+    """Redacts message, arguments, facts and exception of every record, and passes it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Redact *record* in place, and let it pass."""
         record.msg = redact(record.getMessage())
         record.args = ()
         facts = getattr(record, "facts", None)
         if isinstance(facts, Mapping):
-            record.facts = {k: redact(v) if isinstance(v, str) else v for k, v in facts.items()}
+            record.facts = {name: redact(value) if isinstance(value, str) else value for name, value in facts.items()}
         if record.exc_info and not record.exc_text:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
             record.exc_info = None
-            record.traceback = record.exc_text  # the JSON formatter knows exc_info alone, and would print it unredacted
+            record.traceback = record.exc_text  # the JSON formatter reads exc_info only, and would print it unredacted
         return True
 
 
@@ -46,19 +45,17 @@ class PlainFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the record's facts behind the message."""
         facts = getattr(record, "facts", None) or {}
-        told = " ".join(f"{name}={value}" for name, value in facts.items())
-        return f"{super().format(record)} {told}".rstrip()
+        return " ".join((super().format(record), *(f"{name}={value}" for name, value in facts.items())))
 
 
-def tell(log: logging.Logger, message: str, level: int = logging.INFO, **facts: Any) -> None:
-    """Log a constant *message* with *facts* beside it, under one key: their names can't collide with the record's own."""
+def log_event(log: logging.Logger, message: str, level: int = logging.INFO, **facts: Any) -> None:
+    """Log a constant *message*, with *facts* under one key: their names cannot collide with the record's own."""
     log.log(level, message, extra={"facts": facts})
 
 
 def configure_plain(level: str = "WARNING", file: Path | None = None) -> logging.Logger:
-    """Log to standard error for people, and to *file* too, everything from INFO on."""
+    """Log to standard error for people; and to *file*, if given, everything from INFO on."""
     root = _reset(level)
     _add(root, logging.StreamHandler(sys.stderr), level)
     if file:
@@ -69,7 +66,7 @@ def configure_plain(level: str = "WARNING", file: Path | None = None) -> logging
 
 
 def configure_lambda(service: str, level: str) -> Any:
-    """Log JSON lines as Powertools does; returns its logger, for the handler's decorator."""
+    """Log JSON lines as Powertools does; return its logger, for the handler's decorator."""
     from aws_lambda_powertools import Logger
 
     logger = Logger(service=service, level=level, stream=sys.stderr, child=False)

@@ -1,1 +1,6 @@
-"""Package."""
+"""Every outgoing HTTP request, and which addresses may be asked. Imports ``errors``, requests and urllib3.
+
+A *target* is a URL that was checked; an *exchange* is one request with its redirects, under one deadline.
+"""
+
+__all__ = ["addresses", "session"]

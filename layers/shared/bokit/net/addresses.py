@@ -1,6 +1,6 @@
-"""Which URLs and addresses Bokit asks: http, https and webcal, and addresses that the whole internet may ask.
+"""Which URLs and addresses may be asked: http, https and webcal, at addresses that are public.
 
-Everything else could be a door into somebody's private network: loopback, the cloud's metadata service, a router.
+Any other could lead into a private network: loopback, the cloud's metadata service, a router.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bokit.errors import AddressRefusedError
+from bokit.net.limits import MAX_URL_LENGTH
 
 SCHEMES = {"http": 80, "https": 443, "webcal": 443, "webcals": 443}
-MAX_URL_LENGTH = 4096
 
-_REFUSED_NETWORKS = (
-    "0.0.0.0/8",  # "this network"; many systems take it for loopback
+_REFUSED = (
+    "0.0.0.0/8",  # "this network"; many systems treat it as loopback
     "10.0.0.0/8",
     "100.64.0.0/10",  # carriers' shared addresses, and a cloud's metadata service
     "127.0.0.0/8",
@@ -34,15 +34,15 @@ _REFUSED_NETWORKS = (
     "240.0.0.0/4",  # reserved, and broadcast
     "2001::/23",  # protocol assignments, Teredo among them
     "2001:db8::/32",  # documentation
-    "2002::/16",  # 6to4, whatever IPv4 address it wraps
+    "2002::/16",  # 6to4, whichever IPv4 address it contains
     "2620:4f:8000::/48",  # AS112
     "3fff::/20",  # documentation
 )
-REFUSED = tuple(ipaddress.ip_network(text) for text in _REFUSED_NETWORKS)
+REFUSED_NETWORKS = tuple(ipaddress.ip_network(text) for text in _REFUSED)
 GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-"""All that is assigned for global unicast; fc00::/7, fe80::/10, fec0::/10, ff00::/8, ::1 and ::a.b.c.d lie outside."""
-_LEADS_TO_V4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
-"""IPv4-mapped, and NAT64 as an IPv6-only network has it: as public as the IPv4 address in their last 32 bits."""
+"""All that is assigned for global unicast; fc00::/7, fe80::/10, fec0::/10, ff00::/8, ::1 and ::a.b.c.d are outside."""
+_CONTAINS_V4 = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""IPv4-mapped, and NAT64 of an IPv6-only network: as public as the IPv4 address in their last 32 bits."""
 
 _PORT = r"(?::(?P<port>[0-9]{0,5}))?"
 _HOST_AND_PORT = re.compile(rf"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/?#%\\]+)){_PORT}")
@@ -65,10 +65,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_public(address: str) -> bool:
-    """Return whether *address* is one that the whole internet may ask.
+    """Return whether *address* is public.
 
-    Sources: IANA's special-purpose registries (RFC 6890), RFC 4291 2.5.5 and RFC 6052 for addresses that wrap another.
-    Not left to `is_global` alone, whose answers differ from one Python to the next.
+    Sources: IANA's special-purpose registries (RFC 6890), RFC 4291 2.5.5 and RFC 6052 for addresses that contain another.
+    `is_global` alone is not enough: its answers differ between versions of Python.
     """
     parsed = _read_address(address)
     if parsed is None:
@@ -76,7 +76,7 @@ def is_public(address: str) -> bool:
     inner = _unwrap(parsed)
     if isinstance(inner, ipaddress.IPv6Address) and inner not in GLOBAL_V6:
         return False
-    return inner.is_global and not any(inner.version == net.version and inner in net for net in REFUSED)
+    return inner.is_global and not any(inner.version == net.version and inner in net for net in REFUSED_NETWORKS)
 
 
 def _read_address(text: str) -> Address | None:
@@ -87,15 +87,15 @@ def _read_address(text: str) -> Address | None:
 
 
 def _unwrap(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 one leads to, or the address itself."""
-    if isinstance(address, ipaddress.IPv6Address) and any(address in net for net in _LEADS_TO_V4):
+    """Return the IPv4 address in an IPv6 one, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address) and any(address in net for net in _CONTAINS_V4):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A URL, judged: where to connect, what to ask there, and what may be shown of it."""
+    """A URL that was checked: where to connect, what to request, and what may be shown of it."""
 
     scheme: str
     """http or https."""
@@ -108,34 +108,29 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The URL to ask, without user info or fragment: a secret."""
+        """Return the URL to request, without user info or fragment: a secret."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == SCHEMES[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
     @property
-    def shown(self) -> str:
-        """All of the URL that may be seen: scheme and host."""
-        return f"{self.scheme}://{self.host}/…"
-
-    @property
     def origin(self) -> tuple[str, str, int]:
-        """What credentials and headers belong to."""
+        """Return what credentials and headers belong to."""
         return self.scheme, self.host, self.port
 
 
 def read_url(url: str, *, allow_private_addresses: bool = False) -> Target:
-    """Return *url*, judged without asking any network; raises AddressRefusedError that says what is wrong with it.
+    """Return the target of *url*, checked without any network; raises AddressRefusedError that says what is wrong.
 
     webcal means https, except on a stack that allows private addresses, where a webcal URL with a port means http.
-    Where browsers, resolvers and libraries differ in reading a URL (backslashes, tabs, two @, 0177.1), it is refused.
+    A URL that browsers, resolvers and libraries read differently (backslashes, tabs, two @, 0177.1) is refused.
     """
     text = url.strip()
     parts = _split(text)
     if parts is None:
         raise _bad("not a URL; write https://… as the platform shows it")
     if parts.scheme not in SCHEMES:
-        raise _bad("not a URL that is fetched; write https://…, http://… or webcal://…")
+        raise _bad("not a URL that can be fetched; write https://…, http://… or webcal://…")
     user, _, place = parts.netloc.rpartition("@")
     found = _HOST_AND_PORT.fullmatch(place)
     host = _read_host(found) if found and "@" not in user else None
@@ -146,13 +141,13 @@ def read_url(url: str, *, allow_private_addresses: bool = False) -> Target:
     scheme = _read_scheme(parts.scheme, is_local=allow_private_addresses and bool(found["port"]))
     port = int(found["port"] or SCHEMES[scheme])
     if not 0 < port < 65536:
-        raise _bad("no such port; it is a number from 1 to 65535")
+        raise _bad("the port of a URL must be 1–65535")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(scheme=scheme, host=host, port=port, path=path, auth=_read_auth(user))
 
 
 def check_url(url: str, allow_private_addresses: bool = False) -> None:
-    """Refuse a URL that would never be fetched; a ``secret:`` reference is judged when it is resolved."""
+    """Raise AddressRefusedError for a URL that is never fetched; a ``secret:`` reference is checked when it is resolved."""
     if not url.startswith("secret:"):
         read_url(url, allow_private_addresses=allow_private_addresses)
 
@@ -162,7 +157,7 @@ def _bad(message: str) -> AddressRefusedError:
 
 
 def _split(text: str) -> SplitResult | None:
-    """Return the parts of *text*, or None where readers would differ. The library's own errors quote the URL: none gets out."""
+    """Return the parts of *text*, or None if readers would differ. The library's own errors quote the URL and are dropped."""
     if len(text) > MAX_URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 or c == "\\" for c in text):
         return None
     try:
@@ -181,7 +176,7 @@ def _read_auth(user: str) -> tuple[str, str] | None:
 
 
 def _read_host(found: re.Match[str]) -> str | None:
-    """Return the host as it is resolved, in ASCII, or None: what a resolver would read otherwise than we do is no host."""
+    """Return the host in ASCII, as it is resolved; None for one that a resolver would read differently."""
     if found["v6"]:
         return str(parsed) if (parsed := _read_address(found["v6"])) else None
     name = _in_ascii(found["name"])
@@ -193,7 +188,7 @@ def _read_host(found: re.Match[str]) -> str | None:
 
 
 def _in_ascii(name: str) -> str | None:
-    """Return an international name as browsers ask for it (UTS 46); full-width digits and dots come out as plain ones."""
+    """Return an international name as browsers resolve it (UTS 46); full-width digits and dots become plain ones."""
     if name.isascii():
         return name
     import idna
@@ -205,9 +200,9 @@ def _in_ascii(name: str) -> str | None:
 
 
 def _may_be_public(host: str) -> bool:
-    """Return whether *host* could be public, judged by its text: literal addresses, odd number forms, local names.
+    """Return whether *host* could be public, by its text: literal addresses, odd number forms, local names.
 
-    A last label that is a number (0x7f.1, 127.1, 2130706433, 017700000001) is an IPv4 address in disguise or nothing at all.
+    A last label that is a number (0x7f.1, 127.1, 2130706433, 017700000001) is a disguised IPv4 address, or invalid.
     """
     last = host.rsplit(".", 1)[-1]
     if ":" in host or last.isdigit() or last.startswith("0x"):

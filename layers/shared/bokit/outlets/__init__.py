@@ -1,1 +1,6 @@
-"""Where work and notices go: the queue and the alert topic."""
+"""Where messages and notices are sent. Imports the core, ``errors`` and ``net``.
+
+A *queue* carries messages to the workers; a *notice* is what an owner should know, and *alerts* publish it.
+"""
+
+__all__ = ["memory", "protocols", "queue", "sns"]

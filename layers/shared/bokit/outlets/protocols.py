@@ -1,4 +1,4 @@
-"""What the engine asks of a queue and of an alert channel."""
+"""What the engine needs of a queue and of an alert channel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bokit.core.model.records import Json, TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something that an owner should hear of. Its id repeats when the same thing is told again."""
+    """Something an owner should know. Publishing it again repeats its id."""
 
     id: str
     type: str
@@ -20,17 +20,19 @@ class Notice:
     tenant: TenantId
     at: datetime
     text: str
-    """One sentence for a person; no URL, no guest."""
+    """One sentence for a person, without a URL or a guest."""
     facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Queue(Protocol):
     """Carries messages to the workers, at least once."""
 
-    def send(self, bodies: Sequence[str], *, delay_seconds: int = 0) -> None: ...
+    def send(self, bodies: Sequence[str], *, delay_seconds: int = 0) -> None:
+        """Send every body, or raise LaterError: sending one twice is harmless."""
 
 
 class Alerts(Protocol):
-    """Tells an owner."""
+    """Publishes notices to the owner."""
 
-    def publish(self, notices: Sequence[Notice]) -> None: ...
+    def publish(self, notices: Sequence[Notice]) -> None:
+        """Publish every notice, or raise LaterError."""

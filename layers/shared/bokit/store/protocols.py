@@ -29,7 +29,7 @@ from bokit.core.model.records import (
     SourceId,
     TenantId,
 )
-from bokit.core.model.runs import Answered, OpenRun, Run, SourceReport
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
 
 T = TypeVar("T")
@@ -258,7 +258,9 @@ class PublishedStore(Protocol):
 class RunStore(Protocol):
     """The history of runs."""
 
-    def open_run(self, open_run: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+    def open_run(
+        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+    ) -> IdempotentResponse | None:
         """Write a queued run and the answer to its Idempotency-Key in one transaction, and return None.
 
         If the key has an answer that is not expired at *now*, nothing is written, and that answer is returned. A run with
@@ -266,10 +268,10 @@ class RunStore(Protocol):
         ``too-large``. Until it ends, the history shows it with the reports so far.
         """
 
-    def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
+    def save_answer(self, tenant: TenantId, answered: IdempotentResponse, now: datetime) -> IdempotentResponse | None:
         """Store the answer to an Idempotency-Key that opens no run (a dry one); return the first one if there is one."""
 
-    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
+    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> IdempotentResponse | None:
         """Return the first answer to this key, unless it is expired at *now*."""
 
     def find_open_run(self, tenant: TenantId, run_id: RunId) -> OpenRun | None:

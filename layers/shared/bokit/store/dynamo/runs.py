@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.codec import pack, read_document, unpack, write_document, write_micros
 from bokit.core.model.records import RunId, SourceId, TenantId
-from bokit.core.model.runs import Answered, OpenRun, Run, SourceReport
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.gateway import PutItem, Transaction
@@ -25,7 +25,9 @@ from bokit.store.writes import check_pending
 class DynamoRuns(DynamoParts):
     """``RunStore`` on the table."""
 
-    def open_run(self, open_run: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+    def open_run(
+        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+    ) -> IdempotentResponse | None:
         """Write a queued run and the answer to its key in one transaction; return the first answer if there is one.
 
         time ─────────┬───────────────────────┬──────────────────────────►
@@ -57,7 +59,7 @@ class DynamoRuns(DynamoParts):
                 raise
             return None
 
-    def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
+    def save_answer(self, tenant: TenantId, answered: IdempotentResponse, now: datetime) -> IdempotentResponse | None:
         put = self._put_answer(tenant, answered, now)
         for _ in range(MAX_WRITE_TRIES):
             if self._table.put(put):
@@ -66,7 +68,7 @@ class DynamoRuns(DynamoParts):
                 return first
         raise StoreConflictError("the answer was changed by others at the same time; try again")
 
-    def _put_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> PutItem:
+    def _put_answer(self, tenant: TenantId, answered: IdempotentResponse, now: datetime) -> PutItem:
         """Write the answer's parts; return the write of its item, on the condition that the key is free or expired."""
         key, until = keys.answer_key(tenant, answered.key), answered.expires_at
         attributes, parts = self._split(key, pack(write_document(answered)), expires_at=until)
@@ -76,9 +78,9 @@ class DynamoRuns(DynamoParts):
         expired = ItemRow.until <= write_micros(now)
         return PutItem(key=key, attributes={**attributes, "until": write_micros(until)}, condition=free | expired)
 
-    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
+    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> IdempotentResponse | None:
         row, packed = self._load_packed(keys.answer_key(tenant, key))
-        return read_document(Answered, unpack(packed)) if row and row.until > write_micros(now) else None
+        return read_document(IdempotentResponse, unpack(packed)) if row and row.until > write_micros(now) else None
 
     def find_open_run(self, tenant: TenantId, run_id: RunId) -> OpenRun | None:
         key = keys.find_key(keys.run_key, tenant, run_id)

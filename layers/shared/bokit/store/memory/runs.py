@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.records import RunId, TenantId
-from bokit.core.model.runs import Answered, OpenRun, Run, RunStatus, SourceReport
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, RunStatus, SourceReport
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, load_one, load_page
 from bokit.store.protocols import Page
@@ -17,7 +17,9 @@ from bokit.store.writes import check_pending
 class MemoryRuns(MemoryState):
     """``RunStore`` in memory."""
 
-    def open_run(self, open_run: OpenRun, *, expires_at: datetime, answered: Answered | None, now: datetime) -> Answered | None:
+    def open_run(
+        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+    ) -> IdempotentResponse | None:
         check_pending(open_run)
         with self._lock:
             run = open_run.run
@@ -34,14 +36,14 @@ class MemoryRuns(MemoryState):
         stored = self._open_runs[run.tenant, run.run_id] = replace(open_run, run=run)
         return stored
 
-    def save_answer(self, tenant: TenantId, answered: Answered, now: datetime) -> Answered | None:
+    def save_answer(self, tenant: TenantId, answered: IdempotentResponse, now: datetime) -> IdempotentResponse | None:
         with self._lock:
             if first := self.find_answer(tenant, answered.key, now):
                 return first
             self._answers[tenant, answered.key] = answered
             return None
 
-    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> Answered | None:
+    def find_answer(self, tenant: TenantId, key: str, now: datetime) -> IdempotentResponse | None:
         with self._lock:
             answered = self._answers.get((tenant, key))
             return answered if answered and answered.expires_at > now else None

@@ -13,7 +13,7 @@ from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, 
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
-from bokit.core.model.runs import Answered, OpenRun, Run
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import clamp_limit
@@ -70,7 +70,7 @@ class MemoryState:
         self._chunks: dict[tuple[TenantId, SourceId], dict[str, bytes]] = {}
         self._runs: dict[TenantId, dict[RunId, Run]] = {}
         self._open_runs: dict[tuple[TenantId, RunId], OpenRun] = {}
-        self._answers: dict[tuple[TenantId, str], Answered] = {}
+        self._answers: dict[tuple[TenantId, str], IdempotentResponse] = {}
         self._monitors: dict[TenantId, Monitor] = {}
         self._tokens: dict[str, Token] = {}
         self._published: dict[str, PublishedDocument] = {}

@@ -1,0 +1,40 @@
+"""The alert topic on SNS; its client is made when there is something to publish."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bokit.errors import LaterError
+from bokit.outlets.protocols import Notice
+
+
+class SnsAlerts:
+    """``Alerts`` on SNS."""
+
+    def __init__(self, make_client: Callable[[], Any], topic_arn: str) -> None:
+        self._make_client, self._topic = make_client, topic_arn
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._make_client()
+
+    def publish(self, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            body = {
+                "id": notice.id,
+                "type": notice.type,
+                "tenant": notice.tenant,
+                "at": notice.at.isoformat(),
+                "text": notice.text,
+                "data": dict(notice.facts),
+            }
+            text, subject = json.dumps(body, default=str), f"Bokit: {notice.type}"
+            try:
+                self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)
+            except (ClientError, BotoCoreError) as error:
+                raise LaterError("the alert topic did not accept the notice", code="alerts") from error
