@@ -41,7 +41,7 @@ MESSAGES = {
     "Check the feed's address; if it is right, apply the held plan.",
 }
 RECOGNISING_REASONS = frozenset(set(MatchReason) - {MatchReason.NEW, MatchReason.OVERLAP, MatchReason.SPLIT})
-"""Reasons that tell our feed from another listing's; overlap alone does not."""
+"""Reasons that show a feed to be ours; overlap alone does not."""
 
 
 def judge_fetch(found: FeedMatches, state: SourceMemory, context: Context) -> str | None:
@@ -64,7 +64,7 @@ def _is_other_listing(found: FeedMatches, future: Sequence[Stay], state: SourceM
 
     its UIDs' domains, and ours                          share none    yes
     a first night that our room gave another UID         shown         yes, unless another entry has a UID of ours
-    a first night with the UID of ours                   shown         no (both where UIDs tell room and start)
+    a first night with the UID of ours                   shown         no (both where UIDs show room and start)
     a stay of ours, whatever its age                     recognised    no
     our future stays, or the calendar's end (a month     none shown    yes
     and more), that the last fetch showed
@@ -89,7 +89,7 @@ def _is_other_listing(found: FeedMatches, future: Sequence[Stay], state: SourceM
 
 
 def _is_recognised(pair: Pair, traits: Traits, today: date) -> bool:
-    """Return whether *pair* shows a stay of ours; where UIDs tell the room, an unknown UID may only be a clip."""
+    """Return whether *pair* shows a stay of ours; where UIDs show the room, an unknown UID may only be a clip."""
     stay, entry = pair.stay, pair.entry
     if stay is None or stay.record.key == entry_key(entry):
         return stay is not None

@@ -89,7 +89,7 @@ def match_entries(
     """
     ordered = sorted(_join_coded(entries), key=_entry_order)
     live = [e for e in ordered if e.status not in CANCELLED]
-    rolling = [e for e in live if _is_far(e, today)]
+    rolling = [e for e in live if e.kind is EntryKind.WINDOW and e.check_out - today > MIN_WINDOW_END]
     exact = _match_exact(stays, [e for e in live if e not in rolling], traits)
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, today)
@@ -155,10 +155,6 @@ def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
     return joined
 
 
-def _is_far(entry: Entry, today: date) -> bool:
-    return entry.kind is EntryKind.WINDOW and entry.check_out - today > MIN_WINDOW_END
-
-
 def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> _Assignment:
     """Return the pairs with the same code or, where the platform's UIDs are identities, the same UID."""
     by_code: dict[str, Stay] = {}
@@ -198,14 +194,11 @@ def _pair_order(stay: Stay, entry: Entry, rank: int) -> tuple[Any, ...]:
     return (*unlike, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
 
 
-def _covers(stay: Stay, entry: Entry) -> bool:
-    return stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
-
-
 def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReason] | None:
     """Return how surely a codeless entry is a codeless stay (0: the surest), and why; None: it is another."""
     # what looks like a window may be a block's last night, but it brings no block back: it is there every day
-    left_over = entry.kind is EntryKind.WINDOW and stay.kind is EntryKind.BLOCK and _covers(stay, entry) and not stay.is_gone
+    is_inside = stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
+    left_over = entry.kind is EntryKind.WINDOW and stay.kind is EntryKind.BLOCK and is_inside and not stay.is_gone
     if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
         return None
     if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.nights import Span, join_nights, nights
-from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.bookings.stay import held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record
 
@@ -113,7 +113,7 @@ def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
 def _by_night(record: Record) -> dict[date, Times]:
     """Return when each night that *record* holds, or held when it went, was first seen, and until when it was not."""
     gone = record.presence is Presence.GONE
-    held = nights(_day(record.remote["check_in"]), _day(record.remote["check_out"])) if gone else held_nights(record)
+    held = nights(*read_span(record.remote)) if gone else held_nights(record)
     found: dict[date, Times] = dict.fromkeys(held, (record.created_at, None))
     for first, end, seen, after in record.memory.get(GAINED, ()):
         times = _time(seen), _time(after) if after else None

@@ -18,7 +18,7 @@ from bokit.core.bookings.evidence import (
 )
 from bokit.core.bookings.matching import Matches, Pair
 from bokit.core.bookings.nights import DAY, nights
-from bokit.core.bookings.stay import GoneReason, Stay, entry_key, held_nights, new_record, read_remote, released_nights
+from bokit.core.bookings.stay import GoneReason, Stay, entry_key, held_nights, read_remote, released_nights
 from bokit.core.bookings.window import closed_nights, plan_window, rule_nights
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.model.documents import write_time
@@ -55,7 +55,7 @@ def plan_bookings(matches: Matches, context: Context, evidence: Evidence) -> lis
     planned = [_plan_pair(pair, diff) for pair in matches.pairs]
     if evidence.releases:
         planned += [_plan_ended(pair, diff) for pair in matches.ended]
-        planned += [_plan_absent(stay, diff) for stay in matches.absent]
+        planned += [(_plan_absent_coded if stay.code else _plan_absent_codeless)(stay, diff) for stay in matches.absent]
     actions = [a for a in planned if a]
     window = plan_window(matches, context, evidence, _unheld_nights(actions, diff))
     return sorted([*actions, window] if window else actions, key=lambda a: a.record_id)
@@ -94,7 +94,7 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
 def _new_booking(entry: Entry, context: Context) -> Record:
     identity = (context.source_id, entry_key(entry), str(entry.check_in), str(entry.check_out), write_time(context.at))
     digest = hashlib.sha256("/".join(identity).encode()).hexdigest()[:20]
-    return new_record(make_record_id(context.scope, digest), entry_key(entry), read_remote(entry), context)
+    return context.new_record(make_record_id(context.scope, digest), entry_key(entry), read_remote(entry))
 
 
 def _plan_dates(stay: Stay, entry: Entry, diff: BookingDiff) -> tuple[date, date, Fields]:
@@ -129,11 +129,6 @@ def cancel_action(
     remote, memory = {**record.remote, "status": str(status)}, with_open_nights(record.memory, {})
     after = replace(record.as_gone(at, str(reason)), remote=remote, memory=memory)
     return change_action(record, after, reason, at, kind=kind)
-
-
-def _plan_absent(stay: Stay, diff: BookingDiff) -> Action | None:
-    """Return the plan of a stay with nights to come that no entry shows."""
-    return _plan_absent_coded(stay, diff) if stay.code else _plan_absent_codeless(stay, diff)
 
 
 def _plan_absent_coded(stay: Stay, diff: BookingDiff) -> Action | None:

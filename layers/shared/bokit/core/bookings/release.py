@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bokit.core.bookings.nights import nights
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, RELEASED, GoneReason, is_window
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, RELEASED, GoneReason, is_window, read_span
 from bokit.core.ical.entries import BLOCKING, Status
 from bokit.core.model.merge import change_action
 from bokit.core.model.plan import ActionKind
@@ -23,7 +23,7 @@ def nights_to_release(record: Record, values: Fields) -> list[str]:
 def _blocked_nights(values: Fields) -> set[date]:
     if values.get("status") not in BLOCKING:
         return set()
-    return nights(date.fromisoformat(values["check_in"]), date.fromisoformat(values["check_out"]))
+    return nights(*read_span(values))
 
 
 def release_record(record: Record, *, by: str, at: datetime, today: date) -> tuple[Record, LoggedChange] | None:

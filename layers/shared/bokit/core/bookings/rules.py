@@ -210,7 +210,7 @@ def _hold(code: str, found: FeedMatches, context: Context, state: SourceMemory) 
 def _apply_hold(hold: Hold, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
     """Return the releases of a held plan that a person approved, those that still stand.
 
-    Another listing's feed becomes the source's own with that: what told them apart is forgotten.
+    Another listing's feed becomes the source's own with that: what distinguished them is forgotten.
     """
     matches, released = found.matches, {str(r["record_id"]) for r in hold.releases}
     actions = [_release(r, matches.today, context) for r in found.known if r.id in released]

@@ -11,15 +11,40 @@ from bokit.core.bookings.nights import Span, nights, nights_of, read_spans
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
 from bokit.core.model.merge import normalise_fields
-from bokit.core.model.records import Fields, Json, Presence, Record, RecordId
-from bokit.core.model.source_rules import Context
+from bokit.core.model.records import Fields, Json, Presence, Record
 
-DETAIL_FIELDS = (
-    "summary", "guest_name", "reservation_code", "reservation_url", "phone_last4", "phone", "email", "country", "guests",
-    "adults", "children", "ota", "ota_reference", "comments", "notes", "recurrence_id", "extra",
-)  # fmt: skip
+
+class BookingFields(TypedDict):
+    """What a feed or a person says of a booking."""
+
+    kind: EntryKind
+    status: Status
+    check_in: Day | None
+    check_out: Day | None
+    starts_at: Time | None
+    ends_at: Time | None
+    summary: str | None
+    guest_name: str | None
+    reservation_code: str | None
+    reservation_url: str | None
+    phone_last4: str | None
+    phone: str | None
+    email: str | None
+    country: str | None
+    guests: Count | None
+    adults: Count | None
+    children: Count | None
+    ota: str | None
+    ota_reference: str | None
+    comments: str | None
+    notes: str | None
+    recurrence_id: str | None
+    extra: dict[str, Json] | None
+
+
+BOOKING_FIELDS = tuple(BookingFields.__annotations__)
+DETAIL_FIELDS = BOOKING_FIELDS[6:]
 """Fields of an entry that a booking keeps as they are."""
-BOOKING_FIELDS = ("kind", "status", "check_in", "check_out", "starts_at", "ends_at", *DETAIL_FIELDS)
 NIGHTS, PROVISIONAL, RELEASED = "nights", "provisional", "released_nights"
 
 
@@ -64,7 +89,7 @@ class Stay:
 def read_stay(record: Record) -> Stay:
     """Return the source's side of *record* as a stay."""
     remote = record.remote
-    check_in, check_out = _span(remote)
+    check_in, check_out = read_span(remote)
     return Stay(
         record=record,
         kind=EntryKind(remote["kind"]),
@@ -80,21 +105,6 @@ def read_remote(entry: Entry) -> dict[str, Json]:
     """Return *entry* as a record keeps it, without empty fields."""
     values = {f.name: getattr(entry, f.name) for f in fields(entry)}
     return normalise_fields({name: values[name] for name in BOOKING_FIELDS if values[name] not in (None, "", {})})
-
-
-def new_record(record_id: RecordId, key: str, remote: dict[str, Json], context: Context) -> Record:
-    """Return a new record of the source that *context* is about."""
-    return Record(
-        id=record_id,
-        tenant=context.tenant,
-        collection=context.collection,
-        scope=context.scope,
-        source_id=context.source_id,
-        key=key,
-        remote=remote,
-        created_at=context.at,
-        updated_at=context.at,
-    )
 
 
 def entry_key(entry: Entry) -> str:
@@ -122,7 +132,7 @@ def held_nights(record: Record) -> set[date]:
         return set()
     if is_window(record):
         return window_nights(record) | nights_of(read_spans(remote.get(PROVISIONAL, ())))
-    return nights_of([_span(local), _span(remote)]) - released_nights(record)
+    return nights_of([read_span(local), read_span(remote)]) - released_nights(record)
 
 
 def released_nights(record: Record) -> set[date]:
@@ -135,7 +145,8 @@ def window_nights(record: Record | None) -> set[date]:
     return nights_of(read_spans(record.remote.get(NIGHTS, ()))) if record else set()
 
 
-def _span(values: Fields) -> Span:
+def read_span(values: Fields) -> Span:
+    """Return the first night, and the day of departure, of a booking's fields."""
     return date.fromisoformat(values["check_in"]), date.fromisoformat(values["check_out"])
 
 
@@ -146,35 +157,12 @@ class Disagreement(TypedDict):
     remote: Json
 
 
-class BookingRecordDocument(TypedDict):
+class BookingRecordDocument(BookingFields):
     """One source's record of a booking, or one made by hand."""
 
     id: str
     unit_id: str
-    kind: EntryKind
-    status: Status
     blocks_nights: bool
-    check_in: Day | None
-    check_out: Day | None
-    starts_at: Time | None
-    ends_at: Time | None
-    summary: str | None
-    guest_name: str | None
-    reservation_code: str | None
-    reservation_url: str | None
-    phone_last4: str | None
-    phone: str | None
-    email: str | None
-    country: str | None
-    guests: Count | None
-    adults: Count | None
-    children: Count | None
-    ota: str | None
-    ota_reference: str | None
-    comments: str | None
-    notes: str | None
-    recurrence_id: str | None
-    extra: dict[str, Json] | None
     released_nights: list[Day]
     source_id: str | None
     presence: Presence

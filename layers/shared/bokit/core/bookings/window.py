@@ -12,7 +12,7 @@ from datetime import date
 from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, with_open_nights
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import DAY, nights, nights_of, read_spans, write_spans
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, new_record, window_nights
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, window_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
@@ -88,7 +88,8 @@ def plan_window_change(window: Record | None, held: WindowNights, context: Conte
         remote |= {"check_in": everything[0].isoformat(), "check_out": (everything[-1] + DAY).isoformat()}
     if window is None:
         record_id = make_record_id(context.scope, f"window-{context.source_id}")
-        return replace(create_action(new_record(record_id, "window", remote, context), REASON), kind=ActionKind.TOUCH)
+        created = create_action(context.new_record(record_id, "window", remote), REASON)
+        return replace(created, kind=ActionKind.TOUCH)
     rules_state = window.memory if held.opened is None else with_open_nights(window.memory, held.opened)
     after = replace(window, remote=remote, memory=rules_state)
     return change_action(window, after, REASON, context.at, kind=ActionKind.TOUCH)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from bokit.core.bookings.stay import time_or_none
 from bokit.core.model.documents import Count, Day, Time, write_time
 from bokit.core.model.merge import compare_fields
-from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Presence, Record, RunId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Presence, Record, RunId, TenantId, new_record
 from bokit.core.occupancy.conflicts import Certainty, Conflict
 from bokit.errors import StateError
 
@@ -80,17 +80,7 @@ def _plan_found(before: Record | None, conflict: Conflict, author: ConflictAutho
 
 def _open(before: Record | None, conflict: Conflict, values: Fields, author: ConflictAuthor) -> ConflictChange:
     """Return the conflict opened, for the first time or again."""
-    record = before or Record(
-        id=conflict.id,
-        tenant=author.tenant,
-        collection=CONFLICTS,
-        scope=conflict.unit_id,
-        source_id=None,
-        key=conflict.id,
-        remote={"opened": 0},
-        created_at=author.at,
-        updated_at=author.at,
-    )
+    record = before or new_record(conflict.id, author.tenant, CONFLICTS, author.at, remote={"opened": 0})
     opened = {"opened": record.remote["opened"] + 1, "opened_at": write_time(author.at)}
     after = replace(record.as_present(record.key), remote={**values, **NOT_ACKNOWLEDGED, **opened}, updated_at=author.at)
     return _change(before, after, "open", "two bookings hold the same nights", author, "opened")

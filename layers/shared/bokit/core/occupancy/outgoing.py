@@ -16,7 +16,7 @@ from typing import NewType
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY, Span, join_nights, nights_of, read_spans
-from bokit.core.bookings.stay import PROVISIONAL
+from bokit.core.bookings.stay import PROVISIONAL, read_span
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.records import Json, Record, Scope, TenantId, scope_of
@@ -147,7 +147,7 @@ def _known_nights(booking: Booking, calendar: OutCalendar) -> set[date]:
     known = [r for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)]
     if booking.state is EchoState.WINDOW:
         return _nights_of(booking) if known else set()
-    return nights_of((date.fromisoformat(r.remote["check_in"]), date.fromisoformat(r.remote["check_out"])) for r in known)
+    return nights_of(read_span(r.remote) for r in known)
 
 
 def _first_day(records: Iterable[Record]) -> date:

@@ -34,7 +34,9 @@ class BookingDocument(BookingRecordDocument):
     echo_of: Annotated[list[str], "Ids of the bookings that this one repeats."]
     echoes: Annotated[list[str], "Ids of echo bookings, which repeat this one."]
     sources: Annotated[list[BookingSourceDocument], "Sources reporting this booking."]
-    fading_nights: NotRequired[Annotated[list[Day], "Nights of a closed original, not exported to other channels."]]
+    fading_nights: NotRequired[
+        Annotated[list[Day], "Nights that are not exported, because the booking that they repeated was removed."]
+    ]
     fades_until: NotRequired[
         Annotated[Time | None, "Given with `fading_nights`: from then on they count as a closure of its own, if still shown."]
     ]

@@ -18,14 +18,14 @@ from typing import Annotated, TypedDict
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
-from bokit.core.model.records import Json, Record, RecordId, Scope, TenantId, make_record_id
+from bokit.core.model.records import Json, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.pages import CALENDARS, MAX_TRIES, CalendarPublisher, write_body
-from bokit.errors import BokitError, ConfigError, InputError, StoreConflictError, UnknownIdError
+from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 
 log = logging.getLogger("bokit.calendars")
@@ -33,6 +33,8 @@ log = logging.getLogger("bokit.calendars")
 ROTATION_OVERLAP = timedelta(days=2)
 """How long the former path works after a rotation: the slowest platforms read once a day."""
 ANYBODY = CalendarChoice()
+Change = Callable[[OutCalendar, datetime], OutCalendar]
+"""Makes another calendar of one as it is stored, at a time."""
 
 
 def no_key() -> str:
@@ -70,24 +72,12 @@ class CalendarService:
 
     def find(self, tenant: TenantId, calendar_id: CalendarId) -> OutCalendar:
         """Return one calendar, or raise UnknownIdError."""
-        record = self._find_record(tenant, calendar_id)
-        if record is None or record.gone_at is not None:
-            raise UnknownIdError("no such calendar", id=calendar_id)
-        return read_calendar(record)
-
-    def _find_record(self, tenant: TenantId, calendar_id: CalendarId) -> Record | None:
-        try:
-            return self.store.load_record(tenant, CALENDARS, RecordId(calendar_id))
-        except UnknownIdError:
-            return None
+        return read_calendar(self._load(tenant, calendar_id))
 
     def open(self, tenant: TenantId, unit_id: UnitId, choice: CalendarChoice = ANYBODY) -> OutCalendar:
         """Return the unit's calendar of this *choice*, created where there is none yet, and published."""
         calendar_id, choice = self._resolve(tenant, unit_id, choice)
-        try:
-            calendar = self.find(tenant, calendar_id)
-        except UnknownIdError:
-            calendar = self._create(tenant, calendar_id, Scope(unit_id), choice)
+        calendar = retry_on_conflict(lambda: self._find_or_create(tenant, calendar_id, choice), MAX_TRIES)
         self._publish(tenant, calendar.unit_id)
         return calendar
 
@@ -97,7 +87,6 @@ class CalendarService:
 
     def rotate(self, tenant: TenantId, calendar_id: CalendarId, overlap: timedelta = ROTATION_OVERLAP) -> OutCalendar:
         """Give the calendar a new path; the former one works for *overlap* more, then it is unknown."""
-        self.find(tenant, calendar_id)
 
         def change(before: OutCalendar, now: datetime) -> OutCalendar:
             after = replace(before, former_hash=before.token_hash, former_until=now + overlap)
@@ -110,7 +99,6 @@ class CalendarService:
 
     def remove(self, tenant: TenantId, calendar_id: CalendarId) -> None:
         """Delete the calendar; its paths are unknown from now on."""
-        self.find(tenant, calendar_id)
         before, _ = self._rewrite(tenant, calendar_id, lambda before, _: before, gone=True)
         self._delete_pages(before.hashes)
 
@@ -167,70 +155,63 @@ class CalendarService:
     def _publish(self, tenant: TenantId, *scopes: Scope) -> None:
         self.publisher.publish(tenant, scopes, self.clock())
 
-    def _create(self, tenant: TenantId, calendar_id: CalendarId, scope: Scope, choice: CalendarChoice) -> OutCalendar:
-        at = self.clock()
-        made = OutCalendar(
+    def _load(self, tenant: TenantId, calendar_id: CalendarId) -> Record:
+        record = self._find_record(tenant, calendar_id)
+        if record is None or record.gone_at is not None:
+            raise UnknownIdError("no such calendar", id=calendar_id)
+        return record
+
+    def _find_record(self, tenant: TenantId, calendar_id: CalendarId) -> Record | None:
+        try:
+            return self.store.load_record(tenant, CALENDARS, RecordId(calendar_id))
+        except UnknownIdError:
+            return None
+
+    def _find_or_create(self, tenant: TenantId, calendar_id: CalendarId, choice: CalendarChoice) -> OutCalendar:
+        """Return the calendar of this id. One that was removed gets a new path: its former ones stay unknown."""
+        known, now = self._find_record(tenant, calendar_id), self.clock()
+        if known and known.gone_at is None:
+            return read_calendar(known)
+        record = known or new_record(RecordId(calendar_id), tenant, CALENDARS, now)
+        created = OutCalendar(
             id=calendar_id,
             tenant=tenant,
-            unit_id=scope,
+            unit_id=record.scope,
             consumer=choice.consumer,
             variant=choice.variant,
             details=choice.details,
             token_hash="",
-            created_at=at,
+            created_at=record.created_at,
         )
-        if known := self._find_record(tenant, calendar_id):  # it was removed: its former paths stay unknown
-            made = self._with_path(made, read_calendar(known).rotation + 1)
-            self._rewrite(tenant, calendar_id, lambda *_: made, reopen=True)
-        else:
-            self._save_new(self._with_path(made, 1))
-        return self.find(tenant, calendar_id)
+        created = self._with_path(created, read_calendar(known).rotation + 1 if known else 1)
+        self._save(record, created, now)
+        return created
 
     def _with_path(self, calendar: OutCalendar, rotation: int) -> OutCalendar:
         calendar = replace(calendar, rotation=rotation)
         return replace(calendar, token_hash=hash_token(self.token_of(calendar)))
-
-    def _save_new(self, calendar: OutCalendar) -> None:
-        record = Record(
-            id=RecordId(calendar.id),
-            tenant=calendar.tenant,
-            collection=CALENDARS,
-            scope=calendar.unit_id,
-            source_id=None,
-            key=calendar.id,
-            remote=calendar.as_fields(),
-            created_at=calendar.created_at,
-            updated_at=calendar.created_at,
-        )
-        try:
-            self.store.apply_records([record], [], lease=None)
-        except StoreConflictError:  # another created the same one at the same moment
-            self.store.load_record(record.tenant, CALENDARS, record.id)
 
     def _rewrite(
         self,
         tenant: TenantId,
         calendar_id: CalendarId,
         change: Callable[[OutCalendar, datetime], OutCalendar],
-        *,
         gone: bool = False,
-        reopen: bool = False,
     ) -> tuple[OutCalendar, OutCalendar]:
         """Store what *change* makes of the calendar; return it as it was, and as it is."""
 
         def write() -> tuple[OutCalendar, OutCalendar]:
-            record, now = self.store.load_record(tenant, CALENDARS, RecordId(calendar_id)), self.clock()
-            if record.gone_at is not None and not reopen:
-                raise UnknownIdError("no such calendar", id=calendar_id)
+            record, now = self._load(tenant, calendar_id), self.clock()
             before = read_calendar(record)
-            if record.gone_at is None and reopen:  # another was faster
-                return before, before
             after = change(before, now)
-            kept = replace(record, remote=after.as_fields(), updated_at=now, gone_at=now if gone else None)
-            self.store.apply_records([kept], [], lease=None)
+            self._save(record, after, now, gone_at=now if gone else None)
             return before, after
 
         return retry_on_conflict(write, MAX_TRIES)
+
+    def _save(self, record: Record, calendar: OutCalendar, at: datetime, gone_at: datetime | None = None) -> None:
+        saved = replace(record, remote=calendar.as_fields(), updated_at=at, gone_at=gone_at)
+        self.store.apply_records([saved], [], lease=None)
 
     def _delete_pages(self, hashes: Iterable[str | None]) -> None:
         for token_hash in filter(None, hashes):

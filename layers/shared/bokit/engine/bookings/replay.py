@@ -8,7 +8,7 @@ reported; the fetch is among the refused ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +23,9 @@ from bokit.core.model.merge import compare_fields
 from bokit.core.model.options import Options, read_timezone
 from bokit.core.model.platform_names import find_platform_name
 from bokit.core.model.records import Json, Presence, Record, RecordId, RunId, Scope, SourceId
-from bokit.core.model.runs import Outcome, SourceReport, Trigger
+from bokit.core.model.runs import Outcome, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.engine.base.reconcile import ReconcilerFactory
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.sync import SourceSync
@@ -38,6 +39,7 @@ CHANGES = ("created", "moved", "changed", "cancelled", "restored", "merged")
 Progress = Callable[[int, int], None]
 """Called with how many fetches are done, and of how many."""
 INTERVAL = timedelta(hours=1)
+UNIT = Scope("unit_replay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +92,10 @@ def _read_meta(path: Path) -> dict[str, Any]:
 
 def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[str, Json]:
     """Return the contract's document of a replay of *folder*'s history."""
-    history = read_history(folder)
-    replay = Replay(history)
-    for number, (at, path) in enumerate(history.fetches, start=1):
-        replay.play(at, path.read_bytes())
-        if progress:
-            progress(number, len(history.fetches))
-    return replay.as_dict()
+    replay = Replay({SourceId("src_replay"): ("replay", read_history(folder))})
+    replay.run(progress)
+    (source,) = replay.sources
+    return {"fetches": source.fetches, **source.stays.as_dict()}
 
 
 @dataclass(slots=True)
@@ -115,44 +114,62 @@ class ReplayFetcher:
         return self.at
 
 
-class Replay:
-    """One source on a store of its own, fed body by body."""
+@dataclass(slots=True, kw_only=True)
+class SourceReplay:
+    """One source, and the history of its stays so far."""
 
-    def __init__(self, history: History) -> None:
-        start = history.fetches[0][0]
+    source: Source
+    schedule: SourceSchedule
+    feed: History
+    stays: StayHistory
+    fetches: int = 0
+
+
+class Replay:
+    """Sources of one unit on a store of their own, fed body by body in the order of time."""
+
+    def __init__(self, feeds: Mapping[SourceId, tuple[str, History]], reconciler: ReconcilerFactory | None = None) -> None:
+        start = min(history.fetches[0][0] for _, history in feeds.values())
         self.store, self.fetcher = MemoryStore(), ReplayFetcher(at=start)
-        kinds = {"ical": SourceKind(fetcher=self.fetcher, rules=BookingRules())}
-        self.sync = SourceSync(self.store, kinds, MemoryAlerts(), self.fetcher.clock)
+        kind = SourceKind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=reconciler)
+        self.sync = SourceSync(self.store, {"ical": kind}, MemoryAlerts(), self.fetcher.clock)
+        self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
+        self.sources = [self._add_source(source_id, *feed) for source_id, feed in feeds.items()]
+
+    def _add_source(self, source_id: SourceId, name: str, history: History) -> SourceReplay:
         source = Source(
-            id=SourceId("src_replay"),
+            id=source_id,
             tenant=DEFAULT_TENANT,
-            name="replay",
+            name=name,
             kind="ical",
             url="replay:",
-            scope=Scope("unit_replay"),
+            scope=UNIT,
             platform=history.platform,
             timezone=history.timezone,
-            shard_id=self.store.pick_shard(1),
+            shard_id=self.store.pick_shard(100),
         )
-        self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=start, interval=INTERVAL)
-        self.source = self.store.save_source(Head(source=source), self.schedule)
-        self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
-        self.history, self.fetches = StayHistory(), 0
+        schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.fetcher.at, interval=INTERVAL)
+        saved = self.store.save_source(Head(source=source), schedule)
+        return SourceReplay(source=saved, schedule=schedule, feed=history, stays=StayHistory())
 
-    def play(self, at: datetime, body: bytes) -> SourceReport:
-        """Sync the source with *body*, as it was fetched at *at*."""
+    def run(self, progress: Progress | None = None) -> None:
+        """Play every fetch."""
+        fetches = sorted((at, number, path) for number, s in enumerate(self.sources) for at, path in s.feed.fetches)
+        for count, (at, number, path) in enumerate(fetches, start=1):
+            self._play(self.sources[number], at, path.read_bytes())
+            if progress:
+                progress(count, len(fetches))
+
+    def _play(self, played: SourceReplay, at: datetime, body: bytes) -> None:
         self.fetcher.at, self.fetcher.body = at, body
-        self.fetches += 1
-        report = self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
-        if report.outcome in (Outcome.HELD, Outcome.FAILED):
-            self.history.refuse(at, (report.error or {}).get("code", "failed"))
-        elif any(step.name == "apply" for step in report.steps):
-            self.history.note(at, self.store.load_records(DEFAULT_TENANT, BOOKINGS, self.source.scope))
-        return report
-
-    def as_dict(self) -> dict[str, Json]:
-        """Return the contract's document."""
-        return {"fetches": self.fetches, **self.history.as_dict()}
+        played.fetches += 1
+        result = self.sync.sync(self.store.load_head(played.source), played.schedule, self.job)
+        played.schedule = result.next_schedule(played.schedule, self.job, at)
+        if result.report.outcome in (Outcome.HELD, Outcome.FAILED):
+            played.stays.refuse(at, (result.report.error or {}).get("code", "failed"))
+        elif any(step.name == "apply" for step in result.report.steps):
+            records = self.store.load_records(DEFAULT_TENANT, BOOKINGS, UNIT)
+            played.stays.note(at, [r for r in records if r.source_id == played.source.id])
 
 
 @dataclass(slots=True)

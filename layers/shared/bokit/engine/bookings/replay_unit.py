@@ -8,95 +8,37 @@ from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
 
-from bokit.core.bookings.rules import BookingRules
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
+from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.model.documents import write_time
-from bokit.core.model.options import Options
-from bokit.core.model.records import Json, Presence, Record, RecordId, RunId, Scope, SourceId
-from bokit.core.model.runs import Outcome, Trigger
-from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.model.records import Json, Presence, Record, RecordId, SourceId
 from bokit.core.occupancy.conflict_records import CONFLICTS, describe_conflict
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.engine.bookings.conflicts import BookingReconciler
-from bokit.engine.bookings.replay import CHANGES, INTERVAL, History, Progress, ReplayFetcher, StayHistory, read_history
-from bokit.engine.sync.job import SyncJob
-from bokit.engine.sync.kinds import SourceKind
-from bokit.engine.sync.sync import SourceSync
-from bokit.outlets.memory import MemoryAlerts
+from bokit.engine.bookings.replay import CHANGES, UNIT, History, Progress, Replay, read_history
 from bokit.outlets.protocols import Alerts
-from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Store
-
-UNIT = Scope("unit_replay")
 
 
 def replay_unit(folders: Sequence[Path], *, progress: Progress | None = None) -> dict[str, Json]:
     """Return the document of a replay of *folders*' histories, each a source of one unit."""
-    histories = [read_history(folder) for folder in folders]
-    replay = UnitReplay([folder.name for folder in folders], histories)
-    fetches = sorted((at, number, path) for number, history in enumerate(histories) for at, path in history.fetches)
-    for count, (at, number, path) in enumerate(fetches, start=1):
-        replay.play(number, at, path.read_bytes())
-        if progress:
-            progress(count, len(fetches))
+    replay = UnitReplay([(folder.name, read_history(folder)) for folder in folders])
+    replay.run(progress)
     return replay.as_dict()
 
 
-@dataclass(slots=True)
-class SourceReplay:
-    """One source, and the history of its stays so far."""
+class UnitReplay(Replay):
+    """A replay that also notes what the bookings are to each other."""
 
-    source: Source
-    schedule: SourceSchedule
-    stays: StayHistory = field(default_factory=StayHistory)
-    fetches: int = 0
-
-
-class UnitReplay:
-    """Several sources of one unit on a store of its own, fed body by body."""
-
-    def __init__(self, names: Sequence[str], histories: Sequence[History]) -> None:
-        start = min(h.fetches[0][0] for h in histories)
-        self.store, self.fetcher, self.echoes = MemoryStore(), ReplayFetcher(at=start), EchoHistory()
-        house = PropertyId("prop_replay")
-        self.store.save_property(Property(id=house, tenant=DEFAULT_TENANT, name="replay", timezone=histories[0].timezone))
+    def __init__(self, feeds: Sequence[tuple[str, History]]) -> None:
+        self.echoes = EchoHistory()
+        super().__init__({SourceId(f"src_{n}"): feed for n, feed in enumerate(feeds, start=1)}, self._make_reconciler)
+        house, timezone = PropertyId("prop_replay"), feeds[0][1].timezone
+        self.store.save_property(Property(id=house, tenant=DEFAULT_TENANT, name="replay", timezone=timezone))
         self.store.save_unit(Unit(id=UnitId(UNIT), tenant=DEFAULT_TENANT, property_id=house, name="replay"))
-        kind = SourceKind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=self._make_reconciler)
-        self.sync = SourceSync(self.store, {"ical": kind}, MemoryAlerts(), self.fetcher.clock)
-        self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
-        self.sources = [self._add_source(n, name, h) for n, (name, h) in enumerate(zip(names, histories, strict=True), start=1)]
 
     def _make_reconciler(self, store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> BookingReconciler:
         return BookingReconciler(store, alerts, defaults, observe=lambda view: self.echoes.note(view.group.at, view.occupancy))
-
-    def _add_source(self, number: int, name: str, history: History) -> SourceReplay:
-        source = Source(
-            id=SourceId(f"src_{number}"),
-            tenant=DEFAULT_TENANT,
-            name=name,
-            kind="ical",
-            url=f"replay:{number}",
-            scope=UNIT,
-            platform=history.platform,
-            timezone=history.timezone,
-            shard_id=self.store.pick_shard(100),
-        )
-        schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.fetcher.at, interval=INTERVAL)
-        return SourceReplay(source=self.store.save_source(Head(source=source), schedule), schedule=schedule)
-
-    def play(self, number: int, at: datetime, body: bytes) -> None:
-        """Sync one source with *body*, as it was fetched at *at*."""
-        source = self.sources[number]
-        self.fetcher.at, self.fetcher.body = at, body
-        source.fetches += 1
-        synced = self.sync.sync(self.store.load_head(source.source), source.schedule, self.job)
-        source.schedule = synced.next_schedule(source.schedule, self.job, at)
-        if synced.report.outcome in (Outcome.HELD, Outcome.FAILED):
-            source.stays.refuse(at, (synced.report.error or {}).get("code", "failed"))
-        elif any(step.name == "apply" for step in synced.report.steps):
-            records = self.store.load_records(DEFAULT_TENANT, BOOKINGS, UNIT)
-            source.stays.note(at, [r for r in records if r.source_id == source.source.id])
 
     def as_dict(self) -> dict[str, Json]:
         """Return the document: each source's stays as `replay` has them, and what they are to each other."""
