@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bokit.net.session import SafeClient
+from bokit.net.session import SafeSession
 from tests.contract.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 
 DEADLINE = 0.8
@@ -47,12 +47,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
     return make_certificate(tmp_path_factory.mktemp("tls"), "127.0.0.1", "feeds.example.org")
 
 
-def a_client(**more: Any) -> SafeClient:
+def a_client(**more: Any) -> SafeSession:
     """A client that may ask loopback, and that is soon out of patience."""
-    return SafeClient(**{"allow_private_addresses": True, "deadline": DEADLINE, **more})
+    return SafeSession(**{"allow_private_addresses": True, "deadline": DEADLINE, **more})
 
 
-def a_patient_client(**more: Any) -> SafeClient:
+def a_patient_client(**more: Any) -> SafeSession:
     """A client whose deadline plays no part."""
     return a_client(deadline=30.0, **more)
 

@@ -10,7 +10,7 @@ import pytest
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.records import Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.net.session import SafeClient
+from bokit.net.session import SafeSession
 from bokit.sources.ical import IcalFetcher
 from bokit.sources.protocols import Fetched
 from tests.contract.scripted_server import ScriptedServer, ok, redirect, say
@@ -42,7 +42,7 @@ def a_source(url: str) -> Source:
 
 def fetch(url: str, reveal: Callable[[str], str] = str, **validators: Any) -> Fetched:
     """Fetch *url* as the engine does."""
-    client = SafeClient(allow_private_addresses=True, deadline=10.0)
+    client = SafeSession(allow_private_addresses=True, deadline=10.0)
     return IcalFetcher(client, reveal).fetch(a_source(url), **validators)
 
 

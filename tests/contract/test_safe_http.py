@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
-from bokit.net.session import Answer, SafeClient
+from bokit.net.session import HttpResponse, SafeSession
 from tests.contract.guarded import (  # noqa: F401
     DEADLINE,
     SECRET_HEADERS,
@@ -218,9 +218,9 @@ def test_https_does_not_lead_to_http(serve: Serve, canary: ScriptedServer, certi
 # --- private addresses -----------------------------------------------------------------------------------------------------
 
 
-def a_strict_client(**more: Any) -> SafeClient:
+def a_strict_client(**more: Any) -> SafeSession:
     """A client as a deployed stack has it."""
-    return SafeClient(deadline=10.0, **more)
+    return SafeSession(deadline=10.0, **more)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(serve: Serve, cer
     assert b"Host: feeds.example.org\r\n" in server.heads[0]
 
 
-class LuredClient(SafeClient):
+class LuredClient(SafeSession):
     """A strict client for which a public server is played; all other hosts are asked for real."""
 
     lure = b""
@@ -366,7 +366,7 @@ def test_a_server_without_tls_is_told_as_such(serve: Serve) -> None:
     assert_tls_fails(a_patient_client(), server.url(SECRET_PATH, scheme="https"))
 
 
-def assert_tls_fails(client: SafeClient, url: str) -> None:
+def assert_tls_fails(client: SafeSession, url: str) -> None:
     """A request ends as tls, and tells no URL."""
     with pytest.raises(SourceUnavailableError) as caught:
         client.request("GET", url)
@@ -402,4 +402,4 @@ NOW = "Mon, 01 Jun 2026 12:00:00 GMT"
 def test_retry_after_is_read_in_both_forms(told: str | None, date: str | None, seconds: float | None) -> None:
     """Retry-After is a number of seconds, or a date told against the server's own; nonsense is as if it were not there."""
     headers = {name: value for name, value in {"retry-after": told, "date": date}.items() if value is not None}
-    assert Answer(status=503, headers=headers, body=b"", host="x").retry_after == seconds
+    assert HttpResponse(status=503, headers=headers, body=b"", host="x").retry_after == seconds

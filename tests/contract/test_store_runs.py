@@ -13,7 +13,7 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import RunId, SourceId, TenantId
-from bokit.core.model.runs import Answered, OpenRun, Outcome, RunStatus, SourceReport, Step
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, RunStatus, SourceReport, RunStep
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
@@ -22,7 +22,7 @@ from tests.contract.steps import OTHER, close
 TICK = timedelta(microseconds=1)
 
 
-def begin(store: Store, open_run: OpenRun, answered: Answered | None = None) -> Answered | None:
+def begin(store: Store, open_run: OpenRun, answered: IdempotentResponse | None = None) -> IdempotentResponse | None:
     """Open a run at NOW."""
     return store.open_run(open_run, expires_at=NOW + DAY, answered=answered, now=NOW)
 
@@ -292,7 +292,7 @@ def test_the_longest_words_of_a_thousand_sources_fit_too(shared_store: Store) ->
 
 def _a_talkative_report(source: str, noise: random.Random) -> SourceReport:
     """Return a report of about 3 KB that does not compress."""
-    steps = tuple(Step(name=noise.randbytes(40).hex(), started_at=NOW, duration_ms=noise.randrange(10**6)) for _ in range(20))
+    steps = tuple(RunStep(name=noise.randbytes(40).hex(), started_at=NOW, duration_ms=noise.randrange(10**6)) for _ in range(20))
     return a_report(
         source_id=SourceId(source),
         name=noise.randbytes(100).hex(),
@@ -329,7 +329,7 @@ def test_of_many_requests_under_one_key_one_opens_a_run(shared_store: Store) -> 
         opens = [an_open_run("a") for _ in range(8)]
         gate = Barrier(8)
 
-        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = f"key {attempt}") -> Answered | None:
+        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = f"key {attempt}") -> IdempotentResponse | None:
             gate.wait(timeout=20)
             return begin(shared_store, opens[n], an_answer(key, run_id=opens[n].run.run_id))
 
@@ -348,7 +348,7 @@ def test_of_many_dry_answers_under_one_key_one_is_kept(shared_store: Store) -> N
     mine = [an_answer(status=n, body=noise.randbytes(300_000).hex()) for n in range(8)]
     gate = Barrier(8)
 
-    def race(n: int) -> Answered | None:
+    def race(n: int) -> IdempotentResponse | None:
         gate.wait(timeout=20)
         return shared_store.save_answer(DEFAULT_TENANT, mine[n], NOW)
 

@@ -92,7 +92,9 @@ class SafeSession:
         self._lock = threading.Lock()
         self._pools: urllib3.PoolManager | None = None
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> HttpResponse:
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> HttpResponse:
         """Return the answer to one request, redirects followed, read whole.
 
         Raises AddressRefusedError (an address that is not asked), SourceUnavailableError (name, connection, TLS, deadline,
