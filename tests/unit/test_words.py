@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,14 +59,20 @@ def spoken(text: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text.replace("_", " "))
 
 
-def lines_with(pattern: re.Pattern[str]) -> list[str]:
-    """Return every line in which *pattern* occurs, with its place."""
-    return [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+@cache
+def lines() -> tuple[tuple[str, str], ...]:
+    """Return every line of every page: its place, and its words."""
+    return tuple(
+        (f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}", spoken(line))
         for path in pages()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if pattern.search(spoken(line))
-    ]
+        if line.strip()
+    )
+
+
+def lines_with(pattern: re.Pattern[str]) -> list[str]:
+    """Return every line in which *pattern* occurs, with its place."""
+    return [place for place, words in lines() if pattern.search(words)]
 
 
 @pytest.mark.parametrize("word", sorted(BANNED))
