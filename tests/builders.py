@@ -35,7 +35,7 @@ from bokit.core.model.records import (
     TenantId,
     make_record_id,
 )
-from bokit.core.model.runs import Answered, OpenRun, Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, Run, RunStatus, RunStep, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, SourceSchedule
 from bokit.store.protocols import PublishedDocument
 
@@ -206,7 +206,7 @@ def a_report(**given: Any) -> SourceReport:
         "outcome": Outcome.CHANGED,
         "counts": {"seen": 3, "created": 1},
         "duration_ms": 120,
-        "steps": (Step(name="fetch", started_at=NOW, duration_ms=80),),
+        "steps": (RunStep(name="fetch", started_at=NOW, duration_ms=80),),
     }
     return SourceReport(**filled | given)
 
@@ -219,7 +219,7 @@ def an_open_run(*waiting: str, **given: Any) -> OpenRun:
     return OpenRun(run=a_run(**queued | given), **filled | told)
 
 
-def an_answer(key: str = "key", **given: Any) -> Answered:
+def an_answer(key: str = "key", **given: Any) -> IdempotentResponse:
     """Return the first answer to a request under *key*, good for a day."""
     filled = {
         "request_hash": "5ha",
@@ -228,7 +228,7 @@ def an_answer(key: str = "key", **given: Any) -> Answered:
         "run_id": RunId("run_1"),
         "expires_at": NOW + DAY,
     }
-    return Answered(key=key, **filled | given)
+    return IdempotentResponse(key=key, **filled | given)
 
 
 def a_monitor(**given: Any) -> Monitor:

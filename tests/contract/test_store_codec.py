@@ -24,7 +24,7 @@ from bokit.core.model.codec import (
 )
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, LoggedChange, Presence, Record
-from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Step, Trigger
+from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, RunStep, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.store.dynamo.keys import join, shard_of, state_key
 from bokit.store.dynamo.packing import cut_chunks, pack_snapshot, unpack_snapshot
@@ -111,7 +111,7 @@ reports = st.builds(
     outcome=st.sampled_from(Outcome),
     error=st.none() | st.dictionaries(text, text, max_size=2),
     counts=st.dictionaries(text, st.integers(), max_size=3),
-    steps=st.lists(st.builds(Step, name=text, started_at=moments, duration_ms=st.integers()), max_size=2).map(tuple),
+    steps=st.lists(st.builds(RunStep, name=text, started_at=moments, duration_ms=st.integers()), max_size=2).map(tuple),
     plan=st.lists(actions, max_size=1).map(tuple),
 )
 runs = st.builds(

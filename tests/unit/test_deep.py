@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.model.json_merge import ABSENT, by_key, follow, is_same, keep_paths, lay_over, or_none, patch, read_path
+from bokit.core.model.json_merge import ABSENT, items_by_key, rebase, is_same, keep_paths, overlay, or_none, patch_json, read_path
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"])
 VALUES = st.recursive(
@@ -26,14 +26,14 @@ def test_numbers_are_the_same_as_json_has_them_and_truth_is_no_number():
 @given(base=VALUES, theirs=VALUES)
 def test_what_nobody_touched_follows(base, theirs):
     """Where a person changed nothing, the source's value counts, and is the base from then on."""
-    assert follow(base, base, theirs, {}) == (theirs, theirs)
+    assert rebase(base, base, theirs, {}) == (theirs, theirs)
 
 
 @settings(deadline=None)
 @given(base=VALUES, ours=VALUES)
 def test_what_the_source_did_not_change_stands(base, ours):
     """Where the source says what it said, a person's value counts."""
-    value, kept = follow(base, ours, base, {})
+    value, kept = rebase(base, ours, base, {})
     assert is_same(value, ours)
     assert is_same(kept, base)
 
@@ -42,8 +42,8 @@ def test_what_the_source_did_not_change_stands(base, ours):
 @given(base=OBJECTS, ours=OBJECTS, theirs=OBJECTS)
 def test_following_twice_changes_nothing_more(base, ours, theirs):
     """Once followed, the same word of the source asks for nothing else."""
-    value, kept = follow(base, ours, theirs, {})
-    again, still = follow(kept, value, theirs, {})
+    value, kept = rebase(base, ours, theirs, {})
+    again, still = rebase(kept, value, theirs, {})
     assert is_same(again, value)
     assert is_same(still, kept)
 
@@ -54,9 +54,9 @@ def test_what_a_person_touched_stands_for_ever(base, ours, first, second):
     """A top field that a person changed keeps its plain value, whatever the source says, even what the person said."""
     touched = {n for n in {*base, *ours} if not is_same(base.get(n, ABSENT), ours.get(n, ABSENT))}
     plain = {n for n in touched if not isinstance(ours.get(n), dict)}
-    value, kept = follow(base, ours, first, {})
-    value, kept = follow(kept, value, {**second, **{n: ours[n] for n in plain if n in ours}}, {})
-    value, _ = follow(kept, value, second, {})
+    value, kept = rebase(base, ours, first, {})
+    value, kept = rebase(kept, value, {**second, **{n: ours[n] for n in plain if n in ours}}, {})
+    value, _ = rebase(kept, value, second, {})
     assert all(is_same(value.get(n, ABSENT), ours.get(n, ABSENT)) for n in plain)
 
 
@@ -64,8 +64,8 @@ def test_what_a_person_touched_stands_for_ever(base, ours, first, second):
 @given(current=OBJECTS, wanted=OBJECTS)
 def test_laying_over_says_all_that_was_wanted_and_keeps_the_rest(current, wanted):
     """Twice is as once; every leaf that was wanted is there; fields that were not named stay."""
-    laid = lay_over(current, wanted, {})
-    assert is_same(lay_over(laid, wanted, {}), laid)
+    laid = overlay(current, wanted, {})
+    assert is_same(overlay(laid, wanted, {}), laid)
     for name, value in wanted.items():
         assert isinstance(value, dict) or is_same(laid[name], value)
     assert all(is_same(laid[n], v) for n, v in current.items() if n not in wanted)
@@ -75,7 +75,7 @@ def test_laying_over_says_all_that_was_wanted_and_keeps_the_rest(current, wanted
 @given(current=OBJECTS, wanted=OBJECTS)
 def test_a_merge_patch_is_as_the_rfc_says(current, wanted):
     """Null removes, objects merge, all else replaces."""
-    after = patch(current, wanted)
+    after = patch_json(current, wanted)
     for name, value in wanted.items():
         if value is None:
             assert name not in after
@@ -100,7 +100,7 @@ def test_the_examples_of_the_rfc():
         ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
         ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
     ):
-        assert patch(current, wanted) == after
+        assert patch_json(current, wanted) == after
 
 
 @settings(deadline=None)
@@ -132,11 +132,11 @@ def test_preserved_paths_lead_into_arrays_by_key():
 
 def test_arrays_whose_items_cannot_be_told_apart_are_one_value():
     """No key, a key twice, or items that are no objects: the array is replaced or kept whole."""
-    assert by_key([{"id": 1}, {"id": "1"}], "id") is not None
+    assert items_by_key([{"id": 1}, {"id": "1"}], "id") is not None
     for items in ([{"id": 1}, {"id": 1}], [{"id": None}], [{}], [1], "text", None):
-        assert by_key(items, "id") is None
-    assert lay_over([{"id": 1}], [{"no": 1}], {"": "id"}) == [{"no": 1}]
-    assert follow([{"id": 1}], [{"id": 1, "a": 1}], "gone", {"": "id"}) == ([{"id": 1, "a": 1}], [{"id": 1}])
+        assert items_by_key(items, "id") is None
+    assert overlay([{"id": 1}], [{"no": 1}], {"": "id"}) == [{"no": 1}]
+    assert rebase([{"id": 1}], [{"id": 1, "a": 1}], "gone", {"": "id"}) == ([{"id": 1, "a": 1}], [{"id": 1}])
 
 
 def test_an_array_by_key_follows_item_by_item():
@@ -145,7 +145,7 @@ def test_an_array_by_key_follows_item_by_item():
     ours = [{"id": 1, "a": "mine"}, {"id": 3, "a": 1}, {"id": 9}]
     theirs = [{"id": 1, "a": 2, "b": 1}, {"id": 2, "a": 2}, {"id": 4}]
 
-    value, kept = follow(base, ours, theirs, {"": "id"})
+    value, kept = rebase(base, ours, theirs, {"": "id"})
 
     assert value == [{"id": 1, "a": "mine", "b": 1}, {"id": 4}, {"id": 9}]
-    assert follow(kept, value, theirs, {"": "id"})[0] == value
+    assert rebase(kept, value, theirs, {"": "id"})[0] == value

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.events import ReadContext
-from bokit.core.ical.groups import NOTES, calendar_zones, group_events, read_group, sort_entries
+from bokit.core.ical.groups import NOTES, EventGroup, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical.lexer import BodyText, CalendarText, decode_body, split_body, strip_stamps
 from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_NIGHTS, MAX_STAY, MAX_WINDOW, MIN_BOUNDED_ENTRIES
 from bokit.core.ical.platforms import PLATFORMS, Platform, find_platform
@@ -192,7 +192,7 @@ def _refresh(kept: KeptGroup, calendars: Sequence[CalendarText], zones: Sequence
     """Return a kept group as of today: a series of another window is expanded again."""
     if kept.series is None or _is_current(kept, context):
         return kept
-    number, group, _ = kept.series
+    number, group = kept.series.calendar, EventGroup(kept.series.uid, kept.series.texts)
     return keep_group(group, number, read_group(group, calendars[number], zones[number], context), context.window)
 
 

@@ -26,7 +26,8 @@ class KeptSeries(NamedTuple):
     """What is needed to expand a series again as days pass."""
 
     calendar: int
-    group: EventGroup
+    uid: str
+    texts: tuple[str, ...]
     window: tuple[date, date]
 
 
@@ -92,7 +93,7 @@ def keep_group(group: EventGroup, calendar: int, read: GroupContent, window: tup
     entries: list[Json] = [pack_entry(entry) for entry in read.entries]
     if len(entries) == 1 and not read.problems and not read.is_series:
         return KeptGroup(read.entries, (), None, _write(entries[0]))
-    series = KeptSeries(calendar, group, window) if read.is_series else None
+    series = KeptSeries(calendar, *group, window) if read.is_series else None
     member = [calendar, group.uid, group.texts, [day.isoformat() for day in window]] if series else None
     line = _write([entries, [p.as_dict() for p in read.problems], member])
     return KeptGroup(read.entries, read.problems, series, line)
@@ -116,7 +117,7 @@ def _read_kept(line: str, packed: list[Json], problems: Sequence[Json], member: 
     if member:
         calendar, uid, texts, (first, last) = member
         window = (date.fromisoformat(first), date.fromisoformat(last))
-        series = KeptSeries(calendar, EventGroup(uid, tuple(texts)), window)
+        series = KeptSeries(calendar, uid, tuple(texts), window)
     return KeptGroup(entries, _read_problems(problems), series, line)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, TypedDict, cast
 
 from bokit.core.model.collections import OnMissing, RecordSettings, make_id
@@ -24,7 +24,7 @@ from bokit.core.model.documents import Count, EditDocument, Time, describe_edits
 from bokit.core.model.json_merge import ABSENT, is_same, keep_paths, or_none, overlay, read_path, rebase
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
-from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record, scope_of
+from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record
 from bokit.core.model.source_rules import Context, Problem
 
 REFUSED_VALUES = "said"
@@ -38,13 +38,13 @@ NOT_SHOWN, DELETED = "the source does not show it", "deleted at the source"
 class RecordContext:
     """The context of one fetch, with the settings of the collection that its records belong to."""
 
-    context: Context
+    fetch: Context
     settings: RecordSettings
 
     @property
     def at(self) -> datetime:
         """The time of the fetch."""
-        return self.context.at
+        return self.fetch.at
 
 
 # ── records that the source shows ──
@@ -53,8 +53,9 @@ class RecordContext:
 def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordContext) -> Action | None:
     """Return the action for one shown row, whose record is *known* (None: not stored yet); None if nothing changes."""
     if known is None:
-        return create_action(_new_record(key, fields, context), SHOWN)
-    if known.source_id != context.context.source_id:
+        record_id = make_id(context.fetch.collection, key, context.settings.buckets)
+        return create_action(context.fetch.new_record(record_id, key, dict(fields)), SHOWN)
+    if known.source_id != context.fetch.source_id:
         return _plan_adoption(known, key, fields, context)
     settings = context.settings
     remote, refused = keep_paths(dict(known.remote), dict(fields), settings.preserve, settings.array_keys)
@@ -63,21 +64,6 @@ def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordCo
     reason = SHOWN if known.presence is Presence.PRESENT else SHOWN_AGAIN
     after = replace(known.as_present(key), remote=remote, edits=edits, memory=_remember(refused))
     return change_action(known, after, reason, context.at, preserved=preserved)
-
-
-def _new_record(key: str, fields: Fields, context: RecordContext) -> Record:
-    record_id = make_id(context.context.collection, key, context.settings.buckets)
-    return Record(
-        id=record_id,
-        tenant=context.context.tenant,
-        collection=context.context.collection,
-        scope=scope_of(record_id),
-        source_id=context.context.source_id,
-        key=key,
-        remote=dict(fields),
-        created_at=context.at,
-        updated_at=context.at,
-    )
 
 
 def _remember(refused: Mapping[str, Json]) -> dict[str, Json]:
@@ -99,7 +85,7 @@ def _plan_adoption(known: Record, key: str, fields: Fields, context: RecordConte
         for name, value in merged.items()
         if not is_same(value, remote.get(name))
     }
-    shown = replace(known.as_present(key), source_id=context.context.source_id)
+    shown = replace(known.as_present(key), source_id=context.fetch.source_id)
     after = replace(shown, remote=remote, edits={**known.edits, **made}, memory=_remember(refused))
     return change_action(known, after, ADOPTED, context.at, preserved={})
 
@@ -163,14 +149,14 @@ def plan_absent(known: Record, context: RecordContext) -> Action | None:
 def _may_remove(known: Record, context: RecordContext) -> bool:
     """Return whether two fetches, at least ``cancel_after`` apart, did not show it."""
     since = known.missing_since
-    return since is not None and since < context.at and context.at - since >= context.context.cancel_after
+    return since is not None and since < context.at and context.at - since >= context.fetch.cancel_after
 
 
-def removable_at(known: Record, settings: RecordSettings, cancel_after: timedelta) -> datetime | None:
+def removable_at(known: Record, context: RecordContext) -> datetime | None:
     """Return when a missing record may be removed; None: never, or it is not missing."""
-    if settings.on_missing is not OnMissing.DELETE or known.presence is not Presence.MISSING or not known.missing_since:
+    if context.settings.on_missing is not OnMissing.DELETE or known.presence is not Presence.MISSING or not known.missing_since:
         return None
-    return known.missing_since + cancel_after
+    return known.missing_since + context.fetch.cancel_after
 
 
 def plan_removal(known: Record, reason: str, at: datetime) -> Action | None:

@@ -1,1 +1,14 @@
-"""Package."""
+"""What all of Bokit speaks of: records, the catalog, schedules, options, runs and plans, as typed values. Pure.
+
+Terms: a *record* is one thing in a *collection*; an *edit* is a person's value of a field; a *plan* lists *actions*, each
+the change of one record; a *hold* is what a guard keeps back of a plan; *rules* say how a kind of source is read, matched,
+planned and guarded; a *head* is the small item of a source that a sync reads first, a *shard* the schedule of a hundred.
+
+May import: ``errors``.
+"""
+
+__all__ = [
+    "access", "agreement", "catalog", "codec", "collections", "cursors", "documents", "due_times", "json_merge", "json_schema",
+    "limits", "merge", "monitor", "options", "plan", "platform_names", "records", "runs", "scheduling", "source_memory",
+    "source_rules",
+]  # fmt: skip

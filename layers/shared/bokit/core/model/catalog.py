@@ -1,4 +1,4 @@
-"""What an owner declares: tenants, properties, units and sources; and what the engine keeps of each source's schedule."""
+"""What an owner declares: tenants, properties, units, sources and collections."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Property:
     name: str
     timezone: str | None = None
     turnover_days: int | None = None
-    """Days that must lie between a departure and the next arrival; None: none."""
+    """Days that must lie between a departure and the next arrival."""
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What is let as one: a flat, a room, or a whole villa made of *parts*."""
+    """What guests rent as one: a flat, a room, or a whole villa made of *parts*."""
 
     id: UnitId
     tenant: TenantId
@@ -69,7 +69,7 @@ class Source:
     scope: Scope
     """For bookings the unit's id."""
     platform: str | None = None
-    """None: told by the content and the host."""
+    """None: detected from the content and the host."""
     interval: timedelta | None = None
     """Overrides ``sync.interval``."""
     cancel_after: timedelta | None = None
@@ -91,9 +91,9 @@ class Collection:
     preserve: tuple[str, ...] = ()
     """Fields that keep the value they have here, whatever a source or a request says (dots lead into objects)."""
     array_keys: Mapping[str, str] = field(default_factory=dict)
-    """Arrays whose items are told apart by a field of theirs: path of the array, name of the field."""
+    """Arrays whose items are identified by a field: path of the array, name of the field."""
     schema: Mapping[str, Json] | None = None
-    """A JSON Schema (2020-12) that records must obey; None: any object."""
+    """A JSON Schema (2020-12) that records must match; None: any object."""
     buckets: int = 1
     """Over how many partitions its records are spread; fixed when it is declared."""
     interval: timedelta | None = None

@@ -1,9 +1,8 @@
 """Values to JSON and back, by the types that their dataclasses declare.
 
-Stored documents hold times and spans as integers of microseconds (times since 1970, in UTC), which do not drift; the
-memory that rules keep of a source (``RULES_CODEC``) holds times as ISO texts. A field that equals its default is left
-out: heads stay small, and a field that came later reads as its default from older rows. Unknown names, written by a
-newer version, are skipped.
+Stored documents hold times and spans as integers of microseconds (times since 1970, in UTC), which do not drift. A field
+that equals its default is left out: heads stay small, and a field that came later reads as its default from older rows.
+Unknown names, written by a newer version, are skipped.
 
 Fields are stored under their names for ever. A field that is renamed is listed in ``STORED_NAMES``.
 """
@@ -22,14 +21,14 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Json, Record, TenantId
-from bokit.core.model.scheduling import SourceSchedule
+from bokit.core.model.scheduling import Failure, SourceSchedule
 
 T = TypeVar("T")
 StoredNames = Mapping[type[Any], Mapping[str, str]]
 """By class: a field's name today, and the name under which it is stored."""
 
-STORED_NAMES: StoredNames = {}
-"""Every field that was renamed after it was first stored, as ``Failure: {"notified": "told"}``.
+STORED_NAMES: StoredNames = {Failure: {"notified": "told"}}
+"""Every field that was renamed after it was first stored.
 
 Without its line here, a renamed field reads as its default from every existing table.
 ``tests/contract/test_stored_by_former_releases.py`` finds a line that is missing.
@@ -93,9 +92,9 @@ _ISO = _Shape(write_time, datetime.fromisoformat)
 class Codec:
     """Writes and reads values by the types of their fields, each field under its stored name."""
 
-    def __init__(self, stored_names: StoredNames, *, iso_times: bool = False) -> None:
-        self._stored_names = stored_names
-        self._shapes: dict[Any, _Shape] = {datetime: _ISO if iso_times else _MICROS, timedelta: _SPAN, bytes: _BYTES}
+    def __init__(self, stored_names: StoredNames, *, time: _Shape = _MICROS, omits_defaults: bool = True) -> None:
+        self._stored_names, self._omits_defaults = stored_names, omits_defaults
+        self._shapes: dict[Any, _Shape] = {datetime: time, timedelta: _SPAN, bytes: _BYTES}
 
     def write(self, value: object) -> dict[str, Json]:
         """Return a dataclass's value as JSON."""
@@ -150,11 +149,14 @@ class Codec:
     def _shape_of_dataclass(self, kind: Any) -> _Shape:
         hints, stored = get_type_hints(kind), self._stored_names_of(kind)
         columns = [(f.name, stored[f.name], self._shape_of(hints[f.name]), _default_of(f)) for f in fields(kind)]
-        by_stored_name = {stored_name: (name, shape) for name, stored_name, shape, _ in columns}
+        is_full, by_stored_name = (
+            not self._omits_defaults,
+            {stored_name: (name, shape) for name, stored_name, shape, _ in columns},
+        )
 
         def write(value: Any) -> Json:
             given = ((stored_name, shape, getattr(value, name), default) for name, stored_name, shape, default in columns)
-            return {stored_name: shape.write(one) for stored_name, shape, one, default in given if one != default}
+            return {name: shape.write(one) for name, shape, one, default in given if is_full or one != default}
 
         def read(document: Any) -> Any:
             known = ((by_stored_name[name], value) for name, value in document.items() if name in by_stored_name)
@@ -177,9 +179,19 @@ def _default_of(field: Field[Any]) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
+class _RulesCodec(Codec):
+    """Writes inner values in full, with ISO times; of the outer value, what is not empty."""
+
+    def __init__(self) -> None:
+        super().__init__(STORED_NAMES, time=_ISO, omits_defaults=False)
+
+    def write(self, value: object) -> dict[str, Json]:
+        return {name: one for name, one in super().write(value).items() if one}
+
+
 _STORE_CODEC = Codec(STORED_NAMES)
 write_document, read_document = _STORE_CODEC.write_document, _STORE_CODEC.read_document
-RULES_CODEC = Codec(STORED_NAMES, iso_times=True)
+RULES_CODEC = _RulesCodec()
 """For what rules remember as JSON: a source's ``memory`` beside its snapshot."""
 
 

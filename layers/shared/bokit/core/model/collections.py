@@ -1,8 +1,8 @@
-"""Collections: what is declared of them, where their records lie, and which id a record has. Bookings are one of their own.
+"""Collections: what is declared of them, where their records are stored, and which id a record has.
 
-A record of a declared collection has its source's own id (the *key*), so that one read finds it:
+The id of a record is made of its source's own id (the *key*), and one read finds it:
 
-    record id = <scope>.<key made safe>        scope = <collection>, or <collection>~<n> where it is spread over buckets
+    record id = <scope>.<escaped key>        scope = <collection>, or <collection>~<n> if it is spread over buckets
 """
 
 from __future__ import annotations
@@ -18,35 +18,30 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from bokit.core.model.catalog import BOOKINGS, Collection, Source
 from bokit.core.model.documents import Count
+from bokit.core.model.limits import MAX_BUCKETS, MAX_KEY_LENGTH, MAX_PATHS, MAX_SCHEMA_BYTES, MAX_SUFFIX_LENGTH
 from bokit.core.model.records import CollectionName, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
 BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars"})
 """Collections that Bokit keeps for itself."""
-MAX_BUCKETS = 256
-MAX_PATHS = 100
-MAX_SCHEMA_BYTES = 32_000
-"""Bytes of a schema: its sources' heads hold it, and a hundred heads are read at once."""
-MAX_KEY_LENGTH = 1024
-MAX_SUFFIX_LENGTH = 160
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _PATH = re.compile(r"[^.\x00-\x1f]{1,100}(\.[^.\x00-\x1f]{1,100}){0,9}")
 
 
 class OnMissing(StrEnum):
-    """What becomes of a record that its source shows no more."""
+    """What happens to a record that its source no longer shows."""
 
     KEEP = "keep"
-    """Nothing: the source need not show all that it has."""
+    """Nothing: the source need not show all of its records."""
     MARK = "mark"
-    """It is shown as missing, since when, and is never let go."""
+    """It is marked as missing, and never removed."""
     DELETE = "delete"
-    """It is missing, and gone once ``cancel_after`` has passed and two fetches agreed; even then its record is kept."""
+    """It is missing, and gone once ``cancel_after`` has passed and two fetches agreed; its record is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordSettings:
-    """All that the rules of records ask: what its collection says, and what its source says."""
+    """The settings of a record's collection and source that the rules need."""
 
     preserve: tuple[str, ...] = ()
     array_keys: Mapping[str, str] = field(default_factory=dict)
@@ -56,39 +51,35 @@ class RecordSettings:
 
 
 def read_record_settings(settings: Mapping[str, Json]) -> RecordSettings:
-    """Return the record's part of a source's settings (``on_missing``, and ``collection`` as the catalog copies it)."""
-    told = settings.get("collection") or {}
+    """Return the record's part of a source's settings: ``on_missing``, and :func:`copy_collection` as ``collection``."""
+    collection = settings.get("collection") or {}
     return RecordSettings(
-        preserve=tuple(told.get("preserve", ())),
-        array_keys=told.get("array_keys", {}),
-        schema=told.get("schema"),
-        buckets=told.get("buckets", 1),
+        preserve=tuple(collection.get("preserve", ())),
+        array_keys=collection.get("array_keys", {}),
+        schema=collection.get("schema"),
+        buckets=collection.get("buckets", 1),
         on_missing=OnMissing(settings.get("on_missing", OnMissing.KEEP)),
     )
 
 
 def copy_collection(collection: Collection) -> dict[str, Json]:
-    """Return what a source's settings hold of its collection, so that a sync reads nothing else."""
-    told: dict[str, Json] = {}
-    if collection.preserve:
-        told["preserve"] = list(collection.preserve)
-    if collection.array_keys:
-        told["array_keys"] = dict(collection.array_keys)
-    if collection.schema is not None:
-        told["schema"] = collection.schema
-    if collection.buckets != 1:
-        told["buckets"] = collection.buckets
-    if collection.interval is not None:
-        told["interval"] = int(collection.interval.total_seconds())
-    return told
+    """Return the copy of a collection in its sources' settings: a sync then need not read the collection."""
+    values = {
+        "preserve": list(collection.preserve),
+        "array_keys": dict(collection.array_keys),
+        "schema": collection.schema,
+        "buckets": collection.buckets if collection.buckets != 1 else None,
+        "interval": int(collection.interval.total_seconds()) if collection.interval else None,
+    }
+    return {name: value for name, value in values.items() if value}
 
 
 def settings_of(collection: Collection, on_missing: OnMissing = OnMissing.KEEP) -> RecordSettings:
-    """Return what the rules ask of a collection."""
+    """Return the settings that the rules need of a collection."""
     return read_record_settings({"collection": copy_collection(collection), "on_missing": str(on_missing)})
 
 
-# ── where records lie ──
+# ── where records are stored ──
 
 
 def scopes_of(name: CollectionName, buckets: int = 1) -> tuple[Scope, ...]:
@@ -97,11 +88,11 @@ def scopes_of(name: CollectionName, buckets: int = 1) -> tuple[Scope, ...]:
 
 
 def places_of(source: Source) -> list[tuple[CollectionName, Scope]]:
-    """Return every collection and scope in which a source's records lie."""
+    """Return every collection and scope in which a source's records are stored."""
     if unit_of(source) is not None:
         return [(source.collection, source.scope)]
     copies = source.settings.get("collections") or {str(source.collection): source.settings.get("collection") or {}}
-    names = ((CollectionName(name), told.get("buckets", 1)) for name, told in copies.items())
+    names = ((CollectionName(name), copy.get("buckets", 1)) for name, copy in copies.items())
     return [(name, scope) for name, buckets in names for scope in scopes_of(name, buckets)]
 
 
@@ -111,7 +102,7 @@ def source_scopes(source: Source) -> tuple[Scope, ...]:
 
 
 def unit_of(source: Source) -> str | None:
-    """Return the unit that a source belongs to; None: it feeds a collection, and belongs to none."""
+    """Return the unit that a source belongs to; None if it feeds a collection."""
     return None if source.scope == Scope(source.collection) else str(source.scope)
 
 
@@ -123,18 +114,18 @@ def make_id(name: CollectionName, key: str, buckets: int = 1) -> RecordId:
     """
     scopes = scopes_of(name, buckets)
     number = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:4], "big") % buckets
-    return make_record_id(scopes[number], _make_safe(key))
+    return make_record_id(scopes[number], _escape_key(key))
 
 
-def _make_safe(key: str) -> str:
-    """Return *key* as letters, digits, ``-``, ``_`` and ``=XX`` for other bytes; what is too long as ``=h`` and its hash."""
+def _escape_key(key: str) -> str:
+    """Return *key* as letters, digits, ``-``, ``_`` and ``=XX`` for other bytes; a long one as ``=h`` and its hash."""
     raw = key.encode("utf-8", "surrogatepass")
     safe = "".join(chr(b) if (chr(b).isalnum() and b < 128) or b in b"-_" else f"={b:02X}" for b in raw)
     return safe if len(safe) <= MAX_SUFFIX_LENGTH else f"=h{hashlib.sha256(raw).hexdigest()}"
 
 
 def write_key(value: Any) -> str | None:
-    """Return the key that an id makes; None where it can be none (null, a truth value, an object, nothing).
+    """Return the key for a source's own id; None for a value that cannot be one (null, a boolean, an object, empty).
 
     >>> write_key(7), write_key("7"), write_key(7.0), write_key(""), write_key(None)
     ('7', '7', '7', None, None)
@@ -145,13 +136,13 @@ def write_key(value: Any) -> str | None:
     return key if 0 < len(key) <= MAX_KEY_LENGTH else None
 
 
-# ── what may be said of one ──
+# ── what may be declared ──
 
 
 def read_collection_name(value: Any) -> CollectionName:
-    """Return a collection's name."""
+    """Return a collection's name; raises InputError, as all of these do."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise InputError("not a collection's name; write 1 to 60 small letters, digits, - or _, a letter first", code="bad-field")
+        raise InputError("a collection's name has 1 to 60 small letters, digits, - or _, a letter first", code="bad-field")
     if value in BUILT_IN:
         raise InputError(f"{value} are built in; choose another name", code="bad-field")
     return CollectionName(value)
@@ -159,10 +150,10 @@ def read_collection_name(value: Any) -> CollectionName:
 
 def read_paths(value: Any) -> tuple[str, ...]:
     """Return paths of fields: names, with dots that lead into objects."""
-    told = value.split(",") if isinstance(value, str) else value
-    if not isinstance(told, (list, tuple)) or len(told) > MAX_PATHS:
+    paths = value.split(",") if isinstance(value, str) else value
+    if not isinstance(paths, (list, tuple)) or len(paths) > MAX_PATHS:
         raise InputError("not a list of fields", code="bad-field")
-    return tuple(dict.fromkeys(_read_path(path) for path in told))
+    return tuple(dict.fromkeys(_read_path(path) for path in paths))
 
 
 def _read_path(value: Any) -> str:
@@ -173,38 +164,38 @@ def _read_path(value: Any) -> str:
 
 
 def read_array_keys(value: Any) -> dict[str, str]:
-    """Return arrays by their path, and the field that tells their items apart."""
+    """Return arrays by their path, with the field that identifies their items."""
     if not isinstance(value, Mapping) or len(value) > MAX_PATHS:
-        raise InputError("not a mapping of arrays to the field that tells their items apart", code="bad-field")
+        raise InputError("not a mapping of arrays to the field that identifies their items", code="bad-field")
     return {_read_path(path): _read_path(key) for path, key in value.items()}
 
 
 def read_buckets(value: Any) -> int:
-    """Return over how many partitions records are spread."""
+    """Return the number of partitions over which records are spread."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_BUCKETS:
-        raise InputError(f"not a number of buckets; it takes 1 to {MAX_BUCKETS}", code="bad-field")
+        raise InputError(f"buckets must be 1 to {MAX_BUCKETS}", code="bad-field")
     return value
 
 
 def read_on_missing(value: Any) -> str:
-    """Return what becomes of records that a source shows no more."""
+    """Return what happens to records that a source no longer shows."""
     if value not in tuple(OnMissing):
-        raise InputError(f"not one of {', '.join(OnMissing)}", code="bad-field")
+        raise InputError(f"must be one of {', '.join(OnMissing)}", code="bad-field")
     return str(value)
 
 
 def read_schema(value: Any) -> Mapping[str, Json] | None:
-    """Return a JSON Schema (2020-12) that is one, and not too large; None and an empty one: any object."""
+    """Return a valid JSON Schema (2020-12) of limited size; None and an empty one: any object."""
     if value is None or value == {} or value is True:
         return None
     if not isinstance(value, Mapping):
-        raise InputError("not a JSON Schema; it is an object", code="bad-field")
+        raise InputError("not a JSON Schema: not an object", code="bad-field")
     try:
         size = len(json.dumps(value))
     except (TypeError, ValueError, RecursionError):
         raise InputError("not a JSON Schema: not JSON", code="bad-field") from None
     if size > MAX_SCHEMA_BYTES:
-        raise InputError(f"the schema is too large; it may have {MAX_SCHEMA_BYTES} bytes", code="bad-field")
+        raise InputError(f"the schema is larger than {MAX_SCHEMA_BYTES} bytes", code="bad-field")
     from bokit.core.model.json_schema import check_schema
 
     check_schema(value)
@@ -212,7 +203,7 @@ def read_schema(value: Any) -> Mapping[str, Json] | None:
 
 
 def read_interval(value: Any) -> timedelta | None:
-    """Return how often a collection's sources are synced; None and an empty text: as the tenant says."""
+    """Return how often a collection's sources are synced; None and an empty text: the tenant's interval."""
     from bokit.core.model.options import read_seconds
 
     if isinstance(value, timedelta):
@@ -256,17 +247,17 @@ def describe_collection(collection: Collection, counts: Mapping[str, int] | None
 
 
 def tables_of(source: Source) -> set[str]:
-    """Return the names by which a source's tables are called, and their own."""
+    """Return the names of a source's tables, their own and those given in its settings."""
     tables = source.settings.get("tables") or ()
     return {str(t[word]) for t in tables for word in ("name", "table") if t.get(word)}
 
 
 def feeds(source: Source, name: str) -> bool:
-    """Return whether a source makes records of the collection."""
+    """Return whether a source feeds the collection."""
     return name in collections_of(source)
 
 
 def collections_of(source: Source) -> set[str]:
-    """Return the collections that a source makes records of: its own, or those of its tables."""
+    """Return the collections that a source feeds: its own, or those of its tables."""
     tables = source.settings.get("tables") or ()
     return {str(t.get("collection") or t["table"].rpartition(".")[2]) for t in tables} or {str(source.collection)}

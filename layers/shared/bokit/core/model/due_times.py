@@ -1,4 +1,4 @@
-"""When a source is due again, and whether it is late: pure arithmetic on times that are handed in."""
+"""When a source is due again, and whether it is late."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
+from bokit.core.model.limits import MAX_RETRY_AFTER, MAX_RETRY_WAIT
 from bokit.core.model.options import Options
 from bokit.core.model.scheduling import Head, SourceSchedule
 
 FIRST_RETRY = timedelta(minutes=2)
-CEILING = timedelta(hours=1)
-"""The longest wait after failures, unless the interval itself is longer."""
-RETRY_AFTER_CEILING = timedelta(hours=24)
 TICK = timedelta(minutes=1)
 DAILY = 86_400
 
 
-class State(StrEnum):
-    """How a source fares, in one word; the first that applies, in this order."""
+class SourceState(StrEnum):
+    """The state of a source: the first that applies, in this order."""
 
     PAUSED = "paused"
     HELD = "held"
@@ -36,35 +34,35 @@ def interval_of(source: Source, options: Options) -> timedelta:
 
 
 def has_full_passes(source: Source, options: Options) -> bool:
-    """Return whether not every pass of this source is a full one."""
+    """Return whether some passes of this source read only a part of it."""
     return bool(options["sync.new_only"] or source.settings.get("new_only") or source.settings.get("updated_since"))
 
 
 def is_full_due(head: Head, options: Options, now: datetime) -> bool:
-    """Return whether the source is to be read whole now, since it was not for ``sync.full_interval``."""
+    """Return whether a full pass is due: the last one is ``sync.full_interval`` ago."""
     if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
         return False
     return head.full_at is None or plan_next_full(every, head.full_at, options) <= now
 
 
 def next_full_at(head: Head, options: Options, now: datetime) -> datetime | None:
-    """Return when the source is to be read whole next; None: it always is, or never again by itself."""
+    """Return when the next full pass is due; None: every pass is full, or none is scheduled."""
     if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
         return None
     return plan_next_full(every, head.full_at or now, options)
 
 
 def _full_interval(source: Source, options: Options) -> str | int | None:
-    """Return how often all is read; what an incremental pass cannot see, that something is gone, is looked for daily."""
+    """Return how often full passes run: daily if only they can show what is gone."""
     every: str | int | None = options["sync.full_interval"]
     looks_for_losses = source.settings.get("updated_since") and source.settings.get("on_missing", "keep") != "keep"
     return every or (DAILY if looks_for_losses else None)
 
 
 def plan_next_full(every: str | int, last: datetime, options: Options) -> datetime:
-    """Return the first full pass after *last*: so many seconds later, or at a time of day in the tenant's timezone.
+    """Return the first full pass after *last*: *every* seconds later, or at that time of day in the tenant's timezone.
 
-    A time that a day skips (summer time begins) comes as many minutes later, as clocks show it.
+    A time that a day skips (summer time begins) comes later by the minutes that clocks skip.
     """
     if not isinstance(every, str):
         return last + timedelta(seconds=every)
@@ -76,10 +74,10 @@ def plan_next_full(every: str | int, last: datetime, options: Options) -> dateti
 
 
 def plan_next_due(schedule: SourceSchedule, source_id: str, started_at: datetime) -> datetime:
-    """Return when a source that was just synced well is due again.
+    """Return when a source is due again after a success.
 
-    A little early rather than late: a tick that comes some seconds before the minute must not cost a whole minute more.
-    The jitter is the source's own, so that a thousand sources set up at once drift apart and stay apart.
+    A little early rather than late: a tick some seconds before the minute must not cost another minute. The jitter is the
+    source's own, which spreads a thousand sources that were added at once.
     """
     early = min(schedule.interval * 0.05, TICK / 2)
     spread = min(schedule.interval * 0.05, TICK)
@@ -89,49 +87,49 @@ def plan_next_due(schedule: SourceSchedule, source_id: str, started_at: datetime
 def plan_retry(
     schedule: SourceSchedule, source_id: str, started_at: datetime, *, again: bool, retry_after: float | None = None
 ) -> datetime:
-    """Return when a source that failed is tried again; *beat* counts this failure already.
+    """Return when a source that failed is tried again; *schedule* counts this failure already.
 
-    again     trying again may help: 2 minutes (or the interval, if shorter), doubled at each failure, up to an hour
+    again     a retry may help: 2 minutes (or the interval, if shorter), doubled at each failure, up to an hour
               (or the interval, if longer), with up to a tenth of jitter
     not again the next interval
-    either    never before the source's Retry-After, of which a day at most is believed
+    either    never before the source's Retry-After, of which a day at most is accepted
     """
     if not again:
         wait = schedule.interval
     else:
         doubled = min(schedule.interval, FIRST_RETRY) * 2 ** min(max(schedule.failures - 1, 0), 16)
-        wait = min(doubled, max(schedule.interval, CEILING))
+        wait = min(doubled, max(schedule.interval, MAX_RETRY_WAIT))
         wait += wait * 0.1 * _share(source_id, str(schedule.failures))
     if retry_after is not None:
-        wait = max(wait, min(timedelta(seconds=retry_after), RETRY_AFTER_CEILING))
+        wait = max(wait, min(timedelta(seconds=retry_after), MAX_RETRY_AFTER))
     return started_at + wait
 
 
 def _share(*parts: str) -> float:
-    """Return a number from 0 to 1 that these words always give."""
+    """Return a number from 0 to 1, always the same for these words."""
     return int.from_bytes(hashlib.sha256("/".join(parts).encode()).digest()[:4], "big") / 2**32
 
 
 def overdue_intervals(schedule: SourceSchedule, now: datetime) -> float:
-    """Return by how many of its own intervals a source is late; 0 where it is not due."""
+    """Return by how many of its own intervals a source is late; 0 if it is not due."""
     if schedule.due_at is None or schedule.due_at >= now:
         return 0.0
     return (now - schedule.due_at) / schedule.interval
 
 
 def freshness(head: Head, schedule: SourceSchedule) -> datetime | None:
-    """Return when the source last synced well: the later of the head's word and the shard's."""
+    """Return the time of the last success: the later one of head and shard."""
     return max((t for t in (head.synced_at, schedule.succeeded_at) if t), default=None)
 
 
 def is_stale(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> bool:
-    """Return whether the last success is too long ago; told at reading time, so that a dead scheduler shows."""
+    """Return whether the last success is too long ago. Computed when read: a dead scheduler shows as well."""
     last = freshness(head, schedule) or (schedule.due_at and schedule.due_at - schedule.interval)
     return last is not None and now - last > (options.stale_after or 3 * schedule.interval)
 
 
-def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> State:
-    """Return the source's state in one word.
+def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> SourceState:
+    """Return the source's state.
 
     paused     a person paused it
     held       a guard holds what the feed would free
@@ -140,9 +138,9 @@ def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: da
     ok         else
     """
     if not head.source.enabled:
-        return State.PAUSED
+        return SourceState.PAUSED
     if head.hold:
-        return State.HELD
+        return SourceState.HELD
     if schedule.failures:
-        return State.FAILING
-    return State.STALE if is_stale(head, schedule, options, now) else State.OK
+        return SourceState.FAILING
+    return SourceState.STALE if is_stale(head, schedule, options, now) else SourceState.OK

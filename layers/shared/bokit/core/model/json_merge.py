@@ -1,4 +1,4 @@
-"""Values in depth: the same or not, followed by leaf, kept by path. Objects by name, arrays by key where told, else whole."""
+"""Nested JSON values: compared, merged leaf by leaf, kept by path. Objects by name; arrays by a declared key, else as a whole."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from bokit.core.model.records import Json
 
+Object = Mapping[Any, Any]
 ArrayKeys = Mapping[str, str]
-"""Path of an array (names, with dots between them), and the field that tells its items apart."""
+"""Path of an array (names, with dots between them), and the field that identifies its items."""
 
 
 class _Absent:
-    """There is no value: neither null nor anything else."""
+    """No value: not even null."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -35,71 +36,64 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def or_none(value: Any) -> Json:
-    """Return *value*, or None where there is none."""
+    """Return *value*; None for ABSENT."""
     return None if value is ABSENT else value
 
 
-def follow(base: Any, ours: Any, theirs: Any, arrays: ArrayKeys, path: str = "") -> tuple[Any, Any]:
-    """Return *ours* following *theirs* leaf by leaf, and the base to keep with it.
+def rebase(base: Any, ours: Any, theirs: Any, arrays: ArrayKeys, path: str = "") -> tuple[Any, Any]:
+    """Return *ours* over *theirs*, leaf by leaf, and the base to keep with it: a three-way merge in which ours wins.
 
-    What differs between *base* and *ours* is what a person made of it.
+        edited (ours differs from base)    result    its base
+        no                                 theirs    theirs
+        yes                                ours      unchanged: the source's value at the time of the edit
 
-        a person touched the leaf    result          its base
-        no                           theirs          theirs
-        yes                          ours stands     as it was: what the source said when the person edited
-
-    Since the base of an untouched leaf moves with it, a leaf that a person touched is known for ever, even where the
-    source comes to say the same for a while.
+    As the base of an unedited leaf moves with it, an edited leaf is recognised for ever, even if the source's value
+    equals it for a while.
     """
     if is_same(base, ours):
         return theirs, theirs
     if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return _follow_object(base if isinstance(base, Mapping) else {}, ours, theirs, arrays, path)
+        return _rebase_object(base if isinstance(base, Mapping) else {}, ours, theirs, arrays, path)
     if field := arrays.get(path):
-        keyed = [by_key(items, field) for items in (base if isinstance(base, list) else [], ours, theirs)]
-        before, mine, new = keyed
-        if before is not None and mine is not None and new is not None:
-            value, kept = _follow_object(before, mine, new, arrays, path, into_items=True)
+        bases, mine, new = (items_by_key(items, field) for items in (base if isinstance(base, list) else [], ours, theirs))
+        if bases is not None and mine is not None and new is not None:
+            value, kept = _rebase_object(bases, mine, new, arrays, path, into_items=True)
             return list(value.values()), list(kept.values())
     return ours, base
 
 
-def _follow_object(
-    base: Mapping[Any, Any],
-    ours: Mapping[Any, Any],
-    theirs: Mapping[Any, Any],
-    arrays: ArrayKeys,
-    path: str,
-    *,
-    into_items: bool = False,
+def _rebase_object(
+    base: Object, ours: Object, theirs: Object, arrays: ArrayKeys, path: str, *, into_items: bool = False
 ) -> tuple[dict[Any, Any], dict[Any, Any]]:
     value: dict[Any, Any] = {}
     kept: dict[Any, Any] = {}
-    for name in [*theirs, *(n for n in ours if n not in theirs), *(n for n in base if n not in theirs and n not in ours)]:
+    for name in dict.fromkeys((*theirs, *ours, *base)):
         inner = path if into_items else join_path(path, name)
-        v, b = follow(base.get(name, ABSENT), ours.get(name, ABSENT), theirs.get(name, ABSENT), arrays, inner)
+        v, b = rebase(base.get(name, ABSENT), ours.get(name, ABSENT), theirs.get(name, ABSENT), arrays, inner)
         value |= {} if v is ABSENT else {name: v}
         kept |= {} if b is ABSENT else {name: b}
     return value, kept
 
 
-def lay_over(current: Any, wanted: Any, arrays: ArrayKeys, path: str = "") -> Any:
-    """Return *current* with what *wanted* says: objects in depth, arrays by key where told (items are added, none is
-    taken away), all else replaced.
+def overlay(current: Any, wanted: Any, arrays: ArrayKeys, path: str = "") -> Any:
+    """Return *current* with the values of *wanted*.
+
+    Objects are merged in depth, arrays with a declared key by item (items are added, none is removed); all else is
+    replaced.
     """
     if isinstance(current, Mapping) and isinstance(wanted, Mapping):
-        laid = {n: lay_over(current.get(n, ABSENT), v, arrays, join_path(path, n)) for n, v in wanted.items()}
-        return {**current, **laid}
+        merged = {n: overlay(current.get(n, ABSENT), v, arrays, join_path(path, n)) for n, v in wanted.items()}
+        return {**current, **merged}
     field = arrays.get(path)
     if field and isinstance(current, list) and isinstance(wanted, list):
-        mine, new = by_key(current, field), by_key(wanted, field)
+        mine, new = items_by_key(current, field), items_by_key(wanted, field)
         if mine is not None and new is not None:
-            return list({**mine, **{k: lay_over(mine.get(k, ABSENT), item, arrays, path) for k, item in new.items()}}.values())
+            return list({**mine, **{k: overlay(mine.get(k, ABSENT), item, arrays, path) for k, item in new.items()}}.values())
     return wanted
 
 
-def patch(current: Any, wanted: Any) -> Any:
-    """Return *current* changed as a JSON merge patch says. Source: RFC 7396, section 2."""
+def patch_json(current: Any, wanted: Any) -> Any:
+    """Return *current* with the JSON merge patch *wanted* applied (RFC 7396, section 2)."""
     if not isinstance(wanted, Mapping):
         return wanted
     after = dict(current) if isinstance(current, Mapping) else {}
@@ -107,14 +101,14 @@ def patch(current: Any, wanted: Any) -> Any:
         if value is None:
             after.pop(name, None)
         else:
-            after[name] = patch(after.get(name), value)
+            after[name] = patch_json(after.get(name), value)
     return after
 
 
 def keep_paths(current: Json, incoming: Json, paths: Iterable[str], arrays: ArrayKeys) -> tuple[Any, dict[str, Json]]:
-    """Return *incoming* with the values that *current* has at *paths*, and what *incoming* said where it was not heard.
+    """Return *incoming* with the values that *current* has at *paths*, and the values of *incoming* that were refused.
 
-    A path at which there is nothing yet keeps nothing: the first value comes from whoever tells it.
+    Where *current* has no value, *incoming* sets the first one.
     """
     refused: dict[str, Json] = {}
     for path in paths:
@@ -131,25 +125,25 @@ def _keep(current: Any, incoming: Any, parts: Sequence[str], path: str, arrays: 
     if not parts:
         return current
     if isinstance(current, Mapping) and (isinstance(incoming, Mapping) or incoming in (ABSENT, None)):
-        told, name = incoming if isinstance(incoming, Mapping) else {}, parts[0]
-        kept = _keep(current.get(name, ABSENT), told.get(name, ABSENT), parts[1:], join_path(path, name), arrays)
-        return incoming if kept is ABSENT else {**told, name: kept}
+        new, name = incoming if isinstance(incoming, Mapping) else {}, parts[0]
+        kept = _keep(current.get(name, ABSENT), new.get(name, ABSENT), parts[1:], join_path(path, name), arrays)
+        return incoming if kept is ABSENT else {**new, name: kept}
     field = arrays.get(path)
-    mine, new = (by_key(items, field) for items in (current, incoming)) if field else (None, None)
-    if mine is None or new is None:
+    known, seen = (items_by_key(items, field) for items in (current, incoming)) if field else (None, None)
+    if known is None or seen is None:
         return incoming
-    return [_keep(mine.get(key, ABSENT), item, parts, path, arrays) for key, item in new.items()]
+    return [_keep(known.get(key, ABSENT), item, parts, path, arrays) for key, item in seen.items()]
 
 
 def read_path(value: Json, path: str) -> Json:
-    """Return what stands at *path*; None where there is nothing, or where it leads through an array."""
+    """Return the value at *path*; None if there is none, or if it leads through an array."""
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
 
 
-def by_key(items: Any, field: str) -> dict[str, Any] | None:
-    """Return the items of an array by their *field*; None where it does not tell them apart."""
+def items_by_key(items: Any, field: str) -> dict[str, Any] | None:
+    """Return the items of an array by their *field*; None if it does not identify them."""
     if not isinstance(items, list) or not all(isinstance(i, Mapping) and i.get(field) is not None for i in items):
         return None
     keyed = {f"{type(i[field]).__name__}:{i[field]}": i for i in items}

@@ -1,7 +1,7 @@
-"""A collection's JSON Schema (2020-12): whether it is one, and what in a record does not obey it, by field.
+"""A collection's JSON Schema (2020-12): whether it is valid, and which fields of a record violate it.
 
-Nothing is fetched for a ``$ref``: what the schema does not hold itself is refused when it is declared. What is told of an
-error is where it is and which rule it breaks, never the value.
+Nothing is fetched for a ``$ref``: a schema that refers to something outside of itself is refused when it is declared. An
+error names the field and the rule, never the value.
 """
 
 from __future__ import annotations
@@ -11,34 +11,20 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from bokit.core.model.limits import MAX_SCHEMA_PROBLEMS
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
-MAX_PROBLEMS = 20
-"""Errors of one record that are told."""
-RULE = "the collection's schema asks for something else"
 _PLAIN = (
-    "type",
-    "format",
-    "maxLength",
-    "minLength",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "pattern",
-    "minProperties",
-    "maxProperties",
-)
+    "type", "format", "pattern", "maxLength", "minLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+    "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
+)  # fmt: skip
+"""Rules whose value is shown."""
 
 
 def check_schema(schema: Mapping[str, Json]) -> None:
-    """Raise InputError where *schema* is no schema, or refers to what it does not hold."""
+    """Raise InputError if *schema* is not a schema, or refers to something outside of itself."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
@@ -53,7 +39,7 @@ def check_schema(schema: Mapping[str, Json]) -> None:
     try:
         _check_references(schema)
     except (Unresolvable, ValueError):
-        raise InputError("the schema refers to something that it does not hold", code="bad-field") from None
+        raise InputError("the schema refers to something outside of itself", code="bad-field") from None
 
 
 def _check_references(schema: Mapping[str, Json]) -> None:
@@ -93,14 +79,14 @@ class SchemaCheck:
         self._wants_id = schema is not None and "id" in (schema.get("properties") or {})
 
     def find_problems(self, fields: Fields, key: str) -> list[Problem]:
-        """Return what in *fields* does not obey, the first errors by field; none: all does."""
+        """Return the first violations of the schema, by field."""
         if self._validator is None:
             return []
         document = {"id": key, **fields} if self._wants_id else dict(fields)
         found = []
         for error in self._validator.iter_errors(document):
             found += _read_error(error, key)
-            if len(found) >= MAX_PROBLEMS:
+            if len(found) >= MAX_SCHEMA_PROBLEMS:
                 break
         return sorted(dict.fromkeys(found), key=lambda p: (p.field or "", p.message))
 
@@ -117,4 +103,4 @@ def _read_error(error: Any, key: str) -> list[Problem]:
 
 
 def _problem(path: list[str], rule: str, key: str) -> Problem:
-    return Problem(code="schema", message=f"{RULE} ({rule})", uid=key, field=".".join(path) or None)
+    return Problem(code="schema", message=f"schema violation: {rule}", uid=key, field=".".join(path) or None)

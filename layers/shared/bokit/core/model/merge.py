@@ -1,13 +1,12 @@
-"""The three-way merge by field: what was agreed, what a person made of it, and what the source says now.
+"""The three-way merge by field: the agreed value, a person's edit of it, and the source's value now.
 
     edited    source changed    result
-    no        yes               follow the source
+    no        yes               the source's value
     no        no                nothing
-    yes       yes               keep the person's value; both are seen, and the change log tells that it was preserved
-    yes       no                keep the person's value
+    yes       yes               the person's value; both are shown, and the change log notes that it was preserved
+    yes       no                the person's value
 
-An edit stands until the person gives it up (``accept_remote``), even where the source comes to say the same: a value
-that a person chose is not dropped because somebody agreed with it for a day.
+An edit stands until a person removes it (``accept_remote``), even if the source's value equals it for a while.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def normalise(value: Any) -> Json:
 
 
 def normalise_fields(values: Mapping[str, Any]) -> dict[str, Json]:
-    """Return *values* as JSON would give them back."""
+    """Return *values* as JSON would return them."""
     return {name: normalise(value) for name, value in values.items()}
 
 
@@ -105,10 +104,10 @@ def create_action(record: Record, reason: str) -> Action:
 def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[Record, LoggedChange]:
     """Return *record* with a person's *values*, and the line for its change log (no fields: nothing changed).
 
-    made by hand    value is what counts now    result
-    yes             no                          the value itself changes: there is no source to differ from
-    no              no                          an edit stands from now on
-    any             yes                         nothing: to say what is there already is no edit
+    made by hand    equals the effective value    result
+    yes             no                            the value itself changes
+    no              no                            an edit
+    any             yes                           nothing
     """
     wanted = normalise_fields(values)
     changed = {name: value for name, value in wanted.items() if not is_same(value, record.fields.get(name))}
@@ -121,16 +120,16 @@ def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[
 
 
 def _base_of(record: Record, name: str) -> Json:
-    """Return the base of an edit of this field: what the source says.
+    """Return the base of an edit of this field: the source's value.
 
-    Where a person edited inside an object or array before, the base of that edit, which tells what the person touched.
+    An earlier edit inside an object or array keeps its base, which shows what the person changed.
     """
     edit = record.edits.get(name)
     return edit.base if edit and isinstance(edit.base, (dict, list)) else record.remote.get(name)
 
 
 def accept_remote(record: Record, fields: Iterable[str] | None, by: str, at: datetime) -> tuple[Record, LoggedChange]:
-    """Return *record* following its source again in *fields* (None: in all), and the line for its change log.
+    """Return *record* with its source's values in *fields* (None: in all), and the line for its change log.
 
     Raises InputError for a field that nobody edited.
     """

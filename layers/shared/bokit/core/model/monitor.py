@@ -1,4 +1,4 @@
-"""The monitor: a tenant's sources synced every so many seconds, so many times; it takes the schedule's place meanwhile."""
+"""The monitor: syncs a tenant's sources at an interval, a number of times; it takes the schedule's place while it runs."""
 
 from __future__ import annotations
 
@@ -25,29 +25,28 @@ class MonitorDocument(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Monitor:
-    """One tenant's monitor while it runs; a stopped one is not stored."""
+    """One tenant's monitor while it runs; it is deleted when it stops."""
 
     tenant: TenantId
     interval: timedelta
     new_only: bool | None = None
-    """None: as ``sync.new_only`` says."""
+    """None: the value of ``sync.new_only``."""
     max_runs: int | None = None
     """None: until it is stopped."""
     runs: int = 0
-    """Runs that it has begun."""
+    """Runs that it has started."""
     started_at: datetime
     started_by: str
     next_at: datetime
-    """When its next run begins."""
     last_run: RunId | None = None
     next_run: RunId | None = None
-    """The run that is being begun: who finds one was preceded by somebody that died over it, and goes on with it."""
+    """The run that is being started. Found later, it is left from a crash, and is continued."""
     version: int = 0
     """The condition of its next write; 0: not stored yet."""
 
     @property
     def is_over(self) -> bool:
-        """Return whether it has begun all its runs."""
+        """Whether it has started all of its runs."""
         return self.max_runs is not None and self.runs >= self.max_runs
 
     def as_dict(self) -> MonitorDocument:
@@ -65,16 +64,14 @@ class Monitor:
 
 
 def advance_monitor(monitor: Monitor, run_id: RunId, now: datetime) -> Monitor:
-    """Return *monitor* with one run more, due an interval after it was; what it slept through is not made up for.
+    """Return *monitor* with another run; missed ones are skipped.
 
-    >>> # due 12:00, every 60 s, carried at 12:07:30: next at 12:08:00
+    Due 12:00, every 60 s, run at 12:07:30: next at 12:08:00.
     """
-    missed = max(0, (now - monitor.next_at) // monitor.interval)
-    next_at = monitor.next_at + monitor.interval * (missed + 1)
-    return replace(monitor, runs=monitor.runs + 1, last_run=run_id, next_run=None, next_at=next_at)
+    return replace(postpone_monitor(monitor, now), runs=monitor.runs + 1, last_run=run_id, next_run=None)
 
 
 def postpone_monitor(monitor: Monitor, now: datetime) -> Monitor:
-    """Return *monitor* due an interval later, without a run: syncing is off, or its last run is not over."""
+    """Return *monitor* due at its next interval, without a run: syncing is off, or its last run is not over."""
     missed = max(0, (now - monitor.next_at) // monitor.interval)
     return replace(monitor, next_at=monitor.next_at + monitor.interval * (missed + 1))

@@ -1,4 +1,4 @@
-"""The options: their names, defaults and types; one table that command line, API and documentation share."""
+"""The options: their names, defaults and types, for command line, API and documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def read_seconds(text: str | int, *, least: int = 0) -> int:
-    """Return a span of time in whole seconds; ``90``, ``90s``, ``15m``, ``24h`` and ``7d`` are understood.
+    """Return a duration in whole seconds, from ``90``, ``90s``, ``15m``, ``24h`` or ``7d``.
 
     >>> read_seconds("15m"), read_seconds(90)
     (900, 90)
@@ -25,12 +25,12 @@ def read_seconds(text: str | int, *, least: int = 0) -> int:
         raise OptionError("not a duration, use 900, 15m, 24h or 7d", value=text)
     seconds = int(found[1]) * _UNITS[found[2] or "s"]
     if seconds < least:
-        raise OptionError(f"too short; the least is {least} s", value=text)
+        raise OptionError(f"must be at least {least} s", value=text)
     return seconds
 
 
 def read_flag(value: str | bool) -> bool:
-    """Return a truth value; ``true``, ``on``, ``yes``, ``1`` and their opposites are understood."""
+    """Return a boolean, from ``true``, ``on``, ``yes``, ``1`` or their opposites."""
     words = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
     if (flag := words.get(str(value).strip().lower())) is None:
         raise OptionError("must be true or false", value=value)
@@ -42,16 +42,16 @@ def read_timezone(name: str) -> str:
     try:
         ZoneInfo(str(name))
     except (ValueError, OSError, KeyError):
-        raise OptionError("no such timezone; write an IANA name, as in Europe/Rome", value=name) from None
+        raise OptionError("no such timezone; use an IANA name, as in Europe/Rome", value=name) from None
     return str(name)
 
 
 def _read_count(least: int, most: int) -> Callable[[Json], int]:
     def read(value: Json) -> int:
         if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value).strip()):
-            raise OptionError("not a whole number", value=value)
+            raise OptionError("must be a whole number", value=value)
         if not least <= int(value) <= most:
-            raise OptionError(f"out of range; it takes {least} to {most}", value=value)
+            raise OptionError(f"must be {least} to {most}", value=value)
         return int(value)
 
     return read
@@ -64,7 +64,7 @@ def _read_full_interval(value: Json) -> Json:
 
 def _read_locale(value: Json) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", str(value)):
-        raise OptionError("not a language; write en, fr or de-AT", value=value)
+        raise OptionError("not a language; use en, fr or de-AT", value=value)
     return str(value)
 
 
@@ -143,19 +143,19 @@ OPTIONS: Mapping[str, Option] = {
 
 
 def read_option(name: str, value: Json) -> Json:
-    """Return *value* in the option's type, or raise OptionError that says what it takes."""
+    """Return *value* in the option's type; raises OptionError."""
     return find_option(name).read(value)
 
 
 def find_option(name: str) -> Option:
-    """Return the option of this *name*, or raise OptionError that says where the names are."""
+    """Return the option of this *name*; raises OptionError."""
     if (option := OPTIONS.get(name)) is None:
         raise OptionError("no such option; `bokit options list` shows them", code="unknown-option", name=name)
     return option
 
 
 class Options:
-    """A tenant's options: what is set, over the defaults of code and stack."""
+    """A tenant's options, over the defaults of stack and code."""
 
     def __init__(self, stored: Mapping[str, Json] | None = None, defaults: Mapping[str, Json] | None = None) -> None:
         self._stored = dict(stored or {})
@@ -166,11 +166,11 @@ class Options:
         return self._stored.get(name, self._defaults.get(name, option.default))
 
     def is_set(self, name: str) -> bool:
-        """Whether the tenant set it."""
+        """Return whether the tenant has set it."""
         return name in self._stored
 
     def span(self, name: str) -> timedelta:
-        """Return an option that is told in seconds."""
+        """Return an option in seconds as a timedelta."""
         return timedelta(seconds=self[name])
 
     @property

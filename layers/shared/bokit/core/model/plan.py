@@ -20,15 +20,15 @@ class ActionKind(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     MARK_MISSING = "miss"
-    """The source no longer shows it; nothing is let go yet."""
+    """The source no longer shows it; nothing is released yet."""
     CLEAR_MISSING = "find"
-    """It was missing and is shown again, before anything was let go."""
+    """It was missing and is shown again, before anything was released."""
     CANCEL = "cancel"
     RESTORE = "restore"
     MERGE = "merge"
-    """The source joined it with another record, which goes on."""
+    """The source joined it with another record, which remains."""
     TOUCH = "remember"
-    """Only the rules' memory, the key, or the source's value under a person's edit changed: no event, no count."""
+    """Bookkeeping: only the rules' memory, the key, or the source's value under an edit changed. Not reported or counted."""
 
 
 class ActionDocument(TypedDict):
@@ -70,7 +70,7 @@ class Action:
     fields: Mapping[str, FieldChange] = field(default_factory=dict)
     """Effective fields that change."""
     preserved: Mapping[str, FieldChange] = field(default_factory=dict)
-    """Edited fields in which the source changed: its values, before and after; ours stands."""
+    """Edited fields in which the source changed: its values before and after; the edit stands."""
     reason: str
 
     @property
@@ -86,25 +86,25 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """What a guard holds back, why, since when, and how to settle it."""
+    """What a guard holds back, why, and since when."""
 
     code: str
     """``empty-feed``, ``unreadable-feed``, ``shrunken-feed``, ``partial-feed``, ``other-listing`` …"""
     message: str
-    """One sentence for the owner: what happened, and what to do."""
+    """For the owner: what happened, and what to do."""
     since: datetime
     releases: tuple[Mapping[str, Json], ...] = ()
     """What applying it would cancel or free: ``{"action", "record_id", "check_in", …}``, for people and for the hash."""
     can_apply: bool = True
-    """False: there is nothing a person could apply (an unreadable body)."""
+    """False: there is nothing to apply (an unreadable body)."""
     offered_at: datetime | None = None
-    """When it was offered to a person once more."""
+    """When the owner was notified of it again."""
 
     @property
     def plan_hash(self) -> str:
-        """Identifies what was shown, so that only that is applied."""
-        told = json.dumps([self.code, [dict(r) for r in self.releases]], sort_keys=True, default=str)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        """Identifies what was shown: only that can be applied."""
+        shown = json.dumps([self.code, [dict(r) for r in self.releases]], sort_keys=True, default=str)
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
     def as_dict(self) -> HoldDocument:
         """As ``source show`` shows it."""
@@ -121,7 +121,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that one fetch asks for: what is done now, what is held, and when time alone may ask for more."""
+    """All that follows from one fetch: what is done now, what is held, and when time alone may change it."""
 
     actions: tuple[Action, ...] = ()
     hold: Hold | None = None
@@ -129,17 +129,17 @@ class Plan:
     """Entries that the source showed."""
     unchanged: int = 0
     refused: bool = False
-    """The whole fetch is no evidence (unreadable, empty, another listing's …): ETag and hash are not stored."""
+    """The fetch is not trusted (unreadable, empty, another listing's …): ETag and hash are not stored."""
     settle_at: datetime | None = None
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
     memory: Fields = field(default_factory=dict)
-    """What the rules want to remember of the source until the next fetch."""
+    """What the rules keep of the source until the next fetch."""
     problems: tuple[Mapping[str, Json], ...] = ()
-    """What could not be taken, item by item, as runs tell it: ``{"code", "message", "uid", "field"}``."""
+    """What could not be used, item by item: ``{"code", "message", "uid", "field"}``."""
 
     @property
     def is_empty(self) -> bool:
-        """Nothing to write to any record."""
+        """Whether no record changes."""
         return not self.actions
 
 

@@ -1,7 +1,7 @@
-"""Records: what Bokit knows of one thing, whatever its collection, and who said each field.
+"""Records: what Bokit knows of one thing, whatever its collection, and where each field comes from.
 
-A booking from a feed, a client from an API and a row of a table are all records. The engine and the store know no more
-of them than stands here; what a field means is the collection's own business (for bookings: ``core.bookings.rules``).
+A booking from a feed, a client from an API and a row of a table are all records. Engine and store know no more of them
+than this; what a field means is decided by the collection's rules (for bookings: ``core.bookings.rules``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RecordId = NewType("RecordId", str)
 RunId = NewType("RunId", str)
 CollectionName = NewType("CollectionName", str)
 Scope = NewType("Scope", str)
-"""What groups a collection's records so that they are loaded together: a unit's id for bookings."""
+"""Groups records of a collection that are loaded together: a unit's id for bookings."""
 
 Json = Any
 """A value that JSON can hold: None, bool, int, str, list or dict. No float where an integer will do."""
@@ -32,25 +32,25 @@ class Presence(StrEnum):
 
     PRESENT = "present"
     MISSING = "missing"
-    """No longer shown, and the evidence does not suffice yet: all that it held stays held."""
+    """No longer shown, without sufficient evidence yet: its nights stay held."""
     GONE = "gone"
-    """Cancelled, vanished or deleted; kept for ever, and restored when the source shows it again."""
+    """Cancelled, vanished or deleted; kept for ever, and restored if the source shows it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A person's value for one field. It stands until the person gives it up, whatever the source says."""
+    """A person's value for one field. It stands until a person removes it, whatever the source says."""
 
     value: Json
     base: Json
-    """What the source said when the person edited: the base of the three-way merge."""
+    """The source's value at the time of the edit: the base of the three-way merge."""
     by: str
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One thing in a collection: what its source last said, and what a person made of it."""
+    """One thing in a collection: its source's last values, and a person's edits."""
 
     id: RecordId
     tenant: TenantId
@@ -59,9 +59,9 @@ class Record:
     source_id: SourceId | None
     """None: made by hand, and never touched by a sync."""
     key: str
-    """The identity that the source gives it now (a UID, a primary key); it may change where the record does not."""
+    """The source's present identity for it (a UID, a primary key); it may change while the record remains."""
     remote: Fields = field(default_factory=dict)
-    """What the source last said; for a record made by hand, what the person said."""
+    """The source's last values; of a record made by hand, the person's."""
     edits: Mapping[str, Edit] = field(default_factory=dict)
     presence: Presence = Presence.PRESENT
     missing_since: datetime | None = None
@@ -69,16 +69,16 @@ class Record:
     gone_at: datetime | None = None
     gone_reason: str | None = None
     memory: Fields = field(default_factory=dict)
-    """What the collection's rules remember for identity and evidence, shown to nobody."""
+    """What the collection's rules keep for identity and evidence; never shown."""
     version: int = 0
     """Raised by the store at each write; 0: not stored yet."""
     created_at: datetime
     updated_at: datetime
-    """When a field, or the presence, last really changed."""
+    """When a field or the presence last changed."""
 
     @property
     def fields(self) -> dict[str, Json]:
-        """The values that count: a person's where there is one, else the source's."""
+        """The effective values: a person's if there is one, else the source's."""
         return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}}
 
     def as_present(self, key: str) -> Record:
@@ -91,7 +91,7 @@ class Record:
 
     @property
     def disagreements(self) -> dict[str, tuple[Json, Json]]:
-        """Edited fields in which the source says otherwise, as (ours, theirs)."""
+        """Edited fields in which the source has another value, as (ours, theirs)."""
         return {n: (e.value, self.remote.get(n)) for n, e in self.edits.items() if e.value != self.remote.get(n)}
 
 
@@ -144,7 +144,7 @@ def new_record(
 
 
 def make_record_id(scope: Scope, suffix: str) -> RecordId:
-    """Return the id of a record of *scope*. The id tells its scope, so that a store finds it in one read.
+    """Return the id of a record of *scope*. The id contains its scope: a store finds the record in one read.
 
     >>> make_record_id(Scope("unit_1"), "4h8k")
     'unit_1.4h8k'
@@ -154,13 +154,13 @@ def make_record_id(scope: Scope, suffix: str) -> RecordId:
     return RecordId(f"{scope}.{suffix}")
 
 
-def scope_of(id: RecordId) -> Scope:
-    """Return the scope that *id* tells; raises UnknownIdError for what is no record's id.
+def scope_of(record_id: RecordId) -> Scope:
+    """Return the scope of the record with this id; raises UnknownIdError if it is not a record's id.
 
     >>> scope_of(RecordId("unit_1.4h8k"))
     'unit_1'
     """
-    scope, dot, suffix = id.rpartition(".")
+    scope, dot, suffix = record_id.rpartition(".")
     if not (scope and dot and suffix):
-        raise UnknownIdError("no such record", id=id)
+        raise UnknownIdError("no such record", id=record_id)
     return Scope(scope)

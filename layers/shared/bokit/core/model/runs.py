@@ -42,7 +42,7 @@ class Trigger(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -64,7 +64,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class RunStep:
     """One recorded step of a source's sync."""
 
     name: str
@@ -84,11 +84,11 @@ class SourceReport:
     """``{"code", "message"}``: why it failed, was held or skipped."""
     counts: Mapping[str, int] = field(default_factory=dict)
     duration_ms: int = 0
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RunStep, ...] = ()
     plan: tuple[Action, ...] = ()
-    """Filled in a dry run, and where the caller asked for details."""
+    """Filled in a dry run, and if the caller asked for details."""
     problems: tuple[Mapping[str, Json], ...] = ()
-    """What of the content could not be taken, item by item: ``{"code", "message", "uid", "field"}``; the first of them."""
+    """The first items that could not be used: ``{"code", "message", "uid", "field"}``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +112,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run whose work goes through the queue: what it was asked, which sources still wait, and until when.
+    """A run whose work goes through the queue: its request, which sources are pending, and until when.
 
-        queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends what nobody did
+        queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends the rest
 
-    A source leaves *pending* with its report, in one write: a message that comes twice counts once.
+    A source leaves *pending* with its report, in one write: a message that is delivered twice counts once.
     """
 
     run: Run
@@ -128,23 +128,23 @@ class OpenRun:
 
     @property
     def is_done(self) -> bool:
-        """Return whether every source has its report."""
+        """Whether every source has its report."""
         return not self.pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """What the first request under an Idempotency-Key asked, and was answered."""
+class IdempotentResponse:
+    """The first request under an Idempotency-Key, and its response."""
 
     key: str
     request_hash: str
-    """Of method, route and body: another request under the same key is refused."""
+    """Of method, route and body; another request under the same key is refused."""
     status: int
     body: str
-    """The first answer, as JSON."""
+    """JSON."""
     run_id: RunId | None
     expires_at: datetime
-    """From then on the key is free; the table's TTL only tidies."""
+    """From then on the key is free. The table's TTL only deletes the row."""
 
 
 def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:

@@ -12,70 +12,71 @@ from bokit.core.model.records import RunId, SourceId, TenantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a source's last attempt failed, and how long it is since one did not."""
+    """Why a source's last attempt failed, and since when."""
 
     code: str
     message: str
     since: datetime | None = None
-    """The last success before it; None: there was none. Stable, so that a notice of it can be told from another's."""
-    told: bool = False
-    """The owner was told: at the second failure of a row, or at one that trying again does not mend."""
+    """The last success before it; None: there was none. Stable: it distinguishes the notices of two failures."""
+    notified: bool = False
+    """The owner was notified: at the second failure in a row, or at one that a retry does not fix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldNote:
-    """The short of a held plan, for status; the whole of it is in the source's memory."""
+    """A held plan in short, for the status; the whole plan is in the source's memory."""
 
     code: str
     message: str
     since: datetime
     plan_hash: str
     offered_at: datetime | None = None
-    """When it was offered to a person once more, and told: what tells one offer from the next."""
+    """When the owner was notified of it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The small item that the fast path reads: ids, times and hashes, no guest's data.
 
-    Heads of a shard lie side by side, so that one query reads a hundred. What the sync needs of source, unit and
-    property is copied here by the catalog, so that an unchanged sync reads nothing else.
+    Heads of a shard are stored side by side: one query reads a hundred. The catalog copies here what a sync needs of
+    source, unit and property: an unchanged sync reads nothing else.
     """
 
     source: Source
     """With *timezone*, *interval* and *cancel_after* as the source has them (None: the tenant's)."""
     unit_timezone: str | None = None
-    """The unit's, else the property's, where the source has none of its own."""
+    """The unit's, else the property's; used if the source has none."""
     etag: str | None = None
     last_modified: str | None = None
     content_hash: str | None = None
     entries: int = 0
-    """How many entries the agreed content showed: what an unchanged sync says it has seen."""
+    """Entries of the agreed content: the count ``seen`` of an unchanged sync."""
     settle_at: datetime | None = None
     """The earliest time at which time alone can change the plan."""
     snapshot_version: int = 0
+    """Stored by no release outside of tests, and read by none; its stored name stays taken."""
     changed_at: datetime | None = None
     """When a sync last changed a record."""
     synced_at: datetime | None = None
-    """When the slow path last ended well; freshness is the later of this and the shard's beat."""
+    """When the slow path last succeeded; freshness is the later of this and the shard's heartbeat."""
     full_at: datetime | None = None
-    """When all of it was last read and agreed on, where passes for what is new, or changed lately, lie between."""
+    """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None
     hold: HoldNote | None = None
     fence: int = 0
-    """Raised whenever the source's lease is taken; a write with an older one is refused."""
+    """Raised whenever the source's lease is acquired; writes with an older one are refused."""
     version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSchedule:
-    """One source's line in its shard: when it is due, and how its last attempts went."""
+    """One source's line in its shard: when it is due, and its last attempts."""
 
     tenant: TenantId
     due_at: datetime | None
     """None: paused or removed."""
     interval: timedelta
-    """The one in force when *due_at* was set: overdue is told in these."""
+    """The interval when *due_at* was set; overdue is counted in these."""
     attempted_at: datetime | None = None
     succeeded_at: datetime | None = None
     failures: int = 0

@@ -42,5 +42,5 @@ def read_memory(memory: Fields) -> SourceMemory:
 
 
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
-    """Return *memory* as JSON, without what equals its default."""
+    """Return *memory* as JSON, without what is empty."""
     return RULES_CODEC.write(memory)

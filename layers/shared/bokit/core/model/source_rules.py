@@ -1,6 +1,7 @@
-"""What the engine asks of a kind of source: how its content is read, identified, planned and guarded.
+"""What the engine needs of a kind of source: how its content is read, matched, planned and guarded.
 
-The engine runs the steps and knows no booking; bookings (``core.bookings.rules``) and plain rows plug in here.
+The engine runs the steps and knows nothing of bookings; bookings (``core.bookings.rules``) and items
+(``core.items.rules``) implement this protocol.
 """
 
 from __future__ import annotations
@@ -41,20 +42,20 @@ class Verdict(StrEnum):
     EMPTY = "empty"
     """A whole calendar without events."""
     PARTIAL = "partial"
-    """Read, but not all of it: what is missing from it proves nothing."""
+    """Not all of it was read: what is missing from it proves nothing."""
     UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing in a body that could not be read, and what to make of it."""
+    """One thing in a body that could not be read or used."""
 
     code: str
     message: str
     uid: str | None = None
-    """Of the event or the record that it is about."""
+    """Of the event or record."""
     field: str | None = None
-    """Of the record; dots lead into objects."""
+    """Path of the record's field."""
 
     def as_dict(self) -> ContentProblem:
         """As inspections and runs show it."""
@@ -64,7 +65,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """All that rules may know about a source and this fetch beyond its content."""
+    """All that rules may know about a source and a fetch, beyond its content."""
 
     tenant: TenantId
     source_id: SourceId
@@ -74,24 +75,24 @@ class Context:
     """The time of the fetch, in UTC: the only clock of the core."""
     timezone: ZoneInfo
     last_read: datetime | None = None
-    """When the source was last read well before this fetch; None: never, or not known."""
+    """When the source was last read before this fetch; None: never, or not known."""
     platform: str | None = None
-    """Chosen by the owner; None: told by the content and *host*."""
+    """Chosen by the owner; None: detected from the content and *host*."""
     host: str | None = None
     cancel_after: timedelta = timedelta(hours=24)
     horizon: timedelta = timedelta(days=730)
     new_only: bool = False
-    """Only what is new may be created: nothing is updated, missed, cancelled or remembered."""
+    """Only new records are created: nothing is updated, marked as missing, cancelled or remembered."""
     memory: Fields = field(default_factory=dict)
-    """What the last plan asked to remember of this source."""
+    """What the last plan kept of this source."""
     approved: str | None = None
-    """The hash of the held plan that a person told us to apply."""
+    """The hash of the held plan that a person approved."""
     discarded: str | None = None
-    """The hash of the held plan that a person told us to forget."""
+    """The hash of the held plan that a person discarded."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
     other_sources: frozenset[SourceId] = frozenset()
-    """Other sources that feed the same scope now: their records are theirs."""
+    """Other sources that feed the same scope; their records are not touched."""
 
     def new_record(self, record_id: RecordId, key: str, remote: Fields) -> Record:
         """Return a record of this source that is not stored yet."""
@@ -100,28 +101,28 @@ class Context:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen(Generic[E_co]):
-    """What one fetched body shows, read: *entries* mean something to the rules alone."""
+    """What one fetched body shows, read; only the rules know what *entries* mean."""
 
     entries: tuple[E_co, ...] = ()
     problems: tuple[Problem, ...] = ()
     verdict: Verdict = Verdict.OK
     snapshot: bytes = b""
-    """The entries and their fingerprints, compressed, so that the next reading parses only what changed."""
+    """The entries and their fingerprints, compressed: the next reading parses only what changed."""
     platform: str | None = None
-    """Whose feed this is, as the owner, the content or the host tells; None: unreadable, or no feed of a platform."""
+    """The feed's platform; None: unreadable, or not a feed of a platform."""
     whole: bool = True
-    """False: only what changed lately was asked for, so that what is not in it says nothing."""
+    """False: only recent changes were requested; what is missing proves nothing."""
 
 
 class Rules(Protocol[E, M]):
     """How one kind of source is understood. Every method is pure."""
 
     def hash_content(self, body: bytes, context: Context) -> str:
-        """Return a hash equal for bodies that say the same, salted with the code's version and *context*'s settings."""
+        """Return a hash equal for bodies of equal content, salted with the code's version and *context*'s settings."""
         ...
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[E]:
-        """Return what *body* shows, reusing from the last *snapshot* (b"": none) what did not change. Never raises."""
+        """Return what *body* shows, reusing what did not change from the last *snapshot* (b"": none). Never raises."""
         ...
 
     def recall(self, snapshot: bytes, context: Context) -> Seen[E]:
@@ -129,7 +130,7 @@ class Rules(Protocol[E, M]):
         ...
 
     def inspect(self, body: bytes, seen: Seen[E], context: Context) -> dict[str, Json]:
-        """Return what was read in *body*, as ``feed inspect`` and ``source test`` show it."""
+        """Return what was read in *body*, as ``source test`` shows it."""
         ...
 
     def match(self, known: Sequence[Record], seen: Seen[E], context: Context) -> M:
@@ -141,19 +142,19 @@ class Rules(Protocol[E, M]):
         ...
 
     def guard(self, plan: Plan, matches: M, context: Context) -> Plan:
-        """Return *plan* with the releases that the evidence does not carry held back."""
+        """Return *plan*, with releases held back for which there is not enough evidence."""
         ...
 
     def read_hold(self, memory: Fields) -> Hold | None:
-        """Return the held plan that the last plan asked to remember in *memory*, as it was shown; None: nothing is held."""
+        """Return the held plan in a source's *memory*; None if nothing is held."""
         ...
 
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
-        """Return a person's *values* in the collection's types, or raise InputError that says what is wrong."""
+        """Return a person's *values* in the collection's types; raises InputError."""
         ...
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
-        """Return *record* let go, since its source was removed and a person said so; None where there is nothing to let go."""
+        """Return *record* released, after its source was removed; None if there is nothing to release."""
         ...
 
 
