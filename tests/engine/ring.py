@@ -27,20 +27,20 @@ class Importer:
     feed: str
     calendar: OutCalendar
     imported: dict[Span, str] = field(default_factory=dict)
-    """The closures that it made, by what they were told as."""
+    """The closures that it made, by the events they were made from."""
     last: bytes = b""
 
     def read(self) -> bool:
-        """Read Bokit's calendar as the platform would; tell whether it said anything new."""
+        """Read Bokit's calendar as the platform would; return whether anything was new."""
         page = self.villa.store.find_published(self.calendar.token_hash)
         assert page is not None, "the calendar is not published"
         is_new, self.last = page.body != self.last, page.body
-        told = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
-        self._agree(told)
+        wanted = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
+        self._agree(wanted)
         return is_new
 
-    def _agree(self, told: set[Span]) -> None:
-        """Close what is told and free, open what is told no more."""
+    def _agree(self, events: set[Span]) -> None:
+        """Close what the calendar has and is free, open what it no longer has."""
         world = self.villa.world
         for stay_id in self.imported.values():
             if world.stays[stay_id].is_active:
@@ -48,7 +48,7 @@ class Importer:
         self.imported.clear()
         mine = [span for s in world.stays.values() if s.feed == self.feed and s.is_active for span in s.spans]
         today = world.today(self.feed)
-        wanted = [part for span in sorted(told) if span.end > today for part in cut(span, mine)]
+        wanted = [part for span in sorted(events) if span.end > today for part in cut(span, mine)]
         for span in join(wanted):
             self.imported[span] = world.block(self.feed, span.start, span.end, over=True)
 
@@ -65,7 +65,7 @@ def join(spans: list[Span]) -> list[Span]:
 
 
 class Ring:
-    """A flat on three platforms, each of which imports what Bokit tells it."""
+    """A flat on three platforms, each of which imports Bokit's calendar."""
 
     def __init__(self, seed: int, *, cancel_after: timedelta | None = None) -> None:
         self.luck, self.villa = Random(seed), Villa(queue=False)
@@ -135,7 +135,7 @@ class Ring:
             return
 
     def round(self, hours: float = 1) -> bool:
-        """Let an hour pass: Bokit reads every feed, every platform reads Bokit; tell whether any calendar changed."""
+        """Let an hour pass: Bokit reads every feed, every platform reads Bokit; return whether any calendar changed."""
         self.villa.move(hours=hours)
         self.villa.bokit.tick()
         news = [importer.read() for importer in self.importers]

@@ -1,4 +1,4 @@
-"""Outgoing calendars: what each consumer is told, that unchanged data is unchanged bytes, and how long a path works."""
+"""Outgoing calendars: what each consumer sees, that unchanged data is unchanged bytes, and how long a path works."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Flat(Apartment):
         assert page is not None
         return page.body
 
-    def told(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> list[tuple[int, int]]:
+    def events(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> list[tuple[int, int]]:
         """Return the events of a calendar, as days from today."""
         events = Calendar.from_ical(self.body(self.calendar(consumer, unit, **given))).events
         return sorted(((e["DTSTART"].dt - self.today).days, (e["DTEND"].dt - self.today).days) for e in events)
@@ -74,17 +74,17 @@ def home() -> Flat:
     return made
 
 
-# ── what is told ──
+# ── what is exported ──
 
 
 def test_each_consumer_is_told_what_the_others_said(home):
-    """Airbnb is told VRBO's guest and not its own; anybody is told both; no window is told to anyone."""
-    assert home.told("airbnb") == [(30, 33)]
-    assert home.told("vrbo") == [(20, 24)]
+    """Airbnb sees VRBO's guest and not its own; a calendar for anybody has both; windows are in none."""
+    assert home.events("airbnb") == [(30, 33)]
+    assert home.events("vrbo") == [(20, 24)]
     home.world.set_options(AIRBNB, open_days=300)
     home.sync()
     assert any(r.remote.get("kind") == "window" for r in home.records())
-    assert home.told("booking_com") == home.told() == [(20, 24), (30, 33)]
+    assert home.events("booking_com") == home.events() == [(20, 24), (30, 33)]
 
 
 def test_a_source_may_be_the_consumer(home):
@@ -92,7 +92,7 @@ def test_a_source_may_be_the_consumer(home):
     source = home.store.load_sources(DEFAULT_TENANT)[0]
     other = home.add_unit("Loft")
 
-    assert home.told(source.id) == home.told(source.name) == [(30, 33)]
+    assert home.events(source.id) == home.events(source.name) == [(30, 33)]
     with pytest.raises(InputError, match="no such consumer"):
         home.calendar(source.id, other)
 
@@ -101,25 +101,25 @@ def test_what_is_written_by_hand_is_told_to_all(home):
     """Direct bookings and blocks, to every consumer, at once; edited and released, as edited and released."""
     made = home.make(40, 42)
     home.make(50, 51, kind="block")
-    assert home.told("airbnb") == [(30, 33), (40, 42), (50, 51)]
+    assert home.events("airbnb") == [(30, 33), (40, 42), (50, 51)]
 
     home.bokit.bookings.edit(DEFAULT_TENANT, made["id"], {"check_out": home.day(43)}, by="user:rosa")
-    assert home.told("airbnb") == [(30, 33), (40, 43), (50, 51)]
+    assert home.events("airbnb") == [(30, 33), (40, 43), (50, 51)]
 
     home.bokit.bookings.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
-    assert home.told("airbnb") == [(30, 33), (50, 51)]
+    assert home.events("airbnb") == [(30, 33), (50, 51)]
 
 
 def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_told_to_it(home):
-    """Airbnb knows its four nights, and is told the fifth, until the edit is given up."""
+    """Airbnb knows its four nights, and sees the fifth, until the edit is given up."""
     mine = next(b for b in home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) if b["check_in"] == home.day(20))
 
     home.bokit.bookings.edit(DEFAULT_TENANT, mine["id"], {"check_out": home.day(25)}, by="user:rosa")
-    assert home.told("airbnb") == [(24, 25), (30, 33)]
-    assert home.told("vrbo") == [(20, 25)]
+    assert home.events("airbnb") == [(24, 25), (30, 33)]
+    assert home.events("vrbo") == [(20, 25)]
 
     home.bokit.bookings.accept_remote(DEFAULT_TENANT, mine["id"], by="user:rosa")
-    assert home.told("airbnb") == [(30, 33)]
+    assert home.events("airbnb") == [(30, 33)]
 
 
 def test_an_echo_is_told_to_nobody(home):
@@ -131,16 +131,16 @@ def test_an_echo_is_told_to_nobody(home):
         b["check_in"]: b["state"] for b in home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) if b["kind"] == "block"
     }
     assert states == {home.day(20): "echo"}
-    assert home.told() == [(20, 24), (30, 33)]
-    assert home.told("airbnb") == [(30, 33)]
+    assert home.events() == [(20, 24), (30, 33)]
+    assert home.events("airbnb") == [(30, 33)]
 
 
 def test_what_fades_is_told_to_nobody(home):
-    """The guest cancels and VRBO still shows the echo: it is told no more, so that no ring keeps it alive."""
+    """The guest cancels and VRBO still shows the echo: it is no longer exported, and no ring keeps it alive."""
     cancel_what_vrbo_repeats(home)
 
-    assert home.told("booking_com") == [(30, 33), (60, 61), (64, 65)]
-    assert home.told("airbnb") == [(30, 33)]
+    assert home.events("booking_com") == [(30, 33), (60, 61), (64, 65)]
+    assert home.events("airbnb") == [(30, 33)]
 
 
 def cancel_what_vrbo_repeats(home: Flat) -> None:
@@ -156,26 +156,26 @@ def cancel_what_vrbo_repeats(home: Flat) -> None:
 
 
 def test_a_linked_unit_is_told_of_its_whole_and_its_parts(home):
-    """The flat's guests close the villa, the villa's the flat; what Airbnb told of one listing it does not know of the other."""
+    """The flat's guests close the villa, the villa's the flat; Airbnb knows a booking only in its own listing."""
     villa = home.add_unit("Whole villa", parts=[home.flat])
     home.make(40, 42, villa)
 
-    assert home.told("airbnb") == [(30, 33), (40, 42)]
-    assert home.told("airbnb", villa) == [(20, 24), (30, 33), (40, 42)]
+    assert home.events("airbnb") == [(30, 33), (40, 42)]
+    assert home.events("airbnb", villa) == [(20, 24), (30, 33), (40, 42)]
 
     home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": []})
-    assert home.told("airbnb") == [(30, 33)]
-    assert home.told("airbnb", villa) == [(40, 42)]
+    assert home.events("airbnb") == [(30, 33)]
+    assert home.events("airbnb", villa) == [(40, 42)]
 
 
 def test_each_variant_tells_its_own(home):
     """Occupied: all. Bookings: reservations. Arrivals and departures: a day for each."""
     home.make(50, 52, kind="block")
 
-    assert home.told(variant=CalendarVariant.OCCUPIED) == [(20, 24), (30, 33), (50, 52)]
-    assert home.told(variant=CalendarVariant.BOOKINGS) == [(20, 24), (30, 33)]
-    assert home.told(variant=CalendarVariant.ARRIVALS) == [(20, 21), (30, 31)]
-    assert home.told(variant=CalendarVariant.DEPARTURES) == [(24, 25), (33, 34)]
+    assert home.events(variant=CalendarVariant.OCCUPIED) == [(20, 24), (30, 33), (50, 52)]
+    assert home.events(variant=CalendarVariant.BOOKINGS) == [(20, 24), (30, 33)]
+    assert home.events(variant=CalendarVariant.ARRIVALS) == [(20, 21), (30, 31)]
+    assert home.events(variant=CalendarVariant.DEPARTURES) == [(24, 25), (33, 34)]
 
 
 def test_no_guest_is_named_unless_it_is_asked_for(home):
@@ -264,27 +264,27 @@ def test_when_a_source_fails_its_last_good_bookings_stay_in(home):
     home.world.fault(VRBO, "other-listing")
     home.sync(hours=2)
     home.sync(hours=30)
-    assert set(home.told("booking_com")) > {(20, 24), (30, 33)}
+    assert set(home.events("booking_com")) > {(20, 24), (30, 33)}
 
 
 def test_nights_that_a_doubtful_feed_newly_closes_are_told(home):
-    """A held plan frees nothing and closes at once: half of the old events and a new one tell the new one, too."""
+    """A held plan frees nothing and closes at once: with half of the old events and a new one, the new one is exported too."""
     home.book(VRBO, 40, 42)
     home.book(VRBO, 44, 46)
     home.book(VRBO, 50, 52)
     home.sync()
-    before = set(home.told("airbnb"))
+    before = set(home.events("airbnb"))
     for stay in [s.id for s in home.world.stays.values() if s.feed == VRBO and s.is_active][:3]:
         home.world.cancel(stay)
     home.book(VRBO, 80, 82)
     home.sync()
 
-    assert before < set(home.told("airbnb"))
-    assert {(80, 82)} == set(home.told("airbnb")) - before
+    assert before < set(home.events("airbnb"))
+    assert {(80, 82)} == set(home.events("airbnb")) - before
 
 
 def test_a_new_name_and_a_new_option_are_published(home):
-    """Whatever a calendar says is told as it is now."""
+    """Every change is in the page at once."""
     calendar = home.calendar()
     before = home.page(calendar)
     home.move(minutes=1)
@@ -298,26 +298,26 @@ def test_a_new_name_and_a_new_option_are_published(home):
 
 
 def test_what_a_person_lets_go_is_told_no_more(home):
-    """A held plan that is applied, and a source that is removed with its nights, are told at once; not before."""
+    """A held plan that is applied, and a source that is removed with its nights, change the page at once; not before."""
     guests = [home.book(VRBO, first, first + 2) for first in (40, 44, 50, 54)]
     home.sync()
-    before = home.told("airbnb")
+    before = home.events("airbnb")
     for stay in guests[:3]:
         home.world.cancel(stay)
     home.sync()
-    assert home.told("airbnb") == before
+    assert home.events("airbnb") == before
     source = next(s for s in home.store.load_sources(DEFAULT_TENANT) if s.url == VRBO)
 
     home.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=True, by="user:rosa")
-    assert home.told("airbnb") == [(30, 33), (54, 56)]
+    assert home.events("airbnb") == [(30, 33), (54, 56)]
     home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
-    assert home.told("airbnb") == [(30, 33), (54, 56)]
+    assert home.events("airbnb") == [(30, 33), (54, 56)]
     home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
-    assert home.told("airbnb") == []
+    assert home.events("airbnb") == []
 
 
 def test_two_changes_within_a_second_are_two_of_last_modified(home):
-    """Last-Modified tells no more than seconds, so that another body gets another second."""
+    """Last-Modified has whole seconds: another body gets another second."""
     calendar = home.calendar()
     seconds = set()
     for n in range(4):
@@ -332,15 +332,15 @@ def test_two_changes_within_a_second_are_two_of_last_modified(home):
 
 def test_a_calendar_is_opened_once(home):
     """The same consumer, variant and details are the same calendar, and the same address; others are others."""
-    told = [
+    calendars = [
         home.calendar("airbnb"),
         home.calendar("AirBnB"),
         home.calendar("vrbo"),
         home.calendar(variant=CalendarVariant.ARRIVALS),
     ]
-    urls = [home.bokit.calendars.url_of(c) for c in told]
+    urls = [home.bokit.calendars.url_of(c) for c in calendars]
 
-    assert told[0] == told[1]
+    assert calendars[0] == calendars[1]
     assert len(set(urls)) == 3
     assert all(u.startswith("https://api.example/feeds/") and u.endswith(".ics") and len(u) == 73 for u in urls)
     assert len(home.bokit.calendars.list_calendars(DEFAULT_TENANT, home.flat)) == 3
@@ -365,16 +365,16 @@ def test_serving_is_one_read_whoever_asks(home):
     current = home.bokit.calendars.token_of(home.calendar("airbnb"))
     home.move(hours=2)
     counting = Counting(home.store)
-    desk = home.open(counting).feeds
+    server = home.open(counting).feeds
 
     for text in (current, token, home.bokit.calendars.token_of(gone), "A" * 43, "x", "ü" * 5000, "../../etc", ""):
         counting.calls.clear()
-        assert (desk.serve(text) is not None) is (text == current)
+        assert (server.serve(text) is not None) is (text == current)
         assert counting.calls == ["find_published"], text
 
 
 def test_a_rotated_path_works_for_its_overlap(home):
-    """Both tell the same meanwhile, and the same news; then the former is unknown."""
+    """Both show the same meanwhile, and the same changes; then the former is unknown."""
     first = home.calendar("airbnb")
     second = home.bokit.calendars.rotate(DEFAULT_TENANT, first.id, timedelta(hours=3))
     home.make(40, 42)
@@ -410,7 +410,7 @@ def test_a_second_rotation_ends_the_first_path(home):
 
 
 def test_a_removed_calendar_is_unknown_and_comes_back_under_another_path(home):
-    """Nothing publishes it again, and its old address stays dead when it is opened anew."""
+    """Nothing publishes it again, and its old address stays dead when it is opened again."""
     first = home.calendar("airbnb")
     home.bokit.calendars.remove(DEFAULT_TENANT, first.id)
     home.make(40, 42)
@@ -425,7 +425,7 @@ def test_a_removed_calendar_is_unknown_and_comes_back_under_another_path(home):
 
 
 def test_a_removed_unit_takes_its_calendars_along(home):
-    """Nobody is told anything of a unit that is no more."""
+    """The pages of a removed unit are unknown."""
     loft = home.add_unit("Loft")
     home.make(40, 42, loft)
     calendar = home.calendar(unit=loft)
@@ -452,31 +452,31 @@ def test_another_tenant_has_none_of_it(home):
 
 
 def test_another_secret_takes_no_address_away(home):
-    """A stack that lost its secret serves the old paths, tells no wrong address, and makes a right one by rotation."""
+    """A stack that lost its secret serves the old paths, shows no wrong address, and makes a right one by rotation."""
     calendar = home.calendar("airbnb")
     token = home.bokit.calendars.token_of(calendar)
     bokit = home.open(calendar_key=lambda: "another secret")
-    desk = bokit.calendars
+    calendars = bokit.calendars
 
-    assert desk.url_of(calendar) is None
+    assert calendars.url_of(calendar) is None
     assert bokit.feeds.serve(token) is not None
-    rotated = desk.rotate(DEFAULT_TENANT, calendar.id)
+    rotated = calendars.rotate(DEFAULT_TENANT, calendar.id)
     assert bokit.feeds.serve(token) is not None
-    assert desk.url_of(rotated).startswith("https://")
+    assert calendars.url_of(rotated).startswith("https://")
 
 
 def test_what_time_alone_changes_is_told_when_it_is_asked_for(home):
-    """A page that says when it grows old is made anew by the first to read it then, although no sync comes."""
+    """A page is published again by the first request after its ``refresh_at``, although no sync comes."""
     cancel_what_vrbo_repeats(home)
     calendar = home.calendar("booking_com")
     page = home.page(calendar)
-    assert (20, 24) not in home.told("booking_com")
+    assert (20, 24) not in home.events("booking_com")
     assert page.refresh_at is not None
     home.clock.at = page.refresh_at + DAY
 
     renewed = home.page(calendar)
 
-    assert (20, 24) in home.told("booking_com")  # it outlived what it repeated: a closure of its own
+    assert (20, 24) in home.events("booking_com")  # it outlived what it repeated: a closure of its own
     assert renewed.refresh_at is None
 
 
@@ -519,7 +519,7 @@ def test_a_slow_publisher_never_has_the_last_word(home):
         spoil(home, calendar)
         publish_slowly(home, "save_published", lambda first=first: home.make(first, first + 2))
 
-    assert home.told("airbnb") == [(30, 33), (40, 42), (44, 46)]
+    assert home.events("airbnb") == [(30, 33), (40, 42), (44, 46)]
 
 
 def test_a_slow_publisher_brings_no_removed_path_back(home):
@@ -548,6 +548,32 @@ def test_a_slow_publisher_gives_no_rotated_path_more_time(home):
     assert home.page(calendar) is None
 
 
+def test_a_path_that_ends_between_its_calendar_and_its_page_stays_ended(home):
+    """A publisher read the calendar, slept while the path was rotated or removed, and only then read the page."""
+    for end in (
+        lambda c: home.bokit.calendars.rotate(DEFAULT_TENANT, c.id, timedelta()),
+        lambda c: home.bokit.calendars.remove(DEFAULT_TENANT, c.id),
+    ):
+        calendar = home.calendar("airbnb")
+
+        publish_slowly(home, "find_published", lambda end=end, calendar=calendar: end(calendar))
+
+        assert home.page(calendar) is None
+
+
+@pytest.mark.parametrize("at", ["find_published", "load_options", "save_published"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_slow_run_does_not_undo_a_new_option(home, at, linked):
+    """A booking is written while the option changes, at any moment of the run: its guest is named."""
+    calendar = home.calendar("airbnb", home.add_unit("Whole villa", parts=[home.flat]) if linked else None)
+    slow = home.open(Slow(home.store, at, lambda: home.bokit.catalog.options.set(DEFAULT_TENANT, "export.anonymous", False)))
+
+    days = {"check_in": home.day(40), "check_out": home.day(42), "guest_name": "Ann"}
+    slow.bookings.create(DEFAULT_TENANT, home.flat, days, by="user:rosa")
+
+    assert b"Ann" in home.body(calendar)
+
+
 @pytest.fixture(params=["memory", pytest.param("emulator", marks=[needs_emulator, pytest.mark.enable_socket])])
 def store(request: pytest.FixtureRequest) -> Any:
     """The stores that stand threads."""
@@ -558,7 +584,7 @@ def store(request: pytest.FixtureRequest) -> Any:
 
 
 def test_of_many_writers_at_once_the_last_page_tells_the_last_state(store):
-    """Four write bookings by hand, one rotates, one renames, all at once: both paths tell every booking in the end."""
+    """Four write bookings by hand, one rotates, one renames, all at once: both paths have every booking in the end."""
     home = Flat(store)
     calendar, processes = home.calendar("airbnb"), [home.open() for _ in range(4)]
     broken: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""Conflicts, found by the run that brings the second booking, whoever dies or hurries; bookings by hand; linked units."""
+"""Conflicts, found by the run that brings the second booking, whichever crashes or hurries; bookings by hand; linked units."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def home():
 
 
 def test_the_run_that_brings_the_second_booking_finds_the_conflict(home):
-    """Opened in that run, told once, with the run in its log; unchanged syncs say nothing more."""
+    """Opened in that run, reported once, with the run in its log; unchanged syncs say nothing more."""
     home.book(AIRBNB, 20, 24)
     home.sync()
     home.book(VRBO, 22, 26)
@@ -125,7 +125,7 @@ def test_a_day_of_unchanged_syncs_reads_no_booking(home):
 
 
 def end_of(home):
-    """Return what is stored and told, without times."""
+    """Return what is stored and reported, without times."""
     records = home.store.load_records(DEFAULT_TENANT, CONFLICTS, Scope(home.flat))
     lines = [len(home.store.load_changes(DEFAULT_TENANT, r.id).items) for r in records]
     kept = [(r.remote["nights"], r.remote["certainty"], r.remote["opened"], str(r.presence)) for r in records]
@@ -174,7 +174,7 @@ def test_a_run_that_dies_anywhere_leaves_the_same_conflict_told_once():
 
 
 def test_two_runs_at_once_see_both_bookings(home):
-    """Each brings one of the two; whoever ends last finds the conflict, and it is there once."""
+    """Each brings one of the two; the last to end finds the conflict, and it is there once."""
     home.book(AIRBNB, 20, 24)
     home.book(VRBO, 22, 26)
     home.move(hours=1)
@@ -231,26 +231,26 @@ def test_a_slower_writer_of_the_same_conflict_looks_again(home):
 
 
 def test_a_booking_by_hand_tells_its_conflicts_in_the_answer(home):
-    """Written, told, edited, cancelled: the conflict follows each."""
+    """Written, reported, edited, cancelled: the conflict agrees with each."""
     home.book(AIRBNB, 20, 24)
     home.sync()
-    desk = home.bokit.bookings
+    bookings = home.bokit.bookings
 
-    made = desk.create(
+    made = bookings.create(
         DEFAULT_TENANT, home.flat, {"check_in": home.day(22), "check_out": home.day(26), "guest_name": "Ann"}, by="user:rosa"
     )
     assert [c["nights"] for c in made["conflicts"]] == [[home.day(22), home.day(23)]]
     assert (made["kind"], made["status"], made["blocks_nights"], made["source_id"]) == ("reservation", "confirmed", True, None)
-    moved = desk.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(24), "check_out": home.day(26)}, by="user:rosa")
+    moved = bookings.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(24), "check_out": home.day(26)}, by="user:rosa")
     assert moved["conflicts"] == []
-    back = desk.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(23)}, by="user:rosa")
+    back = bookings.edit(DEFAULT_TENANT, made["id"], {"check_in": home.day(23)}, by="user:rosa")
     assert [c["nights"] for c in back["conflicts"]] == [[home.day(23)]]
-    cancelled = desk.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
+    cancelled = bookings.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
     assert (cancelled["conflicts"], cancelled["blocks_nights"]) == ([], False)
     actions = [line.action for line in home.bokit.records.list_changes(DEFAULT_TENANT, made["id"]).items]
     assert actions == ["edit", "edit", "edit", "create"]
     home.sync()
-    assert desk.show(DEFAULT_TENANT, made["id"])["status"] == "cancelled", "no sync touches it"
+    assert bookings.show(DEFAULT_TENANT, made["id"])["status"] == "cancelled", "no sync touches it"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_booking_needs_a_unit_that_there_is(home):
 
 
 def test_an_acknowledged_conflict_is_quiet_until_it_changes(home):
-    """A person knows of it; when a booking moves, it is told anew."""
+    """A person knows of it; when a booking moves, it is reported again."""
     stay = home.book(AIRBNB, 20, 24)
     home.book(VRBO, 22, 26)
     home.sync()
@@ -313,7 +313,7 @@ def test_a_released_source_closes_its_conflicts(home):
 
 
 def test_linked_units_meet_and_unlinked_ones_do_not(home):
-    """Linking opens what was apart, unlinking closes it; either unit shows the conflict, and the night tells both."""
+    """Linking opens what was apart, unlinking closes it; either unit shows the conflict, and the night shows both."""
     villa = home.add_unit("Villa")
     home.add_feed(BOOKING, villa)
     home.book(AIRBNB, 20, 24)
@@ -356,7 +356,7 @@ def test_an_echo_is_told_as_such_and_becomes_a_conflict_when_its_original_moves(
 
     home.world.move(stay, home.today + 23 * DAY, home.today + 27 * DAY)
     home.sync()
-    assert home.conflicts() == [], "its platform may not have followed yet"
+    assert home.conflicts() == [], "its platform may not have dropped it yet"
     for _ in range(37):
         home.sync()
 
@@ -364,7 +364,7 @@ def test_an_echo_is_told_as_such_and_becomes_a_conflict_when_its_original_moves(
 
 
 def test_a_held_plan_that_a_person_applies_closes_the_conflict(home):
-    """What is let go by a person's word is followed at once."""
+    """What a person releases ends at once."""
     stays = [home.book(AIRBNB, first, first + 4) for first in (20, 40, 50, 60, 70, 80)]
     home.book(VRBO, 22, 26)
     home.sync()

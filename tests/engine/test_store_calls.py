@@ -62,7 +62,7 @@ def test_a_changed_feed_with_one_outgoing_calendar_is_synced_in_few_calls(home):
 
     calls, _ = sync_once(home)
 
-    assert home.told("vrbo") == [(20, 24), (40, 44)]
+    assert home.events("vrbo") == [(20, 24), (40, 44)]
     assert len(calls) <= MAX_CALLS, calls
     loads = Counter(call for call in calls if call.startswith(("load_", "find_")))
     assert loads.pop("load_records") == 4  # before the plan; then calendars, bookings as written, and conflicts

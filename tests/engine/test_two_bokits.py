@@ -71,7 +71,7 @@ class Home(Villa):
         return Fetched(not_modified=True) if etag == page.etag else Fetched(body=page.body, etag=page.etag, host="bokit.example")
 
     def page(self) -> Any:
-        """Return what it tells the other now."""
+        """Return what it shows the other now."""
         return self.bokit.feeds.serve(self.bokit.calendars.token_of(self.calendar))
 
     def held(self) -> set[date]:
@@ -91,7 +91,7 @@ class Circle:
         two.join(one, is_named=is_named)
 
     def round(self) -> bool:
-        """Let an hour pass and both sync; tell whether either's calendar says something else."""
+        """Let an hour pass and both sync; return whether either's calendar changed."""
         before = [home.page().etag for home in self.homes]
         self.homes[0].move(hours=1)
         for home in self.homes:
@@ -139,7 +139,7 @@ ANYBODY = pytest.param(
     id="anybody",
     marks=pytest.mark.xfail(MAX_FADING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
 )
-"""Calendars for anybody tell the other its own, too, which it must know for echoes until the other has let them go."""
+"""Calendars for anybody show the other its own, too, which it must recognise as echoes until the other has released them."""
 
 
 @pytest.fixture(params=[pytest.param(True, id="named"), ANYBODY])

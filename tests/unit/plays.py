@@ -32,7 +32,7 @@ def day(number: int) -> date:
 
 
 def closure(first: int, end: int, **given: Any) -> Entry:
-    """Return a closure as Booking.com shows it: its UID tells the room and the first night."""
+    """Return a closure as Booking.com shows it: its UID has the room and the first night."""
     room = given.pop("room", "room")
     filled = {"uid": f"{room}-{first}@booking.com", "kind": EntryKind.RESERVATION, "status": Status.UNDEFINED}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
@@ -45,7 +45,7 @@ def reservation(code: str, first: int, end: int, **given: Any) -> Entry:
 
 
 def block(first: int, end: int, **given: Any) -> Entry:
-    """Return a block as Airbnb shows it: its UID tells the first night."""
+    """Return a block as Airbnb shows it: its UID has the first night."""
     filled = {"uid": f"block-{first}@airbnb.com", "kind": EntryKind.BLOCK, "status": Status.UNAVAILABLE}
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 

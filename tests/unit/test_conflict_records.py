@@ -52,7 +52,7 @@ def test_a_found_conflict_is_opened_once():
 
 
 def test_a_conflict_that_is_not_found_any_more_is_closed_and_may_open_again():
-    """Closed with the reason, and told; the next opening is another one."""
+    """Closed with the reason, and reported; the next opening is another one."""
     known = opened()
 
     (closed,) = plan([known], at=NOW + HOUR)
@@ -65,7 +65,7 @@ def test_a_conflict_that_is_not_found_any_more_is_closed_and_may_open_again():
 
 
 def test_nights_that_pass_are_no_change_and_the_last_one_closes_it():
-    """Time alone writes nothing until the last shared night is over, and nobody who looks is told otherwise."""
+    """Time alone writes nothing until the last shared night is over, and every view agrees."""
     known, later = opened(), replace(FOUND, nights=(date(2026, 7, 4),))
 
     assert plan([known], later, today=date(2026, 7, 4)) == []
@@ -75,7 +75,7 @@ def test_nights_that_pass_are_no_change_and_the_last_one_closes_it():
 
 
 def test_an_acknowledged_conflict_is_quiet_until_it_changes():
-    """The same nights stay quiet; other nights wake it, and are told."""
+    """The same nights stay muted; other nights reopen it, and are reported."""
     quiet, line = acknowledge_conflict(opened(), "user:rosa", NOW + HOUR)
     other = replace(FOUND, nights=(date(2026, 7, 4), date(2026, 7, 5)))
 
@@ -86,7 +86,7 @@ def test_an_acknowledged_conflict_is_quiet_until_it_changes():
     (woken,) = plan([quiet], other, at=NOW + DAY)
     assert (woken.news, woken.record.remote["acknowledged_at"], woken.record.remote["opened"]) == ("opened", None, 2)
     (changed,) = plan([opened()], other)
-    assert (changed.news, changed.line.action) == (None, "change"), "what nobody acknowledged is not told twice"
+    assert (changed.news, changed.line.action) == (None, "change"), "what nobody acknowledged is not reported twice"
 
 
 def test_another_certainty_alone_wakes_nobody():

@@ -49,7 +49,7 @@ def test_two_fetches_are_needed_however_short_the_wait():
 
 
 def test_a_stay_that_is_back_before_is_found_and_nothing_else():
-    """A stay that is shown again within the wait is found, and its clock begins anew."""
+    """A stay that is shown again within the wait is found, and its clock starts again."""
     play = Play("airbnb")
     play.see(A, B)
     play.see(B)
@@ -129,7 +129,7 @@ def test_a_shortened_codeless_stay_keeps_its_tail_for_a_day():
 
 
 def test_a_tail_that_closes_again_was_never_open():
-    """The tail comes back within the day: nothing changes, and its clock begins anew."""
+    """The tail comes back within the day: nothing changes, and its clock starts again."""
     play = Play()
     play.see(closure(10, 20), *TWO)
     play.see(closure(10, 15), *TWO)
@@ -185,7 +185,7 @@ def test_a_missing_stay_with_both_ends_open_keeps_its_arrival_while_it_waits():
 
 
 def test_a_contradicted_fetch_proves_nothing():
-    """A stay is back unchanged: the fetches without it were incomplete, so others begin their wait anew."""
+    """A stay is back unchanged: the fetches without it were incomplete, so others begin their wait again."""
     play = Play("airbnb")
     play.see(A, B, C, D)
     play.see(C, D)
@@ -286,7 +286,7 @@ def test_a_new_only_look_touches_nothing_known():
 
 
 def test_midnight_asks_for_a_plan_where_there_is_a_window():
-    """A source with a window is planned anew at the unit's next midnight, one without is left alone."""
+    """A source with a window is planned again at the unit's next midnight, one without is left alone."""
     play = Play("airbnb")
 
     assert play.see(A).settle_at is None

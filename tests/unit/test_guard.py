@@ -166,7 +166,7 @@ def test_applying_skips_what_is_gone_or_past_by_then():
 
 
 def test_a_person_discards_a_hold():
-    """A discarded hold changes nothing and is gone; the same feed is held anew."""
+    """A discarded hold changes nothing and is gone; the same feed is held again."""
     play = held_play()
     hold = play.see().hold
 
@@ -288,7 +288,7 @@ def test_a_calendars_end_does_not_disappear():
 
 
 def test_a_short_window_may_disappear():
-    """An advance notice comes and goes; its absence tells nothing of the listing."""
+    """An advance notice comes and goes; its absence proves nothing about the listing."""
     play = Play("airbnb")
     play.see(window(1, 2))
 
@@ -307,7 +307,7 @@ def test_after_an_empty_feed_a_new_stay_is_no_other_listing():
 
 
 def test_a_stay_that_was_missing_already_says_nothing_of_the_listing():
-    """Only stays that the last fetch showed tell whose feed it is."""
+    """Only stays that the last fetch showed show whose feed it is."""
     play = Play("airbnb")
     play.see(STAYS[0], STAYS[1])
     play.see(STAYS[1])
@@ -328,7 +328,7 @@ def test_the_first_feed_may_be_partial():
 
 
 def test_a_new_only_look_at_a_doubtful_feed_keeps_the_hold():
-    """With new_only a held feed still creates what is new, and the hold that stands is told as before."""
+    """With new_only a held feed still creates what is new, and the hold that stands is reported as before."""
     play = held_play()
     play.see(*STAYS[:3])
     hold = RULES.read_hold(play.memory)
@@ -343,6 +343,8 @@ def test_every_closed_night_is_held_whatever_identity_thinks():
     play = Play("generic")
     play.see(closure(10, 14, uid="a"), closure(20, 24, uid="b"))
 
-    play.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"), closure(10, 12, uid="c", kind=EntryKind.BLOCK))
+    play.see(
+        closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"), closure(10, 12, uid="c", kind=EntryKind.BLOCK)
+    )
 
     assert nights_of(10, 12) <= play.held()

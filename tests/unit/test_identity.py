@@ -74,7 +74,7 @@ def test_a_later_guest_with_the_same_first_night_extends_the_stay():
 
 
 def test_a_reused_uid_on_other_nights_is_another_stay():
-    """Where a UID tells room and start alone, it tells nothing of a booking on other nights."""
+    """Where a UID is only of room and start, it proves nothing about a booking on other nights."""
     play = Play()
     play.see(closure(10, 14), *TWO)
 
@@ -296,7 +296,7 @@ def test_a_one_day_notice_a_day_makes_no_booking():
 
 
 def test_a_past_block_of_the_first_feed_is_no_booking():
-    """What was over when the feed was first read is told only where it is a reservation."""
+    """What was over when the feed was first read is recorded only where it is a reservation."""
     play = Play("airbnb")
 
     play.see(block(-3, -1), reservation("HMAAAAAAAA", -5, -3), reservation("HMBBBBBBBB", 4, 6))
@@ -350,7 +350,7 @@ def test_a_cancelled_entry_that_nobody_knew_makes_no_stay():
 
 
 def test_entries_are_matched_as_one_assignment():
-    """Two stays and two entries that overlap both: each goes where it fits best, not to whoever comes first."""
+    """Two stays and two entries that overlap both: each goes where it fits best, not to the first to come."""
     play = Play("vrbo")
     play.see(closure(10, 14, uid="a"), closure(14, 20, uid="b"))
 

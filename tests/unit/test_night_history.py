@@ -33,7 +33,7 @@ def spans(found):
 
 
 def test_a_new_record_remembers_until_when_its_source_showed_the_nights_open():
-    """Of a first fetch nothing is known, and nothing kept; later ones tell when the source was read well before."""
+    """Of a first fetch nothing is known, and nothing kept; later ones keep when the source was read well before."""
     record = a_stay("2026-07-01", "2026-07-05")
 
     first = record_night_history(None, record, at=NOW, last_read=None)

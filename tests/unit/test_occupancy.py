@@ -99,7 +99,7 @@ def test_the_same_reference_joins_whatever_the_dates():
 
 
 @pytest.mark.parametrize(
-    ("told", "joined"),
+    ("values", "joined"),
     [
         ({"guest_name": "Melanie"}, True),
         ({"guest_name": "Melanie", "phone": "+39 000 1234"}, True),
@@ -108,9 +108,9 @@ def test_the_same_reference_joins_whatever_the_dates():
         ({"guest_name": "Melanie", "ota": "Booking.com", "ota_reference": "4012345678"}, False),
     ],
 )
-def test_equal_nights_join_where_nothing_contradicts(told, joined):
+def test_equal_nights_join_where_nothing_contradicts(values, joined):
     """A channel manager's guest of the same nights is Airbnb's, unless code, channel or phone say otherwise."""
-    relayed = a_stay(1, 5, "src_m", "beds24", **told)
+    relayed = a_stay(1, 5, "src_m", "beds24", **values)
 
     occupancy = look(an_airbnb(1, 5, phone_last4="1234"), relayed)
 
@@ -129,7 +129,7 @@ def test_two_platforms_guests_of_the_same_nights_are_two():
 
 
 def test_a_persons_booking_joins_where_it_names_the_same_guest():
-    """By hand and by a channel manager: the same guest is one booking, none told is two."""
+    """By hand and by a channel manager: the same guest is one booking, without one it is two."""
     by_hand = a_stay(1, 5, None, None, guest_name="Ann Meyer")
 
     assert len(look(by_hand, a_stay(1, 5, "src_m", "beds24", guest_name="Meyer, Ann")).bookings) == 1
@@ -195,7 +195,7 @@ def test_a_closure_that_was_there_first_is_no_echo():
 
 
 def test_a_ring_of_closures_has_one_original():
-    """A's block comes back through B and C: the one seen first is the original, whoever sees whom."""
+    """A's block comes back through B and C: the one seen first is the original, whichever sees which."""
     ring = [a_block(1, 5, f"src_{n}", "generic", seen=NOW + n * HOUR, after=NOW - HOUR) for n in range(3)]
 
     occupancy = look(*reversed(ring))
@@ -223,14 +223,14 @@ def test_a_named_closure_is_no_echo():
 
 
 def test_what_a_person_wrote_is_an_original():
-    """A block by hand inside a reservation is told, not swallowed."""
+    """A block by hand inside a reservation is exported, not swallowed."""
     by_hand = a_block(2, 3, None, None)
 
     assert [c.certainty for c in conflicts(an_airbnb(1, 5), by_hand)] == [Certainty.LIKELY]
 
 
 def test_windows_explain_nothing():
-    """Nights that a calendar's own rules close are told to nobody: a closure in them is one of its own."""
+    """Nights that a calendar's own rules close are not exported: a closure in them is one of its own."""
     window = a_record(
         id="unit_1.window",
         source_id="src_a",
@@ -276,7 +276,7 @@ def test_an_echo_whose_original_is_gone_fades_and_is_a_closure_of_its_own_in_the
 
 
 def test_an_echo_of_a_stay_that_moved_fades_too():
-    """The original left some of its nights; the echo has not followed yet."""
+    """The original left some of its nights; the echo still has them."""
     left = [["2026-07-01", "2026-07-03", (NOW + DAY).isoformat(), NOW.isoformat(), None]]
     own = an_airbnb(3, 8)
     own = a_record(
@@ -297,7 +297,7 @@ def test_an_echo_of_a_stay_that_moved_fades_too():
     ],
 )
 def test_what_may_be_real_does_not_fade(closure, why):
-    """In doubt a closure is one of its own, and told to everybody."""
+    """In doubt a closure is one of its own, and exported to everybody."""
     gone = an_airbnb(1, 5, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
 
     (booking,) = look(gone, closure, at=NOW + DAY + 2 * HOUR).bookings
@@ -306,7 +306,7 @@ def test_what_may_be_real_does_not_fade(closure, why):
 
 
 def test_a_closure_that_was_sold_twice_does_not_fade_with_the_other_guest():
-    """The host cancels one of two guests: the other one's nights are told to everybody at once."""
+    """The host cancels one of two guests: the other one's nights are exported to everybody at once."""
     closure = a_closure(1, 5, after=NOW - HOUR)
     gone = an_airbnb(1, 5, seen=NOW + HOUR, after=NOW, presence=Presence.GONE, gone_at=NOW + DAY, status="cancelled")
 
@@ -314,11 +314,11 @@ def test_a_closure_that_was_sold_twice_does_not_fade_with_the_other_guest():
 
 
 def test_a_fading_closure_that_is_not_shown_any_more_fades_on():
-    """Its platform dropped it: it is never told anew while the evidence ripens."""
+    """Its platform dropped it: it is never exported again while its evidence is weighed."""
     gone = an_airbnb(1, 5, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
-    told = {"seen": NOW + HOUR, "after": NOW, "presence": Presence.MISSING}
-    soon = a_closure(1, 5, missing_since=NOW + DAY + 3 * HOUR, **told)
-    late = a_closure(1, 5, missing_since=NOW + DAY + MAX_FADING, **told)
+    values = {"seen": NOW + HOUR, "after": NOW, "presence": Presence.MISSING}
+    soon = a_closure(1, 5, missing_since=NOW + DAY + 3 * HOUR, **values)
+    late = a_closure(1, 5, missing_since=NOW + DAY + MAX_FADING, **values)
 
     assert states(look(gone, soon, at=NOW + DAY + 2 * MAX_FADING))["src_b-1"] == "fading"
     assert states(look(gone, late, at=NOW + DAY + 2 * MAX_FADING))["src_b-1"] == "own"
@@ -385,7 +385,7 @@ def test_what_blocks_no_night_makes_no_conflict(status):
 
 
 def test_one_feed_may_show_a_double_booking_of_its_own():
-    """A channel manager's two guests of one night are told; two anonymous closures of one feed are its way of telling."""
+    """A channel manager's two guests of one night conflict; two anonymous closures of one feed do not."""
     ann, bob = (a_stay(1, 5, "src_m", "beds24", guest_name=name, name=name) for name in ("Ann", "Bob"))
 
     assert len(conflicts(ann, bob)) == 1
@@ -416,9 +416,9 @@ def test_a_crowded_unit_is_judged_in_proportion():
         records = []
         for n in range(days):
             first = TODAY + timedelta(days=3 * n)
-            told = {"check_in": str(first), "check_out": str(first + timedelta(days=3))}
+            dates = {"check_in": str(first), "check_out": str(first + timedelta(days=3))}
             for source in ("src_a", "src_b"):
-                made = a_stay(1, 2, source, "generic", name=f"{source}{n}", **told)
+                made = a_stay(1, 2, source, "generic", name=f"{source}{n}", **dates)
                 records.append(made)
         return sum(1 for _ in overlapping_pairs(read_held_nights(records, TODAY)[1]))
 

@@ -101,13 +101,13 @@ def make_record(rng, number, source, platform, unit) -> Made:
     gone = rng.random() < 0.15
     nights = [check_in + DAY * n for n in range((check_out - check_in).days)]
     cut = rng.randint(1, len(nights)) if rng.random() < 0.3 else len(nights)
-    told, times = [], {}
+    rows, times = [], {}
     for part in filter(None, (nights[:cut], nights[cut:])):
         seen = NOON - HOUR * rng.randint(1, 60)
         after = seen - HOUR if rng.random() < 0.6 else None
-        told.append([str(part[0]), str(part[-1] + DAY), seen.isoformat(), after and after.isoformat()])
+        rows.append([str(part[0]), str(part[-1] + DAY), seen.isoformat(), after and after.isoformat()])
         times |= dict.fromkeys(part, (seen, after))
-    memory = {"gained": told} | ({} if platform == "hand" else {"platform": platform})
+    memory = {"gained": rows} | ({} if platform == "hand" else {"platform": platform})
     seen = min(seen for seen, _ in times.values())
     presence = Presence.GONE if gone else Presence.MISSING if rng.random() < 0.1 else Presence.PRESENT
     left_at = min(NOON, seen + HOUR * rng.randint(0, 50)) if gone else None
@@ -297,21 +297,21 @@ def test_no_conflict_is_missed_and_none_invented(seed):
         occupancy = read_occupancy(units, [m.record for m in made], today=today, at=NOON)
         found = find_conflicts(occupancy, turnover)
 
-        told = {b.id: b for b in occupancy.bookings}
-        assert sorted(tuple(r.id for r in b.records) for b in told.values()) == sorted(
+        bookings = {b.id: b for b in occupancy.bookings}
+        assert sorted(tuple(r.id for r in b.records) for b in bookings.values()) == sorted(
             tuple(m.id for m in g) for g in naive.groups
         ), (seed, number)
-        assert {r.id: str(b.state) for b in told.values() for r in b.records} == naive.state, (seed, number)
+        assert {r.id: str(b.state) for b in bookings.values() for r in b.records} == naive.state, (seed, number)
         assert {frozenset(c.bookings): (c.nights, c.is_turnover) for c in found} == naive.conflicts(), (seed, number)
-        fading = {r.id: set(b.grid.nights(b.verdict.fades)) for b in told.values() for r in b.records}
+        fading = {r.id: set(b.grid.nights(b.verdict.fades)) for b in bookings.values() for r in b.records}
         assert fading == {m.id: naive.fades(m) for m in naive.held}, (seed, number)
         heads = {m.id: g[0].id for g in naive.groups for m in g}
         for booking_id, roots in naive.roots.items():
-            assert told[booking_id].echo_of, "an echo names what it repeats"
-            assert set(told[booking_id].echo_of) <= {heads[r] for r in roots}, (seed, number)
+            assert bookings[booking_id].echo_of, "an echo names what it repeats"
+            assert set(bookings[booking_id].echo_of) <= {heads[r] for r in roots}, (seed, number)
         seen["conflict"] += len(found)
         seen["turnover"] += sum(c.is_turnover for c in found)
-        seen["joint"] += sum(len(b.records) > 1 for b in told.values())
+        seen["joint"] += sum(len(b.records) > 1 for b in bookings.values())
         for state in ("echo", "fading"):
-            seen[state] += sum(str(b.state) == state for b in told.values())
+            seen[state] += sum(str(b.state) == state for b in bookings.values())
     assert all(seen.values()), seen

@@ -54,13 +54,13 @@ def test_a_life_is_told_as_created_moved_cancelled_and_restored(tmp_path):
     shelf.world.bring_back(stay)
     shelf.fetch(1)
 
-    told = replay_history(tmp_path)
+    document = replay_history(tmp_path)
 
-    assert changes(told) == ["created", "moved", "cancelled", "restored"]
-    moved = stays(told)[0]["history"][1]
+    assert changes(document) == ["created", "moved", "cancelled", "restored"]
+    moved = stays(document)[0]["history"][1]
     assert moved == {"at": "2026-06-01T12:00:00Z", "change": "moved", "check_in": "2026-06-25", "check_out": "2026-06-29"}
-    assert stays(told)[0]["code"].startswith("HM")
-    assert told["counts"] == {
+    assert stays(document)[0]["code"].startswith("HM")
+    assert document["counts"] == {
         "created": 2,
         "moved": 1,
         "changed": 0,
@@ -69,7 +69,7 @@ def test_a_life_is_told_as_created_moved_cancelled_and_restored(tmp_path):
         "merged": 0,
         "refused": 0,
     }
-    assert (told["fetches"], told["refused"]) == (31, [])
+    assert (document["fetches"], document["refused"]) == (31, [])
 
 
 def test_a_changed_phone_is_told_as_changed(tmp_path):
@@ -92,9 +92,9 @@ def test_stays_that_the_feed_joins_are_told_as_merged(tmp_path):
     shelf.world.move(one, date(2026, 6, 21), date(2026, 6, 29))
     shelf.fetch()
 
-    told = replay_history(tmp_path)
+    document = replay_history(tmp_path)
 
-    assert sorted([changes(told, 0)[-1], changes(told, 1)[-1]]) == ["merged", "moved"]
+    assert sorted([changes(document, 0)[-1], changes(document, 1)[-1]]) == ["merged", "moved"]
 
 
 def test_refused_fetches_are_told_and_change_nothing(tmp_path):
@@ -107,14 +107,14 @@ def test_refused_fetches_are_told_and_change_nothing(tmp_path):
         shelf.fetch(body=body)
     shelf.fetch()
 
-    told = replay_history(tmp_path)
+    document = replay_history(tmp_path)
 
-    assert [r["code"] for r in told["refused"]] == ["unreadable-feed", "unreadable-feed", "empty-feed"]
-    assert changes(told) == ["created"]
+    assert [r["code"] for r in document["refused"]] == ["unreadable-feed", "unreadable-feed", "empty-feed"]
+    assert changes(document) == ["created"]
 
 
 def test_what_a_doubtful_fetch_brought_is_told_when_it_is_agreed(tmp_path):
-    """A stay first seen in a truncated feed is told at the next whole one; one that never comes again is told never."""
+    """A stay first seen in a truncated feed is reported at the next whole one; one that never comes again, never."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.book(20, 24)
     shelf.fetch()
@@ -125,9 +125,9 @@ def test_what_a_doubtful_fetch_brought_is_told_when_it_is_agreed(tmp_path):
     shelf.world.cancel(ghost)
     shelf.fetch(2)
 
-    told = replay_history(tmp_path)
+    document = replay_history(tmp_path)
 
-    assert [s["history"][0]["at"] for s in stays(told)] == ["2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"]
+    assert [s["history"][0]["at"] for s in stays(document)] == ["2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"]
 
 
 def test_a_rolling_window_is_told_apart_from_stays(tmp_path):
@@ -138,11 +138,11 @@ def test_a_rolling_window_is_told_apart_from_stays(tmp_path):
     shelf.world.set_options(shelf.name, open_until="2030-01-01")
     shelf.fetch(3, hours=24)
 
-    told = replay_history(tmp_path)
+    document = replay_history(tmp_path)
 
-    (window,) = [s for s in told["stays"] if s["kind"] == "window"]
+    (window,) = [s for s in document["stays"] if s["kind"] == "window"]
     assert {h["change"] for h in window["history"]} >= {"created", "moved"}
-    assert sum(told["counts"].values()) == 1
+    assert sum(document["counts"].values()) == 1
 
 
 def test_progress_is_told_fetch_by_fetch(tmp_path):
@@ -157,7 +157,7 @@ def test_progress_is_told_fetch_by_fetch(tmp_path):
 
 
 def test_a_history_needs_no_meta(tmp_path):
-    """Without meta.json the platform is told by the content, and times are UTC."""
+    """Without meta.json the platform is detected from the content, and times are UTC."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.book(20, 24)
     shelf.fetch()

@@ -49,24 +49,24 @@ def shelves(tmp_path):
 
 
 def test_the_other_channels_closure_is_an_echo_from_then_on(shelves):
-    """Told with its source, what it repeats, and since when."""
+    """Reported with its source, what it repeats, and since when."""
     shelves.book(AIRBNB, 20, 24)
     shelves.fetch()
     shelves.book(BOOKING, 20, 24)
     shelves.fetch(2)
 
-    told = shelves.play()
+    document = shelves.play()
 
-    (echo,) = told["echoes"]
-    stays = {s["id"]: s for s in told["stays"]}
-    assert [stays[id]["code"] for id in echo["echo_of"]] == [s["code"] for s in told["stays"] if s["code"]][1:]
+    (echo,) = document["echoes"]
+    stays = {s["id"]: s for s in document["stays"]}
+    assert [stays[original]["code"] for original in echo["echo_of"]] == [s["code"] for s in document["stays"] if s["code"]][1:]
     assert (echo["source_id"], echo["check_in"], echo["from"], echo["until"]) == (
         "src_2",
         "2026-06-21",
         "2026-06-01T12:00:00Z",
         None,
     )
-    assert told["conflicts"] == []
+    assert document["conflicts"] == []
 
 
 def test_a_double_booking_is_told_with_its_history(shelves):
@@ -91,16 +91,16 @@ def test_each_sources_stays_are_told_as_alone(shelves):
     shelves.book(BOOKING, 22, 26)
     shelves.fetch(3)
 
-    told = shelves.play()
+    document = shelves.play()
 
     for number, folder in enumerate(shelves.folders.values(), start=1):
         alone = replay_history(folder)
-        mine = [s for s in told["stays"] if s["source_id"] == f"src_{number}"]
+        mine = [s for s in document["stays"] if s["source_id"] == f"src_{number}"]
         assert [(s["kind"], s["code"], s["history"]) for s in mine] == [
             (s["kind"], s["code"], s["history"]) for s in alone["stays"]
         ]
-    assert [s["fetches"] for s in told["sources"]] == [4, 4]
-    assert told["fetches"] == 8
+    assert [s["fetches"] for s in document["sources"]] == [4, 4]
+    assert document["fetches"] == 8
 
 
 def test_refused_fetches_name_their_source(shelves):

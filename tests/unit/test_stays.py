@@ -50,7 +50,7 @@ def test_a_status_set_by_hand_frees_nothing(status):
 
 
 def test_only_an_explicit_release_frees_nights():
-    """Released nights are free, and stay so; closed anew by another entry they are held."""
+    """Released nights are free, and stay so; closed again by another entry they are held."""
     play = known()
     edited(play, released_nights=[day(12).isoformat(), day(13).isoformat()])
 
@@ -91,7 +91,7 @@ def test_a_return_revives_the_edits():
 
 
 def test_an_edited_field_stays_and_the_others_follow():
-    """A feed that moves an edited booking moves what was not edited, and tells what it preserved."""
+    """A feed that moves an edited booking moves what was not edited, and reports what it preserved."""
     play = known()
     edited(play, guest_name="Rosa's aunt")
 
@@ -106,7 +106,7 @@ def test_the_bookings_document_is_the_contracts():
     """Every name of the contract is there, for a stay, a missing one and a window."""
     play = known()
     play.see(B, window(200, 366))
-    shown = [BookingRules().describe(r) for r in play.records.values()]
+    shown = [describe_booking(r) for r in play.records.values()]
     stay = next(s for s in shown if s["reservation_code"] == "HMAAAAAAAA")
 
     for document in shown:
@@ -175,7 +175,7 @@ def test_bad_input_is_refused_by_name(values, field):
 
 def test_good_input_is_read_into_the_bookings_types():
     """Dates, counts, texts and lists come out as the record keeps them."""
-    told = BookingRules().read_edit(
+    values = BookingRules().read_edit(
         known().stays()[0],
         {
             "check_in": date(2026, 6, 12),
@@ -190,7 +190,7 @@ def test_good_input_is_read_into_the_bookings_types():
         },
     )
 
-    assert told == {
+    assert values == {
         "check_in": "2026-06-12",
         "status": "confirmed",
         "guests": 3,
@@ -205,9 +205,9 @@ def test_good_input_is_read_into_the_bookings_types():
 
 def test_a_booking_made_by_hand_needs_its_dates_alone():
     """Kind and status have defaults; a date that is missing is named."""
-    told = read_edit(None, {"check_in": "2026-07-01", "check_out": "2026-07-03"})
+    values = read_edit(None, {"check_in": "2026-07-01", "check_out": "2026-07-03"})
 
-    assert told == {"kind": "reservation", "status": "confirmed", "check_in": "2026-07-01", "check_out": "2026-07-03"}
+    assert values == {"kind": "reservation", "status": "confirmed", "check_in": "2026-07-01", "check_out": "2026-07-03"}
     with pytest.raises(InputError, match="dates"):
         read_edit(None, {"check_in": "2026-07-01"})
 
