@@ -16,7 +16,9 @@ from bokit.core.ical import lexer
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import entry_as_dict, pack_entry, unpack_entry
 from bokit.core.ical.lexer import decode_body
+from bokit.core.ical.platforms.registry import PLATFORMS
 from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical
+from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.source_rules import Seen, Verdict
 from tests.unit.feed_bodies import AT, sample
 
@@ -223,3 +225,8 @@ def test_an_owner_may_say_that_events_end_on_the_last_night():
 
     assert (told.check_out - plain.check_out).days == 1
     assert read(body, snapshot=read(body).snapshot, ends_on_last_night=True) == read(body, ends_on_last_night=True)
+
+
+def test_every_platform_has_a_name_that_an_owner_may_choose():
+    """The names and the platforms' files agree."""
+    assert [platform.name for platform in PLATFORMS] == list(PLATFORM_NAMES)

@@ -14,8 +14,8 @@ from bokit.core.ical import reader as reader
 from bokit.core.ical.events import ReadContext
 from bokit.core.ical.groups import group_events, read_group
 from bokit.core.ical.lexer import decode_body, split_body
-from bokit.core.ical.platforms import PLATFORMS, Platform
-from bokit.core.ical.platforms.base import Facts, RawEvent
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent
+from bokit.core.ical.platforms.registry import PLATFORMS
 from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical, recall_entries
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.times import read_zones

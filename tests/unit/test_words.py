@@ -11,8 +11,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ".json"}
-LEFT_OUT = ("docs/openapi.json", "tests/data/", "tests/node/", "tests/unit/test_words.py", "requirements")
-"""Generated files, data of tests, locks, and this list itself."""
+LEFT_OUT = (
+    "docs/openapi.json",
+    "tests/data/",
+    "tests/node/",
+    "tests/unit/test_words.py",
+    "tests/contract/test_stored_by_former_releases.py",
+    "requirements",
+)
+"""Generated files, data of tests, names of former releases, locks, and this list itself."""
 
 BANNED = {
     "told": "payload, error, notified, state, reported, counts, visible, digest …",
@@ -43,13 +50,17 @@ BANNED = {
 }
 """Word: what to write in its place."""
 
-IS_NO = re.compile(r"\bis no (?!longer\b|more than\b|later than\b|earlier than\b|less than\b|larger than\b|guarantee\b)\w", re.IGNORECASE)
+IS_NO = re.compile(
+    r"\bis no (?!longer\b|more than\b|later than\b|earlier than\b|less than\b|larger than\b|guarantee\b)\w", re.IGNORECASE
+)
 """«X is no Y» is «X is not a Y»."""
 
 
 def pages() -> list[Path]:
     """Return every file of ours that people read."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     names = [name for name in listed.stdout.splitlines() if not name.startswith(LEFT_OUT)]
     return [ROOT / name for name in names if Path(name).suffix in SUFFIXES and (ROOT / name).is_file()]
 
@@ -66,7 +77,7 @@ def lines() -> tuple[tuple[str, str], ...]:
         (f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}", spoken(line))
         for path in pages()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if line.strip()
+        if line.strip() and not line.startswith("STORED_NAMES")  # what is stored keeps its name
     )
 
 

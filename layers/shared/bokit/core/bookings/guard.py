@@ -23,7 +23,7 @@ from bokit.core.bookings.nights import write_spans
 from bokit.core.bookings.stay import Stay, entry_key
 from bokit.core.bookings.window import closed_nights, rule_nights
 from bokit.core.ical.entries import Entry
-from bokit.core.ical.platforms import Traits
+from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, UNREADABLE, Loss, agreeing_since, has_agreed
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json

@@ -12,7 +12,7 @@ from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.nights import nights
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
-from bokit.core.ical.platforms import Traits
+from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.records import Record
 from bokit.core.model.source_rules import Seen
 

@@ -19,7 +19,7 @@ from bokit.core.bookings.stay import GoneReason, is_window, read_stay
 from bokit.core.bookings.window import WindowNights, plan_provisional, plan_window_change
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
-from bokit.core.ical.platforms import traits_of
+from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
 from bokit.core.model.agreement import EMPTY, OTHER, SHRUNKEN, UNREADABLE
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan

@@ -1,4 +1,4 @@
-"""What is read of one feed at most: whatever a stranger's bytes hold, they cost a bounded time and memory."""
+"""Limits of one feed: whatever its bytes hold, reading them takes a bounded time and memory."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from bokit.core.ical.events import ReadContext
 from bokit.core.ical.groups import NOTES, EventGroup, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical.lexer import BodyText, CalendarText, decode_body, split_body, strip_stamps
 from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_NIGHTS, MAX_STAY, MAX_WINDOW, MIN_BOUNDED_ENTRIES
-from bokit.core.ical.platforms import PLATFORMS, Platform, find_platform
+from bokit.core.ical.platforms.base import Platform
+from bokit.core.ical.platforms.registry import PLATFORMS, find_platform
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.snapshot import (
     CODE_VERSION,

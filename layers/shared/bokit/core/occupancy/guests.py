@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
-from bokit.core.ical.platforms import traits_of
+from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.model.platform_names import find_platform_name
 from bokit.core.model.records import Fields, Record
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
-from bokit.core.ical.platforms import traits_of
+from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.model.merge import normalise_fields
 from bokit.core.model.records import Json, Record
 from bokit.core.occupancy.guests import contradict, may_be_same, share_reference
