@@ -19,7 +19,7 @@ from bokit.engine.catalog.config.importing import import_config
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
-from bokit.net.session import HttpResponse
+from bokit.net.response import SafeResponse
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from bokit.store.memory.store import MemoryStore
@@ -46,15 +46,16 @@ class InProcess:
         self.lost: range = range(0)
         """The requests, counted from 1, whose answer never comes."""
 
-    def request(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> HttpResponse:
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> SafeResponse:
         self.asked.append(url)
         if len(self.asked) in self.lost:
             raise SourceUnavailableError("the connection failed", code="connection")
         parts = urlsplit(url)
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         answer = self.api.answer(parts.path, dict(parse_qsl(parts.query)), sent)
-        told = {name.lower(): value for name, value in answer.headers.items()}
-        return HttpResponse(status=answer.status, headers=told, body=answer.body, host="crm.example")
+        return SafeResponse(url="https://crm.example/", status=answer.status, headers=answer.headers, body=answer.body)
 
 
 class Office:

@@ -17,7 +17,7 @@ from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.messages import read_message
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
-from bokit.net.session import HttpResponse
+from bokit.net.response import SafeResponse
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.ical import MESSAGES
 from bokit.sources.protocols import Fetched
@@ -59,8 +59,8 @@ class WorldFetcher:
         if answer.pace != "whole":
             raise SourceUnavailableError("it took too long", code="timeout")
         if answer.status != 200:
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            raise status_error(HttpResponse(status=answer.status, headers=headers, body=b"", host="feeds.example"), MESSAGES)
+            response = SafeResponse(url="https://feeds.example/", status=answer.status, headers=answer.headers)
+            raise status_error(response, MESSAGES)
         return Fetched(body=answer.body, etag=answer.headers.get("ETag"), host="feeds.example")
 
 

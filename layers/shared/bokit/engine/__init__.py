@@ -1,1 +1,8 @@
-"""The engine: the sync in its reading order, and what people ask of it."""
+"""The engine, assembled: what handlers and the command line call.
+
+Every service is made at its first use.
+
+May import: core.model, engine, errors, outlets, store.
+"""
+
+__all__ = ["app"]

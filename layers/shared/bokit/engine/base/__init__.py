@@ -1,7 +1,8 @@
 """What every part of the engine uses: clock and ids, lookup by name, retries, tenant options, the reconciler's protocol.
 
 Terms: a *reconciler* makes derived data (conflicts, published calendars) agree with a collection's records after a write.
-May import: ``core.model``, the store's and the outlets' protocols.
+
+May import: core.model, errors, outlets, store.
 """
 
 __all__ = ["clock", "lookup", "reconcile", "retry", "tenant_options"]

@@ -71,6 +71,6 @@ def declare_source(
         )
         return None, service.save_new(source)
     if before.kind != values["kind"] or ("tables" not in settings and before.collection != name):
-        message = f'source "{before.name}" already feeds "{before.collection}" as {before.kind}; use another name'
+        message = f'source "{before.name}" already feeds "{before.collection}", use another name'
         raise InputError(message, code="bad-config")
     return before, service.edit(tenant, before.id, {**values, "settings": settings})

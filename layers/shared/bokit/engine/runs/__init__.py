@@ -1,8 +1,9 @@
-"""Runs of many sources: the tick, claimed batches, queued runs, monitors, manual syncs, and the status of it all.
+"""Runs of many sources: the tick, claimed batches, queued runs, monitors, manual syncs, and their status.
 
 Terms: a *shard* holds up to a hundred sources that one tick *claims* together; its *heartbeat* records unchanged batches; an
 *open run* goes through the queue source by source; a *monitor* replaces a tenant's schedule; a *route* names a kind of worker.
-May import: ``engine.sync``, ``engine.base``, ``core.model``, the protocols of store and outlets.
+
+May import: core.model, engine.base, engine.sync, errors, observability, outlets, store.
 """
 
 __all__ = ["batch", "deadline", "history", "manual", "messages", "monitors", "queued_runs", "status", "tick", "traffic"]

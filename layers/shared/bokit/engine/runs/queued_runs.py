@@ -161,7 +161,9 @@ class QueuedRuns:
     def _answer(self, once: RequestKey, status: int, body: str, run_id: RunId | None) -> IdempotentResponse:
         expires_at = self.clock() + KEY_TTL
         key, request_hash = once.key or "", once.request_hash
-        return IdempotentResponse(key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=expires_at)
+        return IdempotentResponse(
+            key=key, request_hash=request_hash, status=status, body=body, run_id=run_id, expires_at=expires_at
+        )
 
     def _select(self, request: SyncRequest) -> Sequence[Source]:
         """Return the sources that *request* selects; raise where it names something unknown, or too many."""

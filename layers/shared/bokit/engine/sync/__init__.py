@@ -1,8 +1,9 @@
-"""Syncing one source: lease, fetch, read, plan, guard, apply, reconcile, notices, head.
+"""Syncs one source: lease, fetch, read, plan, guard, apply, reconcile, notices, head.
 
-Terms: the *fast path* ends after an unchanged fetch; the *slow path* holds the source's *lease*, and every write
-carries its *fence*.
-May import: ``engine.base``, ``core.model``, the protocols of sources, outlets and store.
+Terms: the *fast path* ends after an unchanged fetch; the *slow path* holds the source's *lease*, and every write carries its
+*fence*.
+
+May import: core.model, engine.base, errors, outlets, sources, store.
 """
 
-__all__ = ["actions", "finish", "job", "kinds", "lease", "notices", "sync"]
+__all__ = ["actions", "finish", "job", "kinds", "lease", "sync"]

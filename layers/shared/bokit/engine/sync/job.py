@@ -11,7 +11,7 @@ from bokit.core.model.catalog import Source
 from bokit.core.model.due_times import is_full_due, plan_next_due, plan_retry
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, RunId
-from bokit.core.model.runs import SourceReport, RunStep, Trigger
+from bokit.core.model.runs import RunStep, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context
 from bokit.engine.base.clock import Clock

@@ -33,10 +33,9 @@ EDIT_PAUSE = 0.25
 def acquire_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock) -> Lease:
     """Return the source's lease for a sync; raise StoreConflictError ``lease-held`` where another holds it."""
     now = clock()
-    lease = store.acquire_lease(source, holder=holder, now=now, until=now + SYNC_TTL)
-    if lease is None:
-        raise StoreConflictError("another run is syncing it", code="lease-held")
-    return lease
+    if lease := store.acquire_lease(source, holder=holder, now=now, until=now + SYNC_TTL):
+        return lease
+    raise StoreConflictError("another run is syncing it", code="lease-held")
 
 
 def await_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock, wait: Callable[[float], object]) -> Lease:

@@ -113,8 +113,7 @@ class SourceSync:
         if make := self.kind_of(head.source).tables:
             return make(self.finisher).apply_held(head, job, recorder)
         with self._lease(head, job, recorder) as lease:
-            fresh = self.store.load_head(head.source)
-            return self._apply(fresh, job, recorder, lease, Fetched(not_modified=True))
+            return self._apply(self.store.load_head(head.source), job, recorder, lease, Fetched(not_modified=True))
 
     def _next_full(self, head: Head, job: SyncJob) -> datetime | None:
         """Return when all of the source is to be read next, after this pass."""
@@ -150,10 +149,9 @@ class SourceSync:
 
     def _fetch(self, head: Head, job: SyncJob, recorder: StepRecorder) -> Fetched:
         fetcher, source = self.kind_of(head.source).fetcher, with_request_delay(head.source, job)
+        etag, last_modified = (None, None) if job.force or not self._may_skip(head) else (head.etag, head.last_modified)
         with recorder.step("fetch"):
-            if job.force or not self._may_skip(head):
-                return fetcher.fetch(source)
-            return fetcher.fetch(source, etag=head.etag, last_modified=head.last_modified)
+            return fetcher.fetch(source, etag=etag, last_modified=last_modified)
 
     def _may_skip(self, head: Head) -> bool:
         """Return whether an unchanged response may skip the slow path: no failure recorded, settle_at not reached."""
@@ -176,10 +174,8 @@ class SourceSync:
         context = context_of(head, job, self.clock(), snapshot.memory, fetched.host)
         context = replace(context, other_sources=self._other_sources(source))
         with recorder.step("read"):
-            if fetched.not_modified:
-                seen = rules.recall(snapshot.content, context)
-            else:
-                seen = rules.read(fetched.body, context, snapshot.content)
+            is_recalled = fetched.not_modified
+            seen = rules.recall(snapshot.content, context) if is_recalled else rules.read(fetched.body, context, snapshot.content)
         return SyncInput(context=context, known=self._load_known(source), seen=seen, snapshot=snapshot, fetched=fetched)
 
     def _load_known(self, source: Source) -> list[Record]:
