@@ -29,9 +29,7 @@ def export_unit(
     details: Annotated[
         bool | None, typer.Option("--details/--anonymous", help="Name guests or not; if omitted, as export.anonymous says.")
     ] = None,
-    rotate: Annotated[
-        bool, typer.Option("--rotate", help="Create a new address; the former one works 2 more days.")
-    ] = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Create a new address; the former one works 2 more days.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Delete the calendar; its address stops working immediately.")] = False,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,

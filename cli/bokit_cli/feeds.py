@@ -91,7 +91,7 @@ def read_day(name: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise InputError(f"{name} must be a date, as in 2026-07-01", code="bad-field", value=text) from None
+        raise InputError(f"{name} must be a date, as YYYY-MM-DD", code="bad-field", value=text) from None
 
 
 def _show_feed(console: Console, doc: dict[str, Any]) -> None:

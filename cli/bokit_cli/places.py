@@ -93,9 +93,7 @@ def add_unit(
     name: str,
     property_name: Annotated[str, typer.Option("--property", metavar="PROPERTY", help="Its property; id or name.")],
     timezone: Zone = None,
-    part: Annotated[
-        list[str] | None, typer.Option("--part", metavar="UNIT", help="Part of this unit; may be repeated.")
-    ] = None,
+    part: Annotated[list[str] | None, typer.Option("--part", metavar="UNIT", help="Part of this unit; may be repeated.")] = None,
     turnover_days: Turnover = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,

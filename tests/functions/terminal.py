@@ -74,8 +74,8 @@ class Answer:
         return json.loads(self.out)
 
 
-class OpenDoors(StackLocator):
-    """Leads to a Bokit that stands in memory."""
+class MemoryLocator(StackLocator):
+    """Finds a stack in memory."""
 
     def __init__(self, bokit: Bokit, home: Path) -> None:
         self.bokit, self._home = bokit, home
@@ -111,7 +111,7 @@ class Terminal:
                 calendar_key=lambda: "a secret of tests",
             )
         )
-        self.doors = OpenDoors(self.bokit, home)
+        self.locator = MemoryLocator(self.bokit, home)
 
     def _run_id(self, at: datetime) -> str:
         return f"run_{next(self.numbers):06d}"
@@ -119,7 +119,7 @@ class Terminal:
     def run(self, *arguments: str) -> Answer:
         """Run one command line."""
         self.capsys.readouterr()
-        code = execute(list(arguments), self.doors)
+        code = execute(list(arguments), self.locator)
         told = self.capsys.readouterr()
         return Answer(code, told.out, told.err)
 

@@ -92,7 +92,7 @@ def test_an_edit_survives_a_sync_and_both_are_told(terminal):
     assert [c["by"].partition(":")[0] for c in changes] == ["source", "user", "source"]
     assert changes[0]["fields"]["check_in"] == {"from": "2026-07-10", "to": "2026-07-09"}
     assert changes[0]["preserved"]["check_out"] == {"from": "2026-07-14", "to": "2026-07-13"}
-    assert "the edit stands" in terminal.run("booking", "changes", id).out
+    assert "the edit is kept" in terminal.run("booking", "changes", id).out
 
     terminal.json("booking", "accept-remote", id, "--field", "check_out")
     assert booking(terminal)["check_out"] == "2026-07-13"
@@ -228,7 +228,7 @@ def test_a_config_file_is_imported_once(terminal, tmp_path, name):
 
     assert len(terminal.json("config", "import", str(file))["added"]) == 3
     assert len(terminal.json("config", "import", str(file))["unchanged"]) == 3
-    assert "nothing differs" in terminal.run("config", "import", str(file)).out
+    assert "no changes" in terminal.run("config", "import", str(file)).out
 
 
 def test_tenants_are_kept_apart(terminal):
@@ -249,7 +249,7 @@ def test_a_daemon_ends_after_its_runs(terminal):
     doc = terminal.json("sync", "--daemon", "--interval", "1", "--max-runs", "2", "--all")
 
     assert [r["status"] for r in doc["items"]] == ["succeeded", "succeeded"]
-    assert "run succeeded" in (terminal.doors.home / "log" / "sync.log").read_text()
+    assert "run succeeded" in (terminal.locator.home / "log" / "sync.log").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -286,7 +286,7 @@ def test_an_interrupted_sync_records_its_run_and_exits_130(terminal):
 
 def test_a_feed_is_inspected_without_a_stack(terminal, tmp_path):
     """A file is read as the engine reads it, with no store behind."""
-    terminal.doors.open = None
+    terminal.locator.open = None
     file = tmp_path / "feed.ics"
     file.write_bytes(a_feed(JULY))
 
@@ -316,7 +316,7 @@ def test_a_page_is_no_feed(terminal, tmp_path):
 
 def test_a_history_is_replayed_without_a_stack(terminal, tmp_path):
     """A folder of bodies is replayed in its own time; the document is the contract's."""
-    terminal.doors.open = None
+    terminal.locator.open = None
     (tmp_path / "20260601T120000Z.ics").write_bytes(a_feed(JULY, AUGUST))
     (tmp_path / "20260601T130000Z.ics").write_bytes(b"<html>busy</html>")
     (tmp_path / "20260601T140000Z.ics").write_bytes(a_feed(an_event(1, "2026-07-12", "2026-07-16", "HMABCDEF12"), AUGUST))

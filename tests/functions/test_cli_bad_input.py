@@ -201,7 +201,7 @@ def test_an_unreachable_store_says_how_to_start_it(terminal):
     def refuse():
         raise StoreUnreachableError("the table does not answer; run `make up`")
 
-    terminal.doors.open = refuse
+    terminal.locator.open = refuse
     answer = terminal.run("status")
 
     assert (answer.code, answer.err) == (2, "error: the table does not answer; run `make up`\n")
@@ -213,7 +213,7 @@ def test_an_error_of_bokit_s_own_shows_no_traceback(terminal):
     def fail():
         raise ZeroDivisionError
 
-    terminal.doors.open = fail
+    terminal.locator.open = fail
     answer = terminal.run("status")
 
     assert (answer.code, answer.err.count("\n")) == (1, 1)

@@ -105,8 +105,8 @@ def test_what_is_not_there_is_one_line(desk):
     table = desk.run("sync", "--table", "guests")
 
     assert (unknown.code, table.code) == (2, 2)
-    assert "no source feeds such a collection" in unknown.err
-    assert "no source has such a table" in table.err
+    assert 'no source feeds "guests"' in unknown.err
+    assert 'no source has a table "guests"' in table.err
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_an_echo_is_hidden_from_the_table_and_named_in_the_document(terminal):
     assert whole.count("Fri 10") == 2
     (echo,) = [d for d in docs if d["state"] == "echo"]
     assert [d["id"] for d in docs if d["reservation_code"] == "HMABCDEF12"] == echo["echo_of"]
-    assert terminal.run("conflicts").out == "no conflict\n"
+    assert terminal.run("conflicts").out == "no conflicts\n"
 
 
 def test_a_joint_booking_is_shown_once_with_its_sources(terminal):

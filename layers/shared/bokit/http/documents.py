@@ -45,8 +45,8 @@ class HealthDocument(TypedDict):
     stage: str
 
 
-class TriggeredDocument(TypedDict):
-    """A run that was started."""
+class RunQueuedDocument(TypedDict):
+    """A run that was queued."""
 
     run_id: str
 
@@ -101,7 +101,7 @@ ANSWERS = (
     ProblemDocument,
     GatewayMessage,
     HealthDocument,
-    TriggeredDocument,
+    RunQueuedDocument,
     StoppedDocument,
     TokenCreatedDocument,
     SourceInFull,

@@ -126,7 +126,7 @@ def create_booking(body: NewBooking) -> Reply:
     return reply(made, 201, location=f"/bookings/{made['id']}")
 
 
-@routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "Each unit."))
+@routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "One item for each unit."))
 def explain_night(night: Night, unit_id: UnitFilter = None) -> Reply:
     """Explain which bookings hold a night, of one unit or all: their sources, since when, edited by whom, and why."""
     call = routes.call

@@ -20,38 +20,35 @@ routes = Routes("places")
 UnitParts = Annotated[list[Word], Field(max_length=100, description="Ids of the units that it is made of.")]
 
 
-class NewProperty(Body):
+class PropertyFields(Body):
+    """Fields of properties and units."""
+
+    timezone: Zone = None
+    turnover_days: Turnover = None
+
+
+class NewProperty(PropertyFields):
     """A property to add."""
 
     name: Name
-    timezone: Zone = None
-    turnover_days: Turnover = None
 
 
-class PropertyEdit(Body):
+class PropertyEdit(PropertyFields):
     """Changes to a property."""
 
     name: Name = ""
-    timezone: Zone = None
-    turnover_days: Turnover = None
 
 
-class NewUnit(Body):
+class NewUnit(NewProperty):
     """A unit to add to a property."""
 
     property_id: Word
-    name: Name
-    timezone: Zone = None
-    turnover_days: Turnover = None
     parts: UnitParts = []
 
 
-class UnitEdit(Body):
+class UnitEdit(PropertyEdit):
     """Changes to a unit."""
 
-    name: Name = ""
-    timezone: Zone = None
-    turnover_days: Turnover = None
     parts: UnitParts = []
 
 

@@ -59,7 +59,7 @@ IdempotencyKey = Annotated[
     "POST",
     "/sync/trigger",
     OPERATOR,
-    shows("TriggerResult", "Queued; see `GET /sync/history/{run_id}`.", 202)
+    shows("RunQueued", "Queued; see `GET /sync/history/{run_id}`.", 202)
     | shows("Run", "With `dry_run`: `plan` is what would change; nothing was written."),
 )
 def trigger_sync(body: TriggerRequest | None = None, idempotency_key: IdempotencyKey = None) -> Reply:
