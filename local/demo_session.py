@@ -28,7 +28,7 @@ class DemoSession:
     def bokit(self, *arguments: str) -> Any:
         """Run ``bokit … --json`` and return its document; exit code 1 (a source failed or is held) is accepted."""
         done = self._run([str(self.place.root / ".venv/bin/bokit"), *arguments, "--json"])
-        if done.returncode not in (0, 1):
+        if done.returncode not in (0, 1) or not done.stdout:
             raise LocalError(f"`bokit {' '.join(arguments)}` failed: {done.stderr.strip()}")
         return json.loads(done.stdout)
 

@@ -1,95 +1,63 @@
-"""README is run: what it tells a reader to type works as it stands there."""
+"""The shell blocks of README and docs work as written, in their order, on the stack that `make demo` leaves."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.gateway import api_url
+from local import cloud
+from local.place import Place
+from tests.stack.conftest import free_port
+from tests.support.readers import SIMULATOR, Block, ReadersCopy, make_readers_copy, read_blocks
 
-ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+MARK = "@@@ "
 
-pytestmark = pytest.mark.stack
-
-
-def commands_under(heading: str) -> list[str]:
-    """Return the lines of the first shell block under a heading."""
-    block = re.search(rf"^## {heading}\n.*?```sh\n(.*?)```", README, re.DOTALL | re.MULTILINE)
-    assert block
-    return [line for line in block[1].splitlines() if line.strip()]
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
-def run(line: str, deployed, feed_url: str) -> subprocess.CompletedProcess[str]:
-    """Run one line as a reader would, on this test's stack and with this test's feed in place of the platform's."""
-    words = [re.sub(r"^https://www\.airbnb\.com/\S+", feed_url, word) for word in shlex.split(line, comments=True)]
-    assert words[0] == ".venv/bin/bokit"
-    settings = deployed.settings
-    env = {
-        **os.environ,
-        "BOKIT_TABLE": settings.table_name,
-        "AWS_ENDPOINT_URL": settings.endpoint_url or "",
-        "AWS_REGION": settings.region or "",
-        "BOKIT_ALLOW_PRIVATE_ADDRESSES": "true",
-        "NO_COLOR": "1",
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "bokit_cli", *words[1:]],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        check=False,
-    )
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[ReadersCopy]:
+    """A reader's copy with ports of its own; its local cloud is stopped at the end."""
+    copy = make_readers_copy(tmp_path, port=free_port(), simulator_port=free_port())
+    yield copy
+    cloud.down(Place(home=copy.folder / ".bokit", port=copy.port, simulator_port=copy.simulator_port))
 
 
-def test_what_readme_says_under_use_it_over_http_works(deployed, tmp_path):
-    """Token, trigger, status and document, as they stand in README, typed into a shell beside a stack."""
-    settings = deployed.settings
-    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
-    (tmp_path / ".bokit").mkdir()
-    (tmp_path / ".bokit/local.json").write_text(
-        json.dumps(
-            {
-                "endpoint_url": settings.endpoint_url,
-                "region": settings.region,
-                "table_name": settings.table_name,
-                "api_url": api_url(deployed.place),
-                "allow_private_addresses": True,
-            }
-        )
-    )
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("BOKIT_", "AWS_ENDPOINT"))}
-    script = "set -euo pipefail\n" + "\n".join(commands_under("Use it over HTTP")).replace("curl ", "curl -sSf --noproxy '*' ")
-    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
+def as_script(blocks: list[Block], simulator_port: int) -> str:
+    """Return all blocks as one script, so variables stay set from block to block as in a reader's shell.
 
-    assert done.returncode == 0, done.stderr
-    told = json.JSONDecoder()
-    run, end = told.raw_decode(done.stdout)
-    status, end = told.raw_decode(done.stdout, end)
-    document, _ = told.raw_decode(done.stdout, end)
+    The simulator's port is the one thing replaced: a reader's own local cloud may use the default port on this machine.
+    """
+    parts = [f"echo; echo '{MARK}{block.title}'\n{block.text}" for block in blocks]
+    return "\n".join(parts).replace(SIMULATOR, f"127.0.0.1:{simulator_port}")
+
+
+def read_documents(output: str) -> list[dict[str, object]]:
+    """Return the JSON documents in an output."""
+    found, decoder, text = [], json.JSONDecoder(), output.strip()
+    while text:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].strip()
+    return found
+
+
+def test_every_block_works_in_order(reader):
+    """From `make demo` on, every command exits 0; the calendar's bookings and the API's documents are there."""
+    blocks = [block for block in read_blocks() if not block.needs_docker]
+    assert blocks[0].text == "make demo\n"
+
+    done = reader.run(as_script(blocks, reader.simulator_port))
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+
+    outputs = dict(part.split("\n", 1) for part in done.stdout.split(f"\n{MARK}")[1:])
+    run, status, document = read_documents(outputs["README.md: Use it over HTTP"])
     assert run["run_id"]
     assert "sources" in status
     assert "/sync/trigger" in document["paths"]
-
-
-def test_what_readme_says_under_use_it_works(deployed, feed_url):
-    """Property, unit, source and sync, as they stand in README, all exit 0; the stays of the feed are there afterwards."""
-    lines = commands_under("Use it")
-    assert len(lines) >= 4
-
-    for line in lines:
-        done = run(line, deployed, feed_url)
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
-
-    listed = run('.venv/bin/bokit bookings --unit "Garden flat"', deployed, feed_url)
-    assert (listed.returncode, listed.stderr) == (0, "")
-    assert re.search(r"– \w+ \d+ \w+ \d{4} +3  Garden flat", listed.stdout), listed.stdout
+    listed = reader.run('.venv/bin/bokit bookings --unit "Rose room"').stdout
+    assert len(re.findall(r"– \w+ \d+ \w+ \d{4} +\d+  Rose room", listed)) == 2, listed

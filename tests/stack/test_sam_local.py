@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -28,6 +29,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from tests.stack import docker_engine, lambda_image
 from tests.stack.conftest import Deployed, free_port, open_desk
 from tests.stack.docker_engine import Forwarder
+from tests.support.readers import make_readers_copy, read_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "bokit-test/lambda-python:local"
@@ -306,3 +308,21 @@ def test_start_api_serves_the_api(sam):
         status, told = ask(f"{url}/sync/trigger", token, {})
         assert (status, told["run_id"][:4]) == (202, "run_")
         assert ask(f"{url}/units", token)[1]["items"] is not None
+
+
+def test_readmes_commands_work(sam, tmp_path):
+    """The blocks of README that need Docker work as written, on images of this machine's Python: AWS's are out of reach."""
+    place, blocks = sam.deployed.place, [block for block in read_blocks() if block.needs_docker]
+    copy = make_readers_copy(tmp_path, port=place.port, simulator_port=place.simulator_port)
+    machine = f'parameter_overrides = "Stage=local PythonRuntime={place.runtime} Architecture={place.architecture}"\n'
+    image = f'skip_pull_image = true\ninvoke_image = ["{IMAGE}"]\nenv_vars = "{sam.variables}"\n'
+    config = copy.folder / "samconfig.toml"
+    text = config.read_text().replace("[default.build.parameters]\n", f"[default.build.parameters]\n{machine}")
+    config.write_text(f"{text}\n[default.local_invoke.parameters]\n{machine}{image}")
+    build = {"BOKIT_RUNTIME": place.runtime, "BOKIT_ARCHITECTURE": place.architecture, "BOKIT_PYTHON": sys.executable}
+
+    done = copy.run("\n".join(block.text for block in blocks), **(sam.env | build))
+
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [has_failed(answer) for answer in answers] == [False, False]

@@ -1,0 +1,125 @@
+"""Limits in prose equal the constants: a test fails when a document or a constant changes alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bokit import config
+from bokit.core.ical import limits as ical
+from bokit.core.items import api_spec
+from bokit.core.model import agreement, due_times
+from bokit.core.model import limits as model
+from bokit.core.occupancy import limits as occupancy
+from bokit.core.tables import limits as tables
+from bokit.engine.bookings import outgoing
+from bokit.engine.catalog import limits as catalog
+from bokit.engine.runs import limits as runs
+from bokit.engine.runs import queued_runs
+from bokit.http import limits as http
+from bokit.net import limits as net
+from bokit.sources import limits as sources
+from bokit.store import limits as store
+from tests.unit.transformed import resources, source_template
+
+ROOT = Path(__file__).resolve().parents[2]
+ALARM = resources("AWS::CloudWatch::Alarm")["OverdueAlarm"]
+AUTHORIZER = resources("AWS::ApiGatewayV2::Authorizer")["TokenAuthorizer"]
+PARAMETERS = source_template()["Parameters"]
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MB = 1_000_000
+KIB = 1024
+
+LIMITS = [
+    # document, its words, the constant, its value
+    ("docs/operations.md", "for 3 minutes, a source was overdue", ALARM["EvaluationPeriods"] * ALARM["Period"], 180),
+    ("docs/operations.md", "overdue by more than one of its intervals", ALARM["Threshold"], 1),
+    ("docs/operations.md", "once its fetches agree for a day", agreement.AGREEMENT, DAY),
+    ("docs/operations.md", "stops working within a minute", AUTHORIZER["AuthorizerResultTtlInSeconds"] <= 60, True),
+    ("docs/operations.md", "within 45 minutes", queued_runs.OVERDUE_AFTER, 45 * MINUTE),
+    ("docs/operations.md", "A run takes at most 1,000 sources", runs.MAX_SOURCES_PER_RUN, 1000),
+    ("docs/operations.md", "the old one works for two more days", outgoing.ROTATION_OVERLAP, 2 * DAY),
+    ("docs/operations.md", "A feed: 5 MB", net.MAX_BODY_BYTES, 5 * MB),
+    ("docs/operations.md", "A feed: 5 MB, 20 s", net.DEADLINE_SECONDS, 20),
+    ("docs/operations.md", "A feed: 5 MB, 20 s, 10,000 events", ical.MAX_FEED_EVENTS, 10_000),
+    ("docs/operations.md", "A shard: 100 sources", catalog.MAX_SOURCES_PER_SHARD, 100),
+    ("docs/collections.md", "number of partitions for the records, 1 to 256", model.MAX_BUCKETS, 256),
+    ("docs/collections.md", "pages without end (2,000 pages", sources.MAX_PAGES, 2000),
+    ("docs/collections.md", "pages without end (2,000 pages, 50 MB", sources.MAX_LIST_BYTES, 50 * MB),
+    ("docs/collections.md", "pages without end (2,000 pages, 50 MB, 4 minutes)", sources.MAX_FETCH_SECONDS, 240),
+    ("docs/collections.md", "with 429 or 5xx is requested three times", sources.MAX_PAGE_TRIES, 3),
+    ("docs/collections.md", "`Retry-After` is at most 30 s", sources.MAX_RETRY_WAIT_SECONDS, 30),
+    ("docs/collections.md", "`overlap`, 300 s", api_spec.OVERLAP_SECONDS, 300),
+    ("docs/collections.md", "is read in full once a day", due_times.DAILY, 86_400),
+    ("docs/collections.md", "until fetches agree for a day", agreement.AGREEMENT, DAY),
+    ("docs/collections.md", "half of its records (at least three) at once", agreement.MIN_SHRINK, 3),
+    ("docs/reference.md", "seconds between two syncs of a source, least 60", catalog.MIN_INTERVAL_SECONDS, 60),
+    ("docs/reference.md", "sources that one process fetches at a time, 1 to 64", config.MAX_CONCURRENCY, 64),
+    ("docs/reference.md", "nested deeper than 32 levels", http.MAX_BODY_DEPTH, 32),
+    ("docs/reference.md", "a row holds more than 255 bytes that are not text", tables.MAX_BYTES_VALUE_LENGTH, 255),
+    ("docs/reference.md", "a dry run over HTTP takes ten sources", runs.MAX_SOURCES_PER_DRY_RUN, 10),
+    ("docs/reference.md", "used for another request within a day", queued_runs.KEY_TTL, DAY),
+    ("docs/reference.md", "a row holds more than 256 KB", tables.MAX_ROW_BYTES, 256 * KIB),
+    ("docs/reference.md", "within 45 minutes of its run", queued_runs.OVERDUE_AFTER, 45 * MINUTE),
+    ("docs/reference.md", "half of the coming stays, or of a source's records, and at least three", agreement.MIN_SHRINK, 3),
+    ("docs/reference.md", "did not answer within 20 s", net.DEADLINE_SECONDS, 20),
+    ("docs/reference.md", "an API's pages took longer than 4 minutes", sources.MAX_FETCH_SECONDS, 240),
+    ("docs/reference.md", "larger than 5 MB", net.MAX_BODY_BYTES, 5 * MB),
+    ("docs/reference.md", "more than three redirects", net.MAX_REDIRECTS, 3),
+    ("docs/reference.md", "a run takes at most a thousand sources", runs.MAX_SOURCES_PER_RUN, 1000),
+    ("docs/reference.md", "takes effect within a minute", AUTHORIZER["AuthorizerResultTtlInSeconds"] <= 60, True),
+    ("docs/cost.md", "`ApiRateLimit`, 50 requests a second", PARAMETERS["ApiRateLimit"]["Default"], 50),
+    ("docs/cost.md", "calls the authorizer once in 30 s", AUTHORIZER["AuthorizerResultTtlInSeconds"], 30),
+    ("SECURITY.md", "takes at most 20 s", net.DEADLINE_SECONDS, 20),
+    ("SECURITY.md", "at most 20 s and 5 MB after decoding", net.MAX_BODY_BYTES, 5 * MB),
+    ("SECURITY.md", "three redirects at most", net.MAX_REDIRECTS, 3),
+    ("docs/decisions/0001-one-table.md", "the last 4 unchanged batches", store.MAX_RECENT_BATCHES, 4),
+    ("docs/decisions/0001-one-table.md", "| up to 350 KB |", store.MAX_CHUNK_BYTES, 350_000),
+    ("docs/decisions/0001-one-table.md", "1 transaction for 99 of them", store.MAX_TRANSACTION_ACTIONS, 99),
+    ("docs/decisions/0001-one-table.md", "the reports of up to 50 sources", store.MAX_REPORTS_PER_WRITE, 50),
+    ("docs/decisions/0001-one-table.md", "300 KB with one", store.MAX_REPORT_BYTES, 300_000),
+    ("docs/decisions/0005-errors.md", "retries after 2 minutes", due_times.FIRST_RETRY, 2 * MINUTE),
+    ("docs/decisions/0005-errors.md", "doubled up to an hour", model.MAX_RETRY_WAIT, HOUR),
+    ("docs/decisions/0006-http-api.md", "caches the result for 30 s", AUTHORIZER["AuthorizerResultTtlInSeconds"], 30),
+    ("docs/decisions/0007-runs-through-the-queue.md", "then messages of 10 sources each", runs.SOURCES_PER_MESSAGE, 10),
+    ("docs/decisions/0008-who-holds-a-night.md", "not exported for 36 hours", occupancy.MAX_FADING, 36 * HOUR),
+    ("docs/decisions/0009-records-of-any-collection.md", "limits a schema to 32 KB", model.MAX_SCHEMA_BYTES, 32_000),
+]  # fmt: skip
+
+OTHER_NUMBERS = {
+    "docs/operations.md": ["by a day or two"],
+    "docs/collections.md": ["and two fetches"],  # "twice", in the rules for records
+    "docs/reference.md": [],
+}
+"""Numbers with a unit in the documents that are checked whole, other than limits: advice, and rules without a constant."""
+
+NUMBER = r"(?:\d[\d,]*|an?|one|two|three|four|five|ten|hundred|thousand|half an?)"
+UNIT = r"(?:MB|KB|bytes|s|seconds?|minutes?|hours?|days?|pages|events|sources|levels|redirects|times|fetches)"
+LIMIT = re.compile(rf"\b{NUMBER} (?:more )?{UNIT}\b")
+
+
+def read_document(name: str) -> str:
+    """Return a document with its line breaks and indents as single spaces."""
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(("document", "words", "constant", "value"), LIMITS, ids=[words for _, words, _, _ in LIMITS])
+def test_a_limit_in_prose_is_the_constant(document, words, constant, value):
+    """The document has the words, and the constant has their value."""
+    assert words in read_document(document)
+    assert constant == value
+
+
+@pytest.mark.parametrize("document", OTHER_NUMBERS)
+def test_every_number_with_a_unit_is_checked(document):
+    """In these documents no limit stands beside the table."""
+    text = read_document(document)
+    checked = [words for name, words, _, _ in LIMITS if name == document] + OTHER_NUMBERS[document]
+    spans = [found.span() for words in checked for found in re.finditer(re.escape(words), text)]
+    numbers = [found for found in LIMIT.finditer(text) if not any(s <= found.start() and found.end() <= e for s, e in spans)]
+
+    assert [text[max(0, found.start() - 40) : found.end() + 20] for found in numbers] == []
