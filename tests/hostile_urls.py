@@ -275,12 +275,26 @@ def disguise(address: str) -> Iterator[str]:
     yield address.translate({ord(str(n)): chr(0x1D7CE + n) for n in range(10)})
 
 
+def list_hosts() -> list[str]:
+    """Return every host that is not public, in every disguise."""
+    hosts = [*PRIVATE_V4, *LOCAL_NAMES, *(f"[{address}]" for address in PRIVATE_V6)]
+    return hosts + [form for address in DISGUISED for form in disguise(address)]
+
+
 def list_hostile_urls() -> list[str]:
     """Return them all, each once."""
-    hosts = [*PRIVATE_V4, *LOCAL_NAMES, *(f"[{address}]" for address in PRIVATE_V6)]
-    hosts += [form for address in DISGUISED for form in disguise(address)]
+    hosts = list_hosts()
     made = [f"{scheme}://{host}/x.ics?s=1" for host in hosts for scheme in ("http", "https")]
     return list(dict.fromkeys([*NO_URLS, *made]))
+
+
+def make_hostile_forms(port: int) -> list[str]:
+    """Return 13,000 forms: each of the hosts in each scheme, with and without user info and with each kind of port."""
+    schemes = ("http", "https", "webcal", "webcals", "HTTPS")
+    users = ("", "user@", "user:pw@", "feeds.example.org:443@", "@")
+    ports = ("", f":{port}", f":0{port}")
+    forms = (f"{s}://{u}{host}{p}/x.ics?s=1" for host in list_hosts() for s in schemes for u in users for p in ports)
+    return list(dict.fromkeys([*HOSTILE_URLS, *forms]))
 
 
 HOSTILE_URLS = list_hostile_urls()

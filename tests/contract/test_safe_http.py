@@ -14,7 +14,10 @@ import pytest
 import urllib3
 
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
-from bokit.net.session import HttpResponse, SafeSession
+from bokit.net.adapter import GuardedAdapter
+from bokit.net.guard import Guard
+from bokit.net.response import SafeResponse
+from bokit.net.session import SafeSession
 from tests.contract.guarded import (  # noqa: F401
     DEADLINE,
     SECRET_HEADERS,
@@ -29,7 +32,7 @@ from tests.contract.guarded import (  # noqa: F401
     serve,
 )
 from tests.contract.scripted_server import ScriptedServer, make_certificate, ok, redirect, say
-from tests.hostile_urls import HOSTILE_URLS
+from tests.hostile_urls import make_hostile_forms
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIPPED = "Content-Encoding: gzip"
@@ -60,7 +63,7 @@ def hang(sock: socket.socket, asked: bytes) -> bool:
 )
 def test_a_body_is_read_in_every_form(answer: bytes, serve: Serve) -> None:
     """Plain, gzip of one member and of several, chunks, an end without a length: the same body."""
-    assert a_patient_client().request("GET", serve(say(answer, then_close=True)).url()).body == b"feed"
+    assert a_patient_client().request("GET", serve(say(answer, then_close=True)).url()).content == b"feed"
 
 
 def test_a_request_looks_like_a_browser_and_asks_for_gzip(serve: Serve) -> None:
@@ -95,9 +98,9 @@ def test_a_kept_connection_that_the_server_closed_costs_no_request(serve: Serve)
 
     met: list[socket.socket] = []
     server, client = serve(script), a_patient_client()
-    assert [client.request("GET", server.url()).status for _ in range(3)] == [200, 200, 200]
+    assert [client.request("GET", server.url()).status_code for _ in range(3)] == [200, 200, 200]
     with pytest.raises(SourceUnavailableError) as caught:
-        client.request("POST", server.url(), body=b"x")
+        client.request("POST", server.url(), data=b"x")
     assert caught.value.stable_code == "connection"
 
 
@@ -105,7 +108,7 @@ def test_what_follows_a_body_is_not_the_next_answer(serve: Serve) -> None:
     """A server that announces too little cannot put words into the next answer."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + ok(b"smuggled")))
     client = a_patient_client()
-    assert [client.request("GET", server.url()).body for _ in range(5)] == [b"ok"] * 5
+    assert [client.request("GET", server.url()).content for _ in range(5)] == [b"ok"] * 5
 
 
 def test_threads_share_a_client_without_disturbing_each_other(serve: Serve) -> None:
@@ -115,7 +118,7 @@ def test_threads_share_a_client_without_disturbing_each_other(serve: Serve) -> N
 
     def ask(path: str) -> bytes | str:
         try:
-            return client.request("GET", server.url(path)).body
+            return client.request("GET", server.url(path)).content
         except BokitError as error:
             return error.stable_code
 
@@ -135,7 +138,7 @@ def test_three_redirects_are_followed(count: int, serve: Serve) -> None:
     hops = [redirect(f"/{number}") for number in range(count)]
     server = serve(lambda sock, head: say(hops.pop() if hops else ok(b"feed"))(sock, head))
     answer = a_patient_client().request("GET", server.url())
-    assert (answer.body, answer.host, len(server.heads)) == (b"feed", "127.0.0.1", count + 1)
+    assert (answer.content, answer.host, len(server.heads)) == (b"feed", "127.0.0.1", count + 1)
 
 
 def test_a_fourth_redirect_is_not_followed(serve: Serve) -> None:
@@ -152,7 +155,7 @@ def test_another_origin_gets_no_credentials(status: int, serve: Serve) -> None:
     other = serve(say(ok(b"feed")))
     server = serve(say(redirect(other.url(), status)))
     url = server.url().replace("://", "://SENTINEL:SENTINEL@")
-    assert a_patient_client().request("GET", url, headers=HEADERS).body == b"feed"
+    assert a_patient_client().request("GET", url, headers=HEADERS).content == b"feed"
     head = other.heads[0]
     assert b"SENTINEL" not in head
     assert b"Authorization" not in head
@@ -187,7 +190,7 @@ def test_methods_change_as_in_browsers(method: str, status: int, then: str, serv
     """303 and, for a POST, 301 and 302 become a GET without a body."""
     server = serve(lambda sock, head: answer_with_body(sock, head, redirect("/onward", status)))
     body = b"body" if method == "POST" else None
-    a_patient_client().request(method, server.url(), body=body, headers={"Content-Type": "text/plain"} if body else None)
+    a_patient_client().request(method, server.url(), data=body, headers={"Content-Type": "text/plain"} if body else None)
     assert server.heads[1].startswith(f"{then} /onward ".encode())
     assert (b"content-type" in server.heads[1].lower()) == (then == "POST")
 
@@ -204,7 +207,7 @@ def answer_with_body(sock: socket.socket, head: bytes, first: bytes) -> bool:
 def test_other_statuses_are_not_followed(status: int, serve: Serve) -> None:
     """A Location beside a status that is no redirect leads nowhere."""
     server = serve(say(redirect("/onward", status)))
-    assert a_patient_client().request("GET", server.url()).status == status
+    assert a_patient_client().request("GET", server.url()).status_code == status
     assert len(server.heads) == 1
 
 
@@ -275,21 +278,28 @@ def test_the_address_that_was_checked_is_the_one_that_is_asked(serve: Serve, cer
         return leads_to("127.0.0.1" if len(asked) == 1 else "127.0.0.9", port=server.port)(host, port)
 
     client = a_patient_client(resolver=resolver, ca_file=certificate[1])
-    assert [client.request("GET", "https://feeds.example.org/x").body for _ in range(2)] == [b"feed", b"feed"]
+    assert [client.request("GET", "https://feeds.example.org/x").content for _ in range(2)] == [b"feed", b"feed"]
     assert asked == ["feeds.example.org"]
     assert b"Host: feeds.example.org\r\n" in server.heads[0]
 
 
-class LuredClient(SafeSession):
-    """A strict client for which a public server is played; all other hosts are asked for real."""
+class LuredAdapter(GuardedAdapter):
+    """A strict adapter for which a public server is played; all other hosts are asked for real."""
 
     lure = b""
     status = 302
 
-    def _ask(self, asked: Any, exchange: Any) -> urllib3.BaseHTTPResponse:
-        if asked.target.host == "feeds.example.org":
+    def _send_once(self, request: Any, target: Any, exchange: Any) -> urllib3.BaseHTTPResponse:
+        if target.host == "feeds.example.org":
             return urllib3.HTTPResponse(status=self.status, headers={"Location": self.lure.decode("latin-1")})
-        return super()._ask(asked, exchange)
+        return super()._send_once(request, target, exchange)
+
+
+def a_lured_client(resolver: Any) -> tuple[SafeSession, LuredAdapter]:
+    """A strict client and its adapter."""
+    client = SafeSession()
+    client.adapter = adapter = LuredAdapter(Guard(False, resolver))
+    return client, adapter
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -297,27 +307,48 @@ class LuredClient(SafeSession):
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_redirect_does_not_lead_to_a_private_address(status: int, host: str, scheme: str, canary: ScriptedServer) -> None:
     """A public server cannot send us to a private address, nor to a name that has one."""
-    client = LuredClient(resolver=leads_to("127.0.0.1", port=canary.port))
-    client.lure, client.status = f"{scheme}://{host}:{canary.port}/SENTINEL".encode(), status
+    client, adapter = a_lured_client(leads_to("127.0.0.1", port=canary.port))
+    adapter.lure, adapter.status = f"{scheme}://{host}:{canary.port}/SENTINEL".encode(), status
     with pytest.raises(AddressRefusedError) as caught:
         client.request("GET", "http://feeds.example.org/")
     assert "SENTINEL" not in all_that_is_told(caught.value)
 
 
-def test_no_hostile_url_is_followed() -> None:
-    """Each hostile URL, as a redirect's Location, is refused or stays with the server that sent it: nobody else is asked."""
-    asked: list[str] = []
+class Names:
+    """A resolver that knows no name, and remembers which it was asked for."""
 
-    def resolver(host: str, port: int) -> list[Any]:
-        asked.append(host)
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __call__(self, host: str, port: int) -> list[Any]:
+        self.asked.add(host)
         return []
 
-    client = LuredClient(resolver=resolver)
-    for url in filter(str.strip, HOSTILE_URLS):
-        client.lure = url.encode("utf-8", "surrogatepass")
+    @property
+    def hostile(self) -> list[str]:
+        return [host for host in self.asked if not host.endswith("example.org")]
+
+
+def test_no_hostile_form_is_requested(canary: ScriptedServer) -> None:
+    """13,000 forms of hostile URLs are refused before any name is resolved, and reach no canary."""
+    names, forms = Names(), make_hostile_forms(canary.port)
+    client = SafeSession(resolver=names)
+    for url in forms:
+        with pytest.raises(AddressRefusedError):
+            client.get(url)
+    assert not names.asked
+    assert len(forms) >= 13_000
+
+
+def test_no_hostile_form_is_followed(canary: ScriptedServer) -> None:
+    """Each form, as a redirect's Location, is refused or stays with the server that sent it: nobody else is asked."""
+    names = Names()
+    client, adapter = a_lured_client(names)
+    for url in filter(str.strip, make_hostile_forms(canary.port)):
+        adapter.lure = url.encode("utf-8", "surrogatepass")
         with pytest.raises((AddressRefusedError, SourceMalformedError, SourceUnavailableError)):
-            client.request("GET", "http://feeds.example.org/")
-    assert not [host for host in asked if not host.endswith("example.org")]
+            client.get("http://feeds.example.org/")
+    assert not names.hostile
 
 
 # --- the environment, and TLS ----------------------------------------------------------------------------------------------
@@ -335,7 +366,7 @@ def test_the_environment_has_no_say(
     (tmp_path / "netrc").write_text("default login SENTINEL password SENTINEL\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     server = serve(say(ok(b"feed")))
-    assert a_patient_client().request("GET", server.url()).body == b"feed"
+    assert a_patient_client().request("GET", server.url()).content == b"feed"
     assert b"authorization" not in server.heads[0].lower()
 
 
@@ -402,4 +433,4 @@ NOW = "Mon, 01 Jun 2026 12:00:00 GMT"
 def test_retry_after_is_read_in_both_forms(told: str | None, date: str | None, seconds: float | None) -> None:
     """Retry-After is a number of seconds, or a date told against the server's own; nonsense is as if it were not there."""
     headers = {name: value for name, value in {"retry-after": told, "date": date}.items() if value is not None}
-    assert HttpResponse(status=503, headers=headers, body=b"", host="x").retry_after == seconds
+    assert SafeResponse(url="https://x", status=503, headers=headers).retry_after == seconds

@@ -241,7 +241,7 @@ def test_the_next_address_is_tried_where_one_does_not_answer(serve: Serve) -> No
         return silent + leads_to("127.0.0.1", port=server.port)(host, port)
 
     client = a_patient_client(resolver=resolver)
-    assert client.request("GET", "http://feeds.example.org/").status == 200
+    assert client.request("GET", "http://feeds.example.org/").status_code == 200
 
 
 def test_a_bomb_takes_little_memory(serve: Serve) -> None:
@@ -265,7 +265,7 @@ def test_the_cap_is_exact(size: int, code: str | None, pack: Callable[[bytes], b
     client = a_patient_client(max_bytes=1000)
     server = serve(say(pack(b"x" * size)))
     if code is None:
-        assert client.request("GET", server.url()).body == b"x" * size
+        assert client.request("GET", server.url()).content == b"x" * size
         return
     with pytest.raises(SourceMalformedError) as caught:
         client.request("GET", server.url())

@@ -1,206 +1,163 @@
-"""Connections that lead to public addresses only, and whose every read knows how long the whole request may still take.
+"""requests' transport adapter: the address is checked and pinned, the deadline holds over all, the body is capped.
 
-urllib3's timeouts are for one read, so that a server which sends a byte now and then would hold us for ever. Here the
-socket itself asks, before each read, what is left of the request's deadline.
+Library errors become ours here, without their texts and tracebacks, which contain the URL.
 """
 
 from __future__ import annotations
 
-import queue
+import http.client
+import logging
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests import PreparedRequest
+from requests.adapters import BaseAdapter
 
-from bokit.net.addresses import is_public
+from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
+from bokit.net.addresses import Target, read_url
+from bokit.net.bodies import read_body
+from bokit.net.guard import Exchange, Guard, PrivateAddressError, make_pools, make_tls_context
+from bokit.net.limits import DEADLINE_SECONDS, MAX_BODY_BYTES, MAX_ERROR_CAUSES
+from bokit.net.response import SafeResponse
 
-Resolver = Callable[[str, int], Sequence[tuple[Any, ...]]]
-KEEP_SECONDS = 15.0
-"""A connection that was idle for longer is not used again: while a function is frozen, what lies between forgets it."""
-_POOLS, _POOL_SIZE = 64, 16
+REPEATABLE = frozenset({"GET", "HEAD"})
+T = TypeVar("T")
 
-
-class PrivateAddressError(OSError):
-    """A name that leads to an address which is not asked; an OSError, so that urllib3 lets it pass."""
-
-
-def resolve(host: str, port: int) -> Sequence[tuple[Any, ...]]:
-    """Return the addresses of *host*, as the system's resolver gives them."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+    logging.getLogger(f"urllib3.{_name}").addFilter(lambda record: False)  # its lines contain paths and queries
 
 
-@dataclass(slots=True)
-class Exchange:
-    """One request and its redirects: when it must have ended, and how many connections it opened."""
+class GuardedAdapter(BaseAdapter):
+    """Sends requests over connections of a *guard*, and reads their responses whole; safe to share between threads."""
 
-    ends: float
-    opened: int = 0
+    def __init__(self, guard: Guard, *, max_bytes: int = MAX_BODY_BYTES, ca_file: str | None = None) -> None:
+        super().__init__()
+        self._guard, self._max_bytes, self._ca_file = guard, max_bytes, ca_file
+        self._lock = threading.Lock()
+        self._pools: urllib3.PoolManager | None = None
 
-    @property
-    def is_over(self) -> bool:
-        """Return whether the deadline has passed."""
-        return time.monotonic() >= self.ends
+    def send(self, request: PreparedRequest, *args: Any, timeout: Any = None, **options: Any) -> SafeResponse:
+        """Return the response to one request, without redirects; *timeout* seconds hold over all of it.
 
-    def left(self) -> float:
-        """Return the seconds that are left; raises TimeoutError where none are."""
-        return _left(self.ends)
+        The other arguments of requests, which would loosen the checks, are ignored. Raises AddressRefusedError (an address
+        that is not asked), SourceUnavailableError (name, connection, TLS, deadline, a response cut short) and
+        SourceMalformedError (too large, wrongly encoded, not HTTP). No error, cause or traceback contains the URL.
+        """
+        target = read_url(str(request.url), allow_private_addresses=self._guard.allow_private_addresses)
+        exchange = self._guard.start(target.host, DEADLINE_SECONDS if timeout is None else timeout)
+        raw = self._open(request, target, exchange)
+        body = self._read(raw, exchange)
+        return SafeResponse(url=target.url, status=raw.status, headers=raw.headers, body=body, request=request)
 
+    def close(self) -> None:
+        """Close every connection."""
+        if self._pools:
+            self._pools.clear()
 
-def _left(ends: float) -> float:
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+    def _open(self, request: PreparedRequest, target: Target, exchange: Exchange) -> urllib3.BaseHTTPResponse:
+        """Return the head of the response. A kept connection that the other end has closed is replaced once."""
+        send = partial(self._send_once, request, target, exchange)
+        try:
+            return translated(exchange, send)
+        except SourceUnavailableError as error:
+            was_kept = exchange.opened == 0 and error.stable_code == "connection"
+            if not was_kept or request.method not in REPEATABLE:
+                raise
+        return translated(exchange, send)
 
+    def _send_once(self, request: PreparedRequest, target: Target, exchange: Exchange) -> urllib3.BaseHTTPResponse:
+        pool = self._open_pools().connection_from_host(target.host, target.port, target.scheme)
+        return pool.urlopen(
+            str(request.method),
+            target.path,
+            body=request.body,
+            headers=request.headers,
+            preload_content=False,
+            redirect=False,
+            retries=False,
+            timeout=exchange.left(),
+        )
 
-class _DeadlineSocket(socket.socket):
-    """A socket whose reads end when the request must."""
-
-    ends: float
-
-    def recv_into(self, *args: Any, **more: Any) -> int:
-        self.settimeout(_left(self.ends))
-        return super().recv_into(*args, **more)
-
-
-class _DeadlineTlsSocket(ssl.SSLSocket):
-    """The same over TLS; one read lasts no longer than its timeout, however its records drip."""
-
-    ends: float
-
-    def recv_into(self, *args: Any, **more: Any) -> int:
-        self.settimeout(_left(self.ends))
-        return super().recv_into(*args, **more)
-
-
-def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return a context that checks certificates and names; unlike the library's own, it reads nothing of the environment."""
-    import certifi
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(ca_file or certifi.where())
-    context.sslsocket_class = _DeadlineTlsSocket
-    return context
-
-
-class Guard:
-    """Opens sockets to public addresses, and to no others."""
-
-    def __init__(self, allow_private: bool, resolver: Resolver) -> None:
-        self._allow_private, self._resolver = allow_private, resolver
-        self._here = threading.local()
-
-    @property
-    def exchange(self) -> Exchange:
-        """The exchange of this thread: urllib3 hands nothing through to its connections."""
-        exchange: Exchange = self._here.exchange
-        return exchange
-
-    def start(self, deadline: float) -> Exchange:
-        """Begin an exchange of this thread."""
-        exchange = self._here.exchange = Exchange(ends=time.monotonic() + deadline)
-        return exchange
-
-    def connect(self, host: str, port: int) -> socket.socket:
-        """Resolve *host* once, and connect to one of the addresses that were checked: what it resolves to later is no matter."""
-        exchange = self.exchange
-        found = self._look_up(host.strip("[]"), port, exchange)
-        if not self._allow_private and not all(is_public(str(info[4][0])) for info in found):
-            raise PrivateAddressError
-        exchange.opened += 1
-        return _connect_to_one(found, exchange)
-
-    def _look_up(self, host: str, port: int, exchange: Exchange) -> Sequence[tuple[Any, ...]]:
-        """Return the addresses of *host*, in a thread of its own: the system's resolver takes no deadline."""
-        answers: queue.SimpleQueue[Sequence[tuple[Any, ...]]] = queue.SimpleQueue()
-
-        def ask() -> None:
+    def _read(self, raw: urllib3.BaseHTTPResponse, exchange: Exchange) -> bytes:
+        """Return the decoded body of a success, and nothing of any other: nobody needs it, and it may be a bomb."""
+        body = b""
+        if is_success := 200 <= raw.status < 300:
             try:
-                answers.put(self._resolver(host, port))
-            except (OSError, UnicodeError):
-                answers.put(())
+                body = translated(exchange, partial(read_body, raw, self._max_bytes), broken="truncated")
+            except BokitError:
+                _drop(raw)
+                raise
+        if is_success or raw.status == 304:
+            raw.release_conn()
+        else:
+            _drop(raw)
+        return body
 
-        threading.Thread(target=ask, daemon=True, name="look-up").start()
-        try:
-            found = answers.get(timeout=exchange.left())
-        except queue.Empty:
-            raise TimeoutError from None
-        if not found:
-            raise socket.gaierror("no address")
-        return found
-
-
-def _connect_to_one(found: Sequence[tuple[Any, ...]], exchange: Exchange) -> socket.socket:
-    """Return a connection to the first address that answers; what fails is passed over."""
-    failure: OSError = OSError("no address answered")
-    for at, info in enumerate(found):
-        try:
-            return _connect(info, exchange, share=1 / (len(found) - at))
-        except OSError as error:
-            failure = error
-    raise failure
+    def _open_pools(self) -> urllib3.PoolManager:
+        """Return the pools, made for the first request: loading the certificates takes a while."""
+        with self._lock:
+            if self._pools is None:
+                self._pools = make_pools(self._guard, make_tls_context(self._ca_file))
+            return self._pools
 
 
-def _connect(info: tuple[Any, ...], exchange: Exchange, share: float) -> socket.socket:
-    """Return a connection to one address, made within a *share* of the time that is left."""
-    family, kind, protocol, _, address = info
-    sock = _DeadlineSocket(family, kind, protocol)
-    sock.ends = exchange.ends
+def _drop(raw: urllib3.BaseHTTPResponse) -> None:
+    """Close the connection: what it may still send is not read."""
+    raw.close()
+    raw.release_conn()
+
+
+def translated(exchange: Exchange, call: Callable[[], T], broken: str = "connection") -> T:
+    """Return what *call* returns; raise our error for a library's, whose text contains the URL."""
     try:
-        sock.settimeout(exchange.left() * share)
-        sock.connect(address)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(exchange.left())
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return call()
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+        ours = _translate(error, exchange, broken)
+    raise ours  # outside of the except block: the library's error would be its context
 
 
-def make_pools(guard: Guard, context: ssl.SSLContext) -> urllib3.PoolManager:
-    """Return urllib3's pools, made of connections that *guard* opens; threads may share them."""
+def _translate(error: BaseException, exchange: Exchange, broken: str) -> BokitError:
+    """Return our error for a library's.
 
-    class Guarded:
-        """What both kinds of connection do otherwise than urllib3's."""
+    an address that is not public       address-refused
+    the deadline, or a read that hung   timeout
+    name, certificate, connection       dns, tls, connection
+    fewer bytes than were announced     truncated
+    something other than HTTP           bad-http
+    """
+    causes = list(_causes(error))
 
-        fresh_until = 0.0
+    def is_any(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
 
-        def _new_conn(self) -> socket.socket:
-            own: Any = self
-            return guard.connect(own._dns_host, int(own.port or own.default_port))
+    if is_any(PrivateAddressError):
+        return AddressRefusedError("the host has an address that is not public", code="address-refused")
+    if exchange.is_over or is_any(TimeoutError, urllib3.exceptions.TimeoutError):
+        return SourceUnavailableError("the host did not answer in time; Bokit will retry", code="timeout")
+    if is_any(socket.gaierror):
+        return SourceUnavailableError(f"host {exchange.host} not found; check the URL", code="dns")
+    if broken == "truncated" or is_any(http.client.IncompleteRead):
+        return SourceUnavailableError("the response was cut short; Bokit will retry", code="truncated")
+    if is_any(ssl.SSLError, urllib3.exceptions.SSLError):
+        return SourceUnavailableError(f"TLS error with {exchange.host}: certificate not trusted, or no TLS", code="tls")
+    if is_any(http.client.HTTPException, urllib3.exceptions.InvalidHeader) and not is_any(ConnectionError):
+        return SourceMalformedError("the host does not speak HTTP; check the URL", code="bad-http")
+    return SourceUnavailableError("the connection failed; Bokit will retry", code="connection")
 
-        def connect(self) -> None:
-            super().connect()  # type: ignore[misc]
-            self._set_deadline()
 
-        def request(self, *args: Any, **more: Any) -> None:
-            self._set_deadline()
-            super().request(*args, **more)  # type: ignore[misc]
-
-        def _set_deadline(self) -> None:
-            own: Any = self
-            if own.sock is not None:
-                own.sock.ends = guard.exchange.ends
-                own.sock.settimeout(guard.exchange.left())
-                self.fresh_until = time.monotonic() + KEEP_SECONDS
-
-        @property
-        def is_connected(self) -> bool:
-            return bool(super().is_connected) and time.monotonic() < self.fresh_until  # type: ignore[misc]
-
-    pools = urllib3.PoolManager(num_pools=_POOLS, maxsize=_POOL_SIZE, ssl_context=context)
-    plain = type("GuardedConnection", (Guarded, HTTPConnection), {})
-    secure = type("GuardedTlsConnection", (Guarded, HTTPSConnection), {})
-    pools.pool_classes_by_scheme = {
-        "http": type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-        "https": type("GuardedTlsPool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-    }
-    return pools
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield *error* and all its causes: causes, contexts, reasons and arguments."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen or len(seen) > MAX_ERROR_CAUSES:
+            continue
+        seen.add(id(one))
+        yield one
+        more = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting += [cause for cause in more if isinstance(cause, BaseException)]

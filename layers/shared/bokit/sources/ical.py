@@ -30,13 +30,13 @@ class IcalFetcher:
         """
         validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         sent = {name: value for name, value in validators.items() if value}
-        response = self._session.request("GET", self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
-        if response.status == 304 and sent:
+        response = self._session.get(self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
+        if response.status_code == 304 and sent:
             return Fetched(not_modified=True, host=response.host)
-        if response.status not in (200, 203):
+        if response.status_code not in (200, 203):
             raise status_error(response, MESSAGES)
         return Fetched(
-            body=response.body,
+            body=response.content,
             etag=read_header(response, "etag"),
             last_modified=read_header(response, "last-modified"),
             content_type=read_header(response, "content-type"),

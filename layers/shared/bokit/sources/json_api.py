@@ -26,16 +26,9 @@ from bokit.core.items.reader import read_json_body, search, write_body, write_li
 from bokit.core.model.catalog import Source
 from bokit.core.model.records import Json
 from bokit.errors import SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.net.session import HttpResponse, SafeSession
-from bokit.sources.limits import (
-    MAX_CURSOR_LENGTH,
-    MAX_FETCH_SECONDS,
-    MAX_LINK_LENGTH,
-    MAX_LIST_BYTES,
-    MAX_PAGE_TRIES,
-    MAX_PAGES,
-    MAX_RETRY_WAIT_SECONDS,
-)
+from bokit.net.response import SafeResponse
+from bokit.net.session import SafeSession
+from bokit.sources import limits
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import StatusMessages, read_header, status_error
 from bokit.sources.secrets import PREFIX
@@ -125,7 +118,7 @@ def _read_since(spec: ApiSpec, etag: str | None) -> datetime | None:
     return datetime.fromisoformat(str(etag).removeprefix(SINCE))
 
 
-def _began_at(first: HttpResponse, began: datetime) -> datetime:
+def _began_at(first: SafeResponse, began: datetime) -> datetime:
     """Return when the pass began: by the server's clock if that is behind ours, so no change is missed."""
     try:
         theirs = email.utils.parsedate_to_datetime(first.headers.get("date", ""))
@@ -153,21 +146,21 @@ class PageFetcher:
     _urls: set[bytes] = field(default_factory=set)
     _pages: set[bytes] = field(default_factory=set)
 
-    def fetch_all(self, url: str) -> HttpResponse | None:
+    def fetch_all(self, url: str) -> SafeResponse | None:
         """Fetch every page, beginning at *url*; return the first response, or None if it says that nothing changed."""
-        self.until = self.waiting.monotonic() + MAX_FETCH_SECONDS
-        first: HttpResponse | None = None
+        self.until = self.waiting.monotonic() + limits.MAX_FETCH_SECONDS
+        first: SafeResponse | None = None
         next_url: str | None = url
         pages = PageSequence(self.spec.pages)
         while next_url is not None:
             self._check_limits(next_url)
             response = self._request(next_url, may_end=first is not None and pages.may_end)
-            if response.status == 304 and first is None:
+            if response.status_code == 304 and first is None:
                 return None
             first = first or response
-            if response.status in PAST_THE_END:
+            if response.status_code in PAST_THE_END:
                 break
-            document = read_json_body(response.body)
+            document = read_json_body(response.content)
             next_url = pages.next_url(next_url, document, self._keep_items(document, response))
         return first
 
@@ -175,19 +168,19 @@ class PageFetcher:
         """Raise an error for a URL that was asked before, and for more pages or seconds than any list needs."""
         if self.waiting.monotonic() > self.until:
             raise SourceUnavailableError("the pages took too long in all", code="timeout")
-        if self.requests >= MAX_PAGES:
+        if self.requests >= limits.MAX_PAGES:
             raise SourceMalformedError("the pages do not end; check how they follow one another", code="endless-pages")
         digest = hashlib.sha256(url.encode()).digest()
         if digest in self._urls:
             raise SourceMalformedError("the pages form a circle; a link or a cursor came twice", code="repeated-cursor")
         self._urls.add(digest)
 
-    def _keep_items(self, document: Json, response: HttpResponse) -> int:
+    def _keep_items(self, document: Json, response: SafeResponse) -> int:
         """Keep a page's items; return their number."""
         lines = [write_line(item) for item in find_items(document, self.spec.items)]
-        self.size += len(response.body)
-        if self.size > MAX_LIST_BYTES:
-            raise SourceMalformedError("the responses are too large in all", code="too-large", max_bytes=MAX_LIST_BYTES)
+        self.size += len(response.content)
+        if self.size > limits.MAX_LIST_BYTES:
+            raise SourceMalformedError("the responses are too large in all", code="too-large", max_bytes=limits.MAX_LIST_BYTES)
         digest = hashlib.sha256(b"\n".join(lines)).digest()
         if lines and digest in self._pages:
             raise SourceMalformedError("the same page came twice; check the page parameter", code="repeated-page")
@@ -195,7 +188,7 @@ class PageFetcher:
         self.lines += lines
         return len(lines)
 
-    def _request(self, url: str, *, may_end: bool) -> HttpResponse:
+    def _request(self, url: str, *, may_end: bool) -> SafeResponse:
         """Return the response to one request; retry, with jitter, as long as the limits allow."""
         if self.requests and self.delay:
             self.waiting.sleep(self.delay)
@@ -207,19 +200,19 @@ class PageFetcher:
                 pause = error.retry_after if error.retry_after is not None else 2.0 ** (attempt - 1)
                 pause *= 1.0 + 0.5 * self.waiting.chance()
                 is_late = self.waiting.monotonic() + pause > self.until
-                if attempt == MAX_PAGE_TRIES or pause > MAX_RETRY_WAIT_SECONDS or is_late:
+                if attempt == limits.MAX_PAGE_TRIES or pause > limits.MAX_RETRY_WAIT_SECONDS or is_late:
                     raise
             self.waiting.sleep(pause)
             attempt += 1
 
-    def _request_once(self, url: str, *, may_end: bool) -> HttpResponse:
+    def _request_once(self, url: str, *, may_end: bool) -> SafeResponse:
         self.requests += 1
         headers = {**self.headers, **(self.validators if self.requests == 1 else {})}
         body = None if self.spec.body is None else json.dumps(self.spec.body).encode()
-        response = self.session.request(self.spec.method, url, headers=headers, body=body)
+        response = self.session.request(self.spec.method, url, headers=headers, data=body)
         self.host = self.host or response.host
-        is_end = may_end and response.status in PAST_THE_END
-        if not 200 <= response.status < 300 and not is_end and not (response.status == 304 and self.validators):
+        is_end = may_end and response.status_code in PAST_THE_END
+        if not 200 <= response.status_code < 300 and not is_end and not (response.status_code == 304 and self.validators):
             raise status_error(response, MESSAGES)
         return response
 
@@ -261,7 +254,7 @@ class PageSequence:
 
 
 def _read_cursor(cursor: Json) -> str:
-    if isinstance(cursor, (str, int)) and not isinstance(cursor, bool) and len(str(cursor)) <= MAX_CURSOR_LENGTH:
+    if isinstance(cursor, (str, int)) and not isinstance(cursor, bool) and len(str(cursor)) <= limits.MAX_CURSOR_LENGTH:
         return str(cursor)
     raise SourceMalformedError("the cursor is neither text nor a number", code="bad-cursor")
 
@@ -275,7 +268,7 @@ def resolve_link(url: str, link: Json) -> str | None:
         return None
     here = urlsplit(url)
     try:
-        there = urlsplit(urljoin(url, link.strip())) if isinstance(link, str) and len(link) <= MAX_LINK_LENGTH else None
+        there = urlsplit(urljoin(url, link.strip())) if isinstance(link, str) and len(link) <= limits.MAX_LINK_LENGTH else None
         is_same_host = there is not None and there.hostname == here.hostname
     except ValueError:
         is_same_host = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.net.session import HttpResponse
+from bokit.net.response import SafeResponse
 from bokit.sources.limits import MAX_HEADER_LENGTH
 
 
@@ -18,7 +18,7 @@ class StatusMessages:
     unexpected: str
 
 
-def status_error(response: HttpResponse, messages: StatusMessages) -> BokitError:
+def status_error(response: SafeResponse, messages: StatusMessages) -> BokitError:
     """Return the error that a response's status means.
 
     401, 403, 404, 410        the owner must act: SourceRefusedError
@@ -26,7 +26,7 @@ def status_error(response: HttpResponse, messages: StatusMessages) -> BokitError
     304                       later, without our validators: it is no answer to a request that sent none
     else                      SourceMalformedError
     """
-    status, code = response.status, f"http-{response.status}"
+    status, code = response.status_code, f"http-{response.status_code}"
     if status in (401, 403):
         return SourceRefusedError(f"HTTP {status}: {messages.refused}", code=code)
     if status in (404, 410):
@@ -37,7 +37,7 @@ def status_error(response: HttpResponse, messages: StatusMessages) -> BokitError
     return SourceMalformedError(f"HTTP {status}: {messages.unexpected}", code=code)
 
 
-def read_header(response: HttpResponse, name: str) -> str | None:
+def read_header(response: SafeResponse, name: str) -> str | None:
     """Return a header that is kept with the source; None if it is missing or too long for that."""
     value = response.headers.get(name, "")
     return value if 0 < len(value) <= MAX_HEADER_LENGTH else None

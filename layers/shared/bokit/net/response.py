@@ -1,0 +1,66 @@
+"""Responses as users of requests know them, read whole, whose errors contain no URL."""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+
+
+class SafeResponse(requests.Response):
+    """A response with its body; ``content`` is empty unless the status is a success."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        request: requests.PreparedRequest | None = None,
+    ) -> None:
+        super().__init__()
+        self.url, self.status_code = url, status
+        self.headers = CaseInsensitiveDict(headers)
+        self.encoding = get_encoding_from_headers(self.headers)
+        self._content, self._content_consumed = body, True
+        if request:
+            self.request = request
+
+    @property
+    def host(self) -> str:
+        """Return the host that was asked first, before any redirect."""
+        return urlsplit((self.history[0] if self.history else self).url).hostname or ""
+
+    def raise_for_status(self) -> None:
+        """Raise HTTPError for a status of 400 or more; requests' own contains the URL."""
+        if self.status_code >= 400:
+            raise requests.HTTPError(f"HTTP {self.status_code}", response=self)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Return the seconds that the server asks us to wait, or None."""
+        return read_retry_after(self.headers.get("retry-after"), self.headers.get("date"))
+
+
+def read_retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Return the seconds of a Retry-After header: a number, or a time compared with the server's own *date*.
+
+    >>> read_retry_after("120")
+    120.0
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+        now = email.utils.parsedate_to_datetime(date or "")
+        return max(0.0, (until - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
