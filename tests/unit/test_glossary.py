@@ -12,17 +12,19 @@ ROWS = re.findall(
     r"^\| (?!term |---)([^|]+) \| ([^|]+) \| ([^|]+) \|$", (ROOT / "docs/glossary.md").read_text(encoding="utf-8"), re.M
 )
 
-ORDINARY = frozenset(
-    "Access Address Api Author Body Bokit By Changes Check Choice Config Content Context Copy Column Counts Data Database Delete Diff"
-    " Document Drop Due Dynamo Error Event Exchange Explained Facts Failure Field Fields First Format Forwarded Full Gateway General"
-    " Group Health Http Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit Line Lines"
-    " List Loader Loss Manual Map Memory Message Meta Method Named Never New Number Occurrence On Out Parts Path Plain Private Progress"
-    " Put Query Queue Quoted Range Rate Raw Reach Read Reader Reason Refused Removal Removed Report Request Response Result Rotation"
-    " Routes Safe Sample Schema Series Session Set Settings Shape Sns Spec Specs Sql Sqs State Status Step Stop Stopped Store Summary"
-    " Survey Table Target Text Time Tls To Transaction Triggered Type Unavailable Unknown Unreachable Update Updated Value Variant Version"
-    " Versioned View Waiting Work Write Writer Zones Action Adapter Call Parts Service Start Synced Syncer Found Guarded Session Own"
-    " Author Bound Created Disagreement Pair Part Bad Codec Engine Finisher Formatter Ical Lines Malformed Messages Snapshot Sequence Stale Formatter Content Limiter".split()
-)
+_ORDINARY = """
+Access Action Adapter Address Api Author Bad Body Bokit Bound By Call Changes Check Choice Codec Column Config Content
+Context Copy Counts Created Data Database Delete Diff Disagreement Document Drop Due Dynamo Engine Error Event Exchange
+Explained Facts Failure Field Fields Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
+Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
+Limiter Line Lines List Loader Loss Malformed Manual Map Memory Message Messages Meta Method Named Never New Number
+Occurrence On Out Own Pair Part Parts Path Plain Private Progress Put Query Queue Quoted Range Rate Raw Reach Read
+Reader Reason Refused Removal Removed Report Request Response Result Rotation Routes Safe Sample Schema Sequence Series
+Service Session Set Settings Shape Snapshot Sns Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
+Summary Survey Synced Syncer Table Target Text Time Tls To Transaction Triggered Type Unavailable Unknown Unreachable
+Update Updated Value Variant Version Versioned View Waiting Work Write Writer Zones
+"""
+ORDINARY = frozenset(_ORDINARY.split())
 """Words of class names that any engineer knows, and that mean nothing special here."""
 
 
