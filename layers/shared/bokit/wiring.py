@@ -10,7 +10,7 @@ from bokit.config import Settings
 from bokit.engine.base.clock import Clock, read_clock
 
 if TYPE_CHECKING:
-    from bokit.core.model.records import Json
+    from bokit.core.model.records import Fields
     from bokit.engine.app import Bokit
     from bokit.engine.base.reconcile import Reconciler
     from bokit.engine.catalog.access import TokenService
@@ -57,7 +57,7 @@ def open_access(settings: Settings, *, store: Store | None = None, clock: Clock 
     return TokenService(store or open_store(settings), clock, new_id, new_secret)
 
 
-def read_defaults(settings: Settings) -> Mapping[str, Json]:
+def read_defaults(settings: Settings) -> Fields:
     """Return the stack's defaults of options."""
     return {"sync.interval": settings.default_interval}
 
@@ -140,7 +140,7 @@ class LazyKinds(Mapping[str, "SourceKind"]):
         return len(self._makers)
 
 
-def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> Reconciler:
+def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Fields) -> Reconciler:
     """Return the reconciler of bookings; a sync that finds nothing new does not import it."""
     from bokit.engine.bookings.conflicts import BookingReconciler
     from bokit.engine.bookings.pages import CalendarPublisher

@@ -19,7 +19,7 @@ from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMe
 from bokit.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
-    from bokit.core.model.records import Json, TenantId
+    from bokit.core.model.records import Fields, TenantId
     from bokit.core.model.runs import Run
     from bokit.engine.bookings.outgoing import CalendarService
     from bokit.engine.bookings.service import BookingService
@@ -53,7 +53,7 @@ class EngineParts:
     """None: due batches run in this process."""
     sql_queue: Queue | None = None
     """Where messages about databases are forwarded to; None: this process reads them itself."""
-    defaults: Mapping[str, Json] | None = None
+    defaults: Fields | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
     new_run_id: Callable[[datetime], str] = new_run_id

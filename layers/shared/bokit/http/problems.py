@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from bokit.core.model.records import Json
+from bokit.core.model.records import Fields, Json
 from bokit.errors import (
     BokitError,
     InputError,
@@ -67,7 +67,7 @@ class HttpProblem:
     status: int
     code: str
     detail: str
-    members: Mapping[str, Json] = field(default_factory=dict)
+    members: Fields = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> ProblemDocument:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bokit.core.model.records import Json, TenantId
+from bokit.core.model.records import Fields, TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Notice:
     at: datetime
     text: str
     """One sentence for a person, without a URL or a guest."""
-    facts: Mapping[str, Json] = field(default_factory=dict)
+    facts: Fields = field(default_factory=dict)
 
 
 class Queue(Protocol):

@@ -123,7 +123,7 @@ class CatalogStore(Protocol):
         Its id begins with *route*: sources that are claimed together are synced by one kind of worker.
         """
 
-    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
+    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Fields]:
         """Return the options that are set, by tenant, in one batched read; no entry where nothing is set."""
 
     def save_option(self, tenant: TenantId, name: str, value: Json | None) -> None:

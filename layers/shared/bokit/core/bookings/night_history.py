@@ -21,7 +21,7 @@ from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.nights import Span, join_nights, nights
 from bokit.core.bookings.stay import held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
-from bokit.core.model.records import Fields, Json, Presence, Record
+from bokit.core.model.records import Fields, Presence, Record
 
 T = TypeVar("T", bound=Hashable)
 Times = tuple[datetime, datetime | None]
@@ -138,9 +138,7 @@ def _spans(by_night: Mapping[date, T]) -> list[tuple[T, Span]]:
 def _write(name: str, by_night: Mapping[date, Sequence[datetime | None]]) -> Fields:
     """Return *by_night* as the rules state keeps it under *name*; nothing where there is nothing."""
     spans = _spans({night: tuple(times) for night, times in by_night.items()})
-    rows: list[Json] = [
-        [first.isoformat(), end.isoformat(), *(t and write_time(t) for t in times)] for times, (first, end) in spans
-    ]
+    rows = [[first.isoformat(), end.isoformat(), *(t and write_time(t) for t in times)] for times, (first, end) in spans]
     return {name: rows} if rows else {}
 
 

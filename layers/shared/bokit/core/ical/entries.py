@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from bokit.core.model.records import Json
+from bokit.core.model.records import Fields
 
 
 class EntryKind(StrEnum):
@@ -72,5 +71,5 @@ class Entry:
     comments: str | None = None
     notes: str | None = None
     sequence: int = 0
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    extra: Fields = field(default_factory=dict)
     """Other facts that the platform's file found worth keeping."""

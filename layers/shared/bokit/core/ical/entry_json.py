@@ -35,7 +35,7 @@ def pack_entry(entry: Entry) -> list[Json]:
     return [normalise(value) for value in values]
 
 
-def unpack_entry(values: list[Json]) -> Entry:
+def unpack_entry(values: list[Any]) -> Entry:
     """Return the entry that :func:`pack_entry` wrote; changes *values*. Raises LookupError, TypeError or ValueError."""
     values[_KIND], values[_STATUS] = _KINDS[values[_KIND]], _STATUSES[values[_STATUS]]
     values[_CHECK_IN], values[_CHECK_OUT] = date.fromisoformat(values[_CHECK_IN]), date.fromisoformat(values[_CHECK_OUT])

@@ -10,7 +10,8 @@ from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_PARAMETER
 
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
-_QUOTED = re.compile(r'("[^"\n]*"?)')
+_HEAD = re.compile(r'(?:[^":\n]++|"[^"\n]*+"?+)*+')
+_PARAMETER = re.compile(r'(?:[^";\n]++|"[^"\n]*+"?+)++')
 _ESCAPE = re.compile(r"\\([nN,;:\\\"])")
 _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1."""
@@ -194,10 +195,7 @@ class _Splitter:
 
 
 def _read_properties(own: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, _, value in read_lines(own):
-        found.setdefault(name, value)
-    return found
+    return {name: value for name, _, value in reversed(list(read_lines(own)))}  # the first of a repeated name counts
 
 
 def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
@@ -214,38 +212,18 @@ def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _split_quoted(line: str) -> tuple[str, str]:
     """Split at the first colon outside of quotes: ``DTSTART;TZID="UTC+01:00":2026…``."""
-    head = ""
-    for part in _QUOTED.split(line[:MAX_PARAMETER_TEXT]):
-        before, colon, _ = ("", "", "") if part.startswith('"') else part.partition(":")
-        if colon:
-            head += before
-            return head, line[len(head) + 1 :]
-        head += part
+    found = _HEAD.match(line, 0, MAX_PARAMETER_TEXT)
+    if found and line[found.end() : found.end() + 1] == ":":
+        return found[0], line[found.end() + 1 :]
     plain, _, value = line.partition(":")
     return plain, value
 
 
 def read_parameters(text: str) -> dict[str, str]:
     """Return a line's parameters, names in upper case, values without quotes."""
-    parts = (part.partition("=") for part in _split_parameters(text))
-    return {name.strip().upper(): value.strip().strip('"') for name, _, value in parts if name}
-
-
-def _split_parameters(text: str) -> list[str]:
-    if '"' not in text:
-        return text.split(";")
-    return ["".join(part) for part in _group_parameters(text[:MAX_PARAMETER_TEXT])]
-
-
-def _group_parameters(text: str) -> Iterator[list[str]]:
-    part: list[str] = []
-    for piece in _QUOTED.split(text):
-        head, *more = [piece] if piece.startswith('"') else piece.split(";")
-        part.append(head)
-        for one in more:
-            yield part
-            part = [one]
-    yield part
+    parts = _PARAMETER.findall(text, 0, MAX_PARAMETER_TEXT) if '"' in text else text.split(";")
+    pairs = (part.partition("=") for part in parts)
+    return {name.strip().upper(): value.strip().strip('"') for name, _, value in pairs if name}
 
 
 def unescape(value: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical.entries import Entry
@@ -33,7 +34,6 @@ from bokit.core.ical.snapshot import (
     unpack_snapshot,
 )
 from bokit.core.ical.times import Zones
-from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Problem, Seen, Verdict
 
 PAST = timedelta(days=60)
@@ -123,7 +123,7 @@ def _recall(content: BodyContent, settings: ReadSettings) -> Seen[Entry]:
     return _assemble(replace(content, groups=groups), context.platform, settings.today)
 
 
-def inspect_feed(body: bytes, settings: ReadSettings) -> dict[str, Json]:
+def inspect_feed(body: bytes, settings: ReadSettings) -> dict[str, Any]:
     """Return the document of ``bokit feed inspect``."""
     seen, platform = _read(body, settings, b"")
     return {

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import pack_entry, unpack_entry
@@ -99,7 +99,7 @@ def keep_group(group: EventGroup, calendar: int, read: GroupContent, window: tup
     return KeptGroup(read.entries, read.problems, series, line)
 
 
-def _write(value: Json) -> str:
+def _write(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -112,7 +112,7 @@ def _read_lines(lines: Sequence[tuple[str, str, str]]) -> dict[str, KeptGroup]:
     }
 
 
-def _read_kept(line: str, packed: list[Json], problems: Sequence[Json], member: Json) -> KeptGroup:
+def _read_kept(line: str, packed: list[Any], problems: Sequence[Any], member: Any) -> KeptGroup:
     entries, series = tuple(map(unpack_entry, packed)), None
     if member:
         calendar, uid, texts, (first, last) = member
@@ -121,5 +121,5 @@ def _read_kept(line: str, packed: list[Json], problems: Sequence[Json], member: 
     return KeptGroup(entries, _read_problems(problems), series, line)
 
 
-def _read_problems(problems: Sequence[Json]) -> tuple[Problem, ...]:
+def _read_problems(problems: Sequence[Any]) -> tuple[Problem, ...]:
     return tuple(Problem(**problem) for problem in problems)

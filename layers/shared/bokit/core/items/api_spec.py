@@ -10,18 +10,12 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from bokit.core.items.limits import (
-    MAX_API_HEADER_LENGTH,
-    MAX_API_HEADERS,
-    MAX_FIELD_NAME_LENGTH,
-    MAX_MAPPED_FIELDS,
-    MAX_PAGE_SIZE,
-)
+from bokit.core.items import limits
 from bokit.core.items.reader import read_expression
 from bokit.core.items.settings import bad_setting, located
 from bokit.core.model.collections import read_on_missing
 from bokit.core.model.options import read_flag, read_seconds
-from bokit.core.model.records import Json
+from bokit.core.model.records import Fields, Json
 from bokit.errors import InputError
 
 METHODS = ("GET", "POST")
@@ -99,7 +93,7 @@ class ApiSpec:
 # ── stored settings ──
 
 
-def read_api(settings: Mapping[str, Json]) -> ApiSpec:
+def read_api(settings: Fields) -> ApiSpec:
     """Return how an API is asked, from settings that ``read_json_settings`` wrote."""
     since = settings.get("updated_since")
     return ApiSpec(
@@ -112,7 +106,7 @@ def read_api(settings: Mapping[str, Json]) -> ApiSpec:
     )
 
 
-def _read_pagination(pages: Mapping[str, Json]) -> Pagination:
+def _read_pagination(pages: Fields) -> Pagination:
     if "next" in pages:
         return Pagination(style=PageStyle.NEXT, where=pages["next"])
     if "cursor" in pages:
@@ -150,7 +144,7 @@ def _read_method(value: Any) -> str:
 
 
 def _read_headers(value: Any, path: str) -> dict[str, str]:
-    if not isinstance(value, Mapping) or len(value) > MAX_API_HEADERS:
+    if not isinstance(value, Mapping) or len(value) > limits.MAX_API_HEADERS:
         raise bad_setting(path, "not a mapping of header: value")
     return {_read_header_name(name, path): _read_header(text, f"{path}.{name}") for name, text in value.items()}
 
@@ -165,19 +159,19 @@ def _read_header_name(name: Any, path: str) -> str:
 
 def _read_header(value: Any, path: str) -> str:
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not text or len(text) > MAX_API_HEADER_LENGTH or _CONTROL.search(text) or not text.isascii():
+    if not text or len(text) > limits.MAX_API_HEADER_LENGTH or _CONTROL.search(text) or not text.isascii():
         raise bad_setting(path, "not a header's value; write text, or secret:<name of a secret>")
     return text
 
 
 def _read_fields(value: Any, path: str) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not value or len(value) > MAX_MAPPED_FIELDS:
+    if not isinstance(value, Mapping) or not value or len(value) > limits.MAX_MAPPED_FIELDS:
         raise bad_setting(path, "not a mapping of record field: where it is; leave it out for all fields")
     return {_read_field(name, path): located(read_expression)(where, f"{path}.{name}") for name, where in value.items()}
 
 
 def _read_field(name: Any, path: str) -> str:
-    is_name = isinstance(name, str) and 0 < len(name) <= MAX_FIELD_NAME_LENGTH and not _CONTROL.search(name)
+    is_name = isinstance(name, str) and 0 < len(name) <= limits.MAX_FIELD_NAME_LENGTH and not _CONTROL.search(name)
     if not is_name or name.startswith("_"):
         raise bad_setting(path, "not a field's name; it is text that does not begin with an underscore")
     return str(name)
@@ -206,8 +200,8 @@ def _read_pages(value: Any, path: str) -> dict[str, Json]:
 def _read_page_key(name: str, value: Any) -> Json:
     if name in ("size", "limit", "first"):
         least = 0 if name == "first" else 1
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_PAGE_SIZE:
-            raise InputError(f"not a number from {least} to {MAX_PAGE_SIZE}", code="bad-field")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= limits.MAX_PAGE_SIZE:
+            raise InputError(f"not a number from {least} to {limits.MAX_PAGE_SIZE}", code="bad-field")
         return value
     return read_expression(value) if name in ("next", "cursor") else _read_param(value)
 

@@ -127,7 +127,7 @@ def _merge(current: dict[str, Json], patch: Patch, settings: RecordSettings) -> 
 
 
 def _refused_times(known: Record, patch: Patch) -> list[str]:
-    document: Mapping[str, Json] = dict(describe_record(known))
+    document: Fields = dict(describe_record(known))
     return [n for n in TIMES if n in patch.values and not is_same(patch.values[n], document.get(n))]
 
 

@@ -66,7 +66,7 @@ def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordCo
     return change_action(known, after, reason, context.at, preserved=preserved)
 
 
-def _remember(refused: Mapping[str, Json]) -> dict[str, Json]:
+def _remember(refused: Fields) -> dict[str, Json]:
     """Return the memory of a record whose preserved paths were *refused* these values."""
     return {REFUSED_VALUES: dict(refused)} if refused else {}
 
@@ -99,9 +99,7 @@ def _rebase_edit(edit: Edit, name: str, remote: Fields, settings: RecordSettings
     return edit if is_same(after.value, edit.value) and is_same(after.base, edit.base) else after
 
 
-def _preserved_changes(
-    known: Record, remote: Fields, edits: Mapping[str, Edit], refused: Mapping[str, Json]
-) -> dict[str, FieldChange]:
+def _preserved_changes(known: Record, remote: Fields, edits: Mapping[str, Edit], refused: Fields) -> dict[str, FieldChange]:
     """Return where the source changed without effect: under a person's edit, and at preserved paths."""
     changes: dict[str, FieldChange] = {}
     for name, edit in edits.items():

@@ -24,7 +24,7 @@ from bokit.errors import InputError, SourceMalformedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRow:
+class SeenItem:
     """One item, read: the key and the fields of its record."""
 
     key: str
@@ -36,14 +36,14 @@ class RowMatches:
     """Which known record each row is; both by key."""
 
     known: Mapping[str, Record]
-    seen: Seen[ItemRow]
-    rows: Mapping[str, ItemRow]
+    seen: Seen[SeenItem]
+    rows: Mapping[str, SeenItem]
 
 
 # ── answers of APIs ──
 
 
-def read_json_body(body: bytes) -> Json:
+def read_json_body(body: bytes) -> Any:
     """Return the JSON of a response; raises SourceMalformedError that says what it is instead."""
     text = body.decode("utf-8-sig", "replace").strip()
     if text.startswith("<"):
@@ -61,7 +61,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def normalise_numbers(value: Json, depth: int = 0) -> Json:
+def normalise_numbers(value: Any, depth: int = 0) -> Any:
     """Return *value* with each number in one form (1.0 as 1); raises RecursionError where it is nested too deeply."""
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
@@ -120,11 +120,11 @@ class ItemMap:
     """None: all fields of the item."""
 
     @classmethod
-    def of(cls, settings: Mapping[str, Json]) -> ItemMap:
+    def of(cls, settings: Fields) -> ItemMap:
         """Return the map in a source's settings."""
         return cls(id=str(settings.get("id", "id")), fields=settings.get("fields"))
 
-    def read(self, item: Json) -> ItemRow | Problem:
+    def read(self, item: Json) -> SeenItem | Problem:
         """Return the item's row, or what is wrong with it."""
         if not isinstance(item, dict):
             return Problem(code="no-object", message="an item is not an object")
@@ -134,10 +134,10 @@ class ItemMap:
         fields = item if self.fields is None else {name: search(where, item) for name, where in self.fields.items()}
         if len(json.dumps(fields)) > MAX_ITEM_BYTES:
             return Problem(code="too-large", message="an item is too large; name the fields to read", uid=key)
-        return ItemRow(key=key, fields=fields)
+        return SeenItem(key=key, fields=fields)
 
 
-def search(expression: str, value: Json) -> Json:
+def search(expression: str, value: Json) -> Any:
     """Return what a JMESPath *expression* finds in *value*; None where it finds nothing, or values of a wrong type."""
     if expression.isidentifier() and expression.isascii():
         return value.get(expression) if isinstance(value, dict) else None

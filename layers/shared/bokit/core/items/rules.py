@@ -6,7 +6,7 @@ What becomes of one record is decided in ``planning``; what one fetch may remove
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from bokit.core.items.edit import read_record_edit
 from bokit.core.items.guard import guard_records
 from bokit.core.items.limits import MAX_ITEM_PROBLEMS
 from bokit.core.items.planning import RecordContext, find_type_changes, plan_absent, plan_removal, plan_shown, removable_at
-from bokit.core.items.reader import ItemMap, ItemRow, RowMatches, hash_body, read_body
+from bokit.core.items.reader import ItemMap, RowMatches, SeenItem, hash_body, read_body
 from bokit.core.model.collections import read_record_settings
 from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.plan import Action, Hold, Plan
@@ -37,7 +37,7 @@ class RecordRules:
         settings = {name: context.settings.get(name) for name in HASHED_SETTINGS}
         return hash_body(body, json.dumps([CODE_VERSION, settings], sort_keys=True))
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[ItemRow]:
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[SeenItem]:
         try:
             whole, items = read_body(body)
         except (ValueError, RecursionError):
@@ -45,14 +45,14 @@ class RecordRules:
             return Seen(verdict=Verdict.UNREADABLE, problems=(problem,))
         return read_items(items, context.settings, whole=whole)
 
-    def recall(self, snapshot: bytes, context: Context) -> Seen[ItemRow]:
+    def recall(self, snapshot: bytes, context: Context) -> Seen[SeenItem]:
         """Return that nothing was seen: a held plan is applied to the records themselves."""
         return Seen(verdict=Verdict.EMPTY, whole=False)
 
-    def inspect(self, body: bytes, seen: Seen[ItemRow], context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[SeenItem], context: Context) -> dict[str, Json]:
         return {"entries": [{"id": row.key, "fields": dict(row.fields)} for row in seen.entries], "whole": seen.whole}
 
-    def match(self, known: Sequence[Record], seen: Seen[ItemRow], context: Context) -> RowMatches:
+    def match(self, known: Sequence[Record], seen: Seen[SeenItem], context: Context) -> RowMatches:
         return RowMatches(known={r.key: r for r in known}, seen=seen, rows={row.key: row for row in seen.entries})
 
     def plan(self, matches: RowMatches, context: Context) -> Plan:
@@ -80,13 +80,13 @@ class RecordRules:
 
 
 def _record_context(context: Context) -> RecordContext:
-    return RecordContext(context=context, settings=read_record_settings(context.settings))
+    return RecordContext(fetch=context, settings=read_record_settings(context.settings))
 
 
 # ── reading ──
 
 
-def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bool) -> Seen[ItemRow]:
+def read_items(items: Sequence[Json], settings: Fields, *, whole: bool) -> Seen[SeenItem]:
     """Return what *items* show, read by a source's settings.
 
     an item                                         result
@@ -97,7 +97,7 @@ def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bo
     else                                            a row
     """
     item_map, check = ItemMap.of(settings), SchemaCheck(read_record_settings(settings).schema)
-    rows: dict[str, ItemRow] = {}
+    rows: dict[str, SeenItem] = {}
     problems: list[Problem] = []
     duplicates: set[str] = set()
     for item in items:
@@ -119,7 +119,7 @@ def read_items(items: Sequence[Json], settings: Mapping[str, Json], *, whole: bo
 
 def _plan_all(matches: RowMatches, context: RecordContext) -> Plan:
     """Return the plan of a fetch. In an incremental one, records that are not shown count as unchanged."""
-    fetch, seen = context.context, matches.seen
+    fetch, seen = context.fetch, matches.seen
     mine = {key: row for key, row in matches.rows.items() if not is_foreign(matches.known.get(key), fetch)}
     shown = [plan_shown(matches.known.get(key), key, row.fields, context) for key, row in mine.items()]
     actions = [a for a in shown if a]
@@ -148,13 +148,13 @@ def _type_changes(matches: RowMatches, context: RecordContext) -> list[Problem]:
 
 def _settle_at(absent: Sequence[Record], actions: Sequence[Action], context: RecordContext) -> datetime | None:
     after = {a.record_id: a.after for a in actions}
-    times = [removable_at(after.get(r.id, r), context.settings, context.context.cancel_after) for r in absent]
+    times = [removable_at(after.get(r.id, r), context) for r in absent]
     return min((t for t in times if t), default=None)
 
 
 def _plan_new(matches: RowMatches, context: RecordContext) -> Plan:
     """Return the plan that only creates records."""
-    fetch = context.context
+    fetch = context.fetch
     new = [row for key, row in matches.rows.items() if key not in matches.known]
     actions = sorted((a for row in new if (a := plan_shown(None, row.key, row.fields, context))), key=lambda a: a.record_id)
     present = [r for r in matches.known.values() if r.presence is not Presence.GONE]

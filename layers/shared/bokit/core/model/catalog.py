@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NewType
 
-from bokit.core.model.records import CollectionName, Json, Scope, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Scope, SourceId, TenantId
 
 PropertyId = NewType("PropertyId", str)
 UnitId = NewType("UnitId", str)
@@ -77,7 +77,7 @@ class Source:
     enabled: bool = True
     """False: paused by a person."""
     shard_id: ShardId
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: Fields = field(default_factory=dict)
     removed_at: datetime | None = None
     version: int = 0
 
@@ -92,7 +92,7 @@ class Collection:
     """Fields that keep the value they have here, whatever a source or a request says (dots lead into objects)."""
     array_keys: Mapping[str, str] = field(default_factory=dict)
     """Arrays whose items are identified by a field: path of the array, name of the field."""
-    schema: Mapping[str, Json] | None = None
+    schema: Fields | None = None
     """A JSON Schema (2020-12) that records must match; None: any object."""
     buckets: int = 1
     """Over how many partitions its records are spread; fixed when it is declared."""

@@ -78,7 +78,7 @@ def unpack(packed: bytes) -> str:
 class _Shape:
     """How values of one type are written and read."""
 
-    write: Callable[[Any], Json]
+    write: Callable[[Any], Any]
     read: Callable[[Any], Any]
 
 
@@ -201,7 +201,7 @@ def write_schedule_line(schedule: SourceSchedule) -> str:
     A success at the time of the attempt, the usual case, is written as 1.
     """
     times = (schedule.due_at, schedule.attempted_at, schedule.succeeded_at)
-    due, attempted, succeeded = (moment and write_micros(moment) for moment in times)
+    due, attempted, succeeded = (None if moment is None else write_micros(moment) for moment in times)
     last = 1 if succeeded is not None and succeeded == attempted else succeeded
     return dump_json([schedule.tenant, due, schedule.interval // MICROSECOND, attempted, last, schedule.failures])
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from bokit.core.model.catalog import BOOKINGS, Collection, Source
 from bokit.core.model.documents import Count
 from bokit.core.model.limits import MAX_BUCKETS, MAX_KEY_LENGTH, MAX_PATHS, MAX_SCHEMA_BYTES, MAX_SUFFIX_LENGTH
-from bokit.core.model.records import CollectionName, Json, RecordId, Scope, make_record_id
+from bokit.core.model.records import CollectionName, Fields, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
 BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars"})
@@ -45,12 +45,12 @@ class RecordSettings:
 
     preserve: tuple[str, ...] = ()
     array_keys: Mapping[str, str] = field(default_factory=dict)
-    schema: Mapping[str, Json] | None = None
+    schema: Fields | None = None
     buckets: int = 1
     on_missing: OnMissing = OnMissing.KEEP
 
 
-def read_record_settings(settings: Mapping[str, Json]) -> RecordSettings:
+def read_record_settings(settings: Fields) -> RecordSettings:
     """Return the record's part of a source's settings: ``on_missing``, and :func:`copy_collection` as ``collection``."""
     collection = settings.get("collection") or {}
     return RecordSettings(
@@ -184,7 +184,7 @@ def read_on_missing(value: Any) -> str:
     return str(value)
 
 
-def read_schema(value: Any) -> Mapping[str, Json] | None:
+def read_schema(value: Any) -> Fields | None:
     """Return a valid JSON Schema (2020-12) of limited size; None and an empty one: any object."""
     if value is None or value == {} or value is True:
         return None

@@ -40,9 +40,8 @@ def has_full_passes(source: Source, options: Options) -> bool:
 
 def is_full_due(head: Head, options: Options, now: datetime) -> bool:
     """Return whether a full pass is due: the last one is ``sync.full_interval`` ago."""
-    if not has_full_passes(head.source, options) or (every := _full_interval(head.source, options)) is None:
-        return False
-    return head.full_at is None or plan_next_full(every, head.full_at, options) <= now
+    due = next_full_at(head, options, now)
+    return due is not None and (head.full_at is None or due <= now)
 
 
 def next_full_at(head: Head, options: Options, now: datetime) -> datetime | None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from bokit.core.model.limits import MAX_SCHEMA_PROBLEMS
-from bokit.core.model.records import Fields, Json
+from bokit.core.model.records import Fields
 from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
@@ -23,7 +23,7 @@ _PLAIN = (
 """Rules whose value is shown."""
 
 
-def check_schema(schema: Mapping[str, Json]) -> None:
+def check_schema(schema: Fields) -> None:
     """Raise InputError if *schema* is not a schema, or refers to something outside of itself."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
@@ -42,7 +42,7 @@ def check_schema(schema: Mapping[str, Json]) -> None:
         raise InputError("the schema refers to something outside of itself", code="bad-field") from None
 
 
-def _check_references(schema: Mapping[str, Json]) -> None:
+def _check_references(schema: Fields) -> None:
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
@@ -74,7 +74,7 @@ def _open(schema: str) -> Any:
 class SchemaCheck:
     """Checks records against one schema; made once for many records."""
 
-    def __init__(self, schema: Mapping[str, Json] | None) -> None:
+    def __init__(self, schema: Fields | None) -> None:
         self._validator = None if schema is None else _open(json.dumps(schema, sort_keys=True))
         self._wants_id = schema is not None and "id" in (schema.get("properties") or {})
 

@@ -24,7 +24,7 @@ from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChan
 from bokit.errors import InputError
 
 
-def normalise(value: Any) -> Json:
+def normalise(value: Any) -> Any:
     """Return *value* as JSON would return it; otherwise equal values could look like an edit."""
     if value is None or value.__class__ is str:  # the usual case, and a str enum is not one
         return value

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from bokit.core.model.records import Json
+from bokit.core.model.records import Fields, Json
 from bokit.errors import OptionError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -46,18 +47,19 @@ def read_timezone(name: str) -> str:
     return str(name)
 
 
-def _read_count(least: int, most: int) -> Callable[[Json], int]:
-    def read(value: Json) -> int:
-        if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value).strip()):
+def _read_count(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: object) -> int:
+        text = str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", text):
             raise OptionError("must be a whole number", value=value)
-        if not least <= int(value) <= most:
+        if not least <= int(text) <= most:
             raise OptionError(f"must be {least} to {most}", value=value)
-        return int(value)
+        return int(text)
 
     return read
 
 
-def _read_full_interval(value: Json) -> Json:
+def _read_full_interval(value: str | int) -> str | int:
     found = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(value).strip())
     return found[0] if found else read_seconds(value, least=60)
 
@@ -68,78 +70,37 @@ def _read_locale(value: Json) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Option:
     """One option: its default, how a value is read, and what it does."""
 
     name: str
     default: Json
-    read: Callable[[Json], Json]
+    read: Callable[[Any], Json]
     about: str
 
 
-def _span(least: int) -> Callable[[Json], int]:
+def _read_span(least: int) -> Callable[[Any], int]:
     return lambda value: read_seconds(value, least=least)
 
 
-OPTIONS: Mapping[str, Option] = {
-    option.name: option
-    for option in (
-        Option(
-            name="sync.enabled",
-            default=True,
-            read=read_flag,
-            about="false stops schedule, monitor and traffic, never manual or CLI",
-        ),
-        Option(name="sync.interval", default=3600, read=_span(60), about="seconds between two syncs of a source, least 60"),
-        Option(
-            name="sync.full_interval",
-            default=None,
-            read=_read_full_interval,
-            about="where new_only is on: a full pass as often as this, or at a time of day (02:00)",
-        ),
-        Option(name="sync.on_traffic", default=True, read=read_flag, about="a request may start an overdue sync"),
-        Option(
-            name="sync.request_delay", default=0, read=_read_count(0, 60_000), about="milliseconds between two requests of a run"
-        ),
-        Option(
-            name="sync.new_only", default=False, read=read_flag, about="the schedule adds what is new and touches nothing else"
-        ),
-        Option(
-            name="sync.cancel_after",
-            default=86400,
-            read=_span(0),
-            about="seconds that a missing stay is held before it is cancelled",
-        ),
-        Option(
-            name="sync.stale_after",
-            default=None,
-            read=_span(60),
-            about="seconds without a success until a source is stale; unset: three intervals",
-        ),
-        Option(
-            name="sync.horizon_days",
-            default=730,
-            read=_read_count(1, 3660),
-            about="how far ahead recurring events are read, in days",
-        ),
-        Option(
-            name="history.keep_days",
-            default=90,
-            read=_read_count(1, 3660),
-            about="how long runs and their errors are kept, in days",
-        ),
-        Option(
-            name="install.complete",
-            default=False,
-            read=read_flag,
-            about="nothing syncs by itself before; true from the first source on",
-        ),
-        Option(name="export.anonymous", default=True, read=read_flag, about="outgoing calendars name no guest"),
-        Option(name="timezone", default="UTC", read=read_timezone, about="where unit and property name none"),
-        Option(name="locale", default="en", read=_read_locale, about="the language of pages and notices"),
-    )
-}
+_TABLE = (
+    Option("sync.enabled", True, read_flag, "false stops schedule, monitor and traffic, never manual or CLI"),
+    Option("sync.interval", 3600, _read_span(60), "seconds between two syncs of a source, at least 60"),
+    Option("sync.full_interval", None, _read_full_interval, "with new_only: a full pass this often, or at a time of day (02:00)"),
+    Option("sync.on_traffic", True, read_flag, "a request may start an overdue sync"),
+    Option("sync.request_delay", 0, _read_count(0, 60_000), "milliseconds between two requests of a run"),
+    Option("sync.new_only", False, read_flag, "the schedule adds what is new and touches nothing else"),
+    Option("sync.cancel_after", 86400, _read_span(0), "seconds that a missing stay is held before it is cancelled"),
+    Option("sync.stale_after", None, _read_span(60), "seconds without a success until a source is stale; unset: three intervals"),
+    Option("sync.horizon_days", 730, _read_count(1, 3660), "how far ahead recurring events are read, in days"),
+    Option("history.keep_days", 90, _read_count(1, 3660), "how long runs and their errors are kept, in days"),
+    Option("install.complete", False, read_flag, "until true, nothing syncs by itself; set with the first source"),
+    Option("export.anonymous", True, read_flag, "outgoing calendars contain no guest names"),
+    Option("timezone", "UTC", read_timezone, "of units and properties that have none"),
+    Option("locale", "en", _read_locale, "the language of pages and notices"),
+)
+OPTIONS: Mapping[str, Option] = {option.name: option for option in _TABLE}
 
 
 def read_option(name: str, value: Json) -> Json:
@@ -157,11 +118,11 @@ def find_option(name: str) -> Option:
 class Options:
     """A tenant's options, over the defaults of stack and code."""
 
-    def __init__(self, stored: Mapping[str, Json] | None = None, defaults: Mapping[str, Json] | None = None) -> None:
+    def __init__(self, stored: Fields | None = None, defaults: Fields | None = None) -> None:
         self._stored = dict(stored or {})
         self._defaults = dict(defaults or {})
 
-    def __getitem__(self, name: str) -> Json:
+    def __getitem__(self, name: str) -> Any:
         option = find_option(name)
         return self._stored.get(name, self._defaults.get(name, option.default))
 

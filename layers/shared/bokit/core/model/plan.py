@@ -93,7 +93,7 @@ class Hold:
     message: str
     """For the owner: what happened, and what to do."""
     since: datetime
-    releases: tuple[Mapping[str, Json], ...] = ()
+    releases: tuple[Fields, ...] = ()
     """What applying it would cancel or free: ``{"action", "record_id", "check_in", …}``, for people and for the hash."""
     can_apply: bool = True
     """False: there is nothing to apply (an unreadable body)."""
@@ -134,7 +134,7 @@ class Plan:
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
     memory: Fields = field(default_factory=dict)
     """What the rules keep of the source until the next fetch."""
-    problems: tuple[Mapping[str, Json], ...] = ()
+    problems: tuple[Fields, ...] = ()
     """What could not be used, item by item: ``{"code", "message", "uid", "field"}``."""
 
     @property

@@ -6,11 +6,11 @@ than this; what a field means is decided by the collection's rules (for bookings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType, TypeAlias
 
 from bokit.errors import UnknownIdError
 
@@ -22,9 +22,13 @@ CollectionName = NewType("CollectionName", str)
 Scope = NewType("Scope", str)
 """Groups records of a collection that are loaded together: a unit's id for bookings."""
 
-Json = Any
-"""A value that JSON can hold: None, bool, int, str, list or dict. No float where an integer will do."""
-Fields = Mapping[str, Json]
+if TYPE_CHECKING:
+    Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+else:  # the codec and the schemas take it as it is
+    Json = Any
+"""A value that JSON can hold. No float where an integer will do."""
+Fields = Mapping[str, Any]
+"""An object of JSON that is read by the names of its fields."""
 
 
 class Presence(StrEnum):
@@ -77,7 +81,7 @@ class Record:
     """When a field or the presence last changed."""
 
     @property
-    def fields(self) -> dict[str, Json]:
+    def fields(self) -> dict[str, Any]:
         """The effective values: a person's if there is one, else the source's."""
         return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}}
 

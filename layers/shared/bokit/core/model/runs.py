@@ -10,7 +10,7 @@ from typing import Annotated, NotRequired, TypedDict, cast
 
 from bokit.core.model.documents import ContentProblem, Count, ErrorDocument
 from bokit.core.model.plan import Action, ActionDocument
-from bokit.core.model.records import Json, RunId, SourceId, TenantId
+from bokit.core.model.records import Fields, RunId, SourceId, TenantId
 
 
 class Counts(TypedDict):
@@ -87,7 +87,7 @@ class SourceReport:
     steps: tuple[RunStep, ...] = ()
     plan: tuple[Action, ...] = ()
     """Filled in a dry run, and if the caller asked for details."""
-    problems: tuple[Mapping[str, Json], ...] = ()
+    problems: tuple[Fields, ...] = ()
     """The first items that could not be used: ``{"code", "message", "uid", "field"}``."""
 
 

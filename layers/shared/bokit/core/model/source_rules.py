@@ -6,7 +6,7 @@ The engine runs the steps and knows nothing of bookings; bookings (``core.bookin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,7 +89,7 @@ class Context:
     """The hash of the held plan that a person approved."""
     discarded: str | None = None
     """The hash of the held plan that a person discarded."""
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: Fields = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
     other_sources: frozenset[SourceId] = frozenset()
     """Other sources that feed the same scope; their records are not touched."""

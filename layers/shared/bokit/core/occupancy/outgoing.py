@@ -8,7 +8,7 @@ booking is not known yet, and a night that is shown open is sold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ from bokit.core.bookings.nights import DAY, Span, join_nights, nights_of, read_s
 from bokit.core.bookings.stay import PROVISIONAL, read_span
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
-from bokit.core.model.records import Json, Record, Scope, TenantId, scope_of
+from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking, Occupancy
@@ -182,7 +182,7 @@ def _write_events(
             )
 
 
-def _read_details(fields: Mapping[str, Json]) -> tuple[str, str]:
+def _read_details(fields: Fields) -> tuple[str, str]:
     """Return summary and description of a booking whose guest may be named; a person's notes stay private."""
     lines = [f"{label}: {fields[name]}" for name, label in DETAILS.items() if fields.get(name)]
     return str(fields.get("guest_name") or ""), "\n".join(lines)

@@ -16,9 +16,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from bokit.core.model.documents import write_time
-from bokit.core.model.records import Json
+from bokit.core.model.records import Fields, Json
 from bokit.core.tables.values import KeyValues, SeenRow, pack_key, unpack_key
 
 CHUNK_ROWS = 2000
@@ -212,7 +213,7 @@ def _write_state(state: TableState) -> dict[str, Json]:
     }
 
 
-def _read_state(stored: Mapping[str, Json]) -> TableState:
+def _read_state(stored: Fields) -> TableState:
     return TableState(
         fingerprint=stored["fingerprint"],
         columns=stored["columns"],
@@ -229,7 +230,7 @@ def _write_summary(chunk: ChunkSummary) -> list[Json]:
     return [chunk.name, until, chunk.rows, chunk.digest, chunk.unconfirmed, chunk.missing]
 
 
-def _read_summary(stored: list[Json]) -> ChunkSummary:
+def _read_summary(stored: Sequence[Any]) -> ChunkSummary:
     name, until, rows, digest, unconfirmed, missing = stored
     until = None if until is None else unpack_key(until)
     return ChunkSummary(name=name, until=until, rows=rows, digest=digest, unconfirmed=unconfirmed, missing=missing)
@@ -239,8 +240,8 @@ def _pack(document: Json) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _unpack(packed: bytes) -> dict[str, Json]:
+def _unpack(packed: bytes) -> dict[str, Any]:
     if not packed:
         return {}
-    document: dict[str, Json] = json.loads(packed.decode("utf-8", "surrogatepass"))
+    document: dict[str, Any] = json.loads(packed.decode("utf-8", "surrogatepass"))
     return document if document.get("v") == FORMAT else {}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from bokit.core.items.reader import ItemRow
+from bokit.core.items.reader import SeenItem
 from bokit.core.items.rules import RecordRules
 from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Context, Seen, Verdict
@@ -13,12 +14,12 @@ from bokit.core.model.source_rules import Context, Seen, Verdict
 class TableRules(RecordRules):
     """Records of tables: planned batch by batch by ``engine.tables``, previewed by a sample of the first rows."""
 
-    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[ItemRow]:
+    def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[SeenItem]:
         """Return what a sample shows: whether its tables have rows."""
         has_rows = any(table["rows"] for table in json.loads(body)["tables"])
         return Seen(verdict=Verdict.OK if has_rows else Verdict.EMPTY, whole=False)
 
-    def inspect(self, body: bytes, seen: Seen[ItemRow], context: Context) -> dict[str, Json]:
+    def inspect(self, body: bytes, seen: Seen[SeenItem], context: Context) -> dict[str, Json]:
         """Return the tables, their columns and first rows, as ``source test`` shows them."""
-        sample: dict[str, Json] = json.loads(body)
+        sample: dict[str, Any] = json.loads(body)
         return {"entries": [row for table in sample["tables"] for row in table["rows"]], **sample}

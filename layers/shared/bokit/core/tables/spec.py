@@ -13,7 +13,7 @@ from typing import Any
 from bokit.core.items.settings import bad_setting, located
 from bokit.core.model.collections import OnMissing, read_collection_name
 from bokit.core.model.options import read_flag, read_seconds
-from bokit.core.model.records import CollectionName, Json
+from bokit.core.model.records import CollectionName, Fields, Json
 from bokit.core.tables.limits import MAX_COLUMN_NAME_LENGTH, MAX_FILTER_LENGTH, MAX_KEY_COLUMNS, MAX_TABLES
 from bokit.errors import OptionError
 
@@ -77,7 +77,7 @@ class TableSettings:
         return table.on_missing or self.on_missing
 
 
-def read_table_settings(settings: Mapping[str, Json]) -> TableSettings:
+def read_table_settings(settings: Fields) -> TableSettings:
     """Return the settings of a SQL source; raises InputError that begins with the path of what is wrong."""
     items = settings.get("tables")
     if not isinstance(items, list) or not items:
@@ -159,7 +159,7 @@ def _read_policy(value: Json) -> OnMissing:
     return OnMissing(str(value))
 
 
-def _read_overlap(value: Json) -> timedelta:
+def _read_overlap(value: str | int) -> timedelta:
     return timedelta(seconds=read_seconds(value))
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -107,10 +107,6 @@ def read_value(value: Any, column: ColumnFormat = PLAIN) -> Json:
     return read(value, column)
 
 
-def _read_unchanged(value: Json, column: ColumnFormat) -> Json:
-    return value
-
-
 def _read_float(value: float, column: ColumnFormat) -> Json:
     if math.isnan(value):
         return "NaN"
@@ -143,10 +139,6 @@ def _read_time(value: datetime, column: ColumnFormat) -> Json:
         return value.isoformat()
 
 
-def _read_iso(value: date | time, column: ColumnFormat) -> Json:
-    return value.isoformat()
-
-
 def _read_duration(value: timedelta, column: ColumnFormat) -> Json:
     """Return hours, minutes and seconds: MySQL's TIME goes to 838 hours, and below zero.
 
@@ -159,45 +151,28 @@ def _read_duration(value: timedelta, column: ColumnFormat) -> Json:
     return f"{'-' if value < timedelta(0) else ''}{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{fraction}"
 
 
-def _read_list(value: Sequence[Any], column: ColumnFormat) -> Json:
-    return [read_value(item, column) for item in value]
+_Reader = Callable[[Any, ColumnFormat], Json]
+_READER_TABLE: tuple[tuple[tuple[type, ...], _Reader], ...] = (
+    ((int, str), lambda value, column: value),
+    ((float,), _read_float),
+    ((Decimal,), _read_decimal),
+    ((bytes, bytearray, memoryview), _read_bytes),
+    ((datetime,), _read_time),  # before date, of which it is a subclass
+    ((date, time), lambda value, column: value.isoformat()),
+    ((timedelta,), _read_duration),
+    ((list, tuple), lambda value, column: [read_value(item, column) for item in value]),
+    ((set, frozenset), lambda value, column: sorted(str(read_value(item, column)) for item in value)),
+    ((dict,), lambda value, column: {str(name): read_value(item, column) for name, item in value.items()}),
+    ((Enum,), lambda value, column: read_value(value.value, column)),
+    ((UUID, object), lambda value, column: str(value)),
+)
+_READERS = {kind: read for kinds, read in _READER_TABLE for kind in kinds}
 
 
-def _read_set(value: Any, column: ColumnFormat) -> Json:
-    return sorted(str(read_value(item, column)) for item in value)
-
-
-def _read_mapping(value: Mapping[Any, Any], column: ColumnFormat) -> Json:
-    return {str(name): read_value(item, column) for name, item in value.items()}
-
-
-def _read_enum(value: Enum, column: ColumnFormat) -> Json:
-    return read_value(value.value, column)
-
-
-def _read_text(value: Any, column: ColumnFormat) -> Json:
-    return str(value)
-
-
-_READERS: dict[type, Callable[[Any, ColumnFormat], Json]] = {
-    **dict.fromkeys((int, str), _read_unchanged),
-    float: _read_float,
-    Decimal: _read_decimal,
-    **dict.fromkeys((bytes, bytearray, memoryview), _read_bytes),
-    datetime: _read_time,  # before date, of which it is a subclass
-    **dict.fromkeys((date, time), _read_iso),
-    timedelta: _read_duration,
-    **dict.fromkeys((list, tuple), _read_list),
-    **dict.fromkeys((set, frozenset), _read_set),
-    dict: _read_mapping,
-    UUID: _read_text,
-}
-
-
-def _find_reader(value: Any) -> Callable[[Any, ColumnFormat], Json]:
-    if isinstance(value, Enum):
-        return _read_enum
-    return next((read for kind, read in _READERS.items() if isinstance(value, kind)), _read_text)
+def _find_reader(value: Any) -> _Reader:
+    """Return the reader of a type that is not in the table itself: an Enum's before that of the type that it extends."""
+    kinds = (Enum, *_READERS)
+    return _READERS[next(kind for kind in kinds if isinstance(value, kind))]
 
 
 # ── keys that are kept between two syncs ──

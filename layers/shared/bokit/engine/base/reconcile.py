@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bokit.core.model.records import Json, Record, RunId, Scope, SourceId, TenantId
+from bokit.core.model.records import Fields, Record, RunId, Scope, SourceId, TenantId
 from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
 
@@ -44,7 +44,7 @@ class Reconciler(Protocol):
         ...
 
 
-ReconcilerFactory = Callable[[Store, Alerts, Mapping[str, Json]], Reconciler]
+ReconcilerFactory = Callable[[Store, Alerts, Fields], Reconciler]
 """Makes a reconciler from the stack's store, alerts and defaults of options."""
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Unit
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, TenantId
+from bokit.core.model.records import Fields, TenantId
 from bokit.core.model.scheduling import Head
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import CatalogStore
 
 
-def load_options(store: CatalogStore, tenant: TenantId, defaults: Mapping[str, Json]) -> Options:
+def load_options(store: CatalogStore, tenant: TenantId, defaults: Fields) -> Options:
     """Return one tenant's options, in one read."""
     return load_all_options(store, [tenant], defaults)[tenant]
 
 
-def load_all_options(store: CatalogStore, tenants: Iterable[TenantId], defaults: Mapping[str, Json]) -> dict[TenantId, Options]:
+def load_all_options(store: CatalogStore, tenants: Iterable[TenantId], defaults: Fields) -> dict[TenantId, Options]:
     """Return the options of several tenants, in one batched read."""
     wanted = sorted(set(tenants))
     stored = store.load_options(wanted) if wanted else {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bokit.core.bookings.night_history import record_night_history
-from bokit.core.model.records import Json, Presence, Record, Scope
+from bokit.core.model.records import Fields, Presence, Record, Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, ConflictChange, plan_conflicts
 from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.engine.base.reconcile import ReconcileRequest, earliest
@@ -43,7 +43,7 @@ class BookingReconciler:
         self,
         store: Store,
         alerts: Alerts,
-        defaults: Mapping[str, Json],
+        defaults: Fields,
         *,
         publisher: CalendarPublisher | None = None,
         observe: Callable[[UnitGroupView], object] | None = None,

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
@@ -18,7 +18,7 @@ from typing import Annotated, TypedDict
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
-from bokit.core.model.records import Json, Record, RecordId, Scope, TenantId, make_record_id, new_record
+from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
@@ -48,7 +48,7 @@ class CalendarParts:
 
     store: Store
     clock: Clock
-    defaults: Mapping[str, Json] = field(default_factory=dict)
+    defaults: Fields = field(default_factory=dict)
     """The stack's defaults of options."""
     api_url: str | None = None
     """Where the stack's API answers."""

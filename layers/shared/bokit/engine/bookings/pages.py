@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from bokit.core.ical.writer import hash_calendar, write_calendar
-from bokit.core.model.records import CollectionName, Json, Record, Scope, TenantId
+from bokit.core.model.records import CollectionName, Fields, Record, Scope, TenantId
 from bokit.core.occupancy.outgoing import OutCalendar, read_calendar, select_events
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
@@ -57,7 +57,7 @@ def _expires_at(calendar: OutCalendar, token_hash: str) -> datetime | None:
 class CalendarPublisher:
     """Writes the pages of outgoing calendars."""
 
-    def __init__(self, store: Store, defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, defaults: Fields) -> None:
         self.store, self.reader = store, UnitGroupReader(store, defaults)
 
     def load_calendars(self, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:

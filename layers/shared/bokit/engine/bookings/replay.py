@@ -90,7 +90,7 @@ def _read_meta(path: Path) -> dict[str, Any]:
         raise InputError("meta.json names an unknown timezone", timezone=zone) from error
 
 
-def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[str, Json]:
+def replay_history(folder: Path, *, progress: Progress | None = None) -> dict[str, Any]:
     """Return the contract's document of a replay of *folder*'s history."""
     replay = Replay({SourceId("src_replay"): ("replay", read_history(folder))})
     replay.run(progress)
@@ -178,7 +178,7 @@ class StayHistory:
 
     known: dict[RecordId, Record] = field(default_factory=dict)
     spans: list[Span | None] = field(default_factory=list)
-    stays: dict[str, dict[str, Json]] = field(default_factory=dict)
+    stays: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[dict[str, Json]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANGES, 0))
 
@@ -220,7 +220,7 @@ class StayHistory:
         if not is_window(record):
             self.counts[change] += 1
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the notes as the contract's document has them."""
         counts = {**self.counts, "refused": len(self.refused)}
         return {"refused": self.refused, "stays": list(self.stays.values()), "counts": counts}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.model.documents import write_time
-from bokit.core.model.records import Json, Presence, Record, RecordId, SourceId
+from bokit.core.model.records import Fields, Json, Presence, Record, RecordId, SourceId
 from bokit.core.occupancy.conflict_records import CONFLICTS, describe_conflict
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.occupancy import Booking, Occupancy
@@ -20,7 +21,7 @@ from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
 
 
-def replay_unit(folders: Sequence[Path], *, progress: Progress | None = None) -> dict[str, Json]:
+def replay_unit(folders: Sequence[Path], *, progress: Progress | None = None) -> dict[str, Any]:
     """Return the document of a replay of *folders*' histories, each a source of one unit."""
     replay = UnitReplay([(folder.name, read_history(folder)) for folder in folders])
     replay.run(progress)
@@ -37,10 +38,10 @@ class UnitReplay(Replay):
         self.store.save_property(Property(id=house, tenant=DEFAULT_TENANT, name="replay", timezone=timezone))
         self.store.save_unit(Unit(id=UnitId(UNIT), tenant=DEFAULT_TENANT, property_id=house, name="replay"))
 
-    def _make_reconciler(self, store: Store, alerts: Alerts, defaults: Mapping[str, Json]) -> BookingReconciler:
+    def _make_reconciler(self, store: Store, alerts: Alerts, defaults: Fields) -> BookingReconciler:
         return BookingReconciler(store, alerts, defaults, observe=lambda view: self.echoes.note(view.group.at, view.occupancy))
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the document: each source's stays as `replay` has them, and what they are to each other."""
         histories = [(t, t.stays.as_dict()) for t in self.sources]
         sources = [{"source_id": t.source.id, "name": t.source.name, "fetches": t.fetches} for t in self.sources]
@@ -58,14 +59,14 @@ class UnitReplay(Replay):
             "joint": list(self.echoes.joint.values()),
         }
 
-    def _describe_conflicts(self) -> list[dict[str, Json]]:
+    def _describe_conflicts(self) -> list[dict[str, Any]]:
         """Return every conflict that there ever was, with its history and the bookings' dates when it was last open."""
         today = self.fetcher.at.date()
         records = self.store.load_records(DEFAULT_TENANT, CONFLICTS, UNIT)
         found = [{**describe_conflict(r, today), "history": self._history(r)} for r in records]
         return sorted(found, key=lambda doc: (doc["opened_at"], doc["id"]))
 
-    def _history(self, record: Record) -> list[dict[str, Json]]:
+    def _history(self, record: Record) -> list[dict[str, Any]]:
         lines = reversed(self.store.load_changes(DEFAULT_TENANT, record.id, limit=1000).items)
         return [{"at": write_time(line.at), "change": line.action, "reason": line.reason} for line in lines]
 
@@ -98,7 +99,7 @@ def _key(booking: Booking) -> str:
     return "/".join([booking.id, str(booking.state), *booking.echo_of])
 
 
-def _describe_echo(booking: Booking) -> dict[str, Json]:
+def _describe_echo(booking: Booking) -> dict[str, Any]:
     record = booking.records[0]
     return {
         "id": booking.id,
@@ -110,5 +111,5 @@ def _describe_echo(booking: Booking) -> dict[str, Json]:
     }
 
 
-def _dates(record: Record) -> dict[str, Json]:
+def _dates(record: Record) -> dict[str, Any]:
     return {"check_in": record.fields.get("check_in"), "check_out": record.fields.get("check_out")}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import TypedDict, cast
 
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
-from bokit.core.model.records import Fields, Json, Record, RecordId, Scope, TenantId
+from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
@@ -37,7 +37,7 @@ class HeldNight(TypedDict):
 class BookingService:
     """Bookings as people see them: joint ones once, echoes with their originals, and conflicts."""
 
-    def __init__(self, store: Store, records: RecordService, clock: Clock, defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, records: RecordService, clock: Clock, defaults: Fields) -> None:
         self.store, self.record_service, self.clock = store, records, clock
         self.reader = UnitGroupReader(store, defaults)
 

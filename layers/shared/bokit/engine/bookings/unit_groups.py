@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, Property, Unit
 from bokit.core.model.options import Options
-from bokit.core.model.records import CollectionName, Json, Record, Scope, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Record, Scope, SourceId, TenantId
 from bokit.core.occupancy.links import find_group
 from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
 from bokit.engine.base.tenant_options import load_options
@@ -48,7 +48,7 @@ class UnitGroupView:
 class UnitGroupReader:
     """Loads unit groups and their records."""
 
-    def __init__(self, store: Store, defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, defaults: Fields) -> None:
         self.store, self.defaults = store, defaults
 
     def load_group(self, tenant: TenantId, scope: Scope, at: datetime) -> UnitGroup:

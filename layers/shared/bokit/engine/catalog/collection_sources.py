@@ -8,7 +8,7 @@ from typing import Any
 from bokit.core.items.api_spec import read_json_settings
 from bokit.core.model.catalog import Collection, ShardId, Source
 from bokit.core.model.collections import copy_collection, unit_of
-from bokit.core.model.records import CollectionName, Json, Scope, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Json, Scope, SourceId, TenantId
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
 from bokit.engine.catalog.sources import SourceService
 from bokit.errors import InputError
@@ -38,7 +38,7 @@ SQL_SETTINGS = ("tables", "on_missing", "allow_writable_account")
 READERS: dict[str, Callable[[Mapping[str, Any]], dict[str, Json]]] = {"json": read_json_settings, "sql": _read_sql_settings}
 
 
-def fed_by(settings: Mapping[str, Json], collection: str | None) -> list[CollectionName]:
+def fed_by(settings: Fields, collection: str | None) -> list[CollectionName]:
     """Return the collections that a source of these settings makes records of."""
     tables = settings.get("tables") or ()
     names = [t.get("collection", t["table"].rpartition(".")[2]) for t in tables] or [collection]
@@ -49,7 +49,7 @@ def declare_source(
     service: SourceService,
     tenant: TenantId,
     values: Mapping[str, Any],
-    settings: Mapping[str, Json],
+    settings: Fields,
     collections: Sequence[Collection],
 ) -> tuple[Source | None, Source]:
     """Add a source of *collections*, or change the one of its name; return it as it was and as it is."""

@@ -11,7 +11,7 @@ from bokit.engine.base.clock import Clock, Ids, new_id
 
 if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
-    from bokit.core.model.records import CollectionName, Json, TenantId
+    from bokit.core.model.records import CollectionName, Fields, TenantId
     from bokit.engine.base.reconcile import ReconcileRequest
     from bokit.engine.sync.kinds import SourceKind
     from bokit.store.protocols import Store
@@ -29,7 +29,7 @@ class CatalogParts:
     clock: Clock
     new_id: Ids = new_id
     kinds: Mapping[str, SourceKind] = field(default_factory=dict)
-    defaults: Mapping[str, Json] = field(default_factory=dict)
+    defaults: Fields = field(default_factory=dict)
     """The stack's defaults of options."""
     check_url: Callable[[str], object] = do_nothing
     """Raises AddressRefusedError for a URL that is not fetched; the fetch itself checks again."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, RunId
+from bokit.core.model.records import Fields, Json, RunId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_rules import Problem, Verdict
@@ -21,7 +20,7 @@ class Preview:
 
     verdict: Verdict
     problems: tuple[Problem, ...]
-    shown: Mapping[str, Json] = field(default_factory=dict)
+    shown: Fields = field(default_factory=dict)
     """What the rules show of it: its platform, its entries."""
 
     def as_dict(self) -> dict[str, Json]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
@@ -10,7 +10,6 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.records import (
     CollectionName,
     Fields,
-    Json,
     LoggedChange,
     Record,
     RecordId,
@@ -19,6 +18,7 @@ from bokit.core.model.records import (
     SourceId,
     TenantId,
     make_record_id,
+    new_record,
 )
 from bokit.core.model.runs import Run, Trigger
 from bokit.core.model.source_rules import AnyRules
@@ -26,6 +26,7 @@ from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import load_options
+from bokit.engine.records.limits import MAX_RECORD_EDIT_TRIES
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.sync import SourceSync
@@ -34,8 +35,6 @@ from bokit.store.protocols import Page, Store
 
 Patcher = Callable[[Record, datetime], tuple[Record, LoggedChange | None]]
 """Changes a record for a person, at a time; without a log line nothing is written."""
-MAX_EDIT_TRIES = 5
-"""How often an edit is made because a sync changed the record meanwhile."""
 
 
 class RecordService:
@@ -47,7 +46,7 @@ class RecordService:
         sync: SourceSync,
         clock: Clock,
         new_run_id: Callable[[datetime], str],
-        defaults: Mapping[str, Json],
+        defaults: Fields,
         new_id: Ids = new_id,
     ) -> None:
         self.store, self.sync, self.clock = store, sync, clock
@@ -66,17 +65,7 @@ class RecordService:
         at = self.clock()
         record_id = make_record_id(scope, self.new_id("hand").replace(".", "-"))
         remote = dict(self._rules_of_collection(collection).read_edit(None, values))
-        made = Record(
-            id=record_id,
-            tenant=tenant,
-            collection=collection,
-            scope=scope,
-            source_id=None,
-            key=record_id,
-            remote=remote,
-            created_at=at,
-            updated_at=at,
-        )
+        made = new_record(record_id, tenant, collection, at, remote=remote)
         fields = compare_fields({}, remote)
         change = LoggedChange(record_id=record_id, at=at, by=by, action="create", reason="made by a person", fields=fields)
         saved = self.store.apply_records([self._with_history(None, made, at)], [change], lease=None)[0]
@@ -149,7 +138,7 @@ class RecordService:
                 return record
             return self.store.apply_records([after], [change], lease=None)[0]
 
-        return retry_on_conflict(attempt, MAX_EDIT_TRIES)
+        return retry_on_conflict(attempt, MAX_RECORD_EDIT_TRIES)
 
     def _apply(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, patch: Patcher, by: str) -> Record:
         """Write what *patch* makes of a record, with its history, and reconcile what is derived from it."""

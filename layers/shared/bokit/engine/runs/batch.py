@@ -13,9 +13,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bokit.core.model.due_times import interval_of
-from bokit.core.model.records import Json, SourceId, TenantId
+from bokit.core.model.records import SourceId, TenantId
 from bokit.core.model.runs import Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
@@ -45,7 +46,7 @@ class BatchReport:
     left: int = 0
     """Sources that there was no time for; they stay due."""
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
         reports = [r for run in self.runs for r in run.sources]
         return {"sources": len(reports), "stale": self.stale, "left": self.left, **count_outcomes(reports)}

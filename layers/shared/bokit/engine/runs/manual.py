@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import feeds, tables_of
-from bokit.core.model.records import CollectionName, Json, RunId, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
@@ -59,7 +59,7 @@ class ManualSync:
         claimer: BatchClaimer,
         clock: Clock,
         new_run_id: Callable[[datetime], str],
-        defaults: Mapping[str, Json],
+        defaults: Fields,
     ) -> None:
         self.store, self.batch, self.claimer, self.clock = store, batch, claimer, clock
         self.new_run_id, self.defaults = new_run_id, defaults

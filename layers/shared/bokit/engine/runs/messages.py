@@ -9,7 +9,7 @@ from typing import Any
 
 from bokit.core.model.catalog import ShardId
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, RunId, SourceId, TenantId
+from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import Trigger
 from bokit.errors import InputError
 
@@ -42,9 +42,9 @@ class BatchMessage:
     shard_id: ShardId
     fence: int
     source_ids: tuple[SourceId, ...]
-    options: Mapping[TenantId, Mapping[str, Json]] = field(default_factory=dict)
+    options: Mapping[TenantId, Fields] = field(default_factory=dict)
     """What each tenant has set."""
-    defaults: Mapping[str, Json] = field(default_factory=dict)
+    defaults: Fields = field(default_factory=dict)
 
     @property
     def route(self) -> str:

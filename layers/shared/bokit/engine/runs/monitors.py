@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.monitor import Monitor, advance_monitor, postpone_monitor
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, RunId, TenantId
+from bokit.core.model.records import Fields, RunId, TenantId
 from bokit.core.model.runs import Trigger
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_all_options, load_options
@@ -28,7 +28,7 @@ log = logging.getLogger("bokit.monitor")
 class MonitorService:
     """Starts, stops and finds monitors, and begins their runs."""
 
-    def __init__(self, store: Store, queued_runs: QueuedRuns, clock: Clock, defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, queued_runs: QueuedRuns, clock: Clock, defaults: Fields) -> None:
         self.store, self.queued_runs, self.clock, self.defaults = store, queued_runs, clock, defaults
 
     def start(

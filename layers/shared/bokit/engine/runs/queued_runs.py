@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from bokit.core.model.catalog import BOOKINGS, Source, UnitId
 from bokit.core.model.documents import write_json
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, RunId, SourceId, TenantId
+from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, Run, RunStatus, SourceReport, describe_run, judge_run
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
@@ -97,7 +97,7 @@ class QueuedRuns:
         manual: ManualSync,
         clock: Clock,
         new_run_id: Callable[[datetime], str],
-        defaults: Mapping[str, Json],
+        defaults: Fields,
         queue: Queue | None,
     ) -> None:
         self.store, self.manual, self.clock = store, manual, clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from bokit.core.model.collections import scopes_of, source_scopes, unit_of
 from bokit.core.model.documents import Count, ErrorDocument
@@ -13,7 +13,7 @@ from bokit.core.model.due_times import SourceState, freshness, judge_source
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
-from bokit.core.model.records import Json, Presence, Record, RunId, SourceId, TenantId
+from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
@@ -90,7 +90,7 @@ class SourceStatus:
 class StatusService:
     """Reads status, totals and history."""
 
-    def __init__(self, store: Store, clock: Clock, defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, clock: Clock, defaults: Fields) -> None:
         self.store, self.clock, self.defaults = store, clock, defaults
 
     def load_sources(self, tenant: TenantId) -> list[SourceStatus]:
@@ -105,7 +105,7 @@ class StatusService:
     def load_freshness(self, tenant: TenantId, source_id: SourceId) -> FreshnessDocument:
         """Return the freshness of one source; None throughout where it was removed."""
         found = next((s for s in self.load_sources(tenant) if s.head.source.id == source_id), None)
-        doc: Mapping[str, Json] = found.as_dict() if found else {}
+        doc: Fields = found.as_dict() if found else {}
         return cast("FreshnessDocument", {name: doc.get(name) for name in FreshnessDocument.__annotations__})
 
     def load_status(self, tenant: TenantId) -> StatusDocument:
@@ -123,7 +123,7 @@ class StatusService:
             "sources": [s.as_dict() for s in sources],
         }
 
-    def load_stats(self, tenant: TenantId) -> dict[str, Json]:
+    def load_stats(self, tenant: TenantId) -> dict[str, Any]:
         """Return totals over records, sources and the kept runs."""
         sources = self.load_sources(tenant)
         scopes = {(s.collection, scope) for s in self.store.load_sources(tenant) for scope in source_scopes(s)}

@@ -13,12 +13,12 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bokit.core.model.due_times import overdue_intervals
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.options import Options
-from bokit.core.model.records import Json, RunId, SourceId, TenantId
+from bokit.core.model.records import Fields, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Trigger
 from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
@@ -40,7 +40,7 @@ EARLY = timedelta(seconds=5)
 AUTOMATIC = frozenset({Trigger.SCHEDULE, Trigger.TRAFFIC})
 """Triggers that a monitor replaces."""
 Monitors = Mapping[TenantId, Monitor]
-StoredOptions = Mapping[TenantId, Mapping[str, Json]]
+StoredOptions = Mapping[TenantId, Fields]
 Send = Callable[[Sequence[BatchMessage]], None]
 
 
@@ -60,7 +60,7 @@ class TickReport:
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
         names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed")
         counts = {name: getattr(self, name) for name in names}
@@ -83,7 +83,7 @@ class PartResult:
 class BatchClaimer:
     """Claims what is due, for the tick, for requests and for ``bokit sync``."""
 
-    def __init__(self, store: Store, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Mapping[str, Json]) -> None:
+    def __init__(self, store: Store, clock: Clock, new_run_id: Callable[[datetime], str], defaults: Fields) -> None:
         self.store, self.clock, self.new_run_id, self.defaults = store, clock, new_run_id, defaults
 
     def claim(

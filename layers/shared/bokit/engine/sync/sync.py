@@ -19,7 +19,7 @@ from bokit.core.model.catalog import Source
 from bokit.core.model.collections import source_scopes
 from bokit.core.model.due_times import freshness, next_full_at
 from bokit.core.model.plan import Hold, Plan, count_actions
-from bokit.core.model.records import CollectionName, Json, Record, SourceId
+from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.core.model.source_rules import Context, Seen, Verdict
@@ -35,7 +35,7 @@ from bokit.outlets.protocols import Alerts
 from bokit.sources.protocols import Fetched
 from bokit.store.protocols import Snapshot, Store
 
-NO_DEFAULTS: Mapping[str, Json] = {}
+NO_DEFAULTS: Fields = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class SourceSync:
         kinds: Mapping[str, SourceKind],
         alerts: Alerts,
         clock: Clock,
-        defaults: Mapping[str, Json] = NO_DEFAULTS,
+        defaults: Fields = NO_DEFAULTS,
     ) -> None:
         self.store, self.kinds, self.alerts, self.clock, self.defaults = store, kinds, alerts, clock, defaults
         self.finisher = Finisher(store, alerts, clock)

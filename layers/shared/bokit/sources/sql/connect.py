@@ -66,17 +66,10 @@ def _open(engine: Engine, family: str) -> Connection:
 def _connect_mysql(database: Database, reach: Reach) -> Any:
     import pymysql
 
-    given: dict[str, Any] = {
-        "user": database.user,
-        "password": database.password or "",
-        "database": database.name,
-        "charset": "utf8mb4",
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": STATEMENT_SECONDS + 10,
-        "write_timeout": CONNECT_SECONDS,
-        "local_infile": False,
-        "autocommit": True,
-    }
+    timeouts = {"connect": CONNECT_SECONDS, "read": STATEMENT_SECONDS + 10, "write": CONNECT_SECONDS}
+    given: dict[str, Any] = {f"{name}_timeout": seconds for name, seconds in timeouts.items()}
+    given |= {"user": database.user, "password": database.password or "", "database": database.name}
+    given |= {"charset": "utf8mb4", "local_infile": False, "autocommit": True}
     if database.socket_path:
         return pymysql.connect(unix_socket=database.socket_path, **given)
     address = find_address(database, reach)
@@ -102,20 +95,10 @@ def _tls_options(mode: str, authorities: str | None) -> dict[str, Any]:
 def _connect_postgresql(database: Database, reach: Reach) -> Any:
     import psycopg
 
-    given: dict[str, Any] = {
-        "user": database.user,
-        "password": database.password,
-        "dbname": database.name,
-        "connect_timeout": CONNECT_SECONDS,
-        "client_encoding": "UTF8",
-        "application_name": "bokit",
-        "autocommit": True,
-        "prepare_threshold": None,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 60_000,
-    }
+    given: dict[str, Any] = {"user": database.user, "password": database.password, "dbname": database.name}
+    given |= {"client_encoding": "UTF8", "application_name": "bokit", "autocommit": True, "prepare_threshold": None}
+    given |= {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": 60_000}
+    given |= {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
     if database.socket_path:
         given |= {"host": database.socket_path, "sslmode": "disable"}
     else:
@@ -161,31 +144,31 @@ def _connect_sqlite(database: Database, reach: Reach) -> Any:
 
 def _limit(connection: Connection, family: str) -> None:
     """Limit what the database session may do, and for how long."""
-    for statement in _limit_statements(family, is_mariadb=bool(getattr(connection.dialect, "is_mariadb", False))):
-        connection.exec_driver_sql(statement)
+    statements = _SESSION[family]
+    if family == "mysql":
+        is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+        limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
+        statements = (*statements, f"SET SESSION {limit}")
+    for statement in statements:
+        connection.exec_driver_sql(statement.format(statement=STATEMENT_SECONDS, connect=CONNECT_SECONDS, idle=IDLE_SECONDS))
 
 
-def _limit_statements(family: str, *, is_mariadb: bool) -> list[str]:
-    if family == "sqlite":
-        return ["PRAGMA query_only = ON"]
-    if family == "postgresql":
-        return [
-            "SET default_transaction_read_only = on",
-            f"SET statement_timeout = '{STATEMENT_SECONDS}s'",
-            f"SET lock_timeout = '{CONNECT_SECONDS}s'",
-            f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'",
-            "SET TIME ZONE 'UTC'",
-        ]
-    span = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
-    return [
+_SESSION = {
+    "sqlite": ("PRAGMA query_only = ON",),
+    "postgresql": (
+        "SET default_transaction_read_only = on",
+        "SET statement_timeout = '{statement}s'",
+        "SET lock_timeout = '{connect}s'",
+        "SET idle_in_transaction_session_timeout = '{idle}s'",
+        "SET TIME ZONE 'UTC'",
+    ),
+    "mysql": (
         "SET NAMES utf8mb4",
         "SET time_zone = '+00:00'",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-        f"SET SESSION {span}",
-        f"SET SESSION wait_timeout = {IDLE_SECONDS}",
-    ]
-
-
+        "SET SESSION wait_timeout = {idle}",
+    ),
+}
 _BEGIN = {
     "mysql": "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.records import Json
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import KeyValues, SeenRow
@@ -79,7 +78,7 @@ class SqlSample:
         return Fetched(body=json.dumps({"tables": samples}).encode(), content_type="application/json")
 
 
-def _sample(database: SqlSnapshot, table: TableSpec) -> dict[str, Json]:
+def _sample(database: SqlSnapshot, table: TableSpec) -> dict[str, Any]:
     columns = dict(database.check_table(table))
     rows = islice(database.fetch_rows(table, KeyRange()), SAMPLE_ROWS)
     shown = [{"id": row.key, "collection": table.collection, "fields": dict(row.fields)} for row in rows]

@@ -11,7 +11,7 @@ from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import dump_json, read_document, write_document
-from bokit.core.model.records import CollectionName, Json, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
@@ -138,7 +138,7 @@ class DynamoCatalog:
             raise UnknownIdError("no such shard", id=shard)
         return state
 
-    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
+    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Fields]:
         by_key = {keys.options_key(tenant): tenant for tenant in tenants}
         stored = {by_key[key]: json.loads(row.doc) for key, row in self._table.get_all(by_key).items()}
         return {tenant: options for tenant, options in stored.items() if options}

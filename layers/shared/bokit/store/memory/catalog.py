@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import copy_json
-from bokit.core.model.records import CollectionName, Json, SourceId, TenantId
+from bokit.core.model.records import CollectionName, Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import HeadState, MemoryState, ShardState, load_all, load_one, next_version
@@ -132,7 +132,7 @@ class MemoryCatalog(MemoryState):
             self._shards[created] = ShardState(shard=Shard(id=created))
             return created
 
-    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Mapping[str, Json]]:
+    def load_options(self, tenants: Iterable[TenantId]) -> Mapping[TenantId, Fields]:
         with self._lock:
             return {tenant: dict(self._options[tenant]) for tenant in tenants if self._options.get(tenant)}
 

@@ -41,7 +41,7 @@ class ImportResult:
             self.unchanged.remove(line)
             self.changed.append(line)
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, list[dict[str, Json]]]:
         """Return it as `config import --json` prints it."""
         return {"added": self.added, "changed": self.changed, "unchanged": self.unchanged}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from bokit.core.model.records import CollectionName, Json
+from bokit.core.model.records import CollectionName, Fields
 from bokit.engine.catalog.fields import read_fields
 from bokit.errors import BokitError, InputError
 
@@ -45,7 +45,7 @@ class PropertySpec(Spec):
 class CollectionSourceSpec(Spec):
     """A source of collections."""
 
-    settings: Mapping[str, Json]
+    settings: Fields
     feeds: tuple[CollectionName, ...]
 
 
