@@ -130,7 +130,7 @@ def test_the_last_use_is_written_every_quarter_of_an_hour_at_most(stage):
 
 @pytest.mark.parametrize("error", [StoreConflictError("busy"), StoreUnreachableError("away"), RuntimeError("unforeseen")])
 def test_a_last_use_that_cannot_be_written_refuses_nobody(stage, monkeypatch, caplog, error):
-    """The request passes, and the log tells of it without the token."""
+    """The request passes, and the log says so without the token."""
     token, text = stage.tokens.create(BERTA, Role.VIEWER)
 
     def fail(*_):
@@ -146,7 +146,7 @@ def test_a_last_use_that_cannot_be_written_refuses_nobody(stage, monkeypatch, ca
 
 
 def test_a_read_that_fails_is_raised(stage, monkeypatch):
-    """Nobody is let in, and nobody is told no, where the table does not answer."""
+    """Nobody is let in, and nobody is denied, where the table does not answer."""
 
     def fail(_):
         raise StoreUnreachableError("away")
@@ -166,7 +166,8 @@ def test_tenants_see_their_own_tokens_alone(stage):
     stage.tokens.create(DEFAULT_TENANT, Role.ADMIN)
 
     assert [t.id for t in stage.tokens.list_tokens(BERTA)] == [first.id, second.id]
-    for act in (stage.tokens.find, stage.tokens.revoke, lambda t, id: stage.tokens.rename(t, id, "x"), stage.tokens.find_named):
+    tokens = stage.tokens
+    for act in (tokens.find, tokens.revoke, lambda t, token_id: tokens.rename(t, token_id, "x"), tokens.find_named):
         with pytest.raises(UnknownIdError):
             act(DEFAULT_TENANT, first.id)
     assert stage.tokens.find(BERTA, first.id) == first
@@ -185,7 +186,7 @@ def test_a_renamed_token_opens_what_it_did(stage):
 
 
 def test_a_name_finds_a_valid_token_an_id_any(stage):
-    """A revoked token leaves its name to the next; two valid ones of a name must be told apart by id."""
+    """A revoked token leaves its name to the next; two valid ones of a name must be named by id."""
     old, _ = stage.tokens.create(BERTA, Role.VIEWER, "ci")
     stage.tokens.revoke(BERTA, old.id)
     new, _ = stage.tokens.create(BERTA, Role.VIEWER, "ci")

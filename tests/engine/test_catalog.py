@@ -81,8 +81,8 @@ class Office:
         record = a_record(source_id=source.id, scope=Scope(self.unit.id), **given)
         return self.store.apply_records([record], [], lease=None)[0].id
 
-    def stay(self, id: RecordId) -> Any:
-        return self.store.load_record(DEFAULT_TENANT, BOOKINGS, id)
+    def stay(self, record_id: RecordId) -> Any:
+        return self.store.load_record(DEFAULT_TENANT, BOOKINGS, record_id)
 
 
 def refuse_private(url: str) -> None:
@@ -109,7 +109,7 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({"name": ""}, "name"),
         ({"name": "two\nlines"}, "name"),
@@ -125,9 +125,9 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
         ({"colour": "red"}, "field"),
     ],
 )
-def test_a_bad_source_is_refused_and_nothing_is_written(office, values, told):
+def test_a_bad_source_is_refused_and_nothing_is_written(office, values, message):
     """What is wrong with a source is said, and the catalog stays as it was."""
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         office.add(**{"name": "Airbnb", "url": URL} | values)
 
     assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
@@ -150,7 +150,7 @@ def test_a_source_is_not_added_twice(office):
 
 
 def test_a_preview_fetches_once_and_writes_nothing(office):
-    """A preview tells verdict, platform and entries, and leaves no trace."""
+    """A preview shows verdict, platform and entries, and leaves no trace."""
     preview = office.catalog.sources.preview(DEFAULT_TENANT, office.unit.id, {"name": "Airbnb", "url": URL}).as_dict()
 
     assert (preview["verdict"], preview["platform"], len(preview["entries"])) == ("ok", "airbnb", 1)
@@ -159,9 +159,9 @@ def test_a_preview_fetches_once_and_writes_nothing(office):
 
 
 def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(office):
-    """A new URL is read anew at once; what is known of the old one stays."""
+    """A new URL is read again at once; what is known of the old one stays."""
     source = office.add()
-    id = office.store_stay(source)
+    record_id = office.store_stay(source)
     office.store.save_source(a_head(source, last_modified="yesterday"), office.schedule(source))
     source = office.store.load_source(DEFAULT_TENANT, source.id)
 
@@ -170,7 +170,7 @@ def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(office):
     head = office.head(edited)
     assert (head.etag, head.last_modified, head.content_hash) == (None, None, None)
     assert office.schedule(edited).due_at == office.clock.at
-    assert office.stay(id).presence == "present"
+    assert office.stay(record_id).presence == "present"
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(office):
@@ -216,12 +216,12 @@ def test_a_paused_source_is_not_due_until_it_is_resumed(office):
 def test_removing_a_source_keeps_its_future_nights_held(office):
     """A removed source is fetched no more, and frees nothing by itself."""
     source = office.add()
-    id = office.store_stay(source)
+    record_id = office.store_stay(source)
 
     removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 
     assert (removal.released, removal.kept) == (0, 1)
-    assert held_nights(office.stay(id))
+    assert held_nights(office.stay(record_id))
     assert office.schedule(source).due_at is None
     assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
     with pytest.raises(StateError, match="removed"):
@@ -229,7 +229,7 @@ def test_removing_a_source_keeps_its_future_nights_held(office):
 
 
 def test_releasing_a_removed_source_frees_its_nights_and_is_logged(office):
-    """With release, future stays, edited ones and windows are let go by a logged change; the past stays."""
+    """With release, future stays, edited ones and windows are released by a logged change; the past stays."""
     source = office.add()
     stay = office.store_stay(source, edits={"status": an_edit("tentative")})
     window = {
@@ -289,7 +289,7 @@ def test_a_shorter_interval_takes_effect_now(office):
 
 
 def test_syncing_switched_on_again_is_not_overdue(office):
-    """Due times that passed while syncing was off begin anew."""
+    """Due times that passed while syncing was off begin again."""
     source = office.add()
     office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
     office.clock.move(days=3)
@@ -309,7 +309,7 @@ def test_a_bad_option_is_refused(office, name, value):
 
 
 def test_a_property_s_new_timezone_reaches_its_sources(office):
-    """Sources are read anew in the timezone of their property, unless the unit has its own."""
+    """Sources are read again in the timezone of their property, unless the unit has its own."""
     source = office.add()
 
     office.catalog.edit_property(DEFAULT_TENANT, office.property.id, {"timezone": "Europe/Lisbon"})
@@ -344,9 +344,9 @@ def test_a_unit_is_no_part_of_itself(office):
 def test_what_is_not_empty_is_not_removed(office):
     """Property, unit and tenant are removed from the inside out."""
     source = office.add()
-    for remove, id in ((office.catalog.remove_property, office.property.id), (office.catalog.remove_unit, office.unit.id)):
+    for remove, item_id in ((office.catalog.remove_property, office.property.id), (office.catalog.remove_unit, office.unit.id)):
         with pytest.raises(StateError):
-            remove(DEFAULT_TENANT, id)
+            remove(DEFAULT_TENANT, item_id)
 
     office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
     office.catalog.remove_unit(DEFAULT_TENANT, office.unit.id)

@@ -59,10 +59,10 @@ def test_a_file_is_declared_once():
 def test_linked_units_are_linked_by_name():
     """Parts may be named before or after the unit that they make."""
     office = Office()
-    told = copy.deepcopy(FILE)
-    told["properties"][0]["units"].reverse()
+    document = copy.deepcopy(FILE)
+    document["properties"][0]["units"].reverse()
 
-    import_config(office.catalog, DEFAULT_TENANT, read_config(told))
+    import_config(office.catalog, DEFAULT_TENANT, read_config(document))
 
     parts = {office.catalog.find_unit(DEFAULT_TENANT, name).id for name in ("Garden flat", "Loft")}
     assert set(office.catalog.find_unit(DEFAULT_TENANT, "Whole villa").parts) == parts
@@ -70,12 +70,12 @@ def test_linked_units_are_linked_by_name():
 
 def _set(path, value):
     """Return FILE with *value* at *path*."""
-    told = copy.deepcopy(FILE)
-    place = told
+    document = copy.deepcopy(FILE)
+    place = document
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
-    return told
+    return document
 
 
 CRM = {"name": "CRM", "kind": "json", "url": "https://crm.example/api", "collection": "clients"}
@@ -84,7 +84,7 @@ SOURCE = (*UNIT, "sources", 0)
 
 
 @pytest.mark.parametrize(
-    ("told", "start"),
+    ("document", "start"),
     [
         ([], "the file: not a mapping"),
         (None, "the file: not a mapping"),
@@ -116,10 +116,10 @@ SOURCE = (*UNIT, "sources", 0)
         ({"sources": [{**CRM, "kind": "ical"}]}, "sources[0].kind: not one of json, sql"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(told, start):
+def test_an_error_begins_with_the_path_of_the_mistake(document, start):
     """The error begins with the path of what is wrong."""
     with pytest.raises(InputError) as caught:
-        read_config(told)
+        read_config(document)
 
     assert str(caught.value).startswith(start)
 

@@ -77,7 +77,7 @@ def live(held: bool, act: Act, die_at: int | None = None, *, after: bool = False
     else:
         villa.move(minutes=6)
     go_on(villa, 10, 16, 61)
-    return villa.tell(), calls
+    return villa.describe(), calls
 
 
 @pytest.mark.parametrize("name", ACTS)

@@ -33,7 +33,7 @@ def furnish(count: int = 3, **given: Any) -> tuple[House, list[Source]]:
 
 
 def work_off(bokit: Bokit, queue: Any) -> int:
-    """Work every message off, those that are sent meanwhile too; tell how many there were."""
+    """Work every message off, those that are sent meanwhile too; return how many there were."""
     for number in range(200):
         if not queue.bodies:
             return number
@@ -133,7 +133,7 @@ def test_a_key_has_a_length(key):
 
 
 def test_a_unit_or_a_collection_selects_its_enabled_sources():
-    """The others are not synced, and an unknown unit or collection is told."""
+    """The others are not synced, and an unknown unit or collection is an error."""
     house, sources = furnish(2)
     store = house.store
     store.save_property(Property(id=PropertyId("p"), tenant=DEFAULT_TENANT, name="House"))
@@ -202,19 +202,19 @@ def test_a_paused_source_is_synced_where_it_is_named():
 def test_what_is_removed_before_its_turn_is_skipped():
     """A source removed while it waits, and one whose tenant's row is gone, end the run all the same."""
     house, (first, second, _) = furnish()
-    open = house.bokit.queued_runs.trigger(ALL)
+    response = house.bokit.queued_runs.trigger(ALL)
     head = house.head(first)
     house.store.save_source(
         replace(head, source=replace(head.source, removed_at=START)), replace(house.schedule(first), due_at=None)
     )
-    id = RunId(json.loads(open.body)["run_id"])
-    message = RunMessage(run_id=id, tenant=DEFAULT_TENANT, source_ids=(first.id, second.id))
+    run_id = RunId(json.loads(response.body)["run_id"])
+    message = RunMessage(run_id=run_id, tenant=DEFAULT_TENANT, source_ids=(first.id, second.id))
 
     house.bokit.work(message)
     work_off(house.bokit, house.queue)
 
-    told = {r.name: (str(r.outcome), r.error and r.error["code"]) for r in only_run(house.bokit).sources}
-    assert told == {"n0000": ("skipped", "source-removed"), "n0001": ("changed", None), "n0002": ("changed", None)}
+    outcomes = {r.name: (str(r.outcome), r.error and r.error["code"]) for r in only_run(house.bokit).sources}
+    assert outcomes == {"n0000": ("skipped", "source-removed"), "n0001": ("changed", None), "n0002": ("changed", None)}
 
 
 def test_what_is_asked_of_a_run_is_done_by_its_workers():
@@ -337,9 +337,9 @@ def test_a_dry_run_answers_the_plan_and_writes_nothing():
 
     answer = house.bokit.queued_runs.trigger(replace(ALL, dry_run=True))
 
-    told = json.loads(answer.body)
-    assert (answer.status, told["started_at"], told["counts"]["created"]) == (200, "2026-06-01T12:00:00Z", 1)
-    assert [(a["action"], a["fields"]) for a in told["plan"]] == [("create", {"name": {"from": None, "to": "Ann"}})]
+    run = json.loads(answer.body)
+    assert (answer.status, run["started_at"], run["counts"]["created"]) == (200, "2026-06-01T12:00:00Z", 1)
+    assert [(a["action"], a["fields"]) for a in run["plan"]] == [("create", {"name": {"from": None, "to": "Ann"}})]
     assert (house.records(source), runs_of(house.bokit), house.queue.bodies) == ([], [], [])
 
 
@@ -394,7 +394,7 @@ def test_any_number_and_order_of_deliveries_counts_once(seed):
     run = only_run(house.bokit)
     assert (run.status, run.counts["created"], house.queue.bodies) == (RunStatus.SUCCEEDED, 25, [])
     assert [r.source_id for r in run.sources] == [s.id for s in sources]
-    assert sorted(id for id, _ in house.fetcher.asked) == [s.id for s in sources]
+    assert sorted(source_id for source_id, _ in house.fetcher.asked) == [s.id for s in sources]
 
 
 def test_one_message_worked_by_four_at_once_counts_once():
@@ -476,7 +476,7 @@ def test_a_source_that_another_run_holds_is_skipped():
 
 
 def test_what_there_is_no_time_for_comes_again_by_itself():
-    """The rest is sent anew at once where some were synced, and a little later where none was: nothing is lost."""
+    """The rest is sent again at once where some were synced, and a little later where none was: nothing is lost."""
     house, sources = furnish(3, concurrency=1)
     house.bokit.queued_runs.trigger(ALL)
     left = iter([900.0, 10.0, 10.0])
@@ -604,12 +604,12 @@ def test_two_ticks_end_an_overdue_run_once():
     house, _ = furnish(3)
     house.bokit.queued_runs.trigger(ALL)
     house.clock.move(hours=1)
-    open = house.store.load_due(house.clock()).runs
+    runs = house.store.load_due(house.clock()).runs
     together = threading.Barrier(8)
 
     def close() -> None:
         together.wait(10)
-        house.bokit.queued_runs.close_overdue(open)
+        house.bokit.queued_runs.close_overdue(runs)
 
     threads = [threading.Thread(target=close) for _ in range(8)]
     for thread in threads:
@@ -651,11 +651,11 @@ def move_in() -> Villa:
     return villa
 
 
-def tell(villa: Villa) -> dict[str, Any]:
+def describe(villa: Villa) -> dict[str, Any]:
     """Return the end state, the runs' statuses and the sources that each reported."""
     runs = [(str(r.trigger), str(r.status), [r.source_id for r in r.sources]) for r in runs_of(villa.bokit)]
     waiting = villa.store.load_due(villa.clock() + timedelta(days=1)).runs
-    return {**villa.tell(), "runs": runs, "open": len(waiting)}
+    return {**villa.describe(), "runs": runs, "open": len(waiting)}
 
 
 def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
@@ -668,7 +668,7 @@ def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dic
     except Died:
         villa.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     work_off(villa.bokit, villa.queue)
-    return tell(villa), calls
+    return describe(villa), calls
 
 
 def live_work_in_haste(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
@@ -691,12 +691,12 @@ def live_work(die_at: int | None = None, *, after: bool = False, seconds: tuple[
         villa.move(minutes=12)
         villa.bokit.work(read_message(body))
     work_off(villa.bokit, villa.queue)
-    return tell(villa), calls
+    return describe(villa), calls
 
 
 @pytest.mark.parametrize("live", [live_trigger, live_work, live_work_in_haste])
 def test_whoever_dies_anywhere_leaves_one_run(live, record_property):
-    """Before and after each call to table and queue, then again: records, logs and heads are the same, each source told once."""
+    """Before and after each call to table and queue, then again: the same records, logs and heads, each source reported once."""
     expected, calls = live()
     points = [(n, after) for n in range(1, len(calls.names) + 1) for after in (False, True)]
 

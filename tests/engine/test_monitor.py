@@ -76,7 +76,7 @@ def test_a_monitor_of_two_runs_makes_two_runs_and_ends():
 
 
 def test_a_monitor_without_an_end_runs_until_it_is_stopped():
-    """Stopping is at once, tells what was stopped, and a second time does nothing."""
+    """Stopping is at once, returns what was stopped, and a second time does nothing."""
     house, _ = furnish(1)
     start(house.bokit)
     pass_minutes(house, 5)
@@ -159,13 +159,13 @@ def test_the_schedule_waits_while_a_monitor_runs_and_goes_on_after_it():
     house.store.save_source(often, replace(house.schedule(source), interval=timedelta(seconds=600)))
     start(house.bokit, interval=3600)
     pass_minutes(house, 60)
-    asked = [id for id, _ in house.fetcher.asked]
+    asked = [source_id for source_id, _ in house.fetcher.asked]
     assert (asked.count(source.id), asked.count(other.id)) == (1, 6)
 
     house.bokit.monitors.stop(DEFAULT_TENANT)
     pass_minutes(house, 1)
 
-    assert [id for id, _ in house.fetcher.asked].count(source.id) == 2
+    assert [source_id for source_id, _ in house.fetcher.asked].count(source.id) == 2
     assert [r.trigger for r in house.bokit.status.load_history(DEFAULT_TENANT, limit=1).items][:1] == [Trigger.SCHEDULE]
 
 
@@ -182,7 +182,7 @@ def test_traffic_leaves_a_tenant_to_its_monitor():
 
 
 def test_a_monitor_is_late_only_when_its_own_time_has_passed():
-    """Overdue is told in the source's intervals, from when the monitor should have synced it; a dead worker shows."""
+    """Overdue is counted in the source's intervals, from when the monitor should have synced it; a dead worker shows."""
     house, _ = furnish(1)
     start(house.bokit, interval=3600)
     house.clock.move(hours=1)
@@ -301,9 +301,9 @@ def test_a_monitor_that_was_stopped_and_started_anew_is_left_alone():
 
     house.bokit.monitors.stop(DEFAULT_TENANT)
     house.clock.move(seconds=1)
-    anew = start(house.bokit, interval=120)
+    second = start(house.bokit, interval=120)
 
-    assert (house.bokit.monitors.run_due_monitors(due).count, house.bokit.monitors.find(DEFAULT_TENANT)) == (0, anew)
+    assert (house.bokit.monitors.run_due_monitors(due).count, house.bokit.monitors.find(DEFAULT_TENANT)) == (0, second)
 
 
 def test_a_monitor_that_cannot_be_carried_keeps_no_other_from_its_run():
@@ -327,7 +327,7 @@ def test_a_monitor_that_cannot_be_carried_keeps_no_other_from_its_run():
 
 
 def test_many_sources_are_several_runs_of_one_round(monkeypatch):
-    """More sources than a run takes: runs that follow each other, counted as one, none begun anew while one is open."""
+    """More sources than a run takes: runs that follow each other, counted as one, none begun again while one is open."""
     monkeypatch.setattr(monitors_module, "MAX_SOURCES_PER_RUN", 10)
     house, sources = furnish(25)
     start(house.bokit, max_runs=2)
@@ -384,7 +384,7 @@ def live(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls
         villa.move(minutes=1)
     runs = [(str(r.status), [r.source_id for r in r.sources]) for r in runs_of(villa.bokit)]
     waiting = villa.store.load_due(villa.clock() + timedelta(days=1))
-    return {**villa.tell(), "runs": runs, "left": (waiting.runs, waiting.monitors)}, calls
+    return {**villa.describe(), "runs": runs, "left": (waiting.runs, waiting.monitors)}, calls
 
 
 def test_a_tick_that_dies_over_a_monitor_loses_no_run_and_doubles_none(record_property):

@@ -67,7 +67,7 @@ def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
 
 
 def test_an_unchanged_batch_is_a_run_in_the_history():
-    """Its heartbeat is its run record: the history tells of it, newest first."""
+    """Its heartbeat is its run record: the history shows it, newest first."""
     house = House()
     house.add_source("a", {"1": {"name": "Ann"}})
     house.bokit.tick()
@@ -162,7 +162,7 @@ def test_retry_after_is_honoured_and_refusals_wait_for_the_interval():
 
 
 def test_the_owner_hears_of_a_failure_once_and_of_the_recovery():
-    """Two failures in a row are told once; so is being well again."""
+    """Two failures in a row are one notice; so is the recovery."""
     house = House()
     source = house.add_source("a", SourceUnavailableError("it does not answer"))
     for _ in range(5):
@@ -176,7 +176,7 @@ def test_the_owner_hears_of_a_failure_once_and_of_the_recovery():
 
 
 def test_content_that_a_guard_refuses_is_no_agreed_state():
-    """A refused fetch leaves the records alone, is told, and the next good fetch is read in full."""
+    """A refused fetch leaves the records alone, is reported, and the next good fetch is read in full."""
     house = House()
     source = house.add_source("a", {"1": {"name": "Ann"}})
     house.bokit.sync(ALL)
@@ -224,7 +224,7 @@ def test_new_only_adds_what_is_new_and_agrees_to_nothing():
 
 
 def test_force_reads_what_seems_unchanged():
-    """Content with the same hash is read and planned anew, and no validator is sent."""
+    """Content with the same hash is read and planned again, and no validator is sent."""
     house = House()
     source = house.add_source("a", {"1": {"name": "Ann"}})
     house.bokit.sync(ALL)
@@ -287,7 +287,7 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
         house.bokit.source_sync.alerts = alerts
         source = house.add_source("a", {"1": {"name": "Ann"}, "2": {"name": "Bob"}})
         house.bokit.tick()
-        told = [
+        responses = [
             Fetched(body=b"<html>"),
             {"1": {"name": "Anna"}, "3": {"name": "Cid"}},
             SourceRefusedError("gone", code="http-404"),
@@ -295,7 +295,7 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
         store.calls.clear()
         for part in (store, alerts):
             part.die_at, part.die_after = die_at, after
-        for answer in [*told, told[1]]:
+        for answer in [*responses, responses[1]]:
             house.show(source, answer)
             try_to_tick(house, store, alerts)
         for _ in range(3):

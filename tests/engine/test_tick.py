@@ -99,7 +99,7 @@ def test_each_tenant_has_its_own_pace_and_its_own_switch():
         house.bokit.tick()
         house.clock.move(minutes=1)
 
-    asked = [id for id, _ in house.fetcher.asked]
+    asked = [source_id for source_id, _ in house.fetcher.asked]
     assert {name: asked.count(s.id) for name, s in sources.items()} == {"fast": 50, "slow": 1, "off": 0, "new": 0}
 
 
@@ -155,7 +155,7 @@ def test_a_paused_source_is_left_alone_until_a_person_names_it():
 
 
 def test_no_such_source_is_bad_input():
-    """An id that nothing has is told, and nothing is synced."""
+    """An unknown id is an error, and nothing is synced."""
     with pytest.raises(InputError, match="no such source"):
         House().bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=("src_none",)))
 
@@ -185,7 +185,7 @@ def test_a_message_reads_back_as_it_was_sent():
 
 @pytest.mark.parametrize("paused", [(), ("b",)])
 def test_a_message_of_an_open_run_reads_back_as_it_was_sent(paused):
-    """And what is no list of sources is no message."""
+    """Without a list of sources it is not a message."""
     message = RunMessage(run_id="run_1", tenant="default", source_ids=("a", "b"), paused=paused)
 
     assert read_message(message.to_json()) == message
@@ -202,10 +202,10 @@ def test_no_request_waits_beyond_the_end_of_time():
 
     assert [pace.wait("a", 5_000, left), pace.wait("a", 5_000, left), pace.wait("a", 20_000, left)] == [True, True, False]
     assert waits == [5.0]
-    told = Deadline()
-    assert RateLimiter(sleep=lambda _: told.set()).wait("b", 1, told)
-    told.set()
-    assert not pace.wait("c", 0, told)
+    stopped = Deadline()
+    assert RateLimiter(sleep=lambda _: stopped.set()).wait("b", 1, stopped)
+    stopped.set()
+    assert not pace.wait("c", 0, stopped)
 
 
 def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
@@ -221,16 +221,16 @@ def test_requests_of_a_tenant_are_spaced_and_others_do_not_wait():
 
 def test_stop_is_a_persons_word_or_the_end_of_time():
     """Either keeps further sources from being begun."""
-    told, timed = Deadline(), Deadline(lambda: 29.0)
-    told.set()
+    stopped, timed = Deadline(), Deadline(lambda: 29.0)
+    stopped.set()
 
-    assert told.is_set()
+    assert stopped.is_set()
     assert timed.is_set()
     assert not Deadline(lambda: 31.0).is_set()
 
 
 def test_status_says_in_a_word_how_each_source_fares():
-    """ok, failing, held, stale and paused, told at the time of reading, without any sync."""
+    """ok, failing, held, stale and paused, judged when read, without any sync."""
     house = House()
     ok = house.add_source("ok", {})
     failing = house.add_source("failing", SourceUnavailableError("it does not answer", code="timeout"))
@@ -242,7 +242,9 @@ def test_status_says_in_a_word_how_each_source_fares():
     house.bokit.tick()
 
     states = {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}
-    assert states == {ok.id: SourceState.OK, failing.id: SourceState.FAILING, held.id: SourceState.HELD, paused.id: SourceState.PAUSED}
+    ids = [source.id for source in (ok, failing, held, paused)]
+    assert [states[source_id] for source_id in ids] == ["ok", "failing", "held", "paused"]
+    assert len(states) == len(ids)
 
     house.clock.move(hours=4)
     assert {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is SourceState.STALE

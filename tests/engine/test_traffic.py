@@ -304,7 +304,7 @@ def test_one_late_source_takes_along_what_else_is_due(street, monkeypatch):
 
     street.visit(street.open_instance())
 
-    assert {id for m in street.sent for id in m.source_ids} == {first.id, second.id}
+    assert {source_id for m in street.sent for source_id in m.source_ids} == {first.id, second.id}
 
 
 def test_a_paused_or_removed_source_is_never_late(street):
@@ -517,5 +517,5 @@ def test_a_message_tells_no_more_than_its_tenants_options(street):
 
     street.visit(street.open_instance())
 
-    told = json.loads(street.house.queue.bodies[0])
-    assert set(told["options"]) == {DEFAULT_TENANT}
+    message = json.loads(street.house.queue.bodies[0])
+    assert set(message["options"]) == {DEFAULT_TENANT}

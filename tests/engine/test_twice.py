@@ -60,7 +60,7 @@ def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
                 villa.bokit.tick()
         assert not villa.queue.bodies
         villa.move(hours=1, seconds=1)
-    return villa.tell(), counts
+    return villa.describe(), counts
 
 
 def befall(world: World, feed: str, luck: Random, number: int) -> None:

@@ -227,7 +227,7 @@ class Villa:
         """Return the notices, each id once."""
         return sorted((n.type, str(n.facts.get("code", ""))) for n in self.alerts.notices.values())
 
-    def tell(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return the end state without its times: records, change logs, heads, claims, notices."""
         sources = list(self.store.load_sources(DEFAULT_TENANT))
         return {

@@ -53,7 +53,7 @@ def gate(monkeypatch) -> Gate:
 
 
 @pytest.fixture
-def told() -> Iterator[StringIO]:
+def logged() -> Iterator[StringIO]:
     """What the function's log says, all of it."""
     configured = configure_lambda("authorize", "DEBUG")
     handlers = {*configured.handlers, *authorize.logger.handlers, *logging.getLogger(ROOT).handlers}
@@ -147,7 +147,7 @@ def test_a_table_that_breaks_authorizes_nobody_and_is_no_denial(gate, monkeypatc
         gate.ask(authorization=f"Bearer {text}")
 
 
-def test_a_last_use_that_cannot_be_written_locks_nobody_out(gate, monkeypatch, told):
+def test_a_last_use_that_cannot_be_written_locks_nobody_out(gate, monkeypatch, logged):
     """The request passes; the log says so, without the token."""
 
     def fail(*_):
@@ -157,11 +157,11 @@ def test_a_last_use_that_cannot_be_written_locks_nobody_out(gate, monkeypatch, t
     monkeypatch.setattr(gate.store, "touch_token", fail)
 
     assert gate.ask(authorization=f"Bearer {text}")["isAuthorized"] is True
-    assert "could not be noted" in told.getvalue()
-    assert text not in told.getvalue()
+    assert "could not be noted" in logged.getvalue()
+    assert text not in logged.getvalue()
 
 
-def test_no_token_is_logged_even_where_events_are(gate, monkeypatch, told):
+def test_no_token_is_logged_even_where_events_are(gate, monkeypatch, logged):
     """The setting that makes Powertools log events is not for the one function that is handed tokens."""
     _, text = gate.tokens.create(BERTA, Role.ADMIN)
     monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")
@@ -170,8 +170,8 @@ def test_no_token_is_logged_even_where_events_are(gate, monkeypatch, told):
         gate.ask(authorization=header)
 
     authorize.logger.info("the end")
-    assert "the end" in told.getvalue()
-    assert text not in told.getvalue()
+    assert "the end" in logged.getvalue()
+    assert text not in logged.getvalue()
 
 
 def test_the_desk_is_opened_from_the_environment_once(monkeypatch):

@@ -35,7 +35,7 @@ CLOSED = "http://127.0.0.1:9/closed.ics"
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What Lambda tells a function of its invocation."""
+    """What Lambda passes to a function of its invocation."""
 
     milliseconds_left: int = 60_000
     function_name: str = "bokit"
@@ -194,8 +194,8 @@ def open_run(bokit: Bokit, event: dict[str, Any]) -> RunMessage:
     """Open the run that a payload's message names, as its trigger did."""
     message = read_message(event["Records"][0]["body"])
     run = a_run(run_id=message.run_id, status=RunStatus.QUEUED, started_at=NOW, finished_at=None, sources=())
-    open = OpenRun(run=run, pending=frozenset(message.source_ids), overdue_at=NOW + timedelta(hours=1))
-    bokit.store.open_run(open, expires_at=NOW + timedelta(days=1), answered=None, now=NOW)
+    opened = OpenRun(run=run, pending=frozenset(message.source_ids), overdue_at=NOW + timedelta(hours=1))
+    bokit.store.open_run(opened, expires_at=NOW + timedelta(days=1), answered=None, now=NOW)
     return message
 
 
@@ -265,13 +265,13 @@ def test_the_worker_of_databases_syncs_the_one_that_a_message_names(bokit, tmp_p
     file = File(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO clients VALUES (1, 'Zoë')")
     source = add_source(bokit, file.url)
-    told = {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]}
+    settings = {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]}
     after = replace(
         source,
         kind="sql",
         shard_id=bokit.store.pick_shard(1, "sql"),
         id=SourceId("src_billing"),
-        settings=told,
+        settings=settings,
         version=0,
         collection=CollectionName("clients"),
         scope=Scope("clients"),

@@ -44,7 +44,7 @@ def person_edits(villa: Villa) -> None:
     record = next(
         r for r in villa.store.load_records(DEFAULT_TENANT, BOOKINGS, villa_scope(villa)) if "2026-12-20" in r.remote.values()
     )
-    villa.bokit.desk.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa")
+    villa.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa")
 
 
 def villa_scope(villa: Villa) -> Any:
@@ -166,7 +166,7 @@ def live_well(villa: Villa) -> tuple[list[Moment], list[dict[str, Any]], list[li
         villa.calls.names.clear()
         play_step(villa, step, again=True)
         names.append(list(villa.calls.names))
-        ends.append(villa.tell())
+        ends.append(villa.describe())
     return moments, ends, names
 
 
@@ -177,7 +177,7 @@ def die_and_live_on(villa: Villa, moments: list[Moment], ends: list[dict[str, An
     deaths, found = villa.calls.deaths, None
     for step in range(death.step, len(LIFE)):
         play_step(villa, step, again=death.again)
-        if (found := villa.tell()) == ends[step]:
+        if (found := villa.describe()) == ends[step]:
             break
     assert villa.calls.deaths == deaths + 1, f"nothing died: {death}"
     assert found == ends[step], death

@@ -287,12 +287,12 @@ class QueuedRuns:
             try:
                 source = self.store.load_source(message.tenant, source_id)
             except UnknownIdError:
-                idle.append(_skip(source_id, source_id, "removed"))
+                idle.append(_skip(source_id, source_id, "source-removed"))
                 continue
             if source.removed_at:
-                idle.append(_skip(source_id, source.name, "removed"))
+                idle.append(_skip(source_id, source.name, "source-removed"))
             elif not source.enabled and source_id not in message.paused:
-                idle.append(_skip(source_id, source.name, "paused"))
+                idle.append(_skip(source_id, source.name, "source-paused"))
             else:
                 sources.append(source)
         return sources, idle
@@ -383,6 +383,6 @@ def check_key(key: str | None) -> None:
         )
 
 
-def _skip(source_id: SourceId, name: str, why: str) -> SourceReport:
-    error = {"code": f"source-{why}", "message": f"it was {why} before its turn came"}
+def _skip(source_id: SourceId, name: str, code: str) -> SourceReport:
+    error = {"code": code, "message": f"it was {code.removeprefix('source-')} before its turn came"}
     return SourceReport(source_id=source_id, name=name, outcome=Outcome.SKIPPED, error=error)
