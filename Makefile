@@ -6,7 +6,7 @@ PYTHON ?= python3
 STAGE ?= default
 export PYTHON
 
-# an environment is set up anew when its lock, or the interpreter, is another
+# an environment is set up again when its lock or the interpreter changes
 python := $(shell $(PYTHON) -c 'import sys; print(sys.version_info[:2])' 2>/dev/null)
 stamp = .set-up-$(shell (echo '$(python)'; cat $(1)) | cksum | cut -d ' ' -f 1)
 LIBRARIES := .venv/$(call stamp,requirements/dev.txt)
@@ -16,7 +16,7 @@ SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
 
 bin := .venv/bin
-# no account is ever asked by a check
+# checks never contact an AWS account
 offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0
 
 .PHONY: help demo up down test check bench deploy fmt lint types template checkpoint lock setup
@@ -37,7 +37,7 @@ $(SAM):
 $(LAMBDA):
 	@local/setup_env.sh .bokit/lambda requirements/lambda.txt $@
 
-demo: ## a first look: start everything, sync simulated platforms, tell what happened
+demo: ## a first look: start everything, sync simulated platforms, show the results
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m local demo
 
@@ -45,11 +45,11 @@ up: ## start the local cloud with the stack deployed
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m local up
 
-down: ## stop the local cloud; its data is kept
+down: ## stop the local cloud and keep its data
 	@$(MAKE) --no-print-directory -s $(DEV)
 	@$(bin)/python -m local down
 
-test: ## every test that needs no account
+test: ## run every test that needs no AWS account
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m pytest
 
@@ -58,7 +58,7 @@ check: ## what CI runs: lint, types, import rules, template, tests
 	@$(MAKE) --no-print-directory -s lint types template
 	@$(bin)/python -m pytest --cov --cov-report=term:skip-covered
 
-bench: ## the benchmarks, as ratios against peers
+bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m bench
 
@@ -86,5 +86,5 @@ template: $(DEV) $(SAM) ## cfn-lint and sam validate
 checkpoint: $(DEV) ## make the local cloud save its data now
 	@$(bin)/python -m local checkpoint
 
-lock: ## resolve the locks anew, for Python 3.11 to 3.14
+lock: ## resolve the locks again, for Python 3.11 to 3.14
 	@local/lock.sh

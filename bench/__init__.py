@@ -1,1 +1,1 @@
-"""Measurements, as ratios against a peer or a floor in one run: ``make bench``."""
+"""Benchmarks, as ratios against a peer in the same run: ``make bench``."""

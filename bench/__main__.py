@@ -13,7 +13,7 @@ REPORT = Path(__file__).with_name("report.json")
 
 
 def main() -> int:
-    """Return 0 when all were measured; a ratio short of its target is told, not failed."""
+    """Run all benchmarks and return 0; a ratio that misses its target is reported, not an error."""
     report: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine()}
     benches = {
         "reading": bench_reading,

@@ -1,12 +1,12 @@
-"""What a cold start costs: import and first call of the handlers in fresh processes, beside what is usual, in one run.
+"""Cost of a cold start: import and first call of the handlers in new processes, relative to common alternatives.
 
-    sync, sync_batch   beside "the usual set" of such a function: boto3's resource, requests, PynamoDB, Powertools' Logger,
+    sync, sync_batch   relative to "the usual set" of such a function: boto3's resource, requests, PynamoDB, Powertools' Logger,
                        Tracer and Metrics, pydantic and icalendar, imported at the top
-    api, api_sync      beside Powertools' resolver with validation and PynamoDB alone, answering one route from one query
-    authorize          beside PynamoDB and Logger alone
+    api, api_sync      relative to Powertools' resolver with validation and PynamoDB only, answering one route from one query
+    authorize          relative to PynamoDB and Logger only
 
-Each start is a process of its own that ends with its first call to an emulated table on loopback; the ways take turns, and
-medians are compared. CPU counts, since it is what a small Lambda waits for, and what a busy machine does not change.
+Each start is a process that ends after its first call to an emulated table on loopback. The alternatives run in turn, and their
+medians are compared. CPU time is measured: it dominates in a small Lambda, and a busy machine does not change it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLE, REGION = "bench-start", "us-east-1"
 ROUNDS = 9
 LAYER = ROOT / ".aws-sam/build/SharedLayer"
-LAYER_REACH = 8_000_000
+MAX_LAYER_BYTES = 8_000_000
 
 CONTEXT = """
 class Context:
@@ -47,7 +47,7 @@ class Row(Model):
     pk, sk = UnicodeAttribute(hash_key=True), UnicodeAttribute(range_key=True)
 """
 HAS_XRAY = importlib.util.find_spec("aws_xray_sdk") is not None
-"""Without X-Ray's SDK there is no Tracer, and the usual set is lighter than it mostly is."""
+"""Without the X-Ray SDK there is no Tracer, and the usual set is lighter than in most functions."""
 TRACED = "from aws_lambda_powertools import Tracer\ntracer = Tracer(service='bench')\n" if HAS_XRAY else ""
 
 WAYS: Mapping[str, str] = {
@@ -87,7 +87,7 @@ answer = app.resolve(event, Context())
     "api_sync": EVENT.format(event="api_sync/status.json") + CALL.format(name="api_sync"),
     "authorize": EVENT.format(event="authorize/token.json") + CALL.format(name="authorize"),
 }
-"""What each fresh process runs."""
+"""The code of each new process."""
 PAIRS = {
     "sync": ("usual", 1 / 3.5),
     "sync_batch": ("usual", 1 / 3.5),
@@ -95,7 +95,7 @@ PAIRS = {
     "api_sync": ("resolver", 1.25),
     "authorize": ("table", 1.25),
 }
-"""Ours, whom it stands beside, and how much of that it may cost."""
+"""Handler: the alternative, and the largest accepted ratio of the two."""
 
 MEASURE = """
 import sys, time
@@ -110,7 +110,7 @@ print("\\n" + str(status), wall * 1000, cpu * 1000)
 
 
 def start(way: str, env: Mapping[str, str]) -> tuple[float, float]:
-    """Return wall clock and CPU of one start, in milliseconds beyond the bare interpreter's."""
+    """Return wall and CPU time of one start in milliseconds, without the start of the interpreter."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE],
         input=CONTEXT + WAYS[way],
@@ -130,7 +130,7 @@ def start(way: str, env: Mapping[str, str]) -> tuple[float, float]:
 
 
 def environment(endpoint_url: str) -> dict[str, str]:
-    """Return what a function finds in its environment."""
+    """Return the environment of a function."""
     return {
         **os.environ,
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -150,13 +150,13 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 
 def run() -> dict[str, dict[str, float]]:
-    """Measure all ways in turn; return for each of ours its CPU, its peer's, their ratio and the target."""
+    """Return CPU time, the alternative's CPU time, their ratio and the target for each handler."""
     with emulator() as endpoint_url:
         env = environment(endpoint_url)
         os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
         create_table(TABLE, region=REGION, endpoint_url=endpoint_url)
         for way in WAYS:
-            start(way, env)  # byte code is made, and files are in the page cache, as in a layer that was just unpacked
+            start(way, env)  # compiles byte code and fills the page cache, as in an unpacked layer
         taken: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
         for _ in range(ROUNDS):
             for way in WAYS:
@@ -169,15 +169,15 @@ def run() -> dict[str, dict[str, float]]:
             "peer_ms": round(walls[peer], 1),
             "peer_cpu_ms": round(cpus[peer], 1),
             "ratio": round(cpus[way] / cpus[peer], 3),
-            "reach": round(reach, 3),
+            "target": round(target, 3),
         }
-        for way, (peer, reach) in PAIRS.items()
+        for way, (peer, target) in PAIRS.items()
     }
     return report | weigh_layer()
 
 
 def weigh_layer() -> dict[str, dict[str, float]]:
-    """Return the zipped size of the layer that was built last; nothing where none was."""
+    """Return the zipped size of the last built layer, or nothing without a build."""
     if not (LAYER / "python").is_dir():
         return {}
     with TemporaryDirectory() as folder:
@@ -185,18 +185,18 @@ def weigh_layer() -> dict[str, dict[str, float]]:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(p for p in LAYER.rglob("*") if p.is_file()):
                 file.write(path, path.relative_to(LAYER))
-        return {"layer": {"bytes": packed.stat().st_size, "reach": LAYER_REACH}}
+        return {"layer": {"bytes": packed.stat().st_size, "target": MAX_LAYER_BYTES}}
 
 
 def show(report: dict[str, dict[str, float]]) -> None:
-    """Print a line for each handler, and one for the layer."""
+    """Print a line for each handler and for the layer."""
     for way, row in report.items():
         if way == "layer":
-            print(f"  the layer, zipped: {row['bytes'] / 1e6:.2f} MB (target {row['reach'] / 1e6:.0f})")
+            print(f"  the layer, zipped: {row['bytes'] / 1e6:.2f} MB (target {row['target'] / 1e6:.0f})")
             continue
         print(
             f"  {way:<10} {row['cpu_ms']:>6.0f} ms of CPU ({row['ms']:.0f} ms); {PAIRS[way][0]} {row['peer_cpu_ms']:.0f} ms "
-            f"({row['peer_ms']:.0f} ms); ratio {row['ratio']:.2f} (target at most {row['reach']:.2f})"
+            f"({row['peer_ms']:.0f} ms); ratio {row['ratio']:.2f} (target at most {row['target']:.2f})"
         )
     if not HAS_XRAY:
         print("  the usual set is without Tracer, whose SDK is not installed here")

@@ -1,7 +1,7 @@
 """A billing database of five tables on a real MariaDB: ``python -m bench.bench_tables``.
 
-Each sync runs in a process of its own, so that its peak of memory is its own; the records lie in a file beside it. The peer
-is the plain pipeline: select all, load each row's record, compare.
+Each sync runs in its own process, so its peak memory can be measured; the records are in a file. The peer is the simple
+pipeline: select all rows, load each row's record, compare.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from tests.engine.ledger import Ledger
 from tests.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
 
 SIZES = (20_000, 200_000)
-REACH = {"memory": 1.2, "unchanged": 2.0}
-"""At most so much memory as a tenth of the rows; at least so much less CPU than the plain pipeline."""
+TARGETS = {"memory": 1.2, "unchanged": 2.0}
+"""Peak memory relative to a tenth of the rows (at most); CPU of the simple pipeline relative to an unchanged sync (at least)."""
 
 
 class DiskStore(MemoryStore):
-    """The store in memory, with records, chunks and snapshots in a file: what is measured is the engine."""
+    """The memory store with records, chunks and snapshots in a file, so the engine's memory is measured."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class DiskStore(MemoryStore):
         return saved
 
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
-        found = self._get([f"r/{id}" for id in ids])
+        found = self._get([f"r/{record_id}" for record_id in ids])
         return {RecordId(key[2:]): read_document(Record, value.decode()) for key, value in found.items()}
 
     def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
@@ -80,18 +80,18 @@ class DiskStore(MemoryStore):
         found = self._get(["s"]).get("s")
         if found is None:
             return Snapshot()
-        told = json.loads(found)
-        return Snapshot(content=told["content"].encode("latin-1"), memory=told["memory"], version=told["version"])
+        stored = json.loads(found)
+        return Snapshot(content=stored["content"].encode("latin-1"), memory=stored["memory"], version=stored["version"])
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot:
         saved = replace(snapshot, version=snapshot.version + 1)
-        told = {"content": saved.content.decode("latin-1"), "memory": dict(saved.memory), "version": saved.version}
-        self._put([("s", json.dumps(told).encode())])
+        stored = {"content": saved.content.decode("latin-1"), "memory": dict(saved.memory), "version": saved.version}
+        self._put([("s", json.dumps(stored).encode())])
         return saved
 
 
 def sync_once(url: str, disk: str) -> dict[str, float]:
-    """Sync the five tables once, as a process of its own does; return what it counted and took."""
+    """Sync the five tables once, in this process; return its counts, time and memory."""
     store = DiskStore(Path(disk))
     ledger = Ledger(url, store)
     ledger.add_source(*[{**spec, "updated_at": None} for spec in SPECS])
@@ -102,13 +102,13 @@ def sync_once(url: str, disk: str) -> dict[str, float]:
 
 
 def read_peak() -> float:
-    """Return this process's own peak of memory, in megabytes; getrusage would tell its parent's, from before it began."""
+    """Return the peak memory of this process in megabytes; getrusage would include its parent's from before the fork."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
     return round(int(line.split()[1]) / 1024, 1)
 
 
 def compare_plainly(url: str, disk: str) -> dict[str, float]:
-    """Do what a plain pipeline does: select all rows, load the record of each, compare."""
+    """Run the simple pipeline: select all rows, load the record of each, compare."""
     store, different, rows = DiskStore(Path(disk)), 0, 0
     engine = create_engine(url)
     cpu = time.process_time()
@@ -121,14 +121,14 @@ def compare_plainly(url: str, disk: str) -> dict[str, float]:
                 some = {make_id(name, write_row_key([row[k] for k in spec["key"]])): row for row in found[start : start + 100]}
                 known = store.find_records(TenantId("default"), name, some)
                 different += sum(
-                    any(str(known[id].fields[f]) != str(row[c]) for f, c in fields.items()) for id, row in some.items()
+                    any(str(known[key].fields[f]) != str(row[c]) for f, c in fields.items()) for key, row in some.items()
                 )
             rows += len(found)
     return {"cpu_s": round(time.process_time() - cpu, 2), "rows": rows, "different": different}
 
 
 def run() -> dict[str, Any]:
-    """Measure both sizes; say so where there is no MariaDB."""
+    """Measure both sizes; without MariaDB, report that nothing was run."""
     if not (MARIADB and INSTALL_DB):
         return {"not run": "mariadb-server is not installed"}
     with ExitStack() as stack:
@@ -147,7 +147,7 @@ def run() -> dict[str, Any]:
         "sizes": sizes,
         "memory": {step: round(large[step]["peak_mb"] / small[step]["peak_mb"], 3) for step in ("first", "unchanged", "1 %")},
         "unchanged": round(large["plain"]["cpu_s"] / large["unchanged"]["cpu_s"], 2),
-        "reach": REACH,
+        "target": TARGETS,
     }
 
 
@@ -156,13 +156,13 @@ def _measure(server: Any, billing: Billing, url: str, disk: Path, rows: int) -> 
     counts = billing.fill(rows)
     begun = len(server.statements())
     taken: dict[str, Any] = {"first": _child("sync", url, disk), "unchanged": _child("sync", url, disk)}
-    told = server.statements()[begun:]
+    statements = server.statements()[begun:]
     for spec in SPECS:
         billing.change(spec["table"], range(1, counts[spec["table"]] // 100 + 1))
     mark = len(server.statements())
     taken["1 %"] = _child("sync", url, disk)
-    told += server.statements()[mark:]
-    taken["statements"] = sorted({line.split()[0] for line in told})
+    statements += server.statements()[mark:]
+    taken["statements"] = sorted({line.split()[0] for line in statements})
     return {**taken, "plain": _child("plain", url, disk)}
 
 
@@ -175,12 +175,12 @@ def _child(work: str, url: str, disk: Path) -> dict[str, Any]:
         cwd=Path(__file__).parents[1],
         env={"PYTHONPATH": "layers/shared:cli:.", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
     )
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def show(report: dict[str, Any]) -> None:
-    """Print a line for each sync, and the ratios."""
+    """Print a line for each sync and the ratios."""
     if "not run" in report:
         print(f"  not run: {report['not run']}")
         return
@@ -193,10 +193,10 @@ def show(report: dict[str, Any]) -> None:
             )
         print(f"  {rows:>7} rows, the server was sent {', '.join(taken['statements'])} alone")
     memory = max(report["memory"].values())
-    print(f"  peak memory of ten times the rows: {memory:g} × (at most {report['reach']['memory']:g})")
+    print(f"  peak memory of ten times the rows: {memory:g} × (at most {report['target']['memory']:g})")
     print(
         f"  an unchanged sync beside select, load and compare: {report['unchanged']:g} × less CPU "
-        f"(target {report['reach']['unchanged']:g})"
+        f"(target {report['target']['unchanged']:g})"
     )
 
 

@@ -1,6 +1,6 @@
-"""What a request pays for waking an overdue sync: ``python -m bench.bench_traffic``.
+"""Time that a request spends on starting an overdue sync: ``python -m bench.bench_traffic``.
 
-The API's handler in this process, on a table that takes 5 ms a call; the schedule is dead, and everything is late.
+Runs the API's handler in this process, on a table with 5 ms a call; the schedule has stopped and every source is overdue.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
-from bokit.engine.app import Bokit, Parts
+from bokit.engine.app import Bokit, EngineParts
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.store.memory.store import MemoryStore
 from functions.api_sync import app
 
 CALL = 0.005
-"""Seconds that the table takes to answer."""
+"""Seconds of one call to the table."""
 REQUESTS = 100
-REACH = 1.1
-"""A request is at most so many times slower where it may wake a sync."""
+MAX_RATIO = 1.1
+"""Target: time of a request that may start a sync, relative to one that may not."""
 
 
 class SlowStore:
-    """A store behind a network."""
+    """A store with the latency of a network."""
 
     def __init__(self, inner: MemoryStore) -> None:
         self._inner = inner
@@ -42,17 +42,17 @@ class SlowStore:
 
 
 class Context:
-    """What Lambda tells of an invocation, as far as the logger asks."""
+    """The part of Lambda's context that the logger reads."""
 
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return plenty."""
+        """Return a long remaining time."""
         return 29_000
 
 
 def open_late(*, on_traffic: bool) -> Bokit:
-    """Return Bokit with twenty sources that the schedule forgot an hour ago."""
+    """Return Bokit with twenty sources that are overdue by an hour."""
     store, now = MemoryStore(), datetime.now(UTC)
     store.save_option(DEFAULT_TENANT, "install.complete", True)
     store.save_option(DEFAULT_TENANT, "sync.on_traffic", on_traffic)
@@ -69,7 +69,7 @@ def open_late(*, on_traffic: bool) -> Bokit:
         )
         store.save_source(Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=now - hour, interval=hour))
     slow: Any = SlowStore(store)
-    return Bokit(Parts(store=slow, kinds={}, alerts=MemoryAlerts(), clock=lambda: datetime.now(UTC), queue=MemoryQueue()))
+    return Bokit(EngineParts(store=slow, kinds={}, alerts=MemoryAlerts(), clock=lambda: datetime.now(UTC), queue=MemoryQueue()))
 
 
 def ask_status() -> None:
@@ -94,7 +94,7 @@ def ask_status() -> None:
 
 
 def time_requests(bokit: Bokit) -> list[float]:
-    """Return the milliseconds of each of a hundred requests."""
+    """Return the milliseconds of each request."""
     app.engine = lambda: bokit  # type: ignore[assignment]
     spent = []
     for _ in range(REQUESTS):
@@ -105,8 +105,8 @@ def time_requests(bokit: Bokit) -> list[float]:
 
 
 def run() -> dict[str, float]:
-    """Measure a hundred requests without and with waking, and return what the first and the others took."""
-    time_requests(open_late(on_traffic=False))  # everything is imported once
+    """Measure requests without and with starting syncs; return the time of the first and the median."""
+    time_requests(open_late(on_traffic=False))  # imports everything once
     without, waking = open_late(on_traffic=False), open_late(on_traffic=True)
     off, on = time_requests(without), time_requests(waking)
     queue: Any = waking._parts.queue
@@ -117,20 +117,19 @@ def run() -> dict[str, float]:
         "first_off_ms": round(off[0], 2),
         "first_on_ms": round(on[0], 2),
         "syncs_started": len(queue.bodies),
-        "reach": REACH,
+        "target": MAX_RATIO,
     }
 
 
 def show(report: dict[str, float]) -> None:
-    """Print what a request takes."""
-    told = report
+    """Print the results."""
     print(
-        f"  a request {told['on_ms']:.1f} ms, {told['off_ms']:.1f} ms where traffic wakes nothing; ratio {told['ratio']:g} "
-        f"(target {told['reach']:g})"
+        f"  a request {report['on_ms']:.1f} ms, {report['off_ms']:.1f} ms where traffic wakes nothing; ratio {report['ratio']:g} "
+        f"(target {report['target']:g})"
     )
     print(
-        f"  the one that woke the sync {told['first_on_ms']:.1f} ms, {told['first_off_ms']:.1f} ms without; "
-        f"syncs started by {REQUESTS} requests: {told['syncs_started']}"
+        f"  the one that woke the sync {report['first_on_ms']:.1f} ms, {report['first_off_ms']:.1f} ms without; "
+        f"syncs started by {REQUESTS} requests: {report['syncs_started']}"
     )
 
 

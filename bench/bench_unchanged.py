@@ -1,7 +1,7 @@
-"""What syncing a feed that says nothing new costs in CPU, fetch and store included, beside the plain pipeline.
+"""CPU time of syncing an unchanged feed, with fetch and store, relative to the simple pipeline.
 
-The peer is what such tools do: requests, a full icalendar parse, a PynamoDB query of the bookings, a comparison. Both ask the
-same server, which writes a new DTSTAMP into every answer, and the same emulated DynamoDB; neither writes a booking.
+The simple pipeline is requests, a full icalendar parse, a PynamoDB query of the bookings, and a comparison. Both use the same
+server, which sends a new DTSTAMP in each response, and the same emulated DynamoDB. Neither writes a booking.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from bench.bench_reading import build_feed
 from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.store.dynamo.create_table import create_table
-from bokit.wiring import open_bokit
+from bokit.wiring import build_engine
 
 FEEDS, EVENTS, ROUNDS = 100, 100, 5
 TABLE = "bench"
-REACH = 10
+TARGET = 10
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """Gives the same feed again and again, stamped anew."""
+    """Serves the same feed with a new DTSTAMP each time."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -59,7 +59,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 
 def serve(port: Any) -> None:
-    """Serve until the process is ended, and tell the port."""
+    """Send the port and serve until the process ends."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     port.send(server.server_port)
     server.serve_forever()
@@ -67,7 +67,7 @@ def serve(port: Any) -> None:
 
 @contextmanager
 def feed_server() -> Iterator[str]:
-    """Serve the feed in a process of its own, whose CPU counts for neither side."""
+    """Serve the feed in a separate process, whose CPU time is not measured."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
     process.start()
@@ -97,7 +97,7 @@ def emulator() -> Iterator[str]:
 
 
 def wait_for(port: int) -> None:
-    """Return when something answers on *port*, or raise after ten seconds."""
+    """Wait until a server listens on *port*; raise after ten seconds."""
     for _ in range(200):
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", port)) == 0:
@@ -107,14 +107,14 @@ def wait_for(port: int) -> None:
 
 
 def cpu(work: Any) -> float:
-    """Return the CPU of this process that *work* took, in milliseconds."""
+    """Return the CPU time of *work* in this process, in milliseconds."""
     begun = time.process_time()
     work()
     return (time.process_time() - begun) * 1000
 
 
 class Plain:
-    """The plain pipeline: fetch, parse, query, compare."""
+    """The simple pipeline: fetch, parse, query, compare."""
 
     def __init__(self, endpoint_url: str, feed_url: str) -> None:
         class Booking(Model):
@@ -143,17 +143,17 @@ class Plain:
             seen = self.parse(requests.get(f"{self.url}/{n}.ics", timeout=20).content)
             known = {b.uid: (b.start, b.end, b.summary) for b in self.model.query(f"feed-{n}")}
             if seen != known:
-                raise RuntimeError("the plain pipeline saw a change that was none")
+                raise RuntimeError("the simple pipeline found a change in an unchanged feed")
 
 
 class Ours:
-    """Bokit, by its own tick and batches, in this process."""
+    """Bokit's tick and batches in this process."""
 
     def __init__(self, endpoint_url: str, feed_url: str) -> None:
         create_table(TABLE, region="us-east-1", endpoint_url=endpoint_url)
         settings = Settings(table_name=TABLE, region="us-east-1", endpoint_url=endpoint_url, allow_private_addresses=True)
         self.now = datetime.now(UTC)
-        self.bokit = open_bokit(settings, clock=lambda: self.now)
+        self.bokit = build_engine(settings, clock=lambda: self.now)
         self.requests: Counter[str] = Counter()
         self.bokit.store.client.meta.events.register(  # type: ignore[attr-defined]
             "before-send.dynamodb",
@@ -178,7 +178,7 @@ class Ours:
 
 
 def run() -> dict[str, dict[str, float]]:
-    """Measure both in turn; return milliseconds of CPU a feed, their ratio, and our table requests a batch."""
+    """Measure both in turn; return CPU milliseconds for each feed, their ratio, and Bokit's table requests for each batch."""
     os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
     with emulator() as endpoint_url, feed_server() as feed_url:
         plain, ours = Plain(endpoint_url, feed_url), Ours(endpoint_url, feed_url)
@@ -189,11 +189,11 @@ def run() -> dict[str, dict[str, float]]:
     theirs, mine = (median(p[i] for p in pairs) / FEEDS for i in (0, 1))
     ratio = median(p / o for p, o in pairs)
     counted = {name: n / ROUNDS for name, n in sorted(ours.requests.items())}
-    return {"cpu": {"ours_ms": mine, "plain_ms": theirs, "ratio": ratio, "target": REACH}, "requests_a_batch": counted}
+    return {"cpu": {"ours_ms": mine, "plain_ms": theirs, "ratio": ratio, "target": TARGET}, "requests_a_batch": counted}
 
 
 def show(report: dict[str, dict[str, float]]) -> None:
-    """Print it as a line for each figure."""
+    """Print the results."""
     c = report["cpu"]
     print(
         f"  an unchanged feed of {EVENTS} events, fetch and store included: {c['ours_ms']:.2f} ms of CPU;"

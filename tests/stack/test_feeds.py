@@ -1,4 +1,4 @@
-"""Outgoing calendars on the deployed stack: made over the API with the stack's own secret, read through the gateway."""
+"""Outgoing calendars on the deployed stack: created over the API, read through the gateway."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 def read(url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Return what a platform gets: status, headers in small letters, bytes."""
+    """Return status, headers (names in lower case) and body of a calendar's response."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, method=method, headers=sent)  # noqa: S310 - our own
     try:
@@ -25,9 +25,9 @@ def read(url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, 
 
 
 def test_a_calendar_is_made_read_compared_and_rotated(client: Client) -> None:  # noqa: F811
-    """201 with an address that works; 200, 304, HEAD; news at once; after a rotation without overlap, 404."""
-    house = client.ask("POST", "/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})[1]["id"]
-    unit = client.ask("POST", "/units", {"name": "Garden flat", "property_id": house})[1]["id"]
+    """201 with a working address; 200, 304, HEAD; changes at once; 404 after a rotation without overlap."""
+    home = client.ask("POST", "/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})[1]["id"]
+    unit = client.ask("POST", "/units", {"name": "Garden flat", "property_id": home})[1]["id"]
     stay = {"unit_id": unit, "check_in": "2027-06-01", "check_out": "2027-06-05", "guest_name": "Ann Meyer"}
     assert client.ask("POST", "/bookings", stay)[0] == 201
     status, calendar = client.ask("POST", f"/units/{unit}/calendars", {"for": "airbnb"})
@@ -39,8 +39,8 @@ def test_a_calendar_is_made_read_compared_and_rotated(client: Client) -> None:  
     assert b"Ann Meyer" not in body
     assert read(calendar["url"], If_None_Match=headers["etag"])[0] == 304
     assert read(calendar["url"], If_Modified_Since=headers["last-modified"])[0] == 304
-    status, looked, nothing = read(calendar["url"], "HEAD")
-    assert (status, looked["etag"], nothing) == (200, headers["etag"], b"")
+    status, head, empty = read(calendar["url"], "HEAD")
+    assert (status, head["etag"], empty) == (200, headers["etag"], b"")
 
     double = client.ask("POST", "/bookings", {**stay, "check_in": "2027-06-04", "check_out": "2027-06-06"})[1]
     assert [c["nights"] for c in double["conflicts"]] == [["2027-06-04"]]

@@ -1,4 +1,4 @@
-"""A stack is updated and deleted as it was made: by SAM, from the same template."""
+"""SAM updates and deletes a stack that it created from the same template."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def short_lived(tmp_path: Path, built: Path) -> Iterator[Deployed]:
 
 
 def default_interval(deployed: Deployed) -> str:
-    """Return the interval that the worker was told."""
+    """Return the worker's default interval."""
     name = deployed.outputs["SyncBatchFunctionName"]
-    told = deployed.client("lambda").get_function_configuration(FunctionName=name)
-    return str(told["Environment"]["Variables"]["BOKIT_DEFAULT_INTERVAL"])
+    configuration = deployed.client("lambda").get_function_configuration(FunctionName=name)
+    return str(configuration["Environment"]["Variables"]["BOKIT_DEFAULT_INTERVAL"])
 
 
 def test_an_update_keeps_the_data_and_a_deletion_takes_all(short_lived, built):

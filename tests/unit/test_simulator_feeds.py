@@ -242,7 +242,7 @@ def test_booking_com_says_the_same_of_stays_and_closures():
 
 
 def test_booking_com_named_the_guest_of_old():
-    """In the era `named` the summary tells the guest."""
+    """In the era `named` the summary has the guest's name."""
     world = world_of(BOOKING, era="named")
     world.book(BOOKING, day(3), day(5), guest="Ann Example")
 
@@ -329,7 +329,7 @@ def test_vrbo_a_cancelled_stay_drops_silently_or_leaves_a_block():
 BEDS24, GOOGLE = "beds24/loft", "google/family"
 
 
-def test_beds24_tells_the_guest_by_the_owners_template():
+def test_beds24_shows_the_guest_by_the_owners_template():
     """The summary is the guest or `Unavailable`; DESCRIPTION has the template's keys; the URL is the dead one."""
     world = world_of(BEDS24)
     world.book(BEDS24, day(3), day(5), guest="Nora Example")

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.enable_socket
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SimulatorServer]:
-    """A server of the stock scenario on a port of the system's choice."""
+    """A server of the demo's world on a port that the system chooses."""
     server = SimulatorServer(SharedWorld(build_demo(1, NOW), tmp_path))
     server.start()
     yield server
@@ -37,7 +37,7 @@ def server(tmp_path: Path) -> Iterator[SimulatorServer]:
 
 
 class Reply:
-    """What came back, wholly read."""
+    """A response with its body."""
 
     def __init__(self, answer: http.client.HTTPResponse) -> None:
         self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
@@ -70,7 +70,7 @@ def control(server: SimulatorServer, operation: str, **arguments: object) -> Rep
 
 
 def test_feeds_are_served_without_an_etag(server):
-    """A feed is a calendar, stamped anew at each answer; no ETag, no Last-Modified."""
+    """A feed is a calendar with a new stamp in each response, without ETag and Last-Modified."""
     first, second = (ask(server, "GET", f"/{AIRBNB}.ics") for _ in range(2))
 
     assert first.status == 200
@@ -102,7 +102,7 @@ def test_a_vrbo_feed_drops_tentative_stays_on_request(server):
 
 
 def test_the_world_is_played_over_the_control_api(server):
-    """Book, move, cancel, bring back, block, unblock, change, live, advance: the truth tells of each."""
+    """Book, move, cancel, bring back, block, unblock, change, live, advance: the truth shows each change."""
     stay = control(server, "book", feed=AIRBNB, check_in="2027-03-01", check_out="2027-03-04", guest="Ann").json["stay"]
     control(server, "move", stay=stay, check_in="2027-03-05")
     control(server, "change", stay=stay, phone="+39 333 0004321")
@@ -114,9 +114,9 @@ def test_the_world_is_played_over_the_control_api(server):
     assert "happened" in control(server, "live", hours=5).json
 
     truth = ask(server, "GET", "/control/truth").json
-    told = {s["id"]: s for s in truth["stays"]}
-    assert (told[stay]["check_in"], told[stay]["check_out"], told[stay]["status"]) == ("2027-03-05", "2027-03-08", "confirmed")
-    assert told[block]["status"] == "cancelled"
+    stays = {s["id"]: s for s in truth["stays"]}
+    assert (stays[stay]["check_in"], stays[stay]["check_out"], stays[stay]["status"]) == ("2027-03-05", "2027-03-08", "confirmed")
+    assert stays[block]["status"] == "cancelled"
     assert "2027-03-05" in truth["feeds"][AIRBNB]["closed"]
     assert truth["now"] == "2026-11-21T15:00:00Z"
 
@@ -151,7 +151,7 @@ def test_bad_commands_are_refused_in_one_line(server, path, body, status):
 
 
 def test_a_page_of_elsewhere_cannot_play_the_world(server):
-    """What a browser may send without asking, a form's content types, is refused."""
+    """A content type that a browser sends without a preflight request is refused."""
     reply = ask(server, "POST", "/control/advance", b'{"days": 1}', **{"Content-Type": "text/plain"})
 
     assert reply.status == 422
@@ -159,7 +159,7 @@ def test_a_page_of_elsewhere_cannot_play_the_world(server):
 
 
 def test_unknown_feeds_are_not_found(server):
-    """404 for whatever is no feed; the index lists those that are."""
+    """404 for an unknown feed; the index lists the known ones."""
     assert ask(server, "GET", "/airbnb/none.ics").status == 404
     assert ask(server, "GET", "/favicon.ico").status == 404
     assert f"/{AIRBNB}.ics" in ask(server, "GET", "/").body.decode().splitlines()
@@ -264,11 +264,11 @@ def test_bad_use_is_one_line_and_exit_2(server, capsys, line):
         code = run(words)
     except SystemExit as stopped:
         code = stopped.code
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
 
     assert code == 2
-    assert told.out == ""
-    assert len(told.err.splitlines()) == 1
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 1
 
 
 def test_every_command_has_a_help(capsys):

@@ -1,4 +1,4 @@
-"""The simulated world: the truth, the calendar, chance, wrong answers, and the file that keeps it all."""
+"""The simulated world: ground truth, time, random changes, faults, and its saved state."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_truth_tells_what_is_closed_and_by_what():
 
 
 def test_time_moves_only_by_command():
-    """Rendering and answering move nothing; advance does, and never back."""
+    """Rendering and responses do not move the time; advance does, and only forward."""
     world = new_world()
     world.render(FEED)
     world.answer(FEED)
@@ -70,7 +70,7 @@ def test_time_moves_only_by_command():
 
 
 def test_rendering_changes_nothing():
-    """Twice the same feed is the same bytes, and the world is as it was."""
+    """Rendering twice gives the same bytes and changes nothing."""
     world = build_demo(1, NOW)
     before = world_as_dict(world)
 
@@ -103,7 +103,7 @@ def test_rendering_changes_nothing():
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_changes_nothing(wrong):
-    """What cannot be done says why; the world is as it was."""
+    """A refused command says why and changes nothing."""
     world = new_world()
     world.book(FEED, day(1), day(3))
     world.book(FEED, day(10), day(13))
@@ -130,7 +130,7 @@ def test_a_platform_lets_nobody_book_taken_nights_unless_told():
 
 
 def test_a_stay_that_comes_back_is_as_tentative_as_it_was():
-    """Nothing of it changes but that it is there again."""
+    """The stay is active again and otherwise unchanged."""
     world = new_world()
     stay = world.book(FEED, day(1), day(3), tentative=True)
     world.cancel(stay)
@@ -143,7 +143,7 @@ def test_a_stay_that_comes_back_is_as_tentative_as_it_was():
 
 
 def test_a_span_is_cut_by_what_is_taken():
-    """What is left of a span lies outside all others, and touches them."""
+    """The rest of a span is outside all others and adjacent to them."""
     assert cut(Span(day(0), day(10)), [Span(day(-1), day(2)), Span(day(4), day(5)), Span(day(9), day(20))]) == (
         Span(day(2), day(4)),
         Span(day(5), day(9)),
@@ -165,7 +165,7 @@ def test_equal_seeds_give_equal_bytes():
 
 
 def test_life_in_pieces_is_the_same_life():
-    """Day by day, with a restart in between, what happens is what happens in one go."""
+    """Day by day with a restart in between gives the same as one call."""
     one, other = build_demo(5, NOW), build_demo(5, NOW)
     live(one, 30)
     for _ in range(30):
@@ -176,7 +176,7 @@ def test_life_in_pieces_is_the_same_life():
 
 
 def test_life_has_realistic_rates():
-    """Within a year guests book, cancel, move and come back, owners close and open; far more stay than go."""
+    """Within a year stays are booked, cancelled, moved and brought back, nights are closed and opened; most stays remain."""
     world = build_demo(11, NOW)
     happened = Counter(h.what for h in live(world, 365))
 

@@ -1,4 +1,4 @@
-"""What the stack promises, asserted on what SAM makes of the template: linters miss most of it."""
+"""Properties of the stack, checked on the template as SAM transforms it; linters do not check most of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ QUEUES = resources("AWS::SQS::Queue")
 DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
 ALARMS = resources("AWS::CloudWatch::Alarm")
 WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole", "SyncSqlFunctionRole"]
-"""Who fetches feeds: in a batch, for a preview, for a dry run."""
+"""Roles of the functions that fetch feeds: in a batch, for a preview, for a dry run."""
 
 
 def test_every_function_is_there():
-    """The tick, the two workers, and the four of the HTTP API are one function each."""
+    """The scheduled function, the two workers, and the four functions of the HTTP API."""
     assert FUNCTIONS == [
         "ApiFunction",
         "ApiSyncFunction",
@@ -38,7 +38,7 @@ def test_no_function_has_an_alias():
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_action_is_a_wildcard(role):
-    """No role may do anything that is not named."""
+    """Every action is named in full."""
     actions = [a for s in policy_statements(role) for a in as_list(s["Action"])]
 
     assert actions
@@ -47,13 +47,13 @@ def test_no_action_is_a_wildcard(role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_statement_covers_every_resource(role):
-    """Every statement names the resources that it is about."""
+    """Every statement names its resources."""
     assert all(r != "*" for s in policy_statements(role) for r in as_list(s["Resource"]))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_only_managed_policy_is_for_logs(role):
-    """Beyond its own statements a role may write logs, and nothing else; who may lie in a VPC, make its interfaces there."""
+    """A role has the managed policy for logs and, for the function in a VPC, the one for network interfaces."""
     attached = [str(arn) for arn in resources("AWS::IAM::Role")[role].get("ManagedPolicyArns", [])]
     usual = ("AWSLambdaBasicExecutionRole", *(["AWSLambdaVPCAccessExecutionRole"] if role == "SyncSqlFunctionRole" else []))
 
@@ -61,7 +61,7 @@ def test_the_only_managed_policy_is_for_logs(role):
 
 
 def test_databases_in_private_networks_are_read_from_a_vpc_alone():
-    """Only with subnets does the function that reads databases lie in a VPC, and ask private addresses; no other ever does."""
+    """Only the function that reads databases is in a VPC and connects to private addresses, and only with subnets."""
     functions = resources("AWS::Lambda::Function")
 
     assert [name for name in FUNCTIONS if "VpcConfig" in functions[name]] == ["SyncSqlFunction"]
@@ -73,14 +73,14 @@ def test_databases_in_private_networks_are_read_from_a_vpc_alone():
 
 
 def test_a_claim_outlasts_a_database_sync():
-    """Who claimed a database is done, or has sent on what is left, before another may claim it."""
+    """A worker has finished its database, or sent on the rest, before another may claim it."""
     from bokit.engine.runs.tick import CLAIM_TTL
 
     assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_TTL.total_seconds()
 
 
 def test_the_tick_can_neither_scan_nor_publish():
-    """The tick reads by key and index, claims, opens and ends runs, moves monitors on, and sends; it does nothing else."""
+    """The scheduled function may read by key and index, update claims, runs and monitors, and send messages; nothing else."""
     actions = {a for s in policy_statements("SyncFunctionRole") for a in as_list(s["Action"])}
 
     words = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
@@ -88,7 +88,7 @@ def test_the_tick_can_neither_scan_nor_publish():
 
 
 def test_the_authorizer_finds_tokens_and_notes_their_use_and_nothing_else():
-    """Who is asked by everybody may read and update one item of the table at a time."""
+    """The authorizer may read and update one item of the table at a time."""
     (statement,) = policy_statements("AuthorizeFunctionRole")
 
     assert set(statement["Action"]) == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
@@ -97,7 +97,7 @@ def test_the_authorizer_finds_tokens_and_notes_their_use_and_nothing_else():
 
 @pytest.mark.parametrize("role", [r for r in ROLES if r not in WITH_SECRETS])
 def test_who_fetches_no_feed_reads_no_secret(role):
-    """A feed's secrets are read by those alone who fetch feeds."""
+    """Only the functions that fetch feeds read their secrets."""
     actions = {a.split(":")[0] for s in policy_statements(role) for a in as_list(s["Action"])}
 
     assert not actions & {"secretsmanager", "ssm"}
@@ -169,7 +169,7 @@ def test_topics_are_encrypted_with_a_key_that_alarms_may_use(topic):
 
 
 def test_a_message_outlasts_six_timeouts():
-    """A queue hides a message for six times as long as its function may take."""
+    """The visibility timeout of a queue is six times the timeout of its function."""
     for mapping in resources("AWS::Lambda::EventSourceMapping").values():
         function = resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
         queue = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
@@ -178,7 +178,7 @@ def test_a_message_outlasts_six_timeouts():
 
 
 def test_every_queue_that_is_worked_on_has_dead_letters():
-    """What fails again and again ends in a queue that keeps it for two weeks."""
+    """Messages that fail repeatedly end in a queue that keeps them for two weeks."""
     for mapping in resources("AWS::Lambda::EventSourceMapping").values():
         redrive = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["RedrivePolicy"]
         dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
@@ -188,7 +188,7 @@ def test_every_queue_that_is_worked_on_has_dead_letters():
 
 
 def test_a_batch_fails_message_by_message():
-    """The worker names the messages to deliver again, and a parameter bounds how many batches run side by side."""
+    """The worker reports the failed messages, and a parameter bounds the concurrent batches."""
     mappings = resources("AWS::Lambda::EventSourceMapping")
 
     assert sorted(mappings) == ["SqlMessages", "SyncBatches"]
@@ -215,7 +215,7 @@ def test_errors_raise_an_alarm(function):
 
 
 def test_silence_raises_an_alarm():
-    """A tick that stops is an alarm: missing data breaches."""
+    """A schedule that stops raises an alarm: missing data breaches."""
     alarm = ALARMS["OverdueAlarm"]
 
     assert (alarm["Namespace"], alarm["MetricName"]) == ("Bokit", "OverdueIntervals")
@@ -232,7 +232,7 @@ def test_alarms_reach_the_topic(alarm):
 
 
 def test_the_schedule_ticks_every_minute_and_loses_nothing_silently():
-    """Every minute, under no fixed name, with dead letters for what can't be delivered and for what fails."""
+    """The schedule runs every minute, has no fixed name, and has dead letters for failed deliveries and failed runs."""
     (schedule,) = resources("AWS::Scheduler::Schedule").values()
     (invocations,) = resources("AWS::Lambda::EventInvokeConfig").values()
 
@@ -245,7 +245,7 @@ def test_the_schedule_ticks_every_minute_and_loses_nothing_silently():
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_environment_makes_settings(function):
-    """A function's variables are those that Settings reads, and no others of ours."""
+    """A function has only those variables of Bokit that Settings reads."""
     variables = resources("AWS::Lambda::Function")[function]["Environment"]["Variables"]
     ours = {name: "1" for name in variables if name.startswith("BOKIT_")} | {"BOKIT_DEFAULT_INTERVAL": "3600"}
 
@@ -256,7 +256,7 @@ def test_the_environment_makes_settings(function):
 
 
 def test_a_deployed_stack_refuses_private_addresses():
-    """Only the stage `local` may fetch from addresses that are not public, and it must ask for it."""
+    """Only the stage `local` may allow private addresses, by a parameter."""
     rule = transformed()["Rules"]["PrivateAddressesAreLocal"]
 
     assert source_template()["Parameters"]["AllowPrivateAddresses"]["Default"] == "false"
@@ -266,7 +266,7 @@ def test_a_deployed_stack_refuses_private_addresses():
 
 @pytest.mark.parametrize("stage", ["default", "staging", "prod"])
 def test_every_stage_is_a_stack_of_its_own(stage):
-    """samconfig.toml knows the stage, under a stack name that no other stage has, and never opens private addresses."""
+    """samconfig.toml has the stage, with a stack name of its own, and never allows private addresses."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     names = [config[s]["global"]["parameters"]["stack_name"] for s in ("default", "staging", "prod")]
 
@@ -276,10 +276,10 @@ def test_every_stage_is_a_stack_of_its_own(stage):
 
 
 def test_every_address_is_an_output():
-    """Who deploys it finds table, stream, queues, topic and functions among the outputs."""
-    told = str(transformed()["Outputs"])
+    """The outputs name table, stream, queues, topic and functions."""
+    outputs = str(transformed()["Outputs"])
 
-    assert all(f"'{name}'" in told for name in ["Table", *QUEUES, "AlertTopic", *FUNCTIONS])
+    assert all(f"'{name}'" in outputs for name in ["Table", *QUEUES, "AlertTopic", *FUNCTIONS])
 
 
 def test_python_and_machine_are_the_usual_ones_and_can_be_chosen():

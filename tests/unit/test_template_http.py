@@ -1,4 +1,4 @@
-"""What the HTTP API promises, asserted on what SAM makes of the template: the local cloud honours but a part of it."""
+"""Properties of the HTTP API, checked on the template as SAM transforms it; the local cloud supports only some of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.transformed import as_list, policy_statements, refers_to, resour
 
 ROUTES = {route["RouteKey"]: route for route in resources("AWS::ApiGatewayV2::Route").values()}
 PUBLIC = {"ANY /health", "GET /feeds/{proxy+}", "HEAD /feeds/{proxy+}", "OPTIONS /{proxy+}"}
-"""Routes that want no token."""
+"""Routes without a token."""
 FUNCTIONS = ("Api", "ApiSync", "Public")
 NOTHING = {"Ref": "AWS::NoValue"}
 
@@ -25,7 +25,7 @@ def function_of(route: str) -> str:
 
 
 def test_every_route_leads_to_its_function():
-    """What is under /sync, what wants no token, and all the rest have a function each."""
+    """The routes under /sync, the public routes, and all others have one function each."""
     assert {key: function_of(key) for key in ROUTES} == {
         "ANY /sync/{proxy+}": "ApiSyncFunction",
         "$default": "ApiFunction",
@@ -35,7 +35,7 @@ def test_every_route_leads_to_its_function():
 
 @pytest.mark.parametrize("key", sorted(ROUTES))
 def test_every_route_but_the_public_ones_asks_who_is_there(key):
-    """A route without an authorizer leads to the function of the public, and no other does."""
+    """The routes without an authorizer are those of the public function."""
     route = ROUTES[key]
 
     if key in PUBLIC:
@@ -47,7 +47,7 @@ def test_every_route_but_the_public_ones_asks_who_is_there(key):
 
 
 def test_no_public_route_is_wider_than_it_says():
-    """No public route ends in a bare catch-all, but for a browser's OPTIONS, and that only where there is CORS."""
+    """No public route is a catch-all, except OPTIONS for preflight requests, and only with CORS."""
     wide = [key for key in PUBLIC if re.fullmatch(r"(\$default|\S+ /\{proxy\+\})", key)]
     (condition,) = {r.get("Condition") for r in transformed()["Resources"].values() if "OPTIONS" in str(r)}
 
@@ -57,7 +57,7 @@ def test_no_public_route_is_wider_than_it_says():
 
 
 def test_a_revoked_token_is_shut_out_within_a_minute():
-    """The gateway remembers the authorizer's answer for less than a minute, by the whole header."""
+    """The gateway caches the authorizer's result for less than a minute, by the whole header."""
     authorizer = resources("AWS::ApiGatewayV2::Authorizer")["TokenAuthorizer"]
 
     assert 0 < authorizer["AuthorizerResultTtlInSeconds"] < 60
@@ -92,7 +92,7 @@ def test_exactly_one_authorizer_is_made():
 
 
 def test_access_logs_name_the_route_and_never_the_path():
-    """A path may hold a calendar's secret, and an address is somebody's: neither is logged, nor who asks with what."""
+    """The access log has no paths (they may have a calendar's secret), no client addresses and no user agents."""
     (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
     settings = stage["AccessLogSettings"]
     variables = set(re.findall(r"\$context\.([A-Za-z.]+)", settings["Format"]))
@@ -106,12 +106,12 @@ def test_access_logs_name_the_route_and_never_the_path():
 
 @pytest.mark.parametrize("group", sorted(resources("AWS::Logs::LogGroup")))
 def test_every_log_group_forgets(group):
-    """The access log, too, is kept for as long as the parameter says."""
+    """The parameter sets how long the access log is kept."""
     assert refers_to(resources("AWS::Logs::LogGroup")[group]["RetentionInDays"], "LogRetentionDays")
 
 
 def test_the_api_is_throttled():
-    """Requests a second, and at once, are bounded by parameters, on every route."""
+    """Parameters bound the rate and the burst of requests on every route."""
     (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
 
     assert stage["AutoDeploy"] is True
@@ -122,7 +122,7 @@ def test_the_api_is_throttled():
 
 
 def test_the_public_takes_no_more_than_its_part():
-    """The function without a token has reserved concurrency, so that a crowd there leaves the rest its own; 0 takes it away."""
+    """The public function has reserved concurrency, so its requests cannot use up that of the others; 0 removes it."""
     functions = resources("AWS::Lambda::Function")
     bound = functions["PublicFunction"]["ReservedConcurrentExecutions"]
 
@@ -133,14 +133,14 @@ def test_the_public_takes_no_more_than_its_part():
 
 
 def test_other_origins_come_in_by_a_parameter_alone():
-    """Without CorsOrigins no page of another origin reads an answer; with it, those that it names."""
+    """Without CorsOrigins no other origin can read a response; with it, the named origins can."""
     (api,) = resources("AWS::ApiGatewayV2::Api").values()
-    name, told, otherwise = api["CorsConfiguration"]["Fn::If"]
+    name, cors, otherwise = api["CorsConfiguration"]["Fn::If"]
 
     assert (name, otherwise) == ("HasCors", NOTHING)
-    assert told["AllowOrigins"] == {"Fn::Split": [",", {"Ref": "CorsOrigins"}]}
-    assert "AllowCredentials" not in told
-    assert {"authorization", "idempotency-key"} <= set(told["AllowHeaders"])
+    assert cors["AllowOrigins"] == {"Fn::Split": [",", {"Ref": "CorsOrigins"}]}
+    assert "AllowCredentials" not in cors
+    assert {"authorization", "idempotency-key"} <= set(cors["AllowHeaders"])
     assert source_template()["Parameters"]["CorsOrigins"]["Default"] == ""
 
 
@@ -166,7 +166,7 @@ def test_an_origin_is_written_as_a_browser_tells_it(origins, is_taken):
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, "Authorize"])
 def test_the_gateway_alone_may_call_and_this_api_alone(function):
-    """Each function lets API Gateway in for this API, and nobody else."""
+    """Only API Gateway, and only for this API, may call the functions."""
     allowed = [p for p in resources("AWS::Lambda::Permission").values() if refers_to(p["FunctionName"], f"{function}Function")]
     (permission,) = allowed
 
@@ -177,12 +177,12 @@ def test_the_gateway_alone_may_call_and_this_api_alone(function):
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_ends_before_the_gateway_gives_up(function):
-    """API Gateway waits for 30 s at most; who is slower could tell nobody."""
+    """API Gateway waits at most 30 s; a later response is lost."""
     assert resources("AWS::Lambda::Function")[f"{function}Function"]["Timeout"] < 30
 
 
 def test_answers_of_5xx_raise_an_alarm():
-    """One answer of the API that is its own fault is enough for an alarm."""
+    """One response with a 5xx raises an alarm."""
     alarm = resources("AWS::CloudWatch::Alarm")["HttpErrorsAlarm"]
 
     assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/ApiGateway", "5xx", 0)
@@ -195,7 +195,7 @@ def test_payloads_are_of_format_2():
 
 
 def test_the_apis_address_is_an_output():
-    """Who deploys it finds the API's address and id among the outputs."""
+    """The outputs name the API's URL and id."""
     outputs = transformed()["Outputs"]
 
     assert outputs["ApiId"]["Value"] == {"Ref": "HttpApi"}
@@ -205,14 +205,14 @@ def test_the_apis_address_is_an_output():
 
 
 def test_sam_local_start_api_finds_the_routes():
-    """The API stands before every function: SAM's local server reads raw routes only where it meets the API first."""
+    """The API is before every function: SAM's local server reads raw routes only if it finds the API first."""
     kinds = [resource["Type"] for resource in source_template()["Resources"].values()]
 
     assert kinds.index("AWS::ApiGatewayV2::Api") < kinds.index("AWS::Serverless::Function")
 
 
 def test_a_domain_of_ones_own_stands_in_calendars():
-    """URLs that are shown begin with ApiAddress where it is told, else with AWS's own; an id is pinned locally alone."""
+    """URLs begin with ApiAddress if it is set, else with AWS's own; only the local API has a fixed id."""
     variables = resources("AWS::Lambda::Function")["ApiFunction"]["Environment"]["Variables"]
     (api,) = resources("AWS::ApiGatewayV2::Api").values()
 
@@ -222,19 +222,21 @@ def test_a_domain_of_ones_own_stands_in_calendars():
 
 
 def test_the_key_of_calendars_is_nobody_elses():
-    """Made by AWS, read by the API's function alone, and under no name that a source could give as its own secret."""
+    """AWS makes the secret, only the API's function reads it, and no source can name it as its secret."""
     (key,) = resources("AWS::SecretsManager::Secret").values()
     readers = [role for role in resources("AWS::IAM::Role") if "CalendarKey" in str(policy_statements(role))]
-    told = [n for n, f in resources("AWS::Lambda::Function").items() if "BOKIT_CALENDAR_KEY" in f["Environment"]["Variables"]]
+    configured = [
+        n for n, f in resources("AWS::Lambda::Function").items() if "BOKIT_CALENDAR_KEY" in f["Environment"]["Variables"]
+    ]
 
     assert "Name" not in key
     assert key["GenerateSecretString"]["PasswordLength"] >= 43
-    assert (readers, told) == (["ApiFunctionRole"], ["ApiFunction"])
+    assert (readers, configured) == (["ApiFunctionRole"], ["ApiFunction"])
 
 
 @pytest.mark.parametrize("function", ["Sync", "Api", "ApiSync", "Public"])
 def test_who_looks_for_what_is_late_may_ask_the_index(function):
-    """The tick, and every function that a request may wake a sync through, may query the index of due shards."""
+    """The scheduled function, and every function whose requests may start a sync, may query the index of due shards."""
     granted = [s for s in policy_statements(f"{function}FunctionRole") if "dynamodb:Query" in as_list(s["Action"])]
 
     assert any({"Fn::Sub": "${Table.Arn}/index/due"} in as_list(s["Resource"]) for s in granted)
