@@ -10,7 +10,7 @@ compile() {
 }
 
 # not in the layer: packages that its libraries require but do not import there, and those of the Lambda runtime
-unused=(--no-emit-package click --no-emit-package botocore)
+unused=(--no-emit-package click --no-emit-package charset-normalizer --no-emit-package botocore)
 shared=(--no-emit-package jmespath --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3)
 
 for name in dev cloud sam lambda; do compile "requirements/$name.in" -o "requirements/$name.txt"; done

@@ -61,11 +61,11 @@ def _source_files(root: Path) -> list[Path]:
     return sorted(file for file in found if "__pycache__" not in file.parts)
 
 
-def build_stack(place: Place) -> Path:
-    """Build functions and layer; return the folder with the built template."""
+def build_stack(place: Place, *resources: str) -> Path:
+    """Build functions and layer, or only the named resources; return the folder with the built template."""
     folder = place.home / "build"
     paths = ["--build-dir", str(folder), "--template-file", str(place.root / "template.yaml")]
-    _sam(place, "build", *paths, *_overrides(parameters(place)))
+    _sam(place, "build", *resources, *paths, *_overrides(parameters(place)))
     return folder
 
 

@@ -12,23 +12,15 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from local import stack
+from local.place import Place
+
 pytestmark = pytest.mark.stack
 
 LIMIT = 8_000_000
 FROM_THE_RUNTIME = {"boto3", "botocore", "s3transfer"}
-OURS = (
-    "aws_lambda_powertools",
-    "icalendar",
-    "pynamodb",
-    "recurring_ical_events",
-    "certifi",
-    "idna",
-    "tzdata",
-    "urllib3",
-    "bokit",
-)
-NEVER_IMPORTED = {"click"}
-"""x-wr-timezone's own command line wants it; a stand-in lets that be imported."""
+STAND_INS = {"click", "charset-normalizer"}
+"""What libraries import and never use here; a stand-in lets them."""
 EXPAND = """
 import sys
 sys.path.append(sys.argv[1])
@@ -40,10 +32,25 @@ print(len(list(recurring_ical_events.of(calendar).between((2026, 6, 1), (2026, 7
 """Expands a series with what is in the layer, and nothing of this machine's own libraries."""
 
 
+class OtherMachine(Place):
+    """A place for the architecture that this machine is not."""
+
+    @property
+    def architecture(self) -> str:
+        return "x86_64" if super().architecture == "arm64" else "arm64"
+
+
 @pytest.fixture(scope="module")
 def layer(built: Path) -> Path:
     """The layer's python folder, as it is deployed."""
     return built / "SharedLayer" / "python"
+
+
+@pytest.fixture(scope="module")
+def other_layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as `sam build` makes it for the other architecture."""
+    place = OtherMachine(home=tmp_path_factory.mktemp("other"), port=0, simulator_port=0)
+    return stack.build_stack(place, "SharedLayer") / "SharedLayer" / "python"
 
 
 def distributions(layer: Path) -> dict[str, importlib.metadata.Distribution]:
@@ -69,7 +76,7 @@ def test_nothing_that_a_library_needs_is_missing(layer):
     needed = {need for distribution in there.values() for need in required_by(distribution)}
 
     assert len(there) >= 10
-    assert needed - set(there) <= FROM_THE_RUNTIME | NEVER_IMPORTED
+    assert needed - set(there) <= FROM_THE_RUNTIME | STAND_INS
 
 
 def test_the_libraries_of_the_product_are_there(layer):
@@ -79,6 +86,7 @@ def test_the_libraries_of_the_product_are_there(layer):
         "icalendar",
         "pynamodb",
         "recurring_ical_events",
+        "requests",
         "certifi",
         "idna",
         "tzdata",
@@ -95,6 +103,15 @@ def test_a_series_is_expanded_by_the_layer_alone(layer):
     assert (done.stdout.strip(), done.stderr) == ("3", "")
 
 
+def test_the_client_is_imported_by_the_layer_alone(layer):
+    """requests and the guarded client are imported without a warning, and without what only this machine has."""
+    code = "import sys; sys.path.append(sys.argv[1]); import bokit.net.session"
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", code, str(layer)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_no_tests_and_no_programs_are_shipped(layer):
     """Test suites, type stubs and scripts stay out of the layer."""
     names = {path.name for path in layer.rglob("*")}
@@ -103,14 +120,21 @@ def test_no_tests_and_no_programs_are_shipped(layer):
     assert not [name for name in names if name.endswith(".pyi")]
 
 
-def test_it_is_small(layer, tmp_path):
-    """Zipped, the layer has 8 MB at most."""
-    packed = tmp_path / "layer.zip"
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        for path in sorted(p for p in layer.rglob("*") if p.is_file()):
-            file.write(path, path.relative_to(layer.parent))
+def test_it_is_small(layer, other_layer, tmp_path):
+    """Zipped, with byte code, the layer has 8 MB at most on both architectures."""
+    assert len({extension_of(folder) for folder in (layer, other_layer)}) == 2
+    for folder in (layer, other_layer):
+        assert any(folder.rglob(f"*.{sys.implementation.cache_tag}.pyc"))
+        packed = tmp_path / "layer.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+                file.write(path, path.relative_to(folder.parent))
+        assert packed.stat().st_size <= LIMIT
 
-    assert packed.stat().st_size <= LIMIT
+
+def extension_of(folder: Path) -> str:
+    """Return the name of the layer's largest compiled library, which holds its architecture."""
+    return next(folder.glob("pydantic_core/*.so")).name
 
 
 def test_its_byte_code_outlives_a_zip(layer):
