@@ -1,6 +1,6 @@
 """Where content comes from: calendars and JSON APIs over HTTP, SQL databases, and the secrets that open them.
 
-May import ``net``, ``core.items``, ``core.tables``, ``core.model`` and ``errors``; not the store.
+May import: core.items, core.model, core.tables, errors, net.
 """
 
-__all__ = ["ical", "json_api", "protocols", "secrets"]
+__all__ = ["ical", "json_api", "limits", "protocols", "responses", "secrets"]

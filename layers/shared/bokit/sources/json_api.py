@@ -16,6 +16,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,11 +121,10 @@ def _read_since(spec: ApiSpec, etag: str | None) -> datetime | None:
 
 def _began_at(first: SafeResponse, began: datetime) -> datetime:
     """Return when the pass began: by the server's clock if that is behind ours, so no change is missed."""
-    try:
+    with suppress(TypeError, ValueError, OverflowError):
         theirs = email.utils.parsedate_to_datetime(first.headers.get("date", ""))
         return min(began, theirs.astimezone(UTC))
-    except (TypeError, ValueError, OverflowError):
-        return began
+    return began
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,10 +170,8 @@ class PageFetcher:
             raise SourceUnavailableError("the pages took too long in all", code="timeout")
         if self.requests >= limits.MAX_PAGES:
             raise SourceMalformedError("the pages do not end; check how they follow one another", code="endless-pages")
-        digest = hashlib.sha256(url.encode()).digest()
-        if digest in self._urls:
+        if _is_repeated(url.encode(), self._urls):
             raise SourceMalformedError("the pages form a circle; a link or a cursor came twice", code="repeated-cursor")
-        self._urls.add(digest)
 
     def _keep_items(self, document: Json, response: SafeResponse) -> int:
         """Keep a page's items; return their number."""
@@ -181,10 +179,8 @@ class PageFetcher:
         self.size += len(response.content)
         if self.size > limits.MAX_LIST_BYTES:
             raise SourceMalformedError("the responses are too large in all", code="too-large", max_bytes=limits.MAX_LIST_BYTES)
-        digest = hashlib.sha256(b"\n".join(lines)).digest()
-        if lines and digest in self._pages:
+        if lines and _is_repeated(b"\n".join(lines), self._pages):
             raise SourceMalformedError("the same page came twice; check the page parameter", code="repeated-page")
-        self._pages.add(digest)
         self.lines += lines
         return len(lines)
 
@@ -192,18 +188,19 @@ class PageFetcher:
         """Return the response to one request; retry, with jitter, as long as the limits allow."""
         if self.requests and self.delay:
             self.waiting.sleep(self.delay)
-        attempt = 1
-        while True:
+        for attempt in range(1, limits.MAX_PAGE_TRIES):
             try:
                 return self._request_once(url, may_end=may_end)
             except SourceUnavailableError as error:
-                pause = error.retry_after if error.retry_after is not None else 2.0 ** (attempt - 1)
-                pause *= 1.0 + 0.5 * self.waiting.chance()
-                is_late = self.waiting.monotonic() + pause > self.until
-                if attempt == limits.MAX_PAGE_TRIES or pause > limits.MAX_RETRY_WAIT_SECONDS or is_late:
+                pause = self._pause(error, attempt)
+                if pause > limits.MAX_RETRY_WAIT_SECONDS or self.waiting.monotonic() + pause > self.until:
                     raise
             self.waiting.sleep(pause)
-            attempt += 1
+        return self._request_once(url, may_end=may_end)
+
+    def _pause(self, error: SourceUnavailableError, attempt: int) -> float:
+        pause = error.retry_after if error.retry_after is not None else 2.0 ** (attempt - 1)
+        return pause * (1.0 + 0.5 * self.waiting.chance())
 
     def _request_once(self, url: str, *, may_end: bool) -> SafeResponse:
         self.requests += 1
@@ -211,10 +208,20 @@ class PageFetcher:
         body = None if self.spec.body is None else json.dumps(self.spec.body).encode()
         response = self.session.request(self.spec.method, url, headers=headers, data=body)
         self.host = self.host or response.host
-        is_end = may_end and response.status_code in PAST_THE_END
-        if not 200 <= response.status_code < 300 and not is_end and not (response.status_code == 304 and self.validators):
+        if not self._is_expected(response.status_code, may_end=may_end):
             raise status_error(response, MESSAGES)
         return response
+
+    def _is_expected(self, status: int, *, may_end: bool) -> bool:
+        is_unmodified = status == 304 and bool(self.validators)
+        return 200 <= status < 300 or is_unmodified or (may_end and status in PAST_THE_END)
+
+
+def _is_repeated(content: bytes, digests: set[bytes]) -> bool:
+    """Return whether the digest of *content* is in *digests*, to which it is added."""
+    before = len(digests)
+    digests.add(hashlib.sha256(content).digest())
+    return len(digests) == before
 
 
 @dataclass(slots=True)
@@ -254,7 +261,7 @@ class PageSequence:
 
 
 def _read_cursor(cursor: Json) -> str:
-    if isinstance(cursor, (str, int)) and not isinstance(cursor, bool) and len(str(cursor)) <= limits.MAX_CURSOR_LENGTH:
+    if isinstance(cursor, (str, int)) and not isinstance(cursor, bool) and len(str(cursor)) <= limits.MAX_PAGE_CURSOR_LENGTH:
         return str(cursor)
     raise SourceMalformedError("the cursor is neither text nor a number", code="bad-cursor")
 

@@ -12,5 +12,5 @@ MAX_FETCH_SECONDS = 240.0
 MAX_PAGE_TRIES = 3
 MAX_RETRY_WAIT_SECONDS = 30.0
 """Before a page is asked again; an API that asks for a longer wait ends the fetch."""
-MAX_CURSOR_LENGTH = 4000
+MAX_PAGE_CURSOR_LENGTH = 4000
 MAX_LINK_LENGTH = 4096

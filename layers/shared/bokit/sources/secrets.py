@@ -32,14 +32,17 @@ class Secrets:
         if not text.startswith(PREFIX):
             return text
         name = text.removeprefix(PREFIX)
-        with self._lock:
-            cached = self._cache.get(name)
-        if cached and cached[0] > self._monotonic():
-            return cached[1]
-        value = self._fetch(name)
-        with self._lock:
-            self._cache[name] = (self._monotonic() + KEEP_SECONDS, value)
+        value = self._cached(name)
+        if value is None:
+            value = self._fetch(name)
+            with self._lock:
+                self._cache[name] = (self._monotonic() + KEEP_SECONDS, value)
         return value
+
+    def _cached(self, name: str) -> str | None:
+        with self._lock:
+            kept = self._cache.get(name)
+        return kept[1] if kept and kept[0] > self._monotonic() else None
 
     def _fetch(self, name: str) -> str:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -1,9 +1,8 @@
-"""Records of declared collections: items of JSON APIs, and the changes that people and programs make to records.
+"""Records of declared collections: items of JSON APIs, and the changes that people and programs make to records. Pure.
 
 Terms: an *item* is one object of an API's list; a *row* is an item read (key and fields); a *record* is what is stored;
 a *patch* is a requested change of one record.
-
-May import ``core.model``. Knows no table, booking or calendar.
+May import: core.model, errors.
 """
 
-__all__ = ["api_spec", "edit", "planning", "reader", "rules", "settings"]
+__all__ = ["api_spec", "edit", "guard", "planning", "reader", "rules", "settings"]

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from bokit.core.items.limits import MAX_RELEASES_SHOWN
 from bokit.core.items.planning import RecordContext, plan_absent, plan_removal, removable_at
-from bokit.core.items.reader import ItemRow, RowMatches
+from bokit.core.items.reader import RowMatches, SeenItem
 from bokit.core.model.agreement import EMPTY, PARTIAL, SHRUNKEN, UNREADABLE, Loss, agreeing_since
 from bokit.core.model.collections import OnMissing
 from bokit.core.model.plan import Action, ActionKind, Hold, Plan
@@ -47,14 +47,14 @@ class GuardInput:
     plan: Plan
     mine: Sequence[Record]
     """The known records of this source."""
-    seen: Seen[ItemRow]
+    seen: Seen[SeenItem]
     context: RecordContext
     remembered: SourceMemory
 
     @property
     def fetch(self) -> Context:
         """The context of the fetch."""
-        return self.context.context
+        return self.context.fetch
 
     @property
     def newly_missing(self) -> set[str]:
@@ -69,7 +69,7 @@ class GuardInput:
 
 def guard_records(plan: Plan, matches: RowMatches, context: RecordContext) -> Plan:
     """Return *plan* with the removals held back that the evidence does not support."""
-    fetch, remembered = context.context, read_memory(context.context.memory)
+    fetch, remembered = context.fetch, read_memory(context.fetch.memory)
     mine = [r for r in matches.known.values() if r.source_id == fetch.source_id]
     given = GuardInput(plan=plan, mine=mine, seen=matches.seen, context=context, remembered=remembered)
     if remembered.hold and fetch.approved == remembered.hold.plan_hash:
@@ -106,7 +106,7 @@ def _accept(given: GuardInput) -> Plan:
     if not given.seen.whole:
         return replace(plan, actions=actions, hold=remembered.hold, memory=given.fetch.memory)
     is_accepted = bool(given.fetch.memory.get(ACCEPTED)) and not given.seen.entries
-    times = [plan.settle_at, *(removable_at(a.after, context.settings, given.fetch.cancel_after) for a in actions)]
+    times = [plan.settle_at, *(removable_at(a.after, context) for a in actions)]
     settle_at = min((t for t in times if t), default=None)
     return replace(plan, actions=actions, settle_at=settle_at, memory={ACCEPTED: True} if is_accepted else {})
 

@@ -1,9 +1,8 @@
-"""Tables of SQL sources: how they are declared, how rows become records, and what is kept of a table between two syncs.
+"""Tables of SQL sources: how they are declared, how rows become records, and what is kept between two syncs. Pure.
 
 Terms: the *manifest* lists the *chunks* of every table; a chunk holds a digest for each row of a key range; a *watermark*
 is the last updated-at value seen; a *pass* reads a whole table, in as many syncs as it takes.
-
-May import ``core.items`` and ``core.model``. Knows no booking or calendar.
+May import: core.items, core.model, errors.
 """
 
 __all__ = ["chunks", "progress", "rules", "spec", "values"]

@@ -1,7 +1,6 @@
-"""Records as people and programs read and change them.
+"""Records as people and programs read and change them, whatever their collection.
 
-May import ``engine.runs``, ``engine.sync``, ``engine.base``, ``core.items``, ``core.model`` and ``store.protocols``. It knows
-no booking.
+May import: core.items, core.model, engine.base, engine.runs, engine.sync, errors, store.
 """
 
 __all__ = ["service", "writes"]

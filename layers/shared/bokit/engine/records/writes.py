@@ -19,15 +19,13 @@ from datetime import datetime
 from bokit.core.items.edit import Patch, PatchResult, merge_patch
 from bokit.core.model.catalog import Collection
 from bokit.core.model.collections import make_id, settings_of
-from bokit.core.model.records import Record, scope_of
+from bokit.core.model.records import Record, new_record
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.records.limits import MAX_PATCH_PAUSE_SECONDS, MAX_PATCH_TRIES
 from bokit.errors import StateError, UnknownIdError
 from bokit.store.protocols import Store
 
-MAX_WRITE_TRIES = 40
-MAX_WRITE_PAUSE = 0.4
-"""Seconds between two tries, at most; chance spreads them, so writers elsewhere get their turn."""
 LOCKS = 64
 
 
@@ -81,10 +79,10 @@ class RecordWriter:
             return replace(result, record=self.store.apply_records([result.record], [result.change], lease=None)[0])
 
         with self._locks[hash((collection.tenant, collection.name, key)) % LOCKS]:
-            return retry_on_conflict(attempt, MAX_WRITE_TRIES, self._pause)
+            return retry_on_conflict(attempt, MAX_PATCH_TRIES, self._pause)
 
     def _pause(self, attempt: int) -> None:
-        self._sleep(min(MAX_WRITE_PAUSE, 0.01 * 2 ** min(attempt, 6)) * self._chance())
+        self._sleep(min(MAX_PATCH_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 6)) * self._chance())
 
     def _load(self, collection: Collection, key: str, now: datetime) -> Record:
         """Return the record, or a new one that is not stored yet."""
@@ -92,13 +90,4 @@ class RecordWriter:
         try:
             return self.store.load_record(collection.tenant, collection.name, record_id)
         except UnknownIdError:
-            return Record(
-                id=record_id,
-                tenant=collection.tenant,
-                collection=collection.name,
-                scope=scope_of(record_id),
-                source_id=None,
-                key=key,
-                created_at=now,
-                updated_at=now,
-            )
+            return new_record(record_id, collection.tenant, collection.name, now, key=key)

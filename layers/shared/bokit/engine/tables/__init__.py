@@ -1,7 +1,7 @@
 """Syncs of SQL sources, table by table, in as many runs as a table takes.
 
-May import ``engine.sync``, ``engine.base``, ``core.tables``, ``core.items``, ``core.model``, ``store.protocols`` and
-``sources.sql.protocols``. Nothing in the engine imports it: ``wiring`` hands a ``TableSync`` in with its kind of source.
+Nothing in the engine imports it: ``wiring`` hands a ``TableSync`` in with its kind of source.
+May import: core.items, core.model, core.tables, engine.base, engine.sync, errors, observability, sources, store.
 """
 
 __all__ = ["sync"]

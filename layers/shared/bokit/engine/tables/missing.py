@@ -22,7 +22,7 @@ from bokit.sources.sql.protocols import DatabaseSnapshot
 def resolve_missing(table: SyncedTable, database: DatabaseSnapshot) -> None:
     """Hold the rows that the whole table no longer shows, or apply the source's policy to them."""
     session, name = table.session, table.name
-    table.state = replace(table.state, chunks=drop_empty_chunks(table.chunks))
+    table.state = replace(table.state, chunks=drop_empty_chunks(table.state.chunks))
     memory = session.memory
     is_accepted = name in memory.accepted and table.state.rows == 0
     hold = _judge(table, memory.holds.get(name), is_accepted=is_accepted)
@@ -56,19 +56,15 @@ def remove_missing(table: SyncedTable, database: DatabaseSnapshot | None) -> Non
 
     *database* is asked once more for each of their keys; None: a person approved the removal.
     """
-    chunks = tuple(_remove_of_chunk(table, database, chunk) if _needs_check(table, chunk) else chunk for chunk in table.chunks)
+    chunks = tuple(_remove_of_chunk(table, database, chunk) for chunk in table.state.chunks)
     state = replace(table.state, chunks=drop_empty_chunks(chunks))
     table.state = replace(state, agreed_rows=state.rows)
-
-
-def _needs_check(table: SyncedTable, chunk: ChunkSummary) -> bool:
-    return bool(chunk.unconfirmed or (chunk.missing and table.policy is OnMissing.DELETE))
 
 
 def _identify_missing(table: SyncedTable) -> str:
     """Return a digest of the keys of unconfirmed rows, by which two passes are seen to agree on them."""
     digest = hashlib.sha256()
-    for chunk in (c for c in table.chunks if c.unconfirmed):
+    for chunk in (c for c in table.state.chunks if c.unconfirmed):
         rows = table.session.load_chunk(chunk.name)
         for key in sorted(k for k, row in rows.items() if row.digest == UNCONFIRMED):
             digest.update(f"{len(key)}:{key}".encode("utf-8", "surrogatepass"))
@@ -76,6 +72,8 @@ def _identify_missing(table: SyncedTable) -> str:
 
 
 def _remove_of_chunk(table: SyncedTable, database: DatabaseSnapshot | None, summary: ChunkSummary) -> ChunkSummary:
+    if not summary.unconfirmed and not (summary.missing and table.policy is OnMissing.DELETE):
+        return summary
     chunk = table.session.load_chunk(summary.name)
     absent = {key: row for key, row in chunk.items() if not row.is_present}
     found = set[KeyValues]()
@@ -111,6 +109,6 @@ def _remove_records(table: SyncedTable, keys: Sequence[str], *, is_approved: boo
             actions += [action] if action else []
             if after.presence is not Presence.GONE:
                 waiting.add(ids[record_id])
-                session.ask_again_at(removable_at(after, table.context.settings, session.context.cancel_after))
+                session.ask_again_at(removable_at(after, table.context))
         session.apply(actions)
     return waiting

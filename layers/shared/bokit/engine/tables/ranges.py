@@ -101,7 +101,7 @@ class TablePass:
 
     def _update(self, surveys: Sequence[RangeSurvey], done: int) -> bool:
         """Update what differs, range by range; return whether there is time to continue."""
-        old = self.table.chunks
+        old = self.table.state.chunks
         chunks = list(old[:done])
         for number, survey in enumerate(surveys, start=done):
             is_complete = True
@@ -120,7 +120,7 @@ class TablePass:
     def _note_progress(self, chunks: Sequence[ChunkSummary], done: int) -> None:
         """Keep how far the pass has come; it is stored with the next state."""
         session = self.session
-        if tuple(chunks) != self.table.chunks:
+        if tuple(chunks) != self.table.state.chunks:
             self.table.state = replace(self.table.state, chunks=tuple(chunks))
         if session.memory.part or session.is_timed:
             progress = session.memory.part or PassProgress()

@@ -87,7 +87,7 @@ class TableSyncSession:
     def renew_lease(self) -> Lease:
         """Return the source's lease: acquired now if it was not before, renewed before it expires."""
         now = self.clock()
-        if self.lease is not None and self.leased_at is not None and now - self.leased_at < SYNC_TTL / 2:
+        if self.lease and self._is_fresh(now):
             return self.lease
         source, before = self.head.source, self.lease
         lease = acquire_lease(self.store, source, self.job.run_id, self.clock)
@@ -97,6 +97,9 @@ class TableSyncSession:
         if before is None and not self.exclusive:
             check_unsynced(self.head, lease)
         return lease
+
+    def _is_fresh(self, now: datetime) -> bool:
+        return self.leased_at is not None and now - self.leased_at < SYNC_TTL / 2
 
     def release_lease(self) -> None:
         """Release the lease, if it is held."""
@@ -176,5 +179,4 @@ class TableSyncSession:
         content, memory = pack_manifest(self.states), write_table_memory(self.memory)
         if self.job.dry_run or (content == self.snapshot.content and memory == dict(self.snapshot.memory)):
             return
-        saved = replace(self.snapshot, content=content, memory=memory)
-        self.snapshot = self.store.save_snapshot(saved, lease=self.renew_lease())
+        self.snapshot = self.store.save_snapshot(replace(self.snapshot, content=content, memory=memory), lease=self.renew_lease())

@@ -29,7 +29,7 @@ from bokit.core.model.source_memory import read_memory
 from bokit.core.tables.chunks import TableState, chunk_names, unpack_manifest
 from bokit.core.tables.progress import changed_columns, make_hold, read_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
-from bokit.core.tables.values import pack_key, rewind_watermark, unpack_key
+from bokit.core.tables.values import rewind_watermark, unpack_key
 from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
 from bokit.engine.sync.lease import acquire_lease
@@ -151,8 +151,8 @@ class TableSync:
         if not TablePass(table, database).run():
             return False
         if table.spec.updated_at:
-            packed = None if watermark is None else pack_key((watermark,))[0]
-            table.state = replace(table.state, watermark=packed, full_at=table.session.at)
+            table.save_watermark(watermark)
+            table.state = replace(table.state, full_at=table.session.at)
         resolve_missing(table, database)
         return True
 
@@ -233,4 +233,4 @@ def read_updated(table: SyncedTable, database: DatabaseSnapshot) -> None:
     table.save_all(database, since=rewind_watermark(unpack_key([table.state.watermark])[0], overlap))
     session.is_whole = False
     if watermark is not None:
-        table.state = replace(table.state, watermark=pack_key((watermark,))[0])
+        table.save_watermark(watermark)

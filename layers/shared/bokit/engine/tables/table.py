@@ -12,9 +12,9 @@ from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.plan import Action
 from bokit.core.model.records import Record, RecordId
 from bokit.core.model.source_rules import Problem
-from bokit.core.tables.chunks import ChunkSummary, KeyRange, TableState
+from bokit.core.tables.chunks import KeyRange, TableState
 from bokit.core.tables.spec import TableSpec
-from bokit.core.tables.values import SeenRow
+from bokit.core.tables.values import SeenRow, pack_key
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.tables.limits import MAX_PLAN_TRIES
 from bokit.engine.tables.session import TableSyncSession
@@ -33,7 +33,7 @@ class SyncedTable:
         settings = {"collection": copies.get(spec.collection), "on_missing": str(self.policy)}
         others = session.other_sources.get(spec.collection, frozenset())
         context = replace(session.context, collection=spec.collection, other_sources=others)
-        self.context = RecordContext(context=context, settings=read_record_settings(settings))
+        self.context = RecordContext(fetch=context, settings=read_record_settings(settings))
 
     @property
     def policy(self) -> OnMissing:
@@ -49,10 +49,9 @@ class SyncedTable:
     def state(self, state: TableState) -> None:
         self.session.states[self.name] = state
 
-    @property
-    def chunks(self) -> tuple[ChunkSummary, ...]:
-        """The table's chunks."""
-        return self.state.chunks
+    def save_watermark(self, watermark: object) -> None:
+        """Keep the last updated-at value seen; None: none yet."""
+        self.state = replace(self.state, watermark=None if watermark is None else pack_key((watermark,))[0])
 
     def name_chunk(self) -> str:
         """Return a name that no chunk of the table has had yet."""
@@ -135,6 +134,6 @@ class SyncedTable:
         if only_new:
             rows, foreign = [row for row in rows if known[row.key] is None], set[str]()
         else:
-            foreign = {key for key, record in known.items() if is_foreign(record, self.context.context)}
+            foreign = {key for key, record in known.items() if is_foreign(record, self.context.fetch)}
         planned = (plan_shown(known[r.key], r.key, r.fields, self.context) for r in rows if r.key not in foreign)
         return [action for action in planned if action], foreign

@@ -47,41 +47,31 @@ _MYSQL_NUMBERS = {
     SqlFailure.READ_ONLY: (1792,),
 }
 """Error numbers of MySQL and MariaDB."""
-_MYSQL = {number: failure for failure, numbers in _MYSQL_NUMBERS.items() for number in numbers}
-_POSTGRESQL = {
-    "28": SqlFailure.REFUSED,
-    "3D": SqlFailure.REFUSED,
-    "08": SqlFailure.UNREACHABLE,
-    "57P": SqlFailure.UNREACHABLE,
-    "57014": SqlFailure.TIMEOUT,
-    "55P03": SqlFailure.BUSY,
-    "40": SqlFailure.BUSY,
-    "53": SqlFailure.BUSY,
-    "42501": SqlFailure.DENIED,
-    "42P01": SqlFailure.NO_TABLE,
-    "42703": SqlFailure.NO_COLUMN,
-    "3F": SqlFailure.NO_TABLE,
-    "42": SqlFailure.BAD_FILTER,
-    "22": SqlFailure.BAD_VALUE,
-    "25006": SqlFailure.READ_ONLY,
+_POSTGRESQL_STATES = {
+    SqlFailure.REFUSED: ("28", "3D"),
+    SqlFailure.UNREACHABLE: ("08", "57P"),
+    SqlFailure.TIMEOUT: ("57014",),
+    SqlFailure.BUSY: ("55P03", "40", "53"),
+    SqlFailure.DENIED: ("42501",),
+    SqlFailure.NO_TABLE: ("42P01", "3F"),
+    SqlFailure.NO_COLUMN: ("42703",),
+    SqlFailure.BAD_FILTER: ("42",),
+    SqlFailure.BAD_VALUE: ("22",),
+    SqlFailure.READ_ONLY: ("25006",),
 }
 """PostgreSQL's SQLSTATE, or how it begins; the longest match counts."""
-_SQLITE = {
-    "no such table": SqlFailure.NO_TABLE,
-    "no such column": SqlFailure.NO_COLUMN,
-    "unable to open": SqlFailure.NO_TABLE,
-    "not a database": SqlFailure.NO_TABLE,
-    "malformed": SqlFailure.NO_TABLE,
-    "locked": SqlFailure.BUSY,
-    "busy": SqlFailure.BUSY,
-    "readonly": SqlFailure.READ_ONLY,
-    "interrupted": SqlFailure.TIMEOUT,
-    "syntax error": SqlFailure.BAD_FILTER,
-    "no such function": SqlFailure.BAD_FILTER,
-    "unrecognized token": SqlFailure.BAD_FILTER,
-    "incomplete": SqlFailure.BAD_FILTER,
+_SQLITE_WORDS = {
+    SqlFailure.NO_TABLE: ("no such table", "unable to open", "not a database", "malformed"),
+    SqlFailure.NO_COLUMN: ("no such column",),
+    SqlFailure.BUSY: ("locked", "busy"),
+    SqlFailure.READ_ONLY: ("readonly",),
+    SqlFailure.TIMEOUT: ("interrupted",),
+    SqlFailure.BAD_FILTER: ("syntax error", "no such function", "unrecognized token", "incomplete"),
 }
 """Words in SQLite's messages; the first match counts."""
+_MYSQL = {number: failure for failure, numbers in _MYSQL_NUMBERS.items() for number in numbers}
+_POSTGRESQL = {state: failure for failure, states in _POSTGRESQL_STATES.items() for state in states}
+_SQLITE = {words: failure for failure, phrases in _SQLITE_WORDS.items() for words in phrases}
 _PSYCOPG = {
     "OperationalError": SqlFailure.UNREACHABLE,
     "ConnectionTimeout": SqlFailure.UNREACHABLE,

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 MYSQL_HARMLESS = frozenset(
-    ("USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "LOCK TABLES", "REFERENCES", "REPLICATION CLIENT")
-    + ("REPLICATION SLAVE", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR")
+    (
+        *("USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "LOCK TABLES", "REFERENCES", "REPLICATION CLIENT"),
+        *("REPLICATION SLAVE", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR"),
+    )
 )
 """Privileges that cannot write; every other one, and those to come, count as writing."""
 _PRIVILEGE = re.compile(r"([A-Z_ ]+?)\s*(?:\([^)]*\))?\s*(?:,|$)")

@@ -13,25 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import (
-    CHAR,
-    ColumnElement,
-    Select,
-    String,
-    and_,
-    bindparam,
-    cast,
-    column,
-    false,
-    func,
-    literal_column,
-    not_,
-    or_,
-    select,
-    table,
-    text,
-    true,
-)
+import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 from sqlalchemy.types import NullType
 
@@ -41,16 +23,16 @@ from bokit.core.tables.values import KeyValues
 from bokit.sources.sql.shape import Column, TableShape
 
 PAGE_ROWS = 1000
-Condition = ColumnElement[bool]
+Condition = sa.ColumnElement[bool]
 
 
 def _quoted(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
 
 
-def _value(value: Any) -> ColumnElement[Any]:
+def _value(value: Any) -> sa.ColumnElement[Any]:
     """Return a bound value without a type of ours, to which the database would cast it and compare differently."""
-    return bindparam(None, value, type_=NullType(), unique=True)
+    return sa.bindparam(None, value, type_=NullType(), unique=True)
 
 
 @dataclass(frozen=True)
@@ -67,70 +49,71 @@ class Query:
         """The columns that are read, the key's first."""
         return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values())]))
 
-    def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> Select[Any]:
+    def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> sa.Select[Any]:
         """Return the SELECT of the first rows of a range."""
-        asked: Select[Any] = select(*(self._shown(name) for name in self.names)).select_from(self._table).where(*self._filter())
+        asked = self._select(*(self._shown(name) for name in self.names))
         if keys.after is not None:
             asked = asked.where(self._after(keys.after))
         if keys.until is not None:
-            asked = asked.where(not_(self._after(keys.until)) if self._has_nulls else self._up_to(keys.until))
+            asked = asked.where(sa.not_(self._after(keys.until)) if self._has_nulls else self._up_to(keys.until))
         if since is not None and self.spec.updated_at is not None:
             asked = asked.where(self._column(self.spec.updated_at) >= _value(since))
         return asked.order_by(*self._order()).limit(limit)
 
-    def select_keys(self, keys: Sequence[KeyValues]) -> Select[Any]:
+    def select_keys(self, keys: Sequence[KeyValues]) -> sa.Select[Any]:
         """Return the SELECT of those of *keys* that have a row."""
-        wanted = or_(false(), *(self._equal(key) for key in keys))
-        return select(*(self._shown(name) for name in self.spec.key)).select_from(self._table).where(*self._filter(), wanted)
+        wanted = sa.or_(sa.false(), *(self._equal(key) for key in keys))
+        return self._select(*(self._shown(name) for name in self.spec.key)).where(wanted)
 
-    def select_duplicate(self) -> Select[Any]:
+    def select_duplicate(self) -> sa.Select[Any]:
         """Return the SELECT of a key that two rows share."""
         keys = [self._column(name) for name in self.spec.key]
-        asked: Select[Any] = select(literal_column("1")).select_from(self._table).where(*self._filter())
-        return asked.group_by(*keys).having(func.count() > 1).limit(1)
+        return self._select(sa.literal_column("1")).group_by(*keys).having(sa.func.count() > 1).limit(1)
 
-    def select_watermark(self) -> Select[Any]:
+    def select_watermark(self) -> sa.Select[Any]:
         """Return the SELECT of the latest updated-at value that is not in the future, where it would hide later updates."""
         latest = self._column(str(self.spec.updated_at))
         kind = self.shape.columns[str(self.spec.updated_at)].kind
-        past = latest <= func.current_timestamp() if kind in ("time", "moment", "date") else true()
-        return select(func.max(latest)).select_from(self._table).where(*self._filter(), past)
+        past = latest <= sa.func.current_timestamp() if kind in ("time", "moment", "date") else sa.true()
+        return self._select(sa.func.max(latest)).where(past)
 
     # ── parts of the statements ──
 
     @cached_property
     def _table(self) -> Any:
         schema = _quoted(self.spec.schema) if self.spec.schema else None
-        return table(_quoted(self.spec.table_name), schema=schema)
+        return sa.table(_quoted(self.spec.table_name), schema=schema)
 
-    def _column(self, name: str) -> ColumnElement[Any]:
-        return column(_quoted(name), _selectable=self._table)
+    def _column(self, name: str) -> sa.ColumnElement[Any]:
+        return sa.column(_quoted(name), _selectable=self._table)
 
-    def _shown(self, name: str) -> ColumnElement[Any]:
+    def _shown(self, name: str) -> sa.ColumnElement[Any]:
         """Return a column as it is read; one of an unknown type as the database's text."""
         kind = self.shape.columns[name].kind
         if kind == "geometry":
-            return func.ST_AsText(self._column(name))
+            return sa.func.ST_AsText(self._column(name))
         if kind != "other":
             return self._column(name)
-        return cast(self._column(name), CHAR if self.family == "mysql" else String)
+        return sa.cast(self._column(name), sa.CHAR if self.family == "mysql" else sa.String)
 
-    def _filter(self) -> list[Condition]:
+    def _select(self, *columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
+        """Return the SELECT of these columns, with the operator's condition."""
+        asked: sa.Select[Any] = sa.select(*columns).select_from(self._table)
         where = self.spec.where
-        return [text("(" + where.replace(":", "\\:") + ")")] if where else []  # type: ignore[list-item]
+        return asked.where(sa.text("(" + where.replace(":", "\\:") + ")")) if where else asked
 
-    def _key(self, name: str) -> ColumnElement[Any]:
+    def _key(self, name: str) -> sa.ColumnElement[Any]:
         """Return a key column as it is compared. MySQL sorts an ENUM by its position, and compares it as text."""
         if self.family == "mysql" and self.shape.columns[name].kind == "enum":
-            return cast(self._column(name), CHAR)
+            return sa.cast(self._column(name), sa.CHAR)
         return self._column(name)
 
     @cached_property
     def _has_nulls(self) -> bool:
         return any(self.shape.columns[name].is_nullable for name in self.spec.key)
 
-    def _order(self) -> list[ColumnElement[Any]]:
-        order: list[ColumnElement[Any]] = []
+    def _order(self) -> list[sa.ColumnElement[Any]]:
+        order: list[sa.ColumnElement[Any]] = []
         for name in self.spec.key:
             if self.shape.columns[name].is_nullable:
                 order.append(self._key(name).is_(None))
@@ -139,12 +122,12 @@ class Query:
 
     def _after(self, key: KeyValues) -> Condition:
         """Return the condition of keys after *key*: (a, b) > (x, y), written out so every database uses its index."""
-        condition: Condition = false()
+        condition: Condition = sa.false()
         for name, value in reversed(list(zip(self.spec.key, key, strict=True))):
-            condition = or_(self._greater(name, value), and_(self._same(name, value), condition))
+            condition = sa.or_(self._greater(name, value), sa.and_(self._same(name, value), condition))
         first = self.spec.key[0]
         if len(key) > 1 and key[0] is not None and not self.shape.columns[first].is_nullable:
-            condition = and_(self._key(first) >= _value(key[0]), condition)
+            condition = sa.and_(self._key(first) >= _value(key[0]), condition)
         return condition
 
     def _up_to(self, key: KeyValues) -> Condition:
@@ -152,13 +135,13 @@ class Query:
         *others, (last, value) = list(zip(self.spec.key, key, strict=True))
         condition: Condition = self._key(last) <= _value(value)
         for name, other in reversed(others):
-            condition = or_(self._key(name) < _value(other), and_(self._same(name, other), condition))
+            condition = sa.or_(self._key(name) < _value(other), sa.and_(self._same(name, other), condition))
         if others:
-            condition = and_(self._key(self.spec.key[0]) <= _value(key[0]), condition)
+            condition = sa.and_(self._key(self.spec.key[0]) <= _value(key[0]), condition)
         return condition
 
     def _equal(self, key: KeyValues) -> Condition:
-        return and_(*(self._same(name, value) for name, value in zip(self.spec.key, key, strict=True)))
+        return sa.and_(*(self._same(name, value) for name, value in zip(self.spec.key, key, strict=True)))
 
     def _same(self, name: str, value: Any) -> Condition:
         return self._key(name).is_(None) if value is None else self._key(name) == _value(value)
@@ -166,6 +149,6 @@ class Query:
     def _greater(self, name: str, value: Any) -> Condition:
         """Return the condition of values after *value*; NULL is the last."""
         if value is None:
-            return false()
+            return sa.false()
         more: Condition = self._key(name) > _value(value)
-        return or_(more, self._key(name).is_(None)) if self.shape.columns[name].is_nullable else more
+        return sa.or_(more, self._key(name).is_(None)) if self.shape.columns[name].is_nullable else more
