@@ -31,7 +31,7 @@ from bokit.wiring import make_booking_reconciler
 from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
-from tests.engine.house import HandClock
+from tests.engine.rows_app import ManualClock
 from tests.functions.terminal import AUGUST, JULY, URL, Shelf, a_feed
 from tests.functions.test_handlers import LambdaContext
 
@@ -46,7 +46,7 @@ def document() -> dict[str, Any]:
 
 
 def close(schema: Any) -> Any:
-    """Return *schema* with every object that tells its properties taking no others: an answer may say nothing unsaid."""
+    """Return *schema* with every object that lists its properties taking no others: an answer may say nothing unsaid."""
     if isinstance(schema, list):
         return [close(inner) for inner in schema]
     if not isinstance(schema, dict):
@@ -59,8 +59,8 @@ def close(schema: Any) -> Any:
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield every method and path with its operation."""
-    for path, told in document()["paths"].items():
-        for method, operation in told.items():
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
             yield method.upper(), path, operation
 
 
@@ -133,9 +133,9 @@ def serve(event: dict[str, Any]) -> dict[str, Any]:
     return app.lambda_handler(event, LambdaContext())
 
 
-def by_token(tenant: str = DEFAULT_TENANT, role: str = "admin", id: str = "tok_tests") -> dict[str, Any]:
-    """Return what the Lambda authorizer tells."""
-    return {"lambda": {"tenant": tenant, "role": role, "id": id}}
+def by_token(tenant: str = DEFAULT_TENANT, role: str = "admin", caller_id: str = "tok_tests") -> dict[str, Any]:
+    """Return what the Lambda authorizer returns."""
+    return {"lambda": {"tenant": tenant, "role": role, "id": caller_id}}
 
 
 @dataclass
@@ -150,9 +150,9 @@ class Caller:
     ) -> Answer:
         text = raw if raw is not None else None if body is None else json.dumps(body)
         who = self.authorizer if authorizer is KEEP else authorizer
-        told = serve(an_event(method, path, body=text, authorizer=who, **given))
-        assert told["isBase64Encoded"] is False
-        answer = Answer(told["statusCode"], told["headers"], told["body"])
+        response = serve(an_event(method, path, body=text, authorizer=who, **given))
+        assert response["isBase64Encoded"] is False
+        answer = Answer(response["statusCode"], response["headers"], response["body"])
         check_answer(method, path, answer)
         return answer
 
@@ -201,24 +201,24 @@ def check_answer(method: str, path: str, answer: Answer) -> None:
     if operation is None:
         assert answer.status in (400, 401, 403, 404, 405), answer
         return
-    told = operation["responses"][str(answer.status)]
-    if "$ref" in told:
-        told = document()["components"]["responses"][told["$ref"].rpartition("/")[2]]
-    if not told.get("content"):
+    declared = operation["responses"][str(answer.status)]
+    if "$ref" in declared:
+        declared = document()["components"]["responses"][declared["$ref"].rpartition("/")[2]]
+    if not declared.get("content"):
         assert answer.text == ""
         return
     if media == "text/calendar; charset=utf-8":
-        assert "text/calendar" in told["content"]
+        assert "text/calendar" in declared["content"]
         return
-    schema = {"components": document()["components"], **told["content"][media]["schema"]}
+    schema = {"components": document()["components"], **declared["content"][media]["schema"]}
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.doc)
 
 
-class ApiHouse:
+class ApiApp:
     """The product behind the handlers: memory store, feeds on a shelf, a clock that stands still, a queue that is kept."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
-        self.clock, self.store, self.shelf, self.queue = HandClock(), store or MemoryStore(), Shelf(), MemoryQueue()
+        self.clock, self.store, self.shelf, self.queue = ManualClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         bookings = SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         self.bokit = Bokit(
@@ -235,18 +235,18 @@ class ApiHouse:
             )
         )
         self.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=self.clock()))
-        for app in (api, api_sync, public):
-            monkeypatch.setattr(app, "engine", lambda: self.bokit)
+        for module in (api, api_sync, public):
+            monkeypatch.setattr(module, "engine", lambda: self.bokit)
         self.caller = Caller(self.bokit)
 
     def furnish(self, caller: Caller | None = None, url: str = URL) -> dict[str, str]:
         """Declare a property, a unit and a source for a caller's tenant; return their ids."""
         caller = caller or self.caller
         self.shelf.bodies.setdefault(url, a_feed(JULY, AUGUST))
-        house = caller.post("/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})["id"]
-        unit = caller.post("/units", {"name": "Garden flat", "property_id": house})["id"]
+        property_id = caller.post("/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})["id"]
+        unit = caller.post("/units", {"name": "Garden flat", "property_id": property_id})["id"]
         source = caller.post("/sources", {"name": "Airbnb", "unit_id": unit, "url": url})["id"]
-        return {"property": house, "unit": unit, "source": source}
+        return {"property": property_id, "unit": unit, "source": source}
 
     def work(self) -> None:
         """Do what waits in the queue, once."""
@@ -260,7 +260,7 @@ class ApiHouse:
         self.work()
 
     def sent(self) -> int:
-        """Tell how many messages wait in the queue, once every look after traffic has ended, however slow this machine is."""
+        """Return how many messages wait in the queue, after every traffic check has ended."""
         for thread in threading.enumerate():
             if thread.name == "traffic":
                 thread.join()

@@ -6,16 +6,16 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"
 
 import pytest
 
-from tests.functions.caller import ApiHouse, Caller
+from tests.functions.caller import ApiApp, Caller
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> ApiHouse:
+def house(monkeypatch: pytest.MonkeyPatch) -> ApiApp:
     """An API on an empty table with two tenants."""
-    return ApiHouse(monkeypatch)
+    return ApiApp(monkeypatch)
 
 
 @pytest.fixture
-def caller(house: ApiHouse) -> Caller:
+def caller(house: ApiApp) -> Caller:
     """An admin of the default tenant."""
     return house.caller

@@ -21,7 +21,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
 from bokit_cli.main import execute
 from bokit_cli.session import StackLocator
-from tests.engine.house import HandClock
+from tests.engine.rows_app import ManualClock
 
 URL = "https://8.8.8.8/1.ics?s=sentinel"
 UID = "1418fb94e984-0123456789abcdef0123456789abcd{:02d}@airbnb.com"
@@ -95,10 +95,12 @@ class Terminal:
     """Runs commands, one after another, on one store."""
 
     def __init__(self, capsys: Any, home: Path) -> None:
-        self.capsys, self.clock, self.store, self.shelf = capsys, HandClock(), MemoryStore(), Shelf()
+        self.capsys, self.clock, self.store, self.shelf = capsys, ManualClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.numbers = iter(range(1, 100_000))
-        kinds = {"ical": SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)}
+        kinds = {
+            "ical": SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
+        }
         self.bokit = Bokit(
             EngineParts(
                 store=self.store,
@@ -120,8 +122,8 @@ class Terminal:
         """Run one command line."""
         self.capsys.readouterr()
         code = execute(list(arguments), self.locator)
-        told = self.capsys.readouterr()
-        return Answer(code, told.out, told.err)
+        captured = self.capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """Run one command line with ``--json`` and return its document."""

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.functions.caller import ApiHouse, Caller
+from tests.functions.caller import ApiApp, Caller
 from tests.functions.terminal import JULY, URL, a_feed, an_event
 
 VRBO = "https://8.8.8.8/vrbo.ics"
 
 
 @pytest.fixture
-def unit(house: ApiHouse) -> str:
+def unit(house: ApiApp) -> str:
     """A flat with guests from 10 to 14 July and 1 to 8 August."""
     ids = house.furnish()
     house.sync()
@@ -26,8 +26,8 @@ def book(caller: Caller, unit: str, check_in: str, check_out: str, **values: Any
     return doc
 
 
-def test_a_booking_by_hand_tells_its_conflicts(caller, unit):
-    """A double one is made, and told with the night and both bookings; one from departure to arrival is none."""
+def test_a_booking_by_hand_returns_its_conflicts(caller, unit):
+    """A double one is stored, and reported with the night and both bookings; one from departure to arrival is none."""
     double = book(caller, unit, "2026-07-13", "2026-07-15", guest_name="Ann Meyer")
     free = book(caller, unit, "2026-07-15", "2026-07-18", kind="block", notes="painter")
     (conflict,) = double["conflicts"]
@@ -46,7 +46,7 @@ def test_a_booking_by_hand_tells_its_conflicts(caller, unit):
     assert caller.get(f"/conflicts/{conflict['id']}") == conflict
 
 
-def test_an_edit_tells_what_becomes_of_the_conflict(caller, unit):
+def test_an_edit_returns_what_becomes_of_the_conflict(caller, unit):
     """Moved away, it has none; moved back, it has it again; a closed one is shown where all are asked for."""
     made = book(caller, unit, "2026-07-13", "2026-07-15")
     path = f"/bookings/{made['id']}"
@@ -64,9 +64,9 @@ def test_an_acknowledged_conflict_is_quiet(caller, unit):
     made = book(caller, unit, "2026-07-13", "2026-07-15")
     path = f"/conflicts/{made['conflicts'][0]['id']}"
 
-    told = caller.post(f"{path}/acknowledge", status=200)
-    assert (told["status"], told["acknowledged_by"]) == ("acknowledged", "token:tok_tests")
-    assert caller.get(path) == told
+    acknowledged = caller.post(f"{path}/acknowledge", status=200)
+    assert (acknowledged["status"], acknowledged["acknowledged_by"]) == ("acknowledged", "token:tok_tests")
+    assert caller.get(path) == acknowledged
     caller.ask("PATCH", f"/bookings/{made['id']}", {"status": "cancelled"})
     refused = caller.ask("POST", f"{path}/acknowledge")
     assert (refused.status, refused.code) == (409, "closed")
@@ -112,7 +112,7 @@ def test_one_reservation_through_two_sources_is_one_booking(caller, house, unit)
 
 
 def test_an_echo_says_what_it_repeats(caller, house, unit):
-    """A closure of another source over the same nights is listed as an echo, and is no conflict."""
+    """A closure of another source over the same nights is listed as an echo, and is not a conflict."""
     house.shelf.bodies[VRBO] = a_feed(an_event(8, "2026-07-10", "2026-07-14", summary="Airbnb (Not available)"))
     caller.post("/sources", {"name": "VRBO", "unit_id": unit, "url": VRBO})
     house.sync()

@@ -12,15 +12,15 @@ from icalendar import Calendar
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.http.conditional import is_known, write_http_date
 from functions.public import app as public
-from tests.engine.house import Counting
-from tests.functions.caller import OTHER, Answer, ApiHouse, Caller
+from tests.engine.rows_app import CallCounter
+from tests.functions.caller import OTHER, Answer, ApiApp, Caller
 from tests.functions.terminal import AUGUST, JULY, URL, a_feed, an_event
 
 OLD = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 @pytest.fixture
-def unit(house: ApiHouse) -> str:
+def unit(house: ApiApp) -> str:
     """A flat whose Airbnb feed has guests in July and August."""
     ids = house.furnish()
     house.sync()
@@ -47,7 +47,7 @@ def read(caller: Caller, calendar: dict[str, Any], method: str = "GET", **header
 # ── reading ──
 
 
-def test_a_calendar_is_read_by_whoever_knows_its_path(caller, unit):
+def test_a_calendar_is_read_by_anyone_who_knows_its_path(caller, unit):
     """Text, as RFC 5545 has it, for readers and not for search engines or shared caches."""
     answer = read(caller, open_calendar(caller, unit))
 
@@ -69,17 +69,17 @@ def test_what_is_known_is_answered_with_304(caller, unit):
     calendar = open_calendar(caller, unit)
     etag = read(caller, calendar).headers["ETag"]
 
-    for told in (etag, f"W/{etag}", f'"x", {etag}', f'"a,b" ,W/{etag},"c"', "*", " * "):
-        answer = read(caller, calendar, If_None_Match=told)
-        assert (answer.status, answer.text, answer.headers["ETag"]) == (304, "", etag), told
+    for etags in (etag, f"W/{etag}", f'"x", {etag}', f'"a,b" ,W/{etag},"c"', "*", " * "):
+        answer = read(caller, calendar, If_None_Match=etags)
+        assert (answer.status, answer.text, answer.headers["ETag"]) == (304, "", etag), etags
         assert answer.headers["Cache-Control"] == "private, no-cache"
         assert "Content-Type" not in answer.headers
-    for told in ('"x"', etag.strip('"'), "", etag[:-1], f"x{etag}"):
-        assert read(caller, calendar, If_None_Match=told).status == 200, told
+    for etags in ('"x"', etag.strip('"'), "", etag[:-1], f"x{etag}"):
+        assert read(caller, calendar, If_None_Match=etags).status == 200, etags
 
 
-def test_a_date_is_compared_where_no_etag_is_told(caller, unit, house):
-    """If-Modified-Since is asked where If-None-Match is left out, and ignored where it is no date."""
+def test_a_date_is_compared_where_no_etag_is_sent(caller, unit, house):
+    """If-Modified-Since is asked where If-None-Match is left out, and ignored where it is not a date."""
     calendar = open_calendar(caller, unit)
     modified = read(caller, calendar).headers["Last-Modified"]
 
@@ -92,7 +92,7 @@ def test_a_date_is_compared_where_no_etag_is_told(caller, unit, house):
     assert parsedate_to_datetime(read(caller, calendar).headers["Last-Modified"]) <= house.clock()
 
 
-def test_head_tells_all_but_the_bytes(caller, unit):
+def test_head_returns_all_but_the_bytes(caller, unit):
     """The same status and headers as GET, and no body; 304 and 404 too."""
     calendar = open_calendar(caller, unit)
     got, looked = read(caller, calendar), read(caller, calendar, "HEAD")
@@ -125,7 +125,7 @@ def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, house, 
     rotated = open_calendar(caller, unit)
     caller.post(f"/calendars/{rotated['id']}/rotate", {"overlap_seconds": 0}, status=200)
     house.sent()
-    counting = Counting(house.store)
+    counting = CallCounter(house.store)
     monkeypatch.setattr(house.bokit.feeds, "store", counting)
     answers = set()
 
@@ -162,13 +162,13 @@ def test_a_reader_wakes_the_calendars_own_tenant(caller, house):
 
 
 def test_the_functions_log_holds_no_path(caller, unit, capsys):
-    """A path is a secret: served, refused or unknown, no line of the log tells it."""
+    """A path is a secret: served, refused or unknown, no line of the log shows it."""
     calendar = open_calendar(caller, unit)
     for path in (path_of(calendar), path_of(calendar)[:-5] + "x.ics"):
         caller.ask("GET", path, authorizer=None)
-    told = capsys.readouterr()
+    captured = capsys.readouterr()
 
-    assert path_of(calendar)[7:40] not in told.out + told.err
+    assert path_of(calendar)[7:40] not in captured.out + captured.err
     assert public.api.is_public
 
 
@@ -176,7 +176,7 @@ def test_the_functions_log_holds_no_path(caller, unit, capsys):
 
 
 def test_operators_see_addresses_and_viewers_that_there_are_calendars(caller, unit):
-    """A url is a secret; the list, one calendar and its rotation tell it to those who may know it."""
+    """A url is a secret; the list, one calendar and its rotation show it to those who may know it."""
     made = open_calendar(caller.as_("operator"), unit, **{"for": "airbnb"}, variant="bookings", details=True)
     seen = caller.as_("viewer").get(f"/units/{unit}/calendars")["items"]
 
@@ -253,7 +253,7 @@ def test_the_stacks_secret_may_be_gone(house, caller, unit, monkeypatch):
 
 
 def test_a_condition_is_judged_as_rfc_9110_says():
-    """The ETag first; a date only where none is told; to the second."""
+    """The ETag first; a date only where none is sent; to the second."""
     at = datetime(2026, 6, 1, 12, 0, 0, 700_000, tzinfo=UTC)
     before, after = at - timedelta(seconds=1), at + timedelta(seconds=1)
 

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bokit.http.openapi import build_document
-from tests.functions.caller import ApiHouse, an_event, by_token, serve
+from tests.functions.caller import ApiApp, an_event, by_token, serve
 
 CHECKS = [
     not_a_server_error,
@@ -40,9 +40,9 @@ EXAMPLES = 8
 def gateway(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Turn a WSGI request into the gateway's event, and the handler's answer into a response."""
     raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    told: dict[str, str] = {}
+    query: dict[str, str] = {}
     for name, value in parse_qsl(environ["QUERY_STRING"], keep_blank_values=True):
-        told[name] = f"{told[name]},{value}" if name in told else value
+        query[name] = f"{query[name]},{value}" if name in query else value
     headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k.startswith("HTTP_")}
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     event = an_event(
@@ -53,7 +53,7 @@ def gateway(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iter
         encoded=bool(raw),
         authorizer=by_token() if "authorization" in headers else None,
     )
-    event |= {"rawQueryString": environ["QUERY_STRING"], "queryStringParameters": told}
+    event |= {"rawQueryString": environ["QUERY_STRING"], "queryStringParameters": query}
     answer = serve(event)
     start_response(f"{answer['statusCode']} -", [(name, str(value)) for name, value in answer["headers"].items()])
     return [answer["body"].encode()]
@@ -74,7 +74,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("label", "mode"), CASES, ids=[f"{label} {mode.value}" for label, mode in CASES])
-def test_nothing_that_is_sent_breaks_a_route(house: ApiHouse, label: str, mode: GenerationMode):
+def test_nothing_that_is_sent_breaks_a_route(house: ApiApp, label: str, mode: GenerationMode):
     """No 5xx; every status, media type and body as the document says; what it forbids is refused."""
     operation = OPERATIONS[label]
     house.furnish()

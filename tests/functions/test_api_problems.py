@@ -1,4 +1,4 @@
-"""What is wrong is told as a problem document with a stable code; nothing that a caller sends is a server's error."""
+"""Errors are problem documents with a stable code; nothing that a caller sends is a server error."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.builders import NAUGHTY_STRINGS
 from tests.functions.caller import by_token, operations
 from tests.functions.terminal import URL
 
-BODIES = sorted((m, p) for m, p, told in operations() if told.get("requestBody"))
+BODIES = sorted((m, p) for m, p, operation in operations() if operation.get("requestBody"))
 CLOSED = [(m, p) for m, p in BODIES if not p.startswith("/collections/")]
 """Those whose fields are named; a record may have any."""
 PATHS = sorted((m, p) for m, p, _ in operations() if "{" in p)
-LISTS = sorted(p for m, p, told in operations() if any(q["name"] == "cursor" for q in told.get("parameters", ())))
+LISTS = sorted(p for m, p, operation in operations() if any(q["name"] == "cursor" for q in operation.get("parameters", ())))
 
 
-def fill(path: str, id: str = "none") -> str:
-    """Return a path with its parameters told."""
-    return "/".join(id if part.startswith("{") else part for part in path.split("/"))
+def fill(path: str, word: str = "none") -> str:
+    """Return a path with its parameters filled in."""
+    return "/".join(word if part.startswith("{") else part for part in path.split("/"))
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
@@ -64,7 +64,7 @@ def test_a_field_that_is_none_is_refused(caller, method, path):
 
 def test_an_unknown_field_is_named(caller):
     """A misspelt field is never silently ignored."""
-    answer = caller.ask("POST", "/properties", {"name": "Villa", "timezon": "Europe/Rome"})
+    answer = caller.ask("POST", "/properties", {"name": "SimulatedApp", "timezon": "Europe/Rome"})
 
     assert (answer.status, answer.code) == (422, "unknown-field")
     assert answer.doc["errors"] == [{"field": "timezon", "message": "no such field"}]
@@ -86,7 +86,7 @@ def test_every_wrong_field_is_named_at_once(caller):
 @pytest.mark.parametrize("headers", [{}, {"content-type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}])
 def test_a_body_that_is_json_needs_no_media_type(caller, headers):
     """curl without a header works."""
-    assert caller.ask("POST", "/properties", {"name": "Villa"}, headers=headers).status == 201
+    assert caller.ask("POST", "/properties", {"name": "SimulatedApp"}, headers=headers).status == 201
 
 
 def test_an_encoded_body_is_read(caller):
@@ -100,16 +100,16 @@ def test_an_encoded_body_is_read(caller):
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize(
-    "id", ["none", "a#b", "x" * 3000, "T#other#", "..", "%00", "%2e%2e", "ünï", "{id}", "<id>", "a b", "unit_1.x.y"]
+    "word", ["none", "a#b", "x" * 3000, "T#other#", "..", "%00", "%2e%2e", "ünï", "{id}", "<id>", "a b", "unit_1.x.y"]
 )
-def test_an_id_that_is_none_is_not_found(house, caller, method, path, id):
+def test_an_id_that_is_none_is_not_found(house, caller, method, path, word):
     """404 with a code, or 422 where the body is looked at first; never a server's error."""
     house.furnish()
     body = {"PATCH": {}, "PUT": {"value": 1}}.get(method)
 
-    answer = caller.ask(method, fill(path, id), body)
+    answer = caller.ask(method, fill(path, word), body)
 
-    if method == "HEAD":  # it tells its status alone
+    if method == "HEAD":  # it returns its status alone
         assert answer.status == 404
         return
     assert (answer.status, answer.code) in {(404, "not-found"), (404, "no-such-route"), (404, "unknown-option")}
@@ -203,7 +203,7 @@ def test_any_json_is_a_value_or_refused(caller, value):
 
 
 def test_an_unknown_route_and_a_wrong_method(caller):
-    """404 and 405, which tells the methods."""
+    """404, and 405 with the allowed methods."""
     assert caller.ask("GET", "/nothing").code == "no-such-route"
     assert caller.ask("GET", "/units/").code == "no-such-route"
     wrong = caller.ask("PUT", "/units")
@@ -211,7 +211,7 @@ def test_an_unknown_route_and_a_wrong_method(caller):
     assert caller.ask("DELETE", "/sync/history/run_1").headers["Allow"] == "GET"
 
 
-def test_nobody_is_told_so(caller):
+def test_a_request_without_a_token_is_401(caller):
     """401 where the gateway names nobody, whatever else is in the event."""
     for authorizer in (None, {}, {"lambda": {}}, {"lambda": None}, {"jwt": {"claims": {}}}, {"jwt": None}, "text", []):
         answer = caller.ask("GET", "/units", authorizer=authorizer, headers={"authorization": "Bearer x", "x-tenant": "other"})
@@ -225,7 +225,7 @@ def test_nobody_is_told_so(caller):
         by_token(role=""),
         by_token(tenant=""),
         by_token(tenant="ghost"),
-        by_token(id=""),
+        by_token(caller_id=""),
         {"jwt": {"claims": {"sub": "ann"}}},
         {"jwt": {"claims": {"sub": "ann", "bokit_tenant": "ghost", "bokit_role": "admin"}}},
         {"jwt": {"claims": {"bokit_tenant": "default", "bokit_role": "admin"}}},
@@ -275,12 +275,12 @@ class Broken:
         (SourceUnavailableError("no answer", url="https://h/?s=sentinel"), 422, "source-unavailable", None),
     ],
 )
-def test_what_breaks_inside_is_told_without_details(house, caller, caplog, monkeypatch, error, status, code, wait):
+def test_what_breaks_inside_is_reported_without_details(house, caller, caplog, monkeypatch, error, status, code, wait):
     """503 and 409 say when to come again; 500 says nothing but that, and is logged once, without secrets."""
     monkeypatch.setattr(house.bokit.catalog, "store", Broken(error))
     monkeypatch.setattr(logging.getLogger("bokit"), "propagate", True)
 
-    answer = caller.ask("POST", "/properties", {"name": "Villa"})
+    answer = caller.ask("POST", "/properties", {"name": "SimulatedApp"})
 
     assert (answer.status, answer.code, answer.headers.get("Retry-After")) == (status, code, wait)
     assert "sentinel" not in answer.text
@@ -291,20 +291,20 @@ def test_what_breaks_inside_is_told_without_details(house, caller, caplog, monke
 def test_an_engine_that_cannot_be_built_is_an_answer_too(caller, monkeypatch):
     """A function without its variables answers 500, and does not break."""
     from bokit.config import Settings
-    from functions.api import app
+    from functions.api import app as api
 
-    monkeypatch.setattr(app, "engine", lambda: Settings.from_env({}))
+    monkeypatch.setattr(api, "engine", lambda: Settings.from_env({}))
 
     assert caller.ask("GET", "/units").code == "unexpected"
 
 
 def test_an_event_that_is_none_is_an_answer_too():
     """Whatever invokes the function."""
-    from functions.api import app
+    from functions.api import app as api
     from tests.functions.test_handlers import LambdaContext
 
     for event in ({}, {"requestContext": {"authorizer": by_token()}}, {"requestContext": None, "rawPath": None}):
-        assert app.lambda_handler(event, LambdaContext())["statusCode"] in (401, 500)
+        assert api.lambda_handler(event, LambdaContext())["statusCode"] in (401, 500)
 
 
 def test_a_busy_source_says_when_to_come_again(house, caller):

@@ -16,7 +16,7 @@ from bokit.http.service import Api
 from tests.functions.caller import OTHER, Caller, an_event, by_token, operations
 from tests.functions.test_handlers import LambdaContext
 
-ROUTES = sorted((method, path, told.get("x-bokit-role")) for method, path, told in operations())
+ROUTES = sorted((method, path, operation.get("x-bokit-role")) for method, path, operation in operations())
 UNDER_TOKEN = [route for route in ROUTES if route[2]]
 ADMINS = {
     ("DELETE", "/properties/{id}"),
@@ -67,7 +67,7 @@ def test_every_path_has_one_function_that_serves_it():
     from functions.api_sync import app as api_sync
     from functions.public import app as public
 
-    firsts = [first for app in (api, api_sync, public) for first in app.api.segments]
+    firsts = [first for module in (api, api_sync, public) for first in module.api.segments]
     assert sorted(firsts) == sorted(ROUTERS)
     assert {path.split("/")[1] for _, path, _ in ROUTES} == set(ROUTERS)
     for first in ROUTERS:
@@ -99,12 +99,12 @@ def test_the_roles_are_those_that_were_agreed():
 
 def test_a_role_is_judged_by_the_route_that_is_asked_for(house, monkeypatch):
     """Each route after the document was made within a request, its router first taken in then: no other's role lets pass."""
-    from functions.api import app
+    from functions.api import app as api
 
     for method, path, role in UNDER_TOKEN:
         if path.startswith("/sync/") or role == "viewer":
             continue
-        monkeypatch.setattr(app, "api", Api(*app.api.firsts))
+        monkeypatch.setattr(api, "api", Api(*api.api.segments))
         routes_document._load_document.cache_clear()
         viewer = house.caller.as_("viewer")
         assert viewer.ask("GET", "/openapi.json").status == 200
@@ -114,15 +114,15 @@ def test_a_role_is_judged_by_the_route_that_is_asked_for(house, monkeypatch):
 @pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
 def test_a_lesser_role_is_refused_before_anything_is_looked_at(house, method, path, role):
     """403 for every role below the route's, whether the request is valid or not; no 401 or 403 for the others."""
-    for told in Role:
-        caller = house.caller.as_(told)
+    for other in Role:
+        caller = house.caller.as_(other)
         for body in (None, {"nonsense": True}, BODIES.get((method, path))):
             answer = caller.ask(method, re.sub(r"\{\w+\}", "none", path), body)
-            assert (answer.status == 403) is not told.may(Role(role)), (told, answer)
+            assert (answer.status == 403) is not other.may(Role(role)), (other, answer)
 
 
 @pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
-def test_nothing_is_told_without_a_token(house, method, path, role):
+def test_nothing_is_returned_without_a_token(house, method, path, role):
     """401 on every route but /health."""
     for body in (None, BODIES.get((method, path))):
         assert house.caller.ask(method, re.sub(r"\{\w+\}", "none", path), body, authorizer=None).status == 401
@@ -167,7 +167,7 @@ def about(path: str, ids: dict[str, str]) -> str:
 
 
 def test_no_id_crosses(house):
-    """Every route, asked with another tenant's ids: 404, nothing told, nothing changed."""
+    """Every route, asked with another tenant's ids: 404, nothing shown, nothing changed."""
     ids, theirs = furnish_two(house)
     before = [house.caller.ask("GET", p).text for p in LISTS]
     tried = 0
@@ -203,7 +203,7 @@ def test_no_filter_crosses(house, query):
 
 
 def test_lists_hold_ones_own_alone(house):
-    """No list, status or history of one tenant tells of the other."""
+    """No list, status or history of one tenant shows the other."""
     ids, theirs = furnish_two(house)
 
     for method, path, _ in UNDER_TOKEN:
@@ -211,7 +211,7 @@ def test_lists_hold_ones_own_alone(house):
             query = {"date": "2026-07-11"} if path == "/bookings/explain" else {}
             text = theirs.ask("GET", path, query=query).text
             assert "entinel" not in text
-            assert [id for id in ids.values() if id in text] == []
+            assert [one for one in ids.values() if one in text] == []
 
 
 def test_parts_of_another_tenant_are_none(house):

@@ -18,14 +18,14 @@ def test_the_payloads_of_the_events_folder_are_answered(house, name):
     house.furnish()
     event = load_event(name)
 
-    told = serve(event)
+    response = serve(event)
 
-    answer = Answer(told["statusCode"], told["headers"], told["body"])
+    answer = Answer(response["statusCode"], response["headers"], response["body"])
     check_answer(event["requestContext"]["http"]["method"], event["rawPath"], answer)
     assert answer.status == 404 if name == "public/feed.json" else answer.status < 300
 
 
-def test_health_is_told_to_anybody(caller):
+def test_health_needs_no_token(caller):
     """Without a token, and without a look into the table."""
     answer = caller.ask("GET", "/health", authorizer=None)
 
@@ -46,21 +46,21 @@ def test_a_property_is_added_shown_edited_and_forgotten(caller):
 
 def test_a_unit_is_added_shown_edited_and_forgotten(caller):
     """The life of a unit, and that a property with units stays."""
-    house = caller.post("/properties", {"name": "Villa Rosa"})["id"]
-    flat = caller.post("/units", {"name": "Garden flat", "property_id": house})
-    villa = caller.post("/units", {"name": "Whole villa", "property_id": house, "parts": [flat["id"]]})
+    property_id = caller.post("/properties", {"name": "Villa Rosa"})["id"]
+    flat = caller.post("/units", {"name": "Garden flat", "property_id": property_id})
+    villa = caller.post("/units", {"name": "Whole villa", "property_id": property_id, "parts": [flat["id"]]})
 
-    assert [u["name"] for u in caller.get("/units", property_id=house)["items"]] == ["Garden flat", "Whole villa"]
+    assert [u["name"] for u in caller.get("/units", property_id=property_id)["items"]] == ["Garden flat", "Whole villa"]
     assert caller.ask("PATCH", f"/units/{flat['id']}", {"timezone": "Europe/Rome"}).doc["timezone"] == "Europe/Rome"
     assert caller.get(f"/units/{villa['id']}")["parts"] == [flat["id"]]
     assert caller.ask("DELETE", f"/units/{flat['id']}").code == "not-empty"
-    assert caller.ask("DELETE", f"/properties/{house}").code == "not-empty"
+    assert caller.ask("DELETE", f"/properties/{property_id}").code == "not-empty"
     for unit in (villa, flat):
         assert caller.ask("DELETE", f"/units/{unit['id']}").status == 204
 
 
 def test_a_source_is_looked_at_before_it_is_added(house, caller):
-    """With preview nothing is written, and what is read there is told."""
+    """With preview nothing is written, and what is read there is shown."""
     ids = house.furnish()
     house.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(*(an_event(n, "2026-07-10", "2026-07-14") for n in range(3)))
     values = {"unit_id": ids["unit"], "name": "VRBO", "url": "https://8.8.8.8/2.ics"}
@@ -103,7 +103,7 @@ def test_a_source_is_edited_paused_resumed_and_removed(house, caller):
 
 
 def test_a_held_plan_is_shown_and_settled(house, caller):
-    """What a guard holds is told with the source, and applied only as it was shown."""
+    """What a guard holds is shown with the source, and applied only as it was shown."""
     ids = house.furnish()
     house.sync()
     house.shelf.bodies[URL] = a_feed()
@@ -121,7 +121,7 @@ def test_a_held_plan_is_shown_and_settled(house, caller):
 
 
 def test_a_held_plan_is_applied(house, caller):
-    """Applied, the stays are let go."""
+    """When the plan is applied, the stays are released."""
     ids = house.furnish()
     house.sync()
     house.shelf.bodies[URL] = a_feed()
@@ -135,7 +135,7 @@ def test_a_held_plan_is_applied(house, caller):
 
 
 def test_bookings_are_found_by_unit_night_kind_and_status(house, caller):
-    """Stays are half-open: the day of departure is no night."""
+    """Stays are half-open: the day of departure is not a night."""
     ids = house.furnish()
     house.sync()
 
@@ -151,7 +151,7 @@ def test_bookings_are_found_by_unit_night_kind_and_status(house, caller):
 
 
 def test_a_booking_is_edited_and_follows_its_source_again(house, caller):
-    """An edit stands over a sync, the log tells whose it is, and accept-remote gives it up."""
+    """An edit stands over a sync, the log says whose it is, and accept-remote gives it up."""
     house.furnish()
     house.sync()
     booking = caller.get("/bookings")["items"][0]
@@ -175,10 +175,10 @@ def test_nights_that_an_edit_leaves_are_released_on_demand(house, caller):
     path = f"/bookings/{caller.get('/bookings')['items'][0]['id']}"
 
     kept = caller.ask("PATCH", path, {"check_out": "2026-07-12"}).doc
-    let_go = caller.ask("PATCH", path, {"release": True}).doc
+    released = caller.ask("PATCH", path, {"release": True}).doc
 
     assert kept["released_nights"] == []
-    assert let_go["released_nights"] == ["2026-07-12", "2026-07-13"]
+    assert released["released_nights"] == ["2026-07-12", "2026-07-13"]
 
 
 def test_an_option_is_set_and_unset(caller):
@@ -189,8 +189,8 @@ def test_an_option_is_set_and_unset(caller):
     assert {o["name"] for o in caller.get("/options", limit=200)["items"]} >= {"sync.interval", "timezone"}
 
 
-def test_a_tokens_text_is_told_once(house, caller):
-    """POST tells it, no list does; a revoked one opens nothing."""
+def test_a_tokens_text_is_shown_once(house, caller):
+    """POST shows it, no list does; a revoked one opens nothing."""
     made = caller.post("/tokens", {"role": "viewer", "name": "Front desk", "expires_in": 3600})
     path = f"/tokens/{made['id']}"
 
@@ -252,19 +252,19 @@ def test_an_idempotency_key_repeats_the_first_answer(house, caller):
 
 
 def test_a_monitor_runs_until_it_is_stopped(house, caller):
-    """201, a second one 409, and 200 for the stop; status tells of it."""
+    """201, a second one 409, and 200 for the stop; status shows it."""
     house.furnish()
-    told = {"interval": 300, "max_runs": 5}
+    settings = {"interval": 300, "max_runs": 5}
 
-    assert caller.post("/sync/start", told)["started_by"] == "token:tok_tests"
-    assert caller.ask("POST", "/sync/start", told).status == 409
+    assert caller.post("/sync/start", settings)["started_by"] == "token:tok_tests"
+    assert caller.ask("POST", "/sync/start", settings).status == 409
     assert caller.get("/sync/status")["monitor"]["interval"] == 300
     assert caller.post("/sync/stop", status=200)["stopped"] is True
     assert caller.post("/sync/stop", status=200) == {"stopped": False, "monitor": None}
     assert caller.get("/sync/status")["monitor"] is None
 
 
-def test_status_tells_freshness_by_source(house, caller):
+def test_status_shows_freshness_by_source(house, caller):
     """The contract's five facts of every source, staleness judged at reading time."""
     house.furnish()
     house.sync()

@@ -21,7 +21,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import open_access
 from functions.authorize import app as authorize
 from tests.builders import NAUGHTY_STRINGS, NOW, a_tenant
-from tests.engine.house import HandClock
+from tests.engine.rows_app import ManualClock
 from tests.functions.test_handlers import LambdaContext, load_event
 
 DENIED = {"isAuthorized": False}
@@ -32,7 +32,7 @@ class Gate:
     """The handler on a store in memory, as the gateway calls it."""
 
     def __init__(self) -> None:
-        self.clock, self.store = HandClock(NOW), MemoryStore()
+        self.clock, self.store = ManualClock(NOW), MemoryStore()
         self.store.save_tenant(a_tenant(id=BERTA))
         self.tokens = open_access(Settings(table_name="none"), store=self.store, clock=self.clock)
 
@@ -134,7 +134,7 @@ def test_expired_and_revoked_tokens_are_denied(gate):
 
 
 @pytest.mark.parametrize("error", [StoreUnreachableError("the table does not answer"), RuntimeError("unforeseen")])
-def test_a_table_that_breaks_authorizes_nobody_and_is_no_denial(gate, monkeypatch, error):
+def test_a_table_that_breaks_authorizes_nobody_and_is_not_a_denial(gate, monkeypatch, error):
     """It is raised: the gateway answers 500 and remembers nothing, where it would remember a denial."""
 
     def fail(_):

@@ -9,7 +9,8 @@ from botocore.config import Config
 from botocore.exceptions import UnknownServiceError
 from botocore.session import Session, get_session
 
-from bokit.aws import LightLoader, open_session
+from bokit.aws import LightLoader, make_client, open_session
+from bokit.store.dynamo.store import DynamoStore
 
 CALLS = {
     "dynamodb": ("get_item", {"TableName": "bokit", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}),
@@ -22,7 +23,7 @@ REGIONS = ("us-east-1", "eu-central-1", "mx-central-1", "cn-north-1", "us-gov-we
 SPECIAL = ({}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True})
 
 
-class Sent(Exception):
+class SentError(Exception):
     """The request was about to leave."""
 
 
@@ -37,16 +38,20 @@ def no_settings(monkeypatch):
 
 def destination_of(session: Session, service: str, region: str, config: dict[str, bool]) -> tuple[str, list[str]]:
     """Return where a request would go, and the region and service that it is signed for."""
-    client = session.create_client(service, region, config=Config(**config))
+    return follow(session.create_client(service, region, config=Config(**config)), service)
+
+
+def follow(client: Any, service: str) -> tuple[str, list[str]]:
+    """Return where a client sends a request, and the region and service that it is signed for."""
     seen: list[Any] = []
 
     def stop(request: Any, **_: Any) -> None:
         seen.append(request)
-        raise Sent
+        raise SentError
 
     client.meta.events.register("before-send.*", stop)
     call, arguments = CALLS[service]
-    with pytest.raises(Sent):
+    with pytest.raises(SentError):
         getattr(client, call)(**arguments)
     return seen[0].url, seen[0].headers["Authorization"].decode().split("/")[2:4]
 
@@ -64,6 +69,24 @@ def test_requests_go_where_botocores_own_would_go(sessions, service, region):
     for config in SPECIAL:
         ours, botocores = (destination_of(session, service, region, config) for session in sessions)
         assert ours == botocores
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_clients_of_boto3_ask_the_same_addresses(sessions, service):
+    """A client of a boto3 session asks where botocore's own would, or at the endpoint that it is given."""
+    plain = destination_of(sessions[1], service, "eu-central-1", {})
+
+    assert follow(make_client(service, region="eu-central-1"), service) == plain
+    assert make_client(service, region="eu-central-1", endpoint_url="http://127.0.0.1:9").meta.endpoint_url.endswith(":9")
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_no_client_waits_for_long(service):
+    """Every client gives up a connection after 3 seconds and a response after 10, the table's too."""
+    config = make_client(service, region="eu-central-1").meta.config
+    table = DynamoStore("t", region="eu-central-1").client.meta.config
+
+    assert {(each.connect_timeout, each.read_timeout) for each in (config, table)} == {(3, 10)}
 
 
 def test_documents_of_ones_own_are_left_alone(monkeypatch, tmp_path):

@@ -35,9 +35,9 @@ def test_adding_a_source_shows_what_it_reads_and_no_url(terminal):
     assert answer.code == 0
     assert "Fri 10 – Tue 14 Jul 2026" in answer.out
     for command in (("source", "list"), ("source", "show", "Airbnb"), ("status",), ("source", "test", "Airbnb")):
-        told = terminal.run(*command)
-        assert told.code == 0
-        assert "sentinel" not in told.out + terminal.run(*command, "--json").out + answer.out
+        result = terminal.run(*command)
+        assert result.code == 0
+        assert "sentinel" not in result.out + terminal.run(*command, "--json").out + answer.out
 
 
 def test_a_second_sync_finds_nothing_new(terminal):
@@ -74,12 +74,12 @@ def test_only_what_is_due_is_synced(terminal):
     assert "nothing was due" in terminal.run("sync").out
 
 
-def test_an_edit_survives_a_sync_and_both_are_told(terminal):
-    """The edited field stays, the others follow, and the change log tells both."""
+def test_an_edit_survives_a_sync_and_both_are_logged(terminal):
+    """The edited field stays, the others follow, and the change log shows both."""
     terminal.furnish()
     terminal.json("sync", "--all")
-    id = booking(terminal)["id"]
-    terminal.json("booking", "edit", id, "--set", "check_out=2026-07-15", "--set", "guest_name=Ann Meyer")
+    booking_id = booking(terminal)["id"]
+    terminal.json("booking", "edit", booking_id, "--set", "check_out=2026-07-15", "--set", "guest_name=Ann Meyer")
     moved = an_event(1, "2026-07-09", "2026-07-13", "HMABCDEF12")
     terminal.shelf.bodies[URL] = a_feed(moved, AUGUST)
 
@@ -88,47 +88,47 @@ def test_an_edit_survives_a_sync_and_both_are_told(terminal):
     after = booking(terminal)
     assert (after["check_in"], after["check_out"], after["guest_name"]) == ("2026-07-09", "2026-07-15", "Ann Meyer")
     assert after["disagreements"]["check_out"] == {"local": "2026-07-15", "remote": "2026-07-13"}
-    changes = terminal.json("booking", "changes", id)["items"]
+    changes = terminal.json("booking", "changes", booking_id)["items"]
     assert [c["by"].partition(":")[0] for c in changes] == ["source", "user", "source"]
     assert changes[0]["fields"]["check_in"] == {"from": "2026-07-10", "to": "2026-07-09"}
     assert changes[0]["preserved"]["check_out"] == {"from": "2026-07-14", "to": "2026-07-13"}
-    assert "the edit is kept" in terminal.run("booking", "changes", id).out
+    assert "the edit is kept" in terminal.run("booking", "changes", booking_id).out
 
-    terminal.json("booking", "accept-remote", id, "--field", "check_out")
+    terminal.json("booking", "accept-remote", booking_id, "--field", "check_out")
     assert booking(terminal)["check_out"] == "2026-07-13"
 
 
 def test_a_shortened_booking_frees_its_nights_only_on_release(terminal):
-    """An edit keeps the night that the source holds; --release lets it go, and --explain tells both."""
+    """An edit keeps the night that the source holds; --release releases it, and --explain shows both."""
     terminal.furnish()
     terminal.json("sync", "--all")
-    id = booking(terminal)["id"]
+    booking_id = booking(terminal)["id"]
     night = ("bookings", "--unit", "Garden flat", "--explain", "2026-07-13")
 
-    terminal.json("booking", "edit", id, "--set", "check_out=2026-07-13")
+    terminal.json("booking", "edit", booking_id, "--set", "check_out=2026-07-13")
     held = terminal.json(*night)["items"][0]
-    assert (held["held"], held["by"][0]["id"]) == (True, id)
+    assert (held["held"], held["by"][0]["id"]) == (True, booking_id)
     assert "--release" in terminal.run(*night).out
 
-    terminal.json("booking", "edit", id, "--release")
+    terminal.json("booking", "edit", booking_id, "--release")
     assert terminal.json(*night)["items"][0]["held"] is False
     assert "free" in terminal.run(*night).out
 
 
-def test_a_booking_is_told_by_the_short_id_of_the_table(terminal):
+def test_a_booking_is_found_by_the_short_id_of_the_table(terminal):
     """The table's short id stands for the whole one."""
     terminal.furnish()
     terminal.json("sync", "--all")
-    id = booking(terminal)["id"]
-    short = id.rpartition(".")[2][:8]
+    booking_id = booking(terminal)["id"]
+    short = booking_id.rpartition(".")[2][:8]
 
     assert short in terminal.run("bookings").out
-    assert terminal.json("booking", "edit", short, "--set", "notes=late")["id"] == id
+    assert terminal.json("booking", "edit", short, "--set", "notes=late")["id"] == booking_id
     assert terminal.run("booking", "changes", short[:3]).code == 2
 
 
 def test_a_failed_source_exits_1_and_stops_no_other(terminal):
-    """A source that fails is told with its error; the other one is synced."""
+    """A source that fails is shown with its error; the other one is synced."""
     terminal.furnish()
     terminal.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(an_event(3, "2026-09-01", "2026-09-03", "HMABCDEF56"))
     terminal.json("source", "add", "VRBO", "--unit", "Garden flat", "--url", "https://8.8.8.8/2.ics")
@@ -143,7 +143,7 @@ def test_a_failed_source_exits_1_and_stops_no_other(terminal):
 
 
 def test_a_held_plan_is_shown_with_how_to_settle_it(terminal):
-    """An empty feed cancels nothing: what is held, why and how to settle it is told; apply settles it."""
+    """An empty feed cancels nothing: what is held, why, and how to resolve it is shown; apply resolves it."""
     source = terminal.furnish()
     terminal.json("sync", "--all")
     terminal.shelf.bodies[URL] = a_feed()
@@ -153,9 +153,9 @@ def test_a_held_plan_is_shown_with_how_to_settle_it(terminal):
 
     hold = terminal.json("source", "show", source)["hold"]
     assert (hold["code"], len(hold["releases"])) == ("empty-feed", 2)
-    told = terminal.run("source", "show", "Airbnb").out
-    assert hold["plan"] in told
-    assert "Fri 10 – Tue 14 Jul 2026" in told
+    shown = terminal.run("source", "show", "Airbnb").out
+    assert hold["plan"] in shown
+    assert "Fri 10 – Tue 14 Jul 2026" in shown
     assert all(b["blocks_nights"] for b in terminal.json("bookings")["items"])
     assert terminal.run("source", "apply-held", source, "--plan", "stale").code == 2
 
@@ -163,7 +163,7 @@ def test_a_held_plan_is_shown_with_how_to_settle_it(terminal):
     assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])
 
 
-def test_history_tells_runs_by_id(terminal):
+def test_history_shows_runs_by_id(terminal):
     """The history lists runs, newest first, and each can be looked at."""
     terminal.furnish()
     run = terminal.json("sync", "--all")
@@ -179,7 +179,7 @@ def test_history_tells_runs_by_id(terminal):
 
 
 def test_a_removed_source_keeps_its_nights_until_they_are_released(terminal):
-    """Removing tells what stays held, and how to let it go."""
+    """Removing shows what stays held, and how to release it."""
     source = terminal.furnish()
     terminal.json("sync", "--all")
 
@@ -191,7 +191,7 @@ def test_a_removed_source_keeps_its_nights_until_they_are_released(terminal):
     assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])
 
 
-def test_pausing_and_resuming_are_told(terminal):
+def test_pausing_and_resuming_are_reported(terminal):
     """A paused source says so, and is synced again once it is resumed."""
     terminal.furnish()
 
@@ -222,9 +222,9 @@ def test_options_are_set_listed_and_unset(terminal):
 @pytest.mark.parametrize("name", ["bokit.yaml", "bokit.json"])
 def test_a_config_file_is_imported_once(terminal, tmp_path, name):
     """YAML and JSON say the same; the second import changes nothing."""
-    told = {"properties": [{"name": "Villa", "units": [{"name": "Flat", "sources": [{"name": "A", "url": URL}]}]}]}
+    document = {"properties": [{"name": "SimulatedApp", "units": [{"name": "Flat", "sources": [{"name": "A", "url": URL}]}]}]}
     file = tmp_path / name
-    file.write_text(json.dumps(told) if name.endswith("json") else f"# ours\n{json.dumps(told)}")
+    file.write_text(json.dumps(document) if name.endswith("json") else f"# ours\n{json.dumps(document)}")
 
     assert len(terminal.json("config", "import", str(file))["added"]) == 3
     assert len(terminal.json("config", "import", str(file))["unchanged"]) == 3
@@ -298,7 +298,7 @@ def test_a_feed_is_inspected_without_a_stack(terminal, tmp_path):
     assert "Fri 10" in terminal.run("feed", "inspect", str(file)).out
 
 
-def test_an_empty_feed_is_no_error(terminal, tmp_path):
+def test_an_empty_feed_is_not_an_error(terminal, tmp_path):
     """A calendar without events exits 0 and says that it is empty."""
     file = tmp_path / "feed.ics"
     file.write_bytes(a_feed())
@@ -306,8 +306,8 @@ def test_an_empty_feed_is_no_error(terminal, tmp_path):
     assert terminal.json("feed", "inspect", str(file))["verdict"] == "empty"
 
 
-def test_a_page_is_no_feed(terminal, tmp_path):
-    """What is no calendar exits 2, and is told as unreadable."""
+def test_a_page_is_not_a_feed(terminal, tmp_path):
+    """What is not a calendar exits 2, and is reported as unreadable."""
     file = tmp_path / "feed.ics"
     file.write_text("<html>Sign in</html>")
 
@@ -343,10 +343,10 @@ def test_tables_fit_80_columns_and_hold_no_control_characters(terminal, monkeypa
 
 
 def test_the_local_cloud_is_found_from_below(tmp_path, monkeypatch):
-    """The stack is told by BOKIT_TABLE, else by the nearest .bokit/local.json above."""
+    """The stack is found by BOKIT_TABLE, else by the nearest .bokit/local.json above."""
     from bokit.config import Settings
 
-    told = {
+    local = {
         "table_name": "t1",
         "endpoint_url": "http://127.0.0.1:1",
         "region": "r",
@@ -354,7 +354,7 @@ def test_the_local_cloud_is_found_from_below(tmp_path, monkeypatch):
         "token": None,
     }
     (tmp_path / ".bokit").mkdir()
-    (tmp_path / ".bokit/local.json").write_text(json.dumps(told))
+    (tmp_path / ".bokit/local.json").write_text(json.dumps(local))
     below = tmp_path / "a" / "b"
 
     found = Settings.find([below, *below.parents], {})
@@ -363,8 +363,8 @@ def test_the_local_cloud_is_found_from_below(tmp_path, monkeypatch):
     assert Settings.find_without_stack([Path("/nowhere")], {}).allow_private_addresses is False
 
 
-def test_status_tells_of_a_monitor(terminal):
-    """A monitor that runs is told below the table, and no more once it is stopped."""
+def test_status_shows_a_monitor(terminal):
+    """A running monitor is shown below the table until it is stopped."""
     terminal.furnish()
     monitors = terminal.bokit.monitors
     monitors.start(DEFAULT_TENANT, interval=300, max_runs=3, by="user:ann")

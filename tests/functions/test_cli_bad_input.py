@@ -1,4 +1,4 @@
-"""Bad input: one line that says what and how to mend it, exit code 2, and nothing changed."""
+"""Bad input: one line that says what is wrong and how to fix it, exit code 2, and nothing changed."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
-def test_bad_input_is_one_line_and_changes_nothing(terminal, arguments, told):
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a)[:60] for a, _ in BAD])
+def test_bad_input_is_one_line_and_changes_nothing(terminal, arguments, message):
     """Wrong use exits 2 with one line on standard error, nothing on standard output, and nothing changed."""
     before = look(terminal)
 
@@ -110,13 +110,13 @@ def test_bad_input_is_one_line_and_changes_nothing(terminal, arguments, told):
     assert answer.out == ""
     assert answer.err.startswith("error: ")
     assert answer.err.count("\n") == 1
-    assert told.lower() in answer.err.lower()
+    assert message.lower() in answer.err.lower()
     assert "sentinel" not in answer.err
     assert look(terminal) == before
 
 
 @pytest.mark.parametrize(
-    ("pair", "told"),
+    ("pair", "message"),
     [
         ("check_in=soon", "YYYY-MM-DD"),
         ("check_in=2026-02-30", "calendar"),
@@ -126,14 +126,14 @@ def test_bad_input_is_one_line_and_changes_nothing(terminal, arguments, told):
         ("guests=many", "number"),
     ],
 )
-def test_a_wrong_value_of_a_booking_is_refused(terminal, pair, told):
+def test_a_wrong_value_of_a_booking_is_refused(terminal, pair, message):
     """A value that a booking does not take changes nothing."""
     before = look(terminal)
 
     answer = terminal.run("booking", "edit", before[4][0]["id"], "--set", pair)
 
     assert (answer.code, answer.err.count("\n")) == (2, 1)
-    assert told in answer.err
+    assert message in answer.err
     assert look(terminal) == before
 
 
@@ -152,7 +152,7 @@ def test_a_wrong_value_of_a_booking_is_refused(terminal, pair, told):
     ],
 )
 def test_a_wrong_config_file_is_refused(terminal, tmp_path, text):
-    """A file that is no config is told in one line, and nothing is declared."""
+    """A file that is not a config is reported in one line, and nothing is declared."""
     file = tmp_path / "bokit.yaml"
     file.write_text(text)
     before = look(terminal)
@@ -163,7 +163,7 @@ def test_a_wrong_config_file_is_refused(terminal, tmp_path, text):
     assert look(terminal) == before
 
 
-def test_a_file_that_is_no_text_is_refused(terminal, tmp_path):
+def test_a_file_that_is_not_text_is_refused(terminal, tmp_path):
     """Bytes that are no UTF-8 are no config."""
     file = tmp_path / "bokit.yaml"
     file.write_bytes(b"\xff\xfe\x00")
@@ -175,7 +175,7 @@ def test_a_file_that_is_no_text_is_refused(terminal, tmp_path):
 
 @pytest.mark.parametrize("body", [b"<html>Sign in</html>", b'{"code":500}', b"", SourceRefusedError("there is no feed any more")])
 def test_a_feed_that_cannot_be_read_is_not_added(terminal, body):
-    """What is no calendar is refused before anything is written; --no-check adds it all the same."""
+    """What is not a calendar is refused before anything is written; --no-check adds it all the same."""
     url = "https://8.8.8.8/page"
     terminal.shelf.bodies[url] = body
     before = look(terminal)
@@ -196,7 +196,7 @@ def test_a_calendar_without_events_may_be_added(terminal):
 
 
 def test_an_unreachable_store_says_how_to_start_it(terminal):
-    """Where there is no table, the line says what to run."""
+    """Without a table, the line says what to run."""
 
     def refuse():
         raise StoreUnreachableError("the table does not answer; run `make up`")
@@ -232,7 +232,7 @@ def commands(group, path=()):
 
 @pytest.mark.parametrize("path", list(commands(app)), ids=" ".join)
 def test_help_needs_no_stack(path, capsys):
-    """Every command tells its options without a stack."""
+    """Every command shows its options without a stack."""
     assert execute([*path, "--help"]) == 0
     assert "Usage:" in capsys.readouterr().out
 
@@ -250,7 +250,7 @@ def bokit(tmp_path, *arguments, **given):
     )
 
 
-def test_a_closed_port_is_told_in_one_line(tmp_path):
+def test_a_closed_port_is_reported_in_one_line(tmp_path):
     """A store that does not answer ends the program in one line and exit code 2."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -282,7 +282,7 @@ def test_help_loads_no_heavy_library(tmp_path):
     assert done.returncode == 0
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path):
+def test_a_reader_that_goes_away_is_not_an_error(tmp_path):
     """``bokit --help | head`` ends quietly."""
     reader, writer = os.pipe()
     os.close(reader)

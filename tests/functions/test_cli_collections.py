@@ -1,4 +1,4 @@
-"""Collections on the command line: declared from a file, synced, and told of in words and in JSON."""
+"""Collections on the command line: declared from a file, synced, and shown in words and in JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bokit.core.items.rules import RecordRules
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from simulator.client_api import make_clients
-from tests.engine.clients_office import CRM, START, InProcess
+from tests.engine.json_app import CRM, START, InProcess
 from tests.functions.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture
-def desk(capsys, tmp_path):
+def terminal(capsys, tmp_path):
     """A terminal whose stack reads JSON APIs, with a source of clients declared."""
     terminal = Terminal(capsys, tmp_path)
     terminal.api = make_clients(1, START)
@@ -35,74 +35,74 @@ def desk(capsys, tmp_path):
     return terminal
 
 
-def test_importing_tells_what_it_did_and_again_nothing(desk):
-    """Collections and sources are told by kind and name; the second import finds all as it is."""
-    again = desk.json("config", "import", str(desk.file))
+def test_importing_shows_what_it_did_and_again_nothing(terminal):
+    """Collections and sources are listed by kind and name; the second import finds all as it is."""
+    again = terminal.json("config", "import", str(terminal.file))
 
     assert (again["added"], again["changed"]) == ([], [])
     assert {(d["kind"], d["name"]) for d in again["unchanged"]} == {("collection", "clients"), ("source", "CRM")}
 
 
-def test_syncing_what_is_new_says_how_many_of_how_many(desk):
+def test_syncing_what_is_new_says_how_many_of_how_many(terminal):
     """122 clients, 100 known: the line for people and the counts for programs."""
-    late = {id: desk.api.clients.pop(id) for id in range(101, 123)}
-    desk.json("sync", "--collection", "clients")
-    desk.api.clients |= late
-    desk.clock.move(hours=1)
+    late = {number: terminal.api.clients.pop(number) for number in range(101, 123)}
+    terminal.json("sync", "--collection", "clients")
+    terminal.api.clients |= late
+    terminal.clock.move(hours=1)
 
-    dry = desk.run("sync", "--collection", "clients", "--new-only", "--dry-run")
-    told = desk.run("sync", "--collection", "clients", "--new-only")
-    again = desk.run("sync", "--collection", "clients", "--new-only")
+    dry = terminal.run("sync", "--collection", "clients", "--new-only", "--dry-run")
+    result = terminal.run("sync", "--collection", "clients", "--new-only")
+    again = terminal.run("sync", "--collection", "clients", "--new-only")
 
     assert "dry run, nothing was written: succeeded: new 22, existing 100, total 122" in dry.out
-    assert "succeeded: new 22, existing 100, total 122" in told.out
+    assert "succeeded: new 22, existing 100, total 122" in result.out
     assert "new 0, existing 122, total 122" in again.out
 
 
-def test_verbose_tells_each_record_and_field(desk):
+def test_verbose_shows_each_record_and_field(terminal):
     """-v names the record, its fields before and after, and what was kept."""
-    desk.json("sync", "--collection", "clients")
-    desk.clock.move(hours=1)
-    desk.api.change(7, desk.clock(), name="New name")
+    terminal.json("sync", "--collection", "clients")
+    terminal.clock.move(hours=1)
+    terminal.api.change(7, terminal.clock(), name="New name")
 
-    told = desk.run("sync", "--collection", "clients", "-v")
+    result = terminal.run("sync", "--collection", "clients", "-v")
 
-    assert "update clients 7: the source shows it" in told.out
-    assert "→ New name" in told.out
+    assert "update clients 7: the source shows it" in result.out
+    assert "→ New name" in result.out
 
 
-def test_problems_are_told_and_the_exit_code_says_so(desk):
+def test_problems_are_reported_and_the_exit_code_says_so(terminal):
     """What could not be taken is named by record and field; exit 1."""
-    desk.json("sync", "--collection", "clients")
-    desk.clock.move(hours=1)
-    desk.api.fault("duplicate-ids", 2)
+    terminal.json("sync", "--collection", "clients")
+    terminal.clock.move(hours=1)
+    terminal.api.fault("duplicate-ids", 2)
 
-    told = desk.run("sync", "--collection", "clients")
-    doc = desk.json("sync", "--collection", "clients", "--force", code=1)
+    result = terminal.run("sync", "--collection", "clients")
+    doc = terminal.json("sync", "--collection", "clients", "--force", code=1)
 
-    assert told.code == 1
-    assert "CRM: 1: several items have this id (duplicate-id)" in told.out
+    assert result.code == 1
+    assert "CRM: 1: several items have this id (duplicate-id)" in result.out
     assert doc["sources"][0]["problems"] == [{"code": "duplicate-id", "message": "several items have this id", "uid": "1"}]
 
 
-def test_status_and_stats_tell_of_collections(desk):
+def test_status_and_stats_show_collections(terminal):
     """A source of a collection stands in status by its collection; totals count its records."""
-    desk.json("sync", "--collection", "clients")
+    terminal.json("sync", "--collection", "clients")
 
-    status = desk.json("status")["sources"][0]
+    status = terminal.json("status")["sources"][0]
     assert (status["collection"], status["unit_id"], status["state"]) == ("clients", None, "ok")
-    assert "clients" in desk.run("status").out
-    assert desk.json("stats")["collections"]["clients"]["records"] == 122
-    shown = desk.run("source", "show", "CRM").out
+    assert "clients" in terminal.run("status").out
+    assert terminal.json("stats")["collections"]["clients"]["records"] == 122
+    shown = terminal.run("source", "show", "CRM").out
     assert "clients" in shown
     assert "sim-key" not in shown
-    assert "122 entries" in desk.run("source", "test", "CRM").out
+    assert "122 entries" in terminal.run("source", "test", "CRM").out
 
 
-def test_what_is_not_there_is_one_line(desk):
+def test_what_is_not_there_is_one_line(terminal):
     """A collection, or a table, that no source has: exit 2, and what there is."""
-    unknown = desk.run("sync", "--collection", "guests")
-    table = desk.run("sync", "--table", "guests")
+    unknown = terminal.run("sync", "--collection", "guests")
+    table = terminal.run("sync", "--table", "guests")
 
     assert (unknown.code, table.code) == (2, 2)
     assert 'no source feeds "guests"' in unknown.err
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_one_line(desk):
 
 
 @pytest.mark.parametrize(
-    ("told", "match"),
+    ("rules", "match"),
     [
         ({"schema": "none.json"}, "cannot be read"),
         ({"schema": "../x.json"}, "beside this one"),
@@ -118,24 +118,24 @@ def test_what_is_not_there_is_one_line(desk):
         ({"schema": {"type": "wrong"}}, "not a JSON Schema"),
     ],
 )
-def test_a_wrong_schema_is_told_with_its_place(desk, told, match):
+def test_a_wrong_schema_is_reported_with_its_place(terminal, rules, match):
     """The line says where in the file, and nothing is declared."""
-    desk.file.write_text(json.dumps({"collections": [{"name": "guests", **told}]}))
+    terminal.file.write_text(json.dumps({"collections": [{"name": "guests", **rules}]}))
 
-    answer = desk.run("config", "import", str(desk.file))
+    answer = terminal.run("config", "import", str(terminal.file))
 
     assert answer.code == 2
     assert "collections[0].schema" in answer.err
     assert match in answer.err
-    assert "guests" not in desk.json("stats")["collections"]
+    assert "guests" not in terminal.json("stats")["collections"]
 
 
-def test_a_source_of_a_unit_is_a_calendar(desk):
+def test_a_source_of_a_unit_is_a_calendar(terminal):
     """`source add` declares calendars; what else there is stands in a file, and is said so."""
-    desk.json("property", "add", "Villa Rosa")
-    desk.json("unit", "add", "Flat", "--property", "Villa Rosa")
+    terminal.json("property", "add", "Villa Rosa")
+    terminal.json("unit", "add", "Flat", "--property", "Villa Rosa")
 
-    desk.file.write_text(
+    terminal.file.write_text(
         json.dumps(
             {
                 "properties": [
@@ -147,17 +147,17 @@ def test_a_source_of_a_unit_is_a_calendar(desk):
             }
         )
     )
-    answer = desk.run("config", "import", str(desk.file))
+    answer = terminal.run("config", "import", str(terminal.file))
 
     assert answer.code == 2
     assert "sources of this kind are declared" in answer.err
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
-def test_every_example_is_declared_and_again_changes_nothing(desk, name):
+def test_every_example_is_declared_and_again_changes_nothing(terminal, name):
     """The files in examples/ say what they mean, and say it twice without harm."""
-    first = desk.json("config", "import", str(EXAMPLES / name))
-    again = desk.json("config", "import", str(EXAMPLES / name))
+    first = terminal.json("config", "import", str(EXAMPLES / name))
+    again = terminal.json("config", "import", str(EXAMPLES / name))
 
     assert first["added"] or first["changed"]
     assert (again["added"], again["changed"]) == ([], [])

@@ -92,7 +92,7 @@ def test_conflicts_are_listed_acknowledged_and_kept(terminal):
     assert "closed, the bookings no longer share a night" in terminal.run("conflicts", "--all").out
 
 
-def test_a_booking_by_hand_is_told_its_conflicts(terminal):
+def test_a_booking_by_hand_shows_its_conflicts(terminal):
     """`bokit booking add` answers with the conflict that it makes."""
     answer = terminal.run(
         "booking",
@@ -128,16 +128,16 @@ def test_a_booking_by_hand_is_told_its_conflicts(terminal):
 
 
 def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
-    """Who holds it, told by whom, since when, edited by whom, and which closures only repeat it."""
+    """The booking that holds it, its sources, since when, who edited it, and its echoes."""
     add(terminal, "Booking.com", BOOKING, a_closure("2026-07-10", "2026-07-14"))
     (own,) = [d for d in terminal.json("bookings")["items"] if d["reservation_code"] == "HMABCDEF12"]
     terminal.run("booking", "edit", own["id"], "--set", "guest_name=Ann")
 
-    told = terminal.json("bookings", "--explain", "2026-07-12")["items"][0]
+    night = terminal.json("bookings", "--explain", "2026-07-12")["items"][0]
     text = terminal.run("bookings", "--explain", "2026-07-12").out
 
-    assert [by["state"] for by in told["by"]] == ["own", "echo"]
-    assert told["by"][0]["edited_by"][0].startswith("user:")
+    assert [by["state"] for by in night["by"]] == ["own", "echo"]
+    assert night["by"][0]["edited_by"][0].startswith("user:")
     assert "Ann  from Airbnb" in text
     assert "edited by" in text
     assert "echo of" in text
@@ -145,9 +145,9 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
 
 def test_a_linked_unit_shows_why_its_night_is_held(terminal):
     """The villa's night is held by its flat's booking."""
-    terminal.json("unit", "add", "Villa", "--property", "Villa Rosa", "--part", "Garden flat")
+    terminal.json("unit", "add", "SimulatedApp", "--property", "Villa Rosa", "--part", "Garden flat")
 
-    text = terminal.run("bookings", "--unit", "Villa", "--explain", "2026-07-12").out
+    text = terminal.run("bookings", "--unit", "SimulatedApp", "--explain", "2026-07-12").out
 
     assert "Villa, night of Sun 12 Jul 2026: held" in text
     assert "in Garden flat  from Airbnb" in text

@@ -23,27 +23,27 @@ def token_of(url: str) -> str:
 
 
 def test_the_calendar_goes_into_a_file_and_the_address_does_not(terminal):
-    """Standard output is the calendar and nothing else; the address is told beside it."""
-    told = terminal.run("export", "Garden flat")
+    """Standard output is the calendar and nothing else; the address goes to standard error."""
+    result = terminal.run("export", "Garden flat")
 
-    assert told.code == 0
-    assert [str(e["SUMMARY"]) for e in Calendar.from_ical(told.out).events] == ["Reserved", "Reserved"]
-    assert told.err.startswith("address: https://api.example/feeds/")
-    assert "https://" not in told.out
+    assert result.code == 0
+    assert [str(e["SUMMARY"]) for e in Calendar.from_ical(result.out).events] == ["Reserved", "Reserved"]
+    assert result.err.startswith("address: https://api.example/feeds/")
+    assert "https://" not in result.out
 
 
 def test_programs_get_both_in_one_document(terminal):
     """``{"url", "calendar"}``; what is served under the address is what was printed."""
-    told = terminal.json("export", "Garden flat", "--for", "vrbo")
+    result = terminal.json("export", "Garden flat", "--for", "vrbo")
 
-    assert set(told) == {"url", "calendar"}
-    page = terminal.store.find_published(hash_token(token_of(told["url"])))
-    assert page.body.decode() == told["calendar"]
-    assert terminal.json("export", "Garden flat", "--for", "VRBO") == told
+    assert set(result) == {"url", "calendar"}
+    page = terminal.store.find_published(hash_token(token_of(result["url"])))
+    assert page.body.decode() == result["calendar"]
+    assert terminal.json("export", "Garden flat", "--for", "VRBO") == result
 
 
-def test_a_channel_is_not_told_its_own(terminal):
-    """Airbnb's guests are Airbnb's; a booking by hand is told to it."""
+def test_a_channel_does_not_get_its_own(terminal):
+    """Airbnb's guests are Airbnb's; a booking by hand is exported to it."""
     assert Calendar.from_ical(terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]).events == []
     terminal.json(
         "booking",
@@ -58,9 +58,9 @@ def test_a_channel_is_not_told_its_own(terminal):
         "guest_name=Ann Meyer",
     )
 
-    told = terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]
-    assert "DTSTART;VALUE=DATE:20260901" in told
-    assert "Ann Meyer" not in told
+    result = terminal.json("export", "Garden flat", "--for", "airbnb")["calendar"]
+    assert "DTSTART;VALUE=DATE:20260901" in result
+    assert "Ann Meyer" not in result
     assert "Ann Meyer" in terminal.json("export", "Garden flat", "--for", "airbnb", "--details")["calendar"]
 
 
@@ -68,14 +68,14 @@ def test_an_address_is_rotated_and_forgotten(terminal):
     """Another address, the former one for a while; then none."""
     first = terminal.json("export", "Garden flat")["url"]
     second = terminal.json("export", "Garden flat", "--rotate")["url"]
-    desk = terminal.bokit.feeds
+    feeds = terminal.bokit.feeds
 
     assert first != second
-    assert desk.serve(token_of(first)).body == desk.serve(token_of(second)).body
+    assert feeds.serve(token_of(first)).body == feeds.serve(token_of(second)).body
     terminal.clock.move(hours=49)
-    assert desk.serve(token_of(first)) is None
+    assert feeds.serve(token_of(first)) is None
     assert terminal.json("export", "Garden flat", "--remove")["removed"] is True
-    assert desk.serve(token_of(second)) is None
+    assert feeds.serve(token_of(second)) is None
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,9 @@ def test_an_address_is_rotated_and_forgotten(terminal):
 )
 def test_wrong_use_is_one_clear_line(terminal, arguments, says):
     """Exit code 2, and nothing is made."""
-    told = terminal.run("export", *arguments)
+    result = terminal.run("export", *arguments)
 
-    assert (told.code, told.out) == (2, "")
-    assert says in told.err
-    assert len(told.err.strip().splitlines()) == 1
+    assert (result.code, result.out) == (2, "")
+    assert says in result.err
+    assert len(result.err.strip().splitlines()) == 1
     assert terminal.bokit.calendars.list_calendars("default") == []

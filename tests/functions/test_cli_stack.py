@@ -71,8 +71,8 @@ def bokit(tmp_path, monkeypatch, capsys):
     for name in ("BOKIT_TABLE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / ".bokit").mkdir()
-    told = {"endpoint_url": None, "region": REGION, "table_name": "bokit-cli", "allow_private_addresses": True}
-    (tmp_path / ".bokit/local.json").write_text(json.dumps(told))
+    local = {"endpoint_url": None, "region": REGION, "table_name": "bokit-cli", "allow_private_addresses": True}
+    (tmp_path / ".bokit/local.json").write_text(json.dumps(local))
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
 
@@ -99,7 +99,7 @@ def test_a_feed_becomes_bookings_in_the_table(bokit, feed):
             {
                 "properties": [
                     {
-                        "name": "Villa",
+                        "name": "SimulatedApp",
                         "timezone": "Europe/Rome",
                         "units": [{"name": "Flat", "sources": [{"name": "Airbnb", "url": feed.url}]}],
                     }
@@ -130,8 +130,8 @@ def test_a_feed_on_the_web_is_inspected(bokit, feed):
     assert "sentinel" not in answer.err
 
 
-def test_a_table_that_is_not_there_is_told(bokit, monkeypatch):
-    """A wrong table's name says how to mend it."""
+def test_a_missing_table_is_reported(bokit, monkeypatch):
+    """The error for a wrong table name says how to fix it."""
     monkeypatch.setenv("BOKIT_TABLE", "nowhere")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
@@ -141,8 +141,8 @@ def test_a_table_that_is_not_there_is_told(bokit, monkeypatch):
     assert "make up" in answer.err
 
 
-def test_a_broken_local_file_is_told(bokit, tmp_path):
-    """A local cloud's file that cannot be read says how to mend it."""
+def test_a_broken_local_file_is_reported(bokit, tmp_path):
+    """The error for an unreadable .bokit/local.json says how to fix it."""
     (tmp_path / ".bokit/local.json").write_text("{")
 
     answer = bokit("status")

@@ -1,4 +1,4 @@
-"""The command line and a database: declared in the config file, synced by table, shown field by field, told when it is wrong."""
+"""The command line and a database: declared in the config file, synced by table, shown field by field, reported when it is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
 from simulator.billing import Billing
-from tests.engine.house import HandClock
+from tests.engine.rows_app import ManualClock
 from tests.functions.terminal import MemoryLocator, Terminal
 
 CONFIG = """
@@ -47,7 +47,7 @@ def billing(tmp_path: Path) -> Any:
 def terminal(capsys: Any, tmp_path: Path) -> Terminal:
     """The command line on the product as it is wired, with a store in memory."""
     made = Terminal(capsys, tmp_path)
-    clock = HandClock()
+    clock = ManualClock()
     made.bokit = build_engine(
         Settings(table_name="memory", allow_private_addresses=True), store=MemoryStore(), alerts=MemoryAlerts(), clock=clock
     )
@@ -105,7 +105,7 @@ def test_a_source_is_tested_before_it_is_synced(terminal: Terminal, billing: Bil
 def test_what_is_wrong_with_a_database_is_one_clear_error(
     terminal: Terminal, billing: Billing, tmp_path: Path, spoil: tuple[str, str], words: str
 ) -> None:
-    """A wrong column, table or condition: exit 1, the sentence that tells it, and the run in the history."""
+    """A wrong column, table or condition: exit 1, a sentence that says so, and the run in the history."""
     assert declare(terminal, tmp_path, CONFIG.format(url=billing.url).replace(*spoil)).code == 0
     (source,) = terminal.json("sync", "--all", code=1)["sources"]
     assert words in source["error"]["message"]

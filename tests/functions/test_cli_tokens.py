@@ -8,7 +8,7 @@ import pytest
 
 from bokit.core.model.access import Role
 from tests.builders import NAUGHTY_STRINGS
-from tests.engine.house import START
+from tests.engine.rows_app import START
 from tests.functions.terminal import Terminal
 
 
@@ -32,12 +32,12 @@ def test_the_first_token_of_a_new_stack_is_made_before_anything_else(terminal):
     assert (principal.tenant, principal.role, principal.id) == ("default", Role.OPERATOR, doc["id"])
 
 
-def test_a_token_may_do_the_least_unless_told_otherwise(terminal):
+def test_a_token_is_a_viewers_by_default(terminal):
     """Without a role it reads, no more."""
     assert terminal.json("token", "create")["role"] == "viewer"
 
 
-def test_people_are_told_that_it_is_shown_once(terminal):
+def test_people_read_that_it_is_shown_once(terminal):
     """The token stands on a line of its own, first; no other command ever shows it."""
     answer = terminal.run("token", "create", "--role", "admin", "--name", "back office", "--expires-in", "90d")
     text = answer.out.splitlines()[0]
@@ -51,7 +51,7 @@ def test_people_are_told_that_it_is_shown_once(terminal):
     assert text.removeprefix("bokit_") not in repr(terminal.store.__dict__)
 
 
-def test_a_list_tells_whose_they_are_and_when_they_were_used(terminal):
+def test_a_list_shows_whose_they_are_and_when_they_were_used(terminal):
     """Oldest first, with state and last use."""
     first = terminal.json("token", "create", "--name", "ci", "--expires-in", "24h")
     terminal.clock.move(hours=1)
@@ -79,7 +79,7 @@ def test_an_empty_list_says_how_to_make_one(terminal):
 
 @pytest.mark.parametrize("how", ["id", "name", "token"])
 def test_a_revoked_token_opens_nothing(terminal, how):
-    """Told by its id, its name, or itself: that is what one has of a token that leaked."""
+    """A token is revoked by its id, its name, or its text, since a leaked token may be all that one has."""
     doc = terminal.json("token", "create", "--name", "leaked") | {"name": "leaked"}
 
     revoked = terminal.json("token", "revoke", doc[how])
@@ -106,7 +106,7 @@ def test_tenants_have_tokens_of_their_own(terminal):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("create", "--role", "owner"), "viewer, operator, admin"),
         (("create", "--expires-in", "soon"), "not a duration"),
@@ -120,12 +120,12 @@ def test_tenants_have_tokens_of_their_own(terminal):
         (("revoke",), "missing argument"),
     ],
 )
-def test_bad_input_is_one_clear_line(terminal, arguments, told):
+def test_bad_input_is_one_clear_line(terminal, arguments, message):
     """Exit code 2, one line, and no token is made."""
     answer = terminal.run("token", *arguments)
 
     assert (answer.code, answer.out) == (2, "")
-    assert told in answer.err
+    assert message in answer.err
     assert len(answer.err.splitlines()) == 1
     assert terminal.json("token", "list")["items"] == []
 
@@ -139,7 +139,7 @@ def test_no_word_breaks_revoke(terminal, word):
     assert terminal.json("token", "list")["items"][0]["state"] == "valid"
 
 
-def test_an_expiring_token_lasts_as_long_as_it_was_told(terminal):
+def test_an_expiring_token_lasts_as_long_as_requested(terminal):
     """To the second."""
     doc = terminal.json("token", "create", "--expires-in", "15m")
     terminal.clock.at = START + timedelta(minutes=15, seconds=-1)

@@ -25,7 +25,7 @@ from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
 from tests.builders import a_property, a_run, a_source, a_unit
-from tests.engine.ledger import File
+from tests.engine.sql_app import File
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
@@ -163,7 +163,7 @@ def test_a_failing_source_does_not_fail_its_message(bokit):
     assert shard.schedules[source.id].due_at > NOW
 
 
-def test_what_is_no_batch_is_delivered_again_alone(bokit, feed_url):
+def test_what_is_not_a_batch_is_delivered_again_alone(bokit, feed_url):
     """Of three messages the two that are no batches come again; the good one is done."""
     source = add_source(bokit, feed_url)
     event = load_event("sync_batch/poison.json")

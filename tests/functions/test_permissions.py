@@ -22,9 +22,9 @@ from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
-from tests.engine.house import House
-from tests.engine.ledger import CLIENTS, File, Ledger
-from tests.functions.caller import ApiHouse
+from tests.engine.rows_app import TestApp
+from tests.engine.sql_app import CLIENTS, File, SqlApp
+from tests.functions.caller import ApiApp
 from tests.unit.transformed import as_list, policy_statements
 
 GONE = SourceUnavailableError("no answer")
@@ -32,7 +32,7 @@ IN_A_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteI
 
 
 class Requests:
-    """The DynamoDB permissions that a store's requests need, as botocore's events tell them."""
+    """The DynamoDB permissions that a store's requests need, as botocore's events report them."""
 
     def __init__(self, store: DynamoStore) -> None:
         self.needed: set[str] = set()
@@ -68,7 +68,7 @@ def allowed(role: str) -> set[str]:
 
 def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     """Claiming, carrying a monitor to its end and ending an overdue run takes exactly the permissions of the tick's role."""
-    house = House(queue=True, store=store)
+    house = TestApp(queue=True, store=store)
     house.add_source("a", {"1": {"name": "x"}})
     house.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests = Requests(store)
@@ -89,7 +89,7 @@ def test_the_tick_may_do_what_it_does_and_nothing_else(store):
 
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):
     """New, changed, missing, cancelled, unchanged, refused and failed content takes exactly the worker's permissions."""
-    house = House(queue=True, store=store)
+    house = TestApp(queue=True, store=store)
     many = {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)}
     source = house.add_source("a", many)
     fewer = {"1": {"name": "y"}}
@@ -120,7 +120,7 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
     file = File(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
     file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, random.Random(n).randbytes(2000).hex()) for n in range(120)])
-    ledger = Ledger(file.url, store, queue=True)
+    ledger = SqlApp(file.url, store, queue=True)
     ledger.add_source(CLIENTS, on_missing="delete")
     requests = Requests(store)
 
@@ -147,7 +147,7 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
 
 def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     """A host's life over HTTP takes exactly the permissions of the API's role."""
-    house = ApiHouse(monkeypatch, store)
+    house = ApiApp(monkeypatch, store)
     requests, caller = Requests(store), house.caller
 
     ids = house.furnish()
@@ -193,15 +193,15 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     ):
         assert caller.ask(method, path, body).status < 500, path
     house.sent()
-    settle_a_large_hold(store, requests)
+    resolve_large_hold(store, requests)
 
     assert requests.needed == allowed("ApiFunctionRole")
 
 
-def settle_a_large_hold(store: DynamoStore, requests: Requests) -> None:
+def resolve_large_hold(store: DynamoStore, requests: Requests) -> None:
     """Let a guard hold what an owner then settles, of a source whose agreed state takes many items."""
     with requests.of_others():
-        house = House(queue=True, store=store)
+        house = TestApp(queue=True, store=store)
         source = house.add_source("large", {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)})
         house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
         house.show(source, Fetched(body=b"<html>"))
@@ -214,7 +214,7 @@ def settle_a_large_hold(store: DynamoStore, requests: Requests) -> None:
 
 def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     """Triggers, dry ones too, monitors, status and history take exactly the permissions of that API's role."""
-    house = ApiHouse(monkeypatch, store)
+    house = ApiApp(monkeypatch, store)
     requests, caller = Requests(store), house.caller
     with requests.of_others():
         house.furnish()
@@ -235,8 +235,8 @@ def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
 
 
 def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
-    """A calendar is read, an old one published anew, an overdue sync woken: exactly the permissions of the public's role."""
-    house = ApiHouse(monkeypatch, store)
+    """A calendar is read, an old one published again, an overdue sync woken: exactly the permissions of the public's role."""
+    house = ApiApp(monkeypatch, store)
     requests, caller = Requests(store), house.caller
     with requests.of_others():
         ids = house.furnish()
@@ -259,7 +259,7 @@ def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
 
 def test_the_authorizer_may_do_what_it_does_and_nothing_else(store):
     """A token is found, and its use noted, with exactly the authorizer's permissions."""
-    house = House(store=store)
+    house = TestApp(store=store)
     _, text = house.bokit.access.create(DEFAULT_TENANT, Role.VIEWER)
     requests = Requests(store)
 
