@@ -19,7 +19,10 @@ bin := .venv/bin
 # checks never contact an AWS account
 offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0
 
-.PHONY: help demo up down test check bench deploy fmt lint types template checkpoint lock setup
+# one worker more than there are processors: who waits for the local cloud leaves them to others
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+
+.PHONY: help demo up down test quick check bench deploy fmt lint types template checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,12 +54,15 @@ down: ## stop the local cloud and keep its data
 
 test: ## run every test that needs no AWS account
 	@$(MAKE) --no-print-directory -s -j 3 setup
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n $(WORKERS)
+
+quick: $(DEV) ## the fast tests of the core and the engine, in a minute
+	@$(bin)/python -m pytest -n $(WORKERS) -p no:schemathesis -m "not slow and not stack" tests/unit tests/engine
 
 check: ## what CI runs: lint, types, import rules, template, tests
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(MAKE) --no-print-directory -s lint types template
-	@$(bin)/python -m pytest --cov --cov-report=term:skip-covered
+	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup

@@ -16,6 +16,7 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, before any is disabled
 from tests.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
 from tests.required import fail_what_is_not_run, is_all_required
+from tests.scheduling import UnitScheduling, sort_items
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
@@ -31,6 +32,17 @@ SUMMARY:Reserved
 END:VEVENT
 END:VCALENDAR
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes longest first."""
+    sort_items(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling:
+    """Divide the tests among the workers as tests/scheduling.py says."""
+    return UnitScheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import a_name
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from bokit.store.dynamo.store import DynamoStore
@@ -32,9 +32,7 @@ EMULATOR = pytest.param("emulator", marks=needs_emulator)
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an emulator of our own, on a free port of loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = tmp_path_factory.mktemp("emulator")
     settings = {
         "BIND_HOST": "127.0.0.1",

@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,8 @@ from time import sleep
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 SERVERS = [Path(p) for p in ("/usr/sbin/mariadbd", "/usr/sbin/mysqld", "/usr/libexec/mariadbd")]
 MARIADB = next((p for p in SERVERS if p.exists()), None)
@@ -131,7 +132,7 @@ def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
             cwd=folder,
             timeout=120,
         )
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [
                 str(MARIADB),
@@ -190,7 +191,7 @@ def run_postgres(*, tls: bool = False) -> Iterator[Server]:
         (folder / "data/pg_hba.conf").write_text("host all admin 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
         cert, key = make_certificate(folder, user) if tls else (None, None)
         secured = ["-c", "ssl=on", "-c", f"ssl_cert_file={cert}", "-c", f"ssl_key_file={key}"] if tls else []
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [
                 binaries / "postgres",
@@ -292,13 +293,6 @@ def _stopping(process: subprocess.Popen[bytes]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait(server: Server, process: subprocess.Popen[bytes], folder: Path) -> None:

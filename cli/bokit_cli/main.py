@@ -59,10 +59,16 @@ for _commands in (feeds, places, sources, sync, status, bookings, conflicts, exp
     _commands.register(app)
 
 
+@cache
+def _command() -> Any:
+    """Return the tree of commands, built once: it takes longer to build than most commands to run."""
+    return typer.main.get_command(app)
+
+
 def execute(arguments: Sequence[str] | None = None, locator: StackLocator | None = None) -> int:
     """Run one command line and return its exit code; never raises."""
     try:
-        ended: Any = app(args=arguments, standalone_mode=False, prog_name="bokit", obj=locator or StackLocator())
+        ended: Any = _command()(args=arguments, standalone_mode=False, prog_name="bokit", obj=locator or StackLocator())
         return ended if isinstance(ended, int) else 0
     except (KeyboardInterrupt, usage.Abort):
         return _fail("interrupted", 130)

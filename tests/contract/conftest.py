@@ -7,11 +7,23 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from bokit.store.dynamo.model import Row, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Store
-from tests.emulator import EMULATOR, empty_table, make_dynamo_store
+from tests.builders import a_name
+from tests.emulator import EMULATOR, REGION, empty_table
 from tests.servers import mariadb, postgres  # noqa: F401 - fixtures, one server each for all tests
+
+
+@pytest.fixture(scope="session")
+def mocked_store(aws: None) -> tuple[DynamoStore, type[Row]]:
+    """A store on moto for all tests, and the model of its table: each test makes the table again, but no client."""
+    table = a_name("bokit")
+    with mock_aws():
+        row = bind_row(table, REGION, None)
+        row.create_table(wait=True)
+        return DynamoStore(table, region=REGION), row
 
 
 def make_store(kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:
@@ -23,8 +35,10 @@ def make_store(kind: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     if kind == "emulator":
         yield empty_table(request.getfixturevalue("emulated_store"))
         return
+    store, row = request.getfixturevalue("mocked_store")
     with mock_aws():
-        yield make_dynamo_store(None)
+        row.create_table(wait=True)
+        yield store
 
 
 @pytest.fixture(params=["memory", "moto", EMULATOR])

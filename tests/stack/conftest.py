@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,13 +21,7 @@ from bokit.wiring import build_engine
 from local import cloud, gateway, stack
 from local.place import REGION, Place
 from tests.builders import a_name, a_property, a_source, a_unit
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 def make_place(home: Path) -> Place:

@@ -46,11 +46,14 @@ def run(folder: Path, required: str) -> str:
     (folder / "conftest.py").write_text(HOOKS)
     (folder / "test_some.py").write_text(TESTS)
     (folder / "test_file.py").write_text(A_FILE)
-    env = os.environ | {"BOKIT_REQUIRE_ALL": required, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'layers/shared'}"}
+    paths = f"{ROOT}{os.pathsep}{ROOT / 'layers/shared'}"
+    # installed plugins have no part in it, and take seconds to load
+    env = os.environ | {"BOKIT_REQUIRE_ALL": required, "PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--continue-on-collection-errors", str(folder)]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False).stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("required", "summary"),
     [
