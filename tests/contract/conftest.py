@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from bokit.store.dynamo.model import Row, bind_row
+from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Store
@@ -17,7 +17,7 @@ from tests.servers import mariadb, postgres  # noqa: F401 - fixtures, one server
 
 
 @pytest.fixture(scope="session")
-def mocked_store(aws: None) -> tuple[DynamoStore, type[Row]]:
+def mocked_store(aws: None) -> tuple[DynamoStore, type[ItemRow]]:
     """A store on moto for all tests, and the model of its table: each test makes the table again, but no client."""
     table = a_name("bokit")
     with mock_aws():

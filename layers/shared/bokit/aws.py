@@ -1,8 +1,8 @@
-"""AWS's own client library, started lightly: every function that starts cold pays for what stands here.
+"""Clients of AWS: boto3's sessions, started lightly, since every cold start pays for them.
 
-botocore looks into the folders of its four hundred services to tell whether there is one of the name that it is asked for,
-and reads a table of every service's addresses, although the services that we call bring rules of their own for them. Both
-are left out here: half of what a client costs to make. All else, credentials, signing and retries too, is botocore's.
+To find out whether a service exists, botocore lists the folders of its four hundred services; and it reads a table of every
+service's addresses, although the services that we call have rules of their own. Both are left out here, which halves the CPU
+of a client. Everything else, credentials, signing and retries too, is botocore's.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
 SERVICES = ("dynamodb", "secretsmanager", "signin", "sns", "sqs", "ssm", "sso", "sso-oidc", "sts")
 """What Bokit calls, and what botocore itself may call to find credentials."""
+CONNECT_SECONDS, READ_SECONDS = 3, 10
+"""Timeouts of every client; botocore's own are 60 seconds each, longer than most functions run."""
 
 
 class LightLoader(Loader):
-    """botocore's data, but for what only other services need."""
+    """botocore's data, without what only other services need."""
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the services that may be called."""
         return list(SERVICES)
 
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
-        """Return one of botocore's documents, and where it stands; of the table of addresses an empty one."""
         if name == "endpoints":
             return {"version": 3, "partitions": []}, self.BUILTIN_DATA_PATH
         found: tuple[Any, str] = super().load_data_with_path(name)
@@ -33,14 +34,23 @@ class LightLoader(Loader):
 
 
 @cache
-def find_loader() -> LightLoader:
-    """Return the loader that all sessions share, so that no document is read twice."""
+def shared_loader() -> LightLoader:
+    """Return the loader of all sessions, which reads each document once."""
     return LightLoader()
 
 
 def open_session() -> Session:
-    """Return a new session, as the environment sets it up."""
+    """Return a new botocore session, configured by the environment; PynamoDB makes its client of one."""
     session = get_session()
-    if session.get_config_variable("data_path") is None:  # else somebody has documents of their own
-        session.register_component("data_loader", find_loader())
+    if session.get_config_variable("data_path") is None:  # else the user has documents of their own
+        session.register_component("data_loader", shared_loader())
     return session
+
+
+def make_client(service: str, *, region: str | None = None, endpoint_url: str | None = None) -> Any:
+    """Return a client of boto3's, with the timeouts of all clients."""
+    import boto3  # not at the top: a function that only needs the table starts faster without it
+
+    config = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS)
+    session: Any = boto3.Session(botocore_session=open_session())
+    return session.client(service, region_name=region, endpoint_url=endpoint_url, config=config)

@@ -224,8 +224,8 @@ def open_alerts(settings: Settings) -> Alerts:
 
 def _client_maker(settings: Settings) -> Any:
     def make(service: str) -> Any:
-        from bokit.aws import open_session
+        from bokit.aws import make_client
 
-        return open_session().create_client(service, region_name=settings.region, endpoint_url=settings.endpoint_url)
+        return make_client(service, region=settings.region, endpoint_url=settings.endpoint_url)
 
     return make

@@ -19,6 +19,8 @@ from pynamodb.connection import Connection
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
+from bokit.aws import CONNECT_SECONDS, READ_SECONDS
+
 
 class DueIndexMeta:
     """Keys only: copying the schedules as well would double the cost of every claim."""
@@ -109,8 +111,8 @@ def bind_row(table: str, region_name: str | None, endpoint_url: str | None) -> t
             region = region_name
             host = endpoint_url
             billing_mode = "PAY_PER_REQUEST"
-            connect_timeout_seconds = 3
-            read_timeout_seconds = 10
+            connect_timeout_seconds = CONNECT_SECONDS
+            read_timeout_seconds = READ_SECONDS
             max_retry_attempts = 3
             max_pool_connections = 64
 
