@@ -110,7 +110,7 @@ def show_move(demo: DemoSession, edited: str) -> None:
     booking = demo.sync_until(lambda: demo.booking_of(moved))
     require(booking["id"] == edited, "a moved stay became another booking")
     require(booking["notes"] == NOTE, "the edit did not survive the move")
-    print(f"On Airbnb the guest moves from {nights_of(stay)} to {nights_of(booking)}.")
+    print(f"On Airbnb the guest changes the stay of {nights_of(stay)}; it is now {nights_of(booking)}.")
     print("It is the same booking with new nights, and still has your note.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +10,8 @@ import pytest
 
 from local import cloud
 from local.place import Place
-from tests.stack.conftest import free_port
-from tests.support.readers import SIMULATOR, Block, ReadersCopy, make_readers_copy, read_blocks
+from tests.ports import free_port
+from tests.support.readers import SIMULATOR, Block, ReadersCopy, make_readers_copy, read_blocks, read_documents
 
 MARK = "@@@ "
 
@@ -34,16 +33,6 @@ def as_script(blocks: list[Block], simulator_port: int) -> str:
     """
     parts = [f"echo; echo '{MARK}{block.title}'\n{block.text}" for block in blocks]
     return "\n".join(parts).replace(SIMULATOR, f"127.0.0.1:{simulator_port}")
-
-
-def read_documents(output: str) -> list[dict[str, object]]:
-    """Return the JSON documents in an output."""
-    found, decoder, text = [], json.JSONDecoder(), output.strip()
-    while text:
-        document, end = decoder.raw_decode(text)
-        found.append(document)
-        text = text[end:].strip()
-    return found
 
 
 def test_every_block_works_in_order(reader):

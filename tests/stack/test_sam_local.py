@@ -26,10 +26,11 @@ from botocore.config import Config
 
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
+from tests.ports import free_port
 from tests.stack import docker_engine, lambda_image
-from tests.stack.conftest import Deployed, free_port, open_desk
+from tests.stack.conftest import Deployed, open_desk
 from tests.stack.docker_engine import Forwarder
-from tests.support.readers import make_readers_copy, read_blocks
+from tests.support.readers import make_readers_copy, read_blocks, read_documents
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "bokit-test/lambda-python:local"
@@ -224,7 +225,7 @@ def test_every_event_is_answered(client, function, event):
     answer = call(client, function, (ROOT / "events" / event).read_bytes())
 
     assert not has_failed(answer), answer
-    TOLD[event](answer)
+    CHECKS[event](answer)
 
 
 def document(answer: Any) -> Any:
@@ -242,7 +243,7 @@ def failed(answer: Any) -> set[int]:
     return {int(f["itemIdentifier"][-1]) for f in answer["batchItemFailures"]}
 
 
-TOLD = {
+CHECKS = {
     "sync/schedule.json": lambda a: check(a["sent"] >= 0),
     "sync_batch/batch.json": lambda a: check(failed(a) <= {1}),
     "sync_batch/run.json": lambda a: check(a == {"batchItemFailures": []}),
@@ -264,8 +265,8 @@ TOLD = {
 """What each event's answer must say: the example's token, batch and run were never made."""
 
 
-def test_an_error_is_told_in_the_payload(client):
-    """What is no event of a function's is answered with the error's type."""
+def test_an_error_is_returned_in_the_payload(client):
+    """What is not an event of a function's is answered with the error's type."""
     assert call(client, "SyncBatchFunction", b'{"Records": 5}')["errorType"]
 
 
@@ -305,8 +306,8 @@ def test_start_api_serves_the_api(sam):
         assert ask(f"{url}/sync/status")[0] == 401
         assert ask(f"{url}/sync/status", "bokit_nobody")[0] in (401, 403)
         assert "totals" in ask(f"{url}/sync/status", token)[1]
-        status, told = ask(f"{url}/sync/trigger", token, {})
-        assert (status, told["run_id"][:4]) == (202, "run_")
+        status, accepted = ask(f"{url}/sync/trigger", token, {})
+        assert (status, accepted["run_id"][:4]) == (202, "run_")
         assert ask(f"{url}/units", token)[1]["items"] is not None
 
 
@@ -324,5 +325,5 @@ def test_readmes_commands_work(sam, tmp_path):
     done = copy.run("\n".join(block.text for block in blocks), **(sam.env | build))
 
     assert done.returncode == 0, done.stderr
-    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    answers = read_documents("".join(line for line in done.stdout.splitlines() if line.startswith("{")))
     assert [has_failed(answer) for answer in answers] == [False, False]

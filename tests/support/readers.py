@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = "127.0.0.1:14567"
@@ -100,3 +102,13 @@ def make_readers_copy(folder: Path, *, port: int, simulator_port: int) -> Reader
     (copy.home / ".curlrc").write_text("fail\nsilent\nshow-error\n")
     assert copy.run("make -q setup").returncode == 0, "the environments are out of date: run `make setup` first"
     return copy
+
+
+def read_documents(output: str) -> list[dict[str, Any]]:
+    """Return the JSON documents in an output."""
+    found, decoder, text = [], json.JSONDecoder(), output.strip()
+    while text:
+        document, end = decoder.raw_decode(text)
+        found.append(document)
+        text = text[end:].strip()
+    return found
