@@ -23,7 +23,7 @@ Scope = NewType("Scope", str)
 """Groups records of a collection that are loaded together: a unit's id for bookings."""
 
 if TYPE_CHECKING:
-    Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+    Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 else:  # the codec and the schemas take it as it is
     Json = Any
 """A value that JSON can hold. No float where an integer will do."""
