@@ -1,4 +1,4 @@
-"""The packages of the product, read from the code: `python -m tests.support.architecture` prints the table of docs/architecture.md."""
+"""The packages of the product, read from the code; run it as a module to print the table of docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def packages() -> list[PackageNote]:
 def _read(folder: Path) -> PackageNote:
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
     lines = text.splitlines()
-    allowed = next((line.removeprefix(MAY_IMPORT) for line in lines if line.startswith(MAY_IMPORT)), "")
+    allowed = text.partition(MAY_IMPORT)[2].split("\n\n")[0].replace("\n", " ")
     name = _name(folder)
     return PackageNote(
         name=name,

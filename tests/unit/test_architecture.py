@@ -94,7 +94,8 @@ def test_only_the_face_of_a_package_is_imported_from_outside(package):
     }
 
     assert used <= face
-    assert [name for name in face if not (PACKAGE.joinpath(*package.name.split(".")) / f"{name}.py").exists()] == []
+    folder = PACKAGE.joinpath(*package.name.split("."))
+    assert [name for name in face if not (folder / f"{name}.py").exists() and not (folder / name).is_dir()] == []
 
 
 def test_the_page_on_architecture_has_the_packages_as_they_are():

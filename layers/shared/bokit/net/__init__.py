@@ -1,6 +1,7 @@
 """Every outgoing HTTP request, and which addresses may be asked. Imports ``errors``, requests and urllib3.
 
 A *target* is a URL that was checked; an *exchange* is one request with its redirects, under one deadline.
+May import: ``errors``.
 """
 
-__all__ = ["addresses", "session"]
+__all__ = ["addresses", "response", "session"]

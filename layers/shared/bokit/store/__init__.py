@@ -1,7 +1,8 @@
-"""Where everything is stored: the protocols, and the two stores that fulfil them. Imports the core and ``errors``.
+"""Where everything is stored: the protocols, and the two stores that fulfil them.
 
 A *shard* groups sources that are claimed together; a *claim* and a *lease* hold a shard or a source for one run; a *fence* is
 the number that refuses the writes of a run whose claim or lease was taken over.
+May import: ``core.model``, ``errors``.
 """
 
 __all__ = ["dynamo", "limits", "memory", "protocols"]

@@ -3,8 +3,19 @@
 Terms: a *unit group* is every unit linked with one, directly or not; a *page* is an outgoing calendar as it is served; a
 *replay* runs the engine over a history of fetches. This is the only package of the engine that knows ``core.bookings``,
 ``core.occupancy`` and ``core.ical``.
-May import: ``engine.records``, ``engine.sync``, ``engine.base``, ``core``, the protocols of store and outlets; replays also
-the memory store.
+May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``, ``engine.base``, ``engine.records``,
+``engine.sync``, ``errors``, ``outlets``, ``sources``, ``store``.
 """
 
-__all__ = ["conflicts", "outgoing", "pages", "replay", "replay_unit", "service", "serving"]
+__all__ = [
+    "calendar_terms",
+    "conflicts",
+    "inspect",
+    "outgoing",
+    "pages",
+    "replay",
+    "replay_unit",
+    "service",
+    "serving",
+    "terms",
+]

@@ -1,3 +1,6 @@
-"""The store in memory: replay, tests and `bokit feed` run on it. Imports the core, ``errors`` and the rest of ``store``."""
+"""The store in memory: replay, tests and `bokit feed` run on it.
+
+May import: ``core.model``, ``errors``, ``store``.
+"""
 
 __all__ = ["store"]
