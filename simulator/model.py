@@ -52,7 +52,7 @@ class SimulatedStay:
     """Number of changes so far."""
     changed_at: datetime
     every_days: int = 0
-    """Days between two occurrences of a series; 0 if it is no series."""
+    """Days between two occurrences of a series; 0 if it does not repeat."""
     times: int = 1
 
     @property
