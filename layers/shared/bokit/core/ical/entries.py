@@ -49,15 +49,12 @@ class Entry:
     kind: EntryKind
     status: Status
     check_in: date
-    check_out: date
-    """Always after *check_in*."""
-    starts_at: datetime | None = None
-    """UTC; None for all-day events."""
+    check_out: date  # always after *check_in*
+    starts_at: datetime | None = None  # UTC; None for all-day events
     ends_at: datetime | None = None
     summary: str = ""
     guest_name: str | None = None
-    reservation_code: str | None = None
-    """The platform's own, one to one with a booking (Airbnb's ``HM…``)."""
+    reservation_code: str | None = None  # the platform's own, one to one with a booking (Airbnb's ``HM…``)
     reservation_url: str | None = None
     phone_last4: str | None = None
     phone: str | None = None
@@ -71,5 +68,4 @@ class Entry:
     comments: str | None = None
     notes: str | None = None
     sequence: int = 0
-    extra: Fields = field(default_factory=dict)
-    """Other facts that the platform's file found worth keeping."""
+    extra: Fields = field(default_factory=dict)  # other facts that the platform's file found worth keeping

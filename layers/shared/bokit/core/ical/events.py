@@ -29,8 +29,7 @@ class ReadContext:
 
     timezone: ZoneInfo
     platform: Platform
-    window: tuple[date, date]
-    """Series are expanded over these dates."""
+    window: tuple[date, date]  # series are expanded over these dates
     budget: Budget
     ends_on_last_night: bool = False
     """The owner's setting (Beds24 has one): all-day events end on the last night, not on the day of departure."""

@@ -21,12 +21,9 @@ _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 class CalendarText:
     """One VCALENDAR, unfolded: its own lines, and its components as they stand."""
 
-    head: str
-    """All that stands outside of events, timezones included: a change in it may change every event."""
-    events: tuple[str, ...] = ()
-    """The lines between BEGIN:VEVENT and END:VEVENT of each."""
-    timezones: tuple[str, ...] = ()
-    """Whole VTIMEZONE components."""
+    head: str  # all that stands outside of events, timezones included: a change in it may change every event
+    events: tuple[str, ...] = ()  # the lines between BEGIN:VEVENT and END:VEVENT of each
+    timezones: tuple[str, ...] = ()  # whole VTIMEZONE components
     properties: dict[str, str] = field(default_factory=dict)
     """The calendar's own properties, names in upper case."""
 
@@ -37,10 +34,8 @@ class BodyText:
 
     calendars: tuple[CalendarText, ...] = ()
     is_whole: bool = False
-    broken: int = 0
-    """Events that began without an end."""
-    dropped: int = 0
-    """Events beyond the limits."""
+    broken: int = 0  # events that began without an end
+    dropped: int = 0  # events beyond the limits
 
 
 def strip_stamps(body: bytes) -> bytes:

@@ -53,17 +53,14 @@ class ReadSettings:
     """How a feed is read: the time of its fetch, and what the owners of unit and source have set."""
 
     at: datetime
-    timezone: ZoneInfo
-    """The unit's."""
-    platform: str | None = None
-    """None: detected from the content, else from the URL's *host*."""
+    timezone: ZoneInfo  # the unit's
+    platform: str | None = None  # None: detected from the content, else from the URL's *host*
     host: str | None = None
     horizon: timedelta = timedelta(days=730)
     since: date | None = None
     """Series are expanded from here to *until*; None: from 60 days before *at* to *horizon* after it."""
     until: date | None = None
-    ends_on_last_night: bool = False
-    """See :class:`ReadContext`."""
+    ends_on_last_night: bool = False  # see :class:`ReadContext`
 
     @property
     def today(self) -> date:

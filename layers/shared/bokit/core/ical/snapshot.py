@@ -46,11 +46,9 @@ class BodyContent:
 
     groups: Mapping[str, KeptGroup] = field(default_factory=dict)
     """By fingerprint, which covers calendar, settings and code version as well."""
-    calendars: tuple[CalendarText, ...] = ()
-    """What a series needs of its calendar; empty if there is no series."""
+    calendars: tuple[CalendarText, ...] = ()  # what a series needs of its calendar; empty if there is no series
     platform: str = "generic"
-    problems: tuple[Problem, ...] = ()
-    """Of the body as a whole."""
+    problems: tuple[Problem, ...] = ()  # of the body as a whole
     is_whole: bool = True
 
 

@@ -50,14 +50,11 @@ def _windows_zones() -> dict[str, str]:
 class Zones:
     """The timezones that one calendar's times may name. An IANA name takes precedence over the VTIMEZONE beside it."""
 
-    own: ZoneInfo
-    """The unit's: dates are read in it."""
-    floating: tzinfo
-    """Of times without a zone: the calendar's X-WR-TIMEZONE, else the unit's."""
+    own: ZoneInfo  # the unit's: dates are read in it
+    floating: tzinfo  # of times without a zone: the calendar's X-WR-TIMEZONE, else the unit's
     universal: tzinfo = UTC
     """Of times in UTC: the calendar's X-WR-TIMEZONE, whose summer time their series follows, else UTC."""
-    components: dict[str, str] = field(default_factory=dict)
-    """Each TZID's VTIMEZONE."""
+    components: dict[str, str] = field(default_factory=dict)  # each TZID's VTIMEZONE
     unknown: set[str] = field(default_factory=set)
     """Names that are not resolved; their times are read as floating."""
     found: dict[str, tzinfo] = field(default_factory=dict)

@@ -28,8 +28,7 @@ class CalendarEvent:
 
     uid: str
     first: date
-    end: date
-    """Exclusive (RFC 5545, section 3.6.1)."""
+    end: date  # exclusive (RFC 5545, section 3.6.1)
     summary: str
     description: str = ""
     changed_at: datetime

@@ -27,12 +27,9 @@ TOUCH_EVERY = timedelta(minutes=15)
 class Role(StrEnum):
     """What a token may do; each role includes the one before it."""
 
-    VIEWER = "viewer"
-    """Reads."""
-    OPERATOR = "operator"
-    """Also triggers syncs and edits."""
-    ADMIN = "admin"
-    """Does everything."""
+    VIEWER = "viewer"  # reads
+    OPERATOR = "operator"  # also triggers syncs and edits
+    ADMIN = "admin"  # does everything
 
     def may(self, needed: Role) -> bool:
         """Return whether this role includes *needed*."""
@@ -46,8 +43,7 @@ class Principal:
 
     tenant: TenantId
     role: Role
-    id: str
-    """The token's id, or the subject of a JWT; change logs show it as ``token:<id>``."""
+    id: str  # the token's id, or the subject of a JWT; change logs show it as ``token:<id>``
 
     @property
     def by(self) -> str:
@@ -65,10 +61,8 @@ class Token:
     name: str
     hash: str
     created_at: datetime
-    expires_at: datetime | None = None
-    """None: it never expires."""
-    last_used_at: datetime | None = None
-    """Accurate to a quarter of an hour."""
+    expires_at: datetime | None = None  # None: it never expires
+    last_used_at: datetime | None = None  # accurate to a quarter of an hour
     revoked_at: datetime | None = None
 
     def is_valid(self, now: datetime) -> bool:

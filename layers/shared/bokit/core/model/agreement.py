@@ -34,8 +34,7 @@ class Loss:
 
     shown: int
     known: int
-    gone: int
-    """Of *known*, newly not shown."""
+    gone: int  # of *known*, newly not shown
     agreed_since: datetime
 
     def code_at(self, at: datetime) -> str | None:

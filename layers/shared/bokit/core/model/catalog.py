@@ -34,8 +34,7 @@ class Property:
     tenant: TenantId
     name: str
     timezone: str | None = None
-    turnover_days: int | None = None
-    """Days that must lie between a departure and the next arrival."""
+    turnover_days: int | None = None  # days that must lie between a departure and the next arrival
     version: int = 0
 
 
@@ -47,10 +46,8 @@ class Unit:
     tenant: TenantId
     property_id: PropertyId
     name: str
-    timezone: str | None = None
-    """Overrides the property's."""
-    turnover_days: int | None = None
-    """Overrides the property's."""
+    timezone: str | None = None  # overrides the property's
+    turnover_days: int | None = None  # overrides the property's
     parts: tuple[UnitId, ...] = ()
     version: int = 0
 
@@ -62,20 +59,15 @@ class Source:
     id: SourceId
     tenant: TenantId
     name: str
-    kind: str
-    """``ical``, ``json`` or ``sql``."""
+    kind: str  # ``ical``, ``json`` or ``sql``
     url: str
     collection: CollectionName = BOOKINGS
-    scope: Scope
-    """For bookings the unit's id."""
-    platform: str | None = None
-    """None: detected from the content and the host."""
-    interval: timedelta | None = None
-    """Overrides ``sync.interval``."""
+    scope: Scope  # for bookings the unit's id
+    platform: str | None = None  # None: detected from the content and the host
+    interval: timedelta | None = None  # overrides ``sync.interval``
     cancel_after: timedelta | None = None
     timezone: str | None = None
-    enabled: bool = True
-    """False: paused by a person."""
+    enabled: bool = True  # False: paused by a person
     shard_id: ShardId
     settings: Fields = field(default_factory=dict)
     removed_at: datetime | None = None
@@ -92,10 +84,7 @@ class Collection:
     """Fields that keep the value they have here, whatever a source or a request says (dots lead into objects)."""
     array_keys: Mapping[str, str] = field(default_factory=dict)
     """Arrays whose items are identified by a field: path of the array, name of the field."""
-    schema: Fields | None = None
-    """A JSON Schema (2020-12) that records must match; None: any object."""
-    buckets: int = 1
-    """Over how many partitions its records are spread; fixed when it is declared."""
-    interval: timedelta | None = None
-    """Overrides ``sync.interval`` for its sources."""
+    schema: Fields | None = None  # a JSON Schema (2020-12) that records must match; None: any object
+    buckets: int = 1  # over how many partitions its records are spread; fixed when it is declared
+    interval: timedelta | None = None  # overrides ``sync.interval`` for its sources
     version: int = 0

@@ -31,10 +31,8 @@ _PATH = re.compile(r"[^.\x00-\x1f]{1,100}(\.[^.\x00-\x1f]{1,100}){0,9}")
 class OnMissing(StrEnum):
     """What happens to a record that its source no longer shows."""
 
-    KEEP = "keep"
-    """Nothing: the source need not show all of its records."""
-    MARK = "mark"
-    """It is marked as missing, and never removed."""
+    KEEP = "keep"  # nothing: the source need not show all of its records
+    MARK = "mark"  # it is marked as missing, and never removed
     DELETE = "delete"
     """It is missing, and gone once ``cancel_after`` has passed and two fetches agreed; its record is kept."""
 

@@ -29,20 +29,16 @@ class Monitor:
 
     tenant: TenantId
     interval: timedelta
-    new_only: bool | None = None
-    """None: the value of ``sync.new_only``."""
-    max_runs: int | None = None
-    """None: until it is stopped."""
-    runs: int = 0
-    """Runs that it has started."""
+    new_only: bool | None = None  # None: the value of ``sync.new_only``
+    max_runs: int | None = None  # None: until it is stopped
+    runs: int = 0  # runs that it has started
     started_at: datetime
     started_by: str
     next_at: datetime
     last_run: RunId | None = None
     next_run: RunId | None = None
     """The run that is being started. Found later, it is left from a crash, and is continued."""
-    version: int = 0
-    """The condition of its next write; 0: not stored yet."""
+    version: int = 0  # the condition of its next write; 0: not stored yet
 
     @property
     def is_over(self) -> bool:

@@ -19,14 +19,11 @@ class ActionKind(StrEnum):
 
     CREATE = "create"
     UPDATE = "update"
-    MARK_MISSING = "miss"
-    """The source no longer shows it; nothing is released yet."""
-    CLEAR_MISSING = "find"
-    """It was missing and is shown again, before anything was released."""
+    MARK_MISSING = "miss"  # the source no longer shows it; nothing is released yet
+    CLEAR_MISSING = "find"  # it was missing and is shown again, before anything was released
     CANCEL = "cancel"
     RESTORE = "restore"
-    MERGE = "merge"
-    """The source joined it with another record, which remains."""
+    MERGE = "merge"  # the source joined it with another record, which remains
     TOUCH = "remember"
     """Bookkeeping: only the rules' memory, the key, or the source's value under an edit changed. Not reported or counted."""
 
@@ -67,8 +64,7 @@ class Action:
     kind: ActionKind
     before: Record | None
     after: Record
-    fields: Mapping[str, FieldChange] = field(default_factory=dict)
-    """Effective fields that change."""
+    fields: Mapping[str, FieldChange] = field(default_factory=dict)  # effective fields that change
     preserved: Mapping[str, FieldChange] = field(default_factory=dict)
     """Edited fields in which the source changed: its values before and after; the edit stands."""
     reason: str
@@ -88,17 +84,13 @@ class Action:
 class Hold:
     """What a guard holds back, why, and since when."""
 
-    code: str
-    """``empty-feed``, ``unreadable-feed``, ``shrunken-feed``, ``partial-feed``, ``other-listing`` …"""
-    message: str
-    """For the owner: what happened, and what to do."""
+    code: str  # ``empty-feed``, ``unreadable-feed``, ``shrunken-feed``, ``partial-feed``, ``other-listing`` …
+    message: str  # for the owner: what happened, and what to do
     since: datetime
     releases: tuple[Fields, ...] = ()
     """What applying it would cancel or free: ``{"action", "record_id", "check_in", …}``, for people and for the hash."""
-    can_apply: bool = True
-    """False: there is nothing to apply (an unreadable body)."""
-    offered_at: datetime | None = None
-    """When the owner was notified of it again."""
+    can_apply: bool = True  # False: there is nothing to apply (an unreadable body)
+    offered_at: datetime | None = None  # when the owner was notified of it again
 
     @property
     def plan_hash(self) -> str:
@@ -125,15 +117,13 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     hold: Hold | None = None
-    seen: int = 0
-    """Entries that the source showed."""
+    seen: int = 0  # entries that the source showed
     unchanged: int = 0
     refused: bool = False
     """The fetch is not trusted (unreadable, empty, another listing's …): ETag and hash are not stored."""
     settle_at: datetime | None = None
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
-    memory: Fields = field(default_factory=dict)
-    """What the rules keep of the source until the next fetch."""
+    memory: Fields = field(default_factory=dict)  # what the rules keep of the source until the next fetch
     problems: tuple[Fields, ...] = ()
     """What could not be used, item by item: ``{"code", "message", "uid", "field"}``."""
 

@@ -35,10 +35,8 @@ class Presence(StrEnum):
     """Whether the source still shows the record."""
 
     PRESENT = "present"
-    MISSING = "missing"
-    """No longer shown, without sufficient evidence yet: its nights stay held."""
-    GONE = "gone"
-    """Cancelled, vanished or deleted; kept for ever, and restored if the source shows it again."""
+    MISSING = "missing"  # no longer shown, without sufficient evidence yet: its nights stay held
+    GONE = "gone"  # cancelled, vanished or deleted; kept for ever, and restored if the source shows it again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +44,7 @@ class Edit:
     """A person's value for one field. It stands until a person removes it, whatever the source says."""
 
     value: Json
-    base: Json
-    """The source's value at the time of the edit: the base of the three-way merge."""
+    base: Json  # the source's value at the time of the edit: the base of the three-way merge
     by: str
     at: datetime
 
@@ -60,8 +57,7 @@ class Record:
     tenant: TenantId
     collection: CollectionName
     scope: Scope
-    source_id: SourceId | None
-    """None: made by hand, and never touched by a sync."""
+    source_id: SourceId | None  # None: made by hand, and never touched by a sync
     key: str
     """The source's present identity for it (a UID, a primary key); it may change while the record remains."""
     remote: Fields = field(default_factory=dict)
@@ -74,11 +70,9 @@ class Record:
     gone_reason: str | None = None
     memory: Fields = field(default_factory=dict)
     """What the collection's rules keep for identity and evidence; never shown."""
-    version: int = 0
-    """Raised by the store at each write; 0: not stored yet."""
+    version: int = 0  # raised by the store at each write; 0: not stored yet
     created_at: datetime
-    updated_at: datetime
-    """When a field or the presence last changed."""
+    updated_at: datetime  # when a field or the presence last changed
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -113,8 +107,7 @@ class LoggedChange:
 
     record_id: RecordId
     at: datetime
-    by: str
-    """``source:<source id>`` or ``user:<name>``."""
+    by: str  # ``source:<source id>`` or ``user:<name>``
     action: str
     reason: str
     fields: Mapping[str, FieldChange]

@@ -80,13 +80,11 @@ class SourceReport:
     source_id: SourceId
     name: str
     outcome: Outcome
-    error: Mapping[str, str] | None = None
-    """``{"code", "message"}``: why it failed, was held or skipped."""
+    error: Mapping[str, str] | None = None  # ``{"code", "message"}``: why it failed, was held or skipped
     counts: Mapping[str, int] = field(default_factory=dict)
     duration_ms: int = 0
     steps: tuple[RunStep, ...] = ()
-    plan: tuple[Action, ...] = ()
-    """Filled in a dry run, and if the caller asked for details."""
+    plan: tuple[Action, ...] = ()  # filled in a dry run, and if the caller asked for details
     problems: tuple[Fields, ...] = ()
     """The first items that could not be used: ``{"code", "message", "uid", "field"}``."""
 
@@ -119,8 +117,7 @@ class OpenRun:
     A source leaves *pending* with its report, in one write: a message that is delivered twice counts once.
     """
 
-    run: Run
-    """QUEUED or RUNNING, with the reports so far."""
+    run: Run  # QUEUED or RUNNING, with the reports so far
     pending: frozenset[SourceId]
     overdue_at: datetime
     new_only: bool | None = None
@@ -137,14 +134,11 @@ class IdempotentResponse:
     """The first request under an Idempotency-Key, and its response."""
 
     key: str
-    request_hash: str
-    """Of method, route and body; another request under the same key is refused."""
+    request_hash: str  # of method, route and body; another request under the same key is refused
     status: int
-    body: str
-    """JSON."""
+    body: str  # JSON
     run_id: RunId | None
-    expires_at: datetime
-    """From then on the key is free. The table's TTL only deletes the row."""
+    expires_at: datetime  # from then on the key is free. The table's TTL only deletes the row.
 
 
 def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:

@@ -30,8 +30,7 @@ class HoldNote:
     message: str
     since: datetime
     plan_hash: str
-    offered_at: datetime | None = None
-    """When the owner was notified of it again."""
+    offered_at: datetime | None = None  # when the owner was notified of it again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,29 +41,23 @@ class Head:
     source, unit and property: an unchanged sync reads nothing else.
     """
 
-    source: Source
-    """With *timezone*, *interval* and *cancel_after* as the source has them (None: the tenant's)."""
-    unit_timezone: str | None = None
-    """The unit's, else the property's; used if the source has none."""
+    source: Source  # with *timezone*, *interval* and *cancel_after* as the source has them (None: the tenant's)
+    unit_timezone: str | None = None  # the unit's, else the property's; used if the source has none
     etag: str | None = None
     last_modified: str | None = None
     content_hash: str | None = None
-    entries: int = 0
-    """Entries of the agreed content: the count ``seen`` of an unchanged sync."""
-    settle_at: datetime | None = None
-    """The earliest time at which time alone can change the plan."""
+    entries: int = 0  # entries of the agreed content: the count ``seen`` of an unchanged sync
+    settle_at: datetime | None = None  # the earliest time at which time alone can change the plan
     snapshot_version: int = 0
     """Stored by no release outside of tests, and read by none; its stored name stays taken."""
-    changed_at: datetime | None = None
-    """When a sync last changed a record."""
+    changed_at: datetime | None = None  # when a sync last changed a record
     synced_at: datetime | None = None
     """When the slow path last succeeded; freshness is the later of this and the shard's heartbeat."""
     full_at: datetime | None = None
     """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None
     hold: HoldNote | None = None
-    fence: int = 0
-    """Raised whenever the source's lease is acquired; writes with an older one are refused."""
+    fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0
 
 
@@ -73,14 +66,11 @@ class SourceSchedule:
     """One source's line in its shard: when it is due, and its last attempts."""
 
     tenant: TenantId
-    due_at: datetime | None
-    """None: paused or removed."""
-    interval: timedelta
-    """The interval when *due_at* was set; overdue is counted in these."""
+    due_at: datetime | None  # None: paused or removed
+    interval: timedelta  # the interval when *due_at* was set; overdue is counted in these
     attempted_at: datetime | None = None
     succeeded_at: datetime | None = None
-    failures: int = 0
-    """Failed attempts in a row."""
+    failures: int = 0  # failed attempts in a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +94,8 @@ class Shard:
     """At most the earliest *due_at*: the index that the tick asks is kept by it."""
     holder: str | None = None
     claimed_until: datetime | None = None
-    fence: int = 0
-    """Raised at each claim."""
-    recent: tuple[HeartbeatRun, ...] = ()
-    """The last few unchanged batches, newest first."""
+    fence: int = 0  # raised at each claim
+    recent: tuple[HeartbeatRun, ...] = ()  # the last few unchanged batches, newest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,28 +12,36 @@ from bokit.core.model.records import Fields, Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UidHistory:
+    """What accepted fetches taught of a feed's UIDs."""
+
+    kept: int = 0
+    """Changed fetches in a row that kept every UID, as far as that matters."""
+    moved: bool = False
+    """One of them showed another arrival under a known UID."""
+    changed_at: datetime | None = None
+    """When every UID changed at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMemory:
     """What the rules keep of a source between fetches."""
 
     starts: Mapping[str, str] = field(default_factory=dict)
     """First nights and the UIDs that the room's feed gave them."""
-    domains: tuple[str, ...] = ()
-    """What follows the at sign in the source's UIDs."""
+    domains: tuple[str, ...] = ()  # what follows the at sign in the source's UIDs
+    uids: UidHistory = UidHistory()
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
-    held_since: datetime | None = None
-    """Since when every fetch was held."""
-    was_empty: bool = False
-    """One of the held fetches was a whole calendar without events."""
-    doubted_at: datetime | None = None
-    """When a fetch was last held, or contradicted an earlier one."""
-    agreed_since: datetime | None = None
-    """Since when shrunken fetches agree on which stays are gone."""
+    held_since: datetime | None = None  # since when every fetch was held
+    was_empty: bool = False  # one of the held fetches was a whole calendar without events
+    doubted_at: datetime | None = None  # when a fetch was last held, or contradicted an earlier one
+    agreed_since: datetime | None = None  # since when shrunken fetches agree on which stays are gone
 
     def without_hold(self) -> SourceMemory:
         """Return it with nothing held."""
-        return SourceMemory(starts=self.starts, domains=self.domains, doubted_at=self.doubted_at)
+        return SourceMemory(starts=self.starts, domains=self.domains, uids=self.uids, doubted_at=self.doubted_at)
 
 
 def read_memory(memory: Fields) -> SourceMemory:

@@ -39,10 +39,8 @@ class Verdict(StrEnum):
     """What one fetched body is worth as evidence."""
 
     OK = "ok"
-    EMPTY = "empty"
-    """A whole calendar without events."""
-    PARTIAL = "partial"
-    """Not all of it was read: what is missing from it proves nothing."""
+    EMPTY = "empty"  # a whole calendar without events
+    PARTIAL = "partial"  # not all of it was read: what is missing from it proves nothing
     UNREADABLE = "unreadable"
 
 
@@ -52,10 +50,8 @@ class Problem:
 
     code: str
     message: str
-    uid: str | None = None
-    """Of the event or record."""
-    field: str | None = None
-    """Path of the record's field."""
+    uid: str | None = None  # of the event or record
+    field: str | None = None  # path of the record's field
 
     def as_dict(self) -> ContentProblem:
         """As inspections and runs show it."""
@@ -71,24 +67,19 @@ class Context:
     source_id: SourceId
     collection: CollectionName
     scope: Scope
-    at: datetime
-    """The time of the fetch, in UTC: the only clock of the core."""
+    at: datetime  # the time of the fetch, in UTC: the only clock of the core
     timezone: ZoneInfo
     last_read: datetime | None = None
     """When the source was last read before this fetch; None: never, or not known."""
-    platform: str | None = None
-    """Chosen by the owner; None: detected from the content and *host*."""
+    platform: str | None = None  # chosen by the owner; None: detected from the content and *host*
     host: str | None = None
     cancel_after: timedelta = timedelta(hours=24)
     horizon: timedelta = timedelta(days=730)
     new_only: bool = False
     """Only new records are created: nothing is updated, marked as missing, cancelled or remembered."""
-    memory: Fields = field(default_factory=dict)
-    """What the last plan kept of this source."""
-    approved: str | None = None
-    """The hash of the held plan that a person approved."""
-    discarded: str | None = None
-    """The hash of the held plan that a person discarded."""
+    memory: Fields = field(default_factory=dict)  # what the last plan kept of this source
+    approved: str | None = None  # the hash of the held plan that a person approved
+    discarded: str | None = None  # the hash of the held plan that a person discarded
     settings: Fields = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
     other_sources: frozenset[SourceId] = frozenset()
@@ -108,10 +99,8 @@ class Seen(Generic[E_co]):
     verdict: Verdict = Verdict.OK
     snapshot: bytes = b""
     """The entries and their fingerprints, compressed: the next reading parses only what changed."""
-    platform: str | None = None
-    """The feed's platform; None: unreadable, or not a feed of a platform."""
-    whole: bool = True
-    """False: only recent changes were requested; what is missing proves nothing."""
+    platform: str | None = None  # the feed's platform; None: unreadable, or not a feed of a platform
+    whole: bool = True  # False: only recent changes were requested; what is missing proves nothing
 
 
 class Rules(Protocol[E, M]):

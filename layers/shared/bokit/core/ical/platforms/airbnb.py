@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, ends_within, relabel, reservation
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, ends_within, relabel, reservation
 
 _CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
@@ -60,5 +60,5 @@ PLATFORM = Platform(
     hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
     read_event=read_event,
     classify=classify,
-    traits=Traits(uid_is_identity=False, own_guests=True, marks_imports=True),
+    traits=Traits(reservation_uids=UidRole.IDENTITY, block_uids=UidRole.DATES, own_guests=True, marks_imports=True),
 )

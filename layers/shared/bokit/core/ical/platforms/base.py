@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
@@ -21,17 +22,27 @@ class RawEvent:
     uid: str = ""
     summary: str = ""
     description: str = ""
-    status: str = ""
-    """STATUS in upper case; ``CANCELLED`` if the calendar's METHOD is CANCEL."""
+    status: str = ""  # STATUS in upper case; ``CANCELLED`` if the calendar's METHOD is CANCEL
     url: str = ""
+
+
+class UidRole(StrEnum):
+    """What a platform's UIDs prove."""
+
+    IDENTITY = "identity"
+    DATES = "dates"
+    VOLATILE = "volatile"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
     """Which facts of an entry are evidence that it is the same booking as before."""
 
-    uid_is_identity: bool = True
-    """The same UID is the same booking, whatever its dates."""
+    reservation_uids: UidRole | None = None
+    """The role of its reservations' UIDs; None: learned from the feed."""
+    block_uids: UidRole | None = None
+    """The role of its blocks' UIDs; None: learned from the feed."""
     uid_has_start: bool = False
     """The UID is made of room and first night: it identifies no booking, but distinguishes one room's feed from another's."""
     own_guests: bool = False
@@ -45,12 +56,9 @@ class Platform:
     """How one platform deviates from the standard; chosen by the owner, else by PRODID, else by the URL's host."""
 
     name: str
-    prodids: tuple[str, ...] = ()
-    """In lower case; a PRODID that contains one is this platform's."""
-    hosts: tuple[str, ...] = ()
-    """Domains; they and their subdomains are this platform's."""
-    read_event: Callable[[RawEvent], Facts | None]
-    """What an event says; None for an event that means no stay."""
+    prodids: tuple[str, ...] = ()  # in lower case; a PRODID that contains one is this platform's
+    hosts: tuple[str, ...] = ()  # domains; they and their subdomains are this platform's
+    read_event: Callable[[RawEvent], Facts | None]  # what an event says; None for an event that means no stay
     classify: Callable[[Sequence[Entry], date], Sequence[Entry]] | None = None
     """Relabels kinds once the whole feed is read, given the local date of the fetch."""
     errors: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bokit.core.ical.entries import Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, block, last_four, reservation
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, last_four, reservation
 
 _LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
 _BOOKING_ID = re.compile(r"(?:bookid|id)=(\d{4,15})\b|\bbook(?:id)?[-_ ]?(\d{4,15})\b", re.I)
@@ -88,8 +88,11 @@ def _read_channel(text: str) -> dict[str, Any]:
 
 
 def _read_booking(raw: RawEvent) -> dict[str, Any]:
-    """The booking's number, and the page that works, unlike the feed's own URL."""
-    found = _BOOKING_ID.search(raw.url) or _BOOKING_ID.search(raw.description) or _UID.match(raw.uid)
+    """The booking's number, as the URL or the UID has it, and the page that works, unlike the feed's own URL.
+
+    The description is the guest's and the owner's text: a number in it identifies no booking.
+    """
+    found = _BOOKING_ID.search(raw.url) or _UID.match(raw.uid)
     number = next(filter(None, found.groups()), None) if found else None
     return {"reservation_code": number, "reservation_url": number and BOOKING_PAGE + number}
 
@@ -111,5 +114,6 @@ PLATFORM = Platform(
     prodids=("beds24",),
     hosts=("beds24.com",),
     read_event=read_event,
+    traits=Traits(reservation_uids=UidRole.IDENTITY, block_uids=UidRole.IDENTITY),
     errors={"room synchroniser not enabled": "Beds24 has the calendar export of this room switched off; switch it on there"},
 )

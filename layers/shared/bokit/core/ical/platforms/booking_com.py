@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from bokit.core.ical.entries import Entry, Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, ends_within, relabel, reservation
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, ends_within, relabel, reservation
 
 _GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
 TRAILING = (544, 552)
@@ -35,5 +35,5 @@ PLATFORM = Platform(
     hosts=("booking.com",),
     read_event=read_event,
     classify=classify,
-    traits=Traits(uid_is_identity=False, uid_has_start=True, own_guests=True),
+    traits=Traits(reservation_uids=UidRole.DATES, block_uids=UidRole.DATES, uid_has_start=True, own_guests=True),
 )

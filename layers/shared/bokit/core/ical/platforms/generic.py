@@ -6,13 +6,15 @@ SEQUENCE, a wrong VTIMEZONE beside a correct IANA name), Google and Office 365 (
 
 from __future__ import annotations
 
-from bokit.core.ical.platforms.base import Platform, Traits, read_general
+from bokit.core.ical.platforms.base import Platform, Traits, UidRole, read_general
 
+_IDENTITY = Traits(reservation_uids=UidRole.IDENTITY, block_uids=UidRole.IDENTITY)
+_UNKNOWN = Traits(reservation_uids=UidRole.UNKNOWN, block_uids=UidRole.UNKNOWN)
 GENERIC = Platform(name="generic", read_event=read_general)
 PLATFORMS = (
-    Platform(name="guesty", prodids=("guesty",), hosts=("guesty.com", "guestyforhosts.com"), read_event=read_general),
-    Platform(name="ownerrez", prodids=("ownerrez",), hosts=("ownerrez.com", "ownerreservations.com"), read_event=read_general),
-    Platform(name="google", prodids=("google calendar",), hosts=("calendar.google.com",), read_event=read_general),
+    Platform(name="guesty", prodids=("guesty",), hosts=("guesty.com", "guestyforhosts.com"), read_event=read_general, traits=_UNKNOWN),
+    Platform(name="ownerrez", prodids=("ownerrez",), hosts=("ownerrez.com", "ownerreservations.com"), read_event=read_general, traits=_IDENTITY),
+    Platform(name="google", prodids=("google calendar",), hosts=("calendar.google.com",), read_event=read_general, traits=_IDENTITY),
     Platform(
         name="outlook",
         prodids=("microsoft exchange server", "microsoft corporation//outlook", "outlook.com"),

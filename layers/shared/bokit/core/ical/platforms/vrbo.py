@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bokit.core.ical.entries import Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, block, read_guest, reservation
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, read_guest, reservation
 
 _BLOCKED = re.compile(r"^(?:blocked|bloquée?)\b", re.I)
 _UNAVAILABLE = re.compile(r"^(?:unavailable|not available|indisponible)\b", re.I)
@@ -26,5 +26,5 @@ PLATFORM = Platform(
     prodids=("homeaway", "vrbo", "abritel"),
     hosts=("vrbo.com", "abritel.fr", "homeaway.com", "homeaway.fr", "homeaway.co.uk", "fewo-direkt.de", "stayz.com.au"),
     read_event=read_event,
-    traits=Traits(uid_is_identity=False, own_guests=True, marks_imports=True),
+    traits=Traits(reservation_uids=UidRole.UNKNOWN, block_uids=UidRole.UNKNOWN, own_guests=True, marks_imports=True),
 )
