@@ -64,6 +64,7 @@ RENAMED: dict[str, str] = {
     "Misses": "MissedFetches",
     "OutCalendar.hash": "token_hash",
     "OutCalendar.turn": "rotation",
+    "Published": "PublishedDocument",
     "ChunkNote": "ChunkSummary",
     "ChunkNote.doubted": "unconfirmed",
     "TableState.named": "last_number",
@@ -403,9 +404,9 @@ def test_a_lease_of_d9eec7f_is_honoured(stored: DynamoStore) -> None:
     source = source_of(stored, ICAL)
     fence = stored.load_head(source).fence
 
-    assert stored.take_lease(source, holder="another", now=NOW, until=NOW + timedelta(hours=1)) is None
+    assert stored.acquire_lease(source, holder="another", now=NOW, until=NOW + timedelta(hours=1)) is None
     later = NOW + timedelta(days=1)
-    lease = stored.take_lease(source, holder="another", now=later, until=later + timedelta(hours=1))
+    lease = stored.acquire_lease(source, holder="another", now=later, until=later + timedelta(hours=1))
     assert lease is not None
     assert lease.fence == fence + 1
 

@@ -12,26 +12,26 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.records import CollectionName
 from bokit.core.model.runs import Outcome, RunStatus
-from tests.engine.house import Counting
-from tests.engine.ledger import CLIENTS, File, Ledger
+from tests.engine.rows_app import CallCounter
+from tests.engine.sql_app import CLIENTS, SqlApp, SqliteFile
 
 CLIENT = CollectionName("clients")
 WRITES = ("apply_records", "save_chunks", "save_snapshot", "save_head")
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> File:
+def file(tmp_path: Path) -> SqliteFile:
     """A database with a table of ten clients."""
-    made = File(tmp_path)
+    made = SqliteFile(tmp_path)
     made.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, email TEXT)")
     made.run("INSERT INTO clients VALUES (?, ?, ?)", rows=[(n, f"Client {n}", f"c{n}@x.example") for n in range(1, 11)])
     return made
 
 
 @pytest.fixture
-def ledger(file: File) -> Ledger:
+def app(file: SqliteFile) -> SqlApp:
     """An engine whose source is that table."""
-    return Ledger(file.url)
+    return SqlApp(file.url)
 
 
 @pytest.fixture(autouse=True)
@@ -44,32 +44,32 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
 
 
-def counts(ledger: Ledger, **request: Any) -> dict[str, int]:
+def counts(app: SqlApp, **request: Any) -> dict[str, int]:
     """Sync, and return the counts that are not zero."""
-    return {name: n for name, n in ledger.report(**request).counts.items() if n}
+    return {name: n for name, n in app.report(**request).counts.items() if n}
 
 
 # ── what changed is written ──
 
 
-def test_every_row_becomes_a_record(ledger: Ledger) -> None:
+def test_every_row_becomes_a_record(app: SqlApp) -> None:
     """The first sync makes a record of each row, under its key."""
-    source = ledger.add_source(CLIENTS)
-    assert counts(ledger) == {"seen": 10, "created": 10}
-    records = ledger.records()
+    source = app.add_source(CLIENTS)
+    assert counts(app) == {"seen": 10, "created": 10}
+    records = app.records()
     assert len(records) == 10
     assert records["7"].fields == {"id": 7, "name": "Client 7", "email": "c7@x.example"}
     assert (records["7"].id, records["7"].source_id) == ("clients.7", source.id)
-    assert [c.action for c in ledger.changes(records["7"])] == ["create"]
+    assert [c.action for c in app.changes(records["7"])] == ["create"]
 
 
-def test_an_unchanged_table_writes_nothing(ledger: Ledger) -> None:
+def test_an_unchanged_table_writes_nothing(app: SqlApp) -> None:
     """A sync of what is known writes no record, no chunk, no state and no head: only the source's line."""
-    ledger.add_source(CLIENTS)
-    ledger.sync()
-    store = Counting(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    report = ledger.report()
+    app.add_source(CLIENTS)
+    app.sync()
+    store = CallCounter(app.store)
+    app.bokit = app.assemble(store)
+    report = app.report()
     assert report.outcome is Outcome.UNCHANGED
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "unchanged": 10}
     assert not [call for call in store.calls if call in WRITES]
@@ -77,253 +77,257 @@ def test_an_unchanged_table_writes_nothing(ledger: Ledger) -> None:
     assert "save_source_schedule" in store.calls
 
 
-def test_an_unchanged_table_takes_no_lease_under_a_claim(ledger: Ledger) -> None:
+def test_an_unchanged_table_takes_no_lease_under_a_claim(app: SqlApp) -> None:
     """By the schedule, an unchanged sync writes the shard's heartbeat and nothing else."""
-    ledger.add_source(CLIENTS)
-    ledger.bokit.tick()
-    store = Counting(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    ledger.clock.move(minutes=6)
-    ledger.bokit.tick()
+    app.add_source(CLIENTS)
+    app.bokit.tick()
+    store = CallCounter(app.store)
+    app.bokit = app.assemble(store)
+    app.clock.move(minutes=6)
+    app.bokit.tick()
     assert [c for c in store.calls if c.startswith(("save", "apply", "complete", "acquire"))] == ["complete_batch"]
 
 
-def test_what_changed_is_written_and_nothing_else(ledger: Ledger, file: File) -> None:
+def test_what_changed_is_written_and_nothing_else(app: SqlApp, file: SqliteFile) -> None:
     """A changed row writes its record with the fields that differ; new rows, wherever their keys lie, are created."""
-    ledger.add_source(CLIENTS)
-    ledger.sync()
-    before = ledger.records()
+    app.add_source(CLIENTS)
+    app.sync()
+    before = app.records()
     file.run("UPDATE clients SET email = NULL WHERE id = 3", "INSERT INTO clients VALUES (0, 'First', NULL), (99, 'Last', NULL)")
-    assert counts(ledger) == {"seen": 12, "created": 2, "updated": 1, "unchanged": 9}
-    after = ledger.records()
+    assert counts(app) == {"seen": 12, "created": 2, "updated": 1, "unchanged": 9}
+    after = app.records()
     assert {key for key in after if after[key] != before.get(key)} == {"0", "3", "99"}
-    (change, *_) = ledger.changes(after["3"])
+    (change, *_) = app.changes(after["3"])
     assert {n: (c.before, c.after) for n, c in change.fields.items()} == {"email": ("c3@x.example", None)}
-    assert counts(ledger) == {"seen": 12, "unchanged": 12}
+    assert counts(app) == {"seen": 12, "unchanged": 12}
 
 
-def test_growth_splits_chunks_and_every_row_stays_known(ledger: Ledger, file: File) -> None:
+def test_growth_splits_chunks_and_every_row_stays_known(app: SqlApp, file: SqliteFile) -> None:
     """However a table grows and shrinks, the chunks cover it: a sync after is always a no-op, and missing rows are found."""
-    ledger.add_source(CLIENTS, on_missing="mark")
-    ledger.sync()
+    app.add_source(CLIENTS, on_missing="mark")
+    app.sync()
     shown = set(range(1, 11))
     for step, (low, high) in enumerate([(100, 140), (11, 60), (-20, 0), (60, 70)]):
         file.run("INSERT INTO clients VALUES (?, ?, NULL)", rows=[(n, f"Row {n}") for n in range(low, high)])
         shown |= set(range(low, high))
-        assert counts(ledger) == {"seen": len(shown), "created": high - low, "unchanged": len(shown) - (high - low)}
+        assert counts(app) == {"seen": len(shown), "created": high - low, "unchanged": len(shown) - (high - low)}
         gone = {min(shown) + step, max(shown) - step}
         file.run(f"DELETE FROM clients WHERE id IN ({', '.join(map(str, gone))})")  # noqa: S608
         shown -= gone
-        assert counts(ledger) == {"seen": len(shown), "missing": 2, "unchanged": len(shown)}
-        assert counts(ledger) == {"seen": len(shown), "unchanged": len(shown)}
-    present = {key for key, presence in ledger.presences().items() if presence == "present"}
+        assert counts(app) == {"seen": len(shown), "missing": 2, "unchanged": len(shown)}
+        assert counts(app) == {"seen": len(shown), "unchanged": len(shown)}
+    present = {key for key, presence in app.presences().items() if presence == "present"}
     assert present == {str(n) for n in shown}
 
 
-def test_force_compares_every_row_with_its_record(ledger: Ledger) -> None:
-    """A full resync mends records that are not what the table says, and writes nothing else."""
-    ledger.add_source(CLIENTS)
-    ledger.sync()
+def test_force_compares_every_row_with_its_record(app: SqlApp) -> None:
+    """A full resync corrects records that differ from the table, and writes nothing else."""
+    app.add_source(CLIENTS)
+    app.sync()
     from dataclasses import replace
 
-    spoilt = replace(ledger.records()["5"], remote={"id": 5, "name": "spoilt", "email": None})
-    ledger.store.apply_records([spoilt], [], lease=None)
-    assert counts(ledger) == {"seen": 10, "unchanged": 10}
-    assert counts(ledger, force=True) == {"seen": 10, "updated": 1, "unchanged": 9}
-    assert ledger.records()["5"].fields["name"] == "Client 5"
+    spoilt = replace(app.records()["5"], remote={"id": 5, "name": "spoilt", "email": None})
+    app.store.apply_records([spoilt], [], lease=None)
+    assert counts(app) == {"seen": 10, "unchanged": 10}
+    assert counts(app, force=True) == {"seen": 10, "updated": 1, "unchanged": 9}
+    assert app.records()["5"].fields["name"] == "Client 5"
 
 
-def test_a_dry_run_plans_and_writes_nothing(ledger: Ledger, file: File) -> None:
+def test_a_dry_run_plans_and_writes_nothing(app: SqlApp, file: SqliteFile) -> None:
     """A dry run shows what would be written, fields and all, of new, changed and missing rows."""
-    ledger.add_source(CLIENTS, on_missing="mark")
-    ledger.sync()
+    app.add_source(CLIENTS, on_missing="mark")
+    app.sync()
     file.run(
         "UPDATE clients SET name = 'X' WHERE id = 3",
         "INSERT INTO clients VALUES (11, 'New', NULL)",
         "DELETE FROM clients WHERE id = 9",
     )
-    store = Counting(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    run = ledger.sync(dry_run=True)
+    store = CallCounter(app.store)
+    app.bokit = app.assemble(store)
+    run = app.sync(dry_run=True)
     assert not [c for c in store.calls if c in (*WRITES, "acquire_lease", "save_source_schedule", "save_run")]
     (report,) = run.sources
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "created": 1, "updated": 1, "missing": 1, "unchanged": 8}
     plan = {a.record_id: a.as_dict() for a in report.plan}
-    assert {id: a["action"] for id, a in plan.items()} == {"clients.3": "update", "clients.11": "create", "clients.9": "miss"}
+    assert {record_id: a["action"] for record_id, a in plan.items()} == {
+        "clients.3": "update",
+        "clients.11": "create",
+        "clients.9": "miss",
+    }
     assert plan["clients.3"]["fields"] == {"name": {"from": "Client 3", "to": "X"}}
 
 
-def test_several_tables_feed_their_collections(ledger: Ledger, file: File) -> None:
+def test_several_tables_feed_their_collections(app: SqlApp, file: SqliteFile) -> None:
     """One source reads several tables; one of them can be synced alone, by its name or its collection."""
     file.run("CREATE TABLE lines (scac TEXT PRIMARY KEY, name TEXT)", "INSERT INTO lines VALUES ('MAEU', 'M'), ('CMDU', 'C')")
     lines = {"table": "lines", "collection": "shipping-lines", "key": ["scac"], "name": "Lines"}
-    ledger.add_source(CLIENTS, lines)
-    assert counts(ledger, tables=("Lines",)) == {"seen": 2, "created": 2}
-    assert set(ledger.records("shipping-lines")) == {"MAEU", "CMDU"}
-    assert ledger.records() == {}
-    assert counts(ledger, collection=CollectionName("clients")) == {"seen": 10, "created": 10}
+    app.add_source(CLIENTS, lines)
+    assert counts(app, tables=("Lines",)) == {"seen": 2, "created": 2}
+    assert set(app.records("shipping-lines")) == {"MAEU", "CMDU"}
+    assert app.records() == {}
+    assert counts(app, collection=CollectionName("clients")) == {"seen": 10, "created": 10}
     file.run("UPDATE clients SET name = 'X' WHERE id = 1", "UPDATE lines SET name = 'X'")
-    assert counts(ledger) == {"seen": 12, "updated": 3, "unchanged": 9}
+    assert counts(app) == {"seen": 12, "updated": 3, "unchanged": 9}
 
 
-def test_the_collection_of_rules_counts(file: File) -> None:
-    """Preserved fields stand, records are spread over buckets, and what the schema forbids is told and left out."""
-    ledger = Ledger(file.url)
+def test_the_collection_of_rules_counts(file: SqliteFile) -> None:
+    """Preserved fields stand, records are spread over buckets, and what the schema forbids is reported and left out."""
+    app = SqlApp(file.url)
     schema = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}}}
     collection = Collection(name=CollectionName("clients"), tenant=DEFAULT_TENANT, preserve=("email",), buckets=4, schema=schema)
-    source = ledger.add_source(CLIENTS, collections=[collection], on_missing="mark")
-    report = ledger.report()
+    source = app.add_source(CLIENTS, collections=[collection], on_missing="mark")
+    report = app.report()
     assert (report.outcome, report.error["code"] if report.error else None) == (Outcome.HELD, "partial-feed")
     assert [(p["uid"], p["field"]) for p in report.problems] == [("10", "name")]
-    records = ledger.records(buckets=4)
+    records = app.records(buckets=4)
     assert len(records) == 9
     assert len({r.scope for r in records.values()}) > 1
     file.run("UPDATE clients SET name = 'Ten', email = 'new'", "DELETE FROM clients WHERE id = 1")
-    report = ledger.report()
+    report = app.report()
     assert report.outcome is Outcome.CHANGED
-    after = ledger.records(buckets=4)
+    after = app.records(buckets=4)
     assert (after["2"].fields["name"], after["2"].fields["email"]) == ("Ten", "c2@x.example")
     assert (after["10"].fields["email"], str(after["1"].presence)) == ("new", "missing")
-    assert ledger.store.load_head(source).hold is None
+    assert app.store.load_head(source).hold is None
 
 
 # ── what is gone ──
 
 
 @pytest.mark.parametrize(("policy", "after_a_day"), [("keep", "present"), ("mark", "missing"), ("delete", "gone")])
-def test_a_row_that_is_gone_follows_the_policy(ledger: Ledger, file: File, policy: str, after_a_day: str) -> None:
+def test_a_row_that_is_gone_follows_the_policy(app: SqlApp, file: SqliteFile, policy: str, after_a_day: str) -> None:
     """Kept, marked as missing, or gone once its grace is over; and found again when it returns."""
-    ledger.add_source(CLIENTS, on_missing=policy)
-    ledger.sync()
+    app.add_source(CLIENTS, on_missing=policy)
+    app.sync()
     file.run("DELETE FROM clients WHERE id = 6")
-    ledger.sync()
-    assert ledger.presences()["6"] == ("present" if policy == "keep" else "missing")
-    ledger.sync(advance=23 * 3600)
-    assert ledger.presences()["6"] == ("present" if policy == "keep" else "missing")
-    ledger.sync(advance=3600)
-    assert ledger.presences()["6"] == after_a_day
-    assert counts(ledger) == {"seen": 9, "unchanged": 9}
+    app.sync()
+    assert app.presences()["6"] == ("present" if policy == "keep" else "missing")
+    app.sync(advance=23 * 3600)
+    assert app.presences()["6"] == ("present" if policy == "keep" else "missing")
+    app.sync(advance=3600)
+    assert app.presences()["6"] == after_a_day
+    assert counts(app) == {"seen": 9, "unchanged": 9}
     file.run("INSERT INTO clients VALUES (6, 'Client 6', 'c6@x.example')")
-    ledger.sync()
-    assert set(ledger.presences().values()) == {"present"}
-    assert counts(ledger) == {"seen": 10, "unchanged": 10}
+    app.sync()
+    assert set(app.presences().values()) == {"present"}
+    assert counts(app) == {"seen": 10, "unchanged": 10}
 
 
-def test_a_table_that_shows_nothing_is_held(ledger: Ledger, file: File) -> None:
+def test_a_table_that_shows_nothing_is_held(app: SqlApp, file: SqliteFile) -> None:
     """An emptied table loses no record, whatever the policy, until a person applies it or rows are back."""
-    source = ledger.add_source(CLIENTS, on_missing="delete")
-    ledger.sync()
+    source = app.add_source(CLIENTS, on_missing="delete")
+    app.sync()
     file.run("DELETE FROM clients")
-    report = ledger.report()
+    report = app.report()
     assert (report.outcome, report.error["code"]) == (Outcome.HELD, "empty-feed")  # type: ignore[index]
     assert "'clients' suddenly shows no row" in report.error["message"]  # type: ignore[index]
-    ledger.sync(advance=48 * 3600)
-    assert set(ledger.presences().values()) == {"present"}
-    hold = ledger.bokit.records.find_hold(DEFAULT_TENANT, source.id)
+    app.sync(advance=48 * 3600)
+    assert set(app.presences().values()) == {"present"}
+    hold = app.bokit.records.find_hold(DEFAULT_TENANT, source.id)
     assert hold is not None
     assert [r["records"] for r in hold.releases] == [10]
-    assert len([n for n in ledger.alerts.notices.values() if n.type == "source.held"]) == 1
-    ledger.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
-    assert set(ledger.presences().values()) == {"gone"}
-    assert ledger.store.load_head(source).hold is None
-    assert ledger.report().outcome is Outcome.UNCHANGED
+    assert len([n for n in app.alerts.notices.values() if n.type == "source.held"]) == 1
+    app.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:rosa")
+    assert set(app.presences().values()) == {"gone"}
+    assert app.store.load_head(source).hold is None
+    assert app.report().outcome is Outcome.UNCHANGED
     file.run("INSERT INTO clients VALUES (1, 'Client 1', NULL)")
-    assert counts(ledger) == {"seen": 1, "restored": 1}
+    assert counts(app) == {"seen": 1, "restored": 1}
 
 
-def test_a_table_that_lost_half_is_held_until_it_agreed_for_a_day(ledger: Ledger, file: File) -> None:
+def test_a_table_that_lost_half_is_held_until_it_agreed_for_a_day(app: SqlApp, file: SqliteFile) -> None:
     """Half of the rows gone at once stay, while what is shown is taken; after a day of agreement the policy acts."""
-    source = ledger.add_source(CLIENTS, on_missing="mark")
-    ledger.sync()
+    source = app.add_source(CLIENTS, on_missing="mark")
+    app.sync()
     file.run("DELETE FROM clients WHERE id > 5", "UPDATE clients SET name = 'X' WHERE id = 1")
-    report = ledger.report()
+    report = app.report()
     assert (report.outcome, report.error["code"], report.counts["updated"]) == (Outcome.HELD, "shrunken-feed", 1)  # type: ignore[index]
-    assert set(ledger.presences().values()) == {"present"}
-    store = Counting(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    assert ledger.report(advance=3600).outcome is Outcome.HELD
+    assert set(app.presences().values()) == {"present"}
+    store = CallCounter(app.store)
+    app.bokit = app.assemble(store)
+    assert app.report(advance=3600).outcome is Outcome.HELD
     assert not [c for c in store.calls if c in WRITES]
-    assert counts(ledger, advance=24 * 3600) == {"seen": 5, "missing": 5, "unchanged": 5}
-    assert ledger.store.load_head(source).hold is None
+    assert counts(app, advance=24 * 3600) == {"seen": 5, "missing": 5, "unchanged": 5}
+    assert app.store.load_head(source).hold is None
 
 
-def test_a_held_table_that_is_whole_again_loses_nothing(ledger: Ledger, file: File) -> None:
+def test_a_held_table_that_is_whole_again_loses_nothing(app: SqlApp, file: SqliteFile) -> None:
     """Rows that return while they were held were never missing."""
-    source = ledger.add_source(CLIENTS, on_missing="delete")
-    ledger.sync()
+    source = app.add_source(CLIENTS, on_missing="delete")
+    app.sync()
     rows = [(n, f"Client {n}", f"c{n}@x.example") for n in range(1, 11)]
     file.run("DELETE FROM clients")
-    ledger.sync()
+    app.sync()
     file.run("INSERT INTO clients VALUES (?, ?, ?)", rows=rows)
-    assert counts(ledger) == {"seen": 10, "unchanged": 10}
-    assert ledger.store.load_head(source).hold is None
-    assert [len(ledger.changes(r)) for r in ledger.records().values()] == [1] * 10
+    assert counts(app) == {"seen": 10, "unchanged": 10}
+    assert app.store.load_head(source).hold is None
+    assert [len(app.changes(r)) for r in app.records().values()] == [1] * 10
 
 
-def test_discarding_a_hold_changes_no_record(ledger: Ledger, file: File) -> None:
-    """A person may say no; if the table still shows nothing, it is held anew."""
-    source = ledger.add_source(CLIENTS, on_missing="delete")
-    ledger.sync()
+def test_discarding_a_hold_changes_no_record(app: SqlApp, file: SqliteFile) -> None:
+    """A person may say no; if the table still shows nothing, it is held again."""
+    source = app.add_source(CLIENTS, on_missing="delete")
+    app.sync()
     file.run("DELETE FROM clients")
-    ledger.sync()
-    ledger.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
-    assert set(ledger.presences().values()) == {"present"}
-    assert ledger.store.load_head(source).hold is None
-    assert ledger.report().outcome is Outcome.HELD
+    app.sync()
+    app.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="user:rosa")
+    assert set(app.presences().values()) == {"present"}
+    assert app.store.load_head(source).hold is None
+    assert app.report().outcome is Outcome.HELD
 
 
 # ── only what is new, only what changed lately ──
 
 
-def test_new_only_adds_and_touches_nothing_else(ledger: Ledger, file: File) -> None:
+def test_new_only_adds_and_touches_nothing_else(app: SqlApp, file: SqliteFile) -> None:
     """What is new is added; changed and missing rows are left for the next whole pass."""
-    ledger.add_source(CLIENTS, on_missing="mark")
-    ledger.sync()
+    app.add_source(CLIENTS, on_missing="mark")
+    app.sync()
     file.run("UPDATE clients SET name = 'X'", "DELETE FROM clients WHERE id = 2", "INSERT INTO clients VALUES (11, 'New', NULL)")
-    assert counts(ledger, new_only=True) == {"seen": 10, "created": 1, "unchanged": 9}
-    assert ledger.records()["1"].fields["name"] == "Client 1"
-    assert counts(ledger, new_only=True) == {"seen": 10, "unchanged": 10}
-    assert counts(ledger) == {"seen": 10, "updated": 9, "missing": 1, "unchanged": 1}
+    assert counts(app, new_only=True) == {"seen": 10, "created": 1, "unchanged": 9}
+    assert app.records()["1"].fields["name"] == "Client 1"
+    assert counts(app, new_only=True) == {"seen": 10, "unchanged": 10}
+    assert counts(app) == {"seen": 10, "updated": 9, "missing": 1, "unchanged": 1}
 
 
-def test_an_updated_at_column_is_all_that_is_read_between_whole_passes(file: File) -> None:
-    """Between two whole passes only what its column tells is read, with an overlap; losses wait for the whole one."""
+def test_an_updated_at_column_is_all_that_is_read_between_whole_passes(file: SqliteFile) -> None:
+    """Between two whole passes only the rows newer by its column are read, with an overlap; losses wait for the whole one."""
     file.run("CREATE TABLE jobs (id INTEGER PRIMARY KEY, name TEXT, at TEXT)")
     file.run("INSERT INTO jobs VALUES (?, ?, ?)", rows=[(n, "a", f"2026-05-01 00:{n:02d}:00") for n in range(1, 31)])
-    ledger = Ledger(file.url)
-    ledger.add_source({"table": "jobs", "collection": "jobs", "key": ["id"], "updated_at": "at"}, on_missing="mark")
-    assert counts(ledger) == {"seen": 30, "created": 30}
+    app = SqlApp(file.url)
+    app.add_source({"table": "jobs", "collection": "jobs", "key": ["id"], "updated_at": "at"}, on_missing="mark")
+    assert counts(app) == {"seen": 30, "created": 30}
     file.run(
         "DELETE FROM jobs WHERE id = 1",
         "UPDATE jobs SET name = 'unseen' WHERE id = 2",
         "UPDATE jobs SET name = 'b', at = '2026-05-01 01:00:00' WHERE id = 3",
     )
-    assert counts(ledger) == {"seen": 12, "updated": 1, "unchanged": 11}
-    assert counts(ledger) == {"seen": 1, "unchanged": 1}
-    store = Counting(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    assert counts(ledger) == {"seen": 1, "unchanged": 1}
+    assert counts(app) == {"seen": 12, "updated": 1, "unchanged": 11}
+    assert counts(app) == {"seen": 1, "unchanged": 1}
+    store = CallCounter(app.store)
+    app.bokit = app.assemble(store)
+    assert counts(app) == {"seen": 1, "unchanged": 1}
     assert not [c for c in store.calls if c in WRITES]
-    assert counts(ledger, advance=24 * 3600) == {"seen": 29, "updated": 1, "missing": 1, "unchanged": 28}
-    assert ledger.records("jobs")["2"].fields["name"] == "unseen"
+    assert counts(app, advance=24 * 3600) == {"seen": 29, "updated": 1, "missing": 1, "unchanged": 28}
+    assert app.records("jobs")["2"].fields["name"] == "unseen"
 
 
 # ── bad input ──
 
 
-def test_a_type_that_changes_is_told_and_followed_when_a_person_says_so(ledger: Ledger, file: File) -> None:
+def test_a_type_that_changes_is_reported_and_applied_when_a_person_approves(app: SqlApp, file: SqliteFile) -> None:
     """A boolean column that becomes another is one error, nothing is written, and --force accepts it."""
     file.run("CREATE TABLE flags (id INTEGER PRIMARY KEY, on_it BOOLEAN)", "INSERT INTO flags VALUES (1, 1)")
-    ledger.add_source(CLIENTS, {"table": "flags", "collection": "flags", "key": ["id"]})
-    ledger.sync()
+    app.add_source(CLIENTS, {"table": "flags", "collection": "flags", "key": ["id"]})
+    app.sync()
     file.run("DROP TABLE flags", "CREATE TABLE flags (id INTEGER PRIMARY KEY, on_it INTEGER)", "INSERT INTO flags VALUES (1, 1)")
     file.run("UPDATE clients SET name = 'X'")
-    report = ledger.report()
+    report = app.report()
     assert (report.outcome, report.error["code"]) == (Outcome.FAILED, "type-changed")  # type: ignore[index]
     assert "'on_it' held boolean, and holds any" in report.error["message"]  # type: ignore[index]
-    assert ledger.records()["1"].fields["name"] == "Client 1"
-    assert ledger.report(force=True).outcome is Outcome.CHANGED
-    assert ledger.report().outcome is Outcome.UNCHANGED
+    assert app.records()["1"].fields["name"] == "Client 1"
+    assert app.report(force=True).outcome is Outcome.CHANGED
+    assert app.report().outcome is Outcome.UNCHANGED
 
 
 @pytest.mark.parametrize(
@@ -337,79 +341,79 @@ def test_a_type_that_changes_is_told_and_followed_when_a_person_says_so(ledger: 
         ("INSERT INTO other VALUES (77, hex(zeroblob(200000)), NULL)", "row-size"),
     ],
 )
-def test_what_cannot_be_read_stops_the_sync_before_its_first_write(ledger: Ledger, file: File, spoil: str, code: str) -> None:
+def test_what_cannot_be_read_stops_the_sync_before_its_first_write(app: SqlApp, file: SqliteFile, spoil: str, code: str) -> None:
     """One clear error, the run recorded, and nothing of that table half applied."""
     file.run("CREATE TABLE other (id INTEGER, name TEXT, photo BLOB)")
     file.run("INSERT INTO other VALUES (?, 'a', NULL)", rows=[(n,) for n in range(1, 30)])
     other = {"table": "other", "collection": "other", "key": ["id"], "fields": {"name": "name", "photo": "photo"}}
-    ledger.add_source(other, CLIENTS)
-    ledger.sync()
-    before = ledger.records("other")
+    app.add_source(other, CLIENTS)
+    app.sync()
+    before = app.records("other")
     file.run("UPDATE other SET name = 'changed'", spoil)
-    run = ledger.sync()
+    run = app.sync()
     (report,) = run.sources
     assert (run.status, report.outcome, report.error["code"]) == (RunStatus.FAILED, Outcome.FAILED, code)  # type: ignore[index]
-    assert ledger.records("other") == before
-    assert ledger.store.load_run(DEFAULT_TENANT, run.run_id).status is RunStatus.FAILED
-    assert any(n.type == "source.failing" for n in ledger.alerts.notices.values())
+    assert app.records("other") == before
+    assert app.store.load_run(DEFAULT_TENANT, run.run_id).status is RunStatus.FAILED
+    assert any(n.type == "source.failing" for n in app.alerts.notices.values())
 
 
-def test_two_sources_of_one_collection_leave_each_other_alone(ledger: Ledger, file: File) -> None:
-    """A record that another source feeds is its own: told, and not touched; what either misses is its own as well."""
-    ledger.add_source({**CLIENTS, "where": "id <= 6"}, name="A", on_missing="mark")
-    ledger.add_source({**CLIENTS, "where": "id >= 6"}, name="B", on_missing="mark")
-    a, b = ledger.sync().sources
+def test_two_sources_of_one_collection_leave_each_other_alone(app: SqlApp, file: SqliteFile) -> None:
+    """A record that another source feeds is its own: reported, and not touched; what either misses is its own as well."""
+    app.add_source({**CLIENTS, "where": "id <= 6"}, name="A", on_missing="mark")
+    app.add_source({**CLIENTS, "where": "id >= 6"}, name="B", on_missing="mark")
+    a, b = app.sync().sources
     assert a.counts["created"] + b.counts["created"] == 10
-    told = [*a.problems, *b.problems]
-    assert [(p["code"], p["uid"]) for p in told] == [("other-source", "6")]
+    problems = [*a.problems, *b.problems]
+    assert [(p["code"], p["uid"]) for p in problems] == [("other-source", "6")]
     file.run("DELETE FROM clients WHERE id IN (1, 10)")
-    ledger.sync()
-    assert {k for k, p in ledger.presences().items() if p == "missing"} <= {"1", "10"}
+    app.sync()
+    assert {k for k, p in app.presences().items() if p == "missing"} <= {"1", "10"}
 
 
-def test_a_table_that_is_no_longer_asked_for_is_forgotten(ledger: Ledger, file: File) -> None:
-    """Chunks of a table that leaves the settings go; its records stay; another key begins anew without doubling any."""
-    source = ledger.add_source(CLIENTS)
-    ledger.sync()
-    source = ledger.change_settings(source, tables=[{**CLIENTS, "key": ["email"]}])
-    report = ledger.report()
+def test_a_table_that_is_no_longer_asked_for_is_forgotten(app: SqlApp, file: SqliteFile) -> None:
+    """Chunks of a table that leaves the settings go; its records stay; another key starts from scratch without duplicates."""
+    source = app.add_source(CLIENTS)
+    app.sync()
+    source = app.change_settings(source, tables=[{**CLIENTS, "key": ["email"]}])
+    report = app.report()
     assert report.counts["created"] == 10
-    chunks = ledger.store._chunks[source.tenant, source.id]
+    chunks = app.store._chunks[source.tenant, source.id]
     assert len(chunks) <= 4
-    assert ledger.report().outcome is Outcome.UNCHANGED
+    assert app.report().outcome is Outcome.UNCHANGED
 
 
-def test_a_person_who_edits_meanwhile_is_not_written_over(ledger: Ledger, file: File) -> None:
+def test_a_person_who_edits_meanwhile_is_not_written_over(app: SqlApp, file: SqliteFile) -> None:
     """A record that a person edits between our look and our write is looked at once more: both stand."""
-    ledger.add_source(CLIENTS)
-    ledger.sync()
+    app.add_source(CLIENTS)
+    app.sync()
     file.run("UPDATE clients SET name = 'X' WHERE id IN (3, 4)")
-    real, edited = ledger.store.find_records, []
+    real, edited = app.store.find_records, []
 
     def find_and_edit(*args: Any) -> Any:
         found = real(*args)
         if found and not edited:
-            edited.append(ledger.bokit.records.edit(DEFAULT_TENANT, CLIENT, next(iter(found)), {"email": "mine"}, by="user:rosa"))
+            edited.append(app.bokit.records.edit(DEFAULT_TENANT, CLIENT, next(iter(found)), {"email": "mine"}, by="user:rosa"))
         return found
 
-    ledger.store.find_records = find_and_edit
-    assert counts(ledger) == {"seen": 10, "updated": 2, "unchanged": 8}
-    (record,) = [r for r in ledger.records().values() if r.id == edited[0].id]
+    app.store.find_records = find_and_edit
+    assert counts(app) == {"seen": 10, "updated": 2, "unchanged": 8}
+    (record,) = [r for r in app.records().values() if r.id == edited[0].id]
     assert (record.fields["name"], record.fields["email"]) == ("X", "mine")
 
 
-def test_a_sync_that_waited_for_another_begins_with_what_that_one_left(ledger: Ledger, file: File) -> None:
+def test_a_sync_that_waited_for_another_begins_with_what_that_one_left(app: SqlApp, file: SqliteFile) -> None:
     """What is agreed is read under the lease: nothing of a run that ended just before is doubled or lost."""
-    source = ledger.add_source(CLIENTS)
-    real, others = ledger.store.acquire_lease, []
+    source = app.add_source(CLIENTS)
+    real, others = app.store.acquire_lease, []
 
     def let_another_first(*args: Any, **given: Any) -> Any:
         if not others:
             others.append(True)
-            ledger.sync()
+            app.sync()
         return real(*args, **given)
 
-    ledger.store.acquire_lease = let_another_first
-    assert counts(ledger) == {"seen": 10, "unchanged": 10}
-    assert ledger.store.load_head(source).failure is None
-    assert [len(ledger.changes(r)) for r in ledger.records().values()] == [1] * 10
+    app.store.acquire_lease = let_another_first
+    assert counts(app) == {"seen": 10, "unchanged": 10}
+    assert app.store.load_head(source).failure is None
+    assert [len(app.changes(r)) for r in app.records().values()] == [1] * 10
