@@ -47,7 +47,7 @@ class Row(Model):
     pk, sk = UnicodeAttribute(hash_key=True), UnicodeAttribute(range_key=True)
 """
 HAS_XRAY = importlib.util.find_spec("aws_xray_sdk") is not None
-"""Without the X-Ray SDK there is no Tracer, and the usual set is lighter than in most functions."""
+"""Without the X-Ray SDK the usual set has no Tracer, and is lighter than in most functions."""
 TRACED = "from aws_lambda_powertools import Tracer\ntracer = Tracer(service='bench')\n" if HAS_XRAY else ""
 
 WAYS: Mapping[str, str] = {

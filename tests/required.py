@@ -1,4 +1,4 @@
-"""What a machine lacks is told as "not run"; where everything is required, that is a failure.
+"""What a machine lacks is reported as "not run"; where everything is required, that is a failure.
 
 A test that can't run here skips with a reason that begins with ``not run``. With BOKIT_REQUIRE_ALL=1, as `.ci/run` has it, such a
 skip fails: what nobody ran is not shown. Other skips stay skips.

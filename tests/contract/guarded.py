@@ -66,15 +66,15 @@ def leads_to(*addresses: str, port: int | None = None) -> Callable[[str, int], l
     return resolver
 
 
-def all_that_is_told(error: BaseException) -> str:
+def error_texts(error: BaseException) -> str:
     """Return whatever a log, a page or a person could see of an error and of all that it came from."""
-    told, waiting, met = [], [error], set()
+    texts, waiting, met = [], [error], set()
     while waiting:
         one = waiting.pop()
         if id(one) in met:
             continue
         met.add(id(one))
-        told += [str(one), repr(one), repr(one.args), repr(getattr(one, "facts", "")), repr(getattr(one, "__notes__", ""))]
-        told += traceback.format_exception(one)
+        texts += [str(one), repr(one), repr(one.args), repr(getattr(one, "facts", "")), repr(getattr(one, "__notes__", ""))]
+        texts += traceback.format_exception(one)
         waiting += [more for more in (one.__cause__, one.__context__, *one.args) if isinstance(more, BaseException)]
-    return "\n".join(told)
+    return "\n".join(texts)

@@ -61,8 +61,8 @@ class Place:
     @contextmanager
     def open(self, *tables: dict[str, Any], url: str | None = None, **given: Any) -> Iterator[tuple[SqlSnapshot, TableSettings]]:
         """Open it as a source would."""
-        told = {name: given.pop(name) for name in ("allow_writable_account",) if name in given}
-        settings = read_table_settings({"tables": list(tables), **told})
+        options = {name: given.pop(name) for name in ("allow_writable_account",) if name in given}
+        settings = read_table_settings({"tables": list(tables), **options})
         with SqlReader(lambda u: u, LOCAL).open(self.source(url, **given), settings) as opened:
             yield opened, settings
 

@@ -13,7 +13,7 @@ import icalendar
 import pytest
 
 from bokit.core.ical.writer import CalendarEvent, clean_line, clean_text, make_uid, write_calendar
-from tests.naughty import NAUGHTY
+from tests.naughty_strings import NAUGHTY
 
 NODE = Path(__file__).resolve().parents[1] / "node"
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -41,12 +41,12 @@ def require_equal(read: Mapping[str, tuple[str, str, str, str]]) -> None:
     """Every event was read, with the text and the dates that it was written with."""
     assert read.keys() == EVENTS.keys()
     for uid, event in EVENTS.items():
-        told = clean_line(event.summary), clean_text(event.description), event.first.isoformat(), event.end.isoformat()
-        assert read[uid] == told
+        written = clean_line(event.summary), clean_text(event.description), event.first.isoformat(), event.end.isoformat()
+        assert read[uid] == written
 
 
 def test_icalendar_reads_what_was_written() -> None:
-    """icalendar reads 500 naughty strings in every field as they were told."""
+    """icalendar reads 500 naughty strings in every field as they were written."""
     found = icalendar.Calendar.from_ical(BODY).events
     require_equal(
         {
@@ -62,7 +62,7 @@ def test_icalendar_reads_what_was_written() -> None:
 
 
 def test_ical_reads_what_was_written() -> None:
-    """allenporter's ical reads 500 naughty strings in every field as they were told."""
+    """allenporter's ical reads 500 naughty strings in every field as they were written."""
     from ical.calendar_stream import IcsCalendarStream
 
     found = IcsCalendarStream.calendar_from_ics(BODY.decode()).events
@@ -71,7 +71,7 @@ def test_ical_reads_what_was_written() -> None:
 
 @needs_node
 def test_node_ical_reads_what_was_written() -> None:
-    """node-ical reads 500 naughty strings in every field as they were told."""
+    """node-ical reads 500 naughty strings in every field as they were written."""
     done = subprocess.run(["node", NODE / "read_calendar.mjs"], input=BODY, capture_output=True, check=True, timeout=60)
     found = json.loads(done.stdout)
     require_equal({e["uid"]: (e["summary"], e["description"], e["first"], e["end"]) for e in found})
@@ -90,5 +90,5 @@ def test_lines_are_short() -> None:
 
 
 def test_equal_events_are_equal_bytes() -> None:
-    """The order in which events are told does not show."""
+    """The order of the events makes no difference."""
     assert write_calendar("Garden flat", reversed(EVENTS.values())) == BODY

@@ -46,7 +46,7 @@ def fetch(url: str, reveal: Callable[[str], str] = str, **validators: Any) -> Fe
     return IcalFetcher(client, reveal).fetch(a_source(url), **validators)
 
 
-def test_a_feed_is_fetched_with_what_tells_its_version(serve: Serve) -> None:
+def test_a_feed_is_fetched_with_its_validators(serve: Serve) -> None:
     """A feed comes with ETag, date, type and the host that the owner gave."""
     server = serve(ok(FEED, 'ETag: W/"1"', "Last-Modified: Mon, 01 Jun 2026 12:00:00 GMT", "Content-Type: text/calendar"))
     assert fetch(server.url()) == Fetched(
@@ -73,7 +73,7 @@ def test_a_version_that_we_have_is_not_fetched_again(
     assert unsent not in server.heads[0]
 
 
-def test_a_version_is_told_over_a_redirect(serve: Serve) -> None:
+def test_validators_are_sent_after_a_redirect(serve: Serve) -> None:
     """A feed that lives at another origin than its URL is still fetched only when it changed."""
     target = serve(ok(b"", status="304 Not Modified"))
     server = serve(redirect(target.url()))
@@ -81,7 +81,7 @@ def test_a_version_is_told_over_a_redirect(serve: Serve) -> None:
     assert b'If-None-Match: "1"' in target.heads[0]
 
 
-def test_not_modified_out_of_the_blue_is_no_answer(serve: Serve) -> None:
+def test_an_unrequested_304_is_an_error(serve: Serve) -> None:
     """304 to a request without a validator says nothing: it is tried again later."""
     with pytest.raises(SourceUnavailableError) as caught:
         fetch(serve(ok(b"", status="304 Not Modified")).url())
@@ -97,7 +97,7 @@ def test_not_modified_out_of_the_blue_is_no_answer(serve: Serve) -> None:
     ],
 )
 def test_a_status_ends_in_its_error(error: type[BokitError], statuses: tuple[int, ...], serve: Serve) -> None:
-    """What the owner must mend, what is tried again and what is no feed's status are told apart."""
+    """Statuses that the owner must fix, that are retried, and that no feed sends have different errors."""
     for status in statuses:
         server = serve(ok(b"" if status == 204 else b"SENTINEL", status=f"{status} SENTINEL"))
         with pytest.raises(error) as caught:
@@ -116,7 +116,7 @@ def test_a_status_ends_in_its_error(error: type[BokitError], statuses: tuple[int
     ],
 )
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-def test_the_wait_that_a_server_asks_for_is_told(
+def test_the_retry_after_of_a_server_is_passed_on(
     headers: tuple[str, ...], seconds: float | None, status: str, serve: Serve
 ) -> None:
     """Retry-After reaches the schedule, as seconds, in both of its forms."""
@@ -125,7 +125,7 @@ def test_the_wait_that_a_server_asks_for_is_told(
     assert caught.value.retry_after == seconds
 
 
-def test_a_header_too_long_to_keep_is_as_if_it_were_not_told(serve: Serve) -> None:
+def test_a_header_too_long_to_store_is_ignored(serve: Serve) -> None:
     """No server fills our table with its ETag."""
     fetched = fetch(serve(ok(FEED, f'ETag: "{"x" * 600}"', "Last-Modified:", f"Content-Type: {'y' * 600}")).url())
     assert (fetched.body, fetched.etag, fetched.last_modified, fetched.content_type) == (FEED, None, None, None)
@@ -139,8 +139,8 @@ def test_a_secret_url_is_resolved_for_each_fetch(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "SENTINEL", "file:///SENTINEL", "https://SENTINEL@SENTINEL@x/"])
-def test_a_secret_that_is_no_url_is_refused_untold(value: str) -> None:
-    """What a secret holds is not told where it is no URL."""
+def test_a_secret_that_is_not_a_url_is_refused_unseen(value: str) -> None:
+    """The error does not show a secret that is not a URL."""
     with pytest.raises(AddressRefusedError) as caught:
         fetch("secret:bokit/rosa", lambda text: value)
     assert "SENTINEL" not in str(caught.value) + repr(caught.value)

@@ -15,9 +15,9 @@ from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.net.session import SafeSession
 from bokit.sources.json_api import JsonApiFetcher, Waiting
-from simulator.server import SimulatorServer, SharedWorld
+from simulator.server import SharedWorld, SimulatorServer
 from simulator.world import World
-from tests.contract.guarded import a_client, all_that_is_told, canary, serve  # noqa: F401 - fixtures
+from tests.contract.guarded import a_client, canary, error_texts, serve  # noqa: F401 - fixtures
 from tests.contract.scripted_server import ok, redirect, say
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -75,7 +75,7 @@ def test_the_simulators_clients_come_whole(simulator, path, settings):
 
 
 def test_without_the_key_it_is_refused(simulator):
-    """A wrong key is the owner's to mend."""
+    """A wrong key needs the owner to fix it."""
     source = a_source(f"{simulator.url}/api/clients", items="data", headers={"Authorization": "Bearer wrong"})
 
     with pytest.raises(SourceRefusedError) as caught:
@@ -231,7 +231,7 @@ def test_an_address_that_is_not_public_is_not_asked(canary):
         redirect("http://127.0.0.1:1/SENTINEL"),
     ],
 )
-def test_no_error_tells_what_was_sent_or_answered(serve, answer):
+def test_no_error_shows_what_was_sent_or_answered(serve, answer):
     """Neither URL nor key nor body is in an error, its causes or its traceback."""
     server = serve(say(answer, then_close=True))
     source = a_source(server.url("/SENTINEL?key=SENTINEL"), headers=HEADERS)
@@ -240,7 +240,7 @@ def test_no_error_tells_what_was_sent_or_answered(serve, answer):
         fetch(source)
 
     assert isinstance(caught.value, (SourceMalformedError, SourceRefusedError, SourceUnavailableError, AddressRefusedError))
-    assert "SENTINEL" not in all_that_is_told(caught.value).replace('"SENTINEL"', "")
+    assert "SENTINEL" not in error_texts(caught.value).replace('"SENTINEL"', "")
 
 
 def test_numbers_and_order_of_fields_make_no_difference(serve):

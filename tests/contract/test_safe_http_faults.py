@@ -25,9 +25,9 @@ from tests.contract.guarded import (  # noqa: F401
     Serve,
     a_client,
     a_patient_client,
-    all_that_is_told,
     canary,
     certificate,
+    error_texts,
     leads_to,
     serve,
 )
@@ -107,7 +107,7 @@ FAULTS: dict[str, tuple[Script, str]] = {
     "stops within a chunk": (say(CHUNKED + b"ff\r\nshort", then_close=True), "truncated"),
     "stops between chunks": (say(CHUNKED + b"5\r\nshort\r\n", then_close=True), "truncated"),
     "stops within gzip": (say(ok(gzip.compress(b"x" * 999)[:-9], GZIPPED)), "truncated"),
-    "tells nonsense for a chunk's length": (say(CHUNKED + b"zz\r\nx\r\n"), "truncated"),
+    "sends an invalid chunk length": (say(CHUNKED + b"zz\r\nx\r\n"), "truncated"),
     "announces two lengths": (say(ok(b"x" * 9, "Content-Length: 4")), "bad-http"),
     "announces ten gigabytes": (say(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\nx"), "too-large"),
     "announces a thousand digits": (say(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 1000 + b"\r\n\r\nx"), "too-large"),
@@ -125,13 +125,13 @@ FAULTS: dict[str, tuple[Script, str]] = {
     "sends endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n" * 1000), "bad-http"),
     "redirects in a circle": (say(redirect("/SENTINEL-path/x.ics?s=SENTINEL-query")), "too-many-redirects"),
     "redirects to a file": (say(redirect("file:///etc/passwd?SENTINEL")), "address-refused"),
-    "redirects to what is no URL": (say(redirect("http://[SENTINEL/")), "address-refused"),
+    "redirects to an invalid URL": (say(redirect("http://[SENTINEL/")), "address-refused"),
     "redirects to a port that is none": (say(redirect("http://127.0.0.1:SENTINEL/")), "address-refused"),
 }
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_ends_in_its_code_and_tells_no_url(name: str, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fault_ends_in_its_code_and_shows_no_url(name: str, serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """Each fault ends in the error for it; neither the error, nor what it came from, nor a debug log holds the URL's secrets."""
     script, code = FAULTS[name]
     server = serve(script)
@@ -140,7 +140,7 @@ def test_a_fault_ends_in_its_code_and_tells_no_url(name: str, serve: Serve, capl
     with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "urllib3"), pytest.raises(BokitError) as caught:
         client.request("GET", url, headers=SECRET_HEADERS)
     assert caught.value.stable_code == code
-    assert "SENTINEL" not in all_that_is_told(caught.value) + caplog.text
+    assert "SENTINEL" not in error_texts(caught.value) + caplog.text
 
 
 def test_the_kinds_of_faults_are_as_many_as_promised() -> None:
@@ -211,7 +211,7 @@ def test_a_resolver_that_hangs_does_not_hold_the_client() -> None:
 
 
 @pytest.mark.parametrize("failure", [socket.gaierror(-2, "SENTINEL"), UnicodeError("SENTINEL"), OSError("SENTINEL")])
-def test_an_unknown_name_is_told_as_such(failure: Exception) -> None:
+def test_an_unknown_name_is_reported(failure: Exception) -> None:
     """A name that cannot be resolved ends as dns."""
 
     def resolver(host: str, port: int) -> list[Any]:
@@ -220,10 +220,10 @@ def test_an_unknown_name_is_told_as_such(failure: Exception) -> None:
     with pytest.raises(SourceUnavailableError) as caught:
         a_client(resolver=resolver).request("GET", "http://feeds.example.org/")
     assert caught.value.stable_code == "dns"
-    assert "SENTINEL" not in all_that_is_told(caught.value)
+    assert "SENTINEL" not in error_texts(caught.value)
 
 
-def test_nobody_listening_is_told_as_such() -> None:
+def test_nobody_listening_is_reported() -> None:
     """A refused connection ends as connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -176,7 +176,7 @@ def code_of(place: Place, table: dict[str, Any] | None = None, **given: Any) -> 
 
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
-def test_wrong_credentials_are_told(place: Place) -> None:
+def test_wrong_credentials_are_reported(place: Place) -> None:
     """A wrong password, user or database, and a table that was not granted, are each one error of their own."""
     place.grant("clients")
     assert place.server is not None
@@ -188,7 +188,7 @@ def test_wrong_credentials_are_told(place: Place) -> None:
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_a_database_that_does_not_answer_is_tried_again(place: Place) -> None:
-    """Nobody listening is an error that trying again may mend."""
+    """A refused connection is an error that is retried."""
     assert place.server is not None
     url = place.url.replace(f":{place.server.port}/", ":1/")
     with pytest.raises(SourceUnavailableError, match="does not answer"):
@@ -211,7 +211,7 @@ def test_what_tls_is_wanted_is_had_or_nothing_is_read(place: Place) -> None:
     "run", [pytest.param(run_mariadb, marks=needs_mariadb), pytest.param(run_postgres, marks=needs_postgres)]
 )
 def test_a_certificate_is_checked_where_that_is_asked_for(run: Any) -> None:
-    """With `verify-full` a stranger's certificate is refused, and the one that we were told of is not; else it is not asked."""
+    """With `verify-full` another certificate is refused, and the configured one is accepted; otherwise it is not checked."""
     with run(tls=True) as server:
         database = "test" if server.family == "mysql" else "postgres"
         if server.family == "mysql":
@@ -252,7 +252,7 @@ def test_a_statement_that_takes_too_long_is_ended(place: Place, monkeypatch: pyt
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_a_connection_that_breaks_is_tried_again(place: Place) -> None:
-    """A server that ends the connection in the middle of a reading is an error that trying again may mend."""
+    """A server that ends the connection during a read is an error that is retried."""
     place.grant("clients")
     assert place.server is not None
     kill = {
@@ -294,7 +294,7 @@ def test_a_key_that_two_rows_share_is_refused(place: Place) -> None:
     assert code_of(place, {"table": "n", "key": ["a", "b"]}) == "null-key"
 
 
-def test_a_condition_that_is_none_is_told(place: Place) -> None:
+def test_a_condition_that_is_not_sql_is_reported(place: Place) -> None:
     """A condition that the database does not understand is one error, before a row is read."""
     place.grant("clients")
     assert code_of(place, {"where": "id >"}) == "bad-where"
@@ -302,18 +302,18 @@ def test_a_condition_that_is_none_is_told(place: Place) -> None:
 
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
-def test_a_column_that_is_no_key_or_no_time_is_refused(place: Place) -> None:
-    """Floating point and JSON are no keys, since equal is not equal there; text is no time."""
+def test_a_column_that_cannot_be_a_key_or_a_time_is_refused(place: Place) -> None:
+    """Floating point and JSON cannot be keys: their equality is not exact. Text is not a time."""
     place.run("CREATE TABLE f (id DOUBLE PRECISION NOT NULL, at VARCHAR(20), no INTEGER PRIMARY KEY)")
     place.grant("f")
     assert code_of(place, {"table": "f"}) == "bad-key"
     assert code_of(place, {"table": "f", "key": "no", "updated_at": "at"}) == "bad-updated-at"
 
 
-def test_no_error_tells_the_password(place: Place) -> None:
+def test_no_error_shows_the_password(place: Place) -> None:
     """Neither the message nor the facts of any error hold the URL's secrets."""
     secret = "s3ntinel-pw"
-    told: list[str] = []
+    messages: list[str] = []
     urls = [
         "mysql://u:{}@127.0.0.1:1/b",
         "postgresql://u:{}@127.0.0.1:1/b",
@@ -328,5 +328,5 @@ def test_no_error_tells_the_password(place: Place) -> None:
     for url in urls:
         with pytest.raises(BokitError) as raised:
             place.read(TABLE, url=url.format(secret, secret))
-        told.append(f"{raised.value} {raised.value.facts}")
-    assert secret not in " ".join(told)
+        messages.append(f"{raised.value} {raised.value.facts}")
+    assert secret not in " ".join(messages)

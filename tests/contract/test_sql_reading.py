@@ -303,7 +303,7 @@ def test_the_types_of_sqlite(request: pytest.FixtureRequest, tmp_path: Any) -> N
 
 @pytest.mark.parametrize("place", DATABASES[1:], indirect=True)  # SQLite has no times
 def test_times_without_a_zone_are_at_home_where_the_source_is(place: Place) -> None:
-    """A naive time is the source's own timezone where one is told, and comes in UTC then."""
+    """A naive time is in the source's timezone if it has one, and is returned in UTC."""
     place.run(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, at TIMESTAMP)"
         if place.family == "postgresql"
@@ -316,7 +316,7 @@ def test_times_without_a_zone_are_at_home_where_the_source_is(place: Place) -> N
     assert [r.fields["at"] for r in rows] == ["2026-07-01T10:00:00Z"]
 
 
-def test_a_row_or_value_that_no_record_holds_is_told_by_name(place: Place) -> None:
+def test_a_row_or_value_that_no_record_holds_is_reported_by_name(place: Place) -> None:
     """What is too large is one error that names the table, and the field where it is one."""
     kind = {"sqlite": "BLOB", "mysql": "BLOB", "postgresql": "BYTEA"}[place.family]
     text = "LONGTEXT" if place.family == "mysql" else "TEXT"

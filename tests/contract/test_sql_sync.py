@@ -15,8 +15,8 @@ from bokit.store.memory.store import MemoryStore
 from simulator.billing import SPECS, Billing, make_row
 from tests.contract.sql_places import DATABASES, Place, make_place
 from tests.emulator import needs_emulator
-from tests.engine.house import Counting
-from tests.engine.ledger import Ledger
+from tests.engine.rows_app import CallCounter
+from tests.engine.sql_app import SqlApp
 from tests.servers import needs_mariadb
 
 COLLECTIONS = [spec["collection"] for spec in SPECS]
@@ -40,13 +40,13 @@ def billing(place: Place) -> Iterator[Billing]:
     made.close()
 
 
-def counts(ledger: Ledger, **request: Any) -> dict[str, int]:
+def counts(app: SqlApp, **request: Any) -> dict[str, int]:
     """Sync, and return the counts that are not zero."""
-    return {name: n for name, n in ledger.report(**request).counts.items() if n}
+    return {name: n for name, n in app.report(**request).counts.items() if n}
 
 
-class Seen(Counting):
-    """A store that also tells how many records were written."""
+class Seen(CallCounter):
+    """A store that also counts the records written."""
 
     def __init__(self, inner: Any) -> None:
         super().__init__(inner)
@@ -61,19 +61,19 @@ class Seen(Counting):
 def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, billing: Billing) -> None:
     """All rows, then none, then the one in a hundred that changed, with additions and losses, whatever the database."""
     billing.fill(3000)
-    ledger = Ledger(place.url)
-    ledger.add_source(*SPECS, on_missing="mark")
-    assert counts(ledger) == {"seen": 3000, "created": 3000}
-    assert {name: len(ledger.records(name)) for name in COLLECTIONS} == {
+    app = SqlApp(place.url)
+    app.add_source(*SPECS, on_missing="mark")
+    assert counts(app) == {"seen": 3000, "created": 3000}
+    assert {name: len(app.records(name)) for name in COLLECTIONS} == {
         "clients": 1500,
         "services": 600,
         "forwarders": 450,
         "representatives": 300,
         "shipping-lines": 150,
     }
-    store = Seen(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    assert counts(ledger, tables=("forwarders", "shipping_lines", "representatives", "services")) == {
+    store = Seen(app.store)
+    app.bokit = app.assemble(store)
+    assert counts(app, tables=("forwarders", "shipping_lines", "representatives", "services")) == {
         "seen": 1500,
         "unchanged": 1500,
     }
@@ -82,7 +82,7 @@ def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, b
     changed = sum(billing.change(spec["table"], range(1, {"clients": 16}.get(spec["table"], 5))) for spec in SPECS)
     billing.remove("services", range(598, 601))
     billing.add("representatives", range(1000, 1007))
-    assert counts(ledger, force=True) == {
+    assert counts(app, force=True) == {
         "seen": 3004,
         "created": 7,
         "updated": changed,
@@ -90,7 +90,7 @@ def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, b
         "unchanged": 3004 - 7 - changed,
     }
     assert store.written == 7 + changed + 3
-    found = ledger.records("services")[make_row("services", 1)["id"]]
+    found = app.records("services")[make_row("services", 1)["id"]]
     assert found.fields == {"title": make_row("services", 1, 1)["title"], "price": make_row("services", 1, 1)["price_minor"]}
 
 
@@ -99,26 +99,26 @@ def test_five_tables_are_synced_and_only_what_changes_is_written(place: Place, b
 def test_the_servers_log_of_whole_syncs_shows_selects_alone(place: Place, billing: Billing) -> None:
     """20,000 rows in five tables: a first sync, one that changes nothing, one in a hundred changed; all of it by SELECT."""
     rows = billing.fill(20_000)
-    ledger = Ledger(place.url)
-    ledger.add_source(*SPECS)
+    app = SqlApp(place.url)
+    app.add_source(*SPECS)
     assert place.server is not None
     begun = len(place.server.statements())
-    assert counts(ledger) == {"seen": 20_000, "created": 20_000}
-    store = Seen(ledger.store)
-    ledger.bokit = ledger.assemble(store)
-    assert counts(ledger, force=False, tables=("services",))["unchanged"] == rows["services"]
-    report = ledger.report(advance=25 * 3600)
+    assert counts(app) == {"seen": 20_000, "created": 20_000}
+    store = Seen(app.store)
+    app.bokit = app.assemble(store)
+    assert counts(app, force=False, tables=("services",))["unchanged"] == rows["services"]
+    report = app.report(advance=25 * 3600)
     assert (report.outcome, report.counts["seen"]) == (Outcome.UNCHANGED, 20_000)
     assert store.written == 0
-    told = place.server.statements()[begun:]
+    statements = place.server.statements()[begun:]
     for spec in SPECS:
         billing.change(spec["table"], range(1, rows[spec["table"]] // 100 + 1))
     mark = len(place.server.statements())
-    assert counts(ledger, advance=25 * 3600) == {"seen": 20_000, "updated": 200, "unchanged": 19_800}
+    assert counts(app, advance=25 * 3600) == {"seen": 20_000, "updated": 200, "unchanged": 19_800}
     assert store.written == 200
-    told += place.server.statements()[mark:]
-    assert {line.split()[0] for line in told} == {"SELECT", "SET", "SHOW", "START", "ROLLBACK"}
-    assert sum(line.startswith("SELECT") for line in told) > 60
+    statements += place.server.statements()[mark:]
+    assert {line.split()[0] for line in statements} == {"SELECT", "SET", "SHOW", "START", "ROLLBACK"}
+    assert sum(line.startswith("SELECT") for line in statements) > 60
 
 
 @pytest.mark.parametrize("place", [DATABASES[0]], indirect=True)
@@ -133,9 +133,9 @@ def test_memory_is_flat(place: Place, billing: Billing, monkeypatch: pytest.Monk
     for rows in (1_200, 1_200, 12_000):  # the first warms caches up
         billing.create()
         billing.fill(rows)
-        ledger = Ledger(place.url, Sink())
-        ledger.add_source(*SPECS)
-        peaks.append([_peak(ledger), _peak(ledger)])
+        app = SqlApp(place.url, Sink())
+        app.add_source(*SPECS)
+        peaks.append([_peak(app), _peak(app)])
     _, (first, again), (first_of_ten, again_of_ten) = peaks
     assert first_of_ten < first * 1.2
     assert again_of_ten < again * 1.2
@@ -148,7 +148,7 @@ class Sink(MemoryStore):
         return records
 
 
-def _peak(ledger: Ledger) -> int:
+def _peak(app: SqlApp) -> int:
     """Return the peak of one sync, beside what it leaves; garbage is collected often, so that none of it counts."""
     gc.collect()
     often, usual = (100, 5, 5), gc.get_threshold()
@@ -156,7 +156,7 @@ def _peak(ledger: Ledger) -> int:
     tracemalloc.start()
     try:
         kept = tracemalloc.get_traced_memory()[0]
-        ledger.sync()
+        app.sync()
         at_end, peak = tracemalloc.get_traced_memory()
         return peak - max(kept, at_end)
     finally:
@@ -172,12 +172,12 @@ def test_the_real_table_takes_it_too(place: Place, billing: Billing, request: py
 
     request.getfixturevalue("aws")
     billing.fill(1000)
-    ledger = Ledger(place.url, empty_table(request.getfixturevalue("emulated_store")))
-    source = ledger.add_source(*SPECS, on_missing="delete")
-    assert counts(ledger) == {"seen": 1000, "created": 1000}
-    version = ledger.store.load_snapshot(source).version
-    assert counts(ledger, advance=25 * 3600) == {"seen": 1000, "unchanged": 1000}
+    app = SqlApp(place.url, empty_table(request.getfixturevalue("emulated_store")))
+    source = app.add_source(*SPECS, on_missing="delete")
+    assert counts(app) == {"seen": 1000, "created": 1000}
+    version = app.store.load_snapshot(source).version
+    assert counts(app, advance=25 * 3600) == {"seen": 1000, "unchanged": 1000}
     billing.remove("services", range(1, 4))
-    assert counts(ledger, advance=25 * 3600) == {"seen": 997, "missing": 3, "unchanged": 997}
-    assert counts(ledger, advance=25 * 3600) == {"seen": 997, "cancelled": 3, "unchanged": 997}
-    assert ledger.store.load_snapshot(source).version > version
+    assert counts(app, advance=25 * 3600) == {"seen": 997, "missing": 3, "unchanged": 997}
+    assert counts(app, advance=25 * 3600) == {"seen": 997, "cancelled": 3, "unchanged": 997}
+    assert app.store.load_snapshot(source).version > version

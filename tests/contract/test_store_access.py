@@ -66,7 +66,7 @@ def test_a_token_is_made_once(store: Store) -> None:
     assert store.load_tokens(OTHER) == []
 
 
-def test_what_is_no_hash_finds_no_token(store: Store) -> None:
+def test_what_is_not_a_hash_finds_no_token(store: Store) -> None:
     """Whatever somebody sends as a token or path finds nothing, and no id that nobody made is known."""
     store.save_token(a_token())
     for text in (*NAUGHTY_STRINGS, "\ud800"):
@@ -213,7 +213,7 @@ def test_a_deleted_page_is_gone(store: Store) -> None:
         assert store.find_published(page.hash) == page
 
 
-def test_an_expired_page_is_told_as_such(store: Store) -> None:
+def test_an_expired_page_is_reported_as_expired(store: Store) -> None:
     """A store hands out what it has, and the caller judges the time."""
     page = a_page(expires_at=NOW - DAY)
     store.save_published(page)

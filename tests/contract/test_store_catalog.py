@@ -108,7 +108,7 @@ def test_a_collection_comes_back_whole(store: Store) -> None:
 
 
 def test_a_collection_is_saved_by_its_version(store: Store) -> None:
-    """Of two who declare a collection the second is told so; one that was deleted is gone, and may be declared anew."""
+    """Of two writers that declare a collection, the second gets a conflict; a deleted one may be declared again."""
     first = store.save_collection(a_collection())
     second = store.save_collection(replace(first, preserve=("name",)))
     for stale in (first, replace(first, version=0), replace(first, version=9)):
@@ -126,7 +126,7 @@ def test_a_collection_is_saved_by_its_version(store: Store) -> None:
     assert store.save_collection(replace(second, version=0)).version == 1
 
 
-def test_a_schema_that_is_no_json_is_refused(store: Store) -> None:
+def test_a_schema_that_is_not_json_is_refused(store: Store) -> None:
     """No store keeps a schema that the table could not."""
     with pytest.raises(TypeError):
         store.save_collection(a_collection(schema={"x": NOW}))
@@ -134,7 +134,7 @@ def test_a_schema_that_is_no_json_is_refused(store: Store) -> None:
 
 
 def test_an_old_version_is_refused(store: Store) -> None:
-    """Who writes what another has changed meanwhile is told so, and nothing is lost."""
+    """A write over a newer version is a conflict, and nothing is lost."""
     first = store.save_unit(a_unit())
     second = store.save_unit(replace(first, name="second"))
 
@@ -204,7 +204,7 @@ def test_a_line_comes_back_whole(store: Store, schedule: SourceSchedule) -> None
 
 
 def test_a_source_is_saved_by_its_version(store: Store) -> None:
-    """Of two who change a source, the second is told so, and neither head nor line is half written."""
+    """Of two changes to a source the second is a conflict, and neither head nor schedule is half written."""
     first = add_source(store)
     second = store.save_source(a_head(replace(first, name="second")), a_schedule(due_at=NOW + DAY))
 

@@ -24,7 +24,7 @@ from bokit.core.model.codec import (
 )
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, LoggedChange, Presence, Record
-from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, RunStep, Trigger
+from bokit.core.model.runs import Outcome, Run, RunStatus, RunStep, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.store.dynamo.keys import join, shard_of, state_key
 from bokit.store.dynamo.packing import cut_chunks, pack_snapshot, unpack_snapshot
@@ -182,7 +182,7 @@ def test_a_shards_key_holds_its_id(shard: str) -> None:
 
 
 def test_a_moment_of_another_timezone_is_the_same_moment() -> None:
-    """A moment is stored in UTC, wherever it was told."""
+    """A time is stored in UTC, whatever its offset."""
     assert read_micros(write_micros(NOW.astimezone(timezone(timedelta(hours=9))))) == NOW
 
 
@@ -193,7 +193,7 @@ def test_a_moment_without_a_timezone_is_refused() -> None:
 
 
 def test_what_equals_its_default_takes_no_room() -> None:
-    """A head that has nothing to tell is small."""
+    """A head with default values is small."""
     source = Source(id="s", tenant="t", name="n", kind="ical", url="u", scope="x", shard_id="h")  # type: ignore[arg-type]
 
     assert json.loads(write_document(Head(source=source))) == {

@@ -76,7 +76,7 @@ def test_an_unchanged_batch_is_three_requests(dynamo: DynamoStore) -> None:
 
 
 def test_finding_what_is_due_is_an_index_query_and_a_batched_read(dynamo: DynamoStore) -> None:
-    """The tick never scans: two requests tell up to a hundred due shards."""
+    """The tick never scans: two requests return up to a hundred due shards."""
     for _ in range(5):
         add_source(dynamo, limit=1)
     with counted(dynamo) as sent:
@@ -298,7 +298,7 @@ def test_thirty_two_threads_share_one_client(dynamo: DynamoStore) -> None:
     assert bind_row("t", REGION, None).shared_connection() is not bind_row("t", REGION, None).shared_connection()
 
 
-def test_a_missing_table_is_told(aws: None) -> None:
+def test_a_missing_table_is_reported(aws: None) -> None:
     """Without its table the store says which one it looked for, and how to get it."""
     with mock_aws():
         store = DynamoStore("nowhere", region=REGION)
@@ -307,7 +307,7 @@ def test_a_missing_table_is_told(aws: None) -> None:
                 ask()
 
 
-def test_an_endpoint_that_does_not_answer_is_told(aws: None) -> None:
+def test_an_endpoint_that_does_not_answer_is_reported(aws: None) -> None:
     """A dangling endpoint is an error of ours that says what to check, on reads, writes and transactions."""
     store = DynamoStore("t", region=REGION, endpoint_url="http://127.0.0.1:9")
     source = a_source()
@@ -323,8 +323,8 @@ def test_an_endpoint_that_does_not_answer_is_told(aws: None) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1"])
-def test_an_endpoint_that_is_no_url_is_told(aws: None, url: str) -> None:
-    """An address that cannot be one is told when the store is made."""
+def test_an_endpoint_that_is_not_a_url_is_reported(aws: None, url: str) -> None:
+    """An invalid endpoint is an error when the store is built."""
     with pytest.raises(StoreUnreachableError):
         DynamoStore("t", region=REGION, endpoint_url=url).load_tenants()
 

@@ -48,7 +48,7 @@ def test_a_monitor_comes_back_whole(store: Store) -> None:
 
 
 def test_monitors_come_by_tenant(store: Store) -> None:
-    """Only tenants whose monitor runs have an entry, whoever else is asked for."""
+    """Only tenants whose monitor runs have an entry, whichever tenants are asked for."""
     saved = {tenant: store.save_monitor(a_monitor(tenant=tenant)) for tenant in (DEFAULT_TENANT, OTHER)}
     asked = [*saved, *(TenantId(f"t{n}") for n in range(120)), *(TenantId(text) for text in NAUGHTY_STRINGS if len(text) < 100)]
 
@@ -93,7 +93,7 @@ def test_a_stopped_monitor_is_not_brought_back(store: Store) -> None:
 
 
 def test_the_monitor_of_before_is_not_the_one_of_now(store: Store) -> None:
-    """A tick that read a monitor which was stopped and started anew meanwhile changes nothing of the new one."""
+    """A tick holding an old monitor changes nothing if the monitor was stopped and started again meanwhile."""
     read = store.save_monitor(a_monitor())
     store.delete_monitor(DEFAULT_TENANT)
     new = store.save_monitor(a_monitor(interval=HOUR, started_at=NOW + MINUTE))
@@ -104,7 +104,7 @@ def test_the_monitor_of_before_is_not_the_one_of_now(store: Store) -> None:
 
 
 def test_of_many_starters_exactly_one_wins(shared_store: Store) -> None:
-    """Eight who start the monitor at the same moment: one is stored, the others are told."""
+    """Of eight that start the monitor at the same time one is stored, and the others get a conflict."""
     gate = Barrier(8)
 
     def race(n: int) -> Monitor | None:
@@ -120,7 +120,7 @@ def test_of_many_starters_exactly_one_wins(shared_store: Store) -> None:
 
 
 def test_all_that_is_due_comes_by_kind_earliest_first(store: Store) -> None:
-    """Shards, monitors and open runs whose time has come are told apart, each the earliest first; none before its time."""
+    """Shards, monitors and open runs that are due are returned separately, each earliest first; none before its time."""
     shard = store.pick_shard(1)
     store.save_source(a_head(a_source(shard_id=shard)), a_schedule(due_at=NOW - HOUR))
     late, early = (store.save_monitor(a_monitor(tenant=TenantId(f"t{n}"), next_at=NOW - n * MINUTE)) for n in (1, 2))
@@ -152,10 +152,10 @@ def test_a_monitor_is_due_again_when_it_says_so(store: Store) -> None:
 def test_an_open_run_is_due_until_it_ends(store: Store) -> None:
     """An overdue run is found with the reports so far, and after its end no more."""
     run = open_run(store, NOW, "src_1", "src_2")
-    told = store.report_sources(DEFAULT_TENANT, run.run.run_id, [a_report()])
+    reported = store.report_sources(DEFAULT_TENANT, run.run.run_id, [a_report()])
 
-    assert store.load_due(NOW).runs == (told,)
-    assert close(store, told)
+    assert store.load_due(NOW).runs == (reported,)
+    assert close(store, reported)
     assert store.load_due(NOW + DAY) == Due()
 
 

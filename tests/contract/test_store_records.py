@@ -87,7 +87,7 @@ def test_records_come_by_scope_and_in_order(store: Store) -> None:
     assert [record.id for record in load_all(store)] == sorted(ids)
 
 
-def test_an_id_that_is_no_records_is_unknown(store: Store) -> None:
+def test_the_id_of_something_else_is_an_unknown_record(store: Store) -> None:
     """A record's id that nobody made is unknown, whatever it looks like."""
     add_record(store)
     for record in (*NAUGHTY_STRINGS, "unit_1", "unit_1.", ".x", "unit_1.none", "unit_2.x", "x" * 3000 + ".y", "\ud800.y"):
@@ -96,7 +96,7 @@ def test_an_id_that_is_no_records_is_unknown(store: Store) -> None:
 
 
 def test_a_record_is_written_by_its_version(store: Store) -> None:
-    """Who writes over another's change is told so, and its change log stays as it was."""
+    """A write over another's change is a conflict, and the change log stays as it was."""
     first = add_record(store)
     second = store.apply_records([replace(first, key="second")], [], lease=None)[0]
 
@@ -169,7 +169,7 @@ def test_a_lease_that_is_lost_in_the_middle_stops_the_rest(store: Store) -> None
 
 
 def test_changes_come_newest_first_and_whole(store: Store) -> None:
-    """A record's change log tells every field of every line, newest first, those of one moment last written first."""
+    """A record's change log has every field of every line, newest first; of equal times the last written first."""
     record = add_record(store)
     odd = a_change(
         record,
@@ -195,19 +195,19 @@ def test_changes_come_in_pages(store: Store) -> None:
         record = store.apply_records([record], [a_change(record, at=NOW + n * HOUR, reason=str(n))], lease=None)[0]
     page = store.load_changes(DEFAULT_TENANT, record.id, limit=3)
     store.apply_records([record], [a_change(record, at=NOW + DAY, reason="late")], lease=None)
-    told: list[LoggedChange] = [*page.items]
+    listed: list[LoggedChange] = [*page.items]
     for _ in range(5):
         if page.cursor is None:
             break
         page = store.load_changes(DEFAULT_TENANT, record.id, limit=3, cursor=page.cursor)
-        told += page.items
+        listed += page.items
 
-    assert [change.reason for change in told] == ["6", "5", "4", "3", "2", "1", "new"]
+    assert [change.reason for change in listed] == ["6", "5", "4", "3", "2", "1", "new"]
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "====", "AAAA", "\ud800", "A" * 5000])
 def test_a_cursor_that_nobody_gave_is_refused(store: Store, cursor: str) -> None:
-    """What is no cursor is wrong input, in every list."""
+    """An invalid cursor is an input error in every list."""
     record = add_record(store)
     for ask in (store.load_runs, lambda tenant, cursor: store.load_changes(tenant, record.id, cursor=cursor)):
         with pytest.raises(InputError) as caught:
@@ -316,15 +316,15 @@ def test_a_run_larger_than_an_item_comes_back(store: Store) -> None:
 def test_runs_come_newest_first_in_pages(store: Store) -> None:
     """Pages of runs join to the whole history, newest first; the last page says that it is the last."""
     runs: list[Run] = [add_run(store) for _ in range(7)]
-    told: list[Run] = []
+    listed: list[Run] = []
     page = store.load_runs(DEFAULT_TENANT, limit=3)
     for _ in range(5):
-        told += page.items
+        listed += page.items
         if page.cursor is None:
             break
         page = store.load_runs(DEFAULT_TENANT, limit=3, cursor=page.cursor)
 
-    assert told == runs[::-1]
+    assert listed == runs[::-1]
     assert store.load_runs(DEFAULT_TENANT, limit=7).cursor is None
     assert store.load_runs(OTHER).items == ()
 
@@ -338,7 +338,7 @@ def test_a_run_that_is_not_there_is_unknown(store: Store) -> None:
 
 
 def test_of_many_writers_of_one_record_exactly_one_wins(shared_store: Store) -> None:
-    """Eight who write the same version of a record at the same moment: one is stored, the others are told."""
+    """Of eight that write the same version of a record at the same time one is stored, and the others get a conflict."""
     record = add_record(shared_store)
     gate = Barrier(8)
 
@@ -442,7 +442,7 @@ def test_chunks_are_their_sources_alone(store: Store) -> None:
 
 
 def test_a_removed_tenants_records_are_none_in_whatever_order_they_came(store: Store) -> None:
-    """A scope whose records came out of order is empty once its tenant is removed, and fills up anew."""
+    """A scope whose records came out of order is empty once its tenant is removed, and is filled again."""
     store.apply_records([a_record(id=RecordId(f"unit_1.{letter}")) for letter in "cab"], [], lease=None)
     store.remove_tenant(DEFAULT_TENANT)
     assert load_all(store) == []

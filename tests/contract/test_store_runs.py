@@ -13,7 +13,7 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import RunId, SourceId, TenantId
-from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, RunStatus, SourceReport, RunStep
+from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, RunStatus, RunStep, SourceReport
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
 from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
@@ -77,11 +77,11 @@ def test_a_report_that_comes_again_is_dropped(store: Store) -> None:
     """The first report of a source stands, and one of a source that is not waited for is nothing."""
     open_run = an_open_run("a", "b")
     begin(store, open_run)
-    told = report(store, open_run, "a")
+    reported = report(store, open_run, "a")
     late = report_of("a", outcome=Outcome.FAILED)
 
     for again in ([late], [late, late], [report_of("stranger")], []):
-        assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, again) == told
+        assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, again) == reported
     mixed = store.report_sources(DEFAULT_TENANT, open_run.run.run_id, [late, report_of("b"), report_of("stranger"), late])
     assert mixed.run.sources == (report_of("a"), report_of("b"))
     assert mixed.is_done
@@ -120,14 +120,14 @@ def test_a_run_is_closed_once(store: Store) -> None:
     """Who ends a run that was ended writes nothing, and a report that comes later finds no run."""
     open_run = an_open_run("a", "b")
     begin(store, open_run)
-    told = report(store, open_run, "a")
+    reported = report(store, open_run, "a")
 
-    assert close(store, told, RunStatus.PARTIAL)
-    assert not close(store, told)
+    assert close(store, reported, RunStatus.PARTIAL)
+    assert not close(store, reported)
     assert report(store, open_run, "b") is None
     assert store.report_sources(DEFAULT_TENANT, open_run.run.run_id, []) is None
     assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) is None
-    ended = replace(told.run, status=RunStatus.PARTIAL, finished_at=NOW + HOUR)
+    ended = replace(reported.run, status=RunStatus.PARTIAL, finished_at=NOW + HOUR)
     assert store.load_run(DEFAULT_TENANT, open_run.run.run_id) == ended
     assert store.load_runs(DEFAULT_TENANT).items == (ended,)
 
@@ -157,7 +157,7 @@ def test_what_was_never_open_is_not_closed(store: Store) -> None:
     assert store.load_runs(DEFAULT_TENANT).items == (saved.run,)
 
 
-def test_an_id_that_is_no_runs_finds_none(store: Store) -> None:
+def test_the_id_of_something_else_finds_no_run(store: Store) -> None:
     """Whatever stands where a run's id should finds no open run."""
     begin(store, an_open_run("a"))
     for text in (*NAUGHTY_STRINGS, "\ud800"):
@@ -261,12 +261,12 @@ def test_a_thousand_sources_fit_a_run(shared_store: Store) -> None:
     begin(shared_store, open_run)
     reports = [_a_talkative_report(source, noise) for source in ids]
     for at in range(0, 1000, 100):
-        told = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports[at : at + 100])
+        reported = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports[at : at + 100])
 
-    assert told.is_done
+    assert reported.is_done
     by_id = {given.source_id: given for given in reports}
-    assert [kept.source_id for kept in told.run.sources] == sorted(ids)
-    for kept in told.run.sources:
+    assert [kept.source_id for kept in reported.run.sources] == sorted(ids)
+    for kept in reported.run.sources:
         given = by_id[kept.source_id]
         assert (kept.outcome, kept.counts, kept.duration_ms) == (given.outcome, given.counts, given.duration_ms)
         assert kept.error["code"] == given.error["code"]
@@ -284,10 +284,10 @@ def test_the_longest_words_of_a_thousand_sources_fit_too(shared_store: Store) ->
     reports = [
         report_of(source, name=word, error={"code": "c", "message": word}) for source, word in zip(ids, words, strict=True)
     ]
-    told = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports)
+    reported = shared_store.report_sources(DEFAULT_TENANT, open_run.run.run_id, reports)
 
-    assert told.is_done
-    assert all(word.startswith(kept.name[:10]) and kept.name for word, kept in zip(words, told.run.sources, strict=True))
+    assert reported.is_done
+    assert all(word.startswith(kept.name[:10]) and kept.name for word, kept in zip(words, reported.run.sources, strict=True))
 
 
 def _a_talkative_report(source: str, noise: random.Random) -> SourceReport:
@@ -329,7 +329,9 @@ def test_of_many_requests_under_one_key_one_opens_a_run(shared_store: Store) -> 
         opens = [an_open_run("a") for _ in range(8)]
         gate = Barrier(8)
 
-        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = f"key {attempt}") -> IdempotentResponse | None:
+        key = f"key {attempt}"
+
+        def race(n: int, opens: list[OpenRun] = opens, gate: Barrier = gate, key: str = key) -> IdempotentResponse | None:
             gate.wait(timeout=20)
             return begin(shared_store, opens[n], an_answer(key, run_id=opens[n].run.run_id))
 
@@ -358,7 +360,7 @@ def test_of_many_dry_answers_under_one_key_one_is_kept(shared_store: Store) -> N
     assert [answer for answer in answers if answer] == [mine[winner]] * 7
 
 
-def test_a_source_counts_once_whoever_reports_it(shared_store: Store) -> None:
+def test_a_source_counts_once_however_often_it_is_reported(shared_store: Store) -> None:
     """Thirty-two who report the same sources at the same moment: each counts once, and its whole report is one of theirs."""
     open_run = an_open_run("a", "b", "c")
     begin(shared_store, open_run)
@@ -372,10 +374,10 @@ def test_a_source_counts_once_whoever_reports_it(shared_store: Store) -> None:
     with ThreadPoolExecutor(32) as pool:
         seen = list(pool.map(race, range(32)))
     last = shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
-    assert [told.source_id for told in last.run.sources] == ["a", "b", "c"]
-    assert all(told.counts == {"seen": told.duration_ms} for told in last.run.sources)
-    final = {told.source_id: told for told in last.run.sources}
-    assert all(told == final[told.source_id] for run in seen for told in run.run.sources)
+    assert [reported.source_id for reported in last.run.sources] == ["a", "b", "c"]
+    assert all(reported.counts == {"seen": reported.duration_ms} for reported in last.run.sources)
+    final = {reported.source_id: reported for reported in last.run.sources}
+    assert all(reported == final[reported.source_id] for run in seen for reported in run.run.sources)
 
 
 def test_side_by_side_reports_lose_none(shared_store: Store) -> None:

@@ -1,4 +1,4 @@
-"""An office for tests of records: the real engine, rules and fetcher, and the simulator's client API in process."""
+"""A test app for JSON sources: the real engine, rules and fetcher, and the simulator's client API in process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from bokit.store.memory.store import MemoryStore
 from simulator.client_api import ClientApi, make_clients
-from tests.engine.house import HandClock
+from tests.engine.rows_app import ManualClock
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 URL = "https://crm.example/api"
@@ -58,11 +58,11 @@ class InProcess:
         return SafeResponse(url="https://crm.example/", status=answer.status, headers=answer.headers, body=answer.body)
 
 
-class Office:
+class JsonApp:
     """Bokit with the client API, in time that moves by command; every pause is noted and costs no time."""
 
     def __init__(self, store: Any = None, **source: Any) -> None:
-        self.clock, self.store, self.alerts = HandClock(START), store or MemoryStore(), MemoryAlerts()
+        self.clock, self.store, self.alerts = ManualClock(START), store or MemoryStore(), MemoryAlerts()
         self.api = make_clients(1, START)
         self.line, self.pauses = InProcess(self.api), list[float]()
         self.numbers = iter(range(1, 100_000))
@@ -87,8 +87,8 @@ class Office:
         )
 
     def declare(self, collection: dict[str, Any] | None = None, **source: Any) -> Any:
-        told = {"collections": [{"name": "clients", **(collection or {})}], "sources": [{**CRM, **source}]}
-        return import_config(self.bokit.catalog, DEFAULT_TENANT, read_config(told))
+        declared = {"collections": [{"name": "clients", **(collection or {})}], "sources": [{**CRM, **source}]}
+        return import_config(self.bokit.catalog, DEFAULT_TENANT, read_config(declared))
 
     @property
     def collection(self) -> Collection:
@@ -111,12 +111,12 @@ class Office:
         self.clock.move(**span)
         self.bokit.tick()
 
-    def record(self, id: int | str) -> Record:
-        return self.bokit.catalog.collections.get(self.collection, str(id))
+    def record(self, record_id: int | str) -> Record:
+        return self.bokit.catalog.collections.get(self.collection, str(record_id))
 
-    def put(self, id: int | str, document: Any, method: WriteMethod = WriteMethod.PUT, **asked: Any) -> Any:
-        told = WriteRequest(method=method, document=document, by="user:ada", **asked)
-        return self.bokit.catalog.collections.write(self.collection, str(id), told)
+    def put(self, record_id: int | str, document: Any, method: WriteMethod = WriteMethod.PUT, **asked: Any) -> Any:
+        request = WriteRequest(method=method, document=document, by="user:ada", **asked)
+        return self.bokit.catalog.collections.write(self.collection, str(record_id), request)
 
     def records(self) -> list[Record]:
         return list(self.bokit.catalog.collections.page(self.collection, limit=1000).items)

@@ -12,7 +12,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit,
 from bokit.core.model.records import Scope
 from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
 from simulator.model import SimulatorError, Span, cut
-from tests.engine.villa import Villa
+from tests.engine.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
 UNIT = UnitId("unit_garden")
@@ -23,20 +23,23 @@ PLATFORMS = ("airbnb/garden", "booking_com/garden", "vrbo/garden")
 class Importer:
     """One listing: what it imported of Bokit's calendar, shown in its own feed as closures."""
 
-    villa: Villa
+    villa: SimulatedApp
     feed: str
     calendar: OutCalendar
     imported: dict[Span, str] = field(default_factory=dict)
     """The closures that it made, by the events they were made from."""
     last: bytes = b""
+    closed: set[Span] = field(default_factory=set)
+    """What *last* closes."""
 
     def read(self) -> bool:
         """Read Bokit's calendar as the platform would; return whether anything was new."""
         page = self.villa.store.find_published(self.calendar.token_hash)
         assert page is not None, "the calendar is not published"
         is_new, self.last = page.body != self.last, page.body
-        wanted = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
-        self._agree(wanted)
+        if is_new:
+            self.closed = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
+        self._agree(self.closed)
         return is_new
 
     def _agree(self, events: set[Span]) -> None:
@@ -68,9 +71,9 @@ class Ring:
     """A flat on three platforms, each of which imports Bokit's calendar."""
 
     def __init__(self, seed: int, *, cancel_after: timedelta | None = None) -> None:
-        self.luck, self.villa = Random(seed), Villa(queue=False)
+        self.luck, self.villa = Random(seed), SimulatedApp(queue=False)
         villa = self.villa
-        villa.settle_in()
+        villa.save_tenant()
         house = villa.store.save_property(
             Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Villa Rosa", timezone="Europe/Rome")
         )

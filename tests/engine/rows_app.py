@@ -1,4 +1,4 @@
-"""A small house for engine tests: the real engine on the memory store, with a clock that stands still and toy content.
+"""A test app for the engine: the real engine on the memory store, with a manual clock and rules for simple rows.
 
 The content is JSON, ``{key: fields}``. The rules below know no booking, so that what passes here holds for any record.
 """
@@ -27,8 +27,8 @@ START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ROWS = CollectionName("rows")
 
 
-class HandClock:
-    """A clock that moves when told."""
+class ManualClock:
+    """A clock that moves only by ``move``."""
 
     def __init__(self, at: datetime = START) -> None:
         self.at = at
@@ -41,7 +41,7 @@ class HandClock:
 
 
 @dataclass
-class ShelfFetcher:
+class FakeFetcher:
     """Answers from a shelf: a body, an exception to raise, or a function that makes either."""
 
     shelf: dict[SourceId, Any] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class RowRules:
 
     def read_hold(self, memory: Fields) -> Hold | None:
         since = memory.get("held")
-        hold = Hold(code="unreadable", message="The answer is no JSON.", since=START, can_apply=False)
+        hold = Hold(code="unreadable", message="The answer is not JSON.", since=START, can_apply=False)
         return replace(hold, since=datetime.fromisoformat(since)) if since else None
 
     def read_edit(self, record: Record | None, values: Fields) -> Fields:
@@ -146,11 +146,13 @@ class RowRules:
         return {"id": record.id, **record.fields}
 
 
-class House:
-    """Bokit, assembled for a test, with the sources that it asks for."""
+class TestApp:
+    """Bokit with a source kind of simple rows, and fakes for everything outside."""
+
+    __test__ = False  # pytest: not a class of tests
 
     def __init__(self, *, queue: bool = False, store: Any = None, concurrency: int = 4) -> None:
-        self.clock, self.fetcher, self.alerts = HandClock(), ShelfFetcher(), MemoryAlerts()
+        self.clock, self.fetcher, self.alerts = ManualClock(), FakeFetcher(), MemoryAlerts()
         self.queue = MemoryQueue() if queue else None
         self.store = store or MemoryStore()
         self.numbers = iter(range(1, 100_000))
@@ -207,8 +209,8 @@ class House:
         return self.store.load_heads(source.shard_id)[0].schedules[source.id]
 
 
-class Counting:
-    """A store, or a channel, that counts its calls, and dies at one of them when told to, before or after it is made.
+class CallCounter:
+    """A store, or a channel, that counts its calls, and can die at one of them, before or after it is made.
 
     Once dead, it answers nothing until it is revived: what the dying process tries in its last moments does not count.
     """

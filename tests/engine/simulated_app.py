@@ -1,4 +1,4 @@
-"""A villa for tests of endurance: the real rules, the simulator's feeds in process, and a clock that never stands still."""
+"""A test app for long runs: the real rules, the simulator's feeds in process, and a clock that never stands still."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TICKING = timedelta(milliseconds=1)
 
 
 class TickingClock:
-    """A clock that moves on a little at every look, and further when told; safe for threads."""
+    """A clock that advances a little at every reading, and further by ``move``; safe for threads."""
 
     def __init__(self, at: datetime = FIRST_NOW) -> None:
         self.at, self._lock = at, threading.Lock()
@@ -124,7 +124,7 @@ class Died(BaseException):
     """The process ends here: nothing below may catch it and go on."""
 
 
-class Villa:
+class SimulatedApp:
     """Bokit with the real rules, beside a simulated world."""
 
     def __init__(
@@ -166,8 +166,8 @@ class Villa:
         }
         return Bokit(EngineParts(**parts | given))
 
-    def settle_in(self) -> None:
-        """Write the tenant down."""
+    def save_tenant(self) -> None:
+        """Save the default tenant."""
         self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=self.clock()))
         self.store.save_option(DEFAULT_TENANT, "install.complete", True)
 
@@ -183,15 +183,15 @@ class Villa:
     ) -> Source:
         """Add a feed to the world and a source of it, in a scope of its own, due now."""
         self.world.add_feed(feed, timezone="Europe/Rome", **options)
-        id = SourceId(f"src_{feed.replace('/', '_')}")
+        source_id = SourceId(f"src_{feed.replace('/', '_')}")
         interval = timedelta(minutes=minutes)
         source = Source(
-            id=id,
+            id=source_id,
             tenant=DEFAULT_TENANT,
             name=feed,
             kind="ical",
             url=feed,
-            scope=scope or Scope(f"unit_{id}"),
+            scope=scope or Scope(f"unit_{source_id}"),
             interval=interval,
             shard_id=self.store.pick_shard(shard),
             cancel_after=cancel_after,
@@ -223,7 +223,7 @@ class Villa:
     def states(self) -> dict[str, str]:
         return {s.head.source.id: str(s.state) for s in self.bokit.status.load_sources(DEFAULT_TENANT)}
 
-    def told(self) -> list[tuple[str, str]]:
+    def notices(self) -> list[tuple[str, str]]:
         """Return the notices, each id once."""
         return sorted((n.type, str(n.facts.get("code", ""))) for n in self.alerts.notices.values())
 
@@ -231,23 +231,23 @@ class Villa:
         """Return the end state without its times: records, change logs, heads, claims, notices."""
         sources = list(self.store.load_sources(DEFAULT_TENANT))
         return {
-            "notices": self.told(),
-            "sources": {s.id: self._tell_source(s) for s in sources},
+            "notices": self.notices(),
+            "sources": {s.id: self._describe_source(s) for s in sources},
             "claims": [(s.holder, s.claimed_until) for s in self.store.load_shards(sorted({s.shard_id for s in sources}))],
         }
 
-    def _tell_source(self, source: Source) -> dict[str, Any]:
+    def _describe_source(self, source: Source) -> dict[str, Any]:
         head = self.store.load_head(source)
         shard = self.store.load_shards([source.shard_id])[0]
         failure = head.failure and (head.failure.code, head.failure.notified)
         return {
-            "records": [self._tell_record(r) for r in sorted(self.records(source), key=lambda r: r.key)],
+            "records": [self._describe_record(r) for r in sorted(self.records(source), key=lambda r: r.key)],
             "head": (head.content_hash, head.etag, head.entries, failure, head.hold and head.hold.code),
             "failures": shard.schedules[source.id].failures,
             "free": self._is_free(source),
         }
 
-    def _tell_record(self, record: Record) -> dict[str, Any]:
+    def _describe_record(self, record: Record) -> dict[str, Any]:
         lines = self.bokit.records.list_changes(DEFAULT_TENANT, record.id).items
         edits = {name: edit.value for name, edit in record.edits.items()}
         return {
@@ -260,8 +260,8 @@ class Villa:
         }
 
     def _is_free(self, source: Source) -> bool:
-        """Return whether a stranger gets the lease now; gives it back."""
-        lease = self.store.acquire_lease(source, holder="stranger", now=self.clock.at, until=self.clock.at + TICKING)
+        """Return whether another holder gets the lease now; releases it."""
+        lease = self.store.acquire_lease(source, holder="another run", now=self.clock.at, until=self.clock.at + TICKING)
         if lease:
             self.store.release_lease(lease)
         return lease is not None

@@ -1,4 +1,4 @@
-"""A ledger for engine tests: the real engine on the memory store, with a billing database in a file of SQLite."""
+"""A test app for SQL sources: the real engine on the memory store, with a billing database in a file of SQLite."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.sql.table import SqlReader, SqlSample
 from bokit.sources.sql.url import Reach
 from bokit.store.memory.store import MemoryStore
-from tests.engine.house import START, HandClock
+from tests.engine.rows_app import START, ManualClock
 
 CLIENTS = {"table": "clients", "collection": "clients", "key": ["id"]}
 
 
-class Ledger:
+class SqlApp:
     """Bokit with one SQL source."""
 
     def __init__(self, url: str, store: Any = None, *, queue: bool = False) -> None:
-        self.url, self.clock, self.alerts = url, HandClock(), MemoryAlerts()
+        self.url, self.clock, self.alerts = url, ManualClock(), MemoryAlerts()
         self.store = store or MemoryStore()
         self.queue = MemoryQueue() if queue else None
         self.numbers = iter(range(1, 100_000))
@@ -59,7 +59,7 @@ class Ledger:
         self, *tables: dict[str, Any], name: str = "Billing", collections: Sequence[Collection] = (), **settings: Any
     ) -> Source:
         """Add a source of these tables; collections that are not declared have no rules."""
-        told = {**settings, "tables": list(tables), "collections": {c.name: copy_collection(c) for c in collections}}
+        document = {**settings, "tables": list(tables), "collections": {c.name: copy_collection(c) for c in collections}}
         first = CollectionName(tables[0]["collection"])
         source = Source(
             id=SourceId(f"src_{name}"),
@@ -71,7 +71,7 @@ class Ledger:
             scope=Scope(first),
             interval=timedelta(minutes=5),
             cancel_after=timedelta(hours=24),
-            settings=told,
+            settings=document,
             shard_id=self.store.pick_shard(1, "sql"),
         )
         return self.store.save_source(
@@ -113,7 +113,7 @@ class Ledger:
         return list(self.store.load_changes(DEFAULT_TENANT, record.id).items)
 
 
-class File:
+class SqliteFile:
     """A database in a file."""
 
     def __init__(self, folder: Path) -> None:

@@ -21,9 +21,9 @@ from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import PublishedDocument
 from tests.emulator import empty_table, needs_emulator
-from tests.engine.house import Counting
+from tests.engine.rows_app import CallCounter
+from tests.engine.simulated_app import SimulatedApp
 from tests.engine.test_conflicts import Apartment
-from tests.engine.villa import Villa
 
 DAY = timedelta(days=1)
 AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
@@ -33,7 +33,7 @@ class Flat(Apartment):
     """An apartment whose calendars are published."""
 
     def open(self, store=None, clock=None, **given):
-        return Villa.open(self, store, clock, api_url="https://api.example", **given)
+        return SimulatedApp.open(self, store, clock, api_url="https://api.example", **given)
 
     def calendar(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> OutCalendar:
         return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, CalendarChoice(consumer=consumer, **given))
@@ -77,7 +77,7 @@ def home() -> Flat:
 # ── what is exported ──
 
 
-def test_each_consumer_is_told_what_the_others_said(home):
+def test_each_consumer_gets_the_bookings_of_the_others(home):
     """Airbnb sees VRBO's guest and not its own; a calendar for anybody has both; windows are in none."""
     assert home.events("airbnb") == [(30, 33)]
     assert home.events("vrbo") == [(20, 24)]
@@ -97,7 +97,7 @@ def test_a_source_may_be_the_consumer(home):
         home.calendar(source.id, other)
 
 
-def test_what_is_written_by_hand_is_told_to_all(home):
+def test_a_booking_by_hand_is_exported_to_all(home):
     """Direct bookings and blocks, to every consumer, at once; edited and released, as edited and released."""
     made = home.make(40, 42)
     home.make(50, 51, kind="block")
@@ -110,7 +110,7 @@ def test_what_is_written_by_hand_is_told_to_all(home):
     assert home.events("airbnb") == [(30, 33), (50, 51)]
 
 
-def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_told_to_it(home):
+def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_exported_to_it(home):
     """Airbnb knows its four nights, and sees the fifth, until the edit is given up."""
     mine = next(b for b in home.bokit.bookings.list_bookings(DEFAULT_TENANT, [home.flat]) if b["check_in"] == home.day(20))
 
@@ -122,7 +122,7 @@ def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_told_to_it(hom
     assert home.events("airbnb") == [(30, 33)]
 
 
-def test_an_echo_is_told_to_nobody(home):
+def test_an_echo_is_not_exported(home):
     """VRBO closes what it imported of Airbnb's guest: nobody hears of it twice, nor Airbnb of its own guest."""
     home.world.block(VRBO, home.today + 20 * DAY, home.today + 24 * DAY)
     home.sync()
@@ -135,7 +135,7 @@ def test_an_echo_is_told_to_nobody(home):
     assert home.events("airbnb") == [(30, 33)]
 
 
-def test_what_fades_is_told_to_nobody(home):
+def test_a_fading_closure_is_not_exported(home):
     """The guest cancels and VRBO still shows the echo: it is no longer exported, and no ring keeps it alive."""
     cancel_what_vrbo_repeats(home)
 
@@ -144,7 +144,7 @@ def test_what_fades_is_told_to_nobody(home):
 
 
 def cancel_what_vrbo_repeats(home: Flat) -> None:
-    """Let VRBO import Airbnb's guest, who then cancels and is let go; VRBO still shows what it imported."""
+    """Let VRBO import Airbnb's guest, who then cancels and is released; VRBO still shows what it imported."""
     stay = next(s.id for s in home.world.stays.values() if s.feed == AIRBNB)
     home.world.block(VRBO, home.today + 20 * DAY, home.today + 24 * DAY)
     home.book(AIRBNB, 60, 61)
@@ -155,20 +155,20 @@ def cancel_what_vrbo_repeats(home: Flat) -> None:
         home.sync()
 
 
-def test_a_linked_unit_is_told_of_its_whole_and_its_parts(home):
+def test_a_linked_unit_exports_its_whole_and_its_parts(home):
     """The flat's guests close the villa, the villa's the flat; Airbnb knows a booking only in its own listing."""
-    villa = home.add_unit("Whole villa", parts=[home.flat])
-    home.make(40, 42, villa)
+    app = home.add_unit("Whole villa", parts=[home.flat])
+    home.make(40, 42, app)
 
     assert home.events("airbnb") == [(30, 33), (40, 42)]
-    assert home.events("airbnb", villa) == [(20, 24), (30, 33), (40, 42)]
+    assert home.events("airbnb", app) == [(20, 24), (30, 33), (40, 42)]
 
-    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": []})
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, app, {"parts": []})
     assert home.events("airbnb") == [(30, 33)]
-    assert home.events("airbnb", villa) == [(40, 42)]
+    assert home.events("airbnb", app) == [(40, 42)]
 
 
-def test_each_variant_tells_its_own(home):
+def test_each_variant_exports_its_own_events(home):
     """Occupied: all. Bookings: reservations. Arrivals and departures: a day for each."""
     home.make(50, 52, kind="block")
 
@@ -267,7 +267,7 @@ def test_when_a_source_fails_its_last_good_bookings_stay_in(home):
     assert set(home.events("booking_com")) > {(20, 24), (30, 33)}
 
 
-def test_nights_that_a_doubtful_feed_newly_closes_are_told(home):
+def test_nights_that_a_doubtful_feed_newly_closes_are_exported(home):
     """A held plan frees nothing and closes at once: with half of the old events and a new one, the new one is exported too."""
     home.book(VRBO, 40, 42)
     home.book(VRBO, 44, 46)
@@ -297,7 +297,7 @@ def test_a_new_name_and_a_new_option_are_published(home):
     assert after.changed_at > before.changed_at
 
 
-def test_what_a_person_lets_go_is_told_no_more(home):
+def test_what_a_person_releases_is_no_longer_exported(home):
     """A held plan that is applied, and a source that is removed with its nights, change the page at once; not before."""
     guests = [home.book(VRBO, first, first + 2) for first in (40, 44, 50, 54)]
     home.sync()
@@ -355,7 +355,7 @@ def test_the_path_is_stored_nowhere(home):
     assert hash_token(token) == calendar.token_hash
 
 
-def test_serving_is_one_read_whoever_asks(home):
+def test_serving_is_one_read_for_any_reader(home):
     """A valid path, an invented one, one that is none, an expired one and a removed one cost the same: one read."""
     calendar = home.calendar("airbnb")
     token = home.bokit.calendars.token_of(calendar)
@@ -364,7 +364,7 @@ def test_serving_is_one_read_whoever_asks(home):
     home.bokit.calendars.remove(DEFAULT_TENANT, gone.id)
     current = home.bokit.calendars.token_of(home.calendar("airbnb"))
     home.move(hours=2)
-    counting = Counting(home.store)
+    counting = CallCounter(home.store)
     server = home.open(counting).feeds
 
     for text in (current, token, home.bokit.calendars.token_of(gone), "A" * 43, "x", "ü" * 5000, "../../etc", ""):
@@ -465,7 +465,7 @@ def test_another_secret_takes_no_address_away(home):
     assert calendars.url_of(rotated).startswith("https://")
 
 
-def test_what_time_alone_changes_is_told_when_it_is_asked_for(home):
+def test_what_time_alone_changes_is_exported_when_it_is_requested(home):
     """A page is published again by the first request after its ``refresh_at``, although no sync comes."""
     cancel_what_vrbo_repeats(home)
     calendar = home.calendar("booking_com")
@@ -583,7 +583,8 @@ def store(request: pytest.FixtureRequest) -> Any:
     return empty_table(request.getfixturevalue("emulated_store"))
 
 
-def test_of_many_writers_at_once_the_last_page_tells_the_last_state(store):
+@pytest.mark.slow
+def test_of_many_writers_at_once_the_last_page_has_the_last_state(store):
     """Four write bookings by hand, one rotates, one renames, all at once: both paths have every booking in the end."""
     home = Flat(store)
     calendar, processes = home.calendar("airbnb"), [home.open() for _ in range(4)]

@@ -19,7 +19,7 @@ from bokit.errors import AddressRefusedError, InputError, OptionError, StateErro
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 from tests.builders import a_head, a_record, an_edit
-from tests.engine.house import START, HandClock
+from tests.engine.rows_app import START, ManualClock
 
 ROSA = TenantId("rosa")
 URL = "https://feeds.example/1.ics"
@@ -47,11 +47,11 @@ class OneFeed:
         return Fetched(body=FEED, host="feeds.example")
 
 
-class Office:
+class CatalogApp:
     """A catalog with one property and one unit."""
 
     def __init__(self) -> None:
-        self.store, self.clock, self.feed, numbers = MemoryStore(), HandClock(), OneFeed(), count(1)
+        self.store, self.clock, self.feed, numbers = MemoryStore(), ManualClock(), OneFeed(), count(1)
         self.catalog = Catalog(
             CatalogParts(
                 store=self.store,
@@ -91,21 +91,21 @@ def refuse_private(url: str) -> None:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office()
+def app() -> CatalogApp:
+    return CatalogApp()
 
 
-def test_a_new_source_is_due_now_and_completes_the_installation(office):
+def test_a_new_source_is_due_now_and_completes_the_installation(app):
     """The first source is written with its head and its line, due at once, in its unit's timezone."""
-    assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is False
+    assert app.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is False
 
-    source = office.add()
+    source = app.add()
 
-    assert office.schedule(source).due_at == START
-    assert office.schedule(source).interval == timedelta(hours=1)
-    assert office.head(source).unit_timezone == "Europe/Rome"
-    assert office.store.load_due(START).shards[0].id == source.shard_id
-    assert office.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is True
+    assert app.schedule(source).due_at == START
+    assert app.schedule(source).interval == timedelta(hours=1)
+    assert app.head(source).unit_timezone == "Europe/Rome"
+    assert app.store.load_due(START).shards[0].id == source.shard_id
+    assert app.catalog.options.get(DEFAULT_TENANT, "install.complete")["value"] is True
 
 
 @pytest.mark.parametrize(
@@ -125,113 +125,113 @@ def test_a_new_source_is_due_now_and_completes_the_installation(office):
         ({"colour": "red"}, "field"),
     ],
 )
-def test_a_bad_source_is_refused_and_nothing_is_written(office, values, message):
+def test_a_bad_source_is_refused_and_nothing_is_written(app, values, message):
     """What is wrong with a source is said, and the catalog stays as it was."""
     with pytest.raises(InputError, match=message):
-        office.add(**{"name": "Airbnb", "url": URL} | values)
+        app.add(**{"name": "Airbnb", "url": URL} | values)
 
-    assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
+    assert app.catalog.sources.list_sources(DEFAULT_TENANT) == []
 
 
-def test_a_source_of_an_unknown_unit_is_refused(office):
+def test_a_source_of_an_unknown_unit_is_refused(app):
     """A source belongs to a unit that is there."""
     with pytest.raises(UnknownIdError):
-        office.catalog.sources.add(DEFAULT_TENANT, UnitId("unit_x"), {"name": "Airbnb", "url": URL})
+        app.catalog.sources.add(DEFAULT_TENANT, UnitId("unit_x"), {"name": "Airbnb", "url": URL})
 
 
-def test_a_source_is_not_added_twice(office):
+def test_a_source_is_not_added_twice(app):
     """The same name in a unit, or the same URL anywhere, is refused."""
-    office.add()
+    app.add()
 
     with pytest.raises(StateError, match="name"):
-        office.add(url="https://feeds.example/2.ics")
+        app.add(url="https://feeds.example/2.ics")
     with pytest.raises(StateError, match="URL"):
-        office.add(name="Airbnb again")
+        app.add(name="Airbnb again")
 
 
-def test_a_preview_fetches_once_and_writes_nothing(office):
+def test_a_preview_fetches_once_and_writes_nothing(app):
     """A preview shows verdict, platform and entries, and leaves no trace."""
-    preview = office.catalog.sources.preview(DEFAULT_TENANT, office.unit.id, {"name": "Airbnb", "url": URL}).as_dict()
+    preview = app.catalog.sources.preview(DEFAULT_TENANT, app.unit.id, {"name": "Airbnb", "url": URL}).as_dict()
 
     assert (preview["verdict"], preview["platform"], len(preview["entries"])) == ("ok", "airbnb", 1)
-    assert office.feed.asked == [URL]
-    assert office.store.load_sources(DEFAULT_TENANT) == []
+    assert app.feed.asked == [URL]
+    assert app.store.load_sources(DEFAULT_TENANT) == []
 
 
-def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(office):
+def test_another_url_forgets_etag_and_hash_and_keeps_the_stays(app):
     """A new URL is read again at once; what is known of the old one stays."""
-    source = office.add()
-    record_id = office.store_stay(source)
-    office.store.save_source(a_head(source, last_modified="yesterday"), office.schedule(source))
-    source = office.store.load_source(DEFAULT_TENANT, source.id)
+    source = app.add()
+    record_id = app.store_stay(source)
+    app.store.save_source(a_head(source, last_modified="yesterday"), app.schedule(source))
+    source = app.store.load_source(DEFAULT_TENANT, source.id)
 
-    edited = office.edit(source, url="https://feeds.example/new.ics")
+    edited = app.edit(source, url="https://feeds.example/new.ics")
 
-    head = office.head(edited)
+    head = app.head(edited)
     assert (head.etag, head.last_modified, head.content_hash) == (None, None, None)
-    assert office.schedule(edited).due_at == office.clock.at
-    assert office.stay(record_id).presence == "present"
+    assert app.schedule(edited).due_at == app.clock.at
+    assert app.stay(record_id).presence == "present"
 
 
-def test_an_edit_that_changes_nothing_writes_nothing(office):
+def test_an_edit_that_changes_nothing_writes_nothing(app):
     """Saying what is there already leaves the version alone."""
-    source = office.add(interval="15m")
+    source = app.add(interval="15m")
 
-    assert office.edit(source, interval=900, name="Airbnb") == source
+    assert app.edit(source, interval=900, name="Airbnb") == source
 
 
-def test_an_interval_given_up_follows_the_tenant_again(office):
+def test_an_interval_given_up_follows_the_tenant_again(app):
     """None takes a source's own interval back."""
-    source = office.add(interval="15m")
+    source = app.add(interval="15m")
 
-    edited = office.edit(source, interval=None)
+    edited = app.edit(source, interval=None)
 
     assert edited.interval is None
-    assert office.schedule(edited).interval == timedelta(hours=1)
+    assert app.schedule(edited).interval == timedelta(hours=1)
 
 
-def test_an_edit_waits_for_a_sync_in_hand_and_gives_up(office):
+def test_an_edit_waits_for_a_sync_in_hand_and_gives_up(app):
     """An edit does not write over a sync that holds the lease; it says so."""
-    source = office.add()
-    office.store.acquire_lease(source, holder="run_1", now=START, until=START + timedelta(minutes=5))
+    source = app.add()
+    app.store.acquire_lease(source, holder="run_1", now=START, until=START + timedelta(minutes=5))
 
     with pytest.raises(StateError, match="try again"):
-        office.edit(source, name="Renamed")
+        app.edit(source, name="Renamed")
 
-    assert office.store.load_source(DEFAULT_TENANT, source.id).name == "Airbnb"
+    assert app.store.load_source(DEFAULT_TENANT, source.id).name == "Airbnb"
 
 
-def test_a_paused_source_is_not_due_until_it_is_resumed(office):
+def test_a_paused_source_is_not_due_until_it_is_resumed(app):
     """Pausing takes the due time away, resuming makes it due now."""
-    source = office.add()
+    source = app.add()
 
-    paused = office.catalog.sources.pause(DEFAULT_TENANT, source.id)
-    assert (paused.enabled, office.schedule(paused).due_at) == (False, None)
+    paused = app.catalog.sources.pause(DEFAULT_TENANT, source.id)
+    assert (paused.enabled, app.schedule(paused).due_at) == (False, None)
 
-    office.clock.move(hours=5)
-    resumed = office.catalog.sources.resume(DEFAULT_TENANT, source.id)
-    assert (resumed.enabled, office.schedule(resumed).due_at) == (True, office.clock.at)
+    app.clock.move(hours=5)
+    resumed = app.catalog.sources.resume(DEFAULT_TENANT, source.id)
+    assert (resumed.enabled, app.schedule(resumed).due_at) == (True, app.clock.at)
 
 
-def test_removing_a_source_keeps_its_future_nights_held(office):
+def test_removing_a_source_keeps_its_future_nights_held(app):
     """A removed source is fetched no more, and frees nothing by itself."""
-    source = office.add()
-    record_id = office.store_stay(source)
+    source = app.add()
+    record_id = app.store_stay(source)
 
-    removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+    removal = app.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 
     assert (removal.released, removal.kept) == (0, 1)
-    assert held_nights(office.stay(record_id))
-    assert office.schedule(source).due_at is None
-    assert office.catalog.sources.list_sources(DEFAULT_TENANT) == []
+    assert held_nights(app.stay(record_id))
+    assert app.schedule(source).due_at is None
+    assert app.catalog.sources.list_sources(DEFAULT_TENANT) == []
     with pytest.raises(StateError, match="removed"):
-        office.edit(source, name="Back")
+        app.edit(source, name="Back")
 
 
-def test_releasing_a_removed_source_frees_its_nights_and_is_logged(office):
+def test_releasing_a_removed_source_frees_its_nights_and_is_logged(app):
     """With release, future stays, edited ones and windows are released by a logged change; the past stays."""
-    source = office.add()
-    stay = office.store_stay(source, edits={"status": an_edit("tentative")})
+    source = app.add()
+    stay = app.store_stay(source, edits={"status": an_edit("tentative")})
     window = {
         "kind": "window",
         "status": "unavailable",
@@ -240,152 +240,152 @@ def test_releasing_a_removed_source_frees_its_nights_and_is_logged(office):
         "check_in": "2026-08-01",
         "check_out": "2026-08-09",
     }
-    closed = office.store_stay(source, remote=window)
-    past = office.store_stay(
+    closed = app.store_stay(source, remote=window)
+    past = app.store_stay(
         source, remote={"kind": "reservation", "status": "confirmed", "check_in": "2026-01-01", "check_out": "2026-01-05"}
     )
-    office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+    app.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 
-    removal = office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    removal = app.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
 
     assert (removal.released, removal.kept) == (2, 0)
-    assert not held_nights(office.stay(stay))
-    assert not held_nights(office.stay(closed))
-    assert office.stay(past).presence == "present"
-    logged = office.store.load_changes(DEFAULT_TENANT, stay).items[0]
+    assert not held_nights(app.stay(stay))
+    assert not held_nights(app.stay(closed))
+    assert app.stay(past).presence == "present"
+    logged = app.store.load_changes(DEFAULT_TENANT, stay).items[0]
     assert (logged.by, logged.action) == ("user:rosa", "release")
 
 
-def test_the_name_of_a_removed_source_is_free_again(office):
+def test_the_name_of_a_removed_source_is_free_again(app):
     """What was removed stands in nobody's way."""
-    source = office.add()
-    office.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
+    source = app.add()
+    app.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 
-    assert office.add().id != source.id
+    assert app.add().id != source.id
 
 
-def test_a_shorter_interval_takes_effect_now(office):
+def test_a_shorter_interval_takes_effect_now(app):
     """Setting sync.interval moves the due times of sources without an interval of their own."""
-    own, following = office.add(interval="2h"), office.add(name="VRBO", url="https://feeds.example/2.ics")
+    own, following = app.add(interval="2h"), app.add(name="VRBO", url="https://feeds.example/2.ics")
     for source in (own, following):
-        schedule = office.schedule(source)
+        schedule = app.schedule(source)
         later = START + schedule.interval
-        office.store.save_source(
-            office.head(source),
+        app.store.save_source(
+            app.head(source),
             type(schedule)(
                 tenant=DEFAULT_TENANT, due_at=later, interval=schedule.interval, attempted_at=START, succeeded_at=START
             ),
         )
 
-    office.catalog.options.set(DEFAULT_TENANT, "sync.interval", "10m")
+    app.catalog.options.set(DEFAULT_TENANT, "sync.interval", "10m")
 
-    assert office.schedule(following).interval == timedelta(minutes=10)
-    assert office.schedule(following).due_at <= START + timedelta(minutes=10)
-    assert office.schedule(own).due_at == START + timedelta(hours=2)
-    assert office.store.load_shards([own.shard_id])[0].next_due <= office.schedule(following).due_at
+    assert app.schedule(following).interval == timedelta(minutes=10)
+    assert app.schedule(following).due_at <= START + timedelta(minutes=10)
+    assert app.schedule(own).due_at == START + timedelta(hours=2)
+    assert app.store.load_shards([own.shard_id])[0].next_due <= app.schedule(following).due_at
 
-    office.catalog.options.unset(DEFAULT_TENANT, "sync.interval")
-    assert office.schedule(following).interval == timedelta(hours=1)
+    app.catalog.options.unset(DEFAULT_TENANT, "sync.interval")
+    assert app.schedule(following).interval == timedelta(hours=1)
 
 
-def test_syncing_switched_on_again_is_not_overdue(office):
+def test_syncing_switched_on_again_is_not_overdue(app):
     """Due times that passed while syncing was off begin again."""
-    source = office.add()
-    office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
-    office.clock.move(days=3)
+    source = app.add()
+    app.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
+    app.clock.move(days=3)
 
-    office.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
+    app.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
 
-    assert office.schedule(source).due_at == office.clock.at
+    assert app.schedule(source).due_at == app.clock.at
 
 
 @pytest.mark.parametrize(("name", "value"), [("sync.interval", "5"), ("sync.enabled", "maybe"), ("no.such", "1")])
-def test_a_bad_option_is_refused(office, name, value):
+def test_a_bad_option_is_refused(app, name, value):
     """A wrong name or value of an option changes nothing."""
     with pytest.raises(OptionError):
-        office.catalog.options.set(DEFAULT_TENANT, name, value)
+        app.catalog.options.set(DEFAULT_TENANT, name, value)
 
-    assert office.store.load_options([DEFAULT_TENANT]).get(DEFAULT_TENANT, {}) == {}
+    assert app.store.load_options([DEFAULT_TENANT]).get(DEFAULT_TENANT, {}) == {}
 
 
-def test_a_property_s_new_timezone_reaches_its_sources(office):
+def test_a_property_s_new_timezone_reaches_its_sources(app):
     """Sources are read again in the timezone of their property, unless the unit has its own."""
-    source = office.add()
+    source = app.add()
 
-    office.catalog.edit_property(DEFAULT_TENANT, office.property.id, {"timezone": "Europe/Lisbon"})
-    assert office.head(source).unit_timezone == "Europe/Lisbon"
+    app.catalog.edit_property(DEFAULT_TENANT, app.property.id, {"timezone": "Europe/Lisbon"})
+    assert app.head(source).unit_timezone == "Europe/Lisbon"
 
-    office.catalog.edit_unit(DEFAULT_TENANT, office.unit.id, {"timezone": "Atlantic/Azores"})
-    assert office.head(source).unit_timezone == "Atlantic/Azores"
+    app.catalog.edit_unit(DEFAULT_TENANT, app.unit.id, {"timezone": "Atlantic/Azores"})
+    assert app.head(source).unit_timezone == "Atlantic/Azores"
 
 
-def test_names_stand_for_ids_where_only_one_has_them(office):
+def test_names_stand_for_ids_where_only_one_has_them(app):
     """A name finds what it names, an ambiguous one lists the ids, an unknown one is refused."""
-    other = office.catalog.add_property(DEFAULT_TENANT, {"name": "Casa"})
-    twin = office.catalog.add_unit(DEFAULT_TENANT, other.id, {"name": "Garden flat"})
+    other = app.catalog.add_property(DEFAULT_TENANT, {"name": "Casa"})
+    twin = app.catalog.add_unit(DEFAULT_TENANT, other.id, {"name": "Garden flat"})
 
-    assert office.catalog.find_property(DEFAULT_TENANT, "villa rosa") == office.property
-    assert office.catalog.find_unit(DEFAULT_TENANT, twin.id) == twin
+    assert app.catalog.find_property(DEFAULT_TENANT, "villa rosa") == app.property
+    assert app.catalog.find_unit(DEFAULT_TENANT, twin.id) == twin
     with pytest.raises(InputError, match=twin.id):
-        office.catalog.find_unit(DEFAULT_TENANT, "Garden flat")
+        app.catalog.find_unit(DEFAULT_TENANT, "Garden flat")
     with pytest.raises(UnknownIdError, match="unit list"):
-        office.catalog.find_unit(DEFAULT_TENANT, "Attic")
+        app.catalog.find_unit(DEFAULT_TENANT, "Attic")
 
 
-def test_a_unit_is_no_part_of_itself(office):
+def test_a_unit_is_not_a_part_of_itself(app):
     """Linked units form no circle."""
-    villa = office.catalog.add_unit(DEFAULT_TENANT, office.property.id, {"name": "Villa", "parts": ["Garden flat"]})
-    assert villa.parts == (office.unit.id,)
+    villa = app.catalog.add_unit(DEFAULT_TENANT, app.property.id, {"name": "Villa", "parts": ["Garden flat"]})
+    assert villa.parts == (app.unit.id,)
 
     with pytest.raises(InputError, match="itself"):
-        office.catalog.edit_unit(DEFAULT_TENANT, office.unit.id, {"parts": [villa.id]})
+        app.catalog.edit_unit(DEFAULT_TENANT, app.unit.id, {"parts": [villa.id]})
 
 
-def test_what_is_not_empty_is_not_removed(office):
+def test_what_is_not_empty_is_not_removed(app):
     """Property, unit and tenant are removed from the inside out."""
-    source = office.add()
-    for remove, item_id in ((office.catalog.remove_property, office.property.id), (office.catalog.remove_unit, office.unit.id)):
+    source = app.add()
+    for remove, item_id in ((app.catalog.remove_property, app.property.id), (app.catalog.remove_unit, app.unit.id)):
         with pytest.raises(StateError):
             remove(DEFAULT_TENANT, item_id)
 
-    office.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
-    office.catalog.remove_unit(DEFAULT_TENANT, office.unit.id)
-    office.catalog.remove_property(DEFAULT_TENANT, office.property.id)
-    assert office.catalog.list_properties(DEFAULT_TENANT) == []
+    app.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    app.catalog.remove_unit(DEFAULT_TENANT, app.unit.id)
+    app.catalog.remove_property(DEFAULT_TENANT, app.property.id)
+    assert app.catalog.list_properties(DEFAULT_TENANT) == []
 
 
-def test_tenants_know_nothing_of_each_other(office):
+def test_tenants_know_nothing_of_each_other(app):
     """A tenant sees, finds and changes nothing of another's."""
-    office.catalog.add_tenant("Rosa", tenant_id=ROSA)
-    source = office.add()
+    app.catalog.add_tenant("Rosa", tenant_id=ROSA)
+    source = app.add()
 
-    assert office.catalog.sources.list_sources(ROSA) == []
+    assert app.catalog.sources.list_sources(ROSA) == []
     with pytest.raises(UnknownIdError):
-        office.catalog.sources.pause(ROSA, source.id)
+        app.catalog.sources.pause(ROSA, source.id)
     with pytest.raises(UnknownIdError):
-        office.catalog.add_unit(ROSA, office.property.id, {"name": "Mine"})
+        app.catalog.add_unit(ROSA, app.property.id, {"name": "Mine"})
 
 
-def test_an_unknown_tenant_gets_nothing(office):
+def test_an_unknown_tenant_gets_nothing(app):
     """Nothing is declared for a tenant that is not there; the default one always is."""
     with pytest.raises(UnknownIdError):
-        office.catalog.add_property(TenantId("stranger"), {"name": "Castle"})
+        app.catalog.add_property(TenantId("stranger"), {"name": "Castle"})
     with pytest.raises(StateError):
-        office.catalog.add_tenant("default")
-    assert [t.id for t in office.catalog.list_tenants()] == [DEFAULT_TENANT]
+        app.catalog.add_tenant("default")
+    assert [t.id for t in app.catalog.list_tenants()] == [DEFAULT_TENANT]
 
 
-def test_a_tenant_with_sources_is_not_removed(office):
+def test_a_tenant_with_sources_is_not_removed(app):
     """A tenant goes with its data once nothing is synced for it."""
-    rosa = office.catalog.add_tenant("Rosa", tenant_id=ROSA)
-    home = office.catalog.add_property(rosa.id, {"name": "Home"})
-    unit = office.catalog.add_unit(rosa.id, home.id, {"name": "Room"})
-    source = office.catalog.sources.add(rosa.id, unit.id, {"name": "Airbnb", "url": URL})
+    rosa = app.catalog.add_tenant("Rosa", tenant_id=ROSA)
+    home = app.catalog.add_property(rosa.id, {"name": "Home"})
+    unit = app.catalog.add_unit(rosa.id, home.id, {"name": "Room"})
+    source = app.catalog.sources.add(rosa.id, unit.id, {"name": "Airbnb", "url": URL})
     with pytest.raises(StateError):
-        office.catalog.remove_tenant(rosa.id)
+        app.catalog.remove_tenant(rosa.id)
 
-    office.catalog.sources.remove(rosa.id, source.id, by="user:rosa")
-    office.catalog.remove_tenant(rosa.id)
+    app.catalog.sources.remove(rosa.id, source.id, by="user:rosa")
+    app.catalog.remove_tenant(rosa.id)
 
-    assert office.catalog.list_properties(rosa.id) == []
-    assert SourceId(source.id) not in office.store.load_heads(source.shard_id)[0].schedules
+    assert app.catalog.list_properties(rosa.id) == []
+    assert SourceId(source.id) not in app.store.load_heads(source.shard_id)[0].schedules

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError
-from tests.engine.test_catalog import Office
+from tests.engine.test_catalog import CatalogApp
 
 FILE = {
     "properties": [
@@ -36,8 +36,8 @@ FILE = {
 
 def test_a_file_is_declared_once():
     """Importing again changes nothing; what differs, and that alone, is changed."""
-    office = Office()
-    first = import_config(office.catalog, DEFAULT_TENANT, read_config(FILE))
+    app = CatalogApp()
+    first = import_config(app.catalog, DEFAULT_TENANT, read_config(FILE))
     assert {(d["kind"], d["name"]) for d in first.added} == {
         ("source", "Airbnb"),
         ("source", "Booking.com"),
@@ -45,27 +45,27 @@ def test_a_file_is_declared_once():
         ("unit", "Whole villa"),
     }
 
-    again = import_config(office.catalog, DEFAULT_TENANT, read_config(FILE))
+    again = import_config(app.catalog, DEFAULT_TENANT, read_config(FILE))
     assert (again.added, again.changed, len(again.unchanged)) == ([], [], 6)
 
     other = copy.deepcopy(FILE)
     other["properties"][0]["units"][0]["sources"][0]["interval"] = 3600
     other["properties"][0]["units"][2]["parts"] = ["Loft"]
-    third = import_config(office.catalog, DEFAULT_TENANT, read_config(other))
+    third = import_config(app.catalog, DEFAULT_TENANT, read_config(other))
     assert sorted(d["name"] for d in third.changed) == ["Airbnb", "Whole villa"]
-    assert office.catalog.sources.find(DEFAULT_TENANT, "Airbnb").interval == timedelta(hours=1)
+    assert app.catalog.sources.find(DEFAULT_TENANT, "Airbnb").interval == timedelta(hours=1)
 
 
 def test_linked_units_are_linked_by_name():
     """Parts may be named before or after the unit that they make."""
-    office = Office()
+    app = CatalogApp()
     document = copy.deepcopy(FILE)
     document["properties"][0]["units"].reverse()
 
-    import_config(office.catalog, DEFAULT_TENANT, read_config(document))
+    import_config(app.catalog, DEFAULT_TENANT, read_config(document))
 
-    parts = {office.catalog.find_unit(DEFAULT_TENANT, name).id for name in ("Garden flat", "Loft")}
-    assert set(office.catalog.find_unit(DEFAULT_TENANT, "Whole villa").parts) == parts
+    parts = {app.catalog.find_unit(DEFAULT_TENANT, name).id for name in ("Garden flat", "Loft")}
+    assert set(app.catalog.find_unit(DEFAULT_TENANT, "Whole villa").parts) == parts
 
 
 def _set(path, value):
@@ -134,10 +134,10 @@ def test_an_error_begins_with_the_path_of_the_mistake(document, start):
 )
 def test_a_source_that_is_refused_stops_the_import_before_it_begins(path, value, start):
     """Every source is judged before the first is written."""
-    office = Office()
+    app = CatalogApp()
 
     with pytest.raises(InputError) as caught:
-        import_config(office.catalog, DEFAULT_TENANT, read_config(_set(path, value)))
+        import_config(app.catalog, DEFAULT_TENANT, read_config(_set(path, value)))
 
     assert str(caught.value).startswith(start)
-    assert len(office.catalog.list_units(DEFAULT_TENANT)) == 1
+    assert len(app.catalog.list_units(DEFAULT_TENANT)) == 1

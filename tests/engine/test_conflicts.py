@@ -18,19 +18,19 @@ from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from tests.builders import a_schedule
-from tests.engine.house import Counting, Died
-from tests.engine.villa import Villa
+from tests.engine.rows_app import CallCounter, Died
+from tests.engine.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
 AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
 
 
-class Apartment(Villa):
+class Apartment(SimulatedApp):
     """Units of one property, with feeds on each."""
 
     def __init__(self, store=None):
         super().__init__(store=store)
-        self.settle_in()
+        self.save_tenant()
         self.rosa = self.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Rosa", "timezone": "Europe/Rome"})
         self.flat = self.add_unit("Flat")
         self.today = self.world.now.date()
@@ -92,7 +92,7 @@ def test_the_run_that_brings_the_second_booking_finds_the_conflict(home):
     assert home.conflicts()[0]["version"] == 1
 
 
-def test_a_conflict_closes_when_its_source_lets_go(home):
+def test_a_conflict_closes_when_its_source_releases_the_nights(home):
     """The guest cancels: held for a day, then gone, and the conflict with it."""
     stay, _ = home.book(AIRBNB, 20, 24), home.book(AIRBNB, 60, 64)
     home.book(VRBO, 22, 26)
@@ -112,7 +112,7 @@ def test_a_day_of_unchanged_syncs_reads_no_booking(home):
     """What hangs on bookings is looked at where something may have changed, never for unchanged feeds."""
     home.book(AIRBNB, 20, 24)
     home.sync()
-    counting = Counting(home.store)
+    counting = CallCounter(home.store)
     bokit = home.open(store=counting)
 
     home.move(hours=1)
@@ -141,7 +141,7 @@ def play_deadly(die_at, die_after):
     home.book(AIRBNB, 20, 24)
     home.sync()
     home.book(VRBO, 22, 26)
-    counting = Counting(home.store)
+    counting = CallCounter(home.store)
     counting.die_at, counting.die_after = die_at, die_after
     dying = home.open(store=counting)
     home.move(hours=1)
@@ -158,7 +158,7 @@ def play_deadly(die_at, die_after):
     return end_of(home), counting.calls, died
 
 
-def test_a_run_that_dies_anywhere_leaves_the_same_conflict_told_once():
+def test_a_run_that_dies_anywhere_leaves_the_same_conflict_notified_once():
     """Before or after every call of the store: the next run ends in the same state, no notice lost or doubled."""
     expected, calls, _ = play_deadly(None, False)
     deaths = 0
@@ -210,7 +210,7 @@ def test_a_slower_writer_of_the_same_conflict_looks_again(home):
     home.sync()
     home.book(VRBO, 22, 26)
 
-    class Overtaken(Counting):
+    class Overtaken(CallCounter):
         def __getattr__(self, name):
             call = super().__getattr__(name)
 
@@ -230,7 +230,7 @@ def test_a_slower_writer_of_the_same_conflict_looks_again(home):
     assert [c["version"] for c in home.conflicts()] == [1]
 
 
-def test_a_booking_by_hand_tells_its_conflicts_in_the_answer(home):
+def test_a_booking_by_hand_returns_its_conflicts(home):
     """Written, reported, edited, cancelled: the conflict agrees with each."""
     home.book(AIRBNB, 20, 24)
     home.sync()
@@ -314,19 +314,19 @@ def test_a_released_source_closes_its_conflicts(home):
 
 def test_linked_units_meet_and_unlinked_ones_do_not(home):
     """Linking opens what was apart, unlinking closes it; either unit shows the conflict, and the night shows both."""
-    villa = home.add_unit("Villa")
-    home.add_feed(BOOKING, villa)
+    app = home.add_unit("Villa")
+    home.add_feed(BOOKING, app)
     home.book(AIRBNB, 20, 24)
     home.book(BOOKING, 22, 30)
     home.sync()
-    assert home.conflicts(home.flat, villa) == []
+    assert home.conflicts(home.flat, app) == []
 
-    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": [home.flat]})
-    assert [c["id"] for c in home.conflicts(home.flat)] == [c["id"] for c in home.conflicts(villa)]
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, app, {"parts": [home.flat]})
+    assert [c["id"] for c in home.conflicts(home.flat)] == [c["id"] for c in home.conflicts(app)]
     (night,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + 25 * DAY)
-    assert [(by["unit_id"], by["why"]) for by in night["by"]] == [(villa, ["its dates hold the night"])]
-    home.bokit.catalog.edit_unit(DEFAULT_TENANT, villa, {"parts": []})
-    assert home.conflicts(home.flat, villa) == []
+    assert [(by["unit_id"], by["why"]) for by in night["by"]] == [(app, ["its dates hold the night"])]
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, app, {"parts": []})
+    assert home.conflicts(home.flat, app) == []
 
 
 def test_a_turnover_is_the_units_else_the_propertys(home):
@@ -342,7 +342,7 @@ def test_a_turnover_is_the_units_else_the_propertys(home):
     assert home.conflicts() == []
 
 
-def test_an_echo_is_told_as_such_and_becomes_a_conflict_when_its_original_moves(home):
+def test_an_echo_is_reported_as_such_and_becomes_a_conflict_when_its_original_moves(home):
     """The closure repeats the stay; when that is moved away for good, the closure is one of its own, and meets the next."""
     home.add_feed(BOOKING)
     home.sync()

@@ -11,44 +11,45 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Source
 from bokit.engine.app import Bokit
 from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import StateError
-from tests.engine.villa import Calls, Died, Villa
+from tests.engine.simulated_app import Calls, Died, SimulatedApp
 
 FEED = "airbnb/garden"
 Act = Callable[[Bokit, Source], object]
 
 
-def begin(*, held: bool) -> tuple[Villa, Source]:
-    """Return a villa with three stays, one of which has just moved; *held*: its calendar came empty meanwhile."""
-    villa = Villa(concurrency=1)
-    villa.settle_in()
-    source = villa.add_source(FEED)
+def begin(*, held: bool) -> tuple[SimulatedApp, Source]:
+    """Return a simulated app with three stays, one of which has just moved; *held*: its calendar came empty meanwhile."""
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    source = app.add_source(FEED)
     for day in (1, 8, 15):
-        villa.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
-    go_on(villa, 1)
+        app.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
+    go_on(app, 1)
     if held:
-        villa.world.fault(FEED, "empty-calendar")
-        go_on(villa, 61)
+        app.world.fault(FEED, "empty-calendar")
+        go_on(app, 61)
     else:
-        villa.world.move("stay-1", date(2026, 12, 2))
-        villa.move(minutes=5)
-    return villa, source
+        app.world.move("stay-1", date(2026, 12, 2))
+        app.move(minutes=5)
+    return app, source
 
 
-def go_on(villa: Villa, *minutes: int) -> None:
+def go_on(app: SimulatedApp, *minutes: int) -> None:
     """Let time pass, and the schedule do its work."""
     for span in minutes:
-        villa.move(minutes=span)
-        villa.bokit.tick()
-        villa.deliver_all()
+        app.move(minutes=span)
+        app.bokit.tick()
+        app.deliver_all()
 
 
-def settle(*, apply: bool) -> Act:
-    return lambda bokit, source: bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=apply, by="user:rosa")
+def resolve(*, apply: bool) -> Act:
+    given = {"plan_hash": None, "apply": apply, "by": "user:rosa"}
+    return lambda bokit, source: bokit.records.resolve_hold(DEFAULT_TENANT, source.id, **given)
 
 
 ACTS: dict[str, tuple[bool, Act]] = {
-    "apply what is held": (True, settle(apply=True)),
-    "discard what is held": (True, settle(apply=False)),
+    "apply what is held": (True, resolve(apply=True)),
+    "discard what is held": (True, resolve(apply=False)),
     "sync all": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))),
     "sync by force": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, force=True))),
     "pause": (False, lambda bokit, source: bokit.catalog.sources.pause(DEFAULT_TENANT, source.id)),
@@ -63,23 +64,24 @@ ACTS: dict[str, tuple[bool, Act]] = {
 
 def live(held: bool, act: Act, die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
     """Begin, act (once more where the process died), and let the schedule go on."""
-    villa, source = begin(held=held)
+    app, source = begin(held=held)
     calls = Calls(die_at=die_at, die_after=after)
-    hand = villa.open(store=calls.watch_part(villa.store), alerts=calls.watch_part(villa.alerts))
+    hand = app.open(store=calls.watch_part(app.store), alerts=calls.watch_part(app.alerts))
     try:
         act(hand, source)
     except Died:
-        villa.move(minutes=6)
+        app.move(minutes=6)
         try:
-            act(villa.open(), source)
+            act(app.open(), source)
         except StateError as error:
             assert error.stable_code in ("nothing-held", "removed")  # noqa: PT017 - it came through before it died
     else:
-        villa.move(minutes=6)
-    go_on(villa, 10, 16, 61)
-    return villa.describe(), calls
+        app.move(minutes=6)
+    go_on(app, 10, 16, 61)
+    return app.describe(), calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ACTS)
 def test_what_a_person_asks_for_twice_since_it_died_is_done_once(name, record_property):
     """At each call to the store or the alerts, before and after it: records, logs, heads and notices are the same."""

@@ -129,9 +129,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(SILENT_FAULTS), times=st.integers(1, 4), pause=st.integers(1, 30))
     def go_wrong(self, kind, times, pause):
-        """A spell of wrong answers, days long where they can be told for what they are, and a right one after it."""
+        """A spell of wrong answers, days long where they can be detected, and a right one after it."""
         pause = min(pause, 5) if kind == "half" else pause
-        if kind == "other-listing" and not self.is_told_apart():
+        if kind == "other-listing" and not self.is_distinguishable():
             return
         before = {r.id for r in self.bookings()}
         self.world.fault(self.name, kind, times=times)
@@ -146,8 +146,8 @@ class Machine(RuleBasedStateMachine):
     @rule(which=numbers, name=st.sampled_from(("Rosa's aunt", "the plumber", "Zoé")))
     def edit(self, which, name):
         if record := self.pick([r for r in self.bookings() if r.presence is Presence.PRESENT], which):
-            changed, told = edit_record(record, {"guest_name": name}, "user:rosa", self.world.now)
-            self.store.apply_records([changed], [told], lease=None)
+            changed, action = edit_record(record, {"guest_name": name}, "user:rosa", self.world.now)
+            self.store.apply_records([changed], [action], lease=None)
             self.edits[record.id] = name
         self.sync()
 
@@ -237,7 +237,7 @@ class Machine(RuleBasedStateMachine):
     def is_coded(self, record: Record) -> bool:
         return bool(record.remote.get("reservation_code"))
 
-    def is_told_apart(self) -> bool:
+    def is_distinguishable(self) -> bool:
         """Whether the simulator's other listing has neither a first nor a last day in common with ours."""
         starts = {self.day(7 * week): 1 + week % 4 for week in range(1, 7)}
         theirs = set(starts) | {start + timedelta(days=length) for start, length in starts.items()}
@@ -263,6 +263,7 @@ PLAYED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("platform", "options"), PLAYED, ids=lambda value: value if isinstance(value, str) else "-".join(value))
 def test_the_four_sins_are_never_committed(platform, options):
     """Whatever happens to a listing and its feed, no sin is committed, on any platform."""
@@ -281,16 +282,18 @@ def test_the_four_sins_are_never_committed(platform, options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("platform", "options"), PLAYED, ids=lambda value: value if isinstance(value, str) else "-".join(value))
 @pytest.mark.parametrize("kind", SILENT_FAULTS)
 def test_a_long_spell_of_wrong_answers_commits_no_sin(platform, options, kind):
-    """Each wrong answer, three days long where it can be told for what it is, opens no night and makes no booking."""
+    """Each wrong answer, three days long where it can be detected, opens no night and makes no booking."""
     machine = type("Spoilt", (Machine,), {"platform": platform, "options": options})()
     machine.open_house(seed=5)
     machine.go_wrong(kind=kind, times=4, pause=26)
     machine.live_quietly()
 
 
+@pytest.mark.slow
 def test_a_life_of_a_month_commits_no_sin():
     """A month of a listing's life, hour by hour, with faults: no night that is held is ever shown open."""
     machine = type("Lived", (Machine,), {"platform": "airbnb", "options": {"open_days": 300}})()

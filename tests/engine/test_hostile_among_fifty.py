@@ -16,7 +16,7 @@ from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
-from tests.engine.house import HandClock, ShelfFetcher
+from tests.engine.rows_app import FakeFetcher, ManualClock
 from tests.hostile_feeds import FEEDS
 from tests.unit.feed_bodies import AT, sample
 
@@ -34,11 +34,11 @@ SOME = (
 )
 
 
-class Street:
+class FiftyFeeds:
     """Fifty sources of the real rules on one shard, one of which answers with a bomb."""
 
     def __init__(self, bomb: bytes) -> None:
-        self.store, self.fetcher, self.clock, self.alerts = MemoryStore(), ShelfFetcher(), HandClock(AT), MemoryAlerts()
+        self.store, self.fetcher, self.clock, self.alerts = MemoryStore(), FakeFetcher(), ManualClock(AT), MemoryAlerts()
         kinds = {"ical": SourceKind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS)}
         self.bokit = Bokit(EngineParts(store=self.store, kinds=kinds, alerts=self.alerts, clock=self.clock, concurrency=8))
         self.store.save_tenant(Tenant(id=DEFAULT_TENANT, name="Default", created_at=AT))
@@ -60,15 +60,16 @@ class Street:
         self.store.save_source(Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=AT, interval=timedelta(hours=1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOME)
 def test_one_hostile_feed_delays_no_other(name):
     """A batch of fifty sources, one of them a bomb: the others are synced in the same batch, and due again in their time."""
-    street = Street(BOMBS[name].make())
+    street = FiftyFeeds(BOMBS[name].make())
 
     street.bokit.tick()
 
     run = street.bokit.status.load_history(DEFAULT_TENANT).items[0]
     outcomes = {report.source_id: report.outcome for report in run.sources}
     assert len(outcomes) == 50
-    assert [id for id, outcome in outcomes.items() if outcome is not Outcome.CHANGED] in ([], ["src_07"])
+    assert [source_id for source_id, outcome in outcomes.items() if outcome is not Outcome.CHANGED] in ([], ["src_07"])
     assert outcomes[SourceId("src_07")] in (Outcome.HELD, Outcome.CHANGED)

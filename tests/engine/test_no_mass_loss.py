@@ -1,4 +1,4 @@
-"""No mass loss: what a source wrongly answers opens no night and changes no booking, and its owner is told."""
+"""No mass loss: what a source wrongly answers opens no night and changes no booking, and its owner is notified."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bokit.store.memory.store import MemoryStore
 from simulator.world import FIRST_NOW, World
 
 PLATFORMS = ("airbnb", "booking_com", "vrbo")
-TOLD = {"airbnb": "airbnb", "booking_com": "booking_com", "vrbo": "vrbo"}
+PLATFORM_OPTIONS = {"airbnb": "airbnb", "booking_com": "booking_com", "vrbo": "vrbo"}
 REAL_LIFE = timedelta(days=4)
 """Within it a real cancellation is applied, whatever came before."""
 
@@ -165,9 +165,10 @@ def check_nothing_lost(listing: Listing, before: dict[str, tuple[Fields, str]], 
     assert listing.store.load_head(listing.source).hold is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_feed_cut_at_any_byte_opens_no_night(platform):
-    """Cut after each of its bytes, a feed changes no booking, and each such fetch is held and told."""
+    """Cut after each of its bytes, a feed changes no booking, and each such fetch is held and reported."""
     listing = Listing(platform, stays=3)
     listing.answer_rightly()
     body, before, held = listing.right(), listing.bookings(), listing.held()
@@ -176,17 +177,18 @@ def test_a_feed_cut_at_any_byte_opens_no_night(platform):
         report = listing.answer(body[:cut], hours=1 / 3600)
         check_nothing_lost(listing, before, held, report)
         assert listing.bookings().keys() == before.keys(), cut
-        told = len(listing.alerts.notices)
+        notices = len(listing.alerts.notices)
         listing.answer(body, hours=1 / 3600)
-        assert told, cut
+        assert notices, cut
         assert (listing.bookings(), listing.held()) == (before, held), cut
         listing.alerts.notices.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_a_bad_body_opens_no_night_and_a_real_cancellation_still_counts(name, platform):
-    """Bad for six hours: nothing changes and the owner is told. Good again, what was cancelled meanwhile goes, and only that."""
+    """After six bad hours nothing has changed and the owner is notified; then only what was cancelled meanwhile goes."""
     listing = Listing(platform, seed=len(name))
     for _ in range(3):
         listing.answer_rightly(hours=8)

@@ -15,10 +15,10 @@ from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
 from bokit.sources.protocols import Fetched
 from simulator.life import live
 from simulator.world import World
-from tests.engine.villa import Died, Villa
+from tests.engine.simulated_app import Died, SimulatedApp
 
 FEED = "airbnb/garden"
-TELLING = {"stale", "failing", "held"}
+ALARMING = {"stale", "failing", "held"}
 HEALTHY_ROUNDS = 1000
 
 
@@ -26,7 +26,7 @@ HEALTHY_ROUNDS = 1000
 class Watch:
     """What an owner and an operator can see, minute by minute."""
 
-    villa: Villa
+    app: SimulatedApp
     source: Source
     tick: Callable[[], Any]
     overdue: float = 0.0
@@ -37,33 +37,33 @@ class Watch:
     def pass_minutes(self, minutes: int) -> None:
         """Tick each minute and work off what was sent; an alarm looks at the tick's number, and at its absence."""
         for _ in range(minutes):
-            self.villa.move(minutes=1)
+            self.app.move(minutes=1)
             report = self.tick()
             self.missing = 0 if report else self.missing + 1
             self.overdue = max(self.overdue, report.overdue_intervals if report else 0)
             self._work_off()
-            self.states.add(self.villa.states()[self.source.id])
+            self.states.add(self.app.states()[self.source.id])
 
     def _work_off(self) -> None:
-        bodies, self.villa.queue.bodies = self.villa.queue.bodies, []
+        bodies, self.app.queue.bodies = self.app.queue.bodies, []
         for body in bodies:
-            (self.deliver or self.villa.deliver)(body)
+            (self.deliver or self.app.deliver)(body)
 
     @property
     def alarms(self) -> list[str]:
-        """Return what rang: the ways in which somebody was told."""
-        told = [type for type, _ in self.villa.told() if type != "source.recovered"]
-        return told + ["overdue"] * (self.overdue > 2) + ["no tick"] * (self.missing > 15)
+        """Return what rang: the ways in which somebody was notified."""
+        notices = [kind for kind, _ in self.app.notices() if kind != "source.recovered"]
+        return notices + ["overdue"] * (self.overdue > 2) + ["no tick"] * (self.missing > 15)
 
 
 def begin(minutes: int = 60, **given: Any) -> Watch:
-    """Return a villa with one source that was synced well, and somebody who watches it."""
-    villa = Villa(concurrency=1, **given)
-    villa.settle_in()
-    source = villa.add_source(FEED, minutes=minutes)
+    """Return a watch over an app with one source that was synced without errors."""
+    app = SimulatedApp(concurrency=1, **given)
+    app.save_tenant()
+    source = app.add_source(FEED, minutes=minutes)
     for day in (1, 8, 15, 22):
-        villa.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
-    watch = Watch(villa=villa, source=source, tick=villa.bokit.tick)
+        app.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
+    watch = Watch(app=app, source=source, tick=app.bokit.tick)
     watch.pass_minutes(2)
     assert watch.states == {"ok"}
     assert watch.alarms == []
@@ -85,7 +85,7 @@ def poison(watch: Watch) -> None:
 
     def deliver(body: str) -> None:
         with pytest.raises(InputError):
-            watch.villa.deliver(body[: len(body) // 2])
+            watch.app.deliver(body[: len(body) // 2])
 
     watch.deliver = deliver
 
@@ -94,24 +94,24 @@ def orphan_claims(watch: Watch) -> None:
     """Each worker dies as soon as it has read its batch: a Lambda's timeout."""
 
     def deliver(body: str) -> None:
-        watch.villa.calls.die_at = len(watch.villa.calls.names) + 1
+        watch.app.calls.die_at = len(watch.app.calls.names) + 1
         with pytest.raises(Died):
-            watch.villa.deliver(body)
-        watch.villa.calls.dead = False
+            watch.app.deliver(body)
+        watch.app.calls.dead = False
 
     watch.deliver = deliver
 
 
 def out_of_time(watch: Watch) -> None:
     """No batch ever has the time to begin a source."""
-    watch.deliver = lambda body: watch.villa.deliver(body, seconds_left=lambda: 5.0)
+    watch.deliver = lambda body: watch.app.deliver(body, seconds_left=lambda: 5.0)
 
 
 def orphan_lease(watch: Watch) -> None:
     """Somebody took the source's lease by a clock that runs a day ahead, and died; and the feed changes."""
-    now = watch.villa.clock()
-    watch.villa.store.acquire_lease(watch.source, holder="orphan", now=now, until=now + timedelta(days=1))
-    watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
+    now = watch.app.clock()
+    watch.app.store.acquire_lease(watch.source, holder="orphan", now=now, until=now + timedelta(days=1))
+    watch.app.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
 
 
 def conflicts(watch: Watch) -> None:
@@ -120,8 +120,8 @@ def conflicts(watch: Watch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise StoreConflictError("changed by another since it was read; read it again")
 
-    watch.villa.store.apply_records = refuse
-    watch.villa.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
+    watch.app.store.apply_records = refuse
+    watch.app.world.book(FEED, date(2027, 1, 4), date(2027, 1, 8))
 
 
 def throttled_table(watch: Watch) -> None:
@@ -130,12 +130,12 @@ def throttled_table(watch: Watch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise StoreConflictError("the table is busy; try again", code="store-busy")
 
-    watch.villa.store.claim_shard = refuse
+    watch.app.store.claim_shard = refuse
 
 
 def fault(kind: str) -> Callable[[Watch], None]:
     def befall(watch: Watch) -> None:
-        watch.villa.world.fault(FEED, kind)
+        watch.app.world.fault(FEED, kind)
 
     befall.__name__ = kind
     return befall
@@ -146,7 +146,7 @@ def raising(name: str, make: Callable[[], Exception]) -> Callable[[Watch], None]
         def fetch(*_: Any, **__: Any) -> Fetched:
             raise make()
 
-        watch.villa.fetcher.fetch = fetch
+        watch.app.fetcher.fetch = fetch
 
     befall.__name__ = name
     return befall
@@ -179,9 +179,10 @@ CAUSES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", [15, 60])
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
-def test_every_cause_is_told_within_two_intervals(cause, minutes):
+def test_every_cause_is_reported_within_two_intervals(cause, minutes):
     """Of each cause an alarm rings within two intervals (and a tick), and status shows it in three and a bit."""
     watch = begin(minutes)
     watch.pass_minutes(minutes - 5)
@@ -189,43 +190,44 @@ def test_every_cause_is_told_within_two_intervals(cause, minutes):
     cause(watch)
 
     watch.pass_minutes(5 + 2 * minutes + 2)
-    assert watch.alarms, "nobody was told"
+    assert watch.alarms, "nobody was notified"
     watch.pass_minutes(minutes + 2)
-    assert watch.villa.states()[watch.source.id] in TELLING
+    assert watch.app.states()[watch.source.id] in ALARMING
 
 
-def test_an_empty_calendar_is_offered_once_more_and_told_again():
+def test_an_empty_calendar_is_offered_once_more_and_reported_again():
     """After a day of emptiness the owner hears of it a second time, by another notice, and no third time."""
     watch = begin()
-    watch.villa.world.fault(FEED, "empty-calendar")
+    watch.app.world.fault(FEED, "empty-calendar")
 
     watch.pass_minutes(60 * 23)
-    before = len(watch.villa.told())
+    before = len(watch.app.notices())
     watch.pass_minutes(60 * 30)
 
     assert before == 1
-    assert watch.villa.told() == [("source.held", "empty-feed")] * 2
+    assert watch.app.notices() == [("source.held", "empty-feed")] * 2
 
 
+@pytest.mark.slow
 def test_nobody_hears_a_thing_while_all_is_well(record_property):
     """A thousand rounds of four living feeds, two of them changing every night: no notice, nothing overdue, all ok."""
-    villa = Villa(world=World(seed=11), concurrency=1)
-    villa.settle_in()
+    app = SimulatedApp(world=World(seed=11), concurrency=1)
+    app.save_tenant()
     for feed, options in LIVING.items():
-        villa.add_source(feed, **options)
+        app.add_source(feed, **options)
     rounds = overdue = 0
     states: set[str] = set()
     for _ in range(HEALTHY_ROUNDS):
-        live(villa.world, hours=1)
-        villa.clock.move(hours=1)
-        overdue = max(overdue, villa.bokit.tick().overdue_intervals)
-        villa.deliver_all()
+        live(app.world, hours=1)
+        app.clock.move(hours=1)
+        overdue = max(overdue, app.bokit.tick().overdue_intervals)
+        app.deliver_all()
         rounds += 1
-        states |= set(villa.states().values())
+        states |= set(app.states().values())
 
-    assert (villa.told(), states, rounds) == ([], {"ok"}, HEALTHY_ROUNDS)
+    assert (app.notices(), states, rounds) == ([], {"ok"}, HEALTHY_ROUNDS)
     assert overdue < 2
-    assert len(villa.fetcher.asked) == HEALTHY_ROUNDS * len(LIVING)
+    assert len(app.fetcher.asked) == HEALTHY_ROUNDS * len(LIVING)
     record_property("rounds", rounds)
 
 
@@ -237,29 +239,29 @@ LIVING = {
 }
 
 
-def test_a_failure_that_is_over_before_anybody_must_hear_is_not_told():
-    """One bad answer, mended by the next attempt: the state says so meanwhile, and no notice goes out."""
+def test_a_failure_that_is_over_before_a_notice_is_due_is_not_reported():
+    """One bad answer and a good one at the next attempt: the state shows it meanwhile, and no notice is sent."""
     watch = begin()
-    watch.villa.world.fault(FEED, "500", times=1)
+    watch.app.world.fault(FEED, "500", times=1)
 
     watch.pass_minutes(180)
 
     assert watch.states == {"ok", "failing"}
     assert watch.alarms == []
-    assert watch.villa.states()[watch.source.id] == "ok"
+    assert watch.app.states()[watch.source.id] == "ok"
 
 
 def test_a_tenant_that_is_switched_on_again_is_synced_at_once():
-    """Off for a day it is not overdue, but stale to whoever looks; on again, the next tick syncs it and all is well."""
+    """Off for a day it is not overdue, but shown as stale; on again, the next tick syncs it and all is well."""
     watch = begin()
-    watch.villa.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
+    watch.app.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)
     watch.pass_minutes(60 * 24)
-    assert (watch.alarms, watch.villa.states()[watch.source.id]) == ([], "stale")
+    assert (watch.alarms, watch.app.states()[watch.source.id]) == ([], "stale")
 
-    watch.villa.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
+    watch.app.bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", True)
     watch.pass_minutes(2)
 
-    assert watch.villa.states()[watch.source.id] == "ok"
+    assert watch.app.states()[watch.source.id] == "ok"
     assert watch.alarms == []
 
 
@@ -267,50 +269,50 @@ def test_a_tenant_that_is_switched_on_again_is_synced_at_once():
 def test_clocks_that_differ_by_minutes_neither_stop_nor_alarm(skew):
     """Two machines tick and work in turn, one of them minutes off, for two days: each interval is kept, nobody is alarmed."""
     watch = begin(15)
-    villa = watch.villa
-    other = villa.open(clock=lambda: villa.clock() + timedelta(minutes=skew))
-    turns = iter([villa.bokit, other] * 2000)
+    app = watch.app
+    other = app.open(clock=lambda: app.clock() + timedelta(minutes=skew))
+    turns = iter([app.bokit, other] * 2000)
     watch.tick = lambda: next(turns).tick()
-    watch.deliver = lambda body: villa.deliver(body, next(turns))
+    watch.deliver = lambda body: app.deliver(body, next(turns))
 
     watch.pass_minutes(60 * 48)
 
     assert (watch.alarms, watch.states) == ([], {"ok"})
-    assert len(villa.fetcher.asked) >= 48 * 60 / (15 + abs(skew))
+    assert len(app.fetcher.asked) >= 48 * 60 / (15 + abs(skew))
 
 
 def test_a_shard_that_cannot_be_claimed_keeps_no_other_from_being_sent():
     """The table is too busy for the first of two shards: the second one's message goes out in the same tick."""
-    villa = Villa(concurrency=1)
-    villa.settle_in()
-    first, second = villa.add_source("airbnb/garden", shard=1), villa.add_source("vrbo/loft", shard=1)
-    claim = villa.store.claim_shard
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    first, second = app.add_source("airbnb/garden", shard=1), app.add_source("vrbo/loft", shard=1)
+    claim = app.store.claim_shard
 
     def refuse_first(shard: Any, **given: Any) -> Any:
         if shard.id == first.shard_id:
             raise StoreConflictError("the table is busy; try again", code="store-busy")
         return claim(shard, **given)
 
-    villa.store.claim_shard = refuse_first
-    villa.bokit.tick()
+    app.store.claim_shard = refuse_first
+    app.bokit.tick()
 
-    assert [read_message(body).source_ids for body in villa.queue.bodies] == [(second.id,)]
+    assert [read_message(body).source_ids for body in app.queue.bodies] == [(second.id,)]
 
 
 def test_a_batch_that_breaks_keeps_no_other_from_running_in_this_process():
-    """Without a queue the batches of a tick run one after another: the first breaks, the second is synced, the tick tells."""
-    villa = Villa(concurrency=1, queue=False)
-    villa.settle_in()
-    first, second = villa.add_source("airbnb/garden", shard=1), villa.add_source("vrbo/loft", shard=1)
-    load = villa.store.load_heads
+    """Without a queue a tick runs its batches in turn: the first breaks, the second is synced, the tick reports it."""
+    app = SimulatedApp(concurrency=1, queue=False)
+    app.save_tenant()
+    first, second = app.add_source("airbnb/garden", shard=1), app.add_source("vrbo/loft", shard=1)
+    load = app.store.load_heads
 
     def break_first(shard_id: str) -> Any:
         if shard_id == first.shard_id:
             raise RuntimeError("a head that cannot be read")
         return load(shard_id)
 
-    villa.store.load_heads = break_first
+    app.store.load_heads = break_first
     with pytest.raises(RuntimeError, match="cannot be read"):
-        villa.bokit.tick()
+        app.bokit.tick()
 
-    assert villa.fetcher.asked == [second.id]
+    assert app.fetcher.asked == [second.id]

@@ -12,6 +12,7 @@ FREE = 14
 """Days from the ring's today until a night that nobody has."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_ring_holds_what_guests_hold(seed: int) -> None:
     """Thirty days of bookings, moves and cancellations: each guest's night is held at every moment, in the end no other."""
@@ -55,6 +56,7 @@ def cancel(ring: Ring) -> str:
     return stay
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("happen", [book, move, cancel])
 def test_every_calendar_settles_within_two_rounds(happen: Callable[[Ring], str]) -> None:
     """Once Bokit believes what happened, each calendar says so within two rounds, and nothing changes any more."""

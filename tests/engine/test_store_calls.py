@@ -13,7 +13,7 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.sync.kinds import SourceKind
 from bokit.wiring import make_booking_reconciler
-from tests.engine.house import Counting
+from tests.engine.rows_app import CallCounter
 from tests.engine.test_calendars import AIRBNB, Flat
 
 MAX_CALLS = 18
@@ -44,7 +44,7 @@ def home() -> Flat:
 
 def sync_once(home: Flat) -> tuple[Sequence[str], RecordingRules]:
     """Sync an hour later in a process of its own; return its calls of the store, and its rules."""
-    rules, store = RecordingRules(), Counting(home.store)
+    rules, store = RecordingRules(), CallCounter(home.store)
     fetcher = home.calls.watch_part(home.fetcher)
     kind = SourceKind(fetcher=fetcher, rules=rules, collection=BOOKINGS, reconciler=make_booking_reconciler)
     bokit = home.open(store=store, kinds={"ical": kind})

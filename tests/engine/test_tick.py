@@ -16,19 +16,19 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
-from tests.engine.house import DEFAULT_TENANT, START, House
+from tests.engine.rows_app import DEFAULT_TENANT, START, TestApp
 from tests.engine.test_sync import run_queue
 
 
 def test_two_ticks_at_once_send_each_source_once():
     """Sixteen ticks side by side: one claims the shard, the others pass it over."""
-    house = House(queue=True)
-    source = house.add_source("a", {})
+    app = TestApp(queue=True)
+    source = app.add_source("a", {})
     together = threading.Barrier(16)
 
     def tick() -> None:
         together.wait(10)
-        house.bokit.tick()
+        app.bokit.tick()
 
     threads = [threading.Thread(target=tick) for _ in range(16)]
     for thread in threads:
@@ -36,132 +36,132 @@ def test_two_ticks_at_once_send_each_source_once():
     for thread in threads:
         thread.join(10)
 
-    assert [read_message(body).source_ids for body in house.queue.bodies] == [(source.id,)]
+    assert [read_message(body).source_ids for body in app.queue.bodies] == [(source.id,)]
 
 
 def test_a_message_that_comes_twice_is_worked_once():
     """The second delivery finds the claim over, and does nothing."""
-    house = House(queue=True)
-    house.add_source("a", {"1": {"name": "Ann"}})
-    house.bokit.tick()
-    message = read_message(house.queue.bodies[0])
+    app = TestApp(queue=True)
+    app.add_source("a", {"1": {"name": "Ann"}})
+    app.bokit.tick()
+    message = read_message(app.queue.bodies[0])
 
-    first, second = house.bokit.run_batch(message), house.bokit.run_batch(message)
+    first, second = app.bokit.run_batch(message), app.bokit.run_batch(message)
 
     assert (first.stale, second.stale) == (False, True)
-    assert len(house.fetcher.asked) == 1
+    assert len(app.fetcher.asked) == 1
 
 
 def test_a_claim_that_nobody_ended_expires_and_comes_back():
     """A message that is lost costs a quarter of an hour, not the source."""
-    house = House(queue=True)
-    source = house.add_source("a", {"1": {"name": "Ann"}})
-    house.bokit.tick()
-    lost = read_message(house.queue.bodies.pop())
-    house.clock.move(minutes=14)
-    house.bokit.tick()
-    assert house.queue.bodies == []
+    app = TestApp(queue=True)
+    source = app.add_source("a", {"1": {"name": "Ann"}})
+    app.bokit.tick()
+    lost = read_message(app.queue.bodies.pop())
+    app.clock.move(minutes=14)
+    app.bokit.tick()
+    assert app.queue.bodies == []
 
-    house.clock.move(minutes=2)
-    house.bokit.tick()
-    run_queue(house)
+    app.clock.move(minutes=2)
+    app.bokit.tick()
+    run_queue(app)
 
-    assert house.presences(source) == {"1": "present"}
-    assert house.bokit.run_batch(lost).stale
+    assert app.presences(source) == {"1": "present"}
+    assert app.bokit.run_batch(lost).stale
 
 
 def test_a_source_is_due_again_after_its_interval():
     """A tick a minute syncs a source of ten minutes six times an hour."""
-    house = House()
-    house.add_source("a", {}, interval=600)
+    app = TestApp()
+    app.add_source("a", {}, interval=600)
     for _ in range(60):
-        house.bokit.tick()
-        house.clock.move(minutes=1)
+        app.bokit.tick()
+        app.clock.move(minutes=1)
 
-    assert len(house.fetcher.asked) == 6
+    assert len(app.fetcher.asked) == 6
 
 
 def test_each_tenant_has_its_own_pace_and_its_own_switch():
     """Tenants of 60 and 3600 seconds sync at their own pace; one that is switched off, or not set up, does not."""
-    house = House()
+    app = TestApp()
     other, off, new = TenantId("other"), TenantId("off"), TenantId("new")
     for tenant in (other, off, new):
-        house.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=START))
+        app.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=START))
     for tenant, name, value in ((other, "install.complete", True), (off, "install.complete", True), (off, "sync.enabled", False)):
-        house.store.save_option(tenant, name, value)
+        app.store.save_option(tenant, name, value)
     sources = {
-        "fast": house.add_source("fast", {}, interval=60),
-        "slow": house.add_source("slow", {}, tenant=other),
-        "off": house.add_source("off", {}, tenant=off),
-        "new": house.add_source("new", {}, tenant=new),
+        "fast": app.add_source("fast", {}, interval=60),
+        "slow": app.add_source("slow", {}, tenant=other),
+        "off": app.add_source("off", {}, tenant=off),
+        "new": app.add_source("new", {}, tenant=new),
     }
     for _ in range(50):
-        house.bokit.tick()
-        house.clock.move(minutes=1)
+        app.bokit.tick()
+        app.clock.move(minutes=1)
 
-    asked = [source_id for source_id, _ in house.fetcher.asked]
+    asked = [source_id for source_id, _ in app.fetcher.asked]
     assert {name: asked.count(s.id) for name, s in sources.items()} == {"fast": 50, "slow": 1, "off": 0, "new": 0}
 
 
-def test_the_tick_tells_how_late_the_most_overdue_source_is():
+def test_the_tick_reports_how_late_the_most_overdue_source_is():
     """In the source's own intervals, claimed and lost messages included; 0 where syncing is off."""
-    house = House(queue=True)
-    house.add_source("a", {}, interval=600)
-    assert house.bokit.tick().overdue_intervals == 0
-    house.clock.move(minutes=12)
-    assert house.bokit.tick().overdue_intervals == pytest.approx(1.2)
+    app = TestApp(queue=True)
+    app.add_source("a", {}, interval=600)
+    assert app.bokit.tick().overdue_intervals == 0
+    app.clock.move(minutes=12)
+    assert app.bokit.tick().overdue_intervals == pytest.approx(1.2)
 
-    house.store.save_option(DEFAULT_TENANT, "sync.enabled", False)
+    app.store.save_option(DEFAULT_TENANT, "sync.enabled", False)
 
-    assert house.bokit.tick().overdue_intervals == 0
+    assert app.bokit.tick().overdue_intervals == 0
 
 
 def test_a_batch_that_runs_out_of_time_leaves_the_rest_due():
     """What was not begun keeps its due time, and the next tick takes it."""
-    house = House(queue=True, concurrency=1)
-    sources = [house.add_source(f"n{n}", {"1": {"n": n}}) for n in range(5)]
-    house.bokit.tick()
+    app = TestApp(queue=True, concurrency=1)
+    sources = [app.add_source(f"n{n}", {"1": {"n": n}}) for n in range(5)]
+    app.bokit.tick()
     left = iter([900.0, 900.0, 10.0, 10.0, 10.0])
-    report = house.bokit.run_batch(read_message(house.queue.bodies.pop()), seconds_left=lambda: next(left))
-    assert (report.left, [bool(house.records(s)) for s in sources]) == (3, [True, True, False, False, False])
+    report = app.bokit.run_batch(read_message(app.queue.bodies.pop()), seconds_left=lambda: next(left))
+    assert (report.left, [bool(app.records(s)) for s in sources]) == (3, [True, True, False, False, False])
 
-    house.bokit.tick()
-    run_queue(house)
+    app.bokit.tick()
+    run_queue(app)
 
-    assert all(house.records(s) for s in sources)
+    assert all(app.records(s) for s in sources)
 
 
 def test_a_sync_by_hand_and_the_tick_share_the_work():
     """What a person's sync has just done is no longer due."""
-    house = House()
-    house.add_source("a", {})
-    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT))
-    house.bokit.tick()
+    app = TestApp()
+    app.add_source("a", {})
+    app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT))
+    app.bokit.tick()
 
-    assert len(house.fetcher.asked) == 1
+    assert len(app.fetcher.asked) == 1
 
 
 def test_a_paused_source_is_left_alone_until_a_person_names_it():
     """Neither the tick nor ``--all`` touches it."""
-    house = House()
-    source = house.add_source("a", {}, enabled=False)
-    house.bokit.tick()
-    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
-    assert house.fetcher.asked == []
+    app = TestApp()
+    source = app.add_source("a", {}, enabled=False)
+    app.bokit.tick()
+    app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    assert app.fetcher.asked == []
 
-    house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+    app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
 
-    assert len(house.fetcher.asked) == 1
+    assert len(app.fetcher.asked) == 1
 
 
 def test_no_such_source_is_bad_input():
     """An unknown id is an error, and nothing is synced."""
     with pytest.raises(InputError, match="no such source"):
-        House().bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=("src_none",)))
+        TestApp().bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=("src_none",)))
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"run_id": "r", "trigger": "x"}', '"text"'])
-def test_what_is_no_batch_goes_to_the_dead_letters(body):
+def test_what_is_not_a_batch_goes_to_the_dead_letters(body):
     """A message that can't be read raises, so that the queue keeps it."""
     with pytest.raises(InputError, match="not a message of this queue"):
         read_message(body)
@@ -231,30 +231,30 @@ def test_stop_is_a_persons_word_or_the_end_of_time():
 
 def test_status_says_in_a_word_how_each_source_fares():
     """ok, failing, held, stale and paused, judged when read, without any sync."""
-    house = House()
-    ok = house.add_source("ok", {})
-    failing = house.add_source("failing", SourceUnavailableError("it does not answer", code="timeout"))
-    held = house.add_source("held", {"1": {"n": 1}})
-    paused = house.add_source("paused", {}, enabled=False)
-    house.bokit.tick()
-    house.clock.move(hours=1)
-    house.show(held, Fetched(body=b"<html>"))
-    house.bokit.tick()
+    app = TestApp()
+    ok = app.add_source("ok", {})
+    failing = app.add_source("failing", SourceUnavailableError("it does not answer", code="timeout"))
+    held = app.add_source("held", {"1": {"n": 1}})
+    paused = app.add_source("paused", {}, enabled=False)
+    app.bokit.tick()
+    app.clock.move(hours=1)
+    app.show(held, Fetched(body=b"<html>"))
+    app.bokit.tick()
 
-    states = {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}
+    states = {s.head.source.id: s.state for s in app.bokit.status.load_sources(DEFAULT_TENANT)}
     ids = [source.id for source in (ok, failing, held, paused)]
     assert [states[source_id] for source_id in ids] == ["ok", "failing", "held", "paused"]
     assert len(states) == len(ids)
 
-    house.clock.move(hours=4)
-    assert {s.head.source.id: s.state for s in house.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is SourceState.STALE
-    assert house.bokit.status.load_status(DEFAULT_TENANT)["totals"]["stale"] == 1
+    app.clock.move(hours=4)
+    assert {s.head.source.id: s.state for s in app.bokit.status.load_sources(DEFAULT_TENANT)}[ok.id] is SourceState.STALE
+    assert app.bokit.status.load_status(DEFAULT_TENANT)["totals"]["stale"] == 1
 
 
 def test_the_interval_in_force_is_the_sources_own_else_the_tenants():
     """A tenant's option applies to the sources that have none of their own."""
-    house = House()
-    source = house.add_source("a", {}, interval=600)
-    house.bokit.tick()
+    app = TestApp()
+    source = app.add_source("a", {}, interval=600)
+    app.bokit.tick()
 
-    assert house.schedule(source).interval == timedelta(seconds=600)
+    assert app.schedule(source).interval == timedelta(seconds=600)

@@ -13,7 +13,7 @@ import pytest
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.runs.manual import SyncRequest
 from simulator.world import FIRST_NOW, World
-from tests.engine.villa import Calls, Died, Villa
+from tests.engine.simulated_app import Calls, Died, SimulatedApp
 
 FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/loft", "beds24/loft")
 ROUNDS = 20
@@ -22,45 +22,45 @@ SEEDS = 20
 
 def test_an_edit_that_is_said_twice_is_one_edit():
     """A person (or a client that heard no answer) repeats an edit: one line in the change log, one version."""
-    villa = Villa()
-    villa.settle_in()
-    source = villa.add_source("airbnb/garden")
-    villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
-    villa.bokit.tick()
-    villa.deliver_all()
-    record = villa.records(source)[0]
+    app = SimulatedApp()
+    app.save_tenant()
+    source = app.add_source("airbnb/garden")
+    app.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+    app.bokit.tick()
+    app.deliver_all()
+    record = app.records(source)[0]
 
-    service, values = villa.bokit.records, {"notes": "late"}
+    service, values = app.bokit.records, {"notes": "late"}
     first, second = (service.edit(DEFAULT_TENANT, BOOKINGS, record.id, values, by="user:rosa") for _ in "12")
 
     assert first == second
-    assert [c.action for c in villa.bokit.records.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
+    assert [c.action for c in app.bokit.records.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
 
 
 def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
     """Live through some rounds of an eventful world; *shuffled*: messages come up to five times, some rounds late."""
-    villa, luck, counts = Villa(world=World(seed=seed), concurrency=1), Random(seed), Counter()
-    villa.settle_in()
+    app, luck, counts = SimulatedApp(world=World(seed=seed), concurrency=1), Random(seed), Counter()
+    app.save_tenant()
     for feed in FEEDS:
-        villa.add_source(feed)
+        app.add_source(feed)
     days = {feed: Random(f"{seed}/{feed}") for feed in FEEDS}
     late: list[str] = []
     for number in range(ROUNDS):
         for feed in FEEDS:
-            befall(villa.world, feed, days[feed], number)
-        villa.bokit.tick()
-        bodies, villa.queue.bodies = villa.queue.bodies, []
+            befall(app.world, feed, days[feed], number)
+        app.bokit.tick()
+        bodies, app.queue.bodies = app.queue.bodies, []
         coming = [body for body in bodies for _ in range(luck.randint(1, 5))] + late if shuffled else bodies
         if shuffled:
             luck.shuffle(coming)
             late = luck.sample(coming, k=len(coming) // 3)
         for body in coming:
-            counts["stale" if villa.deliver(body).stale else "worked"] += 1
+            counts["stale" if app.deliver(body).stale else "worked"] += 1
             if shuffled:
-                villa.bokit.tick()
-        assert not villa.queue.bodies
-        villa.move(hours=1, seconds=1)
-    return villa.describe(), counts
+                app.bokit.tick()
+        assert not app.queue.bodies
+        app.move(hours=1, seconds=1)
+    return app.describe(), counts
 
 
 def befall(world: World, feed: str, luck: Random, number: int) -> None:
@@ -80,6 +80,7 @@ def befall(world: World, feed: str, luck: Random, number: int) -> None:
         world.fault(feed, luck.choice(("html", "404", "json")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_number_and_order_of_deliveries_ends_alike(seed, record_property):
     """Each message one to five times, shuffled, a third of them again rounds later, a tick after each: the same end state."""
@@ -96,69 +97,69 @@ def test_any_number_and_order_of_deliveries_ends_alike(seed, record_property):
 def test_a_run_that_changed_something_is_kept_wherever_it_dies(after):
     """At each call to the store from the first record on, the message then delivered again: the run is in the history."""
     for call in range(1, 20):
-        villa = Villa(concurrency=1)
-        villa.settle_in()
-        source = villa.add_source("airbnb/garden")
-        villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
-        villa.bokit.tick()
+        app = SimulatedApp(concurrency=1)
+        app.save_tenant()
+        source = app.add_source("airbnb/garden")
+        app.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+        app.bokit.tick()
         calls = Calls(die_at=call, die_after=after)
-        worker = villa.open(store=calls.watch_part(villa.store))
-        body = villa.queue.bodies.pop()
+        worker = app.open(store=calls.watch_part(app.store))
+        body = app.queue.bodies.pop()
         try:
-            villa.deliver(body, worker)
+            app.deliver(body, worker)
         except Died:
-            villa.deliver(body)
+            app.deliver(body)
 
-        line = villa.bokit.records.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[-1]
-        assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).run_id == line.run_id, f"call {call}: {calls.names}"
+        line = app.bokit.records.list_changes(DEFAULT_TENANT, app.records(source)[0].id).items[-1]
+        assert app.bokit.status.load_run(DEFAULT_TENANT, line.run_id).run_id == line.run_id, f"call {call}: {calls.names}"
         if not calls.deaths:
             break
     assert call > 8
 
 
-def test_a_batch_that_ends_after_its_claim_tells_what_it_did():
+def test_a_batch_that_ends_after_its_claim_reports_what_it_did():
     """Its claim was taken over while it worked: it beats nothing, stops no other batch, and its run is in the history."""
-    villa = Villa(concurrency=1)
-    villa.settle_in()
-    source = villa.add_source("airbnb/garden")
-    villa.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
-    villa.bokit.tick()
-    body = villa.queue.bodies.pop()
-    fetch = villa.fetcher.fetch
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    source = app.add_source("airbnb/garden")
+    app.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+    app.bokit.tick()
+    body = app.queue.bodies.pop()
+    fetch = app.fetcher.fetch
 
     def fetch_slowly(*args, **given):
-        villa.fetcher.fetch = fetch
+        app.fetcher.fetch = fetch
         answer = fetch(*args, **given)
-        villa.move(minutes=16)
-        villa.bokit.tick()
+        app.move(minutes=16)
+        app.bokit.tick()
         return answer
 
-    villa.fetcher.fetch = fetch_slowly
-    late = villa.deliver(body)
-    villa.deliver_all()
+    app.fetcher.fetch = fetch_slowly
+    late = app.deliver(body)
+    app.deliver_all()
 
     assert late.stale
-    assert len(villa.records(source)) == 1
-    line = villa.bokit.records.list_changes(DEFAULT_TENANT, villa.records(source)[0].id).items[0]
-    assert villa.bokit.status.load_run(DEFAULT_TENANT, line.run_id).counts["created"] == 1
-    assert villa.states() == {source.id: "ok"}
+    assert len(app.records(source)) == 1
+    line = app.bokit.records.list_changes(DEFAULT_TENANT, app.records(source)[0].id).items[0]
+    assert app.bokit.status.load_run(DEFAULT_TENANT, line.run_id).counts["created"] == 1
+    assert app.states() == {source.id: "ok"}
 
 
 def test_who_loses_a_race_by_hand_leaves_the_source_well():
-    """A sync by hand that finds another at work skips the source: that is no failure of the source."""
-    villa = Villa(concurrency=1)
-    villa.settle_in()
-    source = villa.add_source("airbnb/garden")
-    villa.bokit.tick()
-    villa.deliver_all()
-    now = villa.clock()
-    lease = villa.store.acquire_lease(source, holder="another", now=now, until=now + timedelta(minutes=5))
+    """A sync by hand that finds another at work skips the source: that is not a failure of the source."""
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    source = app.add_source("airbnb/garden")
+    app.bokit.tick()
+    app.deliver_all()
+    now = app.clock()
+    lease = app.store.acquire_lease(source, holder="another", now=now, until=now + timedelta(minutes=5))
 
-    run = villa.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-    villa.store.release_lease(lease)
+    run = app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+    app.store.release_lease(lease)
 
     assert [str(r.outcome) for r in run.sources] == ["skipped"]
-    assert villa.states() == {source.id: "ok"}
+    assert app.states() == {source.id: "ok"}
 
 
 class Overtaken:
@@ -175,14 +176,14 @@ class Overtaken:
 
 def test_a_claim_on_what_was_synced_since_it_was_read_sends_nothing():
     """A tick reads a shard that another has claimed, and claims it itself once that one has ended: nothing is due any more."""
-    villa = Villa(concurrency=1)
-    villa.settle_in()
-    source = villa.add_source("airbnb/garden")
-    villa.bokit.tick()
-    slow = villa.open(store=Overtaken(villa.store, villa.deliver_all))
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    source = app.add_source("airbnb/garden")
+    app.bokit.tick()
+    slow = app.open(store=Overtaken(app.store, app.deliver_all))
 
     report = slow.tick()
 
-    assert (report.sent, villa.queue.bodies, villa.fetcher.asked) == (0, [], [source.id])
-    shard = villa.store.load_shards([source.shard_id])[0]
+    assert (report.sent, app.queue.bodies, app.fetcher.asked) == (0, [], [source.id])
+    shard = app.store.load_shards([source.shard_id])[0]
     assert (shard.holder, shard.next_due) == (None, shard.schedules[source.id].due_at)

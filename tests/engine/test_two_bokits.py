@@ -20,23 +20,23 @@ from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler
 from simulator.model import SimulatorError
 from simulator.world import World
-from tests.engine.villa import TickingClock, Villa
+from tests.engine.simulated_app import SimulatedApp, TickingClock
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 UNIT = UnitId("unit_flat")
 PARTNER = "partner"
 DAYS = 5
 SETTLED = 110
-"""Hours: a day until a lost stay is let go, what SETTLING says for what repeats it here, the same there, and some."""
+"""Hours: a day until a lost stay is released, what SETTLING says for what repeats it here, the same there, and some."""
 
 
-class Home(Villa):
+class Home(SimulatedApp):
     """One Bokit, with a platform of its own, and the other Bokit as a source."""
 
     def __init__(self, world: World, clock: TickingClock, feed: str) -> None:
         super().__init__(world=world, clock=clock, queue=False)
         self.feed, self.partner = feed, self
-        self.settle_in()
+        self.save_tenant()
         self.store.save_property(Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Rosa", timezone="Europe/Rome"))
         self.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=PropertyId("prop_rosa"), name="Flat"))
         self.add_source(feed, scope=Scope(UNIT))
@@ -171,6 +171,7 @@ def test_a_booking_goes_around_once(circle):
         assert home.bokit.bookings.list_conflicts(DEFAULT_TENANT, [UNIT]) == []
 
 
+@pytest.mark.slow
 def test_a_move_leaves_no_ghost(circle):
     """Where the stay was, is free in both in the end; where it is now, is closed at once."""
     stay = circle.book(0, 70, 74)
@@ -185,6 +186,7 @@ def test_a_move_leaves_no_ghost(circle):
     assert not circle.round()
 
 
+@pytest.mark.slow
 def test_a_cancellation_leaves_no_ghost(circle):
     """Neither keeps the other's memory of it alive."""
     stay = circle.book(1, 70, 74)
@@ -196,6 +198,7 @@ def test_a_cancellation_leaves_no_ghost(circle):
     assert not circle.round()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_named", [pytest.param(True, id="named"), ANYBODY])
 @pytest.mark.parametrize("seed", range(3))
 def test_days_in_a_circle(seed, is_named):

@@ -10,12 +10,12 @@ from tests.functions.caller import ApiApp, Caller
 
 
 @pytest.fixture
-def house(monkeypatch: pytest.MonkeyPatch) -> ApiApp:
+def app(monkeypatch: pytest.MonkeyPatch) -> ApiApp:
     """An API on an empty table with two tenants."""
     return ApiApp(monkeypatch)
 
 
 @pytest.fixture
-def caller(house: ApiApp) -> Caller:
+def caller(app: ApiApp) -> Caller:
     """An admin of the default tenant."""
-    return house.caller
+    return app.caller

@@ -20,10 +20,10 @@ MAIN = "/collections/settings/records/main"
 
 
 @pytest.fixture
-def caller(house):
+def caller(app):
     """The caller, with a collection of settings declared."""
-    house.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
-    return house.caller
+    app.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
+    return app.caller
 
 
 def test_a_record_is_made_merged_patched_and_returned(caller):
@@ -96,7 +96,9 @@ def test_odd_ids_are_reached_by_our_own(caller):
     """A record whose id fits no path is found, and written, by the id that lists show."""
     collections = caller.bokit.catalog.collections
     collections.write(
-        collections.find(DEFAULT_TENANT, "settings"), "a/b", WriteRequest(method=WriteMethod.PUT, document={"n": 1}, by="user:ada")
+        collections.find(DEFAULT_TENANT, "settings"),
+        "a/b",
+        WriteRequest(method=WriteMethod.PUT, document={"n": 1}, by="user:ada"),
     )
     ours = caller.get("/collections/settings/records")["items"][0]["_meta"]["record_id"]
 
@@ -137,10 +139,10 @@ def test_bookings_are_no_collection_of_records_to_write(caller):
     assert caller.ask("PUT", "/collections/bookings/records/x", {"n": 1}).status == 404
 
 
-def test_an_edit_is_given_up_and_the_source_followed_again(house):
+def test_an_edit_is_given_up_and_the_source_followed_again(app):
     """What a person said of a record with a source yields when it is given up; a field that nobody edited is an error."""
-    caller = house.caller
-    house.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
+    caller = app.caller
+    app.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
     record = Record(
         id=RecordId("settings.main"),
         tenant=DEFAULT_TENANT,
@@ -149,10 +151,10 @@ def test_an_edit_is_given_up_and_the_source_followed_again(house):
         source_id=SourceId("src_1"),
         key="main",
         remote={"theme": "dark", "n": 1},
-        created_at=house.clock(),
-        updated_at=house.clock(),
+        created_at=app.clock(),
+        updated_at=app.clock(),
     )
-    house.store.apply_records([record], [], lease=None)
+    app.store.apply_records([record], [], lease=None)
     caller.ask("PUT", MAIN, {"theme": "light", "n": 2})
 
     partly = caller.ask("POST", f"{MAIN}/accept-remote", {"fields": ["n"]}).doc

@@ -13,10 +13,10 @@ VRBO = "https://8.8.8.8/vrbo.ics"
 
 
 @pytest.fixture
-def unit(house: ApiApp) -> str:
+def unit(app: ApiApp) -> str:
     """A flat with guests from 10 to 14 July and 1 to 8 August."""
-    ids = house.furnish()
-    house.sync()
+    ids = app.furnish()
+    app.sync()
     return ids["unit"]
 
 
@@ -95,11 +95,11 @@ def test_a_night_is_a_day_of_the_calendar(caller, unit, query):
     assert answer.doc["errors"][0]["field"] == "date"
 
 
-def test_one_reservation_through_two_sources_is_one_booking(caller, house, unit):
+def test_one_reservation_through_two_sources_is_one_booking(caller, app, unit):
     """It is listed once, with both sources; each source's record leads to it, and to its own log."""
-    house.shelf.bodies[VRBO] = a_feed(an_event(7, "2026-07-10", "2026-07-14", "HMABCDEF12"))
+    app.shelf.bodies[VRBO] = a_feed(an_event(7, "2026-07-10", "2026-07-14", "HMABCDEF12"))
     caller.post("/sources", {"name": "Manager", "unit_id": unit, "url": VRBO})
-    house.sync()
+    app.sync()
 
     found = [b for b in caller.get("/bookings")["items"] if b["check_in"] == "2026-07-10"]
 
@@ -111,11 +111,11 @@ def test_one_reservation_through_two_sources_is_one_booking(caller, house, unit)
     assert caller.get("/conflicts")["items"] == []
 
 
-def test_an_echo_says_what_it_repeats(caller, house, unit):
+def test_an_echo_says_what_it_repeats(caller, app, unit):
     """A closure of another source over the same nights is listed as an echo, and is not a conflict."""
-    house.shelf.bodies[VRBO] = a_feed(an_event(8, "2026-07-10", "2026-07-14", summary="Airbnb (Not available)"))
+    app.shelf.bodies[VRBO] = a_feed(an_event(8, "2026-07-10", "2026-07-14", summary="Airbnb (Not available)"))
     caller.post("/sources", {"name": "VRBO", "unit_id": unit, "url": VRBO})
-    house.sync()
+    app.sync()
     found = {b["kind"]: b for b in caller.get("/bookings", until="2026-07-20")["items"]}
 
     assert found["block"]["state"] == "echo"
@@ -124,13 +124,13 @@ def test_an_echo_says_what_it_repeats(caller, house, unit):
     assert caller.get("/conflicts")["items"] == []
 
 
-def test_windows_are_listed_where_they_are_asked_for(caller, house):
+def test_windows_are_listed_where_they_are_asked_for(caller, app):
     """They hold nights and are no bookings; each record that holds a night can be found."""
-    ids = house.furnish()
-    house.shelf.bodies[URL] = a_feed(JULY, an_event(9, "2026-12-01", "2027-06-01", summary="Airbnb (Not available)"))
-    house.sync()
+    ids = app.furnish()
+    app.shelf.bodies[URL] = a_feed(JULY, an_event(9, "2026-12-01", "2027-06-01", summary="Airbnb (Not available)"))
+    app.sync()
     listed = caller.get("/bookings", kind="reservation,block,window", unit_id=ids["unit"])["items"]
-    stored = house.store.load_records("default", "bookings", ids["unit"])
+    stored = app.store.load_records("default", "bookings", ids["unit"])
 
     assert {b["id"] for b in listed} == {r.id for r in stored}
     for booking in listed:

@@ -20,10 +20,10 @@ OLD = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 @pytest.fixture
-def unit(house: ApiApp) -> str:
+def unit(app: ApiApp) -> str:
     """A flat whose Airbnb feed has guests in July and August."""
-    ids = house.furnish()
-    house.sync()
+    ids = app.furnish()
+    app.sync()
     return ids["unit"]
 
 
@@ -78,7 +78,7 @@ def test_what_is_known_is_answered_with_304(caller, unit):
         assert read(caller, calendar, If_None_Match=etags).status == 200, etags
 
 
-def test_a_date_is_compared_where_no_etag_is_sent(caller, unit, house):
+def test_a_date_is_compared_where_no_etag_is_sent(caller, unit, app):
     """If-Modified-Since is asked where If-None-Match is left out, and ignored where it is not a date."""
     calendar = open_calendar(caller, unit)
     modified = read(caller, calendar).headers["Last-Modified"]
@@ -89,7 +89,7 @@ def test_a_date_is_compared_where_no_etag_is_sent(caller, unit, house):
     assert read(caller, calendar, If_Modified_Since=modified, If_None_Match='"x"').status == 200
     caller.post("/bookings", {"unit_id": unit, "check_in": "2026-09-01", "check_out": "2026-09-03"})
     assert read(caller, calendar, If_Modified_Since=modified).status == 200
-    assert parsedate_to_datetime(read(caller, calendar).headers["Last-Modified"]) <= house.clock()
+    assert parsedate_to_datetime(read(caller, calendar).headers["Last-Modified"]) <= app.clock()
 
 
 def test_head_returns_all_but_the_bytes(caller, unit):
@@ -102,31 +102,31 @@ def test_head_returns_all_but_the_bytes(caller, unit):
     assert caller.ask("HEAD", "/feeds/none.ics", authorizer=None).status == 404
 
 
-def test_an_unchanged_calendar_keeps_its_etag(caller, unit, house):
+def test_an_unchanged_calendar_keeps_its_etag(caller, unit, app):
     """After syncs that say nothing new, a tenth reading, and another day."""
     calendar = open_calendar(caller, unit, **{"for": "vrbo"})
     etag = read(caller, calendar).headers["ETag"]
     for _ in range(3):
-        house.move(hours=9)
-        house.sync()
+        app.move(hours=9)
+        app.sync()
 
     assert read(caller, calendar).headers["ETag"] == etag
-    house.shelf.bodies[URL] = a_feed(JULY, AUGUST, an_event(3, "2026-09-01", "2026-09-04"))
-    house.move(hours=2)
-    house.sync()
+    app.shelf.bodies[URL] = a_feed(JULY, AUGUST, an_event(3, "2026-09-01", "2026-09-04"))
+    app.move(hours=2)
+    app.sync()
     assert read(caller, calendar).headers["ETag"] != etag
 
 
-def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, house, monkeypatch):
+def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, app, monkeypatch):
     """Invented, malformed, rotated away, removed: one read, one answer; another tenant's path is another's alone."""
     theirs = caller.as_(tenant=OTHER)
     gone = open_calendar(caller, unit, **{"for": "vrbo"})
     caller.ask("DELETE", f"/calendars/{gone['id']}")
     rotated = open_calendar(caller, unit)
     caller.post(f"/calendars/{rotated['id']}/rotate", {"overlap_seconds": 0}, status=200)
-    house.sent()
-    counting = CallCounter(house.store)
-    monkeypatch.setattr(house.bokit.feeds, "store", counting)
+    app.sent()
+    counting = CallCounter(app.store)
+    monkeypatch.setattr(app.bokit.feeds, "store", counting)
     answers = set()
 
     for path in (
@@ -146,19 +146,19 @@ def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, house, 
     assert [status for status, _ in answers] == [404]
 
 
-def test_a_reader_wakes_the_calendars_own_tenant(caller, house):
+def test_a_reader_wakes_the_calendars_own_tenant(caller, app):
     """A platform's poll shows that the schedule is late: of the tenant whose calendar it is, and of nobody for a wrong path."""
     theirs = caller.as_(tenant=OTHER)
-    unit = house.furnish(theirs, "https://8.8.8.8/other.ics")["unit"]
-    house.furnish()
+    unit = app.furnish(theirs, "https://8.8.8.8/other.ics")["unit"]
+    app.furnish()
     calendar = open_calendar(theirs, unit)
-    house.sent()
-    house.move(hours=1)
+    app.sent()
+    app.move(hours=1)
 
     assert caller.ask("GET", "/feeds/none.ics", authorizer=None).status == 404
-    assert house.sent() == 0
+    assert app.sent() == 0
     assert read(caller, calendar).status == 200
-    assert house.sent() == 1
+    assert app.sent() == 1
 
 
 def test_the_functions_log_holds_no_path(caller, unit, capsys):
@@ -186,14 +186,14 @@ def test_operators_see_addresses_and_viewers_that_there_are_calendars(caller, un
     assert (made["for"], made["variant"], made["details"], made["unit_id"]) == ("airbnb", "bookings", True, unit)
 
 
-def test_a_rotated_address_works_for_its_overlap(caller, unit, house):
+def test_a_rotated_address_works_for_its_overlap(caller, unit, app):
     """Both read the same for as long as was asked for; then the former is unknown."""
     former = open_calendar(caller, unit)
     current = caller.post(f"/calendars/{former['id']}/rotate", {"overlap_seconds": 3600}, status=200)
 
     assert current["url"] != former["url"]
     assert read(caller, former).text == read(caller, current).text
-    house.move(seconds=3601)
+    app.move(seconds=3601)
     assert (read(caller, former).status, read(caller, current).status) == (404, 200)
 
 
@@ -237,12 +237,10 @@ def test_an_option_reaches_every_calendar(caller, unit):
     assert "Ann Meyer" not in read(caller, never).text
 
 
-def test_the_stacks_secret_may_be_gone(house, caller, unit, monkeypatch):
+def test_the_stacks_secret_may_be_gone(app, caller, unit, monkeypatch):
     """Calendars are read without it; who wants an address learns that the stack lacks something, and no more."""
     calendar = open_calendar(caller, unit)
-    monkeypatch.setattr(
-        house.bokit.calendars, "parts", house.bokit.calendars.parts.__class__(store=house.store, clock=house.clock)
-    )
+    monkeypatch.setattr(app.bokit.calendars, "parts", app.bokit.calendars.parts.__class__(store=app.store, clock=app.clock))
 
     assert read(caller, calendar).status == 200
     assert caller.as_("viewer").get(f"/units/{unit}/calendars")["items"][0]["url"] is None
@@ -271,7 +269,7 @@ def test_a_condition_is_judged_as_rfc_9110_says():
         assert not known(None, no_date)
 
 
-def test_the_default_tenants_calendar_is_nobody_elses(house, caller, unit):
+def test_the_default_tenants_calendar_is_nobody_elses(app, caller, unit):
     """Ids of a calendar and of a unit say nothing to another tenant."""
     calendar, theirs = open_calendar(caller, unit), caller.as_(tenant=OTHER)
 
@@ -283,5 +281,5 @@ def test_the_default_tenants_calendar_is_nobody_elses(house, caller, unit):
         ("DELETE", f"/calendars/{calendar['id']}"),
     ):
         assert theirs.ask(method, path).code == "not-found"
-    assert len(house.bokit.calendars.list_calendars(DEFAULT_TENANT)) == 1
+    assert len(app.bokit.calendars.list_calendars(DEFAULT_TENANT)) == 1
     assert read(caller, calendar).status == 200

@@ -74,11 +74,11 @@ CASES = [
 
 
 @pytest.mark.parametrize(("label", "mode"), CASES, ids=[f"{label} {mode.value}" for label, mode in CASES])
-def test_nothing_that_is_sent_breaks_a_route(house: ApiApp, label: str, mode: GenerationMode):
+def test_nothing_that_is_sent_breaks_a_route(app: ApiApp, label: str, mode: GenerationMode):
     """No 5xx; every status, media type and body as the document says; what it forbids is refused."""
     operation = OPERATIONS[label]
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -64,7 +64,7 @@ def test_a_field_that_is_none_is_refused(caller, method, path):
 
 def test_an_unknown_field_is_named(caller):
     """A misspelt field is never silently ignored."""
-    answer = caller.ask("POST", "/properties", {"name": "SimulatedApp", "timezon": "Europe/Rome"})
+    answer = caller.ask("POST", "/properties", {"name": "Villa", "timezon": "Europe/Rome"})
 
     assert (answer.status, answer.code) == (422, "unknown-field")
     assert answer.doc["errors"] == [{"field": "timezon", "message": "no such field"}]
@@ -86,7 +86,7 @@ def test_every_wrong_field_is_named_at_once(caller):
 @pytest.mark.parametrize("headers", [{}, {"content-type": "text/plain"}, {"Content-Type": "application/x-www-form-urlencoded"}])
 def test_a_body_that_is_json_needs_no_media_type(caller, headers):
     """curl without a header works."""
-    assert caller.ask("POST", "/properties", {"name": "SimulatedApp"}, headers=headers).status == 201
+    assert caller.ask("POST", "/properties", {"name": "Villa"}, headers=headers).status == 201
 
 
 def test_an_encoded_body_is_read(caller):
@@ -102,9 +102,9 @@ def test_an_encoded_body_is_read(caller):
 @pytest.mark.parametrize(
     "word", ["none", "a#b", "x" * 3000, "T#other#", "..", "%00", "%2e%2e", "ünï", "{id}", "<id>", "a b", "unit_1.x.y"]
 )
-def test_an_id_that_is_none_is_not_found(house, caller, method, path, word):
+def test_an_id_that_is_none_is_not_found(app, caller, method, path, word):
     """404 with a code, or 422 where the body is looked at first; never a server's error."""
-    house.furnish()
+    app.furnish()
     body = {"PATCH": {}, "PUT": {"value": 1}}.get(method)
 
     answer = caller.ask(method, fill(path, word), body)
@@ -133,13 +133,13 @@ def test_an_id_that_is_none_is_not_found(house, caller, method, path, word):
         ({"cursor": "\0"}, 400),
     ],
 )
-def test_a_bad_limit_or_cursor_is_refused(house, caller, path, query, status):
+def test_a_bad_limit_or_cursor_is_refused(app, caller, path, query, status):
     """400 bad-cursor, or 422 with the field's name."""
-    ids = house.furnish()
-    house.sync()
+    ids = app.furnish()
+    app.sync()
     booking = caller.get("/bookings", unit_id=ids["unit"])["items"][0]["id"]
 
-    house.bokit.catalog.collections.declare("default", {"name": "settings"})
+    app.bokit.catalog.collections.declare("default", {"name": "settings"})
     caller.ask("PUT", "/collections/settings/records/main", {"theme": "dark"})
     path = path.replace("{name}", "settings")
 
@@ -174,10 +174,10 @@ def test_a_filter_that_says_nothing_is_refused(caller, query):
 
 
 @pytest.mark.parametrize("text", NAUGHTY_STRINGS)
-def test_naughty_strings_are_taken_or_refused(house, caller, text):
+def test_naughty_strings_are_taken_or_refused(app, caller, text):
     """In names, filters and edits: kept as they are, or 4xx."""
-    ids = house.furnish()
-    house.sync()
+    ids = app.furnish()
+    app.sync()
     booking = caller.get("/bookings")["items"][0]["id"]
     asked = [
         caller.ask("POST", "/properties", {"name": text}),
@@ -240,11 +240,11 @@ def test_a_principal_that_is_none_is_forbidden(caller, authorizer):
     assert (answer.status, answer.code) == (403, "forbidden")
 
 
-def test_a_jwt_speaks_for_its_tenant(house, caller):
+def test_a_jwt_speaks_for_its_tenant(app, caller):
     """The claims name tenant and role; the subject stands in the change log."""
     claims = {"sub": "ann", "bokit_tenant": "default", "bokit_role": "operator"}
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
     path = f"/bookings/{caller.get('/bookings')['items'][0]['id']}"
 
     assert caller.ask("PATCH", path, {"notes": "late"}, authorizer={"jwt": {"claims": claims}}).status == 200
@@ -275,12 +275,12 @@ class Broken:
         (SourceUnavailableError("no answer", url="https://h/?s=sentinel"), 422, "source-unavailable", None),
     ],
 )
-def test_what_breaks_inside_is_reported_without_details(house, caller, caplog, monkeypatch, error, status, code, wait):
+def test_what_breaks_inside_is_reported_without_details(app, caller, caplog, monkeypatch, error, status, code, wait):
     """503 and 409 say when to come again; 500 says nothing but that, and is logged once, without secrets."""
-    monkeypatch.setattr(house.bokit.catalog, "store", Broken(error))
+    monkeypatch.setattr(app.bokit.catalog, "store", Broken(error))
     monkeypatch.setattr(logging.getLogger("bokit"), "propagate", True)
 
-    answer = caller.ask("POST", "/properties", {"name": "SimulatedApp"})
+    answer = caller.ask("POST", "/properties", {"name": "Villa"})
 
     assert (answer.status, answer.code, answer.headers.get("Retry-After")) == (status, code, wait)
     assert "sentinel" not in answer.text
@@ -307,22 +307,22 @@ def test_an_event_that_is_none_is_an_answer_too():
         assert api.lambda_handler(event, LambdaContext())["statusCode"] in (401, 500)
 
 
-def test_a_busy_source_says_when_to_come_again(house, caller):
+def test_a_busy_source_says_when_to_come_again(app, caller):
     """An edit while a sync has the source: 409 with Retry-After."""
-    ids = house.furnish()
-    source = house.store.load_sources("default")[0]
-    house.store.acquire_lease(source, holder="run_1", now=house.clock(), until=house.clock().replace(year=2027))
-    house.bokit.catalog.sources.parts = house.bokit.catalog.parts
-    object.__setattr__(house.bokit.catalog.parts, "wait", lambda seconds: None)
+    ids = app.furnish()
+    source = app.store.load_sources("default")[0]
+    app.store.acquire_lease(source, holder="run_1", now=app.clock(), until=app.clock().replace(year=2027))
+    app.bokit.catalog.sources.parts = app.bokit.catalog.parts
+    object.__setattr__(app.bokit.catalog.parts, "wait", lambda seconds: None)
 
     answer = caller.ask("PATCH", f"/sources/{ids['source']}", {"name": "Other"})
 
     assert (answer.status, answer.code, answer.headers["Retry-After"]) == (409, "lease-held", "1")
 
 
-def test_a_url_is_judged_and_never_repeated(house, caller):
+def test_a_url_is_judged_and_never_repeated(app, caller):
     """An address that is not public, a double, a scheme that is none: 4xx, without the URL."""
-    ids = house.furnish()
+    ids = app.furnish()
     for number, url in enumerate(
         ("http://127.0.0.1/sentinel", "ftp://a.example/sentinel", URL, "https://[::1]/sentinel", "no url sentinel")
     ):

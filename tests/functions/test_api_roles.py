@@ -75,7 +75,7 @@ def test_every_path_has_one_function_that_serves_it():
             assert any(path.split("/")[1] == first for _, path in router.roles)
 
 
-def test_a_route_without_a_role_is_served_to_nobody(house):
+def test_a_route_without_a_role_is_served_to_nobody(app):
     """What is registered past ``serve`` is not there, even for an admin."""
     routes = Routes("careless")
 
@@ -85,7 +85,7 @@ def test_a_route_without_a_role_is_served_to_nobody(house):
 
     careless = Api()
     careless.include(routes)
-    answer = careless.answer(an_event("GET", "/secrets", authorizer=by_token()), LambdaContext(), lambda: house.bokit)
+    answer = careless.answer(an_event("GET", "/secrets", authorizer=by_token()), LambdaContext(), lambda: app.bokit)
 
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "no-such-route")
 
@@ -97,7 +97,7 @@ def test_the_roles_are_those_that_were_agreed():
         assert role == wanted, (method, path)
 
 
-def test_a_role_is_judged_by_the_route_that_is_asked_for(house, monkeypatch):
+def test_a_role_is_judged_by_the_route_that_is_asked_for(app, monkeypatch):
     """Each route after the document was made within a request, its router first taken in then: no other's role lets pass."""
     from functions.api import app as api
 
@@ -106,39 +106,39 @@ def test_a_role_is_judged_by_the_route_that_is_asked_for(house, monkeypatch):
             continue
         monkeypatch.setattr(api, "api", Api(*api.api.segments))
         routes_document._load_document.cache_clear()
-        viewer = house.caller.as_("viewer")
+        viewer = app.caller.as_("viewer")
         assert viewer.ask("GET", "/openapi.json").status == 200
         assert viewer.ask(method, re.sub(r"\{\w+\}", "none", path), BODIES.get((method, path))).status == 403
 
 
 @pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
-def test_a_lesser_role_is_refused_before_anything_is_looked_at(house, method, path, role):
+def test_a_lesser_role_is_refused_before_anything_is_looked_at(app, method, path, role):
     """403 for every role below the route's, whether the request is valid or not; no 401 or 403 for the others."""
     for other in Role:
-        caller = house.caller.as_(other)
+        caller = app.caller.as_(other)
         for body in (None, {"nonsense": True}, BODIES.get((method, path))):
             answer = caller.ask(method, re.sub(r"\{\w+\}", "none", path), body)
             assert (answer.status == 403) is not other.may(Role(role)), (other, answer)
 
 
 @pytest.mark.parametrize(("method", "path", "role"), UNDER_TOKEN)
-def test_nothing_is_returned_without_a_token(house, method, path, role):
+def test_nothing_is_returned_without_a_token(app, method, path, role):
     """401 on every route but /health."""
     for body in (None, BODIES.get((method, path))):
-        assert house.caller.ask(method, re.sub(r"\{\w+\}", "none", path), body, authorizer=None).status == 401
+        assert app.caller.ask(method, re.sub(r"\{\w+\}", "none", path), body, authorizer=None).status == 401
 
 
-def furnish_two(house) -> tuple[dict[str, str], Caller]:
+def furnish_two(app) -> tuple[dict[str, str], Caller]:
     """Fill both tenants, each with what every route may be about; return the first one's ids, and the second's admin."""
-    mine, theirs = house.caller, house.caller.as_(tenant=OTHER)
-    ids = house.furnish(mine)
-    house.furnish(theirs, "https://8.8.8.8/other.ics")
-    house.sync()
+    mine, theirs = app.caller, app.caller.as_(tenant=OTHER)
+    ids = app.furnish(mine)
+    app.furnish(theirs, "https://8.8.8.8/other.ics")
+    app.sync()
     ids["run_id"] = mine.post("/sync/trigger", status=202)["run_id"]
-    house.work()
+    app.work()
     ids["booking"] = mine.get("/bookings")["items"][0]["id"]
     mine.ask("PATCH", f"/bookings/{ids['booking']}", {"guest_name": "Sentinel Guest", "notes": "sentinel"})
-    house.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": "hidden"})
+    app.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": "hidden"})
     mine.ask("PUT", "/collections/hidden/records/one", {"note": "sentinel"})
     night = {"check_in": "2026-07-11", "check_out": "2026-07-12"}
     assert mine.post("/bookings", {"unit_id": ids["unit"], **night})["conflicts"]
@@ -166,10 +166,10 @@ def about(path: str, ids: dict[str, str]) -> str:
     return re.sub(r"\{\w+\}", ids[kind], path)
 
 
-def test_no_id_crosses(house):
+def test_no_id_crosses(app):
     """Every route, asked with another tenant's ids: 404, nothing shown, nothing changed."""
-    ids, theirs = furnish_two(house)
-    before = [house.caller.ask("GET", p).text for p in LISTS]
+    ids, theirs = furnish_two(app)
+    before = [app.caller.ask("GET", p).text for p in LISTS]
     tried = 0
 
     for method, path, _ in UNDER_TOKEN:
@@ -182,7 +182,7 @@ def test_no_id_crosses(house):
         assert "entinel" not in answer.text
 
     assert tried >= 24
-    assert [house.caller.ask("GET", p).text for p in LISTS] == before
+    assert [app.caller.ask("GET", p).text for p in LISTS] == before
 
 
 @pytest.mark.parametrize(
@@ -194,17 +194,17 @@ def test_no_id_crosses(house):
         ("/conflicts", "unit_id", "unit"),
     ],
 )
-def test_no_filter_crosses(house, query):
+def test_no_filter_crosses(app, query):
     """A filter by another tenant's id finds nothing, and says 404."""
-    ids, theirs = furnish_two(house)
+    ids, theirs = furnish_two(app)
     path, name, kind = query
 
     assert theirs.ask("GET", path, query={name: ids[kind]}).code == "not-found"
 
 
-def test_lists_hold_ones_own_alone(house):
+def test_lists_hold_ones_own_alone(app):
     """No list, status or history of one tenant shows the other."""
-    ids, theirs = furnish_two(house)
+    ids, theirs = furnish_two(app)
 
     for method, path, _ in UNDER_TOKEN:
         if method == "GET" and "{" not in path:
@@ -214,9 +214,9 @@ def test_lists_hold_ones_own_alone(house):
             assert [one for one in ids.values() if one in text] == []
 
 
-def test_parts_of_another_tenant_are_none(house):
+def test_parts_of_another_tenant_are_none(app):
     """A unit can't be made of another tenant's, nor moved under its property."""
-    ids, theirs = furnish_two(house)
+    ids, theirs = furnish_two(app)
     unit = theirs.get("/units")["items"][0]["id"]
 
     assert theirs.ask("PATCH", f"/units/{unit}", {"parts": [ids["unit"]]}).code == "not-found"
@@ -226,18 +226,18 @@ def test_parts_of_another_tenant_are_none(house):
 @pytest.mark.parametrize(
     "path", ["/properties", "/units", "/sources", "/bookings", "/options", "/tokens", "/sync/history", "/bookings/{id}/changes"]
 )
-def test_no_cursor_crosses(house, path):
+def test_no_cursor_crosses(app, path):
     """A cursor of one tenant's list is refused by the other's, by another list, and by other filters."""
-    ids, theirs = furnish_two(house)
-    mine = house.caller
+    ids, theirs = furnish_two(app)
+    mine = app.caller
     for n in range(2):
         mine.post("/properties", {"name": f"p{n}"})
         mine.post("/units", {"name": f"u{n}", "property_id": ids["property"]})
         mine.post("/sources", {"name": f"s{n}", "unit_id": ids["unit"], "url": f"https://8.8.8.8/{n}.ics"})
         mine.post("/tokens", {})
         mine.post("/sync/trigger", {"source_ids": [ids["source"]]}, status=202)
-        house.work()
-        house.move(seconds=1)
+        app.work()
+        app.move(seconds=1)
         mine.ask("PATCH", f"/bookings/{ids['booking']}", {"notes": f"n{n}"})
     cursor = mine.get(path.replace("{id}", ids["booking"]), limit=1)["cursor"]
     assert cursor
@@ -251,61 +251,61 @@ def test_no_cursor_crosses(house, path):
         assert mine.ask("GET", path, query={"cursor": cursor, "removed": "true"}).code == "bad-cursor"
 
 
-def test_options_and_monitors_are_each_tenants_own(house):
+def test_options_and_monitors_are_each_tenants_own(app):
     """What one sets or starts, the other does not see."""
-    _, theirs = furnish_two(house)
-    house.caller.ask("PUT", "/options/sync.interval", {"value": 900})
-    house.caller.post("/sync/start", {"interval": 60})
+    _, theirs = furnish_two(app)
+    app.caller.ask("PUT", "/options/sync.interval", {"value": 900})
+    app.caller.post("/sync/start", {"interval": 60})
 
     assert theirs.get("/options/sync.interval")["is_set"] is False
     assert theirs.get("/sync/status")["monitor"] is None
     assert theirs.post("/sync/stop", status=200)["stopped"] is False
-    assert house.caller.get("/sync/status")["monitor"] is not None
+    assert app.caller.get("/sync/status")["monitor"] is not None
 
 
-def test_a_key_of_one_tenant_is_free_for_another(house):
+def test_a_key_of_one_tenant_is_free_for_another(app):
     """An Idempotency-Key is its tenant's own."""
-    _, theirs = furnish_two(house)
+    _, theirs = furnish_two(app)
     key = {"Idempotency-Key": "same"}
 
-    mine = house.caller.ask("POST", "/sync/trigger", {"force": True}, headers=key)
+    mine = app.caller.ask("POST", "/sync/trigger", {"force": True}, headers=key)
     other = theirs.ask("POST", "/sync/trigger", {"force": False}, headers=key)
 
     assert (mine.status, other.status) == (202, 202)
     assert mine.doc != other.doc
 
 
-def test_a_tenant_that_was_removed_is_forgotten_within_a_minute(house):
+def test_a_tenant_that_was_removed_is_forgotten_within_a_minute(app):
     """A principal that the gateway still remembers is let in for a minute at most."""
-    theirs = house.caller.as_(tenant=OTHER)
+    theirs = app.caller.as_(tenant=OTHER)
     assert theirs.ask("GET", "/units").status == 200
 
-    house.bokit.catalog.remove_tenant(OTHER)
-    house.move(seconds=61)
+    app.bokit.catalog.remove_tenant(OTHER)
+    app.move(seconds=61)
 
     assert theirs.ask("GET", "/units").code == "forbidden"
 
 
-def test_a_request_wakes_what_is_overdue(house):
+def test_a_request_wakes_what_is_overdue(app):
     """Under a valid token the tenant's late sources are handed to the queue, once; by /health those of the default tenant."""
-    theirs = house.caller.as_(tenant=OTHER)
-    house.furnish(theirs, "https://8.8.8.8/other.ics")
-    house.move(hours=1)
+    theirs = app.caller.as_(tenant=OTHER)
+    app.furnish(theirs, "https://8.8.8.8/other.ics")
+    app.move(hours=1)
 
-    house.caller.ask("GET", "/health", authorizer=None)
-    house.caller.ask("GET", "/units")
-    house.caller.ask("GET", "/units", authorizer=None)
-    assert house.sent() == 0
+    app.caller.ask("GET", "/health", authorizer=None)
+    app.caller.ask("GET", "/units")
+    app.caller.ask("GET", "/units", authorizer=None)
+    assert app.sent() == 0
     theirs.ask("GET", "/units")
     theirs.ask("GET", "/units")
-    assert house.sent() == 1
+    assert app.sent() == 1
 
 
-def test_health_wakes_the_default_tenant(house):
+def test_health_wakes_the_default_tenant(app):
     """The public door looks after the default tenant alone."""
-    house.furnish()
-    house.move(hours=1)
+    app.furnish()
+    app.move(hours=1)
 
-    house.caller.ask("GET", "/health", authorizer=None)
+    app.caller.ask("GET", "/health", authorizer=None)
 
-    assert house.sent() == 1
+    assert app.sent() == 1

@@ -13,9 +13,9 @@ from tests.functions.test_handlers import EVENTS, load_event
 @pytest.mark.parametrize(
     "name", sorted(str(p.relative_to(EVENTS)) for f in ("api", "api_sync", "public") for p in (EVENTS / f).glob("*.json"))
 )
-def test_the_payloads_of_the_events_folder_are_answered(house, name):
+def test_the_payloads_of_the_events_folder_are_answered(app, name):
     """What `sam local invoke` is given succeeds, as the document says; the example's calendar was never made."""
-    house.furnish()
+    app.furnish()
     event = load_event(name)
 
     response = serve(event)
@@ -59,10 +59,10 @@ def test_a_unit_is_added_shown_edited_and_forgotten(caller):
         assert caller.ask("DELETE", f"/units/{unit['id']}").status == 204
 
 
-def test_a_source_is_looked_at_before_it_is_added(house, caller):
+def test_a_source_is_looked_at_before_it_is_added(app, caller):
     """With preview nothing is written, and what is read there is shown."""
-    ids = house.furnish()
-    house.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(*(an_event(n, "2026-07-10", "2026-07-14") for n in range(3)))
+    ids = app.furnish()
+    app.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(*(an_event(n, "2026-07-10", "2026-07-14") for n in range(3)))
     values = {"unit_id": ids["unit"], "name": "VRBO", "url": "https://8.8.8.8/2.ics"}
 
     looked = caller.ask("POST", "/sources", values, query={"preview": "true"})
@@ -71,10 +71,10 @@ def test_a_source_is_looked_at_before_it_is_added(house, caller):
     assert [s["name"] for s in caller.get("/sources")["items"]] == ["Airbnb"]
 
 
-def test_a_source_that_does_not_answer_is_the_callers_business(house, caller):
+def test_a_source_that_does_not_answer_is_the_callers_business(app, caller):
     """A preview that fails says so with 422, and no server error of ours."""
-    ids = house.furnish()
-    house.shelf.bodies["https://8.8.8.8/2.ics"] = SourceUnavailableError("it does not answer", url="https://8.8.8.8/2.ics?s=x")
+    ids = app.furnish()
+    app.shelf.bodies["https://8.8.8.8/2.ics"] = SourceUnavailableError("it does not answer", url="https://8.8.8.8/2.ics?s=x")
     values = {"unit_id": ids["unit"], "name": "VRBO", "url": "https://8.8.8.8/2.ics"}
 
     looked = caller.ask("POST", "/sources", values, query={"preview": "true"})
@@ -83,16 +83,16 @@ def test_a_source_that_does_not_answer_is_the_callers_business(house, caller):
     assert "8.8.8.8" not in looked.text
 
 
-def test_a_source_is_edited_paused_resumed_and_removed(house, caller):
+def test_a_source_is_edited_paused_resumed_and_removed(app, caller):
     """The life of a source; its URL is shown to nobody."""
-    ids = house.furnish()
+    ids = app.furnish()
     path = f"/sources/{ids['source']}"
 
     assert caller.ask("PATCH", path, {"interval": 900}).doc["interval"] == 900
     assert caller.ask("POST", f"{path}/pause").doc["enabled"] is False
     assert caller.get(path)["state"] == "paused"
     assert caller.ask("POST", f"{path}/resume").doc["enabled"] is True
-    house.sync()
+    app.sync()
     gone = caller.ask("DELETE", path)
     assert (gone.doc["kept"], gone.doc["released"]) == (2, 0)
     assert caller.get("/sources")["items"] == []
@@ -102,13 +102,13 @@ def test_a_source_is_edited_paused_resumed_and_removed(house, caller):
     assert "sentinel" not in gone.text + caller.ask("GET", path).text
 
 
-def test_a_held_plan_is_shown_and_settled(house, caller):
+def test_a_held_plan_is_shown_and_settled(app, caller):
     """What a guard holds is shown with the source, and applied only as it was shown."""
-    ids = house.furnish()
-    house.sync()
-    house.shelf.bodies[URL] = a_feed()
-    house.move(hours=2)
-    house.sync()
+    ids = app.furnish()
+    app.sync()
+    app.shelf.bodies[URL] = a_feed()
+    app.move(hours=2)
+    app.sync()
     path = f"/sources/{ids['source']}"
     hold = caller.get(path)["hold"]
 
@@ -120,13 +120,13 @@ def test_a_held_plan_is_shown_and_settled(house, caller):
     assert caller.ask("POST", f"{path}/apply-held").code == "nothing-held"
 
 
-def test_a_held_plan_is_applied(house, caller):
+def test_a_held_plan_is_applied(app, caller):
     """When the plan is applied, the stays are released."""
-    ids = house.furnish()
-    house.sync()
-    house.shelf.bodies[URL] = a_feed()
-    house.move(hours=2)
-    house.sync()
+    ids = app.furnish()
+    app.sync()
+    app.shelf.bodies[URL] = a_feed()
+    app.move(hours=2)
+    app.sync()
 
     run = caller.post(f"/sources/{ids['source']}/apply-held", status=200)
 
@@ -134,10 +134,10 @@ def test_a_held_plan_is_applied(house, caller):
     assert {b["presence"] for b in caller.get("/bookings")["items"]} == {"gone"}
 
 
-def test_bookings_are_found_by_unit_night_kind_and_status(house, caller):
+def test_bookings_are_found_by_unit_night_kind_and_status(app, caller):
     """Stays are half-open: the day of departure is not a night."""
-    ids = house.furnish()
-    house.sync()
+    ids = app.furnish()
+    app.sync()
 
     def found(**query: str) -> list[str]:
         return [b["check_in"] for b in caller.get("/bookings", **query)["items"]]
@@ -150,16 +150,16 @@ def test_bookings_are_found_by_unit_night_kind_and_status(house, caller):
     assert found(status="cancelled") == found(kind="window") == []
 
 
-def test_a_booking_is_edited_and_follows_its_source_again(house, caller):
+def test_a_booking_is_edited_and_follows_its_source_again(app, caller):
     """An edit stands over a sync, the log says whose it is, and accept-remote gives it up."""
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
     booking = caller.get("/bookings")["items"][0]
     path = f"/bookings/{booking['id']}"
 
     edited = caller.ask("PATCH", path, {"guest_name": "Ann Meyer", "check_out": "2026-07-12"}).doc
-    house.move(hours=2)
-    house.sync()
+    app.move(hours=2)
+    app.sync()
 
     assert (edited["guest_name"], edited["check_out"]) == ("Ann Meyer", "2026-07-12")
     assert caller.get(path)["check_out"] == "2026-07-12"
@@ -168,10 +168,10 @@ def test_a_booking_is_edited_and_follows_its_source_again(house, caller):
     assert caller.post(f"{path}/accept-remote", status=200)["check_out"] == "2026-07-14"
 
 
-def test_nights_that_an_edit_leaves_are_released_on_demand(house, caller):
+def test_nights_that_an_edit_leaves_are_released_on_demand(app, caller):
     """A shortened stay holds what its source closes, until release."""
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
     path = f"/bookings/{caller.get('/bookings')['items'][0]['id']}"
 
     kept = caller.ask("PATCH", path, {"check_out": "2026-07-12"}).doc
@@ -189,25 +189,25 @@ def test_an_option_is_set_and_unset(caller):
     assert {o["name"] for o in caller.get("/options", limit=200)["items"]} >= {"sync.interval", "timezone"}
 
 
-def test_a_tokens_text_is_shown_once(house, caller):
+def test_a_tokens_text_is_shown_once(app, caller):
     """POST shows it, no list does; a revoked one opens nothing."""
-    made = caller.post("/tokens", {"role": "viewer", "name": "Front desk", "expires_in": 3600})
+    made = caller.post("/tokens", {"role": "viewer", "name": "Reception", "expires_in": 3600})
     path = f"/tokens/{made['id']}"
 
-    assert house.bokit.access.authorize(f"Bearer {made['token']}").role == "viewer"
+    assert app.bokit.access.authorize(f"Bearer {made['token']}").role == "viewer"
     assert made["token"] not in caller.ask("GET", "/tokens").text + caller.ask("GET", path).text
     assert caller.ask("PATCH", path, {"name": "Back office"}).doc["name"] == "Back office"
     assert caller.ask("DELETE", path).doc["state"] == "revoked"
-    assert house.bokit.access.authorize(f"Bearer {made['token']}") is None
+    assert app.bokit.access.authorize(f"Bearer {made['token']}") is None
 
 
-def test_a_trigger_is_answered_at_once_and_worked_by_the_queue(house, caller):
+def test_a_trigger_is_answered_at_once_and_worked_by_the_queue(app, caller):
     """202 and a run that is queued; the workers end it."""
-    house.furnish()
+    app.furnish()
 
     run_id = caller.post("/sync/trigger", {}, status=202)["run_id"]
     waiting = caller.get(f"/sync/history/{run_id}")
-    house.work()
+    app.work()
     done = caller.get(f"/sync/history/{run_id}")
 
     assert (waiting["status"], waiting["finished_at"], waiting["trigger"]) == ("queued", None, "manual")
@@ -215,20 +215,20 @@ def test_a_trigger_is_answered_at_once_and_worked_by_the_queue(house, caller):
     assert run_id in [r["run_id"] for r in caller.get("/sync/history")["items"]]
 
 
-def test_a_trigger_without_a_body_syncs_everything(house, caller):
+def test_a_trigger_without_a_body_syncs_everything(app, caller):
     """Whether due or not: a person who asks wants it now."""
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
 
     run_id = caller.post("/sync/trigger", status=202)["run_id"]
-    house.work()
+    app.work()
 
     assert [s["outcome"] for s in caller.get(f"/sync/history/{run_id}")["sources"]] == ["unchanged"]
 
 
-def test_a_dry_run_answers_its_plan_and_writes_nothing(house, caller):
+def test_a_dry_run_answers_its_plan_and_writes_nothing(app, caller):
     """200 with what would change."""
-    ids = house.furnish()
+    ids = app.furnish()
 
     run = caller.post("/sync/trigger", {"dry_run": True, "source_ids": [ids["source"]]}, status=200)
 
@@ -236,9 +236,9 @@ def test_a_dry_run_answers_its_plan_and_writes_nothing(house, caller):
     assert caller.get("/bookings")["items"] == []
 
 
-def test_an_idempotency_key_repeats_the_first_answer(house, caller):
+def test_an_idempotency_key_repeats_the_first_answer(app, caller):
     """One run for one key, whatever the order of the fields; another body is refused."""
-    house.furnish()
+    app.furnish()
     key = {"Idempotency-Key": "a-1,b"}
 
     first = caller.ask("POST", "/sync/trigger", raw='{"force": true, "new_only": false}', headers=key)
@@ -251,9 +251,9 @@ def test_an_idempotency_key_repeats_the_first_answer(house, caller):
     assert len(caller.get("/sync/history")["items"]) == 1
 
 
-def test_a_monitor_runs_until_it_is_stopped(house, caller):
+def test_a_monitor_runs_until_it_is_stopped(app, caller):
     """201, a second one 409, and 200 for the stop; status shows it."""
-    house.furnish()
+    app.furnish()
     settings = {"interval": 300, "max_runs": 5}
 
     assert caller.post("/sync/start", settings)["started_by"] == "token:tok_tests"
@@ -264,12 +264,12 @@ def test_a_monitor_runs_until_it_is_stopped(house, caller):
     assert caller.get("/sync/status")["monitor"] is None
 
 
-def test_status_shows_freshness_by_source(house, caller):
+def test_status_shows_freshness_by_source(app, caller):
     """The contract's five facts of every source, staleness judged at reading time."""
-    house.furnish()
-    house.sync()
+    app.furnish()
+    app.sync()
     fresh = caller.get("/sync/status")["sources"][0]
-    house.move(hours=9)
+    app.move(hours=9)
     stale = caller.get("/sync/status")
 
     assert (fresh["state"], fresh["last_success_at"]) == ("ok", "2026-06-01T12:00:00Z")
@@ -278,7 +278,7 @@ def test_status_shows_freshness_by_source(house, caller):
     assert (stale["sources"][0]["state"], stale["totals"]["stale"]) == ("stale", 1)
 
 
-def test_lists_come_in_pages(house, caller):
+def test_lists_come_in_pages(app, caller):
     """Every item once, in order, whatever the page's length."""
     home = caller.post("/properties", {"name": "Villa Rosa"})["id"]
     for name in ("b", "A", "c", "D", "e"):
@@ -288,7 +288,7 @@ def test_lists_come_in_pages(house, caller):
     assert len(caller.every("/options", limit=3)) == len(caller.get("/options", limit=200)["items"])
 
 
-def test_a_page_goes_on_behind_what_was_shown(house, caller):
+def test_a_page_goes_on_behind_what_was_shown(app, caller):
     """What is added and removed between two pages neither repeats nor hides another item."""
     home = caller.post("/properties", {"name": "Villa Rosa"})["id"]
     ids = {name: caller.post("/units", {"name": name, "property_id": home})["id"] for name in "bdfh"}
@@ -301,13 +301,13 @@ def test_a_page_goes_on_behind_what_was_shown(house, caller):
     assert [u["name"] for u in first["items"] + second["items"]] == ["b", "d", "f", "h"]
 
 
-def test_the_history_comes_in_pages(house, caller):
+def test_the_history_comes_in_pages(app, caller):
     """The runs, newest first, across pages."""
-    house.furnish()
+    app.furnish()
     for _ in range(5):
-        house.move(seconds=1)
+        app.move(seconds=1)
         caller.post("/sync/trigger", {"force": True}, status=202)
-        house.work()
+        app.work()
 
     runs = caller.every("/sync/history")
 

@@ -174,7 +174,7 @@ def test_no_token_is_logged_even_where_events_are(gate, monkeypatch, logged):
     assert text not in logged.getvalue()
 
 
-def test_the_desk_is_opened_from_the_environment_once(monkeypatch):
+def test_the_token_service_is_opened_from_the_environment_once(monkeypatch):
     """At the first request, and not at import; the engine is not built."""
     monkeypatch.setenv("BOKIT_TABLE", "somewhere")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

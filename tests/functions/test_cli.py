@@ -222,7 +222,7 @@ def test_options_are_set_listed_and_unset(terminal):
 @pytest.mark.parametrize("name", ["bokit.yaml", "bokit.json"])
 def test_a_config_file_is_imported_once(terminal, tmp_path, name):
     """YAML and JSON say the same; the second import changes nothing."""
-    document = {"properties": [{"name": "SimulatedApp", "units": [{"name": "Flat", "sources": [{"name": "A", "url": URL}]}]}]}
+    document = {"properties": [{"name": "Villa", "units": [{"name": "Flat", "sources": [{"name": "A", "url": URL}]}]}]}
     file = tmp_path / name
     file.write_text(json.dumps(document) if name.endswith("json") else f"# ours\n{json.dumps(document)}")
 

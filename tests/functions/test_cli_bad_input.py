@@ -173,7 +173,7 @@ def test_a_file_that_is_not_text_is_refused(terminal, tmp_path):
     assert (answer.code, answer.err.count("\n")) == (2, 1)
 
 
-@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b'{"code":500}', b"", SourceRefusedError("there is no feed any more")])
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b'{"code":500}', b"", SourceRefusedError("no feed at this URL")])
 def test_a_feed_that_cannot_be_read_is_not_added(terminal, body):
     """What is not a calendar is refused before anything is written; --no-check adds it all the same."""
     url = "https://8.8.8.8/page"

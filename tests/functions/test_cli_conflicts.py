@@ -145,9 +145,9 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
 
 def test_a_linked_unit_shows_why_its_night_is_held(terminal):
     """The villa's night is held by its flat's booking."""
-    terminal.json("unit", "add", "SimulatedApp", "--property", "Villa Rosa", "--part", "Garden flat")
+    terminal.json("unit", "add", "Villa", "--property", "Villa Rosa", "--part", "Garden flat")
 
-    text = terminal.run("bookings", "--unit", "SimulatedApp", "--explain", "2026-07-12").out
+    text = terminal.run("bookings", "--unit", "Villa", "--explain", "2026-07-12").out
 
     assert "Villa, night of Sun 12 Jul 2026: held" in text
     assert "in Garden flat  from Airbnb" in text

@@ -99,7 +99,7 @@ def test_a_feed_becomes_bookings_in_the_table(bokit, feed):
             {
                 "properties": [
                     {
-                        "name": "SimulatedApp",
+                        "name": "Villa",
                         "timezone": "Europe/Rome",
                         "units": [{"name": "Flat", "sources": [{"name": "Airbnb", "url": feed.url}]}],
                     }

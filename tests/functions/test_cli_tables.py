@@ -1,4 +1,4 @@
-"""The command line and a database: declared in the config file, synced by table, shown field by field, reported when it is wrong."""
+"""Databases on the command line: declared in the config file, synced by table, shown field by field, wrong ones reported."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
 from tests.builders import a_property, a_run, a_source, a_unit
-from tests.engine.sql_app import File
+from tests.engine.sql_app import SqliteFile
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
@@ -117,7 +117,7 @@ def test_a_second_tick_sends_nothing_more(bokit, queue):
     assert len(queue.bodies) == 1
 
 
-def test_the_tick_tells_how_late_the_latest_is(bokit, capsys):
+def test_the_tick_reports_how_late_the_latest_is(bokit, capsys):
     """A source two of its intervals late puts out 2, and what has passed since, as OverdueIntervals: the alarm goes by it."""
     add_source(bokit, CLOSED, late=timedelta(hours=2))
 
@@ -130,7 +130,7 @@ def test_the_tick_tells_how_late_the_latest_is(bokit, capsys):
     assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
 
 
-def test_a_tick_with_nothing_to_do_still_tells(bokit, capsys):
+def test_a_tick_with_nothing_to_do_still_reports(bokit, capsys):
     """Without any source the metric is 0, since no metric at all is an alarm."""
     sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
 
@@ -237,7 +237,7 @@ def test_the_tick_begins_the_runs_of_monitors(bokit, queue):
     assert [read_message(body).source_ids for body in queue.bodies] == [(source.id,)]
 
 
-def test_a_tick_of_which_a_part_failed_tells_how_late_the_latest_is_and_fails(bokit, monkeypatch, capsys):
+def test_a_tick_of_which_a_part_failed_reports_how_late_the_latest_is_and_fails(bokit, monkeypatch, capsys):
     """The metric goes out, then the function fails, so that both alarms speak the truth."""
     add_source(bokit, CLOSED, late=timedelta(hours=2))
     bokit.monitors.start(DEFAULT_TENANT, interval=60, by="token:tok_1")
@@ -262,7 +262,7 @@ def test_every_payload_is_for_a_function_that_there_is(file):
 
 def test_the_worker_of_databases_syncs_the_one_that_a_message_names(bokit, tmp_path):
     """The payload's message brings the rows of its database's table into their collection."""
-    file = File(tmp_path)
+    file = SqliteFile(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)", "INSERT INTO clients VALUES (1, 'Zoë')")
     source = add_source(bokit, file.url)
     settings = {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]}

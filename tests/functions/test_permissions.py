@@ -23,7 +23,7 @@ from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
 from tests.engine.rows_app import TestApp
-from tests.engine.sql_app import CLIENTS, File, SqlApp
+from tests.engine.sql_app import CLIENTS, SqlApp, SqliteFile
 from tests.functions.caller import ApiApp
 from tests.unit.transformed import as_list, policy_statements
 
@@ -68,46 +68,46 @@ def allowed(role: str) -> set[str]:
 
 def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     """Claiming, carrying a monitor to its end and ending an overdue run takes exactly the permissions of the tick's role."""
-    house = TestApp(queue=True, store=store)
-    house.add_source("a", {"1": {"name": "x"}})
-    house.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    app = TestApp(queue=True, store=store)
+    app.add_source("a", {"1": {"name": "x"}})
+    app.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests = Requests(store)
 
-    house.bokit.tick(Trigger.SCHEDULE)
+    app.bokit.tick(Trigger.SCHEDULE)
     needed = requests.needed
-    house.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
+    app.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
     requests.needed = needed
-    begun = [house.bokit.tick(Trigger.SCHEDULE).monitors]
-    house.clock.move(hours=1)
-    reports = [house.bokit.tick(Trigger.SCHEDULE) for _ in range(2)]
-    house.clock.move(minutes=1)
-    begun += [r.monitors for r in (*reports, house.bokit.tick(Trigger.SCHEDULE))]
+    begun = [app.bokit.tick(Trigger.SCHEDULE).monitors]
+    app.clock.move(hours=1)
+    reports = [app.bokit.tick(Trigger.SCHEDULE) for _ in range(2)]
+    app.clock.move(minutes=1)
+    begun += [r.monitors for r in (*reports, app.bokit.tick(Trigger.SCHEDULE))]
 
-    assert ([r.closed for r in reports], begun, len(house.queue.bodies)) == ([2, 0], [1, 0, 0, 1], 4)
+    assert ([r.closed for r in reports], begun, len(app.queue.bodies)) == ([2, 0], [1, 0, 0, 1], 4)
     assert requests.needed == allowed("SyncFunctionRole")
 
 
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):
     """New, changed, missing, cancelled, unchanged, refused and failed content takes exactly the worker's permissions."""
-    house = TestApp(queue=True, store=store)
+    app = TestApp(queue=True, store=store)
     many = {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)}
-    source = house.add_source("a", many)
+    source = app.add_source("a", many)
     fewer = {"1": {"name": "y"}}
     requests = Requests(store)
 
     for answer in (many, many, {**many, **fewer}, fewer, fewer, GONE, Fetched(body=b"<html>"), fewer):
-        house.show(source, answer)
+        app.show(source, answer)
         needed, requests.needed = requests.needed, set()
-        house.bokit.tick(Trigger.SCHEDULE)
+        app.bokit.tick(Trigger.SCHEDULE)
         requests.needed = needed
-        for body in house.queue.bodies:
-            house.bokit.run_batch(read_message(body))
-        house.queue.bodies.clear()
-        house.clock.move(hours=25)
+        for body in app.queue.bodies:
+            app.bokit.run_batch(read_message(body))
+        app.queue.bodies.clear()
+        app.clock.move(hours=25)
     needed = requests.needed
-    house.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    app.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     requests.needed = needed
-    report = house.bokit.work(read_message(house.queue.bodies.pop()))
+    report = app.bokit.work(read_message(app.queue.bodies.pop()))
 
     assert report.as_dict() == {"sources": 1, "left": 0, "stale": False}
     assert requests.needed == allowed("SyncBatchFunctionRole")
@@ -117,11 +117,11 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
     """New, changed, missing and unchanged rows, a half pass, forgotten chunks and failures take exactly its permissions."""
     monkeypatch.setattr("bokit.engine.tables.ranges.CHUNK_ROWS", 40)
     monkeypatch.setattr("bokit.store.dynamo.parts.cut_chunks", lambda packed: cut_chunks(packed, 300))  # as millions of rows do
-    file = File(tmp_path)
+    file = SqliteFile(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
     file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, random.Random(n).randbytes(2000).hex()) for n in range(120)])
-    ledger = SqlApp(file.url, store, queue=True)
-    ledger.add_source(CLIENTS, on_missing="delete")
+    app = SqlApp(file.url, store, queue=True)
+    app.add_source(CLIENTS, on_missing="delete")
     requests = Requests(store)
 
     for step in (
@@ -134,25 +134,25 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
     ):
         file.run(step)
         with requests.of_others():
-            ledger.bokit.tick(Trigger.SCHEDULE)
-        ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
-        ledger.clock.move(hours=25)
+            app.bokit.tick(Trigger.SCHEDULE)
+        app.bokit.work(read_message(app.queue.bodies.pop()))
+        app.clock.move(hours=25)
     with requests.of_others():
-        ledger.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
-    ledger.bokit.work(read_message(ledger.queue.bodies.pop()))
+        app.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+    app.bokit.work(read_message(app.queue.bodies.pop()))
 
-    assert {str(r.presence) for r in ledger.records().values()} == {"present", "gone"}
+    assert {str(r.presence) for r in app.records().values()} == {"present", "gone"}
     assert requests.needed == allowed("SyncSqlFunctionRole")
 
 
 def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     """A host's life over HTTP takes exactly the permissions of the API's role."""
-    house = ApiApp(monkeypatch, store)
-    requests, caller = Requests(store), house.caller
+    app = ApiApp(monkeypatch, store)
+    requests, caller = Requests(store), app.caller
 
-    ids = house.furnish()
+    ids = app.furnish()
     with requests.of_others():
-        house.sync()
+        app.sync()
     source, flat, villa = f"/sources/{ids['source']}", f"/units/{ids['unit']}", f"/properties/{ids['property']}"
     booking = f"/bookings/{caller.get('/bookings', unit_id=ids['unit'])['items'][0]['id']}"
     for method, path, body in (
@@ -192,7 +192,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("DELETE", villa, None),
     ):
         assert caller.ask(method, path, body).status < 500, path
-    house.sent()
+    app.sent()
     resolve_large_hold(store, requests)
 
     assert requests.needed == allowed("ApiFunctionRole")
@@ -201,23 +201,23 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
 def resolve_large_hold(store: DynamoStore, requests: Requests) -> None:
     """Let a guard hold what an owner then settles, of a source whose agreed state takes many items."""
     with requests.of_others():
-        house = TestApp(queue=True, store=store)
-        source = house.add_source("large", {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)})
-        house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-        house.show(source, Fetched(body=b"<html>"))
-        house.clock.move(hours=2)
-        house.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-        assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id)
-    house.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
-    assert house.bokit.records.find_hold(DEFAULT_TENANT, source.id) is None
+        app = TestApp(queue=True, store=store)
+        source = app.add_source("large", {str(n): {"name": random.Random(n).randbytes(4000).hex()} for n in range(120)})
+        app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+        app.show(source, Fetched(body=b"<html>"))
+        app.clock.move(hours=2)
+        app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
+        assert app.bokit.records.find_hold(DEFAULT_TENANT, source.id)
+    app.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=None, apply=False, by="token:tok_1")
+    assert app.bokit.records.find_hold(DEFAULT_TENANT, source.id) is None
 
 
 def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     """Triggers, dry ones too, monitors, status and history take exactly the permissions of that API's role."""
-    house = ApiApp(monkeypatch, store)
-    requests, caller = Requests(store), house.caller
+    app = ApiApp(monkeypatch, store)
+    requests, caller = Requests(store), app.caller
     with requests.of_others():
-        house.furnish()
+        app.furnish()
 
     run = caller.post("/sync/trigger", {"force": True}, status=202)["run_id"]
     for _ in range(2):
@@ -227,43 +227,43 @@ def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     caller.post("/sync/stop", {}, status=200)
     for path in ("/sync/status", "/sync/history", f"/sync/history/{run}"):
         caller.get(path)
-    house.move(hours=9)
+    app.move(hours=9)
     caller.get("/sync/status")
-    assert house.sent()
+    assert app.sent()
 
     assert requests.needed == allowed("ApiSyncFunctionRole")
 
 
 def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     """A calendar is read, an old one published again, an overdue sync woken: exactly the permissions of the public's role."""
-    house = ApiApp(monkeypatch, store)
-    requests, caller = Requests(store), house.caller
+    app = ApiApp(monkeypatch, store)
+    requests, caller = Requests(store), app.caller
     with requests.of_others():
-        ids = house.furnish()
-        house.sync()
-        calendar = house.bokit.calendars.open(DEFAULT_TENANT, ids["unit"])
+        ids = app.furnish()
+        app.sync()
+        calendar = app.bokit.calendars.open(DEFAULT_TENANT, ids["unit"])
         page = store.find_published(calendar.token_hash)
-        store.save_published(replace(page, body=b"old", etag='"old"', refresh_at=house.clock()))
-        house.sent()
-    house.move(hours=9)
+        store.save_published(replace(page, body=b"old", etag='"old"', refresh_at=app.clock()))
+        app.sent()
+    app.move(hours=9)
 
     caller.ask("GET", "/health", authorizer=None)
-    assert house.sent()
-    answer = caller.ask("GET", f"/feeds/{house.bokit.calendars.token_of(calendar)}.ics", authorizer=None)
+    assert app.sent()
+    answer = caller.ask("GET", f"/feeds/{app.bokit.calendars.token_of(calendar)}.ics", authorizer=None)
     assert answer.headers["ETag"] == page.etag
     assert caller.ask("GET", "/feeds/none.ics", authorizer=None).status == 404
-    house.sent()
+    app.sent()
 
     assert requests.needed == allowed("PublicFunctionRole")
 
 
 def test_the_authorizer_may_do_what_it_does_and_nothing_else(store):
     """A token is found, and its use noted, with exactly the authorizer's permissions."""
-    house = TestApp(store=store)
-    _, text = house.bokit.access.create(DEFAULT_TENANT, Role.VIEWER)
+    app = TestApp(store=store)
+    _, text = app.bokit.access.create(DEFAULT_TENANT, Role.VIEWER)
     requests = Requests(store)
 
-    assert house.bokit.access.authorize(f"Bearer {text}")
-    assert house.bokit.access.authorize(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") is None
+    assert app.bokit.access.authorize(f"Bearer {text}")
+    assert app.bokit.access.authorize(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") is None
 
     assert requests.needed == allowed("AuthorizeFunctionRole")

@@ -138,7 +138,7 @@ def connect_through(visitor: socket.socket, port: int) -> None:
 
 
 def copy_bytes(giver: socket.socket, taker: socket.socket) -> None:
-    """Copy bytes one way, and tell the end of them."""
+    """Copy bytes one way, and pass on the end of the stream."""
     with suppress(OSError):
         while said := giver.recv(65536):
             taker.sendall(said)

@@ -82,6 +82,6 @@ def shared_libraries(programs: list[Path]) -> set[Path]:
     """Return every shared library of this machine that *programs* are linked with, the loader included."""
     found: set[Path] = set()
     for program in programs:
-        told = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
-        found |= {Path(p) for p in re.findall(r"(/\S+) \(0x", told)}
+        output = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False).stdout
+        found |= {Path(p) for p in re.findall(r"(/\S+) \(0x", output)}
     return {path for path in found if path.exists()}

@@ -47,9 +47,9 @@ class Client:
 
     def get(self, path: str) -> Any:
         """Return the document at *path*."""
-        status, told = self.ask("GET", path)
-        assert status == 200, told
-        return told
+        status, answer = self.ask("GET", path)
+        assert status == 200, answer
+        return answer
 
     def as_(self, role: Role) -> Client:
         """Return a client with a new token of this role."""
@@ -84,8 +84,8 @@ def no_schedule(deployed: Deployed) -> Iterator[None]:
     """The stack's schedule, off meanwhile."""
     scheduler = deployed.client("scheduler")
     (name,) = [s["Name"] for s in scheduler.list_schedules()["Schedules"]]
-    told = scheduler.get_schedule(Name=name)
-    kept = {key: told[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
+    schedule = scheduler.get_schedule(Name=name)
+    kept = {key: schedule[key] for key in ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")}
     scheduler.update_schedule(**kept, State="DISABLED")
     yield
     scheduler.update_schedule(**kept, State="ENABLED")
@@ -98,16 +98,16 @@ def tick(deployed: Deployed) -> Any:
 
 
 def test_a_run_is_triggered_and_followed_to_its_end(client, feed_url):
-    """202 with a run at once; the queue's worker ends it; bookings, status and history tell of it."""
+    """202 with a run at once; the queue's worker ends it; bookings, status and history show it."""
     source = client.furnish(feed_url)
 
-    status, told = client.ask("POST", "/sync/trigger", {"source_ids": [source]})
-    run = client.follow(told["run_id"])
+    status, answer = client.ask("POST", "/sync/trigger", {"source_ids": [source]})
+    run = client.follow(answer["run_id"])
 
     assert status == 202
     assert (run["trigger"], run["status"], run["counts"]["created"]) == ("manual", "succeeded", 1)
     assert [s["state"] for s in client.get("/sync/status")["sources"]] == ["ok"]
-    assert client.get("/sync/history")["items"][0]["run_id"] == told["run_id"]
+    assert client.get("/sync/history")["items"][0]["run_id"] == answer["run_id"]
     assert len(client.get("/bookings")["items"]) == 1
 
 
@@ -143,9 +143,9 @@ def test_a_viewer_looks_and_does_not_touch(client):
     """403 on a trigger with a viewer's token, as a problem document; 200 on status."""
     viewer = client.as_(Role.VIEWER)
 
-    status, told = viewer.ask("POST", "/sync/trigger", {})
+    status, answer = viewer.ask("POST", "/sync/trigger", {})
 
-    assert (status, told["code"]) == (403, "forbidden")
+    assert (status, answer["code"]) == (403, "forbidden")
     assert viewer.ask("GET", "/sync/status")[0] == 200
 
 
@@ -199,7 +199,9 @@ def test_a_visitor_wakes_what_the_schedule_left(client, deployed, feed_url, no_s
     store = open_desk(deployed).store
     shard = store.load_source(client.tenant, source).shard_id
     (standing,) = store.load_shards([shard])
-    store.save_source_schedule(shard, source, replace(standing.beats[source], due_at=datetime.now(UTC) - timedelta(minutes=10)))
+    store.save_source_schedule(
+        shard, source, replace(standing.schedules[source], due_at=datetime.now(UTC) - timedelta(minutes=10))
+    )
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         answers = list(pool.map(lambda _: client.ask("GET", "/units")[0], range(100)))
@@ -213,9 +215,9 @@ def test_a_revoked_token_opens_nothing_within_a_minute(client):
     """The gateway forgets what the authorizer said in time; other tokens of the tenant go on."""
     spare = client.as_(Role.VIEWER)
     assert spare.ask("GET", "/units")[0] == 200
-    (id,) = [t["id"] for t in client.get("/tokens")["items"] if t["role"] == "viewer"]
+    (item_id,) = [t["id"] for t in client.get("/tokens")["items"] if t["role"] == "viewer"]
 
-    assert client.ask("DELETE", f"/tokens/{id}")[0] == 200
+    assert client.ask("DELETE", f"/tokens/{item_id}")[0] == 200
     wait_until(lambda: spare.ask("GET", "/units")[0] in (401, 403), 60)
 
     assert client.ask("GET", "/units")[0] == 200

@@ -16,7 +16,7 @@ from bokit.outlets.protocols import Notice
 from bokit.store.dynamo.store import DynamoStore
 from simulator.world import World
 from tests.emulator import empty_table, make_dynamo_store, needs_emulator
-from tests.engine.villa import Calls, Died, Villa
+from tests.engine.simulated_app import Calls, Died, SimulatedApp
 
 FEED = "airbnb/garden"
 ATTEMPTS = (0, 16, 16)
@@ -29,49 +29,49 @@ def table(emulator: str, aws: None) -> DynamoStore:
     return make_dynamo_store(emulator)
 
 
-def begin(villa: Villa) -> None:
+def begin(app: SimulatedApp) -> None:
     for start in (date(2026, 12, 1), date(2026, 12, 10), date(2026, 12, 20)):
-        villa.world.book(FEED, start, start.replace(day=start.day + 4), guest="Ann Example")
+        app.world.book(FEED, start, start.replace(day=start.day + 4), guest="Ann Example")
 
 
-def move_book_and_cancel(villa: Villa) -> None:
-    villa.world.move("stay-1", date(2026, 12, 3))
-    villa.world.book(FEED, date(2027, 1, 5), date(2027, 1, 9), guest="Bob Example")
-    villa.world.cancel("stay-2")
+def move_book_and_cancel(app: SimulatedApp) -> None:
+    app.world.move("stay-1", date(2026, 12, 3))
+    app.world.book(FEED, date(2027, 1, 5), date(2027, 1, 9), guest="Bob Example")
+    app.world.cancel("stay-2")
 
 
-def person_edits(villa: Villa) -> None:
+def person_edits(app: SimulatedApp) -> None:
     record = next(
-        r for r in villa.store.load_records(DEFAULT_TENANT, BOOKINGS, villa_scope(villa)) if "2026-12-20" in r.remote.values()
+        r for r in app.store.load_records(DEFAULT_TENANT, BOOKINGS, villa_scope(app)) if "2026-12-20" in r.remote.values()
     )
-    villa.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa")
+    app.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, record.id, {"notes": "late"}, by="user:rosa")
 
 
-def villa_scope(villa: Villa) -> Any:
-    return villa.store.load_sources(DEFAULT_TENANT)[0].scope
+def villa_scope(app: SimulatedApp) -> Any:
+    return app.store.load_sources(DEFAULT_TENANT)[0].scope
 
 
-def answer_html(villa: Villa) -> None:
-    villa.world.fault(FEED, "html")
+def answer_html(app: SimulatedApp) -> None:
+    app.world.fault(FEED, "html")
 
 
-def answer_500(villa: Villa) -> None:
-    villa.world.clear(FEED)
-    villa.world.fault(FEED, "500")
+def answer_500(app: SimulatedApp) -> None:
+    app.world.clear(FEED)
+    app.world.fault(FEED, "500")
 
 
-def be_well(villa: Villa) -> None:
-    villa.world.clear(FEED)
+def be_well(app: SimulatedApp) -> None:
+    app.world.clear(FEED)
 
 
-def let_ripen(villa: Villa) -> None:
-    villa.move(hours=25)
+def let_ripen(app: SimulatedApp) -> None:
+    app.move(hours=25)
 
 
-def do_nothing(villa: Villa) -> None: ...
+def do_nothing(app: SimulatedApp) -> None: ...
 
 
-LIFE: tuple[tuple[Callable[[Villa], None], Callable[[Villa], None]], ...] = (
+LIFE: tuple[tuple[Callable[[SimulatedApp], None], Callable[[SimulatedApp], None]], ...] = (
     (begin, do_nothing),
     (move_book_and_cancel, person_edits),
     (answer_html, do_nothing),
@@ -104,53 +104,51 @@ class Death:
     again: bool
 
 
-def play_step(villa: Villa, step: int, *, again: bool) -> None:
+def play_step(app: SimulatedApp, step: int, *, again: bool) -> None:
     """Live one step; where the process dies, a new one takes up its work: the message comes *again*, or is lost."""
-    villa.move(minutes=60 - sum(ATTEMPTS))
+    app.move(minutes=60 - sum(ATTEMPTS))
     happen, act = LIFE[step]
-    happen(villa)
-    outlive(villa, lambda: act(villa))
+    happen(app)
+    outlive(app, lambda: act(app))
     for minutes in ATTEMPTS:
-        villa.move(minutes=minutes)
-        outlive(villa, villa.bokit.tick)
-        outlive(villa, villa.deliver_all, tries=2 if again else 1)
-        villa.queue.bodies.clear()
+        app.move(minutes=minutes)
+        outlive(app, app.bokit.tick)
+        outlive(app, app.deliver_all, tries=2 if again else 1)
+        app.queue.bodies.clear()
 
 
-def outlive(villa: Villa, act: Callable[[], object], tries: int = 2) -> None:
+def outlive(app: SimulatedApp, act: Callable[[], object], tries: int = 2) -> None:
     """Do it, and where the process dies do it once more, as long as there are *tries*."""
     for _ in range(tries):
         try:
             act()
         except Died:
-            villa.calls.dead = False
+            app.calls.dead = False
         else:
             return
 
 
-def save_moment(villa: Villa) -> Moment:
-    return Moment(
-        items=load_items(villa), world=copy.deepcopy(villa.world), at=villa.clock.at, notices=dict(villa.alerts.notices)
-    )
+def save_moment(app: SimulatedApp) -> Moment:
+    return Moment(items=load_items(app), world=copy.deepcopy(app.world), at=app.clock.at, notices=dict(app.alerts.notices))
 
 
-def load_items(villa: Villa) -> dict[str, dict[str, Any]]:
+def load_items(app: SimulatedApp) -> dict[str, dict[str, Any]]:
     """Return the whole table."""
-    items = villa.store.client.scan(TableName=villa.store.table_name, ConsistentRead=True)["Items"]
+    items = app.store.client.scan(TableName=app.store.table_name, ConsistentRead=True)["Items"]
     return {f"{item['pk']['S']}|{item['sk']['S']}": item for item in items}
 
 
-def restore_moment(villa: Villa, moment: Moment) -> None:
+def restore_moment(app: SimulatedApp, moment: Moment) -> None:
     """Put the table, the world, the clock and the notices back; a new process begins."""
-    there = load_items(villa)
-    gone = [{"DeleteRequest": {"Key": {k: there[id][k] for k in ("pk", "sk")}}} for id in there.keys() - moment.items.keys()]
-    puts = [{"PutRequest": {"Item": item}} for id, item in moment.items.items() if there.get(id) != item]
+    there = load_items(app)
+    gone = [{"DeleteRequest": {"Key": {k: there[key][k] for k in ("pk", "sk")}}} for key in there.keys() - moment.items.keys()]
+    puts = [{"PutRequest": {"Item": item}} for key, item in moment.items.items() if there.get(key) != item]
     for batch in batched([*gone, *puts], 25):
-        villa.store.client.batch_write_item(RequestItems={villa.store.table_name: list(batch)})
-    villa.world = villa.fetcher.world = copy.deepcopy(moment.world)
-    villa.clock.at, villa.alerts.notices = moment.at, dict(moment.notices)
-    villa.queue.bodies.clear()
-    villa.calls.names.clear()
+        app.store.client.batch_write_item(RequestItems={app.store.table_name: list(batch)})
+    app.world = app.fetcher.world = copy.deepcopy(moment.world)
+    app.clock.at, app.alerts.notices = moment.at, dict(moment.notices)
+    app.queue.bodies.clear()
+    app.calls.names.clear()
 
 
 def batched(items: list[Any], size: int) -> Iterator[list[Any]]:
@@ -158,28 +156,28 @@ def batched(items: list[Any], size: int) -> Iterator[list[Any]]:
         yield items[at : at + size]
 
 
-def live_well(villa: Villa) -> tuple[list[Moment], list[dict[str, Any]], list[list[str]]]:
+def live_well(app: SimulatedApp) -> tuple[list[Moment], list[dict[str, Any]], list[list[str]]]:
     """Live the whole life without a death; return each step's beginning, its end state, and its calls."""
     moments, ends, names = [], [], []
     for step in range(len(LIFE)):
-        moments.append(save_moment(villa))
-        villa.calls.names.clear()
-        play_step(villa, step, again=True)
-        names.append(list(villa.calls.names))
-        ends.append(villa.describe())
+        moments.append(save_moment(app))
+        app.calls.names.clear()
+        play_step(app, step, again=True)
+        names.append(list(app.calls.names))
+        ends.append(app.describe())
     return moments, ends, names
 
 
-def die_and_live_on(villa: Villa, moments: list[Moment], ends: list[dict[str, Any]], death: Death) -> None:
+def die_and_live_on(app: SimulatedApp, moments: list[Moment], ends: list[dict[str, Any]], death: Death) -> None:
     """Die once; some steps later everything is as if nothing had happened."""
-    restore_moment(villa, moments[death.step])
-    villa.calls.die_at, villa.calls.die_after = death.call, death.after
-    deaths, found = villa.calls.deaths, None
+    restore_moment(app, moments[death.step])
+    app.calls.die_at, app.calls.die_after = death.call, death.after
+    deaths, found = app.calls.deaths, None
     for step in range(death.step, len(LIFE)):
-        play_step(villa, step, again=death.again)
-        if (found := villa.describe()) == ends[step]:
+        play_step(app, step, again=death.again)
+        if (found := app.describe()) == ends[step]:
             break
-    assert villa.calls.deaths == deaths + 1, f"nothing died: {death}"
+    assert app.calls.deaths == deaths + 1, f"nothing died: {death}"
     assert found == ends[step], death
 
 
@@ -192,10 +190,10 @@ def test_a_process_that_dies_at_any_call_is_made_good_by_the_next(table, record_
     """
     calls = Calls()
     calls.watch_client(table.client)
-    villa = Villa(store=empty_table(table), calls=calls, concurrency=1)
-    villa.settle_in()
-    villa.add_source(FEED)
-    moments, ends, names = live_well(villa)
+    app = SimulatedApp(store=empty_table(table), calls=calls, concurrency=1)
+    app.save_tenant()
+    app.add_source(FEED)
+    moments, ends, names = live_well(app)
     deaths = [
         Death(step=step, call=call, name=name, after=after, again=not after)
         for step, made in enumerate(names)
@@ -204,7 +202,7 @@ def test_a_process_that_dies_at_any_call_is_made_good_by_the_next(table, record_
     ]
 
     for death in deaths:
-        die_and_live_on(villa, moments, ends, death)
+        die_and_live_on(app, moments, ends, death)
 
     record_property("points", dict(Counter(d.name for d in deaths)))
     assert ends[-1]["notices"] == [("source.failing", "http-500"), ("source.held", "unreadable-feed"), ("source.recovered", "")]

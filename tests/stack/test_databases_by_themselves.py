@@ -11,7 +11,7 @@ from bokit.core.model.records import CollectionName, Scope, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from tests.builders import a_name
-from tests.engine.ledger import File
+from tests.engine.sql_app import SqliteFile
 from tests.stack.conftest import Deployed, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -41,7 +41,7 @@ def add_database(deployed: Deployed, url: str) -> Source:
 
 def test_the_schedule_syncs_a_database_by_itself(deployed, tmp_path):
     """A database that is due is read with nobody's help, and its run is in the history."""
-    file = File(tmp_path)
+    file = SqliteFile(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
     file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, f"Client {n}") for n in range(250)])
     source = add_database(deployed, file.url)
@@ -50,7 +50,7 @@ def test_the_schedule_syncs_a_database_by_itself(deployed, tmp_path):
         return list(deployed.store.load_records(DEFAULT_TENANT, CollectionName("clients"), Scope("clients")))
 
     wait_until(lambda: len(records()) == 250, 240)
-    wait_until(lambda: deployed.store.load_shards([source.shard_id])[0].beats[source.id].succeeded_at, 60)
+    wait_until(lambda: deployed.store.load_shards([source.shard_id])[0].schedules[source.id].succeeded_at, 60)
     runs = [r for r in deployed.store.load_runs(DEFAULT_TENANT).items if source.id in {s.source_id for s in r.sources}]
 
     assert [(r.trigger, r.counts["created"]) for r in runs] == [(Trigger.SCHEDULE, 250)]

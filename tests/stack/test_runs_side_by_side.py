@@ -15,7 +15,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.store.dynamo.store import DynamoStore
 from tests.emulator import empty_table, needs_emulator
-from tests.engine.house import House
+from tests.engine.rows_app import TestApp
 from tests.engine.test_dispatch import ROW, work_off
 
 pytestmark = needs_emulator
@@ -23,12 +23,12 @@ ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True
 
 
 @pytest.fixture
-def house(emulated_store: DynamoStore) -> House:
-    """A house on the emulator's table, with 25 sources of one record each."""
-    house = House(queue=True, store=empty_table(emulated_store))
+def app(emulated_store: DynamoStore) -> TestApp:
+    """An app on the emulator's table, with 25 sources of one record each."""
+    app = TestApp(queue=True, store=empty_table(emulated_store))
     for n in range(25):
-        house.add_source(f"n{n:02d}", ROW)
-    return house
+        app.add_source(f"n{n:02d}", ROW)
+    return app
 
 
 def at_once(tasks: list[Callable[[], object]]) -> list[object]:
@@ -52,55 +52,55 @@ def at_once(tasks: list[Callable[[], object]]) -> list[object]:
     return results
 
 
-def runs_of(house: House, trigger: Trigger) -> list[Run]:
-    return [r for r in house.bokit.status.load_history(DEFAULT_TENANT).items if r.trigger is trigger]
+def runs_of(app: TestApp, trigger: Trigger) -> list[Run]:
+    return [r for r in app.bokit.status.load_history(DEFAULT_TENANT).items if r.trigger is trigger]
 
 
-def test_one_key_at_once_is_one_run_and_all_its_messages_at_once_count_once(house):
+def test_one_key_at_once_is_one_run_and_all_its_messages_at_once_count_once(app):
     """Eight requests under one key, then every message that they sent worked by its own thread: 25 reports, one end."""
-    ask = [lambda: house.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")] * 8
+    ask = [lambda: app.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")] * 8
     answers = at_once(ask)
     assert len({a.body for a in answers}) == 1
 
-    bodies, house.queue.bodies = house.queue.bodies, []
+    bodies, app.queue.bodies = app.queue.bodies, []
     assert len(bodies) >= 3
-    at_once([lambda body=body: house.bokit.work(read_message(body)) for body in bodies[:12]])
-    house.queue.bodies += bodies[12:]
-    work_off(house.bokit, house.queue)
+    at_once([lambda body=body: app.bokit.work(read_message(body)) for body in bodies[:12]])
+    app.queue.bodies += bodies[12:]
+    work_off(app.bokit, app.queue)
 
-    (run,) = runs_of(house, Trigger.MANUAL)
-    assert (run.status, len(run.sources), house.store.find_open_run(DEFAULT_TENANT, run.run_id)) == (
+    (run,) = runs_of(app, Trigger.MANUAL)
+    assert (run.status, len(run.sources), app.store.find_open_run(DEFAULT_TENANT, run.run_id)) == (
         RunStatus.SUCCEEDED,
         25,
         None,
     )
     assert {str(r.outcome) for r in run.sources} <= {"changed", "unchanged"}
-    assert [len(house.records(s)) for s in house.store.load_sources(DEFAULT_TENANT)] == 25 * [1]
+    assert [len(app.records(s)) for s in app.store.load_sources(DEFAULT_TENANT)] == 25 * [1]
 
 
-def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(house):
+def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(app):
     """Eight ticks, twice: two runs of a monitor of two, then no monitor; the run that nobody worked is ended as failed."""
-    house.bokit.queued_runs.trigger(ALL)
-    house.queue.bodies.clear()
-    house.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
+    app.bokit.queued_runs.trigger(ALL)
+    app.queue.bodies.clear()
+    app.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
 
     for _ in range(2):
-        at_once([house.bokit.tick] * 8)
-        work_off(house.bokit, house.queue)
-        house.clock.move(minutes=1)
-    house.clock.move(hours=1)
-    at_once([house.bokit.tick] * 8)
+        at_once([app.bokit.tick] * 8)
+        work_off(app.bokit, app.queue)
+        app.clock.move(minutes=1)
+    app.clock.move(hours=1)
+    at_once([app.bokit.tick] * 8)
 
-    assert [(r.status, len(r.sources)) for r in runs_of(house, Trigger.MONITOR)] == 2 * [(RunStatus.SUCCEEDED, 25)]
-    assert [(r.status, len(r.sources)) for r in runs_of(house, Trigger.MANUAL)] == [(RunStatus.FAILED, 25)]
-    due = house.store.load_due(house.clock() + timedelta(days=1))
-    assert (due.monitors, due.runs, house.bokit.monitors.find(DEFAULT_TENANT)) == ((), (), None)
+    assert [(r.status, len(r.sources)) for r in runs_of(app, Trigger.MONITOR)] == 2 * [(RunStatus.SUCCEEDED, 25)]
+    assert [(r.status, len(r.sources)) for r in runs_of(app, Trigger.MANUAL)] == [(RunStatus.FAILED, 25)]
+    due = app.store.load_due(app.clock() + timedelta(days=1))
+    assert (due.monitors, due.runs, app.bokit.monitors.find(DEFAULT_TENANT)) == ((), (), None)
 
 
-def test_a_dry_runs_answer_comes_back_whole(house):
-    """The plan of ten sources, as it was first told."""
-    dry = replace(ALL, dry_run=True, source_ids=tuple(s.id for s in house.store.load_sources(DEFAULT_TENANT)[:10]))
-    first = house.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
-    again = house.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
+def test_a_dry_runs_answer_comes_back_whole(app):
+    """The plan of ten sources, as it was first returned."""
+    dry = replace(ALL, dry_run=True, source_ids=tuple(s.id for s in app.store.load_sources(DEFAULT_TENANT)[:10]))
+    first = app.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
+    again = app.bokit.queued_runs.trigger(dry, key="dry", request_hash="h")
 
     assert (again.body, again.repeated, again.status) == (first.body, True, 200)

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openapi.json"
 PATHS = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
-OPERATIONS = [(method.upper(), path) for path, told in PATHS.items() for method in told]
+OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for method in methods]
 PUBLIC = {("GET", "/health"), ("GET", "/feeds/{token}.ics"), ("HEAD", "/feeds/{token}.ics")}
 CHECKS = (
     "not_a_server_error",

@@ -39,8 +39,8 @@ def claimed_message(deployed: Deployed, feed_url: str) -> BatchMessage:
 
 def has_succeeded(deployed: Deployed, message: BatchMessage) -> bool:
     """Return whether every source of a batch was synced well."""
-    beats = load_shard(deployed, message.shard_id).beats
-    return all(beats[id].succeeded_at for id in message.source_ids)
+    schedules = load_shard(deployed, message.shard_id).schedules
+    return all(schedules[source_id].succeeded_at for source_id in message.source_ids)
 
 
 def send(deployed: Deployed, bodies: list[str]) -> None:
@@ -62,7 +62,7 @@ def test_the_schedule_syncs_a_source_by_itself(deployed, feed_url):
 
 
 def test_a_poison_message_costs_itself_alone(deployed, feed_url):
-    """Of four messages the one that is no batch ends in the dead letters; the others sync their sources."""
+    """Of four messages the one that is not a batch ends in the dead letters; the others sync their sources."""
     queue, dead = deployed.outputs["QueueUrl"], deployed.outputs["SyncDeadLettersUrl"]
     deployed.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": VISIBILITY})
     good = [claimed_message(deployed, feed_url) for _ in range(3)]
@@ -79,6 +79,6 @@ def test_a_poison_message_costs_itself_alone(deployed, feed_url):
 
 def test_the_table_tidies_by_ttl(deployed):
     """Expired items leave the table by the attribute that the template names."""
-    told = deployed.client("dynamodb").describe_time_to_live(TableName=deployed.outputs["TableName"])
+    answer = deployed.client("dynamodb").describe_time_to_live(TableName=deployed.outputs["TableName"])
 
-    assert told["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    assert answer["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}

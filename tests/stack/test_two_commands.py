@@ -20,7 +20,7 @@ from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.app import Bokit
 from bokit.engine.base.clock import read_clock
-from bokit.wiring import open_bokit
+from bokit.wiring import build_engine
 from simulator.world import World
 from tests.emulator import REGION, make_dynamo_store, needs_emulator
 
@@ -83,7 +83,7 @@ def stack(emulator: str, aws: None, server: CountingServer) -> tuple[Bokit, dict
     """Bokit on a table of its own with five sources that are due, and the environment of a process on it."""
     table = make_dynamo_store(emulator).table_name
     settings = Settings(table_name=table, region=REGION, endpoint_url=emulator, allow_private_addresses=True)
-    bokit = open_bokit(settings)
+    bokit = build_engine(settings)
     house = bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Villa", "timezone": "Europe/Rome"})
     unit = bokit.catalog.add_unit(DEFAULT_TENANT, house.id, {"name": "Flat"})
     for n in range(SOURCES):
@@ -121,7 +121,7 @@ def make_due(bokit: Bokit) -> None:
     """Make every source due now."""
     for source in bokit.store.load_sources(DEFAULT_TENANT):
         shard = bokit.store.load_shards([source.shard_id])[0]
-        bokit.store.save_source_schedule(shard.id, source.id, replace(shard.beats[source.id], due_at=read_clock()))
+        bokit.store.save_source_schedule(shard.id, source.id, replace(shard.schedules[source.id], due_at=read_clock()))
 
 
 def test_while_one_syncs_the_others_leave_its_sources_alone(stack, server):
@@ -142,7 +142,7 @@ def test_while_one_syncs_the_others_leave_its_sources_alone(stack, server):
 
 
 def test_two_processes_and_a_tick_that_begin_together_fetch_each_source_once(stack, server):
-    """Whoever comes first has it: some rounds, two processes and ticks all the while, one fetch a source and round."""
+    """The first one syncs it: in each round, with two processes and ticks at the same time, one fetch per source."""
     bokit, env = stack
     server.gate.set()
     for number in range(1, ROUNDS + 1):
@@ -152,7 +152,7 @@ def test_two_processes_and_a_tick_that_begin_together_fetch_each_source_once(sta
         ticker = threading.Thread(target=tick_on, args=(bokit, server.came, ended, ticks))
         ticker.start()
         both = [start(env), start(env)]
-        synced = [id for process in both for id in end(process)]
+        synced = [source_id for process in both for source_id in end(process)]
         ended.set()
         ticker.join(60)
 

@@ -1,4 +1,4 @@
-"""A stage for the rules of bookings: feeds are played one after another, as entries, and every step is checked.
+"""A source for tests of the booking rules: feeds are applied one after another, as entries, and every step is checked.
 
 After each feed that was accepted: the nights that it closes are held, a second plan is empty, and the order of its
 entries made no difference.
@@ -56,7 +56,7 @@ def window(first: int, end: int, **given: Any) -> Entry:
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 
-class Play:
+class SimulatedSource:
     """One source's records, as feed after feed changes them."""
 
     def __init__(self, platform: str = "booking_com", **given: Any) -> None:
@@ -84,7 +84,7 @@ class Play:
         return RULES.guard(RULES.plan(matches, context), matches, context)
 
     def see(self, *entries: Entry, hours: float = 1, verdict: Verdict | None = None, **given: Any) -> Plan:
-        """Let time pass, play one feed, apply its plan, and return it."""
+        """Let time pass, read one feed, apply its plan, and return it."""
         self.at += timedelta(hours=hours)
         verdict = verdict or (Verdict.OK if entries else Verdict.EMPTY)
         seen = Seen(entries=entries, verdict=verdict, platform=self.platform)

@@ -61,7 +61,7 @@ def test_the_scheme_is_read_in_any_case(header):
         *(f"Bearer {s}" for s in NAUGHTY_STRINGS),
     ],
 )
-def test_what_has_not_a_tokens_shape_is_no_token(header):
+def test_a_header_without_the_shape_of_a_token_has_none(header):
     """Such a header costs no read at all."""
     assert read_bearer(header) is None
 
@@ -74,7 +74,7 @@ def test_no_header_breaks_the_reader(header):
     assert read is None or is_token(read)
 
 
-def test_the_hash_does_not_tell_the_token():
+def test_the_hash_does_not_contain_the_token():
     """What is stored is a SHA-256, the same for the same token and for no other."""
     assert hash_token(TEXT) == hash_token(TEXT)
     assert len(hash_token(TEXT)) == 64

@@ -1,4 +1,4 @@
-"""Which URLs and addresses are asked; no network is needed to tell."""
+"""Which URLs and addresses are fetched, decided without a network."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def test_there_are_more_than_three_hundred_hostile_urls() -> None:
     assert len(HOSTILE_URLS) >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", HOSTILE_URLS)
 def test_hostile_urls_are_refused_without_a_network(url: str) -> None:
     """No such URL is asked, and what says so does not repeat it."""
@@ -78,7 +79,7 @@ def test_public_urls_are_asked(url: str, asked: str) -> None:
 
 @pytest.mark.parametrize("address", [*PRIVATE_V4, *PRIVATE_V6, "", "x", "127.1", "fe80::1%eth0", "8.8.8.8%1", "8.8.8.8/32"])
 def test_addresses_of_private_use_are_not_public(address: str) -> None:
-    """What IANA's registries keep from the internet, and what leads there, is not public; nor is what is no address."""
+    """Addresses that IANA's registries reserve or that lead to those are not public; nor is any other text."""
     assert not is_public(address)
 
 
@@ -107,7 +108,7 @@ def test_a_setting_allows_private_addresses(url: str, asked: str) -> None:
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "http://a@b@c/", "http://127.0.0.1:0/", "http://127.0.0.1\\x", "http://a..b/"]
 )
-def test_what_is_no_url_is_refused_even_where_private_addresses_are_allowed(url: str) -> None:
+def test_what_is_not_a_url_is_refused_even_where_private_addresses_are_allowed(url: str) -> None:
     """The setting opens addresses, not other schemes or forms."""
     with pytest.raises(AddressRefusedError):
         read_url(url, allow_private_addresses=True)
@@ -156,8 +157,8 @@ def test_a_refusal_does_not_repeat_the_url(url: str) -> None:
     """Text, repr, arguments and traceback of a refusal hold nothing of a URL's path, query or user info."""
     with pytest.raises(AddressRefusedError) as caught:
         read_url(url)
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(caught.value.args)
-    assert "SENTINEL" not in told
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(caught.value.args)
+    assert "SENTINEL" not in shown
 
 
 def test_a_reference_to_a_secret_is_judged_when_it_is_resolved() -> None:

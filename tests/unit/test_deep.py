@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.model.json_merge import ABSENT, items_by_key, rebase, is_same, keep_paths, overlay, or_none, patch_json, read_path
+from bokit.core.model.json_merge import ABSENT, is_same, items_by_key, keep_paths, or_none, overlay, patch_json, read_path, rebase
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"])
 VALUES = st.recursive(
@@ -14,7 +14,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)
 
 
-def test_numbers_are_the_same_as_json_has_them_and_truth_is_no_number():
+def test_numbers_are_the_same_as_json_has_them_and_a_boolean_is_not_a_number():
     """1 is 1.0, at any depth; true is not 1, nor false 0."""
     assert is_same({"a": [1, {"b": 2.0}]}, {"a": [1.0, {"b": 2}]})
     for one, other in ((1, True), ([0], [False]), ({"a": 1}, {"a": True}), (None, ABSENT), ({"a": 1}, {}), ([1], [1, 2])):
@@ -106,7 +106,7 @@ def test_the_examples_of_the_rfc():
 @settings(deadline=None)
 @given(current=OBJECTS, incoming=OBJECTS, path=st.sampled_from(["a", "a.b", "b.c.a"]))
 def test_a_preserved_path_keeps_what_it_has(current, incoming, path):
-    """What stands there stands; what does not is taken; and what was refused is told."""
+    """A preserved value stays, a missing one is taken, and what was refused is returned."""
     after, refused = keep_paths(current, incoming, [path], {})
     mine = read_path(current, path)
     parent = read_path(incoming, path.rpartition(".")[0]) if "." in path else incoming
@@ -130,7 +130,7 @@ def test_preserved_paths_lead_into_arrays_by_key():
     assert keep_paths(current, {"team": "none"}, ["team.join"], {"team": "id"}) == ({"team": "none"}, {})
 
 
-def test_arrays_whose_items_cannot_be_told_apart_are_one_value():
+def test_arrays_whose_items_cannot_be_distinguished_are_one_value():
     """No key, a key twice, or items that are no objects: the array is replaced or kept whole."""
     assert items_by_key([{"id": 1}, {"id": "1"}], "id") is not None
     for items in ([{"id": 1}, {"id": 1}], [{"id": None}], [{}], [1], "text", None):

@@ -1,4 +1,4 @@
-"""The documents and the code tell the same: commands, options, error codes, variables and make targets."""
+"""The documents and the code agree on commands, options, error codes, variables and make targets."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_variable_is_documented_and_no_other():
     assert documented("Variables") == variables()
 
 
-def test_every_make_target_that_readers_are_told_of_exists():
+def test_every_make_target_that_documents_name_exists():
     """README, the documents and the contributing page name targets that there are."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
@@ -104,5 +104,5 @@ def test_every_command_that_a_page_shows_exists(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     shown = {re.sub(r"\s+", " ", s) for s in re.findall(r"`(?:\.venv/bin/)?(bokit(?: [a-z-]+){1,2})", text)}
 
-    strangers = {s for s in shown if not {s, s.rsplit(" ", 1)[0]} & (known | groups) - {"bokit"}}
-    assert strangers == set()
+    unknown = {s for s in shown if not {s, s.rsplit(" ", 1)[0]} & (known | groups) - {"bokit"}}
+    assert unknown == set()

@@ -11,7 +11,7 @@ from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
-from tests.unit.plays import RULES, Play, closure, kinds, nights_of, reservation, window
+from tests.unit.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
 
 CREATE, CANCEL, MARK_MISSING, UPDATE = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.MARK_MISSING, ActionKind.UPDATE
 STAYS = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCDEFG", start=1))
@@ -19,11 +19,11 @@ OTHERS = tuple(reservation(f"HM{n}OTHERXX", 10 * n + 5, 10 * n + 8) for n in ran
 CLOSURES = (closure(10, 14), closure(20, 24), closure(30, 34))
 
 
-def held_play(*, window_too: bool = False) -> Play:
+def held_source(*, window_too: bool = False) -> SimulatedSource:
     """Return a play whose stays are known."""
-    play = Play("airbnb")
-    play.see(*STAYS, *([window(200, 366)] if window_too else []))
-    return play
+    source = SimulatedSource("airbnb")
+    source.see(*STAYS, *([window(200, 366)] if window_too else []))
+    return source
 
 
 @pytest.mark.parametrize(
@@ -40,73 +40,73 @@ def held_play(*, window_too: bool = False) -> Play:
 )
 def test_a_doubtful_fetch_opens_no_night(entries, verdict, code, can_apply):
     """Each guard refuses the fetch, says why, cancels nothing and frees no night; the next good feed clears it."""
-    play = held_play(window_too=True)
-    before, held = play.stays(), play.held()
+    source = held_source(window_too=True)
+    before, held = source.stays(), source.held()
 
-    plan = play.see(*entries, verdict=verdict)
+    plan = source.see(*entries, verdict=verdict)
 
     assert (plan.refused, plan.hold.code, plan.hold.can_apply) == (True, code, can_apply)
     assert not {CANCEL, MARK_MISSING, ActionKind.MERGE} & set(kinds(plan))
-    assert (play.stays(), held <= play.held()) == (before, True)
-    assert RULES.read_hold(play.memory) == plan.hold
-    assert plan.settle_at == play.at
-    good = play.see(*STAYS, window(200, 366))
+    assert (source.stays(), held <= source.held()) == (before, True)
+    assert RULES.read_hold(source.memory) == plan.hold
+    assert plan.settle_at == source.at
+    good = source.see(*STAYS, window(200, 366))
     assert (good.refused, good.hold, kinds(good)) == (False, None, [])
-    assert play.held() == held
-    assert RULES.read_hold(play.memory) is None
+    assert source.held() == held
+    assert RULES.read_hold(source.memory) is None
 
 
 def test_the_rest_of_a_partial_feed_is_created_and_updated():
     """A bad date in one event costs itself alone: what is new is created, what moved moves, what is missing is held."""
-    play = held_play()
+    source = held_source()
 
-    plan = play.see(reservation("HMAAAAAAAA", 12, 16), reservation("HMHHHHHHHH", 90, 93), *STAYS[2:], verdict=Verdict.PARTIAL)
+    plan = source.see(reservation("HMAAAAAAAA", 12, 16), reservation("HMHHHHHHHH", 90, 93), *STAYS[2:], verdict=Verdict.PARTIAL)
 
     assert kinds(plan) == [CREATE, UPDATE]
-    assert nights_of(20, 24) <= play.held()
+    assert nights_of(20, 24) <= source.held()
 
 
 def test_what_a_held_feed_closes_is_held_until_a_whole_one_speaks():
     """A window that a partial feed shows for the first time holds its nights; a whole feed without it lets them go at once."""
-    play = held_play()
-    before = play.held()
+    source = held_source()
+    before = source.held()
 
-    play.see(*STAYS, window(200, 366), verdict=Verdict.PARTIAL, hours=1)
-    doubtful = play.held()
-    play.see(*STAYS[:6], verdict=Verdict.PARTIAL, hours=1)
-    still = play.held()
-    play.see(*STAYS, hours=1)
+    source.see(*STAYS, window(200, 366), verdict=Verdict.PARTIAL, hours=1)
+    doubtful = source.held()
+    source.see(*STAYS[:6], verdict=Verdict.PARTIAL, hours=1)
+    still = source.held()
+    source.see(*STAYS, hours=1)
 
     assert len(doubtful) == len(before) + 166
-    assert (still, play.held()) == (doubtful, before)
+    assert (still, source.held()) == (doubtful, before)
 
 
 def test_a_shortened_closure_in_a_partial_feed_keeps_all_its_nights():
     """A feed that was read in part shortens no stay, however long it says so."""
-    play = Play()
-    play.see(*CLOSURES)
+    source = SimulatedSource()
+    source.see(*CLOSURES)
 
     for _ in range(3):
-        play.see(closure(10, 12), *CLOSURES[1:], verdict=Verdict.PARTIAL, hours=24)
+        source.see(closure(10, 12), *CLOSURES[1:], verdict=Verdict.PARTIAL, hours=24)
 
-    assert play.spans()[0] == (10, 14)
+    assert source.spans()[0] == (10, 14)
 
 
 def test_an_empty_feed_of_a_source_that_holds_nothing_is_accepted():
     """No events where no night to come is held: that is how a new listing looks."""
-    play = Play("airbnb")
+    source = SimulatedSource("airbnb")
 
-    assert play.see().hold is None
-    play.see(reservation("HMAAAAAAAA", 0, 1))
-    assert play.see(hours=48).hold is None
+    assert source.see().hold is None
+    source.see(reservation("HMAAAAAAAA", 0, 1))
+    assert source.see(hours=48).hold is None
 
 
 def test_an_empty_feed_is_held_for_a_window_alone():
     """A window's nights are held as any other."""
-    play = Play("airbnb")
-    play.see(window(100, 366))
+    source = SimulatedSource("airbnb")
+    source.see(window(100, 366))
 
-    plan = play.see()
+    plan = source.see()
 
     assert plan.hold.code == "empty-feed"
     assert [r["action"] for r in plan.hold.releases] == ["free"]
@@ -114,214 +114,214 @@ def test_an_empty_feed_is_held_for_a_window_alone():
 
 def test_an_empty_feed_is_never_released_by_evidence_but_offered_again():
     """A week of empty feeds frees nothing; after a day the plan is offered again, once."""
-    play = held_play()
-    first = play.see()
+    source = held_source()
+    first = source.see()
     assert first.hold.offered_at is None
 
-    offers = {play.see(hours=12).hold.offered_at for _ in range(14)} - {None}
+    offers = {source.see(hours=12).hold.offered_at for _ in range(14)} - {None}
 
-    assert offers == {play.at - timedelta(hours=12 * 12)}
-    assert RULES.read_hold(play.memory).since == play.at - timedelta(hours=12 * 14)
-    assert len(play.stays(Presence.PRESENT)) == 7
+    assert offers == {source.at - timedelta(hours=12 * 12)}
+    assert RULES.read_hold(source.memory).since == source.at - timedelta(hours=12 * 14)
+    assert len(source.stays(Presence.PRESENT)) == 7
 
 
 def test_a_held_empty_feed_expires_as_its_nights_pass():
     """Once no night to come is held, an empty feed is nothing strange."""
-    play = Play("airbnb")
-    play.see(STAYS[0])
-    play.see()
+    source = SimulatedSource("airbnb")
+    source.see(STAYS[0])
+    source.see()
 
-    assert play.see(hours=14 * 24).hold is None
+    assert source.see(hours=14 * 24).hold is None
 
 
 def test_a_person_applies_what_was_shown():
-    """An approved hold lets go what it showed, stays and window, at once."""
-    play = held_play(window_too=True)
-    hold = play.see().hold
+    """An approved hold releases what it showed, stays and window, at once."""
+    source = held_source(window_too=True)
+    hold = source.see().hold
 
-    plan = play.see(*STAYS, window(200, 366), approved=hold.plan_hash)
+    plan = source.see(*STAYS, window(200, 366), approved=hold.plan_hash)
 
     assert kinds(plan) == [CANCEL] * 7
-    assert play.held() == set()
-    assert {r.gone_reason for r in play.stays()} == {"a person applied the held plan"}
-    assert (plan.hold, RULES.read_hold(play.memory), plan.settle_at) == (None, None, play.at)
-    assert play.see().hold is None
+    assert source.held() == set()
+    assert {r.gone_reason for r in source.stays()} == {"a person applied the held plan"}
+    assert (plan.hold, RULES.read_hold(source.memory), plan.settle_at) == (None, None, source.at)
+    assert source.see().hold is None
 
 
 def test_another_plan_than_the_one_shown_is_not_applied():
     """A hash that is not the held plan's applies nothing."""
-    play = held_play()
-    play.see()
+    source = held_source()
+    source.see()
 
-    assert kinds(play.see(approved="0" * 16)) == []
+    assert kinds(source.see(approved="0" * 16)) == []
 
 
 def test_applying_skips_what_is_gone_or_past_by_then():
-    """Of a held plan only what still stands is let go."""
-    play = held_play()
-    hold = play.see().hold
-    play.records = {r.id: replace(r, presence=Presence.GONE) if "HMAAAAAAAA" in r.key else r for r in play.records.values()}
+    """Only the part of a held plan that still applies is released."""
+    source = held_source()
+    hold = source.see().hold
+    source.records = {r.id: replace(r, presence=Presence.GONE) if "HMAAAAAAAA" in r.key else r for r in source.records.values()}
 
-    assert kinds(play.see(approved=hold.plan_hash, hours=25 * 24)) == [CANCEL] * 5
+    assert kinds(source.see(approved=hold.plan_hash, hours=25 * 24)) == [CANCEL] * 5
 
 
 def test_a_person_discards_a_hold():
     """A discarded hold changes nothing and is gone; the same feed is held again."""
-    play = held_play()
-    hold = play.see().hold
+    source = held_source()
+    hold = source.see().hold
 
-    plan = play.see(*STAYS, discarded=hold.plan_hash)
+    plan = source.see(*STAYS, discarded=hold.plan_hash)
 
-    assert (plan.is_empty, RULES.read_hold(play.memory)) == (True, None)
-    assert play.see().hold.since == play.at
+    assert (plan.is_empty, RULES.read_hold(source.memory)) == (True, None)
+    assert source.see().hold.since == source.at
 
 
 def test_a_shrink_is_released_by_a_day_of_agreement():
     """Most stays gone: held until the fetches agreed for a day, then cancelled, missing since the first of them."""
-    play = held_play()
-    first = play.see(*STAYS[:3])
-    since = play.at
+    source = held_source()
+    first = source.see(*STAYS[:3])
+    since = source.at
     assert len(first.hold.releases) == 4
 
-    assert play.see(*STAYS[:3], hours=23).hold.code == "shrunken-feed"
-    plan = play.see(*STAYS[:3], hours=1)
+    assert source.see(*STAYS[:3], hours=23).hold.code == "shrunken-feed"
+    plan = source.see(*STAYS[:3], hours=1)
 
     assert (plan.hold, kinds(plan)) == (None, [CANCEL] * 4)
-    assert {r.missing_since for r in play.stays(Presence.GONE)} == {None} or since
+    assert {r.missing_since for r in source.stays(Presence.GONE)} == {None} or since
 
 
 def test_shrunken_feeds_that_disagree_release_nothing():
     """Half of the events, another half each day: no fetch agrees with the one before."""
-    play = held_play()
+    source = held_source()
 
     for number in range(6):
-        plan = play.see(*STAYS[number % 5 : number % 5 + 2], hours=24)
+        plan = source.see(*STAYS[number % 5 : number % 5 + 2], hours=24)
         assert plan.hold.code == "shrunken-feed"
 
-    assert len(play.stays(Presence.PRESENT)) == 7
+    assert len(source.stays(Presence.PRESENT)) == 7
 
 
 def test_a_stay_that_a_shrunken_feed_missed_counts_from_then():
     """Fewer are gone than the shrink said: what is still missing is missing since the first held fetch."""
-    play = held_play()
-    play.see(*STAYS[:3])
-    play.see(verdict=Verdict.UNREADABLE)
+    source = held_source()
+    source.see(*STAYS[:3])
+    source.see(verdict=Verdict.UNREADABLE)
 
-    play.see(*STAYS[:6])
-    assert play.stays(Presence.MISSING)[0].missing_since == play.at, "the others came back: that fetch was incomplete"
+    source.see(*STAYS[:6])
+    assert source.stays(Presence.MISSING)[0].missing_since == source.at, "the others came back: that fetch was incomplete"
 
 
 def test_what_is_missing_after_an_outage_is_missing_since_it_began():
     """No fetch could be believed for ten hours: a stay that is not there afterwards was not shown since then."""
-    play = held_play()
-    play.see(verdict=Verdict.UNREADABLE)
-    began = play.at
-    play.see(hours=10)
+    source = held_source()
+    source.see(verdict=Verdict.UNREADABLE)
+    began = source.at
+    source.see(hours=10)
 
-    play.see(*STAYS[1:])
+    source.see(*STAYS[1:])
 
-    assert play.stays(Presence.MISSING)[0].missing_since == began
-    assert kinds(play.see(*STAYS[1:], hours=13)) == []
-    assert kinds(play.see(*STAYS[1:], hours=1)) == [CANCEL]
+    assert source.stays(Presence.MISSING)[0].missing_since == began
+    assert kinds(source.see(*STAYS[1:], hours=13)) == []
+    assert kinds(source.see(*STAYS[1:], hours=1)) == [CANCEL]
 
 
-def test_two_of_five_gone_is_no_shrink():
+def test_two_of_five_gone_is_not_a_shrink():
     """Less than half, or fewer than three: that happens, and each waits for its own evidence."""
-    play = Play("airbnb")
-    play.see(*STAYS[:5])
-    assert kinds(play.see(*STAYS[:3])) == [MARK_MISSING, MARK_MISSING]
-    play = Play("airbnb")
-    play.see(*STAYS[:3])
-    assert kinds(play.see(STAYS[0])) == [MARK_MISSING, MARK_MISSING]
+    source = SimulatedSource("airbnb")
+    source.see(*STAYS[:5])
+    assert kinds(source.see(*STAYS[:3])) == [MARK_MISSING, MARK_MISSING]
+    source = SimulatedSource("airbnb")
+    source.see(*STAYS[:3])
+    assert kinds(source.see(STAYS[0])) == [MARK_MISSING, MARK_MISSING]
 
 
-def test_another_listings_nights_are_held_provisionally_and_let_go():
+def test_another_listings_nights_are_held_provisionally_and_released():
     """Another listing's nights are held apart, with no booking, until our feed is back."""
-    play = held_play()
+    source = held_source()
 
-    plan = play.see(*OTHERS)
+    plan = source.see(*OTHERS)
 
     assert kinds(plan) == []
-    assert nights_of(15, 18) <= play.held()
-    assert play.window().remote["provisional"]
-    play.see(*STAYS)
-    assert not nights_of(15, 18) & play.held()
+    assert nights_of(15, 18) <= source.held()
+    assert source.window().remote["provisional"]
+    source.see(*STAYS)
+    assert not nights_of(15, 18) & source.held()
 
 
 def test_applying_another_listings_plan_makes_it_the_sources_own():
     """The owner says that the feed is right: the old stays go, and the next fetch is read as the source's."""
-    play = Play()
-    play.see(*CLOSURES)
+    source = SimulatedSource()
+    source.see(*CLOSURES)
     theirs = [replace(e, uid=e.uid.replace("@booking.com", "@other.example")) for e in (closure(50, 53), closure(60, 64))]
-    hold = play.see(*theirs).hold
+    hold = source.see(*theirs).hold
 
-    play.see(*CLOSURES, approved=hold.plan_hash)
+    source.see(*CLOSURES, approved=hold.plan_hash)
 
-    assert kinds(play.see(*theirs)) == [CREATE, CREATE]
+    assert kinds(source.see(*theirs)) == [CREATE, CREATE]
 
 
 def test_another_domain_is_another_platforms_feed():
     """UIDs of another domain are another feed's, even where we hold nothing."""
-    play = Play()
-    play.see(closure(0, 1))
-    assert play.see(hours=48).hold is None
+    source = SimulatedSource()
+    source.see(closure(0, 1))
+    assert source.see(hours=48).hold is None
 
-    assert play.see(*OTHERS).hold.code == "other-listing"
+    assert source.see(*OTHERS).hold.code == "other-listing"
 
 
-def test_a_room_is_told_by_the_uid_of_a_first_night():
+def test_a_room_is_identified_by_the_uid_of_a_first_night():
     """A first night that our room gave another UID is another room's; one with the UID of ours is ours."""
-    play = Play()
-    play.see(*CLOSURES)
+    source = SimulatedSource()
+    source.see(*CLOSURES)
 
-    assert play.see(closure(10, 14, room="other"), closure(20, 24, room="other")).hold.code == "other-listing"
-    assert play.see(closure(10, 11), closure(21, 22, room="x")).hold is None
+    assert source.see(closure(10, 14, room="other"), closure(20, 24, room="other")).hold.code == "other-listing"
+    assert source.see(closure(10, 11), closure(21, 22, room="x")).hold is None
 
 
 def test_a_calendars_end_does_not_disappear():
     """A feed without the trailing closure, and with nothing that we know, is another room's."""
-    play = Play()
-    play.see(window(200, 548, uid="room-200@booking.com"))
+    source = SimulatedSource()
+    source.see(window(200, 548, uid="room-200@booking.com"))
 
-    assert play.see(closure(10, 14, room="other")).hold.code == "other-listing"
-    assert play.see(closure(10, 14), window(200, 548, uid="room-200@booking.com")).hold is None
+    assert source.see(closure(10, 14, room="other")).hold.code == "other-listing"
+    assert source.see(closure(10, 14), window(200, 548, uid="room-200@booking.com")).hold is None
 
 
 def test_a_short_window_may_disappear():
     """An advance notice comes and goes; its absence proves nothing about the listing."""
-    play = Play("airbnb")
-    play.see(window(1, 2))
+    source = SimulatedSource("airbnb")
+    source.see(window(1, 2))
 
-    assert play.see(STAYS[0]).hold is None
+    assert source.see(STAYS[0]).hold is None
 
 
-def test_after_an_empty_feed_a_new_stay_is_no_other_listing():
-    """The old stays were gone before the new one came: that is no sign of another listing."""
-    play = Play("airbnb")
-    play.see(STAYS[0], STAYS[1])
-    play.see()
+def test_after_an_empty_feed_a_new_stay_is_not_another_listing():
+    """The old stays were gone before the new one came: that is not a sign of another listing."""
+    source = SimulatedSource("airbnb")
+    source.see(STAYS[0], STAYS[1])
+    source.see()
 
-    plan = play.see(STAYS[4])
+    plan = source.see(STAYS[4])
 
     assert (plan.hold, kinds(plan)) == (None, [CREATE, MARK_MISSING, MARK_MISSING])
 
 
 def test_a_stay_that_was_missing_already_says_nothing_of_the_listing():
     """Only stays that the last fetch showed show whose feed it is."""
-    play = Play("airbnb")
-    play.see(STAYS[0], STAYS[1])
-    play.see(STAYS[1])
-    play.see(STAYS[0], STAYS[1], hours=2)
-    play.see(STAYS[1])
+    source = SimulatedSource("airbnb")
+    source.see(STAYS[0], STAYS[1])
+    source.see(STAYS[1])
+    source.see(STAYS[0], STAYS[1], hours=2)
+    source.see(STAYS[1])
 
-    assert play.see(STAYS[1], STAYS[4]).hold is None
+    assert source.see(STAYS[1], STAYS[4]).hold is None
 
 
 def test_the_first_feed_may_be_partial():
     """A source whose first feed has a bad event still shows what could be read."""
-    play = Play("airbnb")
+    source = SimulatedSource("airbnb")
 
-    plan = play.see(STAYS[0], verdict=Verdict.PARTIAL)
+    plan = source.see(STAYS[0], verdict=Verdict.PARTIAL)
 
     assert kinds(plan) == [CREATE]
     assert plan.hold.code == "partial-feed"
@@ -329,22 +329,22 @@ def test_the_first_feed_may_be_partial():
 
 def test_a_new_only_look_at_a_doubtful_feed_keeps_the_hold():
     """With new_only a held feed still creates what is new, and the hold that stands is reported as before."""
-    play = held_play()
-    play.see(*STAYS[:3])
-    hold = RULES.read_hold(play.memory)
+    source = held_source()
+    source.see(*STAYS[:3])
+    hold = RULES.read_hold(source.memory)
 
-    plan = play.see(*STAYS[:3], reservation("HMHHHHHHHH", 90, 93), new_only=True)
+    plan = source.see(*STAYS[:3], reservation("HMHHHHHHHH", 90, 93), new_only=True)
 
     assert (kinds(plan), plan.hold, plan.refused) == ([CREATE], hold, True)
 
 
 def test_every_closed_night_is_held_whatever_identity_thinks():
     """An inquiry turned closure elsewhere: the nights that the feed closes are held in the same run."""
-    play = Play("generic")
-    play.see(closure(10, 14, uid="a"), closure(20, 24, uid="b"))
+    source = SimulatedSource("generic")
+    source.see(closure(10, 14, uid="a"), closure(20, 24, uid="b"))
 
-    play.see(
+    source.see(
         closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"), closure(10, 12, uid="c", kind=EntryKind.BLOCK)
     )
 
-    assert nights_of(10, 12) <= play.held()
+    assert nights_of(10, 12) <= source.held()

@@ -64,12 +64,12 @@ def test_untouched_fields_follow_the_source():
 
 
 def test_an_edited_field_stays_and_both_values_are_seen():
-    """The person's value stands, the source's is kept beside it, and the action tells that it was preserved."""
-    edited, told = edit_record(record(a=1, b=2), {"a": 9}, ROSA, AT)
+    """The person's value stands, the source's is kept beside it, and the action says that it was preserved."""
+    edited, edit = edit_record(record(a=1, b=2), {"a": 9}, ROSA, AT)
 
     action = change_action(edited, replace(edited, remote={"a": 5, "b": 3}), "said", LATER)
 
-    assert told.fields == {"a": FieldChange(before=1, after=9)}
+    assert edit.fields == {"a": FieldChange(before=1, after=9)}
     assert action.after.fields == {"a": 9, "b": 3}
     assert action.after.disagreements == {"a": (9, 5)}
     assert action.preserved == {"a": FieldChange(before=1, after=5)}
@@ -77,7 +77,7 @@ def test_an_edited_field_stays_and_both_values_are_seen():
     assert action.after.edits["a"].base == 1
 
 
-def test_a_change_under_an_edit_alone_is_no_event():
+def test_a_change_under_an_edit_alone_is_not_an_event():
     """Where the source changed only what a person had edited, nothing that counts has changed."""
     edited, _ = edit_record(record(a=1), {"a": 9}, ROSA, AT)
 
@@ -97,10 +97,10 @@ def test_accepting_the_sources_value_goes_back_to_following():
     """Given up, the field is what the source says, from then on."""
     edited, _ = edit_record(record(a=1, b=2), {"a": 9, "b": 8}, ROSA, AT)
 
-    accepted, told = accept_remote(merge(edited, a=5, b=2), ["a"], ROSA, LATER)
+    accepted, action = accept_remote(merge(edited, a=5, b=2), ["a"], ROSA, LATER)
 
     assert accepted.fields == {"a": 5, "b": 8}
-    assert (told.action, told.fields) == ("accept-remote", {"a": FieldChange(before=9, after=5)})
+    assert (action.action, action.fields) == ("accept-remote", {"a": FieldChange(before=9, after=5)})
     assert merge(accepted, a=6, b=3).fields == {"a": 6, "b": 8}
     assert accept_remote(accepted, None, ROSA, LATER)[0].edits == {}
 
@@ -111,23 +111,23 @@ def test_a_field_that_nobody_edited_cannot_be_given_up():
         accept_remote(record(a=1, b=2), ["b"], ROSA, AT)
 
 
-def test_to_say_what_is_there_is_no_edit():
+def test_setting_the_same_value_is_not_an_edit():
     """A value equal to what counts, in whatever type it came, makes no edit and no line."""
     stay = record(day="2026-07-01", status="confirmed", nights=["2026-07-01"])
 
-    same, told = edit_record(
+    same, action = edit_record(
         stay, {"day": date(2026, 7, 1), "status": Status.CONFIRMED, "nights": (date(2026, 7, 1),)}, ROSA, LATER
     )
 
-    assert (same, told.fields) == (stay, {})
+    assert (same, action.fields) == (stay, {})
 
 
 def test_a_record_made_by_hand_is_what_the_person_says():
     """Without a source there is nothing to differ from: the value itself changes."""
-    after, told = edit_record(record(None, a=1), {"a": 2}, ROSA, LATER)
+    after, action = edit_record(record(None, a=1), {"a": 2}, ROSA, LATER)
 
     assert (after.remote, after.edits, after.updated_at) == ({"a": 2}, {}, LATER)
-    assert told.by == ROSA
+    assert action.by == ROSA
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_record_made_by_hand_is_what_the_person_says():
     ],
 )
 def test_presence_alone_names_the_action(before, after, kind):
-    """Missed, found and restored are told by the presence."""
+    """Missing, found and restored follow from the presence."""
     known = replace(record(a=1), presence=before)
 
     action = change_action(known, replace(known, presence=after), "said", LATER)
@@ -147,21 +147,21 @@ def test_presence_alone_names_the_action(before, after, kind):
     assert (action.kind, action.after.updated_at) == (kind, LATER)
 
 
-def test_nothing_different_is_no_action():
+def test_no_difference_makes_no_action():
     """The same again asks for nothing."""
     assert change_action(record(a=1), record(a=1), "said", LATER) is None
 
 
-def test_creating_tells_every_field():
+def test_creating_lists_every_field():
     """A new record's action has all of its fields, from nothing."""
     assert create_action(record(a=1), "new").fields == {"a": FieldChange(before=None, after=1)}
 
 
 def test_values_are_normalised_as_json_gives_them_back():
     """Dates, times, enums, tuples and sets become what JSON returns."""
-    told = normalise_fields({"d": date(2026, 1, 2), "t": AT, "s": Status.NEW, "l": (1, {2}), "m": {1: AT.date()}, "n": None})
+    result = normalise_fields({"d": date(2026, 1, 2), "t": AT, "s": Status.NEW, "l": (1, {2}), "m": {1: AT.date()}, "n": None})
 
-    assert told == {
+    assert result == {
         "d": "2026-01-02",
         "t": "2026-06-01T09:00:00Z",
         "s": "new",

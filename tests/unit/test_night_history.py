@@ -55,7 +55,7 @@ def test_a_moved_record_gains_nights_and_leaves_others():
 
 
 def test_nights_that_are_left_and_had_again_are_held_from_now_on():
-    """That its source ever showed them open is no news, and that it left them is not forgotten."""
+    """A source that once showed them open adds nothing new, and that it left them is kept."""
     record = record_night_history(None, a_stay("2026-07-01", "2026-07-05"), at=NOW, last_read=NOW - HOUR)
     away = record_night_history(record, moved(record, "2026-07-10", "2026-07-14"), at=NOW + HOUR, last_read=NOW)
 

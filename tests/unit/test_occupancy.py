@@ -65,7 +65,7 @@ def conflicts(*records, units=FLAT, turnover=None, **given):
 # ── joint bookings ──
 
 
-def test_a_reservation_told_by_two_feeds_is_one_booking_with_two_sources():
+def test_a_reservation_in_two_feeds_is_one_booking_with_two_sources():
     """Airbnb's own feed and Beds24's, which names Airbnb's code: one booking; each adds what the other does not say."""
     own = an_airbnb(1, 5, phone_last4="1234")
     relayed = a_stay(
@@ -172,7 +172,7 @@ def test_an_echo_may_repeat_several():
     assert look(one, two, a_closure(1, 9, seen=NOW + HOUR)).bookings[-1].echo_of == (one.id, two.id)
 
 
-def test_a_closure_with_a_night_of_its_own_is_no_echo():
+def test_a_closure_with_a_night_of_its_own_is_not_an_echo():
     """Not all of its nights are held: a closure of its own, and a conflict with the reservation inside."""
     (conflict,) = conflicts(an_airbnb(2, 5), a_closure(2, 6, seen=NOW + HOUR))
 
@@ -185,7 +185,7 @@ def test_a_closure_that_cuts_a_reservation_is_likely_double():
     assert [c.certainty for c in conflicts(an_airbnb(1, 5), a_closure(3, 8, seen=NOW + HOUR))] == [Certainty.LIKELY]
 
 
-def test_a_closure_that_was_there_first_is_no_echo():
+def test_a_closure_that_was_there_first_is_not_an_echo():
     """Airbnb was read well after the closure came, and showed the nights open: two sold the same nights."""
     closure = a_closure(1, 5)
     early, late = (an_airbnb(1, 5, seen=NOW + HOUR, after=after) for after in (NOW, NOW - HOUR))
@@ -215,7 +215,7 @@ def test_chains_lead_to_the_original():
     assert [b.echo_of for b in occupancy.bookings] == [(), (own.id,), (own.id,)]
 
 
-def test_a_named_closure_is_no_echo():
+def test_a_named_closure_is_not_an_echo():
     """Once a person writes down whose it is, a closure is a reservation."""
     named = a_closure(1, 5, seen=NOW + HOUR, edits={"guest_name": an_edit("Melanie")})
 
@@ -293,7 +293,7 @@ def test_an_echo_of_a_stay_that_moved_fades_too():
         (a_closure(1, 5, seen=NOW + HOUR), "of a first fetch nobody knows what it repeats"),
         (a_closure(1, 5, seen=NOW + DAY + HOUR, after=NOW + DAY), "it came after the original went"),
         (a_closure(1, 6, seen=NOW + HOUR, after=NOW), "one night was never explained"),
-        (a_closure(1, 5, "src_a", seen=NOW + HOUR, after=NOW), "its own source's reservation is no original"),
+        (a_closure(1, 5, "src_a", seen=NOW + HOUR, after=NOW), "its own source's reservation is not an original"),
     ],
 )
 def test_what_may_be_real_does_not_fade(closure, why):

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, as it is committed, and telling what a client has to know."""
+"""The OpenAPI document: valid, as it is committed, and with all that a client has to know."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bokit.http.problems import PROBLEM_JSON
 from bokit.http.routers import load_routers
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs/openapi.json"
-OPERATIONS = [(m, p, told) for p, methods in build_document()["paths"].items() for m, told in methods.items()]
+OPERATIONS = [(m, p, op) for p, methods in build_document()["paths"].items() for m, op in methods.items()]
 IDS = [f"{m} {p}" for m, p, _ in OPERATIONS]
 
 
-def test_the_committed_document_is_the_one_that_the_routes_tell():
+def test_the_committed_document_is_the_one_that_the_routes_build():
     """Where this fails: ``.venv/bin/python -m bokit.http.openapi > docs/openapi.json``."""
     assert COMMITTED.read_text(encoding="utf-8") == write_document()
 
@@ -31,11 +31,11 @@ def test_the_document_is_openapi_3_1():
 
 
 def test_every_route_is_in_it_and_no_other():
-    """What is served and what is told are the same."""
+    """The routes that are served and those that are documented are the same."""
     served = {(method, path) for router in load_routers() for method, path in router.roles}
 
     assert {(m.upper(), p) for m, p, _ in OPERATIONS} == served
-    assert len({told["operationId"] for _, _, told in OPERATIONS}) == len(served)
+    assert len({operation["operationId"] for _, _, operation in OPERATIONS}) == len(served)
 
 
 def test_it_names_its_version_and_no_host():
@@ -47,26 +47,26 @@ def test_it_names_its_version_and_no_host():
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
 
 
-@pytest.mark.parametrize(("method", "path", "told"), OPERATIONS, ids=IDS)
-def test_an_operation_says_what_it_takes_and_answers(method, path, told):
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=IDS)
+def test_an_operation_says_what_it_takes_and_answers(method, path, operation):
     """A summary, a tag, a role or that it needs none, its successes with a shape, and its problems by status."""
-    public = told.get("security") == []
-    statuses = {int(status) for status in told["responses"]}
+    public = operation.get("security") == []
+    statuses = {int(status) for status in operation["responses"]}
 
-    assert told["summary"]
-    assert told["tags"]
-    assert public or told["x-bokit-role"] in set(Role)
+    assert operation["summary"]
+    assert operation["tags"]
+    assert public or operation["x-bokit-role"] in set(Role)
     assert {400, 429, 500, 503} <= statuses
     assert public or {401, 403} <= statuses
     assert "{" not in path or 404 in statuses
-    assert ("requestBody" not in told) or {413, 422} <= statuses
-    for status, answer in told["responses"].items():
+    assert ("requestBody" not in operation) or {413, 422} <= statuses
+    for status, answer in operation["responses"].items():
         if int(status) < 400:
             media = "text/calendar" if path.startswith("/feeds/") else "application/json"
             assert status in ("204", "304") or method == "head" or answer["content"][media]["schema"]
 
 
-def test_the_gateways_own_answers_are_told_as_such():
+def test_the_gateways_own_answers_are_documented_as_such():
     """401, 403, 429 and 5xx may come from the gateway, which knows no problem documents."""
     responses = build_document()["components"]["responses"]
 
@@ -87,10 +87,10 @@ def test_the_trigger_takes_a_key():
 def test_bodies_take_no_field_that_is_not_named():
     """A client's misspelling is found by its own validator, too."""
     document = build_document()
-    for _, _, told in OPERATIONS:
-        for content in told.get("requestBody", {}).get("content", {}).values():
-            if told["operationId"] in ("put_record", "patch_record"):
-                continue  # a record may have any field; its collection's schema says otherwise where it is told one
+    for _, _, operation in OPERATIONS:
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            if operation["operationId"] in ("put_record", "patch_record"):
+                continue  # a record may have any field; unless its collection has a schema
             name = content["schema"]["$ref"].rpartition("/")[2]
             assert document["components"]["schemas"][name]["additionalProperties"] is False
 
@@ -98,13 +98,13 @@ def test_bodies_take_no_field_that_is_not_named():
 def test_every_example_is_valid():
     """What the document shows, it takes."""
     for schema in build_document()["components"]["schemas"].values():
-        for told in schema.get("properties", {}).values():
-            for example in told.get("examples", ()):
-                Draft202012Validator(told).validate(example)
+        for field in schema.get("properties", {}).values():
+            for example in field.get("examples", ()):
+                Draft202012Validator(field).validate(example)
 
 
 def test_it_names_nothing_of_this_machine():
-    """No path and no address of whoever made it."""
+    """No path and no address of the machine that made it."""
     text = json.dumps(build_document())
 
     assert not [word for word in ("/home/", "/work/", "localhost", "127.0.0.1", "amazonaws") if word in text]

@@ -11,7 +11,7 @@ from bokit.core.ical.entries import Entry, Status
 from bokit.core.model.plan import RELEASES, ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
-from tests.unit.plays import Play, block, closure, reservation, window
+from tests.unit.simulated_source import SimulatedSource, block, closure, reservation, window
 
 spans = st.tuples(st.integers(-3, 30), st.integers(1, 8)).map(lambda pair: (pair[0], sum(pair)))
 statuses = st.sampled_from([*[Status.CONFIRMED] * 3, Status.TENTATIVE, Status.INQUIRY, Status.CANCELLED])
@@ -40,27 +40,27 @@ def read_by(entries: list[Entry], verdict: Verdict | None) -> tuple[list[Entry],
 @given(platform=platforms, life=steps)
 def test_any_life_is_planned_once_and_in_any_order(platform, life):
     """A second plan after applying is empty, reversed entries give the same plan, and what a feed closes is held."""
-    play = Play(platform)
+    source = SimulatedSource(platform)
     for feed, verdict, hours in life:
         entries, verdict = read_by(feed, verdict)
-        play.see(*entries, verdict=verdict, hours=hours)
+        source.see(*entries, verdict=verdict, hours=hours)
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(platform=platforms, first=feeds, then=feeds, verdict=verdicts)
 def test_a_refused_fetch_lets_nothing_go(platform, first, then, verdict):
     """Whatever a refused fetch shows, no stay goes or is marked missing; only a code that it shows elsewhere moves."""
-    play = Play(platform)
-    play.see(*distinct(first))
-    held = play.held()
+    source = SimulatedSource(platform)
+    source.see(*distinct(first))
+    held = source.held()
     entries, verdict = read_by(then, verdict)
 
-    plan = play.see(*entries, verdict=verdict)
+    plan = source.see(*entries, verdict=verdict)
 
     if plan.refused:
         assert not {a.kind for a in plan.actions} & (RELEASES | {ActionKind.MARK_MISSING})
         moved = {n for a in plan.actions if a.before and a.reason == MatchReason.CODE for n in held_nights(a.before)}
-        assert held - moved <= play.held()
+        assert held - moved <= source.held()
         assert plan.hold is not None
 
 
@@ -68,10 +68,10 @@ def test_a_refused_fetch_lets_nothing_go(platform, first, then, verdict):
 @given(platform=platforms, first=feeds, then=feeds)
 def test_one_fetch_alone_cancels_only_what_is_said_or_replaced(platform, first, then):
     """A stay goes in one fetch only where the source says so, where another holds its nights, or where it was joined."""
-    play = Play(platform)
-    play.see(*distinct(first))
+    source = SimulatedSource(platform)
+    source.see(*distinct(first))
 
-    plan = play.see(*distinct(then))
+    plan = source.see(*distinct(then))
 
     reasons = {a.reason for a in plan.actions if a.kind in RELEASES}
     assert reasons <= {
@@ -85,12 +85,12 @@ def test_one_fetch_alone_cancels_only_what_is_said_or_replaced(platform, first, 
 @given(platform=platforms, life=steps)
 def test_no_record_is_ever_forgotten(platform, life):
     """Nothing is deleted: every record of any step is there at the end, gone ones with when and why."""
-    play, seen = Play(platform), set()
+    source, seen = SimulatedSource(platform), set()
     for feed, verdict, hours in life:
         entries, verdict = read_by(feed, verdict)
-        play.see(*entries, verdict=verdict, hours=hours)
-        seen |= set(play.records)
+        source.see(*entries, verdict=verdict, hours=hours)
+        seen |= set(source.records)
 
-    assert seen == set(play.records)
-    assert all(r.gone_at and r.gone_reason for r in play.stays(Presence.GONE))
-    assert all(r.missing_since for r in play.stays(Presence.MISSING))
+    assert seen == set(source.records)
+    assert all(r.gone_at and r.gone_reason for r in source.stays(Presence.GONE))
+    assert all(r.missing_since for r in source.stays(Presence.MISSING))

@@ -30,17 +30,17 @@ def read(body: bytes, snapshot: bytes = b"", **more: object) -> Seen[Entry]:
     return read_ical(body, ReadSettings(at=AT, timezone=ROME, **more), snapshot)  # type: ignore[arg-type]
 
 
-def as_told(body: bytes) -> dict[str, object]:
+def summarise_feed(body: bytes) -> dict[str, object]:
     seen = read(body)
     return {
         "platform": inspect_feed(body, ReadSettings(at=AT, timezone=ROME))["platform"],
         "verdict": str(seen.verdict),
         "problems": [[p.code, p.uid] for p in seen.problems],
-        "entries": [told_of(entry) for entry in seen.entries],
+        "entries": [changed_fields(entry) for entry in seen.entries],
     }
 
 
-def told_of(entry: Entry) -> dict[str, object]:
+def changed_fields(entry: Entry) -> dict[str, object]:
     """The fields that differ from their defaults."""
     plain = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry)}
     return {name: value for name, value in entry_as_dict(entry).items() if value != plain[name]}
@@ -56,7 +56,7 @@ def reverse_events(body: bytes) -> bytes:
 @pytest.mark.parametrize("path", DATA, ids=lambda p: p.stem)
 def test_a_calendar_reads_as_written_beside_it(path):
     """Each ``.ics`` in tests/data reads as the ``.json`` of its name says."""
-    assert as_told(path.read_bytes()) == json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert summarise_feed(path.read_bytes()) == json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", [p for p in DATA if p.read_bytes().upper().count(b"BEGIN:VCALENDAR") == 1], ids=lambda p: p.stem)
@@ -64,7 +64,7 @@ def test_the_order_of_events_does_not_matter(path):
     """A calendar with its events reversed reads the same."""
     body = path.read_bytes()
 
-    assert as_told(reverse_events(body)) == as_told(body)
+    assert summarise_feed(reverse_events(body)) == summarise_feed(body)
 
 
 @pytest.mark.parametrize("platform", ["airbnb", "booking_com", "vrbo"])
@@ -158,7 +158,7 @@ def test_a_restamped_feed_has_the_same_hash():
     assert hash_ical(lf) == hash_ical(other.replace(b"\r\n", b"\n"))
 
 
-def test_a_folded_stamp_is_no_news():
+def test_a_folded_stamp_changes_nothing():
     """A DTSTAMP that is folded is left out whole."""
     one, other = (b"\r\nDTSTAMP:2026\r\n " + rest + b"\r\nUID:x\r\n" for rest in (b"1120T101500Z", b"1121T101500Z"))
 
@@ -179,13 +179,13 @@ def test_every_other_byte_is_news(old, new):
 
 def test_the_owner_chooses_the_platform_before_prodid_and_host():
     """The platform is the owner's word, else PRODID's, else the host's, else generic."""
-    told = {"at": AT, "timezone": ROME}
+    base = {"at": AT, "timezone": ROME}
     plain = sample("airbnb").replace(b"Airbnb Inc", b"Nobody")
 
-    assert inspect_feed(sample("airbnb"), ReadSettings(platform="vrbo", host="www.booking.com", **told))["platform"] == "vrbo"
-    assert inspect_feed(sample("airbnb"), ReadSettings(host="www.booking.com", **told))["platform"] == "airbnb"
-    assert inspect_feed(plain, ReadSettings(host="ical.booking.com", **told))["platform"] == "booking_com"
-    assert inspect_feed(plain, ReadSettings(host="notbooking.com", **told))["platform"] == "generic"
+    assert inspect_feed(sample("airbnb"), ReadSettings(platform="vrbo", host="www.booking.com", **base))["platform"] == "vrbo"
+    assert inspect_feed(sample("airbnb"), ReadSettings(host="www.booking.com", **base))["platform"] == "airbnb"
+    assert inspect_feed(plain, ReadSettings(host="ical.booking.com", **base))["platform"] == "booking_com"
+    assert inspect_feed(plain, ReadSettings(host="notbooking.com", **base))["platform"] == "generic"
 
 
 def test_one_feeds_custom_zone_is_not_the_next_ones():
@@ -221,9 +221,9 @@ def test_the_short_way_of_cutting_is_the_long_way(body):
 def test_an_owner_may_say_that_events_end_on_the_last_night():
     """With that setting an all-day stay holds the night of its DTEND as well; timed events stay what they are."""
     body = sample("booking_com", 1)
-    plain, told = read(body).entries[0], read(body, ends_on_last_night=True).entries[0]
+    plain, extended = read(body).entries[0], read(body, ends_on_last_night=True).entries[0]
 
-    assert (told.check_out - plain.check_out).days == 1
+    assert (extended.check_out - plain.check_out).days == 1
     assert read(body, snapshot=read(body).snapshot, ends_on_last_night=True) == read(body, ends_on_last_night=True)
 
 

@@ -118,6 +118,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from((b"\r\n", b"\n", b"\r"))).join([*lines, b""])
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(mutated(), st.sampled_from((ROME, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("America/Adak"))))
 def test_a_feed_after_accidents_is_read(body, zone):

@@ -65,6 +65,7 @@ def read(body: bytes):
     return read_ical(body, ReadSettings(at=AT, timezone=ROME, since=FIRST, until=LAST))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_means_what_the_library_says(start, rule):
@@ -185,6 +186,7 @@ def moments(body: bytes) -> list[tuple[object, object]]:
     return sorted((entry.starts_at, entry.ends_at) for entry in seen.entries)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ZONES.values(), ids=ZONES)
 @pytest.mark.parametrize("hour", ["00", "01", "03", "23"])
 @pytest.mark.parametrize("day", SUMMERS.values(), ids=SUMMERS)
@@ -197,7 +199,7 @@ def test_a_timed_series_goes_through_summer_time(day, hour, zone):
 
 
 @pytest.mark.parametrize("name", ["Europe/Rome", "W. Europe Standard Time"])
-def test_an_hour_that_the_clocks_leave_out_is_told_with_the_offset_before(name):
+def test_an_hour_that_the_clocks_leave_out_is_read_with_the_offset_before(name):
     """Two o'clock on the night of the change means what the standard says, and recurring_ical_events for an IANA name."""
     start = SUMMERS["into summer"].format(hour="02")
 

@@ -165,7 +165,9 @@ def test_chunks_come_back_as_they_were(expected: dict[str, Any]) -> None:
 @given(st.lists(st.tuples(KEYS, st.integers(0, 9), st.integers(0, 2)), max_size=6), st.booleans())
 def test_a_manifest_leaves_no_key_out(expected: list[Any], is_whole: bool) -> None:
     """Read back it is the same; its ranges join without a gap, from the beginning to the end, tidied or not."""
-    summaries = [ChunkSummary(name=f"c{n}", until=until, rows=rows, missing=gone) for n, (until, rows, gone) in enumerate(expected)]
+    summaries = [
+        ChunkSummary(name=f"c{n}", until=until, rows=rows, missing=gone) for n, (until, rows, gone) in enumerate(expected)
+    ]
     if summaries and is_whole:
         summaries[-1] = ChunkSummary(name="last", until=None, rows=1)
     state = TableState(fingerprint="f", columns={"a": "text"}, chunks=tuple(summaries), full_at=datetime(2026, 7, 1, tzinfo=UTC))

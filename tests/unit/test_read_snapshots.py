@@ -39,6 +39,7 @@ def feeds(draw, platform):
     return body.replace(b"VERSION:2.0", b"X-WR-TIMEZONE:Asia/Tokyo") if draw(st.booleans()) and draw(st.booleans()) else body
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_reading_with_a_snapshot_is_reading_without(data):
@@ -64,7 +65,7 @@ def test_a_snapshot_recalls_its_body(path):
 
 
 @pytest.mark.parametrize("snapshot", [b"", b"nonsense", b"x\x9c\x03\x00\x00\x00\x00\x01"])
-def test_a_damaged_snapshot_is_no_snapshot(snapshot):
+def test_a_damaged_snapshot_is_ignored(snapshot):
     """Without a sound snapshot all is read, and nothing is recalled."""
     body = sample("airbnb")
 
@@ -73,7 +74,7 @@ def test_a_damaged_snapshot_is_no_snapshot(snapshot):
 
 
 def test_a_snapshot_of_other_settings_is_not_reused():
-    """Another timezone or platform reads the same body anew."""
+    """Another timezone or platform reads the same body from scratch."""
     body = calendar("vrbo", ["BEGIN:VEVENT\r\nUID:a\r\nDTSTART:20261124T230000Z\r\nSUMMARY:Blocked\r\nEND:VEVENT\r\n"])
     snapshot = read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot
     tokyo = ZoneInfo("Asia/Tokyo")
@@ -102,7 +103,7 @@ def test_unchanged_events_are_not_read_again(monkeypatch):
     assert count == 1
 
 
-def test_a_snapshot_tells_whether_days_bring_more():
+def test_a_snapshot_says_whether_later_days_bring_more():
     """Only a feed with series says something new as days pass."""
     plain, series = sample("airbnb"), calendar("vrbo", EXTRA)
     contents = [unpack_snapshot(read_ical(body, ReadSettings(at=AT, timezone=ROME)).snapshot) for body in (plain, series)]

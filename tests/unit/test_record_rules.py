@@ -71,7 +71,7 @@ class Life:
 @settings(max_examples=150, deadline=None)
 @given(lists=st.lists(LISTS, min_size=1, max_size=6), policy=st.sampled_from(list(OnMissing)))
 def test_every_life_is_planned_once(lists, policy):
-    """After each fetch: what it shows is what is stored; the same again asks for nothing, but what is let go in its time."""
+    """After each fetch: what it shows is what is stored; the same again asks for nothing, but what is released in its time."""
     life = Life(on_missing=str(policy))
     for rows in lists:
         plan = life.sync(rows)
@@ -139,7 +139,7 @@ def test_a_body_that_is_none_of_ours_proves_nothing():
     assert (plan.actions, plan.hold.code) == ((), "unreadable-feed")
 
 
-def test_items_that_are_none_are_told_and_the_rest_is_taken():
+def test_invalid_items_are_reported_and_the_rest_is_read():
     """No object, no id, an id of no use, too large: a problem each; the same twice, saying the same, is one."""
     life = Life()
     bad = [7, {"name": "x"}, {"id": None}, {"id": True}, {"id": {"a": 1}}, {"id": ""}, {"id": 5, "x": "y" * 300_000}]
@@ -165,21 +165,21 @@ def test_the_same_settings_hash_alike_and_others_do_not():
     assert read_body(one) == (True, [{"id": 1}, {"id": 2}])
 
 
-def test_a_preserved_value_that_changes_again_is_told_again():
-    """Each new word of the source at a preserved field is told once, with what it said before."""
+def test_a_preserved_value_that_changes_again_is_reported_again():
+    """Each new value of the source for a preserved field is reported once, with its former value."""
     life = Life(collection={"preserve": ["email"]})
     life.sync({1: {"email": "a"}})
-    told = []
+    preserved = []
     for value in ("b", "b", "c", "a", "a"):
         for action in life.sync({1: {"email": value}}).actions:
-            told += [(c.before, c.after) for c in action.preserved.values()]
-    assert told == [("a", "b"), ("b", "c")]
+            preserved += [(c.before, c.after) for c in action.preserved.values()]
+    assert preserved == [("a", "b"), ("b", "c")]
     (record,) = life.records.values()
     assert (record.fields["email"], record.memory) == ("a", {})
 
 
 def test_releasing_a_removed_sources_records_lets_them_go_once():
-    """What is gone is not let go again; what was is told in its log."""
+    """A removed record is not removed again; its log has the removal."""
     life = Life()
     life.sync({1: {}})
     (record,) = life.records.values()
@@ -207,7 +207,7 @@ def test_a_record_is_shown_flat_with_what_is_ours_beside():
 @settings(deadline=None)
 @given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300), st.sampled_from([1, 7]))
 def test_ids_are_safe_and_no_two_keys_share_one(one, other, buckets):
-    """Whatever letters a key has, its id tells its scope, and another key has another id."""
+    """Whatever letters a key has, its id contains its scope, and another key has another id."""
     made = make_id(CLIENTS, one, buckets)
     assert scope_of(made).partition("~")[0] == "clients"
     assert len(made) < 250
@@ -216,7 +216,7 @@ def test_ids_are_safe_and_no_two_keys_share_one(one, other, buckets):
 
 
 def test_keys_are_texts_and_whole_numbers():
-    """What tells records apart; everything else is none."""
+    """What identifies a record; nothing else does."""
     assert [write_key(v) for v in ("a", 7, 7.0, 7.5)] == ["a", "7", "7", "7.5"]
     assert [write_key(v) for v in (None, True, "", [], {}, "x" * 2000)] == [None] * 6
     assert RecordId("clients.7") == make_id(CLIENTS, "7")
@@ -225,9 +225,9 @@ def test_keys_are_texts_and_whole_numbers():
 # ── what is said of a source and a collection ──
 
 
-def test_settings_of_a_json_source_are_kept_as_they_are_told():
+def test_settings_of_a_json_source_are_kept_as_given():
     """What is read is what is stored; what is stored reads as it was."""
-    told = {
+    raw = {
         "method": "post",
         "headers": {"X-Key": "secret:k", "X-Version": 2},
         "body": {"q": 1},
@@ -239,7 +239,7 @@ def test_settings_of_a_json_source_are_kept_as_they_are_told():
         "on_missing": "mark",
         "updated_since": {"param": "s", "format": "unix", "overlap": "10m"},
     }
-    settings = read_json_settings(told)
+    settings = read_json_settings(raw)
     spec = read_api(settings)
 
     assert (spec.method, spec.headers, spec.pages.where, spec.pages.param) == (
@@ -255,7 +255,7 @@ def test_settings_of_a_json_source_are_kept_as_they_are_told():
 
 
 @pytest.mark.parametrize(
-    ("told", "path"),
+    ("raw", "path"),
     [
         ({"method": "DELETE"}, "method"),
         ({"headers": []}, "headers"),
@@ -284,10 +284,10 @@ def test_settings_of_a_json_source_are_kept_as_they_are_told():
         ({"items": 7}, "items"),
     ],
 )
-def test_a_wrong_setting_is_told_with_its_path(told, path):
+def test_a_wrong_setting_is_reported_with_its_path(raw, path):
     """The error begins with the place."""
     with pytest.raises(InputError) as caught:
-        read_json_settings(told)
+        read_json_settings(raw)
     assert caught.value.message.startswith(f"{path}: ")
 
 
@@ -299,8 +299,8 @@ def test_a_collections_word_reaches_its_rules():
     )
     assert copy_collection(plain) == {}
     assert set(copy_collection(full)) == {"preserve", "array_keys", "schema", "buckets", "interval"}
-    told = settings_of(full, OnMissing.MARK)
-    assert (told.preserve, told.buckets, told.on_missing, told.schema) == (("a",), 4, OnMissing.MARK, {"type": "object"})
+    rules = settings_of(full, OnMissing.MARK)
+    assert (rules.preserve, rules.buckets, rules.on_missing, rules.schema) == (("a",), 4, OnMissing.MARK, {"type": "object"})
 
 
 def test_schemas_are_judged_when_they_are_declared():

@@ -42,7 +42,7 @@ def stays(document):
     return sorted((s for s in document["stays"] if s["kind"] != "window"), key=lambda s: s["history"][0]["check_in"])
 
 
-def test_a_life_is_told_as_created_moved_cancelled_and_restored(tmp_path):
+def test_a_life_is_reported_as_created_moved_cancelled_and_restored(tmp_path):
     """One stay's changes, each at the fetch that brought it, with its dates and code."""
     shelf = Shelf(tmp_path, "airbnb")
     stay, _ = shelf.book(20, 24), shelf.book(40, 44)
@@ -72,8 +72,8 @@ def test_a_life_is_told_as_created_moved_cancelled_and_restored(tmp_path):
     assert (document["fetches"], document["refused"]) == (31, [])
 
 
-def test_a_changed_phone_is_told_as_changed(tmp_path):
-    """A field that changes and is no date is `changed`."""
+def test_a_changed_phone_is_reported_as_changed(tmp_path):
+    """A change of a field that is not a date is `changed`."""
     shelf = Shelf(tmp_path, "airbnb")
     stay = shelf.book(20, 24)
     shelf.fetch()
@@ -83,7 +83,7 @@ def test_a_changed_phone_is_told_as_changed(tmp_path):
     assert changes(replay_history(tmp_path)) == ["created", "changed"]
 
 
-def test_stays_that_the_feed_joins_are_told_as_merged(tmp_path):
+def test_stays_that_the_feed_joins_are_reported_as_merged(tmp_path):
     """Two closures become one: one stay goes on, the other ends as merged."""
     shelf = Shelf(tmp_path, "booking_com")
     one, two, _ = shelf.book(20, 24), shelf.book(24, 28), shelf.book(40, 44)
@@ -97,7 +97,7 @@ def test_stays_that_the_feed_joins_are_told_as_merged(tmp_path):
     assert sorted([changes(document, 0)[-1], changes(document, 1)[-1]]) == ["merged", "moved"]
 
 
-def test_refused_fetches_are_told_and_change_nothing(tmp_path):
+def test_refused_fetches_are_reported_and_change_nothing(tmp_path):
     """A web page, nothing and an empty calendar are refused by name; the stays are as before."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.book(20, 24)
@@ -113,7 +113,7 @@ def test_refused_fetches_are_told_and_change_nothing(tmp_path):
     assert changes(document) == ["created"]
 
 
-def test_what_a_doubtful_fetch_brought_is_told_when_it_is_agreed(tmp_path):
+def test_what_a_doubtful_fetch_brought_is_reported_when_it_is_agreed(tmp_path):
     """A stay first seen in a truncated feed is reported at the next whole one; one that never comes again, never."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.book(20, 24)
@@ -130,7 +130,7 @@ def test_what_a_doubtful_fetch_brought_is_told_when_it_is_agreed(tmp_path):
     assert [s["history"][0]["at"] for s in stays(document)] == ["2026-06-01T10:00:00Z", "2026-06-01T12:00:00Z"]
 
 
-def test_a_rolling_window_is_told_apart_from_stays(tmp_path):
+def test_a_rolling_window_is_distinguished_from_stays(tmp_path):
     """A window's spans have the kind window, and are counted nowhere."""
     shelf = Shelf(tmp_path, "booking_com", open_until="2026-12-01")
     shelf.book(20, 24)
@@ -145,7 +145,7 @@ def test_a_rolling_window_is_told_apart_from_stays(tmp_path):
     assert sum(document["counts"].values()) == 1
 
 
-def test_progress_is_told_fetch_by_fetch(tmp_path):
+def test_progress_is_reported_fetch_by_fetch(tmp_path):
     """The caller hears how far it is, of how many."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.fetch(3)

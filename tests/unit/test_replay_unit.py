@@ -69,8 +69,8 @@ def test_the_other_channels_closure_is_an_echo_from_then_on(shelves):
     assert document["conflicts"] == []
 
 
-def test_a_double_booking_is_told_with_its_history(shelves):
-    """Opened by the fetch that brings the second one, closed when one of the two is let go."""
+def test_a_double_booking_is_reported_with_its_history(shelves):
+    """Opened by the fetch that brings the second one, closed when one of the two is released."""
     shelves.book(BOOKING, 20, 24)
     shelves.fetch()
     stay = shelves.book(AIRBNB, 20, 24)
@@ -85,7 +85,7 @@ def test_a_double_booking_is_told_with_its_history(shelves):
     assert [(h["at"][8:16], h["change"]) for h in conflict["history"]] == [("01T12:00", "open"), ("02T13:00", "close")]
 
 
-def test_each_sources_stays_are_told_as_alone(shelves):
+def test_each_sources_stays_are_as_in_its_own_replay(shelves):
     """Playing together changes nothing of what one history says: only ids and sources are added."""
     shelves.book(AIRBNB, 20, 24)
     shelves.book(BOOKING, 22, 26)

@@ -62,7 +62,7 @@ def a_cloud_that_fails(error: Exception) -> RecordingCloud:
     return RecordingCloud(fail)
 
 
-def test_what_is_no_reference_is_itself() -> None:
+def test_text_that_is_not_a_reference_is_used_as_it_is() -> None:
     """A plain text is returned, and nobody is asked."""
     cloud = a_cloud()
     assert Secrets(cloud.make).reveal("https://feeds.example.org/x") == "https://feeds.example.org/x"
@@ -145,7 +145,7 @@ def refused(code: str) -> ClientError:
         (NoRegionError(), SourceUnavailableError),
     ],
 )
-def test_a_failure_is_told_without_what_aws_says(error: Exception, kind: type[BokitError]) -> None:
+def test_a_failure_is_reported_without_the_text_of_aws(error: Exception, kind: type[BokitError]) -> None:
     """Each failure ends in the error for it, which names the secret and quotes nothing of AWS's."""
     with pytest.raises(kind) as caught:
         Secrets(a_cloud_that_fails(error).make).reveal("secret:bokit/rosa")

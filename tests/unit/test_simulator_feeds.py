@@ -218,7 +218,7 @@ def test_booking_com_clips_an_ongoing_stay_at_the_propertys_midnight():
 
 
 def test_booking_com_kept_the_start_before_july_2026():
-    """In the era `whole` an ongoing stay keeps start and UID until it is over, and there is no ORGANIZER."""
+    """In the era `whole` an ongoing stay keeps start and UID until it is over, without an ORGANIZER."""
     world = world_of(BOOKING, era="whole")
     world.book(BOOKING, day(0), day(3))
     (before,) = events(world.render(BOOKING))

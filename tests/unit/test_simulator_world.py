@@ -42,7 +42,7 @@ def bodies(world: World) -> dict[str, bytes]:
 # the truth
 
 
-def test_the_truth_tells_what_is_closed_and_by_what():
+def test_the_truth_shows_what_is_closed_and_by_what():
     """Closed nights are those of stays, of blocks and of windows, from today on; cancelled stays close none."""
     world = new_world()
     world.set_options(FEED, notice_days=1)
@@ -117,7 +117,7 @@ def test_bad_input_is_refused_in_one_line_and_changes_nothing(wrong):
     assert world_as_dict(world) == before
 
 
-def test_a_platform_lets_nobody_book_taken_nights_unless_told():
+def test_a_platform_lets_nobody_book_taken_nights_by_default():
     """Back to back is free; over another stay only with `over`."""
     world = new_world()
     world.book(FEED, day(1), day(3))

@@ -1,6 +1,6 @@
 """Which databases a stack may ask, judged without a network; which conditions are conditions."""
 
-# ruff: noqa: E501, S104 - tables of what is told and what comes of it
+# ruff: noqa: S104 - tables of inputs and results
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_name_is_resolved_once_and_every_answer_counts() -> None:
     ],
 )
 def test_a_url_that_is_none_is_refused(url: str) -> None:
-    """What is no database URL, or asks its driver for more than a connection, is one error that does not quote it."""
+    """An invalid database URL, or one with driver options beyond a connection, is one error that does not quote it."""
     with pytest.raises(AddressRefusedError) as refused:
         read_database_url(url, LOCAL)
     assert refused.value.stable_code == "bad-url"
@@ -103,9 +103,9 @@ def test_files_and_sockets_are_local(url: str) -> None:
 def test_the_internet_is_crossed_encrypted() -> None:
     """TLS is what the URL says, else always towards a public address."""
     plain = read_database_url("mysql://u:p@db.example/x", BARE)
-    told = read_database_url("postgresql+psycopg2://u:p@db.example/x?sslmode=verify-full", BARE)
+    read = read_database_url("postgresql+psycopg2://u:p@db.example/x?sslmode=verify-full", BARE)
     assert [ssl_mode_of(plain, a) for a in ("93.184.216.34", "10.0.0.1")] == ["require", "prefer"]
-    assert ssl_mode_of(told, "10.0.0.1") == "verify-full"
+    assert ssl_mode_of(read, "10.0.0.1") == "verify-full"
     assert make_tls("disable", None) is None
     verified = make_tls("verify-full", None)
     assert verified is not None
@@ -160,7 +160,7 @@ GOOD = {"table": "clients", "collection": "clients", "key": ["id"]}
 
 
 @pytest.mark.parametrize(
-    ("told", "path"),
+    ("settings", "path"),
     [
         ({}, "tables:"),
         ({"tables": []}, "tables:"),
@@ -183,10 +183,10 @@ GOOD = {"table": "clients", "collection": "clients", "key": ["id"]}
         ({"tables": [GOOD], "allow_writable_account": "x"}, "allow_writable_account:"),
     ],
 )
-def test_settings_that_are_wrong_say_where(told: dict[str, Any], path: str) -> None:
+def test_settings_that_are_wrong_say_where(settings: dict[str, Any], path: str) -> None:
     """An error begins with the path of what is wrong."""
     with pytest.raises(InputError) as raised:
-        read_table_settings(told)
+        read_table_settings(settings)
     assert raised.value.message.startswith(path)
 
 

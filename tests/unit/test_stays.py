@@ -14,23 +14,23 @@ from bokit.core.ical.entries import BLOCKING, Status
 from bokit.core.model.merge import accept_remote, edit_record
 from bokit.core.model.records import Presence
 from bokit.errors import InputError
-from tests.unit.plays import Play, closure, day, nights_of, reservation, window
+from tests.unit.simulated_source import SimulatedSource, closure, day, nights_of, reservation, window
 
 ROSA, AT = "user:rosa", datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 A, B = reservation("HMAAAAAAAA", 10, 14, guest_name="Zoé"), reservation("HMBBBBBBBB", 20, 24)
 
 
-def edited(play: Play, **values):
+def edited(source: SimulatedSource, **values):
     """Edit the first booking as a person does."""
-    record = play.stays()[0]
-    play.records[record.id], _ = edit_record(record, read_edit(record, values), ROSA, AT)
-    return play.records[record.id]
+    record = source.stays()[0]
+    source.records[record.id], _ = edit_record(record, read_edit(record, values), ROSA, AT)
+    return source.records[record.id]
 
 
-def known() -> Play:
-    play = Play("airbnb")
-    play.see(A, B)
-    return play
+def known() -> SimulatedSource:
+    source = SimulatedSource("airbnb")
+    source.see(A, B)
+    return source
 
 
 def test_an_edit_frees_no_night_that_the_feed_closes():
@@ -51,51 +51,51 @@ def test_a_status_set_by_hand_frees_nothing(status):
 
 def test_only_an_explicit_release_frees_nights():
     """Released nights are free, and stay so; closed again by another entry they are held."""
-    play = known()
-    edited(play, released_nights=[day(12).isoformat(), day(13).isoformat()])
+    source = known()
+    edited(source, released_nights=[day(12).isoformat(), day(13).isoformat()])
 
-    assert held_nights(play.stays()[0]) == nights_of(10, 12)
-    play.apply(play.plan(play_seen(play, A, B)))
-    assert held_nights(play.stays()[0]) == nights_of(10, 12)
-    play.apply(play.plan(play_seen(play, A, B, reservation("HMCCCCCCCC", 12, 14))))
-    assert nights_of(12, 14) <= play.held()
+    assert held_nights(source.stays()[0]) == nights_of(10, 12)
+    source.apply(source.plan(play_seen(source, A, B)))
+    assert held_nights(source.stays()[0]) == nights_of(10, 12)
+    source.apply(source.plan(play_seen(source, A, B, reservation("HMCCCCCCCC", 12, 14))))
+    assert nights_of(12, 14) <= source.held()
 
 
-def play_seen(play: Play, *entries):
+def play_seen(source: SimulatedSource, *entries):
     from bokit.core.model.source_rules import Seen
 
-    return Seen(entries=entries, platform=play.platform)
+    return Seen(entries=entries, platform=source.platform)
 
 
 def test_a_cancelled_stay_holds_nothing_but_what_a_person_keeps():
     """Gone, its nights are free; unless a person set a status that blocks."""
-    play = known()
-    play.see(B)
-    play.see(B, hours=25)
-    assert held_nights(play.stays(Presence.GONE)[0]) == set()
+    source = known()
+    source.see(B)
+    source.see(B, hours=25)
+    assert held_nights(source.stays(Presence.GONE)[0]) == set()
 
-    assert held_nights(edited(play, status="confirmed")) == nights_of(10, 14)
+    assert held_nights(edited(source, status="confirmed")) == nights_of(10, 14)
 
 
 def test_a_return_revives_the_edits():
     """An edit outlives the cancellation and the return of its booking."""
-    play = known()
-    edited(play, guest_name="Zoé Lambert")
-    play.see(B)
-    play.see(B, hours=25)
+    source = known()
+    edited(source, guest_name="Zoé Lambert")
+    source.see(B)
+    source.see(B, hours=25)
 
-    play.see(A, B, hours=48)
+    source.see(A, B, hours=48)
 
-    assert play.stays()[0].fields["guest_name"] == "Zoé Lambert"
-    assert accept_remote(play.stays()[0], None, ROSA, AT)[0].fields["guest_name"] == "Zoé"
+    assert source.stays()[0].fields["guest_name"] == "Zoé Lambert"
+    assert accept_remote(source.stays()[0], None, ROSA, AT)[0].fields["guest_name"] == "Zoé"
 
 
 def test_an_edited_field_stays_and_the_others_follow():
     """A feed that moves an edited booking moves what was not edited, and reports what it preserved."""
-    play = known()
-    edited(play, guest_name="Rosa's aunt")
+    source = known()
+    edited(source, guest_name="Rosa's aunt")
 
-    plan = play.see(reservation("HMAAAAAAAA", 11, 16, guest_name="Zoe L."), B)
+    plan = source.see(reservation("HMAAAAAAAA", 11, 16, guest_name="Zoe L."), B)
 
     (action,) = plan.actions
     assert set(action.fields) == {"check_in", "check_out"}
@@ -104,9 +104,9 @@ def test_an_edited_field_stays_and_the_others_follow():
 
 def test_the_bookings_document_is_the_contracts():
     """Every name of the contract is there, for a stay, a missing one and a window."""
-    play = known()
-    play.see(B, window(200, 366))
-    shown = [describe_booking(r) for r in play.records.values()]
+    source = known()
+    source.see(B, window(200, 366))
+    shown = [describe_booking(r) for r in source.records.values()]
     stay = next(s for s in shown if s["reservation_code"] == "HMAAAAAAAA")
 
     for document in shown:
@@ -214,11 +214,11 @@ def test_a_booking_made_by_hand_needs_its_dates_alone():
 
 def test_a_window_cannot_be_edited():
     """A window follows its calendar."""
-    play = Play("airbnb")
-    play.see(window(200, 366), A)
+    source = SimulatedSource("airbnb")
+    source.see(window(200, 366), A)
 
     with pytest.raises(InputError, match="window"):
-        read_edit(play.window(), {"notes": "x"})
+        read_edit(source.window(), {"notes": "x"})
 
 
 def test_nights_are_joined_into_as_few_spans_as_can_be():
@@ -231,7 +231,7 @@ def test_nights_are_joined_into_as_few_spans_as_can_be():
 
 def test_a_codeless_inquiry_blocks_nothing():
     """An entry whose status does not block is a booking that holds no night."""
-    play = Play("generic")
-    play.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"))
+    source = SimulatedSource("generic")
+    source.see(closure(10, 14, uid="a", status=Status.INQUIRY), closure(20, 24, uid="b"))
 
-    assert describe_booking(play.stays()[0])["blocks_nights"] is False
+    assert describe_booking(source.stays()[0])["blocks_nights"] is False

@@ -116,7 +116,7 @@ def test_who_fetches_feeds_reads_only_bokits_secrets(role, action, ending):
     assert [r["Fn::Sub"].endswith(ending) for r in statement["Resource"]] == [True]
 
 
-def test_the_table_keeps_what_it_is_told():
+def test_the_table_keeps_its_data():
     """Point-in-time recovery, encryption, TTL, a stream, pay per request, and protection from deletion by parameter."""
     (table,) = resources("AWS::DynamoDB::Table").values()
 

@@ -157,7 +157,7 @@ def test_other_origins_come_in_by_a_parameter_alone():
         ("https://a.example, https://b.example", False),
     ],
 )
-def test_an_origin_is_written_as_a_browser_tells_it(origins, is_taken):
+def test_an_origin_is_written_as_a_browser_sends_it(origins, is_taken):
     """Scheme and host, with no path and no pattern."""
     pattern = source_template()["Parameters"]["CorsOrigins"]["AllowedPattern"]
 
