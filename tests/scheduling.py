@@ -15,8 +15,15 @@ TOGETHER = {"tests/contract/test_sql_": "SQL servers"}
 """Files by the beginning of their path, and the unit that they are part of."""
 STACK = "tests/stack/"
 """The folder of the tests that share one deployed stack."""
-WITHOUT_STACK = ("test_crash_anywhere.py", "test_side_by_side.py", "test_two_commands.py", "test_runs_side_by_side.py")
-"""Files there that need an emulator alone."""
+WITHOUT_STACK = (
+    "test_readme.py",
+    "test_crash_anywhere.py",
+    "test_side_by_side.py",
+    "test_two_commands.py",
+    "test_runs_side_by_side.py",
+    "test_install.py",
+)
+"""Files there that do not use that stack."""
 APART = (
     "tests/engine/test_ring.py",
     "tests/engine/test_four_sins.py",
