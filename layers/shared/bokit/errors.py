@@ -10,8 +10,8 @@
     StoreUnreachableError, ConfigError                stops, and says what to check
     any other                                         records the step and raises; the dead letters keep the message
 
-What a guard holds back is no exception but a part of the plan. Messages are constant sentences, and facts are fields: neither
-contains a URL, a guest or a body.
+A plan that a guard holds is not an exception; the hold is part of the plan. Messages are constant sentences, and facts are
+fields: neither contains a URL, a guest or a body.
 """
 
 from __future__ import annotations

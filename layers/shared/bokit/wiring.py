@@ -203,7 +203,7 @@ def open_queue(settings: Settings) -> Queue | None:
 
 
 def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
-    """Return the queue at *url*; None where there is no URL."""
+    """Return the queue at *url*; None without a URL."""
     if url is None:
         return None
     from bokit.outlets.queue import SqsQueue

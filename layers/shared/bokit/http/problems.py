@@ -46,7 +46,7 @@ STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
     (NeverError, None, 422),
     (LaterError, None, 422),
 )
-"""Class, code (None: any) and status; the first match counts. A source that cannot be read is 422: it is no error of ours."""
+"""Class, code (None: any) and status; the first match counts. A source that cannot be read is 422: the error is not ours."""
 RETRY_AFTER = {409: "1", 503: "5"}  # seconds, for errors that pass by themselves
 
 log = logging.getLogger("bokit.http")

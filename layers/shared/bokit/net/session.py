@@ -61,7 +61,7 @@ class SafeSession(requests.Session):
         """Return the response to a GET; see :meth:`request`."""
         return self.request("GET", url, **options)
 
-    def request(  # type: ignore[override]  # what would loosen the checks (proxies, verify, stream …) is no argument here
+    def request(  # type: ignore[override]  # no arguments that would loosen the checks (proxies, verify, stream …)
         self,
         method: str,
         url: str,

@@ -294,7 +294,7 @@ def set_params(url: str, params: Mapping[str, Any]) -> str:
 
 
 def find_items(document: Json, where: str | None) -> list[Json]:
-    """Return the items of a page; raises SourceMalformedError if there is no list of them."""
+    """Return the items of a page; raises SourceMalformedError if they are not a list."""
     found = search(where, document) if where else document
     if isinstance(found, list):
         return found

@@ -23,7 +23,7 @@ def status_error(response: SafeResponse, messages: StatusMessages) -> BokitError
 
     401, 403, 404, 410        the owner must act: SourceRefusedError
     408, 425, 429, 5xx        later: SourceUnavailableError, with the server's Retry-After
-    304                       later, without our validators: it is no answer to a request that sent none
+    304                       later, without our validators: we did not send any
     else                      SourceMalformedError
     """
     status, code = response.status_code, f"http-{response.status_code}"

@@ -73,7 +73,7 @@ class Secrets:
 
 def _translate(name: str, code: str) -> BokitError:
     if any(part in code for part in _NOT_FOUND):
-        return SourceRefusedError("there is no such secret", code="secret", name=name)
+        return SourceRefusedError("secret not found", code="secret", name=name)
     if "AccessDenied" in code:
         return SourceRefusedError("this stack may not read the secret", code="secret", name=name)
     return SourceUnavailableError("the secret could not be read", code="secret", name=name)

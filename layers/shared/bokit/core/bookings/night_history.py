@@ -1,6 +1,6 @@
 """A record's night history: since when it holds each of its nights, and which it left lately.
 
-Which of two sources showed a night first tells a double booking from an echo: what was seen while the other source, read
+Which of two sources showed a night first separates a double booking from an echo: what was seen while the other source, read
 well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most likely an
 echo that its platform has not dropped yet. The run that changes a record keeps both in its rules state:
 
@@ -80,7 +80,7 @@ def record_night_history(
         a night that it holds now                    is held
         and held before                              since then
         and that its source showed as another's      since then: it was closed all the time
-        and left lately, or when it went             from now on; that its source ever showed it open is no news
+        and left lately, or when it went             from now on; that its source ever showed it open does not count
         else                                         from now on
     """
     if after.presence is Presence.GONE or is_window(after):

@@ -46,7 +46,7 @@ class BodyContent:
 
     groups: Mapping[str, KeptGroup] = field(default_factory=dict)
     """By fingerprint, which covers calendar, settings and code version as well."""
-    calendars: tuple[CalendarText, ...] = ()  # what a series needs of its calendar; empty if there is no series
+    calendars: tuple[CalendarText, ...] = ()  # what a series needs of its calendar; empty without a series
     platform: str = "generic"
     problems: tuple[Problem, ...] = ()  # of the body as a whole
     is_whole: bool = True

@@ -8,7 +8,7 @@ _ALIASES = {"booking": "booking_com", "booking.com": "booking_com", "abritel": "
 
 
 def find_platform_name(word: str) -> str | None:
-    """Return the platform that *word* names, in any spelling; None where there is no such platform."""
+    """Return the platform that *word* names, in any spelling, or None if there is none."""
     name = word.strip().lower().replace("-", "_")
     name = _ALIASES.get(name, name)
     return name if name in PLATFORM_NAMES else None

@@ -46,7 +46,7 @@ def plan_conflicts(known: Iterable[Record], found: Iterable[Conflict], author: C
 
     known           found        result
     none, closed    yes          opened
-    open            the same     nothing; that nights of it passed is no change
+    open            the same     nothing; nights that passed are not a change
     open            otherwise    changed; where a person acknowledged it, it is reported again
     open            no           closed
     none, closed    doubtful     nothing: one of the two is missing; if it comes back, that run opens it

@@ -151,7 +151,7 @@ class TablePass:
         return True
 
     def _must_stop(self, chunks: Sequence[ChunkSummary]) -> bool:
-        """Store the progress of a first pass now and then; return whether there is no time for more of it."""
+        """Store the progress of a first pass now and then; return whether the time is over."""
         self._note_progress(chunks, len(chunks))
         if len(chunks) % CHECKPOINT == 0 and not self.session.job.dry_run:
             self.session.save_state()

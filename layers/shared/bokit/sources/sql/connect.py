@@ -135,7 +135,7 @@ def _connect_sqlite(database: Database, reach: Reach) -> Any:
 
     file = Path(database.name)
     if not file.is_file():
-        raise SourceMalformedError("there is no such database file; write sqlite:////path/of/the/file", code="missing-table")
+        raise SourceMalformedError("database file not found; write sqlite:////path/of/the/file", code="missing-table")
     url = f"file:{quote(str(file.resolve()))}?mode=ro"
     connection = sqlite3.connect(url, uri=True, timeout=CONNECT_SECONDS, isolation_level=None, check_same_thread=False)
     connection.text_factory = lambda text: text.decode(errors="replace")
@@ -182,7 +182,7 @@ def begin(connection: Connection, family: str) -> None:
 
 
 def load_shape(connection: Connection, family: str, table: TableSpec) -> TableShape:
-    """Return the shape of *table* from the database's catalog; without columns if there is no such table."""
+    """Return the shape of *table* from the database's catalog; without columns if the table does not exist."""
     if family == "sqlite":
         return _load_sqlite_shape(connection, table)
     if family == "mysql":

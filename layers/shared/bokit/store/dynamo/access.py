@@ -1,7 +1,7 @@
 """Tokens in the table. The item under the hash is authoritative; a line in the tenant's catalog holds the hash.
 
-Finding a request's token is one read, and revoking or touching it one conditional write of one item: there is no second copy
-that could be outdated.
+Finding a request's token is one read, and revoking or touching it one conditional write of one item. No second copy can be
+outdated.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ class DynamoPublished(DynamoParts):
     def save_published(self, published: PublishedDocument, *, only_if_unchanged: bool = False) -> None:
         """Write its parts first and the item with their stamp last: readers get the old document or the new one.
 
-        The version is the turn that tells old parts from new ones, and so it is always the condition. Of two writers the
+        The version is the turn that distinguishes old parts from new ones, and so it is always the condition. Of two writers the
         later wins, unless it asked for an unchanged document.
         """
         key, packed = keys.published_key(published.hash), pack_published(published)
