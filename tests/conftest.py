@@ -14,9 +14,9 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, before any is disabled
-from tests.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
-from tests.required import fail_what_is_not_run, is_all_required
-from tests.scheduling import UnitScheduling, sort_items
+from tests.support.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
+from tests.support.required import fail_what_is_not_run, is_all_required
+from tests.support.scheduling import UnitScheduling, sort_items
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduling:
-    """Divide the tests among the workers as tests/scheduling.py says."""
+    """Divide the tests among the workers as tests/support/scheduling.py says."""
     return UnitScheduling(config, log)
 
 
@@ -86,4 +86,4 @@ def feed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class QuietFiles(SimpleHTTPRequestHandler):
     """Serves files, and says nothing of it."""
 
-    def log_message(self, format: str, *args: Any) -> None: ...
+    def log_message(self, *args: Any) -> None: ...

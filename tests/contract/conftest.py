@@ -11,9 +11,9 @@ from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Store
-from tests.builders import a_name
-from tests.emulator import EMULATOR, REGION, empty_table
-from tests.servers import mariadb, postgres  # noqa: F401 - fixtures, one server each for all tests
+from tests.support.builders import a_name
+from tests.support.emulator import EMULATOR, REGION, empty_table
+from tests.support.servers import mariadb, postgres  # noqa: F401 - fixtures, one server each for all tests
 
 
 @pytest.fixture(scope="session")

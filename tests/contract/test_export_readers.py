@@ -13,7 +13,7 @@ import icalendar
 import pytest
 
 from bokit.core.ical.writer import CalendarEvent, clean_line, clean_text, make_uid, write_calendar
-from tests.naughty_strings import NAUGHTY
+from tests.support.naughty_strings import NAUGHTY
 
 NODE = Path(__file__).resolve().parents[1] / "node"
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, 
 from bokit.net.session import SafeSession
 from bokit.sources.ical import IcalFetcher
 from bokit.sources.protocols import Fetched
-from tests.contract.scripted_server import ScriptedServer, ok, redirect, say
+from tests.support.scripted_server import ScriptedServer, ok, redirect, say
 
 FEED = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
 Serve = Callable[[bytes], ScriptedServer]

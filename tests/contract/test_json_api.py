@@ -17,8 +17,8 @@ from bokit.net.session import SafeSession
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from simulator.server import SharedWorld, SimulatorServer
 from simulator.world import World
-from tests.contract.guarded import a_client, canary, error_texts, serve  # noqa: F401 - fixtures
-from tests.contract.scripted_server import ok, redirect, say
+from tests.support.guarded import a_client, canary, error_texts, serve  # noqa: F401 - fixtures
+from tests.support.scripted_server import ok, redirect, say
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HEADERS = {"Authorization": "Bearer secret:sentinel"}

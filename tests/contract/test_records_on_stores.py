@@ -10,7 +10,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.runs import Outcome
 from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.records.writes import Preconditions, RecordWriter
-from tests.engine.json_app import JsonApp
+from tests.support.json_app import JsonApp
 
 WRITERS = 50
 

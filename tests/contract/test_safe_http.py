@@ -19,7 +19,7 @@ from bokit.net.adapter import GuardedAdapter
 from bokit.net.guard import Guard
 from bokit.net.response import SafeResponse
 from bokit.net.session import SafeSession
-from tests.contract.guarded import (  # noqa: F401
+from tests.support.guarded import (  # noqa: F401
     DEADLINE,
     SECRET_HEADERS,
     SECRET_PATH,
@@ -32,8 +32,8 @@ from tests.contract.guarded import (  # noqa: F401
     leads_to,
     serve,
 )
-from tests.contract.scripted_server import ScriptedServer, make_certificate, ok, redirect, say
-from tests.hostile_urls import make_hostile_forms
+from tests.support.hostile_urls import make_hostile_forms
+from tests.support.scripted_server import ScriptedServer, make_certificate, ok, redirect, say
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIPPED = "Content-Encoding: gzip"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from bokit.errors import BokitError, SourceMalformedError, SourceUnavailableError
-from tests.contract.guarded import (  # noqa: F401
+from tests.support.guarded import (  # noqa: F401
     DEADLINE,
     SECRET_HEADERS,
     SECRET_PATH,
@@ -31,7 +31,7 @@ from tests.contract.guarded import (  # noqa: F401
     leads_to,
     serve,
 )
-from tests.contract.scripted_server import Script, ok, redirect, say
+from tests.support.scripted_server import Script, ok, redirect, say
 
 # --- faults of a network ---------------------------------------------------------------------------------------------------
 

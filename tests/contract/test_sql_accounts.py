@@ -11,8 +11,8 @@ import pytest
 from bokit.core.tables.chunks import KeyRange
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.sources.sql.grants import can_write
-from tests.contract.sql_places import DATABASES, Place, make_place
-from tests.servers import PASSWORD, needs_mariadb, needs_postgres, run_mariadb, run_postgres
+from tests.support.servers import PASSWORD, needs_mariadb, needs_postgres, run_mariadb, run_postgres
+from tests.support.sql_places import DATABASES, Place, make_place
 
 TABLE = {"table": "clients", "key": ["id"]}
 SERVERS = DATABASES[1:]

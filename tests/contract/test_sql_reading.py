@@ -16,8 +16,8 @@ import pytest
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.values import pack_key, rewind_watermark, unpack_key
 from bokit.errors import SourceMalformedError
-from tests.contract.sql_places import DATABASES, Place, make_place
-from tests.servers import needs_mariadb, needs_postgres
+from tests.support.servers import needs_mariadb, needs_postgres
+from tests.support.sql_places import DATABASES, Place, make_place
 
 
 @pytest.fixture(params=DATABASES)

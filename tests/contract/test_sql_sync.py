@@ -13,11 +13,11 @@ from bokit.core.model.records import LoggedChange, Record
 from bokit.core.model.runs import Outcome
 from bokit.store.memory.store import MemoryStore
 from simulator.billing import SPECS, Billing, make_row
-from tests.contract.sql_places import DATABASES, Place, make_place
-from tests.emulator import needs_emulator
-from tests.engine.rows_app import CallCounter
-from tests.engine.sql_app import SqlApp
-from tests.servers import needs_mariadb
+from tests.support.emulator import needs_emulator
+from tests.support.rows_app import CallCounter
+from tests.support.servers import needs_mariadb
+from tests.support.sql_app import SqlApp
+from tests.support.sql_places import DATABASES, Place, make_place
 
 COLLECTIONS = [spec["collection"] for spec in SPECS]
 WRITES = ("apply_records", "save_chunks", "save_snapshot", "save_head")
@@ -168,7 +168,7 @@ def _peak(app: SqlApp) -> int:
 @pytest.mark.parametrize("place", [DATABASES[0]], indirect=True)
 def test_the_real_table_takes_it_too(place: Place, billing: Billing, request: pytest.FixtureRequest) -> None:
     """On DynamoDB's double: the same counts, and an unchanged sync writes no item of the source's."""
-    from tests.emulator import empty_table
+    from tests.support.emulator import empty_table
 
     request.getfixturevalue("aws")
     billing.fill(1000)

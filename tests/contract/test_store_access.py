@@ -15,8 +15,8 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_page, a_token
-from tests.contract.steps import OTHER
+from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_page, a_token
+from tests.support.steps import OTHER
 
 
 def a_large_page(seed: int, size: int = 900_000, **given: object) -> PublishedDocument:

@@ -12,7 +12,7 @@ from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, 
 from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
-from tests.builders import (
+from tests.support.builders import (
     DAY,
     HOUR,
     NAUGHTY_STRINGS,
@@ -25,7 +25,7 @@ from tests.builders import (
     a_tenant,
     a_unit,
 )
-from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
+from tests.support.steps import OTHER, add_record, add_run, add_source, lease_of
 
 FULL_SOURCE = a_source(
     name="\ud800 部屋 #",

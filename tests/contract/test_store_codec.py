@@ -29,7 +29,7 @@ from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.store.dynamo.keys import join, shard_of, state_key
 from bokit.store.dynamo.packing import cut_chunks, pack_snapshot, unpack_snapshot
 from bokit.store.protocols import Snapshot
-from tests.builders import NOW
+from tests.support.builders import NOW
 
 text = st.text(st.characters(), max_size=20)
 moments = st.datetimes(timezones=st.just(UTC))

@@ -22,7 +22,7 @@ from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Snapshot
-from tests.builders import (
+from tests.support.builders import (
     DAY,
     NOW,
     a_batch_run,
@@ -40,8 +40,8 @@ from tests.builders import (
     an_answer,
     an_open_run,
 )
-from tests.contract.steps import add_source, claim, lease_of
-from tests.emulator import REGION
+from tests.support.emulator import REGION
+from tests.support.steps import add_source, claim, lease_of
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from bokit.core.model.records import RunId, TenantId
 from bokit.core.model.runs import OpenRun
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Due, Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_head, a_monitor, a_report, a_schedule, a_source, an_open_run
-from tests.contract.steps import OTHER, close
+from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_head, a_monitor, a_report, a_schedule, a_source, an_open_run
+from tests.support.steps import OTHER, close
 
 MINUTE = timedelta(minutes=1)
 

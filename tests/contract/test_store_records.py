@@ -27,8 +27,8 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import Outcome, Run, RunStatus, Trigger
 from bokit.errors import InputError, StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Snapshot, Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_change, a_record, a_report, a_run, an_edit
-from tests.contract.steps import OTHER, add_record, add_run, add_source, lease_of
+from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_change, a_record, a_report, a_run, an_edit
+from tests.support.steps import OTHER, add_record, add_run, add_source, lease_of
 
 UNIT = Scope("unit_1")
 

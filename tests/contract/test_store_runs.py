@@ -16,8 +16,8 @@ from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, RunStatus, RunStep, SourceReport
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
-from tests.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
-from tests.contract.steps import OTHER, close
+from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
+from tests.support.steps import OTHER, close
 
 TICK = timedelta(microseconds=1)
 

@@ -16,8 +16,8 @@ from bokit.core.model.scheduling import Failure, Shard
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.protocols import Snapshot, Store
-from tests.builders import DAY, HOUR, NOW, a_batch_run, a_change, a_head, a_record, a_schedule, a_source
-from tests.contract.steps import add_source, claim, lease_of
+from tests.support.builders import DAY, HOUR, NOW, a_batch_run, a_change, a_head, a_record, a_schedule, a_source
+from tests.support.steps import add_source, claim, lease_of
 
 MINUTE = timedelta(minutes=1)
 

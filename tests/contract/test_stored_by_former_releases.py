@@ -44,7 +44,7 @@ from bokit.errors import UnknownIdError
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Store
-from tests.builders import a_report, a_schedule
+from tests.support.builders import a_report, a_schedule
 
 FOLDER = Path(__file__).parents[1] / "data" / "stored" / "d9eec7f"
 
@@ -113,8 +113,8 @@ Load = Callable[[Store], object]
 """How one value is read, through the store's public methods and the core's readers alone."""
 
 
-def source_of(store: Store, id: SourceId) -> Source:
-    return store.load_source(TENANT, id)
+def source_of(store: Store, source_id: SourceId) -> Source:
+    return store.load_source(TENANT, source_id)
 
 
 def records_of(store: Store) -> list[Record]:
@@ -136,8 +136,8 @@ def describe_conflicts(store: Store) -> list[SimpleNamespace]:
 
 
 def held_plans(store: Store) -> dict[str, str]:
-    memories = {id: store.load_snapshot(source_of(store, id)).memory for id in SOURCES}
-    return {id: hold.plan_hash for id, memory in memories.items() if (hold := read_memory(memory).hold)}
+    memories = {s: store.load_snapshot(source_of(store, s)).memory for s in SOURCES}
+    return {s: hold.plan_hash for s, memory in memories.items() if (hold := read_memory(memory).hold)}
 
 
 def sayings(store: Store) -> dict[str, Json]:
@@ -185,7 +185,7 @@ LOADS: Mapping[str, Load] = {
     "load_record": lambda store: store.load_record(TENANT, BOOKINGS, RecordId("unit_garden.stay")),
     "find_records": lambda store: store.find_records(TENANT, CLIENTS, [r.id for r in records_of(store)]),
     "load_changes": lambda store: {r.id: store.load_changes(TENANT, r.id).items for r in records_of(store)},
-    "load_snapshot": lambda store: {id: store.load_snapshot(source_of(store, id)) for id in SOURCES},
+    "load_snapshot": lambda store: {s: store.load_snapshot(source_of(store, s)) for s in SOURCES},
     "load_chunks": lambda store: store.load_chunks(source_of(store, SQL), [*chunk_names(store), "plain", "forgotten"]),
     "load_monitors": lambda store: store.load_monitors([TENANT, OTHER]),
     "find_token": lambda store: {name: store.find_token(hash_token(name)) for name in TOKENS},
@@ -193,22 +193,22 @@ LOADS: Mapping[str, Load] = {
     "load_tokens": lambda store: store.load_tokens(TENANT),
     "find_published": lambda store: {name: store.find_published(hash_token(name)) for name in PAGES},
     "find_answer": lambda store: [store.find_answer(TENANT, key, NOW) for key in KEYS],
-    "find_open_run": lambda store: [store.find_open_run(TENANT, RunId(id)) for id in ("run_08", "run_09", "run_01")],
+    "find_open_run": lambda store: [store.find_open_run(TENANT, RunId(r)) for r in ("run_08", "run_09", "run_01")],
     "load_run": lambda store: store.load_run(TENANT, RunId("run_02")),
     "load_runs": lambda store: store.load_runs(TENANT).items,
     # what the core keeps inside of snapshots, records and settings, in documents of its own
-    "held_nights": lambda store: {id: held_nights(record) for id, record in bookings_of(store).items()},
+    "held_nights": lambda store: {r: held_nights(record) for r, record in bookings_of(store).items()},
     "read_stay": lambda store: read_stay(bookings_of(store)[RecordId("unit_garden.stay")]),
-    "read_gains": lambda store: {id: read_gains(record) for id, record in bookings_of(store).items()},
-    "read_leaves": lambda store: {id: read_leaves(record) for id, record in bookings_of(store).items()},
-    "read_open": lambda store: {id: sorted(read_open(record).items()) for id, record in bookings_of(store).items()},
-    "read_misses": lambda store: {id: read_misses(record, NOW) for id, record in bookings_of(store).items()},
+    "read_gains": lambda store: {r: read_gains(record) for r, record in bookings_of(store).items()},
+    "read_leaves": lambda store: {r: read_leaves(record) for r, record in bookings_of(store).items()},
+    "read_open": lambda store: {r: sorted(read_open(record).items()) for r, record in bookings_of(store).items()},
+    "read_misses": lambda store: {r: read_misses(record, NOW) for r, record in bookings_of(store).items()},
     "describe_conflict": describe_conflicts,
     "read_calendar": calendars_of,
     "token_of": tokens_of,
     "names": sayings,
     "make_id": lambda store: {r.key: make_id(CLIENTS, r.key, 2) for r in records_of(store) if r.collection == CLIENTS},
-    "read_memory": lambda store: {id: read_memory(store.load_snapshot(source_of(store, id)).memory) for id in SOURCES},
+    "read_memory": lambda store: {s: read_memory(store.load_snapshot(source_of(store, s)).memory) for s in SOURCES},
     "plan_hash": held_plans,
     "read_table_memory": lambda store: read_table_memory(store.load_snapshot(source_of(store, SQL)).memory),
     "unpack_snapshot": lambda store: unpack_snapshot(store.load_snapshot(source_of(store, ICAL)).content),
@@ -386,7 +386,7 @@ def test_what_is_read_is_written_as_it_stood(stored: DynamoStore) -> None:
 
 def test_what_the_core_reads_it_writes_as_it_stood(stored: DynamoStore) -> None:
     """The documents that the core writes by hand inside of snapshots and records have the names that they had."""
-    ical, sql = (stored.load_snapshot(source_of(stored, id)) for id in (ICAL, SQL))
+    ical, sql = (stored.load_snapshot(source_of(stored, s)) for s in (ICAL, SQL))
     memory, chunks = unpack_snapshot(ical.content), stored.load_chunks(source_of(stored, SQL), chunk_names(stored))
     calendars = stored.load_records(TENANT, CALENDARS, GARDEN)
 

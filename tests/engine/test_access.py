@@ -14,7 +14,7 @@ from bokit.engine.base.clock import new_secret
 from bokit.engine.catalog.access import TokenService, describe_token
 from bokit.errors import InputError, StoreConflictError, StoreUnreachableError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from tests.engine.rows_app import START, CallCounter, ManualClock
+from tests.support.rows_app import START, CallCounter, ManualClock
 
 BERTA = TenantId("berta")
 

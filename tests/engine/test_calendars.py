@@ -20,10 +20,10 @@ from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import PublishedDocument
-from tests.emulator import empty_table, needs_emulator
-from tests.engine.rows_app import CallCounter
-from tests.engine.simulated_app import SimulatedApp
 from tests.engine.test_conflicts import Apartment
+from tests.support.emulator import empty_table, needs_emulator
+from tests.support.rows_app import CallCounter
+from tests.support.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
 AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"

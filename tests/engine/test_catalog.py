@@ -18,8 +18,8 @@ from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import AddressRefusedError, InputError, OptionError, StateError, UnknownIdError
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
-from tests.builders import a_head, a_record, an_edit
-from tests.engine.rows_app import START, ManualClock
+from tests.support.builders import a_head, a_record, an_edit
+from tests.support.rows_app import START, ManualClock
 
 ROSA = TenantId("rosa")
 URL = "https://feeds.example/1.ics"

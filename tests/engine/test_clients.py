@@ -15,8 +15,8 @@ from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError, StateError
 from bokit.store.memory.store import MemoryStore
-from tests.engine.json_app import CRM, URL, JsonApp
-from tests.engine.rows_app import CallCounter, Died
+from tests.support.json_app import CRM, URL, JsonApp
+from tests.support.rows_app import CallCounter, Died
 
 
 def only(run):

@@ -17,9 +17,9 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from tests.builders import a_schedule
-from tests.engine.rows_app import CallCounter, Died
-from tests.engine.simulated_app import SimulatedApp
+from tests.support.builders import a_schedule
+from tests.support.rows_app import CallCounter, Died
+from tests.support.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
 AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Source
 from bokit.engine.app import Bokit
 from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import StateError
-from tests.engine.simulated_app import Calls, Died, SimulatedApp
+from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 FEED = "airbnb/garden"
 Act = Callable[[Bokit, Source], object]

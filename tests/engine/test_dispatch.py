@@ -18,8 +18,8 @@ from bokit.engine.app import Bokit
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import RunMessage, read_message
 from bokit.errors import InputError, LaterError, SourceUnavailableError, StoreUnreachableError, UnknownIdError
-from tests.engine.rows_app import START, CallCounter, TestApp
-from tests.engine.simulated_app import Calls, Died, SimulatedApp
+from tests.support.rows_app import START, CallCounter, TestApp
+from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
 ROW = {"1": {"name": "Ann"}}

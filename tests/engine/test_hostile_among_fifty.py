@@ -16,9 +16,9 @@ from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
-from tests.engine.rows_app import FakeFetcher, ManualClock
-from tests.hostile_feeds import FEEDS
-from tests.unit.feed_bodies import AT, sample
+from tests.support.feed_bodies import AT, sample
+from tests.support.hostile_feeds import FEEDS
+from tests.support.rows_app import FakeFetcher, ManualClock
 
 BOMBS = {feed.name: feed for feed in FEEDS}
 SOME = (

@@ -19,9 +19,9 @@ from bokit.engine.runs import monitors as monitors_module
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, StateError, StoreUnreachableError
-from tests.engine.rows_app import START, TestApp
-from tests.engine.simulated_app import Calls, Died, SimulatedApp
 from tests.engine.test_dispatch import ROW, Failing, furnish, work_off
+from tests.support.rows_app import START, TestApp
+from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 OTHER = TenantId("other")
 

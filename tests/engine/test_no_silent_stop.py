@@ -15,7 +15,7 @@ from bokit.errors import InputError, SourceUnavailableError, StoreConflictError
 from bokit.sources.protocols import Fetched
 from simulator.life import live
 from simulator.world import World
-from tests.engine.simulated_app import Died, SimulatedApp
+from tests.support.simulated_app import Died, SimulatedApp
 
 FEED = "airbnb/garden"
 ALARMING = {"stale", "failing", "held"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.engine.rows_app import TestApp
 from tests.engine.test_sync import run_queue
+from tests.support.rows_app import TestApp
 
 
 def test_a_pause_during_a_batch_is_not_undone_by_its_beat():

@@ -15,7 +15,7 @@ from bokit.engine.catalog.fields import read_fields
 from bokit.engine.records.writes import Preconditions, RecordWriter
 from bokit.errors import InputError, StateError, StoreConflictError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from tests.engine.json_app import JsonApp
+from tests.support.json_app import JsonApp
 
 SETTINGS = {"name": "settings", "preserve": ["createdBy", "limits.rooms"], "array_keys": {"team": "email"}}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.ring import DAY, PLATFORMS, Ring
+from tests.support.ring import DAY, PLATFORMS, Ring
 
 FREE = 14
 """Days from the ring's today until a night that nobody has."""
@@ -21,11 +21,11 @@ def test_a_ring_holds_what_guests_hold(seed: int) -> None:
         if hour % 12 == 0:
             ring.act()
         ring.round()
-        ring.settle_holds()
+        ring.approve_holds()
         assert ring.truth() <= ring.held(), hour
     for _ in range(3 * 24):
         ring.round()
-        ring.settle_holds()
+        ring.approve_holds()
 
     assert ring.held() == ring.truth()
     assert not any(ring.round() for _ in range(3))
@@ -33,14 +33,14 @@ def test_a_ring_holds_what_guests_hold(seed: int) -> None:
 
 def book(ring: Ring) -> str:
     """Let a guest book on Airbnb."""
-    world = ring.villa.world
+    world = ring.app.world
     start = world.today(PLATFORMS[0]) + DAY * FREE
     return world.book(PLATFORMS[0], start, start + DAY * 3)
 
 
 def move(ring: Ring) -> str:
     """Let a guest who booked come three days later."""
-    world, stay = ring.villa.world, book(ring)
+    world, stay = ring.app.world, book(ring)
     ring.round()
     ring.round()
     world.move(stay, world.stay(stay).check_in + DAY * 3)
@@ -52,7 +52,7 @@ def cancel(ring: Ring) -> str:
     stay = book(ring)
     ring.round()
     ring.round()
-    ring.villa.world.cancel(stay)
+    ring.app.world.cancel(stay)
     return stay
 
 

@@ -13,7 +13,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import SourceRefusedError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
-from tests.engine.rows_app import DEFAULT_TENANT, START, CallCounter, Died, TestApp
+from tests.support.rows_app import DEFAULT_TENANT, START, CallCounter, Died, TestApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, everything=True)
 DUE = SyncRequest(tenant=DEFAULT_TENANT)

@@ -1,7 +1,5 @@
 """Tables of a database are synced row by row: what changed is written, what did not is not, what is gone waits."""
 
-# ruff: noqa: E501 - statements and what comes of them
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -12,8 +10,8 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.records import CollectionName
 from bokit.core.model.runs import Outcome, RunStatus
-from tests.engine.rows_app import CallCounter
-from tests.engine.sql_app import CLIENTS, SqlApp, SqliteFile
+from tests.support.rows_app import CallCounter
+from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
 
 CLIENT = CollectionName("clients")
 WRITES = ("apply_records", "save_chunks", "save_snapshot", "save_head")

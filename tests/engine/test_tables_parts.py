@@ -14,8 +14,8 @@ from bokit.core.model.records import Record, SourceId
 from bokit.core.model.runs import Outcome
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, read_message
 from bokit.outlets.memory import MemoryQueue
-from tests.engine.rows_app import CallCounter, Died
-from tests.engine.sql_app import CLIENTS, SqlApp, SqliteFile
+from tests.support.rows_app import CallCounter, Died
+from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
 
 LINES = {"table": "lines", "collection": "lines", "key": ["scac"]}
 

@@ -16,8 +16,8 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
-from tests.engine.rows_app import DEFAULT_TENANT, START, TestApp
 from tests.engine.test_sync import run_queue
+from tests.support.rows_app import DEFAULT_TENANT, START, TestApp
 
 
 def test_two_ticks_at_once_send_each_source_once():

@@ -21,8 +21,8 @@ from bokit.engine.runs import traffic
 from bokit.engine.runs.messages import BatchMessage, read_message
 from bokit.engine.runs.traffic import TrafficTrigger
 from bokit.errors import LaterError, StoreUnreachableError
-from tests.engine.rows_app import START, CallCounter, TestApp
 from tests.engine.test_sync import run_queue
+from tests.support.rows_app import START, CallCounter, TestApp
 
 OTHER = TenantId("other")
 

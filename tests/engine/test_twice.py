@@ -13,7 +13,7 @@ import pytest
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.runs.manual import SyncRequest
 from simulator.world import FIRST_NOW, World
-from tests.engine.simulated_app import Calls, Died, SimulatedApp
+from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/loft", "beds24/loft")
 ROUNDS = 20

@@ -20,7 +20,7 @@ from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler
 from simulator.model import SimulatorError
 from simulator.world import World
-from tests.engine.simulated_app import SimulatedApp, TickingClock
+from tests.support.simulated_app import SimulatedApp, TickingClock
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 UNIT = UnitId("unit_flat")

@@ -6,7 +6,7 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"
 
 import pytest
 
-from tests.functions.caller import ApiApp, Caller
+from tests.support.caller import ApiApp, Caller
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from bokit.core.items.edit import WriteMethod
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import CollectionName, Record, RecordId, Scope, SourceId
 from bokit.engine.catalog.collections import WriteRequest
-from tests.functions.caller import OTHER
+from tests.support.caller import OTHER
 
 SETTINGS = {
     "name": "settings",

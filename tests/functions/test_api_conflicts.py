@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.functions.caller import ApiApp, Caller
-from tests.functions.terminal import JULY, URL, a_feed, an_event
+from tests.support.caller import ApiApp, Caller
+from tests.support.terminal import JULY, URL, a_feed, an_event
 
 VRBO = "https://8.8.8.8/vrbo.ics"
 

@@ -12,9 +12,9 @@ from icalendar import Calendar
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.http.conditional import is_known, write_http_date
 from functions.public import app as public
-from tests.engine.rows_app import CallCounter
-from tests.functions.caller import OTHER, Answer, ApiApp, Caller
-from tests.functions.terminal import AUGUST, JULY, URL, a_feed, an_event
+from tests.support.caller import OTHER, Answer, ApiApp, Caller
+from tests.support.rows_app import CallCounter
+from tests.support.terminal import AUGUST, JULY, URL, a_feed, an_event
 
 OLD = "Thu, 01 Jan 2026 00:00:00 GMT"
 

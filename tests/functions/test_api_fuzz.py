@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from bokit.http.openapi import build_document
-from tests.functions.caller import ApiApp, an_event, by_token, serve
+from tests.support.caller import ApiApp, an_event, by_token, serve
 
 CHECKS = [
     not_a_server_error,

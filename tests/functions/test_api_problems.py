@@ -9,9 +9,9 @@ import logging
 import pytest
 
 from bokit.errors import BokitError, SourceUnavailableError, StoreConflictError, StoreUnreachableError
-from tests.builders import NAUGHTY_STRINGS
-from tests.functions.caller import by_token, operations
-from tests.functions.terminal import URL
+from tests.support.builders import NAUGHTY_STRINGS
+from tests.support.caller import by_token, operations
+from tests.support.terminal import URL
 
 BODIES = sorted((m, p) for m, p, operation in operations() if operation.get("requestBody"))
 CLOSED = [(m, p) for m, p in BODIES if not p.startswith("/collections/")]

@@ -13,8 +13,8 @@ from bokit.http.routers import ROUTERS, load_routers
 from bokit.http.routes import document as routes_document
 from bokit.http.routing import Routes
 from bokit.http.service import Api
-from tests.functions.caller import OTHER, Caller, an_event, by_token, operations
 from tests.functions.test_handlers import LambdaContext
+from tests.support.caller import OTHER, Caller, an_event, by_token, operations
 
 ROUTES = sorted((method, path, operation.get("x-bokit-role")) for method, path, operation in operations())
 UNDER_TOKEN = [route for route in ROUTES if route[2]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bokit.errors import SourceUnavailableError
-from tests.functions.caller import Answer, check_answer, serve
-from tests.functions.terminal import URL, a_feed, an_event
 from tests.functions.test_handlers import EVENTS, load_event
+from tests.support.caller import Answer, check_answer, serve
+from tests.support.terminal import URL, a_feed, an_event
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.errors import SourceUnavailableError
-from tests.functions.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
+from tests.support.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
 
 COUNTS = {"seen", "created", "updated", "unchanged", "missing", "cancelled", "restored", "preserved", "refused"}
 

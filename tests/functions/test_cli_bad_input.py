@@ -12,7 +12,7 @@ import pytest
 
 from bokit.errors import SourceRefusedError, StoreUnreachableError
 from bokit_cli.main import app, execute
-from tests.functions.terminal import URL, Terminal, a_feed
+from tests.support.terminal import URL, Terminal, a_feed
 
 ROOT = Path(__file__).resolve().parents[2]
 

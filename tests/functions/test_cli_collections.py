@@ -11,8 +11,8 @@ from bokit.core.items.rules import RecordRules
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from simulator.client_api import make_clients
-from tests.engine.json_app import CRM, START, InProcess
-from tests.functions.terminal import Terminal
+from tests.support.json_app import CRM, START, InProcess
+from tests.support.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.functions.terminal import URL, Terminal, a_feed, an_event
+from tests.support.terminal import URL, Terminal, a_feed, an_event
 
 BOOKING, BEDS24 = "https://8.8.8.8/2.ics", "https://8.8.8.8/3.ics"
 CLOSED = "CLOSED - Not available"

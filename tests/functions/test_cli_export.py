@@ -6,7 +6,7 @@ import pytest
 from icalendar import Calendar
 
 from bokit.core.model.access import hash_token
-from tests.functions.terminal import Terminal
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture

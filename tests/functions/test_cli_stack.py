@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from bokit.store.dynamo.create_table import create_table
 from bokit_cli.main import execute
-from tests.functions.terminal import Answer, a_feed, an_event
+from tests.support.terminal import Answer, a_feed, an_event
 
 REGION = "us-east-1"
 

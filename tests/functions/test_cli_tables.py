@@ -13,8 +13,8 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
 from simulator.billing import Billing
-from tests.engine.rows_app import ManualClock
-from tests.functions.terminal import MemoryLocator, Terminal
+from tests.support.rows_app import ManualClock
+from tests.support.terminal import MemoryLocator, Terminal
 
 CONFIG = """
 collections:

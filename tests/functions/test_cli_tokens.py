@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bokit.core.model.access import Role
-from tests.builders import NAUGHTY_STRINGS
-from tests.engine.rows_app import START
-from tests.functions.terminal import Terminal
+from tests.support.builders import NAUGHTY_STRINGS
+from tests.support.rows_app import START
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture

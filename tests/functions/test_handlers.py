@@ -24,8 +24,8 @@ from bokit.wiring import build_engine
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
-from tests.builders import a_property, a_run, a_source, a_unit
-from tests.engine.sql_app import SqliteFile
+from tests.support.builders import a_property, a_run, a_source, a_unit
+from tests.support.sql_app import SqliteFile
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)

@@ -22,10 +22,10 @@ from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
-from tests.engine.rows_app import TestApp
-from tests.engine.sql_app import CLIENTS, SqlApp, SqliteFile
-from tests.functions.caller import ApiApp
-from tests.unit.transformed import as_list, policy_statements
+from tests.support.caller import ApiApp
+from tests.support.rows_app import TestApp
+from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
+from tests.support.transformed import as_list, policy_statements
 
 GONE = SourceUnavailableError("no answer")
 IN_A_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}

@@ -20,8 +20,8 @@ from bokit.store.dynamo.store import DynamoStore
 from bokit.wiring import build_engine
 from local import cloud, gateway, stack
 from local.place import REGION, Place
-from tests.builders import a_name, a_property, a_source, a_unit
-from tests.ports import free_port
+from tests.support.builders import a_name, a_property, a_source, a_unit
+from tests.support.ports import free_port
 
 
 def make_place(home: Path) -> Place:
@@ -65,8 +65,8 @@ class Deployed:
     def count(self, queue: str) -> int:
         """Return how many messages wait in a queue."""
         url = self.outputs[queue]
-        told = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return int(told["ApproximateNumberOfMessages"]) + int(told["ApproximateNumberOfMessagesNotVisible"])
+        attributes = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
 
 def run_cloud(home: Path, built: Path) -> Iterator[Deployed]:
@@ -112,9 +112,9 @@ def add_source(deployed: Deployed, url: str, *, due_at: datetime | None) -> Sour
     return store.save_source(Head(source=source), schedule)
 
 
-def load_shard(deployed: Deployed, id: ShardId) -> Shard:
+def load_shard(deployed: Deployed, shard_id: ShardId) -> Shard:
     """Return a shard as the table has it."""
-    (shard,) = deployed.store.load_shards([id])
+    (shard,) = deployed.store.load_shards([shard_id])
     return shard
 
 
@@ -127,6 +127,6 @@ def wait_until(is_so: Callable[[], Any], seconds: int) -> Any:
     raise AssertionError("it did not come to pass")
 
 
-def open_desk(deployed: Deployed) -> Any:
+def open_stack(deployed: Deployed) -> Any:
     """Return Bokit on the stack's table."""
     return build_engine(deployed.settings)

@@ -16,8 +16,8 @@ import pytest
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
-from tests.builders import a_name
-from tests.stack.conftest import Deployed, open_desk, wait_until
+from tests.stack.conftest import Deployed, open_stack, wait_until
+from tests.support.builders import a_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -53,7 +53,7 @@ class Client:
 
     def as_(self, role: Role) -> Client:
         """Return a client with a new token of this role."""
-        return replace(self, token=open_desk(self.deployed).access.create(self.tenant, role)[1])
+        return replace(self, token=open_stack(self.deployed).access.create(self.tenant, role)[1])
 
     def furnish(self, url: str) -> str:
         """Declare a property, a unit and a source; return the source's id."""
@@ -74,9 +74,9 @@ class Client:
 def client(deployed: Deployed) -> Client:
     """The admin of a tenant of the test's own."""
     tenant = TenantId(a_name("tenant"))
-    desk = open_desk(deployed)
-    desk.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
-    return Client(deployed=deployed, tenant=tenant, token=desk.access.create(tenant, Role.ADMIN)[1])
+    stack = open_stack(deployed)
+    stack.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
+    return Client(deployed=deployed, tenant=tenant, token=stack.access.create(tenant, Role.ADMIN)[1])
 
 
 @pytest.fixture
@@ -154,9 +154,9 @@ def test_a_tenant_sees_nothing_of_another(client, deployed, feed_url):
     source = client.furnish(feed_url)
     run = client.ask("POST", "/sync/trigger", {})[1]["run_id"]
     other = TenantId(a_name("tenant"))
-    desk = open_desk(deployed)
-    desk.store.save_tenant(Tenant(id=other, name=other, created_at=datetime.now(UTC)))
-    stranger = replace(client, tenant=other, token=desk.access.create(other, Role.ADMIN)[1])
+    stack = open_stack(deployed)
+    stack.store.save_tenant(Tenant(id=other, name=other, created_at=datetime.now(UTC)))
+    stranger = replace(client, tenant=other, token=stack.access.create(other, Role.ADMIN)[1])
 
     assert [stranger.ask("GET", path)[0] for path in (f"/sources/{source}", f"/sync/history/{run}")] == [404, 404]
     assert stranger.ask("POST", "/sync/trigger", {"source_ids": [source]})[0] == 404
@@ -167,7 +167,7 @@ def test_a_tenant_sees_nothing_of_another(client, deployed, feed_url):
 def test_a_monitor_makes_its_runs_and_ends(client, deployed, feed_url, no_schedule):
     """Two runs asked for, two runs made by the tick, each with the trigger `monitor`; a second monitor is refused meanwhile."""
     client.furnish(feed_url)
-    store = open_desk(deployed).store
+    store = open_stack(deployed).store
 
     assert client.ask("POST", "/sync/start", {"interval": 60, "max_runs": 2})[0] == 201
     assert client.ask("POST", "/sync/start", {"interval": 60})[0] == 409
@@ -196,7 +196,7 @@ def test_a_monitor_is_stopped_at_once(client, deployed, feed_url, no_schedule):
 def test_a_visitor_wakes_what_the_schedule_left(client, deployed, feed_url, no_schedule):
     """With the schedule off, a hundred requests start one overdue sync, with the trigger `traffic`."""
     source = client.furnish(feed_url)
-    store = open_desk(deployed).store
+    store = open_stack(deployed).store
     shard = store.load_source(client.tenant, source).shard_id
     (standing,) = store.load_shards([shard])
     store.save_source_schedule(

@@ -15,8 +15,8 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.outlets.protocols import Notice
 from bokit.store.dynamo.store import DynamoStore
 from simulator.world import World
-from tests.emulator import empty_table, make_dynamo_store, needs_emulator
-from tests.engine.simulated_app import Calls, Died, SimulatedApp
+from tests.support.emulator import empty_table, make_dynamo_store, needs_emulator
+from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 FEED = "airbnb/garden"
 ATTEMPTS = (0, 16, 16)

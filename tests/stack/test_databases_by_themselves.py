@@ -10,9 +10,9 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import CollectionName, Scope, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
-from tests.builders import a_name
-from tests.engine.sql_app import SqliteFile
 from tests.stack.conftest import Deployed, wait_until
+from tests.support.builders import a_name
+from tests.support.sql_app import SqliteFile
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ import pytest
 
 from local import cloud
 from local.place import Place
-from tests.ports import free_port
+from tests.support.ports import free_port
 from tests.support.readers import SIMULATOR, Block, ReadersCopy, make_readers_copy, read_blocks, read_documents
 
 MARK = "@@@ "

@@ -14,9 +14,9 @@ from bokit.core.model.runs import Run, RunStatus, Trigger
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.store.dynamo.store import DynamoStore
-from tests.emulator import empty_table, needs_emulator
-from tests.engine.rows_app import TestApp
 from tests.engine.test_dispatch import ROW, work_off
+from tests.support.emulator import empty_table, needs_emulator
+from tests.support.rows_app import TestApp
 
 pytestmark = needs_emulator
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)

@@ -26,10 +26,10 @@ from botocore.config import Config
 
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
-from tests.ports import free_port
-from tests.stack import docker_engine, lambda_image
-from tests.stack.conftest import Deployed, open_desk
-from tests.stack.docker_engine import Forwarder
+from tests.stack.conftest import Deployed, open_stack
+from tests.support import docker_engine, lambda_image
+from tests.support.docker_engine import Forwarder
+from tests.support.ports import free_port
 from tests.support.readers import make_readers_copy, read_blocks, read_documents
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -299,8 +299,8 @@ def ask(url: str, token: str | None = None, body: dict[str, Any] | None = None) 
 
 def test_start_api_serves_the_api(sam):
     """Under `sam local start-api` health answers, the authorizer lets tokens in and nobody else, and a sync is triggered."""
-    desk = open_desk(sam.deployed)
-    _, token = desk.access.create(DEFAULT_TENANT, Role.OPERATOR)
+    stack = open_stack(sam.deployed)
+    _, token = stack.access.create(DEFAULT_TENANT, Role.OPERATOR)
     with sam.serve("start-api") as url:
         assert ask(f"{url}/health")[1]["status"] == "ok"
         assert ask(f"{url}/sync/status")[0] == 401

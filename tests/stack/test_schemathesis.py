@@ -15,9 +15,9 @@ import pytest
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
-from tests.builders import a_name
-from tests.stack.conftest import Deployed, open_desk
+from tests.stack.conftest import Deployed, open_stack
 from tests.stack.test_api import Client
+from tests.support.builders import a_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -44,13 +44,13 @@ CHECKS = (
 def client(deployed: Deployed, feed_url: str) -> Iterator[Client]:
     """The admin of a tenant that has something to look at, and is gone afterwards with all that was made up."""
     tenant = TenantId(a_name("tenant"))
-    desk = open_desk(deployed)
-    desk.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
-    client = Client(deployed=deployed, tenant=tenant, token=desk.access.create(tenant, Role.ADMIN)[1])
+    stack = open_stack(deployed)
+    stack.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
+    client = Client(deployed=deployed, tenant=tenant, token=stack.access.create(tenant, Role.ADMIN)[1])
     client.furnish(feed_url)
     client.follow(client.ask("POST", "/sync/trigger", {})[1]["run_id"])
     yield client
-    desk.store.remove_tenant(tenant)
+    stack.store.remove_tenant(tenant)
 
 
 def test_the_api_answers_as_its_document_says(client, tmp_path, record_property):

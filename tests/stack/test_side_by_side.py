@@ -21,8 +21,8 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import LaterError, StateError
 from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.store import DynamoStore
-from tests.emulator import REGION, make_dynamo_store, needs_emulator
-from tests.engine.simulated_app import SimulatedApp, WorldFetcher
+from tests.support.emulator import REGION, make_dynamo_store, needs_emulator
+from tests.support.simulated_app import SimulatedApp, WorldFetcher
 
 FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/garden", "google/garden")
 ROUNDS = 4

@@ -10,8 +10,8 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import RunId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.messages import BatchMessage
-from tests.builders import a_name
 from tests.stack.conftest import Deployed, add_source, load_shard, wait_until
+from tests.support.builders import a_name
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

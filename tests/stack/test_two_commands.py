@@ -22,7 +22,7 @@ from bokit.engine.app import Bokit
 from bokit.engine.base.clock import read_clock
 from bokit.wiring import build_engine
 from simulator.world import World
-from tests.emulator import REGION, make_dynamo_store, needs_emulator
+from tests.support.emulator import REGION, make_dynamo_store, needs_emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = 5

@@ -13,7 +13,7 @@ from bokit.core.model.access import PREFIX, Principal, Role, hash_token, is_toke
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.base.clock import new_secret
 from bokit.errors import InputError
-from tests.builders import NAUGHTY_STRINGS, NOW, a_token
+from tests.support.builders import NAUGHTY_STRINGS, NOW, a_token
 
 TEXT = PREFIX + "aB3_-" * 8 + "xyz"
 

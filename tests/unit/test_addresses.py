@@ -8,7 +8,7 @@ import pytest
 
 from bokit.errors import AddressRefusedError
 from bokit.net.addresses import check_url, is_public, read_url
-from tests.hostile_urls import HOSTILE_URLS, PRIVATE_V4, PRIVATE_V6
+from tests.support.hostile_urls import HOSTILE_URLS, PRIVATE_V4, PRIVATE_V6
 
 PUBLIC = {
     "https://feeds.example.org/x.ics": "https://feeds.example.org/x.ics",

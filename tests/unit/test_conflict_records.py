@@ -19,7 +19,7 @@ from bokit.core.occupancy.conflict_records import (
 )
 from bokit.core.occupancy.conflicts import Certainty, Conflict
 from bokit.errors import StateError
-from tests.builders import DAY, HOUR, NOW
+from tests.support.builders import DAY, HOUR, NOW
 
 FOUND = Conflict(
     id=RecordId("unit_1.c1"),

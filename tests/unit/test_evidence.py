@@ -8,7 +8,7 @@ from bokit.core.ical.entries import Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
-from tests.unit.simulated_source import SimulatedSource, closure, kinds, nights_of, only, reasons, reservation, window
+from tests.support.simulated_source import SimulatedSource, closure, kinds, nights_of, only, reasons, reservation, window
 
 MARK_MISSING, CLEAR_MISSING, CANCEL, CREATE, UPDATE = (
     ActionKind.MARK_MISSING,

@@ -11,7 +11,7 @@ from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
-from tests.unit.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
+from tests.support.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
 
 CREATE, CANCEL, MARK_MISSING, UPDATE = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.MARK_MISSING, ActionKind.UPDATE
 STAYS = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCDEFG", start=1))

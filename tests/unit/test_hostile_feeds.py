@@ -14,14 +14,14 @@ from select import select
 
 import pytest
 
-from tests.hostile_feeds import FEEDS, WEIGHT
+from tests.support.hostile_feeds import FEEDS, WEIGHT
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'layers' / 'shared'}{os.pathsep}{ROOT}"}
 
 
 class Readers:
-    """A process that reads each feed in a child of its own, see tests/hostile_feeds.py."""
+    """A process that reads each feed in a child of its own, see tests/support/hostile_feeds.py."""
 
     def __init__(self, home: Path) -> None:
         self.log = home / "errors"
@@ -31,25 +31,25 @@ class Readers:
         """Start the process."""
         with self.log.open("wb") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "tests.hostile_feeds"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                [sys.executable, "-m", "tests.support.hostile_feeds"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 cwd=ROOT, env=ENVIRONMENT, start_new_session=True,
             )  # fmt: skip
 
     def read(self, body: bytes) -> dict[str, object]:
-        """Return what a child tells of *body*; its error, or more than two minutes, fails the test."""
+        """Return what a child reports of *body*; its error, or more than two minutes, fails the test."""
         try:
-            told = self.ask(body)
+            result = self.ask(body)
         except OSError:
-            told = None
-        if not told:
+            result = None
+        if not result:
             self.end()
             why = self.log.read_text()[-2000:]
             self.process = self.start()
             pytest.fail(why or "it reads and reads")
-        return told
+        return result
 
     def ask(self, body: bytes) -> dict[str, object] | None:
-        """Return what a child tells of *body*; None where it fails, or takes too long."""
+        """Return what a child reports of *body*; None where it fails, or takes too long."""
         feeds, answers = self.process.stdin, self.process.stdout
         assert feeds
         assert answers
@@ -76,14 +76,14 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Readers]:
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.name)
 def test_a_hostile_feed_costs_little_and_is_not_believed(feed, readers):
     """Read, read again, or recalled a day later: 5 s of CPU and 256 MB at most, a bounded snapshot, the verdict it deserves."""
-    told = readers.read(feed.make())
+    result = readers.read(feed.make())
 
-    assert max(told["cpu"]) <= 5, told
-    assert told["megabytes"] <= 256, told
-    assert told["snapshot"] <= 2 * WEIGHT, told
-    assert told["verdict"] in feed.verdicts, told
-    assert told["recalled"] == told["verdict"], told
-    assert told["same"], "with its own snapshot it reads otherwise"
+    assert max(result["cpu"]) <= 5, result
+    assert result["megabytes"] <= 256, result
+    assert result["snapshot"] <= 2 * WEIGHT, result
+    assert result["verdict"] in feed.verdicts, result
+    assert result["recalled"] == result["verdict"], result
+    assert result["same"], "with its own snapshot it reads otherwise"
 
 
 def test_the_feeds_are_many_and_differ():

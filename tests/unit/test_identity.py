@@ -7,7 +7,18 @@ from bokit.core.bookings.stay import GoneReason
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
-from tests.unit.simulated_source import SimulatedSource, block, closure, day, kinds, nights_of, only, reasons, reservation, window
+from tests.support.simulated_source import (
+    SimulatedSource,
+    block,
+    closure,
+    day,
+    kinds,
+    nights_of,
+    only,
+    reasons,
+    reservation,
+    window,
+)
 
 CREATE, UPDATE, CANCEL, MERGE, RESTORE = (
     ActionKind.CREATE,

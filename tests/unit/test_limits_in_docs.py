@@ -23,7 +23,7 @@ from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
 from bokit.store import limits as store
-from tests.unit.transformed import resources, source_template
+from tests.support.transformed import resources, source_template
 
 ROOT = Path(__file__).resolve().parents[2]
 ALARM = resources("AWS::CloudWatch::Alarm")["OverdueAlarm"]
@@ -88,7 +88,7 @@ LIMITS = [
     ("docs/decisions/0007-runs-through-the-queue.md", "then messages of 10 sources each", runs.SOURCES_PER_MESSAGE, 10),
     ("docs/decisions/0008-who-holds-a-night.md", "not exported for 36 hours", occupancy.MAX_FADING, 36 * HOUR),
     ("docs/decisions/0009-records-of-any-collection.md", "limits a schema to 32 KB", model.MAX_SCHEMA_BYTES, 32_000),
-]  # fmt: skip
+]
 
 OTHER_NUMBERS = {
     "docs/operations.md": ["by a day or two"],

@@ -15,7 +15,7 @@ from bokit.core.bookings.night_history import (
     record_night_history,
 )
 from bokit.core.model.records import Presence
-from tests.builders import DAY, HOUR, NOW, a_record, an_edit
+from tests.support.builders import DAY, HOUR, NOW, a_record, an_edit
 
 STAY = {"kind": "reservation", "status": "confirmed"}
 

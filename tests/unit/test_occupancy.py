@@ -11,7 +11,7 @@ from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MAX_FADING
 from bokit.core.occupancy.occupancy import read_occupancy
-from tests.builders import DAY, HOUR, NOW, a_record, a_unit, an_edit
+from tests.support.builders import DAY, HOUR, NOW, a_record, a_unit, an_edit
 
 TODAY = NOW.date()
 FLAT = [a_unit(id="unit_1")]

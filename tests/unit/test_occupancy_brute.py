@@ -17,7 +17,7 @@ from bokit.core.model.catalog import PropertyId, UnitId
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.core.occupancy.occupancy import read_occupancy
-from tests.builders import a_record, a_unit
+from tests.support.builders import a_record, a_unit
 
 FIRST = date(2026, 10, 20)
 """Europe leaves summer time on the fifth night."""

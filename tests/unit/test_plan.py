@@ -11,7 +11,7 @@ from bokit.core.ical.entries import Entry, Status
 from bokit.core.model.plan import RELEASES, ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Verdict
-from tests.unit.simulated_source import SimulatedSource, block, closure, reservation, window
+from tests.support.simulated_source import SimulatedSource, block, closure, reservation, window
 
 spans = st.tuples(st.integers(-3, 30), st.integers(1, 8)).map(lambda pair: (pair[0], sum(pair)))
 statuses = st.sampled_from([*[Status.CONFIRMED] * 3, Status.TENTATIVE, Status.INQUIRY, Status.CANCELLED])

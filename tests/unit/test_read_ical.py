@@ -20,7 +20,7 @@ from bokit.core.ical.platforms.registry import PLATFORMS
 from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical
 from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.source_rules import Seen, Verdict
-from tests.unit.feed_bodies import AT, sample
+from tests.support.feed_bodies import AT, sample
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))
 ROME = ZoneInfo("Europe/Rome")

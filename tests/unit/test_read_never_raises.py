@@ -20,7 +20,7 @@ from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_i
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.times import read_zones
 from bokit.core.model.source_rules import Verdict
-from tests.unit.feed_bodies import AT, sample
+from tests.support.feed_bodies import AT, sample
 
 ROME = ZoneInfo("Europe/Rome")
 DATA = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "data").glob("*.ics"))]

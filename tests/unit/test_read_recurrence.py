@@ -12,7 +12,7 @@ import recurring_ical_events
 from bokit.core.ical.reader import ReadSettings, read_ical
 from bokit.core.ical.recurrence_rules import can_happen, read_rule
 from bokit.core.model.source_rules import Verdict
-from tests.unit.feed_bodies import AT
+from tests.support.feed_bodies import AT
 
 ROME = ZoneInfo("Europe/Rome")
 FIRST, LAST = date(2026, 12, 1), date(2028, 12, 1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bokit.core.ical.reader import ReadSettings, read_ical, recall_entries
 from bokit.core.ical.snapshot import unpack_snapshot
 from bokit.core.model.source_rules import Verdict
-from tests.unit.feed_bodies import AT, EVENTS, TODAY, calendar, sample
+from tests.support.feed_bodies import AT, EVENTS, TODAY, calendar, sample
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))
 ROME = ZoneInfo("Europe/Rome")

@@ -12,7 +12,7 @@ from bokit.core.ical.reader import ReadSettings, read_ical
 from simulator.life import live
 from simulator.model import SimulatorError
 from simulator.world import World
-from tests.unit.feed_lines import end, events, named, span, start
+from tests.support.feed_lines import end, events, named, span, start
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 TODAY = NOW.date()

@@ -20,7 +20,7 @@ from simulator.model import SimulatorError
 from simulator.scenario import AIRBNB, BOOKING, VRBO, build_demo
 from simulator.server import SharedWorld, SimulatorServer
 from simulator.state import load_world
-from tests.unit.feed_lines import events
+from tests.support.feed_lines import events
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from simulator.model import SimulatorError, Span, cut
 from simulator.scenario import AIRBNB, BOOKING, build_demo, config_of
 from simulator.state import FILE, load_world, read_world, save_world, world_as_dict
 from simulator.world import World
-from tests.unit.feed_lines import events
+from tests.support.feed_lines import events
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 FEED = "airbnb/garden"

@@ -14,7 +14,7 @@ from bokit.core.ical.entries import BLOCKING, Status
 from bokit.core.model.merge import accept_remote, edit_record
 from bokit.core.model.records import Presence
 from bokit.errors import InputError
-from tests.unit.simulated_source import SimulatedSource, closure, day, nights_of, reservation, window
+from tests.support.simulated_source import SimulatedSource, closure, day, nights_of, reservation, window
 
 ROSA, AT = "user:rosa", datetime(2026, 6, 1, 10, 0, tzinfo=UTC)
 A, B = reservation("HMAAAAAAAA", 10, 14, guest_name="Zoé"), reservation("HMBBBBBBBB", 20, 24)

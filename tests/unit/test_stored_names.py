@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from bokit.store.codec import Codec
+from bokit.core.model.codec import Codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class Before:
     """A class as a former release had it."""
 
     code: str
-    told: bool = False
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Holder:
 
 
 FORMER = Codec({})
-TODAY = Codec({After: {"notified": "told"}})
+TODAY = Codec({After: {"notified": "sent"}})
 VALUE = After(code="http-503", notified=True)
 
 
@@ -43,13 +43,13 @@ def test_a_renamed_field_is_written_under_its_stored_name() -> None:
     """A worker of the former release, running beside this one, reads what this one wrote."""
     document = TODAY.write_document(VALUE)
 
-    assert json.loads(document) == {"code": "http-503", "told": True}
-    assert FORMER.read_document(Before, document) == Before(code="http-503", told=True)
+    assert json.loads(document) == {"code": "http-503", "sent": True}
+    assert FORMER.read_document(Before, document) == Before(code="http-503", sent=True)
 
 
 def test_a_renamed_field_is_read_from_its_stored_name() -> None:
     """What the former release wrote is read with its value; without the stored name it would be its default."""
-    document = FORMER.write_document(Before(code="http-503", told=True))
+    document = FORMER.write_document(Before(code="http-503", sent=True))
 
     assert TODAY.read_document(After, document) == VALUE
     assert FORMER.read_document(After, document) == After(code="http-503", notified=False)
@@ -60,7 +60,7 @@ def test_a_renamed_field_keeps_its_stored_name_wherever_its_class_is_held() -> N
     value = Holder(failures=(VALUE,), last=VALUE)
     document = TODAY.write_document(value)
 
-    stored = {"code": "http-503", "told": True}
+    stored = {"code": "http-503", "sent": True}
     assert json.loads(document) == {"failures": [stored], "last": stored}
     assert TODAY.read_document(Holder, document) == value
 
@@ -73,7 +73,7 @@ def test_a_renamed_field_at_its_default_takes_no_room() -> None:
 def test_a_name_of_no_field_is_refused() -> None:
     """A line in the table of names for a field that is not there is a mistake, and says so at once."""
     with pytest.raises(TypeError, match="After has no field 'informed'"):
-        Codec({After: {"informed": "told"}}).write_document(VALUE)
+        Codec({After: {"informed": "sent"}}).write_document(VALUE)
 
 
 def test_two_fields_with_one_stored_name_are_refused() -> None:

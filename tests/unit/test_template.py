@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from bokit.config import Settings
-from tests.unit.transformed import ROOT, as_list, policy_statements, refers_to, resources, source_template, transformed
+from tests.support.transformed import ROOT, as_list, policy_statements, refers_to, resources, source_template, transformed
 
 FUNCTIONS = sorted(resources("AWS::Lambda::Function"))
 ROLES = sorted(resources("AWS::IAM::Role"))

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.unit.transformed import as_list, policy_statements, refers_to, resources, source_template, transformed
+from tests.support.transformed import as_list, policy_statements, refers_to, resources, source_template, transformed
 
 ROUTES = {route["RouteKey"]: route for route in resources("AWS::ApiGatewayV2::Route").values()}
 PUBLIC = {"ANY /health", "GET /feeds/{proxy+}", "HEAD /feeds/{proxy+}", "OPTIONS /{proxy+}"}

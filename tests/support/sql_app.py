@@ -23,7 +23,7 @@ from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.sql.table import SqlReader, SqlSample
 from bokit.sources.sql.url import Reach
 from bokit.store.memory.store import MemoryStore
-from tests.engine.rows_app import START, ManualClock
+from tests.support.rows_app import START, ManualClock
 
 CLIENTS = {"table": "clients", "collection": "clients", "key": ["id"]}
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.builders import a_name
-from tests.ports import free_port
+from tests.support.builders import a_name
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from bokit.store.dynamo.store import DynamoStore
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 MINISTACK = Path(os.environ.get("BOKIT_MINISTACK", REPOSITORY / ".bokit/cloud/bin/ministack"))
 REGION = "us-east-1"
 

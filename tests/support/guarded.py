@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bokit.net.session import SafeSession
-from tests.contract.scripted_server import Script, ScriptedServer, make_certificate, ok, say
+from tests.support.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 
 DEADLINE = 0.8
 """Seconds that a request to a server that errs may take; what hangs ends with the client's own code for it."""

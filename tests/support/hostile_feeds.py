@@ -1,6 +1,6 @@
 """Feeds that are made to hurt: each a name, a body of at most five megabytes, and what a reader may make of it.
 
-``python -m tests.hostile_feeds`` reads bodies from its standard input, each in a process of its own, and prints what each
+``python -m tests.support.hostile_feeds`` reads bodies from its standard input, each in a process of its own, and prints what each
 cost, as JSON. The libraries are loaded once: that takes longer than to read most of them.
 """
 
@@ -89,8 +89,8 @@ FEEDS: list[HostileFeed] = []
 
 
 def _add(verdicts: str, **makers: Callable[[], bytes]) -> None:
-    told = frozenset(verdicts.split())
-    FEEDS.extend(HostileFeed(name=name.replace("_", "-"), make=make, verdicts=told) for name, make in makers.items())
+    expected = frozenset(verdicts.split())
+    FEEDS.extend(HostileFeed(name=name.replace("_", "-"), make=make, verdicts=expected) for name, make in makers.items())
 
 
 _add(
@@ -241,7 +241,7 @@ def spent_cpu() -> float:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process ever held, in megabytes; ru_maxrss would tell its parent's too."""
+    """Return the most memory that this process ever held, in megabytes; ru_maxrss would include its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 

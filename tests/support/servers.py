@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 SERVERS = [Path(p) for p in ("/usr/sbin/mariadbd", "/usr/sbin/mysqld", "/usr/libexec/mariadbd")]
 MARIADB = next((p for p in SERVERS if p.exists()), None)

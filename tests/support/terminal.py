@@ -21,7 +21,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
 from bokit_cli.main import execute
 from bokit_cli.session import StackLocator
-from tests.engine.rows_app import ManualClock
+from tests.support.rows_app import ManualClock
 
 URL = "https://8.8.8.8/1.ics?s=sentinel"
 UID = "1418fb94e984-0123456789abcdef0123456789abcd{:02d}@airbnb.com"

@@ -10,7 +10,7 @@ from bokit.core.model.records import Record, TenantId
 from bokit.core.model.runs import OpenRun, Run, RunStatus
 from bokit.core.model.scheduling import Lease, Shard
 from bokit.store.protocols import Store
-from tests.builders import DAY, HOUR, NOW, a_change, a_head, a_record, a_run, a_schedule, a_source
+from tests.support.builders import DAY, HOUR, NOW, a_change, a_head, a_record, a_run, a_schedule, a_source
 
 OTHER = TenantId("other")
 

@@ -16,8 +16,8 @@ from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSettings, read_table_settings
 from bokit.sources.sql.table import SqlReader, SqlSnapshot
 from bokit.sources.sql.url import Reach
-from tests.builders import a_name, a_source
-from tests.servers import PASSWORD, Server, needs_mariadb, needs_postgres
+from tests.support.builders import a_name, a_source
+from tests.support.servers import PASSWORD, Server, needs_mariadb, needs_postgres
 
 DATABASES = [
     "sqlite",

@@ -12,7 +12,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit,
 from bokit.core.model.records import Scope
 from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
 from simulator.model import SimulatorError, Span, cut
-from tests.engine.simulated_app import SimulatedApp
+from tests.support.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
 UNIT = UnitId("unit_garden")
@@ -23,7 +23,7 @@ PLATFORMS = ("airbnb/garden", "booking_com/garden", "vrbo/garden")
 class Importer:
     """One listing: what it imported of Bokit's calendar, shown in its own feed as closures."""
 
-    villa: SimulatedApp
+    app: SimulatedApp
     feed: str
     calendar: OutCalendar
     imported: dict[Span, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Importer:
 
     def read(self) -> bool:
         """Read Bokit's calendar as the platform would; return whether anything was new."""
-        page = self.villa.store.find_published(self.calendar.token_hash)
+        page = self.app.store.find_published(self.calendar.token_hash)
         assert page is not None, "the calendar is not published"
         is_new, self.last = page.body != self.last, page.body
         if is_new:
@@ -44,7 +44,7 @@ class Importer:
 
     def _agree(self, events: set[Span]) -> None:
         """Close what the calendar has and is free, open what it no longer has."""
-        world = self.villa.world
+        world = self.app.world
         for stay_id in self.imported.values():
             if world.stays[stay_id].is_active:
                 world.unblock(stay_id)
@@ -71,57 +71,57 @@ class Ring:
     """A flat on three platforms, each of which imports Bokit's calendar."""
 
     def __init__(self, seed: int, *, cancel_after: timedelta | None = None) -> None:
-        self.luck, self.villa = Random(seed), SimulatedApp(queue=False)
-        villa = self.villa
-        villa.save_tenant()
-        house = villa.store.save_property(
+        self.luck, self.app = Random(seed), SimulatedApp(queue=False)
+        app = self.app
+        app.save_tenant()
+        house = app.store.save_property(
             Property(id=PropertyId("prop_rosa"), tenant=DEFAULT_TENANT, name="Villa Rosa", timezone="Europe/Rome")
         )
-        villa.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=house.id, name="Garden flat"))
+        app.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=house.id, name="Garden flat"))
         for feed in PLATFORMS:
-            villa.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
-        self.importers = [Importer(villa, feed, self._open(feed)) for feed in PLATFORMS]
+            app.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
+        self.importers = [Importer(app, feed, self._open(feed)) for feed in PLATFORMS]
         self._move_in()
 
     def _move_in(self) -> None:
         """Let some guests have booked already: a calendar of one entry that changes is another listing's to any guard."""
-        world, night = self.villa.world, self.villa.world.today(PLATFORMS[0]) + DAY * 70
+        world, night = self.app.world, self.app.world.today(PLATFORMS[0]) + DAY * 70
         for number in range(15):
             world.book(PLATFORMS[number % 3], night, night + DAY * (2 + number % 4))
             night += DAY * 8
 
-    def settle_holds(self) -> None:
+    def approve_holds(self) -> None:
         """Let the owner look at what guards hold since yesterday, and apply it: these feeds say the truth."""
-        for source in self.villa.store.load_sources(DEFAULT_TENANT):
-            hold = self.villa.bokit.records.find_hold(DEFAULT_TENANT, source.id)
-            if hold and hold.can_apply and self.villa.clock.at - hold.since > DAY:
-                self.villa.bokit.records.resolve_hold(
+        for source in self.app.store.load_sources(DEFAULT_TENANT):
+            hold = self.app.bokit.records.find_hold(DEFAULT_TENANT, source.id)
+            if hold and hold.can_apply and self.app.clock.at - hold.since > DAY:
+                self.app.bokit.records.resolve_hold(
                     DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:owner"
                 )
 
     def _open(self, feed: str) -> OutCalendar:
-        return self.villa.bokit.calendars.open(DEFAULT_TENANT, UNIT, CalendarChoice(consumer=feed.partition("/")[0]))
+        return self.app.bokit.calendars.open(DEFAULT_TENANT, UNIT, CalendarChoice(consumer=feed.partition("/")[0]))
 
     def guests(self) -> list[str]:
         """Return the ids of the stays that guests hold, wherever they booked."""
-        stays = self.villa.world.stays.values()
+        stays = self.app.world.stays.values()
         return [s.id for s in stays if s.kind == "reservation" and s.is_active]
 
     def truth(self) -> set[date]:
         """Return the nights to come that guests hold."""
-        world, today = self.villa.world, self.villa.world.today(PLATFORMS[0])
+        world, today = self.app.world, self.app.world.today(PLATFORMS[0])
         held = (span for s in world.stays.values() if s.kind == "reservation" and s.is_active for span in s.spans)
         return {night for span in held for night in span.nights() if night >= today}
 
     def held(self) -> set[date]:
         """Return the nights to come that Bokit holds."""
-        occupancy = self.villa.bokit.calendars.load_occupancy(DEFAULT_TENANT, Scope(UNIT))
-        today = self.villa.world.today(PLATFORMS[0])
+        occupancy = self.app.bokit.calendars.load_occupancy(DEFAULT_TENANT, Scope(UNIT))
+        today = self.app.world.today(PLATFORMS[0])
         return {n for b in occupancy.bookings for n in b.nights if n >= today}
 
     def act(self) -> None:
         """Let a guest book, move or cancel somewhere; what is taken there is refused, as platforms do."""
-        world = self.villa.world
+        world = self.app.world
         what = self.luck.choice(("book", "book", "book", "move", "cancel"))
         stays = self.guests()
         try:
@@ -139,7 +139,7 @@ class Ring:
 
     def round(self, hours: float = 1) -> bool:
         """Let an hour pass: Bokit reads every feed, every platform reads Bokit; return whether any calendar changed."""
-        self.villa.move(hours=hours)
-        self.villa.bokit.tick()
+        self.app.move(hours=hours)
+        self.app.bokit.tick()
         news = [importer.read() for importer in self.importers]
         return any(news)

@@ -24,7 +24,7 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.json_api import JsonApiFetcher, Waiting
 from bokit.store.memory.store import MemoryStore
 from simulator.client_api import ClientApi, make_clients
-from tests.engine.rows_app import ManualClock
+from tests.support.rows_app import ManualClock
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 URL = "https://crm.example/api"
