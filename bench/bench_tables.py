@@ -29,8 +29,8 @@ from bokit.core.tables.values import write_row_key
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Snapshot
 from simulator.billing import SPECS, TABLES, Billing
-from tests.engine.ledger import Ledger
-from tests.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
+from tests.support.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
+from tests.support.sql_app import Ledger
 
 SIZES = (20_000, 200_000)
 TARGETS = {"memory": 1.2, "unchanged": 2.0}
