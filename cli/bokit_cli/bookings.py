@@ -116,6 +116,8 @@ def _state_words(doc: BookingDocument) -> str:
     if doc["presence"] == "missing":
         return "missing"
     status = status_words(doc["status"])
+    if doc["confirm"]:
+        return f"{status}, confirm: {doc['confirm']}"
     return f"{status}, edited" if doc["edits"] else status
 
 
@@ -239,6 +241,8 @@ def _show_booking(console: Console, doc: BookingInFull) -> None:
     print_line(console, f"{stay}  {who_words(doc)}  {status_words(doc['status'])}  {short_id(doc['id'])}")
     for name, edit in doc["edits"].items():
         print_line(console, f"  {name}: {value_words(edit['value'])} (edited), source: {value_words(edit['remote'])}")
+    if doc["confirm"]:
+        print_line(console, f"  confirm: {doc['confirm']}; `bokit booking edit {short_id(doc['id'])} --set confirm=` confirms it")
     for conflict in doc["conflicts"]:
         nights = ", ".join(day_words(night) for night in conflict["nights"])
         print_line(console, f"  conflict, {conflict['certainty']}: {nights}; see `bokit conflicts`")

@@ -10,6 +10,7 @@ from typing import Any
 from bokit.core.bookings.limits import MAX_STAY_NIGHTS, MAX_TEXT_LENGTH, MAX_YEAR, MIN_YEAR
 from bokit.core.bookings.stay import DETAIL_FIELDS, RELEASED
 from bokit.core.ical.entries import EntryKind, Status
+from bokit.core.model.merge import CONFIRM
 from bokit.core.model.records import Fields, Json, Record
 from bokit.errors import InputError
 
@@ -23,6 +24,7 @@ def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
     Raises InputError for an unknown field, a value of another type, a departure that is not after the arrival, and,
     for a new booking, a missing date.
     """
+    values = _without_confirmation(values)
     if unknown := sorted(set(values) - set(READERS)):
         raise InputError("no such field of a booking", code="unknown-field", field=unknown[0], known=", ".join(READERS))
     edited = {name: READERS[name](name, value) for name, value in values.items()}
@@ -32,6 +34,13 @@ def read_edit(record: Record | None, values: Fields) -> dict[str, Json]:
         raise InputError("a window follows its calendar; it cannot be edited", code="window", id=record.id)
     _check_dates({**(record.fields if record else {}), **edited})
     return edited
+
+
+def _without_confirmation(values: Fields) -> Fields:
+    """Return *values* without an empty ``confirm``, which changes nothing: any edit is the confirmation."""
+    if values.get(CONFIRM):
+        raise InputError("set it to null to confirm the booking", code="bad-field", field=CONFIRM)
+    return {name: value for name, value in values.items() if name != CONFIRM}
 
 
 def _check_dates(booking: Fields) -> None:

@@ -17,6 +17,15 @@ MIN_WINDOW_START = timedelta(days=60)
 MIN_CALENDAR_END_NIGHTS = 30
 """A window of so many nights is the end of the platform's calendar, and does not disappear."""
 
+MIN_LABEL_USES = 3
+"""A summary that so many entries of one feed have is a label, not a guest's name."""
+MIN_UID_FETCHES = 3
+"""Changed fetches that must keep every UID before UIDs are believed to identify bookings."""
+VOLATILE_TIME = timedelta(days=30)
+"""How long UIDs that all changed at once are believed to prove nothing."""
+VOLATILE_UPDATE = timedelta(days=1)
+"""How often the time of the last such change is written."""
+
 MIN_FETCHES_IN_DOUBT = 3
 """Fetches that must agree where the source was doubtful lately; otherwise two."""
 MIN_FETCH_SPACING = 33 / 32

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
+from bokit.core.bookings.names import NameReader, NameVerdict
 from bokit.core.bookings.nights import nights
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
+from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
-from bokit.core.ical.platforms.base import Traits
+from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.model.records import Record
 from bokit.core.model.source_rules import Seen
 
@@ -40,6 +42,8 @@ class Pair:
     entry: Entry
     stay: Stay | None
     reason: MatchReason
+    by_nights: bool = False
+    """Nights alone say that it is this stay: it may be another guest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +81,29 @@ class FeedMatches:
 
 
 def match_entries(
-    stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], traits: Traits, today: date, at: datetime
+    stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], uids: UidRoles, today: date, at: datetime
 ) -> Matches:
     """Return which stay each entry is.
 
-    code or, where the platform's UID is an identity, UID known     that stay, gone or not
-    else: see ``_judge``; the best pairs of the whole feed first
+    code, or a UID that is not made of dates, known                 that stay, gone or not
+    else: see ``_Identity``; the best pairs of the whole feed first
     a codeless closure that ends beyond the horizon                 window
     a new one-night block within the advance notice                 window
-    a new codeless entry inside another of the same feed            nothing: its nights are held already
+    a new closure inside another entry of the same feed             nothing: its nights are held already
+    a new reservation with a code or a guest, anywhere              a stay
     """
     ordered = sorted(_join_coded(entries), key=_entry_order)
     live = [e for e in ordered if e.status not in CANCELLED]
     rolling = [e for e in live if e.kind is EntryKind.WINDOW and e.check_out - today > MIN_WINDOW_END]
-    exact = _match_exact(stays, [e for e in live if e not in rolling], traits)
+    names = NameReader(ordered)
+    exact = _match_exact(stays, [e for e in live if e not in rolling], names, uids.identifies)
+    identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact.pairs)
     rest = _unmatched(stays, exact.pairs)
-    near = _match_near(rest, exact.left, today)
+    near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
     leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
-    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], rolling, leaving, today)
-    ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], replace(traits, uid_is_identity=True)).pairs
+    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], rolling, leaving, identity)
+    ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
     absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today]
     return Matches(
         pairs=tuple(pairs),
@@ -121,7 +128,7 @@ class _Assignment:
         """The entries without a stay."""
         return [e for e in self.entries if id(e) not in self._taken]
 
-    def add(self, entry: Entry, stay: Stay, reason: MatchReason) -> None:
+    def add(self, entry: Entry, stay: Stay, reason: MatchReason, *, by_nights: bool = False) -> None:
         """Pair *entry* with *stay*, unless one of them is taken.
 
         A window takes its stay's kind: only the stay's last night made it look like one.
@@ -129,7 +136,7 @@ class _Assignment:
         if self._taken.isdisjoint({id(entry), stay.record.id}):
             self._taken |= {id(entry), stay.record.id}
             same_kind = replace(entry, kind=stay.kind) if entry.kind is EntryKind.WINDOW else entry
-            self.pairs.append(Pair(entry=same_kind, stay=stay, reason=reason))
+            self.pairs.append(Pair(entry=same_kind, stay=stay, reason=reason, by_nights=by_nights))
 
 
 def _unmatched(stays: Sequence[Stay], pairs: Iterable[Pair]) -> list[Stay]:
@@ -155,59 +162,145 @@ def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
     return joined
 
 
-def _match_exact(stays: Sequence[Stay], entries: Sequence[Entry], traits: Traits) -> _Assignment:
-    """Return the pairs with the same code or, where the platform's UIDs are identities, the same UID."""
+def _match_exact(
+    stays: Sequence[Stay], entries: Sequence[Entry], names: NameReader, is_identity: Callable[[Entry], bool]
+) -> _Assignment:
+    """Return the pairs with the same code or, where the UID is not made of dates, the same UID.
+
+    Several stays may have had one UID: those with the same nights first. Two names that differ are two guests.
+    """
     by_code: dict[str, Stay] = {}
-    by_key: dict[str, Stay] = {}
+    by_key: dict[str, list[Stay]] = {}
     for known in sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id)):
-        by_key[known.record.key] = known
+        by_key.setdefault(known.record.key, []).append(known)
         if known.code:
             by_code[known.code] = known
     found = _Assignment(entries)
     for entry in entries:
         if stay := by_code.get(entry.reservation_code or ""):
             found.add(entry, stay, MatchReason.CODE)
-        elif traits.uid_is_identity and (stay := by_key.get(entry_key(entry))) and not (stay.code and entry.reservation_code):
-            found.add(entry, stay, MatchReason.UID)
+    same = [(e, s) for e in found.left if is_identity(e) for s in by_key.get(entry_key(e), ()) if _has_same_uid(s, e, names)]
+    for entry, stay in sorted(same, key=lambda pair: _uid_order(*pair)):
+        found.add(entry, stay, MatchReason.UID)
     return found
 
 
-def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], today: date) -> _Assignment:
+def _has_same_uid(stay: Stay, entry: Entry, names: NameReader) -> bool:
+    """Return whether nothing else says that *entry*, with the UID of *stay*, is another booking."""
+    if stay.code and entry.reservation_code:
+        return False
+    return names.compare(stay, entry, same_uid=True) is not NameVerdict.DIFFER
+
+
+def _uid_order(entry: Entry, stay: Stay) -> tuple[Any, ...]:
+    shared = _shared_nights(stay, entry)
+    created = -stay.record.created_at.timestamp()
+    return (
+        stay.is_gone,
+        stay.span != (entry.check_in, entry.check_out),
+        -len(shared),
+        created,
+        stay.record.id,
+        *_entry_order(entry),
+    )
+
+
+def _shared_nights(stay: Stay, entry: Entry) -> set[date]:
+    return nights(*stay.span) & nights(entry.check_in, entry.check_out)
+
+
+class _Identity:
+    """Judges whether an entry without a known code or UID is a known stay, given the whole feed."""
+
+    def __init__(self, *, uids: UidRoles, names: NameReader, today: date, stays: Sequence[Stay], exact: Sequence[Pair]) -> None:
+        self.uids, self.names, self.today = uids, names, today
+        self._live = sum(1 for s in stays if not s.is_gone and s.check_out > today)
+        pairs = [(p.stay, p.entry) for p in exact if p.stay and not p.stay.is_gone]
+        self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
+
+    def may_be_same(self, stay: Stay, entry: Entry) -> bool:
+        """Return whether *entry* may be *stay*, which nights then decide; the first that applies.
+
+        UID       names     role of the UID                  nights    the same
+        any       differ    any                              any       no
+        any       equal     any                              any       yes
+        the same  unknown   any                              any       yes
+        other     unknown   identity; another entry kept     any       no
+                            the UID of its live stay
+        other     unknown   identity; no stay of two or      equal     yes: issued again
+                            more kept its UID                other     no
+        other     unknown   else                             any       yes, perhaps another guest (``by_nights``)
+        """
+        is_same_uid = stay.record.key == entry_key(entry)
+        verdict = self.names.compare(stay, entry, same_uid=is_same_uid)
+        if verdict is not NameVerdict.UNKNOWN or is_same_uid:
+            return verdict is not NameVerdict.DIFFER
+        if self.uids.role_of(entry) is not UidRole.IDENTITY:
+            return True
+        return not self._kept and (self._live < 2 or self._has_same_nights(stay, entry))
+
+    def _has_same_nights(self, stay: Stay, entry: Entry) -> bool:
+        starts = max(stay.check_in, self.today), max(entry.check_in, self.today)
+        return stay.check_out == entry.check_out and starts[0] == starts[1]
+
+    def rests_on_nights(self, stay: Stay, entry: Entry) -> bool:
+        """Return whether the guest may be another one; *entry* was judged to be *stay* by its nights.
+
+        the same name                                          no
+        the same nights, or the guest is here and the start    no, unless the stay was gone, or its UID changed in a
+        rolls with today                                       feed whose UIDs do not change all the time
+        else                                                   yes
+        """
+        is_same_uid = stay.record.key == entry_key(entry)
+        if self.names.compare(stay, entry, same_uid=is_same_uid) is NameVerdict.EQUAL:
+            return False
+        if stay.is_gone or not (self._has_same_nights(stay, entry) and stay.check_in <= entry.check_in):
+            return True
+        is_clip = stay.check_in < entry.check_in
+        return not is_same_uid and not is_clip and self.uids.role_of(entry) is UidRole.UNKNOWN
+
+
+def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: _Identity) -> _Assignment:
     """Return the best pairs of codeless stays and entries: the surest first, whatever their order."""
     candidates = []
     for entry in entries:
         for stay in stays:
-            if judged := _judge(stay, entry, today):
+            if judged := _judge(stay, entry, identity):
                 rank, reason = judged
-                candidates.append((_pair_order(stay, entry, rank), entry, stay, reason))
+                candidates.append((_pair_order(stay, entry, rank, identity), entry, stay, reason))
     found = _Assignment(entries)
     for _, entry, stay, reason in sorted(candidates, key=lambda candidate: candidate[0]):
-        found.add(entry, stay, reason)
+        found.add(entry, stay, reason, by_nights=identity.rests_on_nights(stay, entry))
     return found
 
 
-def _pair_order(stay: Stay, entry: Entry, rank: int) -> tuple[Any, ...]:
+def _pair_order(stay: Stay, entry: Entry, rank: int, identity: _Identity) -> tuple[Any, ...]:
     """Return what sorts pairs from the surest down, and leaves nothing to the order of events."""
-    shared = len(nights(*stay.span) & nights(entry.check_in, entry.check_out))
+    shared = len(_shared_nights(stay, entry))
     gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
-    unlike = (entry.kind is not stay.kind, rank, stay.is_gone, stay.record.key != entry_key(entry))
+    is_other_uid = stay.record.key != entry_key(entry)
+    unnamed = identity.names.compare(stay, entry, same_uid=not is_other_uid) is not NameVerdict.EQUAL
+    unlike = (entry.kind is not stay.kind, unnamed, rank, stay.is_gone, is_other_uid)
     return (*unlike, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
 
 
-def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReason] | None:
+def _judge(stay: Stay, entry: Entry, identity: _Identity) -> tuple[int, MatchReason] | None:
     """Return how surely a codeless entry is a codeless stay (0: the surest), and why; None: it is another."""
     # what looks like a window may be a block's last night, but it brings no block back: it is there every day
     is_inside = stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
     left_over = entry.kind is EntryKind.WINDOW and stay.kind is EntryKind.BLOCK and is_inside and not stay.is_gone
     if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
         return None
-    if entry.guest_name and stay.guest_name and entry.guest_name != stay.guest_name:
-        return None
+    found = _judge_nights(stay, entry, identity.today)
+    return found if found and identity.may_be_same(stay, entry) else None
+
+
+def _judge_nights(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReason] | None:
     same_end = stay.check_out == entry.check_out
     same_start = max(stay.check_in, today) == max(entry.check_in, today)
     if same_end and (stay.check_in == entry.check_in or (same_start and stay.check_in <= entry.check_in)):
         return (4, MatchReason.RETURN) if stay.is_gone else (0, MatchReason.NIGHTS)
-    shared = nights(*stay.span) & nights(entry.check_in, entry.check_out)
+    shared = _shared_nights(stay, entry)
     if stay.is_gone:
         joined = stay.record.gone_reason == GoneReason.JOINED
         may_split = joined and shared and (same_end or same_start) and entry.check_out > today
@@ -220,22 +313,40 @@ def _judge(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReason] | N
 
 
 def _place_new(
-    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: Sequence[Stay], today: date
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: Sequence[Stay], identity: _Identity
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
-    placed, windows = list(pairs), []
+    placed, windows, today = list(pairs), [], identity.today
     others = [p.entry for p in pairs]
-    closed = {night for entry in others for night in _closed_nights(entry, today)}
+    closed = {night for pair in pairs for night in _pair_nights(pair, today)}
     end = max(_calendar_end([*others, *entries], rolling), today + MIN_WINDOW_START)
     for entry in sorted(entries, key=lambda e: (e.kind is EntryKind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
         is_past = entry.check_out <= today
         rolls = entry.kind is EntryKind.BLOCK and (_replaces(entry, leaving, today) or entry.check_in >= end)
         if entry.kind is EntryKind.WINDOW or (rolls and not is_past):
             windows.append(entry)
-        elif entry.reservation_code or not ((is_past and entry.kind is EntryKind.BLOCK) or _is_inside(entry, closed, today)):
+        elif _is_guest(entry, placed, identity.names) or not (
+            (is_past and entry.kind is EntryKind.BLOCK) or _is_inside(entry, closed, today)
+        ):
             placed.append(Pair(entry=entry, stay=None, reason=MatchReason.NEW))
-            closed |= _closed_nights(entry, today)
+            closed |= _pair_nights(placed[-1], today)
     return placed, windows
+
+
+def _is_guest(entry: Entry, placed: Sequence[Pair], names: NameReader) -> bool:
+    """Return whether *entry* is a guest of its own: it has a code, or a name that no entry around it has."""
+    if entry.reservation_code:
+        return True
+    name = names.of_entry(entry)
+    around = (p.entry for p in placed if p.entry.check_in <= entry.check_in and entry.check_out <= p.entry.check_out)
+    return bool(name) and all(names.of_entry(other) != name for other in around)
+
+
+def _pair_nights(pair: Pair, today: date) -> set[date]:
+    """Return the nights that the feed closes with *pair*, and the past ones of its stay."""
+    entry, stay = pair.entry, pair.stay
+    past = {n for n in nights(*stay.span) if n < today} if stay else set[date]()
+    return past | (nights(entry.check_in, entry.check_out) if entry.status in BLOCKING else set())
 
 
 def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
@@ -261,5 +372,5 @@ def _closed_nights(entry: Entry, today: date) -> set[date]:
 
 
 def _is_inside(entry: Entry, closed: set[date], today: date) -> bool:
-    """Return whether all of its nights to come are *closed* by others."""
-    return entry.check_out > today and _nights_to_come(entry, today) <= closed
+    """Return whether all of its nights to come, or all of one that departed, are *closed* by others."""
+    return (_nights_to_come(entry, today) or nights(entry.check_in, entry.check_out)) <= closed

@@ -13,16 +13,27 @@ from bokit.core.bookings.evidence import (
     forget_contradicted,
     nights_kept,
     open_nights,
+    read_open,
     with_open_nights,
     write_misses,
 )
 from bokit.core.bookings.matching import Matches, Pair
+from bokit.core.bookings.names import Words, read_title
 from bokit.core.bookings.nights import DAY, nights
-from bokit.core.bookings.stay import GoneReason, Stay, entry_key, held_nights, read_remote, released_nights
+from bokit.core.bookings.stay import (
+    ANOTHER_GUEST,
+    GUEST_FIELDS,
+    GoneReason,
+    Stay,
+    entry_key,
+    held_nights,
+    read_remote,
+    released_nights,
+)
 from bokit.core.bookings.window import closed_nights, plan_window, rule_nights
-from bokit.core.ical.entries import Entry, Status
+from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.documents import write_time
-from bokit.core.model.merge import change_action, create_action
+from bokit.core.model.merge import CONFIRM, change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Fields, Presence, Record, make_record_id
 from bokit.core.model.source_rules import Context
@@ -81,14 +92,25 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
               today
     any       codeless, frees nights                the nights stay held until they were open for long enough
     any       else                                  the source's values, but for what a person edited
+    edited    by its nights alone, perhaps another  as above, and a person is asked to confirm the guest
+              guest
     """
     entry, stay = pair.entry, pair.stay
     if stay is None:
         return create_action(_new_booking(entry, diff.context), pair.reason)
     check_in, check_out, rules_state = _plan_dates(stay, entry, diff)
     remote = {**read_remote(entry), **_write_dates(check_in, check_out)}
+    if pair.by_nights and GUEST_FIELDS & set(stay.record.edits) and not _was_shown(stay, entry, diff):
+        rules_state = {**rules_state, CONFIRM: ANOTHER_GUEST}
     after = replace(stay.record.as_present(entry_key(entry)), remote=remote, memory=rules_state)
     return change_action(stay.record, after, pair.reason, diff.at)
+
+
+def _was_shown(stay: Stay, entry: Entry, diff: BookingDiff) -> bool:
+    """Return whether the last fetch showed *entry* as the stay: what it says of the guest was judged then."""
+    shown = stay.nights_from(diff.today) - set(read_open(stay.record))
+    is_same = stay.record.key == entry_key(entry) and shown == nights(max(entry.check_in, diff.today), entry.check_out)
+    return is_same and not stay.is_gone
 
 
 def _new_booking(entry: Entry, context: Context) -> Record:
@@ -158,13 +180,16 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
     all closed by others as before                        missing, held: overlapping events, and one of them went
     open for long enough, each                            cancelled
     some open for long enough, others not                 missing, held without the first
+    closed by others, but it named its guest, or they     as if open: others' nights are no sign of this guest
+    came as it went
     else                                                  missing, held: half a feed, or the platform's slip
     """
     record, free = forget_contradicted(stay.record, diff.evidence), stay.nights_from(diff.today)
-    if free <= diff.closed and _is_joined(free, diff.matches):
+    if free <= diff.closed and _is_joined(stay, free, diff.matches):
         return cancel_action(stay.record, Status.VANISHED, GoneReason.JOINED, diff.at, ActionKind.MERGE)
     since = diff.evidence.missing_since(record, diff.at)
-    opened = open_nights(record, free - diff.closed, diff.at if record.missing_since else since)
+    unshown = free if _title_of(stay) else free - (diff.closed - _taken_nights(stay, record.missing_since or diff.at, diff))
+    opened = open_nights(record, unshown, diff.at if record.missing_since else since)
     waiting = {n: t for n, t in opened.items() if not diff.evidence.may_release(record, t, diff.context)}
     if opened and not waiting:
         return cancel_action(stay.record, Status.VANISHED, GoneReason.VANISHED, diff.at)
@@ -174,13 +199,30 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
     return _miss(stay, record, inside, diff, _write_dates(check_in, max(kept) + DAY))
 
 
-def _is_joined(free: set[date], matches: Matches) -> bool:
-    """Return whether one entry took in all of *free* that its own stay did not hold before."""
+def _taken_nights(stay: Stay, since: datetime, diff: BookingDiff) -> set[date]:
+    """Return the nights of the bookings that came, as others than *stay*, when or after it went."""
+    came = [p for p in diff.matches.pairs if p.entry.kind is stay.kind and (p.stay is None or p.stay.record.created_at >= since)]
+    return {night for pair in came for night in _nights_of(pair.entry)}
+
+
+def _title_of(stay: Stay) -> Words:
+    """Return the words of the guest's name, where its source shows one."""
+    return read_title(stay.guest_name, stay.record.remote.get("summary")) if stay.kind is EntryKind.RESERVATION else frozenset()
+
+
+def _is_joined(stay: Stay, free: set[date], matches: Matches) -> bool:
+    """Return whether one entry, not another guest's, took in all of *free* that its own stay did not hold before."""
+    mine = _title_of(stay)
     for pair in matches.pairs:
+        theirs = read_title(pair.entry.guest_name, pair.entry.summary)
+        if pair.stay is None and pair.entry.kind is stay.kind and not pair.entry.reservation_code:
+            continue
+        if mine and not (mine <= theirs or (theirs and theirs <= mine)):
+            continue
         before = pair.stay.nights_from(matches.today) if pair.stay and not pair.stay.is_gone else set()
         if free <= _nights_of(pair.entry) and not free <= before:
             return True
-    return not free <= rule_nights(matches) and any(free <= _nights_of(e) for e in matches.windows)
+    return not mine and not free <= rule_nights(matches) and any(free <= _nights_of(e) for e in matches.windows)
 
 
 def _nights_of(entry: Entry) -> set[date]:

@@ -16,6 +16,7 @@ from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.release import release_record
 from bokit.core.bookings.stay import GoneReason, is_window, read_stay
+from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import WindowNights, plan_provisional, plan_window_change
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
@@ -24,7 +25,7 @@ from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, rea
 from bokit.core.model.agreement import EMPTY, OTHER, SHRUNKEN, UNREADABLE
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
-from bokit.core.model.source_memory import SourceMemory, read_memory, write_memory
+from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
 from bokit.core.model.source_rules import Context, Seen
 
 
@@ -48,7 +49,8 @@ class BookingRules:
     def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         window = next((r for r in known if is_window(r)), None)
         stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
-        matches = match_entries(stays, window, seen.entries, traits, local_today(context), context.at)
+        uids = UidRoles(traits=traits, history=read_memory(context.memory).uids, at=context.at)
+        matches = match_entries(stays, window, seen.entries, uids, local_today(context), context.at)
         return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, matches=matches)
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
@@ -168,10 +170,10 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
     if context.new_only:
         return plan
     doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_doubtful else None
-    return replace(plan, memory=write_memory(replace(_learn(found, state), doubted_at=doubted)))
+    return replace(plan, memory=write_memory(replace(_learn(found, state, context), doubted_at=doubted)))
 
 
-def _learn(found: FeedMatches, state: SourceMemory) -> SourceMemory:
+def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceMemory:
     """Return what an accepted fetch teaches of its source; nothing is held any more."""
     starts: dict[str, str] = {}
     entries = found.seen.entries
@@ -180,7 +182,18 @@ def _learn(found: FeedMatches, state: SourceMemory) -> SourceMemory:
         starts = {day: uid for day, uid in state.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}
     domains = tuple(sorted(read_domains(entries) | set(state.domains)))
-    return SourceMemory(starts=dict(sorted(starts.items())), domains=domains)
+    return SourceMemory(starts=dict(sorted(starts.items())), domains=domains, uids=_learn_uids(found, state.uids, context))
+
+
+def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> UidHistory:
+    """Return what an accepted fetch teaches of the UIDs of a feed whose platform does not say it."""
+    if found.traits.reservation_uids is not None:
+        return history
+    matches = found.matches
+    pairs = [(p.stay, p.entry) for p in matches.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > matches.today]
+    is_new = any(p.stay is None or p.stay.span != (p.entry.check_in, p.entry.check_out) for p in matches.pairs)
+    changed = is_new or any(s.record.missing_since is None for s in matches.absent)
+    return learn_uids(pairs, history, matches.today, context.at, changed=changed)
 
 
 def _hold(code: str, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:

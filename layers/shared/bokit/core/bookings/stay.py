@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TypedDict, cast
+from typing import Annotated, TypedDict, cast
 
 from bokit.core.bookings.nights import Span, nights, nights_of, read_spans
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
-from bokit.core.model.merge import normalise_fields
+from bokit.core.model.merge import CONFIRM, normalise_fields
 from bokit.core.model.records import Fields, Json, Presence, Record
 
 
@@ -45,6 +45,9 @@ class BookingFields(TypedDict):
 BOOKING_FIELDS = tuple(BookingFields.__annotations__)
 DETAIL_FIELDS = BOOKING_FIELDS[6:]
 """Fields of an entry that a booking keeps as they are."""
+GUEST_FIELDS = frozenset(DETAIL_FIELDS) - {"recurrence_id", "extra"}
+"""Fields that are about the guest: a person's values of them are no other guest's."""
+ANOTHER_GUEST = "may be another guest"
 NIGHTS, PROVISIONAL, RELEASED = "nights", "provisional", "released_nights"
 
 
@@ -171,6 +174,11 @@ class BookingRecordDocument(BookingFields):
     gone_reason: str | None
     edits: dict[str, EditDocument]
     disagreements: dict[str, Disagreement]
+    confirm: Annotated[
+        str | None,
+        "What to confirm: `may be another guest`, where only the nights say that the edits still belong to it. "
+        "Any edit confirms it, also `confirm` set to null.",
+    ]
     created_at: Time
     updated_at: Time
     version: Count
@@ -192,6 +200,7 @@ def describe_booking(record: Record) -> BookingRecordDocument:
         "gone_reason": record.gone_reason,
         "edits": describe_edits(record),
         "disagreements": {n: {"local": ours, "remote": theirs} for n, (ours, theirs) in sorted(record.disagreements.items())},
+        CONFIRM: record.memory.get(CONFIRM),
         "created_at": write_time(record.created_at),
         "updated_at": write_time(record.updated_at),
         "version": record.version,

@@ -23,6 +23,9 @@ from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Presence, Record
 from bokit.errors import InputError
 
+CONFIRM = "confirm"
+"""In a record's rules state: what a person is asked to confirm; gone with the next edit."""
+
 
 def normalise(value: Any) -> Any:
     """Return *value* as JSON would return it; otherwise equal values could look like an edit."""
@@ -141,6 +144,8 @@ def accept_remote(record: Record, fields: Iterable[str] | None, by: str, at: dat
 
 
 def _logged(before: Record, after: Record, by: str, at: datetime, action: str, reason: str) -> tuple[Record, LoggedChange]:
+    """Return *after* and the line of its change log; a person who writes has confirmed what the record asks for."""
+    after = replace(after, memory={name: value for name, value in after.memory.items() if name != CONFIRM})
     fields = compare_fields(before.fields, after.fields)
     after = replace(after, updated_at=at) if fields else after
     return after, LoggedChange(record_id=before.id, at=at, by=by, action=action, reason=reason, fields=fields)

@@ -3,7 +3,8 @@
 neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
 two owners' blocks                                                                               none: it costs nobody
 two records of one source                                                                        only where both name their
-                                                                                                 guests, and differ
+                                                                                                 guests, be it in the summary,
+                                                                                                 and differ
 one that its source no longer shows, and is not released yet                                     stays one, becomes none
 a departure and an arrival on one day                                                            none, unless the unit
                                                                                                  needs days between
@@ -20,7 +21,7 @@ from enum import StrEnum
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, make_record_id
 from bokit.core.occupancy.echoes import EchoState
-from bokit.core.occupancy.guests import contradict
+from bokit.core.occupancy.guests import contradict, share_reference
 from bokit.core.occupancy.holdings import HeldNights, overlapping_pairs, was_before
 from bokit.core.occupancy.night_bits import Bits, stretch
 from bokit.core.occupancy.occupancy import Booking, Occupancy
@@ -80,7 +81,10 @@ def _may_conflict(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> b
         return False
     if one.source != other.source or one.source is None:
         return True
-    return one.identity.is_named and other.identity.is_named and contradict(one.identity, other.identity)
+    mine, theirs = one.identity, other.identity
+    if not (mine.is_named and theirs.is_named) or share_reference(mine, theirs):
+        return False
+    return contradict(mine, theirs) or bool(mine.title and theirs.title and not mine.title & theirs.title)
 
 
 def _too_near(leaving: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
 
+from bokit.core.bookings.names import Words, fold, is_neutral, read_title, read_words
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.platforms.registry import traits_of
@@ -14,11 +13,6 @@ from bokit.core.model.platform_names import find_platform_name
 from bokit.core.model.records import Fields, Record
 
 _AIRBNB = re.compile(r"HM[A-Z0-9]{8}")
-_NEUTRAL = re.compile(
-    r"(?:reserv\w*|réserv\w*|book(?:ed|ing)|busy|occupied|occupé\w*|buchung|belegt|prenotat\w*|reservado|taken|tentative|"
-    r"provisoire|hold|vacation rental|stay|guest|event|no title)?"
-)
-_CLOSED = re.compile(r"\b(?:not available|unavailable|closed|block(?:ed)?|indisponible)\b")
 _KEYS = ("reservation_code", "ota_reference", "guest_name", "phone", "phone_last4", "email")
 
 
@@ -37,6 +31,8 @@ class GuestIdentity:
     """The platform on which it was booked, where that is known."""
     names: frozenset[str] = frozenset()
     """The words of the guest's name."""
+    title: Words = frozenset()
+    """The words of the name that its source shows, be it in the summary alone."""
     phone: str | None = None
     """The last four digits."""
     email: str | None = None
@@ -53,21 +49,11 @@ def read_identity(record: Record) -> GuestIdentity:
         is_named=any(local.get(key) for key in _KEYS) or not is_neutral(local.get("summary")),
         refs=frozenset(_read_refs(record, local, platform, channel)),
         channel=channel,
-        names=_read_names(local.get("guest_name")),
+        names=read_words(local.get("guest_name")),
+        title=read_title(record.remote.get("guest_name"), record.remote.get("summary")),
         phone=_read_phone(local),
-        email=_fold(local.get("email")) or None,
+        email=fold(local.get("email")) or None,
     )
-
-
-@lru_cache(maxsize=512)
-def is_neutral(summary: str | None) -> bool:
-    """Return whether *summary* only says that the nights are taken.
-
-    >>> is_neutral("CLOSED - Not available"), is_neutral("Reserved"), is_neutral("Melanie Schmidt")
-    (True, True, False)
-    """
-    text = " ".join(re.findall(r"\w+", _fold(summary)))
-    return bool(_CLOSED.search(text) or _NEUTRAL.fullmatch(text))
 
 
 def may_repeat(identity: GuestIdentity, kind: EntryKind) -> bool:
@@ -134,7 +120,7 @@ def _read_channel(local: Fields, platform: str | None) -> str | None:
 
 def _read_platform(name: str | None) -> str | None:
     """Return the platform that a channel manager means by *name*; None: not one that Bokit knows."""
-    word = re.sub(r"[^a-z0-9_]", "", _fold(name).replace(".com", "").replace(" ", ""))
+    word = re.sub(r"[^a-z0-9_]", "", fold(name).replace(".com", "").replace(" ", ""))
     return find_platform_name(word) if word else None
 
 
@@ -150,19 +136,6 @@ def _read_refs(record: Record, local: Fields, platform: str | None, channel: str
     return sorted(found.items())
 
 
-def _read_names(name: str | None) -> frozenset[str]:
-    return frozenset(word for word in re.findall(r"\w+", _fold(name)) if len(word) > 1)
-
-
 def _read_phone(local: Fields) -> str | None:
     digits = re.sub(r"\D", "", str(local.get("phone_last4") or local.get("phone") or ""))
     return digits[-4:] if len(digits) >= 4 else None
-
-
-def _fold(text: str | None) -> str:
-    """Return *text* without case and accents."""
-    given = str(text or "")
-    if given.isascii():
-        return given.casefold().strip()
-    plain = unicodedata.normalize("NFKD", given).casefold()
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip()

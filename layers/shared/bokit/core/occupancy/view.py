@@ -86,8 +86,10 @@ def _describe_joint(booking: Booking) -> dict[str, Json]:
     """Return the values that the sources of *booking* make together, in place of the first one's."""
     edits: dict[str, Any] = {}
     disagreements: dict[str, Any] = {}
+    confirm = None
     for doc in map(describe_booking, reversed(booking.records)):
         edits |= doc["edits"]
+        confirm = doc["confirm"] or confirm
         disagreements |= doc["disagreements"]
     shown = [r for r in booking.records if r.missing_since is None]
     missing = [r.missing_since for r in booking.records if r.missing_since]
@@ -95,6 +97,7 @@ def _describe_joint(booking: Booking) -> dict[str, Json]:
         **{name: booking.fields.get(name) for name in BOOKING_FIELDS},
         "edits": edits,
         "disagreements": disagreements,
+        "confirm": confirm,
         "presence": str(shown[0].presence) if shown else "missing",
         "missing_since": None if shown else time_or_none(max(missing, default=None)),
     }

@@ -55,6 +55,7 @@ class BookingEdit(BookingFields):
     check_in: Day | None = None
     check_out: Day | None = None
     released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it no longer holds.")
+    confirm: None = Field(default=None, description="Confirms that the edits are this guest's; so does any other edit.")
     release: bool = Field(
         default=False, description="Release every night that the source still holds and the edited booking does not."
     )

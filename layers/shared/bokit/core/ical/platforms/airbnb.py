@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, ends_within, relabel, reservation
 
-_CODE = re.compile(r"\b(HM[A-Z0-9]{8})\b")
+_CODE = re.compile(r"/(HM[A-Z0-9]{8})\b|^\s*(?:reservation|confirmation)(?: code)?\s*:\s*(HM[A-Z0-9]{8})\s*$", re.I | re.M)
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
 _PHONE = re.compile(r"Last 4 Digits\):?\s*(\d{4})\b", re.I)
-_NAMED = re.compile(r"^(.*?)\s*\(HM[A-Z0-9]{8}\)$")
+_NAMED = re.compile(r"^(.*?)\s*\((HM[A-Z0-9]{8})\)$")
 _UNAVAILABLE = re.compile(r"\bnot available\b|^blocked\b", re.I)
 TRAILING = (364, 368)
 """A trailing block ends this many days after today, and rolls every day (measured: 366)."""
@@ -25,17 +25,23 @@ def read_event(raw: RawEvent) -> Facts:
 
     Old feeds have the guest and the code in the summary: ``Melanie (HM…)``.
     """
-    code = _CODE.search(raw.description) or _CODE.search(raw.summary)
+    url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary.strip())
+    code = _read_code(raw.url) or _read_code(raw.description) or (named and named[2])
     if code is None and _UNAVAILABLE.search(raw.summary):
         return block(raw)
-    url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary)
     return reservation(
         raw,
-        reservation_code=code and code[1],
+        reservation_code=code,
         reservation_url=url and url[0],
         phone_last4=phone and phone[1],
         guest_name=named and named[1],
     )
+
+
+def _read_code(text: str) -> str | None:
+    """Return the code in a URL, or in a line of its own; one among other words may be a guest's."""
+    found = _CODE.search(text)
+    return found and (found[1] or found[2]).upper()
 
 
 def classify(entries: Sequence[Entry], today: date) -> Sequence[Entry]:

@@ -56,12 +56,15 @@ def read_event(raw: RawEvent) -> Facts:
 
 
 def read_template(description: str) -> tuple[dict[str, str], list[str]]:
-    """Return the keyed lines of *description*, and its other lines. The first of a repeated key counts."""
+    """Return the keyed lines of *description*, and its other lines. The first of a repeated key counts.
+
+    After COMMENTS or NOTES, what looks like a status or a channel may be the guest's own text, and cancels nothing.
+    """
     keys: dict[str, str] = {}
     loose: list[str] = []
     for line in filter(None, map(str.strip, description.splitlines())):
         found = _LINE.match(line)
-        if found:
+        if found and not (found[1] in ("STATUS", "OTA") and {"COMMENTS", "NOTES"} & set(keys)):
             keys.setdefault(found[1], found[2].strip())
         else:
             loose.append(line)

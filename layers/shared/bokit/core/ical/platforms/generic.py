@@ -12,9 +12,27 @@ _IDENTITY = Traits(reservation_uids=UidRole.IDENTITY, block_uids=UidRole.IDENTIT
 _UNKNOWN = Traits(reservation_uids=UidRole.UNKNOWN, block_uids=UidRole.UNKNOWN)
 GENERIC = Platform(name="generic", read_event=read_general)
 PLATFORMS = (
-    Platform(name="guesty", prodids=("guesty",), hosts=("guesty.com", "guestyforhosts.com"), read_event=read_general, traits=_UNKNOWN),
-    Platform(name="ownerrez", prodids=("ownerrez",), hosts=("ownerrez.com", "ownerreservations.com"), read_event=read_general, traits=_IDENTITY),
-    Platform(name="google", prodids=("google calendar",), hosts=("calendar.google.com",), read_event=read_general, traits=_IDENTITY),
+    Platform(
+        name="guesty",
+        prodids=("guesty",),
+        hosts=("guesty.com", "guestyforhosts.com"),
+        read_event=read_general,
+        traits=_UNKNOWN,
+    ),
+    Platform(
+        name="ownerrez",
+        prodids=("ownerrez",),
+        hosts=("ownerrez.com", "ownerreservations.com"),
+        read_event=read_general,
+        traits=_IDENTITY,
+    ),
+    Platform(
+        name="google",
+        prodids=("google calendar",),
+        hosts=("calendar.google.com",),
+        read_event=read_general,
+        traits=_IDENTITY,
+    ),
     Platform(
         name="outlook",
         prodids=("microsoft exchange server", "microsoft corporation//outlook", "outlook.com"),
