@@ -84,6 +84,6 @@ def feed_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class QuietFiles(SimpleHTTPRequestHandler):
-    """Serves files, and says nothing of it."""
+    """Serves files without logging."""
 
     def log_message(self, *args: Any) -> None: ...

@@ -107,7 +107,7 @@ def test_a_kept_connection_that_the_server_closed_costs_no_request(serve: Serve)
 
 
 def test_what_follows_a_body_is_not_the_next_answer(serve: Serve) -> None:
-    """A server that announces too little cannot put words into the next answer."""
+    """A server that announces too short a body cannot add to the next response."""
     server = serve(say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + ok(b"smuggled")))
     client = a_patient_client()
     assert [client.request("GET", server.url()).content for _ in range(5)] == [b"ok"] * 5
@@ -343,7 +343,7 @@ def test_no_hostile_form_is_requested(canary: ScriptedServer) -> None:
 
 
 def test_no_hostile_form_is_followed(canary: ScriptedServer) -> None:
-    """Each form, as a redirect's Location, is refused or stays with the server that sent it: nobody else is asked."""
+    """Each form, as a redirect's Location, is refused or stays with the server that sent it: no other server is asked."""
     names = Names()
     client, adapter = a_lured_client(names)
     for url in filter(str.strip, make_hostile_forms(canary.port)):

@@ -177,7 +177,7 @@ def code_of(place: Place, table: dict[str, Any] | None = None, **given: Any) -> 
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_wrong_credentials_are_reported(place: Place) -> None:
-    """A wrong password, user or database, and a table that was not granted, are each one error of their own."""
+    """A wrong password, user or database, and a table that was not granted, each have their own error."""
     place.grant("clients")
     assert place.server is not None
     assert code_of(place, url=place.server.url(place.user, place.database, "wrong")) == "sql-credentials"
@@ -197,7 +197,7 @@ def test_a_database_that_does_not_answer_is_tried_again(place: Place) -> None:
 
 @pytest.mark.parametrize("place", SERVERS, indirect=True)
 def test_what_tls_is_wanted_is_had_or_nothing_is_read(place: Place) -> None:
-    """A database without TLS is read where nobody asks for it, and refused where somebody does."""
+    """A database without TLS is read unless TLS is required, and refused if it is."""
     place.grant("clients")
     for mode in ("disable", "prefer"):
         assert len(place.read(TABLE, url=f"{place.url}?sslmode={mode}")) == 2

@@ -116,7 +116,7 @@ def test_fields_are_mapped_and_rows_filtered(place: Place) -> None:
 
 
 def test_names_are_quoted(place: Place) -> None:
-    """Tables and columns may be called as words of SQL are, or worse."""
+    """Tables and columns may have the names of SQL keywords, or worse."""
     quote = "`" if place.family == "mysql" else '"'
     table, column = (f"{quote}{name}{quote}" for name in ("order", "Group by; DROP %s :x"))
     place.run(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, {column} INTEGER)", f"INSERT INTO {table} VALUES (1, 7)")
@@ -231,7 +231,7 @@ def test_the_types_of_mariadb(request: pytest.FixtureRequest, tmp_path: Any) -> 
 
 @needs_postgres
 def test_the_types_of_postgresql(request: pytest.FixtureRequest, tmp_path: Any) -> None:
-    """Every type of PostgreSQL becomes what `core.tables.values` says; what has no word in JSON comes as its text."""
+    """Every type of PostgreSQL becomes what `core.tables.values` says; what JSON cannot express is returned as text."""
     with make_place("postgres", request, tmp_path) as place:
         place.run(
             "CREATE TYPE mood AS ENUM ('sad', 'ok')",

@@ -67,7 +67,7 @@ def test_a_token_is_made_once(store: Store) -> None:
 
 
 def test_what_is_not_a_hash_finds_no_token(store: Store) -> None:
-    """Whatever somebody sends as a token or path finds nothing, and no id that nobody made is known."""
+    """No text sent as a token or path finds anything, and no id is known that was not created."""
     store.save_token(a_token())
     for text in (*NAUGHTY_STRINGS, "\ud800"):
         assert store.find_token(text) is None

@@ -61,7 +61,7 @@ def test_a_naughty_name_is_kept(store: Store) -> None:
 
 
 def test_a_naughty_id_finds_nothing(store: Store) -> None:
-    """An id that nobody made is unknown, whatever it is made of."""
+    """An id that was never created is unknown, whatever its characters."""
     store.save_property(a_property(id=PropertyId("p")))
 
     for text in (*NAUGHTY_STRINGS, "\ud800"):
@@ -370,7 +370,7 @@ def count_rows(store: Store, tenant: TenantId) -> list[int]:
 
 
 def test_a_shard_that_is_not_there_is_unknown(store: Store) -> None:
-    """A shard that nobody made is unknown."""
+    """A shard that was never created is unknown."""
     with pytest.raises(UnknownIdError):
         store.load_heads(ShardId("shard_9"))
     with pytest.raises(UnknownIdError):

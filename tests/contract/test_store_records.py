@@ -88,7 +88,7 @@ def test_records_come_by_scope_and_in_order(store: Store) -> None:
 
 
 def test_the_id_of_something_else_is_an_unknown_record(store: Store) -> None:
-    """A record's id that nobody made is unknown, whatever it looks like."""
+    """A record's id that was never created is unknown, whatever it looks like."""
     add_record(store)
     for record in (*NAUGHTY_STRINGS, "unit_1", "unit_1.", ".x", "unit_1.none", "unit_2.x", "x" * 3000 + ".y", "\ud800.y"):
         with pytest.raises(UnknownIdError):
@@ -330,7 +330,7 @@ def test_runs_come_newest_first_in_pages(store: Store) -> None:
 
 
 def test_a_run_that_is_not_there_is_unknown(store: Store) -> None:
-    """A run's id that nobody made is unknown."""
+    """A run's id that was never created is unknown."""
     add_run(store)
     for run in NAUGHTY_STRINGS:
         with pytest.raises(UnknownIdError):

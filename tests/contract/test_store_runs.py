@@ -148,7 +148,7 @@ def test_a_large_run_is_closed_whole(store: Store) -> None:
 
 
 def test_what_was_never_open_is_not_closed(store: Store) -> None:
-    """Neither a run that nobody opened, nor one that was written whole, is closed or reported to."""
+    """A run that was not opened, or that was written as a whole, is neither closed nor reported to."""
     saved = an_open_run("a")
     store.save_run(saved.run, expires_at=NOW + DAY)
     for open_run in (saved, an_open_run("b")):
@@ -254,7 +254,7 @@ def test_a_removed_tenants_runs_and_answers_are_gone(store: Store) -> None:
 
 
 def test_a_thousand_sources_fit_a_run(shared_store: Store) -> None:
-    """A run hears a thousand sources, with steps and words and all: who reported what is kept of every one."""
+    """A run takes the reports of a thousand sources with all their steps and messages, and keeps the outcome of each."""
     noise = random.Random(1)
     ids = [f"src_{noise.randbytes(9).hex()}" for _ in range(1000)]
     open_run = an_open_run(*ids)
@@ -305,7 +305,7 @@ def _a_talkative_report(source: str, noise: random.Random) -> SourceReport:
 
 
 def test_a_small_run_keeps_its_reports_whole(store: Store) -> None:
-    """Where there is room, steps and words stay as they were."""
+    """If there is room, steps and messages are stored unchanged."""
     noise = random.Random(1)
     open_run = an_open_run(*"abcdefghij")
     begin(store, open_run)
@@ -315,7 +315,7 @@ def test_a_small_run_keeps_its_reports_whole(store: Store) -> None:
 
 
 def test_more_than_a_thousand_sources_are_refused(store: Store) -> None:
-    """A run that could not hear all of its sources is not opened."""
+    """A run with more sources than it can store reports for is not opened."""
     open_run = an_open_run(*(f"s{n}" for n in range(1001)))
     with pytest.raises(InputError) as caught:
         begin(store, open_run)
@@ -381,7 +381,7 @@ def test_a_source_counts_once_however_often_it_is_reported(shared_store: Store) 
 
 
 def test_side_by_side_reports_lose_none(shared_store: Store) -> None:
-    """Sixteen workers that report their own sources at the same moment are all heard, and the last of them knows it."""
+    """The reports of sixteen workers at the same time are all stored, and the last one knows that it is the last."""
     open_run = an_open_run(*(f"s{n}" for n in range(32)))
     begin(shared_store, open_run)
     gate = Barrier(16)

@@ -138,7 +138,7 @@ def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
 
 
 def test_a_beat_after_the_claim_was_taken_over_writes_nothing(store: Store) -> None:
-    """Who wakes late, its claim taken over, is refused whole."""
+    """A worker whose claim was taken over is refused as a whole."""
     source = add_source(store)
     late = claim(store, source, "late")
     taken = store.claim_shard(late, holder="b", now=NOW + 2 * HOUR, until=NOW + 3 * HOUR)
@@ -276,7 +276,7 @@ def test_a_stale_fence_writes_nothing(store: Store) -> None:
 
 
 def test_an_expired_lease_that_nobody_took_still_writes(store: Store) -> None:
-    """Expiry alone ends nothing: the fence decides, and a slow run may finish where nobody else began."""
+    """Expiry alone ends nothing: the fence decides, and a slow run may finish if no other has started."""
     source = add_source(store)
     lease = store.acquire_lease(source, holder="a", now=NOW - DAY, until=NOW - HOUR)
     assert lease is not None

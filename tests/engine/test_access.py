@@ -41,7 +41,7 @@ def app() -> TokenApp:
 
 
 def test_a_token_is_returned_once_and_stored_as_its_hash(app):
-    """The text that is returned opens the tenant's door, and stands nowhere in the store."""
+    """The returned text is accepted for the tenant, and is not in the store."""
     token, text = app.tokens.create(BERTA, Role.OPERATOR, "ci")
 
     principal = app.tokens.authorize(f"Bearer {text}")
@@ -146,7 +146,7 @@ def test_a_last_use_that_cannot_be_written_refuses_nobody(app, monkeypatch, capl
 
 
 def test_a_read_that_fails_is_raised(app, monkeypatch):
-    """Nobody is let in, and nobody is denied, where the table does not answer."""
+    """A request is neither accepted nor denied if the table does not answer."""
 
     def fail(_):
         raise StoreUnreachableError("away")

@@ -190,7 +190,7 @@ def test_a_wrong_answer_is_one_error_and_changes_nothing(fault, code):
 
 
 def test_no_error_shows_address_key_or_client():
-    """Whatever goes wrong, the report and the alerts hold neither the URL nor the key nor anybody's name."""
+    """Whatever goes wrong, the report and the alerts contain no URL, no key and no name."""
     app = JsonApp()
     app.sync()
     for fault in ("html", "no-items", "duplicate-ids", "bad-email", "401", "500", "empty"):
@@ -202,7 +202,7 @@ def test_no_error_shows_address_key_or_client():
 
 
 def test_the_same_id_twice_is_an_error_of_that_id_alone():
-    """Neither of two items with one id is believed; the others are read, and the run names it."""
+    """Two items with one id are both ignored; the others are read, and the run names it."""
     app = JsonApp(on_missing="delete")
     app.sync()
     app.hour()
@@ -388,7 +388,7 @@ def test_preserved_fields_keep_what_they_have_and_say_so_once():
 
 
 def test_a_record_made_by_hand_becomes_the_sources_and_keeps_what_was_said():
-    """A client that a person entered first is found again when the API shows it; the person's words stand as edits."""
+    """A client that a person entered first is found again when the API shows it; the person's values stay as edits."""
     app = JsonApp()
     app.put(5, {"name": "By hand", "note": "met at the fair"})
 

@@ -1,4 +1,4 @@
-"""What a person asks for dies anywhere, and is asked for again: it ends as if it had come through at once."""
+"""A request that crashes anywhere and is repeated ends as if it had succeeded the first time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever stops a source, somebody hears of it within two of its intervals; and nobody hears a thing while all is well."""
+"""A source that stops is reported within two of its intervals, and nothing is reported while all is well."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Watch:
 
     @property
     def alarms(self) -> list[str]:
-        """Return what rang: the ways in which somebody was notified."""
+        """Return the alarms raised so far."""
         notices = [kind for kind, _ in self.app.notices() if kind != "source.recovered"]
         return notices + ["overdue"] * (self.overdue > 2) + ["no tick"] * (self.missing > 15)
 
@@ -76,7 +76,7 @@ def no_schedule(watch: Watch) -> None:
 
 
 def lost_messages(watch: Watch) -> None:
-    """The queue loses every message, and the claims stay with nobody."""
+    """The queue loses every message, and the claims expire unused."""
     watch.deliver = lambda body: None
 
 
@@ -91,7 +91,7 @@ def poison(watch: Watch) -> None:
 
 
 def orphan_claims(watch: Watch) -> None:
-    """Each worker dies as soon as it has read its batch: a Lambda's timeout."""
+    """Each worker dies as soon as it has read its batch, as in a Lambda timeout."""
 
     def deliver(body: str) -> None:
         watch.app.calls.die_at = len(watch.app.calls.names) + 1
@@ -134,22 +134,22 @@ def throttled_table(watch: Watch) -> None:
 
 
 def fault(kind: str) -> Callable[[Watch], None]:
-    def befall(watch: Watch) -> None:
+    def cause(watch: Watch) -> None:
         watch.app.world.fault(FEED, kind)
 
-    befall.__name__ = kind
-    return befall
+    cause.__name__ = kind
+    return cause
 
 
 def raising(name: str, make: Callable[[], Exception]) -> Callable[[Watch], None]:
-    def befall(watch: Watch) -> None:
+    def cause(watch: Watch) -> None:
         def fetch(*_: Any, **__: Any) -> Fetched:
             raise make()
 
         watch.app.fetcher.fetch = fetch
 
-    befall.__name__ = name
-    return befall
+    cause.__name__ = name
+    return cause
 
 
 CAUSES = [
@@ -196,7 +196,7 @@ def test_every_cause_is_reported_within_two_intervals(cause, minutes):
 
 
 def test_an_empty_calendar_is_offered_once_more_and_reported_again():
-    """After a day of emptiness the owner hears of it a second time, by another notice, and no third time."""
+    """After a day of empty feeds the owner gets a second notice, and no third one."""
     watch = begin()
     watch.app.world.fault(FEED, "empty-calendar")
 
@@ -267,7 +267,7 @@ def test_a_tenant_that_is_switched_on_again_is_synced_at_once():
 
 @pytest.mark.parametrize("skew", [-5, 5])
 def test_clocks_that_differ_by_minutes_neither_stop_nor_alarm(skew):
-    """Two machines tick and work in turn, one of them minutes off, for two days: each interval is kept, nobody is alarmed."""
+    """Two machines with clocks minutes apart work in turn for two days: each interval is kept, without an alarm."""
     watch = begin(15)
     app = watch.app
     other = app.open(clock=lambda: app.clock() + timedelta(minutes=skew))

@@ -41,7 +41,7 @@ def app():
 
 
 def test_putting_merges_in_depth_and_says_what_changed(app):
-    """What the document names is laid over what is there; what it does not name stays; the same again changes nothing."""
+    """The document is merged into the record; fields that it does not name stay; the same again changes nothing."""
     made = describe_patch_result(app.put("main", {"theme": "dark", "mail": {"from": "a@x.example", "port": 25}}))
     app.hour()
     changed = describe_patch_result(app.put("main", {"mail": {"port": 587}}))
@@ -287,7 +287,7 @@ def test_a_table_that_always_conflicts_is_reported_in_the_end(app):
 
 
 class Rival:
-    """A store in which somebody else writes just before us, so many times."""
+    """A store in which another writer is faster, a number of times."""
 
     def __init__(self, inner, times):
         self._inner, self.left, self.on = inner, times, False

@@ -73,27 +73,27 @@ def truth(file: SqliteFile) -> tuple[dict[str, Any], dict[str, Any]]:
     return first, state_of(app)
 
 
-class Sand:
-    """An hourglass: every look at it takes a grain, and it is turned for each worker."""
+class TimeBudget:
+    """A time budget that shrinks by 10 s at each reading, and starts again for each worker."""
 
-    def __init__(self, grains: float) -> None:
-        self.grains, self.left = grains, grains
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.left = seconds, seconds
 
-    def turn(self) -> Callable[[], float]:
-        self.left = self.grains
-        return self.look
+    def start(self) -> Callable[[], float]:
+        self.left = self.seconds
+        return self.read
 
-    def look(self) -> float:
+    def read(self) -> float:
         self.left -= 10
         return self.left
 
 
-@pytest.mark.parametrize("grains", [100, 150, 400, 2000])
-def test_a_sync_goes_on_where_its_worker_ended(file: SqliteFile, tmp_path: Path, grains: float) -> None:
-    """However short workers live, one after the other comes to the same end, and to counts of the whole."""
+@pytest.mark.parametrize("seconds", [100, 150, 400, 2000])
+def test_a_sync_goes_on_where_its_worker_ended(file: SqliteFile, tmp_path: Path, seconds: float) -> None:
+    """However short the workers' time is, one after the other reaches the same end and the same total counts."""
     app = SqlApp(file.url, queue=True)
     source = app.add_source(CLIENTS, LINES, on_missing="mark")
-    glass, states, created = Sand(grains), [], 0
+    budget, states, created = TimeBudget(seconds), [], 0
     for _ in range(2):
         app.bokit.tick()
         assert app.queue is not None
@@ -102,7 +102,7 @@ def test_a_sync_goes_on_where_its_worker_ended(file: SqliteFile, tmp_path: Path,
                 break
             message = read_message(app.queue.bodies.pop(0))
             assert (message.route, isinstance(message, BatchMessage)) == (SQL_ROUTE, True)
-            app.bokit.work(message, seconds_left=glass.turn())
+            app.bokit.work(message, seconds_left=budget.start())
         assert not app.queue.bodies
         states.append(state_of(app))
         run = next(iter(app.store.load_runs(DEFAULT_TENANT, limit=1).items))
@@ -133,12 +133,12 @@ def test_a_triggered_run_goes_on_too(file: SqliteFile) -> None:
     app = SqlApp(file.url, queue=True)
     source = app.add_source(CLIENTS, LINES)
     app.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-    glass, parts = Sand(150), 0
+    budget, parts = TimeBudget(150), 0
     assert app.queue is not None
     while app.queue.bodies:
         message = read_message(app.queue.bodies.pop(0))
         assert isinstance(message, RunMessage)
-        app.bokit.work(message, seconds_left=glass.turn())
+        app.bokit.work(message, seconds_left=budget.start())
         parts += 1
         assert parts < 100
     (run,) = app.store.load_runs(DEFAULT_TENANT).items
@@ -149,7 +149,7 @@ def test_a_triggered_run_goes_on_too(file: SqliteFile) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_a_death_at_any_write_changes_nothing_in_the_end(file: SqliteFile, tmp_path: Path, after: bool) -> None:
-    """The process dies before, or after, every call that a sync makes: the next one brings about the very same state."""
+    """The process dies before, or after, every call that a sync makes: the next one reaches the same state."""
     (tmp_path / "again").mkdir()
     other = SqliteFile(tmp_path / "again")
     _fill(other)
@@ -191,7 +191,7 @@ def _die_at(app: SqlApp, at: int, *, after: bool) -> bool:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_that_change_back_after_a_death_are_corrected(file: SqliteFile, seed: int) -> None:
-    """Who dies with half of a change written leaves a trace: a table that is what it was before is compared row by row."""
+    """After a crash with half of a change written, the next sync compares the whole table, even if it is unchanged."""
     app = SqlApp(file.url)
     app.add_source(CLIENTS)
     app.sync()
@@ -210,15 +210,15 @@ def test_a_row_that_moves_between_two_parts_is_not_missed(file: SqliteFile) -> N
     app.add_source(CLIENTS, on_missing="delete")
     app.bokit.tick()
     assert app.queue is not None
-    glass = Sand(2000)
-    app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=glass.turn())
+    budget = TimeBudget(2000)
+    app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=budget.start())
     app.clock.move(minutes=6)
     file.run("UPDATE clients SET name = 'changed' WHERE id IN (0, 20)")
     app.bokit.tick()
-    glass.grains = 100
+    budget.seconds = 100
     moved = False
     while app.queue.bodies:
-        app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=glass.turn())
+        app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=budget.start())
         if not moved:
             file.run("UPDATE clients SET id = -1 WHERE id = 39")
             moved = True
@@ -277,6 +277,6 @@ def test_messages_about_databases_are_passed_on(file: SqliteFile) -> None:
 
 
 def test_ids_of_sources_may_look_like_anything() -> None:
-    """A message's lane is its shard's, not its source's."""
+    """A message's queue is its shard's, not its source's."""
     message = RunMessage(run_id="run_1", tenant=DEFAULT_TENANT, source_ids=(SourceId("sql_1"),))  # type: ignore[arg-type]
     assert read_message(message.to_json()).route == "shard"

@@ -39,7 +39,7 @@ def test_an_edit_that_is_said_twice_is_one_edit():
 
 def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
     """Live through some rounds of an eventful world; *shuffled*: messages come up to five times, some rounds late."""
-    app, luck, counts = SimulatedApp(world=World(seed=seed), concurrency=1), Random(seed), Counter()
+    app, rng, counts = SimulatedApp(world=World(seed=seed), concurrency=1), Random(seed), Counter()
     app.save_tenant()
     for feed in FEEDS:
         app.add_source(feed)
@@ -47,13 +47,13 @@ def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
     late: list[str] = []
     for number in range(ROUNDS):
         for feed in FEEDS:
-            befall(app.world, feed, days[feed], number)
+            change_at_random(app.world, feed, days[feed], number)
         app.bokit.tick()
         bodies, app.queue.bodies = app.queue.bodies, []
-        coming = [body for body in bodies for _ in range(luck.randint(1, 5))] + late if shuffled else bodies
+        coming = [body for body in bodies for _ in range(rng.randint(1, 5))] + late if shuffled else bodies
         if shuffled:
-            luck.shuffle(coming)
-            late = luck.sample(coming, k=len(coming) // 3)
+            rng.shuffle(coming)
+            late = rng.sample(coming, k=len(coming) // 3)
         for body in coming:
             counts["stale" if app.deliver(body).stale else "worked"] += 1
             if shuffled:
@@ -63,21 +63,21 @@ def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
     return app.describe(), counts
 
 
-def befall(world: World, feed: str, luck: Random, number: int) -> None:
-    """Let something happen to a feed in this round: a booking, a cancellation, an unreadable hour, a dead address."""
+def change_at_random(world: World, feed: str, rng: Random, number: int) -> None:
+    """Change a feed at random in this round: a booking, a cancellation, an unreadable body, an error status."""
     today = FIRST_NOW.date() + timedelta(days=20)
     world.clear(feed)
-    chance = luck.random()
+    chance = rng.random()
     if chance < 0.4:
-        start = today + timedelta(days=luck.randrange(200))
+        start = today + timedelta(days=rng.randrange(200))
         if world.is_free(feed, start, start + timedelta(days=3)):
             world.book(feed, start, start + timedelta(days=3))
     elif chance < 0.5:
         active = [s.id for s in world.stays.values() if s.feed == feed and s.is_active]
         if active:
-            world.cancel(luck.choice(active))
+            world.cancel(rng.choice(active))
     elif chance < 0.65:
-        world.fault(feed, luck.choice(("html", "404", "json")))
+        world.fault(feed, rng.choice(("html", "404", "json")))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Two Bokits in a circle, each a source of the other: they agree, and stay so; no ghost survives, and no night is lost."""
+"""Two Bokits in a circle, each a source of the other: they reach agreement; no stale closure remains, and no night is lost."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ ANYBODY = pytest.param(
     id="anybody",
     marks=pytest.mark.xfail(MAX_FADING <= DAY, reason="an echo fades no longer than the other Bokit holds what was lost"),
 )
-"""Calendars for anybody show the other its own, too, which it must recognise as echoes until the other has released them."""
+"""General calendars include the other's own bookings. It must recognise them as echoes until they are released."""
 
 
 @pytest.fixture(params=[pytest.param(True, id="named"), ANYBODY])

@@ -140,7 +140,7 @@ def test_bookings_are_no_collection_of_records_to_write(caller):
 
 
 def test_an_edit_is_given_up_and_the_source_followed_again(app):
-    """What a person said of a record with a source yields when it is given up; a field that nobody edited is an error."""
+    """A person's edit of a record with a source yields when it is given up; a field that nobody edited is an error."""
     caller = app.caller
     app.bokit.catalog.collections.declare(DEFAULT_TENANT, SETTINGS)
     record = Record(

@@ -73,7 +73,7 @@ def test_an_acknowledged_conflict_is_quiet(caller, unit):
 
 
 def test_a_night_is_explained(caller, unit):
-    """Held by whom, from which source, since when, edited by whom, and why; a free one by nobody."""
+    """The booking that holds it, its source, since when, who edited it, and why; a free night has none."""
     booking = caller.get("/bookings")["items"][0]
     caller.ask("PATCH", f"/bookings/{booking['id']}", {"check_out": "2026-07-16"})
 

@@ -147,7 +147,7 @@ def test_every_wrong_path_is_the_same_404_by_the_same_read(caller, unit, app, mo
 
 
 def test_a_reader_wakes_the_calendars_own_tenant(caller, app):
-    """A platform's poll shows that the schedule is late: of the tenant whose calendar it is, and of nobody for a wrong path."""
+    """A platform's request checks the schedule of the calendar's tenant, and of none for a wrong path."""
     theirs = caller.as_(tenant=OTHER)
     unit = app.furnish(theirs, "https://8.8.8.8/other.ics")["unit"]
     app.furnish()

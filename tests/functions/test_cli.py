@@ -26,7 +26,7 @@ def booking(terminal, code="HMABCDEF12"):
 
 
 def test_adding_a_source_shows_what_it_reads_and_no_url(terminal):
-    """A source is fetched before it is added, and its URL is shown to nobody."""
+    """A source is fetched before it is added, and its URL is never shown."""
     terminal.json("property", "add", "Villa Rosa")
     terminal.json("unit", "add", "Garden flat", "--property", "Villa Rosa")
 

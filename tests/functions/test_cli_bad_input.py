@@ -208,7 +208,7 @@ def test_an_unreachable_store_says_how_to_start_it(terminal):
 
 
 def test_an_error_of_bokit_s_own_shows_no_traceback(terminal):
-    """What nobody foresaw is one line; BOKIT_DEBUG shows more."""
+    """An unexpected error is one line; BOKIT_DEBUG shows more."""
 
     def fail():
         raise ZeroDivisionError

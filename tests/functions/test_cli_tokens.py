@@ -23,7 +23,7 @@ def opens(terminal, text):
 
 
 def test_the_first_token_of_a_new_stack_is_made_before_anything_else(terminal):
-    """The document has what the contract says, and the token opens the door of its role."""
+    """The document has what the contract says, and the token has its role."""
     doc = terminal.json("token", "create", "--role", "operator")
 
     assert set(doc) == {"token", "id", "role", "expires_at"}

@@ -1,4 +1,4 @@
-"""The process dies before and after every call to the table, the queue, the alerts and the feeds: the next makes it good."""
+"""The process dies before and after every call to the table, the queue, the alerts and the feeds: the next one completes it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Death:
 
 
 def play_step(app: SimulatedApp, step: int, *, again: bool) -> None:
-    """Live one step; where the process dies, a new one takes up its work: the message comes *again*, or is lost."""
+    """Do one step; where the process dies, a new one continues: the message is delivered *again*, or is lost."""
     app.move(minutes=60 - sum(ATTEMPTS))
     happen, act = LIFE[step]
     happen(app)

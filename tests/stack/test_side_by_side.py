@@ -196,7 +196,7 @@ def assert_true(crowd: Crowd, source: Source) -> None:
 
 
 class SleepyFetcher:
-    """Lets one fetch sleep until it is woken, with what the feed said before it fell asleep."""
+    """Delays one fetch until it is released; it returns what the feed had before the delay."""
 
     def __init__(self, inner: WorldFetcher) -> None:
         self.inner, self.asleep, self.wake, self.first = inner, threading.Event(), threading.Event(), True

@@ -31,7 +31,7 @@ pytestmark = [needs_emulator, pytest.mark.slow]
 
 
 class CountingServer(ThreadingHTTPServer):
-    """Serves the world's feeds, counts who was asked for, and lets nobody go while its gate is shut."""
+    """Serves the world's feeds, counts the requests, and answers none while its gate is closed."""
 
     daemon_threads = True
 

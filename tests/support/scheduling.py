@@ -26,7 +26,7 @@ WITHOUT_STACK = (
 """Files there that do not use that stack."""
 APART = (
     "tests/engine/test_ring.py",
-    "tests/engine/test_four_sins.py",
+    "tests/engine/test_four_errors.py",
     "tests/engine/test_hostile_among_fifty.py",
     "tests/engine/test_no_mass_loss.py",
     "tests/unit/test_hostile_feeds.py",

@@ -1,4 +1,4 @@
-"""Conflicts as records: what is opened, changed, closed and acknowledged, and what is nobody's news."""
+"""Conflicts as records: what is opened, changed, closed and acknowledged, and what is not reported."""
 
 from __future__ import annotations
 

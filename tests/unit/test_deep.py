@@ -41,7 +41,7 @@ def test_what_the_source_did_not_change_stands(base, ours):
 @settings(deadline=None)
 @given(base=OBJECTS, ours=OBJECTS, theirs=OBJECTS)
 def test_following_twice_changes_nothing_more(base, ours, theirs):
-    """Once followed, the same word of the source asks for nothing else."""
+    """Once applied, the same value of the source changes nothing else."""
     value, kept = rebase(base, ours, theirs, {})
     again, still = rebase(kept, value, theirs, {})
     assert is_same(again, value)

@@ -74,7 +74,7 @@ def test_every_error_code_is_documented():
 
 
 def test_every_documented_error_code_is_somewhere_in_the_code():
-    """A code that nobody raises any more does not stay in the reference."""
+    """A code that is no longer raised does not stay in the reference."""
     source = "".join(path.read_text(encoding="utf-8") for path in CODE)
 
     assert [code for code in documented("Error codes") if f'"{code.split("…")[0]}' not in source] == []

@@ -1,4 +1,4 @@
-"""Cancellation by evidence: what a feed no longer shows, and when that is believed."""
+"""Cancellation by evidence: what a feed no longer shows, and when that is accepted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_past_stay_is_never_cancelled():
 
 
 def test_the_source_may_say_that_a_stay_is_cancelled():
-    """STATUS:CANCELLED cancels at once, in the source's own word; a past stay and an unknown one are left alone."""
+    """STATUS:CANCELLED cancels at once; a past stay and an unknown one are left alone."""
     source = SimulatedSource("generic")
     past, coming, other = closure(-4, -2, uid="p"), closure(10, 14, uid="a"), closure(20, 24, uid="b")
     source.see(past, coming, other)

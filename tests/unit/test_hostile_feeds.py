@@ -31,9 +31,14 @@ class Readers:
         """Start the process."""
         with self.log.open("wb") as errors:
             return subprocess.Popen(
-                [sys.executable, "-m", "tests.support.hostile_feeds"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                cwd=ROOT, env=ENVIRONMENT, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", "tests.support.hostile_feeds"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                cwd=ROOT,
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
 
     def read(self, body: bytes) -> dict[str, object]:
         """Return what a child reports of *body*; its error, or more than two minutes, fails the test."""

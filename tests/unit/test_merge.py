@@ -54,7 +54,7 @@ def merge(before: Record, **remote: Any) -> Record:
 
 
 def test_untouched_fields_follow_the_source():
-    """What nobody edited is what the source says, with before and after in the action."""
+    """An unedited field takes the source's value, with before and after in the action."""
     known = record(a=1, b=2)
 
     action = change_action(known, replace(known, remote={"a": 1, "b": 3}), "said", LATER)

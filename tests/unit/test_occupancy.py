@@ -354,7 +354,7 @@ def test_a_turnover_looks_back_to_who_left_already():
 
 
 def test_two_blocks_are_no_conflict():
-    """Two owners' closures cost nobody anything."""
+    """Two owners' closures are not a conflict."""
     assert conflicts(a_block(1, 5), a_block(3, 8, None, None)) == []
 
 

@@ -178,7 +178,7 @@ def test_every_other_byte_is_news(old, new):
 
 
 def test_the_owner_chooses_the_platform_before_prodid_and_host():
-    """The platform is the owner's word, else PRODID's, else the host's, else generic."""
+    """The platform is the owner's setting, else from PRODID, else from the host, else generic."""
     base = {"at": AT, "timezone": ROME}
     plain = sample("airbnb").replace(b"Airbnb Inc", b"Nobody")
 

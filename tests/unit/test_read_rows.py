@@ -48,7 +48,7 @@ class Level(IntEnum):
 
 
 class Odd:
-    """A type of nobody's."""
+    """An unknown type."""
 
     def __str__(self) -> str:
         return "odd"

@@ -146,7 +146,7 @@ def test_a_rolling_window_is_distinguished_from_stays(tmp_path):
 
 
 def test_progress_is_reported_fetch_by_fetch(tmp_path):
-    """The caller hears how far it is, of how many."""
+    """The caller gets the progress and the total."""
     shelf = Shelf(tmp_path, "airbnb")
     shelf.fetch(3)
     heard = []

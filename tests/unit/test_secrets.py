@@ -63,7 +63,7 @@ def a_cloud_that_fails(error: Exception) -> RecordingCloud:
 
 
 def test_text_that_is_not_a_reference_is_used_as_it_is() -> None:
-    """A plain text is returned, and nobody is asked."""
+    """Plain text is returned without a request."""
     cloud = a_cloud()
     assert Secrets(cloud.make).reveal("https://feeds.example.org/x") == "https://feeds.example.org/x"
     assert cloud.made == []

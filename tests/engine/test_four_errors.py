@@ -1,4 +1,4 @@
-"""The simulator's truth against the engine, for every platform, whatever happens: the four sins are never committed.
+"""The simulator's truth against the engine, for every platform, whatever happens: none of four errors is ever made.
 
 1. A night that a guest or the owner holds is shown open.
 2. A booking that nobody cancelled is cancelled.
@@ -40,7 +40,7 @@ HOUR = timedelta(hours=1)
 numbers = st.integers(0, 10**6)
 
 
-class WorldAtHand:
+class DirectFetcher:
     """Fetches from the world without a network, and is its clock."""
 
     def __init__(self, world: World, name: str) -> None:
@@ -63,7 +63,7 @@ class Machine(RuleBasedStateMachine):
     def open_house(self, seed):
         self.world, self.name = World(seed=seed), f"{self.platform}/flat"
         self.world.add_feed(self.name, timezone="Europe/Rome", **self.options)
-        self.at_hand, self.store = WorldAtHand(self.world, self.name), MemoryStore()
+        self.direct, self.store = DirectFetcher(self.world, self.name), MemoryStore()
         self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=None, interval=HOUR)
         source = Source(
             id=SourceId("src_flat"),
@@ -89,8 +89,8 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def restart(self):
         """The process ends, and another begins on the same store."""
-        kinds = {"ical": SourceKind(fetcher=self.at_hand, rules=BookingRules(), collection=BOOKINGS)}
-        self.engine = SourceSync(self.store, kinds, MemoryAlerts(), self.at_hand.clock)
+        kinds = {"ical": SourceKind(fetcher=self.direct, rules=BookingRules(), collection=BOOKINGS)}
+        self.engine = SourceSync(self.store, kinds, MemoryAlerts(), self.direct.clock)
 
     @rule(first=st.integers(1, 60), length=st.integers(1, 7), is_block=st.booleans())
     def close(self, first, length, is_block):
@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(SILENT_FAULTS), times=st.integers(1, 4), pause=st.integers(1, 30))
     def go_wrong(self, kind, times, pause):
-        """A spell of wrong answers, days long where they can be detected, and a right one after it."""
+        """A period of wrong answers, days long where they can be detected, and a right one after it."""
         pause = min(pause, 5) if kind == "half" else pause
         if kind == "other-listing" and not self.is_distinguishable():
             return
@@ -199,7 +199,7 @@ class Machine(RuleBasedStateMachine):
         self.engine.sync(self.head(), self.schedule, self.job())
 
     def settle(self, plan_hash: str) -> None:
-        self.engine.settle(self.head(), self.job(approved=plan_hash), StepRecorder(self.at_hand.clock))
+        self.engine.settle(self.head(), self.job(approved=plan_hash), StepRecorder(self.direct.clock))
 
     def job(self, **given: str) -> SyncJob:
         return SyncJob(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=self.world.now, options=Options(), **given)
@@ -252,7 +252,7 @@ class Machine(RuleBasedStateMachine):
         return choices[which % len(choices)] if choices else None
 
 
-PLAYED = [
+CASES = [
     ("airbnb", {"notice_days": 1, "open_days": 200}),
     ("airbnb", {"form": "0.8.8"}),
     ("booking_com", {"open_until": "2027-06-01"}),
@@ -264,8 +264,8 @@ PLAYED = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("platform", "options"), PLAYED, ids=lambda value: value if isinstance(value, str) else "-".join(value))
-def test_the_four_sins_are_never_committed(platform, options):
+@pytest.mark.parametrize(("platform", "options"), CASES, ids=lambda value: value if isinstance(value, str) else "-".join(value))
+def test_none_of_the_four_errors_is_made(platform, options):
     """Whatever happens to a listing and its feed, no sin is committed, on any platform."""
     machine = type("Played", (Machine,), {"platform": platform, "options": options})
     run_state_machine_as_test(
@@ -283,9 +283,9 @@ def test_the_four_sins_are_never_committed(platform, options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("platform", "options"), PLAYED, ids=lambda value: value if isinstance(value, str) else "-".join(value))
+@pytest.mark.parametrize(("platform", "options"), CASES, ids=lambda value: value if isinstance(value, str) else "-".join(value))
 @pytest.mark.parametrize("kind", SILENT_FAULTS)
-def test_a_long_spell_of_wrong_answers_commits_no_sin(platform, options, kind):
+def test_a_long_spell_of_wrong_answers_makes_no_error(platform, options, kind):
     """Each wrong answer, three days long where it can be detected, opens no night and makes no booking."""
     machine = type("Spoilt", (Machine,), {"platform": platform, "options": options})()
     machine.open_house(seed=5)
@@ -294,7 +294,7 @@ def test_a_long_spell_of_wrong_answers_commits_no_sin(platform, options, kind):
 
 
 @pytest.mark.slow
-def test_a_life_of_a_month_commits_no_sin():
+def test_a_life_of_a_month_makes_no_error():
     """A month of a listing's life, hour by hour, with faults: no night that is held is ever shown open."""
     machine = type("Lived", (Machine,), {"platform": "airbnb", "options": {"open_days": 300}})()
     machine.open_house(seed=11)
