@@ -9,7 +9,7 @@ import pytest
 
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
-from bokit.core.model.records import Presence
+from bokit.core.model.records import Edit, Presence
 from bokit.core.model.source_rules import Verdict
 from tests.support.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
 
@@ -39,7 +39,10 @@ def held_source(*, window_too: bool = False) -> SimulatedSource:
     ],
 )
 def test_a_doubtful_fetch_opens_no_night(entries, verdict, code, can_apply):
-    """Each guard refuses the fetch, says why, cancels nothing and frees no night; the next good feed clears it."""
+    """Each guard refuses the fetch, says why, cancels nothing and frees no night; the next good feed clears it.
+
+    What the doubtful fetch closed opens by the rule of all nights.
+    """
     source = held_source(window_too=True)
     before, held = source.stays(), source.held()
 
@@ -52,6 +55,7 @@ def test_a_doubtful_fetch_opens_no_night(entries, verdict, code, can_apply):
     assert plan.settle_at == source.at
     good = source.see(*STAYS, window(200, 366))
     assert (good.refused, good.hold, kinds(good)) == (False, None, [])
+    source.see(*STAYS, window(200, 366), hours=24)
     assert source.held() == held
     assert RULES.read_hold(source.memory) is None
 
@@ -66,16 +70,17 @@ def test_the_rest_of_a_partial_feed_is_created_and_updated():
     assert nights_of(20, 24) <= source.held()
 
 
-def test_what_a_held_feed_closes_is_held_until_a_whole_one_speaks():
-    """A window that a partial feed shows for the first time holds its nights; a whole feed without it lets them go at once."""
+def test_what_a_held_feed_closes_opens_by_the_rule_of_all_nights():
+    """A window that a partial feed shows for the first time holds its nights until whole feeds agreed for a day."""
     source = held_source()
     before = source.held()
 
     source.see(*STAYS, window(200, 366), verdict=Verdict.PARTIAL, hours=1)
     doubtful = source.held()
-    source.see(*STAYS[:6], verdict=Verdict.PARTIAL, hours=1)
-    still = source.held()
+    source.see(*STAYS[:6], verdict=Verdict.PARTIAL, hours=24)
     source.see(*STAYS, hours=1)
+    still = source.held()
+    source.see(*STAYS, hours=24)
 
     assert len(doubtful) == len(before) + 166
     assert (still, source.held()) == (doubtful, before)
@@ -113,14 +118,14 @@ def test_an_empty_feed_is_held_for_a_window_alone():
 
 
 def test_an_empty_feed_is_never_released_by_evidence_but_offered_again():
-    """A week of empty feeds frees nothing; after a day the plan is offered again, once."""
+    """A week of empty feeds frees nothing; after one, three and seven days the owner is reminded."""
     source = held_source()
     first = source.see()
     assert first.hold.offered_at is None
 
     offers = {source.see(hours=12).hold.offered_at for _ in range(14)} - {None}
 
-    assert offers == {source.at - timedelta(hours=12 * 12)}
+    assert offers == {first.hold.since + timedelta(days=days) for days in (1, 3, 7)}
     assert RULES.read_hold(source.memory).since == source.at - timedelta(hours=12 * 14)
     assert len(source.stays(Presence.PRESENT)) == 7
 
@@ -135,11 +140,11 @@ def test_a_held_empty_feed_expires_as_its_nights_pass():
 
 
 def test_a_person_applies_what_was_shown():
-    """An approved hold releases what it showed, stays and window, at once."""
+    """An approved hold releases what the current body does not show, stays and window, at once."""
     source = held_source(window_too=True)
     hold = source.see().hold
 
-    plan = source.see(*STAYS, window(200, 366), approved=hold.plan_hash)
+    plan = source.see(approved=hold.plan_hash)
 
     assert kinds(plan) == [CANCEL] * 7
     assert source.held() == set()
@@ -156,13 +161,25 @@ def test_another_plan_than_the_one_shown_is_not_applied():
     assert kinds(source.see(approved="0" * 16)) == []
 
 
-def test_applying_skips_what_is_gone_or_past_by_then():
-    """Only the part of a held plan that still applies is released."""
+def test_a_plan_that_changed_meanwhile_is_not_applied():
+    """The body that is read now would release less than what was shown: it is held again, to be shown first."""
     source = held_source()
     hold = source.see().hold
     source.records = {r.id: replace(r, presence=Presence.GONE) if "HMAAAAAAAA" in r.key else r for r in source.records.values()}
 
-    assert kinds(source.see(approved=hold.plan_hash, hours=25 * 24)) == [CANCEL] * 5
+    plan = source.see(approved=hold.plan_hash, hours=25 * 24)
+
+    assert (kinds(plan), plan.hold.plan_hash == hold.plan_hash) == ([], False)
+
+
+def test_the_own_feed_that_is_back_is_read_as_it_is():
+    """A plan is approved, and the calendar is whole again: nothing is released."""
+    source = held_source()
+    hold = source.see().hold
+
+    plan = source.see(*STAYS, approved=hold.plan_hash)
+
+    assert (kinds(plan), plan.hold) == ([], None)
 
 
 def test_a_person_discards_a_hold():
@@ -212,7 +229,7 @@ def test_a_stay_that_a_shrunken_feed_missed_counts_from_then():
 
 
 def test_what_is_missing_after_an_outage_is_missing_since_it_began():
-    """No fetch could be believed for ten hours: a stay that is not there afterwards was not shown since then."""
+    """No fetch was trusted for ten hours: a stay that is not there afterwards was not shown since then."""
     source = held_source()
     source.see(verdict=Verdict.UNREADABLE)
     began = source.at
@@ -236,7 +253,7 @@ def test_two_of_five_gone_is_not_a_shrink():
 
 
 def test_another_listings_nights_are_held_provisionally_and_released():
-    """Another listing's nights are held apart, with no booking, until our feed is back."""
+    """Another listing's nights are held apart, with no booking, until our feed showed them open for a day."""
     source = held_source()
 
     plan = source.see(*OTHERS)
@@ -245,28 +262,38 @@ def test_another_listings_nights_are_held_provisionally_and_released():
     assert nights_of(15, 18) <= source.held()
     assert source.window().remote["provisional"]
     source.see(*STAYS)
+    assert nights_of(15, 18) <= source.held()
+    source.see(*STAYS, hours=24)
     assert not nights_of(15, 18) & source.held()
 
 
 def test_applying_another_listings_plan_makes_it_the_sources_own():
-    """The owner says that the feed is right: the old stays go, and the next fetch is read as the source's."""
+    """The owner says that the feed is right: the old stays go, its own are there at once, and it is the source's."""
     source = SimulatedSource()
     source.see(*CLOSURES)
-    theirs = [replace(e, uid=e.uid.replace("@booking.com", "@other.example")) for e in (closure(50, 53), closure(60, 64))]
+    theirs = [closure(50, 53, room="other"), closure(60, 64, room="other")]
     hold = source.see(*theirs).hold
 
-    source.see(*CLOSURES, approved=hold.plan_hash)
+    plan = source.see(*theirs, approved=hold.plan_hash)
 
-    assert kinds(source.see(*theirs)) == [CREATE, CREATE]
+    assert kinds(plan) == [CANCEL, CANCEL, CANCEL, CREATE, CREATE]
+    assert source.held() == nights_of(50, 53) | nights_of(60, 64)
+    assert (kinds(source.see(*theirs)), source.see(*CLOSURES).hold.code) == ([], "other-listing")
 
 
-def test_another_domain_is_another_platforms_feed():
-    """UIDs of another domain are another feed's, even where we hold nothing."""
-    source = SimulatedSource()
-    source.see(closure(0, 1))
-    assert source.see(hours=48).hold is None
+def test_applying_keeps_the_edits_of_what_matches():
+    """A stay that the current body shows keeps what a person wrote; only the rest is released."""
+    source = held_source()
+    hold = source.see(STAYS[0], STAYS[1], STAYS[2]).hold
+    assert hold.code == "shrunken-feed"
+    record = source.stays()[0]
+    edit = Edit(value="Melanie", at=source.at, by="user:host", base=None)
+    source.records[record.id] = replace(record, edits={"guest_name": edit})
 
-    assert source.see(*OTHERS).hold.code == "other-listing"
+    plan = source.see(STAYS[0], STAYS[1], STAYS[2], approved=hold.plan_hash)
+
+    assert kinds(plan) == [CANCEL] * 4
+    assert source.records[record.id].fields["guest_name"] == "Melanie"
 
 
 def test_a_room_is_identified_by_the_uid_of_a_first_night():
@@ -295,17 +322,6 @@ def test_a_short_window_may_disappear():
     assert source.see(STAYS[0]).hold is None
 
 
-def test_after_an_empty_feed_a_new_stay_is_not_another_listing():
-    """The old stays were gone before the new one came: that is not a sign of another listing."""
-    source = SimulatedSource("airbnb")
-    source.see(STAYS[0], STAYS[1])
-    source.see()
-
-    plan = source.see(STAYS[4])
-
-    assert (plan.hold, kinds(plan)) == (None, [CREATE, MARK_MISSING, MARK_MISSING])
-
-
 def test_a_stay_that_was_missing_already_says_nothing_of_the_listing():
     """Only stays that the last fetch showed show whose feed it is."""
     source = SimulatedSource("airbnb")
@@ -328,14 +344,15 @@ def test_the_first_feed_may_be_partial():
 
 
 def test_a_new_only_look_at_a_doubtful_feed_keeps_the_hold():
-    """With new_only a held feed still creates what is new, and the hold that stands is reported as before."""
+    """With new_only a held feed still holds the nights of what is new, and the hold that stands is reported as before."""
     source = held_source()
     source.see(*STAYS[:3])
     hold = RULES.read_hold(source.memory)
 
     plan = source.see(*STAYS[:3], reservation("HMHHHHHHHH", 90, 93), new_only=True)
 
-    assert (kinds(plan), plan.hold, plan.refused) == ([CREATE], hold, True)
+    assert (kinds(plan), plan.hold, plan.refused) == ([], hold, True)
+    assert nights_of(90, 93) <= source.held()
 
 
 def test_every_closed_night_is_held_whatever_identity_thinks():

@@ -32,7 +32,7 @@ class IcalFetcher:
         sent = {name: value for name, value in validators.items() if value}
         response = self._session.get(self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
         if response.status_code == 304 and sent:
-            return Fetched(not_modified=True, host=response.host)
+            return Fetched(not_modified=True, host=response.host, fingerprint=response.fingerprint)
         if response.status_code not in (200, 203):
             raise status_error(response, MESSAGES)
         return Fetched(
@@ -41,4 +41,5 @@ class IcalFetcher:
             last_modified=read_header(response, "last-modified"),
             content_type=read_header(response, "content-type"),
             host=response.host,
+            fingerprint=response.fingerprint,
         )

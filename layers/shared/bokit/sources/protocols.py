@@ -20,6 +20,8 @@ class Fetched:
     content_type: str | None = None
     host: str | None = None
     """Of the URL that the owner gave; evidence of the platform."""
+    fingerprint: str | None = None
+    """A hash of the URL that answered in the end, after ``secret:`` and redirects; None: the kind of source has none."""
 
 
 class Fetcher(Protocol):

@@ -49,6 +49,9 @@ class Evidence:
     is_doubtful: bool = False
     """The source was held, or contradicted itself, lately."""
 
+    is_applied: bool = False
+    """A person approved it: what this fetch does not show is released at once."""
+
     def missing_since(self, record: Record, at: datetime) -> datetime:
         """Return since when *record* is missing, if this fetch of *at* does not show it: held fetches count."""
         return record.missing_since or self.absent_since.get(record.id) or self.held_since or at
@@ -158,6 +161,8 @@ def nights_kept(opened: OpenNights, evidence: Evidence, context: Context) -> dic
 
     Long enough: for ``cancel_after``, and since an earlier fetch than this.
     """
+    if evidence.is_applied:
+        return {}
     at = context.at
     return {n: t for n, t in opened.items() if not (evidence.releases and t < at and t + context.cancel_after <= at)}
 

@@ -1,154 +1,146 @@
 """Guards: which part of a fetch is not believed. They hold releases, never closures.
 
-body                                              what is done now                  held, and until when
-unreadable (HTML, JSON, nothing, no calendar)     nothing                           all, until the feed is good again
-no events, nights to come are held                nothing                           all, until a person applies it, the
-                                                                                    feed is good again or the nights pass
-another listing's                                 its nights held provisionally     all, until a person applies it or the
-                                                                                    old feed returns
-read in part (truncated, a bad date)              new stays, moves, returns         what it does not show
-half of the future stays gone at once             new stays, moves, returns         what it does not show, until fetches
-                                                                                    agreed on it for a day
-else                                              everything                        nothing
+body                                              what is done now
+unreadable (HTML, JSON, nothing, no calendar)     nothing
+no events, nights to come are held                nothing
+another listing's, or it may be                   its nights held provisionally
+truncated                                         its nights held provisionally
+read in part (a bad date)                         new stays, moves, returns
+half of the future stays gone at once             new nights held provisionally
+else                                              everything
+
+Whose feed it is: ``feed_owner``. What lifts a hold: ``hold_release``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 
-from bokit.core.bookings.limits import MIN_CALENDAR_END_NIGHTS
-from bokit.core.bookings.matching import FeedMatches, Matches, MatchReason, Pair
+from bokit.core.bookings.feed_owner import OwnerEvidence, judge_owner
+from bokit.core.bookings.hold_release import (
+    Agreement,
+    is_lifted,
+    last_reminder,
+    newly_absent,
+    opens_at,
+    owner_code,
+    read_agreement,
+    releasable_by_empty,
+)
+from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import write_spans
-from bokit.core.bookings.stay import Stay, entry_key
-from bokit.core.bookings.window import closed_nights, rule_nights
-from bokit.core.ical.entries import Entry
-from bokit.core.ical.platforms.base import Traits
-from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, UNREADABLE, Loss, agreeing_since, has_agreed
+from bokit.core.bookings.stay import Stay
+from bokit.core.bookings.window import rule_nights
+from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
-from bokit.core.model.source_memory import SourceMemory
-from bokit.core.model.source_rules import Context, Verdict
+from bokit.core.model.source_rules import Verdict
 
 MESSAGES = {
     UNREADABLE: "The address did not answer with a calendar; nothing was changed. Check the feed's address.",
     EMPTY: "The calendar came without any event although nights are taken; all of them stay held. "
     "If it is truly empty, apply the held plan.",
     PARTIAL: "Part of the calendar could not be read; what it does not show stays held until it is whole again.",
-    SHRUNKEN: "Half of the coming stays, or more, are gone at once; they stay held until the calendar agreed for a day. "
+    SHRUNKEN: "Half of the coming stays, or more, are gone at once; they stay held. "
     "If they are truly cancelled, apply the held plan.",
     OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
     "Check the feed's address; if it is right, apply the held plan.",
+    SUDDEN: "Many bookings came at once into a calendar that had none; their nights are held until a later fetch agrees. "
+    "If they are right, apply the held plan.",
 }
-RECOGNISING_REASONS = frozenset(set(MatchReason) - {MatchReason.NEW, MatchReason.OVERLAP, MatchReason.SPLIT})
-"""Reasons that show a feed to be ours; overlap alone does not."""
+FOREIGN = "It shows bookings of the source {name}. "
+OPENS = "Without a word from you, Bokit believes this calendar from {when} on; discard the held plan if it is wrong."
+NEVER = "No time lifts this: Bokit waits for you, or for the source's own calendar."
+EMPTY_OPENS = "Closures from {first} on open on {when} if the calendar stays empty; discard the held plan to keep them."
+CAN_APPLY = frozenset({EMPTY, OTHER, SHRUNKEN, SUDDEN})
 
 
-def judge_fetch(found: FeedMatches, state: SourceMemory, context: Context) -> str | None:
-    """Return the code of the guard that applies to this fetch, or None if it is trusted."""
-    seen, matches = found.seen, found.matches
-    future = [s for s in found.stays if not s.is_gone and s.nights_from(matches.today)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a guard says of one fetch."""
+
+    code: str | None  # of the guard that holds it; None: it is trusted
+    agreement: Agreement | None = None  # of held fetches, this one among them
+    agreed: frozenset[str] = frozenset()  # stays on whose absence held fetches agreed for long enough
+
+
+TRUSTED = Judgement(code=None)
+
+
+def judge_fetch(evidence: OwnerEvidence) -> Judgement:
+    """Return the guard that applies to this fetch: the first of whose feed it is, how it was read, and what is gone."""
+    seen, matches = evidence.found.seen, evidence.found.matches
+    future = [s for s in evidence.found.stays if not s.is_gone and s.nights_from(matches.today)]
     if seen.verdict is Verdict.UNREADABLE:
-        return UNREADABLE
+        return Judgement(code=UNREADABLE)
     if not seen.entries and (future or rule_nights(matches)):
-        return EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL
-    if _is_other_listing(found, future, state):
-        return OTHER
-    if seen.verdict is Verdict.PARTIAL:
-        return PARTIAL
-    return SHRUNKEN if _is_shrunken(matches, future, state, context.at) else None
+        return Judgement(code=EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL)
+    code = owner_code(judge_owner(evidence))
+    is_partial = seen.verdict is Verdict.PARTIAL
+    if code is not None:
+        return _judge_agreement(code, evidence, is_partial=is_partial)
+    if is_partial:
+        return Judgement(code=PARTIAL)
+    return _judge_agreement(SHRUNKEN, evidence) if _is_shrunken(evidence, future) else TRUSTED
 
 
-def _is_other_listing(found: FeedMatches, future: Sequence[Stay], state: SourceMemory) -> bool:
-    """Return whether the feed is another listing's.
-
-    its UIDs' domains, and ours                          share none    yes
-    a first night that our room gave another UID         shown         yes, unless another entry has a UID of ours
-    a first night with the UID of ours                   shown         no (both where UIDs show room and start)
-    a stay of ours, whatever its age                     recognised    no
-    our future stays, or the calendar's end (a month     none shown    yes
-    and more), that the last fetch showed
-    nothing of ours was shown, or the feed was empty     any           no
-    """
-    matches, entries, traits = found.matches, found.seen.entries, found.traits
-    domains = read_domains(entries)
-    if state.domains and domains and not domains & set(state.domains):
-        return True
-    if traits.uid_has_start:
-        starts = [(e.check_in.isoformat(), e.uid) for e in entries]
-        ours = [state.starts[day] == uid for day, uid in starts if day in state.starts]
-        if ours:
-            return not any(ours)
-    known = (_is_recognised(p, traits, matches.today) for p in (*matches.pairs, *matches.ended))
-    if state.was_empty or any(known):
-        return False
-    lately = [s for s in future if s.record.missing_since is None and s.record.id not in state.absent]
-    end = rule_nights(matches)
-    lost_end = len(end) >= MIN_CALENDAR_END_NIGHTS and not end & closed_nights(matches.windows, matches.today)
-    return bool(entries) and (bool(lately) or lost_end)
+def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = False) -> Judgement:
+    """Return the hold of *code*, or none where held fetches agreed for long enough; a body read in part agrees with nothing."""
+    agreement = read_agreement(code, evidence)
+    if is_partial:
+        return Judgement(code=code)
+    if not is_lifted(code, agreement, evidence):
+        return Judgement(code=code, agreement=agreement)
+    return Judgement(code=None, agreement=agreement, agreed=frozenset(newly_absent(evidence.found.matches)))
 
 
-def _is_recognised(pair: Pair, traits: Traits, today: date) -> bool:
-    """Return whether *pair* shows a stay of ours; where UIDs show the room, an unknown UID may only be a clip."""
-    stay, entry = pair.stay, pair.entry
-    if stay is None or stay.record.key == entry_key(entry):
-        return stay is not None
-    is_clip = stay.check_out == entry.check_out and stay.check_in <= entry.check_in <= today <= entry.check_out
-    return is_clip if traits.uid_has_start else pair.reason in RECOGNISING_REASONS
+def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
+    """Return whether too many of the future stays are gone at once; those that were missing before do not count."""
+    matches, at = evidence.found.matches, evidence.context.at
+    loss = Loss(shown=matches.seen, known=len(future), gone=len(newly_absent(matches)), agreed_since=at)
+    return loss.is_shrunken
 
 
-def read_domains(entries: Sequence[Entry]) -> set[str]:
-    """Return what follows the at sign in the entries' UIDs."""
-    return {e.uid.rpartition("@")[2].lower() for e in entries if "@" in e.uid}
-
-
-def newly_absent(matches: Matches) -> set[str]:
-    """Return the stays that this fetch does not show and that no accepted one missed before."""
-    return {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
-
-
-def absence_agreed_since(matches: Matches, state: SourceMemory, at: datetime) -> datetime:
-    """Return since when shrunken fetches, this one among them, agree on exactly which stays are gone."""
-    future = {str(s.record.id) for s in matches.absent} | {str(p.stay.record.id) for p in matches.pairs if p.stay}
-    return agreeing_since(newly_absent(matches), set(state.absent) & future, state.agreed_since, at)
-
-
-def agreed_absent(matches: Matches, state: SourceMemory, at: datetime) -> frozenset[str]:
-    """Return the stays on whose absence held fetches and this one agreed for a day."""
-    agreed = has_agreed(absence_agreed_since(matches, state, at), at)
-    return frozenset(newly_absent(matches)) if agreed else frozenset()
-
-
-def _is_shrunken(matches: Matches, future: Sequence[Stay], state: SourceMemory, at: datetime) -> bool:
-    """Return whether too many of the future stays are gone at once, and fetches do not agree on it yet.
-
-    Stays that were missing before do not count, nor do those that held fetches brought.
-    """
-    known = sum(1 for s in future if s.record.created_at < (state.held_since or at))
-    agreed_since = absence_agreed_since(matches, state, at)
-    loss = Loss(shown=matches.seen, known=known, gone=len(newly_absent(matches)), agreed_since=agreed_since)
-    return loss.is_shrunken and not loss.is_agreed(at)
-
-
-def make_hold(code: str, found: FeedMatches, state: SourceMemory, at: datetime) -> Hold:
-    """Return the hold to show: what applying it would release, and since when it is held.
-
-    An empty feed, which no evidence releases, is offered again after a day.
-    """
+def make_hold(judged: Judgement, evidence: OwnerEvidence, empty_opens: datetime | None) -> Hold:
+    """Return the hold to show: what applying it would release, since when it is held, and when time lifts it."""
+    code, at, state = str(judged.code), evidence.context.at, evidence.state
     before = state.hold if state.hold and state.hold.code == code else None
-    since, offered = (before.since, before.offered_at) if before else (at, None)
-    if code == EMPTY and offered is None and has_agreed(since, at):
-        offered = at
-    can_apply = code in (EMPTY, OTHER, SHRUNKEN)
-    releases = tuple(_describe_releases(code, found)) if can_apply else ()
-    return Hold(code=code, message=MESSAGES[code], since=since, releases=releases, can_apply=can_apply, offered_at=offered)
+    since = before.since if before else at
+    opens = opens_at(code, judged.agreement, evidence) if judged.agreement else None
+    if code in (OTHER, SUDDEN, SHRUNKEN) and judged.agreement is None and before:
+        opens = before.opens_at
+    return Hold(
+        code=code,
+        message=_write_message(code, evidence, opens or empty_opens),
+        since=since,
+        releases=tuple(_describe_releases(code, evidence.found)) if code in CAN_APPLY else (),
+        can_apply=code in CAN_APPLY,
+        offered_at=last_reminder(code, before, since, opens, at),
+        opens_at=opens or empty_opens,
+    )
+
+
+def _write_message(code: str, evidence: OwnerEvidence, opens: datetime | None) -> str:
+    """Return what is held, why, what lifts it and when, and what the person can do."""
+    parts = [MESSAGES[code]]
+    if code == OTHER and evidence.elsewhere:
+        parts.insert(1, FOREIGN.format(name=evidence.elsewhere).strip())
+    when = f"{opens.astimezone(evidence.context.timezone):%-d %b %Y %H:%M}" if opens else ""
+    if code == EMPTY and opens:
+        stays = releasable_by_empty(evidence.found.stays, evidence.found.matches)
+        parts += [EMPTY_OPENS.format(first=min(s.check_in for s in stays), when=when)] if stays else [NEVER]
+    elif code in CAN_APPLY:
+        parts.append(OPENS.format(when=when) if opens else NEVER)
+    return " ".join(parts)
 
 
 def _describe_releases(code: str, found: FeedMatches) -> list[dict[str, Json]]:
     """Return what applying the hold would release, for people and for the hold's hash."""
     matches = found.matches
-    lost = matches.absent if code == SHRUNKEN else found.stays
-    future = sorted((s for s in lost if not s.is_gone and s.nights_from(matches.today)), key=lambda s: s.record.id)
+    lost = sorted(matches.absent, key=lambda s: s.record.id)
+    future = [s for s in lost if not s.is_gone and s.nights_from(matches.today)]
     releases = [_describe_release("cancel", s.record.id, s.kind, s.check_in.isoformat(), s.check_out.isoformat()) for s in future]
     if code != SHRUNKEN and matches.window and (spans := write_spans(rule_nights(matches))):
         releases.append(_describe_release("free", matches.window.id, "window", spans[0][0], spans[-1][1]))

@@ -33,6 +33,31 @@ MIN_FETCH_SPACING = 33 / 32
 MAX_DOUBT_PERIODS = 3
 """Of ``cancel_after``: how long a source stays doubtful after it was held, or contradicted itself."""
 
+MAX_QUIET_ARRIVALS = 3
+"""New bookings at once that a quiet listing may get."""
+MIN_REISSUED_SHARE = 0.9
+"""Of the known future stays: so many of the same nights are the same listing under other UIDs."""
+MIN_REISSUED_SPANS = 2
+"""Fewer equal nights are chance."""
+MAX_SMALL_LISTING = 3
+"""Future stays known, and shown, of a listing whose bookings may all change at once."""
+MIN_AGREEING_FETCHES = 3
+"""Fetches apart that must show a small listing's new bookings before time lifts the hold."""
+SUDDEN_AGREEMENT = timedelta(hours=6)
+"""How far apart two fetches must show the same new bookings of a quiet listing."""
+MIN_AGREEMENT_SPACING, MAX_AGREEMENT_SPACING = timedelta(seconds=60), timedelta(hours=6)
+"""Fetches that are closer than a quarter of the source's interval, within these bounds, count once."""
+EMPTY_WAIT = timedelta(hours=72)
+"""How long a calendar must be empty before time releases distant closures."""
+MIN_EMPTY_BODIES = 6
+"""Empty bodies apart before that."""
+MIN_EMPTY_DISTANCE = timedelta(days=14)
+"""Closures that begin sooner are never released because a calendar is empty."""
+MIN_ALERT_NOTICE = timedelta(hours=24)
+"""How long before that an alert must have been delivered."""
+REMINDER_DAYS = (1, 3, 7)
+"""When the owner is reminded of a hold that no time lifts."""
+
 MAX_LEFT_AGE = timedelta(days=7)
 """How long the nights that a record left are remembered."""
 MAX_START_AGE = timedelta(days=60)

@@ -9,24 +9,37 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, weigh_fetch
-from bokit.core.bookings.guard import absence_agreed_since, agreed_absent, judge_fetch, make_hold, newly_absent, read_domains
+from bokit.core.bookings.feed_owner import OwnerEvidence, stay_marks
+from bokit.core.bookings.guard import TRUSTED, Judgement, judge_fetch, make_hold
+from bokit.core.bookings.hold_release import (
+    count_empty,
+    empty_opens_at,
+    may_release_by_empty,
+    newly_absent,
+    releasable_by_empty,
+    with_agreement,
+)
 from bokit.core.bookings.limits import MAX_START_AGE
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
+from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.release import release_record
-from bokit.core.bookings.stay import GoneReason, is_window, read_stay
+from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
-from bokit.core.bookings.window import WindowNights, plan_provisional, plan_window_change
+from bokit.core.bookings.window import closed_nights, plan_provisional
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
-from bokit.core.model.agreement import EMPTY, OTHER, SHRUNKEN, UNREADABLE
+from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, UNREADABLE
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
-from bokit.core.model.source_rules import Context, Seen
+from bokit.core.model.source_rules import Context, Seen, Verdict
+
+CUT = frozenset({"truncated", "too-many-events", "broken-event"})
+"""Problems of a body of which more than single events is missing."""
 
 
 class BookingRules:
@@ -61,6 +74,14 @@ class BookingRules:
         state = read_memory(context.memory)
         return _with_history(_guard(plan, matches, context, state), matches, context, state)
 
+    def needs_elsewhere(self, matches: FeedMatches, context: Context) -> bool:
+        return OwnerEvidence(found=matches, state=read_memory(context.memory), context=context).needs_others
+
+    def read_marks(self, records: Sequence[Record]) -> set[str]:
+        stays = [read_stay(r) for r in records if not is_window(r)]
+        names = NameReader(())
+        return {mark for stay in stays for mark in stay_marks(stay, names)}
+
     def read_hold(self, memory: Fields) -> Hold | None:
         return read_memory(memory).hold
 
@@ -87,14 +108,17 @@ def local_today(context: Context) -> date:
 
 
 def _guard(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
-    if state.hold and context.approved == state.hold.plan_hash:
-        return _apply_hold(state.hold, found, context, state)
+    """Return *plan* as far as this fetch is believed, or the held plan that a person approved or discarded."""
     if state.hold and context.discarded == state.hold.plan_hash:
-        return replace(plan, actions=(), memory=write_memory(state.without_hold()), settle_at=context.at)
-    code = judge_fetch(found, state, context)
-    if code is None:
-        return _accept(plan, found, context, state)
-    held = _hold(code, found, context, state)
+        left = replace(state.without_hold(), declined=True)
+        return replace(plan, actions=(), memory=write_memory(left), settle_at=context.at)
+    evidence = OwnerEvidence(found=found, state=state, context=context)
+    judged = judge_fetch(evidence)
+    if judged.code is None:
+        return _accept(plan, found, context, state, judged)
+    held = _hold(judged, evidence)
+    if held.hold and held.hold.can_apply and context.approved == held.hold.plan_hash:
+        return _apply_hold(held.hold, found, context, state)
     return _only_new(held, context) if context.new_only else held
 
 
@@ -133,9 +157,9 @@ def _plan(matches: Matches, context: Context, evidence: Evidence) -> Plan:
 
 
 def _only_new(plan: Plan, context: Context) -> Plan:
-    """Return *plan* with its new stays alone."""
-    created = tuple(a for a in plan.actions if a.kind is ActionKind.CREATE)
-    return replace(plan, actions=created, hold=read_memory(context.memory).hold, memory=context.memory)
+    """Return *plan* with its new stays and nights alone."""
+    new = tuple(a for a in plan.actions if a.kind is ActionKind.CREATE or (plan.refused and is_window(a.after)))
+    return replace(plan, actions=new, hold=read_memory(context.memory).hold, memory=context.memory)
 
 
 def _settle_at(matches: Matches, actions: Sequence[Action], context: Context, evidence: Evidence) -> datetime | None:
@@ -161,11 +185,12 @@ def _next_midnight(context: Context) -> datetime:
     return datetime.combine(tomorrow, time(), context.timezone).astimezone(context.at.tzinfo)
 
 
-def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
-    """Return the plan of a fetch that no guard holds; held fetches that agreed with it for a day count as evidence."""
-    agreed = agreed_absent(found.matches, state, context.at)
-    evidence = weigh_fetch(found.matches, context, state, agreed)
-    if agreed:
+def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory, judged: Judgement = TRUSTED) -> Plan:
+    """Return the plan of a fetch that no guard holds; held fetches that agreed with it for long enough count as evidence."""
+    if judged.agreement and judged.agreed:
+        state = replace(state, absent=dict.fromkeys(sorted(judged.agreed), judged.agreement.since))
+    evidence = weigh_fetch(found.matches, context, state, judged.agreed)
+    if judged.agreed:
         plan = _plan(found.matches, context, evidence)
     if context.new_only:
         return plan
@@ -181,8 +206,8 @@ def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceM
         least = (found.matches.today - MAX_START_AGE).isoformat()
         starts = {day: uid for day, uid in state.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}
-    domains = tuple(sorted(read_domains(entries) | set(state.domains)))
-    return SourceMemory(starts=dict(sorted(starts.items())), domains=domains, uids=_learn_uids(found, state.uids, context))
+    uids = _learn_uids(found, state.uids, context)
+    return SourceMemory(starts=dict(sorted(starts.items())), was_accepted=True, fingerprint=context.fingerprint, uids=uids)
 
 
 def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> UidHistory:
@@ -196,46 +221,53 @@ def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> Ui
     return learn_uids(pairs, history, matches.today, context.at, changed=changed)
 
 
-def _hold(code: str, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
-    """Return the plan of a fetch that a guard holds: closures, and nothing that frees a night."""
+def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
+    """Return the plan of a fetch that a guard holds: closures, and nothing that frees a night of a stay."""
+    found, context, state = evidence.found, evidence.context, evidence.state
     matches, at = found.matches, context.at
-    hold = make_hold(code, found, state, at)
-    actions: list[Action] = []
-    if code == OTHER:
-        actions = [a for a in [plan_provisional(matches, found.seen.entries, context)] if a]
-    elif code not in (UNREADABLE, EMPTY):
-        actions = plan_bookings(matches, context, NO_RELEASE)
-    after = replace(
-        state,
-        hold=hold,
-        held_since=state.held_since or at,
-        doubted_at=at,
-        was_empty=state.was_empty or code == EMPTY,
-        agreed_since=None,
+    after = replace(state, held_since=state.held_since or at, doubted_at=at)
+    if found.seen.verdict is Verdict.EMPTY:
+        after = count_empty(after, context)
+    elif found.seen.entries:
+        after = replace(after, empty_since=None, empty_bodies=0, empty_at=None)
+    opens = empty_opens_at(after, context) if judged.code == EMPTY else None
+    after = replace(after, hold=make_hold(judged, evidence, opens))
+    if judged.agreement:
+        after = with_agreement(after, str(judged.code), judged.agreement)
+        gone = newly_absent(matches) if judged.code == SHRUNKEN else set()
+        after = replace(after, absent={stay: state.absent.get(stay, at) for stay in sorted(gone)})
+    actions = _held_actions(str(judged.code), found, context)
+    if judged.code == EMPTY and may_release_by_empty(after, context):
+        actions += [a for s in releasable_by_empty(found.stays, matches) if (a := _cancel_empty(s.record, context))]
+    actions = sorted(actions, key=lambda a: a.record_id)
+    return Plan(
+        actions=tuple(actions), hold=after.hold, seen=matches.seen, refused=True, settle_at=at, memory=write_memory(after)
     )
-    if code == SHRUNKEN:
-        absent = {stay: state.absent.get(stay, at) for stay in newly_absent(matches)}
-        after = replace(after, absent=absent, agreed_since=absence_agreed_since(matches, state, at))
-    memory = write_memory(after)
-    return Plan(actions=tuple(actions), hold=hold, seen=matches.seen, refused=True, settle_at=at, memory=memory)
+
+
+def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Action]:
+    """Return what a held fetch closes: bookings only where the whole feed was read but for single events."""
+    matches, seen = found.matches, found.seen
+    if code == UNREADABLE:
+        return []
+    is_cut = any(problem.code in CUT for problem in seen.problems)
+    if code == PARTIAL and not is_cut:
+        return plan_bookings(matches, context, NO_RELEASE)
+    held = {n for r in found.known if not is_window(r) for n in held_nights(r)}
+    closed = closed_nights(seen.entries, matches.today) - held
+    window = plan_provisional(matches, closed, context, is_whole=seen.verdict in (Verdict.OK, Verdict.EMPTY))
+    return [window] if window else []
+
+
+def _cancel_empty(record: Record, context: Context) -> Action | None:
+    return cancel_action(record, Status.VANISHED, GoneReason.EMPTY, context.at)
 
 
 def _apply_hold(hold: Hold, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
-    """Return the releases of a held plan that a person approved, those that still stand.
+    """Return the plan of the current body, believed at once because a person approved its held plan.
 
-    Another listing's feed becomes the source's own with that: what distinguished them is forgotten.
+    What matches keeps its edits, what the body closes stays closed, and the rest is released. Another listing's feed
+    becomes the source's own with that: what distinguished them is forgotten.
     """
-    matches, released = found.matches, {str(r["record_id"]) for r in hold.releases}
-    actions = [_release(r, matches.today, context) for r in found.known if r.id in released]
-    left = SourceMemory() if hold.code == OTHER else state.without_hold()
-    done = tuple(a for a in actions if a)
-    return Plan(actions=done, seen=matches.seen, settle_at=context.at, memory=write_memory(left))
-
-
-def _release(record: Record, today: date, context: Context) -> Action | None:
-    if is_window(record):
-        return plan_window_change(record, WindowNights(opened={}), context)
-    stay = read_stay(record)
-    if stay.is_gone or not stay.nights_from(today):
-        return None
-    return cancel_action(record, Status.VANISHED, GoneReason.APPLIED, context.at)
+    plan = _plan(found.matches, context, Evidence(is_applied=True))
+    return replace(plan, memory=write_memory(_learn(found, SourceMemory() if hold.code == OTHER else state, context)))

@@ -59,6 +59,7 @@ class GoneReason(StrEnum):
     VANISHED = "gone from the feed"
     CANCELLED = "the source says that it is cancelled"
     APPLIED = "a person applied the held plan"
+    EMPTY = "its calendar stayed empty, and the owner was notified"
     SOURCE_REMOVED = "its source was removed, and a person released it"
 
 

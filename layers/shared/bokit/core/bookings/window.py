@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, with_open_nights
+from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, read_open, with_open_nights
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import DAY, nights, nights_of, read_spans, write_spans
 from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, window_nights
@@ -29,7 +29,7 @@ class WindowNights:
     by_rule: set[date] = field(default_factory=set)
     provisional: set[date] = field(default_factory=set)
     opened: OpenNights | None = None
-    """None: this fetch is no evidence of open nights."""
+    """None: this fetch gives no evidence of open nights."""
 
 
 def rule_nights(matches: Matches) -> set[date]:
@@ -55,25 +55,37 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     closed by a window entry                      held
     closed by the feed, and *unheld* by any stay  held, whichever booking it is
     held before, closed by another entry          held by that entry's stay now
-    held before, open for less than long enough   held
+    held before, by rule or provisionally, open   held
+    for less than long enough
     held before, open for long enough, or past    released
-    held provisionally                            released: the source's own feed is back, and whole
-    closed in a fetch that a guard holds          held provisionally until the next whole feed
+    closed in a fetch that a guard holds          held provisionally
     """
     shown, before = closed_nights(matches.windows, matches.today), rule_nights(matches)
+    doubtful = provisional_nights(matches)
     if not evidence.releases:
-        new = (shown | unheld | provisional_nights(matches)) - before
+        new = (shown | unheld | doubtful) - before
         return plan_window_change(matches.window, WindowNights(by_rule=before, provisional=new), context)
-    opened = open_nights(matches.window, before - shown - matches.closed, context.at) if matches.window else {}
+    open_now = (before | doubtful) - shown - matches.closed
+    opened = open_nights(matches.window, open_now, context.at) if matches.window else {}
     kept = nights_kept(opened, evidence, context)
-    held = WindowNights(by_rule=shown | set(kept) | unheld, opened=kept)
+    by_rule = shown | (set(kept) & before) | unheld
+    held = WindowNights(by_rule=by_rule, provisional=set(kept) - by_rule, opened=kept)
     return plan_window_change(matches.window, held, context)
 
 
-def plan_provisional(matches: Matches, entries: Iterable[Entry], context: Context) -> Action | None:
-    """Return the window with the nights of *entries*, which may be another listing's, held provisionally."""
-    held = WindowNights(by_rule=rule_nights(matches), provisional=closed_nights(entries, matches.today))
-    return plan_window_change(matches.window, held, context)
+def plan_provisional(matches: Matches, closed: set[date], context: Context, *, is_whole: bool) -> Action | None:
+    """Return the window with the nights *closed* by a held fetch held provisionally, beside those before.
+
+    A whole body is evidence for provisional nights as any other is: what it shows open for long enough is released.
+    """
+    window, before = matches.window, provisional_nights(matches)
+    by_rule = rule_nights(matches)
+    if window is None or not is_whole:
+        return plan_window_change(window, WindowNights(by_rule=by_rule, provisional=(before | closed) - by_rule), context)
+    kept = nights_kept(open_nights(window, before - closed, context.at), Evidence(), context)
+    waiting = {n: t for n, t in read_open(window).items() if n in by_rule} | kept
+    held = WindowNights(by_rule=by_rule, provisional=(set(kept) | closed) - by_rule, opened=waiting)
+    return plan_window_change(window, held, context)
 
 
 def plan_window_change(window: Record | None, held: WindowNights, context: Context) -> Action | None:

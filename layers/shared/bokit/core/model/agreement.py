@@ -14,12 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER = (
+UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN = (
     "unreadable-feed",
     "empty-feed",
     "partial-feed",
     "shrunken-feed",
     "other-listing",
+    "sudden-bookings",
 )
 """The codes of held plans."""
 MIN_SHRINK = 3

@@ -52,6 +52,7 @@ class HoldDocument(HoldSummary):
     releases: Annotated[list[dict[str, Json]], "What applying it would cancel or free."]
     can_apply: bool
     offered_at: datetime | None
+    opens_at: Annotated[datetime | None, "When time lifts it, unless it is discarded; null: never."]
 
 
 RELEASES = frozenset({ActionKind.CANCEL, ActionKind.MERGE})
@@ -91,6 +92,7 @@ class Hold:
     """What applying it would cancel or free: ``{"action", "record_id", "check_in", …}``, for people and for the hash."""
     can_apply: bool = True  # False: there is nothing to apply (an unreadable body)
     offered_at: datetime | None = None  # when the owner was notified of it again
+    opens_at: datetime | None = None  # when time lifts it if fetches go on to agree; None: never
 
     @property
     def plan_hash(self) -> str:
@@ -108,6 +110,7 @@ class Hold:
             "releases": [dict(r) for r in self.releases],
             "can_apply": self.can_apply,
             "offered_at": self.offered_at,
+            "opens_at": self.opens_at,
         }
 
 

@@ -29,19 +29,35 @@ class SourceMemory:
 
     starts: Mapping[str, str] = field(default_factory=dict)
     """First nights and the UIDs that the room's feed gave them."""
-    domains: tuple[str, ...] = ()  # what follows the at sign in the source's UIDs
+    domains: tuple[str, ...] = ()  # of its UIDs; written by former releases, and only shows that a fetch was accepted
+    was_accepted: bool = False  # a whole fetch was accepted once
+    fingerprint: str | None = None  # of the address that the last accepted fetch came from
     uids: UidHistory = UidHistory()
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
     held_since: datetime | None = None  # since when every fetch was held
-    was_empty: bool = False  # one of the held fetches was a whole calendar without events
     doubted_at: datetime | None = None  # when a fetch was last held, or contradicted an earlier one
-    agreed_since: datetime | None = None  # since when shrunken fetches agree on which stays are gone
+    agreed_since: datetime | None = None  # since when held fetches agree
+    agreed_code: str | None = None  # on what they agree: the hold's code; None: ``shrunken-feed``
+    agreed_fetches: int = 0  # how many of them, apart, as far as that matters
+    agreed_at: datetime | None = None  # when the last of these was
+    agreed_spans: tuple[str, ...] = ()  # the new nights that the first of them showed
+    empty_since: datetime | None = None  # since when every readable body was empty
+    empty_bodies: int = 0  # how many of them, apart, as far as that matters
+    empty_at: datetime | None = None  # when the last of these was
+    declined: bool = False  # a person discarded the hold: no time lifts it until the source's own feed is back
 
     def without_hold(self) -> SourceMemory:
         """Return it with nothing held."""
-        return SourceMemory(starts=self.starts, domains=self.domains, uids=self.uids, doubted_at=self.doubted_at)
+        return SourceMemory(
+            starts=self.starts,
+            domains=self.domains,
+            was_accepted=self.was_accepted,
+            fingerprint=self.fingerprint,
+            uids=self.uids,
+            doubted_at=self.doubted_at,
+        )
 
 
 def read_memory(memory: Fields) -> SourceMemory:

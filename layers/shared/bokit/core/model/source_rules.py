@@ -6,7 +6,7 @@ The engine runs the steps and knows nothing of bookings; bookings (``core.bookin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -77,6 +77,11 @@ class Context:
     horizon: timedelta = timedelta(days=730)
     new_only: bool = False
     """Only new records are created: nothing is updated, marked as missing, cancelled or remembered."""
+    interval: timedelta | None = None  # how often the source is fetched
+    fingerprint: str | None = None  # of the address that answered in the end
+    alerted_at: datetime | None = None  # when the alert of the hold that stands was delivered
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    """Bookings that other sources of the tenant know, each with its source's name; gathered where the rules ask for them."""
     memory: Fields = field(default_factory=dict)  # what the last plan kept of this source
     approved: str | None = None  # the hash of the held plan that a person approved
     discarded: str | None = None  # the hash of the held plan that a person discarded

@@ -1,8 +1,7 @@
 """Replay a feed's history: the real engine on the memory store, in the history's own time.
 
 A replay reports what was agreed. What a held fetch brought (a new stay in a calendar that was read in part) is reported
-at the next accepted fetch that shows it. Nights that are held provisionally because another listing's calendar came are not
-reported; the fetch is among the refused ones.
+at the next accepted fetch that shows it. Nights that a held fetch closes are reported at once, as provisional windows.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 from bokit.core.bookings.nights import Span, read_spans
 from bokit.core.bookings.rules import BookingRules
-from bokit.core.bookings.stay import NIGHTS, GoneReason, is_window
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, GoneReason, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.core.model.documents import write_time
 from bokit.core.model.merge import compare_fields
@@ -167,9 +166,13 @@ class Replay:
         played.schedule = result.next_schedule(played.schedule, self.job, at)
         if result.report.outcome in (Outcome.HELD, Outcome.FAILED):
             played.stays.refuse(at, (result.report.error or {}).get("code", "failed"))
+            played.stays.note_provisional(at, self._records_of(played))
         elif any(step.name == "apply" for step in result.report.steps):
-            records = self.store.load_records(DEFAULT_TENANT, BOOKINGS, UNIT)
-            played.stays.note(at, [r for r in records if r.source_id == played.source.id])
+            played.stays.note(at, self._records_of(played))
+
+    def _records_of(self, played: SourceReplay) -> list[Record]:
+        records = self.store.load_records(DEFAULT_TENANT, BOOKINGS, UNIT)
+        return [r for r in records if r.source_id == played.source.id]
 
 
 @dataclass(slots=True)
@@ -177,7 +180,8 @@ class StayHistory:
     """The history of each stay so far: each difference between two states of the records is a line."""
 
     known: dict[RecordId, Record] = field(default_factory=dict)
-    spans: list[Span | None] = field(default_factory=list)
+    spans: dict[str, list[Span | None]] = field(default_factory=dict)
+    """Of the window, by the name of its field: the first span, the second … of the calendar."""
     stays: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: list[dict[str, Json]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CHANGES, 0))
@@ -199,19 +203,32 @@ class StayHistory:
             if before is not None or record.presence is Presence.PRESENT:
                 self.known[record.id] = record
 
+    def note_provisional(self, at: datetime, records: Sequence[Record]) -> None:
+        """Note the nights that a held fetch closes."""
+        for record in filter(is_window, records):
+            self._note_spans(at, record, PROVISIONAL)
+
     def _note_window(self, at: datetime, record: Record) -> None:
-        """Note each span of the window as a stay of its own: the first, the second … of the calendar."""
-        spans: list[Span | None] = list(read_spans(record.remote.get(NIGHTS, ())))
-        size = max(len(spans), len(self.spans))
-        before = self.spans + [None] * (size - len(self.spans))
-        self.spans = spans + [None] * (size - len(spans))
-        for number, (old, new) in enumerate(zip(before, self.spans, strict=True)):
+        """Note each span of the window as a stay of its own."""
+        self._note_spans(at, record, NIGHTS)
+        self._note_spans(at, record, PROVISIONAL)
+
+    def _note_spans(self, at: datetime, record: Record, name: str) -> None:
+        spans: list[Span | None] = list(read_spans(record.remote.get(name, ())))
+        known = self.spans.get(name, [])
+        size = max(len(spans), len(known))
+        before, after = known + [None] * (size - len(known)), spans + [None] * (size - len(spans))
+        self.spans[name] = after
+        prefix = f"{record.id}-provisional" if name == PROVISIONAL else record.id
+        for number, (old, new) in enumerate(zip(before, after, strict=True)):
             shown = new or old
             if old == new or shown is None:
                 continue
-            stay_id = f"{record.id}-{number}"
+            stay_id = f"{prefix}-{number}"
             change = "cancelled" if new is None else "moved" if old else "restored" if stay_id in self.stays else "created"
             self._write(at, stay_id, record, change, shown[0].isoformat(), shown[1].isoformat())
+            if name == PROVISIONAL:
+                self.stays[stay_id][PROVISIONAL] = True
 
     def _write(self, at: datetime, stay_id: str, record: Record, change: str, check_in: Json, check_out: Json) -> None:
         kind, code = record.remote.get("kind"), record.remote.get("reservation_code")

@@ -1,0 +1,252 @@
+"""Whose feed is this? One verdict for a whole fetch, by what it shows of a source's known stays.
+
+``@airbnb.com`` and ``@booking.com`` are shared by all listings, and two listings may give a block of the same first night
+the same UID, so neither proves anything. Windows are nobody's: every listing of a platform has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+
+from bokit.core.bookings.limits import (
+    MAX_QUIET_ARRIVALS,
+    MIN_CALENDAR_END_NIGHTS,
+    MIN_REISSUED_SHARE,
+    MIN_REISSUED_SPANS,
+)
+from bokit.core.bookings.matching import FeedMatches
+from bokit.core.bookings.names import NameReader, NameVerdict, fold
+from bokit.core.bookings.nights import Span
+from bokit.core.bookings.stay import Stay, entry_key
+from bokit.core.bookings.uids import UidRoles
+from bokit.core.bookings.window import closed_nights, rule_nights
+from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
+from bokit.core.ical.platforms.base import Traits, UidRole
+from bokit.core.model.source_memory import SourceMemory
+from bokit.core.model.source_rules import Context
+
+SATURDAY = 5
+Marks = Mapping[str, str]
+"""What identifies a booking at another source of the tenant, and that source's name."""
+
+
+class FeedOwner(StrEnum):
+    """Whose feed one fetch shows: the rows of :func:`judge_owner`."""
+
+    FIRST = "no fetch was accepted yet"
+    ELSEWHERE = "bookings of another source"
+    OTHER_ROOM = "another room's UIDs"
+    KNOWN = "bookings of ours"
+    REISSUED = "our nights under other UIDs"
+    STRANGER = "new bookings and none of ours"
+    QUIET = "a few new bookings in a quiet calendar"
+    SUDDEN = "many new bookings in a quiet calendar"
+    NO_NEWS = "nothing new"
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it is another listing's."""
+        return self in (FeedOwner.ELSEWHERE, FeedOwner.OTHER_ROOM, FeedOwner.STRANGER)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the fetch itself shows that it is ours."""
+        return self in (FeedOwner.KNOWN, FeedOwner.REISSUED)
+
+
+def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
+    """Return whose feed one fetch shows; the first row that applies.
+
+    evidence                                                                     verdict
+    no fetch of this source was ever accepted                                    ours: the preview was the check
+    UIDs, codes or names of a source of another unit, and none of ours           another listing's
+    Booking.com: a known first night has another UID, and none has its own       another listing's
+    a code of ours; a UID of ours not made of dates; Booking.com: a known        ours
+    first night with its UID; a name with equal nights
+    only the host of the UIDs differs; or nine of ten of our future stays, and   ours, UIDs issued again
+    at least two, show equal nights, and not all from Saturday to Saturday
+    future stays are known (or our calendar's end), and an entry is new          another listing's
+    no future stay is known, one to three are new                                ours: a quiet listing
+    no future stay is known, more are new at once                                not known, until two fetches agree
+    nothing is new                                                               ours, judged by what is gone
+    """
+    if evidence.is_first:
+        return FeedOwner.FIRST
+    if evidence.elsewhere and not evidence.shows_ours:
+        return FeedOwner.ELSEWHERE
+    if evidence.is_other_room:
+        return FeedOwner.OTHER_ROOM
+    if evidence.shows_ours:
+        return FeedOwner.KNOWN
+    if evidence.is_reissued:
+        return FeedOwner.REISSUED
+    if not evidence.arrivals:
+        return FeedOwner.NO_NEWS
+    if evidence.future or evidence.has_lost_end:
+        return FeedOwner.STRANGER
+    return FeedOwner.QUIET if len(evidence.arrivals) <= MAX_QUIET_ARRIVALS else FeedOwner.SUDDEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnerEvidence:
+    """What one fetch shows of a source's known stays."""
+
+    found: FeedMatches
+    state: SourceMemory
+    context: Context
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no fetch of the source was ever accepted."""
+        state = self.state
+        return not (state.was_accepted or state.starts or state.domains or self.found.stays or self.found.matches.window)
+
+    @cached_property
+    def future(self) -> list[Stay]:
+        """Our stays with nights to come that the last accepted fetch showed."""
+        today = self.found.matches.today
+        stays = (s for s in self.found.stays if not s.is_gone and s.record.missing_since is None)
+        return [s for s in stays if s.nights_from(today)]
+
+    @cached_property
+    def shown(self) -> list[Entry]:
+        """The entries with nights to come that are neither cancelled nor windows."""
+        matches = self.found.matches
+        windows = {(e.uid, e.check_in) for e in matches.windows}
+        live = (e for e in self.found.seen.entries if e.kind is not EntryKind.WINDOW and e.status not in CANCELLED)
+        return [e for e in live if e.check_out > matches.today and (e.uid, e.check_in) not in windows]
+
+    @cached_property
+    def arrivals(self) -> list[Entry]:
+        """The entries that have no code, UID or name of ours; an equal span alone does not make one ours."""
+        keys = {s.record.key for s in self.found.stays if not s.is_gone}
+        return [e for e in self.shown if entry_key(e) not in keys and not self._is_ours(e) and not self._is_clip(e)]
+
+    @property
+    def new_spans(self) -> tuple[str, ...]:
+        """The nights of the new entries, each as first night and end."""
+        return tuple(sorted({f"{e.check_in}/{e.check_out}" for e in self.arrivals}))
+
+    @cached_property
+    def shows_ours(self) -> bool:
+        """Whether an entry proves that the feed is ours."""
+        ours = (self._is_ours(e) or self._is_clip(e) for e in self.found.seen.entries if e.status not in CANCELLED)
+        return any(ours)
+
+    @property
+    def needs_others(self) -> bool:
+        """Whether only what other sources know can say whose feed this is."""
+        return bool(self.arrivals) and not self.is_first and not self.shows_ours
+
+    @cached_property
+    def elsewhere(self) -> str | None:
+        """The name of another source that knows one of the entries."""
+        known = self.context.elsewhere
+        found = (known[mark] for e in self.shown for mark in entry_marks(e, self._uids, self._names) if mark in known)
+        return min(found, default=None) if known else None
+
+    @cached_property
+    def is_other_room(self) -> bool:
+        """Whether first nights that our room gave a UID have other ones, and none has its own."""
+        known = self.state.starts if self._traits.uid_has_start else {}
+        starts = [(e.check_in.isoformat(), e.uid) for e in self.found.seen.entries]
+        ours = [known[day] == uid for day, uid in starts if day in known]
+        return bool(ours) and not any(ours)
+
+    @cached_property
+    def is_reissued(self) -> bool:
+        """Whether the same stays are shown under other UIDs."""
+        return self._has_our_local_parts or self._has_our_spans
+
+    @property
+    def has_lost_end(self) -> bool:
+        """Whether our calendar's end, a month and more that does not disappear, is not shown."""
+        end = rule_nights(self.found.matches)
+        shown = closed_nights(self.found.seen.entries, self.found.matches.today)
+        return len(end) >= MIN_CALENDAR_END_NIGHTS and not end & shown
+
+    @property
+    def _has_our_local_parts(self) -> bool:
+        ours = {_local_part(s.record.key) for s in self.found.stays}
+        parts = [_local_part(entry_key(e)) in ours for e in self.shown if self._proves(e)]
+        return bool(parts) and sum(parts) * 2 >= len(parts)
+
+    @property
+    def _has_our_spans(self) -> bool:
+        today = self.found.matches.today
+        known = [s for s in self.future if not any(self._names_differ(s, e) for e in self._by_span.get(_span(s, today), ()))]
+        spans = {_span(s, today) for s in self.future}
+        same = {_span(s, today) for s in known} & set(self._by_span)
+        is_most = len(same) >= MIN_REISSUED_SHARE * len(spans) and len(same) >= MIN_REISSUED_SPANS
+        return is_most and not all(first.weekday() == end.weekday() == SATURDAY for first, end in same)
+
+    @cached_property
+    def _by_span(self) -> dict[Span, list[Entry]]:
+        found: dict[Span, list[Entry]] = {}
+        for entry in self.shown:
+            found.setdefault((max(entry.check_in, self.found.matches.today), entry.check_out), []).append(entry)
+        return found
+
+    def _names_differ(self, stay: Stay, entry: Entry) -> bool:
+        return self._names.compare(stay, entry, same_uid=False) is NameVerdict.DIFFER
+
+    def _is_ours(self, entry: Entry) -> bool:
+        """Return whether *entry* has a code, a UID that proves something, or a name with equal nights, of ours."""
+        if self._traits.uid_has_start and self.state.starts.get(entry.check_in.isoformat()) == entry.uid:
+            return True
+        return not self._known_marks.isdisjoint(entry_marks(entry, self._uids, self._names))
+
+    def _is_clip(self, entry: Entry) -> bool:
+        """Return whether *entry* is what is left of a stay of ours: where UIDs have the first night, clips change them."""
+        if not self._traits.uid_has_start or entry.check_in > self.found.matches.today:
+            return False
+        return any(s.check_out == entry.check_out and s.check_in <= entry.check_in for s in self.future)
+
+    def _proves(self, entry: Entry) -> bool:
+        return self._uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
+
+    @cached_property
+    def _known_marks(self) -> set[str]:
+        return {mark for s in self.found.stays for mark in stay_marks(s, self._names)}
+
+    @property
+    def _traits(self) -> Traits:
+        return self.found.traits
+
+    @cached_property
+    def _uids(self) -> UidRoles:
+        return UidRoles(traits=self._traits, history=self.state.uids, at=self.context.at)
+
+    @cached_property
+    def _names(self) -> NameReader:
+        return NameReader(self.found.seen.entries)
+
+
+def entry_marks(entry: Entry, uids: UidRoles, names: NameReader) -> list[str]:
+    """Return what identifies *entry* beyond its nights: its code, a UID not made of dates, a name with its nights."""
+    proves = uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
+    name = (entry.guest_name or entry.summary) if names.of_entry(entry) else None
+    return _marks(entry.reservation_code, entry_key(entry) if proves else None, name, (entry.check_in, entry.check_out))
+
+
+def stay_marks(stay: Stay, names: NameReader) -> list[str]:
+    """Return what identifies *stay*; whether its UID proves anything is its entries' question."""
+    name = (stay.guest_name or stay.record.remote.get("summary")) if names.of_stay(stay) else None
+    return _marks(stay.code, stay.record.key, name, stay.span)
+
+
+def _marks(code: str | None, key: str | None, name: str | None, span: Span) -> list[str]:
+    named = f"name:{fold(name)}:{span[0]}:{span[1]}" if name else None
+    return [mark for mark in (code and f"code:{code}", key and f"uid:{key}", named) if mark]
+
+
+def _local_part(key: str) -> str:
+    return key.partition("@")[0]
+
+
+def _span(stay: Stay, today: date) -> Span:
+    return max(stay.check_in, today), stay.check_out

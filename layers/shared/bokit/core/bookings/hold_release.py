@@ -1,0 +1,175 @@
+"""What lifts a hold. The source's own feed always does, and a person at any time; time lifts only what this table says.
+
+hold                            time lifts
+shrunken                        24 h of agreement (or ``sync.cancel_after``, where longer)
+another listing's, at most 3    the same, in at least 3 fetches apart
+future stays known and shown,
+the address as before
+another listing's, else         never; reminders after 1, 3 and 7 days
+sudden bookings in a quiet      two fetches at least 6 h apart that agree
+calendar
+empty                           closures without code and name that begin more than 14 days ahead: after 72 h, 6 bodies
+                                apart, and an alert that was delivered at least 24 h before; reminders as above
+unreadable, read in part        never
+
+*Agreement*: another listing's: none of ours is shown; shrunken: exactly these stays are gone; sudden: the nights that the
+first fetch showed are still shown. New nights may come. Fetches that say nothing of it (unreadable, read in part, empty) do
+not erase it; an accepted fetch does. Fetches closer than a quarter of the interval count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence
+from bokit.core.bookings.limits import (
+    EMPTY_WAIT,
+    MAX_AGREEMENT_SPACING,
+    MAX_SMALL_LISTING,
+    MIN_AGREEING_FETCHES,
+    MIN_AGREEMENT_SPACING,
+    MIN_ALERT_NOTICE,
+    MIN_EMPTY_BODIES,
+    MIN_EMPTY_DISTANCE,
+    REMINDER_DAYS,
+    SUDDEN_AGREEMENT,
+)
+from bokit.core.bookings.matching import Matches
+from bokit.core.bookings.stay import Stay
+from bokit.core.model.agreement import AGREEMENT, EMPTY, OTHER, SHRUNKEN, SUDDEN
+from bokit.core.model.plan import Hold
+from bokit.core.model.source_memory import SourceMemory
+from bokit.core.model.source_rules import Context
+
+AGREEING = frozenset({OTHER, SHRUNKEN, SUDDEN})
+"""Holds that agreement lifts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Held fetches that agree, the present one among them."""
+
+    since: datetime
+    fetches: int = 1
+    at: datetime | None = None
+    spans: tuple[str, ...] = ()
+
+
+def spacing(context: Context) -> timedelta:
+    """Return how far apart two fetches must be to count twice."""
+    share = context.interval / 4 if context.interval else MIN_AGREEMENT_SPACING
+    return min(max(share, MIN_AGREEMENT_SPACING), MAX_AGREEMENT_SPACING)
+
+
+def newly_absent(matches: Matches) -> set[str]:
+    """Return the stays that this fetch does not show and that no accepted one missed before."""
+    return {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
+
+
+def read_agreement(code: str, evidence: OwnerEvidence) -> Agreement:
+    """Return the held fetches that agree with this one on *code*; this one alone where it agrees with none."""
+    state, at = evidence.state, evidence.context.at
+    if state.agreed_since is None or not _agrees(code, evidence):
+        spans = evidence.new_spans if code == SUDDEN else ()
+        return Agreement(since=at, at=at, spans=spans)
+    last = state.agreed_at or state.agreed_since
+    fetches = max(1, state.agreed_fetches)
+    if fetches < MIN_AGREEING_FETCHES and at - last >= spacing(evidence.context):
+        fetches, last = fetches + 1, at
+    return Agreement(since=state.agreed_since, fetches=fetches, at=last, spans=state.agreed_spans)
+
+
+def _agrees(code: str, evidence: OwnerEvidence) -> bool:
+    state, matches = evidence.state, evidence.found.matches
+    if (state.agreed_code or SHRUNKEN) != code:
+        return False
+    if code == SHRUNKEN:
+        shown = {str(p.stay.record.id) for p in matches.pairs if p.stay}
+        future = {str(s.record.id) for s in matches.absent} | shown
+        return newly_absent(matches) == set(state.absent) & future
+    if code == SUDDEN:
+        today = matches.today.isoformat()
+        return {s for s in state.agreed_spans if s.partition("/")[2] > today} <= set(evidence.new_spans)
+    return True
+
+
+def opens_at(code: str, agreement: Agreement, evidence: OwnerEvidence) -> datetime | None:
+    """Return when time lifts a hold if fetches go on to agree; None: it never does."""
+    wait, state = max(AGREEMENT, evidence.context.cancel_after), evidence.state
+    if code not in AGREEING or state.declined:
+        return None
+    if code == OTHER and not _is_small(evidence):
+        return None
+    return agreement.since + (SUDDEN_AGREEMENT if code == SUDDEN else wait)
+
+
+def _is_small(evidence: OwnerEvidence) -> bool:
+    """Return whether time may lift another listing's hold: few stays, at the same address, and no other source's."""
+    is_few = len(evidence.future) <= MAX_SMALL_LISTING and len(evidence.shown) <= MAX_SMALL_LISTING
+    is_same_address = evidence.context.fingerprint == evidence.state.fingerprint
+    return is_few and is_same_address and not evidence.elsewhere
+
+
+def is_lifted(code: str, agreement: Agreement, evidence: OwnerEvidence) -> bool:
+    """Return whether fetches have agreed for long enough, and often enough."""
+    opens = opens_at(code, agreement, evidence)
+    often = agreement.fetches >= MIN_AGREEING_FETCHES or code != OTHER
+    return opens is not None and often and evidence.context.at >= opens
+
+
+def with_agreement(state: SourceMemory, code: str, agreement: Agreement) -> SourceMemory:
+    """Return *state* with what held fetches agree on."""
+    return replace(
+        state,
+        agreed_since=agreement.since,
+        agreed_code=None if code == SHRUNKEN else code,
+        agreed_fetches=agreement.fetches,
+        agreed_at=agreement.at,
+        agreed_spans=agreement.spans,
+    )
+
+
+def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
+    """Return *state* after one more empty body."""
+    at = context.at
+    if state.empty_since is None or state.empty_at is None:
+        return replace(state, empty_since=at, empty_bodies=1, empty_at=at)
+    if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= spacing(context):
+        return replace(state, empty_bodies=state.empty_bodies + 1, empty_at=at)
+    return state
+
+
+def empty_opens_at(state: SourceMemory, context: Context) -> datetime | None:
+    """Return when time releases what an empty calendar may release; None: no alert of it was delivered, or declined."""
+    if state.empty_since is None or context.alerted_at is None or state.declined:
+        return None
+    return max(state.empty_since + EMPTY_WAIT, context.alerted_at + MIN_ALERT_NOTICE)
+
+
+def may_release_by_empty(state: SourceMemory, context: Context) -> bool:
+    """Return whether the calendar was empty for long enough, often enough, and the owner was notified of it."""
+    opens = empty_opens_at(state, context)
+    return opens is not None and state.empty_bodies >= MIN_EMPTY_BODIES and context.at >= opens
+
+
+def releasable_by_empty(stays: Sequence[Stay], matches: Matches) -> list[Stay]:
+    """Return the closures without code and name that begin more than 14 days ahead."""
+    near = matches.today + MIN_EMPTY_DISTANCE
+    return [s for s in stays if not s.is_gone and not s.code and not s.guest_name and s.check_in > near]
+
+
+def last_reminder(code: str, hold: Hold | None, since: datetime, opens: datetime | None, at: datetime) -> datetime | None:
+    """Return when the owner was last reminded of a hold that no time lifts: after 1, 3 and 7 days."""
+    if code not in (EMPTY, OTHER) or (code == OTHER and opens):
+        return hold.offered_at if hold else None
+    due = [since + timedelta(days=days) for days in REMINDER_DAYS]
+    passed = sum(at >= time for time in due)
+    before = sum(hold.offered_at >= time for time in due) if hold and hold.offered_at else 0
+    return at if passed > before else hold.offered_at if hold else None
+
+
+def owner_code(owner: FeedOwner) -> str | None:
+    """Return the code of the hold that *owner* asks for."""
+    return OTHER if owner.is_other else SUDDEN if owner is FeedOwner.SUDDEN else None
