@@ -9,56 +9,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from icalendar import Calendar
 
 from bokit.core.model.access import hash_token
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
-from bokit.core.model.records import Record, Scope, TenantId
-from bokit.core.occupancy.outgoing import CalendarChoice, CalendarVariant, OutCalendar
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.records import Scope, TenantId
+from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
 from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from bokit.store.protocols import PublishedDocument
-from tests.engine.test_conflicts import Apartment
+from tests.support.apartment import AIRBNB, VRBO, Flat
 from tests.support.emulator import empty_table, needs_emulator
 from tests.support.rows_app import CallCounter
-from tests.support.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
-AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
-
-
-class Flat(Apartment):
-    """An apartment whose calendars are published."""
-
-    def open(self, store=None, clock=None, **given):
-        return SimulatedApp.open(self, store, clock, api_url="https://api.example", **given)
-
-    def calendar(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> OutCalendar:
-        return self.bokit.calendars.open(DEFAULT_TENANT, unit or self.flat, CalendarChoice(consumer=consumer, **given))
-
-    def page(self, calendar: OutCalendar) -> PublishedDocument | None:
-        """Return what a platform gets that knows the calendar's address."""
-        return self.bokit.feeds.serve(self.bokit.calendars.token_of(calendar))
-
-    def body(self, calendar: OutCalendar) -> bytes:
-        page = self.page(calendar)
-        assert page is not None
-        return page.body
-
-    def events(self, consumer: str | None = None, unit: UnitId | None = None, **given: Any) -> list[tuple[int, int]]:
-        """Return the events of a calendar, as days from today."""
-        events = Calendar.from_ical(self.body(self.calendar(consumer, unit, **given))).events
-        return sorted(((e["DTSTART"].dt - self.today).days, (e["DTEND"].dt - self.today).days) for e in events)
-
-    def make(self, first: int, end: int, unit: UnitId | None = None, **values: Any) -> dict[str, Any]:
-        """Write a booking by hand."""
-        days = {"check_in": self.day(first), "check_out": self.day(end)}
-        return self.bokit.bookings.create(DEFAULT_TENANT, unit or self.flat, days | values, by="user:rosa")
-
-    def records(self, unit: UnitId | None = None) -> list[Record]:
-        return list(self.store.load_records(DEFAULT_TENANT, BOOKINGS, Scope(unit or self.flat)))
 
 
 @pytest.fixture
@@ -78,7 +42,7 @@ def home() -> Flat:
 
 
 def test_each_consumer_gets_the_bookings_of_the_others(home):
-    """Airbnb sees VRBO's guest and not its own; a calendar for anybody has both; windows are in none."""
+    """Airbnb gets VRBO's guest and not its own; a general calendar has both; windows are in none."""
     assert home.events("airbnb") == [(30, 33)]
     assert home.events("vrbo") == [(20, 24)]
     home.world.set_options(AIRBNB, open_days=300)
@@ -123,7 +87,7 @@ def test_nights_that_a_person_adds_to_a_consumers_own_booking_are_exported_to_it
 
 
 def test_an_echo_is_not_exported(home):
-    """VRBO closes what it imported of Airbnb's guest: nobody hears of it twice, nor Airbnb of its own guest."""
+    """VRBO closes what it imported of Airbnb's guest: it is exported once, and not to Airbnb."""
     home.world.block(VRBO, home.today + 20 * DAY, home.today + 24 * DAY)
     home.sync()
 
@@ -513,7 +477,7 @@ def spoil(home: Flat, calendar: OutCalendar) -> None:
 
 
 def test_a_slow_publisher_never_has_the_last_word(home):
-    """It read the bookings, slept while another wrote and published one more, and wakes up: the page has both."""
+    """A publisher that is delayed while another writes and publishes a booking does not lose it: the page has both."""
     calendar = home.calendar("airbnb")
     for first in (40, 44):
         spoil(home, calendar)

@@ -3,91 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import count
-from typing import Any
 
 import pytest
 
-from bokit.core.bookings.rules import BookingRules
 from bokit.core.bookings.stay import held_nights
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
-from bokit.core.model.records import RecordId, Scope, SourceId, TenantId
-from bokit.engine.catalog.parts import CatalogParts
-from bokit.engine.catalog.places import Catalog
-from bokit.engine.sync.kinds import SourceKind
-from bokit.errors import AddressRefusedError, InputError, OptionError, StateError, UnknownIdError
-from bokit.sources.protocols import Fetched
-from bokit.store.memory.store import MemoryStore
-from tests.support.builders import a_head, a_record, an_edit
-from tests.support.rows_app import START, ManualClock
+from bokit.core.model.catalog import DEFAULT_TENANT, UnitId
+from bokit.core.model.records import SourceId, TenantId
+from bokit.errors import InputError, OptionError, StateError, UnknownIdError
+from tests.support.builders import a_head, an_edit
+from tests.support.catalog_app import URL, CatalogApp
+from tests.support.rows_app import START
 
 ROSA = TenantId("rosa")
-URL = "https://feeds.example/1.ics"
-FEED = b"""BEGIN:VCALENDAR\r
-VERSION:2.0\r
-PRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN\r
-BEGIN:VEVENT\r
-DTSTART;VALUE=DATE:20260710\r
-DTEND;VALUE=DATE:20260714\r
-SUMMARY:Reserved\r
-UID:1418fb94e984-0123456789abcdef0123456789abcdef@airbnb.com\r
-END:VEVENT\r
-END:VCALENDAR\r
-"""
-
-
-class OneFeed:
-    """Answers the same calendar to everyone."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        self.asked.append(source.url)
-        return Fetched(body=FEED, host="feeds.example")
-
-
-class CatalogApp:
-    """A catalog with one property and one unit."""
-
-    def __init__(self) -> None:
-        self.store, self.clock, self.feed, numbers = MemoryStore(), ManualClock(), OneFeed(), count(1)
-        self.catalog = Catalog(
-            CatalogParts(
-                store=self.store,
-                clock=self.clock,
-                kinds={"ical": SourceKind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS)},
-                new_id=lambda prefix: f"{prefix}_{next(numbers):03d}",
-                check_url=refuse_private,
-                wait=lambda seconds: None,
-            )
-        )
-        self.property = self.catalog.add_property(DEFAULT_TENANT, {"name": "Villa Rosa", "timezone": "Europe/Rome"})
-        self.unit = self.catalog.add_unit(DEFAULT_TENANT, self.property.id, {"name": "Garden flat"})
-
-    def add(self, name: str = "Airbnb", url: str = URL, **values: Any) -> Source:
-        return self.catalog.sources.add(DEFAULT_TENANT, self.unit.id, {"name": name, "url": url, **values})
-
-    def edit(self, source: Source, **values: Any) -> Source:
-        return self.catalog.sources.edit(DEFAULT_TENANT, source.id, values)
-
-    def schedule(self, source: Source) -> Any:
-        return self.store.load_heads(source.shard_id)[0].schedules[source.id]
-
-    def head(self, source: Source) -> Any:
-        return self.store.load_head(source)
-
-    def store_stay(self, source: Source, **given: Any) -> RecordId:
-        record = a_record(source_id=source.id, scope=Scope(self.unit.id), **given)
-        return self.store.apply_records([record], [], lease=None)[0].id
-
-    def stay(self, record_id: RecordId) -> Any:
-        return self.store.load_record(DEFAULT_TENANT, BOOKINGS, record_id)
-
-
-def refuse_private(url: str) -> None:
-    if not url.startswith("https://feeds.example/"):
-        raise AddressRefusedError("an address that is not public")
 
 
 @pytest.fixture
@@ -257,7 +184,7 @@ def test_releasing_a_removed_source_frees_its_nights_and_is_logged(app):
 
 
 def test_the_name_of_a_removed_source_is_free_again(app):
-    """What was removed stands in nobody's way."""
+    """A removed item does not block a new one."""
     source = app.add()
     app.catalog.sources.remove(DEFAULT_TENANT, source.id, by="user:rosa")
 

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError
-from tests.engine.test_catalog import CatalogApp
+from tests.support.catalog_app import CatalogApp
 
 FILE = {
     "properties": [

@@ -8,62 +8,18 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.bookings.rules import BookingRules
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS
-from bokit.engine.bookings.conflicts import BookingReconciler
 from bokit.engine.runs.manual import SyncRequest
-from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
-from tests.support.builders import a_schedule
+from tests.support.apartment import AIRBNB, BOOKING, VRBO, Apartment
 from tests.support.rows_app import CallCounter, Died
-from tests.support.simulated_app import SimulatedApp
 
 DAY = timedelta(days=1)
-AIRBNB, BOOKING, VRBO = "airbnb/r", "booking_com/r", "vrbo/r"
 
 
-class Apartment(SimulatedApp):
-    """Units of one property, with feeds on each."""
-
-    def __init__(self, store=None):
-        super().__init__(store=store)
-        self.save_tenant()
-        self.rosa = self.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Rosa", "timezone": "Europe/Rome"})
-        self.flat = self.add_unit("Flat")
-        self.today = self.world.now.date()
-
-    def open(self, store=None, clock=None, **given):
-        fetcher = self.calls.watch_part(self.fetcher)
-        kind = SourceKind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=BookingReconciler)
-        return super().open(store, clock, **{"kinds": {"ical": kind}} | given)
-
-    def add_unit(self, name, **values):
-        return self.bokit.catalog.add_unit(DEFAULT_TENANT, self.rosa.id, {"name": name, **values}).id
-
-    def add_feed(self, feed, unit=None):
-        source = super().add_source(feed)
-        head = replace(self.store.load_head(source), source=replace(source, scope=Scope(unit or self.flat)))
-        return self.store.save_source(head, a_schedule(due_at=self.clock()))
-
-    def sync(self, **span):
-        self.move(**(span or {"hours": 1}))
-        self.bokit.tick()
-        self.deliver_all()
-
-    def book(self, feed, first, end):
-        return self.world.book(feed, self.today + first * DAY, self.today + end * DAY)
-
-    def day(self, number):
-        return (self.today + number * DAY).isoformat()
-
-    def conflicts(self, *units, everything=False):
-        return self.bokit.bookings.list_conflicts(DEFAULT_TENANT, list(units or [self.flat]), everything=everything)
-
-    def news(self):
-        return sorted(n.type for n in self.alerts.notices.values() if n.type.startswith("conflict"))
 
 
 @pytest.fixture

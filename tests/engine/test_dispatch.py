@@ -1,4 +1,4 @@
-"""Runs through the queue: one run for one key, one report for one source, whatever comes twice, late, or dies."""
+"""Runs through the queue: one run per key and one report per source, after repeats, delays and crashes."""
 
 from __future__ import annotations
 
@@ -11,34 +11,23 @@ from typing import Any
 
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Source, Unit, UnitId
+from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.model.records import CollectionName, RunId, Scope, SourceId
 from bokit.core.model.runs import Run, RunStatus, Trigger, describe_run
 from bokit.engine.app import Bokit
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import RunMessage, read_message
 from bokit.errors import InputError, LaterError, SourceUnavailableError, StoreUnreachableError, UnknownIdError
+from tests.support.queued_work import ROW, Failing, furnish, work_off
 from tests.support.rows_app import START, CallCounter, TestApp
 from tests.support.simulated_app import Calls, Died, SimulatedApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
-ROW = {"1": {"name": "Ann"}}
 FEEDS = ("airbnb/garden", "vrbo/loft", "booking_com/garden")
 
 
-def furnish(count: int = 3, **given: Any) -> tuple[TestApp, list[Source]]:
-    """Return an app with a queue and *count* sources of one record each."""
-    app = TestApp(queue=True, **given)
-    return app, [app.add_source(f"n{n:04d}", ROW) for n in range(count)]
 
 
-def work_off(bokit: Bokit, queue: Any) -> int:
-    """Work every message off, those that are sent meanwhile too; return how many there were."""
-    for number in range(200):
-        if not queue.bodies:
-            return number
-        bokit.work(read_message(queue.bodies.pop(0)))
-    raise AssertionError("the queue does not get empty")
 
 
 def runs_of(bokit: Bokit) -> list[Run]:
@@ -159,7 +148,7 @@ def test_a_collection_without_sources_is_an_empty_run():
 
 
 def test_sources_and_a_selection_are_not_mixed():
-    """What both together would mean is anybody's guess."""
+    """Both together are ambiguous."""
     app, sources = furnish()
     with pytest.raises(InputError, match="not both"):
         app.bokit.queued_runs.trigger(replace(ALL, source_ids=(sources[0].id,), scope=Scope("scope_a")))
@@ -309,7 +298,7 @@ class Refusing:
 
 @pytest.mark.parametrize("key", ["k", None])
 def test_a_queue_that_accepts_nothing_is_reported(key):
-    """With a key the run waits for the repeat; without one nobody can ask for it again, and it ends as failed."""
+    """With a key the run waits for the repeated request; without one it cannot be requested again, and ends as failed."""
     app, _ = furnish()
     app.queue = Refusing()
     bokit = app.assemble(app.store)
@@ -351,7 +340,7 @@ def test_a_dry_runs_key_repeats_its_plan():
 
 
 def test_a_dry_run_is_small():
-    """Ten sources, none of SQL, and no long pauses between them: somebody waits."""
+    """At most ten sources, no SQL, no long pauses: the caller waits for the answer."""
     app, sources = furnish(11)
     dry = replace(ALL, dry_run=True)
     ten = replace(dry, source_ids=tuple(s.id for s in sources[:10]))
@@ -529,18 +518,6 @@ def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
     assert (only_run(app.bokit).status, len(app.fetcher.asked)) == (RunStatus.SUCCEEDED, 3)
 
 
-class Failing:
-    """A store that cannot be reached at the n-th call of a method."""
-
-    def __init__(self, inner: Any, name: str, at: int) -> None:
-        self._inner, self._name, self._left = inner, name, at
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self._name:
-            self._left -= 1
-            if self._left == 0:
-                raise StoreUnreachableError("the table does not answer")
-        return getattr(self._inner, name)
 
 
 def test_a_message_costs_little():

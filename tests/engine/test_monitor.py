@@ -19,7 +19,7 @@ from bokit.engine.runs import monitors as monitors_module
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, StateError, StoreUnreachableError
-from tests.engine.test_dispatch import ROW, Failing, furnish, work_off
+from tests.support.queued_work import ROW, Failing, furnish, work_off
 from tests.support.rows_app import START, TestApp
 from tests.support.simulated_app import Calls, Died, SimulatedApp
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.engine.test_sync import run_queue
+from tests.support.queued_work import run_queue
 from tests.support.rows_app import TestApp
 
 

@@ -1,4 +1,4 @@
-"""Three platforms that import each other through Bokit: no ghost survives, no night is lost, and it comes to rest."""
+"""Three platforms that import each other through Bokit: no stale closure remains, no night is lost, and changes stop."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def cancel(ring: Ring) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("happen", [book, move, cancel])
 def test_every_calendar_settles_within_two_rounds(happen: Callable[[Ring], str]) -> None:
-    """Once Bokit believes what happened, each calendar says so within two rounds, and nothing changes any more."""
+    """Once Bokit accepts a change, each calendar has it within two rounds, and then nothing changes any more."""
     ring = Ring(0)
     for _ in range(3):
         ring.round()

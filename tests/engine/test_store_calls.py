@@ -13,7 +13,7 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.sync.kinds import SourceKind
 from bokit.wiring import make_booking_reconciler
-from tests.engine.test_calendars import AIRBNB, Flat
+from tests.support.apartment import AIRBNB, Flat
 from tests.support.rows_app import CallCounter
 
 MAX_CALLS = 18

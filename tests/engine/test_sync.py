@@ -13,6 +13,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import SourceRefusedError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
+from tests.support.queued_work import run_queue
 from tests.support.rows_app import DEFAULT_TENANT, START, CallCounter, Died, TestApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, everything=True)
@@ -50,7 +51,7 @@ def test_a_second_sync_of_the_same_changes_nothing():
 
 
 def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
-    """A hundred sources that say nothing new: one claim, one read of the heads, one heartbeat; and a tick's three reads."""
+    """A hundred unchanged sources: one claim, one read of the heads, one heartbeat; and a tick's three reads."""
     store = CallCounter(MemoryStore())
     app = TestApp(store=store, queue=True)
     for n in range(100):
@@ -150,7 +151,7 @@ def test_failures_back_off_up_to_a_ceiling_and_are_forgotten_at_a_success():
 
 
 def test_retry_after_is_honoured_and_refusals_wait_for_the_interval():
-    """The source's own wish counts where it is longer; a 404 is not asked again before the next interval."""
+    """The source's Retry-After counts if it is longer; a 404 is not asked again before the next interval."""
     app = TestApp()
     slow = app.add_source("slow", SourceUnavailableError("too many requests", retry_after=7200.0), interval=600)
     gone = app.add_source("gone", SourceRefusedError("no such feed", code="http-404"), interval=600)
@@ -326,7 +327,7 @@ def try_to_tick(app: TestApp, *parts: CallCounter) -> None:
 
 
 def test_a_hand_made_or_edited_record_is_a_persons_to_change():
-    """Every edit is logged with its author, and the source's next word does not undo it."""
+    """Every edit is logged with its author, and the source's next value does not undo it."""
     app = TestApp()
     source = app.add_source("a", {"1": {"name": "Ann", "town": "Rome"}})
     app.bokit.sync(ALL)
@@ -338,10 +339,3 @@ def test_a_hand_made_or_edited_record_is_a_persons_to_change():
     assert app.bokit.records.list_changes(DEFAULT_TENANT, record.id).items[0].by == "user:host"
 
 
-def run_queue(app: TestApp) -> None:
-    """Deliver every message that waits."""
-    from bokit.engine.runs.messages import read_message
-
-    bodies, app.queue.bodies = app.queue.bodies, []
-    for body in bodies:
-        app.bokit.run_batch(read_message(body))

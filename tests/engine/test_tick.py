@@ -16,7 +16,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import InputError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
-from tests.engine.test_sync import run_queue
+from tests.support.queued_work import run_queue
 from tests.support.rows_app import DEFAULT_TENANT, START, TestApp
 
 
@@ -196,7 +196,7 @@ def test_a_message_of_an_open_run_reads_back_as_it_was_sent(paused):
 
 
 def test_no_request_waits_beyond_the_end_of_time():
-    """A pause that does not fit into what is left is not begun, and a stop that comes meanwhile is heard."""
+    """A pause longer than the time left is not started, and a stop during it takes effect."""
     waits: list[float] = []
     pace, left = RateLimiter(sleep=waits.append), Deadline(lambda: 40.0)
 

@@ -1,4 +1,4 @@
-"""Syncs that a request wakes: with a dead schedule visitors keep things fresh, and never notice it."""
+"""Syncs started by requests: without a schedule, requests keep sources fresh, and do not wait for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bokit.engine.runs import traffic
 from bokit.engine.runs.messages import BatchMessage, read_message
 from bokit.engine.runs.traffic import TrafficTrigger
 from bokit.errors import LaterError, StoreUnreachableError
-from tests.engine.test_sync import run_queue
+from tests.support.queued_work import run_queue
 from tests.support.rows_app import START, CallCounter, TestApp
 
 OTHER = TenantId("other")
@@ -137,7 +137,7 @@ def test_a_hundred_requests_start_one_sync(instances):
 
 
 def test_thirty_two_requests_at_once_on_two_instances_start_one_sync():
-    """A hundred times: the turn is taken once an instance, and the shard claimed once among them."""
+    """A hundred times: each instance checks once, and the shard is claimed once."""
     for _ in range(100):
         instances = ApiInstances()
         instances.app.add_source("a", {})

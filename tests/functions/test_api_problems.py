@@ -212,7 +212,7 @@ def test_an_unknown_route_and_a_wrong_method(caller):
 
 
 def test_a_request_without_a_token_is_401(caller):
-    """401 where the gateway names nobody, whatever else is in the event."""
+    """401 if the gateway passes no identity, whatever else is in the event."""
     for authorizer in (None, {}, {"lambda": {}}, {"lambda": None}, {"jwt": {"claims": {}}}, {"jwt": None}, "text", []):
         answer = caller.ask("GET", "/units", authorizer=authorizer, headers={"authorization": "Bearer x", "x-tenant": "other"})
         assert (answer.status, answer.code, answer.headers["WWW-Authenticate"]) == (401, "unauthenticated", "Bearer")
@@ -301,7 +301,7 @@ def test_an_engine_that_cannot_be_built_is_an_answer_too(caller, monkeypatch):
 def test_an_event_that_is_none_is_an_answer_too():
     """Whatever invokes the function."""
     from functions.api import app as api
-    from tests.functions.test_handlers import LambdaContext
+    from tests.support.lambda_events import LambdaContext
 
     for event in ({}, {"requestContext": {"authorizer": by_token()}}, {"requestContext": None, "rawPath": None}):
         assert api.lambda_handler(event, LambdaContext())["statusCode"] in (401, 500)

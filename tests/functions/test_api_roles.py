@@ -13,8 +13,8 @@ from bokit.http.routers import ROUTERS, load_routers
 from bokit.http.routes import document as routes_document
 from bokit.http.routing import Routes
 from bokit.http.service import Api
-from tests.functions.test_handlers import LambdaContext
 from tests.support.caller import OTHER, Caller, an_event, by_token, operations
+from tests.support.lambda_events import LambdaContext
 
 ROUTES = sorted((method, path, operation.get("x-bokit-role")) for method, path, operation in operations())
 UNDER_TOKEN = [route for route in ROUTES if route[2]]
@@ -302,7 +302,7 @@ def test_a_request_wakes_what_is_overdue(app):
 
 
 def test_health_wakes_the_default_tenant(app):
-    """The public door looks after the default tenant alone."""
+    """The public API checks the default tenant only."""
     app.furnish()
     app.move(hours=1)
 

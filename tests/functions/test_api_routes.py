@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bokit.errors import SourceUnavailableError
-from tests.functions.test_handlers import EVENTS, load_event
 from tests.support.caller import Answer, check_answer, serve
+from tests.support.lambda_events import EVENTS, load_event
 from tests.support.terminal import URL, a_feed, an_event
 
 
@@ -84,7 +84,7 @@ def test_a_source_that_does_not_answer_is_the_callers_business(app, caller):
 
 
 def test_a_source_is_edited_paused_resumed_and_removed(app, caller):
-    """The life of a source; its URL is shown to nobody."""
+    """The life of a source; its URL is never shown."""
     ids = app.furnish()
     path = f"/sources/{ids['source']}"
 

@@ -20,8 +20,8 @@ from bokit.observability import ROOT, configure_lambda
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import open_access
 from functions.authorize import app as authorize
-from tests.functions.test_handlers import LambdaContext, load_event
 from tests.support.builders import NAUGHTY_STRINGS, NOW, a_tenant
+from tests.support.lambda_events import LambdaContext, load_event
 from tests.support.rows_app import ManualClock
 
 DENIED = {"isAuthorized": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,31 +25,16 @@ from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
 from tests.support.builders import a_property, a_run, a_source, a_unit
+from tests.support.lambda_events import EVENTS, LambdaContext, load_event
 from tests.support.sql_app import SqliteFile
 
-EVENTS = Path(__file__).resolve().parents[2] / "events"
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
 NOW = datetime.now(UTC)
 CLOSED = "http://127.0.0.1:9/closed.ics"
 
 
-@dataclass(frozen=True)
-class LambdaContext:
-    """What Lambda passes to a function of its invocation."""
-
-    milliseconds_left: int = 60_000
-    function_name: str = "bokit"
-    memory_limit_in_mb: int = 256
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:bokit"
-    aws_request_id: str = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds_left
 
 
-def load_event(name: str) -> dict[str, Any]:
-    """Return one payload of the events folder."""
-    return json.loads((EVENTS / name).read_text())
 
 
 @pytest.fixture
@@ -238,7 +223,7 @@ def test_the_tick_begins_the_runs_of_monitors(bokit, queue):
 
 
 def test_a_tick_of_which_a_part_failed_reports_how_late_the_latest_is_and_fails(bokit, monkeypatch, capsys):
-    """The metric goes out, then the function fails, so that both alarms speak the truth."""
+    """The metric goes out, then the function fails, so both alarms are correct."""
     add_source(bokit, CLOSED, late=timedelta(hours=2))
     bokit.monitors.start(DEFAULT_TENANT, interval=60, by="token:tok_1")
 

@@ -10,8 +10,8 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import CollectionName, Scope, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
-from tests.stack.conftest import Deployed, wait_until
 from tests.support.builders import a_name
+from tests.support.deployed import Deployed, wait_until
 from tests.support.sql_app import SqliteFile
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -40,7 +40,7 @@ def add_database(deployed: Deployed, url: str) -> Source:
 
 
 def test_the_schedule_syncs_a_database_by_itself(deployed, tmp_path):
-    """A database that is due is read with nobody's help, and its run is in the history."""
+    """A database that is due is read by the deployed schedule, and its run is in the history."""
     file = SqliteFile(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
     file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, f"Client {n}") for n in range(250)])

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from icalendar import Calendar
 
-from tests.stack.test_api import Client, client  # noqa: F401 - a fixture
+from tests.support.api_client import Client
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -24,7 +24,7 @@ def read(url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, 
         return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
 
 
-def test_a_calendar_is_made_read_compared_and_rotated(client: Client) -> None:  # noqa: F811
+def test_a_calendar_is_made_read_compared_and_rotated(client: Client) -> None:
     """201 with a working address; 200, 304, HEAD; changes at once; 404 after a rotation without overlap."""
     home = client.ask("POST", "/properties", {"name": "Villa Rosa", "timezone": "Europe/Rome"})[1]["id"]
     unit = client.ask("POST", "/units", {"name": "Garden flat", "property_id": home})[1]["id"]

@@ -9,7 +9,7 @@ import pytest
 
 from local import stack
 from local.gateway import fetch_status
-from tests.stack.conftest import Deployed, run_cloud
+from tests.support.deployed import Deployed, run_cloud
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 

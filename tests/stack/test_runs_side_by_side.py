@@ -14,8 +14,8 @@ from bokit.core.model.runs import Run, RunStatus, Trigger
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.store.dynamo.store import DynamoStore
-from tests.engine.test_dispatch import ROW, work_off
 from tests.support.emulator import empty_table, needs_emulator
+from tests.support.queued_work import ROW, work_off
 from tests.support.rows_app import TestApp
 
 pytestmark = needs_emulator
@@ -79,7 +79,7 @@ def test_one_key_at_once_is_one_run_and_all_its_messages_at_once_count_once(app)
 
 
 def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(app):
-    """Eight ticks, twice: two runs of a monitor of two, then no monitor; the run that nobody worked is ended as failed."""
+    """Eight ticks, twice: two runs of a monitor of two, then no monitor; the run without a worker is ended as failed."""
     app.bokit.queued_runs.trigger(ALL)
     app.queue.bodies.clear()
     app.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")

@@ -26,8 +26,8 @@ from botocore.config import Config
 
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
-from tests.stack.conftest import Deployed, open_stack
 from tests.support import docker_engine, lambda_image
+from tests.support.deployed import Deployed, open_stack
 from tests.support.docker_engine import Forwarder
 from tests.support.ports import free_port
 from tests.support.readers import make_readers_copy, read_blocks, read_documents
@@ -79,7 +79,7 @@ class SamLocal:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of such a command: nobody's account, and the test's own engine."""
+        """The environment of such a command: no real account, and the test's own engine."""
         nobody = {k: v for k, v in self.deployed.place.aws_env().items() if k != "AWS_ENDPOINT_URL"}
         return nobody | {"DOCKER_HOST": self.engine, "SAM_CLI_TELEMETRY": "0", "AWS_MAX_ATTEMPTS": "1"}
 
@@ -104,7 +104,7 @@ class SamLocal:
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return once somebody listens; fails where the process ended."""
+    """Return once the port is open; fail if the process ended."""
     for _ in range(300):
         assert process.poll() is None, "sam local ended"
         try:

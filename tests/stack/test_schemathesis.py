@@ -15,9 +15,9 @@ import pytest
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
-from tests.stack.conftest import Deployed, open_stack
-from tests.stack.test_api import Client
+from tests.support.api_client import Client
 from tests.support.builders import a_name
+from tests.support.deployed import Deployed, open_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -37,7 +37,7 @@ CHECKS = (
     "unsupported_method",
     "ignored_auth",
 )
-"""All but those that want every valid shape taken: a cursor of the right letters may still be none, an id may be nobody's."""
+"""All checks but those that every valid shape is accepted: a well-formed cursor may be invalid, and an id unknown."""
 
 
 @pytest.fixture

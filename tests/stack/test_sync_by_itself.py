@@ -10,8 +10,8 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import RunId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.messages import BatchMessage
-from tests.stack.conftest import Deployed, add_source, load_shard, wait_until
 from tests.support.builders import a_name
+from tests.support.deployed import Deployed, add_source, load_shard, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -51,7 +51,7 @@ def send(deployed: Deployed, bodies: list[str]) -> None:
 
 
 def test_the_schedule_syncs_a_source_by_itself(deployed, feed_url):
-    """A source that is due is synced by the deployed rule, tick, queue and worker, with nobody's help."""
+    """A source that is due is synced by the deployed rule, tick, queue and worker alone."""
     source = add_source(deployed, feed_url, due_at=datetime.now(UTC))
 
     records = wait_until(lambda: deployed.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope), 180)

@@ -31,7 +31,7 @@ from bokit.wiring import make_booking_reconciler
 from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
-from tests.functions.test_handlers import LambdaContext
+from tests.support.lambda_events import LambdaContext
 from tests.support.rows_app import ManualClock
 from tests.support.terminal import AUGUST, JULY, URL, Shelf, a_feed
 

@@ -103,3 +103,10 @@ def test_the_page_on_architecture_has_the_packages_as_they_are():
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 
     assert page.split("<!-- packages: begin -->\n")[1].split("\n<!-- packages: end -->")[0] == table()
+
+
+def test_no_test_module_imports_another():
+    """What tests share lies in tests/support."""
+    found = {str(p.relative_to(ROOT)): name for p in (ROOT / "tests").rglob("*.py") for name in imports_of(p) if ".test_" in name}
+
+    assert {path: name for path, name in found.items() if name.startswith("tests.")} == {}

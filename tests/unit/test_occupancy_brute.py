@@ -238,7 +238,13 @@ class Naive:
         """Return whether *m* was there when the other went, and may have repeated it."""
         seen, after = m.times[n]
         there = after is not None and seen < gone.left_at
-        return there and gone.source != m.source and self.linked(m.unit, gone.unit)
+        beside = gone.source != m.source and self.linked(m.unit, gone.unit)
+        return there and beside and not self.left_open(m, gone)
+
+    def left_open(self, m, gone):
+        """Return whether the source of *m*, which had time to import the other whole, left nights of it open."""
+        closed = {n for o in self.held if o.source == m.source for n in o.nights}
+        return any(n > self.today and gone.times[n][0] < m.seen and n not in closed for n in gone.nights)
 
     def was_before(self, m, o, n):
         """Return whether *m* held the night for itself before the other's source showed it closed."""

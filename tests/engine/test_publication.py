@@ -1,0 +1,91 @@
+"""Who is shown a night, and who is not: double bookings while they last and after, and linked units."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.engine.test_calendars import AIRBNB, BOOKING, VRBO, Flat
+
+
+@pytest.fixture
+def home() -> Flat:
+    """A flat on Airbnb and Booking.com, read once, with guests on each far ahead, so that no feed is ever empty."""
+    made = Flat()
+    for feed in (AIRBNB, BOOKING):
+        made.add_feed(feed)
+    made.sync()
+    for number in range(4):
+        made.book(AIRBNB, 100 + 10 * number, 102 + 10 * number)
+        made.book(BOOKING, 104 + 10 * number, 106 + 10 * number)
+    made.sync()
+    return made
+
+
+def near(home: Flat, consumer: str) -> list[tuple[int, int]]:
+    """Return what a calendar shows of the nights before those guests."""
+    return [(first, end) for first, end in home.events(consumer) if first < 90]
+
+
+def test_nights_that_two_guests_bought_are_closed_everywhere_until_the_last_one_cancels(home):
+    """Airbnb sold 20 to 27, Booking.com 25 to 29: each calendar has the other's nights, whole; none opens one too early."""
+    first = home.book(AIRBNB, 20, 27)
+    home.sync()
+    second = home.book(BOOKING, 25, 29)
+    home.sync()
+    assert [c["certainty"] for c in home.conflicts()] == ["likely"]
+    home.sync()
+    assert near(home, "airbnb") == [(25, 29)]
+    assert near(home, "booking_com") == [(20, 27)]
+    assert near(home, "vrbo") == [(20, 27), (25, 29)]
+
+    home.world.cancel(first)  # Airbnb sells 20 to 27 again
+    for _ in range(40):
+        home.sync()
+        assert near(home, "airbnb") == [(25, 29)]
+        assert (25, 29) in near(home, "vrbo")
+    assert near(home, "vrbo") == [(25, 29)]
+    assert near(home, "booking_com") == []
+    assert home.conflicts() == []
+
+    home.world.cancel(second)
+    for _ in range(27):
+        home.sync()
+    assert near(home, "airbnb") == near(home, "vrbo") == near(home, "booking_com") == []
+
+
+def test_a_conflict_seen_once_is_published_at_the_second_fetch(home):
+    """Although nothing changed meanwhile; and from then on no byte changes."""
+    home.book(AIRBNB, 20, 27)
+    home.sync()
+    home.book(BOOKING, 25, 29)
+    home.sync()
+    assert near(home, "airbnb") == [(27, 29)]
+    page = home.store.find_published(home.calendar("airbnb").token_hash)
+
+    home.sync()
+    after = home.store.find_published(home.calendar("airbnb").token_hash)
+    for _ in range(5):
+        home.sync(hours=10)
+
+    assert page.refresh_at is not None
+    assert near(home, "airbnb") == [(25, 29)]
+    assert after.refresh_at is None
+    assert home.page(home.calendar("airbnb")) == after
+
+
+def test_a_closure_that_only_joins_what_others_hold_is_not_published_for_it(home):
+    """Booking.com closes Airbnb's guest and two days more as one: the two days are new, the rest is left to Airbnb's guest."""
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.world.block(BOOKING, home.today + (home.day_span(20)), home.today + home.day_span(26))
+    home.sync()
+    home.sync()
+
+    assert near(home, "vrbo") == [(20, 24), (24, 26)]
+    assert near(home, "airbnb") == [(24, 26)]
+
+
+def test_a_closure_of_the_whole_is_shown_in_each_part_that_does_not_hold_its_original(home):
+    """A guest in the loft, and the owner closes the whole villa for that night and two before: the flat is closed for all."""
+    loft, villa = home.add_unit("Loft"), home.add_unit("Villa")
+    home.bokit.catalog.edit_unit(home.tenant, villa, {"parts": [home.flat, loft]})
