@@ -17,7 +17,7 @@ from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_memory import UidHistory, read_memory
 from bokit.errors import InputError
-from tests.unit.simulated_source import START, SimulatedSource, block, closure, day, kinds, reasons, reservation
+from tests.support.simulated_source import START, SimulatedSource, block, closure, day, kinds, reasons, reservation
 
 ZOE = "Zoe Zimmer"
 
@@ -97,7 +97,7 @@ def test_a_name_that_somebody_completes_is_the_same_guest(name):
     assert len(source.stays()) == 2
 
 
-def test_a_label_on_many_entries_is_no_guest():
+def test_a_label_on_many_entries_is_not_a_guest():
     """A summary that a feed repeats says nothing of a guest, in whatever language."""
     source = SimulatedSource("generic")
     source.see(*(guest(f"{n}@x", "Foglalt", 10 * n, 10 * n + 4) for n in (1, 2, 3, 4)))
@@ -267,13 +267,13 @@ def test_a_guest_inside_a_block_is_a_booking():
 
 
 @pytest.mark.parametrize("inner", [taken("b@x", 13, 15), block(13, 15), guest("b@x", "Anna Rossi", 13, 15)])
-def test_a_closure_or_the_same_guest_inside_another_entry_is_no_booking(inner):
+def test_a_closure_or_the_same_guest_inside_another_entry_is_not_a_booking(inner):
     source = SimulatedSource("google")
     source.see(guest("a@x", "Anna Rossi", 10, 20), inner)
     assert len(source.stays()) == 1
 
 
-def test_a_nested_stay_is_no_booking_on_its_departure_day():
+def test_a_nested_stay_is_not_a_booking_on_its_departure_day():
     """Neither on that day nor on the days after, whether the outer one is clipped to today or not."""
     source = SimulatedSource()
     source.see(closure(2, 8), closure(3, 5), closure(40, 44))
@@ -382,7 +382,7 @@ def read(platform: str, **raw: str) -> dict:
 @pytest.mark.parametrize(
     "text", ["see https://house.example/page?id=4711", "we book 2026", "bookid=1002", "COMMENTS:bookid=1002", "NOTES:id=1002"]
 )
-def test_a_guests_text_is_no_booking_number(text):
+def test_a_guests_text_is_not_a_booking_number(text):
     assert read("beds24", uid="1001@beds24.com", summary="Anna", description=text)["reservation_code"] == "1001"
     assert read("beds24", uid="x", summary="Anna", description=text)["reservation_code"] is None
 
