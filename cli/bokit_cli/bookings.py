@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from bokit.core.model.catalog import UnitId
     from bokit.core.model.records import Record
-    from bokit.core.occupancy.view import BookingDocument
     from bokit.engine.bookings.service import BookingInFull, HeldNight
+    from bokit.engine.bookings.terms import BookingDocument
     from bokit.engine.catalog.view import ChangeDocument
 
 booking = typer.Typer(no_args_is_help=True, help="Add or edit a booking; edits survive syncs.")
@@ -205,10 +205,8 @@ def edit_booking(
     as_json: AsJson = False,
 ) -> None:
     """Edit a booking; edits survive syncs."""
-    from bokit.core.bookings.edit import read_edit
-    from bokit.core.bookings.release import nights_to_release
-    from bokit.core.bookings.stay import RELEASED
     from bokit.core.model.catalog import BOOKINGS
+    from bokit.engine.bookings.terms import RELEASED, nights_to_release, read_edit
     from bokit.errors import InputError
 
     changes: dict[str, Any] = dict(_read_pair(pair) for pair in values or [])

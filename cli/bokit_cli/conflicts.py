@@ -15,8 +15,7 @@ from bokit_cli.show import ago_words, day_words, print_line, short_id, stay_word
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bokit.core.occupancy.conflict_records import ConflictDocument
-    from bokit.core.occupancy.view import BookingDocument
+    from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
 
 MAX_NIGHTS_SHOWN = 7
 

@@ -35,7 +35,7 @@ def export_unit(
     as_json: AsJson = False,
 ) -> None:
     """Print a unit's outgoing calendar and its secret address."""
-    from bokit.core.occupancy.outgoing import CalendarChoice, read_variant
+    from bokit.engine.bookings.calendar_terms import CalendarChoice, read_variant
     from bokit.errors import InputError
 
     if rotate and remove:

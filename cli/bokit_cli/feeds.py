@@ -54,9 +54,9 @@ def read_feed(
     """Return the document of one feed."""
     from zoneinfo import ZoneInfo
 
-    from bokit.core.ical.reader import ReadSettings, inspect_feed
     from bokit.core.model.options import read_timezone
     from bokit.engine.base.clock import read_clock
+    from bokit.engine.bookings.inspect import ReadSettings, inspect_feed
     from bokit.engine.catalog.fields import read_platform
     from bokit.errors import InputError
 

@@ -18,7 +18,6 @@ from bokit.wiring import build_engine
 from local import cloud, gateway, stack
 from local.place import REGION, Place
 from tests.support.builders import a_name, a_property, a_source, a_unit
-from tests.support.deployed import Deployed, make_place, open_stack
 from tests.support.ports import free_port
 
 

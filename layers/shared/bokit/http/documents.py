@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.documents import ContentProblem, Count, Day
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.plan import HoldDocument
+from bokit.engine.bookings.terms import EntryKind, Status
 from bokit.engine.catalog.access import TokenDocument
 from bokit.engine.catalog.view import SourceDocument
 from bokit.engine.runs.status import FreshnessDocument

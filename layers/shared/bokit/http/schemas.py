@@ -17,10 +17,9 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 from bokit.core.items.planning import RecordDocument
 from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.runs import RunDocument
-from bokit.core.occupancy.conflict_records import ConflictDocument
-from bokit.core.occupancy.view import BookingDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
+from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
 from bokit.engine.catalog.access import TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.options import OptionDocument

@@ -9,13 +9,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
-from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.release import nights_to_release
-from bokit.core.bookings.stay import RELEASED
-from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.records import RecordId
-from bokit.core.occupancy.view import BookingDocument
+from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, Status, nights_to_release, read_edit
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from bokit.core.model.catalog import UnitId
-from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar
+from bokit.engine.bookings.calendar_terms import CalendarChoice, CalendarId, CalendarVariant, OutCalendar
 from bokit.engine.bookings.outgoing import ROTATION_OVERLAP, CalendarDocument, describe_calendar
 from bokit.http.bodies import Body
 from bokit.http.limits import MAX_ROTATION_OVERLAP

@@ -7,7 +7,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from bokit.core.model.records import RecordId
-from bokit.core.occupancy.conflict_records import ConflictDocument
+from bokit.engine.bookings.terms import ConflictDocument
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit, UnitFilter
 from bokit.http.replies import Reply, reply
