@@ -49,6 +49,7 @@ class GuardedAdapter(BaseAdapter):
         SourceMalformedError (too large, wrongly encoded, not HTTP). No error, cause or traceback contains the URL.
         """
         target = read_url(str(request.url), allow_private_addresses=self._guard.allow_private_addresses)
+        self.open_pools()
         exchange = self._guard.start(target.host, DEADLINE_SECONDS if timeout is None else timeout)
         raw = self._open(request, target, exchange)
         body = self._read(raw, exchange)
@@ -71,7 +72,7 @@ class GuardedAdapter(BaseAdapter):
         return translated(exchange, send)
 
     def _send_once(self, request: PreparedRequest, target: Target, exchange: Exchange) -> urllib3.BaseHTTPResponse:
-        pool = self._open_pools().connection_from_host(target.host, target.port, target.scheme)
+        pool = self.open_pools().connection_from_host(target.host, target.port, target.scheme)
         return pool.urlopen(
             str(request.method),
             target.path,
@@ -98,8 +99,8 @@ class GuardedAdapter(BaseAdapter):
             _drop(raw)
         return body
 
-    def _open_pools(self) -> urllib3.PoolManager:
-        """Return the pools, made for the first request: loading the certificates takes a while."""
+    def open_pools(self) -> urllib3.PoolManager:
+        """Return the pools, made for the first request but not on its time: loading the certificates takes a while."""
         with self._lock:
             if self._pools is None:
                 self._pools = make_pools(self._guard, make_tls_context(self._ca_file))

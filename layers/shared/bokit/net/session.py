@@ -93,6 +93,7 @@ class SafeSession(requests.Session):
         self, request: requests.PreparedRequest, *, timeout: float | None = None, allow_redirects: bool = True
     ) -> SafeResponse:
         """Send a prepared request straight through the adapter; see :meth:`request`."""
+        self.adapter.open_pools()
         ends = time.monotonic() + (self._deadline if timeout is None else timeout)
         history: list[requests.Response] = []
         while True:
