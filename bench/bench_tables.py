@@ -30,7 +30,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Snapshot
 from simulator.billing import SPECS, TABLES, Billing
 from tests.support.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
-from tests.support.sql_app import Ledger
+from tests.support.sql_app import SqlApp
 
 SIZES = (20_000, 200_000)
 TARGETS = {"memory": 1.2, "unchanged": 2.0}
@@ -93,7 +93,7 @@ class DiskStore(MemoryStore):
 def sync_once(url: str, disk: str) -> dict[str, float]:
     """Sync the five tables once, in this process; return its counts, time and memory."""
     store = DiskStore(Path(disk))
-    ledger = Ledger(url, store)
+    ledger = SqlApp(url, store)
     ledger.add_source(*[{**spec, "updated_at": None} for spec in SPECS])
     cpu, wall = time.process_time(), time.perf_counter()
     counts = ledger.report().counts

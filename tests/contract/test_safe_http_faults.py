@@ -79,8 +79,8 @@ def hang(sock: socket.socket, asked: bytes) -> bool:
 
 def make_bomb(megabytes: int) -> bytes:
     """Return zeros, a thousandth of their size in gzip."""
-    press = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return b"".join(press.compress(bytes(1_000_000)) for _ in range(megabytes)) + press.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return b"".join(packer.compress(bytes(1_000_000)) for _ in range(megabytes)) + packer.flush()
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -178,7 +178,13 @@ def test_a_drip_over_tls_ends_too(script: Script, serve: Serve, certificate: tup
     assert caught.value.stable_code == "timeout"
 
 
-@pytest.mark.parametrize("script", [drip(b"\x16\x03\x03\x40\x00", b"\x00"), lambda sock, head: time.sleep(2) or False])
+def hang_for_two_seconds(sock: socket.socket, head: bytes) -> bool:
+    """Answer nothing for a while."""
+    time.sleep(2)
+    return False
+
+
+@pytest.mark.parametrize("script", [drip(b"\x16\x03\x03\x40\x00", b"\x00"), hang_for_two_seconds])
 def test_a_handshake_that_drips_or_hangs_ends_too(script: Script, serve: Serve) -> None:
     """The deadline holds over the TLS handshake."""
     server = serve(script, script_connection=True)

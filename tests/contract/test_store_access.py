@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from bokit.core.model.access import Role, TokenId, hash_token
+from bokit.core.model.access import Role, Token, TokenId, hash_token
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
@@ -110,7 +110,7 @@ def test_a_renamed_token_keeps_all_else(store: Store) -> None:
 
 
 def test_a_touch_makes_no_token(store: Store) -> None:
-    """Who touches a token that is gone brings nothing back."""
+    """Touching a deleted token does not restore it."""
     token = a_token()
     store.touch_token(token, NOW)
 
@@ -142,7 +142,7 @@ def test_a_use_and_a_revocation_at_once_lose_neither(shared_store: Store) -> Non
         shared_store.save_token(token)
         gate = Barrier(8)
 
-        def race(n: int, token: object = token, gate: Barrier = gate) -> None:
+        def race(n: int, token: Token = token, gate: Barrier = gate) -> None:
             gate.wait(timeout=20)
             if n == 0:
                 shared_store.revoke_token(DEFAULT_TENANT, token.id, NOW)
@@ -222,7 +222,7 @@ def test_an_expired_page_is_reported_as_expired(store: Store) -> None:
 
 
 def test_a_reader_has_one_page_whole(shared_store: Store) -> None:
-    """Who reads while two write large pages gets one of them, every byte of it; the last stands whole."""
+    """A reader gets one of two large documents that are being written, whole; the last one stays."""
     pages = [a_large_page(seed, 700_000) for seed in range(2)]
     shared_store.save_published(pages[0])
     gate = Barrier(3)
@@ -261,7 +261,7 @@ def test_a_removed_tenants_tokens_and_pages_are_gone(store: Store) -> None:
 
 
 def test_a_page_made_from_older_data_is_refused(store: Store) -> None:
-    """Who asks for an unmoved page writes only over the page that he read; each write moves it on."""
+    """A write on the version succeeds only over the document that was read; each write raises the version."""
     page = a_page()
     store.save_published(page, only_if_unchanged=True)
     (first,) = [p for p in [store.find_published(page.hash)] if p]

@@ -253,7 +253,7 @@ def test_shards_fill_up(store: Store) -> None:
 
 
 def test_lanes_share_no_shard(store: Store) -> None:
-    """A shard's id begins with its lane, and a source of one lane gets no place in another's."""
+    """A shard's id begins with its queue route, and a source of one route gets no place in another's."""
     sql, plain = store.pick_shard(5, "sql"), store.pick_shard(5)
     assert (sql.partition("_")[0], plain.partition("_")[0]) == ("sql", "shard")
     assert (store.pick_shard(5, "sql"), store.pick_shard(5)) == (sql, plain)

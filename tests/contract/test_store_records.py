@@ -79,7 +79,7 @@ def test_a_tuple_comes_back_as_a_list(store: Store) -> None:
 
 
 def test_records_come_by_scope_and_in_order(store: Store) -> None:
-    """A scope's records come in the order of their ids, gone ones included, and no other scope's."""
+    """A scope's records come in the order of their ids, with the gone ones, and no other scope's."""
     ids = ["unit_1.c", "unit_1.a", "unit_1.b", "unit_1.B", "unit_1.é"]
     store.apply_records([a_record(id=RecordId(record), presence=Presence.GONE) for record in ids], [], lease=None)
     store.apply_records([a_record(scope=Scope("unit_2")), a_record(collection=CollectionName("clients"))], [], lease=None)
@@ -413,7 +413,7 @@ def test_chunks_replace_those_before(store: Store) -> None:
 
 @pytest.mark.parametrize("size", [3, 900_000])
 def test_a_stale_fence_writes_and_forgets_no_chunk(store: Store, size: int) -> None:
-    """Who lost the lease neither writes, replaces nor forgets a chunk, small or large."""
+    """A lost lease neither writes, replaces nor deletes a chunk, small or large."""
     source = add_source(store)
     old = lease_of(store, source)
     large = random.Random(2).randbytes(700_000)

@@ -117,7 +117,7 @@ def test_a_run_may_wait_for_nobody(store: Store) -> None:
 
 
 def test_a_run_is_closed_once(store: Store) -> None:
-    """Who ends a run that was ended writes nothing, and a report that comes later finds no run."""
+    """Ending an ended run writes nothing, and a later report finds no run."""
     open_run = an_open_run("a", "b")
     begin(store, open_run)
     reported = report(store, open_run, "a")
@@ -269,6 +269,8 @@ def test_a_thousand_sources_fit_a_run(shared_store: Store) -> None:
     for kept in reported.run.sources:
         given = by_id[kept.source_id]
         assert (kept.outcome, kept.counts, kept.duration_ms) == (given.outcome, given.counts, given.duration_ms)
+        assert kept.error
+        assert given.error
         assert kept.error["code"] == given.error["code"]
         assert given.name.startswith(kept.name[:40])
         assert kept.name

@@ -97,8 +97,8 @@ def test_a_shard_that_is_not_there_is_not_claimed(store: Store) -> None:
     assert store.claim_shard(Shard(id=ShardId("shard_9")), holder="a", now=NOW, until=NOW + HOUR) is None
 
 
-def test_a_beat_ends_the_claim(store: Store) -> None:
-    """A beat writes its lines, leaves the others, gives the claim back, and sets the next due time."""
+def test_a_completed_batch_ends_the_claim(store: Store) -> None:
+    """It writes its schedules, leaves the others, releases the claim, and sets the next due time."""
     one, other = add_source(store), add_source(store)
     shard = claim(store, one)
     schedule, run = a_schedule(due_at=NOW + DAY, failures=2), a_batch_run(sources=(one.id, other.id))
@@ -116,7 +116,7 @@ def test_a_beat_ends_the_claim(store: Store) -> None:
     assert store.load_due(NOW + HOUR).shards == ()
 
 
-def test_a_beat_without_a_next_time_takes_the_shard_out_of_the_index(store: Store) -> None:
+def test_a_completed_batch_without_a_next_time_takes_the_shard_out_of_the_index(store: Store) -> None:
     """A shard of which nothing is ever due is found no more, until a line says otherwise."""
     source = add_source(store)
     shard = claim(store, source)
@@ -127,7 +127,7 @@ def test_a_beat_without_a_next_time_takes_the_shard_out_of_the_index(store: Stor
     assert [found.id for found in store.load_due(NOW).shards] == [shard.id]
 
 
-def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
+def test_a_completed_batch_that_comes_twice_changes_nothing_more(store: Store) -> None:
     """The same message delivered again leaves the same shard."""
     source = add_source(store)
     shard, run = claim(store, source), a_batch_run()
@@ -137,7 +137,7 @@ def test_a_beat_that_comes_twice_changes_nothing_more(store: Store) -> None:
     assert store.load_shards([shard.id])[0].recent == (run,)
 
 
-def test_a_beat_after_the_claim_was_taken_over_writes_nothing(store: Store) -> None:
+def test_a_completed_batch_after_the_claim_was_taken_over_writes_nothing(store: Store) -> None:
     """A worker whose claim was taken over is refused as a whole."""
     source = add_source(store)
     late = claim(store, source, "late")
@@ -150,8 +150,8 @@ def test_a_beat_after_the_claim_was_taken_over_writes_nothing(store: Store) -> N
     assert store.load_shards([late.id]) == [taken]
 
 
-def test_a_beat_of_no_shard_is_stale(store: Store) -> None:
-    """A shard that does not exist takes no beat."""
+def test_a_completed_batch_of_no_shard_is_stale(store: Store) -> None:
+    """No batch of a shard that does not exist is completed."""
     with pytest.raises(StaleFenceError):
         store.complete_batch(ShardId("shard_9"), fence=0, schedules={}, next_due=None, run=None)
 
@@ -201,7 +201,7 @@ def test_a_shard_remembers_its_last_unchanged_batches(store: Store) -> None:
 
 
 def test_a_full_shard_is_beaten_at_once(store: Store) -> None:
-    """A hundred lines, and a run of a hundred sources, fit one beat."""
+    """A hundred schedules, and a run of a hundred sources, fit one write."""
     source = add_source(store)
     shard = claim(store, source)
     schedules = {SourceId(f"src_{n:016d}"): a_schedule(failures=n) for n in range(100)}
@@ -225,7 +225,7 @@ def test_a_lease_is_free_taken_and_given_back(store: Store) -> None:
 
 
 def test_a_lease_that_is_mine_is_taken_again(store: Store) -> None:
-    """Who holds it may take it again, with a new fence that ends the old one."""
+    """Its holder may acquire it again, with a new fence that ends the old one."""
     source = add_source(store)
     first, second = lease_of(store, source, "a"), lease_of(store, source, "a")
 

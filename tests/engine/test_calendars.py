@@ -473,7 +473,9 @@ def publish_slowly(home: Flat, at: str, meanwhile: Any) -> None:
 
 def spoil(home: Flat, calendar: OutCalendar) -> None:
     """Make the page one that has to be written again."""
-    home.store.save_published(replace(home.page(calendar), etag='"0"'))
+    page = home.page(calendar)
+    assert page is not None
+    home.store.save_published(replace(page, etag='"0"'))
 
 
 def test_a_slow_publisher_never_has_the_last_word(home):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.test_calendars import AIRBNB, BOOKING, VRBO, Flat
+from tests.support.apartment import AIRBNB, BOOKING, DAY, Flat
+
+VILLA = "vrbo/villa"
 
 
 @pytest.fixture
@@ -14,7 +16,7 @@ def home() -> Flat:
     for feed in (AIRBNB, BOOKING):
         made.add_feed(feed)
     made.sync()
-    for number in range(4):
+    for number in range(3):
         made.book(AIRBNB, 100 + 10 * number, 102 + 10 * number)
         made.book(BOOKING, 104 + 10 * number, 106 + 10 * number)
     made.sync()
@@ -77,7 +79,7 @@ def test_a_closure_that_only_joins_what_others_hold_is_not_published_for_it(home
     """Booking.com closes Airbnb's guest and two days more as one: the two days are new, the rest is left to Airbnb's guest."""
     home.book(AIRBNB, 20, 24)
     home.sync()
-    home.world.block(BOOKING, home.today + (home.day_span(20)), home.today + home.day_span(26))
+    home.world.block(BOOKING, home.today + 20 * DAY, home.today + 26 * DAY)
     home.sync()
     home.sync()
 
@@ -87,5 +89,29 @@ def test_a_closure_that_only_joins_what_others_hold_is_not_published_for_it(home
 
 def test_a_closure_of_the_whole_is_shown_in_each_part_that_does_not_hold_its_original(home):
     """A guest in the loft, and the owner closes the whole villa for that night and two before: the flat is closed for all."""
-    loft, villa = home.add_unit("Loft"), home.add_unit("Villa")
-    home.bokit.catalog.edit_unit(home.tenant, villa, {"parts": [home.flat, loft]})
+    loft = home.add_unit("Loft")
+    villa = home.add_unit("Villa", parts=[home.flat, loft])
+    home.add_feed(VILLA, villa)
+    home.sync()
+    home.make(32, 33, loft, guest_name="Vera")
+    home.world.block(VILLA, home.today + 30 * DAY, home.today + 33 * DAY)
+    home.sync()
+
+    for _ in range(3):
+        assert near(home, "airbnb") == [(30, 33)]
+        assert [e for e in home.events("airbnb", loft) if e[0] < 90] == [(30, 32), (32, 33)]
+        home.sync(hours=20)
+
+
+def test_an_echo_of_one_part_is_shown_in_the_others(home):
+    """The whole villa is closed for the loft's one night: for the flat it is closed too, by nothing but that closure."""
+    loft = home.add_unit("Loft")
+    villa = home.add_unit("Villa", parts=[home.flat, loft])
+    home.add_feed(VILLA, villa)
+    home.sync()
+    home.make(32, 33, loft, guest_name="Vera")
+    home.world.block(VILLA, home.today + 32 * DAY, home.today + 33 * DAY)
+    home.sync()
+
+    assert near(home, "airbnb") == [(32, 33)]
+    assert [e for e in home.events("airbnb", loft) if e[0] < 90] == [(32, 33)]

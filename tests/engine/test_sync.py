@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -284,7 +285,7 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
     def live(die_at: int | None) -> tuple[list, int]:
         store = CallCounter(MemoryStore())
         app = TestApp(store=store)
-        alerts = CallCounter(app.alerts, store.calls)
+        alerts: Any = CallCounter(app.alerts, store.calls)
         app.bokit.source_sync.alerts = alerts
         source = app.add_source("a", {"1": {"name": "Ann"}, "2": {"name": "Bob"}})
         app.bokit.tick()
@@ -337,5 +338,3 @@ def test_a_hand_made_or_edited_record_is_a_persons_to_change():
 
     assert (edited.fields["name"], edited.remote["name"], edited.presence) == ("Anna", "Ann", Presence.PRESENT)
     assert app.bokit.records.list_changes(DEFAULT_TENANT, record.id).items[0].by == "user:host"
-
-

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
-from bokit.core.model.records import CollectionName
+from bokit.core.model.records import CollectionName, RecordId
 from bokit.core.model.runs import Outcome, RunStatus
 from tests.support.rows_app import CallCounter
 from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
@@ -152,7 +152,7 @@ def test_a_dry_run_plans_and_writes_nothing(app: SqlApp, file: SqliteFile) -> No
         "clients.11": "create",
         "clients.9": "miss",
     }
-    assert plan["clients.3"]["fields"] == {"name": {"from": "Client 3", "to": "X"}}
+    assert plan[RecordId("clients.3")]["fields"] == {"name": {"from": "Client 3", "to": "X"}}
 
 
 def test_several_tables_feed_their_collections(app: SqlApp, file: SqliteFile) -> None:

@@ -50,7 +50,7 @@ class ApiInstances:
 
     @property
     def sent(self) -> list[BatchMessage]:
-        return [read_message(body) for body in self.app.queue.bodies]
+        return [m for body in self.app.queue.bodies if isinstance(m := read_message(body), BatchMessage)]
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_no_client_waits_for_long(service):
 
 
 def test_documents_of_ones_own_are_left_alone(monkeypatch, tmp_path):
-    """Who sets AWS_DATA_PATH gets botocore's own loader."""
+    """With AWS_DATA_PATH set, a session has botocore's own loader."""
     assert isinstance(open_session().get_component("data_loader"), LightLoader)
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
 

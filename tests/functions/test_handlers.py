@@ -33,10 +33,6 @@ NOW = datetime.now(UTC)
 CLOSED = "http://127.0.0.1:9/closed.ics"
 
 
-
-
-
-
 @pytest.fixture
 def queue() -> MemoryQueue:
     """Keeps what the tick sends."""
@@ -69,6 +65,7 @@ def add_source(bokit: Bokit, url: str, *, late: timedelta = timedelta(0)) -> Sou
 def claim_for(bokit: Bokit, event: dict[str, Any]) -> BatchMessage:
     """Claim the shard that a payload's first message names, as its tick did."""
     message = read_message(event["Records"][0]["body"])
+    assert isinstance(message, BatchMessage)
     (shard,) = bokit.store.load_shards([ShardId(message.shard_id)])
     claimed = bokit.store.claim_shard(shard, holder=message.run_id, now=NOW, until=NOW + timedelta(minutes=15))
     assert claimed
@@ -178,6 +175,7 @@ def test_no_source_is_begun_without_time_to_end_it(bokit, feed_url):
 def open_run(bokit: Bokit, event: dict[str, Any]) -> RunMessage:
     """Open the run that a payload's message names, as its trigger did."""
     message = read_message(event["Records"][0]["body"])
+    assert isinstance(message, RunMessage)
     run = a_run(run_id=message.run_id, status=RunStatus.QUEUED, started_at=NOW, finished_at=None, sources=())
     opened = OpenRun(run=run, pending=frozenset(message.source_ids), overdue_at=NOW + timedelta(hours=1))
     bokit.store.open_run(opened, expires_at=NOW + timedelta(days=1), answered=None, now=NOW)

@@ -86,10 +86,10 @@ class Flat(Apartment):
         events = Calendar.from_ical(self.body(self.calendar(consumer, unit, **given))).events
         return sorted(((e["DTSTART"].dt - self.today).days, (e["DTEND"].dt - self.today).days) for e in events)
 
-    def make(self, first: int, end: int, unit: UnitId | None = None, **values: Any) -> dict[str, Any]:
+    def make(self, first: int, end: int, unit: UnitId | None = None, **values: Any) -> Any:
         """Write a booking by hand."""
         days = {"check_in": self.day(first), "check_out": self.day(end)}
         return self.bokit.bookings.create(DEFAULT_TENANT, unit or self.flat, days | values, by="user:rosa")
 
-    def records(self, unit: UnitId | None = None) -> list[Record]:
+    def records(self, unit: UnitId | None = None) -> list[Record]:  # type: ignore[override]
         return list(self.store.load_records(DEFAULT_TENANT, BOOKINGS, Scope(unit or self.flat)))

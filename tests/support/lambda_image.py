@@ -43,7 +43,7 @@ def make_root(folder: Path) -> Path:
     """Fill *folder* with the files of the image, and return it."""
     lang, runtime = folder / "var/lang", folder / "var/runtime"
     (lang / "bin").mkdir(parents=True)
-    shutil.copy2(Path(sys._base_executable).resolve(), lang / "bin/python")
+    shutil.copy2(Path(getattr(sys, "_base_executable", sys.executable)).resolve(), lang / "bin/python")
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     shutil.copytree(sysconfig.get_path("stdlib"), lang / "lib" / name, ignore=NOT_NEEDED, symlinks=False)
     shutil.copytree(RUNTIME_CLIENT, runtime, ignore=shutil.ignore_patterns("pip*", "setuptools*", "_distutils*", "__pycache__"))
@@ -53,8 +53,8 @@ def make_root(folder: Path) -> Path:
         copy_file(program, folder)
     libraries = shared_libraries([*PROGRAMS, *folder.rglob("*.so*"), lang / "bin/python"])
     beside = next(path.parent for path in libraries if path.name == "libc.so.6")
-    for library in sorted(libraries | {beside / name for name in ON_EVERY_LINUX if (beside / name).exists()}):
-        copy_file(library, folder)
+    for file in sorted(libraries | {beside / name for name in ON_EVERY_LINUX if (beside / name).exists()}):
+        copy_file(file, folder)
     (runtime / "bootstrap").write_text(BOOTSTRAP)
     (runtime / "bootstrap").chmod(0o755)
     (folder / "etc").mkdir(exist_ok=True)

@@ -62,6 +62,11 @@ class FakeFetcher:
 class RowRules:
     """Rows by key: what is new is created, what is gone is missed at once and cancelled after ``cancel_after``."""
 
+    plans_current_body = False
+
+    def needs_elsewhere(self, matches: object, context: Context) -> bool:
+        return False
+
     def hash_content(self, body: bytes, context: Context) -> str:
         return hashlib.sha256(body).hexdigest()
 

@@ -69,7 +69,7 @@ def _rank(nodeid: str) -> int:
     return next((rank for rank, beginning in enumerate(FIRST) if beginning != STACK and nodeid.startswith(beginning)), len(FIRST))
 
 
-class UnitScheduling(LoadScopeScheduling):
+class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives the units to the workers in the order of collection."""
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:

@@ -135,7 +135,7 @@ class SimulatedApp:
         concurrency: int = 4,
         world: World | None = None,
         queue: bool = True,
-        clock: Callable[[], datetime] | None = None,
+        clock: Any = None,
     ) -> None:
         self.store, self.calls, self.concurrency = store or MemoryStore(), calls or Calls(), concurrency
         self.world, self.clock = world or World(seed=7), clock or TickingClock()

@@ -56,6 +56,11 @@ def window(first: int, end: int, **given: Any) -> Entry:
     return Entry(**filled | {"check_in": day(first), "check_out": day(end)} | given)
 
 
+def read_day(record: Record, name: str) -> date:
+    """Return a date of what the source said."""
+    return date.fromisoformat(record.remote[name])
+
+
 class SimulatedSource:
     """One source's records, as feed after feed changes them."""
 
@@ -128,7 +133,7 @@ class SimulatedSource:
     def spans(self) -> list[tuple[int, int]]:
         """Return the dates of the bookings that are not gone, in days from the first today."""
         held = self.stays(Presence.PRESENT, Presence.MISSING)
-        return [tuple((date.fromisoformat(r.remote[n]) - TODAY).days for n in ("check_in", "check_out")) for r in held]
+        return [((read_day(r, "check_in") - TODAY).days, (read_day(r, "check_out") - TODAY).days) for r in held]
 
     def window(self) -> Record | None:
         """Return the source's window."""
