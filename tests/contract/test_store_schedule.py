@@ -200,7 +200,7 @@ def test_a_shard_remembers_its_last_unchanged_batches(store: Store) -> None:
     assert store.load_shards([source.shard_id])[0].recent == tuple(reversed(runs[-MAX_RECENT_BATCHES:]))
 
 
-def test_a_full_shard_is_beaten_at_once(store: Store) -> None:
+def test_a_full_shard_is_completed_in_one_write(store: Store) -> None:
     """A hundred schedules, and a run of a hundred sources, fit one write."""
     source = add_source(store)
     shard = claim(store, source)
