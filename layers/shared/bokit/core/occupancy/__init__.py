@@ -6,4 +6,4 @@ several sources report; a *conflict* is two originals that hold the same night; 
 May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
 """
 
-__all__ = ["conflict_records", "conflicts", "echoes", "links", "occupancy", "outgoing", "view"]
+__all__ = ["conflict_records", "conflicts", "echoes", "links", "occupancy", "outgoing", "publication", "view"]

@@ -33,8 +33,8 @@ class Certainty(StrEnum):
     CERTAIN = "certain"
     """Two reservations that cannot be one."""
     LIKELY = "likely"
-    """A reservation, and nights that a person blocked; or a closure that was there first, or that leaves nights of the
-    reservation open: no repetition does."""
+    """A reservation, and nights that a person blocked; or a closure that was there first, or whose source leaves nights of
+    the reservation open: no repetition does."""
     POSSIBLE = "possible"
     """A reservation, and a closure that holds all its nights and more, perhaps a joined repetition; or two closures."""
 
@@ -105,7 +105,7 @@ def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occu
         unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
         nights=occupancy.grid.nights(shared or near),
         bookings=(pair[0].id, pair[1].id),
-        certainty=_judge_certainty(pair[0], pair[1], occupancy.grid.to_come),
+        certainty=_judge_certainty(pair[0], pair[1], occupancy),
         is_turnover=not shared,
         is_doubtful=any(b.is_missing for b in pair),
     )
@@ -116,7 +116,7 @@ def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
     return min((one, other), key=lambda unit: (len(occupancy.links[unit]), unit))
 
 
-def _judge_certainty(first: Booking, second: Booking, to_come: Bits) -> Certainty:
+def _judge_certainty(first: Booking, second: Booking, occupancy: Occupancy) -> Certainty:
     closures = [b for b in (first, second) if b.holdings[0].is_candidate]
     if len(closures) != 1:
         same = first.kind is second.kind
@@ -124,4 +124,5 @@ def _judge_certainty(first: Booking, second: Booking, to_come: Bits) -> Certaint
     (closure,) = closures
     other = second if closure is first else first
     came_first = any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
-    return Certainty.LIKELY if came_first or other.bits & ~closure.bits & to_come else Certainty.POSSIBLE
+    left_open = other.bits & ~occupancy.closed_by[closure.holdings[0].source] & occupancy.grid.to_come
+    return Certainty.LIKELY if came_first or left_open else Certainty.POSSIBLE

@@ -32,7 +32,7 @@ from enum import StrEnum
 from functools import reduce
 from operator import or_
 
-from bokit.core.model.records import RecordId
+from bokit.core.model.records import RecordId, SourceId
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import MAX_FADING
 from bokit.core.occupancy.links import Links
@@ -64,6 +64,8 @@ class EchoVerdict:
     """Nights of it are its own only because they were shown for longer than MAX_FADING after what they repeated was gone."""
     repeats: Bits = 0
     """The nights that others held first: of an echo all; of a closure of its own those that platforms joined with it."""
+    repeated: tuple[tuple[HeldNights, Bits], ...] = ()
+    """The same nights, by the originals that hold them."""
     fades: Bits = 0
     """The nights that fade: all of a fading closure; of a closure of its own those that repeated what is gone."""
 
@@ -103,7 +105,8 @@ def judge_echoes(
 ) -> dict[RecordId, EchoVerdict]:
     """Return what each possible echo among *holdings* is; originals and windows are left out."""
     near = _near_candidates(holdings, links)
-    left = {h.record.id: _left_beside(h, left_nights, links) for h in holdings if h.is_candidate}
+    closed = _closed_by_source(holdings)
+    left = {h.record.id: _left_beside(h, closed[h.source], left_nights, links) for h in holdings if h.is_candidate}
     parts = {h.record.id: _read_parts(h, left[h.record.id]) for h in holdings if h.is_candidate}
     for part in sorted((p for found in parts.values() for p in found), key=lambda p: p.order):
         candidate = part.of.record.id
@@ -113,10 +116,27 @@ def judge_echoes(
     return {candidate: _judge(found) for candidate, found in parts.items()}
 
 
-def _left_beside(candidate: HeldNights, left_nights: Iterable[LeftNights], links: Links) -> list[LeftNights]:
-    """Return what others left that *candidate* may have repeated, the earliest first."""
-    beside = (n for n in left_nights if n.record.source_id != candidate.source and n.record.scope in links[candidate.unit])
-    return sorted((n for n in beside if n.bits & candidate.bits), key=lambda n: n.left)
+def _closed_by_source(holdings: Iterable[HeldNights]) -> dict[SourceId | None, Bits]:
+    """Return the nights that each source closes in any way, windows included."""
+    closed: dict[SourceId | None, Bits] = {}
+    for holding in holdings:
+        closed[holding.source] = closed.get(holding.source, 0) | holding.bits
+    return closed
+
+
+def _left_beside(candidate: HeldNights, closed: Bits, left_nights: Iterable[LeftNights], links: Links) -> list[LeftNights]:
+    """Return what others left that *candidate* may have repeated, the earliest first; *closed* is all that its source closes.
+
+    Platforms import whole bookings: where a source that had time to import a booking left some of its nights open, it
+    sold the others itself.
+    """
+    beside = [n for n in left_nights if n.record.source_id != candidate.source and n.record.scope in links[candidate.unit]]
+    whole: dict[tuple[RecordId, datetime], Bits] = {}
+    for n in beside:
+        if n.since[0].seen < candidate.seen_at:
+            whole[n.record.id, n.left] = whole.get((n.record.id, n.left), 0) | n.to_come
+    mine = (n for n in beside if n.bits & candidate.bits and not whole.get((n.record.id, n.left), 0) & ~closed)
+    return sorted(mine, key=lambda n: n.left)
 
 
 def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[RecordId, list[HeldNights]]:
@@ -196,15 +216,16 @@ def _judge(parts: Sequence[CandidateNights]) -> EchoVerdict:
     holding = parts[0].of
     held, fading = _join(p.held for p in parts), [row for p in parts for row in p.fades]
     rest, fades = holding.judged & ~held, _join(bits for _, bits in fading)
+    repeated = tuple(row for p in parts for row in p.originals.values())
     if not rest:
-        return EchoVerdict(state=EchoState.ECHO, of=_originals(parts), repeats=held)
+        return EchoVerdict(state=EchoState.ECHO, of=_originals(parts), repeats=held, repeated=repeated)
     outlived = any(p.has_outlived for p in parts)
     if not fades:
-        return EchoVerdict(repeats=held, has_outlived=outlived)
+        return EchoVerdict(repeats=held, repeated=repeated, has_outlived=outlived)
     shown = [left for left, bits in fading if bits & ~_unshown(holding)] if holding.held_since is None else []
     since, until = min(left for left, _ in fading), min(shown) + MAX_FADING if shown else None
     state = EchoState.FADING if fades == rest else EchoState.OWN
-    return EchoVerdict(state=state, since=since, until=until, repeats=held, fades=fades, has_outlived=outlived)
+    return EchoVerdict(state=state, since=since, until=until, repeats=held, repeated=repeated, fades=fades, has_outlived=outlived)
 
 
 def _originals(parts: Iterable[CandidateNights]) -> tuple[HeldNights, ...]:

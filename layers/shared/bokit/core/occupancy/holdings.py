@@ -73,6 +73,8 @@ class LeftNights:
 
     record: Record
     bits: Bits
+    to_come: Bits
+    """Those after today: some platforms leave out a night that has begun."""
     left: datetime
     since: tuple[FirstSeen, ...]
 
@@ -138,7 +140,8 @@ def read_left_nights(records: Iterable[Record], grid: NightGrid) -> list[LeftNig
             for row in read_leaves(record):
                 bits = grid.span(row.first, row.end)
                 since = (FirstSeen(bits, row.seen, row.after),)
-                found.append(LeftNights(record=record, bits=bits, left=row.left, since=since))
+                to_come = bits & (grid.to_come << 1)
+                found.append(LeftNights(record=record, bits=bits, to_come=to_come, left=row.left, since=since))
     return found
 
 

@@ -9,3 +9,5 @@ MAX_FADING = timedelta(hours=36)
 Bokit holds it for a day."""
 MAX_EXPORTED_AGE = timedelta(days=92)
 """Stays that ended this long before the last change are left out of outgoing calendars."""
+MIN_BETWEEN_FETCHES = timedelta(seconds=60)
+"""Two fetches of a source are at least this far apart: what is seen after it was seen in both."""

@@ -112,6 +112,14 @@ class Occupancy:
         """Sources with closures that are their own only because they are still shown, which a held feed does not prove."""
         return frozenset(h.source for b in self.bookings if b.verdict.has_outlived for h in b.holdings if h.source is not None)
 
+    @cached_property
+    def closed_by(self) -> Mapping[SourceId | None, Bits]:
+        """Every night that each source closes in any way; None: those entered by hand."""
+        closed: dict[SourceId | None, Bits] = {}
+        for holding in (h for b in self.bookings for h in b.holdings):
+            closed[holding.source] = closed.get(holding.source, 0) | holding.bits
+        return closed
+
     def of_unit(self, unit: Scope) -> list[Booking]:
         """Return the bookings that hold nights of *unit*: its own, its parts', and those of what it is a part of."""
         return [b for b in self.bookings if b.unit_id in self.links[unit]]

@@ -1,9 +1,6 @@
 """Outgoing calendars: what one consumer is shown of one unit. Pure; ``core.ical.writer`` writes it.
 
-Exported: every original, be it a reservation, a closure or entered by hand. Not exported: nights that the consumer itself
-reported for this unit; echoes, since all their nights are held by originals; fading nights (``core.occupancy.echoes``); and
-windows, which are each calendar's own rules. What a doubtful feed newly closes is exported as a closure: whether it is a
-booking is not known yet, and a night that is shown open is sold.
+Which nights are shown is judged in ``core.occupancy.publication``.
 """
 
 from __future__ import annotations
@@ -14,15 +11,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType
 
-from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.bookings.nights import DAY, Span, join_nights, nights_of, read_spans
-from bokit.core.bookings.stay import PROVISIONAL, read_span
+from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
-from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
-from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.core.occupancy.occupancy import Booking
+from bokit.core.occupancy.publication import PublicationRules
 from bokit.errors import InputError
 
 CalendarId = NewType("CalendarId", str)
@@ -115,39 +110,17 @@ def read_variant(word: str) -> CalendarVariant:
         raise InputError(f"no such variant; write one of {names}", code="bad-field", field="variant") from None
 
 
-def select_events(occupancy: Occupancy, calendar: OutCalendar, *, anonymous: bool) -> list[CalendarEvent]:
-    """Return the events of *calendar*, whose unit is in *occupancy*."""
-    mine = occupancy.of_unit(calendar.unit_id)
-    shown = [(b, spans) for b in mine if (spans := join_nights(_nights_of(b) - _known_nights(b, calendar)))]
+def select_events(rules: PublicationRules, calendar: OutCalendar, *, anonymous: bool) -> list[CalendarEvent]:
+    """Return the events of *calendar*, whose unit is in the occupancy of *rules*."""
+    mine = rules.occupancy.of_unit(calendar.unit_id)
+    judged = ((b, rules.judge(b, calendar.unit_id, calendar.consumer).shown) for b in mine)
+    shown = [(b, join_nights(b.grid.nights(bits))) for b, bits in judged if bits]
     since = _first_day(r for b, _ in shown for r in b.records)
     return [
         event
         for booking, spans in shown
         for event in _write_events(booking, _choose_days(booking, spans, calendar.variant), since, calendar, anonymous=anonymous)
     ]
-
-
-def _nights_of(booking: Booking) -> set[date]:
-    """Return the nights of *booking* that are exported; of a window those that a doubtful feed closes."""
-    if booking.state is EchoState.OWN:
-        return set(booking.grid.nights(booking.bits & ~booking.verdict.fades & ~booking.verdict.repeats))
-    if booking.state is EchoState.WINDOW:
-        return nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
-    return set()
-
-
-def _known_nights(booking: Booking, calendar: OutCalendar) -> set[date]:
-    """Return the nights of *booking* that the consumer itself reported for this unit.
-
-    Those of a linked unit it may know in another listing only, and nights that a person or another source added not at all.
-    """
-    if calendar.consumer is None:
-        return set()
-    mine = (h.record for h in booking.holdings if h.unit == calendar.unit_id)
-    known = [r for r in mine if calendar.consumer in (r.memory.get(PLATFORM), r.source_id)]
-    if booking.state is EchoState.WINDOW:
-        return _nights_of(booking) if known else set()
-    return nights_of(read_span(r.remote) for r in known)
 
 
 def _first_day(records: Iterable[Record]) -> date:

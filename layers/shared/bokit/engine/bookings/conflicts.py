@@ -75,7 +75,7 @@ class BookingReconciler:
             self.publisher.publish_view(found.pages, view, found.records)
         if self.observe:
             self.observe(view)
-        return earliest(self._held_again_at(view, request), view.occupancy.settle_at)
+        return earliest(self._held_again_at(view, request), view.settle_at)
 
     def _gather(self, request: ReconcileRequest) -> _Gathered:
         """Load everything once. Pages come before what they are made from (see ``pages``), so first those of the unit itself;

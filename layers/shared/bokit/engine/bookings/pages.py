@@ -116,7 +116,7 @@ class CalendarPublisher:
             self._end(known, until or at)
             return
         page = make_page(token_hash, known, calendar, body, at)
-        page = replace(page, expires_at=until, refresh_at=view.occupancy.settle_at)
+        page = replace(page, expires_at=until, refresh_at=view.settle_at)
         if page != known:
             self.store.save_published(page, only_if_unchanged=True)
             if known is None:
@@ -140,7 +140,7 @@ def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
     if name is None:
         return None
     anonymous = bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
-    return write_calendar(name, select_events(view.occupancy, calendar, anonymous=anonymous))
+    return write_calendar(name, select_events(view.publication, calendar, anonymous=anonymous))
 
 
 def make_page(

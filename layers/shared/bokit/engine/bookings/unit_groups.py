@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.stay import is_window
@@ -13,6 +14,8 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, Record, Scope, SourceId, TenantId
 from bokit.core.occupancy.links import find_group
 from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
+from bokit.core.occupancy.publication import PublicationRules
+from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import load_options
 from bokit.store.protocols import Store
 
@@ -36,13 +39,23 @@ class UnitGroup:
     """Days that each unit needs between a departure and an arrival."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class UnitGroupView:
     """A unit group's bookings as they are now: the records, and what these are to each other."""
 
     group: UnitGroup
     records: Sequence[Record]
     occupancy: Occupancy
+
+    @cached_property
+    def publication(self) -> PublicationRules:
+        """What calendars show of them."""
+        return PublicationRules(self.occupancy)
+
+    @property
+    def settle_at(self) -> datetime | None:
+        """The earliest time at which time alone changes what a booking is, or what calendars show of it."""
+        return earliest(self.occupancy.settle_at, self.publication.again_at)
 
 
 class UnitGroupReader:

@@ -1,0 +1,144 @@
+"""Which nights of a booking a consumer's calendar shows: one judgement, which calendars and explanations read. Pure.
+
+First row that matches, for each night:
+
+    the night                                                                  the consumer's calendar
+    a calendar's own rules close it (a window)                                 leaves it out
+    the consumer reported it itself for this unit                              leaves it out
+    it fades (``echoes``)                                                      leaves it out
+    it repeats only originals that are not in this calendar: those of a        shows it: nothing else would
+    unit linked with the closure's, and not with the calendar's
+    it repeats an original, but is in a likely or certain conflict with        shows it: when the other guest cancels,
+    it, seen in two fetches                                                    it is closed already
+    it repeats an original                                                     leaves it out: the original is there
+    else (nights that a doubtful feed newly closes, too)                       shows it
+
+A conflict counts from MIN_BETWEEN_FETCHES after the later of the two was first seen; the run that finds it asks for a second
+fetch then (``again_at``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import reduce
+from operator import or_
+
+from bokit.core.bookings.night_history import PLATFORM
+from bokit.core.bookings.nights import nights_of, read_spans
+from bokit.core.bookings.stay import PROVISIONAL, read_span
+from bokit.core.model.records import Record, RecordId, Scope
+from bokit.core.occupancy.conflicts import Certainty, find_conflicts
+from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
+from bokit.core.occupancy.night_bits import Bits
+from bokit.core.occupancy.occupancy import Booking, Occupancy
+
+
+class Withheld(StrEnum):
+    """Why a night of a booking is not in a calendar."""
+
+    WINDOW = "window"
+    CONSUMERS_OWN = "own"
+    FADING = "fading"
+    ECHO = "echo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What one calendar shows of one booking."""
+
+    shown: Bits
+    withheld: tuple[tuple[Withheld, Bits], ...]
+    """Every other night of the booking, by the reason."""
+
+
+class PublicationRules:
+    """The judgement for the calendars of linked units, as they are at the time of *occupancy*."""
+
+    def __init__(self, occupancy: Occupancy) -> None:
+        self.occupancy = occupancy
+        self._contested = _contested_nights(occupancy)
+
+    @property
+    def again_at(self) -> datetime | None:
+        """When a conflict that was seen once is seen in two fetches: what is published then changes."""
+        return min((at for _, at in self._contested.values() if at is not None), default=None)
+
+    def judge(self, booking: Booking, unit: Scope, consumer: str | None) -> Publication:
+        """Return what the calendar of *unit* for *consumer* (None: for anybody) shows of *booking*."""
+        verdict, rest, withheld = booking.verdict, booking.bits, []
+        rows = [
+            (Withheld.WINDOW, _window_nights(booking)),
+            (Withheld.CONSUMERS_OWN, _reported_nights(booking, unit, consumer)),
+            (Withheld.FADING, verdict.fades),
+            (Withheld.ECHO, self._repeated_nights(booking, unit)),
+        ]
+        if booking.state in (EchoState.ECHO, EchoState.FADING):  # what is past of it was judged when it was to come
+            rows.append((Withheld.ECHO, ~verdict.repeats))
+        for reason, nights in rows:
+            if found := rest & nights:
+                withheld.append((reason, found))
+                rest &= ~found
+        return Publication(shown=rest, withheld=tuple(withheld))
+
+    def _repeated_nights(self, booking: Booking, unit: Scope) -> Bits:
+        """Return the nights of *booking* that are left to their originals in the calendar of *unit*."""
+        links = self.occupancy.links[unit]
+        there = _join(bits for original, bits in booking.verdict.repeated if original.unit in links)
+        return there & ~self._contested.get(booking.id, (0, None))[0]
+
+
+def _contested_nights(occupancy: Occupancy) -> Mapping[RecordId, tuple[Bits, datetime | None]]:
+    """Return by booking the repeated nights in a likely or certain conflict, and when more of them will count."""
+    found: dict[RecordId, tuple[Bits, datetime | None]] = {}
+    if not any(b.state is EchoState.OWN and b.verdict.repeats for b in occupancy.bookings):
+        return found
+    for conflict in find_conflicts(occupancy, {}):
+        pair = [occupancy.by_record[record] for record in conflict.bookings]
+        for booking in (b for b in pair if b.verdict.repeats and conflict.certainty is not Certainty.POSSIBLE):
+            nights = occupancy.grid.bits(conflict.nights) & booking.verdict.repeats
+            waits = [
+                (first.bits & nights, first.seen + MIN_BETWEEN_FETCHES)
+                for holding in (h for b in pair for h in b.holdings)
+                for first in holding.since
+                if first.bits & nights and first.seen + MIN_BETWEEN_FETCHES > occupancy.at
+            ]
+            bits, again = found.get(booking.id, (0, None))
+            soon = min((*(at for _, at in waits), *filter(None, [again])), default=None)
+            found[booking.id] = bits | nights & ~_join(b for b, _ in waits), soon
+    return found
+
+
+def _window_nights(booking: Booking) -> Bits:
+    """Return the nights that a calendar's own rules close; those that a doubtful feed newly closes are not among them."""
+    if booking.state is not EchoState.WINDOW:
+        return 0
+    newly = nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
+    return booking.bits & ~_bits_of(newly, booking)
+
+
+def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bits:
+    """Return the nights of *booking* that the consumer itself reported for this unit.
+
+    Those of a linked unit it may know in another listing only, and nights that a person or another source added not at all.
+    """
+    mine = (h.record for h in booking.holdings if h.unit == unit)
+    known = [r for r in mine if consumer is not None and consumer in (r.memory.get(PLATFORM), r.source_id)]
+    if not known:
+        return 0
+    return booking.bits if booking.state is EchoState.WINDOW else _join(_span_bits(r, booking) for r in known)
+
+
+def _span_bits(record: Record, booking: Booking) -> Bits:
+    return booking.bits & booking.grid.span(*read_span(record.remote))
+
+
+def _bits_of(nights: Iterable[date], booking: Booking) -> Bits:
+    return booking.grid.bits(n for n in nights if n >= booking.grid.first)
+
+
+def _join(found: Iterable[Bits]) -> Bits:
+    return reduce(or_, found, 0)
