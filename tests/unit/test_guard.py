@@ -228,18 +228,17 @@ def test_a_stay_that_a_shrunken_feed_missed_counts_from_then():
     assert source.stays(Presence.MISSING)[0].missing_since == source.at, "the others came back: that fetch was incomplete"
 
 
-def test_what_is_missing_after_an_outage_is_missing_since_it_began():
-    """No fetch was trusted for ten hours: a stay that is not there afterwards was not shown since then."""
+def test_what_a_refused_fetch_left_out_is_no_evidence_afterwards():
+    """No fetch was trusted for ten hours: a stay that is not there afterwards is missing since the fetch that is trusted."""
     source = held_source()
     source.see(verdict=Verdict.UNREADABLE)
-    began = source.at
     source.see(hours=10)
 
     source.see(*STAYS[1:])
 
-    assert source.stays(Presence.MISSING)[0].missing_since == began
+    assert source.stays(Presence.MISSING)[0].missing_since == source.at
     assert kinds(source.see(*STAYS[1:], hours=13)) == []
-    assert kinds(source.see(*STAYS[1:], hours=1)) == [CANCEL]
+    assert kinds(source.see(*STAYS[1:], hours=11)) == [CANCEL]
 
 
 def test_two_of_five_gone_is_not_a_shrink():

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from bokit.core.bookings.limits import MAX_DOUBT_PERIODS, MIN_FETCH_SPACING, MIN_FETCHES_IN_DOUBT
+from bokit.core.bookings.habits import shows_begun
+from bokit.core.bookings.limits import (
+    ARRIVAL_CARE,
+    CARE_TIME,
+    MAX_DOUBT_PERIODS,
+    MAX_FETCH_GAP,
+    MIN_FETCH_GAP,
+    MIN_FETCH_SPACING,
+    MIN_FETCHES_IN_DOUBT,
+)
 from bokit.core.bookings.matching import Matches, MatchReason
 from bokit.core.bookings.nights import nights, write_spans
 from bokit.core.model.documents import write_time
@@ -37,15 +46,17 @@ class Evidence:
     releases: bool = True
     """False: this fetch cancels, shortens and frees nothing."""
     absent_since: Mapping[str, datetime] = field(default_factory=dict)
-    """Since when held fetches did not show a stay, by its id."""
-    held_since: datetime | None = None
-    """Since when no fetch before this one could be believed: what is missing now was not shown since then."""
+    """Since when held fetches, on which enough others agreed, did not show a stay, by its id."""
     agreed: frozenset[str] = frozenset()
     """Stays on whose absence held fetches agreed for long enough."""
     contradicted_since: datetime | None = None
     """A stay that was missing since then is back unchanged: the fetches in between were incomplete, and prove nothing."""
     has_news: bool = False
     """This fetch misses stays that the last one showed: the two do not agree."""
+    shows_begun: bool = True
+    """The source shows stays that have begun: one that vanished then was cancelled."""
+    is_near_doubt: bool = False
+    """The source was held, or contradicted itself, in the last week."""
     is_doubtful: bool = False
     """The source was held, or contradicted itself, lately."""
 
@@ -53,13 +64,19 @@ class Evidence:
     """A person approved it: what this fetch does not show is released at once."""
 
     def missing_since(self, record: Record, at: datetime) -> datetime:
-        """Return since when *record* is missing, if this fetch of *at* does not show it: held fetches count."""
-        return record.missing_since or self.absent_since.get(record.id) or self.held_since or at
+        """Return since when *record* is missing, if this fetch of *at* does not show it.
+
+        Held fetches count where they agreed on it; what any other held fetch left out is no evidence.
+        """
+        return record.missing_since or self.absent_since.get(record.id) or at
 
     def may_release(self, record: Record, since: datetime, context: Context) -> bool:
         """Return whether *record*, missing or open *since* then, may be released.
 
-        missed by this fetch alone                             no
+        missed by this fetch alone, or by others no quarter    no
+        of the interval apart
+        within 72 h of its arrival, and the source was held    no
+        or contradicted itself in the last week
         missed by two, and the source was doubtful lately      no, unless they lie further apart: the third must agree
         for less than ``cancel_after``                         no
         this fetch misses others that the last one showed,     once it is half as long again
@@ -68,13 +85,25 @@ class Evidence:
         """
         if not (record.id in self.agreed or self._is_witnessed(record, context)):
             return False
+        if self.is_near_doubt and _is_near_arrival(record, context):
+            return False
         disagrees = self.has_news and not self.agreed
         return since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
 
     def _is_witnessed(self, record: Record, context: Context) -> bool:
-        misses = read_misses(record, context.at)
+        misses = read_misses(record, context)
         is_apart = context.at - misses.first >= context.cancel_after * MIN_FETCH_SPACING
         return misses.times >= (2 if is_apart or not self.is_doubtful else MIN_FETCHES_IN_DOUBT)
+
+
+def _is_near_arrival(record: Record, context: Context) -> bool:
+    arrival = datetime.combine(date.fromisoformat(record.remote["check_in"]), time(), context.timezone)
+    return abs(arrival - context.at) <= ARRIVAL_CARE
+
+
+def fetch_gap(context: Context) -> timedelta:
+    """Return how far apart two fetches must be to count as two."""
+    return min(max(MIN_FETCH_GAP, (context.interval or timedelta()) / 4), MAX_FETCH_GAP)
 
 
 NO_RELEASE = Evidence(releases=False)
@@ -89,11 +118,12 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     contradicted = min(missed.values(), default=None)
     doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
     return Evidence(
-        absent_since={stay: at for stay, at in state.absent.items() if contradicted is None or at < contradicted},
-        held_since=None if contradicted else state.held_since,
+        absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
         contradicted_since=contradicted,
-        has_news=any(read_misses(s.record, context.at).times < 2 for s in matches.absent),
+        has_news=any(read_misses(s.record, context).times < 2 for s in matches.absent),
+        shows_begun=shows_begun(state.habits, matches.traits),
+        is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
     )
 
@@ -107,24 +137,27 @@ def forget_contradicted(record: Record, evidence: Evidence) -> Record:
 
 
 class MissedFetches(NamedTuple):
-    """The accepted fetches in a row that missed a record."""
+    """The accepted fetches in a row that missed a record, each a part of the interval apart (:func:`fetch_gap`)."""
 
     times: int
     first: datetime
     last: datetime
 
 
-def read_misses(record: Record, at: datetime) -> MissedFetches:
-    """Return the accepted fetches in a row that missed *record*, including the one of *at*."""
+def read_misses(record: Record, context: Context) -> MissedFetches:
+    """Return the accepted fetches in a row that missed *record*, including the present one."""
+    at = context.at
     if MISSED not in record.memory:
         return MissedFetches(1, at, at)
     times, first, last = record.memory[MISSED]
-    return MissedFetches(int(times) + (last != write_time(at)), datetime.fromisoformat(first), at)
+    counted = datetime.fromisoformat(last)
+    is_apart = at - counted >= fetch_gap(context)
+    return MissedFetches(int(times) + is_apart, datetime.fromisoformat(first), at if is_apart else counted)
 
 
-def write_misses(record: Record, evidence: Evidence, at: datetime) -> list[Json]:
+def write_misses(record: Record, evidence: Evidence, context: Context) -> list[Json]:
     """Return the fetches that missed *record*, for its rules state; counting stops where no more are needed."""
-    misses = read_misses(record, at)
+    misses = read_misses(record, context)
     if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
     return [misses.times, write_time(misses.first), write_time(misses.last)]
@@ -159,12 +192,12 @@ def with_open_nights(rules_state: Fields, opened: OpenNights, missed: list[Json]
 def nights_kept(opened: OpenNights, evidence: Evidence, context: Context) -> dict[date, datetime]:
     """Return the nights of *opened* that stay held: the fetch releases nothing, or they were not open for long enough.
 
-    Long enough: for ``cancel_after``, and since an earlier fetch than this.
+    Long enough: for ``cancel_after``, and since an earlier fetch (:func:`fetch_gap`).
     """
     if evidence.is_applied:
         return {}
-    at = context.at
-    return {n: t for n, t in opened.items() if not (evidence.releases and t < at and t + context.cancel_after <= at)}
+    at, wait = context.at, max(context.cancel_after, fetch_gap(context))
+    return {n: t for n, t in opened.items() if not (evidence.releases and t + wait <= at)}
 
 
 def next_release_at(records: Iterable[Record], context: Context) -> datetime | None:

@@ -23,13 +23,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bokit.core.bookings.evidence import fetch_gap
 from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence
 from bokit.core.bookings.limits import (
     EMPTY_WAIT,
-    MAX_AGREEMENT_SPACING,
     MAX_SMALL_LISTING,
     MIN_AGREEING_FETCHES,
-    MIN_AGREEMENT_SPACING,
     MIN_ALERT_NOTICE,
     MIN_EMPTY_BODIES,
     MIN_EMPTY_DISTANCE,
@@ -57,12 +56,6 @@ class Agreement:
     spans: tuple[str, ...] = ()
 
 
-def spacing(context: Context) -> timedelta:
-    """Return how far apart two fetches must be to count twice."""
-    share = context.interval / 4 if context.interval else MIN_AGREEMENT_SPACING
-    return min(max(share, MIN_AGREEMENT_SPACING), MAX_AGREEMENT_SPACING)
-
-
 def newly_absent(matches: Matches) -> set[str]:
     """Return the stays that this fetch does not show and that no accepted one missed before."""
     return {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
@@ -76,7 +69,7 @@ def read_agreement(code: str, evidence: OwnerEvidence) -> Agreement:
         return Agreement(since=at, at=at, spans=spans)
     last = state.agreed_at or state.agreed_since
     fetches = max(1, state.agreed_fetches)
-    if fetches < MIN_AGREEING_FETCHES and at - last >= spacing(evidence.context):
+    if fetches < MIN_AGREEING_FETCHES and at - last >= fetch_gap(evidence.context):
         fetches, last = fetches + 1, at
     return Agreement(since=state.agreed_since, fetches=fetches, at=last, spans=state.agreed_spans)
 
@@ -136,7 +129,7 @@ def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
     at = context.at
     if state.empty_since is None or state.empty_at is None:
         return replace(state, empty_since=at, empty_bodies=1, empty_at=at)
-    if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= spacing(context):
+    if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= fetch_gap(context):
         return replace(state, empty_bodies=state.empty_bodies + 1, empty_at=at)
     return state
 

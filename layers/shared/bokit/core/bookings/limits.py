@@ -26,6 +26,16 @@ VOLATILE_TIME = timedelta(days=30)
 VOLATILE_UPDATE = timedelta(days=1)
 """How often the time of the last such change is written."""
 
+MIN_BEGUN_STAYS = 2
+"""Stays that must be seen well after their arrival before a source is believed to show those that have begun."""
+MIN_BEGUN_NIGHTS = 3
+"""Shorter stays prove nothing of it."""
+BEGUN_AGE = timedelta(days=2)
+"""How long after the arrival they must be shown."""
+ARRIVAL_CARE, CARE_TIME = timedelta(hours=72), timedelta(days=7)
+"""So near to an arrival, nothing is cancelled by time alone on a source that was held or contradicted itself so lately."""
+MIN_FETCH_GAP, MAX_FETCH_GAP = timedelta(seconds=60), timedelta(hours=6)
+"""Two fetches count as two if they are a quarter of the interval apart, within these bounds."""
 MIN_FETCHES_IN_DOUBT = 3
 """Fetches that must agree where the source was doubtful lately; otherwise two."""
 MIN_FETCH_SPACING = 33 / 32
@@ -45,8 +55,6 @@ MIN_AGREEING_FETCHES = 3
 """Fetches apart that must show a small listing's new bookings before time lifts the hold."""
 SUDDEN_AGREEMENT = timedelta(hours=6)
 """How far apart two fetches must show the same new bookings of a quiet listing."""
-MIN_AGREEMENT_SPACING, MAX_AGREEMENT_SPACING = timedelta(seconds=60), timedelta(hours=6)
-"""Fetches that are closer than a quarter of the source's interval, within these bounds, count once."""
 EMPTY_WAIT = timedelta(hours=72)
 """How long a calendar must be empty before time releases distant closures."""
 MIN_EMPTY_BODIES = 6

@@ -58,6 +58,7 @@ class Matches:
     windows: tuple[Entry, ...]
     window: Record | None
     today: date
+    traits: Traits
     seen: int
     """How many entries the feed has."""
 
@@ -112,6 +113,7 @@ def match_entries(
         windows=(*rolling, *more),
         window=window,
         today=today,
+        traits=uids.traits,
         seen=len(entries),
     )
 
@@ -215,7 +217,7 @@ class _Identity:
     def __init__(self, *, uids: UidRoles, names: NameReader, today: date, stays: Sequence[Stay], exact: Sequence[Pair]) -> None:
         self.uids, self.names, self.today = uids, names, today
         self._live = sum(1 for s in stays if not s.is_gone and s.check_out > today)
-        pairs = [(p.stay, p.entry) for p in exact if p.stay and not p.stay.is_gone]
+        pairs = [(p.stay, p.entry) for p in exact if p.stay and not p.stay.is_gone and p.stay.check_out > today]
         self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
 
     def may_be_same(self, stay: Stay, entry: Entry) -> bool:

@@ -17,6 +17,7 @@ from bokit.core.bookings.evidence import (
     with_open_nights,
     write_misses,
 )
+from bokit.core.bookings.habits import vanished_after_arrival
 from bokit.core.bookings.matching import Matches, Pair
 from bokit.core.bookings.names import Words, read_title
 from bokit.core.bookings.nights import DAY, nights
@@ -158,6 +159,8 @@ def _plan_absent_coded(stay: Stay, diff: BookingDiff) -> Action | None:
 
     its nights                                            result
     all taken by other coded reservations                 cancelled at once: two guests cannot both be right
+    else, it had begun when it went, and this source      missing, held to the departure: the guest is here
+    lists no stays that have begun
     else, missing for long enough, in two fetches         cancelled: the guest or the host cancelled
     else                                                  missing, held: half a feed, or the platform's slip
     """
@@ -168,7 +171,7 @@ def _plan_absent_coded(stay: Stay, diff: BookingDiff) -> Action | None:
     if stay.nights_from(diff.today) <= set().union(*taken):
         return cancel_action(stay.record, Status.CANCELLED, GoneReason.REPLACED, diff.at)
     since = diff.evidence.missing_since(record, diff.at)
-    if diff.evidence.may_release(record, since, diff.context):
+    if not _has_begun(stay, since, diff) and diff.evidence.may_release(record, since, diff.context):
         return cancel_action(stay.record, Status.VANISHED, GoneReason.VANISHED, diff.at)
     return _miss(stay, record, {}, diff)
 
@@ -181,6 +184,8 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
                                                           closures, or the calendar's end swallowed one
     all closed by others as before                        missing, held: overlapping events, and one of them went
     open for long enough, each                            cancelled
+    it had begun when it went, and this source lists      missing, held to the departure: the guest is here
+    no stays that have begun
     some open for long enough, others not                 missing, held without the first
     closed by others, but it named its guest, or they     as if open: others' nights are no sign of this guest
     came as it went
@@ -194,13 +199,19 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
     since = diff.evidence.missing_since(record, diff.at)
     unshown = free if _title_of(stay) else free - (diff.closed - _taken_nights(stay, record.missing_since or diff.at, diff))
     opened = open_nights(record, unshown, diff.at if record.missing_since else since)
-    waiting = {n: t for n, t in opened.items() if not diff.evidence.may_release(record, t, diff.context)}
+    is_here = _has_begun(stay, since, diff)
+    waiting = {n: t for n, t in opened.items() if is_here or not diff.evidence.may_release(record, t, diff.context)}
     if opened and not waiting:
         return cancel_action(stay.record, Status.VANISHED, GoneReason.VANISHED, diff.at)
     kept = free - set(opened) | set(waiting)
     inside = {n: t for n, t in opened.items() if min(kept) <= n <= max(kept)}
     check_in = stay.check_in if min(kept) == min(free) else min(kept)
     return _miss(stay, record, inside, diff, _write_dates(check_in, max(kept) + DAY))
+
+
+def _has_begun(stay: Stay, since: datetime, diff: BookingDiff) -> bool:
+    """Return whether *stay*, missing *since* then, only left the list because its guest is here."""
+    return not diff.evidence.shows_begun and vanished_after_arrival(stay, since, diff.context.timezone)
 
 
 def _taken_nights(stay: Stay, since: datetime, diff: BookingDiff) -> set[date]:
@@ -243,7 +254,7 @@ def _miss(stay: Stay, known: Record, opened: OpenNights, diff: BookingDiff, date
         stay.record,
         presence=Presence.MISSING,
         missing_since=diff.evidence.missing_since(known, diff.at),
-        memory=with_open_nights(known.memory, opened, write_misses(known, diff.evidence, diff.at)),
+        memory=with_open_nights(known.memory, opened, write_misses(known, diff.evidence, diff.context)),
         remote={**stay.record.remote, **(dates or {})},
     )
     return change_action(stay.record, after, "not in the feed", diff.at)

@@ -11,6 +11,7 @@ from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, weigh_fetch
 from bokit.core.bookings.feed_owner import OwnerEvidence, stay_marks
 from bokit.core.bookings.guard import TRUSTED, Judgement, judge_fetch, make_hold
+from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
     count_empty,
     empty_opens_at,
@@ -194,8 +195,9 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
         plan = _plan(found.matches, context, evidence)
     if context.new_only:
         return plan
-    doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_doubtful else None
-    return replace(plan, memory=write_memory(replace(_learn(found, state, context), doubted_at=doubted)))
+    habits = learn_habits(found.matches, state.habits, context.timezone)
+    doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
+    return replace(plan, memory=write_memory(replace(_learn(found, state, context), doubted_at=doubted, habits=habits)))
 
 
 def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceMemory:

@@ -24,6 +24,15 @@ class UidHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceHabits:
+    """What accepted fetches taught of how a source shows its stays."""
+
+    begun: tuple[str, ...] = ()  # stays that it showed well after their arrival, as many as prove the habit
+    drops_begun: bool = False  # it was seen to drop stays that have begun, whatever its platform does
+    dropped: int = 0  # stays in a row that vanished on the day after their arrival
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMemory:
     """What the rules keep of a source between fetches."""
 
@@ -33,6 +42,7 @@ class SourceMemory:
     was_accepted: bool = False  # a whole fetch was accepted once
     fingerprint: str | None = None  # of the address that the last accepted fetch came from
     uids: UidHistory = UidHistory()
+    habits: SourceHabits = SourceHabits()
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
@@ -55,7 +65,7 @@ class SourceMemory:
             domains=self.domains,
             was_accepted=self.was_accepted,
             fingerprint=self.fingerprint,
-            uids=self.uids,
+            uids=self.uids, habits=self.habits,
             doubted_at=self.doubted_at,
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.due_times import is_full_due, plan_next_due, plan_retry
+from bokit.core.model.due_times import interval_of, is_full_due, plan_next_due, plan_retry
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, RunId
 from bokit.core.model.runs import RunStep, SourceReport, Trigger
@@ -119,6 +119,7 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str
         last_read=job.last_read,
         platform=source.platform,
         host=host,
+        interval=interval_of(source, options),
         cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
         horizon=timedelta(days=options["sync.horizon_days"]),
         new_only=bool(job.new_only),

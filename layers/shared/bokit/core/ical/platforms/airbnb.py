@@ -66,5 +66,7 @@ PLATFORM = Platform(
     hosts=("airbnb.com", "airbnb.it", "airbnb.fr", "airbnb.co.uk", "airbnb.de"),
     read_event=read_event,
     classify=classify,
-    traits=Traits(reservation_uids=UidRole.IDENTITY, block_uids=UidRole.DATES, own_guests=True, marks_imports=True),
+    traits=Traits(
+        reservation_uids=UidRole.IDENTITY, block_uids=UidRole.DATES, shows_begun=True, own_guests=True, marks_imports=True
+    ),
 )

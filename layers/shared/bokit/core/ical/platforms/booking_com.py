@@ -35,5 +35,7 @@ PLATFORM = Platform(
     hosts=("booking.com",),
     read_event=read_event,
     classify=classify,
-    traits=Traits(reservation_uids=UidRole.DATES, block_uids=UidRole.DATES, uid_has_start=True, own_guests=True),
+    traits=Traits(
+        reservation_uids=UidRole.DATES, block_uids=UidRole.DATES, uid_has_start=True, shows_begun=True, own_guests=True
+    ),
 )
