@@ -23,7 +23,8 @@ class MemoryQueue:
 class MemoryAlerts:
     """``Alerts`` in memory: the notices by id."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, delivers: bool = False) -> None:
+        self.delivers = delivers
         self.notices: dict[str, Notice] = {}
 
     def publish(self, notices: Sequence[Notice]) -> None:

@@ -34,5 +34,8 @@ class Queue(Protocol):
 class Alerts(Protocol):
     """Publishes notices to the owner."""
 
+    delivers: bool
+    """Whether a notice that it accepted reaches a person."""
+
     def publish(self, notices: Sequence[Notice]) -> None:
         """Publish every notice, or raise LaterError."""

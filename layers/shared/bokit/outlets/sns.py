@@ -16,6 +16,8 @@ from bokit.outlets.protocols import Notice
 class SnsAlerts:
     """``Alerts`` on SNS."""
 
+    delivers = True
+
     def __init__(self, make_client: Callable[[], Any], topic_arn: str) -> None:
         self._make_client, self._topic = make_client, topic_arn
 

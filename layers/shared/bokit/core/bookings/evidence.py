@@ -23,6 +23,7 @@ from bokit.core.bookings.limits import (
 )
 from bokit.core.bookings.matching import Matches, MatchReason
 from bokit.core.bookings.nights import nights, write_spans
+from bokit.core.bookings.stay import GoneReason
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record
 from bokit.core.model.source_memory import SourceMemory
@@ -60,8 +61,8 @@ class Evidence:
     is_doubtful: bool = False
     """The source was held, or contradicted itself, lately."""
 
-    is_applied: bool = False
-    """A person approved it: what this fetch does not show is released at once."""
+    released_as: GoneReason | None = None
+    """Why what this fetch does not show is released at once; None: it is not."""
 
     def missing_since(self, record: Record, at: datetime) -> datetime:
         """Return since when *record* is missing, if this fetch of *at* does not show it.
@@ -194,7 +195,7 @@ def nights_kept(opened: OpenNights, evidence: Evidence, context: Context) -> dic
 
     Long enough: for ``cancel_after``, and since an earlier fetch (:func:`fetch_gap`).
     """
-    if evidence.is_applied:
+    if evidence.released_as:
         return {}
     at, wait = context.at, max(context.cancel_after, fetch_gap(context))
     return {n: t for n, t in opened.items() if not (evidence.releases and t + wait <= at)}

@@ -13,10 +13,12 @@ from enum import StrEnum
 from functools import cached_property
 
 from bokit.core.bookings.limits import (
+    MAX_OWN_EVENTS,
     MAX_QUIET_ARRIVALS,
     MIN_CALENDAR_END_NIGHTS,
     MIN_REISSUED_SHARE,
     MIN_REISSUED_SPANS,
+    MIN_WINDOW_END,
 )
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict, fold
@@ -26,10 +28,14 @@ from bokit.core.bookings.uids import UidRoles
 from bokit.core.bookings.window import closed_nights, rule_nights
 from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
+from bokit.core.ical.writer import is_own_uid, make_uid
+from bokit.core.model.agreement import OTHER, SUDDEN
+from bokit.core.model.records import Record
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
 
 SATURDAY = 5
+CALENDAR_VARIANTS = ("occupied", "bookings", "arrivals", "departures")
 Marks = Mapping[str, str]
 """What identifies a booking at another source of the tenant, and that source's name."""
 
@@ -37,6 +43,7 @@ Marks = Mapping[str, str]
 class FeedOwner(StrEnum):
     """Whose feed one fetch shows: the rows of :func:`judge_owner`."""
 
+    OWN_CALENDAR = "an outgoing calendar of ours"
     FIRST = "no fetch was accepted yet"
     ELSEWHERE = "bookings of another source"
     OTHER_ROOM = "another room's UIDs"
@@ -62,6 +69,7 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     """Return whose feed one fetch shows; the first row that applies.
 
     evidence                                                                     verdict
+    UIDs that only our own outgoing calendars give                               refused, and its nights are not held
     no fetch of this source was ever accepted                                    ours: the preview was the check
     UIDs, codes or names of a source of another unit, and none of ours           another listing's
     Booking.com: a known first night has another UID, and none has its own       another listing's
@@ -70,10 +78,13 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     only the host of the UIDs differs; or nine of ten of our future stays, and   ours, UIDs issued again
     at least two, show equal nights, and not all from Saturday to Saturday
     future stays are known (or our calendar's end), and an entry is new          another listing's
+    no future stay is known, and more than three are new, or any and a fetch     not known, until two fetches agree
+    before was held as another listing's, or a calendar's end that ours never had
     no future stay is known, one to three are new                                ours: a quiet listing
-    no future stay is known, more are new at once                                not known, until two fetches agree
     nothing is new                                                               ours, judged by what is gone
     """
+    if evidence.is_own_calendar:
+        return FeedOwner.OWN_CALENDAR
     if evidence.is_first:
         return FeedOwner.FIRST
     if evidence.elsewhere and not evidence.shows_ours:
@@ -84,11 +95,11 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
         return FeedOwner.KNOWN
     if evidence.is_reissued:
         return FeedOwner.REISSUED
-    if not evidence.arrivals:
-        return FeedOwner.NO_NEWS
-    if evidence.future or evidence.has_lost_end:
+    if evidence.arrivals and (evidence.future or evidence.has_lost_end):
         return FeedOwner.STRANGER
-    return FeedOwner.QUIET if len(evidence.arrivals) <= MAX_QUIET_ARRIVALS else FeedOwner.SUDDEN
+    if evidence.is_sudden:
+        return FeedOwner.SUDDEN
+    return FeedOwner.QUIET if evidence.arrivals and not evidence.future else FeedOwner.NO_NEWS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +151,16 @@ class OwnerEvidence:
     @property
     def needs_others(self) -> bool:
         """Whether only what other sources know can say whose feed this is."""
+        if any(is_own_uid(e.uid) for e in self.shown):
+            return True
         return bool(self.arrivals) and not self.is_first and not self.shows_ours
+
+    @cached_property
+    def is_own_calendar(self) -> bool:
+        """Whether an entry has the UID of an outgoing calendar of ours, and none is another's."""
+        uids = [e.uid for e in self.found.seen.entries if e.status not in CANCELLED]
+        known = any(is_own_uid(uid) and f"own:{uid}" in self.context.elsewhere for uid in uids)
+        return known and all(is_own_uid(uid) for uid in uids)
 
     @cached_property
     def elsewhere(self) -> str | None:
@@ -168,6 +188,22 @@ class OwnerEvidence:
         end = rule_nights(self.found.matches)
         shown = closed_nights(self.found.seen.entries, self.found.matches.today)
         return len(end) >= MIN_CALENDAR_END_NIGHTS and not end & shown
+
+    @property
+    def is_sudden(self) -> bool:
+        """Whether a quiet calendar shows more than a quiet one gets."""
+        if self.future or rule_nights(self.found.matches):
+            return False
+        held = self.state.hold.code if self.state.hold else None
+        is_doubtful = bool(self.arrivals) and held in (OTHER, SUDDEN)
+        return is_doubtful or len(self.arrivals) > MAX_QUIET_ARRIVALS or self._has_new_end
+
+    @property
+    def _has_new_end(self) -> bool:
+        """Whether a closure reaches beyond ten months, as the end of a platform's calendar does."""
+        today, entries = self.found.matches.today, self.found.seen.entries
+        far = (e for e in entries if e.check_out - today > MIN_WINDOW_END and e.status not in CANCELLED)
+        return any((e.check_out - max(e.check_in, today)).days >= MIN_CALENDAR_END_NIGHTS for e in far)
 
     @property
     def _has_our_local_parts(self) -> bool:
@@ -237,6 +273,11 @@ def stay_marks(stay: Stay, names: NameReader) -> list[str]:
     """Return what identifies *stay*; whether its UID proves anything is its entries' question."""
     name = (stay.guest_name or stay.record.remote.get("summary")) if names.of_stay(stay) else None
     return _marks(stay.code, stay.record.key, name, stay.span)
+
+
+def own_marks(record: Record) -> list[str]:
+    """Return the UIDs that our outgoing calendars give the events of *record*."""
+    return [f"own:{make_uid(record.id, variant, str(n))}" for variant in CALENDAR_VARIANTS for n in range(MAX_OWN_EVENTS)]
 
 
 def _marks(code: str | None, key: str | None, name: str | None, span: Span) -> list[str]:

@@ -18,24 +18,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bokit.core.bookings.feed_owner import OwnerEvidence, judge_owner
+from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, judge_owner
 from bokit.core.bookings.hold_release import (
     Agreement,
+    empty_opens_at,
     is_lifted,
+    is_on_trial,
     last_reminder,
     newly_absent,
     opens_at,
     owner_code,
     read_agreement,
     releasable_by_empty,
+    trial_opens_at,
 )
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import write_spans
 from bokit.core.bookings.stay import Stay
 from bokit.core.bookings.window import rule_nights
-from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
+from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
+from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Verdict
 
 MESSAGES = {
@@ -49,11 +53,20 @@ MESSAGES = {
     "Check the feed's address; if it is right, apply the held plan.",
     SUDDEN: "Many bookings came at once into a calendar that had none; their nights are held until a later fetch agrees. "
     "If they are right, apply the held plan.",
+    OWN: "This is a calendar that Bokit itself publishes; read again, it would hold its own nights for ever. "
+    "Nothing was changed. Give the source the platform's own address, or remove it.",
 }
+WRONG_PASTE = "This calendar shows bookings of the source {name}; paste the address of this listing's own calendar."
 FOREIGN = "It shows bookings of the source {name}. "
 OPENS = "Without a word from you, Bokit believes this calendar from {when} on; discard the held plan if it is wrong."
 NEVER = "No time lifts this: Bokit waits for you, or for the source's own calendar."
-EMPTY_OPENS = "Closures from {first} on open on {when} if the calendar stays empty; discard the held plan to keep them."
+TRIAL_OPENS = (
+    "It was empty before these came, too: they are released on {when} if it stays empty; discard the held plan to keep them."
+)
+EMPTY_OPENS = (
+    "Closures from {first} on open on {when} if it stays empty and this alert was delivered a day before; "
+    "discard the held plan to keep them."
+)
 CAN_APPLY = frozenset({EMPTY, OTHER, SHRUNKEN, SUDDEN})
 
 
@@ -63,6 +76,7 @@ class Judgement:
 
     code: str | None  # of the guard that holds it; None: it is trusted
     agreement: Agreement | None = None  # of held fetches, this one among them
+    was_quiet: bool = False  # no future stay was known before it
     agreed: frozenset[str] = frozenset()  # stays on whose absence held fetches agreed for long enough
 
 
@@ -77,13 +91,18 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
         return Judgement(code=UNREADABLE)
     if not seen.entries and (future or rule_nights(matches)):
         return Judgement(code=EMPTY if seen.verdict is not Verdict.PARTIAL else PARTIAL)
-    code = owner_code(judge_owner(evidence))
+    owner = judge_owner(evidence)
+    code = owner_code(owner)
     is_partial = seen.verdict is Verdict.PARTIAL
+    if code == OWN:
+        return Judgement(code=OWN)
     if code is not None:
         return _judge_agreement(code, evidence, is_partial=is_partial)
     if is_partial:
         return Judgement(code=PARTIAL)
-    return _judge_agreement(SHRUNKEN, evidence) if _is_shrunken(evidence, future) else TRUSTED
+    if _is_shrunken(evidence, future):
+        return _judge_agreement(SHRUNKEN, evidence)
+    return Judgement(code=None, was_quiet=owner is FeedOwner.QUIET)
 
 
 def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = False) -> Judgement:
@@ -93,7 +112,8 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = F
         return Judgement(code=code)
     if not is_lifted(code, agreement, evidence):
         return Judgement(code=code, agreement=agreement)
-    return Judgement(code=None, agreement=agreement, agreed=frozenset(newly_absent(evidence.found.matches)))
+    agreed = frozenset(newly_absent(evidence.found.matches))
+    return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN)
 
 
 def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
@@ -103,26 +123,31 @@ def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
     return loss.is_shrunken
 
 
-def make_hold(judged: Judgement, evidence: OwnerEvidence, empty_opens: datetime | None) -> Hold:
-    """Return the hold to show: what applying it would release, since when it is held, and when time lifts it."""
+def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -> Hold:
+    """Return the hold to show: what applying it would release, since when it is held, and when time lifts it.
+
+    *after* is what is remembered after this fetch.
+    """
     code, at, state = str(judged.code), evidence.context.at, evidence.state
     before = state.hold if state.hold and state.hold.code == code else None
     since = before.since if before else at
     opens = opens_at(code, judged.agreement, evidence) if judged.agreement else None
     if code in (OTHER, SUDDEN, SHRUNKEN) and judged.agreement is None and before:
         opens = before.opens_at
+    if code == EMPTY:
+        opens = trial_opens_at(after) or empty_opens_at(after, evidence.context)
     return Hold(
         code=code,
-        message=_write_message(code, evidence, opens or empty_opens),
+        message=_write_message(code, evidence, opens, on_trial=is_on_trial(after)),
         since=since,
         releases=tuple(_describe_releases(code, evidence.found)) if code in CAN_APPLY else (),
         can_apply=code in CAN_APPLY,
         offered_at=last_reminder(code, before, since, opens, at),
-        opens_at=opens or empty_opens,
+        opens_at=opens,
     )
 
 
-def _write_message(code: str, evidence: OwnerEvidence, opens: datetime | None) -> str:
+def _write_message(code: str, evidence: OwnerEvidence, opens: datetime | None, *, on_trial: bool) -> str:
     """Return what is held, why, what lifts it and when, and what the person can do."""
     parts = [MESSAGES[code]]
     if code == OTHER and evidence.elsewhere:
@@ -130,7 +155,10 @@ def _write_message(code: str, evidence: OwnerEvidence, opens: datetime | None) -
     when = f"{opens.astimezone(evidence.context.timezone):%-d %b %Y %H:%M}" if opens else ""
     if code == EMPTY and opens:
         stays = releasable_by_empty(evidence.found.stays, evidence.found.matches)
-        parts += [EMPTY_OPENS.format(first=min(s.check_in for s in stays), when=when)] if stays else [NEVER]
+        first = min((s.check_in for s in stays), default=None)
+        parts.append(
+            TRIAL_OPENS.format(when=when) if on_trial else EMPTY_OPENS.format(first=first, when=when) if first else NEVER
+        )
     elif code in CAN_APPLY:
         parts.append(OPENS.format(when=when) if opens else NEVER)
     return " ".join(parts)

@@ -10,6 +10,8 @@ sudden bookings in a quiet      two fetches at least 6 h apart that agree
 calendar
 empty                           closures without code and name that begin more than 14 days ahead: after 72 h, 6 bodies
                                 apart, and an alert that was delivered at least 24 h before; reminders as above
+empty, and quiet until less     48 h, in 6 bodies apart: the calendar is again what it was for long
+than a day before
 unreadable, read in part        never
 
 *Agreement*: another listing's: none of ours is shown; shrunken: exactly these stays are gone; sudden: the nights that the
@@ -34,10 +36,12 @@ from bokit.core.bookings.limits import (
     MIN_EMPTY_DISTANCE,
     REMINDER_DAYS,
     SUDDEN_AGREEMENT,
+    TRIAL_TIME,
+    TRIAL_WAIT,
 )
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.stay import Stay
-from bokit.core.model.agreement import AGREEMENT, EMPTY, OTHER, SHRUNKEN, SUDDEN
+from bokit.core.model.agreement import AGREEMENT, EMPTY, OTHER, OWN, SHRUNKEN, SUDDEN
 from bokit.core.model.plan import Hold
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
@@ -135,16 +139,34 @@ def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
 
 
 def empty_opens_at(state: SourceMemory, context: Context) -> datetime | None:
-    """Return when time releases what an empty calendar may release; None: no alert of it was delivered, or declined."""
-    if state.empty_since is None or context.alerted_at is None or state.declined:
+    """Return when time releases what an empty calendar may release, if an alert of it is delivered now or was."""
+    if state.empty_since is None or state.declined:
         return None
-    return max(state.empty_since + EMPTY_WAIT, context.alerted_at + MIN_ALERT_NOTICE)
+    return max(state.empty_since + EMPTY_WAIT, (context.alerted_at or context.at) + MIN_ALERT_NOTICE)
+
+
+def is_on_trial(state: SourceMemory) -> bool:
+    """Return whether the calendar was quiet until shortly before it came empty: it may never have been its own."""
+    quiet, empty = state.quiet_until, state.empty_since
+    return quiet is not None and empty is not None and empty - quiet < TRIAL_TIME
+
+
+def trial_opens_at(state: SourceMemory) -> datetime | None:
+    """Return when time releases bookings on trial; None: there are none, or a person declined."""
+    return state.empty_since + TRIAL_WAIT if state.empty_since and is_on_trial(state) and not state.declined else None
+
+
+def is_trial_over(state: SourceMemory, context: Context) -> bool:
+    """Return whether the calendar was empty again for long enough, and often enough."""
+    opens = trial_opens_at(state)
+    return opens is not None and state.empty_bodies >= MIN_EMPTY_BODIES and context.at >= opens
 
 
 def may_release_by_empty(state: SourceMemory, context: Context) -> bool:
     """Return whether the calendar was empty for long enough, often enough, and the owner was notified of it."""
     opens = empty_opens_at(state, context)
-    return opens is not None and state.empty_bodies >= MIN_EMPTY_BODIES and context.at >= opens
+    is_alerted = context.alerted_at is not None
+    return is_alerted and opens is not None and state.empty_bodies >= MIN_EMPTY_BODIES and context.at >= opens
 
 
 def releasable_by_empty(stays: Sequence[Stay], matches: Matches) -> list[Stay]:
@@ -165,4 +187,6 @@ def last_reminder(code: str, hold: Hold | None, since: datetime, opens: datetime
 
 def owner_code(owner: FeedOwner) -> str | None:
     """Return the code of the hold that *owner* asks for."""
+    if owner is FeedOwner.OWN_CALENDAR:
+        return OWN
     return OTHER if owner.is_other else SUDDEN if owner is FeedOwner.SUDDEN else None

@@ -43,6 +43,8 @@ MIN_FETCH_SPACING = 33 / 32
 MAX_DOUBT_PERIODS = 3
 """Of ``cancel_after``: how long a source stays doubtful after it was held, or contradicted itself."""
 
+MAX_OWN_EVENTS = 4
+"""Events of one booking in an outgoing calendar, as far as they are known again."""
 MAX_QUIET_ARRIVALS = 3
 """New bookings at once that a quiet listing may get."""
 MIN_REISSUED_SHARE = 0.9
@@ -61,6 +63,10 @@ MIN_EMPTY_BODIES = 6
 """Empty bodies apart before that."""
 MIN_EMPTY_DISTANCE = timedelta(days=14)
 """Closures that begin sooner are never released because a calendar is empty."""
+TRIAL_TIME = timedelta(hours=24)
+"""How long the first bookings of a quiet listing are on trial."""
+TRIAL_WAIT = timedelta(hours=48)
+"""How long a calendar must be empty again before bookings on trial are released."""
 MIN_ALERT_NOTICE = timedelta(hours=24)
 """How long before that an alert must have been delivered."""
 REMINDER_DAYS = (1, 3, 7)

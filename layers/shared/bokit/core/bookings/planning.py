@@ -164,8 +164,8 @@ def _plan_absent_coded(stay: Stay, diff: BookingDiff) -> Action | None:
     else, missing for long enough, in two fetches         cancelled: the guest or the host cancelled
     else                                                  missing, held: half a feed, or the platform's slip
     """
-    if diff.evidence.is_applied:
-        return cancel_action(stay.record, Status.VANISHED, GoneReason.APPLIED, diff.at)
+    if diff.evidence.released_as:
+        return cancel_action(stay.record, Status.VANISHED, diff.evidence.released_as, diff.at)
     record = forget_contradicted(stay.record, diff.evidence)
     taken = [_nights_of(p.entry) for p in diff.matches.pairs if p.entry.reservation_code]
     if stay.nights_from(diff.today) <= set().union(*taken):
@@ -194,8 +194,8 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
     record, free = forget_contradicted(stay.record, diff.evidence), stay.nights_from(diff.today)
     if free <= diff.closed and _is_joined(stay, free, diff.matches):
         return cancel_action(stay.record, Status.VANISHED, GoneReason.JOINED, diff.at, ActionKind.MERGE)
-    if diff.evidence.is_applied:
-        return cancel_action(stay.record, Status.VANISHED, GoneReason.APPLIED, diff.at)
+    if diff.evidence.released_as:
+        return cancel_action(stay.record, Status.VANISHED, diff.evidence.released_as, diff.at)
     since = diff.evidence.missing_since(record, diff.at)
     unshown = free if _title_of(stay) else free - (diff.closed - _taken_nights(stay, record.missing_since or diff.at, diff))
     opened = open_nights(record, unshown, diff.at if record.missing_since else since)

@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, weigh_fetch
-from bokit.core.bookings.feed_owner import OwnerEvidence, stay_marks
-from bokit.core.bookings.guard import TRUSTED, Judgement, judge_fetch, make_hold
+from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
+from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
     count_empty,
-    empty_opens_at,
+    is_trial_over,
     may_release_by_empty,
     newly_absent,
     releasable_by_empty,
     with_agreement,
 )
-from bokit.core.bookings.limits import MAX_START_AGE
+from bokit.core.bookings.limits import MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
@@ -33,7 +33,7 @@ from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
-from bokit.core.model.agreement import EMPTY, OTHER, PARTIAL, SHRUNKEN, UNREADABLE
+from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, UNREADABLE
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
@@ -45,6 +45,8 @@ CUT = frozenset({"truncated", "too-many-events", "broken-event"})
 
 class BookingRules:
     """The rules of calendar feeds; without state, safe to share."""
+
+    plans_current_body = True
 
     def hash_content(self, body: bytes, context: Context) -> str:
         zone, days = context.timezone.key, context.horizon.days
@@ -78,10 +80,19 @@ class BookingRules:
     def needs_elsewhere(self, matches: FeedMatches, context: Context) -> bool:
         return OwnerEvidence(found=matches, state=read_memory(context.memory), context=context).needs_others
 
-    def read_marks(self, records: Sequence[Record]) -> set[str]:
-        stays = [read_stay(r) for r in records if not is_window(r)]
+    def object_to(self, seen: Seen[Entry], context: Context) -> str | None:
+        evidence = OwnerEvidence(found=self.match((), seen, context), state=SourceMemory(), context=context)
+        if evidence.is_own_calendar:
+            return MESSAGES[OWN]
+        return WRONG_PASTE.format(name=evidence.elsewhere) if evidence.elsewhere else None
+
+    def read_marks(self, records: Sequence[Record], platform: str | None) -> set[str]:
+        stays = [read_stay(r) for r in records if not is_window(r) and platform in (None, r.memory.get(PLATFORM))]
         names = NameReader(())
         return {mark for stay in stays for mark in stay_marks(stay, names)}
+
+    def read_published(self, records: Sequence[Record]) -> set[str]:
+        return {mark for record in records for mark in own_marks(record)}
 
     def read_hold(self, memory: Fields) -> Hold | None:
         return read_memory(memory).hold
@@ -197,7 +208,10 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
         return plan
     habits = learn_habits(found.matches, state.habits, context.timezone)
     doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
-    return replace(plan, memory=write_memory(replace(_learn(found, state, context), doubted_at=doubted, habits=habits)))
+    quiet = context.at if judged.was_quiet else state.quiet_until
+    is_trial = quiet is not None and context.at - quiet < TRIAL_TIME
+    learned = replace(_learn(found, state, context), doubted_at=doubted, habits=habits, quiet_until=quiet if is_trial else None)
+    return replace(plan, memory=write_memory(learned))
 
 
 def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceMemory:
@@ -232,8 +246,10 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
         after = count_empty(after, context)
     elif found.seen.entries:
         after = replace(after, empty_since=None, empty_bodies=0, empty_at=None)
-    opens = empty_opens_at(after, context) if judged.code == EMPTY else None
-    after = replace(after, hold=make_hold(judged, evidence, opens))
+    if judged.code == EMPTY and is_trial_over(after, context):
+        plan = _plan(matches, context, Evidence(released_as=GoneReason.EMPTY))
+        return replace(plan, memory=write_memory(_learn(found, after, context)))
+    after = replace(after, hold=make_hold(judged, evidence, after))
     if judged.agreement:
         after = with_agreement(after, str(judged.code), judged.agreement)
         gone = newly_absent(matches) if judged.code == SHRUNKEN else set()
@@ -250,7 +266,7 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
 def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Action]:
     """Return what a held fetch closes: bookings only where the whole feed was read but for single events."""
     matches, seen = found.matches, found.seen
-    if code == UNREADABLE:
+    if code in (UNREADABLE, OWN):
         return []
     is_cut = any(problem.code in CUT for problem in seen.problems)
     if code == PARTIAL and not is_cut:
@@ -271,5 +287,5 @@ def _apply_hold(hold: Hold, found: FeedMatches, context: Context, state: SourceM
     What matches keeps its edits, what the body closes stays closed, and the rest is released. Another listing's feed
     becomes the source's own with that: what distinguished them is forgotten.
     """
-    plan = _plan(found.matches, context, Evidence(is_applied=True))
+    plan = _plan(found.matches, context, Evidence(released_as=GoneReason.APPLIED))
     return replace(plan, memory=write_memory(_learn(found, SourceMemory() if hold.code == OTHER else state, context)))

@@ -19,6 +19,7 @@ PRODID = "-//Bokit//Calendar//EN"
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _MISREAD = re.compile(r"\\(?=[nN])")
+_OWN_UID = re.compile("[0-9a-f]{32}@bokit")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -59,6 +60,11 @@ def _curl_quotes(text: str) -> str:
 def make_uid(*parts: str) -> str:
     """Return a UID that is always the same for *parts*, and reveals none of them."""
     return hashlib.sha256("/".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32] + "@bokit"
+
+
+def is_own_uid(uid: str) -> bool:
+    """Return whether *uid* looks like one of :func:`make_uid`."""
+    return bool(_OWN_UID.fullmatch(uid))
 
 
 def write_calendar(name: str, events: Iterable[CalendarEvent]) -> bytes:

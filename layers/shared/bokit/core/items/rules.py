@@ -6,7 +6,7 @@ What becomes of one record is decided in ``planning``; what one fetch may remove
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -63,6 +63,20 @@ class RecordRules:
         problems = [*matches.seen.problems, *_find_other_sources(matches, context)]
         listed = [*plan.problems, *(p.as_dict() for p in problems)][:MAX_ITEM_PROBLEMS]
         return replace(guard_records(plan, matches, _record_context(context)), problems=tuple(listed))
+
+    plans_current_body = False
+
+    def needs_elsewhere(self, matches: RowMatches, context: Context) -> bool:
+        return False
+
+    def object_to(self, seen: Seen[SeenItem], context: Context) -> str | None:
+        return None
+
+    def read_marks(self, records: Sequence[Record], platform: str | None) -> Iterable[str]:
+        return ()
+
+    def read_published(self, records: Sequence[Record]) -> Iterable[str]:
+        return ()
 
     def read_hold(self, memory: Fields) -> Hold | None:
         return read_memory(memory).hold

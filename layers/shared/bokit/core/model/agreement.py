@@ -14,13 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN = (
+UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN, OWN = (
     "unreadable-feed",
     "empty-feed",
     "partial-feed",
     "shrunken-feed",
     "other-listing",
     "sudden-bookings",
+    "own-calendar",
 )
 """The codes of held plans."""
 MIN_SHRINK = 3

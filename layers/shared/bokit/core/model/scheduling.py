@@ -31,6 +31,7 @@ class HoldNote:
     since: datetime
     plan_hash: str
     offered_at: datetime | None = None  # when the owner was notified of it again
+    delivered_at: datetime | None = None  # when a channel that reaches a person first accepted a notice of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,7 @@ class SourceMemory:
     agreed_fetches: int = 0  # how many of them, apart, as far as that matters
     agreed_at: datetime | None = None  # when the last of these was
     agreed_spans: tuple[str, ...] = ()  # the new nights that the first of them showed
+    quiet_until: datetime | None = None  # when the first bookings after a quiet time came
     empty_since: datetime | None = None  # since when every readable body was empty
     empty_bodies: int = 0  # how many of them, apart, as far as that matters
     empty_at: datetime | None = None  # when the last of these was
@@ -65,8 +66,10 @@ class SourceMemory:
             domains=self.domains,
             was_accepted=self.was_accepted,
             fingerprint=self.fingerprint,
-            uids=self.uids, habits=self.habits,
+            uids=self.uids,
+            habits=self.habits,
             doubted_at=self.doubted_at,
+            quiet_until=self.quiet_until,
         )
 
 

@@ -6,7 +6,7 @@ The engine runs the steps and knows nothing of bookings; bookings (``core.bookin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -137,6 +137,27 @@ class Rules(Protocol[E, M]):
 
     def guard(self, plan: Plan, matches: M, context: Context) -> Plan:
         """Return *plan*, with releases held back for which there is not enough evidence."""
+        ...
+
+    @property
+    def plans_current_body(self) -> bool:
+        """Whether a held plan that a person approved is made again from the body of that moment."""
+        ...
+
+    def needs_elsewhere(self, matches: M, context: Context) -> bool:
+        """Return whether only what the tenant's other sources know says whose content this is."""
+        ...
+
+    def object_to(self, seen: Seen[E], context: Context) -> str | None:
+        """Return why *seen* cannot be a new source's content, by what the tenant's other sources know; None: it can be."""
+        ...
+
+    def read_marks(self, records: Sequence[Record], platform: str | None) -> Iterable[str]:
+        """Return what identifies *records* at any source; where *platform* is given, of those that were read there."""
+        ...
+
+    def read_published(self, records: Sequence[Record]) -> Iterable[str]:
+        """Return what would identify *records* in an outgoing calendar of ours."""
         ...
 
     def read_hold(self, memory: Fields) -> Hold | None:

@@ -69,11 +69,17 @@ class SourceService:
         return self.store.load_source(tenant, source_id)
 
     def preview(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Preview:
-        """Fetch once what *values* describe and return what is read in it; nothing is written."""
+        """Fetch once what *values* describe and return what is read in it; nothing is written.
+
+        Raises StateError where it is another source's calendar, or one of ours.
+        """
         draft = self._draft(tenant, unit_id, values)
         self._check_new(draft)
         head = Head(source=draft, unit_timezone=self._zone_of(tenant, unit_id))
-        return self._preview(head)
+        preview = self._preview(head)
+        if preview.objection:
+            raise StateError(preview.objection, code="other-listing")
+        return preview
 
     def test(self, tenant: TenantId, source_id: SourceId) -> Preview:
         """Fetch a source once, as a sync would, and return what is read in it; nothing is written."""
@@ -84,7 +90,7 @@ class SourceService:
         from bokit.engine.catalog.preview import preview_source
 
         source = head.source
-        return preview_source(head, self._kind(source), self._options(source.tenant), self.clock())
+        return preview_source(self.store, head, self._kind(source), self._options(source.tenant), self.clock())
 
     def add(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
         """Add a source of *values* to a unit, due now; the tenant's first one completes the installation."""

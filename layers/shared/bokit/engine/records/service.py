@@ -20,7 +20,7 @@ from bokit.core.model.records import (
     make_record_id,
     new_record,
 )
-from bokit.core.model.runs import Run, Trigger
+from bokit.core.model.runs import Outcome, Run, Trigger
 from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
@@ -124,6 +124,8 @@ class RecordService:
         run = end_run(job, tenant, (report,), self.clock())
         save_run(self.store, run, job.options)
         log_run(run)
+        if apply and report.outcome is Outcome.HELD and self.sync.kind_of(source).rules.plans_current_body:
+            raise StateError("the calendar has changed since the plan was shown; look at it again", code="plan-changed")
         return run
 
     # ── writes ──

@@ -32,8 +32,11 @@ class Finisher:
 
         A crash in between publishes them again; their ids are idempotent.
         """
-        now = self.clock()
-        self._publish(notice_recovery(before, now), notice_hold(before, hold, now))
+        now, notice = self.clock(), notice_hold(before, hold, self.clock())
+        is_sent = self._publish(notice_recovery(before, now), notice)
+        note = after.hold
+        if note and notice and is_sent and self.alerts.delivers and note.delivered_at is None:
+            after = replace(after, hold=replace(note, delivered_at=now))
         self.store.save_head(after, lease=lease)
 
     def fail(self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: Exception) -> SyncResult:
@@ -97,19 +100,28 @@ class Finisher:
         if lease:
             self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
 
-    def _publish(self, *notices: Notice | None) -> None:
+    def _publish(self, *notices: Notice | None) -> bool:
+        """Return whether the notices were accepted."""
         try:
             self.alerts.publish([n for n in notices if n is not None])
         except BokitError:
             log.exception("a notice was not published")
+            return False
+        return True
 
 
 def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, changed_at: datetime | None) -> Head:
     """Return *head* after a sync that went well; *changed_at*: when it changed a visible field, None where it did not."""
     note = None
     if hold:
+        before = head.hold if head.hold and (head.hold.code, head.hold.since) == (hold.code, hold.since) else None
         note = HoldNote(
-            code=hold.code, message=hold.message, since=hold.since, plan_hash=hold.plan_hash, offered_at=hold.offered_at
+            code=hold.code,
+            message=hold.message,
+            since=hold.since,
+            plan_hash=hold.plan_hash,
+            offered_at=hold.offered_at,
+            delivered_at=before.delivered_at if before else None,
         )
     return replace(head, failure=None, hold=note, settle_at=settle_at, changed_at=changed_at or head.changed_at)
 

@@ -17,6 +17,7 @@ from bokit.core.model.source_rules import Context
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import zone_of_source
 from bokit.errors import BokitError
+from bokit.sources.protocols import Fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ class StepRecorder:
         return max(0, int((self._clock() - began) / timedelta(milliseconds=1)))
 
 
-def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str | None = None) -> Context:
+def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, fetched: Fetched | None = None) -> Context:
     """Return what the rules may know of *head*'s source and of a fetch at *at*."""
     source, options = head.source, job.options
     return Context(
@@ -118,8 +119,10 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, host: str
         timezone=zone_of_source(head, options),
         last_read=job.last_read,
         platform=source.platform,
-        host=host,
+        host=fetched.host if fetched else None,
+        fingerprint=fetched.fingerprint if fetched else None,
         interval=interval_of(source, options),
+        alerted_at=head.hold.delivered_at if head.hold else None,
         cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
         horizon=timedelta(days=options["sync.horizon_days"]),
         new_only=bool(job.new_only),

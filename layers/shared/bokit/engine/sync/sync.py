@@ -26,6 +26,7 @@ from bokit.core.model.source_rules import Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, visible_actions
+from bokit.engine.sync.elsewhere import load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
@@ -109,11 +110,14 @@ class SourceSync:
         return SyncResult(report=report, full_by=self._next_full(head, job))
 
     def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
-        """Apply or discard what is held, as *job* says, planned from the agreed state without a fetch."""
+        """Apply or discard what is held, as *job* says: by the current body where the rules ask for it."""
         if make := self.kind_of(head.source).tables:
             return make(self.finisher).apply_held(head, job, recorder)
         with self._lease(head, job, recorder) as lease:
-            return self._apply(self.store.load_head(head.source), job, recorder, lease, Fetched(not_modified=True))
+            head = self.store.load_head(head.source)
+            is_read = job.approved and self.kind_of(head.source).rules.plans_current_body
+            fetched = self._fetch(head, replace(job, force=True), recorder) if is_read else Fetched(not_modified=True)
+            return self._apply(head, job, recorder, lease, fetched)
 
     def _next_full(self, head: Head, job: SyncJob) -> datetime | None:
         """Return when all of the source is to be read next, after this pass."""
@@ -164,14 +168,14 @@ class SourceSync:
             return None
         if fetched.not_modified:
             return Outcome.NOT_MODIFIED
-        context = context_of(head, job, self.clock(), {}, fetched.host)
+        context = context_of(head, job, self.clock(), {}, fetched)
         is_same = self.kind_of(head.source).rules.hash_content(fetched.body, context) == head.content_hash
         return Outcome.UNCHANGED if is_same else None
 
     def _gather(self, head: Head, job: SyncJob, recorder: StepRecorder, fetched: Fetched) -> SyncInput:
         rules, source = self.kind_of(head.source).rules, head.source
         snapshot = self.store.load_snapshot(source)
-        context = context_of(head, job, self.clock(), snapshot.memory, fetched.host)
+        context = context_of(head, job, self.clock(), snapshot.memory, fetched)
         context = replace(context, other_sources=self._other_sources(source))
         with recorder.step("read"):
             is_recalled = fetched.not_modified
@@ -195,6 +199,9 @@ class SourceSync:
         rules, context = self.kind_of(source).rules, sync_input.context
         with recorder.step("identify"):
             matches = rules.match(sync_input.known, sync_input.seen, context)
+            if rules.needs_elsewhere(matches, context):
+                elsewhere = load_elsewhere(self.store, source, rules, sync_input.seen.platform)
+                context = replace(context, elsewhere=elsewhere)
         with recorder.step("plan"):
             plan = rules.plan(matches, context)
         with recorder.step("guard"):
