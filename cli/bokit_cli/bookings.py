@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
     from bokit.core.model.records import Record
     from bokit.engine.bookings.service import BookingInFull, HeldNight
-    from bokit.engine.bookings.terms import BookingDocument
+    from bokit.engine.bookings.terms import BookingDocument, PublishedNight
     from bokit.engine.catalog.view import ChangeDocument
 
 booking = typer.Typer(no_args_is_help=True, help="Add or edit a booking; edits survive syncs.")
@@ -158,6 +158,20 @@ def _show_explained(console: Console, session: Session, found: list[HeldNight], 
             print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {_state_words(doc)}; since {since}")
             for reason in (*doc["why"], *(f"edited by {name.partition(':')[2] or name}" for name in doc["edited_by"])):
                 print_line(console, f"    {reason}")
+        for calendar in unit["published"]:
+            print_line(console, f"  {_calendar_words(calendar, names)}")
+            for left_out in calendar["withheld"]:
+                print_line(console, f"    without {short_id(left_out['booking_id'])}: {left_out['why']}")
+
+
+def _calendar_words(calendar: PublishedNight, names: dict[str | None, str]) -> str:
+    """Return what an outgoing calendar says of a night: ``calendar for airbnb: closed, by 7b12ad1e``."""
+    consumer = calendar["for"]
+    name = f"calendar for {names.get(consumer, consumer) if consumer else 'anybody'}"
+    variant = "" if calendar["variant"] == "occupied" else f" ({calendar['variant']})"
+    if calendar["closed"]:
+        return f"{name}{variant}: closed, by {', '.join(map(short_id, calendar['shown']))}"
+    return f"{name}{variant}: open"
 
 
 def find_booking(session: Session, text: str) -> Record:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.occupancy.outgoing import CalendarVariant
 from tests.support.apartment import AIRBNB, BOOKING, DAY, Flat
 
 VILLA = "vrbo/villa"
@@ -115,3 +117,38 @@ def test_an_echo_of_one_part_is_shown_in_the_others(home):
 
     assert near(home, "airbnb") == [(32, 33)]
     assert [e for e in home.events("airbnb", loft) if e[0] < 90] == [(32, 33)]
+
+
+def explained(home: Flat, night: int) -> dict[str | None, tuple[bool, list[str]]]:
+    """Return for each consumer whether its calendar closes a night, and the reasons for what it leaves out."""
+    (found,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + night * DAY)
+    return {p["for"]: (p["closed"], [str(w["reason"]) for w in p["withheld"]]) for p in found["published"]}
+
+
+def test_a_night_is_explained_calendar_by_calendar(home):
+    """To whom it is published, and why not to the others: what --explain says is what the calendars show."""
+    for consumer in ("airbnb", "booking_com", "vrbo"):
+        home.calendar(consumer)
+    home.calendar(variant=CalendarVariant.ARRIVALS)
+    first = home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.world.block(BOOKING, home.today + 20 * DAY, home.today + 24 * DAY)
+    home.sync()
+
+    assert explained(home, 21) == {"airbnb": (False, ["own", "echo"]), "booking_com": (True, ["own"]), "vrbo": (True, ["echo"])}
+    assert explained(home, 40) == dict.fromkeys(("airbnb", "booking_com", "vrbo"), (False, []))
+
+    home.world.cancel(first)
+    for _ in range(27):
+        home.sync()
+    assert explained(home, 21) == {"airbnb": (False, ["fading"]), "booking_com": (False, ["own"]), "vrbo": (False, ["fading"])}
+    for consumer, (closed, _) in explained(home, 21).items():
+        assert closed is any(first <= 21 < end for first, end in home.events(consumer))
+
+
+def test_a_calendar_of_reservations_alone_says_that_it_leaves_out_closures(home):
+    """A variant that shows fewer nights is explained too."""
+    home.calendar(variant=CalendarVariant.BOOKINGS)
+    home.make(40, 42, kind="block")
+
+    assert explained(home, 40) == {None: (False, ["variant"])}

@@ -133,11 +133,17 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
     (own,) = [d for d in terminal.json("bookings")["items"] if d["reservation_code"] == "HMABCDEF12"]
     terminal.run("booking", "edit", own["id"], "--set", "guest_name=Ann")
 
+    for consumer in ("airbnb", "vrbo"):
+        terminal.run("export", "Garden flat", "--for", consumer)
     night = terminal.json("bookings", "--explain", "2026-07-12")["items"][0]
     text = terminal.run("bookings", "--explain", "2026-07-12").out
 
     assert [by["state"] for by in night["by"]] == ["own", "echo"]
     assert night["by"][0]["edited_by"][0].startswith("user:")
+    assert {p["for"]: p["closed"] for p in night["published"]} == {"airbnb": False, "vrbo": True}
+    assert "calendar for airbnb: open" in text
+    assert "the consumer reported it itself" in text
+    assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}" in text
     assert "Ann  from Airbnb" in text
     assert "edited by" in text
     assert "echo of" in text

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NewType
+from typing import Annotated, NewType, TypedDict
 
 from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.ical.entries import EntryKind
@@ -17,7 +17,7 @@ from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
-from bokit.core.occupancy.publication import PublicationRules
+from bokit.core.occupancy.publication import PublicationRules, Withheld
 from bokit.errors import InputError
 
 CalendarId = NewType("CalendarId", str)
@@ -159,3 +159,61 @@ def _read_details(fields: Fields) -> tuple[str, str]:
     """Return summary and description of a booking whose guest may be named; a person's notes stay private."""
     lines = [f"{label}: {fields[name]}" for name, label in DETAILS.items() if fields.get(name)]
     return str(fields.get("guest_name") or ""), "\n".join(lines)
+
+
+WHY_WITHHELD = {
+    Withheld.WINDOW: "a calendar's own rules close it, and every calendar has its own",
+    Withheld.CONSUMERS_OWN: "the consumer reported it itself",
+    Withheld.FADING: "what it repeated was removed; it is shown from {until} on, if its platform has not dropped it by then",
+    Withheld.ECHO: "it only repeats bookings that this calendar shows, or that the consumer reported",
+    Withheld.VARIANT: "this calendar shows reservations alone",
+}
+
+
+class WithheldBooking(TypedDict):
+    """A booking that holds the night, and is left out of a calendar."""
+
+    booking_id: str
+    reason: Withheld
+    why: Annotated[str, "The reason, in words."]
+
+
+_Consumer = TypedDict("_Consumer", {"for": Annotated[str | None, "The consumer; null: anybody."]})
+
+
+class PublishedNight(_Consumer):
+    """What one outgoing calendar says of a night."""
+
+    calendar_id: str
+    variant: CalendarVariant
+    closed: Annotated[bool, "Whether the calendar shows the night as taken."]
+    shown: Annotated[list[str], "Ids of the bookings for which it does."]
+    withheld: list[WithheldBooking]
+
+
+def explain_calendar(rules: PublicationRules, calendar: OutCalendar, night: date) -> PublishedNight:
+    """Return what *calendar* says of *night*, and why it leaves out the bookings that it leaves out."""
+    shown: list[str] = []
+    withheld: list[WithheldBooking] = []
+    for booking in rules.occupancy.holding(calendar.unit_id, night):
+        reason = rules.explain(booking, calendar.unit_id, calendar.consumer, night)
+        if reason is None and booking.kind is not EntryKind.RESERVATION and calendar.variant is not CalendarVariant.OCCUPIED:
+            reason = Withheld.VARIANT
+        if reason is None:
+            shown.append(booking.id)
+        else:
+            withheld.append({"booking_id": booking.id, "reason": reason, "why": _why_withheld(reason, booking.verdict.until)})
+    return {
+        "for": calendar.consumer,
+        "calendar_id": calendar.id,
+        "variant": calendar.variant,
+        "closed": bool(shown),
+        "shown": shown,
+        "withheld": withheld,
+    }
+
+
+def _why_withheld(reason: Withheld, until: datetime | None) -> str:
+    if reason is Withheld.FADING and until is None:
+        return "what it repeated was removed, and its platform no longer shows it"
+    return WHY_WITHHELD[reason].format(until=f"{until:%Y-%m-%d %H:%M} UTC" if until else "")

@@ -27,7 +27,7 @@ from functools import reduce
 from operator import or_
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.bookings.nights import nights_of, read_spans
+from bokit.core.bookings.nights import DAY, nights_of, read_spans
 from bokit.core.bookings.stay import PROVISIONAL, read_span
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.conflicts import Certainty, find_conflicts
@@ -44,6 +44,8 @@ class Withheld(StrEnum):
     CONSUMERS_OWN = "own"
     FADING = "fading"
     ECHO = "echo"
+    VARIANT = "variant"
+    """The calendar shows reservations alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,12 @@ class PublicationRules:
                 withheld.append((reason, found))
                 rest &= ~found
         return Publication(shown=rest, withheld=tuple(withheld))
+
+    def explain(self, booking: Booking, unit: Scope, consumer: str | None, night: date) -> Withheld | None:
+        """Return why the calendar leaves out this *night* of *booking*; None: it shows it."""
+        bit = booking.grid.span(night, night + DAY)
+        withheld = self.judge(booking, unit, consumer).withheld
+        return next((reason for reason, nights in withheld if nights & bit), None)
 
     def _repeated_nights(self, booking: Booking, unit: Scope) -> Bits:
         """Return the nights of *booking* that are left to their originals in the calendar of *unit*."""

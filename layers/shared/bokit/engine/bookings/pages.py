@@ -54,6 +54,12 @@ def _expires_at(calendar: OutCalendar, token_hash: str) -> datetime | None:
     return None if token_hash == calendar.token_hash else calendar.former_until
 
 
+def load_calendars(store: Store, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
+    """Return the calendars of these units."""
+    found = (r for scope in scopes for r in store.load_records(tenant, CALENDARS, scope))
+    return [read_calendar(r) for r in found if r.gone_at is None]
+
+
 class CalendarPublisher:
     """Writes the pages of outgoing calendars."""
 
@@ -62,8 +68,7 @@ class CalendarPublisher:
 
     def load_calendars(self, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
         """Return the calendars of these units."""
-        found = (r for scope in scopes for r in self.store.load_records(tenant, CALENDARS, scope))
-        return [read_calendar(r) for r in found if r.gone_at is None]
+        return load_calendars(self.store, tenant, scopes)
 
     def load_pages(self, tenant: TenantId, scopes: Sequence[Scope]) -> Pages:
         """Return the calendars of these units with their pages; load them before everything that pages are made from."""

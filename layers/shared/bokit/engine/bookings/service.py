@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypedDict, cast
+from typing import Annotated, TypedDict, cast
 
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
+from bokit.core.occupancy.outgoing import CalendarVariant, PublishedNight, explain_calendar
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
+from bokit.engine.bookings.pages import load_calendars
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.store.protocols import Store
@@ -25,13 +27,14 @@ class BookingInFull(BookingDocument):
 
 
 class HeldNight(TypedDict):
-    """Which bookings hold a unit's night."""
+    """Which bookings hold a unit's night, and what each outgoing calendar says of it."""
 
     unit_id: str
     unit: str
     night: Day
     held: bool
     by: list[ExplainedBooking]
+    published: Annotated[list[PublishedNight], "The unit's outgoing calendars, but for those of arrivals and departures."]
 
 
 class BookingService:
@@ -77,8 +80,22 @@ class BookingService:
         for view in self._load_views(tenant, units):
             for unit in (u for u in view.group.units if u.id in units):
                 by = explain_night(view.occupancy, Scope(unit.id), night)
-                held.append({"unit_id": unit.id, "unit": unit.name, "night": night.isoformat(), "held": bool(by), "by": by})
+                held.append(
+                    {
+                        "unit_id": unit.id,
+                        "unit": unit.name,
+                        "night": night.isoformat(),
+                        "held": bool(by),
+                        "by": by,
+                        "published": self._explain_calendars(view, Scope(unit.id), night),
+                    }
+                )
         return sorted(held, key=lambda doc: list(units).index(UnitId(doc["unit_id"])))
+
+    def _explain_calendars(self, view: UnitGroupView, unit: Scope, night: date) -> list[PublishedNight]:
+        calendars = load_calendars(self.store, view.group.tenant, [unit])
+        showing_nights = (c for c in calendars if c.variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS))
+        return [explain_calendar(view.publication, c, night) for c in showing_nights]
 
     # ── conflicts ──
 

@@ -10,6 +10,16 @@ from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import RELEASED
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.occupancy.conflict_records import ConflictDocument
+from bokit.core.occupancy.outgoing import PublishedNight
 from bokit.core.occupancy.view import BookingDocument
 
-__all__ = ["RELEASED", "BookingDocument", "ConflictDocument", "EntryKind", "Status", "nights_to_release", "read_edit"]
+__all__ = [
+    "RELEASED",
+    "BookingDocument",
+    "ConflictDocument",
+    "EntryKind",
+    "PublishedNight",
+    "Status",
+    "nights_to_release",
+    "read_edit",
+]
