@@ -6,7 +6,8 @@ no events, nights to come are held                nothing
 another listing's, or it may be                   its nights held provisionally
 truncated                                         its nights held provisionally
 read in part (a bad date)                         new stays, moves, returns
-half of the future stays gone at once             new nights held provisionally
+half of the future stays gone at once, or three   new nights held provisionally
+gone where three came
 else                                              everything
 
 Whose feed it is: ``feed_owner``. What lifts a hold: ``hold_release``.
@@ -36,7 +37,7 @@ from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import write_spans
 from bokit.core.bookings.stay import Stay
 from bokit.core.bookings.window import rule_nights
-from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
+from bokit.core.model.agreement import EMPTY, MIN_SHRINK, OTHER, OWN, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
 from bokit.core.model.source_memory import SourceMemory
@@ -47,8 +48,7 @@ MESSAGES = {
     EMPTY: "The calendar came without any event although nights are taken; all of them stay held. "
     "If it is truly empty, apply the held plan.",
     PARTIAL: "Part of the calendar could not be read; what it does not show stays held until it is whole again.",
-    SHRUNKEN: "Half of the coming stays, or more, are gone at once; they stay held. "
-    "If they are truly cancelled, apply the held plan.",
+    SHRUNKEN: "Many of the coming stays are gone at once; they stay held. If they are truly cancelled, apply the held plan.",
     OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
     "Check the feed's address; if it is right, apply the held plan.",
     SUDDEN: "Many bookings came at once into a calendar that had none; their nights are held until a later fetch agrees. "
@@ -117,10 +117,16 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = F
 
 
 def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
-    """Return whether too many of the future stays are gone at once; those that were missing before do not count."""
-    matches, at = evidence.found.matches, evidence.context.at
-    loss = Loss(shown=matches.seen, known=len(future), gone=len(newly_absent(matches)), agreed_since=at)
-    return loss.is_shrunken
+    """Return whether too many of the future stays are gone at once; those that were missing before do not count.
+
+    at least three, and half of what is known (rounded down)     yes
+    at least three, and as many new ones came with it            yes: a page of two listings
+    else                                                         no
+    """
+    matches, gone = evidence.found.matches, len(newly_absent(evidence.found.matches))
+    loss = Loss(shown=matches.seen, known=len(future), gone=gone, agreed_since=evidence.context.at)
+    came = sum(pair.stay is None for pair in matches.pairs)
+    return loss.is_shrunken or min(gone, came) >= MIN_SHRINK
 
 
 def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -> Hold:

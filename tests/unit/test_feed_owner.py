@@ -1,0 +1,187 @@
+"""Whose feed a fetch shows: each row of the table, by feeds of one source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, judge_owner
+from bokit.core.ical.entries import Entry, EntryKind, Status
+from bokit.core.ical.writer import make_uid
+from bokit.core.model.source_memory import read_memory
+from bokit.core.model.source_rules import Seen
+from tests.support.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
+
+AIRBNB = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCD", start=1))
+ROOM = (closure(10, 14), closure(20, 24))
+
+
+def stay(uid: str, first: int, end: int, **given: Any) -> Entry:
+    """Return a reservation of a small booking system: a UID, and a guest where *guest_name* is given."""
+    return closure(first, end, **{"uid": uid, "summary": given.get("guest_name", "Reserved")} | given)
+
+
+def owner_of(source: SimulatedSource, *entries: Entry, **given: Any) -> FeedOwner:
+    """Return whose feed *entries* are, an hour later."""
+    context = source.context(**given)
+    seen = Seen(entries=entries, platform=source.platform)
+    matches = RULES.match(list(source.records.values()), seen, context)
+    return judge_owner(OwnerEvidence(found=matches, state=read_memory(source.memory), context=context))
+
+
+def known(platform: str, *entries: Entry) -> SimulatedSource:
+    """Return a source that showed *entries*."""
+    source = SimulatedSource(platform)
+    source.see(*entries)
+    return source
+
+
+def test_the_first_feed_is_ours():
+    """The preview was the check, even where another source knows the booking."""
+    source = SimulatedSource("airbnb")
+
+    assert owner_of(source, *AIRBNB, elsewhere={"code:HMAAAAAAAA": "Loft"}) is FeedOwner.FIRST
+
+
+def test_bookings_of_another_source_are_another_listings():
+    """A code that another source knows, and nothing of ours; beside one of ours it proves nothing."""
+    source = known("airbnb", *AIRBNB[:2])
+    elsewhere = {"code:HMCCCCCCCC": "Loft"}
+
+    assert owner_of(source, AIRBNB[2], elsewhere=elsewhere) is FeedOwner.ELSEWHERE
+    assert owner_of(source, AIRBNB[0], AIRBNB[2], elsewhere=elsewhere) is FeedOwner.KNOWN
+
+
+def test_another_sources_bookings_are_never_lifted_by_time():
+    """However small the listing: a person decides, and reads where the bookings are known."""
+    source = known("airbnb", AIRBNB[0])
+    source.given["elsewhere"] = {"code:HMCCCCCCCC": "Loft"}
+
+    plans = [source.see(AIRBNB[2], hours=12) for _ in range(10)]
+
+    assert {p.hold.code for p in plans if p.hold} == {"other-listing"}
+    assert all(p.hold and p.hold.opens_at is None for p in plans)
+    assert "bookings of the source Loft" in plans[0].hold.message
+
+
+def test_other_uids_of_known_first_nights_are_another_rooms():
+    """Booking.com: one known first night with its own UID is enough to be ours."""
+    source = known("booking_com", *ROOM)
+
+    assert owner_of(source, closure(10, 14, room="x"), closure(20, 24, room="x")) is FeedOwner.OTHER_ROOM
+    assert owner_of(source, closure(10, 14), closure(20, 24, room="x")) is FeedOwner.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("platform", "before", "now"),
+    [
+        ("airbnb", AIRBNB[0], reservation("HMAAAAAAAA", 70, 74, uid="1418fb94e984-other@airbnb.com")),
+        ("generic", stay("id-7@pms", 10, 14), stay("id-7@pms", 60, 64)),
+        ("booking_com", closure(10, 14), closure(10, 17)),
+        ("vrbo", stay("a", 10, 14, guest_name="Ann Lee"), stay("b", 10, 14, guest_name="Ann Lee")),
+        ("booking_com", closure(-2, 3), closure(0, 3, uid="clipped@booking.com")),
+    ],
+)
+def test_one_booking_of_ours_shows_that_the_feed_is(platform, before, now):
+    """A code; a UID not made of dates; a known first night with its UID; a name with equal nights; a clip of a guest's stay."""
+    source = known(platform, before)
+
+    assert owner_of(source, now, stay("new-1@x", 80, 84)) is FeedOwner.KNOWN
+
+
+def test_a_uid_made_of_dates_shows_nothing():
+    """Another listing may give a block of the same first night the same UID."""
+    shown = stay("7f662ec65913-a@airbnb.com", 10, 14, kind=EntryKind.BLOCK, status=Status.UNAVAILABLE)
+    source = known("airbnb", shown)
+
+    assert owner_of(source, shown, AIRBNB[2]) is FeedOwner.STRANGER
+
+
+def test_a_name_on_other_nights_shows_nothing():
+    """Two houses may both have an Ann."""
+    source = known("vrbo", stay("a", 10, 14, guest_name="Ann Lee"))
+
+    assert owner_of(source, stay("b", 30, 34, guest_name="Ann Lee")) is FeedOwner.STRANGER
+
+
+def test_uids_of_another_host_are_issued_again():
+    """Two web servers write their own names behind the at sign."""
+    source = known("generic", stay("id-1@web01", 10, 14), stay("id-2@web01", 20, 24))
+
+    assert owner_of(source, stay("id-1@web02", 30, 34), stay("id-2@web02", 50, 54)) is FeedOwner.REISSUED
+
+
+def test_the_same_nights_under_other_uids_are_issued_again():
+    """At least two, nine of ten, and not all from Saturday to Saturday; other guests are another listing's."""
+    source = known("generic", stay("a", 10, 14), stay("b", 20, 24))
+    one = known("generic", stay("a", 10, 14))
+
+    assert owner_of(source, stay("c", 10, 14), stay("d", 20, 24)) is FeedOwner.REISSUED
+    assert owner_of(source, stay("c", 10, 14), stay("d", 21, 24)) is FeedOwner.STRANGER
+    assert owner_of(one, stay("c", 10, 14)) is FeedOwner.STRANGER
+
+
+def test_saturday_houses_have_the_same_weeks():
+    """1 June 2026 is a Monday: weeks that begin on days 5, 12, 19 are everybody's."""
+    source = known("generic", stay("a", 12, 19), stay("b", 26, 33))
+
+    assert owner_of(source, stay("c", 12, 19), stay("d", 26, 33)) is FeedOwner.STRANGER
+
+
+def test_new_bookings_and_none_of_ours_are_another_listings():
+    """One new booking is enough; so is one where our calendar's end, but no stay, is known."""
+    assert owner_of(known("airbnb", *AIRBNB[:2]), AIRBNB[3]) is FeedOwner.STRANGER
+    assert owner_of(known("airbnb", window(200, 366)), AIRBNB[3]) is FeedOwner.STRANGER
+
+
+def test_a_quiet_listing_gets_a_few_bookings():
+    """No stay is known: up to three are believed at once, more are not known."""
+    source = known("airbnb", AIRBNB[0])
+    source.see(hours=20 * 24)
+
+    assert owner_of(source, *AIRBNB[1:4]) is FeedOwner.QUIET
+    assert owner_of(source, *AIRBNB[1:], stay("x", 90, 92), stay("y", 95, 97)) is FeedOwner.SUDDEN
+
+
+def test_a_quiet_listing_has_no_new_calendar_end():
+    """A closure that reaches beyond ten months is another listing's calendar's end until fetches agree."""
+    source = known("booking_com", closure(1, 2))
+    source.see(hours=48)
+
+    assert owner_of(source, closure(10, 14), closure(300, 548)) is FeedOwner.SUDDEN
+
+
+def test_after_many_new_bookings_a_few_are_doubtful_too():
+    """While a quiet listing is held as another's, one that shows less is not believed at once either."""
+    source = known("airbnb", AIRBNB[0])
+    source.see(hours=20 * 24)
+    many = [reservation(f"HM{n}OTHERXX", 60 + 5 * n, 62 + 5 * n) for n in range(4)]
+
+    assert source.see(*many).hold.code == "sudden-bookings"
+    assert owner_of(source, many[0]) is FeedOwner.SUDDEN
+
+
+def test_without_news_it_is_ours():
+    """Nothing new: what is gone is the guards' question."""
+    source = known("generic", stay("a-20260611@x", 10, 14), stay("b-20260621@x", 20, 24))
+
+    assert owner_of(source) is FeedOwner.NO_NEWS
+    assert owner_of(source, window(1, 2)) is FeedOwner.NO_NEWS
+
+
+def test_our_own_calendar_is_refused_and_closes_nothing():
+    """Its UIDs are known: held, nothing to apply, and its nights are not held for ever."""
+    source = SimulatedSource("generic", elsewhere={f"own:{make_uid('rec_1', 'occupied', '0')}": "Flat"})
+
+    plan = source.plan(Seen(entries=(stay(make_uid("rec_1", "occupied", "0"), 10, 14),), platform="generic"))
+
+    assert (plan.hold.code, plan.hold.can_apply, plan.actions, plan.refused) == ("own-calendar", False, (), True)
+
+
+def test_another_bokits_calendar_is_read():
+    """A UID that looks like ours, and that no calendar of this tenant gives, is another installation's."""
+    source = SimulatedSource("generic")
+
+    assert kinds(source.see(stay(make_uid("elsewhere"), 10, 14))) == ["create"]
+    assert nights_of(10, 14) <= source.held()

@@ -1,0 +1,295 @@
+"""What lifts a hold: each row of the table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bokit.core.bookings.evidence import fetch_gap
+from bokit.core.model.records import Presence
+from bokit.core.model.source_rules import Problem, Seen, Verdict
+from tests.support.simulated_source import SimulatedSource, block, closure, kinds, nights_of, reservation
+
+STAYS = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCDEFG", start=1))
+NEW = tuple(reservation(f"HM{n}OTHERXX", 10 * n + 5, 10 * n + 8) for n in range(1, 5))
+HOUR = timedelta(hours=1)
+
+
+def known(*entries, platform="airbnb", **given):
+    """Return a source that showed *entries*."""
+    source = SimulatedSource(platform, **given)
+    source.see(*entries)
+    return source
+
+
+def codes(source, *entries, times, hours=1.0, **given):
+    """Return the codes of the holds of so many fetches of *entries*."""
+    plans = [source.see(*entries, hours=hours, **given) for _ in range(times)]
+    return [p.hold and p.hold.code for p in plans]
+
+
+# ── another listing's ──
+
+
+def test_a_small_listing_is_believed_after_a_day():
+    """One booking was cancelled and another made: held with both for a day, then the old one is cancelled."""
+    source = known(STAYS[0])
+    first = source.see(NEW[0])
+
+    assert first.hold.opens_at == source.at + timedelta(hours=24)
+    assert "from 2 Jun 2026 11:00 on" in first.hold.message
+    assert codes(source, NEW[0], times=23) == ["other-listing"] * 23
+    assert nights_of(10, 14) | nights_of(15, 18) == source.held()
+    plan = source.see(NEW[0])
+    assert (plan.hold, kinds(plan)) == (None, ["cancel", "create"])
+    assert source.held() == nights_of(15, 18)
+
+
+@pytest.mark.parametrize("hours", [1, 6, 20])
+def test_a_stranger_for_some_hours_costs_nothing(hours):
+    """Ours again within the day: nothing is cancelled, and the stranger's nights open a day later."""
+    source = known(STAYS[0], STAYS[1])
+    codes(source, NEW[0], NEW[1], times=hours)
+
+    assert kinds(source.see(STAYS[0], STAYS[1])) == []
+    source.see(STAYS[0], STAYS[1], hours=24)
+    assert source.held() == nights_of(10, 14) | nights_of(20, 24)
+
+
+def test_more_than_three_stays_are_never_lifted_by_time():
+    """Four known, or four shown: reminders after one, three and seven days, and no release."""
+    many, few = known(*STAYS[:4]), known(STAYS[0])
+
+    assert set(codes(many, NEW[0], times=20, hours=12)) == {"other-listing"}
+    assert set(codes(few, *NEW, times=20, hours=12)) == {"other-listing"}
+    assert few.stays(Presence.PRESENT)
+
+
+def test_a_person_is_reminded_of_what_no_time_lifts():
+    """After one, three and seven days."""
+    source = known(*STAYS[:4])
+    since = source.see(NEW[0]).hold.since
+
+    offers = {source.see(NEW[0], hours=12).hold.offered_at for _ in range(20)} - {None}
+
+    assert offers == {since + timedelta(days=days) for days in (1, 3, 7)}
+
+
+def test_another_address_is_never_lifted_by_time():
+    """The address that answers in the end is another one: 60 hours, and held."""
+    source = known(STAYS[0], fingerprint="one")
+    source.given["fingerprint"] = "two"
+
+    assert set(codes(source, NEW[0], times=60)) == {"other-listing"}
+    assert kinds(source.see(STAYS[0])) == []
+
+
+def test_fetches_in_a_moment_are_one():
+    """Three fetches apart must agree: two, a day from each other, are not enough."""
+    source = known(STAYS[0], interval=HOUR)
+
+    source.see(NEW[0])
+    assert codes(source, NEW[0], times=3, hours=1 / 3600) == ["other-listing"] * 3
+    assert codes(source, NEW[0], times=1, hours=25) == ["other-listing"]
+    assert codes(source, NEW[0], times=1) == [None]
+
+
+def test_what_says_nothing_does_not_erase_an_agreement():
+    """A web page and an empty calendar in between; the own feed in between does."""
+    source, back = known(STAYS[0]), known(STAYS[0])
+    codes(source, NEW[0], times=12)
+    source.see(verdict=Verdict.UNREADABLE)
+    source.see()
+    codes(back, NEW[0], times=12)
+    back.see(STAYS[0])
+
+    assert codes(source, NEW[0], times=11)[-1] is None
+    assert codes(back, NEW[0], times=12)[-1] == "other-listing"
+
+
+def test_a_longer_grace_is_a_longer_agreement():
+    """``sync.cancel_after`` of two days holds for two days."""
+    source = known(STAYS[0], cancel_after=timedelta(hours=48))
+
+    assert codes(source, NEW[0], times=49)[-2:] == ["other-listing", None]
+
+
+def test_a_declined_hold_is_not_lifted_by_time():
+    """A person discards it: the calendar is held again, and no time lifts it until the own feed was back."""
+    source = known(STAYS[0])
+    hold = source.see(NEW[0]).hold
+    source.see(NEW[0], discarded=hold.plan_hash)
+
+    assert set(codes(source, NEW[0], times=40)) == {"other-listing"}
+    source.see(STAYS[0])
+    assert codes(source, NEW[0], times=25)[-1] is None
+
+
+# ── shrunken ──
+
+
+def test_new_nights_may_come_while_a_shrink_is_agreed_on():
+    """Exactly the same stays are gone for a day; a new booking in between waits as provisional nights."""
+    source = known(*STAYS)
+    codes(source, *STAYS[:3], times=12)
+    assert kinds(source.see(*STAYS[:3], NEW[3])) == []
+    assert nights_of(45, 48) <= source.held()
+
+    assert codes(source, *STAYS[:3], NEW[3], times=12)[-1] is None
+    assert len(source.stays(Presence.GONE)) == 4
+
+
+def test_one_bad_fetch_makes_no_booking():
+    """Half is gone and strangers came: the next fetch of ours is accepted at once."""
+    source = known(*STAYS[:6])
+
+    assert source.see(*STAYS[:2], *NEW[:3]).hold.code == "shrunken-feed"
+    assert source.see(*STAYS[:6]).hold is None
+    assert len(source.stays()) == 6
+
+
+# ── a quiet listing ──
+
+
+def test_many_bookings_in_a_quiet_calendar_wait_for_a_second_fetch():
+    """Two fetches six hours apart that agree; until then their nights are held provisionally."""
+    source = known(STAYS[0])
+    source.see(hours=20 * 24)
+    later = [reservation(f"HM{n}LATERXX", 40 + 5 * n, 42 + 5 * n) for n in range(4)]
+
+    assert codes(source, *later, times=6) == ["sudden-bookings"] * 6
+    assert nights_of(40, 42) <= source.held()
+    assert kinds(source.see(*later)) == ["create"] * 4
+
+
+def test_other_bookings_each_time_agree_on_nothing():
+    """A quiet calendar that shows others at every fetch is never believed."""
+    source = known(STAYS[0])
+    source.see(hours=20 * 24)
+    feeds = [[reservation(f"HM{k}{n}LATERX", 40 + 9 * n + k, 42 + 9 * n + k) for n in range(4)] for k in range(8)]
+
+    assert {source.see(*feed, hours=5).hold.code for feed in feeds} == {"sudden-bookings"}
+
+
+def test_first_bookings_of_a_quiet_listing_are_on_trial():
+    """Empty again within the day: released after two more days, though no alert was delivered; later on they are not."""
+    source, settled = known(closure(1, 2), platform="booking_com"), known(closure(1, 2), platform="booking_com")
+    for one, hours in ((source, 2), (settled, 30)):
+        one.see(hours=48)
+        codes(one, closure(40, 44), times=hours)
+
+    assert codes(source, times=48) == ["empty-feed"] * 48
+    assert kinds(source.see()) == ["cancel"]
+    assert source.held() == set()
+    assert set(codes(settled, times=60)) == {"empty-feed"}
+
+
+# ── empty ──
+
+
+def empty_source(alerted_after=None):
+    """Return a source of a near and a distant block, a named and a coded stay, whose calendar came empty."""
+    source = known(block(5, 9), block(40, 44), reservation("HMAAAAAAAA", 50, 54), closure(60, 64, guest_name="Ann", uid="n"))
+    source.see()
+    if alerted_after is not None:
+        source.given["alerted_at"] = source.at + alerted_after
+    return source
+
+
+def test_an_empty_calendar_opens_distant_closures_after_an_alert():
+    """After 72 hours and six bodies, a day after the alert: only the block that begins more than 14 days ahead."""
+    source = empty_source(alerted_after=timedelta())
+
+    plans = [source.see() for _ in range(72)]
+
+    assert [kinds(p) for p in plans] == [[]] * 71 + [["cancel"]]
+    assert not nights_of(40, 44) & source.held()
+    assert nights_of(5, 9) | nights_of(50, 54) | nights_of(60, 64) <= source.held()
+    assert "Closures from 2026-07-11 on open on 4 Jun 2026 11:00" in plans[0].hold.message
+
+
+def test_without_a_delivered_alert_an_empty_calendar_opens_nothing():
+    """A week, and nobody was notified."""
+    source = empty_source()
+
+    assert {tuple(kinds(source.see())) for _ in range(168)} == {()}
+
+
+def test_an_alert_must_come_a_day_before():
+    """Delivered after 60 hours: released after 84."""
+    source = empty_source(alerted_after=timedelta(hours=60))
+
+    freed = [n for n in range(1, 90) if kinds(source.see())]
+
+    assert freed == [84]
+
+
+def test_five_bodies_are_not_enough():
+    """Six bodies apart must be empty, however long it takes."""
+    source = empty_source(alerted_after=timedelta())
+
+    assert [kinds(source.see(hours=24)) for _ in range(5)] == [[], [], [], [], ["cancel"]]
+
+
+# ── provisional nights ──
+
+
+def test_provisional_nights_accumulate_and_open_by_the_rule_of_all_nights():
+    """A cut body, a cached one, a half one: no provisional night opens at once."""
+    source = known(STAYS[0])
+    new = NEW[:3]
+    source.see(*new)
+    every = nights_of(15, 18) | nights_of(25, 28) | nights_of(35, 38)
+
+    source.see(NEW[0], verdict=Verdict.PARTIAL)
+    assert every <= source.held()
+    source.see(STAYS[0])
+    assert every <= source.held()
+    source.see(NEW[1])
+    assert every <= source.held()
+
+
+def test_an_empty_body_is_evidence_for_provisional_nights():
+    """The stay itself stays held; what only a stranger showed opens after a day."""
+    source = known(STAYS[0])
+    source.see(NEW[0])
+    source.see()
+
+    source.see(hours=24)
+
+    assert source.held() == nights_of(10, 14)
+
+
+def test_a_booking_in_a_cut_body_is_held_as_nights_only():
+    """A body that was cut makes no booking; one with a bad event does."""
+    source, problem = known(STAYS[0]), Problem(code="truncated", message="")
+    cut = Seen(entries=(STAYS[0], NEW[0]), verdict=Verdict.PARTIAL, platform="airbnb", problems=(problem,))
+    source.apply(source.plan(cut))
+
+    assert (len(source.stays()), nights_of(15, 18) <= source.held()) == (1, True)
+    assert kinds(source.see(STAYS[0], NEW[0], verdict=Verdict.PARTIAL)) == ["create"]
+
+
+# ── how far apart ──
+
+
+@pytest.mark.parametrize(
+    ("interval", "apart"),
+    [
+        (None, timedelta(seconds=60)),
+        (timedelta(seconds=60), timedelta(seconds=60)),
+        (HOUR, timedelta(minutes=15)),
+        (timedelta(days=2), timedelta(hours=6)),
+    ],
+)
+def test_how_far_apart_fetches_must_be(interval, apart):
+    """A quarter of the interval, at least a minute, at most six hours."""
+    assert fetch_gap(SimulatedSource(interval=interval).context()) == apart
+
+
+def test_the_plan_of_a_hold_stays_the_same_while_its_releases_do():
+    """Its hash changes only with what applying it would release."""
+    source = known(STAYS[0])
+
+    assert len({source.see(NEW[0]).hold.plan_hash for _ in range(5)}) == 1
