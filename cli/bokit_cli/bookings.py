@@ -159,19 +159,21 @@ def _show_explained(console: Console, session: Session, found: list[HeldNight], 
             for reason in (*doc["why"], *(f"edited by {name.partition(':')[2] or name}" for name in doc["edited_by"])):
                 print_line(console, f"    {reason}")
         for calendar in unit["published"]:
-            print_line(console, f"  {_calendar_words(calendar, names)}")
+            print_line(console, f"  {_calendar_words(calendar, names, now)}")
             for left_out in calendar["withheld"]:
                 print_line(console, f"    without {short_id(left_out['booking_id'])}: {left_out['why']}")
 
 
-def _calendar_words(calendar: PublishedNight, names: dict[str | None, str]) -> str:
-    """Return what an outgoing calendar says of a night: ``calendar for airbnb: closed, by 7b12ad1e``."""
+def _calendar_words(calendar: PublishedNight, names: dict[str | None, str], now: datetime) -> str:
+    """Return what an outgoing calendar says of a night: ``calendar for airbnb: closed, by 7b12ad1e; last read 2 h ago``."""
     consumer = calendar["for"]
     name = f"calendar for {names.get(consumer, consumer) if consumer else 'anybody'}"
     variant = "" if calendar["variant"] == "occupied" else f" ({calendar['variant']})"
+    read_at = calendar["last_read_at"]
+    read = f"last read {ago_words(datetime.fromisoformat(read_at), now)}" if read_at else "never read yet"
     if calendar["closed"]:
-        return f"{name}{variant}: closed, by {', '.join(map(short_id, calendar['shown']))}"
-    return f"{name}{variant}: open"
+        return f"{name}{variant}: closed, by {', '.join(map(short_id, calendar['shown']))}; {read}"
+    return f"{name}{variant}: open; {read}"
 
 
 def find_booking(session: Session, text: str) -> Record:

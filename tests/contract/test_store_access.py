@@ -202,6 +202,27 @@ def test_a_page_replaces_the_one_before(store: Store) -> None:
         assert store.find_published(page.hash) == page
 
 
+def test_a_pages_last_read_is_kept_and_never_goes_back(store: Store) -> None:
+    """Replacing the page keeps it, an earlier read is ignored, and a page that does not exist is not made."""
+    page = a_page()
+    store.touch_published(page.hash, NOW)
+    assert store.find_published(page.hash) is None
+
+    store.save_published(page)
+    for at in (NOW, NOW + DAY, NOW):
+        store.touch_published(page.hash, at)
+    found = store.find_published(page.hash)
+    assert found is not None
+    store.save_published(replace(found, body=b"other"), only_if_unchanged=True)
+    after = store.find_published(page.hash)
+
+    assert after is not None
+    assert (after.body, after.read_at) == (b"other", NOW + DAY)
+    store.delete_published(page.hash)
+    store.touch_published(page.hash, NOW)
+    assert store.find_published(page.hash) is None
+
+
 def test_a_deleted_page_is_gone(store: Store) -> None:
     """What was deleted is not found; deleting it again does nothing, and it may be published again."""
     for page in (a_page(), a_large_page(1)):

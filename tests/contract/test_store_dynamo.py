@@ -237,6 +237,7 @@ def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
         "token": (lambda: dynamo.find_token(token.hash), {"GetItem": 1}),
         "touch": (lambda: dynamo.touch_token(token, NOW), {"UpdateItem": 1}),
         "page": (lambda: dynamo.find_published(page.hash), {"GetItem": 1}),
+        "read": (lambda: dynamo.touch_published(page.hash, NOW), {"UpdateItem": 1}),
         "publish": (lambda: dynamo.save_published(page), {"GetItem": 1, "PutItem": 1}),
         "monitors": (lambda: dynamo.load_monitors([TenantId(f"t{n}") for n in range(100)]), {"BatchGetItem": 1}),
         "reports": (lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports), {"UpdateItem": 1}),

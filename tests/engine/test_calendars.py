@@ -16,7 +16,7 @@ from bokit.core.model.records import Scope, TenantId
 from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
 from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
-from bokit.errors import InputError, UnknownIdError
+from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from tests.support.apartment import AIRBNB, VRBO, Flat
 from tests.support.emulator import empty_table, needs_emulator
@@ -328,6 +328,7 @@ def test_serving_is_one_read_for_any_reader(home):
     home.bokit.calendars.remove(DEFAULT_TENANT, gone.id)
     current = home.bokit.calendars.token_of(home.calendar("airbnb"))
     home.move(hours=2)
+    home.open().feeds.serve(current)
     counting = CallCounter(home.store)
     server = home.open(counting).feeds
 
@@ -335,6 +336,37 @@ def test_serving_is_one_read_for_any_reader(home):
         counting.calls.clear()
         assert (server.serve(text) is not None) is (text == current)
         assert counting.calls == ["find_published"], text
+
+
+def test_a_read_is_recorded_once_in_a_quarter_of_an_hour(home):
+    """One conditional write; publishing keeps it, a page that cannot be touched is served all the same."""
+    calendar = home.calendar("airbnb")
+    token, counting = home.bokit.calendars.token_of(calendar), CallCounter(home.store)
+    server = home.open(counting).feeds
+
+    for minutes, writes in ((0, 1), (5, 1), (9, 1), (1, 2)):
+        home.move(minutes=minutes)
+        server.serve(token)
+        assert counting.calls.count("touch_published") == writes, minutes
+    read_at = home.store.find_published(calendar.token_hash).read_at
+    home.make(40, 42)
+
+    assert read_at == home.clock() or read_at < home.clock()
+    assert home.store.find_published(calendar.token_hash).read_at == read_at
+
+
+def test_a_page_is_served_where_its_read_cannot_be_recorded(home):
+    """Recording is best effort."""
+
+    class Throttled(CallCounter):
+        def touch_published(self, *args):
+            raise StoreConflictError("throttled")
+
+    calendar = home.calendar("airbnb")
+    page = home.open(Throttled(home.store)).feeds.serve(home.bokit.calendars.token_of(calendar))
+
+    assert page is not None
+    assert page.body
 
 
 def test_a_rotated_path_works_for_its_overlap(home):

@@ -141,7 +141,7 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
     assert [by["state"] for by in night["by"]] == ["own", "echo"]
     assert night["by"][0]["edited_by"][0].startswith("user:")
     assert {p["for"]: p["closed"] for p in night["published"]} == {"airbnb": False, "vrbo": True}
-    assert "calendar for airbnb: open" in text
+    assert "calendar for airbnb: open; never read yet" in text
     assert "the consumer reported it itself" in text
     assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}" in text
     assert "Ann  from Airbnb" in text

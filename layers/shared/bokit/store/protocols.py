@@ -71,6 +71,8 @@ class PublishedDocument:
     """End of a rotated path; None: it is current."""
     refresh_at: datetime | None = None
     """When time alone changes it."""
+    read_at: datetime | None = field(default=None, compare=False)
+    """When it was last read, to a quarter of an hour; kept by the store (``touch_published``)."""
     version: int = field(default=0, compare=False)
     """Set by the store; 0: not stored yet."""
 
@@ -251,6 +253,9 @@ class PublishedStore(Protocol):
 
     def find_published(self, digest: str) -> PublishedDocument | None:
         """Return the document of this hash, in one read (large ones take more). It may be expired."""
+
+    def touch_published(self, digest: str, at: datetime) -> None:
+        """Record that the document was read at *at*, by one conditional write; nothing if it is gone, or was read later."""
 
     def delete_published(self, digest: str) -> None: ...
 

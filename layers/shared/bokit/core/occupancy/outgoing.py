@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Annotated, NewType, TypedDict
 
 from bokit.core.bookings.nights import DAY, Span, join_nights
+from bokit.core.bookings.stay import time_or_none
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
+from bokit.core.model.documents import Time
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
@@ -186,12 +188,15 @@ class PublishedNight(_Consumer):
 
     calendar_id: str
     variant: CalendarVariant
+    last_read_at: Annotated[Time | None, "When it was last read, to a quarter of an hour; null: never."]
     closed: Annotated[bool, "Whether the calendar shows the night as taken."]
     shown: Annotated[list[str], "Ids of the bookings for which it does."]
     withheld: list[WithheldBooking]
 
 
-def explain_calendar(rules: PublicationRules, calendar: OutCalendar, night: date) -> PublishedNight:
+def explain_calendar(
+    rules: PublicationRules, calendar: OutCalendar, night: date, last_read_at: datetime | None
+) -> PublishedNight:
     """Return what *calendar* says of *night*, and why it leaves out the bookings that it leaves out."""
     shown: list[str] = []
     withheld: list[WithheldBooking] = []
@@ -207,6 +212,7 @@ def explain_calendar(rules: PublicationRules, calendar: OutCalendar, night: date
         "for": calendar.consumer,
         "calendar_id": calendar.id,
         "variant": calendar.variant,
+        "last_read_at": time_or_none(last_read_at),
         "closed": bool(shown),
         "shown": shown,
         "withheld": withheld,

@@ -60,6 +60,12 @@ def load_calendars(store: Store, tenant: TenantId, scopes: Iterable[Scope]) -> l
     return [read_calendar(r) for r in found if r.gone_at is None]
 
 
+def load_last_read(store: Store, calendar: OutCalendar) -> datetime | None:
+    """Return when *calendar* was last read, under its current path or the former one."""
+    pages = (store.find_published(token_hash) for token_hash in calendar.hashes)
+    return max((page.read_at for page in pages if page and page.read_at), default=None)
+
+
 class CalendarPublisher:
     """Writes the pages of outgoing calendars."""
 

@@ -14,7 +14,7 @@ from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, a
 from bokit.core.occupancy.outgoing import CalendarVariant, PublishedNight, explain_calendar
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
-from bokit.engine.bookings.pages import load_calendars
+from bokit.engine.bookings.pages import load_calendars, load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.store.protocols import Store
@@ -95,7 +95,7 @@ class BookingService:
     def _explain_calendars(self, view: UnitGroupView, unit: Scope, night: date) -> list[PublishedNight]:
         calendars = load_calendars(self.store, view.group.tenant, [unit])
         showing_nights = (c for c in calendars if c.variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS))
-        return [explain_calendar(view.publication, c, night) for c in showing_nights]
+        return [explain_calendar(view.publication, c, night, load_last_read(self.store, c)) for c in showing_nights]
 
     # ── conflicts ──
 

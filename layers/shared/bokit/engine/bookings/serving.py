@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bokit.core.model.access import hash_token
+from bokit.errors import BokitError
 
 if TYPE_CHECKING:
     from bokit.engine.base.clock import Clock
     from bokit.store.protocols import PublishedDocument, Store
+
+log = logging.getLogger("bokit.calendars")
+
+MIN_BETWEEN_TOUCHES = timedelta(minutes=15)
 
 
 class CalendarServer:
@@ -22,14 +28,24 @@ class CalendarServer:
     def serve(self, token: str) -> PublishedDocument | None:
         """Return the page under this path, in one read; None: there is none, or it has expired.
 
-        The first request after ``refresh_at`` publishes the page again.
+        The first request after ``refresh_at`` publishes the page again. That it was read is written at most once in
+        MIN_BETWEEN_TOUCHES.
         """
         token_hash, now = hash_token(token), self.clock()
         page = self._find_page(token_hash, now)
         if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self.refresh(page)
             page = self._find_page(token_hash, now)
+        if page is not None and (page.read_at is None or now - page.read_at >= MIN_BETWEEN_TOUCHES):
+            self._touch(page, now)
         return page
+
+    def _touch(self, page: PublishedDocument, now: datetime) -> None:
+        """Record the read. Where that fails, the page is served all the same, and the next read is recorded."""
+        try:
+            self.store.touch_published(page.hash, now)
+        except BokitError:
+            log.warning("a calendar's read was not recorded", exc_info=True, extra={"facts": {"tenant": page.tenant}})
 
     def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
         page = self.store.find_published(token_hash)

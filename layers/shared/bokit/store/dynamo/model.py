@@ -83,7 +83,7 @@ class ItemRow(Model):
     share = NumberAttribute(null=True)
     """Open run: the bytes that one report may take, for all to fit."""
     used_at = NumberAttribute(null=True)
-    """Token: its last use."""
+    """Token: its last use. Published document: when it was last read."""
     revoked_at = NumberAttribute(null=True)
     """Token: when it was revoked."""
 

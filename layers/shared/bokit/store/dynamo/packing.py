@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import replace
+from datetime import datetime
 
 from bokit.core.model.codec import dump_json, read_document, write_document
 from bokit.store.limits import MAX_CHUNK_BYTES
@@ -23,14 +24,14 @@ def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
 
 
 def pack_published(published: PublishedDocument) -> bytes:
-    """Return a published document, compressed as one: its body unchanged, and the rest as JSON."""
-    return _pack_pair(write_document(replace(published, body=b"")), published.body)
+    """Return a published document, compressed as one: its body unchanged, and the rest but its last read as JSON."""
+    return _pack_pair(write_document(replace(published, body=b"", read_at=None)), published.body)
 
 
-def unpack_published(packed: bytes, version: int) -> PublishedDocument:
+def unpack_published(packed: bytes, version: int, read_at: datetime | None = None) -> PublishedDocument:
     """Return the document that :func:`pack_published` compressed."""
     document, body = _unpack_pair(packed)
-    return replace(read_document(PublishedDocument, document), body=body, version=version)
+    return replace(read_document(PublishedDocument, document), body=body, version=version, read_at=read_at)
 
 
 def cut_chunks(packed: bytes, size: int = MAX_CHUNK_BYTES) -> list[bytes]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from bokit.core.model.codec import write_micros
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import has_version
-from bokit.store.dynamo.gateway import PutItem
+from bokit.store.dynamo.gateway import PutItem, UpdateItem
+from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.packing import pack_published, unpack_published
 from bokit.store.dynamo.parts import DynamoParts
+from bokit.store.dynamo.shards import read_optional_time
 from bokit.store.limits import MAX_WRITE_TRIES
 from bokit.store.protocols import PublishedDocument
 
@@ -30,7 +35,9 @@ class DynamoPublished(DynamoParts):
             attributes, parts = self._split(key, packed, turn=turn, tenant=published.tenant, expires_at=published.expires_at)
             for part in parts:
                 self._table.put(part)
-            put = PutItem(key=key, attributes={**attributes, "version": turn}, condition=has_version(turn - 1))
+            used_at = stored.used_at if stored else published.read_at and write_micros(published.read_at)
+            written = {**attributes, "version": turn, "used_at": used_at}
+            put = PutItem(key=key, attributes=written, condition=has_version(turn - 1))
             if self._table.put(put):
                 if parts or (stored and stored.parts):
                     self._delete_old_parts(key, attributes.get("stamp"), turn=turn)
@@ -40,7 +47,13 @@ class DynamoPublished(DynamoParts):
     def find_published(self, digest: str) -> PublishedDocument | None:
         key = keys.find_key(keys.published_key, digest)
         row, packed = self._load_packed(key) if key else (None, b"")
-        return unpack_published(packed, int(row.version)) if row else None
+        return unpack_published(packed, int(row.version), read_optional_time(row.used_at)) if row else None
+
+    def touch_published(self, digest: str, at: datetime) -> None:
+        newer = ItemRow.used_at.does_not_exist() | (ItemRow.used_at < write_micros(at))
+        actions = [ItemRow.used_at.set(write_micros(at))]
+        condition = ItemRow.version.exists() & newer
+        self._table.update(UpdateItem(key=keys.published_key(digest), actions=actions, condition=condition))
 
     def delete_published(self, digest: str) -> None:
         key = keys.published_key(digest)

@@ -65,11 +65,18 @@ class MemoryAccess(MemoryState):
             version = stored.version if stored else 0
             if only_if_unchanged and published.version != version:
                 raise StoreConflictError("the document was written by another meanwhile; make it again", id=published.id)
-            self._published[published.hash] = replace(published, version=version + 1)
+            read_at = stored.read_at if stored else published.read_at
+            self._published[published.hash] = replace(published, version=version + 1, read_at=read_at)
 
     def find_published(self, digest: str) -> PublishedDocument | None:
         with self._lock:
             return self._published.get(digest)
+
+    def touch_published(self, digest: str, at: datetime) -> None:
+        with self._lock:
+            stored = self._published.get(digest)
+            if stored is not None and (stored.read_at is None or stored.read_at < at):
+                self._published[digest] = replace(stored, read_at=at)
 
     def delete_published(self, digest: str) -> None:
         with self._lock:
