@@ -239,6 +239,28 @@ LIVING = {
 }
 
 
+@pytest.mark.parametrize("not_modified", [False, True], ids=["200", "304"])
+def test_a_calendar_that_stands_still_is_reported(not_modified):
+    """The source answers 200 with the content of hours ago, or 304: after three intervals it is stale, until it is new."""
+    watch = begin()
+    watch.pass_minutes(60)
+    answer = watch.app.fetcher.fetch(watch.source)
+    kept = watch.app.fetcher.fetch
+
+    def fetch(source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        return Fetched(not_modified=True) if not_modified and etag else answer
+
+    watch.app.fetcher.fetch = fetch
+    watch.pass_minutes(60 * 6)
+    assert watch.alarms == ["source.stale"]
+    assert watch.app.states()[watch.source.id] == "stale"
+
+    watch.app.fetcher.fetch = kept
+    watch.pass_minutes(61)
+    assert watch.app.states()[watch.source.id] == "ok"
+    assert {kind for kind, _ in watch.app.notices()} == {"source.stale", "source.recovered"}
+
+
 def test_a_failure_that_is_over_before_a_notice_is_due_is_not_reported():
     """One bad answer and a good one at the next attempt: the state shows it meanwhile, and no notice is sent."""
     watch = begin()

@@ -139,6 +139,9 @@ class RowRules:
         memory = {"held": context.memory.get("held", context.at.isoformat())}
         return replace(plan, actions=(), refused=True, hold=self.read_hold(memory), memory=memory)
 
+    def read_stamp(self, body: bytes) -> None:
+        return None
+
     def read_hold(self, memory: Fields) -> Hold | None:
         since = memory.get("held")
         hold = Hold(code="unreadable", message="The answer is not JSON.", since=START, can_apply=False)

@@ -92,7 +92,7 @@ class SimulatedSource:
         """Let time pass, read one feed, apply its plan, and return it."""
         self.at += timedelta(hours=hours)
         verdict = verdict or (Verdict.OK if entries else Verdict.EMPTY)
-        seen = Seen(entries=entries, verdict=verdict, platform=self.platform)
+        seen = Seen(entries=entries, verdict=verdict, platform=self.platform, made_at=given.pop("stamp", None))
         plan = self.plan(seen, **given)
         backwards = self.plan(replace(seen, entries=entries[::-1]), **given)
         assert plan == backwards, "the order of entries matters"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bokit.core.model.catalog import Source
 from bokit.net.session import SafeSession
 from bokit.sources.protocols import Fetched
-from bokit.sources.responses import StatusMessages, read_header, status_error
+from bokit.sources.responses import StatusMessages, read_date, read_header, status_error
 
 ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
 MESSAGES = StatusMessages(
@@ -39,6 +39,7 @@ class IcalFetcher:
             body=response.content,
             etag=read_header(response, "etag"),
             last_modified=read_header(response, "last-modified"),
+            made_at=read_date(response),
             content_type=read_header(response, "content-type"),
             host=response.host,
             fingerprint=response.fingerprint,

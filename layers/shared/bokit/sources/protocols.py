@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.catalog import Source
@@ -17,6 +18,7 @@ class Fetched:
     """304: the body is the one whose ETag or date was sent."""
     etag: str | None = None
     last_modified: str | None = None
+    made_at: datetime | None = None  # its Date: a cache repeats that of the original
     content_type: str | None = None
     host: str | None = None
     """Of the URL that the owner gave; evidence of the platform."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.net.response import SafeResponse
@@ -41,3 +43,12 @@ def read_header(response: SafeResponse, name: str) -> str | None:
     """Return a header that is kept with the source; None if it is missing or too long for that."""
     value = response.headers.get(name, "")
     return value if 0 < len(value) <= MAX_HEADER_LENGTH else None
+
+
+def read_date(response: SafeResponse) -> datetime | None:
+    """Return when the server made the response, by its Date; None if it does not say so."""
+    try:
+        made = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return made if made.tzinfo else made.replace(tzinfo=UTC)

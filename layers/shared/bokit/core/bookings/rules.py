@@ -26,11 +26,13 @@ from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.release import release_record
+from bokit.core.bookings.staleness import follows_fetches, learn_stamps, stale_since
 from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
+from bokit.core.ical.lexer import read_stamp
 from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
 from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, UNREADABLE
@@ -53,10 +55,13 @@ class BookingRules:
         return hash_ical(body, "/".join((zone, context.platform or "", str(days))))
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Entry]:
-        return read_ical(body, _read_settings(context), snapshot)
+        return replace(read_ical(body, _read_settings(context), snapshot), made_at=read_stamp(body))
 
     def recall(self, snapshot: bytes, context: Context) -> Seen[Entry]:
-        return recall_entries(snapshot, _read_settings(context))
+        return replace(recall_entries(snapshot, _read_settings(context)), repeats=True)
+
+    def read_stamp(self, body: bytes) -> datetime | None:
+        return read_stamp(body)
 
     def inspect(self, body: bytes, seen: Seen[Entry], context: Context) -> dict[str, Json]:
         platform = context.platform or seen.platform or detect_platform(body, context.host)
@@ -124,6 +129,9 @@ def _guard(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory
     if state.hold and context.discarded == state.hold.plan_hash:
         left = replace(state.without_hold(), declined=True)
         return replace(plan, actions=(), memory=write_memory(left), settle_at=context.at)
+    if context.approved is None and (made := stale_since(found, state.habits, context)):
+        stale = _plan_stale(made, found, context, state)
+        return _only_new(stale, context) if context.new_only else stale
     evidence = OwnerEvidence(found=found, state=state, context=context)
     judged = judge_fetch(evidence)
     if judged.code is None:
@@ -132,6 +140,23 @@ def _guard(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory
     if held.hold and held.hold.can_apply and context.approved == held.hold.plan_hash:
         return _apply_hold(held.hold, found, context, state)
     return _only_new(held, context) if context.new_only else held
+
+
+def _plan_stale(made: datetime, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
+    """Return the plan of a stale body: what it closes beyond the known stays is held for now, and all else stays."""
+    habits = state.habits
+    held = {n for r in found.known for n in held_nights(r)}
+    closed = closed_nights(found.seen.entries, found.matches.today) - held
+    window = plan_provisional(found.matches, closed, context, is_whole=False) if closed else None
+    return Plan(
+        actions=(window,) if window else (),
+        hold=state.hold,
+        seen=found.matches.seen,
+        refused=True,
+        stale_since=made,
+        stamps_fetches=follows_fetches(habits, found.traits),
+        memory=write_memory(replace(state, habits=replace(habits, stale_since=habits.stale_since or made))),
+    )
 
 
 def _with_history(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
@@ -206,7 +231,8 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
         plan = _plan(found.matches, context, evidence)
     if context.new_only:
         return plan
-    habits = learn_habits(found.matches, state.habits, context.timezone)
+    habits = learn_stamps(found, learn_habits(found.matches, state.habits, context.timezone), context)
+    plan = replace(plan, stamps_fetches=follows_fetches(habits, found.traits))
     doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
     quiet = context.at if judged.was_quiet else state.quiet_until
     is_trial = quiet is not None and context.at - quiet < TRIAL_TIME
@@ -223,7 +249,9 @@ def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceM
         starts = {day: uid for day, uid in state.starts.items() if day >= least}
         starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}
     uids = _learn_uids(found, state.uids, context)
-    return SourceMemory(starts=dict(sorted(starts.items())), was_accepted=True, fingerprint=context.fingerprint, uids=uids)
+    return SourceMemory(
+        starts=dict(sorted(starts.items())), was_accepted=True, fingerprint=context.fingerprint, uids=uids, habits=state.habits
+    )
 
 
 def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> UidHistory:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_PARAMETER_TEXT
 
+_FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n:]*:(\d{8}T\d{6}Z)")
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
 _HEAD = re.compile(r'(?:[^":\n]++|"[^"\n]*+"?+)*+')
@@ -36,6 +38,15 @@ class BodyText:
     is_whole: bool = False
     broken: int = 0  # events that began without an end
     dropped: int = 0  # events beyond the limits
+
+
+def read_stamp(body: bytes) -> datetime | None:
+    """Return the first DTSTAMP of *body*, which in feeds that stamp each fetch is that of all; None where it has none."""
+    found = _FIRST_STAMP.search(body)
+    try:
+        return datetime.strptime(found[1].decode(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def strip_stamps(body: bytes) -> bytes:

@@ -78,6 +78,9 @@ class RecordRules:
     def read_published(self, records: Sequence[Record]) -> Iterable[str]:
         return ()
 
+    def read_stamp(self, body: bytes) -> datetime | None:
+        return None
+
     def read_hold(self, memory: Fields) -> Hold | None:
         return read_memory(memory).hold
 

@@ -124,7 +124,17 @@ def freshness(head: Head, schedule: SourceSchedule) -> datetime | None:
 def is_stale(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> bool:
     """Return whether the last success is too long ago. Computed when read: a dead scheduler shows as well."""
     last = freshness(head, schedule) or (schedule.due_at and schedule.due_at - schedule.interval)
-    return last is not None and now - last > (options.stale_after or 3 * schedule.interval)
+    return last is not None and now - last > stale_after(schedule.interval, options)
+
+
+def stale_after(interval: timedelta, options: Options) -> timedelta:
+    """Return after how long without new content a source is stale."""
+    return options.stale_after or 3 * interval
+
+
+def is_frozen(head: Head, interval: timedelta, options: Options, now: datetime) -> bool:
+    """Return whether the source answers with content that is too old."""
+    return head.stale is not None and now - head.stale.since >= stale_after(interval, options)
 
 
 def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: datetime) -> SourceState:
@@ -133,7 +143,7 @@ def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: da
     paused     a person paused it
     held       a guard holds what the feed would free
     failing    the last attempt failed
-    stale      no success for ``sync.stale_after``, whatever the reason
+    stale      no success for ``sync.stale_after``, whatever the reason; or the content that comes is older than that
     ok         else
     """
     if not head.source.enabled:
@@ -142,4 +152,5 @@ def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: da
         return SourceState.HELD
     if schedule.failures:
         return SourceState.FAILING
-    return SourceState.STALE if is_stale(head, schedule, options, now) else SourceState.OK
+    stale = is_stale(head, schedule, options, now) or is_frozen(head, schedule.interval, options, now)
+    return SourceState.STALE if stale else SourceState.OK

@@ -124,6 +124,8 @@ class Plan:
     unchanged: int = 0
     refused: bool = False
     """The fetch is not trusted (unreadable, empty, another listing's …): ETag and hash are not stored."""
+    stale_since: datetime | None = None  # when the content was made, where the source stands still
+    stamps_fetches: bool = False  # fresh content is stamped with the time of its fetch
     settle_at: datetime | None = None
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
     memory: Fields = field(default_factory=dict)  # what the rules keep of the source until the next fetch

@@ -35,6 +35,14 @@ class HoldNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Staleness:
+    """A source that answers, but with the same old content."""
+
+    since: datetime  # when that content was made
+    notified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The small item that the fast path reads: ids, times and hashes, no guest's data.
 
@@ -58,6 +66,8 @@ class Head:
     """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None
     hold: HoldNote | None = None
+    stale: Staleness | None = None
+    stamps_fetches: bool = False  # its content is stamped with the time of the fetch: an old stamp is old content
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0
 

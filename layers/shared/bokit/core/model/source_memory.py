@@ -29,6 +29,10 @@ class SourceHabits:
 
     begun: tuple[str, ...] = ()  # stays that it showed well after their arrival, as many as prove the habit
     drops_begun: bool = False  # it was seen to drop stays that have begun, whatever its platform does
+    stamps: int = 0  # accepted fetches in a row that were stamped with their time, as far as that matters
+    stamp: datetime | None = None  # of the last accepted body
+    response_at: datetime | None = None  # the last accepted response's own Date
+    stale_since: datetime | None = None  # when the stale body that comes was made
     dropped: int = 0  # stays in a row that vanished on the day after their arrival
 
 

@@ -77,6 +77,7 @@ class Context:
     horizon: timedelta = timedelta(days=730)
     new_only: bool = False
     """Only new records are created: nothing is updated, marked as missing, cancelled or remembered."""
+    made_at: datetime | None = None  # when the response says that it was made
     interval: timedelta | None = None  # how often the source is fetched
     fingerprint: str | None = None  # of the address that answered in the end
     alerted_at: datetime | None = None  # when the alert of the hold that stands was delivered
@@ -105,6 +106,8 @@ class Seen(Generic[E_co]):
     snapshot: bytes = b""
     """The entries and their fingerprints, compressed: the next reading parses only what changed."""
     platform: str | None = None  # the feed's platform; None: unreadable, or not a feed of a platform
+    made_at: datetime | None = None  # the newest time with which the content is stamped
+    repeats: bool = False  # the source said that nothing changed: the last content again
     whole: bool = True  # False: only recent changes were requested; what is missing proves nothing
 
 
@@ -158,6 +161,10 @@ class Rules(Protocol[E, M]):
 
     def read_published(self, records: Sequence[Record]) -> Iterable[str]:
         """Return what would identify *records* in an outgoing calendar of ours."""
+        ...
+
+    def read_stamp(self, body: bytes) -> datetime | None:
+        """Return the time with which *body* is stamped; None: it has none."""
         ...
 
     def read_hold(self, memory: Fields) -> Hold | None:

@@ -27,6 +27,28 @@ def notice_hold(head: Head, hold: Hold | None, at: datetime) -> Notice | None:
     return _notice("source.held", source, at, text, since, code=hold.code, plan=hold.plan_hash)
 
 
+def notice_stale(before: Head, after: Head, at: datetime) -> Notice | None:
+    """Return the notice that a source answers with old content; None where it does not, or it was published."""
+    stale = after.stale
+    if stale is None or not stale.notified or (before.stale and before.stale.notified):
+        return None
+    text = (
+        f"{after.source.name} answers, but with the content of {stale.since:%Y-%m-%d %H:%M} UTC: its calendar stands still. "
+        "Nothing is cancelled meanwhile, and new bookings may be missing; it ends by itself when the calendar is new again. "
+        "Open the calendar's address in a browser, or ask the platform."
+    )
+    return _notice("source.stale", after.source, at, text, stale.since)
+
+
+def notice_fresh(before: Head, after: Head, at: datetime) -> Notice | None:
+    """Return the notice that a source's content is new again; None where its standstill was never published."""
+    stale = before.stale
+    if stale is None or not stale.notified or after.stale:
+        return None
+    text = f"{before.source.name}: its calendar is new again."
+    return _notice("source.recovered", before.source, at, text, stale.since, code="stale")
+
+
 def notice_recovery(head: Head, at: datetime) -> Notice | None:
     """Return the notice that a source is read again; None where its failure was never published."""
     if head.failure is None or not head.failure.notified:

@@ -17,11 +17,11 @@ from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import source_scopes
-from bokit.core.model.due_times import freshness, next_full_at
+from bokit.core.model.due_times import freshness, interval_of, is_frozen, next_full_at, stale_after
 from bokit.core.model.plan import Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
-from bokit.core.model.scheduling import Head, Lease, SourceSchedule
+from bokit.core.model.scheduling import Head, Lease, SourceSchedule, Staleness
 from bokit.core.model.source_rules import Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
@@ -167,16 +167,23 @@ class SourceSync:
         if job.force or not self._may_skip(head):
             return None
         if fetched.not_modified:
-            return Outcome.NOT_MODIFIED
+            return None if head.stamps_fetches else Outcome.NOT_MODIFIED
         context = context_of(head, job, self.clock(), {}, fetched)
         is_same = self.kind_of(head.source).rules.hash_content(fetched.body, context) == head.content_hash
-        return Outcome.UNCHANGED if is_same else None
+        return Outcome.UNCHANGED if is_same and not self._looks_frozen(head, job, fetched) else None
+
+    def _looks_frozen(self, head: Head, job: SyncJob, fetched: Fetched) -> bool:
+        """Return whether unchanged content is stamped with a time long ago, although it should be that of this fetch."""
+        if not head.stamps_fetches:
+            return False
+        stamp = self.kind_of(head.source).rules.read_stamp(fetched.body)
+        return stamp is not None and self.clock() - stamp > stale_after(interval_of(head.source, job.options), job.options)
 
     def _gather(self, head: Head, job: SyncJob, recorder: StepRecorder, fetched: Fetched) -> SyncInput:
         rules, source = self.kind_of(head.source).rules, head.source
         snapshot = self.store.load_snapshot(source)
         context = context_of(head, job, self.clock(), snapshot.memory, fetched)
-        context = replace(context, other_sources=self._other_sources(source))
+        context = replace(context, other_sources=self._other_sources(source), made_at=fetched.made_at)
         with recorder.step("read"):
             is_recalled = fetched.not_modified
             seen = rules.recall(snapshot.content, context) if is_recalled else rules.read(fetched.body, context, snapshot.content)
@@ -222,7 +229,7 @@ class SourceSync:
             with recorder.step("reconcile"):
                 again_at = self._reconcile_plan(head.source, job, sync_input, plan.hold)
                 plan = replace(plan, settle_at=earliest(plan.settle_at, again_at))
-        after = self._next_head(head, plan, sync_input, is_agreed=is_agreed)
+        after = self._next_head(head, plan, job, sync_input, is_agreed=is_agreed)
         with recorder.step("notice"):
             self.finisher.save(head, after, plan.hold, lease)
         return report_plan(head, job, recorder, plan)
@@ -251,11 +258,13 @@ class SourceSync:
         )
         return self.reconcile(source.collection, request)
 
-    def _next_head(self, head: Head, plan: Plan, sync_input: SyncInput, *, is_agreed: bool) -> Head:
+    def _next_head(self, head: Head, plan: Plan, job: SyncJob, sync_input: SyncInput, *, is_agreed: bool) -> Head:
         """Return the head to store: only a wholly read, accepted fetch leaves its ETag and hash."""
         at, fetched, seen = sync_input.context.at, sync_input.fetched, sync_input.seen
         changed_at = at if visible_actions(plan.actions) else None
         head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
+        stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
+        head = replace(head, stamps_fetches=stamps, stale=_staleness(head, plan, job, at))
         if not is_agreed:
             return head if sync_input.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
         if fetched.not_modified:
@@ -268,6 +277,15 @@ class SourceSync:
             content_hash=self.kind_of(head.source).rules.hash_content(fetched.body, sync_input.context),
             entries=len(seen.entries) if seen.whole else plan.seen,
         )
+
+
+def _staleness(head: Head, plan: Plan, job: SyncJob, at: datetime) -> Staleness | None:
+    """Return since when the source stands still; the owner is notified once it did for too long."""
+    if plan.stale_since is None:
+        return head.stale if plan.refused else None
+    stale = Staleness(since=plan.stale_since, notified=bool(head.stale and head.stale.notified))
+    is_long = is_frozen(replace(head, stale=stale), interval_of(head.source, job.options), job.options, at)
+    return replace(stale, notified=stale.notified or is_long)
 
 
 def report_unchanged(head: Head, recorder: StepRecorder, outcome: Outcome) -> SourceReport:

@@ -67,6 +67,11 @@ PLATFORM = Platform(
     read_event=read_event,
     classify=classify,
     traits=Traits(
-        reservation_uids=UidRole.IDENTITY, block_uids=UidRole.DATES, shows_begun=True, own_guests=True, marks_imports=True
+        reservation_uids=UidRole.IDENTITY,
+        block_uids=UidRole.DATES,
+        stamps_fetches=True,
+        shows_begun=True,
+        own_guests=True,
+        marks_imports=True,
     ),
 )

@@ -45,6 +45,7 @@ class Traits:
     """The role of its blocks' UIDs; None: learned from the feed."""
     uid_has_start: bool = False
     """The UID is made of room and first night: it identifies no booking, but distinguishes one room's feed from another's."""
+    stamps_fetches: bool = False  # its DTSTAMPs are the times of the fetches
     shows_begun: bool = False
     """It shows a stay until its departure: one that vanishes after the arrival was cancelled."""
     own_guests: bool = False

@@ -36,6 +36,11 @@ PLATFORM = Platform(
     read_event=read_event,
     classify=classify,
     traits=Traits(
-        reservation_uids=UidRole.DATES, block_uids=UidRole.DATES, uid_has_start=True, shows_begun=True, own_guests=True
+        reservation_uids=UidRole.DATES,
+        block_uids=UidRole.DATES,
+        uid_has_start=True,
+        stamps_fetches=True,
+        shows_begun=True,
+        own_guests=True,
     ),
 )

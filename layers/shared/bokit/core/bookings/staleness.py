@@ -1,0 +1,86 @@
+"""Stale bodies: a cache's, or a platform's that stands still. They close nights, and prove no absence.
+
+A body is stale where the source's DTSTAMPs follow its fetches and
+
+it says when it was made              not after the last accepted one             stale
+                                      the same, but with news                     fresh: its stamps follow nothing
+                                      more than three intervals ago               stale
+304: the source repeats its last      -                                           stale
+one
+it came from a cache                  its Date is not after the last accepted     stale, whatever its stamps
+                                      one's
+
+Stamps follow fetches where they did at one accepted fetch of Airbnb or Booking.com, at three in a row of another feed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bokit.core.bookings.evidence import fetch_gap, read_open
+from bokit.core.bookings.limits import MAX_STAMP_LAG, MIN_STAMPED_FETCHES, STALE_INTERVALS
+from bokit.core.bookings.matching import FeedMatches, Pair
+from bokit.core.bookings.stay import entry_key
+from bokit.core.ical.platforms.base import Traits
+from bokit.core.model.source_memory import SourceHabits
+from bokit.core.model.source_rules import Context, Verdict
+
+
+def follows_fetches(habits: SourceHabits, traits: Traits) -> bool:
+    """Return whether the source stamps its events at each fetch."""
+    return habits.stamps >= (1 if traits.stamps_fetches else MIN_STAMPED_FETCHES)
+
+
+def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> datetime | None:
+    """Return when a stale body was made, as far as that is known; None: it is fresh."""
+    seen, at = found.seen, context.at
+    if seen.verdict in (Verdict.UNREADABLE, Verdict.EMPTY):
+        return None
+    if is_cached(context, habits):
+        return context.made_at
+    if not follows_fetches(habits, found.traits) or habits.stamp is None:
+        return None
+    if seen.made_at is None:
+        return habits.stamp if seen.repeats else None
+    if seen.made_at < habits.stamp:
+        return seen.made_at
+    is_old = at - seen.made_at > STALE_INTERVALS * (context.interval or timedelta(hours=1))
+    is_repeat = seen.made_at == habits.stamp and at - seen.made_at > fetch_gap(context)
+    return seen.made_at if (is_old or is_repeat) and not has_news(found) else None
+
+
+def is_cached(context: Context, habits: SourceHabits) -> bool:
+    """Return whether the response's Date says that it was made before the last accepted one, or is that one again."""
+    made, last = context.made_at, habits.response_at
+    return made is not None and last is not None and made <= last and context.at - made > fetch_gap(context)
+
+
+def has_news(found: FeedMatches) -> bool:
+    """Return whether the body shows anything else than the last accepted one."""
+    matches = found.matches
+    if any(s.record.missing_since is None for s in matches.absent) or matches.ended:
+        return True
+    return any(_is_news(pair) for pair in matches.pairs)
+
+
+def _is_news(pair: Pair) -> bool:
+    stay, entry = pair.stay, pair.entry
+    if stay is None or stay.is_gone or stay.record.key != entry_key(entry):
+        return True
+    return stay.check_out != entry.check_out and not read_open(stay.record)
+
+
+def learn_stamps(found: FeedMatches, habits: SourceHabits, context: Context) -> SourceHabits:
+    """Return what an accepted fetch teaches of the source's stamps; it is fresh."""
+    made, at = found.seen.made_at, context.at
+    habits = replace(habits, stale_since=None, response_at=context.made_at or habits.response_at)
+    if made is None:
+        return habits if found.seen.repeats else replace(habits, stamps=0, stamp=None)
+    if made == habits.stamp:
+        is_same_fetch = at - made <= fetch_gap(context)
+        return habits if is_same_fetch else replace(habits, stamps=0, stamp=None)
+    if abs(at - made) <= MAX_STAMP_LAG:
+        return replace(habits, stamps=min(habits.stamps + 1, MIN_STAMPED_FETCHES), stamp=made)
+    is_later = follows_fetches(habits, found.traits) and habits.stamp is not None and made > habits.stamp
+    return replace(habits, stamp=made) if is_later else replace(habits, stamps=0, stamp=None)

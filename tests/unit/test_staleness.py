@@ -1,0 +1,172 @@
+"""Stale bodies: they close nights, prove no absence, and a source that stands still is told of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bokit.core.bookings.staleness import follows_fetches
+from bokit.core.ical.lexer import read_stamp
+from bokit.core.ical.platforms.registry import traits_of
+from bokit.core.model.due_times import SourceState, judge_source
+from bokit.core.model.options import Options
+from bokit.core.model.plan import ActionKind, Plan
+from bokit.core.model.records import Presence
+from bokit.core.model.scheduling import Staleness
+from bokit.core.model.source_memory import SourceHabits, read_memory
+from bokit.sources.responses import read_date
+from tests.support.builders import a_head, a_schedule
+from tests.support.simulated_source import SimulatedSource, kinds, nights_of, reservation
+
+A, B = reservation("HMAAAAAAAA", 10, 14), reservation("HMBBBBBBBB", 20, 24)
+C, D = reservation("HMCCCCCCCC", 30, 34), reservation("HMDDDDDDDD", 40, 44)
+CANCEL, MISS = ActionKind.CANCEL, ActionKind.MARK_MISSING
+
+
+def see(source: SimulatedSource, *entries, hours: float = 1, age: float = 0.01, **given) -> Plan:
+    """Fetch a body that was stamped *age* hours before."""
+    stamp = source.at + timedelta(hours=hours - age)
+    return source.see(*entries, hours=hours, stamp=stamp, **given)
+
+
+def airbnb() -> SimulatedSource:
+    return SimulatedSource("airbnb", interval=timedelta(hours=1))
+
+
+def habits(source: SimulatedSource) -> SourceHabits:
+    return read_memory(source.memory).habits
+
+
+def test_an_older_body_proves_no_absence_and_moves_nothing():
+    """B was booked, and A moved, since a cache kept its copy."""
+    source = airbnb()
+    see(source, A, C, D)
+    moved = reservation("HMAAAAAAAA", 50, 53)
+    see(source, moved, B, C, D)
+
+    plan = see(source, A, C, D, age=1.5)
+
+    assert kinds(plan) == []
+    assert plan.refused
+    assert plan.stale_since == source.at - timedelta(hours=1.5)
+    assert len(source.stays(Presence.PRESENT)) == 4
+    assert nights_of(50, 53) | nights_of(20, 24) <= source.held()
+    assert nights_of(10, 14) <= source.held(), "what it closes is held for now"
+
+
+def test_for_however_long_it_comes():
+    source = airbnb()
+    see(source, A, C, D)
+    see(source, A, B, C, D)
+    made = source.at - timedelta(minutes=40)
+    for _ in range(40):
+        source.see(A, C, D, hours=1, stamp=made)
+    assert not source.stays(Presence.MISSING, Presence.GONE)
+    see(source, A, C, D)
+    assert kinds(see(source, A, C, D, hours=25)) == [CANCEL]
+
+
+def test_a_frozen_body_lets_no_time_pass():
+    """A is missing, and the same body comes for days: nothing says that it is still missing."""
+    source = airbnb()
+    see(source, A, B, C, D)
+    see(source, B, C, D)
+    made = source.at - timedelta(hours=0.01)
+    for _ in range(3):
+        plan = source.see(B, C, D, hours=20, stamp=made)
+        assert kinds(plan) == []
+        assert plan.stale_since == made
+    assert kinds(see(source, B, C, D)) == [CANCEL]
+    assert habits(source).stale_since is None
+
+
+def test_the_nights_that_a_stale_body_closed_open_again():
+    source = airbnb()
+    see(source, A, C, D)
+    see(source, reservation("HMAAAAAAAA", 50, 53), C, D)
+    see(source, A, C, D, age=1.5)
+    for _ in range(3):
+        see(source, reservation("HMAAAAAAAA", 50, 53), C, D, hours=20)
+    assert not nights_of(10, 14) & source.held()
+
+
+def test_a_late_body_that_is_newer_than_the_last_is_believed():
+    source = airbnb()
+    see(source, A, B, C)
+    plan = see(source, A, B, C, D, hours=10, age=5)
+    assert kinds(plan) == [ActionKind.CREATE]
+
+
+def test_news_under_the_same_stamp_show_that_stamps_follow_nothing():
+    source = airbnb()
+    stamp = source.at + timedelta(hours=1)
+    source.see(A, B, C, D, stamp=stamp)
+    assert kinds(source.see(B, C, D, stamp=stamp)) == [MISS]
+    assert habits(source).stamps == 0
+    assert kinds(source.see(B, C, D, hours=25, stamp=stamp)) == [CANCEL]
+
+
+def test_a_fixed_stamp_is_no_sign_of_age():
+    """Many systems stamp an event when it was written."""
+    source = airbnb()
+    stamp = datetime(2025, 1, 1, tzinfo=UTC)
+    source.see(A, B, C, D, stamp=stamp)
+    source.see(B, C, D, stamp=stamp)
+    assert kinds(source.see(B, C, D, hours=25, stamp=stamp)) == [CANCEL]
+
+
+def test_other_platforms_must_show_it_three_times():
+    source = SimulatedSource("generic", interval=timedelta(hours=1))
+    traits = traits_of("generic")
+    for n in range(3):
+        assert not follows_fetches(habits(source), traits)
+        see(source, A, B, C, D)
+        assert habits(source).stamps == n + 1
+    assert follows_fetches(habits(source), traits)
+
+
+def test_a_cached_response_is_stale_by_its_date():
+    source = SimulatedSource("generic", interval=timedelta(hours=1))
+
+    def see_dated(*entries, made: datetime, hours: float = 1) -> Plan:
+        source.given["made_at"] = made
+        return source.see(*entries, hours=hours)
+
+    see_dated(A, B, C, D, made=source.at)
+    made = source.at
+    see_dated(A, B, C, made=made)
+    for _ in range(3):
+        assert kinds(see_dated(A, B, C, hours=20, made=made)) == []
+    assert kinds(see_dated(A, B, C, made=source.at)) == [CANCEL]
+
+
+def test_the_first_stamp_of_a_body_is_read():
+    assert read_stamp(b"BEGIN:VEVENT\r\nDTSTAMP:20260601T090000Z\r\nUID:a\r\n") == datetime(2026, 6, 1, 9, tzinfo=UTC)
+    assert read_stamp(b"BEGIN:VEVENT\nDTSTAMP;X=1:20260601T090000Z\n") == datetime(2026, 6, 1, 9, tzinfo=UTC)
+    for body in (b"", b"\nDTSTAMP:20261301T090000Z\n", b"\nDTSTAMP:20260601\n", b"DESCRIPTION:DTSTAMP:20260601T090000Z"):
+        assert read_stamp(body) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("Mon, 01 Jun 2026 09:00:00 GMT", datetime(2026, 6, 1, 9, tzinfo=UTC)),
+        ("Mon, 01 Jun 2026 09:00:00 -0000", datetime(2026, 6, 1, 9, tzinfo=UTC)),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_the_date_of_a_response_is_read(text, made):
+    class Response:
+        headers = {"date": text}
+
+    assert read_date(Response()) == made
+
+
+@pytest.mark.parametrize(("hours", "state"), [(2, SourceState.OK), (3, SourceState.STALE), (100, SourceState.STALE)])
+def test_a_source_that_stands_still_for_three_intervals_is_stale(hours, state):
+    now = datetime(2026, 6, 1, 9, tzinfo=UTC)
+    schedule = a_schedule(interval=timedelta(hours=1), succeeded_at=now, due_at=now + timedelta(hours=1), failures=0)
+    head = a_head(stale=Staleness(since=now - timedelta(hours=hours)), failure=None, hold=None, synced_at=now)
+    assert judge_source(head, schedule, Options(), now) is state
