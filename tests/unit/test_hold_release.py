@@ -149,6 +149,17 @@ def test_one_bad_fetch_makes_no_booking():
     assert len(source.stays()) == 6
 
 
+def test_what_a_bad_answer_brought_is_no_shrink_when_it_is_gone():
+    """A small listing, and three ghosts for an hour: the own feed without them is accepted at once."""
+    source = known(STAYS[0])
+    source.see(STAYS[0], hours=48)
+    source.see(STAYS[0], *NEW[1:])
+
+    plan = source.see(STAYS[0])
+
+    assert (plan.hold, kinds(plan)) == (None, ["miss"] * 3)
+
+
 # ── a quiet listing ──
 
 
@@ -183,6 +194,19 @@ def test_first_bookings_of_a_quiet_listing_are_on_trial():
     assert kinds(source.see()) == ["cancel"]
     assert source.held() == set()
     assert set(codes(settled, times=60)) == {"empty-feed"}
+
+
+def test_a_booking_after_bookings_on_trial_is_ours():
+    """A stranger's booking, empty again, and then the first of our own: it is believed at once, the stranger's goes."""
+    source = known(closure(1, 2), platform="booking_com")
+    source.see(hours=48)
+    source.see(closure(40, 44))
+    codes(source, times=8)
+
+    plan = source.see(closure(60, 63))
+    assert (plan.hold, kinds(plan)) == (None, ["create", "miss"])
+    codes(source, closure(60, 63), times=26)
+    assert source.held() == nights_of(60, 63)
 
 
 # ── empty ──

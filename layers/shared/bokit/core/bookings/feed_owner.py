@@ -19,11 +19,12 @@ from bokit.core.bookings.limits import (
     MIN_REISSUED_SHARE,
     MIN_REISSUED_SPANS,
     MIN_WINDOW_END,
+    TRIAL_TIME,
 )
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict, fold
 from bokit.core.bookings.nights import Span
-from bokit.core.bookings.stay import Stay, entry_key
+from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.bookings.window import closed_nights, rule_nights
 from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
@@ -118,7 +119,9 @@ class OwnerEvidence:
 
     @cached_property
     def future(self) -> list[Stay]:
-        """Our stays with nights to come that the last accepted fetch showed."""
+        """Our stays with nights to come that the last accepted fetch showed; on trial, none of them is known to be ours."""
+        if is_on_trial(self.state):
+            return []
         today = self.found.matches.today
         stays = (s for s in self.found.stays if not s.is_gone and s.record.missing_since is None)
         return [s for s in stays if s.nights_from(today)]
@@ -247,7 +250,8 @@ class OwnerEvidence:
 
     @cached_property
     def _known_marks(self) -> set[str]:
-        return {mark for s in self.found.stays for mark in stay_marks(s, self._names)}
+        stays = (s for s in self.found.stays if s.record.gone_reason != GoneReason.EMPTY)
+        return {mark for s in stays for mark in stay_marks(s, self._names)}
 
     @property
     def _traits(self) -> Traits:
@@ -260,6 +264,12 @@ class OwnerEvidence:
     @cached_property
     def _names(self) -> NameReader:
         return NameReader(self.found.seen.entries)
+
+
+def is_on_trial(state: SourceMemory) -> bool:
+    """Return whether the calendar was quiet until shortly before it came empty: it may never have been its own."""
+    quiet, empty = state.quiet_until, state.empty_since
+    return quiet is not None and empty is not None and empty - quiet < TRIAL_TIME
 
 
 def entry_marks(entry: Entry, uids: UidRoles, names: NameReader) -> list[str]:

@@ -19,12 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, judge_owner
+from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial, judge_owner
 from bokit.core.bookings.hold_release import (
     Agreement,
     empty_opens_at,
     is_lifted,
-    is_on_trial,
     last_reminder,
     newly_absent,
     opens_at,
@@ -33,6 +32,7 @@ from bokit.core.bookings.hold_release import (
     releasable_by_empty,
     trial_opens_at,
 )
+from bokit.core.bookings.limits import MIN_SETTLED_AGE
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import write_spans
 from bokit.core.bookings.stay import Stay
@@ -100,7 +100,7 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
         return _judge_agreement(code, evidence, is_partial=is_partial)
     if is_partial:
         return Judgement(code=PARTIAL)
-    if _is_shrunken(evidence, future):
+    if not is_on_trial(evidence.state) and _is_shrunken(evidence, future):
         return _judge_agreement(SHRUNKEN, evidence)
     return Judgement(code=None, was_quiet=owner is FeedOwner.QUIET)
 
@@ -119,14 +119,18 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = F
 def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
     """Return whether too many of the future stays are gone at once; those that were missing before do not count.
 
+    all are there that were known for some hours                 no: a bad answer brought those that are gone
     at least three, and half of what is known (rounded down)     yes
     at least three, and as many new ones came with it            yes: a page of two listings
     else                                                         no
     """
-    matches, gone = evidence.found.matches, len(newly_absent(evidence.found.matches))
-    loss = Loss(shown=matches.seen, known=len(future), gone=gone, agreed_since=evidence.context.at)
+    matches, at, gone = evidence.found.matches, evidence.context.at, newly_absent(evidence.found.matches)
+    settled = {str(s.record.id) for s in future if at - s.record.created_at >= MIN_SETTLED_AGE}
+    if settled and not settled & gone:
+        return False
+    loss = Loss(shown=matches.seen, known=len(future), gone=len(gone), agreed_since=at)
     came = sum(pair.stay is None for pair in matches.pairs)
-    return loss.is_shrunken or min(gone, came) >= MIN_SHRINK
+    return loss.is_shrunken or min(len(gone), came) >= MIN_SHRINK
 
 
 def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -> Hold:

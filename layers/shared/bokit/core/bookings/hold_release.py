@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.evidence import fetch_gap
-from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence
+from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial
 from bokit.core.bookings.limits import (
     EMPTY_WAIT,
     MAX_SMALL_LISTING,
@@ -36,7 +36,6 @@ from bokit.core.bookings.limits import (
     MIN_EMPTY_DISTANCE,
     REMINDER_DAYS,
     SUDDEN_AGREEMENT,
-    TRIAL_TIME,
     TRIAL_WAIT,
 )
 from bokit.core.bookings.matching import Matches
@@ -143,12 +142,6 @@ def empty_opens_at(state: SourceMemory, context: Context) -> datetime | None:
     if state.empty_since is None or state.declined:
         return None
     return max(state.empty_since + EMPTY_WAIT, (context.alerted_at or context.at) + MIN_ALERT_NOTICE)
-
-
-def is_on_trial(state: SourceMemory) -> bool:
-    """Return whether the calendar was quiet until shortly before it came empty: it may never have been its own."""
-    quiet, empty = state.quiet_until, state.empty_since
-    return quiet is not None and empty is not None and empty - quiet < TRIAL_TIME
 
 
 def trial_opens_at(state: SourceMemory) -> datetime | None:

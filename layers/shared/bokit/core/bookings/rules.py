@@ -276,7 +276,7 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
         after = replace(after, empty_since=None, empty_bodies=0, empty_at=None)
     if judged.code == EMPTY and is_trial_over(after, context):
         plan = _plan(matches, context, Evidence(released_as=GoneReason.EMPTY))
-        return replace(plan, memory=write_memory(_learn(found, after, context)))
+        return replace(plan, memory=write_memory(_learn(found, SourceMemory(), context)))
     after = replace(after, hold=make_hold(judged, evidence, after))
     if judged.agreement:
         after = with_agreement(after, str(judged.code), judged.agreement)
