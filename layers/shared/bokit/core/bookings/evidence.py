@@ -92,7 +92,7 @@ class Evidence:
         return since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
 
     def _is_witnessed(self, record: Record, context: Context) -> bool:
-        misses = read_misses(record, context)
+        misses = read_misses(record, context.at, fetch_gap(context))
         is_apart = context.at - misses.first >= context.cancel_after * MIN_FETCH_SPACING
         return misses.times >= (2 if is_apart or not self.is_doubtful else MIN_FETCHES_IN_DOUBT)
 
@@ -122,7 +122,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
         contradicted_since=contradicted,
-        has_news=any(read_misses(s.record, context).times < 2 for s in matches.absent),
+        has_news=any(read_misses(s.record, context.at, fetch_gap(context)).times < 2 for s in matches.absent),
         shows_begun=shows_begun(state.habits, matches.traits),
         is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
@@ -145,20 +145,19 @@ class MissedFetches(NamedTuple):
     last: datetime
 
 
-def read_misses(record: Record, context: Context) -> MissedFetches:
-    """Return the accepted fetches in a row that missed *record*, including the present one."""
-    at = context.at
+def read_misses(record: Record, at: datetime, gap: timedelta = timedelta()) -> MissedFetches:
+    """Return the accepted fetches in a row that missed *record*, including the one of *at*; closer than *gap*, two are one."""
     if MISSED not in record.memory:
         return MissedFetches(1, at, at)
     times, first, last = record.memory[MISSED]
     counted = datetime.fromisoformat(last)
-    is_apart = at - counted >= fetch_gap(context)
+    is_apart = at > counted and at - counted >= gap
     return MissedFetches(int(times) + is_apart, datetime.fromisoformat(first), at if is_apart else counted)
 
 
 def write_misses(record: Record, evidence: Evidence, context: Context) -> list[Json]:
     """Return the fetches that missed *record*, for its rules state; counting stops where no more are needed."""
-    misses = read_misses(record, context)
+    misses = read_misses(record, context.at, fetch_gap(context))
     if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
     return [misses.times, write_time(misses.first), write_time(misses.last)]

@@ -84,4 +84,6 @@ def read_memory(memory: Fields) -> SourceMemory:
 
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
-    return RULES_CODEC.write(memory)
+    learned = {"uids": memory.uids, "habits": memory.habits}
+    empty = {name for name, value in learned.items() if value == type(value)()}
+    return {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
