@@ -12,14 +12,10 @@ from functools import lru_cache
 from bokit.core.bookings.limits import MIN_LABEL_USES
 from bokit.core.bookings.stay import Stay
 from bokit.core.ical.entries import Entry, EntryKind
+from bokit.core.ical.labels import is_label
 
 Words = frozenset[str]
 """The words of a name, without case and accents; empty: no name is known."""
-_NEUTRAL = re.compile(
-    r"(?:reserv\w*|réserv\w*|book(?:ed|ing)|busy|occupied|occupé\w*|buchung|belegt|prenotat\w*|reservado|taken|tentative|"
-    r"provisoire|hold|vacation rental|stay|guest|event|no title)?"
-)
-_CLOSED = re.compile(r"\b(?:not available|unavailable|closed|block(?:ed)?|indisponible)\b")
 
 
 class NameVerdict(StrEnum):
@@ -37,8 +33,7 @@ def is_neutral(summary: str | None) -> bool:
     >>> is_neutral("CLOSED - Not available"), is_neutral("Reserved"), is_neutral("Melanie Schmidt")
     (True, True, False)
     """
-    text = " ".join(re.findall(r"\w+", fold(summary)))
-    return bool(_CLOSED.search(text) or _NEUTRAL.fullmatch(text))
+    return is_label(summary or "")
 
 
 def fold(text: str | None) -> str:

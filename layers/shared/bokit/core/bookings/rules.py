@@ -20,6 +20,7 @@ from bokit.core.bookings.hold_release import (
     releasable_by_empty,
     with_agreement,
 )
+from bokit.core.bookings.known_ends import with_known_ends
 from bokit.core.bookings.limits import MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
@@ -70,6 +71,7 @@ class BookingRules:
     def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         window = next((r for r in known if is_window(r)), None)
         stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
+        seen = with_known_ends(seen, stays)
         uids = UidRoles(traits=traits, history=read_memory(context.memory).uids, at=context.at)
         matches = match_entries(stays, window, seen.entries, uids, local_today(context), context.at)
         return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, matches=matches)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical.entries import Entry
-from bokit.core.ical.lexer import read_lines, unescape
+from bokit.core.ical.event_nights import EndsBeforeStartError, EventNights, When, which_nights
+from bokit.core.ical.labels import CANCELLED_LABEL
+from bokit.core.ical.lexer import split_lines, unescape
 from bokit.core.ical.limits import MAX_SERIES_EVENT_TEXT, MAX_TEXT
 from bokit.core.ical.platforms.base import Platform, RawEvent
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.times import Zones, read_duration, read_when
 from bokit.core.model.source_rules import Problem
 
-NIGHT = timedelta(days=1)
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
+_START_LINE = re.compile(r"^(DTSTART)[^:\n]*:( ?)", re.I | re.M)
+_REPEATED = frozenset({"DTSTART", "DTEND", "STATUS"})
+_STRICT = frozenset({"STATUS", "DTEND", "UID", "SEQUENCE"})
+"""Properties whose value follows the colon at once, if DTSTART's does: ``STATUS: cancelled`` is a sentence."""
+_TEXT_ENDS = frozenset({"UID", "DTSTART", "DTEND", "DTSTAMP", "SUMMARY", "CREATED", "LAST-MODIFIED", "LOCATION"})
+"""Properties after which an unescaped description has ended."""
 
-When = date | datetime
 Span = tuple[When, When]
 
 
@@ -33,14 +41,21 @@ class ReadContext:
     budget: Budget
     ends_on_last_night: bool = False
     """The owner's setting (Beds24 has one): all-day events end on the last night, not on the day of departure."""
+    ignore_transparent: bool = False
+    """The owner's setting: events marked as "free" (TRANSP:TRANSPARENT) hold no nights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventLines:
-    """The property lines of one event: (parameters, value) by name. The first of a repeated name counts."""
+    """The property lines of one event: (parameters, value) by name.
+
+    The first of a repeated name counts; *repeated* keeps the further ones of dates and STATUS, since a line of an
+    unescaped description may look like one.
+    """
 
     text: str
     lines: dict[str, tuple[str, str]]
+    repeated: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def uid(self) -> str:
@@ -73,25 +88,56 @@ class EventLines:
 
 
 def read_event_lines(text: str) -> EventLines:
-    """Return the event's own lines, without those of a VALARM inside it."""
-    lines: dict[str, tuple[str, str]] = {}
-    depth = 0
-    for name, parameters, value in read_lines(text):
-        if name == "BEGIN":
+    """Return the event's own lines, without those of a VALARM inside it, and without those of a description.
+
+    Some exporters write a description with real line ends. Its lines are written like no property of this event (names
+    in another case than DTSTART, a space after the colon), or follow a line that is none: STATUS counts for nothing then.
+    """
+    found: list[tuple[str, str, str]] = []
+    depth, in_text = 0, False
+    has_style = _style_of(text)
+    for name, parameters, value in split_lines(text):
+        upper = name.strip().upper()
+        if upper == "BEGIN":
             depth += 1
-        elif name == "END":
+        elif upper == "END":
             depth = max(0, depth - 1)
+        elif not depth and has_style(name, value):
+            in_text = in_text and upper not in _TEXT_ENDS
+            if not (in_text and upper == "STATUS"):
+                found.append((upper, parameters, value))
         elif not depth:
-            lines.setdefault(name, (parameters, value))
-    return EventLines(text=text, lines=lines)
+            in_text = True
+    lines: dict[str, tuple[str, str]] = {}
+    repeated: dict[str, list[tuple[str, str]]] = {}
+    for name, parameters, value in found:
+        if name not in lines:
+            lines[name] = (parameters, value)
+        elif name in _REPEATED:
+            repeated.setdefault(name, []).append((parameters, value))
+    return EventLines(text=text, lines=lines, repeated=repeated)
+
+
+def _style_of(text: str) -> Callable[[str, str], bool]:
+    """Return whether a line's name and value are written as the event's own: as its DTSTART is."""
+    start = _START_LINE.search(text)
+    if not start or not start[1].isupper():
+        return lambda name, value: True
+    spaced = start[2] == " "
+    return lambda name, value: (
+        name.isupper() and (spaced or not value.startswith(" ") or name.partition(";")[0].strip() not in _STRICT)
+    )
 
 
 class BadEventError(ValueError):
-    """An event that cannot be read: *code* for programs, the text for people. It never leaves the reader."""
+    """An event that cannot be read: *code* for programs, the text for people. It never leaves the reader.
 
-    def __init__(self, code: str, message: str) -> None:
+    *start* is the event's start if that can be read: its first night is held.
+    """
+
+    def __init__(self, code: str, message: str, start: When | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.start = code, start
 
     def as_problem(self, uid: str) -> Problem:
         """Return the error as a problem of the event with *uid*."""
@@ -102,71 +148,106 @@ def read_span(event: EventLines, zones: Zones) -> Span:
     """Return the event's start and end; raises BadEventError.
 
     DTEND     DURATION    the end
-    given     any         DTEND: it is more explicit
+    given     any         DTEND: it is more explicit; the latest, where a description's line looks like one
     absent    given       the start and the duration
     absent    absent      the start: one night
     """
-    start = _read_when(event, "DTSTART", zones)
-    if event.value("DTEND").strip():
-        return start, _read_when(event, "DTEND", zones)
+    start = _read_starts(event, zones)
+    if event.value("DTEND").strip() or "DTEND" in event.repeated:
+        return start, _read_end(event, start, zones)
     if "DURATION" not in event.lines:
         return start, start
     try:
         return start, start + read_duration(event.value("DURATION"))
     except (ValueError, OverflowError) as error:
-        raise BadEventError("bad-duration", "the event's DURATION cannot be read") from error
+        message = "the event's DURATION cannot be read: its first night is held"
+        raise BadEventError("bad-duration", message, start) from error
 
 
-def _read_when(event: EventLines, name: str, zones: Zones) -> When:
-    if name not in event.lines:
+def _read_starts(event: EventLines, zones: Zones) -> When:
+    if "DTSTART" not in event.lines:
         raise BadEventError("no-start", "the event has no DTSTART")
-    try:
-        return read_when(*event.lines[name], zones)
-    except (ValueError, OverflowError) as error:
-        raise BadEventError("bad-date", f"the event's {name} is not a date") from error
+    found = _read_all(event, "DTSTART", zones)
+    if not found:
+        raise BadEventError("bad-date", "the event's DTSTART is not a date")
+    return found[0]
+
+
+def _read_end(event: EventLines, start: When, zones: Zones) -> When:
+    found = _read_all(event, "DTEND", zones)
+    if not found:
+        raise BadEventError("bad-date", "the event's DTEND is not a date: its first night is held", start)
+    return found[0] if len(found) == 1 else max(found, key=lambda when: _utc(when, zones.own))
+
+
+def _read_all(event: EventLines, name: str, zones: Zones) -> list[When]:
+    """Return the dates of every line called *name* that is one."""
+    found: list[When] = []
+    for parameters, value in (event.lines[name], *event.repeated.get(name, ())):
+        with contextlib.suppress(ValueError, OverflowError):
+            found.append(read_when(parameters, value, zones))
+    return found
 
 
 def read_entry(
     event: EventLines, span: Span, context: ReadContext, *, is_cancelled: bool, recurrence_id: str | None = None
-) -> Entry | None:
-    """Return the event's entry; None if its platform's events of this type mean no stay. Raises BadEventError."""
+) -> tuple[Entry | None, tuple[Problem, ...]]:
+    """Return the event's entry, and notes about it; raises BadEventError.
+
+    None if its platform's events of this type mean no stay, or if the owner ignores events marked as free.
+    """
     raw = RawEvent(
         uid=event.uid,
         summary=event.words("SUMMARY"),
         description=event.words("DESCRIPTION"),
-        status="CANCELLED" if is_cancelled else event.value("STATUS").strip().upper(),
+        status="CANCELLED" if is_cancelled else _read_status(event),
         url=event.value("URL").strip()[:2000],
     )
     facts = context.platform.read_event(raw)
     if facts is None:
-        return None
+        return None, ()
+    start, end = span
     try:
-        nights = _read_nights(*span, context)
+        nights = which_nights(start, end, context.timezone, ends_on_last_night=context.ends_on_last_night)
+    except EndsBeforeStartError as error:
+        message = "the event ends before it starts: its first night is held"
+        raise BadEventError("ends-before-start", message, start) from error
     except OverflowError as error:
         raise BadEventError("bad-date", "the event's dates lie outside of all calendars") from error
-    return Entry(uid=raw.uid, recurrence_id=recurrence_id, summary=raw.summary, sequence=event.sequence, **nights, **facts)
+    entry = Entry(
+        uid=raw.uid,
+        recurrence_id=recurrence_id,
+        check_in=nights.check_in,
+        check_out=nights.check_out,
+        starts_at=_utc(start, context.timezone) if isinstance(start, datetime) else None,
+        ends_at=_utc(end, context.timezone) if isinstance(start, datetime) else None,
+        summary=raw.summary,
+        sequence=event.sequence,
+        **facts,
+    )
+    is_free = event.value("TRANSP").strip().upper() == "TRANSPARENT"
+    notes = tuple(_read_notes(event, nights, raw, is_free=is_free, is_ignored=context.ignore_transparent))
+    return (None if is_free and context.ignore_transparent else entry), notes
 
 
-def _read_nights(start: When, end: When, context: ReadContext) -> dict[str, Any]:
-    """Return check-in and check-out in the unit's timezone, and the times in UTC of an event that has them.
-
-    An event that ends on the day of its start holds that night, timed or not: a calendar that closes a part of a day
-    admits nobody else on it. One that ends before it starts is bad.
-    """
-    own, timed = context.timezone, isinstance(start, datetime)
-    first, last = _local_day(start, own), _local_day(end, own)
-    if last < first or (timed and isinstance(end, datetime) and end < start):
-        raise BadEventError("ends-before-start", "the event ends before it starts")
-    return {
-        "check_in": first,
-        "check_out": last + NIGHT if context.ends_on_last_night and not timed else max(last, first + NIGHT),
-        "starts_at": _utc(start, own) if timed else None,
-        "ends_at": _utc(end, own) if timed else None,
-    }
+def _read_status(event: EventLines) -> str:
+    """Return STATUS in upper case; of several, one that cancels nothing."""
+    stated = [event.value("STATUS"), *(value for _, value in event.repeated.get("STATUS", ()))]
+    found = [value.strip().upper() for value in stated]
+    return next((status for status in found if not status.startswith("CANCEL")), found[0])
 
 
-def _local_day(when: When, own: tzinfo) -> date:
-    return when.astimezone(own).date() if isinstance(when, datetime) else when
+def _read_notes(event: EventLines, nights: EventNights, raw: RawEvent, *, is_free: bool, is_ignored: bool) -> Iterator[Problem]:
+    """Yield what an owner may want to know of an event that was read."""
+    ends_on_start = nights.is_one_day and event.value("DTEND").strip() == event.value("DTSTART").strip()
+    notes = (
+        (is_free and is_ignored, "transparent-ignored", 'the event is marked as "free" and ignored, as its source is set'),
+        (is_free and not is_ignored, "transparent", 'the event is marked as "free", and held; ignore_transparent ignores it'),
+        (nights.is_late, "late-end", "the event ends late in the evening: the night that follows is held too"),
+        (ends_on_start, "ends-on-its-start", "an all-day event ends on the day of its start: if this calendar's ends are last nights, set ends_on to last-night"),  # noqa: E501
+        (raw.status != "CANCELLED" and CANCELLED_LABEL.match(raw.summary) is not None, "cancelled-in-summary", "the summary says that the event is cancelled, STATUS does not: it is held"),  # noqa: E501
+    )  # fmt: skip
+    return (Problem(code=code, message=message, uid=raw.uid) for applies, code, message in notes if applies)
 
 
 def _utc(when: When, own: tzinfo) -> datetime:

@@ -17,8 +17,20 @@ from bokit.core.ical.recurrence import expand_series
 from bokit.core.ical.times import Zones, read_zones
 from bokit.core.model.source_rules import Problem
 
-NOTES = frozenset({"unknown-timezone", "no-uid"})
+NOTES = frozenset(
+    {
+        "unknown-timezone",
+        "no-uid",
+        "transparent",
+        "transparent-ignored",
+        "late-end",
+        "ends-on-its-start",
+        "cancelled-in-summary",
+    }
+)
 """Problems that cost no event, and leave the verdict as it is."""
+BAD_ENDS = frozenset({"bad-date", "bad-duration", "ends-before-start"})
+"""Problems that leave an event its first night alone."""
 
 
 class EventGroup(NamedTuple):
@@ -86,15 +98,26 @@ def _read_group(group: EventGroup, calendar: CalendarText, zones: Zones, context
     elif recurs:
         reader.refuse_series(events, BadEventError("too-many-recurrences", "the series is longer than we read"))
     else:
-        reader.read_plain(_latest(events))
+        reader.read_plain(_latest_by_nights(events))
     notes = _read_notes(events, zones)
     return GroupContent(entries=_unique(reader.entries), problems=(*reader.problems, *notes), is_series=is_series)
 
 
-def _latest(events: Sequence[EventLines]) -> list[EventLines]:
-    """Return those of one UID's events that have the highest SEQUENCE."""
-    highest = max(event.sequence for event in events)
-    return [event for event in events if event.sequence == highest]
+def _latest_by_nights(events: Sequence[EventLines]) -> list[EventLines]:
+    """Return one UID's events; of those with the same dates, the ones with the highest SEQUENCE.
+
+    One UID on different nights holds them all: an exporter that reuses UIDs shows several stays.
+    """
+    if len(events) < 2:
+        return list(events)
+    highest: dict[tuple[str, ...], int] = {}
+    for event in events:
+        highest[_dates(event)] = max(event.sequence, highest.get(_dates(event), 0))
+    return [event for event in events if event.sequence == highest[_dates(event)]]
+
+
+def _dates(event: EventLines) -> tuple[str, ...]:
+    return tuple(event.value(name).strip() for name in ("DTSTART", "DTEND", "DURATION"))
 
 
 def _read_notes(events: Sequence[EventLines], zones: Zones) -> list[Problem]:
@@ -128,7 +151,16 @@ class _GroupReader:
             try:
                 self._add(event, read_span(event, self.zones), None)
             except BadEventError as error:
-                self.problems.append(error.as_problem(event.uid))
+                self._refuse(event, error)
+
+    def _refuse(self, event: EventLines, error: BadEventError) -> None:
+        """Keep the problem of an event, and its first night if that can be read."""
+        self._note(error.as_problem(event.uid))
+        if error.start is not None:
+            try:
+                self._add(event, (error.start, error.start), None)
+            except BadEventError as further:
+                self._note(further.as_problem(event.uid))
 
     def read_series(self, events: Sequence[EventLines]) -> None:
         """Read a series; one that cannot be expanded holds at least the nights that its events name themselves."""
@@ -141,10 +173,16 @@ class _GroupReader:
     def refuse_series(self, events: Sequence[EventLines], error: BadEventError) -> None:
         """Read the events of a series one by one, as if none repeated."""
         self.entries.clear()
-        self.problems.append(error.as_problem(events[0].uid))
+        self._note(error.as_problem(events[0].uid))
         self.read_plain(events)
 
     def _add(self, event: EventLines, span: Span, recurrence_id: str | None) -> None:
-        entry = read_entry(event, span, self.context, is_cancelled=self.is_cancelled, recurrence_id=recurrence_id)
+        entry, notes = read_entry(event, span, self.context, is_cancelled=self.is_cancelled, recurrence_id=recurrence_id)
         if entry:
             self.entries.append(entry)
+        for note in notes:
+            self._note(note)
+
+    def _note(self, problem: Problem) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)

@@ -12,8 +12,11 @@ from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_PARAMETER
 _FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n:]*:(\d{8}T\d{6}Z)")
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
 _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I)
+_HAS_END = re.compile(r"^(?:DTEND|DURATION)\b", re.I | re.M)
 _HEAD = re.compile(r'(?:[^":\n]++|"[^"\n]*+"?+)*+')
 _PARAMETER = re.compile(r'(?:[^";\n]++|"[^"\n]*+"?+)++')
+_INDENTED_EVENT = re.compile(rb"\n([ \t]{1,200})BEGIN:VEVENT[ \t]*\n")
+_CALENDAR_START, _CALENDAR_END = "BEGIN:VCALENDAR\n", re.compile(r"\nEND:VCALENDAR[ \t]*(?=<)")
 _ESCAPE = re.compile(r"\\([nN,;:\\\"])")
 _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1."""
@@ -73,9 +76,17 @@ def decode_body(body: bytes) -> str:
     if body.count(b"\r") != body.count(b"\r\n"):
         # CR CR LF, or old lines that end in CR alone; a pattern would backtrack at every CR
         body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines = body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf")
+    lines = _remove_indents(body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf"))
     unfolded = lines.replace(b"\n ", b"")
     return _decode(unfolded.replace(b"\n\t", b"") if b"\t" in unfolded else unfolded).removeprefix("\ufeff").lstrip()
+
+
+def _remove_indents(lines: bytes) -> bytes:
+    """Return *lines* without the indents of a template whose events would otherwise be folded away; else as they are."""
+    if b"\nBEGIN:VEVENT" in lines or not (found := _INDENTED_EVENT.search(lines)):
+        return lines
+    indent = re.escape(found[1])
+    return re.sub(rb"(?m)^" + indent + rb"(?=[A-Z][A-Z-]*[;:])", b"", lines)
 
 
 def _decode(text: bytes) -> str:
@@ -88,7 +99,15 @@ def _decode(text: bytes) -> str:
 
 def split_body(text: str) -> BodyText:
     """Return the calendars of *text*; none if it is not a calendar."""
-    return _split_plain(text) or _split_any(text)
+    return _split_plain(text) or _split_any(_free_marks(text))
+
+
+def _free_marks(text: str) -> str:
+    """Return *text* with lines of their own for a BEGIN after a server's warning, and for an END before a page's tags."""
+    start = text.find(_CALENDAR_START)
+    if start > 0 and text[start - 1] != "\n" and f"\n{_CALENDAR_START}" not in text[:start]:
+        text = text[:start] + "\n" + text[start:]
+    return _CALENDAR_END.sub("\nEND:VCALENDAR\n", text) if "\nEND:VCALENDAR" in text and "<" in text else text
 
 
 def _split_plain(text: str) -> BodyText | None:
@@ -152,7 +171,7 @@ class _Splitter:
 
     def _take_calendar(self, begins: bool, start: int, end: int) -> None:
         if self.is_open:  # ended, or truncated and followed by another one
-            self._abandon()
+            self._abandon(None if begins else start)
             self.broken += begins + (self.depth != 0)
             self._keep(start)
         self.depth = 0
@@ -160,7 +179,7 @@ class _Splitter:
         self._clear(end)
 
     def _open(self, name: str, start: int, end: int) -> None:
-        self._abandon()
+        self._abandon(start)
         self.rest.append(self.text[self.rest_from : start])
         self.kind, self.start, self.inner = name, start, end
 
@@ -176,9 +195,15 @@ class _Splitter:
             self.dropped += 1
         self.kind, self.rest_from = "", end
 
-    def _abandon(self) -> None:
+    def _abandon(self, at: int | None) -> None:
+        """Leave a component without an end. One that is whole up to *at*, where the next begins, is an event all the same."""
         self.broken += self.kind != ""
-        if self.kind:
+        text = self.text[self.inner : at] if self.kind == "VEVENT" and at is not None else ""
+        if _HAS_END.search(text) and self.count < MAX_FEED_EVENTS:
+            self.events.append(text)
+            self.count += 1
+            self.rest_from = at or 0
+        elif self.kind:
             self.rest_from = self.start
         self.kind = ""
 
@@ -195,7 +220,7 @@ class _Splitter:
     def finish(self) -> BodyText:
         whole = not self.is_open and not self.kind and bool(self.calendars)
         if self.is_open:
-            self._abandon()
+            self._abandon(None)
             self._keep(len(self.text))
         return BodyText(calendars=tuple(self.calendars), is_whole=whole, broken=self.broken, dropped=self.dropped)
 
@@ -206,14 +231,21 @@ def _read_properties(own: str) -> dict[str, str]:
 
 def read_lines(text: str) -> Iterator[tuple[str, str, str]]:
     """Yield (name, parameters, value) of each content line; names in upper case; lines without a colon are skipped."""
+    return ((name.strip().upper(), parameters, value) for name, parameters, value in split_lines(text) if name)
+
+
+def split_lines(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (name, parameters, value) of each line as written; the name of a line without a colon is empty."""
     for line in text.split("\n"):
         head, colon, value = line.partition(":")
         if not colon:
+            if line:
+                yield "", "", line
             continue
         if '"' in head:
             head, value = _split_quoted(line)
         name, _, parameters = head.partition(";")
-        yield name.strip().upper(), parameters, value
+        yield name, parameters, value
 
 
 def _split_quoted(line: str) -> tuple[str, str]:

@@ -61,6 +61,7 @@ class ReadSettings:
     """Series are expanded from here to *until*; None: from 60 days before *at* to *horizon* after it."""
     until: date | None = None
     ends_on_last_night: bool = False  # see :class:`ReadContext`
+    ignore_transparent: bool = False  # likewise
 
     @property
     def today(self) -> date:
@@ -76,6 +77,7 @@ class ReadSettings:
             window=(first, max(first, min(last, first + MAX_WINDOW))),
             budget=Budget(),
             ends_on_last_night=self.ends_on_last_night,
+            ignore_transparent=self.ignore_transparent,
         )
 
     def find_platform(self, prodid: str | None = None) -> Platform:
@@ -162,7 +164,8 @@ def _prodid(body: BodyText) -> str | None:
 def _read_groups(body: BodyText, context: ReadContext, last: BodyContent | None) -> BodyContent:
     """Return what every group of the body says, reused from *last* if text, calendar and settings are the same."""
     known = last.groups if last else {}
-    settings = (context.platform.name, str(context.timezone), str(context.ends_on_last_night))
+    chosen = (str(context.ends_on_last_night), str(context.ignore_transparent))
+    settings = (context.platform.name, str(context.timezone), *chosen)
     groups: dict[str, KeptGroup] = {}
     for number, calendar in enumerate(body.calendars):
         salt, zones = salt_of(calendar, number, settings), calendar_zones(calendar, context.timezone)
@@ -237,7 +240,11 @@ def _clip(entry: Entry, today: date) -> Entry:
 
 
 def _body_problems(body: BodyText) -> tuple[Problem, ...]:
+    has_events = any(calendar.events for calendar in body.calendars)
+    free_busy = not has_events and any("BEGIN:VFREEBUSY" in calendar.head for calendar in body.calendars)
+    only_free_busy = "the calendar has free/busy times (VFREEBUSY) alone, which we do not read; use an export with its events"
     found = (
+        (free_busy, "only-free-busy", only_free_busy),
         (not body.is_whole, "truncated", "the calendar has no end: what is missing from it proves nothing"),
         (body.broken and body.is_whole, "broken-event", "a component begins without an end, or ends without a beginning"),
         (body.dropped, "too-many-events", "the calendar has more events than we read"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from bokit.core.ical.events import BadEventError, EventLines, Span, When, read_span
+from bokit.core.ical.event_nights import When
+from bokit.core.ical.events import BadEventError, EventLines, Span, read_span
 from bokit.core.ical.lexer import read_lines
 from bokit.core.ical.limits import MAX_SERIES_DATES, MAX_SERIES_EVENTS, MAX_SERIES_RULES
 from bokit.core.ical.recurrence_rules import Budget, Rule, read_rule

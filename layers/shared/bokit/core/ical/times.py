@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from bokit.core.ical.lexer import read_lines, read_parameters
 from bokit.core.ical.limits import MAX_BUILT_ZONES, MAX_YEAR, MAX_ZONE_NAMES, MAX_ZONE_RULES, MAX_ZONE_TEXT
 from bokit.core.ical.recurrence_rules import can_happen, read_rule
 
-_WHEN = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:\.\d+)?(Z)?)?", re.I)
+_WHEN = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?(?:(Z)|([+-]\d\d):?(\d\d))?)?", re.I)
 _DURATION = re.compile(r"([+-])?P(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.I)
 _ANY_DAY = date(2000, 1, 1)
 
@@ -123,7 +123,7 @@ def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
     found = _WHEN.fullmatch(value.strip())
     if not found:
         raise ValueError("not a date")
-    year, month, day, hour, minute, second, utc = found.groups()
+    year, month, day, hour, minute, second, utc, offset_hours, offset_minutes = found.groups()
     if hour is None or "VALUE=DATE" in parameters.upper().split(";"):
         return date(int(year), int(month), int(day))
     naive = datetime(  # noqa: DTZ001  the zone follows
@@ -131,6 +131,9 @@ def read_when(parameters: str, value: str, zones: Zones) -> date | datetime:
     )
     if utc:
         return naive.replace(tzinfo=UTC).astimezone(zones.universal)
+    if offset_hours:
+        minutes = int(offset_hours[1:]) * 60 + int(offset_minutes)
+        return naive.replace(tzinfo=timezone(timedelta(minutes=-minutes if offset_hours[0] == "-" else minutes)))
     name = read_parameters(parameters).get("TZID") if parameters else None
     return naive.replace(tzinfo=zones.find(name) if name else zones.floating)
 

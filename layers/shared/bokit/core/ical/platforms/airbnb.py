@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
+from bokit.core.ical.labels import Label, read_label
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, ends_within, relabel, reservation
 
 _CODE = re.compile(r"/(HM[A-Z0-9]{8})\b|^\s*(?:reservation|confirmation)(?: code)?\s*:\s*(HM[A-Z0-9]{8})\s*$", re.I | re.M)
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
 _PHONE = re.compile(r"Last 4 Digits\):?\s*(\d{4})\b", re.I)
 _NAMED = re.compile(r"^(.*?)\s*\((HM[A-Z0-9]{8})\)$")
-_UNAVAILABLE = re.compile(r"\bnot available\b|^blocked\b", re.I)
 TRAILING = (364, 368)
 """A trailing block ends this many days after today, and rolls every day (measured: 366)."""
 NOTICE = timedelta(days=1)
@@ -23,12 +23,15 @@ NOTICE = timedelta(days=1)
 def read_event(raw: RawEvent) -> Facts:
     """Return an event's facts: one with a code is a reservation, ``Airbnb (Not available)`` is a block.
 
+    Without a code, a label that nobody knows proves no guest: it is a block of undefined meaning.
+
     Old feeds have the guest and the code in the summary: ``Melanie (HM…)``.
     """
     url, phone, named = _URL.search(raw.description), _PHONE.search(raw.description), _NAMED.match(raw.summary.strip())
     code = _read_code(raw.url) or _read_code(raw.description) or (named and named[2])
-    if code is None and _UNAVAILABLE.search(raw.summary):
-        return block(raw)
+    said = read_label(raw.summary)
+    if code is None and said.label in (Label.CLOSURE, None):
+        return block(raw, Status.UNAVAILABLE if said.label else Status.UNDEFINED)
     return reservation(
         raw,
         reservation_code=code,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
+from bokit.core.ical.labels import Label, LabelReading, read_label
 
 Facts = Mapping[str, Any]
 """Values of Entry's fields, by name, beyond identity and dates; always *kind* and *status*."""
@@ -78,15 +79,6 @@ class Platform:
         return any(host == own or host.endswith("." + own) for own in self.hosts)
 
 
-BLOCK_WORDS = re.compile(
-    r"\b(?:blocked|not available|unavailable|closed|indisponible|bloqu[ée]e?s?|ferm[ée]e?|non disponibile|chiuso|bloccato"
-    r"|nicht verf[üu]gbar|blockiert|gesperrt|geschlossen|no disponible|bloqueado|cerrado|maintenance|owner (?:stay|block))\b",
-    re.I,
-)
-_TENTATIVE = re.compile(r"^(?:tentative|provisoire|option|pre-?booking)\b", re.I)
-_GUEST = re.compile(
-    r"^(?:reserved|réservée?|reservation|réservation|booked|booking|tentative|provisoire)\s*[-–:]\s*(\S.*)$", re.I
-)
 STATED = {
     "CANCELLED": Status.CANCELLED,
     "CANCELED": Status.CANCELLED,
@@ -95,26 +87,25 @@ STATED = {
 }
 
 
+LABEL_STATUS = {Label.TENTATIVE: Status.TENTATIVE, Label.REQUEST: Status.REQUEST}
+
+
 def read_general(raw: RawEvent) -> Facts:
     """Return what any calendar's event says: a block if its summary says so, else a reservation.
 
     STATUS decides a reservation's status. Without it, the reservation is undefined: all that is known is that it holds
     its nights.
     """
-    if blocked := BLOCK_WORDS.search(raw.summary):
-        return block(raw, Status.BLOCKED if "block" in blocked[0].lower() else Status.UNAVAILABLE)
-    implied = Status.TENTATIVE if _TENTATIVE.match(raw.summary) else Status.UNDEFINED
-    return reservation(raw, STATED.get(raw.status, implied), guest_name=read_guest(raw.summary))
+    said = read_label(raw.summary)
+    if said.label is Label.CLOSURE:
+        return closure(raw, said)
+    implied = LABEL_STATUS.get(said.label, Status.UNDEFINED) if said.label else Status.UNDEFINED
+    return reservation(raw, STATED.get(raw.status, implied), guest_name=said.guest)
 
 
-def read_guest(summary: str) -> str | None:
-    """Return the guest of ``Reserved - Melanie`` and similar summaries, else None.
-
-    >>> read_guest("Réservée - Melanie"), read_guest("Reserved")
-    ('Melanie', None)
-    """
-    found = _GUEST.match(summary.strip())
-    return found[1].strip() if found else None
+def closure(raw: RawEvent, said: LabelReading) -> Facts:
+    """Return the facts of a block with a label that says so."""
+    return block(raw, Status.BLOCKED if said.is_blocked else Status.UNAVAILABLE)
 
 
 def block(raw: RawEvent, status: Status = Status.UNAVAILABLE) -> Facts:

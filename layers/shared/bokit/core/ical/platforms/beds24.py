@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 from bokit.core.ical.entries import Status
+from bokit.core.ical.labels import Label, is_label, read_label
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, last_four, reservation
 
 _LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
 _BOOKING_ID = re.compile(r"(?:bookid|id)=(\d{4,15})\b|\bbook(?:id)?[-_ ]?(\d{4,15})\b", re.I)
 _UID = re.compile(r"^(?:bookid|booking|b|beds24)?[-_]?(\d{4,15})(?:$|[@_-])", re.I)
-_UNAVAILABLE = re.compile(r"^(?:unavailable|not available|blocked|black|closed)\b", re.I)
 BOOKING_PAGE = "https://beds24.com/control2.php?ajax=bookedit&id="
 _STATUSES = {
     "0": Status.CANCELLED,
@@ -37,12 +37,13 @@ def read_event(raw: RawEvent) -> Facts:
     """Return an event's facts from the template's keys; unknown keys become *extra*, other lines comments."""
     keys, loose = read_template(raw.description)
     status = _STATUSES.get(keys.get("STATUS", "").partition("/")[0].strip().lower())
-    if _UNAVAILABLE.match(raw.summary.strip()) or status is Status.BLOCKED:
+    said = read_label(raw.summary)
+    if said.label is Label.CLOSURE or raw.summary.strip().lower() == "black" or status is Status.BLOCKED:
         return block(raw, status if status in (Status.CANCELLED, Status.BLOCKED) else Status.UNAVAILABLE)
     return reservation(
         raw,
         status or Status.CONFIRMED,
-        guest_name=raw.summary.strip() or None,
+        guest_name=said.guest or (None if is_label(raw.summary) else raw.summary.strip()) or None,
         email=keys.get("EMAIL") or None,
         country=keys.get("CTRY") or None,
         notes=keys.get("NOTES") or None,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import date
 
 from bokit.core.ical.entries import Entry, Status
+from bokit.core.ical.labels import is_label
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, ends_within, relabel, reservation
 
-_GUEST = re.compile(r"^CLOSED\s*-\s*(?!not available\b)(\S.*)$", re.I)
+_GUEST = re.compile(r"^CLOSED\s*-\s*(\S.*)$", re.I)
 TRAILING = (544, 552)
 """The trailing closure ends this many days after today, and rolls every day (measured: 546 to 550)."""
 
@@ -20,6 +21,7 @@ def read_event(raw: RawEvent) -> Facts:
     Its status is undefined, or confirmed if an older feed names the guest.
     """
     guest = _GUEST.match(raw.summary.strip())
+    guest = None if guest and is_label(guest[1]) else guest
     status = Status.CONFIRMED if guest else Status.UNDEFINED
     return reservation(raw, status, guest_name=guest and guest[1].strip())
 

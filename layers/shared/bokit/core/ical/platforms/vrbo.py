@@ -1,24 +1,34 @@
-"""VRBO, Abritel and HomeAway: GUID UIDs that change with the dates; English or French summaries."""
+"""VRBO, Abritel and HomeAway: GUID UIDs that change with the dates; summaries in the language of the site."""
 
 from __future__ import annotations
 
-import re
-
 from bokit.core.ical.entries import Status
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, read_guest, reservation
-
-_BLOCKED = re.compile(r"^(?:blocked|bloquée?)\b", re.I)
-_UNAVAILABLE = re.compile(r"^(?:unavailable|not available|indisponible)\b", re.I)
-_TENTATIVE = re.compile(r"^(?:tentative|provisoire)\b", re.I)
+from bokit.core.ical.labels import Label, read_label
+from bokit.core.ical.platforms.base import (
+    LABEL_STATUS,
+    Facts,
+    Platform,
+    RawEvent,
+    Traits,
+    UidRole,
+    block,
+    closure,
+    reservation,
+)
 
 
 def read_event(raw: RawEvent) -> Facts:
-    """Return an event's facts: ``Reserved - Melanie``, ``Blocked``, ``Tentative…`` and their French forms."""
-    summary = raw.summary.strip()
-    if _BLOCKED.match(summary) or _UNAVAILABLE.match(summary):
-        return block(raw, Status.BLOCKED if _BLOCKED.match(summary) else Status.UNAVAILABLE)
-    status = Status.TENTATIVE if _TENTATIVE.match(summary) or raw.status == "TENTATIVE" else Status.CONFIRMED
-    return reservation(raw, status, guest_name=read_guest(summary))
+    """Return an event's facts: ``Reserved - Melanie``, ``Blocked``, ``Tentative…`` in any language that we know.
+
+    An unknown label proves no guest: the nights may be imported ones, which VRBO shows as a block.
+    """
+    said = read_label(raw.summary)
+    if said.label is Label.CLOSURE:
+        return closure(raw, said)
+    if said.label is None:
+        return block(raw, Status.UNDEFINED)
+    status = Status.TENTATIVE if raw.status == "TENTATIVE" else LABEL_STATUS.get(said.label, Status.CONFIRMED)
+    return reservation(raw, status, guest_name=said.guest)
 
 
 PLATFORM = Platform(
