@@ -176,3 +176,39 @@ def test_conflicts_come_in_pages(caller, unit):
         book(caller, unit, f"2026-08-0{day}", f"2026-08-0{day + 1}")
 
     assert [c["nights"] for c in caller.every("/conflicts", limit=2)] == [[f"2026-08-0{day}"] for day in (1, 3, 5, 7)]
+
+
+ROOM = "https://8.8.8.8/booking.ics"
+
+
+def a_room(*stays: tuple[str, str]) -> bytes:
+    """Return a calendar as Booking.com shows it: a UID is made of the first night."""
+    events = (
+        f"BEGIN:VEVENT\r\nUID:{'ab' * 12}{first}@booking.com\r\nDTSTART;VALUE=DATE:{first}\r\nDTEND;VALUE=DATE:{end}\r\n"
+        "SUMMARY:CLOSED - Not available\r\nEND:VEVENT\r\n"
+        for first, end in stays
+    )
+    head = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//admin.booking.com\\, b.v.//NONSGML v1.0//EN\r\n"
+    return (head + "".join(events) + "END:VCALENDAR\r\n").encode()
+
+
+@pytest.mark.parametrize("values", [{"confirm": None}, {"notes": "still Anna"}])
+def test_a_booking_that_may_be_another_guests_asks_until_a_person_confirms(app, caller, values):
+    """The departure changed, and nights alone say that it is the same booking."""
+    app.shelf.bodies[ROOM] = a_room(("20260710", "20260720"), ("20260801", "20260808"))
+    app.furnish(url=ROOM)
+    app.sync()
+    path = f"/bookings/{caller.get('/bookings')['items'][0]['id']}"
+    assert caller.get(path)["confirm"] is None
+    caller.ask("PATCH", path, {"guest_name": "Anna"})
+
+    app.shelf.bodies[ROOM] = a_room(("20260710", "20260717"), ("20260801", "20260808"))
+    caller.post("/sync/trigger", {"force": True}, status=202)
+    app.work()
+
+    assert caller.get(path)["confirm"] == "may be another guest"
+    assert caller.get("/bookings")["items"][0]["confirm"] == "may be another guest"
+    refused = caller.ask("PATCH", path, {"confirm": "yes"})
+    assert refused.status in (400, 422)
+    assert caller.ask("PATCH", path, values).doc["confirm"] is None
+    assert caller.get(path)["guest_name"] == "Anna"
