@@ -21,7 +21,7 @@ IDS = [f"{m} {p}" for m, p, _ in OPERATIONS]
 
 
 def test_the_committed_document_is_the_one_that_the_routes_build():
-    """Where this fails: ``.venv/bin/python -m bokit.http.openapi > docs/openapi.json``."""
+    """Where this fails: ``make openapi``."""
     assert COMMITTED.read_text(encoding="utf-8") == write_document()
 
 
