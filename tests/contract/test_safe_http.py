@@ -134,21 +134,42 @@ def test_threads_share_a_client_without_disturbing_each_other(serve: Serve) -> N
 HEADERS = {"Authorization": "Bearer SENTINEL", "X-Api-Key": "SENTINEL", "Accept": "text/calendar", "If-None-Match": '"1"'}
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_three_redirects_are_followed(count: int, serve: Serve) -> None:
-    """Up to three redirects lead to the answer, whose host is that of the URL first asked."""
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_five_redirects_are_followed(count: int, serve: Serve) -> None:
+    """Up to five redirects lead to the answer, whose host is that of the URL first asked."""
     hops = [redirect(f"/{number}") for number in range(count)]
     server = serve(lambda sock, head: say(hops.pop() if hops else ok(b"feed"))(sock, head))
     answer = a_patient_client().request("GET", server.url())
     assert (answer.content, answer.host, len(server.heads)) == (b"feed", "127.0.0.1", count + 1)
 
 
-def test_a_fourth_redirect_is_not_followed(serve: Serve) -> None:
-    """Three are followed, and no more."""
+def test_a_sixth_redirect_is_not_followed(serve: Serve) -> None:
+    """Five are followed, and no more."""
     server = serve(say(redirect("/again")))
     with pytest.raises(SourceMalformedError):
         a_patient_client().request("GET", server.url())
-    assert len(server.heads) == 4
+    assert len(server.heads) == 6
+
+
+def test_a_space_in_a_location_is_followed(serve: Serve) -> None:
+    """As browsers do: the space is sent as %20."""
+    hops = [redirect("/two words.ics?name=a b")]
+    server = serve(lambda sock, head: say(hops.pop() if hops else ok(b"feed"))(sock, head))
+    assert a_patient_client().request("GET", server.url()).content == b"feed"
+    assert server.heads[1].startswith(b"GET /two%20words.ics?name=a%20b HTTP/1.1")
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "iso-8859-1", "none", "binary"])
+def test_an_encoding_that_is_none_is_ignored(encoding: str, serve: Serve) -> None:
+    """A character set, or the word for no encoding, in Content-Encoding."""
+    server = serve(say(ok(b"feed", f"Content-Encoding: {encoding}")))
+    assert a_patient_client().request("GET", server.url()).content == b"feed"
+
+
+def test_gzip_is_read_where_the_server_does_not_say_so(serve: Serve) -> None:
+    """A file that is stored compressed."""
+    server = serve(say(ok(zipped(b"feed"))))
+    assert a_patient_client().request("GET", server.url()).content == b"feed"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

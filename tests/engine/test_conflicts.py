@@ -20,8 +20,6 @@ from tests.support.rows_app import CallCounter, Died
 DAY = timedelta(days=1)
 
 
-
-
 @pytest.fixture
 def home():
     made = Apartment()

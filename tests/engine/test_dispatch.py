@@ -26,10 +26,6 @@ ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True
 FEEDS = ("airbnb/garden", "vrbo/loft", "booking_com/garden")
 
 
-
-
-
-
 def runs_of(bokit: Bokit) -> list[Run]:
     return [r for r in bokit.status.load_history(DEFAULT_TENANT).items if r.trigger is not Trigger.SCHEDULE]
 
@@ -516,8 +512,6 @@ def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
     assert only_run(app.bokit).status is RunStatus.RUNNING
     app.bokit.work(read_message(body))
     assert (only_run(app.bokit).status, len(app.fetcher.asked)) == (RunStatus.SUCCEEDED, 3)
-
-
 
 
 def test_a_message_costs_little():

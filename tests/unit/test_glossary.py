@@ -13,7 +13,7 @@ ROWS = re.findall(
 )
 
 _ORDINARY = """
-Access Action Adapter Address Api Author Bad Body Bokit Bound By Call Changes Check Choice Codec Column Config Content
+Access Action Adapter Before Ends Address Api Author Bad Body Bokit Bound By Call Changes Check Choice Codec Column Config Content
 Context Copy Counts Created Data Database Delete Diff Disagreement Document Drop Due Dynamo Engine Error Event Exchange
 Explained Facts Failure Field Fields Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from bokit.errors import SourceMalformedError, SourceUnavailableError
 from bokit.net.limits import MAX_BODY_PIECES
 
 CHUNK_BYTES = 65_536
+_NO_ENCODINGS = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "text"})
+_CHARSET = re.compile(r"(?:utf-?(?:8|16)|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?1|windows-125\d|cp125\d)")
 _GZIP_START = b"\x1f\x8b"
 
 
@@ -21,6 +24,8 @@ def read_body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     unzip = _choose_decoder(response.headers.get("content-encoding", ""))
     body, taken = bytearray(), 0
     for pieces, raw in enumerate(response.stream(CHUNK_BYTES, decode_content=False)):
+        if not taken and unzip is None and raw.startswith(_GZIP_START):
+            unzip = _Gunzip()  # some servers send a file as it is stored, and do not say so
         taken += len(raw)
         body += unzip.feed(raw, max_bytes + 1 - len(body)) if unzip else raw
         if max(taken, len(body)) > max_bytes or pieces >= MAX_BODY_PIECES:
@@ -40,9 +45,12 @@ def _too_large(max_bytes: int) -> SourceMalformedError:
 
 
 def _choose_decoder(encoding: str) -> _Gunzip | None:
-    """Return the decoder of *encoding*. Only gzip is requested; a chain of encodings is a bomb."""
+    """Return the decoder of *encoding*. Only gzip is requested; a chain of encodings is a bomb.
+
+    Some servers write a character set, or that there is no encoding, into the header.
+    """
     name = encoding.strip().lower()
-    if name in ("", "identity"):
+    if name in _NO_ENCODINGS or _CHARSET.fullmatch(name):
         return None
     if name in ("gzip", "x-gzip"):
         return _Gunzip()

@@ -2,7 +2,7 @@
 
     URL ─► checked ─► name resolved once ─► every address public? ─► connected to *that* address ─► response, capped
              ▲                                                                                         │
-             └────────────────────────── a redirect is checked again, three at most ◄──────────────────┘
+             └────────────────────────── a redirect is checked again, five at most ◄───────────────────┘
 
 One deadline holds over all of it: name, connection, TLS, headers, body and redirects. Proxies, netrc, certificates and key
 logs of the environment are not used, and no cookie is kept.
@@ -130,7 +130,9 @@ class SafeSession(requests.Session):
     def _read_location(self, here: Target, location: str) -> Target:
         """Return where a redirect leads. Errors of either parser quote the URL and are dropped."""
         try:
-            onward = read_url(urljoin(here.url, location.strip()), allow_private_addresses=self._allow_private)
+            onward = read_url(
+                urljoin(here.url, location.strip().replace(" ", "%20")), allow_private_addresses=self._allow_private
+            )
         except (AddressRefusedError, ValueError):
             onward = None
         if onward is None:
