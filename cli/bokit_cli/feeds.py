@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 feeds = typer.Typer(no_args_is_help=True, help="Inspect a feed before adding it.")
 MAX_FILE_BYTES = 20_000_000
+
+
+class EndsOn(StrEnum):
+    """What the end of an all-day event is."""
+
+    DEPARTURE = "departure"
+    LAST_NIGHT = "last-night"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,19 +45,28 @@ def inspect(
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="… until this date.")] = None,
     platform: Platform = None,
     timezone: Annotated[str, typer.Option("--timezone", metavar="NAME", help="The unit's timezone.")] = "UTC",
+    ends_on: Annotated[
+        EndsOn, typer.Option("--ends-on", help="What an all-day event's end is: the day of departure, or the last night.")
+    ] = EndsOn.DEPARTURE,
     as_json: AsJson = False,
 ) -> int:
     """Parse one feed and show its entries. Exit code 2: it cannot be read."""
     session = Session(ctx, as_json=as_json)
     first = read_day("--from", since) if since else None
     last = read_day("--until", until) if until else None
-    doc = read_feed(session.locator, feed, first, last, platform, timezone)
+    doc = read_feed(session.locator, feed, first, last, platform, timezone, ends_on)
     session.answer(doc, lambda c: _show_feed(c, doc))
     return 2 if doc["verdict"] == "unreadable" else 0
 
 
 def read_feed(
-    locator: StackLocator, feed: str, since: date | None, until: date | None, platform: str | None, timezone: str
+    locator: StackLocator,
+    feed: str,
+    since: date | None,
+    until: date | None,
+    platform: str | None,
+    timezone: str,
+    ends_on: EndsOn = EndsOn.DEPARTURE,
 ) -> dict[str, Any]:
     """Return the document of one feed."""
     from zoneinfo import ZoneInfo
@@ -64,7 +81,16 @@ def read_feed(
         raise InputError("--until is before --from", code="bad-field")
     zone, chosen = ZoneInfo(read_timezone(timezone)), read_platform(platform)
     body, host = _load_feed(locator, feed)
-    return inspect_feed(body, ReadSettings(at=read_clock(), timezone=zone, platform=chosen, host=host, since=since, until=until))
+    settings = ReadSettings(
+        at=read_clock(),
+        timezone=zone,
+        platform=chosen,
+        host=host,
+        since=since,
+        until=until,
+        ends_on_last_night=ends_on is EndsOn.LAST_NIGHT,
+    )
+    return inspect_feed(body, settings)
 
 
 def _load_feed(locator: StackLocator, feed: str) -> tuple[bytes, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,17 @@ def test_a_feed_is_inspected_without_a_stack(terminal, tmp_path):
     assert doc["entries"][0]["reservation_code"] == "HMABCDEF12"
     assert doc["entries"][0]["starts_at"] is None
     assert "Fri 10" in terminal.run("feed", "inspect", str(file)).out
+
+
+def test_a_feed_may_end_on_the_last_night(terminal, tmp_path):
+    """--ends-on last-night holds the night of each all-day end."""
+    file = tmp_path / "feed.ics"
+    file.write_bytes(a_feed(JULY))
+
+    [usual] = terminal.json("feed", "inspect", str(file))["entries"]
+    [longer] = terminal.json("feed", "inspect", str(file), "--ends-on", "last-night")["entries"]
+
+    assert date.fromisoformat(longer["check_out"]) - date.fromisoformat(usual["check_out"]) == timedelta(days=1)
 
 
 def test_an_empty_feed_is_not_an_error(terminal, tmp_path):
