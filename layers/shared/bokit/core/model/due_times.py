@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from bokit.core.model.catalog import Source
 from bokit.core.model.limits import MAX_RETRY_AFTER, MAX_RETRY_WAIT
 from bokit.core.model.options import Options
-from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.core.model.plan import Plan
+from bokit.core.model.scheduling import Head, SourceSchedule, Staleness
 
 FIRST_RETRY = timedelta(minutes=2)
 TICK = timedelta(minutes=1)
@@ -130,6 +131,19 @@ def is_stale(head: Head, schedule: SourceSchedule, options: Options, now: dateti
 def stale_after(interval: timedelta, options: Options) -> timedelta:
     """Return after how long without new content a source is stale."""
     return options.stale_after or 3 * interval
+
+
+def is_long_ago(source: Source, made_at: datetime | None, options: Options, now: datetime) -> bool:
+    """Return whether content that was made at *made_at* (None: not known) makes its source stale."""
+    return made_at is not None and now - made_at >= stale_after(interval_of(source, options), options)
+
+
+def judge_staleness(head: Head, plan: Plan, options: Options, now: datetime) -> Staleness | None:
+    """Return since when the source stands still after *plan*; the owner is notified once it did for too long."""
+    if plan.stale_since is None:
+        return head.stale if plan.refused else None
+    is_known = bool(head.stale and head.stale.notified)
+    return Staleness(since=plan.stale_since, notified=is_known or is_long_ago(head.source, plan.stale_since, options, now))
 
 
 def is_frozen(head: Head, interval: timedelta, options: Options, now: datetime) -> bool:

@@ -71,6 +71,11 @@ class Head:
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0
 
+    @property
+    def standstill(self) -> datetime | None:
+        """When the content was made that the source goes on answering with, once the owner was notified of it."""
+        return self.stale.since if self.stale and self.stale.notified else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSchedule:

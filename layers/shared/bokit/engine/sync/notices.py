@@ -10,6 +10,12 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.scheduling import Failure, Head
 from bokit.outlets.protocols import Notice
 
+STANDSTILL = (
+    "{name} answers, but with the content of {since:%Y-%m-%d %H:%M} UTC: its calendar stands still. Nothing is cancelled "
+    "meanwhile, and new bookings may be missing; it ends by itself when the calendar is new again. Open its address in a "
+    "browser, or ask the platform."
+)
+
 
 def notice_failure(source: Source, failure: Failure, at: datetime) -> Notice:
     """Return the notice that *source* fails; one for a row of failures."""
@@ -29,24 +35,19 @@ def notice_hold(head: Head, hold: Hold | None, at: datetime) -> Notice | None:
 
 def notice_stale(before: Head, after: Head, at: datetime) -> Notice | None:
     """Return the notice that a source answers with old content; None where it does not, or it was published."""
-    stale = after.stale
-    if stale is None or not stale.notified or (before.stale and before.stale.notified):
-        return None
-    text = (
-        f"{after.source.name} answers, but with the content of {stale.since:%Y-%m-%d %H:%M} UTC: its calendar stands still. "
-        "Nothing is cancelled meanwhile, and new bookings may be missing; it ends by itself when the calendar is new again. "
-        "Open the calendar's address in a browser, or ask the platform."
-    )
-    return _notice("source.stale", after.source, at, text, stale.since)
+    since = after.standstill if before.standstill is None else None
+    text = STANDSTILL.format(name=after.source.name, since=since or at)
+    return _notice("source.stale", after.source, at, text, since) if since else None
 
 
 def notice_fresh(before: Head, after: Head, at: datetime) -> Notice | None:
     """Return the notice that a source's content is new again; None where its standstill was never published."""
-    stale = before.stale
-    if stale is None or not stale.notified or after.stale:
-        return None
-    text = f"{before.source.name}: its calendar is new again."
-    return _notice("source.recovered", before.source, at, text, stale.since, code="stale")
+    since = before.standstill if after.stale is None else None
+    return (
+        _notice("source.recovered", before.source, at, f"{before.source.name}: its calendar is new again.", since)
+        if since
+        else None
+    )
 
 
 def notice_recovery(head: Head, at: datetime) -> Notice | None:

@@ -17,11 +17,11 @@ from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import source_scopes
-from bokit.core.model.due_times import freshness, interval_of, is_frozen, next_full_at, stale_after
+from bokit.core.model.due_times import freshness, is_long_ago, judge_staleness, next_full_at
 from bokit.core.model.plan import Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
-from bokit.core.model.scheduling import Head, Lease, SourceSchedule, Staleness
+from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.core.model.source_rules import Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
@@ -169,15 +169,10 @@ class SourceSync:
         if fetched.not_modified:
             return None if head.stamps_fetches else Outcome.NOT_MODIFIED
         context = context_of(head, job, self.clock(), {}, fetched)
-        is_same = self.kind_of(head.source).rules.hash_content(fetched.body, context) == head.content_hash
-        return Outcome.UNCHANGED if is_same and not self._looks_frozen(head, job, fetched) else None
-
-    def _looks_frozen(self, head: Head, job: SyncJob, fetched: Fetched) -> bool:
-        """Return whether unchanged content is stamped with a time long ago, although it should be that of this fetch."""
-        if not head.stamps_fetches:
-            return False
-        stamp = self.kind_of(head.source).rules.read_stamp(fetched.body)
-        return stamp is not None and self.clock() - stamp > stale_after(interval_of(head.source, job.options), job.options)
+        rules = self.kind_of(head.source).rules
+        is_same = rules.hash_content(fetched.body, context) == head.content_hash
+        is_old = head.stamps_fetches and is_long_ago(head.source, rules.read_stamp(fetched.body), job.options, context.at)
+        return Outcome.UNCHANGED if is_same and not is_old else None
 
     def _gather(self, head: Head, job: SyncJob, recorder: StepRecorder, fetched: Fetched) -> SyncInput:
         rules, source = self.kind_of(head.source).rules, head.source
@@ -264,7 +259,7 @@ class SourceSync:
         changed_at = at if visible_actions(plan.actions) else None
         head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
-        head = replace(head, stamps_fetches=stamps, stale=_staleness(head, plan, job, at))
+        head = replace(head, stamps_fetches=stamps, stale=judge_staleness(head, plan, job.options, at))
         if not is_agreed:
             return head if sync_input.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
         if fetched.not_modified:
@@ -277,15 +272,6 @@ class SourceSync:
             content_hash=self.kind_of(head.source).rules.hash_content(fetched.body, sync_input.context),
             entries=len(seen.entries) if seen.whole else plan.seen,
         )
-
-
-def _staleness(head: Head, plan: Plan, job: SyncJob, at: datetime) -> Staleness | None:
-    """Return since when the source stands still; the owner is notified once it did for too long."""
-    if plan.stale_since is None:
-        return head.stale if plan.refused else None
-    stale = Staleness(since=plan.stale_since, notified=bool(head.stale and head.stale.notified))
-    is_long = is_frozen(replace(head, stale=stale), interval_of(head.source, job.options), job.options, at)
-    return replace(stale, notified=stale.notified or is_long)
 
 
 def report_unchanged(head: Head, recorder: StepRecorder, outcome: Outcome) -> SourceReport:
