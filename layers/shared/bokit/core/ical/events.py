@@ -242,9 +242,9 @@ def _read_notes(event: EventLines, nights: EventNights, raw: RawEvent, *, is_fre
     ends_on_start = nights.is_one_day and event.value("DTEND").strip() == event.value("DTSTART").strip()
     notes = (
         (is_free and is_ignored, "transparent-ignored", 'the event is marked as "free" and ignored, as its source is set'),
-        (is_free and not is_ignored, "transparent", 'the event is marked as "free", and held; ignore_transparent ignores it'),
+        (is_free and not is_ignored, "transparent", 'the event is marked as "free", and held'),
         (nights.is_late, "late-end", "the event ends late in the evening: the night that follows is held too"),
-        (ends_on_start, "ends-on-its-start", "an all-day event ends on the day of its start: if this calendar's ends are last nights, set ends_on to last-night"),  # noqa: E501
+        (ends_on_start, "ends-on-its-start", "an all-day event ends on the day of its start: this calendar's ends may be last nights"),  # noqa: E501
         (raw.status != "CANCELLED" and CANCELLED_LABEL.match(raw.summary) is not None, "cancelled-in-summary", "the summary says that the event is cancelled, STATUS does not: it is held"),  # noqa: E501
     )  # fmt: skip
     return (Problem(code=code, message=message, uid=raw.uid) for applies, code, message in notes if applies)
