@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,11 +47,29 @@ def fetch(url: str, reveal: Callable[[str], str] = str, **validators: Any) -> Fe
     return IcalFetcher(client, reveal).fetch(a_source(url), **validators)
 
 
+def fingerprint_of(url: str) -> str:
+    """Return what is kept of the address that answered in the end."""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
+
+
+def test_a_redirect_gives_the_fingerprint_of_where_it_leads(serve: Serve) -> None:
+    """The address of another listing behind a short link is another address; its URL is not kept."""
+    server = serve(ok(FEED))
+    short = serve(redirect(server.url()))
+
+    assert fetch(short.url()).fingerprint == fetch(server.url()).fingerprint == fingerprint_of(server.url())
+
+
 def test_a_feed_is_fetched_with_its_validators(serve: Serve) -> None:
     """A feed comes with ETag, date, type and the host that the owner gave."""
     server = serve(ok(FEED, 'ETag: W/"1"', "Last-Modified: Mon, 01 Jun 2026 12:00:00 GMT", "Content-Type: text/calendar"))
     assert fetch(server.url()) == Fetched(
-        body=FEED, etag='W/"1"', last_modified="Mon, 01 Jun 2026 12:00:00 GMT", content_type="text/calendar", host="127.0.0.1"
+        body=FEED,
+        etag='W/"1"',
+        last_modified="Mon, 01 Jun 2026 12:00:00 GMT",
+        content_type="text/calendar",
+        host="127.0.0.1",
+        fingerprint=fingerprint_of(server.url()),
     )
     assert b"Accept: text/calendar" in server.heads[0]
     assert b"If-" not in server.heads[0]
@@ -68,7 +87,9 @@ def test_a_version_that_we_have_is_not_fetched_again(
 ) -> None:
     """304 to a validator of ours means that nothing changed."""
     server = serve(ok(b"", status="304 Not Modified"))
-    assert fetch(server.url(), **validators) == Fetched(not_modified=True, host="127.0.0.1")
+    assert fetch(server.url(), **validators) == Fetched(
+        not_modified=True, host="127.0.0.1", fingerprint=fingerprint_of(server.url())
+    )
     assert sent in server.heads[0]
     assert unsent not in server.heads[0]
 

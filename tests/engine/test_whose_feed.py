@@ -259,7 +259,7 @@ def test_the_advice_of_a_hold_loses_no_edit(host):
     assert "Melanie" in {r.fields.get("guest_name") for r in host.records()}
 
 
-def test_a_hold_tells_what_lifts_it_and_when(host):
+def test_a_hold_says_what_lifts_it_and_when(host):
     """The owner's notice: what is held, why, what lifts it and when, and what a person can do."""
     source = host.add("Airbnb", calendar(stay("A", 3, 6)))
     host.show(source, calendar(stay("B", 10, 13)))

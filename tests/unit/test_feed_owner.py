@@ -95,14 +95,14 @@ def test_a_uid_made_of_dates_shows_nothing():
     shown = stay("7f662ec65913-a@airbnb.com", 10, 14, kind=EntryKind.BLOCK, status=Status.UNAVAILABLE)
     source = known("airbnb", shown)
 
-    assert owner_of(source, shown, AIRBNB[2]) is FeedOwner.STRANGER
+    assert owner_of(source, shown, AIRBNB[2]) is FeedOwner.UNKNOWN
 
 
 def test_a_name_on_other_nights_shows_nothing():
     """Two houses may both have an Ann."""
     source = known("vrbo", stay("a", 10, 14, guest_name="Ann Lee"))
 
-    assert owner_of(source, stay("b", 30, 34, guest_name="Ann Lee")) is FeedOwner.STRANGER
+    assert owner_of(source, stay("b", 30, 34, guest_name="Ann Lee")) is FeedOwner.UNKNOWN
 
 
 def test_uids_of_another_host_are_issued_again():
@@ -118,21 +118,21 @@ def test_the_same_nights_under_other_uids_are_issued_again():
     one = known("generic", stay("a", 10, 14))
 
     assert owner_of(source, stay("c", 10, 14), stay("d", 20, 24)) is FeedOwner.REISSUED
-    assert owner_of(source, stay("c", 10, 14), stay("d", 21, 24)) is FeedOwner.STRANGER
-    assert owner_of(one, stay("c", 10, 14)) is FeedOwner.STRANGER
+    assert owner_of(source, stay("c", 10, 14), stay("d", 21, 24)) is FeedOwner.UNKNOWN
+    assert owner_of(one, stay("c", 10, 14)) is FeedOwner.UNKNOWN
 
 
 def test_saturday_houses_have_the_same_weeks():
     """1 June 2026 is a Monday: weeks that begin on days 5, 12, 19 are everybody's."""
     source = known("generic", stay("a", 12, 19), stay("b", 26, 33))
 
-    assert owner_of(source, stay("c", 12, 19), stay("d", 26, 33)) is FeedOwner.STRANGER
+    assert owner_of(source, stay("c", 12, 19), stay("d", 26, 33)) is FeedOwner.UNKNOWN
 
 
 def test_new_bookings_and_none_of_ours_are_another_listings():
     """One new booking is enough; so is one where our calendar's end, but no stay, is known."""
-    assert owner_of(known("airbnb", *AIRBNB[:2]), AIRBNB[3]) is FeedOwner.STRANGER
-    assert owner_of(known("airbnb", window(200, 366)), AIRBNB[3]) is FeedOwner.STRANGER
+    assert owner_of(known("airbnb", *AIRBNB[:2]), AIRBNB[3]) is FeedOwner.UNKNOWN
+    assert owner_of(known("airbnb", window(200, 366)), AIRBNB[3]) is FeedOwner.UNKNOWN
 
 
 def test_a_quiet_listing_gets_a_few_bookings():

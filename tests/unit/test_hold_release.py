@@ -47,8 +47,8 @@ def test_a_small_listing_is_believed_after_a_day():
 
 
 @pytest.mark.parametrize("hours", [1, 6, 20])
-def test_a_stranger_for_some_hours_costs_nothing(hours):
-    """Ours again within the day: nothing is cancelled, and the stranger's nights open a day later."""
+def test_another_listing_for_some_hours_costs_nothing(hours):
+    """Ours again within the day: nothing is cancelled, and the other's nights open a day later."""
     source = known(STAYS[0], STAYS[1])
     codes(source, NEW[0], NEW[1], times=hours)
 
@@ -141,7 +141,7 @@ def test_new_nights_may_come_while_a_shrink_is_agreed_on():
 
 
 def test_one_bad_fetch_makes_no_booking():
-    """Half is gone and strangers came: the next fetch of ours is accepted at once."""
+    """Half is gone and three others came: the next fetch of ours is accepted at once."""
     source = known(*STAYS[:6])
 
     assert source.see(*STAYS[:2], *NEW[:3]).hold.code == "shrunken-feed"
@@ -197,7 +197,7 @@ def test_first_bookings_of_a_quiet_listing_are_on_trial():
 
 
 def test_a_booking_after_bookings_on_trial_is_ours():
-    """A stranger's booking, empty again, and then the first of our own: it is believed at once, the stranger's goes."""
+    """Another listing's booking, empty again, and then the first of our own: that is believed at once, the other goes."""
     source = known(closure(1, 2), platform="booking_com")
     source.see(hours=48)
     source.see(closure(40, 44))
@@ -275,7 +275,7 @@ def test_provisional_nights_accumulate_and_open_by_the_rule_of_all_nights():
 
 
 def test_an_empty_body_is_evidence_for_provisional_nights():
-    """The stay itself stays held; what only a stranger showed opens after a day."""
+    """The stay itself stays held; what only another listing showed opens after a day."""
     source = known(STAYS[0])
     source.see(NEW[0])
     source.see()

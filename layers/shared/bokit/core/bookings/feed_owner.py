@@ -50,7 +50,7 @@ class FeedOwner(StrEnum):
     OTHER_ROOM = "another room's UIDs"
     KNOWN = "bookings of ours"
     REISSUED = "our nights under other UIDs"
-    STRANGER = "new bookings and none of ours"
+    UNKNOWN = "new bookings and none of ours"
     QUIET = "a few new bookings in a quiet calendar"
     SUDDEN = "many new bookings in a quiet calendar"
     NO_NEWS = "nothing new"
@@ -58,7 +58,7 @@ class FeedOwner(StrEnum):
     @property
     def is_other(self) -> bool:
         """Whether it is another listing's."""
-        return self in (FeedOwner.ELSEWHERE, FeedOwner.OTHER_ROOM, FeedOwner.STRANGER)
+        return self in (FeedOwner.ELSEWHERE, FeedOwner.OTHER_ROOM, FeedOwner.UNKNOWN)
 
     @property
     def is_ours(self) -> bool:
@@ -97,7 +97,7 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     if evidence.is_reissued:
         return FeedOwner.REISSUED
     if evidence.arrivals and (evidence.future or evidence.has_lost_end):
-        return FeedOwner.STRANGER
+        return FeedOwner.UNKNOWN
     if evidence.is_sudden:
         return FeedOwner.SUDDEN
     return FeedOwner.QUIET if evidence.arrivals and not evidence.future else FeedOwner.NO_NEWS

@@ -70,7 +70,7 @@ MIN_EMPTY_BODIES = 6
 MIN_EMPTY_DISTANCE = timedelta(days=14)
 """Closures that begin sooner are never released because a calendar is empty."""
 MIN_SETTLED_AGE = timedelta(hours=6)
-"""If every stay of this age is still there, the younger ones that are gone are no sign of half a feed."""
+"""If every stay of this age is still there, the younger ones that are gone do not show half a feed."""
 TRIAL_TIME = timedelta(hours=24)
 """How long the first bookings of a quiet listing are on trial."""
 TRIAL_WAIT = timedelta(hours=48)

@@ -51,6 +51,7 @@ class SourceMemory:
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
     held_since: datetime | None = None  # since when every fetch was held
+    was_empty: bool = False  # written by former releases, and read by none; its stored name stays taken
     doubted_at: datetime | None = None  # when a fetch was last held, or contradicted an earlier one
     agreed_since: datetime | None = None  # since when held fetches agree
     agreed_code: str | None = None  # on what they agree: the hold's code; None: ``shrunken-feed``

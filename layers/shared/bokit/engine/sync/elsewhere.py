@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from bokit.core.model.catalog import Source, Unit
-from bokit.core.model.records import Scope
+from bokit.core.model.records import Record, Scope
 from bokit.core.model.source_rules import AnyRules
 from bokit.engine.sync.limits import MAX_COMPARED_UNITS
 from bokit.store.protocols import Store
@@ -18,21 +19,46 @@ def load_elsewhere(store: Store, source: Source, rules: AnyRules, platform: str 
     sources of the same unit                  those that were read on the same *platform*
     every unit                                what its outgoing calendars show
     """
-    units = list(store.load_units(source.tenant))
-    linked = linked_scopes(source.scope, units)
-    others = {s.id: s for s in store.load_sources(source.tenant) if s.removed_at is None and s.id != source.id}
-    names = {Scope(u.id): u.name for u in units}
-    found: dict[str, str] = {}
-    scopes = sorted(names, key=lambda scope: (scope not in linked, scope))
-    for scope in scopes[:MAX_COMPARED_UNITS]:
-        records = store.load_records(source.tenant, source.collection, scope)
-        found |= dict.fromkeys(rules.read_published(records), names[scope])
-        if scope in linked and (scope != source.scope or platform is None):
-            continue
-        for other_id, other in others.items():
-            theirs = [r for r in records if r.source_id == other_id]
-            found |= dict.fromkeys(rules.read_marks(theirs, platform if scope in linked else None), other.name)
-    return found
+    return OtherSources(store, source, rules, platform).load()
+
+
+class OtherSources:
+    """The tenant's sources and units, seen from one source."""
+
+    def __init__(self, store: Store, source: Source, rules: AnyRules, platform: str | None) -> None:
+        self.store, self.source, self.rules, self.platform = store, source, rules, platform
+        units = list(store.load_units(source.tenant))
+        self.linked = linked_scopes(source.scope, units)
+        self.names = {Scope(u.id): u.name for u in units}
+
+    @cached_property
+    def others(self) -> list[Source]:
+        """The other sources that are not removed."""
+        return [s for s in self.store.load_sources(self.source.tenant) if s.removed_at is None and s.id != self.source.id]
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The units to compare with: the linked ones first."""
+        return sorted(self.names, key=lambda scope: (scope not in self.linked, scope))[:MAX_COMPARED_UNITS]
+
+    def load(self) -> dict[str, str]:
+        """Return what every unit knows."""
+        return {mark: name for scope in self.scopes for mark, name in self._load_scope(scope)}
+
+    def _load_scope(self, scope: Scope) -> Iterator[tuple[str, str]]:
+        records = self.store.load_records(self.source.tenant, self.source.collection, scope)
+        yield from ((mark, self.names[scope]) for mark in self.rules.read_published(records))
+        if self._counts(scope):
+            yield from (pair for other in self.others for pair in self._read_source(other, records, scope))
+
+    def _counts(self, scope: Scope) -> bool:
+        """Return whether what a unit's sources know says anything: a linked unit's bookings may be this unit's own."""
+        return scope not in self.linked or (scope == self.source.scope and self.platform is not None)
+
+    def _read_source(self, other: Source, records: Sequence[Record], scope: Scope) -> Iterator[tuple[str, str]]:
+        theirs = [r for r in records if r.source_id == other.id]
+        platform = self.platform if scope in self.linked else None
+        return ((mark, other.name) for mark in self.rules.read_marks(theirs, platform))
 
 
 def linked_scopes(scope: Scope, units: Iterable[Unit]) -> set[Scope]:
