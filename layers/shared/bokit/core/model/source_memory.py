@@ -87,4 +87,7 @@ def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
     learned = {"uids": memory.uids, "habits": memory.habits}
     empty = {name for name, value in learned.items() if value == type(value)()}
-    return {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
+    document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
+    if memory.hold and memory.hold.opens_at is None:
+        del document["hold"]["opens_at"]  # as former releases wrote it
+    return document
