@@ -88,6 +88,7 @@ def write_memory(memory: SourceMemory) -> dict[str, Json]:
     learned = {"uids": memory.uids, "habits": memory.habits}
     empty = {name for name, value in learned.items() if value == type(value)()}
     document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
-    if memory.hold and memory.hold.opens_at is None:
-        del document["hold"]["opens_at"]  # as former releases wrote it
+    hold = document.get("hold")
+    if isinstance(hold, dict) and hold.get("opens_at") is None:  # as former releases wrote it
+        document["hold"] = {name: value for name, value in hold.items() if name != "opens_at"}
     return document
