@@ -152,7 +152,7 @@ def test_the_same_guests_on_another_platform_of_the_unit_are_no_wrong_paste(host
     assert host.add("PMS", calendar(event("id-1@pms", 3, 6, summary="Ann Lee"), prodid=GENERIC)).name == "PMS"
 
 
-def test_our_own_calendar_is_no_source(host):
+def test_our_own_calendar_is_not_a_source(host):
     """Pasted as a source, it would hold its own nights for ever."""
     host.add("Airbnb", calendar(stay("A", 3, 6), stay("B", 20, 23)))
     page = outgoing(host)

@@ -149,7 +149,7 @@ def test_one_bad_fetch_makes_no_booking():
     assert len(source.stays()) == 6
 
 
-def test_what_a_bad_answer_brought_is_no_shrink_when_it_is_gone():
+def test_what_a_bad_answer_brought_does_not_shrink_a_feed_when_it_is_gone():
     """A small listing, and three ghosts for an hour: the own feed without them is accepted at once."""
     source = known(STAYS[0])
     source.see(STAYS[0], hours=48)

@@ -105,7 +105,7 @@ def test_one_uid_on_different_nights_holds_all():
         ("STATUS:CONFIRMED", "DESCRIPTION:x", "STATUS:CANCELLED"),
     ],
 )
-def test_a_line_of_the_description_is_no_property(lines):
+def test_a_line_of_the_description_is_not_a_property(lines):
     dates = ("DTSTART;VALUE=DATE:20270310", "DTEND;VALUE=DATE:20270313")
 
     assert spans(read(calendar(*dates, *lines))) == [("0310", "0313")]

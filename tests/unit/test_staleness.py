@@ -1,4 +1,4 @@
-"""Stale bodies: they close nights, prove no absence, and a source that stands still is told of."""
+"""Stale bodies: they close nights, prove no absence, and a source that stands still is reported."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_news_under_the_same_stamp_show_that_stamps_follow_nothing():
     assert kinds(source.see(B, C, D, hours=25, stamp=stamp)) == [CANCEL]
 
 
-def test_a_fixed_stamp_is_no_sign_of_age():
+def test_a_fixed_stamp_does_not_show_age():
     """Many systems stamp an event when it was written."""
     source = airbnb()
     stamp = datetime(2025, 1, 1, tzinfo=UTC)

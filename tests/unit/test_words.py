@@ -51,7 +51,8 @@ BANNED = {
 """Word: what to write in its place."""
 
 IS_NO = re.compile(
-    r"\bis no (?!longer\b|more than\b|later than\b|earlier than\b|less than\b|larger than\b|guarantee\b)\w", re.IGNORECASE
+    r"\bis no (?!longer\b|more than\b|later than\b|earlier than\b|less than\b|larger than\b|guarantee\b|evidence\b|proof\b|need\b|reason\b)\w",
+    re.IGNORECASE,
 )
 """«X is no Y» is «X is not a Y»."""
 

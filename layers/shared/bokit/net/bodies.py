@@ -47,7 +47,7 @@ def _too_large(max_bytes: int) -> SourceMalformedError:
 def _choose_decoder(encoding: str) -> _Gunzip | None:
     """Return the decoder of *encoding*. Only gzip is requested; a chain of encodings is a bomb.
 
-    Some servers write a character set, or that there is no encoding, into the header.
+    Some servers write a character set, or "no encoding", into the header.
     """
     name = encoding.strip().lower()
     if name in _NO_ENCODINGS or _CHARSET.fullmatch(name):

@@ -131,11 +131,12 @@ def _guard(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory
     if state.hold and context.discarded == state.hold.plan_hash:
         left = replace(state.without_hold(), declined=True)
         return replace(plan, actions=(), memory=write_memory(left), settle_at=context.at)
-    if context.approved is None and (made := stale_since(found, state.habits, context)):
-        stale = _plan_stale(made, found, context, state)
-        return _only_new(stale, context) if context.new_only else stale
     evidence = OwnerEvidence(found=found, state=state, context=context)
     judged = judge_fetch(evidence)
+    # whose feed it is, and whether it was read whole, comes before its age: a stale body of another listing is held
+    if judged.code in (None, SHRUNKEN) and context.approved is None and (made := stale_since(found, state.habits, context)):
+        stale = _plan_stale(made, found, context, state)
+        return _only_new(stale, context) if context.new_only else stale
     if judged.code is None:
         return _accept(plan, found, context, state, judged)
     held = _hold(judged, evidence)

@@ -188,10 +188,10 @@ def is_label(summary: str) -> bool:
 
 
 def _has_labels_only(text: str) -> bool:
-    return fold(text) in _KNOWN or all(map(_is_no_name, map(fold, _PARTS.split(text))))
+    return fold(text) in _KNOWN or all(map(_names_nobody, map(fold, _PARTS.split(text))))
 
 
-def _is_no_name(part: str) -> bool:
+def _names_nobody(part: str) -> bool:
     return not part or part in _KNOWN or find_platform_name(part.replace(" ", "_")) is not None
 
 
