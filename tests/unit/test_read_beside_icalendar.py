@@ -57,17 +57,26 @@ def local_day(moment: date | datetime) -> date:
     return moment.astimezone(ROME).date() if isinstance(moment, datetime) else moment
 
 
+def departure(moment: date | datetime) -> date:
+    """Return the day of departure: a stay that ends at 21:00 or later, in the unit's timezone, holds that night too."""
+    is_late = isinstance(moment, datetime) and moment.astimezone(ROME).hour >= 21
+    return local_day(moment) + timedelta(days=1 if is_late else 0)
+
+
 @settings(max_examples=200, deadline=None)
 @given(calendars())
 def test_our_reader_reads_what_icalendar_reads(calendar):
     """UID, summary, first night and departure of plain events are the same for both."""
     body = calendar.to_ical()
     theirs = {
-        str(e["UID"]): (local_day(e.start), local_day(e.end), str(e["SUMMARY"]).strip())
+        str(e["UID"]): (local_day(e.start), departure(e.end), str(e["SUMMARY"]).strip())
         for e in icalendar.Calendar.from_ical(body).walk("VEVENT")
     }
+
+    ends = {str(e["UID"]): e.end for e in icalendar.Calendar.from_ical(body).walk("VEVENT")}
 
     seen = read_ical(body, ReadSettings(at=AT, timezone=ROME))
 
     assert {e.uid: (e.check_in, e.check_out, e.summary) for e in seen.entries} == theirs
-    assert seen.problems == ()
+    late = {uid for uid, event in ends.items() if departure(event) != local_day(event)}
+    assert {p.uid for p in seen.problems} == late

@@ -30,8 +30,6 @@ STALE_INTERVALS = 3
 """Of the source's interval: older bodies of a source that stamps its fetches are stale."""
 MAX_STAMP_LAG = timedelta(minutes=2)
 """Between a stamp and the fetch, where stamps follow fetches."""
-MIN_STAMPED_FETCHES = 3
-"""Accepted fetches in a row that must be stamped so, where the platform does not say it."""
 MIN_BEGUN_STAYS = 2
 """Stays that must be seen well after their arrival before a source is believed to show those that have begun."""
 MIN_BEGUN_NIGHTS = 3

@@ -10,7 +10,8 @@ one
 it came from a cache                  its Date is not after the last accepted     stale, whatever its stamps
                                       one's
 
-Stamps follow fetches where they did at one accepted fetch of Airbnb or Booking.com, at three in a row of another feed.
+Stamps follow fetches where they did at an accepted fetch of Airbnb or Booking.com. Of other feeds it is never concluded: a
+calendar that is stamped when it changes, as our own are, is only read again when it changed, and so looks the same.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.evidence import fetch_gap, read_open
-from bokit.core.bookings.limits import MAX_STAMP_LAG, MIN_STAMPED_FETCHES, STALE_INTERVALS
+from bokit.core.bookings.limits import MAX_STAMP_LAG, STALE_INTERVALS
 from bokit.core.bookings.matching import FeedMatches, Pair
 from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits
@@ -29,7 +30,7 @@ from bokit.core.model.source_rules import Context, Verdict
 
 def follows_fetches(habits: SourceHabits, traits: Traits) -> bool:
     """Return whether the source stamps its events at each fetch."""
-    return habits.stamps >= (1 if traits.stamps_fetches else MIN_STAMPED_FETCHES)
+    return traits.stamps_fetches and habits.stamps > 0
 
 
 def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> datetime | None:
@@ -81,6 +82,6 @@ def learn_stamps(found: FeedMatches, habits: SourceHabits, context: Context) -> 
         is_same_fetch = at - made <= fetch_gap(context)
         return habits if is_same_fetch else replace(habits, stamps=0, stamp=None)
     if abs(at - made) <= MAX_STAMP_LAG:
-        return replace(habits, stamps=min(habits.stamps + 1, MIN_STAMPED_FETCHES), stamp=made)
+        return replace(habits, stamps=1, stamp=made)
     is_later = follows_fetches(habits, found.traits) and habits.stamp is not None and made > habits.stamp
     return replace(habits, stamp=made) if is_later else replace(habits, stamps=0, stamp=None)

@@ -29,7 +29,7 @@ class SourceHabits:
 
     begun: tuple[str, ...] = ()  # stays that it showed well after their arrival, as many as prove the habit
     drops_begun: bool = False  # it was seen to drop stays that have begun, whatever its platform does
-    stamps: int = 0  # accepted fetches in a row that were stamped with their time, as far as that matters
+    stamps: int = 0  # 1: the last accepted fetch was stamped with its time
     stamp: datetime | None = None  # of the last accepted body
     response_at: datetime | None = None  # the last accepted response's own Date
     stale_since: datetime | None = None  # when the stale body that comes was made
