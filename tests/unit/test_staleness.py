@@ -117,7 +117,7 @@ def test_a_fixed_stamp_does_not_show_age():
 
 
 def test_stamps_of_other_calendars_prove_nothing():
-    """A calendar that is stamped when it changes is only read again when it changed: it looks as if its stamps followed fetches."""
+    """A calendar that is stamped when it changes is read again only when it changed: its stamps seem to follow fetches."""
     source = SimulatedSource("generic", interval=timedelta(hours=1))
     for _ in range(5):
         see(source, A, B, C, D)
