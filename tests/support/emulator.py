@@ -100,10 +100,16 @@ def empty_table(store: DynamoStore) -> DynamoStore:
 
 
 def make_dynamo_store(endpoint_url: str | None) -> DynamoStore:
-    """Return a store on a new table."""
+    """Return a store on a new table, without time to live: the tests' clocks stand, the emulator's goes by the calendar.
+
+    An item of a test's June that expires 180 days later would be deleted under the test in November.
+    """
     from bokit.store.dynamo.create_table import create_table
     from bokit.store.dynamo.store import DynamoStore
 
     table = a_name("bokit")
     create_table(table, region=REGION, endpoint_url=endpoint_url)
-    return DynamoStore(table, region=REGION, endpoint_url=endpoint_url)
+    store = DynamoStore(table, region=REGION, endpoint_url=endpoint_url)
+    off = {"AttributeName": "expires_at", "Enabled": False}
+    store.client.update_time_to_live(TableName=table, TimeToLiveSpecification=off)
+    return store
