@@ -59,7 +59,7 @@ class Feeds:
         body = self.bodies[source.url]
         if body is None:
             raise SourceUnavailableError("it did not answer", code="timeout")
-        return Fetched(body=body, host="feeds.example", fingerprint=self.addresses.get(source.url, source.url))
+        return Fetched(body=body, host="feeds.example", url=self.addresses.get(source.url, source.url))
 
 
 class Host:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -15,7 +16,7 @@ from bokit.core.model.plan import ActionKind, Plan
 from bokit.core.model.records import Presence
 from bokit.core.model.scheduling import Staleness
 from bokit.core.model.source_memory import SourceHabits, read_memory
-from bokit.sources.responses import read_date
+from bokit.sources.responses import read_made_at
 from tests.support.builders import a_head, a_schedule
 from tests.support.simulated_source import SimulatedSource, kinds, nights_of, reservation
 
@@ -139,6 +140,22 @@ def test_a_cached_response_is_stale_by_its_date():
     assert kinds(see_dated(A, B, C, made=source.at)) == [CANCEL]
 
 
+def test_a_cache_that_writes_its_own_date_is_stale_by_the_age_of_its_content():
+    """The age is in whole seconds, so what was cached once seems to be made some seconds earlier or later."""
+    source = SimulatedSource("generic", interval=timedelta(hours=1))
+
+    def see_aged(*entries, age: float, hours: float = 1) -> Plan:
+        date = format_datetime(source.at + timedelta(hours=hours), usegmt=True)
+        source.given["made_at"] = read_made_at(date, str(int(age)), source.at + timedelta(hours=hours))
+        return source.see(*entries, hours=hours)
+
+    see_aged(A, B, C, D, age=0)
+    see_aged(A, B, C, age=30)
+    for n in range(1, 4):
+        assert kinds(see_aged(A, B, C, hours=20, age=30 + n * 20 * 3600 - n % 3)) == []
+    assert kinds(see_aged(A, B, C, age=10)) == [CANCEL]
+
+
 def test_the_first_stamp_of_a_body_is_read():
     assert read_stamp(b"BEGIN:VEVENT\r\nDTSTAMP:20260601T090000Z\r\nUID:a\r\n") == datetime(2026, 6, 1, 9, tzinfo=UTC)
     assert read_stamp(b"BEGIN:VEVENT\nDTSTAMP;X=1:20260601T090000Z\n") == datetime(2026, 6, 1, 9, tzinfo=UTC)
@@ -152,14 +169,29 @@ def test_the_first_stamp_of_a_body_is_read():
         ("Mon, 01 Jun 2026 09:00:00 GMT", datetime(2026, 6, 1, 9, tzinfo=UTC)),
         ("Mon, 01 Jun 2026 09:00:00 -0000", datetime(2026, 6, 1, 9, tzinfo=UTC)),
         ("yesterday", None),
+        ("Mon, 01 Jun 2026 09:00:00 +99999999999999999999", None),
+        ("Mon, 31 Dec 9999 23:59:59 -1200", None),
         ("", None),
     ],
 )
 def test_the_date_of_a_response_is_read(text, made):
-    class Response:
-        headers = {"date": text}
+    assert read_made_at(text, None, datetime(2026, 6, 1, 12, tzinfo=UTC)) == made
 
-    assert read_date(Response()) == made
+
+@pytest.mark.parametrize(
+    ("date", "age", "hour"),
+    [
+        ("Mon, 01 Jun 2026 12:00:00 GMT", "7200", 10),
+        ("Mon, 01 Jun 2026 09:00:00 GMT", "7200", 9),
+        ("Mon, 01 Jun 2026 12:00:00 GMT", "0", 12),
+        ("Mon, 01 Jun 2026 12:00:00 GMT", "two hours", 12),
+        ("Mon, 01 Jun 2026 12:00:00 GMT", "-7200", 12),
+        (None, " 3600 ", 11),
+    ],
+)
+def test_the_age_of_a_response_counts_where_its_date_is_newer(date, age, hour):
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    assert read_made_at(date, age, at) == at.replace(hour=hour)
 
 
 @pytest.mark.parametrize(("hours", "state"), [(2, SourceState.OK), (3, SourceState.STALE), (100, SourceState.STALE)])

@@ -61,6 +61,9 @@ _LOCAL_NAMES = (
     ".svc",
 )
 
+_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
+"""Characters that some readers of a URL drop, end it at, or take for a slash."""
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -158,7 +161,7 @@ def _bad(message: str) -> AddressRefusedError:
 
 def _split(text: str) -> SplitResult | None:
     """Return the parts of *text*, or None if readers would differ. The library's own errors quote the URL and are dropped."""
-    if len(text) > MAX_URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 or c == "\\" for c in text):
+    if len(text) > MAX_URL_LENGTH or _AMBIGUOUS.search(text):
         return None
     try:
         return urlsplit(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.utils
-import hashlib
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -36,11 +35,6 @@ class SafeResponse(requests.Response):
     def host(self) -> str:
         """Return the host that was asked first, before any redirect."""
         return urlsplit((self.history[0] if self.history else self).url).hostname or ""
-
-    @property
-    def fingerprint(self) -> str:
-        """Return a hash of the URL that answered, after every redirect."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
     def raise_for_status(self) -> None:
         """Raise HTTPError for a status of 400 or more; requests' own contains the URL."""

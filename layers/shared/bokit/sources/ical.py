@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bokit.core.model.catalog import Source
 from bokit.net.session import SafeSession
 from bokit.sources.protocols import Fetched
-from bokit.sources.responses import StatusMessages, read_date, read_header, status_error
+from bokit.sources.responses import StatusMessages, read_header, status_error
 
 ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
 MESSAGES = StatusMessages(
@@ -32,15 +32,15 @@ class IcalFetcher:
         sent = {name: value for name, value in validators.items() if value}
         response = self._session.get(self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
         if response.status_code == 304 and sent:
-            return Fetched(not_modified=True, host=response.host, fingerprint=response.fingerprint)
+            return Fetched(not_modified=True, host=response.host, url=response.url)
         if response.status_code not in (200, 203):
             raise status_error(response, MESSAGES)
         return Fetched(
             body=response.content,
             etag=read_header(response, "etag"),
             last_modified=read_header(response, "last-modified"),
-            made_at=read_date(response),
-            content_type=read_header(response, "content-type"),
+            date=read_header(response, "date"),
+            age=read_header(response, "age"),
             host=response.host,
-            fingerprint=response.fingerprint,
+            url=response.url,
         )

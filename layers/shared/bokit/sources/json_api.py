@@ -83,7 +83,6 @@ class JsonApiFetcher:
             body=write_body(pages.lines, whole=since is None),
             etag=f"{SINCE}{_began_at(first, began).isoformat()}" if spec.since else read_header(first, "etag"),
             last_modified=None if spec.since else read_header(first, "last-modified"),
-            content_type="application/json",
             host=pages.host,
         )
 

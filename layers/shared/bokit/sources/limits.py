@@ -1,7 +1,7 @@
 """Limits of what is fetched from a source."""
 
 MAX_HEADER_LENGTH = 512
-"""Of ETag, Last-Modified and Content-Type, which are stored with the source."""
+"""Of ETag and Last-Modified, which are stored with the source, and of Date and Age."""
 MAX_PAGES = 2_000
 MAX_LIST_BYTES = 50_000_000
 """Of all pages of a JSON API."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.catalog import Source
+from bokit.sources.responses import read_made_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +20,22 @@ class Fetched:
     """304: the body is the one whose ETag or date was sent."""
     etag: str | None = None
     last_modified: str | None = None
-    made_at: datetime | None = None  # its Date: a cache repeats that of the original
-    content_type: str | None = None
+    date: str | None = None
+    age: str | None = None
+    """The headers by which a cache says how old the response is; read only where it matters (:meth:`made_at`)."""
     host: str | None = None
     """Of the URL that the owner gave; evidence of the platform."""
-    fingerprint: str | None = None
-    """A hash of the URL that answered in the end, after ``secret:`` and redirects; None: the kind of source has none."""
+    url: str | None = field(default=None, repr=False)
+    """Which answered in the end, after ``secret:`` and redirects; None: the kind of source has none."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Return a hash of the URL that answered."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16] if self.url else None
+
+    def made_at(self, at: datetime) -> datetime | None:
+        """Return when this response, which came at *at*, was made; None if it does not say so."""
+        return read_made_at(self.date, self.age, at)
 
 
 class Fetcher(Protocol):

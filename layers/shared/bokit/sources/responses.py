@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
@@ -45,10 +45,25 @@ def read_header(response: SafeResponse, name: str) -> str | None:
     return value if 0 < len(value) <= MAX_HEADER_LENGTH else None
 
 
-def read_date(response: SafeResponse) -> datetime | None:
-    """Return when the server made the response, by its Date; None if it does not say so."""
+def read_made_at(date: str | None, age: str | None, at: datetime) -> datetime | None:
+    """Return when a response that came at *at* was made, by its Date or its Age, whichever is earlier; None: it has neither.
+
+    A cache repeats the Date of the original, or writes its own and says the age of the content, in seconds.
+
+    Source: RFC 9111, sections 4.2.3 and 5.1.
+    """
+    made = [_read_date(date or ""), _before(at, (age or "").strip())]
+    return min((moment for moment in made if moment), default=None)
+
+
+def _read_date(text: str) -> datetime | None:
     try:
-        made = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+        made = parsedate_to_datetime(text)
+        return (made if made.tzinfo else made.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return made if made.tzinfo else made.replace(tzinfo=UTC)
+
+
+def _before(at: datetime, seconds: str) -> datetime | None:
+    is_number = seconds.isascii() and seconds.isdecimal()
+    return at - timedelta(seconds=int(seconds[:9])) if is_number else None

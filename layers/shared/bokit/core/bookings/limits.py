@@ -30,6 +30,8 @@ STALE_INTERVALS = 3
 """Of the source's interval: older bodies of a source that stamps its fetches are stale."""
 MAX_STAMP_LAG = timedelta(minutes=2)
 """Between a stamp and the fetch, where stamps follow fetches."""
+MAX_AGE_ERROR = timedelta(seconds=30)
+"""Of when a response was made, as its Age says: that is counted back, in whole seconds, from when the response came."""
 MIN_BEGUN_STAYS = 2
 """Stays that must be seen well after their arrival before a source is believed to show those that have begun."""
 MIN_BEGUN_NIGHTS = 3

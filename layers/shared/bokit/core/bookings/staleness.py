@@ -7,8 +7,8 @@ it says when it was made              not after the last accepted one           
                                       more than three intervals ago               stale
 304: the source repeats its last      -                                           stale
 one
-it came from a cache                  its Date is not after the last accepted     stale, whatever its stamps
-                                      one's
+it came from a cache                  by its Date or its Age it is not younger    stale, whatever its stamps
+                                      than the last accepted one
 
 Stamps follow fetches where they did at an accepted fetch of Airbnb or Booking.com. Of other feeds it is never concluded: a
 calendar that is stamped when it changes, as our own are, is only read again when it changed, and so looks the same.
@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.evidence import fetch_gap, read_open
-from bokit.core.bookings.limits import MAX_STAMP_LAG, STALE_INTERVALS
+from bokit.core.bookings.limits import MAX_AGE_ERROR, MAX_STAMP_LAG, STALE_INTERVALS
 from bokit.core.bookings.matching import FeedMatches, Pair
 from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits
@@ -52,9 +52,11 @@ def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> d
 
 
 def is_cached(context: Context, habits: SourceHabits) -> bool:
-    """Return whether the response's Date says that it was made before the last accepted one, or is that one again."""
+    """Return whether the response says that it was made before the last accepted one, or is that one again."""
     made, last = context.made_at, habits.response_at
-    return made is not None and last is not None and made <= last and context.at - made > fetch_gap(context)
+    if made is None or last is None:
+        return False
+    return made <= last + MAX_AGE_ERROR and context.at - made > fetch_gap(context)
 
 
 def has_news(found: FeedMatches) -> bool:

@@ -73,6 +73,11 @@ class Source:
     removed_at: datetime | None = None
     version: int = 0
 
+    @property
+    def is_active(self) -> bool:
+        """Return whether it is synced: neither paused nor removed."""
+        return self.enabled and self.removed_at is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:

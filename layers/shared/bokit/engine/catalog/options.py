@@ -83,7 +83,7 @@ class OptionService:
     def _reschedule(self, tenant: TenantId) -> None:
         """Write the due times that follow from the tenant's options now."""
         options, now = self.load(tenant), self.clock()
-        sources = {s.id: s for s in self.store.load_sources(tenant) if s.removed_at is None and s.enabled}
+        sources = {s.id: s for s in self.store.load_sources(tenant) if s.is_active}
         for shard in self.store.load_shards(sorted({s.shard_id for s in sources.values()})):
             for source_id, schedule in shard.schedules.items():
                 if source_id not in sources:

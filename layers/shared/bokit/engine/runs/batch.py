@@ -98,12 +98,12 @@ class BatchRunner:
             return BatchReport(stale=True)
         named = set(message.source_ids) & shard.schedules.keys()
         heads = [h for h in heads if h.source.id in named]
-        active = [h for h in heads if h.source.enabled and not h.source.removed_at]
+        active = [h for h in heads if h.source.is_active]
+        idle = [h.source.id for h in heads if not h.source.is_active]
         jobs = {t: self._make_job(message, t, new_only, details) for t in {h.source.tenant for h in active}}
         work = SyncWork(active, shard.schedules, jobs, stop or Deadline(), on_progress)
         self.sync_heads(work)
         runs = self._save_runs(work)
-        idle = [h.source.id for h in heads if h not in active]
         is_complete = self._complete(message, shard, work, idle, runs)
         return BatchReport(runs=runs, stale=not is_complete, left=len(active) - len(work.done))
 
@@ -163,7 +163,7 @@ class BatchRunner:
         heartbeat = HeartbeatRun(
             run_id=message.run_id,
             trigger=message.trigger,
-            sources=tuple(r.source_id for run in runs for r in run.sources if is_unchanged(run)),
+            sources=tuple(r.source_id for run in runs if is_unchanged(run) for r in run.sources),
             finished_at=now,
             started_at=min((r.started_at for r in runs), default=now),
         )

@@ -120,7 +120,6 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, fetched: 
         last_read=job.last_read,
         platform=source.platform,
         host=fetched.host if fetched else None,
-        fingerprint=fetched.fingerprint if fetched else None,
         interval=interval_of(source, options),
         alerted_at=head.hold.delivered_at if head.hold else None,
         cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),

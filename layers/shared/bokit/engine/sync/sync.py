@@ -178,7 +178,9 @@ class SourceSync:
         rules, source = self.kind_of(head.source).rules, head.source
         snapshot = self.store.load_snapshot(source)
         context = context_of(head, job, self.clock(), snapshot.memory, fetched)
-        context = replace(context, other_sources=self._other_sources(source), made_at=fetched.made_at)
+        made_at = fetched.made_at(context.at)
+        others = self._other_sources(source)
+        context = replace(context, other_sources=others, made_at=made_at, fingerprint=fetched.fingerprint)
         with recorder.step("read"):
             is_recalled = fetched.not_modified
             seen = rules.recall(snapshot.content, context) if is_recalled else rules.read(fetched.body, context, snapshot.content)

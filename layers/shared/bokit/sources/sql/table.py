@@ -75,7 +75,7 @@ class SqlSample:
         settings = read_table_settings(source.settings)
         with self._reader.open(source, settings) as database:
             samples = [_sample(database, table) for table in settings.tables]
-        return Fetched(body=json.dumps({"tables": samples}).encode(), content_type="application/json")
+        return Fetched(body=json.dumps({"tables": samples}).encode())
 
 
 def _sample(database: SqlSnapshot, table: TableSpec) -> dict[str, Any]:
