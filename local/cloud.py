@@ -127,6 +127,7 @@ def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]
         "endpoint_url": place.endpoint_url,
         "region": REGION,
         "table_name": outputs["TableName"],
+        "stack_name": stack.STACK,
         "api_url": url,
         "ws_url": None,
         "page_url": None,

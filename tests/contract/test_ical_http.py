@@ -14,6 +14,7 @@ from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, 
 from bokit.net.session import SafeSession
 from bokit.sources.ical import IcalFetcher
 from bokit.sources.protocols import Fetched
+from bokit.sources.secrets import Reveal
 from tests.support.scripted_server import ScriptedServer, ok, redirect, say
 
 FEED = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
@@ -41,7 +42,7 @@ def a_source(url: str) -> Source:
     )
 
 
-def fetch(url: str, reveal: Callable[[str], str] = str, **validators: Any) -> Fetched:
+def fetch(url: str, reveal: Reveal = lambda text, tenant: text, **validators: Any) -> Fetched:
     """Fetch *url* as the engine does."""
     client = SafeSession(allow_private_addresses=True, deadline=10.0)
     return IcalFetcher(client, reveal).fetch(a_source(url), **validators)
@@ -155,15 +156,15 @@ def test_a_header_too_long_to_store_is_ignored(serve: Serve) -> None:
 def test_a_secret_url_is_resolved_for_each_fetch(serve: Serve) -> None:
     """A reference is revealed just before it is asked; the host is the revealed URL's."""
     server = serve(ok(FEED))
-    assert fetch("secret:bokit/rosa", {"secret:bokit/rosa": server.url("/revealed")}.__getitem__).host == "127.0.0.1"
-    assert server.heads[0].startswith(b"GET /revealed ")
+    assert fetch("secret:bokit/rosa", lambda text, tenant: server.url(f"/revealed/{tenant}")).host == "127.0.0.1"
+    assert server.heads[0].startswith(b"GET /revealed/t ")
 
 
 @pytest.mark.parametrize("value", ["", "SENTINEL", "file:///SENTINEL", "https://SENTINEL@SENTINEL@x/"])
 def test_a_secret_that_is_not_a_url_is_refused_unseen(value: str) -> None:
     """The error does not show a secret that is not a URL."""
     with pytest.raises(AddressRefusedError) as caught:
-        fetch("secret:bokit/rosa", lambda text: value)
+        fetch("secret:bokit/rosa", lambda text, tenant: value)
     assert "SENTINEL" not in str(caught.value) + repr(caught.value)
 
 

@@ -24,7 +24,7 @@ def terminal(capsys, tmp_path):
     terminal.api = make_clients(1, START)
     terminal.line = InProcess(terminal.api)
     wait = Waiting(sleep=lambda s: None, monotonic=lambda: 0.0, chance=lambda: 0.5)
-    fetcher = JsonApiFetcher(terminal.line, lambda text: text.replace("secret:crm", "sim-key"), terminal.clock, wait)
+    fetcher = JsonApiFetcher(terminal.line, lambda text, tenant: text.replace("secret:crm", "sim-key"), terminal.clock, wait)
     kinds = terminal.bokit.kinds
     kinds["json"] = SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)
     kinds["sql"] = SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True, check_url=lambda url: None)

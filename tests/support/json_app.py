@@ -72,7 +72,7 @@ class JsonApp:
 
     def assemble(self, store: Any) -> Bokit:
         wait = Waiting(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
-        fetcher = JsonApiFetcher(self.line, lambda text: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
+        fetcher = JsonApiFetcher(self.line, lambda text, tenant: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
         kinds = {"json": SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
         return Bokit(
             EngineParts(

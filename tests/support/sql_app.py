@@ -42,7 +42,7 @@ class SqlApp:
 
     def assemble(self, store: Any = None) -> Bokit:
         """Return an engine on the store (or on *store*)."""
-        reader = SqlReader(lambda url: url, Reach(local=True))
+        reader = SqlReader(lambda url, tenant: url, Reach(local=True))
         kind = SourceKind(fetcher=SqlSample(reader), rules=TableRules(), tables=partial(TableSync, reader=reader))
         return Bokit(
             EngineParts(

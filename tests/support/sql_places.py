@@ -63,7 +63,7 @@ class Place:
         """Open it as a source would."""
         options = {name: given.pop(name) for name in ("allow_writable_account",) if name in given}
         settings = read_table_settings({"tables": list(tables), **options})
-        with SqlReader(lambda u: u, LOCAL).open(self.source(url, **given), settings) as opened:
+        with SqlReader(lambda url, tenant: url, LOCAL).open(self.source(url, **given), settings) as opened:
             yield opened, settings
 
     def source(self, url: str | None = None, **given: Any) -> Source:

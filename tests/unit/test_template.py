@@ -105,10 +105,14 @@ def test_who_fetches_no_feed_reads_no_secret(role):
 
 @pytest.mark.parametrize("role", WITH_SECRETS)
 @pytest.mark.parametrize(
-    ("action", "ending"), [("secretsmanager:GetSecretValue", ":secret:bokit/*"), ("ssm:GetParameter", ":parameter/bokit/*")]
+    ("action", "ending"),
+    [
+        ("secretsmanager:GetSecretValue", ":secret:bokit/${AWS::StackName}/*"),
+        ("ssm:GetParameter", ":parameter/bokit/${AWS::StackName}/*"),
+    ],
 )
-def test_who_fetches_feeds_reads_only_bokits_secrets(role, action, ending):
-    """Access to secrets and parameters ends at the prefix bokit/."""
+def test_who_fetches_feeds_reads_only_the_secrets_of_its_stack(role, action, ending):
+    """Access to secrets and parameters ends at the prefix of the stack: stacks in one account are apart."""
     own = [{"Ref": "CalendarKey"}]
     (statement,) = [s for s in policy_statements(role) if action in as_list(s["Action"]) and s["Resource"] != own]
 

@@ -24,6 +24,8 @@ class Settings:
     """Where a process runs. :meth:`from_env` has the names of the variables."""
 
     table_name: str
+    stack_name: str | None = None
+    """The stack whose secrets sources may name; None: they may name none."""
     region: str | None = None
     endpoint_url: str | None = None
     queue_url: str | None = None
@@ -53,6 +55,7 @@ class Settings:
         interval = f"a duration of {MIN_DEFAULT_INTERVAL} s or more, such as 900, 15m or 24h"
         return cls(
             table_name=table,
+            stack_name=env.get("BOKIT_STACK") or None,
             region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
@@ -75,6 +78,7 @@ class Settings:
             document = json.loads(path.read_text(encoding="utf-8"))
             return cls(
                 table_name=str(document["table_name"]),
+                stack_name=document.get("stack_name"),
                 region=document.get("region"),
                 endpoint_url=document.get("endpoint_url"),
                 topic_arn=document.get("alert_topic"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bokit.engine.sync.kinds import SourceKind
     from bokit.outlets.protocols import Alerts, Queue
     from bokit.sources.protocols import Fetched
+    from bokit.sources.secrets import Reveal
     from bokit.store.protocols import Store
 
 
@@ -73,12 +74,12 @@ def open_kinds(settings: Settings) -> Mapping[str, SourceKind]:
     """Return the kinds of source that this process syncs; each is made, and imported, at its first use."""
     from bokit.sources.secrets import Secrets
 
-    reveal = Secrets(_client_maker(settings)).reveal
+    reveal = Secrets(_client_maker(settings), settings.stack_name).reveal
     makers = {"ical": open_ical_kind, "json": open_json_kind, "sql": open_sql_kind}
     return LazyKinds({name: partial(make, settings, reveal) for name, make in makers.items()})
 
 
-def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+def open_ical_kind(settings: Settings, reveal: Reveal) -> SourceKind:
     """Return how calendars are fetched and read."""
     from bokit.core.bookings.rules import BookingRules
     from bokit.core.model.catalog import BOOKINGS
@@ -90,7 +91,7 @@ def open_ical_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKi
     return SourceKind(fetcher=fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
 
 
-def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+def open_json_kind(settings: Settings, reveal: Reveal) -> SourceKind:
     """Return how JSON APIs are fetched and read."""
     from bokit.core.items.rules import RecordRules
     from bokit.engine.sync.kinds import SourceKind
@@ -102,7 +103,7 @@ def open_json_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKi
     return SourceKind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
 
 
-def open_sql_kind(settings: Settings, reveal: Callable[[str], str]) -> SourceKind:
+def open_sql_kind(settings: Settings, reveal: Reveal) -> SourceKind:
     """Return how databases are read; their libraries are imported when one is opened."""
     from bokit.core.tables.rules import TableRules
     from bokit.engine.sync.kinds import SourceKind
@@ -159,7 +160,7 @@ def open_calendar_key(settings: Settings) -> Callable[[], str]:
         if not settings.calendar_key:
             return no_key()
         try:
-            return Secrets(_client_maker(settings)).reveal(settings.calendar_key)
+            return Secrets(_client_maker(settings), settings.stack_name).reveal_own(settings.calendar_key)
         except NeverError as error:
             what = "the secret of outgoing calendars does not exist, or may not be read"
             raise ConfigError(what, variable="BOKIT_CALENDAR_KEY") from error

@@ -24,7 +24,7 @@ Url = Annotated[
         min_length=1,
         max_length=4096,
         examples=["https://feeds.example/garden-flat.ics"],
-        description="`https://…`, or `secret:NAME` of a stored secret; later only its host is shown.",
+        description="`https://…`, or `secret:NAME` or `secret:NAME#KEY` of the tenant; later only its host is shown.",
     ),
 ]
 Seconds = Annotated[

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from bokit.core.model.catalog import Source
 from bokit.net.session import SafeSession
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import StatusMessages, read_header, status_error
+from bokit.sources.secrets import Reveal
 
 ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
 MESSAGES = StatusMessages(
@@ -20,7 +19,7 @@ MESSAGES = StatusMessages(
 class IcalFetcher:
     """Fetches feeds; a URL that is a ``secret:`` reference is resolved at that moment."""
 
-    def __init__(self, session: SafeSession, reveal: Callable[[str], str]) -> None:
+    def __init__(self, session: SafeSession, reveal: Reveal) -> None:
         self._session, self._reveal = session, reveal
 
     def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
@@ -30,7 +29,7 @@ class IcalFetcher:
         """
         validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         sent = {name: value for name, value in validators.items() if value}
-        response = self._session.get(self._reveal(source.url), headers={"Accept": ACCEPT, **sent})
+        response = self._session.get(self._reveal(source.url, source.tenant), headers={"Accept": ACCEPT, **sent})
         if response.status_code == 304 and sent:
             return Fetched(not_modified=True, host=response.host, url=response.url)
         if response.status_code not in (200, 203):

@@ -25,14 +25,14 @@ from urllib.parse import parse_qsl, unquote_plus, urlencode, urljoin, urlsplit, 
 from bokit.core.items.api_spec import ApiSpec, PageStyle, Pagination, read_api
 from bokit.core.items.reader import read_json_body, search, write_body, write_line
 from bokit.core.model.catalog import Source
-from bokit.core.model.records import Json
+from bokit.core.model.records import Json, TenantId
 from bokit.errors import SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.net.response import SafeResponse
 from bokit.net.session import SafeSession
 from bokit.sources import limits
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import StatusMessages, read_header, status_error
-from bokit.sources.secrets import PREFIX
+from bokit.sources.secrets import PREFIX, Reveal
 
 SINCE = "since:"
 """Begins what an incremental source stores in place of an ETag: when the last agreed pass began."""
@@ -59,7 +59,7 @@ class JsonApiFetcher:
     """Fetches JSON APIs; safe to share between threads."""
 
     def __init__(
-        self, session: SafeSession, reveal: Callable[[str], str], clock: Callable[[], datetime], waiting: Waiting | None = None
+        self, session: SafeSession, reveal: Reveal, clock: Callable[[], datetime], waiting: Waiting | None = None
     ) -> None:
         self._session, self._reveal, self._clock, self._waiting = session, reveal, clock, waiting or Waiting()
 
@@ -72,7 +72,7 @@ class JsonApiFetcher:
             session=self._session,
             spec=spec,
             waiting=self._waiting,
-            headers=self._reveal_headers(spec),
+            headers=self._reveal_headers(spec, source.tenant),
             validators={n: v for n, v in validators.items() if v},
             delay=int(source.settings.get("request_delay", 0)) / 1000,
         )
@@ -86,14 +86,15 @@ class JsonApiFetcher:
             host=pages.host,
         )
 
-    def _reveal_headers(self, spec: ApiSpec) -> dict[str, str]:
-        headers = {"Accept": "application/json", **{name: self._reveal_header(value) for name, value in spec.headers.items()}}
+    def _reveal_headers(self, spec: ApiSpec, tenant: TenantId) -> dict[str, str]:
+        revealed = {name: self._reveal_header(value, tenant) for name, value in spec.headers.items()}
+        headers = {"Accept": "application/json", **revealed}
         return headers if spec.body is None else {"Content-Type": "application/json", **headers}
 
-    def _reveal_header(self, value: str) -> str:
+    def _reveal_header(self, value: str, tenant: TenantId) -> str:
         """Return a header's value with the secret that it ends in."""
         before, prefix, name = value.partition(PREFIX)
-        text = before + self._reveal(prefix + name) if prefix else value
+        text = before + self._reveal(prefix + name, tenant) if prefix else value
         if _CONTROL.search(text) or not text.isascii():
             raise SourceRefusedError("the secret of a header holds letters that a header cannot", code="secret")
         return text
@@ -104,7 +105,7 @@ class JsonApiFetcher:
             params[spec.since.param] = spec.since.write(since - timedelta(seconds=spec.since.overlap))
         if pages.style in (PageStyle.PAGE, PageStyle.OFFSET):
             params |= {pages.size_param: pages.size, pages.param: pages.first}
-        return set_params(self._reveal(source.url), params)
+        return set_params(self._reveal(source.url, source.tenant), params)
 
 
 def _may_be_unmodified(spec: ApiSpec) -> bool:

@@ -9,7 +9,7 @@ BEGIN and ROLLBACK), and an account that could write is refused. Rows come in pa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import KeyValues, SeenRow
 from bokit.errors import ConfigError
 from bokit.sources.protocols import Fetched
+from bokit.sources.secrets import Reveal
 from bokit.sources.sql.errors import translated
 from bokit.sources.sql.rows import RowReader
 from bokit.sources.sql.shape import has_unique_key, pick_columns, table_error
@@ -39,7 +40,7 @@ SAMPLE_ROWS = 5
 class SqlReader:
     """Opens databases by URL; a ``secret:`` reference is resolved at that moment."""
 
-    def __init__(self, reveal: Callable[[str], str], reach: Reach) -> None:
+    def __init__(self, reveal: Reveal, reach: Reach) -> None:
         self._reveal, self._reach = reveal, reach
 
     @contextmanager
@@ -51,7 +52,7 @@ class SqlReader:
             raise ConfigError("the databases' libraries are not installed here: SQLAlchemy, PyMySQL, psycopg") from error
         from bokit.sources.sql.grants import check_account
 
-        database = read_database_url(self._reveal(source.url), self._reach)
+        database = read_database_url(self._reveal(source.url, source.tenant), self._reach)
         connection = connect(database, self._reach)
         try:
             with translated():
