@@ -130,7 +130,7 @@ class OwnerEvidence:
     def shown(self) -> list[Entry]:
         """The entries with nights to come that are neither cancelled nor windows."""
         matches = self.found.matches
-        windows = {(e.uid, e.check_in) for e in matches.windows}
+        windows = {(e.uid, e.check_in) for e in (*matches.windows, *matches.rolling)}
         live = (e for e in self.found.seen.entries if e.kind is not EntryKind.WINDOW and e.status not in CANCELLED)
         return [e for e in live if e.check_out > matches.today and (e.uid, e.check_in) not in windows]
 

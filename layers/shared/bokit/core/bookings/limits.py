@@ -17,6 +17,15 @@ MIN_WINDOW_START = timedelta(days=60)
 MIN_CALENDAR_END_NIGHTS = 30
 """A window of so many nights is the end of the platform's calendar, and does not disappear."""
 
+MAX_NOTICE_NIGHTS = 14
+"""A longer closure that starts today is not an advance notice."""
+MIN_ROLLS = 3
+"""Midnights with which a closure must roll before it is remembered."""
+MIN_STAND_STILL = timedelta(days=2)
+"""A far closure whose end stays for so long is somebody's, not the end of the calendar."""
+MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
+"""How long after midnight a closure rolls, or how far apart two fetches show it that a midnight lies between."""
+
 MIN_LABEL_USES = 3
 """A summary that so many entries of one feed have is a label, not a guest's name."""
 MIN_UID_FETCHES = 3

@@ -11,6 +11,7 @@ from typing import Any
 from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.names import NameReader, NameVerdict
 from bokit.core.bookings.nights import nights
+from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
@@ -56,6 +57,8 @@ class Matches:
     absent: tuple[Stay, ...]
     """Active stays with nights to come that no entry shows."""
     windows: tuple[Entry, ...]
+    rolling: tuple[Entry, ...]
+    """Closures that roll with the calendar: no bookings, but published (``rolling``)."""
     window: Record | None
     today: date
     traits: Traits
@@ -65,7 +68,7 @@ class Matches:
     @property
     def closed(self) -> set[date]:
         """Every night from today on that the feed closes."""
-        entries = [*(p.entry for p in self.pairs), *self.windows]
+        entries = [*(p.entry for p in self.pairs), *self.windows, *self.rolling]
         return {n for entry in entries for n in _closed_nights(entry, self.today)}
 
 
@@ -78,44 +81,72 @@ class FeedMatches:
     """Of *known*, all but the window."""
     seen: Seen[Entry]
     traits: Traits
+    rolls: Rolls
     matches: Matches
 
 
 def match_entries(
-    stays: Sequence[Stay], window: Record | None, entries: Sequence[Entry], uids: UidRoles, today: date, at: datetime
+    stays: Sequence[Stay],
+    window: Record | None,
+    entries: Sequence[Entry],
+    uids: UidRoles,
+    closures: ClosureRules,
+    today: date,
+    at: datetime,
 ) -> Matches:
     """Return which stay each entry is.
 
+    a closure that rolls with the calendar (``rolling``), and is    a window
+    not a known stay with the same nights to come
     code, or a UID that is not made of dates, known                 that stay, gone or not
     else: see ``_Identity``; the best pairs of the whole feed first
-    a codeless closure that ends beyond the horizon                 window
     a new one-night block within the advance notice                 window
     a new closure inside another entry of the same feed             nothing: its nights are held already
     a new reservation with a code or a guest, anywhere              a stay
     """
     ordered = sorted(_join_coded(entries), key=_entry_order)
     live = [e for e in ordered if e.status not in CANCELLED]
-    rolling = [e for e in live if e.kind is EntryKind.WINDOW and e.check_out - today > MIN_WINDOW_END]
+    far, rolling = _find_windows(live, stays, closures, today)
     names = NameReader(ordered)
-    exact = _match_exact(stays, [e for e in live if e not in rolling], names, uids.identifies)
+    exact = _match_exact(stays, [e for e in live if e not in far and e not in rolling], names, uids.identifies)
     identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact.pairs)
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
     leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
-    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], rolling, leaving, identity)
+    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
-    absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today]
+    absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today and not _rolled_on(s, rolling, today)]
     return Matches(
         pairs=tuple(pairs),
         ended=tuple(ended),
         absent=tuple(absent),
-        windows=(*rolling, *more),
+        windows=(*far, *more),
+        rolling=tuple(rolling),
         window=window,
         today=today,
         traits=uids.traits,
         seen=len(entries),
     )
+
+
+def _find_windows(
+    live: Sequence[Entry], stays: Sequence[Stay], closures: ClosureRules, today: date
+) -> tuple[list[Entry], list[Entry]]:
+    """Return the entries that end the platform's calendar, and those that roll and are published.
+
+    What looks like a window and is near may be what is left of a known block: that is matched first.
+    """
+    known = {(max(s.check_in, today), s.check_out) for s in stays if not s.is_gone and not s.code}
+    verdicts = [(e, closures.judge(e)) for e in live]
+    unknown = [(e, v) for e, v in verdicts if e.kind is EntryKind.WINDOW or (max(e.check_in, today), e.check_out) not in known]
+    far = [e for e, v in unknown if v is WindowVerdict.WITHHELD and e.check_out - today > MIN_WINDOW_END]
+    return far, [e for e, v in unknown if v is WindowVerdict.PUBLISHED]
+
+
+def _rolled_on(stay: Stay, rolling: Sequence[Entry], today: date) -> bool:
+    """Return whether *stay* is what a rolling closure was before it rolled: it ends without an event."""
+    return not stay.code and stay.nights_from(today) <= {n for e in rolling for n in nights(e.check_in, e.check_out)}
 
 
 class _Assignment:

@@ -79,7 +79,7 @@ def _unheld_nights(actions: list[Action], diff: BookingDiff) -> set[date]:
     before = [p.stay.record for p in (*matches.pairs, *matches.ended) if p.stay] + [s.record for s in matches.absent]
     records = {r.id: r for r in before} | {a.record_id: a.after for a in actions}
     held = {n for r in records.values() for n in held_nights(r) | released_nights(r)}
-    return diff.closed - held - closed_nights(matches.windows, diff.today)
+    return diff.closed - held - closed_nights((*matches.windows, *matches.rolling), diff.today)
 
 
 def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:

@@ -27,6 +27,7 @@ from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.release import release_record
+from bokit.core.bookings.rolling import ClosureRules
 from bokit.core.bookings.staleness import follows_fetches, learn_stamps, stale_since
 from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
@@ -71,10 +72,11 @@ class BookingRules:
     def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         window = next((r for r in known if is_window(r)), None)
         stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
-        seen = with_known_ends(seen, stays)
-        uids = UidRoles(traits=traits, history=read_memory(context.memory).uids, at=context.at)
-        matches = match_entries(stays, window, seen.entries, uids, local_today(context), context.at)
-        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, matches=matches)
+        seen, state, today = with_known_ends(seen, stays), read_memory(context.memory), local_today(context)
+        uids = UidRoles(traits=traits, history=state.uids, at=context.at)
+        closures = ClosureRules(seen.entries, traits, state.habits, today, context)
+        matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at)
+        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=closures.rolls, matches=matches)
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
         evidence = weigh_fetch(matches.matches, context, read_memory(context.memory))
@@ -234,7 +236,8 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
         plan = _plan(found.matches, context, evidence)
     if context.new_only:
         return plan
-    habits = learn_stamps(found, learn_habits(found.matches, state.habits, context.timezone), context)
+    habits = found.rolls.learn(learn_habits(found.matches, state.habits, context.timezone))
+    habits = learn_stamps(found, habits, context)
     plan = replace(plan, stamps_fetches=follows_fetches(habits, found.traits))
     doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
     quiet = context.at if judged.was_quiet else state.quiet_until

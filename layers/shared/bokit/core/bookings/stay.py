@@ -48,7 +48,7 @@ DETAIL_FIELDS = BOOKING_FIELDS[6:]
 GUEST_FIELDS = frozenset(DETAIL_FIELDS) - {"recurrence_id", "extra"}
 """Fields that are about the guest: a person's values of them are no other guest's."""
 ANOTHER_GUEST = "may be another guest"
-NIGHTS, PROVISIONAL, RELEASED = "nights", "provisional", "released_nights"
+NIGHTS, ROLLING, PROVISIONAL, RELEASED = "nights", "rolling", "provisional", "released_nights"
 
 
 class GoneReason(StrEnum):
@@ -129,13 +129,13 @@ def held_nights(record: Record) -> set[date]:
         no              yes              the same: an edit never frees a night that a feed closes
         no              no               none
 
-    A window holds its nights and the provisional ones. Nights count as the source's until it is gone.
+    A window holds its nights, those that roll, and the provisional ones. Nights count as the source's until it is gone.
     """
     local, remote = record.fields, record.remote
     if not ({local.get("status"), remote.get("status")} & BLOCKING):
         return set()
     if is_window(record):
-        return window_nights(record) | nights_of(read_spans(remote.get(PROVISIONAL, ())))
+        return window_nights(record) | published_nights(record)
     return nights_of([read_span(local), read_span(remote)]) - released_nights(record)
 
 
@@ -144,8 +144,13 @@ def released_nights(record: Record) -> set[date]:
     return {date.fromisoformat(night) for night in record.fields.get(RELEASED) or ()}
 
 
+def published_nights(window: Record) -> set[date]:
+    """Return the nights of *window* that other calendars are shown: those that roll, and the provisional ones."""
+    return {n for name in (ROLLING, PROVISIONAL) for n in nights_of(read_spans(window.remote.get(name, ())))}
+
+
 def window_nights(record: Record | None) -> set[date]:
-    """Return the nights that the source closed by rule, without provisional ones."""
+    """Return the nights that the source closed by rule, without those that are published."""
     return nights_of(read_spans(record.remote.get(NIGHTS, ()))) if record else set()
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, read_open, with_open_nights
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import DAY, nights, nights_of, read_spans, write_spans
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, window_nights
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, ROLLING, window_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
@@ -24,9 +24,10 @@ REASON = "nights that the calendar's own rules close"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowNights:
-    """What a window holds: by rule, and provisionally; and which of its nights the feed shows open."""
+    """What a window holds: by rule, by closures that roll, and provisionally; and which of its nights the feed shows open."""
 
     by_rule: set[date] = field(default_factory=set)
+    rolling: set[date] = field(default_factory=set)
     provisional: set[date] = field(default_factory=set)
     opened: OpenNights | None = None
     """None: this fetch gives no evidence of open nights."""
@@ -39,7 +40,16 @@ def rule_nights(matches: Matches) -> set[date]:
 
 def provisional_nights(matches: Matches) -> set[date]:
     """Return the nights to come that the source's window held provisionally before this fetch."""
-    spans = matches.window.remote.get(PROVISIONAL, ()) if matches.window else ()
+    return _nights_before(matches, PROVISIONAL)
+
+
+def rolling_nights(matches: Matches) -> set[date]:
+    """Return the nights to come that closures which roll held before this fetch."""
+    return _nights_before(matches, ROLLING)
+
+
+def _nights_before(matches: Matches, name: str) -> set[date]:
+    spans = matches.window.remote.get(name, ()) if matches.window else ()
     return {n for n in nights_of(read_spans(spans)) if n >= matches.today}
 
 
@@ -52,24 +62,26 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     """Return the change of the source's window.
 
     night                                         result
-    closed by a window entry                      held
+    closed by a window entry, or one that rolls   held
     closed by the feed, and *unheld* by any stay  held, whichever booking it is
     held before, closed by another entry          held by that entry's stay now
-    held before, by rule or provisionally, open   held
+    held before, in any way, and open             held
     for less than long enough
     held before, open for long enough, or past    released
     closed in a fetch that a guard holds          held provisionally
     """
     shown, before = closed_nights(matches.windows, matches.today), rule_nights(matches)
+    rolls, rolled = closed_nights(matches.rolling, matches.today), rolling_nights(matches)
     doubtful = provisional_nights(matches)
     if not evidence.releases:
-        new = (shown | unheld | doubtful) - before
-        return plan_window_change(matches.window, WindowNights(by_rule=before, provisional=new), context)
-    open_now = (before | doubtful) - shown - matches.closed
+        new = (shown | rolls | unheld | doubtful) - before - rolled
+        return plan_window_change(matches.window, WindowNights(by_rule=before, rolling=rolled, provisional=new), context)
+    open_now = (before | rolled | doubtful) - matches.closed
     opened = open_nights(matches.window, open_now, context.at) if matches.window else {}
     kept = nights_kept(opened, evidence, context)
-    by_rule = shown | (set(kept) & before) | unheld
-    held = WindowNights(by_rule=by_rule, provisional=set(kept) - by_rule, opened=kept)
+    rolling = rolls | (set(kept) & rolled)
+    by_rule = (shown | (set(kept) & before) | unheld) - rolling
+    held = WindowNights(by_rule=by_rule, rolling=rolling, provisional=set(kept) - by_rule - rolling, opened=kept)
     return plan_window_change(matches.window, held, context)
 
 
@@ -79,22 +91,25 @@ def plan_provisional(matches: Matches, closed: set[date], context: Context, *, i
     A whole body is evidence for provisional nights as any other is: what it shows open for long enough is released.
     """
     window, before = matches.window, provisional_nights(matches)
-    by_rule = rule_nights(matches)
+    by_rule, rolling = rule_nights(matches), rolling_nights(matches)
     if window is None or not is_whole:
-        return plan_window_change(window, WindowNights(by_rule=by_rule, provisional=(before | closed) - by_rule), context)
+        new = (before | closed) - by_rule - rolling
+        return plan_window_change(window, WindowNights(by_rule=by_rule, rolling=rolling, provisional=new), context)
     kept = nights_kept(open_nights(window, before - closed, context.at), Evidence(), context)
-    waiting = {n: t for n, t in read_open(window).items() if n in by_rule} | kept
-    held = WindowNights(by_rule=by_rule, provisional=(set(kept) | closed) - by_rule, opened=waiting)
+    waiting = {n: t for n, t in read_open(window).items() if n in by_rule | rolling} | kept
+    new = (set(kept) | closed) - by_rule - rolling
+    held = WindowNights(by_rule=by_rule, rolling=rolling, provisional=new, opened=waiting)
     return plan_window_change(window, held, context)
 
 
 def plan_window_change(window: Record | None, held: WindowNights, context: Context) -> Action | None:
     """Return the action that makes the source's window hold *held*: bookkeeping, never reported."""
-    everything = sorted(held.by_rule | held.provisional)
+    everything = sorted(held.by_rule | held.rolling | held.provisional)
     if window is None and not everything:
         return None
     remote: dict[str, Json] = dict(window.remote) if window else {"kind": str(EntryKind.WINDOW)}
     remote |= {NIGHTS: write_spans(held.by_rule), PROVISIONAL: write_spans(held.provisional)}
+    remote |= {ROLLING: write_spans(held.rolling)} if held.rolling or ROLLING in remote else {}
     remote["status"] = str(Status.UNAVAILABLE if everything else Status.VANISHED)
     if everything:
         remote |= {"check_in": everything[0].isoformat(), "check_out": (everything[-1] + DAY).isoformat()}

@@ -24,6 +24,16 @@ class UidHistory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Roll:
+    """A closure that may roll with the calendar, as it was on the last day that it did."""
+
+    ahead: int  # days from that day to its end
+    label: str
+    day: str
+    times: int = 0  # with how many midnights it rolled, as far as that matters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHabits:
     """What accepted fetches taught of how a source shows its stays."""
 
@@ -34,6 +44,9 @@ class SourceHabits:
     response_at: datetime | None = None  # the last accepted response's own Date
     stale_since: datetime | None = None  # when the stale body that comes was made
     dropped: int = 0  # stays in a row that vanished on the day after their arrival
+    notice: Roll | None = None  # the closure that started on the last day
+    notice_kept: Roll | None = None  # the notice that is remembered
+    calendar_end: Roll | None = None  # the closure after all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 First row that matches, for each night:
 
     the night                                                                  the consumer's calendar
-    a calendar's own rules close it (a window)                                 leaves it out
+    a calendar's own rules close it (a window), as its platform is known to    leaves it out
     the consumer reported it itself for this unit                              leaves it out
     it fades (``echoes``)                                                      leaves it out
     it repeats only originals that are not in this calendar: those of a        shows it: nothing else would
@@ -27,8 +27,8 @@ from functools import reduce
 from operator import or_
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.bookings.nights import DAY, nights_of, read_spans
-from bokit.core.bookings.stay import PROVISIONAL, read_span
+from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.core.occupancy.echoes import EchoState
@@ -121,11 +121,11 @@ def _contested_nights(occupancy: Occupancy) -> Mapping[RecordId, tuple[Bits, dat
 
 
 def _window_nights(booking: Booking) -> Bits:
-    """Return the nights that a calendar's own rules close; those that a doubtful feed newly closes are not among them."""
+    """Return the nights that a calendar's own rules close, without those that roll and those that a doubtful feed closes."""
     if booking.state is not EchoState.WINDOW:
         return 0
-    newly = nights_of(span for r in booking.records for span in read_spans(r.remote.get(PROVISIONAL, ())))
-    return booking.bits & ~_bits_of(newly, booking)
+    published = {n for record in booking.records for n in published_nights(record)}
+    return booking.bits & ~_bits_of(published, booking)
 
 
 def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bits:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bokit.core.bookings.nights import Span, read_spans
 from bokit.core.bookings.rules import BookingRules
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, GoneReason, is_window
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, ROLLING, GoneReason, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.core.model.documents import write_time
 from bokit.core.model.merge import compare_fields
@@ -210,8 +210,8 @@ class StayHistory:
 
     def _note_window(self, at: datetime, record: Record) -> None:
         """Note each span of the window as a stay of its own."""
-        self._note_spans(at, record, NIGHTS)
-        self._note_spans(at, record, PROVISIONAL)
+        for name in (NIGHTS, ROLLING, PROVISIONAL):
+            self._note_spans(at, record, name)
 
     def _note_spans(self, at: datetime, record: Record, name: str) -> None:
         spans: list[Span | None] = list(read_spans(record.remote.get(name, ())))
@@ -219,7 +219,7 @@ class StayHistory:
         size = max(len(spans), len(known))
         before, after = known + [None] * (size - len(known)), spans + [None] * (size - len(spans))
         self.spans[name] = after
-        prefix = f"{record.id}-provisional" if name == PROVISIONAL else record.id
+        prefix = record.id if name == NIGHTS else f"{record.id}-{name}"
         for number, (old, new) in enumerate(zip(before, after, strict=True)):
             shown = new or old
             if old == new or shown is None:

@@ -74,6 +74,7 @@ PLATFORM = Platform(
         block_uids=UidRole.DATES,
         stamps_fetches=True,
         shows_begun=True,
+        marks_end=True,
         own_guests=True,
         marks_imports=True,
     ),

@@ -49,6 +49,7 @@ class Traits:
     stamps_fetches: bool = False  # its DTSTAMPs are the times of the fetches
     shows_begun: bool = False
     """It shows a stay until its departure: one that vanishes after the arrival was cancelled."""
+    marks_end: bool = False  # where its calendar ends is known: no other closure is its end
     own_guests: bool = False
     """A booking platform: reservations with a guest's name are its own, never another platform's."""
     marks_imports: bool = False

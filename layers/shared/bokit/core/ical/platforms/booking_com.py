@@ -43,6 +43,7 @@ PLATFORM = Platform(
         uid_has_start=True,
         stamps_fetches=True,
         shows_begun=True,
+        marks_end=True,
         own_guests=True,
     ),
 )
