@@ -16,6 +16,8 @@ from bokit_cli.show import print_line, print_table
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bokit.engine.catalog.options import OptionDocument
+
 options = typer.Typer(no_args_is_help=True, help="Options of the tenant.")
 config = typer.Typer(no_args_is_help=True, help="Import everything from one file.")
 OptionName = Annotated[str, typer.Argument(metavar="NAME", help="A name that `bokit options list` shows.")]
@@ -33,7 +35,7 @@ def list_options(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson =
     """List the options with their values."""
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.options.list_options(session.tenant)
-    rows = [(o["name"], _value_words(o["value"]), "set" if o["is_set"] else "", o["about"]) for o in found]
+    rows = [(o["name"], _value_words(o["value"]), _source_words(o), o["about"]) for o in found]
     session.answer_list(found, lambda c: print_table(c, ["option!", "value!", "", ""], rows, ""))
 
 
@@ -59,6 +61,10 @@ def unset_option(ctx: typer.Context, name: OptionName, tenant: Tenant = DEFAULT,
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.options.unset(session.tenant, name)
     session.answer(found, lambda c: print_line(c, f"{name} is {_value_words(found['value'])} again"))
+
+
+def _source_words(option: OptionDocument) -> str:
+    return f"stored value not used: {option['fault']}" if option["fault"] else "set" if option["is_set"] else ""
 
 
 def _value_words(value: Any) -> str:

@@ -55,8 +55,9 @@ def _read_span(text: str | None) -> timedelta | None:
     if text is None:
         return None
     from bokit.core.model.options import read_seconds
+    from bokit.engine.catalog.limits import MAX_TOKEN_DAYS
 
-    return timedelta(seconds=read_seconds(text, least=60))
+    return timedelta(seconds=read_seconds(text, least=60, most=MAX_TOKEN_DAYS * 86_400))
 
 
 def _show_new(console: Console, token: Token, text: str) -> None:

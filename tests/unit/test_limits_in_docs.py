@@ -58,6 +58,7 @@ LIMITS = [
     ("docs/collections.md", "until fetches agree for a day", agreement.AGREEMENT, DAY),
     ("docs/collections.md", "half of its records (at least three) at once", agreement.MIN_SHRINK, 3),
     ("docs/reference.md", "seconds between two syncs of a source, at least 60", catalog.MIN_INTERVAL_SECONDS, 60),
+    ("docs/reference.md", "A span is at most 365 days", model.MAX_INTERVAL, 365 * DAY),
     ("docs/reference.md", "sources that one process fetches at a time, 1 to 64", config.MAX_CONCURRENCY, 64),
     ("docs/reference.md", "nested deeper than 32 levels", http.MAX_BODY_DEPTH, 32),
     ("docs/reference.md", "a row holds more than 255 bytes that are not text", tables.MAX_BYTES_VALUE_LENGTH, 255),

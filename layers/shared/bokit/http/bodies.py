@@ -6,39 +6,50 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bokit.core.model.limits import MAX_SPAN_SECONDS, MAX_ZONE_NAME_LENGTH, MIN_INTERVAL_SECONDS
+from bokit.engine.catalog.limits import MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_URL_LENGTH
+from bokit.http.limits import MAX_EDITS, MAX_GUESTS, MAX_TEXT_LENGTH
 from bokit.http.params import DAY
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 ONE_LINE = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
 """One line of text that is not blank."""
-MAX_SECONDS = 31_536_000  # a year
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE, description="One line.", examples=["Garden flat"])]
-Zone = Annotated[str | None, Field(max_length=64, description="An IANA name; null: inherited.", examples=["Europe/Rome"])]
+Name = Annotated[
+    str, Field(min_length=1, max_length=MAX_NAME_LENGTH, pattern=ONE_LINE, description="One line.", examples=["Garden flat"])
+]
+Zone = Annotated[
+    str | None, Field(max_length=MAX_ZONE_NAME_LENGTH, description="An IANA name; null: inherited.", examples=["Europe/Rome"])
+]
 Turnover = Annotated[
-    int | None, Field(ge=0, le=30, description="Days between a departure and the next arrival; null: inherited.")
+    int | None, Field(ge=0, le=MAX_TURNOVER_DAYS, description="Days between a departure and the next arrival; null: inherited.")
 ]
 Url = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=4096,
+        max_length=MAX_URL_LENGTH,
         examples=["https://feeds.example/garden-flat.ics"],
         description="`https://…`, or `secret:NAME` or `secret:NAME#KEY` of the tenant; later only its host is shown.",
     ),
 ]
 Seconds = Annotated[
-    int | None, Field(ge=60, le=MAX_SECONDS, description="Seconds between two syncs; null: the tenant's.", examples=[900])
+    int | None,
+    Field(
+        ge=MIN_INTERVAL_SECONDS, le=MAX_SPAN_SECONDS, description="Seconds between two syncs; null: the tenant's.", examples=[900]
+    ),
 ]
 Wait = Annotated[
     int | None,
-    Field(ge=0, le=MAX_SECONDS, description="Seconds before a missing stay is cancelled; null: the tenant's.", examples=[86400]),
+    Field(
+        ge=0, le=MAX_SPAN_SECONDS, description="Seconds before a missing stay is cancelled; null: the tenant's.", examples=[86400]
+    ),
 ]
 Platform = Annotated[str | None, Field(max_length=100, description="null: detected.", examples=["airbnb"])]
 Day = Annotated[str, Field(pattern=DAY, json_schema_extra={"format": "date"}, examples=["2026-07-01"])]
-Text = Annotated[str | None, Field(max_length=4000)]
-GuestCount = Annotated[int | None, Field(ge=0, le=999)]
-Word = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str | None, Field(max_length=MAX_TEXT_LENGTH)]
+GuestCount = Annotated[int | None, Field(ge=0, le=MAX_GUESTS)]
+Word = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 
 class Body(BaseModel):
@@ -54,4 +65,4 @@ class Body(BaseModel):
 class EditsToDrop(Body):
     """Which edits to give up."""
 
-    fields: list[Word] | None = Field(default=None, max_length=100, description="null or left out: all of them.")
+    fields: list[Word] | None = Field(default=None, max_length=MAX_EDITS, description="null or left out: all of them.")

@@ -202,11 +202,12 @@ def read_schema(value: Any) -> Fields | None:
 
 def read_interval(value: Any) -> timedelta | None:
     """Return how often a collection's sources are synced; None and an empty text: the tenant's interval."""
+    from bokit.core.model.limits import MIN_INTERVAL_SECONDS
     from bokit.core.model.options import read_seconds
 
     if isinstance(value, timedelta):
         value = int(value.total_seconds())
-    return None if value in (None, "") else timedelta(seconds=read_seconds(value, least=60))
+    return None if value in (None, "") else timedelta(seconds=read_seconds(value, least=MIN_INTERVAL_SECONDS))
 
 
 COLLECTION_READERS = {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.limits import MAX_RETRY_AFTER, MAX_RETRY_WAIT
+from bokit.core.model.limits import MAX_INTERVAL, MAX_RETRY_AFTER, MAX_RETRY_WAIT
 from bokit.core.model.options import Options
 from bokit.core.model.plan import Plan
 from bokit.core.model.scheduling import Head, SourceSchedule, Staleness
@@ -16,6 +16,8 @@ from bokit.core.model.scheduling import Head, SourceSchedule, Staleness
 FIRST_RETRY = timedelta(minutes=2)
 TICK = timedelta(minutes=1)
 DAILY = 86_400
+MAX_DUE_AHEAD = MAX_INTERVAL + timedelta(days=2)
+"""No due time is further away: an interval, and what clocks and jitter add."""
 
 
 class SourceState(StrEnum):
@@ -29,9 +31,25 @@ class SourceState(StrEnum):
 
 
 def interval_of(source: Source, options: Options) -> timedelta:
-    """Return how often *source* is synced: its own interval, else its collection's, else the tenant's."""
-    collection = (source.settings.get("collection") or {}).get("interval")
-    return source.interval or (timedelta(seconds=collection) if collection else options.span("sync.interval"))
+    """Return how often *source* is synced: its own interval, else its collection's, else the tenant's.
+
+    One beyond the limit, which a former release stored, counts as none.
+    """
+    seconds = (source.settings.get("collection") or {}).get("interval")
+    collection = timedelta(seconds=seconds) if seconds and seconds <= MAX_INTERVAL.total_seconds() else None
+    own = source.interval if source.interval and source.interval <= MAX_INTERVAL else None
+    return own or collection or options.span("sync.interval")
+
+
+def cancel_after_of(source: Source, options: Options) -> timedelta:
+    """Return how long what *source* no longer shows is held: its own time, else the tenant's."""
+    own = source.cancel_after
+    return options.span("sync.cancel_after") if own is None or own > MAX_INTERVAL else own
+
+
+def is_due(schedule: SourceSchedule, now: datetime) -> bool:
+    """Return whether a source is due; also where its due time is so far away that only a former release computed it."""
+    return schedule.due_at is not None and (schedule.due_at <= now or schedule.due_at - now > MAX_DUE_AHEAD)
 
 
 def has_full_passes(source: Source, options: Options) -> bool:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import ShardId, Source
+from bokit.core.model.limits import MAX_INTERVAL
 from bokit.core.model.records import RunId, SourceId, TenantId
+
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,12 @@ class SourceSchedule:
     attempted_at: datetime | None = None
     succeeded_at: datetime | None = None
     failures: int = 0  # failed attempts in a row
+
+    def __post_init__(self) -> None:
+        """Read an interval beyond the limits, which a former release stored, as the limit: times are computed with it."""
+        bounded = min(max(self.interval, SECOND), MAX_INTERVAL)
+        if bounded != self.interval:
+            object.__setattr__(self, "interval", bounded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

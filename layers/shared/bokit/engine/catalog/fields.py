@@ -5,6 +5,7 @@ The command line (text), the config file and the HTTP API (JSON) use the same on
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -13,7 +14,13 @@ from typing import Any
 from bokit.core.model.options import read_flag, read_seconds, read_timezone
 from bokit.core.model.platform_names import PLATFORM_NAMES, find_platform_name
 from bokit.core.model.records import Json
-from bokit.engine.catalog.limits import MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_URL_LENGTH, MIN_INTERVAL_SECONDS
+from bokit.engine.catalog.limits import (
+    MAX_NAME_LENGTH,
+    MAX_SETTINGS_BYTES,
+    MAX_TURNOVER_DAYS,
+    MAX_URL_LENGTH,
+    MIN_INTERVAL_SECONDS,
+)
 from bokit.errors import InputError, OptionError
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -44,7 +51,9 @@ def read_name(value: Any) -> str:
 def read_url(value: Any) -> str:
     """Return a URL, or the name of a secret that holds one; whether it may be fetched is checked elsewhere."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > MAX_URL_LENGTH or _CONTROL.search(text) or text == "secret:":
+    if len(text) > MAX_URL_LENGTH:
+        raise InputError(f"not a URL; one has at most {MAX_URL_LENGTH} characters", code="bad-field")
+    if not text or _CONTROL.search(text) or text == "secret:":
         raise InputError("not a URL; write https://… or secret:<name of a secret>", code="bad-field")
     return text
 
@@ -87,6 +96,12 @@ def read_settings(value: Any) -> dict[str, Json]:
     """Return the settings of a kind of source."""
     if not isinstance(value, Mapping):
         raise InputError("not a mapping of settings", code="bad-field")
+    try:
+        size = len(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        raise InputError("not a mapping of settings: it cannot be written as JSON", code="bad-field") from None
+    if size > MAX_SETTINGS_BYTES:
+        raise InputError(f"the settings are larger than {MAX_SETTINGS_BYTES} bytes of JSON", code="bad-field")
     return dict(value)
 
 

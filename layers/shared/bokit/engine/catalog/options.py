@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
-from bokit.core.model.catalog import Source
+from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.due_times import interval_of, plan_next_due
 from bokit.core.model.options import OPTIONS, Options, find_option, read_option
-from bokit.core.model.records import Json, TenantId
+from bokit.core.model.records import Json, SourceId, TenantId
 from bokit.core.model.scheduling import SourceSchedule
 from bokit.engine.base.tenant_options import check_tenant, load_options
 from bokit.engine.catalog.parts import CatalogParts
@@ -27,6 +27,7 @@ class OptionDocument(TypedDict):
     default: Json
     is_set: bool
     about: str
+    fault: Annotated[str | None, "Why the stored value is not used; null: it is."]
 
 
 class OptionService:
@@ -51,21 +52,20 @@ class OptionService:
 
     def set(self, tenant: TenantId, name: str, value: Json) -> OptionDocument:
         """Set one option; the schedule follows at once."""
-        read = read_option(name, value)
-        check_tenant(self.store, tenant)
-        self.store.save_option(tenant, name, read)
-        return self._put_in_force(tenant, name)
+        return self._change(tenant, name, read_option(name, value))
 
     def unset(self, tenant: TenantId, name: str) -> OptionDocument:
         """Return to the default; the schedule follows at once."""
         find_option(name)
-        check_tenant(self.store, tenant)
-        self.store.save_option(tenant, name, None)
-        return self._put_in_force(tenant, name)
+        return self._change(tenant, name, None)
 
-    def _put_in_force(self, tenant: TenantId, name: str) -> OptionDocument:
-        if name in SCHEDULING:
-            self._reschedule(tenant)
+    def _change(self, tenant: TenantId, name: str, value: Json) -> OptionDocument:
+        """Compute what follows from the option's new *value* (None: its default), save it, and put it in force."""
+        check_tenant(self.store, tenant)
+        lines = self._plan_lines(tenant, self.load(tenant).with_value(name, value)) if name in SCHEDULING else ()
+        self.store.save_option(tenant, name, value)
+        for shard_id, source_id, line in lines:
+            self.store.save_source_schedule(shard_id, source_id, line)
         if name in PUBLISHED:
             self.publish(tenant)
         return self.get(tenant, name)
@@ -78,19 +78,20 @@ class OptionService:
             "default": unset[name],
             "is_set": options.is_set(name),
             "about": OPTIONS[name].about,
+            "fault": options.faults.get(name),
         }
 
-    def _reschedule(self, tenant: TenantId) -> None:
-        """Write the due times that follow from the tenant's options now."""
-        options, now = self.load(tenant), self.clock()
-        sources = {s.id: s for s in self.store.load_sources(tenant) if s.is_active}
-        for shard in self.store.load_shards(sorted({s.shard_id for s in sources.values()})):
-            for source_id, schedule in shard.schedules.items():
-                if source_id not in sources:
-                    continue
-                after = plan_schedule(schedule, sources[source_id], options, now)
-                if after != schedule:
-                    self.store.save_source_schedule(shard.id, source_id, after)
+    def _plan_lines(self, tenant: TenantId, options: Options) -> list[tuple[ShardId, SourceId, SourceSchedule]]:
+        """Return the lines that *options* change, each with its shard and source."""
+        now, sources = self.clock(), {s.id: s for s in self.store.load_sources(tenant) if s.is_active}
+        shards = self.store.load_shards(sorted({s.shard_id for s in sources.values()}))
+        lines = [(shard.id, source_id, line) for shard in shards for source_id, line in shard.schedules.items()]
+        planned = [
+            (shard_id, source_id, line, plan_schedule(line, sources[source_id], options, now))
+            for shard_id, source_id, line in lines
+            if source_id in sources
+        ]
+        return [(shard_id, source_id, after) for shard_id, source_id, before, after in planned if after != before]
 
 
 def plan_schedule(schedule: SourceSchedule, source: Source, options: Options, now: datetime) -> SourceSchedule:

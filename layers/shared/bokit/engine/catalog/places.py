@@ -14,6 +14,7 @@ from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.tenant_options import check_tenant, has_tenant, load_zone_of_unit
 from bokit.engine.catalog.collections import CollectionService
 from bokit.engine.catalog.fields import PLACE_READERS, read_fields, read_name
+from bokit.engine.catalog.limits import MAX_UNIT_PARTS
 from bokit.engine.catalog.options import OptionService
 from bokit.engine.catalog.parts import CatalogParts
 from bokit.engine.catalog.sources import SourceService
@@ -199,4 +200,6 @@ class Catalog:
 def _read_parts(value: Json) -> list[str]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(p, str) for p in value):
         raise InputError("not a list of units", code="bad-field", field="parts")
+    if len(value) > MAX_UNIT_PARTS:
+        raise InputError(f"too many units; at most {MAX_UNIT_PARTS} are one", code="bad-field", field="parts")
     return list(value)

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from bokit.core.model.due_times import overdue_intervals
+from bokit.core.model.due_times import is_due, overdue_intervals
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Trigger
 from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.faults import contained
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.runs.limits import MAX_DUE_PER_TICK
 from bokit.engine.runs.messages import BatchMessage
@@ -95,29 +96,34 @@ class BatchClaimer:
         only: TenantId | None = None,
         run_id: str | None = None,
         monitors: Monitors | None = None,
+        errors: list[Exception] | None = None,
     ) -> list[BatchMessage]:
         """Claim those of *shards* with something due, and return their messages; a shard that another holds is skipped.
 
         *monitors*: those of the shards' tenants; None: load them where *trigger* asks for them.
+        *errors*: takes what a shard raised, so that it does not stop the others; None: it is raised.
         """
         monitors = self.load_monitors(shards) if monitors is None and trigger in AUTOMATIC else monitors
-        now, messages = self.clock(), []
+        now = self.clock()
 
         def find_due(shard: Shard) -> tuple[SourceId, ...]:
             return self.due_in(shard, stored, trigger, now, only, monitors or {})
 
+        messages = []
         for shard in shards:
-            if not find_due(shard):
-                continue
-            holder = run_id or self.new_run_id(now)
-            claimed = self._claim_shard(shard, holder, now)
-            if claimed is None:
-                continue
-            if ids := find_due(claimed):
-                messages.append(self._make_message(claimed, RunId(holder), trigger, ids, stored))
-            else:
-                self._release(claimed)
+            with contained(errors):
+                if find_due(shard) and (claimed := self._claim_shard(shard, run_id or self.new_run_id(now), now)):
+                    messages += self._make_messages(claimed, trigger, find_due(claimed), stored)
         return messages
+
+    def _make_messages(
+        self, claimed: Shard, trigger: Trigger, ids: tuple[SourceId, ...], stored: StoredOptions
+    ) -> list[BatchMessage]:
+        """Return the message of a claimed shard; of one in which nothing is due any more, release the claim."""
+        if ids:
+            return [self._make_message(claimed, RunId(str(claimed.holder)), trigger, ids, stored)]
+        self._release(claimed)
+        return []
 
     def _make_message(
         self, shard: Shard, run_id: RunId, trigger: Trigger, ids: tuple[SourceId, ...], stored: StoredOptions
@@ -160,15 +166,10 @@ class BatchClaimer:
         Without any, the shard is left as it is, and each tick reads it: sources of tenants that use a monitor, or switched
         syncs off, are due as soon as that ends.
         """
-        return tuple(
-            source_id
-            for source_id, schedule in sorted(shard.schedules.items())
-            if schedule.due_at
-            and schedule.due_at <= now
-            and only in (None, schedule.tenant)
-            and schedule.tenant not in monitors
-            and may_sync(Options(stored.get(schedule.tenant), self.defaults), trigger)
-        )
+        due = [(source_id, line.tenant) for source_id, line in sorted(shard.schedules.items()) if is_due(line, now)]
+        tenants = {tenant for _, tenant in due if only in (None, tenant) and tenant not in monitors}
+        allowed = {t for t in tenants if may_sync(Options(stored.get(t), self.defaults), trigger)}
+        return tuple(source_id for source_id, tenant in due if tenant in allowed)
 
     def load_options(self, shards: Sequence[Shard]) -> StoredOptions:
         """Return what the tenants of *shards* have set, in one read."""
@@ -217,7 +218,8 @@ class Tick:
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
-        messages = self.claimer.claim(shards, stored, trigger, monitors=monitors)
+        errors: list[Exception] = []
+        messages = self.claimer.claim(shards, stored, trigger, monitors=monitors, errors=errors)
         if messages:
             self.send(messages)
         return TickReport(
@@ -225,16 +227,14 @@ class Tick:
             sources=sum(len(m.source_ids) for m in messages),
             sent=len(messages),
             overdue_intervals=self._overdue(shards, stored, monitors, now),
+            error=errors[0] if errors else None,
         )
 
     def _overdue(self, shards: Sequence[Shard], stored: StoredOptions, monitors: Monitors, now: datetime) -> float:
-        late = (
-            overdue_intervals(_delayed_by(monitors.get(schedule.tenant), schedule), now)
-            for shard in shards
-            for schedule in shard.schedules.values()
-            if may_sync(Options(stored.get(schedule.tenant), self.claimer.defaults), Trigger.SCHEDULE)
-        )
-        return max(late, default=0.0)
+        options = {t: Options(stored.get(t), self.claimer.defaults) for t in _tenants_of(shards)}
+        allowed = {t for t, own in options.items() if may_sync(own, Trigger.SCHEDULE)}
+        lines = (line for shard in shards for line in shard.schedules.values() if line.tenant in allowed)
+        return max((overdue_intervals(_delayed_by(monitors.get(line.tenant), line), now) for line in lines), default=0.0)
 
 
 def do_each(items: Iterable[T], act: Callable[[T], bool]) -> PartResult:

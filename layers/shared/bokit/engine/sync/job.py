@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.due_times import interval_of, is_full_due, plan_next_due, plan_retry
+from bokit.core.model.due_times import cancel_after_of, interval_of, is_full_due, plan_next_due, plan_retry
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, RunId
 from bokit.core.model.runs import RunStep, SourceReport, Trigger
@@ -122,7 +122,7 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, fetched: 
         host=fetched.host if fetched else None,
         interval=interval_of(source, options),
         alerted_at=head.hold.delivered_at if head.hold else None,
-        cancel_after=source.cancel_after if source.cancel_after is not None else options.span("sync.cancel_after"),
+        cancel_after=cancel_after_of(source, options),
         horizon=timedelta(days=options["sync.horizon_days"]),
         new_only=bool(job.new_only),
         memory=memory,

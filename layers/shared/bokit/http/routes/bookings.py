@@ -15,6 +15,7 @@ from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, St
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
+from bokit.http.limits import MAX_RELEASED_NIGHTS
 from bokit.http.paging import Key
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply, reply_list
@@ -50,7 +51,7 @@ class BookingEdit(BookingFields):
     status: str | None = Field(default=None, max_length=20, examples=["confirmed"])
     check_in: Day | None = None
     check_out: Day | None = None
-    released_nights: list[Day] = Field(default=[], max_length=4000, description="Nights that it no longer holds.")
+    released_nights: list[Day] = Field(default=[], max_length=MAX_RELEASED_NIGHTS, description="Nights that it no longer holds.")
     confirm: None = Field(default=None, description="Confirms that the edits are this guest's; so does any other edit.")
     release: bool = Field(
         default=False, description="Release every night that the source still holds and the edited booking does not."

@@ -18,6 +18,7 @@ from bokit.engine.catalog.view import describe_change
 from bokit.engine.records.writes import Preconditions
 from bokit.errors import InputError
 from bokit.http.bodies import EditsToDrop
+from bokit.http.limits import MAX_HEADER_LENGTH, MAX_TEXT_LENGTH
 from bokit.http.params import Cursor, Limit
 from bokit.http.replies import Reply, reply, reply_list
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows, updates
@@ -30,18 +31,18 @@ Counts = Annotated[bool, Query(description="Count the records, which reads them 
 PresenceFilter = Annotated[str | None, Query(pattern=f"^({'|'.join(Presence)})$", description="`present`, `missing` or `gone`.")]
 Preserve = Annotated[
     str | None,
-    Query(max_length=4000, description="Comma-separated fields that keep their value; dots lead into objects."),
+    Query(max_length=MAX_TEXT_LENGTH, description="Comma-separated fields that keep their value; dots lead into objects."),
 ]
 IfMatch = Annotated[
     str | None,
     Header(
         alias="If-Match",
-        max_length=1000,
+        max_length=MAX_HEADER_LENGTH,
         description="The ETag that was read, or `*`; if it does not hold: 412, nothing is written.",
     ),
 ]
 IfNoneMatch = Annotated[
-    str | None, Header(alias="If-None-Match", max_length=1000, description="`*`: the record must be new, else 412.")
+    str | None, Header(alias="If-None-Match", max_length=MAX_HEADER_LENGTH, description="`*`: the record must be new, else 412.")
 ]
 Document = dict[str, Any]
 

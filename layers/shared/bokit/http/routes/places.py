@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from bokit.core.model.catalog import Property, PropertyId, Unit, UnitId
+from bokit.engine.catalog.limits import MAX_UNIT_PARTS
 from bokit.engine.catalog.view import describe_property, describe_unit
 from bokit.http.bodies import Body, Name, Turnover, Word, Zone
 from bokit.http.paging import Key
@@ -17,7 +18,7 @@ from bokit.http.routing import ADMIN, NOTHING, OPERATOR, VIEWER, Routes, lists, 
 
 routes = Routes("places")
 
-UnitParts = Annotated[list[Word], Field(max_length=100, description="Ids of the units that it is made of.")]
+UnitParts = Annotated[list[Word], Field(max_length=MAX_UNIT_PARTS, description="Ids of the units that it is made of.")]
 
 
 class PropertyFields(Body):

@@ -12,6 +12,14 @@ from pydantic import Field
 
 from bokit.core.model.records import CollectionName, RunId, SourceId, TenantId
 from bokit.core.model.runs import Trigger, describe_run
+from bokit.engine.runs.limits import (
+    MAX_DELAY_SECONDS,
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_MONITOR_RUNS,
+    MAX_MONITOR_SECONDS,
+    MAX_SOURCES_PER_RUN,
+    MIN_MONITOR_SECONDS,
+)
 from bokit.engine.runs.manual import SyncRequest
 from bokit.http.bodies import Body, Word
 from bokit.http.params import Cursor, Id, Limit
@@ -26,21 +34,23 @@ NewOnly = Annotated[bool | None, Field(description="Only add what is new; null: 
 class TriggerRequest(Body):
     """What to sync; without a selection, every source."""
 
-    source_ids: list[Word] | None = Field(default=None, min_length=1, max_length=1000, description="These sources.")
+    source_ids: list[Word] | None = Field(
+        default=None, min_length=1, max_length=MAX_SOURCES_PER_RUN, description="These sources."
+    )
     unit_id: Word | None = Field(default=None, description="The sources of this unit.")
     collection: Word | None = Field(default=None, description="The sources of this collection.")
     new_only: NewOnly = None
     force: bool = Field(default=False, description="Ignore the interval and read unchanged content again.")
     dry_run: bool = Field(default=False, description="Answer with the plan; write nothing.")
-    delay_seconds: int = Field(default=0, ge=0, le=900, description="Start after this delay.")
+    delay_seconds: int = Field(default=0, ge=0, le=MAX_DELAY_SECONDS, description="Start after this delay.")
 
 
 class MonitorStart(Body):
     """The monitor to start."""
 
-    interval: int = Field(ge=60, le=31_622_400, description="Seconds between two runs.", examples=[300])
+    interval: int = Field(ge=MIN_MONITOR_SECONDS, le=MAX_MONITOR_SECONDS, description="Seconds between two runs.", examples=[300])
     new_only: NewOnly = None
-    max_runs: int | None = Field(default=None, ge=1, le=1_000_000_000, description="Stop after this many runs; null: never.")
+    max_runs: int | None = Field(default=None, ge=1, le=MAX_MONITOR_RUNS, description="Stop after this many runs; null: never.")
 
 
 IdempotencyKey = Annotated[
@@ -48,7 +58,7 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         min_length=1,
-        max_length=255,
+        max_length=MAX_IDEMPOTENCY_KEY_LENGTH,
         pattern=r"^[\x21-\x7e]+$",
         description="A text of your choice: for 24 hours a repeat with the same body gets the first answer and starts nothing.",
     ),

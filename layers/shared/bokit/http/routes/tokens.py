@@ -9,6 +9,7 @@ from pydantic import Field
 
 from bokit.core.model.access import Token, TokenId, read_role
 from bokit.engine.catalog.access import describe_token
+from bokit.engine.catalog.limits import MAX_TOKEN_DAYS
 from bokit.http.bodies import Body, Name
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
@@ -23,7 +24,7 @@ class NewToken(Body):
 
     name: Name = ""
     role: Literal["viewer", "operator", "admin"] = "viewer"
-    expires_in: int | None = Field(default=None, ge=1, le=316_224_000, description="Seconds; null: it never expires.")
+    expires_in: int | None = Field(default=None, ge=1, le=MAX_TOKEN_DAYS * 86_400, description="Seconds; null: it never expires.")
 
 
 class TokenEdit(Body):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from bokit.core.model.records import CollectionName, Fields
 from bokit.engine.catalog.fields import read_fields
+from bokit.engine.catalog.limits import MAX_CONFIG_ITEMS
 from bokit.errors import BokitError, InputError
 
 T = TypeVar("T")
@@ -77,6 +78,8 @@ def read_list(document: object, path: str, read: Callable[[object, str], T]) -> 
         return ()
     if not isinstance(document, list):
         raise error_at(path, "not a list")
+    if len(document) > MAX_CONFIG_ITEMS:
+        raise error_at(path, f"a list of more than {MAX_CONFIG_ITEMS} items")
     return tuple(read(item, f"{path}[{number}]") for number, item in enumerate(document))
 
 
