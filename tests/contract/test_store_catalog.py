@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT, PropertyId, ShardId, Tenant, UnitId
+from bokit.core.model.catalog import DEFAULT_TENANT, Collection, Parent, Property, PropertyId, ShardId, Tenant, Unit, UnitId
 from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
@@ -17,9 +18,11 @@ from tests.support.builders import (
     HOUR,
     NAUGHTY_STRINGS,
     NOW,
+    a_change,
     a_collection,
     a_head,
     a_property,
+    a_record,
     a_schedule,
     a_source,
     a_tenant,
@@ -41,6 +44,10 @@ FULL_SOURCE = a_source(
     settings={"": [None, True, 1, {"deep": ["x"]}]},
     removed_at=NOW + timedelta(microseconds=7),
 )
+
+
+def is_empty() -> None:
+    """Find nothing that belongs to what is deleted."""
 
 
 def test_a_tenant_comes_back_whole_and_in_order(store: Store) -> None:
@@ -116,10 +123,10 @@ def test_a_collection_is_saved_by_its_version(store: Store) -> None:
             store.save_collection(stale)
     assert store.load_collections(DEFAULT_TENANT) == [second]
 
-    store.delete_collection(OTHER, first.name)
+    store.delete_parent(Parent(Collection, OTHER, first.name), is_empty)
     assert store.load_collections(DEFAULT_TENANT) == [second]
     for _ in range(2):
-        store.delete_collection(DEFAULT_TENANT, first.name)
+        store.delete_parent(Parent(Collection, DEFAULT_TENANT, first.name), is_empty)
     assert store.load_collections(DEFAULT_TENANT) == []
     with pytest.raises(StoreConflictError):
         store.save_collection(second)
@@ -154,12 +161,93 @@ def test_what_is_deleted_is_gone(store: Store) -> None:
     """A deleted property or unit is unknown; deleting it again does nothing."""
     house, flat = store.save_property(a_property()), store.save_unit(a_unit())
     for _ in range(2):
-        store.delete_property(DEFAULT_TENANT, house.id)
-        store.delete_unit(DEFAULT_TENANT, flat.id)
+        store.delete_parent(Parent(Property, DEFAULT_TENANT, house.id), is_empty)
+        store.delete_parent(Parent(Unit, DEFAULT_TENANT, flat.id), is_empty)
 
     assert (store.load_properties(DEFAULT_TENANT), store.load_units(DEFAULT_TENANT)) == ([], [])
     with pytest.raises(UnknownIdError):
         store.load_unit(DEFAULT_TENANT, flat.id)
+
+
+HOUSE, FLAT = Parent(Property, DEFAULT_TENANT, "prop_1"), Parent(Unit, DEFAULT_TENANT, "unit_1")
+CLIENTS = Parent(Collection, DEFAULT_TENANT, "clients")
+
+
+def save_parents(store: Store) -> None:
+    """Save a property, a unit and a collection without content."""
+    store.save_property(a_property(id=PropertyId(HOUSE.id)))
+    store.save_unit(a_unit(id=UnitId(FLAT.id), property_id=PropertyId(HOUSE.id)))
+    store.save_collection(a_collection(name=CollectionName(CLIENTS.id)))
+
+
+def exists(store: Store, parent: Parent) -> bool:
+    """Return whether a parent is stored."""
+    t = parent.tenant
+    stored = {*(p.id for p in store.load_properties(t)), *(u.id for u in store.load_units(t))}
+    return parent.id in stored | {c.name for c in store.load_collections(t)}
+
+
+def add_unit_within(store: Store, parent: Parent) -> None:
+    store.save_unit(a_unit(id=UnitId("unit_2")), within=[parent, parent])
+
+
+def add_source_within(store: Store, parent: Parent) -> None:
+    source = a_source(id=SourceId("src_2"), shard_id=store.pick_shard(100))
+    store.save_source(a_head(source), a_schedule(), within=[parent])
+
+
+def add_record_within(store: Store, parent: Parent) -> None:
+    record = a_record(id=RecordId("unit_1.hand"))
+    store.apply_records([record], [a_change(record)], lease=None, within=[parent])
+
+
+ADDERS = [add_unit_within, add_source_within, add_record_within]
+PARENTS = [HOUSE, FLAT, CLIENTS]
+
+
+def content(store: Store) -> tuple[int, int, int]:
+    """Return how many units, sources and records the adders of these tests made."""
+    t = DEFAULT_TENANT
+    units, sources = [u.id for u in store.load_units(t)], [s.id for s in store.load_sources(t)]
+    record = a_record(id=RecordId("unit_1.hand"))
+    records = store.find_records(t, record.collection, [record.id])
+    return units.count(UnitId("unit_2")), sources.count(SourceId("src_2")), len(records)
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+@pytest.mark.parametrize("add", ADDERS)
+def test_what_is_added_during_a_deletion_stops_it(store: Store, add: Callable[[Store, Parent], None], parent: Parent) -> None:
+    """What is written within a parent after the check that it is empty makes the deletion fail, and stays."""
+    save_parents(store)
+    with pytest.raises(StoreConflictError):
+        store.delete_parent(parent, lambda: add(store, parent))
+    assert (exists(store, parent), sum(content(store))) == (True, 1)
+
+    store.delete_parent(parent, is_empty)
+    assert not exists(store, parent)
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+@pytest.mark.parametrize("add", ADDERS)
+def test_nothing_is_added_to_what_is_deleted(store: Store, add: Callable[[Store, Parent], None], parent: Parent) -> None:
+    """What is written within a parent that was deleted meanwhile is refused, and nothing of it is written."""
+    save_parents(store)
+    store.delete_parent(parent, is_empty)
+    with pytest.raises(UnknownIdError):
+        add(store, parent)
+    assert sum(content(store)) == 0
+
+
+def test_what_is_changed_or_not_empty_is_not_deleted(store: Store) -> None:
+    """A change during the check, or a check that raises, leaves the unit there."""
+    save_parents(store)
+    add_record_within(store, FLAT)
+    unit = store.load_unit(DEFAULT_TENANT, UnitId(FLAT.id))
+    with pytest.raises(StoreConflictError):
+        store.delete_parent(FLAT, lambda: store.save_unit(replace(unit, name="new")))
+    with pytest.raises(ZeroDivisionError):
+        store.delete_parent(FLAT, lambda: 1 // 0)
+    assert store.load_unit(DEFAULT_TENANT, UnitId(FLAT.id)).name == "new"
 
 
 def test_a_source_comes_back_whole(store: Store) -> None:

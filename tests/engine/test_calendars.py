@@ -423,7 +423,7 @@ def test_a_removed_calendar_is_unknown_and_comes_back_under_another_path(home):
 def test_a_removed_unit_takes_its_calendars_along(home):
     """The pages of a removed unit are unknown."""
     loft = home.add_unit("Loft")
-    home.make(40, 42, loft)
+    home.make(-3, -1, loft)
     calendar = home.calendar(unit=loft)
     assert home.page(calendar) is not None
 

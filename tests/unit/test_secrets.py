@@ -306,14 +306,16 @@ def test_every_kind_of_source_reveals_for_its_own_tenant(kind: str, monkeypatch:
     cloud = vault({"bokit/stack/other/feed": VALUE, "bokit/stack/rosa/url": "https://127.0.0.1:1/x"})
     monkeypatch.setattr("bokit.aws.make_client", lambda service, **_: cloud.make(service))
     fetcher = open_kinds(Settings(table_name="t", stack_name="stack"))[kind].fetcher
-    settings: dict[str, Any] = {
+    by_kind: dict[str, dict[str, Any]] = {
         "ical": {},
         "json": {"headers": {"Authorization": "Bearer secret:bokit/stack/other/feed"}, "id": "id"},
         "sql": {"tables": [{"table": "clients", "collection": "clients", "key": ["id"]}]},
-    }[kind]
+    }
     url = "secret:url" if kind == "json" else "secret:bokit/stack/other/feed"
     scope, shard = Scope("unit"), ShardId("shard")
-    source = Source(id=SourceId("s"), tenant=ROSA, name="x", kind=kind, url=url, scope=scope, shard_id=shard, settings=settings)
+    source = Source(
+        id=SourceId("s"), tenant=ROSA, name="x", kind=kind, url=url, scope=scope, shard_id=shard, settings=by_kind[kind]
+    )
     with pytest.raises(SourceRefusedError, match="secret not found"):
         fetcher.fetch(source)
     assert cloud.asked[-1][1]["SecretId"] == "bokit/stack/rosa/bokit/stack/other/feed"

@@ -177,6 +177,7 @@ class Bokit:
                 reconcile=self.source_sync.reconcile,
                 publish=lambda tenant: self.calendars.publish_all(tenant),
                 unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
+                find_holding=lambda tenant, unit_id: self.bookings.find_holding(tenant, unit_id),
             )
         )
 

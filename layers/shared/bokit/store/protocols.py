@@ -9,13 +9,13 @@ StoreConflictError otherwise, and returns the value with its new version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from bokit.core.model.access import Token, TokenId
-from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import (
     CollectionName,
@@ -105,20 +105,31 @@ class CatalogStore(Protocol):
     def load_unit(self, tenant: TenantId, unit_id: UnitId) -> Unit: ...
     def load_source(self, tenant: TenantId, source_id: SourceId) -> Source: ...
     def save_property(self, prop: Property) -> Property: ...
-    def save_unit(self, unit: Unit) -> Unit: ...
-    def save_source(self, head: Head, schedule: SourceSchedule) -> Source:
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+        """Write it on its version; raises UnknownIdError if one of the parents that it newly belongs to does not exist."""
+
+    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
         """Write ``head.source``, its head and its schedule in one transaction, on the source's version.
 
-        The head's fence and version continue from the stored ones. The shard's next_due is lowered where needed.
+        The head's fence and version continue from the stored ones. The shard's next_due is lowered where needed. Raises
+        UnknownIdError if one of its parents does not exist.
         """
 
-    def delete_property(self, tenant: TenantId, property_id: PropertyId) -> None: ...
-    def delete_unit(self, tenant: TenantId, unit_id: UnitId) -> None: ...
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+        """Delete a property, unit or collection; nothing if it does not exist.
+
+        *check_empty* reads what belongs to it, and raises an error if something does. What is written ``within`` it after
+        that read, or at the same time, makes the deletion fail with StoreConflictError:
+
+            time ───┬──────────────┬──────────────────┬────────────────────►
+            delete  │ reads uses=3 │ nothing in it    │ deletes if uses=3: conflict
+            add     ·              · writes, uses=4   ·
+        """
+
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         """Return every collection that the tenant declared, by name."""
 
     def save_collection(self, collection: Collection) -> Collection: ...
-    def delete_collection(self, tenant: TenantId, name: CollectionName) -> None: ...
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         """Return a shard with fewer than *limit* sources, created if there is none.
 
@@ -186,12 +197,18 @@ class RecordStore(Protocol):
         """Return the source's agreed state; an empty one before the first."""
 
     def apply_records(
-        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+        self,
+        records: Sequence[Record],
+        changes: Sequence[LoggedChange],
+        *,
+        lease: Lease | None,
+        within: Sequence[Parent] = (),
     ) -> Sequence[Record]:
         """Write *records*, each on its version, with their changes, in transactions of at most 99 actions and the lease's check.
 
-        A record and its changes are in one transaction. Without a lease (a person's edit) the versions alone decide. Raises
-        StaleFenceError or StoreConflictError. Returns the records with their new versions.
+        A record and its changes are in one transaction. Without a lease (a person's edit) the versions and the parents *within*
+        which the records are written decide. Raises StaleFenceError or StoreConflictError, or UnknownIdError if a parent does
+        not exist. Returns the records with their new versions.
         """
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from bokit.core.model.records import CollectionName, Fields, Scope, SourceId, TenantId
 
@@ -93,3 +93,11 @@ class Collection:
     buckets: int = 1  # over how many partitions its records are spread; fixed when it is declared
     interval: timedelta | None = None  # overrides ``sync.interval`` for its sources
     version: int = 0
+
+
+class Parent(NamedTuple):
+    """What something new belongs to: it must exist, and its deletion at the same time fails."""
+
+    kind: type[Property | Unit | Collection]
+    tenant: TenantId
+    id: str

@@ -10,13 +10,13 @@ import base64
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
 from bokit.core.model.access import hash_token
-from bokit.core.model.catalog import Unit, UnitId
+from bokit.core.model.catalog import Parent, Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
@@ -184,7 +184,7 @@ class CalendarService:
             created_at=record.created_at,
         )
         created = self._with_path(created, read_calendar(known).rotation + 1 if known else 1)
-        self._save(record, created, now)
+        self._save(record, created, now, within=[Parent(Unit, tenant, record.scope)])
         return created
 
     def _with_path(self, calendar: OutCalendar, rotation: int) -> OutCalendar:
@@ -209,9 +209,16 @@ class CalendarService:
 
         return retry_on_conflict(write, MAX_TRIES)
 
-    def _save(self, record: Record, calendar: OutCalendar, at: datetime, gone_at: datetime | None = None) -> None:
+    def _save(
+        self,
+        record: Record,
+        calendar: OutCalendar,
+        at: datetime,
+        gone_at: datetime | None = None,
+        within: Sequence[Parent] = (),
+    ) -> None:
         saved = replace(record, remote=calendar.as_fields(), updated_at=at, gone_at=gone_at)
-        self.store.apply_records([saved], [], lease=None)
+        self.store.apply_records([saved], [], lease=None, within=within)
 
     def _delete_pages(self, hashes: Iterable[str | None]) -> None:
         for token_hash in filter(None, hashes):

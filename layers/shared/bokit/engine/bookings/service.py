@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, TypedDict, cast
 
-from bokit.core.bookings.stay import is_window
+from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
@@ -96,6 +96,12 @@ class BookingService:
         calendars = load_calendars(self.store, view.group.tenant, [unit])
         showing_nights = (c for c in calendars if c.variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS))
         return [explain_calendar(view.publication, c, night, load_last_read(self.store, c)) for c in showing_nights]
+
+    def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:
+        """Return the unit's own records that hold a night to come: bookings by hand and windows, and those of removed sources."""
+        today = self.reader.load_group(tenant, Scope(unit), self.clock()).today
+        records = self.store.load_records(tenant, BOOKINGS, Scope(unit))
+        return [r.id for r in records if max(held_nights(r), default=date.min) >= today]
 
     # ── conflicts ──
 

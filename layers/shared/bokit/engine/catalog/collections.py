@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict
 
 from bokit.core.items.edit import PatchResult, WriteMethod, read_patch
 from bokit.core.items.planning import RecordDocument, describe_record
-from bokit.core.model.catalog import Collection, Source
+from bokit.core.model.catalog import Collection, Parent, Source
 from bokit.core.model.collections import (
     COLLECTION_READERS,
     copy_collection,
@@ -21,7 +21,9 @@ from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, TenantId
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.catalog.fields import read_fields
+from bokit.engine.catalog.limits import MAX_DELETE_TRIES
 from bokit.engine.catalog.sources import SourceService
 from bokit.engine.records.writes import Preconditions, RecordWriter
 from bokit.engine.runs.status import add_records, new_counts
@@ -78,11 +80,15 @@ class CollectionService:
     def remove(self, tenant: TenantId, name: str) -> None:
         """Delete the declaration of a collection without sources and records."""
         collection = self.find(tenant, name)
-        if self._sources_of(collection):
-            raise StateError("the collection has sources; remove them first", code="not-empty", id=name)
-        if any(self._load_scopes(collection)):
-            raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
-        self.store.delete_collection(tenant, collection.name)
+
+        def check_empty() -> None:
+            if self._sources_of(collection):
+                raise StateError("the collection has sources; remove them first", code="not-empty", id=name)
+            if any(self._load_scopes(collection)):
+                raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
+
+        parent = Parent(Collection, tenant, collection.name)
+        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty), MAX_DELETE_TRIES)
 
     def _check_fixed(self, before: Collection | None, after: Collection) -> None:
         if before and before.buckets != after.buckets and any(self._load_scopes(before)):

@@ -17,3 +17,8 @@ MAX_TURNOVER_DAYS = 30
 MAX_TOKEN_DAYS = 3660
 """A token that is to last longer is better made without an end."""
 MAX_SOURCES_PER_SHARD = 100
+MAX_ADD_TRIES = 8
+MAX_DELETE_TRIES = 4
+"""Tries of a deletion while others add to what is deleted."""
+MAX_NAMED = 5
+"""Ids that one error names."""

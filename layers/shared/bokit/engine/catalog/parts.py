@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from bokit.engine.base.clock import Clock, Ids, new_id
 
 if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
-    from bokit.core.model.records import CollectionName, Fields, TenantId
+    from bokit.core.model.records import CollectionName, Fields, RecordId, TenantId
     from bokit.engine.base.reconcile import ReconcileRequest
     from bokit.engine.sync.kinds import SourceKind
     from bokit.store.protocols import Store
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 def do_nothing(*_: object) -> None:
     """Stand in for a check or a hook that this process does not need."""
+
+
+def find_nothing(*_: object) -> tuple[RecordId, ...]:
+    """Stand in for a search that this process does not need."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +45,5 @@ class CatalogParts:
     """Publishes the tenant's calendars again after an option changed what they show."""
     unpublish: Callable[[TenantId, UnitId], object] = do_nothing
     """Removes a unit's calendars."""
+    find_holding: Callable[[TenantId, UnitId], Sequence[RecordId]] = find_nothing
+    """Returns the unit's own records that hold a night to come."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, PropertyId, Tenant, Unit, UnitId
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Parent, Property, PropertyId, Tenant, Unit, UnitId
 from bokit.core.model.records import Json, Scope, TenantId
 from bokit.engine.base.lookup import Named, find_named
 from bokit.engine.base.reconcile import ReconcileRequest
+from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import check_tenant, has_tenant, load_zone_of_unit
 from bokit.engine.catalog.collections import CollectionService
 from bokit.engine.catalog.fields import PLACE_READERS, read_fields, read_name
-from bokit.engine.catalog.limits import MAX_UNIT_PARTS
+from bokit.engine.catalog.limits import MAX_ADD_TRIES, MAX_DELETE_TRIES, MAX_NAMED, MAX_UNIT_PARTS
 from bokit.engine.catalog.options import OptionService
 from bokit.engine.catalog.parts import CatalogParts
 from bokit.engine.catalog.sources import SourceService
-from bokit.errors import InputError, StateError
+from bokit.errors import InputError, StateError, UnknownIdError
 
 
 class Catalog:
@@ -53,9 +55,17 @@ class Catalog:
         return tenant
 
     def remove_tenant(self, tenant: TenantId) -> None:
-        """Delete a tenant with all its data; refused while it has sources, so no night is freed by mistake."""
+        """Delete a tenant with all its data; refused while it has sources or holds nights to come, so none is freed by mistake.
+
+        Its units go first, each only if it is empty: nothing can be added to them afterwards.
+        """
         if self.sources.list_sources(tenant):
             raise StateError("the tenant has sources; remove them first", code="not-empty", id=tenant)
+        units = [u.id for u in self.store.load_units(tenant)]
+        for unit_id in units:
+            self._check_holds_nothing(tenant, unit_id)
+        for unit_id in units:
+            self._delete(Parent(Unit, tenant, unit_id), partial(self._check_holds_nothing, tenant, unit_id))
         self.store.remove_tenant(tenant)
 
     def _default_tenant(self) -> Tenant:
@@ -108,9 +118,12 @@ class Catalog:
     def remove_property(self, tenant: TenantId, property_id: PropertyId) -> None:
         """Delete a property without units."""
         self.store.load_property(tenant, property_id)
-        if self.list_units(tenant, property_id):
-            raise StateError("the property has units; remove them first", code="not-empty", id=property_id)
-        self.store.delete_property(tenant, property_id)
+
+        def check_empty() -> None:
+            if self.list_units(tenant, property_id):
+                raise StateError("the property has units; remove them first", code="not-empty", id=property_id)
+
+        self._delete(Parent(Property, tenant, property_id), check_empty)
 
     # ── units ──
 
@@ -134,7 +147,8 @@ class Catalog:
         name = read_name(read.get("name"))
         self._check_free(self.list_units(tenant, property_id), name, "unit")
         unit = Unit(id=UnitId(self.new_id("unit")), tenant=tenant, property_id=property_id, **{**read, "name": name})
-        return self.store.save_unit(unit)
+        within = [Parent(Property, tenant, property_id), *_as_parents(tenant, unit.parts)]
+        return retry_on_conflict(lambda: self.store.save_unit(unit, within=within), MAX_ADD_TRIES)
 
     def edit_unit(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Unit:
         """Change what *values* names; a new timezone reaches the unit's sources."""
@@ -145,7 +159,7 @@ class Catalog:
         self._check_free([u for u in self.list_units(tenant, before.property_id) if u.id != unit_id], after.name, "unit")
         if after == before:
             return before
-        saved = self.store.save_unit(after)
+        saved = self.store.save_unit(after, within=_as_parents(tenant, set(after.parts) - set(before.parts)))
         if after.timezone != before.timezone:
             self._spread_timezone(saved)
         if (after.parts, after.turnover_days, after.name) != (before.parts, before.turnover_days, before.name):
@@ -153,14 +167,38 @@ class Catalog:
         return saved
 
     def remove_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
-        """Delete a unit that has no sources and is not a part of another."""
-        self.store.load_unit(tenant, unit_id)
+        """Delete a unit that has no sources, holds no night to come, and is not a part of another; then its calendars.
+
+        The calendars of a unit that is gone already are deleted, too: a removal that was interrupted can be repeated.
+        """
+
+        def check_empty() -> None:
+            if any(unit_id in u.parts for u in self.store.load_units(tenant)):
+                raise StateError("the unit is a part of another unit; remove it there first", code="not-empty", id=unit_id)
+            self._check_holds_nothing(tenant, unit_id)
+
+        try:
+            self.store.load_unit(tenant, unit_id)
+            self._delete(Parent(Unit, tenant, unit_id), check_empty)
+        except UnknownIdError:
+            self.parts.unpublish(tenant, unit_id)
+            raise
+        self.parts.unpublish(tenant, unit_id)
+
+    def _check_holds_nothing(self, tenant: TenantId, unit_id: UnitId) -> None:
+        """Raise StateError where a unit has sources, or holds a night to come without one."""
         if any(s.scope == Scope(unit_id) for s in self.sources.list_sources(tenant)):
             raise StateError("the unit has sources; remove them first", code="not-empty", id=unit_id)
-        if any(unit_id in u.parts for u in self.store.load_units(tenant)):
-            raise StateError("the unit is a part of another unit; remove it there first", code="not-empty", id=unit_id)
-        self.parts.unpublish(tenant, unit_id)
-        self.store.delete_unit(tenant, unit_id)
+        if held := self.parts.find_holding(tenant, unit_id):
+            message = (
+                "nights to come are held, by bookings entered by hand or by removed sources; cancel the bookings, or release "
+                "the sources with `bokit source remove ID --release`"
+            )
+            raise StateError(message, code="not-empty", id=unit_id, ids=", ".join(sorted(held)[:MAX_NAMED]), count=len(held))
+
+    def _delete(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+        """Delete *parent* unless something belongs to it, also where that is added at the same time."""
+        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty), MAX_DELETE_TRIES)
 
     def _read_unit(self, tenant: TenantId, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a unit's fields in their types; parts are given by id or name."""
@@ -195,6 +233,10 @@ class Catalog:
 
     def _spread_timezone(self, unit: Unit) -> None:
         self.sources.set_unit_timezone(unit.tenant, unit.id, load_zone_of_unit(self.store, unit))
+
+
+def _as_parents(tenant: TenantId, parts: Iterable[UnitId]) -> list[Parent]:
+    return [Parent(Unit, tenant, part) for part in sorted(parts)]
 
 
 def _read_parts(value: Json) -> list[str]:

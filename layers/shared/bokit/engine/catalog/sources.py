@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
-from bokit.core.model.collections import places_of
+from bokit.core.model.catalog import BOOKINGS, Collection, Parent, ShardId, Source, Unit, UnitId
+from bokit.core.model.collections import places_of, unit_of
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import LoggedChange, Record, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.engine.base.lookup import find_named
 from bokit.engine.base.reconcile import ReconcileRequest
+from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import load_options, load_zone_of_unit, zone_of_source
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
-from bokit.engine.catalog.limits import MAX_SOURCES_PER_SHARD
+from bokit.engine.catalog.limits import MAX_ADD_TRIES, MAX_SOURCES_PER_SHARD
 from bokit.engine.catalog.parts import CatalogParts
 from bokit.engine.runs.messages import SQL_ROUTE
 from bokit.engine.sync.lease import await_lease
@@ -101,10 +102,15 @@ class SourceService:
         self._check_new(source)
         shard = self.store.pick_shard(1, SQL_ROUTE) if source.kind == SQL_ROUTE else self.store.pick_shard(MAX_SOURCES_PER_SHARD)
         source = replace(source, shard_id=shard)
-        saved = self.store.save_source(Head(source=source, unit_timezone=unit_timezone), self._schedule(source))
+        head = Head(source=source, unit_timezone=unit_timezone)
+        saved = self._save(head, self._schedule(source), within=_parents_of(source))
         if not self._options(source.tenant)["install.complete"]:
             self.store.save_option(source.tenant, "install.complete", True)
         return saved
+
+    def _save(self, head: Head, schedule: SourceSchedule, within: Sequence[Parent]) -> Source:
+        """Write a new source; units and shards are busy where others are added at the same time."""
+        return retry_on_conflict(lambda: self.store.save_source(head, schedule, within=within), MAX_ADD_TRIES)
 
     def edit(self, tenant: TenantId, source_id: SourceId, values: Mapping[str, Any]) -> Source:
         """Change what *values* names (None: back to the tenant's); nothing is written where nothing differs."""
@@ -251,3 +257,10 @@ class SourceService:
 
     def _options(self, tenant: TenantId) -> Options:
         return load_options(self.store, tenant, self.parts.defaults)
+
+
+def _parents_of(source: Source) -> list[Parent]:
+    """Return what a source needs: its unit, or the collections that it feeds."""
+    if unit_of(source) is not None:
+        return [Parent(Unit, source.tenant, source.scope)]
+    return [Parent(Collection, source.tenant, name) for name in dict.fromkeys(name for name, _ in places_of(source))]

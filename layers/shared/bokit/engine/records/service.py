@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from bokit.core.model.catalog import BOOKINGS, Parent, Unit
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import (
@@ -68,7 +69,12 @@ class RecordService:
         made = new_record(record_id, tenant, collection, at, remote=remote)
         fields = compare_fields({}, remote)
         change = LoggedChange(record_id=record_id, at=at, by=by, action="create", reason="made by a person", fields=fields)
-        saved = self.store.apply_records([self._with_history(None, made, at)], [change], lease=None)[0]
+        made, within = self._with_history(None, made, at), _parents_of(made)
+
+        def write() -> Record:
+            return self.store.apply_records([made], [change], lease=None, within=within)[0]
+
+        saved = retry_on_conflict(write, MAX_RECORD_EDIT_TRIES)
         self._reconcile(saved, at, by)
         return saved
 
@@ -138,7 +144,7 @@ class RecordService:
             after, change = patch(record, self.clock())
             if change is None or after == record:
                 return record
-            return self.store.apply_records([after], [change], lease=None)[0]
+            return self.store.apply_records([after], [change], lease=None, within=_parents_of(after))[0]
 
         return retry_on_conflict(attempt, MAX_RECORD_EDIT_TRIES)
 
@@ -171,3 +177,8 @@ class RecordService:
 
     def _reconcile(self, record: Record, at: datetime, by: str) -> None:
         self.sync.reconcile(record.collection, ReconcileRequest(tenant=record.tenant, scope=record.scope, at=at, by=by))
+
+
+def _parents_of(record: Record) -> list[Parent]:
+    """Return what must not be deleted while a person writes *record*: a booking's unit."""
+    return [Parent(Unit, record.tenant, record.scope)] if record.collection == BOOKINGS else []

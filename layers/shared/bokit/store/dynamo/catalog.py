@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 
-from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import dump_json, read_document, write_document
-from bokit.core.model.records import CollectionName, Fields, Json, SourceId, TenantId
+from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
@@ -84,14 +84,22 @@ class DynamoCatalog:
     def save_property(self, prop: Property) -> Property:
         return self._save(prop)
 
-    def save_unit(self, unit: Unit) -> Unit:
-        return self._save(unit)
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+        if not within:
+            return self._save(unit)
+        saved = replace(unit, version=unit.version + 1)
+        put = _put_versioned(saved)
+        failed = self._table.transact(Transaction(puts=[put], updates=use_parents(within)))
+        check_parents(failed, within)
+        if failed:
+            raise _changed(unit)
+        return saved
 
-    def save_source(self, head: Head, schedule: SourceSchedule) -> Source:
+    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
         source = head.source
         saved = replace(source, version=source.version + 1)
         put, shard = _put_versioned(saved), source.shard_id
-        updates = [_update_head(replace(head, source=saved))]
+        updates = [_update_head(replace(head, source=saved)), *use_parents(within)]
         if source.version == 0:
             updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
         for _ in range(MAX_WRITE_TRIES):
@@ -100,24 +108,27 @@ class DynamoCatalog:
             failed = self._table.transact(Transaction(puts=[put], updates=[*updates, update]))
             if not failed:
                 return saved
+            check_parents(failed, within)
             if set(failed) != {update.key}:
                 break
         raise StoreConflictError("the source was changed by another since it was read; read it again", id=source.id)
 
-    def delete_property(self, tenant: TenantId, property_id: PropertyId) -> None:
-        self._table.delete(_key(Property, tenant, property_id))
-
-    def delete_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
-        self._table.delete(_key(Unit, tenant, unit_id))
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+        key = _key(parent.kind, parent.tenant, parent.id)
+        row = self._table.get(key)
+        check_empty()
+        if row is None:
+            return
+        unused = ItemRow.uses == row.uses if row.uses else ItemRow.uses.does_not_exist()
+        delete = DeleteItem(key=key, condition=(ItemRow.version == row.version) & unused)
+        if self._table.transact(Transaction(deletes=[delete])):
+            raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
 
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         return self._load_all(Collection, tenant)
 
     def save_collection(self, collection: Collection) -> Collection:
         return self._save(collection)
-
-    def delete_collection(self, tenant: TenantId, name: CollectionName) -> None:
-        self._table.delete(_key(Collection, tenant, name))
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         # Two callers may both get the last place: the limit keeps batches small, and need not be exact.
@@ -168,9 +179,30 @@ class DynamoCatalog:
     def _save(self, value: T) -> T:
         saved = replace(value, version=value.version + 1)
         if not self._table.put(_put_versioned(saved)):
-            name = _KINDS[type(value)].lower()
-            raise StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=_id_of(value))
+            raise _changed(value)
         return saved
+
+
+def use_parents(within: Iterable[Parent]) -> list[UpdateItem]:
+    """Return the updates by which a transaction uses these parents: each must exist, and a deletion at the same time fails.
+
+    A later write of the parent drops the counter, and has another version: both together are never the same again.
+    """
+    keys_of = dict.fromkeys(_key(*parent) for parent in within)
+    return [UpdateItem(key=key, actions=[ItemRow.uses.add(1)], condition=ItemRow.pk.exists()) for key in keys_of]
+
+
+def check_parents(failed: Iterable[keys.Key], within: Iterable[Parent]) -> None:
+    """Raise UnknownIdError if a transaction failed since a parent does not exist."""
+    missing = set(failed)
+    for parent in within:
+        if _key(*parent) in missing:
+            raise UnknownIdError(f"no such {_KINDS[parent.kind].lower()}", id=parent.id)
+
+
+def _changed(value: Property | Unit | Source | Collection) -> StoreConflictError:
+    name = _KINDS[type(value)].lower()
+    return StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=_id_of(value))
 
 
 def has_version(version: int) -> Condition:

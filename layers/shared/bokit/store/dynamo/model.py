@@ -50,6 +50,8 @@ class ItemRow(Model):
     version = NumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor or
     published document. Open run: raised with each report."""
+    uses = NumberAttribute(null=True)
+    """Property, unit and collection: how often something was written within it since it was written itself."""
     tenant = UnicodeAttribute(null=True)
     """Owner of a head, token or published document, whose keys do not hold it."""
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from bokit.core.model.catalog import Source
+from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import read_document, write_document, write_micros
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.catalog import has_version
+from bokit.store.dynamo.catalog import check_parents, has_version, use_parents
 from bokit.store.dynamo.gateway import CheckItem, DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.packing import pack_snapshot, unpack_snapshot
@@ -37,7 +37,12 @@ class DynamoRecords(DynamoParts):
         return _read_record(row)
 
     def apply_records(
-        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+        self,
+        records: Sequence[Record],
+        changes: Sequence[LoggedChange],
+        *,
+        lease: Lease | None,
+        within: Sequence[Parent] = (),
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes)
         puts = {write.record.id: _put_write(write) for write in writes}
@@ -46,12 +51,21 @@ class DynamoRecords(DynamoParts):
             return sum(len(put.attributes["doc"]) for put in puts[write.record.id])
 
         for group in split_transactions(writes, lambda write: write.actions, size_of):
-            self._send([put for write in group for put in puts[write.record.id]], lease)
+            self._send([put for write in group for put in puts[write.record.id]], lease, within=within)
         return [write.record for write in writes]
 
-    def _send(self, puts: Sequence[PutItem], lease: Lease | None, deletes: Sequence[DeleteItem] = ()) -> None:
-        """Write all of it, if the lease is still ours and every version is the one that was read."""
-        failed = self._table.transact(Transaction(checks=[_check(lease)] if lease else (), puts=puts, deletes=deletes))
+    def _send(
+        self,
+        puts: Sequence[PutItem],
+        lease: Lease | None,
+        *,
+        deletes: Sequence[DeleteItem] = (),
+        within: Sequence[Parent] = (),
+    ) -> None:
+        """Write all of it, if the lease is still ours, every version is the one that was read, and the parents exist."""
+        checks = [_check(lease)] if lease else []
+        failed = self._table.transact(Transaction(checks=checks, puts=puts, deletes=deletes, updates=use_parents(within)))
+        check_parents(failed, within)
         if lease and keys.head_key(lease.source) in failed:
             raise _taken_over(lease)
         if failed:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import copy_json
-from bokit.core.model.records import CollectionName, Fields, Json, SourceId, TenantId
+from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import HeadState, MemoryState, ShardState, load_all, load_one, next_version
@@ -76,8 +76,11 @@ class MemoryCatalog(MemoryState):
     def save_property(self, prop: Property) -> Property:
         return self._save(self._properties, prop.id, prop)
 
-    def save_unit(self, unit: Unit) -> Unit:
-        return self._save(self._units, unit.id, unit)
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+        with self._lock:
+            next_version(unit, self._units.get((unit.tenant, unit.id)))
+            self._use(within)
+            return self._save(self._units, unit.id, unit)
 
     def _save(self, values: dict[Any, V], value_id: str, value: V) -> V:
         with self._lock:
@@ -85,12 +88,14 @@ class MemoryCatalog(MemoryState):
             saved = values[key] = replace(value, version=next_version(value, values.get(key)))
             return saved
 
-    def save_source(self, head: Head, schedule: SourceSchedule) -> Source:
+    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
         with self._lock:
             source, shard = head.source, head.source.shard_id
             state = self._heads.get(source.id)
             if state and state.head.source.tenant != source.tenant:
                 raise StoreConflictError("the id is another source's", id=source.id)
+            next_version(source, self._sources.get((source.tenant, source.id)))
+            self._use(within)
             saved = self._save(self._sources, source.id, source)
             self._put_head(replace(head, source=saved))
             self._put_schedule(self._shards.setdefault(shard, ShardState(shard=Shard(id=shard))), source.id, schedule)
@@ -103,13 +108,18 @@ class MemoryCatalog(MemoryState):
         else:
             state.head = replace(head, fence=state.head.fence, version=state.head.version + 1)
 
-    def delete_property(self, tenant: TenantId, property_id: PropertyId) -> None:
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+        before = self._state_of(parent)
+        check_empty()
         with self._lock:
-            self._properties.pop((tenant, property_id), None)
+            if self._state_of(parent) != before:
+                raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
+            self._parents_of(parent.kind).pop((parent.tenant, parent.id), None)
 
-    def delete_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
+    def _state_of(self, parent: Parent) -> tuple[Any, int]:
+        """Return what must be the same after the check that nothing belongs to it."""
         with self._lock:
-            self._units.pop((tenant, unit_id), None)
+            return self._parents_of(parent.kind).get((parent.tenant, parent.id)), self._uses[parent]
 
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         with self._lock:
@@ -118,10 +128,6 @@ class MemoryCatalog(MemoryState):
     def save_collection(self, collection: Collection) -> Collection:
         copied = replace(collection, schema=copy_json(collection.schema))
         return self._save(self._collections, collection.name, copied)
-
-    def delete_collection(self, tenant: TenantId, name: CollectionName) -> None:
-        with self._lock:
-            self._collections.pop((tenant, name), None)
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         with self._lock:

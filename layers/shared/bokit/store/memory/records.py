@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from bokit.core.model.catalog import Source
+from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import copy_json, copy_record
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
@@ -47,21 +47,27 @@ class MemoryRecords(MemoryState):
             return self._snapshots.get(source.id, Snapshot()) if ours else Snapshot()
 
     def apply_records(
-        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None
+        self,
+        records: Sequence[Record],
+        changes: Sequence[LoggedChange],
+        *,
+        lease: Lease | None,
+        within: Sequence[Parent] = (),
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes)
         for group in split_transactions(writes, lambda write: write.actions):
             with self._lock:
                 if lease is not None:
                     self._check(lease)
-                self._write_all(group)
+                self._write_all(group, within)
         return [write.record for write in writes]
 
-    def _write_all(self, writes: Sequence[RecordWrite]) -> None:
+    def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent]) -> None:
         for record in (write.record for write in writes):
             stored = self._records.get((record.tenant, record.collection, record.scope), {}).get(record.id)
             if record.version - 1 != (stored.version if stored else 0):
                 raise StoreConflictError("a record was changed by another since it was read; read it again", id=record.id)
+        self._use(within)
         for write in writes:
             self._put_record(copy_record(write.record))
             self._changes.setdefault((write.record.tenant, write.record.id), []).extend(write.changes)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import RLock
 from typing import Any, Protocol, TypeVar
 
 from bokit.core.model.access import Token
-from bokit.core.model.catalog import Collection, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
@@ -59,6 +60,8 @@ class MemoryState:
         self._units: dict[tuple[TenantId, UnitId], Unit] = {}
         self._sources: dict[tuple[TenantId, SourceId], Source] = {}
         self._collections: dict[tuple[TenantId, CollectionName], Collection] = {}
+        self._uses: Counter[Parent] = Counter()
+        """How often something was written within each parent."""
         self._options: dict[TenantId, dict[str, Json]] = {}
         self._shards: dict[ShardId, ShardState] = {}
         self._heads: dict[SourceId, HeadState] = {}
@@ -80,6 +83,21 @@ class MemoryState:
         if state is None or state.head.source.tenant != source.tenant:
             raise UnknownIdError("no such source", id=source.id)
         return state
+
+    def _parents_of(self, kind: type[Property | Unit | Collection]) -> dict[tuple[TenantId, Any], Any]:
+        tables: dict[type[Any], dict[tuple[TenantId, Any], Any]] = {
+            Property: self._properties,
+            Unit: self._units,
+            Collection: self._collections,
+        }
+        return tables[kind]
+
+    def _use(self, within: Iterable[Parent]) -> None:
+        """Count a use of each parent; raises UnknownIdError if one does not exist, and then counts none."""
+        parents = list(within)
+        for parent in parents:
+            load_one(self._parents_of(parent.kind), (parent.tenant, parent.id), parent.kind.__name__.lower(), parent.id)
+        self._uses.update(parents)
 
     def _check(self, lease: Lease) -> HeadState:
         state = self._heads.get(lease.source.id)
