@@ -66,6 +66,7 @@ class SimulatedSource:
 
     def __init__(self, platform: str = "booking_com", **given: Any) -> None:
         self.platform, self.given, self.at = platform, given, START
+        self.last_read: datetime | None = None
         self.records: dict[str, Record] = {}
         self.memory: dict[str, Any] = {}
 
@@ -77,6 +78,7 @@ class SimulatedSource:
             "collection": BOOKINGS,
             "scope": Scope("unit_1"),
             "at": self.at,
+            "last_read": self.last_read,
             "timezone": ZoneInfo("UTC"),
             "memory": self.memory,
         }
@@ -98,6 +100,7 @@ class SimulatedSource:
         assert plan == backwards, "the order of entries matters"
         self.apply(plan)
         self._check(seen, plan, given)
+        self.last_read = self.at
         return plan
 
     def apply(self, plan: Plan) -> None:

@@ -199,3 +199,93 @@ def test_what_the_source_itself_cancels_is_cancelled_however_near():
     source.see(verdict=Verdict.UNREADABLE)
     cancelled = reservation("HMEEEEEEEE", 2, 5, status=Status.CANCELLED)
     assert kinds(source.see(cancelled, A, B, C)) == [CANCEL]
+
+
+@pytest.mark.parametrize("arrival", [3, 4])
+def test_near_an_arrival_72_hours_without_it_are_enough(arrival):
+    """Neither longer, nor by fetches that say nothing: from the last fetch that showed it."""
+    source = SimulatedSource("airbnb", interval=timedelta(hours=1))
+    mine = reservation("HMEEEEEEEE", arrival, arrival + 6)
+    source.see(mine, A, B, C, D)
+    source.see(verdict=Verdict.UNREADABLE)
+    source.see(mine, A, B, C, D)
+
+    plans = [kinds(source.see(A, B, C, D)) for _ in range(72)]
+
+    assert plans == [[MISS], *[[]] * 70, [CANCEL]]
+
+
+# ── after an outage ──
+
+
+def outage(hours: int, *before: Entry) -> SimulatedSource:
+    """Return a source whose calendar came empty for so many hours."""
+    source = SimulatedSource("airbnb", interval=timedelta(hours=1))
+    source.see(*before)
+    for _ in range(hours):
+        source.see()
+    return source
+
+
+def test_what_an_empty_calendar_of_days_and_then_three_fetches_miss_is_cancelled():
+    """The feed is back without A: not shown for three days, and not by three fetches of its own."""
+    source = outage(72, A, B, C, D)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(3)] == [[MISS], [], [CANCEL]]
+
+
+def test_after_a_shorter_outage_a_day_of_fetches_is_needed():
+    source = outage(60, A, B, C, D)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
+
+
+def test_one_that_a_third_fetch_shows_is_kept():
+    source = outage(72, A, B, C, D)
+    source.see(B, C, D)
+    source.see(B, C, D)
+    source.see(A, B, C, D)
+    assert nights_of(10, 14) <= source.held()
+    assert [kinds(source.see(B, C, D)) for _ in range(25)].index([CANCEL]) == 24
+
+
+def test_nights_that_are_open_after_an_outage_of_days_open_as_soon():
+    """The stay came back shorter."""
+    source = outage(73, closure(10, 20), closure(40, 44))
+    for _ in range(2):
+        source.see(closure(10, 14), closure(40, 44), hours=0.25)
+        assert nights_of(10, 20) <= source.held()
+    source.see(closure(10, 14), closure(40, 44), hours=0.25)
+    assert nights_of(10, 20) & source.held() == nights_of(10, 14)
+
+
+def test_an_unreadable_calendar_of_days_says_nothing_of_absence():
+    source = SimulatedSource("airbnb", interval=timedelta(hours=1))
+    source.see(A, B, C, D)
+    for _ in range(80):
+        source.see(verdict=Verdict.UNREADABLE)
+
+    assert CANCEL not in [kind for _ in range(20) for kind in kinds(source.see(B, C, D))]
+
+
+def test_what_was_missed_before_an_outage_does_not_wait_for_its_end():
+    """A was missed by the feed's own fetches: the empty calendar only agrees, until three days are over."""
+    source = SimulatedSource("airbnb", interval=timedelta(hours=1))
+    source.see(A, B, C, D)
+    for _ in range(3):
+        source.see(B, C, D)
+
+    plans = [kinds(source.see()) for _ in range(72)]
+
+    assert [CANCEL] not in plans[:68]
+    assert plans[68] == [CANCEL]
+    assert not nights_of(10, 14) & source.held()
+    assert nights_of(20, 24) | nights_of(30, 34) | nights_of(40, 44) <= source.held()
+
+
+def test_one_fetch_that_missed_it_before_an_outage_is_not_enough():
+    source = SimulatedSource("airbnb", interval=timedelta(hours=1))
+    source.see(A, B, C, D)
+    source.see(B, C, D)
+
+    assert not [kind for _ in range(120) for kind in kinds(source.see())]

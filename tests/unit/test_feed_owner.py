@@ -185,3 +185,21 @@ def test_another_bokits_calendar_is_read():
 
     assert kinds(source.see(stay(make_uid("elsewhere"), 10, 14))) == ["create"]
     assert nights_of(10, 14) <= source.held()
+
+
+def test_a_booking_inside_our_calendars_end_is_not_the_end():
+    """The calendar's end is shown where its last month is: one booking amid its nights is another room's."""
+    source = known("booking_com", window(60, 548, uid="room-60@booking.com"))
+
+    assert owner_of(source, closure(100, 105)) is FeedOwner.UNKNOWN
+    assert owner_of(source, closure(100, 105), window(200, 548)) is FeedOwner.QUIET
+
+
+def test_a_quiet_listing_has_no_past_that_we_never_knew():
+    """We read this calendar then: a stay that is over, and new, is another listing's until fetches agree."""
+    source = known("booking_com", closure(1, 2), closure(3, 5))
+    source.see(closure(3, 5), hours=48)
+    source.see(hours=20 * 24)
+
+    assert owner_of(source, closure(40, 44)) is FeedOwner.QUIET
+    assert owner_of(source, closure(8, 12), closure(40, 44)) is FeedOwner.SUDDEN

@@ -364,3 +364,65 @@ def test_every_closed_night_is_held_whatever_identity_thinks():
     )
 
     assert nights_of(10, 12) <= source.held()
+
+
+def test_the_calendars_end_does_not_go_as_others_come():
+    """Half a page, and another's entries on it: what they close is held, and no booking is made of them."""
+    end, theirs = window(200, 548, uid="room-200@booking.com"), (closure(250, 253), closure(280, 283))
+    source = SimulatedSource()
+    source.see(*CLOSURES, end)
+
+    plan = source.see(*CLOSURES[1:], *theirs)
+
+    assert (plan.hold.code, kinds(plan)) == ("shrunken-feed", [])
+    assert kinds(source.see(*CLOSURES, end)) == []
+    assert [s for s in source.stays() if s.presence is not Presence.PRESENT] == []
+
+
+def test_a_calendar_that_its_owner_opens_is_believed():
+    """The end is gone, and nothing came with that."""
+    source = SimulatedSource()
+    source.see(*CLOSURES, window(200, 548, uid="room-200@booking.com"))
+
+    assert source.see(*CLOSURES).hold is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "code"),
+    [
+        ((*STAYS[1:], closure(90, 93, uid="ghost-1")), "shrunken-feed"),
+        ((*STAYS[1:], reservation("HMHHHHHHHH", 90, 93)), None),
+        ((*STAYS, closure(90, 93, uid="ghost-1")), None),
+    ],
+)
+def test_uids_of_another_host_come_from_another_calendar(shown, code):
+    """One is gone, and what came has UIDs as none of ours has."""
+    plan = held_source().see(*shown)
+
+    assert (plan.hold and plan.hold.code) == code
+
+
+def test_a_host_that_every_uid_changes_is_the_servers():
+    """Two servers behind one address write their own names: nothing is another's for that."""
+    source = SimulatedSource("generic")
+    first = [closure(10 * n, 10 * n + 4, uid=f"u{n}@one") for n in range(1, 5)]
+    source.see(*first)
+    second = [replace(entry, uid=entry.uid.replace("@one", "@two")) for entry in first[1:]]
+
+    plan = source.see(*second, closure(90, 93, uid="u9@two"))
+
+    assert plan.hold is None
+
+
+def test_new_windows_count_as_what_came():
+    """Three are gone; two bookings and a closure beyond the horizon came in their place."""
+    far = window(390, 393, uid="far@airbnb.com")
+
+    assert held_source().see(*STAYS[3:], *OTHERS[:2]).hold is not None
+    many = [reservation(f"HM{n}MANYXXX", 70 + 5 * n, 73 + 5 * n) for n in range(1, 9)]
+    source = SimulatedSource("airbnb")
+    source.see(*STAYS, *many)
+    assert source.see(*STAYS[3:], *many, *OTHERS[:2], far).hold.code == "shrunken-feed"
+    source = SimulatedSource("airbnb")
+    source.see(*STAYS, *many, window(380, 400))
+    assert source.see(*STAYS[3:], *many, *OTHERS[:2], window(381, 400)).hold is None

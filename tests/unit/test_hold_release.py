@@ -76,6 +76,28 @@ def test_a_person_is_reminded_of_what_no_time_lifts():
     assert offers == {since + timedelta(days=days) for days in (1, 3, 7)}
 
 
+def test_other_bookings_each_time_are_no_agreement():
+    """Another listing's pages, one after another: none of ours on any, and no two alike."""
+    source = known(STAYS[0], STAYS[1])
+
+    for n in range(60):
+        source.see(reservation(f"HM{n}OTHERXX", 30 + 5 * n, 32 + 5 * n), hours=12)
+
+    assert nights_of(31 + 5 * 59, 32 + 5 * 59) <= source.held()
+    assert source.stays(Presence.MISSING, Presence.GONE) == []
+
+
+def test_an_ongoing_closure_that_rolls_still_agrees():
+    """Its first night is today's at each fetch."""
+    source = known(closure(3, 9, uid="ours"), platform="generic")
+
+    for hour in range(26):
+        plan = source.see(closure(hour // 15, 20, uid=f"new-{hour // 15}"))
+
+    assert plan.hold is None
+    assert nights_of(1, 20) == source.held()
+
+
 def test_another_address_is_never_lifted_by_time():
     """The address that answers in the end is another one: 60 hours, and held."""
     source = known(STAYS[0], fingerprint="one")

@@ -113,6 +113,23 @@ def test_refused_fetches_are_reported_and_change_nothing(tmp_path):
     assert changes(document) == ["created"]
 
 
+def test_what_a_held_fetch_releases_is_reported_at_once(tmp_path):
+    """A cancelled stay, missed three times, and then an empty calendar for days."""
+    shelf = Shelf(tmp_path, "airbnb")
+    shelf.book(40, 44)
+    cancelled = shelf.book(60, 64)
+    shelf.fetch()
+    shelf.world.cancel(cancelled)
+    shelf.fetch(3)
+    empty = b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Airbnb Inc//Hosting Calendar 1.0//EN\r\nEND:VCALENDAR\r\n"
+    shelf.fetch(80, body=empty)
+
+    document = replay_history(tmp_path)
+
+    assert [h["at"] for s in stays(document) for h in s["history"] if h["change"] == "cancelled"] == ["2026-06-04T10:00:00Z"]
+    assert changes(document) == ["created"]
+
+
 def test_what_a_doubtful_fetch_brought_is_reported_when_it_is_agreed(tmp_path):
     """A stay first seen in a truncated feed is reported at the next whole one; one that never comes again, never."""
     shelf = Shelf(tmp_path, "airbnb")

@@ -200,3 +200,50 @@ def test_a_source_that_stands_still_for_three_intervals_is_stale(hours, state):
     schedule = a_schedule(interval=timedelta(hours=1), succeeded_at=now, due_at=now + timedelta(hours=1), failures=0)
     head = a_head(stale=Staleness(since=now - timedelta(hours=hours)), failure=None, hold=None, synced_at=now)
     assert judge_source(head, schedule, Options(), now) is state
+
+
+def test_a_body_from_the_future_is_not_fresh():
+    """Another listing's page, or a copy of tomorrow's: it closes nights, and teaches nothing."""
+    source = airbnb()
+    see(source, A, B, C, D)
+
+    plan = see(source, B, C, D, age=-300)
+
+    assert (plan.refused, kinds(plan)) == (True, [])
+    assert habits(source).stamp is not None
+    assert habits(source).stamp < source.at
+    assert kinds(see(source, B, C, D)) == [MISS], "the next fresh one is believed"
+
+
+def test_bodies_that_are_all_as_far_ahead_show_a_wrong_clock():
+    """Ours or the platform's: stamps prove nothing then, and the calendar is read as it is."""
+    source = airbnb()
+    see(source, A, B, C, D)
+    assert kinds(see(source, B, C, D, age=-2)) == []
+
+    assert kinds(see(source, B, C, D, age=-2)) == [MISS]
+    assert habits(source).stamps == 0
+    assert kinds(see(source, B, C, D, hours=25, age=-2)) == [CANCEL]
+
+
+def test_an_empty_calendar_was_made_when_it_was_fetched():
+    """A quiet listing: an older page of a former summer is stale, and makes no booking."""
+    source = airbnb()
+    see(source, A)
+    source.see(hours=24 * 30)
+
+    plan = see(source, C, D, age=24 * 5)
+
+    assert (plan.refused, kinds(plan)) == (True, [])
+    assert nights_of(30, 34) - nights_of(0, (source.today - A.check_in).days + 10) <= source.held()
+    assert kinds(see(source, C, D)) == [ActionKind.CREATE] * 2
+
+
+def test_stale_bodies_of_another_listing_agree_on_nothing():
+    """One page for days, as a cache keeps it: a small listing's hold is not lifted by it."""
+    source = airbnb()
+    see(source, A)
+    made = source.at - timedelta(hours=5)
+    for _ in range(60):
+        source.see(B, hours=1, stamp=made)
+    assert source.stays(Presence.MISSING, Presence.GONE) == []

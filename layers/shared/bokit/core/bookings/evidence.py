@@ -15,8 +15,10 @@ from bokit.core.bookings.habits import shows_begun
 from bokit.core.bookings.limits import (
     ARRIVAL_CARE,
     CARE_TIME,
+    EMPTY_WAIT,
     MAX_DOUBT_PERIODS,
     MAX_FETCH_GAP,
+    MIN_EMPTY_BODIES,
     MIN_FETCH_GAP,
     MIN_FETCH_SPACING,
     MIN_FETCHES_IN_DOUBT,
@@ -32,8 +34,8 @@ from bokit.core.model.source_rules import Context
 OPEN = "open"
 """In a record's rules state: nights that it holds and its feed shows open, as ``[first, end, since]``."""
 MISSED = "missed"
-"""In a record's rules state: how many accepted fetches in a row missed it, as far as that matters, and the times of the
-first and the last."""
+"""In a record's rules state: how many accepted fetches in a row missed it, as far as that matters, the times of the first
+and the last, and when it was last shown."""
 SURE_REASONS = frozenset({MatchReason.CODE, MatchReason.UID, MatchReason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
 OpenNights = Mapping[date, datetime]
@@ -60,6 +62,10 @@ class Evidence:
     """The source was held, or contradicted itself, in the last week."""
     is_doubtful: bool = False
     """The source was held, or contradicted itself, lately."""
+    shown_at: datetime | None = None
+    """When the last accepted fetch before this one was."""
+    empty_since: datetime | None = None
+    """Since when the calendar was empty for days, until this fetch; None: it was not."""
 
     released_as: GoneReason | None = None
     """Why what this fetch does not show is released at once; None: it is not."""
@@ -67,16 +73,26 @@ class Evidence:
     def missing_since(self, record: Record, at: datetime) -> datetime:
         """Return since when *record* is missing, if this fetch of *at* does not show it.
 
-        Held fetches count where they agreed on it; what any other held fetch left out is no evidence.
+        Held fetches count where they agreed on it, and a calendar that was empty for days; what any other held fetch left
+        out is no evidence.
         """
-        return record.missing_since or self.absent_since.get(record.id) or at
+        return record.missing_since or self.absent_since.get(record.id) or self.empty_since or at
+
+    def open_since(self, context: Context) -> datetime:
+        """Return since when a night is open that this fetch is the first accepted one to show open.
+
+        A calendar that was empty for days counts, but three fetches of what it became must agree.
+        """
+        if self.empty_since is None:
+            return context.at
+        return max(self.empty_since, context.at - context.cancel_after + (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context))
 
     def may_release(self, record: Record, since: datetime, context: Context) -> bool:
         """Return whether *record*, missing or open *since* then, may be released.
 
         missed by this fetch alone, or by others no quarter    no
         of the interval apart
-        within 72 h of its arrival, and the source was held    no
+        within 72 h of its arrival, and the source was held    no, before 72 h after the last fetch that showed it
         or contradicted itself in the last week
         missed by two, and the source was doubtful lately      no, unless they lie further apart: the third must agree
         for less than ``cancel_after``                         no
@@ -86,7 +102,8 @@ class Evidence:
         """
         if not (record.id in self.agreed or self._is_witnessed(record, context)):
             return False
-        if self.is_near_doubt and _is_near_arrival(record, context):
+        unseen = context.at - read_last_shown(record, self.shown_at, context.at)
+        if self.is_near_doubt and _is_near_arrival(record, context) and unseen < ARRIVAL_CARE:
             return False
         disagrees = self.has_news and not self.agreed
         return since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
@@ -126,7 +143,15 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         shows_begun=shows_begun(state.habits, matches.traits),
         is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
+        shown_at=state.read_at if state.held_since else context.last_read,
+        empty_since=state.empty_since if was_empty_for_days(state, context) else None,
     )
+
+
+def was_empty_for_days(state: SourceMemory, context: Context) -> bool:
+    """Return whether the calendar was empty for long enough, and often enough, before this fetch."""
+    is_long = state.empty_since is not None and context.at - state.empty_since >= max(EMPTY_WAIT, context.cancel_after)
+    return is_long and state.empty_bodies >= MIN_EMPTY_BODIES
 
 
 def forget_contradicted(record: Record, evidence: Evidence) -> Record:
@@ -149,10 +174,34 @@ def read_misses(record: Record, at: datetime, gap: timedelta = timedelta()) -> M
     """Return the accepted fetches in a row that missed *record*, including the one of *at*; closer than *gap*, two are one."""
     if MISSED not in record.memory:
         return MissedFetches(1, at, at)
-    times, first, last = record.memory[MISSED]
+    times, first, last, *_ = record.memory[MISSED]
     counted = datetime.fromisoformat(last)
     is_apart = at > counted and at - counted >= gap
     return MissedFetches(int(times) + is_apart, datetime.fromisoformat(first), at if is_apart else counted)
+
+
+def read_last_shown(record: Record, last_accepted: datetime | None, at: datetime) -> datetime:
+    """Return when *record*, missed by the fetch of *at*, was shown by the last fetch before those that missed it.
+
+    That is *last_accepted* where none missed it so far. Where it is not known, it is the first that missed it.
+    """
+    if MISSED not in record.memory:
+        return last_accepted or at
+    _, first, _, *shown = record.memory[MISSED]
+    return datetime.fromisoformat(shown[0] if shown else first)  # former releases wrote none
+
+
+def was_missed_before(record: Record, state: SourceMemory, context: Context) -> bool:
+    """Return whether the source's own feed missed *record* before the hold that stands, and last showed it 72 hours ago.
+
+    Missed: by two fetches apart, and still by the last one, twice as far from the first. An empty calendar that comes then
+    only agrees with them.
+    """
+    if record.presence is not Presence.MISSING or MISSED not in record.memory or state.read_at is None:
+        return False
+    misses, unseen = read_misses(record, state.read_at), context.at - read_last_shown(record, None, context.at)
+    is_apart = state.read_at - misses.first >= (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context)
+    return misses.times >= 2 and is_apart and unseen >= max(EMPTY_WAIT, context.cancel_after)
 
 
 def write_misses(record: Record, evidence: Evidence, context: Context) -> list[Json]:
@@ -160,7 +209,8 @@ def write_misses(record: Record, evidence: Evidence, context: Context) -> list[J
     misses = read_misses(record, context.at, fetch_gap(context))
     if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
-    return [misses.times, write_time(misses.first), write_time(misses.last)]
+    shown = read_last_shown(record, evidence.shown_at, context.at)
+    return [misses.times, *(write_time(t) for t in (misses.first, misses.last, shown))]
 
 
 def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[date, datetime]:

@@ -80,7 +80,8 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     at least two, show equal nights, and not all from Saturday to Saturday
     future stays are known (or our calendar's end), and an entry is new          another listing's
     no future stay is known, and more than three are new, or any and a fetch     not known, until two fetches agree
-    before was held as another listing's, or a calendar's end that ours never had
+    before was held as another listing's, or a stay that was over and that we
+    never knew, or a calendar's end that ours never had
     no future stay is known, one to three are new                                ours: a quiet listing
     nothing is new                                                               ours, judged by what is gone
     """
@@ -187,10 +188,10 @@ class OwnerEvidence:
 
     @property
     def has_lost_end(self) -> bool:
-        """Whether our calendar's end, a month and more that does not disappear, is not shown."""
-        end = rule_nights(self.found.matches)
+        """Whether our calendar's end, a month and more that does not disappear, is not shown, not even its last month."""
+        end = sorted(rule_nights(self.found.matches))
         shown = closed_nights(self.found.seen.entries, self.found.matches.today)
-        return len(end) >= MIN_CALENDAR_END_NIGHTS and not end & shown
+        return len(end) >= MIN_CALENDAR_END_NIGHTS and shown.isdisjoint(end[-MIN_CALENDAR_END_NIGHTS:])
 
     @property
     def is_sudden(self) -> bool:
@@ -199,7 +200,15 @@ class OwnerEvidence:
             return False
         held = self.state.hold.code if self.state.hold else None
         is_doubtful = bool(self.arrivals) and held in (OTHER, SUDDEN)
-        return is_doubtful or len(self.arrivals) > MAX_QUIET_ARRIVALS or self._has_new_end
+        is_many = len(self.arrivals) > MAX_QUIET_ARRIVALS
+        return is_doubtful or is_many or self._has_new_end or (bool(self.arrivals) and self._has_unknown_past)
+
+    @property
+    def _has_unknown_past(self) -> bool:
+        """Whether it shows a stay that is over, and that we never knew, although we read this calendar then."""
+        today, keys = self.found.matches.today, {s.record.key for s in self.found.stays}
+        past = (e for e in self.found.seen.entries if e.check_out <= today and e.status not in CANCELLED)
+        return any(entry_key(e) not in keys and not self._is_ours(e) for e in past)
 
     @property
     def _has_new_end(self) -> bool:

@@ -35,8 +35,9 @@ from bokit.core.bookings.hold_release import (
 from bokit.core.bookings.limits import MIN_SETTLED_AGE
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import write_spans
+from bokit.core.bookings.staleness import stale_since
 from bokit.core.bookings.stay import Stay
-from bokit.core.bookings.window import rule_nights
+from bokit.core.bookings.window import closed_nights, rule_nights
 from bokit.core.model.agreement import EMPTY, MIN_SHRINK, OTHER, OWN, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
@@ -97,7 +98,7 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
     if code == OWN:
         return Judgement(code=OWN)
     if code is not None:
-        return _judge_agreement(code, evidence, is_partial=is_partial)
+        return _judge_agreement(code, evidence, says_nothing=is_partial or _is_stale(evidence))
     if is_partial:
         return Judgement(code=PARTIAL)
     if not is_on_trial(evidence.state) and _is_shrunken(evidence, future):
@@ -105,10 +106,17 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
     return Judgement(code=None, was_quiet=owner is FeedOwner.QUIET)
 
 
-def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = False) -> Judgement:
-    """Return the hold of *code*, or none where held fetches agreed for long enough; a body read in part agrees with nothing."""
+def _is_stale(evidence: OwnerEvidence) -> bool:
+    return stale_since(evidence.found, evidence.state.habits, evidence.context) is not None
+
+
+def _judge_agreement(code: str, evidence: OwnerEvidence, *, says_nothing: bool = False) -> Judgement:
+    """Return the hold of *code*, or none where held fetches agreed for long enough.
+
+    *says_nothing*: a body that is stale or was read in part agrees with none.
+    """
     agreement = read_agreement(code, evidence)
-    if is_partial:
+    if says_nothing:
         return Judgement(code=code)
     if not is_lifted(code, agreement, evidence):
         return Judgement(code=code, agreement=agreement)
@@ -119,18 +127,45 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, is_partial: bool = F
 def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
     """Return whether too many of the future stays are gone at once; those that were missing before do not count.
 
+    the calendar's end is gone, and new ones came, with those    yes: the calendar's end does not disappear
+    that are gone three or more
+    any is gone, and what came has UIDs of another host than     yes: a page of two calendars
+    all that were known
     all are there that were known for some hours                 no: a bad answer brought those that are gone
     at least three, and half of what is known (rounded down)     yes
     at least three, and as many new ones came with it            yes: a page of two listings
     else                                                         no
     """
     matches, at, gone = evidence.found.matches, evidence.context.at, newly_absent(evidence.found.matches)
+    came = sum(pair.stay is None for pair in matches.pairs) + _count_new_windows(evidence)
+    if evidence.has_lost_end and came and len(gone) + came >= MIN_SHRINK:
+        return True
+    if gone and _has_strange_uids(evidence, future):
+        return True
     settled = {str(s.record.id) for s in future if at - s.record.created_at >= MIN_SETTLED_AGE}
     if settled and not settled & gone:
         return False
     loss = Loss(shown=matches.seen, known=len(future), gone=len(gone), agreed_since=at)
-    came = sum(pair.stay is None for pair in matches.pairs)
     return loss.is_shrunken or min(len(gone), came) >= MIN_SHRINK
+
+
+def _has_strange_uids(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
+    """Return whether new entries have UIDs of another host than each of ours, which all have one, and some kept theirs."""
+    pairs, ours = evidence.found.matches.pairs, {_uid_host(s.record.key) for s in future}
+    came = {_uid_host(p.entry.uid) for p in pairs if p.stay is None}
+    kept = {_uid_host(p.entry.uid) for p in pairs if p.stay is not None} & ours
+    return bool(kept) and "" not in ours and not came <= ours
+
+
+def _uid_host(uid: str) -> str:
+    return uid.partition("@")[2]
+
+
+def _count_new_windows(evidence: OwnerEvidence) -> int:
+    """Return how many windows close nights of which the source's window held none."""
+    matches = evidence.found.matches
+    known = rule_nights(matches)
+    return sum(closed_nights([entry], matches.today).isdisjoint(known) for entry in matches.windows)
 
 
 def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -> Hold:

@@ -9,19 +9,20 @@ another listing's, else         never; reminders after 1, 3 and 7 days
 sudden bookings in a quiet      two fetches at least 6 h apart that agree
 calendar
 empty                           closures without code and name that begin more than 14 days ahead: after 72 h, 6 bodies
-                                apart, and an alert that was delivered at least 24 h before; reminders as above
+                                apart, and an alert that was delivered at least 24 h before; reminders as above. What
+                                the own feed's fetches had missed before, 72 h after they last showed it
 empty, and quiet until less     48 h, in 6 bodies apart: the calendar is again what it was for long
 than a day before
 unreadable, read in part        never
 
-*Agreement*: another listing's: none of ours is shown; shrunken: exactly these stays are gone; sudden: the nights that the
-first fetch showed are still shown. New nights may come. Fetches that say nothing of it (unreadable, read in part, empty) do
-not erase it; an accepted fetch does. Fetches closer than a quarter of the interval count once.
+*Agreement*: another listing's: none of ours is shown, and the new nights that the first fetch showed still are; sudden: the
+latter; shrunken: exactly these stays are gone. New nights may come. Fetches that say nothing of it (unreadable, read in part,
+empty, stale) do not erase it; an accepted fetch does. Fetches closer than a quarter of the interval count once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -68,8 +69,7 @@ def read_agreement(code: str, evidence: OwnerEvidence) -> Agreement:
     """Return the held fetches that agree with this one on *code*; this one alone where it agrees with none."""
     state, at = evidence.state, evidence.context.at
     if state.agreed_since is None or not _agrees(code, evidence):
-        spans = evidence.new_spans if code == SUDDEN else ()
-        return Agreement(since=at, at=at, spans=spans)
+        return Agreement(since=at, at=at, spans=evidence.new_spans if code in (OTHER, SUDDEN) else ())
     last = state.agreed_at or state.agreed_since
     fetches = max(1, state.agreed_fetches)
     if fetches < MIN_AGREEING_FETCHES and at - last >= fetch_gap(evidence.context):
@@ -85,10 +85,14 @@ def _agrees(code: str, evidence: OwnerEvidence) -> bool:
         shown = {str(p.stay.record.id) for p in matches.pairs if p.stay}
         future = {str(s.record.id) for s in matches.absent} | shown
         return newly_absent(matches) == set(state.absent) & future
-    if code == SUDDEN:
-        today = matches.today.isoformat()
-        return {s for s in state.agreed_spans if s.partition("/")[2] > today} <= set(evidence.new_spans)
-    return True
+    today = matches.today.isoformat()
+    return _spans_to_come(state.agreed_spans, today) <= _spans_to_come(evidence.new_spans, today)
+
+
+def _spans_to_come(spans: Iterable[str], today: str) -> set[str]:
+    """Return what is left of *spans* from *today* on: an ongoing stay's first night may roll."""
+    pairs = [span.split("/") for span in spans]
+    return {f"{max(first, today)}/{end}" for first, end in pairs if end > today}
 
 
 def opens_at(code: str, agreement: Agreement, evidence: OwnerEvidence) -> datetime | None:

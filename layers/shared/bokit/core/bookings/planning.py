@@ -130,7 +130,7 @@ def _plan_dates(stay: Stay, entry: Entry, diff: BookingDiff) -> tuple[date, date
     mine, before = nights(max(check_in, today), check_out), stay.nights_from(today)
     moved_away = not before & mine and stay.check_out != check_out
     freed = set() if moved_away else before - mine - diff.closed
-    opened = open_nights(stay.record, freed, diff.at)
+    opened = open_nights(stay.record, freed, diff.evidence.open_since(diff.context))
     kept = nights_kept(opened, diff.evidence, diff.context)
     check_in, check_out = min([check_in, *kept]), max([check_out, *(n + DAY for n in kept)])
     inside = {n: t for n, t in opened.items() if check_in <= n < check_out}

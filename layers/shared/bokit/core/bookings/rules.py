@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, weigh_fetch
+from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, was_missed_before, weigh_fetch
 from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
@@ -28,7 +28,7 @@ from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.release import release_record
 from bokit.core.bookings.rolling import ClosureRules
-from bokit.core.bookings.staleness import follows_fetches, learn_stamps, stale_since
+from bokit.core.bookings.staleness import follows_fetches, learn_stamps, note_stale, stale_since
 from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
@@ -160,7 +160,7 @@ def _plan_stale(made: datetime, found: FeedMatches, context: Context, state: Sou
         refused=True,
         stale_since=made,
         stamps_fetches=follows_fetches(habits, found.traits),
-        memory=write_memory(replace(state, habits=replace(habits, stale_since=habits.stale_since or made))),
+        memory=write_memory(replace(state, habits=note_stale(made, found, habits, context))),
     )
 
 
@@ -275,7 +275,8 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     """Return the plan of a fetch that a guard holds: closures, and nothing that frees a night of a stay."""
     found, context, state = evidence.found, evidence.context, evidence.state
     matches, at = found.matches, context.at
-    after = replace(state, held_since=state.held_since or at, doubted_at=at)
+    read_at = state.read_at if state.held_since else context.last_read
+    after = replace(state, held_since=state.held_since or at, read_at=read_at, doubted_at=at)
     if found.seen.verdict is Verdict.EMPTY:
         after = count_empty(after, context)
     elif found.seen.entries:
@@ -289,8 +290,8 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
         gone = newly_absent(matches) if judged.code == SHRUNKEN else set()
         after = replace(after, absent={stay: state.absent.get(stay, at) for stay in sorted(gone)})
     actions = _held_actions(str(judged.code), found, context)
-    if judged.code == EMPTY and may_release_by_empty(after, context):
-        actions += [a for s in releasable_by_empty(found.stays, matches) if (a := _cancel_empty(s.record, context))]
+    if judged.code == EMPTY:
+        actions += _empty_releases(after, found, context)
     actions = sorted(actions, key=lambda a: a.record_id)
     return Plan(
         actions=tuple(actions), hold=after.hold, seen=matches.seen, refused=True, settle_at=at, memory=write_memory(after)
@@ -311,8 +312,14 @@ def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Actio
     return [window] if window else []
 
 
-def _cancel_empty(record: Record, context: Context) -> Action | None:
-    return cancel_action(record, Status.VANISHED, GoneReason.EMPTY, context.at)
+def _empty_releases(state: SourceMemory, found: FeedMatches, context: Context) -> list[Action]:
+    """Return what an empty calendar releases: what the source's own feed had missed before, and what time lifts."""
+    missed = [s for s in found.matches.absent if was_missed_before(s.record, state, context)]
+    known = {s.record.id for s in missed}
+    lifted = releasable_by_empty(found.stays, found.matches) if may_release_by_empty(state, context) else []
+    gone = [(s, GoneReason.VANISHED) for s in missed] + [(s, GoneReason.EMPTY) for s in lifted if s.record.id not in known]
+    actions = (cancel_action(s.record, Status.VANISHED, reason, context.at) for s, reason in gone)
+    return [a for a in actions if a]
 
 
 def _apply_hold(hold: Hold, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:

@@ -9,9 +9,13 @@ it says when it was made              not after the last accepted one           
 one
 it came from a cache                  by its Date or its Age it is not younger    stale, whatever its stamps
                                       than the last accepted one
+it says that it was made later than   -                                           stale, unless the last body was as far
+it was fetched                                                                    ahead: then a clock is wrong, and its
+                                                                                  stamps follow nothing
 
 Stamps follow fetches where they did at an accepted fetch of Airbnb or Booking.com. Of other feeds it is never concluded: a
-calendar that is stamped when it changes, as our own are, is only read again when it changed, and so looks the same.
+calendar that is stamped when it changes, as our own are, is only read again when it changed, and so looks the same. An empty
+body has no stamp: it was made when it was fetched.
 """
 
 from __future__ import annotations
@@ -44,11 +48,26 @@ def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> d
         return None
     if seen.made_at is None:
         return habits.stamp if seen.repeats else None
+    if is_ahead(seen.made_at, at):
+        return None if _is_clock_wrong(seen.made_at, habits, context) else habits.stamp
     if seen.made_at < habits.stamp:
         return seen.made_at
     is_old = at - seen.made_at > STALE_INTERVALS * (context.interval or timedelta(hours=1))
     is_repeat = seen.made_at == habits.stamp and at - seen.made_at > fetch_gap(context)
     return seen.made_at if (is_old or is_repeat) and not has_news(found) else None
+
+
+def is_ahead(made: datetime | None, at: datetime) -> bool:
+    """Return whether a body says that it was made later than it was fetched, which was *at*."""
+    return made is not None and made - at > MAX_STAMP_LAG
+
+
+def _is_clock_wrong(made: datetime, habits: SourceHabits, context: Context) -> bool:
+    """Return whether the last body, another fetch's, was as far ahead: no stray page is, but for a clock that is wrong."""
+    if habits.ahead is None or habits.ahead_at is None:
+        return False
+    passed = context.at - habits.ahead_at
+    return passed >= fetch_gap(context) and abs(made - habits.ahead - passed) <= MAX_STAMP_LAG
 
 
 def is_cached(context: Context, habits: SourceHabits) -> bool:
@@ -74,12 +93,25 @@ def _is_news(pair: Pair) -> bool:
     return stay.check_out != entry.check_out and not read_open(stay.record)
 
 
+def note_stale(made: datetime, found: FeedMatches, habits: SourceHabits, context: Context) -> SourceHabits:
+    """Return what a stale body teaches, by when it was *made*: since when they come, and how far ahead a clock may be."""
+    habits, stamp, at = replace(habits, stale_since=habits.stale_since or made), found.seen.made_at, context.at
+    if not is_ahead(stamp, at):
+        return replace(habits, ahead=None, ahead_at=None)
+    is_repeat = habits.ahead_at is not None and at - habits.ahead_at < fetch_gap(context)
+    return habits if is_repeat else replace(habits, ahead=stamp, ahead_at=at)
+
+
 def learn_stamps(found: FeedMatches, habits: SourceHabits, context: Context) -> SourceHabits:
     """Return what an accepted fetch teaches of the source's stamps; it is fresh."""
     made, at = found.seen.made_at, context.at
-    habits = replace(habits, stale_since=None, response_at=context.made_at or habits.response_at)
+    habits = replace(habits, stale_since=None, ahead=None, ahead_at=None, response_at=context.made_at or habits.response_at)
+    if made is None and habits.stamp is not None and not found.seen.entries:
+        return replace(habits, stamp=max(habits.stamp, at - MAX_STAMP_LAG))
     if made is None:
         return habits if found.seen.repeats else replace(habits, stamps=0, stamp=None)
+    if is_ahead(made, at):
+        return replace(habits, stamps=0, stamp=None)
     if made == habits.stamp:
         is_same_fetch = at - made <= fetch_gap(context)
         return habits if is_same_fetch else replace(habits, stamps=0, stamp=None)

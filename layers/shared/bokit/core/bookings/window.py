@@ -77,7 +77,7 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
         new = (shown | rolls | unheld | doubtful) - before - rolled
         return plan_window_change(matches.window, WindowNights(by_rule=before, rolling=rolled, provisional=new), context)
     open_now = (before | rolled | doubtful) - matches.closed
-    opened = open_nights(matches.window, open_now, context.at) if matches.window else {}
+    opened = open_nights(matches.window, open_now, evidence.open_since(context)) if matches.window else {}
     kept = nights_kept(opened, evidence, context)
     rolling = rolls | (set(kept) & rolled)
     by_rule = (shown | (set(kept) & before) | unheld) - rolling

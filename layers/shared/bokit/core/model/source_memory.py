@@ -43,6 +43,8 @@ class SourceHabits:
     stamp: datetime | None = None  # of the last accepted body
     response_at: datetime | None = None  # the last accepted response's own Date
     stale_since: datetime | None = None  # when the stale body that comes was made
+    ahead: datetime | None = None  # the stamp of a body that said that it was made later than it was fetched
+    ahead_at: datetime | None = None  # when that was fetched
     dropped: int = 0  # stays in a row that vanished on the day after their arrival
     notice: Roll | None = None  # the closure that started on the last day
     notice_kept: Roll | None = None  # the notice that is remembered
@@ -64,6 +66,7 @@ class SourceMemory:
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
     held_since: datetime | None = None  # since when every fetch was held
+    read_at: datetime | None = None  # when the last accepted fetch before them was
     was_empty: bool = False  # written by former releases, and read by none; its stored name stays taken
     doubted_at: datetime | None = None  # when a fetch was last held, or contradicted an earlier one
     agreed_since: datetime | None = None  # since when held fetches agree

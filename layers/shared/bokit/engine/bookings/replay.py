@@ -1,7 +1,8 @@
 """Replay a feed's history: the real engine on the memory store, in the history's own time.
 
 A replay reports what was agreed. What a held fetch brought (a new stay in a calendar that was read in part) is reported
-at the next accepted fetch that shows it. Nights that a held fetch closes are reported at once, as provisional windows.
+at the next accepted fetch that shows it. Nights that a held fetch closes are reported at once, as provisional windows, and
+so are stays that it releases.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ class Replay:
         played.schedule = result.next_schedule(played.schedule, self.job, at)
         if result.report.outcome in (Outcome.HELD, Outcome.FAILED):
             played.stays.refuse(at, (result.report.error or {}).get("code", "failed"))
-            played.stays.note_provisional(at, self._records_of(played))
+            played.stays.note_held(at, self._records_of(played))
         elif any(step.name == "apply" for step in result.report.steps):
             played.stays.note(at, self._records_of(played))
 
@@ -203,10 +204,12 @@ class StayHistory:
             if before is not None or record.presence is Presence.PRESENT:
                 self.known[record.id] = record
 
-    def note_provisional(self, at: datetime, records: Sequence[Record]) -> None:
-        """Note the nights that a held fetch closes."""
+    def note_held(self, at: datetime, records: Sequence[Record]) -> None:
+        """Note the nights that a held fetch closes, and the stays that it releases."""
         for record in filter(is_window, records):
             self._note_spans(at, record, PROVISIONAL)
+        known = {record_id for record_id, record in self.known.items() if record.presence is not Presence.GONE}
+        self.note(at, [r for r in records if r.presence is Presence.GONE and r.id in known and not is_window(r)])
 
     def _note_window(self, at: datetime, record: Record) -> None:
         """Note each span of the window as a stay of its own."""
