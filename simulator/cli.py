@@ -104,6 +104,7 @@ def _add_faults(commands: Any) -> None:
     fault = _add(commands, "fault", "make a feed return a fault", "feed")
     fault.add_argument("kind", choices=FAULTS, metavar="KIND", help=", ".join(FAULTS))
     fault.add_argument("--times", type=int, metavar="N", help="number of responses; default: until cleared")
+    fault.add_argument("--hours", type=float, metavar="N", help="hours of simulated time; default: until cleared")
     clear = _add(commands, "clear", "remove the faults of a feed, or of every feed")
     clear.add_argument("feed", nargs="?")
 

@@ -112,10 +112,11 @@ def live(world: World, days: float = 0, hours: float = 0, faulty: bool = False) 
     return {"happened": [{"what": h.what, "stay": h.stay, "feed": h.feed} for h in happened]}
 
 
-def fault(world: World, feed: str, kind: str, times: int | None = None) -> Json:
-    """Queue a fault of a feed, for *times* responses or until cleared."""
-    world.fault(_text(feed), _text(kind), None if times is None else _count(times))
-    return {"feed": feed, "fault": kind, "times": times}
+def fault(world: World, feed: str, kind: str, times: int | None = None, hours: float | None = None) -> Json:
+    """Queue a fault of a feed, for *times* responses, for *hours*, or until cleared."""
+    given = {"hours": None if hours is None else _number(hours)}
+    world.fault(_text(feed), _text(kind), None if times is None else _count(times), **given)
+    return {"feed": feed, "fault": kind, "times": times, **given}
 
 
 def clear(world: World, feed: str | None = None) -> Json:

@@ -20,6 +20,8 @@ def write_calendar(head: Iterable[Line], events: Iterable[Event], *, newline: st
 
 def fold(line: Line, newline: str = "\r\n") -> str:
     """Return *line* folded at 75 octets, between characters."""
+    if len(line) <= 75 and line.isascii():
+        return line
     pieces, piece = [], ""
     for character in line:
         if len((piece + character).encode()) > 75:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from random import Random
 
 from simulator.faults import SILENT_FAULTS
@@ -24,22 +24,26 @@ FAULTS = 10 * 4 / 12_437
 NIGHTS = (1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 7, 7, 10, 14)
 
 
-def live(world: World, days: float = 0, *, hours: float = 0, faulty: bool = False) -> list[LogEntry]:
-    """Let time pass hour by hour with random changes, and with faults if *faulty*; return the changes."""
+def live(world: World, days: float = 0, *, hours: float = 0, faulty: bool = False, doubles: float = 1.0) -> list[LogEntry]:
+    """Let time pass hour by hour with random changes, and with faults if *faulty*; return the changes.
+
+    *doubles* is the share of guests who book or close nights although another feed of the unit has them taken: 1 where
+    nothing links the feeds of a unit, less where something does.
+    """
     before = len(world.log)
     for _ in range(round(days * 24 + hours)):
         world.advance(hours=1)
-        _live_hour(world, faulty=faulty)
+        _live_hour(world, faulty=faulty, doubles=doubles)
     return world.log[before:]
 
 
-def _live_hour(world: World, *, faulty: bool) -> None:
+def _live_hour(world: World, *, faulty: bool, doubles: float) -> None:
     rng = Random(f"{world.seed}/life/{world.now.isoformat()}")
     for feed in list(world.feeds.values()):
         if rng.random() < BOOKINGS:
-            _add_stay(world, feed, rng, is_block=False)
+            _add_stay(world, feed, rng, is_block=False, doubles=doubles)
         if rng.random() < BLOCKS:
-            _add_stay(world, feed, rng, is_block=True)
+            _add_stay(world, feed, rng, is_block=True, doubles=doubles)
         if faulty and rng.random() < FAULTS:
             world.fault(feed.name, rng.choice(SILENT_FAULTS), times=rng.choice((1, 1, 1, 2, 3)))
     today = {name: world.today(name) for name in world.feeds}
@@ -48,16 +52,24 @@ def _live_hour(world: World, *, faulty: bool) -> None:
             _change_stay(world, stay, rng)
 
 
-def _add_stay(world: World, feed: Feed, rng: Random, *, is_block: bool) -> None:
+def _add_stay(world: World, feed: Feed, rng: Random, *, is_block: bool, doubles: float) -> None:
     """Book or block free nights, near dates more often than far ones; do nothing if they are taken."""
     start = world.today(feed.name) + timedelta(days=int(rng.expovariate(1 / 50)))
     end = start + DAY * rng.choice(NIGHTS)
     if not world.is_free(feed.name, start, end):
         return
+    if doubles < 1 and not _is_free_elsewhere(world, feed, start, end) and rng.random() >= doubles:
+        return
     if is_block:
         world.block(feed.name, start, end)
     else:
         world.book(feed.name, start, end, tentative=rng.random() < 0.05)
+
+
+def _is_free_elsewhere(world: World, feed: Feed, start: date, end: date) -> bool:
+    """Return whether the nights are free on the other feeds of the feed's unit."""
+    others = (f for f in world.feeds.values() if f != feed and (f.property, f.unit) == (feed.property, feed.unit))
+    return all(world.is_free(other.name, start, end) for other in others)
 
 
 def _change_stay(world: World, stay: SimulatedStay, rng: Random) -> None:

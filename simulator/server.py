@@ -115,6 +115,8 @@ class _Request(BaseHTTPRequestHandler):
     server_version = "simulator"
     sys_version = ""
     timeout = 60
+    # the body follows the headers at once, without waiting for their acknowledgement
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         path = urlsplit(self.path).path

@@ -28,7 +28,7 @@ def world_as_dict(world: World) -> dict[str, Any]:
         "answers": world.answers,
         "feeds": [_fields(feed) for feed in world.feeds.values()],
         "stays": [_fields(stay) for stay in world.stays.values()],
-        "faults": {name: [asdict(fault) for fault in queued] for name, queued in world.faults.items()},
+        "faults": {name: [_fields(fault) for fault in queued] for name, queued in world.faults.items()},
         "log": [_fields(entry) for entry in world.log],
         "clients": api_as_dict(world.clients),
     }
@@ -42,7 +42,7 @@ def read_world(document: Mapping[str, Any]) -> World:
     world.answers = document["answers"]
     world.feeds = {feed["name"]: Feed(**feed) for feed in document["feeds"]}
     world.stays = {stay["id"]: _typed(SimulatedStay, stay) for stay in document["stays"]}
-    world.faults = {name: tuple(Fault(**fault) for fault in queued) for name, queued in document["faults"].items()}
+    world.faults = {name: tuple(_typed(Fault, fault) for fault in queued) for name, queued in document["faults"].items()}
     world.log = [_typed(LogEntry, entry) for entry in document["log"]]
     if "clients" in document:
         world.clients = read_api(document["clients"])
@@ -88,7 +88,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _fields(value: Feed | SimulatedStay | LogEntry) -> dict[str, Any]:
+def _fields(value: Fault | Feed | SimulatedStay | LogEntry) -> dict[str, Any]:
     return {name: _plain(field) for name, field in asdict(value).items()}
 
 
@@ -101,6 +101,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "check_out": date.fromisoformat,
     "at": _time,
     "changed_at": _time,
+    "until": lambda text: text and _time(text),
 }
 
 

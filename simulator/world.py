@@ -185,10 +185,14 @@ class World:
 
     # faults
 
-    def fault(self, feed: str, kind: str, times: int | None = None) -> None:
-        """Queue a fault of *feed* for *times* responses, or until cleared."""
+    def fault(self, feed: str, kind: str, times: int | None = None, *, hours: float | None = None) -> None:
+        """Queue a fault of *feed* for *times* responses, for *hours* from now, or until cleared."""
         name = self.feed(feed).name
-        self.faults[name] = (*self.faults.get(name, ()), faults.read_fault(kind, times))
+        until = None if hours is None else self.now + timedelta(hours=hours)
+        queued = faults.read_fault(kind, times, until)
+        if kind == faults.STALE:
+            queued = replace(queued, body=self.render(name).decode())
+        self.faults[name] = (*self.faults.get(name, ()), queued)
 
     def clear(self, feed: str | None = None) -> None:
         """Remove the faults of *feed*, or of every feed."""
@@ -206,11 +210,18 @@ class World:
         found = self.feed(feed)
         self.answers += 1
         body = self._render(found, self.now + timedelta(seconds=self.answers % 3600), options)
-        queued = self.faults.get(feed, ())
+        queued = faults.drop_ended(self.faults.get(feed, ()), self.now)
         if not queued:
+            self.faults.pop(feed, None)
             return faults.make_response(body, etag=found.options["etag"])
         self.faults[feed] = faults.count_down(queued)
-        return faults.make_faulty(queued[0].kind, body, self._other_feed(found), Random(f"{self.seed}/fault/{self.answers}"))
+        other = self._other_feed(found) if queued[0].kind == "other-listing" else b""
+        return faults.make_faulty(queued[0], body, other, Random(f"{self.seed}/fault/{self.answers}"))
+
+    def fault_now(self, feed: str) -> str | None:
+        """Return the kind of fault that the next response of *feed* has, or None."""
+        queued = faults.drop_ended(self.faults.get(feed, ()), self.now)
+        return queued[0].kind if queued else None
 
     def truth(self) -> GroundTruth:
         """Return the ground truth now."""
@@ -288,11 +299,12 @@ class World:
         return nights_of((span for s in self._stays_of(feed) for span in s.spans), self.today(feed.name))
 
     def _other_feed(self, feed: Feed) -> bytes:
-        """Return the feed of an invented other listing of the same platform."""
+        """Return the feed of an invented other listing of the same platform. Its bookings change once a month."""
         world = World(seed=self.seed + 1, now=self.now)
         other = world.add_feed(f"{feed.platform}/someone-else", timezone=feed.timezone).name
+        month = world.today(other).replace(day=1)
         for week in range(1, 7):
-            start = world.today(other) + DAY * 7 * week
+            start = max(month + DAY * 30, world.today(other)) + DAY * 7 * week
             world.book(other, start, start + DAY * (1 + week % 4))
         return world.render(other)
 

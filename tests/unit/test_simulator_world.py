@@ -99,6 +99,7 @@ def test_rendering_changes_nothing():
         lambda w: w.set_options(FEED, notice_days="two"),
         lambda w: w.fault(FEED, "gremlins"),
         lambda w: w.fault(FEED, "html", times=0),
+        lambda w: w.fault(FEED, "html", times=1, hours=1),
         lambda w: w.clear("airbnb/none"),
     ],
 )
@@ -220,6 +221,36 @@ def test_a_fault_without_times_lasts_until_it_is_cleared():
     assert world.answer(FEED).content_type.startswith("text/calendar")
 
 
+def test_a_fault_lasts_for_hours_of_simulated_time():
+    """Thirty hours, however often it is asked."""
+    world = new_world()
+    world.book(FEED, day(1), day(3))
+    world.fault(FEED, "empty-calendar", hours=30)
+    found = []
+    for _ in range(4):
+        found.append(len(events(world.answer(FEED).body)))
+        world.advance(hours=10)
+
+    assert found == [0, 0, 0, 1]
+    assert world.fault_now(FEED) is None
+
+
+def test_a_stale_feed_repeats_what_it_was_when_the_fault_began(tmp_path):
+    """Its stamps too, and after a restart; then it is up to date again."""
+    world = new_world()
+    world.book(FEED, day(1), day(3))
+    world.fault(FEED, "stale", hours=2)
+    before = world.render(FEED)
+    world.book(FEED, day(5), day(6))
+    world.advance(hours=1)
+    save_world(world, tmp_path)
+    again = load_world(tmp_path)
+
+    assert [w.answer(FEED).body for w in (world, again)] == [before, before]
+    again.advance(hours=1)
+    assert len(events(again.answer(FEED).body)) == 2
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_is_what_its_name_says(kind):
     """A faulty answer differs from the right one, and the right one is unharmed."""
@@ -244,6 +275,9 @@ _FACTS = {
     "half": lambda a, v: v is Verdict.OK and len(events(a.body)) == 3,
     "other-listing": lambda a, v: v is Verdict.OK and len(events(a.body)) == 6,
     "bad-date": lambda a, v: v is Verdict.PARTIAL and a.body.count(b"2026XX99") == 1,
+    "half-and-ghosts": lambda a, v: v is Verdict.OK and len(events(a.body)) == 6 and a.body.count(b"ghost-") == 3,
+    "prodid-glitch": lambda a, v: v is Verdict.OK and len(events(a.body)) == 6 and b"PRODID:-//Proxy" in a.body,
+    "stale": lambda a, v: v is Verdict.OK and len(events(a.body)) == 6,
     "switched-off": lambda a, v: a.body == b"Error: room synchroniser not enabled",
     "401": lambda a, v: a.status == 401,
     "404": lambda a, v: a.status == 404,
