@@ -34,6 +34,8 @@ VOLATILE_TIME = timedelta(days=30)
 """How long UIDs that all changed at once are believed to prove nothing."""
 VOLATILE_UPDATE = timedelta(days=1)
 """How often the time of the last such change is written."""
+MIN_PLATFORM_FETCHES, PLATFORM_TIME = 3, timedelta(hours=24)
+"""Accepted fetches apart, and for how long, that must name another platform before a source is read as that one's."""
 
 STALE_INTERVALS = 3
 """Of the source's interval: older bodies of a source that stamps its fetches are stale."""

@@ -26,6 +26,7 @@ from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
 from bokit.core.bookings.planning import cancel_action, plan_bookings
+from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
 from bokit.core.bookings.release import release_record
 from bokit.core.bookings.rolling import ClosureRules
 from bokit.core.bookings.staleness import follows_fetches, learn_stamps, note_stale, stale_since
@@ -119,6 +120,7 @@ def _read_settings(context: Context) -> ReadSettings:
         timezone=context.timezone,
         platform=context.platform,
         host=context.host,
+        known_platform=known_platform(read_memory(context.memory), context),
         horizon=context.horizon,
     )
 
@@ -243,7 +245,8 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
     quiet = context.at if judged.was_quiet else state.quiet_until
     is_trial = quiet is not None and context.at - quiet < TRIAL_TIME
     learned = replace(_learn(found, state, context), doubted_at=doubted, habits=habits, quiet_until=quiet if is_trial else None)
-    return replace(plan, memory=write_memory(learned))
+    settle_at = context.at if is_in_question(learned.platform, found.seen) else plan.settle_at
+    return replace(plan, memory=write_memory(learned), settle_at=settle_at)
 
 
 def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceMemory:
@@ -256,7 +259,12 @@ def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceM
         starts |= {e.check_in.isoformat(): e.uid for e in sorted(entries, key=lambda e: e.uid)}
     uids = _learn_uids(found, state.uids, context)
     return SourceMemory(
-        starts=dict(sorted(starts.items())), was_accepted=True, fingerprint=context.fingerprint, uids=uids, habits=state.habits
+        starts=dict(sorted(starts.items())),
+        was_accepted=True,
+        fingerprint=context.fingerprint,
+        uids=uids,
+        platform=learn_platform(found.seen, state, context),
+        habits=state.habits,
     )
 
 

@@ -56,6 +56,7 @@ class ReadSettings:
     timezone: ZoneInfo  # the unit's
     platform: str | None = None  # None: detected from the content, else from the URL's *host*
     host: str | None = None
+    known_platform: str | None = None  # as whose feed it is read whatever the content names; the owner's *platform* comes first
     horizon: timedelta = timedelta(days=730)
     since: date | None = None
     """Series are expanded from here to *until*; None: from 60 days before *at* to *horizon* after it."""
@@ -81,8 +82,13 @@ class ReadSettings:
         )
 
     def find_platform(self, prodid: str | None = None) -> Platform:
-        """Return the feed's platform."""
-        return find_platform(self.platform, prodid, self.host)
+        """Return the platform that the feed is read as."""
+        return find_platform(self.platform or self.known_platform, prodid, self.host)
+
+    def name_other(self, prodid: str | None) -> str | None:
+        """Return the platform that the content names, or its host, where it is read as another's."""
+        named, read_as = find_platform(self.platform, prodid, self.host).name, self.find_platform(prodid).name
+        return named if named != read_as else None
 
 
 def hash_ical(body: bytes, salt: str = "") -> str:
@@ -150,11 +156,12 @@ def _read_body(body: bytes, settings: ReadSettings, snapshot: bytes) -> tuple[Se
         return _unreadable(problem), settings.find_platform()
     text = decode_body(strip_stamps(body))
     parts = split_body(text)
-    platform = settings.find_platform(_prodid(parts))
+    prodid = _prodid(parts)
+    platform = settings.find_platform(prodid)
     if not parts.calendars:
         return _explain(text, platform)
     content = _read_groups(parts, settings.context(platform), unpack_snapshot(snapshot) if snapshot else None)
-    return _assemble(content, platform, settings.today), platform
+    return replace(_assemble(content, platform, settings.today), names=settings.name_other(prodid)), platform
 
 
 def _prodid(body: BodyText) -> str | None:

@@ -34,6 +34,21 @@ class Roll:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformHistory:
+    """As whose feed a source is read, where its owner does not say it."""
+
+    name: str | None = None
+    """The platform that the content named."""
+    other: str | None = None
+    """The one that accepted fetches have named instead, lately."""
+    since: datetime | None = None
+    fetches: int = 0
+    """How many of them, apart, as far as that matters."""
+    at: datetime | None = None
+    """When the last of these was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHabits:
     """What accepted fetches taught of how a source shows its stays."""
 
@@ -61,6 +76,7 @@ class SourceMemory:
     was_accepted: bool = False  # a whole fetch was accepted once
     fingerprint: str | None = None  # of the address that the last accepted fetch came from
     uids: UidHistory = UidHistory()
+    platform: PlatformHistory = PlatformHistory()
     habits: SourceHabits = SourceHabits()
     hold: Hold | None = None
     absent: Mapping[str, datetime] = field(default_factory=dict)
@@ -88,6 +104,7 @@ class SourceMemory:
             was_accepted=self.was_accepted,
             fingerprint=self.fingerprint,
             uids=self.uids,
+            platform=self.platform,
             habits=self.habits,
             doubted_at=self.doubted_at,
             quiet_until=self.quiet_until,
@@ -101,7 +118,7 @@ def read_memory(memory: Fields) -> SourceMemory:
 
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
-    learned = {"uids": memory.uids, "habits": memory.habits}
+    learned = {"uids": memory.uids, "platform": memory.platform, "habits": memory.habits}
     empty = {name for name, value in learned.items() if value == type(value)()}
     document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
     hold = document.get("hold")

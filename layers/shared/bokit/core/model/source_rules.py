@@ -106,6 +106,7 @@ class Seen(Generic[E_co]):
     snapshot: bytes = b""
     """The entries and their fingerprints, compressed: the next reading parses only what changed."""
     platform: str | None = None  # the feed's platform; None: unreadable, or not a feed of a platform
+    names: str | None = None  # the platform that the content names, where it was read as another's
     made_at: datetime | None = None  # the newest time with which the content is stamped
     repeats: bool = False  # the source said that nothing changed: the last content again
     whole: bool = True  # False: only recent changes were requested; what is missing proves nothing
