@@ -112,12 +112,13 @@ def _load_feed(locator: StackLocator, feed: str) -> tuple[bytes, str | None]:
 
 def read_day(name: str, text: str) -> date:
     """Return the date of the option *name*."""
+    from bokit.engine.bookings.terms import read_day as read
     from bokit.errors import InputError
 
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{name} must be a date, as YYYY-MM-DD", code="bad-field", value=text) from None
+        return date.fromisoformat(read(name, text))
+    except InputError as error:
+        raise InputError(f"{name} must be a date, as YYYY-MM-DD: {error.message}", code="bad-field", value=text) from None
 
 
 def _show_feed(console: Console, doc: dict[str, Any]) -> None:

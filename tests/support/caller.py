@@ -106,7 +106,7 @@ def an_event(
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
-        "rawQueryString": urlencode(query or {}),
+        "rawQueryString": urlencode(query or {}, errors="surrogatepass"),
         "headers": {"host": "api.example", **(headers or {})},
         "isBase64Encoded": encoded,
         "requestContext": {

@@ -14,4 +14,5 @@ MAX_HEADER_LENGTH = 1000  # characters of a precondition
 MAX_PAGE_ITEMS = 200
 MAX_PREVIEW_ENTRIES = 200
 MAX_FACT_LENGTH = 500  # characters of an error's fact; a longer one is left out of the problem document
+MAX_SHOWN_NAME = 60  # characters of an unknown query parameter's name that the error shows
 MAX_ROTATION_OVERLAP = timedelta(days=30)  # how long a calendar's former address may work

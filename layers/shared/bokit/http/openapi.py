@@ -37,7 +37,7 @@ TAGS = {
     "public": "Public routes, without a token.",
 }
 PROBLEMS = {
-    400: ("BadRequest", "The body is not JSON, a text holds invalid characters, or the cursor is another list's."),
+    400: ("BadRequest", "Not JSON, invalid characters, an unknown query parameter, or another list's cursor."),
     401: ("Unauthorized", "No valid token. The gateway's own answer."),
     403: ("Forbidden", "The token's role is too low. The gateway's own answer where its authorizer refuses."),
     404: ("NotFound", "The tenant has nothing with this id."),

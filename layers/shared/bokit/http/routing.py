@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from bokit.core.model.access import Principal, Role
 from bokit.core.model.catalog import Unit, UnitId
 from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
+from bokit.http.limits import MAX_SHOWN_NAME
 from bokit.http.paging import Key, cut_page
 from bokit.http.problems import RequestError
 from bokit.http.replies import Reply, reply_list
@@ -100,6 +103,8 @@ class Routes(Router):
         self.tag = tag
         self.roles: dict[tuple[str, str], Role | None] = {}
         """The role that each method and path needs; None: anybody, without a token."""
+        self.served: dict[tuple[str, str], Callable[..., Any]] = {}
+        """The function that serves each method and path."""
 
     @property
     def call(self) -> Call:
@@ -115,6 +120,7 @@ class Routes(Router):
         def register(func: F) -> F:
             summary, _, description = (func.__doc__ or "").partition("\n")
             self.roles[method, path] = needs
+            self.served[method, path] = func
             register_route = self.route(
                 path.replace("{", "<").replace("}", ">"),
                 method,
@@ -129,6 +135,24 @@ class Routes(Router):
             return func
 
         return register
+
+
+@cache
+def query_names(func: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of the query parameters that a route's function takes."""
+    hints = get_type_hints(func, include_extras=True)
+    found = [(name, m) for name, hint in hints.items() for m in getattr(hint, "__metadata__", ()) if isinstance(m, Query)]
+    return tuple(query.alias or name for name, query in found)
+
+
+def check_query(func: Callable[..., Any], sent: Iterable[str]) -> None:
+    """Raise RequestError where the request has a query parameter that the route does not know: it would be ignored."""
+    known = query_names(func)
+    if unknown := sorted(set(sent) - set(known)):
+        name = unknown[0][:MAX_SHOWN_NAME]
+        choice = f"known: {', '.join(known)}" if known else "this route takes none"
+        message = f"no such query parameter: {name}; {choice}"
+        raise RequestError(message, status=400, code="unknown-parameter", field=name, known=", ".join(known))
 
 
 def check_role(needed: Role, principal: Principal) -> None:

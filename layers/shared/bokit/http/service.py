@@ -27,7 +27,7 @@ from bokit.http.problems import RequestError, read_problem
 from bokit.http.replies import HEADERS, Reply, reply_problem
 from bokit.http.requests import read_event, read_method, read_principal
 from bokit.http.routers import load_routers
-from bokit.http.routing import Call, Routes, check_role, current_call, serving
+from bokit.http.routing import Call, Routes, check_query, check_role, current_call, serving
 
 TENANT_TTL = timedelta(minutes=1)  # how long a tenant that exists is not looked up again
 
@@ -40,6 +40,7 @@ class Api:
         self.segments = segments
         self._not_loaded = set(segments)
         self.roles: dict[tuple[str, str], Role | None] = {}
+        self.served: dict[tuple[str, str], Callable[..., Any]] = {}
         self.resolver = APIGatewayHttpResolver(enable_validation=True)
         self.resolver.use(middlewares=[self._guard])
         self.resolver.exception_handler(Exception)(self._answer_error)
@@ -77,6 +78,7 @@ class Api:
         if not router.roles.keys() <= self.roles.keys():
             self.resolver.include_router(router)
             self.roles |= router.roles
+            self.served |= router.served
 
     def _authorize(self, event: Mapping[str, Any], engine: Callable[[], Bokit]) -> Call:
         if self.is_public:
@@ -99,8 +101,14 @@ class Api:
         return True
 
     def _guard(self, app: Any, next_middleware: Callable[[Any], Reply]) -> Reply:
-        """Call the route where the caller has its role."""
+        """Call the route where the caller has its role, and the request no query parameter that would be ignored.
+
+        Public routes take any: platforms and probes add parameters of their own to addresses.
+        """
         self._check_role()
+        if not self.is_public:
+            event = self.resolver.current_event
+            check_query(self.served[event.http_method.upper(), self.resolver.request.route], event.query_string_parameters or {})
         return next_middleware(app)
 
     def _check_role(self) -> None:

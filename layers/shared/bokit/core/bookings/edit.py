@@ -58,7 +58,8 @@ def _bad(name: str, what: str) -> InputError:
     return InputError(f"not {what}", code="bad-field", field=name)
 
 
-def _read_date(name: str, value: Any) -> str:
+def read_day(name: str, value: Any) -> str:
+    """Return a day that a person names, as YYYY-MM-DD; raises InputError, also for a year of which no booking is."""
     text = value.isoformat() if type(value) is date else value
     if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise _bad(name, "a date; write YYYY-MM-DD")
@@ -75,7 +76,7 @@ def _read_dates(name: str, value: Any) -> list[str]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, (list, tuple)):
         raise _bad(name, "a list of dates")
-    return sorted({_read_date(name, item.strip() if isinstance(item, str) else item) for item in items if item})
+    return sorted({read_day(name, item.strip() if isinstance(item, str) else item) for item in items if item})
 
 
 def _one_of(*choices: str) -> Callable[[str, Any], str]:
@@ -106,8 +107,8 @@ def _read_count(name: str, value: Any) -> int | None:
 READERS: dict[str, Callable[[str, Any], Json]] = {
     "kind": _one_of(str(EntryKind.RESERVATION), str(EntryKind.BLOCK)),
     "status": _one_of(*map(str, Status)),
-    "check_in": _read_date,
-    "check_out": _read_date,
+    "check_in": read_day,
+    "check_out": read_day,
     RELEASED: _read_dates,
     **dict.fromkeys(TEXTS, _read_text),
     **dict.fromkeys(COUNTS, _read_count),

@@ -5,7 +5,7 @@ They know the core of bookings by these names alone.
 
 from __future__ import annotations
 
-from bokit.core.bookings.edit import read_edit
+from bokit.core.bookings.edit import read_day, read_edit
 from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import RELEASED
 from bokit.core.ical.entries import EntryKind, Status
@@ -21,5 +21,6 @@ __all__ = [
     "PublishedNight",
     "Status",
     "nights_to_release",
+    "read_day",
     "read_edit",
 ]

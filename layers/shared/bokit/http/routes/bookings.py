@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.records import RecordId
-from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, Status, nights_to_release, read_edit
+from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, Status, nights_to_release, read_day, read_edit
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
@@ -129,13 +129,13 @@ def explain_night(night: Night, unit_id: UnitFilter = None) -> Reply:
     """Explain which bookings hold a night, of one unit or all: their sources, since when, edited by whom, and why."""
     call = routes.call
     units = [unit.id for unit in call.find_units(unit_id)]
-    day = date.fromisoformat(_read_day("date", night) or "")
+    day = date.fromisoformat(read_day("date", night))
     return reply_list(call.engine.bookings.explain(call.tenant, units, day))
 
 
 def _read_filter(since: str | None, until: str | None, kind: str | None, status: str | None) -> Callable[[BookingDocument], bool]:
     """Return whether a booking is wanted, as a function. A stay is half-open: its last day is not a night of it."""
-    first, end = _read_day("from", since) or "", _read_day("until", until) or "9999-99-99"
+    first, end = read_day("from", since) if since else "", read_day("until", until) if until else "9999-99-99"
     if end <= first:
         raise InputError("until must be after from", code="bad-field", field="until")
     kinds = _read_words("kind", kind, EntryKind) or {EntryKind.RESERVATION, EntryKind.BLOCK}
@@ -147,13 +147,6 @@ def _read_filter(since: str | None, until: str | None, kind: str | None, status:
         return str(doc["check_out"] or "9999") > first and str(doc["check_in"] or "") < end
 
     return wanted
-
-
-def _read_day(name: str, text: str | None) -> str | None:
-    try:
-        return text and date.fromisoformat(text).isoformat()
-    except ValueError:
-        raise InputError("not a date of the calendar", code="bad-field", field=name) from None
 
 
 def _read_words(name: str, text: str | None, known: Iterable[str]) -> set[str]:
