@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bokit_cli.flags import AsJson, Platform
+from bokit_cli.flags import AsJson, EndsOn, EndsOnWord, IgnoreTransparent, Platform
 from bokit_cli.session import Session, StackLocator
-from bokit_cli.show import plural, print_line, print_table, status_words, stay_words
+from bokit_cli.show import plural, print_line, print_table, show_suggestions, status_words, stay_words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 feeds = typer.Typer(no_args_is_help=True, help="Inspect a feed before adding it.")
 MAX_FILE_BYTES = 20_000_000
-
-
-class EndsOn(StrEnum):
-    """What the end of an all-day event is."""
-
-    DEPARTURE = "departure"
-    LAST_NIGHT = "last-night"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,16 +37,15 @@ def inspect(
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="… until this date.")] = None,
     platform: Platform = None,
     timezone: Annotated[str, typer.Option("--timezone", metavar="NAME", help="The unit's timezone.")] = "UTC",
-    ends_on: Annotated[
-        EndsOn, typer.Option("--ends-on", help="What an all-day event's end is: the day of departure, or the last night.")
-    ] = EndsOn.DEPARTURE,
+    ends_on: EndsOn = None,
+    ignore_transparent: IgnoreTransparent = None,
     as_json: AsJson = False,
 ) -> int:
     """Parse one feed and show its entries. Exit code 2: it cannot be read."""
     session = Session(ctx, as_json=as_json)
     first = read_day("--from", since) if since else None
     last = read_day("--until", until) if until else None
-    doc = read_feed(session.locator, feed, first, last, platform, timezone, ends_on)
+    doc = read_feed(session.locator, feed, first, last, platform, timezone, ends_on, ignore_transparent=ignore_transparent)
     session.answer(doc, lambda c: _show_feed(c, doc))
     return 2 if doc["verdict"] == "unreadable" else 0
 
@@ -66,7 +57,8 @@ def read_feed(
     until: date | None,
     platform: str | None,
     timezone: str,
-    ends_on: EndsOn = EndsOn.DEPARTURE,
+    ends_on: EndsOn = None,
+    ignore_transparent: IgnoreTransparent = None,
 ) -> dict[str, Any]:
     """Return the document of one feed."""
     from zoneinfo import ZoneInfo
@@ -88,7 +80,8 @@ def read_feed(
         host=host,
         since=since,
         until=until,
-        ends_on_last_night=ends_on is EndsOn.LAST_NIGHT,
+        ends_on_last_night=ends_on is EndsOnWord.LAST_NIGHT,
+        ignore_transparent=bool(ignore_transparent),
     )
     return inspect_feed(body, settings)
 
@@ -131,6 +124,7 @@ def _show_feed(console: Console, doc: dict[str, Any]) -> None:
     for problem in doc["problems"]:
         uid = f" ({problem['uid']})" if problem["uid"] else ""
         print_line(console, f"problem {problem['code']}: {problem['message']}{uid}")
+    show_suggestions(console, doc)
 
 
 def _entry_row(entry: dict[str, Any]) -> tuple[object, ...]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class EndsOnWord(StrEnum):
+    """What the end of an all-day event is."""
+
+    DEPARTURE = "departure"
+    LAST_NIGHT = "last-night"
+
 
 Tenant = Annotated[str, typer.Option("--tenant", metavar="ID", help="Tenant id or name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -22,6 +31,14 @@ Interval = Annotated[
 CancelAfter = Annotated[
     str | None,
     typer.Option("--cancel-after", metavar="SPAN", help="Time before a missing stay is cancelled; '' for the tenant's."),
+]
+EndsOn = Annotated[
+    EndsOnWord | None,
+    typer.Option("--ends-on", help="What an all-day event's end is: the day of departure (if omitted), or the last night."),
+]
+IgnoreTransparent = Annotated[
+    bool | None,
+    typer.Option("--ignore-transparent/--no-ignore-transparent", help='Whether events marked as "free" hold no nights.'),
 ]
 SetFields = typer.Option("--set", metavar="FIELD=VALUE", help="May be repeated, as in --set check_in=2026-07-01.")
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Maximum number of items.")]

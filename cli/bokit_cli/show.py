@@ -198,6 +198,15 @@ def problem_words(problem: Mapping[str, Any]) -> str:
     return f"{place}: {problem['message']} ({problem['code']})".lstrip(": ")
 
 
+def show_suggestions(console: Console, preview: Mapping[str, Any]) -> None:
+    """Print the settings that a feed's content suggests, each as an option."""
+    for name, value in preview.get("suggested", {}).items():
+        print_line(
+            console,
+            f"suggestion: --{name.replace('_', '-')} {value}, if this is what its dates mean; `bokit source edit` sets it",
+        )
+
+
 def where_words(source: Mapping[str, Any], units: Mapping[str, str]) -> str:
     """Return the name of a source's unit, else of its collection.
 

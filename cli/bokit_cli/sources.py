@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, Interval, Platform, SourceName, Tenant, Zone
+from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, EndsOn, IgnoreTransparent, Interval, Platform, SourceName, Tenant, Zone
 from bokit_cli.session import Session
 from bokit_cli.show import (
     ago_words,
@@ -17,6 +17,7 @@ from bokit_cli.show import (
     print_line,
     print_table,
     problem_words,
+    show_suggestions,
     span_words,
     stay_words,
     value_words,
@@ -56,6 +57,8 @@ def add_source(
     interval: Interval = None,
     cancel_after: CancelAfter = None,
     timezone: Zone = None,
+    ends_on: EndsOn = None,
+    ignore_transparent: IgnoreTransparent = None,
     check: Annotated[bool, typer.Option("--check/--no-check", help="Fetch the feed first and show what is read.")] = True,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
@@ -66,7 +69,14 @@ def add_source(
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     place = catalog.find_unit(session.tenant, unit)
-    settings = {"platform": platform, "interval": interval, "cancel_after": cancel_after, "timezone": timezone}
+    settings = {
+        "platform": platform,
+        "interval": interval,
+        "cancel_after": cancel_after,
+        "timezone": timezone,
+        "ends_on": ends_on,
+        "ignore_transparent": ignore_transparent,
+    }
     values = {"name": name, "kind": kind, "url": _read_url(url), **settings}
     preview = _preview(session, place.id, values) if check else None
     made = catalog.sources.add(session.tenant, place.id, values)
@@ -117,6 +127,7 @@ def show_preview(console: Console, preview: dict[str, Any]) -> None:
         print_line(console, f"… and {len(entries) - MAX_ENTRIES_SHOWN} more")
     for problem in preview["problems"][:MAX_ENTRIES_SHOWN]:
         print_line(console, f"problem {problem_words(problem)}")
+    show_suggestions(console, preview)
 
 
 @sources.command("list")
@@ -176,6 +187,8 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
             "platform": doc["platform"],
             "state": "removed" if doc["removed_at"] else doc["state"],
             "interval": doc["interval"] and span_words(doc["interval"]),
+            "ends on": doc["ends_on"] if doc["unit_id"] else None,
+            "free events": "ignored" if doc["ignore_transparent"] else None,
             "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
             "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
             "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
@@ -221,6 +234,8 @@ def edit_source(
     interval: Interval = None,
     cancel_after: CancelAfter = None,
     timezone: Zone = None,
+    ends_on: EndsOn = None,
+    ignore_transparent: IgnoreTransparent = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -229,7 +244,14 @@ def edit_source(
     from bokit.errors import InputError
 
     session = Session(ctx, tenant, as_json)
-    settings = {"platform": platform, "interval": interval, "cancel_after": cancel_after, "timezone": timezone}
+    settings = {
+        "platform": platform,
+        "interval": interval,
+        "cancel_after": cancel_after,
+        "timezone": timezone,
+        "ends_on": ends_on,
+        "ignore_transparent": ignore_transparent,
+    }
     given = {"name": name, "url": url and _read_url(url), **settings}
     values = {field: value for field, value in given.items() if value is not None}
     if not values:

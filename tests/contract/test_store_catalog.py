@@ -8,7 +8,18 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Collection, Parent, Property, PropertyId, ShardId, Tenant, Unit, UnitId
+from bokit.core.model.catalog import (
+    DEFAULT_TENANT,
+    Collection,
+    EndsOn,
+    Parent,
+    Property,
+    PropertyId,
+    ShardId,
+    Tenant,
+    Unit,
+    UnitId,
+)
 from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
@@ -40,6 +51,8 @@ FULL_SOURCE = a_source(
     interval=timedelta(microseconds=1),
     cancel_after=timedelta(0),
     timezone="Asia/Kolkata",
+    ends_on=EndsOn.LAST_NIGHT,
+    ignore_transparent=True,
     enabled=False,
     settings={"": [None, True, 1, {"deep": ["x"]}]},
     removed_at=NOW + timedelta(microseconds=7),

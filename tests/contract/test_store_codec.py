@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bokit.core.model.catalog import Property, Source, Tenant, Unit
+from bokit.core.model.catalog import EndsOn, Property, Source, Tenant, Unit
 from bokit.core.model.codec import (
     copy_json,
     copy_record,
@@ -94,6 +94,8 @@ sources = st.builds(
     interval=st.none() | spans,
     cancel_after=st.none() | spans,
     timezone=st.none() | text,
+    ends_on=st.sampled_from(EndsOn),
+    ignore_transparent=st.booleans(),
     enabled=st.booleans(),
     shard_id=text,
     settings=fields,

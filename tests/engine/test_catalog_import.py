@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT, EndsOn
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError
@@ -50,10 +50,13 @@ def test_a_file_is_declared_once():
 
     other = copy.deepcopy(FILE)
     other["properties"][0]["units"][0]["sources"][0]["interval"] = 3600
+    other["properties"][0]["units"][0]["sources"][0] |= {"ends_on": "last-night", "ignore_transparent": True}
     other["properties"][0]["units"][2]["parts"] = ["Loft"]
     third = import_config(app.catalog, DEFAULT_TENANT, read_config(other))
     assert sorted(d["name"] for d in third.changed) == ["Airbnb", "Whole villa"]
-    assert app.catalog.sources.find(DEFAULT_TENANT, "Airbnb").interval == timedelta(hours=1)
+    source = app.catalog.sources.find(DEFAULT_TENANT, "Airbnb")
+    assert source.interval == timedelta(hours=1)
+    assert (source.ends_on, source.ignore_transparent) == (EndsOn.LAST_NIGHT, True)
 
 
 def test_linked_units_are_linked_by_name():

@@ -71,6 +71,21 @@ def test_a_source_is_looked_at_before_it_is_added(app, caller):
     assert [s["name"] for s in caller.get("/sources")["items"]] == ["Airbnb"]
 
 
+def test_how_a_source_is_read_is_set_over_http(app, caller):
+    """A preview suggests what the feed looks like, and the settings are set, shown and checked."""
+    ids = app.furnish()
+    app.shelf.bodies["https://8.8.8.8/2.ics"] = a_feed(an_event(1, "2026-07-10", "2026-07-10"))
+    values = {"unit_id": ids["unit"], "name": "VRBO", "url": "https://8.8.8.8/2.ics"}
+
+    assert caller.ask("POST", "/sources", values, query={"preview": "true"}).doc["suggested"] == {"ends_on": "last-night"}
+    made = caller.ask("POST", "/sources", {**values, "ends_on": "last-night"}).doc
+    assert (made["ends_on"], made["ignore_transparent"]) == ("last-night", False)
+    path = f"/sources/{made['id']}"
+    edited = caller.ask("PATCH", path, {"ends_on": "departure", "ignore_transparent": True}).doc
+    assert (edited["ends_on"], edited["ignore_transparent"]) == ("departure", True)
+    assert caller.ask("PATCH", path, {"ends_on": "sometimes"}).status == 422
+
+
 def test_a_source_that_does_not_answer_is_the_callers_business(app, caller):
     """A preview that fails says so with 422, and no server error of ours."""
     ids = app.furnish()

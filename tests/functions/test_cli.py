@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from datetime import date, timedelta
 from pathlib import Path
@@ -211,6 +212,20 @@ def test_editing_a_source_changes_what_is_named(terminal):
     assert terminal.json("source", "edit", "Air", "--interval", "")["interval"] is None
 
 
+def test_how_a_source_is_read_is_set_and_shown(terminal):
+    """What an end is, and whether events marked as free count, are set with an option each."""
+    terminal.furnish()
+
+    doc = terminal.json("source", "edit", "Airbnb", "--ends-on", "last-night", "--ignore-transparent")
+    assert (doc["ends_on"], doc["ignore_transparent"]) == ("last-night", True)
+    shown = terminal.run("source", "show", "Airbnb").out
+    assert re.search(r"ends on +last-night", shown)
+    assert re.search(r"free events +ignored", shown)
+    doc = terminal.json("source", "edit", "Airbnb", "--ends-on", "departure", "--no-ignore-transparent")
+    assert (doc["ends_on"], doc["ignore_transparent"]) == ("departure", False)
+    assert terminal.run("source", "edit", "Airbnb", "--ends-on", "sometimes").code == 2
+
+
 def test_options_are_set_listed_and_unset(terminal):
     """An option is read back as it was set, and goes back to its default."""
     assert terminal.json("options", "set", "sync.interval", "15m")["value"] == 900
@@ -308,6 +323,16 @@ def test_a_feed_may_end_on_the_last_night(terminal, tmp_path):
     [longer] = terminal.json("feed", "inspect", str(file), "--ends-on", "last-night")["entries"]
 
     assert date.fromisoformat(longer["check_out"]) - date.fromisoformat(usual["check_out"]) == timedelta(days=1)
+
+
+def test_last_nights_are_suggested_by_their_option(terminal, tmp_path):
+    """A calendar whose all-day events end on the day of their start says which option to try."""
+    file = tmp_path / "feed.ics"
+    file.write_bytes(a_feed(JULY).replace(b"DTEND;VALUE=DATE:20260714", b"DTEND;VALUE=DATE:20260710"))
+
+    assert terminal.json("feed", "inspect", str(file))["suggested"] == {"ends_on": "last-night"}
+    assert "--ends-on last-night" in terminal.run("feed", "inspect", str(file)).out
+    assert "--ends-on" not in terminal.run("feed", "inspect", str(file), "--ends-on", "last-night").out
 
 
 def test_an_empty_feed_is_not_an_error(terminal, tmp_path):

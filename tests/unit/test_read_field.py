@@ -148,6 +148,80 @@ def test_what_surrounds_a_calendar_does_not_hide_it(indent):
     assert [(spans(read(text)), read(text).verdict) for text in texts] == [([("0310", "0313")], Verdict.OK)] * 4
 
 
+FIRST = "BEGIN:VEVENT\nUID:a\nDTSTART;VALUE=DATE:20270310\nDTEND;VALUE=DATE:20270313\nEND:VEVENT\n"
+SECOND = "BEGIN:VEVENT\nUID:b\nDTSTART;VALUE=DATE:20270320\nDTEND;VALUE=DATE:20270323\nEND:VEVENT\n"
+BOTH = [("0310", "0313"), ("0320", "0323")]
+
+
+def around(*events: str, prodid: str = "-//Example//EN") -> str:
+    return f"BEGIN:VCALENDAR\nPRODID:{prodid}\n{''.join(events)}END:VCALENDAR\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        (around(FIRST) + SECOND, ["outside-calendar"]),
+        (FIRST + around(SECOND), ["outside-calendar"]),
+        (around(FIRST) + SECOND + around(), ["outside-calendar"]),
+        (around(FIRST, SECOND.replace("BEGIN:VEVENT", "BEGN:VEVENT")), ["broken-event"]),
+        (around(FIRST, SECOND.replace("BEGIN:VEVENT\n", "")), ["broken-event"]),
+        (around(FIRST.replace("BEGIN:VEVENT\n", ""), SECOND), ["broken-event"]),
+        (around(FIRST, SECOND.replace("BEGIN:VEVENT", "BEGIN;X-A=1:VEVENT")), ["broken-event"]),
+        (around(FIRST, SECOND.replace("VEVENT", "EVENT")), ["broken-event"]),
+        (around(FIRST).rstrip() + around(SECOND), []),
+        (around(FIRST) + "<b>Warning</b>: x" + "<br />" + around(SECOND), []),
+        (around(FIRST, SECOND).rstrip() + "0", []),
+        (around(FIRST, SECOND).replace("\nUID", "\n  UID").replace("\nDT", "\n  DT"), []),
+    ],
+)
+def test_no_event_is_lost_where_its_surroundings_are_broken(text, problems):
+    """What can be read is held; it is noted, and where lines of an event may be missing, the body proves no absence."""
+    seen = read(text)
+
+    assert (spans(seen), [p.code for p in seen.problems]) == (BOTH, problems)
+    assert seen.verdict is (Verdict.PARTIAL if problems == ["broken-event"] else Verdict.OK)
+
+
+@pytest.mark.parametrize("name", ["VTODO", "VJOURNAL", "X-ROOM", "VALARM"])
+def test_other_components_are_no_events(name):
+    """A component of another kind holds no night, and damages nothing."""
+    seen = read(around(FIRST, SECOND.replace("VEVENT", name)))
+
+    assert (spans(seen), seen.problems, seen.verdict) == ([("0310", "0313")], (), Verdict.OK)
+
+
+@pytest.mark.parametrize("name", ["VFREEBUSY", "VAVAILABILITY"])
+def test_free_busy_times_beside_events_are_noted(name):
+    seen = read(around(FIRST, f"BEGIN:{name}\nDTSTART:20270320T130000Z\nEND:{name}\n"))
+
+    assert (spans(seen), [p.code for p in seen.problems], seen.verdict) == ([("0310", "0313")], ["free-busy-ignored"], Verdict.OK)
+
+
+def test_marks_of_arrivals_and_departures_are_counted():
+    """Smoobu shows three events for each stay: one note says how many of them are no stays."""
+    marks = "".join(
+        f"BEGIN:VEVENT\nUID:{n}\nSUMMARY:{n}\nDTSTART;VALUE=DATE:20270310\nEND:VEVENT\n" for n in ("Check-in A", "Check-out A")
+    )
+    seen = read(around(FIRST, marks, prodid="-//Smoobu//EN"))
+
+    assert [(p.code, p.message.split(" ")[0], p.uid) for p in seen.problems] == [("not-a-stay", "2", None)]
+
+
+@pytest.mark.parametrize("start", ["DTSTART:soon", "X-NOTHING:here"])
+@pytest.mark.parametrize(
+    ("end", "settings", "night"),
+    [
+        ("DTEND;VALUE=DATE:20270313", {}, ("0312", "0313")),
+        ("DTEND;VALUE=DATE:20270313", {"ends_on_last_night": True}, ("0313", "0314")),
+        ("DTEND:20270313T100000", {}, ("0312", "0313")),
+    ],
+)
+def test_an_impossible_start_costs_no_last_night(start, end, settings, night):
+    seen = read(calendar(start, end), **settings)
+
+    assert (spans(seen), [p.code for p in seen.problems], seen.verdict) == ([night], ["bad-start"], Verdict.PARTIAL)
+
+
 def test_a_folded_guests_text_ends_no_event():
     dates = ("DTSTART;VALUE=DATE:20270310", "DTEND;VALUE=DATE:20270313")
 

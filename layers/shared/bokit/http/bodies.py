@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,6 +44,10 @@ Wait = Annotated[
     Field(
         ge=0, le=MAX_SPAN_SECONDS, description="Seconds before a missing stay is cancelled; null: the tenant's.", examples=[86400]
     ),
+]
+EndsOnWord = Annotated[
+    Literal["departure", "last-night"],
+    Field(description="What the end of an all-day event is: the day of departure, or the last night."),
 ]
 Platform = Annotated[str | None, Field(max_length=100, description="null: detected.", examples=["airbnb"])]
 Day = Annotated[str, Field(pattern=DAY, json_schema_extra={"format": "date"}, examples=["2026-07-01"])]

@@ -94,6 +94,7 @@ class PreviewDocument(TypedDict):
     entries: list[EntryDocument]
     total: Annotated[Count, "Number of entries; the first 200 are shown."]
     problems: list[ContentProblem]
+    suggested: Annotated[dict[str, str], "Settings of the source that fit its content better, by name."]
     verdict: Literal["ok", "empty", "partial", "unreadable"]
 
 

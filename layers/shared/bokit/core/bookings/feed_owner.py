@@ -7,7 +7,7 @@ the same UID, so neither proves anything. Windows are nobody's: every listing of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -23,7 +23,7 @@ from bokit.core.bookings.limits import (
 )
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict, fold
-from bokit.core.bookings.nights import Span
+from bokit.core.bookings.nights import DAY, Span
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.bookings.window import closed_nights, rule_nights
@@ -31,6 +31,7 @@ from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.ical.writer import is_own_uid, make_uid
 from bokit.core.model.agreement import OTHER, SUDDEN
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.records import Record
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
@@ -236,8 +237,17 @@ class OwnerEvidence:
     def _by_span(self) -> dict[Span, list[Entry]]:
         found: dict[Span, list[Entry]] = {}
         for entry in self.shown:
-            found.setdefault((max(entry.check_in, self.found.matches.today), entry.check_out), []).append(entry)
+            for read in self._readings(entry):
+                found.setdefault((max(read.check_in, self.found.matches.today), read.check_out), []).append(entry)
         return found
+
+    def _readings(self, entry: Entry) -> list[Entry]:
+        """Return *entry*, and as the last accepted fetch would have read it, where the owner has since set what its end is."""
+        if self.context.ends_on is self.state.ends_on or entry.starts_at is not None:
+            return [entry]
+        added = DAY if self.state.ends_on is EndsOn.LAST_NIGHT else -DAY
+        former = replace(entry, check_out=entry.check_out + added)
+        return [entry, former] if former.check_out > former.check_in else [entry]
 
     def _names_differ(self, stay: Stay, entry: Entry) -> bool:
         return self._names.compare(stay, entry, same_uid=False) is NameVerdict.DIFFER
@@ -246,7 +256,8 @@ class OwnerEvidence:
         """Return whether *entry* has a code, a UID that proves something, or a name with equal nights, of ours."""
         if self._traits.uid_has_start and self.state.starts.get(entry.check_in.isoformat()) == entry.uid:
             return True
-        return not self._known_marks.isdisjoint(entry_marks(entry, self._uids, self._names))
+        marks = (mark for read in self._readings(entry) for mark in entry_marks(read, self._uids, self._names))
+        return not self._known_marks.isdisjoint(marks)
 
     def _is_clip(self, entry: Entry) -> bool:
         """Return whether *entry* is what is left of a stay of ours: where UIDs have the first night, clips change them."""

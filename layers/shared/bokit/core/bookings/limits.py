@@ -26,6 +26,8 @@ MIN_STAND_STILL = timedelta(days=2)
 MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
 """How long after midnight a closure rolls, or how far apart two fetches show it that a midnight lies between."""
 
+MAX_FEED_PROBLEMS = 20
+"""Problems of a feed that a run's report lists."""
 MIN_LABEL_USES = 3
 """A summary that so many entries of one feed have is a label, not a guest's name."""
 MIN_UID_FETCHES = 3

@@ -21,10 +21,11 @@ from bokit.core.bookings.hold_release import (
     with_agreement,
 )
 from bokit.core.bookings.known_ends import with_known_ends
-from bokit.core.bookings.limits import MAX_START_AGE, TRIAL_TIME
+from bokit.core.bookings.limits import MAX_FEED_PROBLEMS, MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
+from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
 from bokit.core.bookings.release import release_record
@@ -35,10 +36,13 @@ from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.ical.entry_json import entry_as_dict
+from bokit.core.ical.groups import NOTES
 from bokit.core.ical.lexer import read_stamp
 from bokit.core.ical.platforms.registry import traits_of
 from bokit.core.ical.reader import ReadSettings, detect_platform, hash_ical, read_ical, recall_entries
+from bokit.core.ical.suggestions import suggest_settings
 from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, UNREADABLE
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
@@ -55,7 +59,7 @@ class BookingRules:
 
     def hash_content(self, body: bytes, context: Context) -> str:
         zone, days = context.timezone.key, context.horizon.days
-        return hash_ical(body, "/".join((zone, context.platform or "", str(days))))
+        return hash_ical(body, "/".join((zone, context.platform or "", str(days), *_chosen(context))))
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[Entry]:
         return replace(read_ical(body, _read_settings(context), snapshot), made_at=read_stamp(body))
@@ -68,7 +72,8 @@ class BookingRules:
 
     def inspect(self, body: bytes, seen: Seen[Entry], context: Context) -> dict[str, Json]:
         platform = context.platform or seen.platform or detect_platform(body, context.host)
-        return {"platform": platform, "entries": [entry_as_dict(e) for e in seen.entries]}
+        entries = [entry_as_dict(e) for e in seen.entries]
+        return {"platform": platform, "entries": entries, "suggested": suggest_settings(seen, context.ends_on)}
 
     def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         window = next((r for r in known if is_window(r)), None)
@@ -85,7 +90,8 @@ class BookingRules:
 
     def guard(self, plan: Plan, matches: FeedMatches, context: Context) -> Plan:
         state = read_memory(context.memory)
-        return _with_history(_guard(plan, matches, context, state), matches, context, state)
+        guarded = _with_history(_guard(plan, matches, context, state), matches, context, state)
+        return replace(guarded, problems=_list_problems(matches.seen))
 
     def needs_elsewhere(self, matches: FeedMatches, context: Context) -> bool:
         return OwnerEvidence(found=matches, state=read_memory(context.memory), context=context).needs_others
@@ -114,6 +120,17 @@ class BookingRules:
         return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
 
 
+def _list_problems(seen: Seen[Entry]) -> tuple[Fields, ...]:
+    """Return the first problems of a fetch, those that cost an event before mere notes."""
+    ordered = sorted(seen.problems, key=lambda problem: problem.code in NOTES)
+    return tuple(dict(problem.as_dict()) for problem in ordered[:MAX_FEED_PROBLEMS])
+
+
+def _chosen(context: Context) -> list[str]:
+    """Return the settings that differ from their defaults: without them, the hashes of former releases stay valid."""
+    return [str(context.ends_on)] * (context.ends_on is not EndsOn.DEPARTURE) + ["transparent"] * context.ignore_transparent
+
+
 def _read_settings(context: Context) -> ReadSettings:
     return ReadSettings(
         at=context.at,
@@ -122,6 +139,8 @@ def _read_settings(context: Context) -> ReadSettings:
         host=context.host,
         known_platform=known_platform(read_memory(context.memory), context),
         horizon=context.horizon,
+        ends_on_last_night=context.ends_on is EndsOn.LAST_NIGHT,
+        ignore_transparent=context.ignore_transparent,
     )
 
 
@@ -262,10 +281,21 @@ def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceM
         starts=dict(sorted(starts.items())),
         was_accepted=True,
         fingerprint=context.fingerprint,
+        ends_on=_learn_ends_on(found, state, context),
         uids=uids,
         platform=learn_platform(found.seen, state, context),
         habits=state.habits,
     )
+
+
+def _learn_ends_on(found: FeedMatches, state: SourceMemory, context: Context) -> EndsOn:
+    """Return by which meaning of ends the known stays are compared: the former one, until each has its new end.
+
+    A setting that shortens the stays takes effect on each when the evidence for its free night is there.
+    """
+    pairs = ((p.stay, p.entry) for p in found.matches.pairs if p.stay and not p.stay.is_gone and p.entry.starts_at is None)
+    waits = any(abs(stay.check_out - entry.check_out) == DAY for stay, entry in pairs)
+    return state.ends_on if waits else context.ends_on
 
 
 def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> UidHistory:

@@ -28,6 +28,7 @@ _STRICT = frozenset({"STATUS", "DTEND", "UID", "SEQUENCE"})
 _TEXT_ENDS = frozenset({"UID", "DTSTART", "DTEND", "DTSTAMP", "SUMMARY", "CREATED", "LAST-MODIFIED", "LOCATION"})
 """Properties after which an unescaped description has ended."""
 
+NOT_A_STAY = "not-a-stay"
 Span = tuple[When, When]
 
 
@@ -132,12 +133,12 @@ def _style_of(text: str) -> Callable[[str, str], bool]:
 class BadEventError(ValueError):
     """An event that cannot be read: *code* for programs, the text for people. It never leaves the reader.
 
-    *start* is the event's start if that can be read: its first night is held.
+    *start* is the event's start if that can be read: its first night is held. Else, with its *end*, the last one is.
     """
 
-    def __init__(self, code: str, message: str, start: When | None = None) -> None:
+    def __init__(self, code: str, message: str, start: When | None = None, *, end: When | None = None) -> None:
         super().__init__(message)
-        self.code, self.start = code, start
+        self.code, self.start, self.end = code, start, end
 
     def as_problem(self, uid: str) -> Problem:
         """Return the error as a problem of the event with *uid*."""
@@ -165,12 +166,14 @@ def read_span(event: EventLines, zones: Zones) -> Span:
 
 
 def _read_starts(event: EventLines, zones: Zones) -> When:
+    found = _read_all(event, "DTSTART", zones) if "DTSTART" in event.lines else []
+    if found:
+        return found[0]
+    if ends := _read_all(event, "DTEND", zones) if "DTEND" in event.lines else []:
+        raise BadEventError("bad-start", "the event has no DTSTART that is a date: its last night is held", end=ends[0])
     if "DTSTART" not in event.lines:
         raise BadEventError("no-start", "the event has no DTSTART")
-    found = _read_all(event, "DTSTART", zones)
-    if not found:
-        raise BadEventError("bad-date", "the event's DTSTART is not a date")
-    return found[0]
+    raise BadEventError("bad-date", "the event's DTSTART is not a date")
 
 
 def _read_end(event: EventLines, start: When, zones: Zones) -> When:
@@ -205,7 +208,7 @@ def read_entry(
     )
     facts = context.platform.read_event(raw)
     if facts is None:
-        return None, ()
+        return None, (Problem(code=NOT_A_STAY, message="the event marks an arrival or a departure", uid=raw.uid),)
     start, end = span
     try:
         nights = which_nights(start, end, context.timezone, ends_on_last_night=context.ends_on_last_night)
@@ -244,7 +247,7 @@ def _read_notes(event: EventLines, nights: EventNights, raw: RawEvent, *, is_fre
         (is_free and is_ignored, "transparent-ignored", 'the event is marked as "free" and ignored, as its source is set'),
         (is_free and not is_ignored, "transparent", 'the event is marked as "free", and held'),
         (nights.is_late, "late-end", "the event ends late in the evening: the night that follows is held too"),
-        (ends_on_start, "ends-on-its-start", "an all-day event ends on the day of its start: this calendar's ends may be last nights"),  # noqa: E501
+        (ends_on_start, "ends-on-its-start", "an all-day event ends on the day of its start: this calendar's ends may be last nights (ends_on: last-night)"),  # noqa: E501
         (raw.status != "CANCELLED" and CANCELLED_LABEL.match(raw.summary) is not None, "cancelled-in-summary", "the summary says that the event is cancelled, STATUS does not: it is held"),  # noqa: E501
     )  # fmt: skip
     return (Problem(code=code, message=message, uid=raw.uid) for applies, code, message in notes if applies)

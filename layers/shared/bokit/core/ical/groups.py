@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from bokit.core.ical.entries import Entry
+from bokit.core.ical.event_nights import When
 from bokit.core.ical.events import BadEventError, EventLines, ReadContext, Span, read_entry, read_event_lines, read_span
 from bokit.core.ical.lexer import CalendarText
 from bokit.core.ical.limits import MAX_SERIES_TEXT
@@ -26,11 +28,16 @@ NOTES = frozenset(
         "late-end",
         "ends-on-its-start",
         "cancelled-in-summary",
+        "outside-calendar",
+        "free-busy-ignored",
+        "not-a-stay",
     }
 )
 """Problems that cost no event, and leave the verdict as it is."""
 BAD_ENDS = frozenset({"bad-date", "bad-duration", "ends-before-start"})
 """Problems that leave an event its first night alone."""
+BAD_START = "bad-start"
+"""The problem that leaves an event its last night alone."""
 
 
 class EventGroup(NamedTuple):
@@ -154,13 +161,21 @@ class _GroupReader:
                 self._refuse(event, error)
 
     def _refuse(self, event: EventLines, error: BadEventError) -> None:
-        """Keep the problem of an event, and its first night if that can be read."""
+        """Keep the problem of an event, and its first or last night if that can be read."""
         self._note(error.as_problem(event.uid))
-        if error.start is not None:
-            try:
-                self._add(event, (error.start, error.start), None)
-            except BadEventError as further:
-                self._note(further.as_problem(event.uid))
+        try:
+            night = self._last_night(error.end) if error.start is None and error.end is not None else error.start
+            if night is not None:
+                self._add(event, (night, night), None)
+        except OverflowError:
+            pass
+        except BadEventError as further:
+            self._note(further.as_problem(event.uid))
+
+    def _last_night(self, end: When) -> When:
+        """Return a time in the night before the departure at *end*."""
+        is_last_night = self.context.ends_on_last_night and not isinstance(end, datetime)
+        return end if is_last_night else end - timedelta(days=1)
 
     def read_series(self, events: Sequence[EventLines]) -> None:
         """Read a series; one that cannot be expanded holds at least the nights that its events name themselves."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_PARAMETER_TEXT
+from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_OPEN_COMPONENTS, MAX_PARAMETER_TEXT
 
 _FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n:]*:(\d{8}T\d{6}Z)")
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
@@ -16,7 +16,16 @@ _HAS_END = re.compile(r"^(?:DTEND|DURATION)\b", re.I | re.M)
 _HEAD = re.compile(r'(?:[^":\n]++|"[^"\n]*+"?+)*+')
 _PARAMETER = re.compile(r'(?:[^";\n]++|"[^"\n]*+"?+)++')
 _INDENTED_EVENT = re.compile(rb"\n([ \t]{1,200})BEGIN:VEVENT[ \t]*\n")
-_CALENDAR_START, _CALENDAR_END = "BEGIN:VCALENDAR\n", re.compile(r"\nEND:VCALENDAR[ \t]*(?=<)")
+_INDENTED_LINES = re.compile(rb"\nBEGIN:VEVENT[ \t]*\n([ \t]{1,200})(?=[A-Z][A-Z-]{1,40}[;:])")
+_STRAY = re.compile(r"^(?:DTSTART|dtstart)\b", re.M)
+_OTHER_COMPONENTS = frozenset(
+    {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VTIMEZONE", "STANDARD", "DAYLIGHT", "VAVAILABILITY", "AVAILABLE"}
+)
+"""Components whose DTSTART belongs to them; an event among them is known to be cut."""
+_CALENDAR_START = "BEGIN:VCALENDAR\n"
+_CALENDAR_END = re.compile(r"\nEND:VCALENDAR(?=[^\n])")
+_GLUED_CALENDAR = re.compile(r"(?<=>)BEGIN:VCALENDAR\n")
+_STRUCTURE = re.compile(r"^(?:BEGIN|END)\b[^\n]*\n?", re.I | re.M)
 _ESCAPE = re.compile(r"\\([nN,;:\\\"])")
 _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
 """Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1."""
@@ -39,8 +48,9 @@ class BodyText:
 
     calendars: tuple[CalendarText, ...] = ()
     is_whole: bool = False
-    broken: int = 0  # events that began without an end
+    broken: int = 0  # events that began without an end, or ended without a beginning
     dropped: int = 0  # events beyond the limits
+    outside: int = 0  # events outside of any calendar
 
 
 def read_stamp(body: bytes) -> datetime | None:
@@ -83,7 +93,8 @@ def decode_body(body: bytes) -> str:
 
 def _remove_indents(lines: bytes) -> bytes:
     """Return *lines* without the indents of a template whose events would otherwise be folded away; else as they are."""
-    if b"\nBEGIN:VEVENT" in lines or not (found := _INDENTED_EVENT.search(lines)):
+    pattern = _INDENTED_LINES if b"\nBEGIN:VEVENT" in lines else _INDENTED_EVENT
+    if not (found := pattern.search(lines)):
         return lines
     indent = re.escape(found[1])
     return re.sub(rb"(?m)^" + indent + rb"(?=[A-Z][A-Z-]*[;:])", b"", lines)
@@ -103,11 +114,17 @@ def split_body(text: str) -> BodyText:
 
 
 def _free_marks(text: str) -> str:
-    """Return *text* with lines of their own for a BEGIN after a server's warning, and for an END before a page's tags."""
+    """Return *text* with lines of their own for what some servers glue together.
+
+    A BEGIN after a server's warning, or after the end of another calendar; an END before a page's tags, or before the ``0``
+    of a script that prints its result.
+    """
     start = text.find(_CALENDAR_START)
     if start > 0 and text[start - 1] != "\n" and f"\n{_CALENDAR_START}" not in text[:start]:
         text = text[:start] + "\n" + text[start:]
-    return _CALENDAR_END.sub("\nEND:VCALENDAR\n", text) if "\nEND:VCALENDAR" in text and "<" in text else text
+    if "\nEND:VCALENDAR" in text:
+        text = _CALENDAR_END.sub("\nEND:VCALENDAR\n", text)
+    return _GLUED_CALENDAR.sub("\nBEGIN:VCALENDAR\n", text) if ">BEGIN:VCALENDAR" in text else text
 
 
 def _split_plain(text: str) -> BodyText | None:
@@ -123,6 +140,7 @@ def _split_plain(text: str) -> BodyText | None:
         and not tail.strip()
         and len(events) <= MAX_FEED_EVENTS
         and not _MARK.search(own)
+        and "\nDTSTART" not in own
         and not any(_MARK.search("\n" + body) for body in bodies)
         and sum(map(len, bodies)) == sum(map(len, events)) - len("\nEND:VEVENT") * len(events)
     )
@@ -149,7 +167,7 @@ class _Splitter:
         self.calendars: list[CalendarText] = []
         self.is_open = False
         self.kind, self.start, self.inner = "", 0, 0
-        self.broken = self.dropped = self.count = 0
+        self.broken = self.dropped = self.count = self.outside = 0
         self.depth = 0
         """Open components of other kinds."""
         self._clear(0)
@@ -174,6 +192,8 @@ class _Splitter:
             self._abandon(None if begins else start)
             self.broken += begins + (self.depth != 0)
             self._keep(start)
+        elif begins:
+            self._keep_outside(start)
         self.depth = 0
         self.is_open = begins
         self._clear(end)
@@ -185,6 +205,7 @@ class _Splitter:
 
     def _close(self, name: str, start: int, end: int) -> None:
         if self.kind != name:
+            self.broken += name == "VEVENT"  # its beginning was not recognised
             return
         if name == "VTIMEZONE":
             self.zones.append(self.text[self.start : end])
@@ -213,16 +234,60 @@ class _Splitter:
             return
         own = "".join((*self.rest, self.text[self.rest_from : at]))
         zones = tuple(self.zones)
+        self._take_strays(own)
         self.calendars.append(
             CalendarText(head=own + "".join(zones), events=tuple(self.events), timezones=zones, properties=_read_properties(own))
         )
+
+    def _take_strays(self, own: str) -> None:
+        """Take the lines of events whose BEGIN was not recognised."""
+        found = _stray_events(own) if _STRAY.search(own) else []
+        room = MAX_FEED_EVENTS - self.count
+        self.events += found[:room]
+        self.count += len(found[:room])
+        self.broken += len(found)
+        self.dropped += len(found[room:])
+
+    def _keep_outside(self, at: int) -> None:
+        """Keep events that stand before, between or after the calendars as a calendar of their own."""
+        self._abandon(at)
+        if self.events:
+            self.outside += len(self.events)
+            self._keep(at)
 
     def finish(self) -> BodyText:
         whole = not self.is_open and not self.kind and bool(self.calendars)
         if self.is_open:
             self._abandon(None)
             self._keep(len(self.text))
-        return BodyText(calendars=tuple(self.calendars), is_whole=whole, broken=self.broken, dropped=self.dropped)
+        elif self.calendars:
+            self._keep_outside(len(self.text))
+        return BodyText(
+            calendars=tuple(self.calendars), is_whole=whole, broken=self.broken, dropped=self.dropped, outside=self.outside
+        )
+
+
+def _stray_events(own: str) -> list[str]:
+    """Return the lines, between one BEGIN or END and the next, that have a DTSTART and belong to no known component."""
+    found: list[str] = []
+    inside: list[str] = []
+    at = 0
+    for mark in [*_MARK.finditer("\n" + own), None]:
+        text = own[at : max(at, mark.start()) if mark else None]
+        if _STRAY.search(text) and not any(name in _OTHER_COMPONENTS or name.startswith("X-") for name in inside):
+            found.append(_STRUCTURE.sub("", text))
+        if mark:
+            at = mark.end()
+            _follow(inside, mark[1].upper() == "BEGIN", mark[2].upper())
+    return found
+
+
+def _follow(inside: list[str], begins: bool, name: str) -> None:
+    """Keep *inside*, the components that are open, up to date with a BEGIN or END."""
+    if begins and len(inside) < MAX_OPEN_COMPONENTS:
+        inside.append(name)
+    elif not begins and name in inside:
+        del inside[inside.index(name) :]
 
 
 def _read_properties(own: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 MAX_FEED_BYTES = 8_000_000
 MAX_FEED_EVENTS = 10_000
 MAX_CALENDARS = 100
+MAX_OPEN_COMPONENTS = 100  # inside one another, as far as they are followed
 MAX_PARAMETER_TEXT = 20_000
 """Characters of a line's name and parameters that are searched for quotes; the rest is taken as it stands."""
 MAX_TEXT = 10_000

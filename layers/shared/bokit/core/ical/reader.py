@@ -8,6 +8,7 @@ body ── hash_ical ──► equal to the last one: nothing more to read
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import entry_as_dict
-from bokit.core.ical.events import ReadContext
+from bokit.core.ical.events import NOT_A_STAY, ReadContext
 from bokit.core.ical.groups import NOTES, EventGroup, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical.lexer import BodyText, CalendarText, decode_body, split_body, strip_stamps
 from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_NIGHTS, MAX_STAY, MAX_WINDOW, MIN_BOUNDED_ENTRIES
@@ -33,7 +34,9 @@ from bokit.core.ical.snapshot import (
     salt_of,
     unpack_snapshot,
 )
+from bokit.core.ical.suggestions import suggest_settings
 from bokit.core.ical.times import Zones
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.source_rules import Problem, Seen, Verdict
 
 PAST = timedelta(days=60)
@@ -45,6 +48,7 @@ _NOT_A_CALENDAR = {
     "json": "the URL returned JSON, not an iCal calendar",
     "not-a-calendar": "the URL did not return a calendar",
 }
+_FREE_BUSY = re.compile(r"^BEGIN:(?:VFREEBUSY|VAVAILABILITY)\b", re.I | re.M)
 _FIRST_CHARACTERS = {"<": "html", "{": "json", "[": "json"}
 
 
@@ -131,10 +135,12 @@ def _recall(content: BodyContent, settings: ReadSettings) -> Seen[Entry]:
 def inspect_feed(body: bytes, settings: ReadSettings) -> dict[str, Any]:
     """Return the document of ``bokit feed inspect``."""
     seen, platform = _read(body, settings, b"")
+    ends_on = EndsOn.LAST_NIGHT if settings.ends_on_last_night else EndsOn.DEPARTURE
     return {
         "platform": platform.name,
         "entries": [entry_as_dict(entry) for entry in seen.entries],
         "problems": [problem.as_dict() for problem in seen.problems],
+        "suggested": suggest_settings(seen, ends_on),
         "verdict": str(seen.verdict),
     }
 
@@ -209,7 +215,7 @@ def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Ent
     shown = sort_entries(_clip(entry, today) for group in groups for entry in group.entries)
     entries = _bound(shown)
     of_groups = sorted((p for group in groups for p in group.problems), key=lambda p: (p.uid or "", p.code))
-    problems = (*content.problems, *of_groups, *[_TOO_MANY_NIGHTS][: len(shown) - len(entries)])
+    problems = (*content.problems, *_count_skipped(of_groups), *[_TOO_MANY_NIGHTS][: len(shown) - len(entries)])
     return Seen(
         entries=tuple(platform.classify(entries, today)) if platform.classify else entries,
         problems=problems,
@@ -217,6 +223,15 @@ def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Ent
         snapshot=pack_snapshot(content),
         platform=platform.name,
     )
+
+
+def _count_skipped(problems: Sequence[Problem]) -> list[Problem]:
+    """Return *problems* with one note for all events that mark arrivals and departures: each stay has two."""
+    others = [problem for problem in problems if problem.code != NOT_A_STAY]
+    if count := len(problems) - len(others):
+        message = f"{count} events mark arrivals and departures; their stays are events of their own"
+        others.append(Problem(code=NOT_A_STAY, message=message))
+    return others
 
 
 def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) -> Verdict:
@@ -248,12 +263,22 @@ def _clip(entry: Entry, today: date) -> Entry:
 
 def _body_problems(body: BodyText) -> tuple[Problem, ...]:
     has_events = any(calendar.events for calendar in body.calendars)
-    free_busy = not has_events and any("BEGIN:VFREEBUSY" in calendar.head for calendar in body.calendars)
+    free_busy = any(_FREE_BUSY.search(calendar.head) for calendar in body.calendars)
     only_free_busy = "the calendar has free/busy times (VFREEBUSY) alone, which we do not read; use an export with its events"
     found = (
-        (free_busy, "only-free-busy", only_free_busy),
+        (free_busy and not has_events, "only-free-busy", only_free_busy),
+        (
+            free_busy and has_events,
+            "free-busy-ignored",
+            "beside its events the calendar has free/busy times, which we do not read",
+        ),
+        (body.outside, "outside-calendar", "events stand outside of the calendar; they are held"),
         (not body.is_whole, "truncated", "the calendar has no end: what is missing from it proves nothing"),
-        (body.broken and body.is_whole, "broken-event", "a component begins without an end, or ends without a beginning"),
+        (
+            body.broken and body.is_whole,
+            "broken-event",
+            "a component begins without an end, or ends without a beginning: what can be read of it is held",
+        ),
         (body.dropped, "too-many-events", "the calendar has more events than we read"),
     )
     return tuple(Problem(code=code, message=message) for applies, code, message in found if applies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from bokit.core.model.records import CollectionName, Fields, Scope, SourceId, TenantId
@@ -15,6 +16,13 @@ ShardId = NewType("ShardId", str)
 
 BOOKINGS = CollectionName("bookings")
 DEFAULT_TENANT = TenantId("default")
+
+
+class EndsOn(StrEnum):
+    """What the end of an all-day event is in a calendar."""
+
+    DEPARTURE = "departure"
+    LAST_NIGHT = "last-night"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,8 @@ class Source:
     interval: timedelta | None = None  # overrides ``sync.interval``
     cancel_after: timedelta | None = None
     timezone: str | None = None
+    ends_on: EndsOn = EndsOn.DEPARTURE  # calendars alone, as the next one
+    ignore_transparent: bool = False  # events marked as "free" hold no nights
     enabled: bool = True  # False: paused by a person
     shard_id: ShardId
     settings: Fields = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.codec import RULES_CODEC
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
@@ -75,6 +76,7 @@ class SourceMemory:
     domains: tuple[str, ...] = ()  # of its UIDs; written by former releases, and only shows that a fetch was accepted
     was_accepted: bool = False  # a whole fetch was accepted once
     fingerprint: str | None = None  # of the address that the last accepted fetch came from
+    ends_on: EndsOn = EndsOn.DEPARTURE  # by which meaning of ends its stays were read
     uids: UidHistory = UidHistory()
     platform: PlatformHistory = PlatformHistory()
     habits: SourceHabits = SourceHabits()
@@ -103,6 +105,7 @@ class SourceMemory:
             domains=self.domains,
             was_accepted=self.was_accepted,
             fingerprint=self.fingerprint,
+            ends_on=self.ends_on,
             uids=self.uids,
             platform=self.platform,
             habits=self.habits,
@@ -118,8 +121,8 @@ def read_memory(memory: Fields) -> SourceMemory:
 
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
-    learned = {"uids": memory.uids, "platform": memory.platform, "habits": memory.habits}
-    empty = {name for name, value in learned.items() if value == type(value)()}
+    unset = SourceMemory()
+    empty = {name for name in ("uids", "platform", "habits", "ends_on") if getattr(memory, name) == getattr(unset, name)}
     document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
     hold = document.get("hold")
     if isinstance(hold, dict) and hold.get("opens_at") is None:  # as former releases wrote it

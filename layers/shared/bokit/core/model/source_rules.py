@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.documents import ContentProblem
 from bokit.core.model.plan import Hold, Plan
 from bokit.core.model.records import (
@@ -75,6 +76,8 @@ class Context:
     host: str | None = None
     cancel_after: timedelta = timedelta(hours=24)
     horizon: timedelta = timedelta(days=730)
+    ends_on: EndsOn = EndsOn.DEPARTURE
+    ignore_transparent: bool = False
     new_only: bool = False
     """Only new records are created: nothing is updated, marked as missing, cancelled or remembered."""
     made_at: datetime | None = None  # when the response says that it was made

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from bokit.core.model.catalog import EndsOn
 from bokit.core.model.options import read_flag, read_seconds, read_timezone
 from bokit.core.model.platform_names import PLATFORM_NAMES, find_platform_name
 from bokit.core.model.records import Json
@@ -83,6 +84,19 @@ def read_zone(value: Any) -> str | None:
     return None if value in (None, "") else read_timezone(value)
 
 
+def read_ends_on(value: Any) -> EndsOn:
+    """Return what the end of an all-day event is; None and an empty text: the day of departure."""
+    try:
+        return EndsOn(value or EndsOn.DEPARTURE)
+    except ValueError:
+        raise InputError(f"write one of {', '.join(EndsOn)}", code="bad-field", value=value) from None
+
+
+def read_switch(value: Any) -> bool:
+    """Return true or false; None and an empty text: false."""
+    return False if value in (None, "") else read_flag(value)
+
+
 def read_turnover(value: Any) -> int | None:
     """Return the days between a departure and the next arrival; None and an empty text: the property's."""
     if value in (None, ""):
@@ -119,6 +133,8 @@ SOURCE_READERS: dict[str, Callable[[Any], Any]] = {
     "interval": read_span(MIN_INTERVAL_SECONDS),
     "cancel_after": read_span(0),
     "timezone": read_zone,
+    "ends_on": read_ends_on,
+    "ignore_transparent": read_switch,
     "enabled": read_flag,
     "settings": read_settings,
 }

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.preview import Preview
     from bokit.engine.sync.kinds import SourceKind
 
-REFETCHED = frozenset({"url", "platform", "timezone", "settings", "kind"})
+REFETCHED = frozenset({"url", "platform", "timezone", "ends_on", "ignore_transparent", "settings", "kind"})
 """Fields whose change makes ETag and hash worthless."""
 SECRET = "secret:"  # noqa: S105 - a prefix, not a secret
 

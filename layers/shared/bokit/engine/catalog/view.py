@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
-from bokit.core.model.catalog import Property, Source, Tenant, Unit
+from bokit.core.model.catalog import EndsOn, Property, Source, Tenant, Unit
 from bokit.core.model.collections import unit_of
 from bokit.core.model.documents import Count, FieldDiff, describe_diffs
 from bokit.core.model.records import LoggedChange
@@ -54,6 +54,8 @@ class SourceDocument(TypedDict):
     interval: Annotated[Count | None, "Seconds between two syncs; null: the tenant's."]
     cancel_after: Annotated[Count | None, "Seconds before a missing stay is cancelled; null: the tenant's."]
     timezone: str | None
+    ends_on: Annotated[EndsOn, "What the end of an all-day event is."]
+    ignore_transparent: Annotated[bool, 'Events marked as "free" hold no nights.']
     enabled: bool
     removed_at: datetime | None
 
@@ -105,6 +107,8 @@ def describe_source(source: Source) -> SourceDocument:
         "interval": _seconds(source.interval),
         "cancel_after": _seconds(source.cancel_after),
         "timezone": source.timezone,
+        "ends_on": source.ends_on,
+        "ignore_transparent": source.ignore_transparent,
         "enabled": source.enabled,
         "removed_at": source.removed_at,
     }

@@ -124,6 +124,8 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, fetched: 
         alerted_at=head.hold.delivered_at if head.hold else None,
         cancel_after=cancel_after_of(source, options),
         horizon=timedelta(days=options["sync.horizon_days"]),
+        ends_on=source.ends_on,
+        ignore_transparent=source.ignore_transparent,
         new_only=bool(job.new_only),
         memory=memory,
         approved=job.approved,

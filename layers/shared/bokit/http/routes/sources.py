@@ -11,7 +11,7 @@ from bokit.core.model.catalog import Source, UnitId
 from bokit.core.model.records import SourceId
 from bokit.core.model.runs import describe_run
 from bokit.engine.catalog.view import describe_source
-from bokit.http.bodies import Body, Name, Platform, Seconds, Url, Wait, Word, Zone
+from bokit.http.bodies import Body, EndsOnWord, Name, Platform, Seconds, Url, Wait, Word, Zone
 from bokit.http.limits import MAX_PREVIEW_ENTRIES
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit, UnitFilter
@@ -28,6 +28,8 @@ class SourceFields(Body):
     interval: Seconds = None
     cancel_after: Wait = None
     timezone: Zone = None
+    ends_on: EndsOnWord = "departure"
+    ignore_transparent: bool = Field(default=False, description='true: events marked as "free" hold no nights.')
 
 
 class NewSource(SourceFields):

@@ -26,7 +26,18 @@ from bokit.errors import BokitError, InputError
 
 LoadFile = Callable[[str], object]
 """Returns the document in a file beside the config file, or raises InputError."""
-SOURCE_FIELDS = ("name", "kind", "url", "platform", "interval", "cancel_after", "timezone", "enabled")
+SOURCE_FIELDS = (
+    "name",
+    "kind",
+    "url",
+    "platform",
+    "interval",
+    "cancel_after",
+    "timezone",
+    "ends_on",
+    "ignore_transparent",
+    "enabled",
+)
 COLLECTION_FIELDS = ("name", "preserve", "array_keys", "schema", "buckets", "interval")
 PLACE_FIELDS = ("timezone", "turnover_days")
 
