@@ -85,6 +85,7 @@ def make_bomb(megabytes: int) -> bytes:
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIPPED = "Content-Encoding: gzip"
+DEFLATED = "Content-Encoding: deflate"
 GZIPPED_CHUNKS = CHUNKED.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1)
 BOMB = make_bomb(20)
 FAULTS: dict[str, tuple[Script, str]] = {
@@ -119,7 +120,13 @@ FAULTS: dict[str, tuple[Script, str]] = {
     "sends many small bombs": (say(ok(gzip.compress(bytes(100_000)) * 100, GZIPPED)), "too-large"),
     "sends a bomb within a bomb": (say(ok(gzip.compress(BOMB), "Content-Encoding: gzip, gzip")), "bad-encoding"),
     "encodes as nobody asked": (say(ok(b"x", "Content-Encoding: br")), "bad-encoding"),
-    "sends gzip that is none": (say(ok(b"BEGIN:VCALENDAR", GZIPPED)), "bad-encoding"),
+    "sends gzip that is none": (say(ok(b"\x1f\x8bBEGIN:VCALENDAR", GZIPPED)), "bad-encoding"),
+    "sends deflate that is none": (say(ok(b"BEGIN:VCALENDAR", DEFLATED)), "bad-encoding"),
+    "stops within deflate": (say(ok(zlib.compress(b"x" * 999)[:-5], DEFLATED)), "truncated"),
+    "sends a bomb in deflate": (say(ok(zlib.compress(bytes(20_000_000)), DEFLATED)), "too-large"),
+    "sends a bomb and does not say so": (say(ok(BOMB)), "too-large"),
+    "sends early hints for ever": (endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 1000), "bad-http"),
+    "drips early hints": (drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"), "timeout"),
     "speaks another protocol": (say(b"220 ftp.example.org ready\r\n", then_close=True), "bad-http"),
     "sends an endless line": (endless(b"HTTP/1.1 200 OK\r\nX-Y: ", b"x" * 65_536), "bad-http"),
     "sends endless headers": (endless(b"HTTP/1.1 200 OK\r\n", b"X-Y: z\r\n" * 1000), "bad-http"),

@@ -15,22 +15,22 @@ CHUNK_BYTES = 65_536
 _NO_ENCODINGS = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "text"})
 _CHARSET = re.compile(r"(?:utf-?(?:8|16)|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?1|windows-125\d|cp125\d)")
 _GZIP_START = b"\x1f\x8b"
+_GZIP, _DEFLATE = frozenset({"gzip", "x-gzip"}), "deflate"
 
 
 def read_body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
-    """Return the decoded body; raises if it is (or is announced) larger than *max_bytes*, is cut short, or is not gzip."""
+    """Return the decoded body; raises if it is (or is announced) larger than *max_bytes*, is cut short, or is wrongly encoded."""
     if _announced(response) > max_bytes:
         raise _too_large(max_bytes)
-    unzip = _choose_decoder(response.headers.get("content-encoding", ""))
+    decoder = _Decoder(_read_encoding(response.headers.get("content-encoding", "")))
     body, taken = bytearray(), 0
     for pieces, raw in enumerate(response.stream(CHUNK_BYTES, decode_content=False)):
-        if not taken and unzip is None and raw.startswith(_GZIP_START):
-            unzip = _Gunzip()  # some servers send a file as it is stored, and do not say so
         taken += len(raw)
-        body += unzip.feed(raw, max_bytes + 1 - len(body)) if unzip else raw
+        body += decoder.feed(raw, max_bytes + 1 - len(body))
         if max(taken, len(body)) > max_bytes or pieces >= MAX_BODY_PIECES:
             raise _too_large(max_bytes)
-    if unzip and taken and not unzip.is_whole:
+    body += decoder.finish()
+    if not decoder.is_whole:
         raise SourceUnavailableError("the response was cut short; Bokit will retry", code="truncated")
     return bytes(body)
 
@@ -44,17 +44,81 @@ def _too_large(max_bytes: int) -> SourceMalformedError:
     return SourceMalformedError("the response is too large", code="too-large", max_bytes=max_bytes)
 
 
-def _choose_decoder(encoding: str) -> _Gunzip | None:
-    """Return the decoder of *encoding*. Only gzip is requested; a chain of encodings is a bomb.
+def _read_encoding(header: str) -> str:
+    """Return what a Content-Encoding means: ``gzip``, ``deflate`` or nothing; a chain of encodings is a bomb.
 
-    Some servers write a character set, or "no encoding", into the header.
+    Only gzip is requested. Some servers write a character set, or "no encoding", into the header.
     """
-    name = encoding.strip().lower()
-    if name in _NO_ENCODINGS or _CHARSET.fullmatch(name):
-        return None
-    if name in ("gzip", "x-gzip"):
-        return _Gunzip()
+    names = [name.strip().lower() for name in header.split(",")]
+    found = [name for name in names if name not in _NO_ENCODINGS and not _CHARSET.fullmatch(name)]
+    if not found:
+        return ""
+    if len(found) == 1 and found[0] in _GZIP:
+        return "gzip"
+    if found == [_DEFLATE]:
+        return _DEFLATE
     raise SourceMalformedError("the response has an encoding that was not requested", code="bad-encoding")
+
+
+class _Decoder:
+    """Decodes a body by its first two bytes, since headers are often wrong.
+
+    announced    first bytes           the body
+    any          of gzip               gzip: some servers send a stored file, and do not say so
+    gzip         others                as it is: some servers announce what they do not do
+    deflate      of zlib               zlib
+    deflate      others                deflate without zlib's header, as some servers understand the standard
+    nothing      others                as it is
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding, self._waiting = encoding, b""
+        self._is_chosen = False
+        self._inner: _Gunzip | _Inflate | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the body ends where its encoding does."""
+        return self._inner is None or self._inner.is_whole
+
+    def feed(self, raw: bytes, max_bytes: int) -> bytes:
+        """Return what *raw* adds, of an encoded body at most *max_bytes*."""
+        if not self._is_chosen:
+            raw, self._waiting = self._waiting + raw, b""
+            if len(raw) < len(_GZIP_START):
+                self._waiting = raw
+                return b""
+            self._inner, self._is_chosen = _choose_decoder(self._encoding, raw), True
+        return self._inner.feed(raw, max_bytes) if self._inner else raw
+
+    def finish(self) -> bytes:
+        """Return what is left at the end: a body that is too short to be encoded."""
+        return self._waiting
+
+
+def _choose_decoder(encoding: str, start: bytes) -> _Gunzip | _Inflate | None:
+    if start.startswith(_GZIP_START):
+        return _Gunzip()
+    if encoding != _DEFLATE:
+        return None
+    has_header = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2], "big") % 31 == 0
+    return _Inflate(zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
+
+
+class _Inflate:
+    """Decodes deflate, with or without zlib's header, and returns no more than requested; what follows its end is ignored."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._stream = zlib.decompressobj(window_bits)
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the stream has ended."""
+        return self._stream.eof
+
+    def feed(self, raw: bytes, max_bytes: int) -> bytes:
+        """Return what *raw* adds, at most *max_bytes* of it."""
+        return b"" if self._stream.eof else _inflate(self._stream.decompress, raw, max_bytes)
 
 
 class _Gunzip:
@@ -95,4 +159,4 @@ def _inflate(decompress: Callable[[bytes, int], bytes], raw: bytes, max_bytes: i
         return decompress(raw, max_bytes)
     except zlib.error:
         pass
-    raise SourceMalformedError("the response is not valid gzip", code="bad-encoding")
+    raise SourceMalformedError("the response is compressed wrongly", code="bad-encoding")

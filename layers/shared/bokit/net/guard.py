@@ -6,6 +6,7 @@ computes, before each read, what is left until the request's deadline.
 
 from __future__ import annotations
 
+import http.client
 import queue
 import socket
 import ssl
@@ -20,7 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from bokit.net.addresses import is_public
-from bokit.net.limits import MAX_IDLE_SECONDS, MAX_POOL_SIZE, MAX_POOLS
+from bokit.net.limits import MAX_IDLE_SECONDS, MAX_INTERIM_RESPONSES, MAX_POOL_SIZE, MAX_POOLS
 
 AddressInfo = tuple[Any, ...]
 """As ``socket.getaddrinfo`` returns it."""
@@ -167,6 +168,18 @@ def _connect(info: AddressInfo, exchange: Exchange, share: float) -> socket.sock
     return sock
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """A response after its early hints: http.client itself skips 100 alone, of all interim responses."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MAX_INTERIM_RESPONSES):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= found[1] < 200 or found[1] == http.client.SWITCHING_PROTOCOLS:
+                return found
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException
+
+
 def make_pools(guard: Guard, context: ssl.SSLContext) -> urllib3.PoolManager:
     """Return urllib3's pools, of connections that *guard* opens; threads may share them."""
 
@@ -174,6 +187,7 @@ def make_pools(guard: Guard, context: ssl.SSLContext) -> urllib3.PoolManager:
         """What both kinds of connection do differently from urllib3's."""
 
         fresh_until = 0.0
+        response_class = _FinalResponse
 
         def _new_conn(self) -> socket.socket:
             own: Any = self

@@ -8,6 +8,8 @@ MAX_BODY_BYTES = 5_000_000
 """Of one decoded body."""
 MAX_BODY_PIECES = 100_000
 """Each piece costs a few microseconds, however small: chunks of one byte are an attack, not a feed."""
+MAX_INTERIM_RESPONSES = 100
+"""Of one request: early hints and the like (1xx), which come before its response."""
 MAX_IDLE_SECONDS = 15.0
 """A connection that was idle for longer is not used again: what lies between forgets it while a function is frozen."""
 MAX_POOLS = 64

@@ -131,7 +131,7 @@ class SafeSession(requests.Session):
         """Return where a redirect leads. Errors of either parser quote the URL and are dropped."""
         try:
             onward = read_url(
-                urljoin(here.url, location.strip().replace(" ", "%20")), allow_private_addresses=self._allow_private
+                urljoin(here.url, _read_bytes(location).strip().replace(" ", "%20")), allow_private_addresses=self._allow_private
             )
         except (AddressRefusedError, ValueError):
             onward = None
@@ -140,6 +140,14 @@ class SafeSession(requests.Session):
         if here.scheme == "https" and onward.scheme == "http":
             raise AddressRefusedError("the URL redirects from https to http", code="address-refused")
         return onward
+
+
+def _read_bytes(header: str) -> str:
+    """Return a header whose bytes are UTF-8 as that text, as browsers do; http.client reads headers as Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _authorize(request: requests.PreparedRequest, target: Target) -> None:

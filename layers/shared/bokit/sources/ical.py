@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bokit.core.model.catalog import Source
 from bokit.net.session import SafeSession
 from bokit.sources.protocols import Fetched
@@ -9,6 +11,12 @@ from bokit.sources.responses import StatusMessages, read_header, status_error
 from bokit.sources.secrets import Reveal
 
 ACCEPT = "text/calendar, text/plain;q=0.8, */*;q=0.5"
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_-]{1,30})", re.I)
+_LEGACY = re.compile(
+    r"iso[-_]?8859-?(?:[2-9]|1\d)|latin-?[2-9]|windows-?(?:125\d|874)|cp(?:125\d|874|437|85\d)|macintosh|koi8-[ru]|tis-620"
+    r"|shift[-_]jis|euc-(?:jp|kr)|gb(?:2312|k|18030)|big5|utf-?16(?:-?[bl]e)?"
+)
+"""Character sets that are decoded here: tables alone, whatever else Python has a codec for. The reader knows Latin-1 itself."""
 MESSAGES = StatusMessages(
     refused="access refused; copy the URL from the platform again",
     not_found="no calendar at this URL; copy it from the platform again",
@@ -35,7 +43,7 @@ class IcalFetcher:
         if response.status_code not in (200, 203):
             raise status_error(response, MESSAGES)
         return Fetched(
-            body=response.content,
+            body=as_utf8(response.content, response.headers.get("content-type", "")),
             etag=read_header(response, "etag"),
             last_modified=read_header(response, "last-modified"),
             date=read_header(response, "date"),
@@ -43,3 +51,26 @@ class IcalFetcher:
             host=response.host,
             url=response.url,
         )
+
+
+def as_utf8(body: bytes, content_type: str) -> bytes:
+    """Return *body* in UTF-8 where its Content-Type names another character set and it is not UTF-8 already.
+
+    >>> as_utf8("Łódź".encode("iso-8859-2"), "text/calendar; charset=ISO-8859-2").decode()
+    'Łódź'
+    """
+    found = _CHARSET.search(content_type)
+    name = found[1].lower() if found else ""
+    if not _LEGACY.fullmatch(name) or _is_utf8(body):
+        return body
+    try:
+        return body.decode(name, "replace").encode()
+    except LookupError:
+        return body
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        return b"\0" not in body[:4] and bool(body.decode())
+    except UnicodeDecodeError:
+        return False

@@ -27,8 +27,10 @@ _CALENDAR_END = re.compile(r"\nEND:VCALENDAR(?=[^\n])")
 _GLUED_CALENDAR = re.compile(r"(?<=>)BEGIN:VCALENDAR\n")
 _STRUCTURE = re.compile(r"^(?:BEGIN|END)\b[^\n]*\n?", re.I | re.M)
 _ESCAPE = re.compile(r"\\([nN,;:\\\"])")
-_LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
-"""Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1."""
+_LATIN = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+"""Bytes that are not UTF-8, as Python decodes them (surrogateescape), to Latin-1 as browsers read it."""
+_WITHOUT_MARK = {b"B\0": "utf-16-le", b"\0B": "utf-16-be"}
+"""How a calendar in UTF-16 begins that has no byte order mark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def decode_body(body: bytes) -> str:
     """
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         body = body.decode("utf-16", "replace").encode()
+    elif encoding := _WITHOUT_MARK.get(body[:2]):
+        body = body.decode(encoding, "replace").encode()
     if body.count(b"\r") != body.count(b"\r\n"):
         # CR CR LF, or old lines that end in CR alone; a pattern would backtrack at every CR
         body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
