@@ -223,6 +223,27 @@ def test_a_pages_last_read_is_kept_and_never_goes_back(store: Store) -> None:
     assert store.find_published(page.hash) is None
 
 
+def test_a_pages_first_read_is_of_the_page_as_it_was_written_last(store: Store) -> None:
+    """Later reads leave it, writing the page again ends it, and a read before the last one is none."""
+    page = a_page(nights={"held": [["2026-07-01", "2026-07-05", "2026-06-01T00:00:00Z", None]], "left": []})
+    store.save_published(page)
+    for hours in (1, 3, 2):
+        store.touch_published(page.hash, NOW + timedelta(hours=hours))
+    found = store.find_published(page.hash)
+    assert found is not None
+    assert found.nights == page.nights
+    assert (found.first_read_at, found.read_at) == (NOW + timedelta(hours=1), NOW + timedelta(hours=3))
+
+    store.save_published(replace(found, body=b"other"), only_if_unchanged=True)
+    again = store.find_published(page.hash)
+    assert again is not None
+    assert (again.first_read_at, again.read_at) == (None, NOW + timedelta(hours=3))
+    store.touch_published(page.hash, NOW + timedelta(hours=4))
+    last = store.find_published(page.hash)
+    assert last is not None
+    assert last.first_read_at == NOW + timedelta(hours=4)
+
+
 def test_a_deleted_page_is_gone(store: Store) -> None:
     """What was deleted is not found; deleting it again does nothing, and it may be published again."""
     for page in (a_page(), a_large_page(1)):

@@ -15,7 +15,8 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Scope, TenantId
 from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
-from bokit.engine.bookings.pages import CALENDARS, CalendarPublisher
+from bokit.engine.bookings.calendar_reads import CALENDARS
+from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from tests.support.apartment import AIRBNB, VRBO, Flat
@@ -339,7 +340,7 @@ def test_serving_is_one_read_for_any_reader(home):
 
 
 def test_a_read_is_recorded_once_in_a_quarter_of_an_hour(home):
-    """One conditional write; publishing keeps it, a page that cannot be touched is served all the same."""
+    """One conditional write, and one more for a page that changed; publishing keeps it."""
     calendar = home.calendar("airbnb")
     token, counting = home.bokit.calendars.token_of(calendar), CallCounter(home.store)
     server = home.open(counting).feeds
@@ -353,6 +354,9 @@ def test_a_read_is_recorded_once_in_a_quarter_of_an_hour(home):
 
     assert read_at == home.clock() or read_at < home.clock()
     assert home.store.find_published(calendar.token_hash).read_at == read_at
+    for _ in range(3):
+        server.serve(token)
+    assert counting.calls.count("touch_published") == 3, "a page that changed is news once"
 
 
 def test_a_page_is_served_where_its_read_cannot_be_recorded(home):

@@ -6,18 +6,19 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.occupancy.outgoing import CalendarVariant
-from tests.support.apartment import AIRBNB, BOOKING, DAY, Flat
+from tests.support.apartment import AIRBNB, BOOKING, DAY, VRBO, Flat
 
 VILLA = "vrbo/villa"
 
 
 @pytest.fixture
 def home() -> Flat:
-    """A flat on Airbnb and Booking.com, read once, with guests on each far ahead, so that no feed is ever empty."""
+    """A flat on three platforms, read once, with guests on each far ahead, so that no feed is ever empty."""
     made = Flat()
-    for feed in (AIRBNB, BOOKING):
+    for feed in (AIRBNB, BOOKING, VRBO):
         made.add_feed(feed)
     made.sync()
+    made.book(VRBO, 90, 92)
     for number in range(3):
         made.book(AIRBNB, 100 + 10 * number, 102 + 10 * number)
         made.book(BOOKING, 104 + 10 * number, 106 + 10 * number)
@@ -55,6 +56,71 @@ def test_nights_that_two_guests_bought_are_closed_everywhere_until_the_last_one_
     for _ in range(27):
         home.sync()
     assert near(home, "airbnb") == near(home, "vrbo") == near(home, "booking_com") == []
+
+
+def read_all(home: Flat) -> None:
+    """Let each platform read its calendar."""
+    for consumer in ("airbnb", "booking_com", "vrbo"):
+        home.page(home.calendar(consumer))
+
+
+def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was_read(home):
+    """Booking.com closes Airbnb's nights, and has not read them in a calendar of ours: perhaps sold twice. The next one was."""
+    read_all(home)
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.world.block(BOOKING, home.today + 20 * DAY, home.today + 24 * DAY)
+    home.sync()
+    assert [c["certainty"] for c in home.conflicts()] == ["possible"]
+    assert near(home, "vrbo") == [(20, 24)]
+    assert near(home, "booking_com") == [(20, 24)]
+
+    home.book(AIRBNB, 30, 34)
+    home.sync()
+    read_all(home)
+    home.world.block(BOOKING, home.today + 30 * DAY, home.today + 34 * DAY)
+    home.sync()
+    assert [c["nights"][0] for c in home.conflicts()] == [home.day(20)]
+
+
+def test_an_echo_fades_until_its_platform_has_read_the_calendar_without_it(home):
+    """Airbnb's guest cancels, Booking.com keeps the nights closed: two fetches after it read that they are open, they are its."""
+    first = home.book(AIRBNB, 20, 24)
+    home.sync()
+    read_all(home)
+    home.world.block(BOOKING, home.today + 20 * DAY, home.today + 24 * DAY)
+    home.sync()
+    home.world.cancel(first)
+    for _ in range(40):
+        home.sync()
+        assert near(home, "vrbo") in ([], [(20, 24)])
+    assert near(home, "vrbo") == near(home, "airbnb") == []
+
+    read_all(home)
+    home.sync()
+    assert near(home, "vrbo") == []
+    home.sync()
+    assert near(home, "vrbo") == near(home, "airbnb") == [(20, 24)]
+    assert near(home, "booking_com") == []
+
+
+def test_a_guest_within_another_guests_nights_is_published_from_the_second_fetch_on(home):
+    """Airbnb sold 20 to 28, Booking.com 22 to 25, and leaves the others open: likely sold twice, and closed for all but it."""
+    first = home.book(AIRBNB, 20, 28)
+    home.sync()
+    home.book(BOOKING, 22, 25)
+    home.sync()
+    home.sync()
+    assert [c["certainty"] for c in home.conflicts()] == ["likely"]
+    assert near(home, "airbnb") == [(22, 25)]
+    assert near(home, "vrbo") == [(20, 28), (22, 25)]
+
+    home.world.cancel(first)
+    for _ in range(26):
+        home.sync()
+        assert near(home, "airbnb") == [(22, 25)]
+    assert near(home, "vrbo") == [(22, 25)]
+    assert near(home, "booking_com") == home.conflicts() == []
 
 
 def test_a_conflict_seen_once_is_published_at_the_second_fetch(home):

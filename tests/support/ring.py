@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -21,11 +22,18 @@ PLATFORMS = ("airbnb/garden", "booking_com/garden", "vrbo/garden")
 
 @dataclass
 class Importer:
-    """One listing: what it imported of Bokit's calendar, shown in its own feed as closures."""
+    """One listing: what it imported of Bokit's calendar, and of other feeds directly, shown in its own feed as closures."""
 
     app: SimulatedApp
     feed: str
     calendar: OutCalendar
+    direct: tuple[str, ...] = ()
+    """The feeds that it reads itself, with all that these show."""
+    every: int = 1
+    """It reads in each so many rounds."""
+    rounds: int = 0
+    owner: set[Span] = field(default_factory=set)
+    """What the owner closed here; shown as one with the imported nights beside it."""
     imported: dict[Span, str] = field(default_factory=dict)
     """The closures that it made, by the events they were made from."""
     last: bytes = b""
@@ -33,26 +41,31 @@ class Importer:
     """What *last* closes."""
 
     def read(self) -> bool:
-        """Read Bokit's calendar as the platform would; return whether anything was new."""
-        page = self.app.store.find_published(self.calendar.token_hash)
+        """Read Bokit's calendar as the platform would, and the other feeds; return whether the calendar was new."""
+        self.rounds += 1
+        if self.rounds % self.every:
+            return False
+        page = self.app.bokit.feeds.serve(self.app.bokit.calendars.token_of(self.calendar))
         assert page is not None, "the calendar is not published"
         is_new, self.last = page.body != self.last, page.body
         if is_new:
             self.closed = {Span(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(page.body).events}
-        self._agree(self.closed)
+        self.agree(self.closed)
         return is_new
 
-    def _agree(self, events: set[Span]) -> None:
-        """Close what the calendar has and is free, open what it no longer has."""
-        world = self.app.world
+    def agree(self, events: set[Span]) -> None:
+        """Close what the calendar and the other feeds have and is free, open what they no longer have."""
+        world, stays = self.app.world, list(self.app.world.stays.values())
+        shown = {span for s in stays if s.feed in self.direct and s.is_active for span in s.spans}
         for stay_id in self.imported.values():
             if world.stays[stay_id].is_active:
                 world.unblock(stay_id)
+        imports = set(self.imported.values())
+        mine = [span for s in stays if s.feed == self.feed and s.is_active and s.id not in imports for span in s.spans]
         self.imported.clear()
-        mine = [span for s in world.stays.values() if s.feed == self.feed and s.is_active for span in s.spans]
         today = world.today(self.feed)
-        wanted = [part for span in sorted(events) if span.end > today for part in cut(span, mine)]
-        for span in join(wanted):
+        wanted = [part for span in sorted(events | shown) if span.end > today for part in cut(span, mine)]
+        for span in join([*wanted, *self.owner]):
             self.imported[span] = world.block(self.feed, span.start, span.end, over=True)
 
 
@@ -70,7 +83,10 @@ def join(spans: list[Span]) -> list[Span]:
 class Ring:
     """A flat on three platforms, each of which imports Bokit's calendar."""
 
-    def __init__(self, seed: int, *, cancel_after: timedelta | None = None) -> None:
+    def __init__(
+        self, seed: int, *, cancel_after: timedelta | None = None, links: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """Set up the flat; *links* are the feeds that a platform reads directly, beside Bokit's calendar."""
         self.luck, self.app = Random(seed), SimulatedApp(queue=False)
         app = self.app
         app.save_tenant()
@@ -80,8 +96,9 @@ class Ring:
         app.store.save_unit(Unit(id=UNIT, tenant=DEFAULT_TENANT, property_id=house.id, name="Garden flat"))
         for feed in PLATFORMS:
             app.add_source(feed, scope=Scope(UNIT), cancel_after=cancel_after)
-        self.importers = [Importer(app, feed, self._open(feed)) for feed in PLATFORMS]
+        self.importers = [Importer(app, feed, self._open(feed), (links or {}).get(feed, ())) for feed in PLATFORMS]
         self._move_in()
+        self.booked_on = PLATFORMS[0]
 
     def _move_in(self) -> None:
         """Let some guests have booked already: a calendar of one entry that changes is another listing's to any guard."""
@@ -108,10 +125,36 @@ class Ring:
         return [s.id for s in stays if s.kind == "reservation" and s.is_active]
 
     def truth(self) -> set[date]:
-        """Return the nights to come that guests hold."""
+        """Return the nights to come that guests hold, or the owner closed."""
         world, today = self.app.world, self.app.world.today(PLATFORMS[0])
-        held = (span for s in world.stays.values() if s.kind == "reservation" and s.is_active for span in s.spans)
+        held = [span for s in world.stays.values() if s.kind == "reservation" and s.is_active for span in s.spans]
+        held += [span for importer in self.importers for span in importer.owner]
         return {night for span in held for night in span.nights() if night >= today}
+
+    def link_directly(self) -> None:
+        """Let each platform have read the others' own bookings already, before Bokit was there."""
+        for importer in self.importers:
+            others = [s for s in self.app.world.stays.values() if s.feed != importer.feed and s.kind == "reservation"]
+            importer.agree({span for s in others for span in s.spans})
+
+    def shown_to(self, feed: str) -> set[date]:
+        """Return the nights to come that Bokit's calendar for this platform closes."""
+        (importer,) = (i for i in self.importers if i.feed == feed)
+        today = self.app.world.today(feed)
+        return {night for span in importer.closed for night in span.nights() if night >= today}
+
+    def shown(self) -> list[set[Span]]:
+        """Return what each platform found in Bokit's calendar for it."""
+        return [importer.closed for importer in self.importers]
+
+    def own(self, feed: str) -> set[date]:
+        """Return the nights to come that this platform's guests hold, or the owner closed there."""
+        world, today = self.app.world, self.app.world.today(feed)
+        spans = [
+            span for s in world.stays.values() if s.feed == feed and s.kind == "reservation" for span in s.spans if s.is_active
+        ]
+        spans += [span for i in self.importers if i.feed == feed for span in i.owner]
+        return {night for span in spans for night in span.nights() if night >= today}
 
     def held(self) -> set[date]:
         """Return the nights to come that Bokit holds."""

@@ -87,7 +87,9 @@ LIMITS = [
     ("docs/decisions/0005-errors.md", "doubled up to an hour", model.MAX_RETRY_WAIT, HOUR),
     ("docs/decisions/0006-http-api.md", "caches the result for 30 s", AUTHORIZER["AuthorizerResultTtlInSeconds"], 30),
     ("docs/decisions/0007-runs-through-the-queue.md", "then messages of 10 sources each", runs.SOURCES_PER_MESSAGE, 10),
-    ("docs/decisions/0008-who-holds-a-night.md", "not exported for 36 hours", occupancy.MAX_FADING, 36 * HOUR),
+    ("docs/decisions/0008-who-holds-a-night.md", "for 36 hours where no read of it is known", occupancy.MAX_FADING, 36 * HOUR),
+    ("docs/decisions/0008-who-holds-a-night.md", "for 72 hours where it stops reading", occupancy.MAX_UNREAD_FADING, 72 * HOUR),
+    ("docs/decisions/0008-who-holds-a-night.md", "Two bookings of a source", occupancy.MIN_LINK_BOOKINGS, 2),
     ("docs/decisions/0009-records-of-any-collection.md", "limits a schema to 32 KB", model.MAX_SCHEMA_BYTES, 32_000),
 ]
 

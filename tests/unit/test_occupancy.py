@@ -11,51 +11,12 @@ from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MAX_FADING
 from bokit.core.occupancy.occupancy import read_occupancy
-from tests.support.builders import DAY, HOUR, NOW, a_record, a_unit, an_edit
-
-TODAY = NOW.date()
-FLAT = [a_unit(id="unit_1")]
-VILLA = [a_unit(id="unit_villa", parts=("unit_flat", "unit_loft")), a_unit(id="unit_flat"), a_unit(id="unit_loft")]
-
-
-def a_stay(first, end, source, platform, *, unit="unit_1", seen=NOW, after=None, name=None, **given):
-    """Return a record of nights in July, by their days."""
-    remote = {"kind": "reservation", "status": "confirmed", "check_in": f"2026-07-{first:02d}", "check_out": f"2026-07-{end:02d}"}
-    memory = {"platform": platform} if platform else {}
-    if after:
-        memory["gained"] = [[remote["check_in"], remote["check_out"], seen.isoformat(), after.isoformat()]]
-    others = {n: given.pop(n) for n in ("presence", "gone_at", "missing_since", "edits") if n in given}
-    return a_record(
-        id=f"{unit}.{name or f'{source}-{first}'}",
-        scope=Scope(unit),
-        source_id=source,
-        remote=remote | given,
-        memory=memory,
-        created_at=seen,
-        **others,
-    )
-
-
-def an_airbnb(first, end, code="HMAAAAAAAA", **given):
-    return a_stay(first, end, "src_a", "airbnb", reservation_code=code, **given)
-
-
-def a_closure(first, end, source="src_b", **given):
-    """Return what Booking.com shows of a reservation and of a closure alike."""
-    given = {"summary": "CLOSED - Not available", "status": "undefined"} | given
-    return a_stay(first, end, source, "booking_com", **given)
-
-
-def a_block(first, end, source="src_v", platform="vrbo", **given):
-    return a_stay(first, end, source, platform, **{"kind": "block", "status": "blocked"} | given)
+from tests.support.builders import DAY, HOUR, NOW, a_record, an_edit
+from tests.support.july import FLAT, TODAY, VILLA, a_block, a_closure, a_stay, an_airbnb, states
 
 
 def look(*records, units=FLAT, at=NOW, today=TODAY):
     return read_occupancy(units, records, today=today, at=at)
-
-
-def states(occupancy):
-    return {str(r.id).partition(".")[2]: str(b.state) for b in occupancy.bookings for r in b.records}
 
 
 def conflicts(*records, units=FLAT, turnover=None, **given):
@@ -281,7 +242,7 @@ def test_an_echo_of_a_stay_that_moved_fades_too():
     own = an_airbnb(3, 8)
     own = a_record(
         **{f: getattr(own, f) for f in ("id", "scope", "source_id", "remote", "created_at")},
-        memory={"platform": "airbnb", "left": left},
+        memory={"platform": "airbnb", "left": left, "gained": [["2026-07-05", "2026-07-08", (NOW + DAY).isoformat(), None]]},
     )
 
     assert states(look(own, a_closure(1, 5, seen=NOW + HOUR, after=NOW), at=NOW + DAY + HOUR))["src_b-1"] == "fading"

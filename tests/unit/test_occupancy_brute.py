@@ -211,8 +211,12 @@ class Naive:
     def near(self, m, n):
         """Return the others that *m* may repeat in this night, what fades among them."""
         beside = [o for o in self.held if n in o.nights and o.source != m.source and self.linked(m.unit, o.unit)]
-        ahead = [o for o in beside if not o.may_echo or (self.own_since(o, n), o.id) < (self.own_since(m, n), m.id)]
+        ahead = [o for o in beside if not o.may_echo or self.rank(o, n) < self.rank(m, n)]
         return [o for o in ahead if not self.was_before(m, o, n)]
+
+    def rank(self, m, n):
+        """Return when *m* counts as the first to hold the night: of a first fetch, a reservation comes before a block."""
+        return self.own_since(m, n) + HOUR / 2 * (m.kind == "block" and m.times[n][1] is None), m.id
 
     def remember(self, what, m, n, find):
         if (what, m.id, n) not in self.known:
@@ -220,7 +224,26 @@ class Naive:
         return self.known[what, m.id, n]
 
     def holders(self, m, n):
-        return self.remember("holders", m, n, lambda: [o for o in self.near(m, n) if not (o.may_echo and self.fades_since(o, n))])
+        return self.remember("holders", m, n, lambda: self.find_holders(m, n))
+
+    def find_holders(self, m, n):
+        held = [o for o in self.near(m, n) if not (o.may_echo and self.fades_since(o, n))]
+        return [o for o in held if not self.sold_itself(m, self.original(o, n), n)]
+
+    def original(self, m, n):
+        """Return what *m* repeats in this night in the end, of several the first; itself, if it repeats nothing."""
+        holders = sorted(self.holders(m, n), key=lambda o: (o.may_echo, o.seen, o.id)) if m.may_echo else []
+        return self.original(holders[0], n) if holders else m
+
+    def sold_itself(self, m, o, n):
+        """Return whether the source of *m*, when it closed this night, left another night open that *o* held alone."""
+        closed = {k for x in self.held if x.source == m.source for k in x.nights}
+        seen, after = m.times[n]
+        there = [k for k in o.nights - closed if k > self.today and (after is None or o.times[k][0] <= max(seen, o.seen))]
+        return any(not o.may_echo or (self.rank(o, k) < self.rank(m, n) and self.is_alone(o, k)) for k in there)
+
+    def is_alone(self, m, n):
+        return not self.holders(m, n) and not self.fades_since(m, n)
 
     def fades_since(self, m, n):
         """Return since when what *m* repeated in this night is gone; None: somebody holds it, or it repeated nothing lately."""
@@ -239,12 +262,13 @@ class Naive:
         seen, after = m.times[n]
         there = after is not None and seen < gone.left_at
         beside = gone.source != m.source and self.linked(m.unit, gone.unit)
-        return there and beside and not self.left_open(m, gone)
+        return there and beside and not self.left_open(m, gone, n)
 
-    def left_open(self, m, gone):
+    def left_open(self, m, gone, n):
         """Return whether the source of *m*, which had time to import the other whole, left nights of it open."""
         closed = {n for o in self.held if o.source == m.source for n in o.nights}
-        return any(n > self.today and gone.times[n][0] < m.seen and n not in closed for n in gone.nights)
+        latest = max(m.times[n][0], gone.seen)
+        return any(k > self.today and gone.times[k][0] <= latest and k not in closed for k in gone.nights)
 
     def was_before(self, m, o, n):
         """Return whether *m* held the night for itself before the other's source showed it closed."""

@@ -71,8 +71,12 @@ class PublishedDocument:
     """End of a rotated path; None: it is current."""
     refresh_at: datetime | None = None
     """When time alone changes it."""
+    nights: Fields = field(default_factory=dict)
+    """Which nights *body* closes, since when, and who read it with them (``core.occupancy.calendar_reads``)."""
     read_at: datetime | None = field(default=None, compare=False)
     """When it was last read, to a quarter of an hour; kept by the store (``touch_published``)."""
+    first_read_at: datetime | None = field(default=None, compare=False)
+    """When it was first read after it was written; kept by the store, until the document is written again."""
     version: int = field(default=0, compare=False)
     """Set by the store; 0: not stored yet."""
 
@@ -272,7 +276,10 @@ class PublishedStore(Protocol):
         """Return the document of this hash, in one read (large ones take more). It may be expired."""
 
     def touch_published(self, digest: str, at: datetime) -> None:
-        """Record that the document was read at *at*, by one conditional write; nothing if it is gone, or was read later."""
+        """Record that the document was read at *at*, by one conditional write; nothing if it is gone, or was read later.
+
+        The first such time after the document was written is its ``first_read_at``.
+        """
 
     def delete_published(self, digest: str) -> None: ...
 

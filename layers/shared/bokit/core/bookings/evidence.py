@@ -121,7 +121,12 @@ def _is_near_arrival(record: Record, context: Context) -> bool:
 
 def fetch_gap(context: Context) -> timedelta:
     """Return how far apart two fetches must be to count as two."""
-    return min(max(MIN_FETCH_GAP, (context.interval or timedelta()) / 4), MAX_FETCH_GAP)
+    return gap_of(context.interval or timedelta())
+
+
+def gap_of(interval: timedelta) -> timedelta:
+    """Return how far apart two fetches of a source of this *interval* must be to count as two."""
+    return min(max(MIN_FETCH_GAP, interval / 4), MAX_FETCH_GAP)
 
 
 NO_RELEASE = Evidence(releases=False)

@@ -4,9 +4,10 @@ Which of two sources showed a night first separates a double booking from an ech
 well, did not show the night yet, repeats nothing. And what repeated nights that were left an hour ago is most likely an
 echo that its platform has not dropped yet. The run that changes a record keeps both in its rules state:
 
-    gained    [first, end, seen, after]         *seen*: first shown here by its source, as any booking; *after*: the source
+    gained    [first, end, seen, after, taken]  *seen*: first shown here by its source, as any booking; *after*: the source
                                                 was read well then, and showed the night open (None: not known, as in a
-                                                first fetch)
+                                                first fetch); *taken*: where another record of the source held the night
+                                                until then, when this one took it over (left out elsewhere)
     left      [first, end, left, seen, after]   *left*: when it released the nights
 """
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.nights import Span, join_nights, nights
@@ -24,8 +25,16 @@ from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Presence, Record
 
 T = TypeVar("T", bound=Hashable)
-Times = tuple[datetime, datetime | None]
-"""When a night was first seen held, and until when it was seen open."""
+
+
+class Times(NamedTuple):
+    """When a night was first seen held, and until when it was seen open."""
+
+    seen: datetime
+    after: datetime | None = None
+    taken: datetime | None = None
+    """When its record took it over from another of its source."""
+
 
 GAINED, LEFT, PLATFORM = "gained", "left", "platform"
 """Names in a record's rules state; *platform* is whose feed it came from."""
@@ -50,7 +59,7 @@ class NightsLeft(NightsGained):
 
 def read_gains(record: Record) -> list[NightsGained]:
     """Return since when *record* holds, or held when it went, each of its nights."""
-    rows = _spans(_by_night(record))
+    rows = _spans({night: times[:2] for night, times in _by_night(record).items()})
     return [NightsGained(first=first, end=end, seen=seen, after=after) for (seen, after), (first, end) in rows]
 
 
@@ -79,7 +88,7 @@ def record_night_history(
 
         a night that it holds now                    is held
         and held before                              since then
-        and that its source showed as another's      since then: it was closed all the time
+        and that its source showed as another's      since then: it was closed all the time; taken over now
         and left lately, or when it went             from now on; that its source ever showed it open does not count
         else                                         from now on
     """
@@ -88,13 +97,14 @@ def record_night_history(
     mine, held = held_nights(after), _by_night(before) if before else {}
     left = _left_by_night(before, at) if before else {}
     if before is not None and before.presence is Presence.GONE:
-        left, held = left | {n: (before.gone_at or at, *times) for n, times in held.items()}, {}
-    back = {n: (at, open_until or seen) for n, (_, seen, open_until) in left.items()}
-    known = {**back, **(shown or {}), **held}
-    gained = {n: known.get(n, (at, last_read)) for n in mine}
-    left |= {n: (at, *times) for n, times in held.items() if n not in mine}
+        left, held = left | {n: (before.gone_at or at, *times[:2]) for n, times in held.items()}, {}
+    back = {n: Times(at, open_until or seen) for n, (_, seen, open_until) in left.items()}
+    taken = {n: times._replace(taken=at) if times.seen < at else times for n, times in (shown or {}).items()}
+    known = {**back, **taken, **held}
+    gained = {n: known.get(n, Times(at, last_read)) for n in mine}
+    left |= {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
     rules_state = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
-    rules_state |= _write(GAINED, {n: t for n, t in gained.items() if t != (after.created_at, None)})
+    rules_state |= _write(GAINED, {n: _short(t) for n, t in gained.items() if t != Times(after.created_at)})
     rules_state |= _write(LEFT, left)
     return replace(after, memory=rules_state)
 
@@ -104,9 +114,9 @@ def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
     shown: dict[date, Times] = {}
     for record in known:
         if is_window(record):
-            shown = dict.fromkeys(held_nights(record), (at, None)) | shown
+            shown = dict.fromkeys(held_nights(record), Times(at)) | shown
         elif record.presence is not Presence.GONE:
-            shown |= {n: min(times, shown.get(n, times), key=lambda t: t[0]) for n, times in _by_night(record).items()}
+            shown |= {n: min(times, shown.get(n, times), key=lambda t: t.seen) for n, times in _by_night(record).items()}
     return shown
 
 
@@ -114,11 +124,16 @@ def _by_night(record: Record) -> dict[date, Times]:
     """Return when each night that *record* holds, or held when it went, was first seen, and until when it was not."""
     gone = record.presence is Presence.GONE
     held = nights(*read_span(record.remote)) if gone else held_nights(record)
-    found: dict[date, Times] = dict.fromkeys(held, (record.created_at, None))
-    for first, end, seen, after in record.memory.get(GAINED, ()):
-        times = _time(seen), _time(after) if after else None
+    found: dict[date, Times] = dict.fromkeys(held, Times(record.created_at))
+    for first, end, *row in record.memory.get(GAINED, ()):
+        seen, *others = row
+        times = Times(_time(seen), *(_time(time) if time else None for time in others))
         found |= {n: times for n in nights(_day(first), _day(end)) if n in found}
     return found
+
+
+def _short(times: Times) -> tuple[datetime | None, ...]:
+    return times if times.taken else times[:2]
 
 
 def _left_by_night(before: Record, at: datetime) -> dict[date, tuple[datetime, datetime, datetime | None]]:

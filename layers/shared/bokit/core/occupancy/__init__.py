@@ -6,4 +6,14 @@ several sources report; a *conflict* is two originals that hold the same night; 
 May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
 """
 
-__all__ = ["conflict_records", "conflicts", "echoes", "links", "occupancy", "outgoing", "publication", "view"]
+__all__ = [
+    "calendar_reads",
+    "conflict_records",
+    "conflicts",
+    "echoes",
+    "links",
+    "occupancy",
+    "outgoing",
+    "publication",
+    "view",
+]

@@ -1,6 +1,7 @@
 """Conflicts: two bookings that hold the same night of the same unit, or of linked units.
 
 neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
+an echo of what its source had read nowhere, as far as is known, and its original                a possible one
 two owners' blocks                                                                               none: it costs nobody
 two records of one source                                                                        only where both name their
                                                                                                  guests, be it in the summary,
@@ -13,7 +14,7 @@ a departure and an arrival on one day                                           
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -34,9 +35,10 @@ class Certainty(StrEnum):
     """Two reservations that cannot be one."""
     LIKELY = "likely"
     """A reservation, and nights that a person blocked; or a closure that was there first, or whose source leaves nights of
-    the reservation open: no repetition does."""
+    the other open: no repetition does."""
     POSSIBLE = "possible"
-    """A reservation, and a closure that holds all its nights and more, perhaps a joined repetition; or two closures."""
+    """A reservation, and a closure that holds all its nights, or all and more, which may be a repetition from elsewhere; or
+    two closures that may repeat each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,8 @@ class Conflict:
 
 def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
     """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
-    held = {h.record.id: h.bits & ~b.verdict.fades for b in occupancy.bookings if b.state is EchoState.OWN for h in b.holdings}
+    own_bookings = [b for b in occupancy.bookings if b.state is EchoState.OWN]
+    held = {h.record.id: h.bits & ~b.verdict.fades & ~b.verdict.explained for b in own_bookings for h in b.holdings}
     own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
     shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
     for one, other in overlapping_pairs(own, reach=max(turnover.values(), default=0)):
@@ -72,8 +75,20 @@ def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[
             near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
             near = near if one.kind is other.kind else 0
             shared[key] = before[0] | mine & theirs, before[1] | near
+    for first, second, nights in _doubtful_echoes(occupancy):
+        key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
+        shared.setdefault(key, (nights, 0))
     found = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
     return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
+
+
+def _doubtful_echoes(occupancy: Occupancy) -> Iterator[tuple[Booking, Booking, Bits]]:
+    """Yield the echoes that may be bookings of their own, each with the original, and the nights."""
+    for booking in (b for b in occupancy.bookings if b.state is EchoState.ECHO):
+        for original, nights in booking.verdict.doubtful:
+            other = occupancy.by_record[original.record.id]
+            if other.state is EchoState.OWN and _may_conflict(booking.holdings[0], original, occupancy):
+                yield booking, other, nights
 
 
 def _may_conflict(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
@@ -118,11 +133,24 @@ def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
 
 def _judge_certainty(first: Booking, second: Booking, occupancy: Occupancy) -> Certainty:
     closures = [b for b in (first, second) if b.holdings[0].is_candidate]
-    if len(closures) != 1:
-        same = first.kind is second.kind
-        return Certainty.POSSIBLE if closures else Certainty.CERTAIN if same else Certainty.LIKELY
-    (closure,) = closures
-    other = second if closure is first else first
-    came_first = any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
-    left_open = other.bits & ~occupancy.closed_by[closure.holdings[0].source] & occupancy.grid.to_come
-    return Certainty.LIKELY if came_first or left_open else Certainty.POSSIBLE
+    if not closures:
+        return Certainty.CERTAIN if first.kind is second.kind else Certainty.LIKELY
+    if any(b.state is EchoState.ECHO for b in closures):
+        return Certainty.POSSIBLE
+    pairs = [(c, second if c is first else first) for c in closures]
+    if len(closures) == 1:
+        is_likely = any(_came_first(c, o) or _leaves_open(c, o, occupancy) for c, o in pairs)
+    else:
+        is_likely = first.kind is second.kind and any(_leaves_open(c, o, occupancy) for c, o in pairs)
+    return Certainty.LIKELY if is_likely else Certainty.POSSIBLE
+
+
+def _came_first(closure: Booking, other: Booking) -> bool:
+    return any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
+
+
+def _leaves_open(closure: Booking, other: Booking, occupancy: Occupancy) -> bool:
+    """Return whether the source of *closure* leaves a night to come of *other* open, or left one when it closed its own."""
+    if closure.verdict.sold & {r.id for r in other.records}:
+        return True
+    return bool(other.bits & ~occupancy.closed_by[closure.holdings[0].source] & occupancy.grid.to_come)

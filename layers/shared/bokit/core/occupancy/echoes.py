@@ -1,42 +1,56 @@
 """Echoes: closures that only repeat what another source, or a linked unit, holds already.
 
-Platforms import each other's calendars and show what they imported as closures of their own. Such a closure holds its
-nights like any other, but it is not a booking, makes no conflict and is not exported: its originals are.
+Platforms import each other's calendars and ours, and show what they imported as closures of their own. Such a closure holds
+its nights like any other, but it is not a booking and is not exported: its originals are. First row that matches, night by
+night, for a closure and an original of another source, of linked units:
 
-    its nights to come                                                   it is
-    every one held by others that it may repeat                          an echo of them
-    every one held so, or left by them within MAX_FADING, when it        fading: what it repeated is gone, and its platform
-    was there already                                                    has not dropped it yet (or is just dropping it)
-    else                                                                 a closure of its own; nights of it may fade:
-                                                                         platforms join neighbouring closures
+    the closure's source                                       the night is
+    showed it, while the other was read well and did not       the closure's own: two sold it
+    leaves a night of the original open, in two fetches        the closure's own: platforms import whole bookings
+    read it before in a calendar of ours, or is linked         repeated
+    did neither (a first day shows no order, either)           repeated, perhaps: a possible conflict
+    else: the original is gone, and it may have repeated it    fading (``calendar_reads.NightsRead.fading``)
+    else                                                       the closure's own
+
+    all its nights to come                 it is
+    repeated                               an echo
+    repeated or fading                     fading: what it repeated is gone, and its platform has not dropped it yet
+    else                                   a closure of its own; nights of it may be repeated, or fade: platforms join
+                                           neighbouring closures
 
 A closure may repeat another source's or a person's nights: of its own unit, of a part of it, or of a whole that it is a
 part of, but not what came later than itself. Reservations that identify their guest, and what a person entered, are
 originals, and come first. Among closures the one that was seen first to hold a night for itself is that night's original,
-which rules out cyclic echo relations. A closure that was surely seen before the other source showed the night
-(``holdings.was_before``) repeats nothing either: two sold the same night. Windows explain nothing, since they are not
-exported.
+which rules out cyclic echo relations; on a first day, which has no order, a reservation comes before a block. Windows
+explain nothing, since they are not exported.
+
+A source is linked with another where it closed several of its bookings after they came, and read none of them in a calendar
+of ours (``find_links``).
 
 A fading closure is not exported: otherwise platforms that repeat each other would keep a cancelled booking alive for ever.
-It fades for MAX_FADING after the last original was released, or until its platform drops it; if it is still shown then, it
-is a closure of its own. Whether the closures of a source's first fetch repeat anything is not known: they do not fade, they
-are closures of their own at once.
+It fades until the end of its fading, or until its platform drops it; if it is still shown then, it is a closure of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
+from itertools import chain
 from operator import or_
 
+from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, SourceId
+from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
-from bokit.core.occupancy.limits import MAX_FADING
+from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
 from bokit.core.occupancy.links import Links
-from bokit.core.occupancy.night_bits import Bits, extent
+from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
+
+SourceLinks = frozenset[tuple[SourceId | None, SourceId | None]]
+"""Pairs of sources: the second one's platform reads the first one's feed directly."""
 
 
 class EchoState(StrEnum):
@@ -60,12 +74,22 @@ class EchoVerdict:
     """Since when what the fading nights repeated is gone; the earliest, where they repeated several."""
     until: datetime | None = None
     """When the first of them is a closure's own, if it is still shown; None: none is shown any more, or not known."""
+    sold: frozenset[RecordId] = frozenset()
+    """Records of which its source left a night open: what it shares with them it sold itself."""
+    again_at: datetime | None = None
+    """When more is known of it: what its source left open in one fetch counts in the second."""
+    is_awaited: bool = False
+    """Nights of it fade until its platform reads our calendar again, which nobody can foresee."""
     has_outlived: bool = False
-    """Nights of it are its own only because they were shown for longer than MAX_FADING after what they repeated was gone."""
+    """Nights of it are its own only because they were still shown when their fading ended."""
     repeats: Bits = 0
     """The nights that others held first: of an echo all; of a closure of its own those that platforms joined with it."""
     repeated: tuple[tuple[HeldNights, Bits], ...] = ()
     """The same nights, by the originals that hold them."""
+    doubtful: tuple[tuple[HeldNights, Bits], ...] = ()
+    """Those of them that its source had not read in a calendar of ours: repeated from elsewhere, or sold twice."""
+    explained: Bits = 0
+    """Those of them that its source surely repeats: it had read them, or is linked."""
     fades: Bits = 0
     """The nights that fade: all of a fading closure; of a closure of its own those that repeated what is gone."""
 
@@ -84,10 +108,13 @@ class CandidateNights:
     held: Bits = 0
     originals: dict[RecordId, tuple[HeldNights, Bits]] = field(default_factory=dict)
     """The originals of the nights that are *held*; nights of another echo are attributed to that echo's originals."""
-    left: list[tuple[datetime, Bits]] = field(default_factory=list)
-    fades: list[tuple[datetime, Bits]] = field(default_factory=list)
-    """Nights that fade, with the time since when what they repeated is gone."""
+    left: list[Fading] = field(default_factory=list)
+    """Nights that it may have repeated of what is gone."""
+    fades: list[Fading] = field(default_factory=list)
     has_outlived: bool = False
+    sold: set[RecordId] = field(default_factory=set)
+    """Records of which its source left a night open."""
+    again: list[datetime] = field(default_factory=list)
 
     @property
     def for_itself(self) -> tuple[FirstSeen]:
@@ -97,46 +124,79 @@ class CandidateNights:
     @property
     def order(self) -> tuple[datetime, str]:
         """The first to hold a night for itself is that night's original."""
-        return self.own, self.of.record.id
+        is_import = self.since.after is None and self.of.kind is EntryKind.BLOCK
+        return self.own + FIRST_DAY_LEAD * is_import, self.of.record.id
+
+    @property
+    def alone(self) -> Bits:
+        """The nights that it holds for itself and that repeat nothing."""
+        return self.since.bits & ~self.held & ~_join(f.bits for f in self.fades)
 
 
 def judge_echoes(
-    holdings: Sequence[HeldNights], left_nights: Sequence[LeftNights], links: Links, at: datetime
+    holdings: Sequence[HeldNights],
+    left_nights: Sequence[LeftNights],
+    links: Links,
+    at: datetime,
+    grid: NightGrid,
+    reads: ReadLog | None = None,
 ) -> dict[RecordId, EchoVerdict]:
-    """Return what each possible echo among *holdings* is; originals and windows are left out."""
-    near = _near_candidates(holdings, links)
-    closed = _closed_by_source(holdings)
-    left = {h.record.id: _left_beside(h, closed[h.source], left_nights, links) for h in holdings if h.is_candidate}
-    parts = {h.record.id: _read_parts(h, left[h.record.id]) for h in holdings if h.is_candidate}
-    for part in sorted((p for found in parts.values() for p in found), key=lambda p: p.order):
-        candidate = part.of.record.id
-        _explain_by_held(part, near.get(candidate, ()), parts)
-        _explain_by_left(part, left[candidate])
-        _fade(part, at)
-    return {candidate: _judge(found) for candidate, found in parts.items()}
+    """Return what each possible echo among *holdings* is; originals and windows are left out.
 
-
-def _closed_by_source(holdings: Iterable[HeldNights]) -> dict[SourceId | None, Bits]:
-    """Return the nights that each source closes in any way, windows included."""
-    closed: dict[SourceId | None, Bits] = {}
-    for holding in holdings:
-        closed[holding.source] = closed.get(holding.source, 0) | holding.bits
-    return closed
-
-
-def _left_beside(candidate: HeldNights, closed: Bits, left_nights: Iterable[LeftNights], links: Links) -> list[LeftNights]:
-    """Return what others left that *candidate* may have repeated, the earliest first; *closed* is all that its source closes.
-
-    Platforms import whole bookings: where a source that had time to import a booking left some of its nights open, it
-    sold the others itself.
+    *reads* is what our calendars held when they were read; None: not known, of any.
     """
-    beside = [n for n in left_nights if n.record.source_id != candidate.source and n.record.scope in links[candidate.unit]]
-    whole: dict[tuple[RecordId, datetime], Bits] = {}
-    for n in beside:
-        if n.since[0].seen < candidate.seen_at:
-            whole[n.record.id, n.left] = whole.get((n.record.id, n.left), 0) | n.to_come
-    mine = (n for n in beside if n.bits & candidate.bits and not whole.get((n.record.id, n.left), 0) & ~closed)
-    return sorted(mine, key=lambda n: n.left)
+    read = {h.record.id: reads.of(h.record, grid) if reads else NightsRead() for h in holdings if h.is_candidate}
+    by_source = _group_by_source(holdings)  # with nights that they took over, which they closed all the time
+    holdings = [_take_over(h, read[h.record.id]) if h.is_candidate else h for h in holdings]
+    near, candidates = _near_candidates(holdings, links), [h for h in holdings if h.is_candidate]
+    sources = find_links(candidates, near, read) if reads else frozenset()
+    left_by: dict[tuple[RecordId, datetime], list[LeftNights]] = {}
+    for nights in left_nights:
+        left_by.setdefault((nights.record.id, nights.left), []).append(nights)
+    judge = _EchoJudge(near, links, by_source, left_by, grid, at, read, sources)
+    left = {h.record.id: judge.left_beside(h, left_nights) for h in candidates}
+    for candidate in candidates:
+        judge.parts[candidate.record.id] = judge.read_parts(candidate, left[candidate.record.id])
+    for part in sorted(chain(*judge.parts.values()), key=lambda p: p.order):
+        judge.explain(part, left[part.of.record.id])
+    return {candidate: judge.conclude(found) for candidate, found in judge.parts.items()}
+
+
+def _take_over(candidate: HeldNights, read: NightsRead) -> HeldNights:
+    """Return *candidate* with the nights that it took over from another record of its source, and had read before.
+
+    A guest cancels, and the platform imports at once what another guest holds: the nights are closed all the time, and yet
+    repeated from then on.
+    """
+    since = []
+    for first in candidate.since:
+        imported = first.bits & read.read_before(first.taken) & ~read.unknown if first.taken else 0
+        since += [FirstSeen(imported, first.taken or first.seen, first.after), first._replace(bits=first.bits & ~imported)]
+    return replace(candidate, since=tuple(first for first in since if first.bits))
+
+
+def find_links(
+    candidates: Iterable[HeldNights], near: Mapping[RecordId, Sequence[HeldNights]], read: Mapping[RecordId, NightsRead]
+) -> SourceLinks:
+    """Return which sources read others directly: they close MIN_LINK_BOOKINGS of their bookings or more, each whole, after it
+    came, and none of them had they read in a calendar of ours.
+    """
+    found: dict[tuple[SourceId | None, SourceId | None], set[RecordId]] = {}
+    for candidate in candidates:
+        for other in near.get(candidate.record.id, ()):
+            nights = other.judged
+            is_later = not nights & ~was_before(other.since, candidate.since)
+            known = _join(s.bits & read[candidate.record.id].read_before(s.seen) for s in candidate.since)
+            if other.source and not nights & ~candidate.bits and is_later and not nights & known:
+                found.setdefault((other.source, candidate.source), set()).add(other.record.id)
+    return frozenset(pair for pair, bookings in found.items() if len(bookings) >= MIN_LINK_BOOKINGS)
+
+
+def _group_by_source(holdings: Iterable[HeldNights]) -> dict[SourceId | None, list[HeldNights]]:
+    groups: dict[SourceId | None, list[HeldNights]] = {}
+    for holding in holdings:
+        groups.setdefault(holding.source, []).append(holding)
+    return groups
 
 
 def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[RecordId, list[HeldNights]]:
@@ -149,94 +209,183 @@ def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[Recor
     return {candidate: sorted(found, key=lambda h: h.order) for candidate, found in near.items()}
 
 
-def _read_parts(candidate: HeldNights, left: Sequence[LeftNights]) -> list[CandidateNights]:
-    """Return the nights of *candidate* by the time since when it holds them for itself.
+@dataclass(slots=True)
+class _EchoJudge:
+    """Explains the candidates' nights, the first to hold a night for itself first."""
 
-    What began as a repetition proves nothing before it has outlived what it repeated by MAX_FADING: until then its platform
-    may just not have dropped it, and it may also repeat what others show meanwhile (a guest who moves twice in a day).
-    """
-    found = []
-    for first in candidate.since:
-        own = [first]
-        for nights in left:
-            repeated = nights.bits & _seen_before(first, nights.left) & ~was_before(own, nights.since)
-            end = nights.left + MAX_FADING
-            later = [FirstSeen(one.bits & repeated, max(one.seen, end), one.after) for one in own if one.bits & repeated]
-            own = [FirstSeen(one.bits & ~repeated, one.seen, one.after) for one in own if one.bits & ~repeated] + later
-        found += [CandidateNights(of=candidate, since=FirstSeen(one.bits, first.seen, first.after), own=one.seen) for one in own]
-    return found
+    near: Mapping[RecordId, Sequence[HeldNights]]
+    links: Links
+    by_source: Mapping[SourceId | None, Sequence[HeldNights]]
+    left_by: Mapping[tuple[RecordId, datetime], Sequence[LeftNights]]
+    """What each record left at a time."""
+    grid: NightGrid
+    at: datetime
+    read: Mapping[RecordId, NightsRead]
+    sources: SourceLinks
+    parts: dict[RecordId, list[CandidateNights]] = field(default_factory=dict)
 
+    def left_beside(self, candidate: HeldNights, left_nights: Iterable[LeftNights]) -> list[LeftNights]:
+        """Return what others left that *candidate* may have repeated, the earliest first."""
+        units = self.links[candidate.unit]
+        beside = (n for n in left_nights if n.record.source_id != candidate.source and n.record.scope in units)
+        return sorted((n for n in beside if n.bits & candidate.bits), key=lambda n: n.left)
 
-def _explain_by_held(
-    part: CandidateNights, near: Iterable[HeldNights], parts: Mapping[RecordId, Sequence[CandidateNights]]
-) -> None:
-    """Add which nights of *part* others held first; those of them that fade pass on what they repeated themselves."""
-    nights, known = part.since.bits & part.of.judged, _seen_before(part.since, None)
-    for other in near:
-        shared = nights & other.bits & ~was_before(part.for_itself, other.since)
+    def read_parts(self, candidate: HeldNights, left: Sequence[LeftNights]) -> list[CandidateNights]:
+        """Return the nights of *candidate* by the time since when it holds them for itself.
+
+        What began as a repetition proves nothing before its fading ended: until then its platform may just not have dropped
+        it, and it may also repeat what others show meanwhile (a guest who moves twice in a day).
+        """
+        found = []
+        for first in candidate.since:
+            own = [first]
+            for nights in left:
+                for fading in self._fading_beside(candidate, first, nights, own):
+                    own = _put_off(own, fading)
+            found += [CandidateNights(of=candidate, since=FirstSeen(o.bits, first.seen, first.after), own=o.seen) for o in own]
+        return found
+
+    def explain(self, part: CandidateNights, left: Sequence[LeftNights]) -> None:
+        """Add to *part* who holds its nights, and which of them fade."""
+        for other in self.near.get(part.of.record.id, ()):
+            self._explain_by_held(part, other)
+        if part.of.is_past:
+            return
+        part.left += [f for nights in left for f in self._fading_beside(part.of, part.since, nights, part.for_itself)]
+        _fade(part, self.at)
+
+    def _explain_by_held(self, part: CandidateNights, other: HeldNights) -> None:
+        """Add which nights of *part* the *other* held first; those of them that fade pass on what they repeated themselves."""
+        shared = part.since.bits & part.of.judged & other.bits & ~was_before(part.for_itself, other.since)
         if shared and other.is_candidate:
-            ahead = [p for p in parts[other.record.id] if p.order < part.order]
-            fading = [(left, shared & bits) for p in ahead for left, bits in p.fades]
-            part.left += [(left, bits & known) for left, bits in fading]
-            shared &= _join(p.since.bits for p in ahead) & ~_join(bits for _, bits in fading)
+            ahead = [p for p in self.parts[other.record.id] if p.order < part.order]
+            fading = [Fading(f.left, f.end, shared & f.bits) for p in ahead for f in p.fades]
+            part.left += [one for f in fading for one in self._fading(part.of, part.since, f.bits, f.left)]
+            shared &= _join(p.since.bits for p in ahead) & ~_join(f.bits for f in fading)
             for original, bits in (row for p in ahead for row in p.originals.values()):
-                shared = _attribute(part, original, bits & shared, shared)
-        _attribute(part, other, shared & ~part.held, shared)
+                shared = self._attribute(part, original, bits & shared, shared)
+        self._attribute(part, other, shared & ~part.held, shared)
+
+    def _attribute(self, part: CandidateNights, original: HeldNights, nights: Bits, shared: Bits) -> Bits:
+        """Note *nights* of *part* as held by *original*, unless its source sold them itself; return the rest of *shared*."""
+        if not nights:
+            return shared
+        if self._leaves_open(part, original, nights):
+            part.sold.add(original.record.id)
+        else:
+            before = part.originals.get(original.record.id, (original, 0))[1]
+            part.originals[original.record.id] = original, before | nights
+            part.held |= nights
+        return shared & ~nights
+
+    def _leaves_open(self, part: CandidateNights, original: HeldNights, nights: Bits) -> bool:
+        """Return whether the source of *part* left another night of *original* open, in two fetches; *nights* are shared.
+
+        Nights after today count, of the original as it was when the closure came: as its source shows it, and where *nights*
+        were read in a calendar of ours, as that showed it then. What the source closed only after it had read the original
+        there, it left open until then.
+        """
+        seen, read = part.since.seen, self.read[part.of.record.id].read_before(part.since.seen)
+        whole = original.reported if nights & ~read else original.reported & read
+        if original.is_candidate:
+            whole &= _join(p.alone for p in self.parts[original.record.id] if p.order < part.order)
+        open_nights = whole & ~self._closed_at(part.of, seen) & self.grid.to_come << 1
+        latest = self.at if part.since.after is None else max(seen, original.seen_at)
+        there = [s for s in original.since if s.bits & open_nights and s.seen <= latest]
+        if not there:
+            return False
+        again = max(seen, min(s.seen for s in there)) + MIN_BETWEEN_FETCHES
+        part.again += [again] if again > self.at else []
+        return again <= self.at
+
+    def _closed_at(self, candidate: HeldNights, seen: datetime) -> Bits:
+        """Return what the source of *candidate* closes, without what it read in our calendar and closed only after *seen*."""
+        mine, read = self.by_source[candidate.source], self.read[candidate.record.id]
+        rows = [row for holding in mine for row in holding.since]
+        imported = _join(row.bits & read.read_before(row.seen) & ~read.unknown for row in rows if row.seen > seen)
+        return _join(h.bits for h in mine) & ~(imported & ~_join(row.bits for row in rows if row.seen <= seen))
+
+    def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
+        """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings."""
+        there = (n for n in self.left_by[left.record.id, left.left] if n.since[0].seen <= max(seen, left.record.created_at))
+        return bool(_join(n.to_come for n in there) & ~self._closed_at(candidate, seen))
+
+    def _fading_beside(self, candidate: HeldNights, first: FirstSeen, left: LeftNights, own: Sequence[FirstSeen]) -> list[Fading]:
+        """Return how nights of *candidate* fade with those that another record left when they were there already."""
+        mine = first.bits & left.bits & ~was_before(own, left.since) if first.seen < left.left else 0
+        is_own = mine and self._left_open(candidate, first.seen, left)
+        return [] if is_own else self._fading(candidate, first, mine, left.left)
+
+    def _fading(self, candidate: HeldNights, first: FirstSeen, mine: Bits, left: datetime) -> list[Fading]:
+        if not mine:
+            return []
+        found = self.read[candidate.record.id].fading(mine, first.after, left)
+        return [one for f in found for one in self._wait_for_others(candidate, f)]
+
+    def _wait_for_others(self, candidate: HeldNights, fading: Fading) -> list[Fading]:
+        """Return *fading*, for MAX_FADING where another source still showed the nights when our calendar was read without.
+
+        Its platform may read that source, too, and have it from there.
+        """
+        later = fading.left + MAX_FADING
+        if fading.read_at is None or fading.end >= later:
+            return [fading]
+        others = (h for h in self.near.get(candidate.record.id, ()) if h.is_candidate and h.seen_at < fading.read_at)
+        shown = _join(h.bits & ~_join(bits for bits, since in h.unshown if since <= fading.read_at) for h in others)
+        parts = (fading._replace(bits=fading.bits & ~shown), fading._replace(bits=fading.bits & shown, end=later))
+        return [part for part in parts if part.bits]
+
+    def conclude(self, parts: Sequence[CandidateNights]) -> EchoVerdict:
+        """Return what the candidate is that *parts* are all nights of."""
+        holding, again = parts[0].of, min((at for p in parts for at in p.again), default=None)
+        held, fading = _join(p.held for p in parts), [f for p in parts for f in p.fades]
+        rest, fades = holding.judged & ~held, _join(f.bits for f in fading)
+        shown = [f.end for f in fading if f.bits & ~_unshown(holding)] if holding.held_since is None else []
+        doubtful = tuple(row for p in parts for row in self._doubtful(p))
+        return EchoVerdict(
+            state=EchoState.ECHO if not rest else EchoState.FADING if fades == rest else EchoState.OWN,
+            of=() if rest else _originals(parts),
+            since=min((f.left for f in fading), default=None),
+            until=min(shown, default=None),
+            sold=frozenset(record for p in parts for record in p.sold),
+            again_at=again,
+            is_awaited=any(f.is_awaited for f in fading),
+            has_outlived=bool(rest) and any(p.has_outlived for p in parts),
+            repeats=held,
+            repeated=tuple(row for p in parts for row in p.originals.values()),
+            doubtful=doubtful,
+            explained=held & ~self.read[holding.record.id].unknown & ~_join(bits for _, bits in doubtful),
+            fades=fades,
+        )
+
+    def _doubtful(self, part: CandidateNights) -> list[tuple[HeldNights, Bits]]:
+        """Return the originals of *part*, with the nights that its source neither read before nor has from a linked source."""
+        read = self.read[part.of.record.id].read_before(part.since.seen)
+        rows = [(o, bits & ~read) for o, bits in part.originals.values() if (o.source, part.of.source) not in self.sources]
+        return [(o, bits) for o, bits in rows if bits]
 
 
-def _attribute(part: CandidateNights, original: HeldNights, nights: Bits, shared: Bits) -> Bits:
-    """Note *nights* of *part* as held by *original*; return those of *shared* that are left to attribute."""
-    if nights:
-        before = part.originals.get(original.record.id, (original, 0))[1]
-        part.originals[original.record.id] = original, before | nights
-        part.held |= nights
-    return shared & ~nights
-
-
-def _explain_by_left(part: CandidateNights, left: Iterable[LeftNights]) -> None:
-    """Add the nights that others left when *part* was there already."""
-    rest = part.since.bits & part.of.judged & ~part.held
-    if rest and not part.of.is_past:
-        repeated = ((n, n.bits & _seen_before(part.since, n.left) & ~was_before(part.for_itself, n.since)) for n in left)
-        part.left += [(nights.left, rest & bits) for nights, bits in repeated]
+def _put_off(own: Sequence[FirstSeen], fading: Fading) -> list[FirstSeen]:
+    """Return *own*, with the nights of *fading* held for themselves only from its end on."""
+    rows = [(one, one.bits & fading.bits) for one in own]
+    later = [FirstSeen(bits, max(one.seen, fading.end), one.after) for one, bits in rows if bits]
+    return [FirstSeen(one.bits & ~bits, one.seen, one.after) for one, bits in rows if one.bits & ~bits] + later
 
 
 def _fade(part: CandidateNights, at: datetime) -> None:
-    """Add the nights of *part* that no other holds first any more, and that were released within MAX_FADING."""
-    rest = 0 if part.of.is_past else part.since.bits & part.of.judged & ~part.held
-    for left, nights in sorted(part.left, key=lambda row: row[0], reverse=True):
-        new = rest & nights & _shown_before(part.of, left + MAX_FADING, at)
-        part.has_outlived |= bool(rest & nights & ~new)
+    """Add the nights of *part* that no other holds first any more, and whose fading has not ended."""
+    rest = part.since.bits & part.of.judged & ~part.held
+    for fading in sorted(part.left, key=lambda f: (f.left, f.end), reverse=True):
+        new = rest & fading.bits & _shown_before(part.of, fading.end, at)
+        part.has_outlived |= bool(rest & fading.bits & ~new)
         rest &= ~new
-        part.fades += [(left, new)] if new else []
-
-
-def _judge(parts: Sequence[CandidateNights]) -> EchoVerdict:
-    """Return what the candidate is that *parts* are all nights of."""
-    holding = parts[0].of
-    held, fading = _join(p.held for p in parts), [row for p in parts for row in p.fades]
-    rest, fades = holding.judged & ~held, _join(bits for _, bits in fading)
-    repeated = tuple(row for p in parts for row in p.originals.values())
-    if not rest:
-        return EchoVerdict(state=EchoState.ECHO, of=_originals(parts), repeats=held, repeated=repeated)
-    outlived = any(p.has_outlived for p in parts)
-    if not fades:
-        return EchoVerdict(repeats=held, repeated=repeated, has_outlived=outlived)
-    shown = [left for left, bits in fading if bits & ~_unshown(holding)] if holding.held_since is None else []
-    since, until = min(left for left, _ in fading), min(shown) + MAX_FADING if shown else None
-    state = EchoState.FADING if fades == rest else EchoState.OWN
-    return EchoVerdict(state=state, since=since, until=until, repeats=held, repeated=repeated, fades=fades, has_outlived=outlived)
+        part.fades += [fading._replace(bits=new)] if new else []
 
 
 def _originals(parts: Iterable[CandidateNights]) -> tuple[HeldNights, ...]:
     """Return the originals of an echo, in the order of their nights."""
     found = {original: row[0] for part in parts for original, row in part.originals.items()}
     return tuple(sorted(found.values(), key=lambda h: (extent(h.bits), h.record.id)))
-
-
-def _seen_before(since: FirstSeen, left: datetime | None) -> Bits:
-    """Return the nights that were there when others *left* them (None: at any time); of a first fetch this is not known."""
-    return since.bits if since.after is not None and (left is None or since.seen < left) else 0
 
 
 def _shown_before(candidate: HeldNights, end: datetime, at: datetime) -> Bits:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
-from bokit.core.bookings.stay import held_nights, is_window
+from bokit.core.bookings.stay import held_nights, is_window, read_span
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
@@ -24,6 +24,8 @@ class FirstSeen(NamedTuple):
     bits: Bits
     seen: datetime
     after: datetime | None
+    taken: datetime | None = None
+    """When the record took them over from another of its source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +45,8 @@ class HeldNights:
     unshown: tuple[tuple[Bits, datetime], ...] = ()
     """Nights that its source no longer shows, and since when: held until the evidence is enough."""
     is_past: bool = False
+    reported: Bits = 0
+    """Those of its nights that its source shows, without what a person added; of an entry by hand, all."""
     held_since: datetime | None = None
     """Since when a guard holds its source's feed: what that shows since then is not known."""
 
@@ -108,6 +112,7 @@ def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
         identity=identity,
         is_candidate=may_repeat(identity, kind),
         is_past=not bits & grid.to_come,
+        reported=bits & grid.span(*read_span(record.remote)) if record.source_id else bits,
         unshown=_read_unshown(record, bits, grid),
     )
 
@@ -115,10 +120,11 @@ def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
 def _read_first_seen(record: Record, bits: Bits, grid: NightGrid) -> tuple[FirstSeen, ...]:
     """Return since when each of *bits* is held; without a night history, since the record was made."""
     found, rest = [], bits
-    for first, end, seen, after in record.memory.get(GAINED, ()):
+    for first, end, seen, *others in record.memory.get(GAINED, ()):
         mine = grid.span(date.fromisoformat(first), date.fromisoformat(end)) & rest
         rest &= ~mine
-        found.append(FirstSeen(mine, datetime.fromisoformat(seen), datetime.fromisoformat(after) if after else None))
+        times = (datetime.fromisoformat(time) if time else None for time in others)
+        found.append(FirstSeen(mine, datetime.fromisoformat(seen), *times))
     return (*found, FirstSeen(rest, record.created_at, None)) if rest else tuple(found)
 
 

@@ -7,6 +7,16 @@ from datetime import timedelta
 MAX_FADING = timedelta(hours=36)
 """How long a closure fades. Platforms read calendars again after 2 to 24 hours and drop what is no longer in them; another
 Bokit holds it for a day."""
+MAX_UNREAD_FADING = timedelta(hours=72)
+"""How long a closure fades while its platform does not read our calendar again, which it did before. The slowest read once
+a day; one that has not read for so long is no longer connected."""
+MAX_READ_AGE = timedelta(days=7)
+"""How long a calendar keeps what it held before: closures that repeat it are gone long before that."""
+MIN_LINK_BOOKINGS = 2
+"""So many bookings of one source that another closes whole, without having read them in a calendar of ours: it reads that
+source directly. One may be a double booking."""
+FIRST_DAY_LEAD = timedelta(minutes=30)
+"""Sources whose first fetches are this near show their closures in no order: a reservation comes before a block."""
 MAX_EXPORTED_AGE = timedelta(days=92)
 """Stays that ended this long before the last change are left out of outgoing calendars."""
 MIN_BETWEEN_FETCHES = timedelta(seconds=60)

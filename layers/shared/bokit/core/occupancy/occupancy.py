@@ -18,9 +18,11 @@ from operator import or_
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.catalog import Unit
 from bokit.core.model.records import Json, Presence, Record, RecordId, Scope, SourceId
+from bokit.core.occupancy.calendar_reads import ReadLog
 from bokit.core.occupancy.echoes import OWN, EchoState, EchoVerdict, judge_echoes
 from bokit.core.occupancy.holdings import HeldNights, read_held_nights, read_left_nights
 from bokit.core.occupancy.joint import join_holdings, merge_fields
+from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links, read_links
 from bokit.core.occupancy.night_bits import Bits, NightGrid
 
@@ -105,7 +107,14 @@ class Occupancy:
     @property
     def settle_at(self) -> datetime | None:
         """The earliest time at which time alone changes what a booking is."""
-        return min((b.verdict.until for b in self.bookings if b.verdict.until), default=None)
+        times = (at for b in self.bookings for at in (b.verdict.until, b.verdict.again_at) if at)
+        return min(times, default=None)
+
+    @property
+    def watch_at(self) -> datetime | None:
+        """When to look whether a platform has read our calendar meanwhile, which ends the fading of its closures."""
+        is_awaited = any(b.verdict.is_awaited for b in self.bookings)
+        return self.at + MIN_BETWEEN_FETCHES if is_awaited else None
 
     @property
     def outlived(self) -> frozenset[SourceId]:
@@ -140,15 +149,17 @@ def read_occupancy(
     today: date,
     at: datetime,
     held_since: Mapping[SourceId, datetime] | None = None,
+    reads: ReadLog | None = None,
 ) -> Occupancy:
     """Return who holds the nights of *units*, all of them linked with each other, by every record of theirs.
 
     *today* is the units' date at *at*: echoes are judged by nights to come. *held_since* are the sources whose feed a guard
-    holds, with the time since when; it only matters for those in ``outlived``.
+    holds, with the time since when; it only matters for those in ``outlived``. *reads* is what our calendars held when they
+    were read (None: not known).
     """
     links, (grid, holdings) = _read_links(units, records), read_held_nights(records, today, held_since)
     groups = join_holdings([h for h in holdings if h.kind is not EntryKind.WINDOW])
-    verdicts = judge_echoes(holdings, read_left_nights(records, grid), links, at)
+    verdicts = judge_echoes(holdings, read_left_nights(records, grid), links, at, grid, reads)
     ids = {h.record.id: group[0].record.id for group in groups for h in group}
     bookings = [_read_booking(group, grid, verdicts.get(group[0].record.id, OWN), ids) for group in groups]
     windows = [h for h in holdings if h.kind is EntryKind.WINDOW]

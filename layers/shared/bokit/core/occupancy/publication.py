@@ -6,11 +6,12 @@ First row that matches, for each night:
     a calendar's own rules close it (a window), as its platform is known to    leaves it out
     the consumer reported it itself for this unit                              leaves it out
     it fades (``echoes``)                                                      leaves it out
-    it repeats only originals that are not in this calendar: those of a        shows it: nothing else would
-    unit linked with the closure's, and not with the calendar's
+    it repeats an original that is not in this calendar: one of a unit         shows it: nothing else would
+    linked with the closure's, and not with the calendar's
     it repeats an original, but is in a likely or certain conflict with        shows it: when the other guest cancels,
     it, seen in two fetches                                                    it is closed already
-    it repeats an original                                                     leaves it out: the original is there
+    it repeats an original                                                     leaves it out: the original is there,
+                                                                               or the consumer reported it
     else (nights that a doubtful feed newly closes, too)                       shows it
 
 A conflict counts from MIN_BETWEEN_FETCHES after the later of the two was first seen; the run that finds it asks for a second
@@ -93,7 +94,10 @@ class PublicationRules:
         return next((reason for reason, nights in withheld if nights & bit), None)
 
     def _repeated_nights(self, booking: Booking, unit: Scope) -> Bits:
-        """Return the nights of *booking* that are left to their originals in the calendar of *unit*."""
+        """Return the nights of *booking* that are left to their originals in the calendar of *unit*.
+
+        An original holds these nights for itself: the calendar shows it, unless the consumer reported it.
+        """
         links = self.occupancy.links[unit]
         there = _join(bits for original, bits in booking.verdict.repeated if original.unit in links)
         return there & ~self._contested.get(booking.id, (0, None))[0]

@@ -14,7 +14,8 @@ from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, Con
 from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.engine.base.reconcile import ReconcileRequest, earliest
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.bookings.pages import CalendarPublisher, Pages
+from bokit.engine.bookings.calendar_reads import Pages
+from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
 from bokit.errors import BokitError
 from bokit.outlets.protocols import Alerts, Notice
@@ -65,7 +66,8 @@ class BookingReconciler:
 
     def _reconcile(self, request: ReconcileRequest) -> datetime | None:
         found = self._gather(request)
-        view = self.reader.load_view(found.group, recent_records(found.records, found.group.today), request.held)
+        reads = self.reader.load_reads(found.group, found.pages) if self.publisher else None
+        view = self.reader.load_view(found.group, recent_records(found.records, found.group.today), reads, request.held)
         author = ConflictAuthor(
             tenant=request.tenant, at=request.at, today=found.group.today, by=request.by, run_id=request.run_id
         )
@@ -75,7 +77,7 @@ class BookingReconciler:
             self.publisher.publish_view(found.pages, view, found.records)
         if self.observe:
             self.observe(view)
-        return earliest(self._held_again_at(view, request), view.settle_at)
+        return earliest(self._held_again_at(view, request), view.settle_at, view.watch_at)
 
     def _gather(self, request: ReconcileRequest) -> _Gathered:
         """Load everything once. Pages come before what they are made from (see ``pages``), so first those of the unit itself;

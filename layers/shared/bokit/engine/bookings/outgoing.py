@@ -24,7 +24,8 @@ from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVa
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.bookings.pages import CALENDARS, MAX_TRIES, CalendarPublisher, write_body
+from bokit.engine.bookings.calendar_reads import CALENDARS
+from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, write_body
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 

@@ -11,53 +11,23 @@ publishes afterwards. Rotating or removing a path first changes the calendar, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from bokit.core.bookings.nights import nights_of
 from bokit.core.ical.writer import hash_calendar, write_calendar
-from bokit.core.model.records import CollectionName, Fields, Record, Scope, TenantId
-from bokit.core.occupancy.outgoing import OutCalendar, read_calendar, select_events
+from bokit.core.model.records import Fields, Record, Scope, TenantId
+from bokit.core.occupancy.calendar_reads import HELD, record_ranges
+from bokit.core.occupancy.outgoing import OutCalendar, select_events
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, Pages, expires_at, load_calendars, load_pages
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import PublishedDocument, Store
 
-CALENDARS = CollectionName("calendars")
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 MAX_TRIES = 8
 SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
-    """Calendars, and their pages as they were before anything else was read."""
-
-    calendars: tuple[OutCalendar, ...] = ()
-    by_hash: Mapping[str, PublishedDocument | None] = field(default_factory=dict)
-
-    def __or__(self, other: Pages) -> Pages:
-        """Return both together."""
-        return Pages(calendars=self.calendars + other.calendars, by_hash={**self.by_hash, **other.by_hash})
-
-    @property
-    def are_current(self) -> bool:
-        """Whether each page fits its calendar; if one does not, its calendar may have been rotated or removed meanwhile."""
-        for calendar in self.calendars:
-            for token_hash in calendar.hashes:
-                page = self.by_hash[token_hash]
-                if page is None or page.expires_at != _expires_at(calendar, token_hash):
-                    return False
-        return True
-
-
-def _expires_at(calendar: OutCalendar, token_hash: str) -> datetime | None:
-    return None if token_hash == calendar.token_hash else calendar.former_until
-
-
-def load_calendars(store: Store, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
-    """Return the calendars of these units."""
-    found = (r for scope in scopes for r in store.load_records(tenant, CALENDARS, scope))
-    return [read_calendar(r) for r in found if r.gone_at is None]
 
 
 def load_last_read(store: Store, calendar: OutCalendar) -> datetime | None:
@@ -78,16 +48,14 @@ class CalendarPublisher:
 
     def load_pages(self, tenant: TenantId, scopes: Sequence[Scope]) -> Pages:
         """Return the calendars of these units with their pages; load them before everything that pages are made from."""
-        calendars = self.load_calendars(tenant, scopes)
-        by_hash = {token_hash: self.store.find_published(token_hash) for c in calendars for token_hash in c.hashes}
-        pages = Pages(calendars=tuple(calendars), by_hash=by_hash)
-        return pages if pages.are_current else replace(pages, calendars=tuple(self.load_calendars(tenant, scopes)))
+        return load_pages(self.store, tenant, scopes)
 
     def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> dict[Scope, UnitGroupView]:
         """Return for each of these units, and those linked with it, what its calendars are made from."""
         views: dict[Scope, UnitGroupView] = {}
         for group in self.reader.load_groups(tenant, scopes, at):
-            view = self.reader.load_view(group, exported_records(self.reader.load_records(group), group.today))
+            reads = self.reader.load_reads(group)
+            view = self.reader.load_view(group, exported_records(self.reader.load_records(group), group.today), reads)
             views |= dict.fromkeys(group.scopes, view)
         return views
 
@@ -108,7 +76,7 @@ class CalendarPublisher:
         group = view.group
         exported = exported_records(records, group.today)
         if len(exported) != len(view.records):
-            view = self.reader.load_view(group, exported)
+            view = self.reader.load_view(group, exported, view.reads)
         try:
             self._write_pages(pages, dict.fromkeys(group.scopes, view))
         except StoreConflictError:
@@ -122,13 +90,14 @@ class CalendarPublisher:
 
     def _write_page(self, token_hash: str, known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> None:
         """Write the page under *token_hash* where it differs from what is *known*."""
-        until, body, at = _expires_at(calendar, token_hash), write_body(calendar, view), view.group.at
+        until, body, at = expires_at(calendar, token_hash), write_body(calendar, view), view.group.at
         if body is None or (until is not None and until <= at):
             self._end(known, until or at)
             return
         page = make_page(token_hash, known, calendar, body, at)
         page = replace(page, expires_at=until, refresh_at=view.settle_at)
         if page != known:
+            page = replace(page, nights=list_nights(known, calendar, view))
             self.store.save_published(page, only_if_unchanged=True)
             if known is None:
                 self._check_still_there(token_hash, calendar, at)
@@ -142,7 +111,9 @@ class CalendarPublisher:
     def _end(self, page: PublishedDocument | None, at: datetime) -> None:
         """End a path at *at*; the page is written, not deleted, since the function that serves pages may not delete."""
         if page is not None and (page.expires_at is None or page.expires_at > at):
-            self.store.save_published(replace(page, body=b"", expires_at=at, refresh_at=None), only_if_unchanged=True)
+            nights = record_ranges(page.nights, (), at=at, first_read_at=page.first_read_at) if HELD in page.nights else {}
+            ended = replace(page, body=b"", nights=nights, expires_at=at, refresh_at=None)
+            self.store.save_published(ended, only_if_unchanged=True)
 
 
 def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
@@ -152,6 +123,16 @@ def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
         return None
     anonymous = bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
     return write_calendar(name, select_events(view.publication, calendar, anonymous=anonymous))
+
+
+def list_nights(known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> Fields:
+    """Return what a page that is written keeps of its nights; nothing where it shows single days."""
+    if calendar.variant not in SHOWING_NIGHTS:
+        return {}
+    events = select_events(view.publication, calendar, anonymous=True)
+    shown = nights_of((event.first, event.end) for event in events)
+    first_read_at = known.first_read_at if known else None
+    return record_ranges(known.nights if known else None, shown, at=view.group.at, first_read_at=first_read_at)
 
 
 def make_page(
@@ -173,6 +154,7 @@ def make_page(
         content_type=CONTENT_TYPE,
         etag=etag,
         changed_at=changed_at,
+        nights=known.nights if known else {},
         version=known.version if known else 0,
     )
 

@@ -11,10 +11,11 @@ from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
-from bokit.core.occupancy.outgoing import CalendarVariant, PublishedNight, explain_calendar
+from bokit.core.occupancy.outgoing import PublishedNight, explain_calendar
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
-from bokit.engine.bookings.pages import load_calendars, load_last_read
+from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
+from bokit.engine.bookings.pages import load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.store.protocols import Store
@@ -94,7 +95,7 @@ class BookingService:
 
     def _explain_calendars(self, view: UnitGroupView, unit: Scope, night: date) -> list[PublishedNight]:
         calendars = load_calendars(self.store, view.group.tenant, [unit])
-        showing_nights = (c for c in calendars if c.variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS))
+        showing_nights = (c for c in calendars if c.variant in SHOWING_NIGHTS)
         return [explain_calendar(view.publication, c, night, load_last_read(self.store, c)) for c in showing_nights]
 
     def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:

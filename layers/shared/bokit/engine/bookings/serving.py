@@ -29,14 +29,14 @@ class CalendarServer:
         """Return the page under this path, in one read; None: there is none, or it has expired.
 
         The first request after ``refresh_at`` publishes the page again. That it was read is written at most once in
-        MIN_BETWEEN_TOUCHES.
+        MIN_BETWEEN_TOUCHES, and at the first request after the page changed: closures are judged by that.
         """
         token_hash, now = hash_token(token), self.clock()
         page = self._find_page(token_hash, now)
         if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self.refresh(page)
             page = self._find_page(token_hash, now)
-        if page is not None and (page.read_at is None or now - page.read_at >= MIN_BETWEEN_TOUCHES):
+        if page is not None and _is_news(page, now):
             self._touch(page, now)
         return page
 
@@ -50,3 +50,9 @@ class CalendarServer:
     def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
         page = self.store.find_published(token_hash)
         return page if page and (page.expires_at is None or page.expires_at > now) else None
+
+
+def _is_news(page: PublishedDocument, now: datetime) -> bool:
+    """Return whether a read of *page* is worth a write."""
+    is_first = page.read_at is None or page.first_read_at is None
+    return is_first or (page.read_at is not None and now - page.read_at >= MIN_BETWEEN_TOUCHES)

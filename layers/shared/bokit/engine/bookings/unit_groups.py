@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, Property, Unit
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, Record, Scope, SourceId, TenantId
+from bokit.core.occupancy.calendar_reads import ReadLog
 from bokit.core.occupancy.links import find_group
 from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
 from bokit.core.occupancy.publication import PublicationRules
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import load_options
+from bokit.engine.bookings.calendar_reads import Pages, load_pages, load_read_log
 from bokit.store.protocols import Store
 
 RECENT = timedelta(days=45)
@@ -46,6 +48,8 @@ class UnitGroupView:
     group: UnitGroup
     records: Sequence[Record]
     occupancy: Occupancy
+    reads: ReadLog | None = None
+    """What the consumers of its calendars read; None: not known."""
 
     @cached_property
     def publication(self) -> PublicationRules:
@@ -56,6 +60,11 @@ class UnitGroupView:
     def settle_at(self) -> datetime | None:
         """The earliest time at which time alone changes what a booking is, or what calendars show of it."""
         return earliest(self.occupancy.settle_at, self.publication.again_at)
+
+    @property
+    def watch_at(self) -> datetime | None:
+        """When to look again at what no time alone changes: whether a platform has read our calendar meanwhile."""
+        return self.occupancy.watch_at
 
 
 class UnitGroupReader:
@@ -84,19 +93,27 @@ class UnitGroupReader:
     def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroupView]:
         """Return the groups of these units, each once, with all their records."""
         groups = ((group, self.load_records(group)) for group in self.load_groups(tenant, scopes, at))
-        return [self.load_view(group, records) for group, records in groups]
+        return [self.load_view(group, records, self.load_reads(group)) for group, records in groups]
 
-    def load_view(self, group: UnitGroup, records: Sequence[Record], held: HeldSince | None = None) -> UnitGroupView:
+    def load_reads(self, group: UnitGroup, pages: Pages | None = None) -> ReadLog:
+        """Return what the consumers of the group's calendars read, from their *pages* where these are loaded already."""
+        pages = pages or load_pages(self.store, group.tenant, group.scopes)
+        return load_read_log(self.store, group.tenant, group.options, pages)
+
+    def load_view(
+        self, group: UnitGroup, records: Sequence[Record], reads: ReadLog | None, held: HeldSince | None = None
+    ) -> UnitGroupView:
         """Return what *records* are to each other; *held* are sources whose head is not written yet.
 
         Heads are loaded only where it matters whether a feed is held.
         """
-        occupancy = read_occupancy(group.units, records, today=group.today, at=group.at)
+        read = partial(read_occupancy, group.units, records, today=group.today, at=group.at, reads=reads)
+        occupancy = read()
         if occupancy.outlived:
             since = self.load_held(group.tenant, occupancy.outlived) | dict(held or {})
             if held_since := {source: at for source, at in since.items() if at is not None}:
-                occupancy = read_occupancy(group.units, records, today=group.today, at=group.at, held_since=held_since)
-        return UnitGroupView(group=group, records=records, occupancy=occupancy)
+                occupancy = read(held_since=held_since)
+        return UnitGroupView(group=group, records=records, occupancy=occupancy, reads=reads)
 
     def load_held(self, tenant: TenantId, source_ids: frozenset[SourceId]) -> dict[SourceId, datetime | None]:
         """Return since when a guard holds the feed of each source, as the heads have it."""

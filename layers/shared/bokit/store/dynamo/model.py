@@ -86,6 +86,8 @@ class ItemRow(Model):
     """Open run: the bytes that one report may take, for all to fit."""
     used_at = NumberAttribute(null=True)
     """Token: its last use. Published document: when it was last read."""
+    first_used_at = NumberAttribute(null=True)
+    """Published document: when it was first read after it was written."""
     revoked_at = NumberAttribute(null=True)
     """Token: when it was revoked."""
 

@@ -24,14 +24,17 @@ def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
 
 
 def pack_published(published: PublishedDocument) -> bytes:
-    """Return a published document, compressed as one: its body unchanged, and the rest but its last read as JSON."""
-    return _pack_pair(write_document(replace(published, body=b"", read_at=None)), published.body)
+    """Return a published document, compressed as one: its body unchanged, and the rest but its reads as JSON."""
+    return _pack_pair(write_document(replace(published, body=b"", read_at=None, first_read_at=None)), published.body)
 
 
-def unpack_published(packed: bytes, version: int, read_at: datetime | None = None) -> PublishedDocument:
+def unpack_published(
+    packed: bytes, version: int, read_at: datetime | None = None, first_read_at: datetime | None = None
+) -> PublishedDocument:
     """Return the document that :func:`pack_published` compressed."""
     document, body = _unpack_pair(packed)
-    return replace(read_document(PublishedDocument, document), body=body, version=version, read_at=read_at)
+    stored = read_document(PublishedDocument, document)
+    return replace(stored, body=body, version=version, read_at=read_at, first_read_at=first_read_at)
 
 
 def cut_chunks(packed: bytes, size: int = MAX_CHUNK_BYTES) -> list[bytes]:

@@ -47,11 +47,15 @@ class DynamoPublished(DynamoParts):
     def find_published(self, digest: str) -> PublishedDocument | None:
         key = keys.find_key(keys.published_key, digest)
         row, packed = self._load_packed(key) if key else (None, b"")
-        return unpack_published(packed, int(row.version), read_optional_time(row.used_at)) if row else None
+        if row is None:
+            return None
+        times = read_optional_time(row.used_at), read_optional_time(row.first_used_at)
+        return unpack_published(packed, int(row.version), *times)
 
     def touch_published(self, digest: str, at: datetime) -> None:
         newer = ItemRow.used_at.does_not_exist() | (ItemRow.used_at < write_micros(at))
-        actions = [ItemRow.used_at.set(write_micros(at))]
+        first = ItemRow.first_used_at.set(ItemRow.first_used_at | write_micros(at))
+        actions = [ItemRow.used_at.set(write_micros(at)), first]
         condition = ItemRow.version.exists() & newer
         self._table.update(UpdateItem(key=keys.published_key(digest), actions=actions, condition=condition))
 

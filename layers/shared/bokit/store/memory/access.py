@@ -66,7 +66,7 @@ class MemoryAccess(MemoryState):
             if only_if_unchanged and published.version != version:
                 raise StoreConflictError("the document was written by another meanwhile; make it again", id=published.id)
             read_at = stored.read_at if stored else published.read_at
-            self._published[published.hash] = replace(published, version=version + 1, read_at=read_at)
+            self._published[published.hash] = replace(published, version=version + 1, read_at=read_at, first_read_at=None)
 
     def find_published(self, digest: str) -> PublishedDocument | None:
         with self._lock:
@@ -76,7 +76,7 @@ class MemoryAccess(MemoryState):
         with self._lock:
             stored = self._published.get(digest)
             if stored is not None and (stored.read_at is None or stored.read_at < at):
-                self._published[digest] = replace(stored, read_at=at)
+                self._published[digest] = replace(stored, read_at=at, first_read_at=stored.first_read_at or at)
 
     def delete_published(self, digest: str) -> None:
         with self._lock:
