@@ -314,6 +314,34 @@ def test_a_turnover_looks_back_to_who_left_already():
     assert [[n.day for n in c.nights] for c in found] == [[6]]
 
 
+LATE = {"extra": {"late_end": True}}
+
+
+def test_a_night_after_a_late_end_alone_is_possible():
+    """A guest who leaves at 22:00 may be gone before the next one comes; any other shared night makes it certain."""
+    ann = a_stay(5, 8, None, None, guest_name="Ann")
+
+    assert [c.certainty for c in conflicts(an_airbnb(1, 6, **LATE), ann)] == [Certainty.POSSIBLE]
+    assert [c.certainty for c in conflicts(an_airbnb(1, 6), ann)] == [Certainty.CERTAIN]
+    assert [c.certainty for c in conflicts(an_airbnb(1, 7, **LATE), ann)] == [Certainty.CERTAIN]
+    assert [c.nights for c in conflicts(an_airbnb(1, 6, **LATE), ann)] == [(date(2026, 7, 5),)]
+
+
+def test_a_departure_that_a_person_set_is_not_late():
+    """Who sets the departure by hand has settled what the last night is."""
+    late = an_airbnb(1, 6, **LATE, edits={"check_out": an_edit("2026-07-06", base="2026-07-06")})
+
+    assert [c.certainty for c in conflicts(late, a_stay(5, 8, None, None, guest_name="Ann"))] == [Certainty.CERTAIN]
+
+
+def test_a_turnover_after_a_late_end_counts_from_the_evening():
+    """The days that a unit needs are judged by the nights that are certain, too."""
+    late, ann = an_airbnb(1, 6, **LATE), a_stay(6, 8, None, None, guest_name="Ann")
+
+    assert [c.certainty for c in conflicts(late, ann, turnover={Scope("unit_1"): 1})] == [Certainty.POSSIBLE]
+    assert [c.certainty for c in conflicts(late, ann, turnover={Scope("unit_1"): 2})] == [Certainty.CERTAIN]
+
+
 def test_two_blocks_are_no_conflict():
     """Two owners' closures are not a conflict."""
     assert conflicts(a_block(1, 5), a_block(3, 8, None, None)) == []

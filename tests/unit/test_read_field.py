@@ -61,6 +61,7 @@ def test_a_late_end_is_noted():
     seen = read(calendar("DTSTART:20270310T150000", "DTEND:20270312T220000"))
 
     assert [p.code for p in seen.problems] == ["late-end"]
+    assert [entry.extra for entry in seen.entries] == [{"late_end": True}]
 
 
 @pytest.mark.parametrize("end", ["DTEND;VALUE=DATE:20270301", "DTEND:soon", "DURATION:-P2D", "DURATION:long"])

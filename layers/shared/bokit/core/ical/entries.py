@@ -40,6 +40,10 @@ CANCELLED = frozenset({Status.CANCELLED, Status.CANCELLED_BY_OWNER, Status.CANCE
 BLOCKING = frozenset(Status) - CANCELLED - {Status.INQUIRY}
 
 
+LATE_END = "late_end"
+"""In an entry's *extra*: its last night is held only since it ends late in the evening."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One event of a feed, in the unit's timezone. The stay is half-open: ``[check_in, check_out)``."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
-from bokit.core.ical.entries import Entry
+from bokit.core.ical.entries import LATE_END, Entry
 from bokit.core.ical.event_nights import EndsBeforeStartError, EventNights, When, which_nights
 from bokit.core.ical.labels import CANCELLED_LABEL
 from bokit.core.ical.lexer import split_lines, unescape
@@ -217,6 +217,8 @@ def read_entry(
         raise BadEventError("ends-before-start", message, start) from error
     except OverflowError as error:
         raise BadEventError("bad-date", "the event's dates lie outside of all calendars") from error
+    if nights.is_late:
+        facts = {**facts, "extra": {**facts.get("extra", {}), LATE_END: True}}
     entry = Entry(
         uid=raw.uid,
         recurrence_id=recurrence_id,

@@ -9,6 +9,7 @@ two records of one source                                                       
 one that its source no longer shows, and is not released yet                                     stays one, becomes none
 a departure and an arrival on one day                                                            none, unless the unit
                                                                                                  needs days between
+they meet only in the night after an end late in the evening                                     possible at most
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import or_
+from typing import NamedTuple
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, make_record_id
@@ -38,7 +41,8 @@ class Certainty(StrEnum):
     the other open: no repetition does."""
     POSSIBLE = "possible"
     """A reservation, and a closure that holds all its nights, or all and more, which may be a repetition from elsewhere; or
-    two closures that may repeat each other."""
+    two closures that may repeat each other; or any two that meet only in the night after a late end, whose guest may leave at
+    22:00."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,20 +70,29 @@ def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[
     own_bookings = [b for b in occupancy.bookings if b.state is EchoState.OWN]
     held = {h.record.id: h.bits & ~b.verdict.fades & ~b.verdict.explained for b in own_bookings for h in b.holdings}
     own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
-    shared: dict[tuple[RecordId, RecordId], tuple[Bits, Bits]] = {}
+    shared: dict[tuple[RecordId, RecordId], _Shared] = {}
     for one, other in overlapping_pairs(own, reach=max(turnover.values(), default=0)):
         first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
         if first is not second and _may_conflict(one, other, occupancy):
+            found = _share(one, other, held[one.record.id], held[other.record.id], turnover)
             key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
-            before, mine, theirs = shared.get(key, (0, 0)), held[one.record.id], held[other.record.id]
-            near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
-            near = near if one.kind is other.kind else 0
-            shared[key] = before[0] | mine & theirs, before[1] | near
+            shared[key] = _Shared(*map(or_, shared.get(key, _NOTHING), found))
     for first, second, nights in _doubtful_echoes(occupancy):
         key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
-        shared.setdefault(key, (nights, 0))
-    found = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
-    return sorted((c for c in found if c), key=lambda c: (c.nights, c.id))
+        shared.setdefault(key, _Shared(nights, 0, nights))
+    conflicts = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
+    return sorted((c for c in conflicts if c), key=lambda c: (c.nights, c.id))
+
+
+class _Shared(NamedTuple):
+    """The nights that two bookings want both."""
+
+    met: Bits
+    near: Bits  # within the days that the other's turnover needs
+    firm: Bits  # of either sort, without those that are held for a late end alone
+
+
+_NOTHING = _Shared(0, 0, 0)
 
 
 def _doubtful_echoes(occupancy: Occupancy) -> Iterator[tuple[Booking, Booking, Bits]]:
@@ -102,13 +115,28 @@ def _may_conflict(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> b
     return contradict(mine, theirs) or bool(mine.title and theirs.title and not mine.title & theirs.title)
 
 
+def _share(one: HeldNights, other: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> _Shared:
+    """Return what two holdings share, which hold *mine* and *theirs* for themselves."""
+    met, near = _meet(one, other, mine, theirs, turnover)
+    if not one.late | other.late:
+        return _Shared(met, near, met | near)
+    firm_met, firm_near = _meet(one, other, mine & ~one.late, theirs & ~other.late, turnover)
+    return _Shared(met, near, firm_met | firm_near)
+
+
+def _meet(one: HeldNights, other: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> tuple[Bits, Bits]:
+    """Return the nights that both hold, and those of either that the other's turnover needs."""
+    near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
+    return mine & theirs, near if one.kind is other.kind else 0
+
+
 def _too_near(leaving: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:
     """Return the nights of *theirs* within the turnover days after *leaving* departs; a block needs none."""
     return 0 if leaving.kind is EntryKind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
 
 
-def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occupancy: Occupancy) -> Conflict | None:
-    shared, near = (found & occupancy.grid.to_come for found in bits)
+def _make_conflict(key: tuple[RecordId, RecordId], bits: _Shared, occupancy: Occupancy) -> Conflict | None:
+    shared, near, firm = (found & occupancy.grid.to_come for found in bits)
     if not shared | near:
         return None
     pair = sorted((occupancy.by_record[booking] for booking in key), key=lambda b: (b.seen_at, b.id))
@@ -120,7 +148,7 @@ def _make_conflict(key: tuple[RecordId, RecordId], bits: tuple[Bits, Bits], occu
         unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
         nights=occupancy.grid.nights(shared or near),
         bookings=(pair[0].id, pair[1].id),
-        certainty=_judge_certainty(pair[0], pair[1], occupancy),
+        certainty=_judge_certainty(pair[0], pair[1], occupancy) if firm else Certainty.POSSIBLE,
         is_turnover=not shared,
         is_doubtful=any(b.is_missing for b in pair),
     )

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
+from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.stay import held_nights, is_window, read_span
-from bokit.core.ical.entries import EntryKind
+from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
@@ -38,6 +39,8 @@ class HeldNights:
     """Every night, past ones too."""
     judged: Bits
     """The nights by which it is judged: those to come; where all are past, all."""
+    late: Bits = 0
+    """The night that it holds only since its event ends late in the evening."""
     since: tuple[FirstSeen, ...] = ()
     identity: GuestIdentity = UNIDENTIFIED
     is_candidate: bool = False
@@ -108,6 +111,7 @@ def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
         kind=kind,
         bits=bits,
         judged=judged,
+        late=bits & _read_late(record, grid),
         since=_read_first_seen(record, bits, grid),
         identity=identity,
         is_candidate=may_repeat(identity, kind),
@@ -115,6 +119,15 @@ def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
         reported=bits & grid.span(*read_span(record.remote)) if record.source_id else bits,
         unshown=_read_unshown(record, bits, grid),
     )
+
+
+def _read_late(record: Record, grid: NightGrid) -> Bits:
+    """Return the night after a late end; none where a person has set the departure."""
+    extra = record.remote.get("extra")
+    if not (isinstance(extra, dict) and extra.get(LATE_END)) or "check_out" in record.edits:
+        return 0
+    end = date.fromisoformat(record.remote["check_out"])
+    return grid.span(end - DAY, end)
 
 
 def _read_first_seen(record: Record, bits: Bits, grid: NightGrid) -> tuple[FirstSeen, ...]:
