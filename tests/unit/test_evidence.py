@@ -145,7 +145,7 @@ def test_a_tail_that_another_entry_takes_goes_at_once():
     source = SimulatedSource()
     source.see(closure(10, 20), *TWO)
 
-    source.see(closure(10, 15), closure(15, 20, uid="other"), *TWO)
+    source.see(closure(10, 15), closure(15, 20, uid="other@booking.com"), *TWO)
 
     assert (10, 15) in source.spans() or (15, 20) in source.spans()
     assert nights_of(10, 20) <= source.held()

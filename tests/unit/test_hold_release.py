@@ -87,6 +87,20 @@ def test_other_bookings_each_time_are_no_agreement():
     assert source.stays(Presence.MISSING, Presence.GONE) == []
 
 
+def test_a_night_that_a_held_body_closed_lately_stays_closed_when_the_hold_is_lifted():
+    """The own stay that held it goes; the night has evidence of its own, of an hour."""
+    source = known(STAYS[0])
+    inside = reservation("HMINSIDEXX", 12, 13)
+    codes(source, NEW[1], times=12)
+    codes(source, NEW[1], inside, times=11)
+
+    assert nights_of(12, 13) <= source.held()
+    assert kinds(source.see(NEW[1], hours=2)) == ["cancel", "create"]
+    assert source.held() == nights_of(25, 28) | nights_of(12, 13)
+    source.see(NEW[1], hours=24)
+    assert source.held() == nights_of(25, 28)
+
+
 def test_an_ongoing_closure_that_rolls_still_agrees():
     """Its first night is today's at each fetch."""
     source = known(closure(3, 9, uid="ours"), platform="generic")

@@ -8,6 +8,7 @@ truncated                                         its nights held provisionally
 read in part (a bad date)                         new stays, moves, returns
 half of the future stays gone at once, or three   new nights held provisionally
 gone where three came
+UIDs of another host on a booking platform        new nights held provisionally
 else                                              everything
 
 Whose feed it is: ``feed_owner``. What lifts a hold: ``hold_release``.
@@ -52,7 +53,8 @@ MESSAGES = {
     SHRUNKEN: "Many of the coming stays are gone at once; they stay held. If they are truly cancelled, apply the held plan.",
     OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
     "Check the feed's address; if it is right, apply the held plan.",
-    SUDDEN: "Many bookings came at once into a calendar that had none; their nights are held until a later fetch agrees. "
+    SUDDEN: "Bookings came that this calendar does not usually get: many at once where there were none, or with UIDs of another "
+    "calendar; their nights are held until a later fetch agrees. "
     "If they are right, apply the held plan.",
     OWN: "This is a calendar that Bokit itself publishes; read again, it would hold its own nights for ever. "
     "Nothing was changed. Give the source the platform's own address, or remove it.",
@@ -103,6 +105,8 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
         return Judgement(code=PARTIAL)
     if not is_on_trial(evidence.state) and _is_shrunken(evidence, future):
         return _judge_agreement(SHRUNKEN, evidence)
+    if evidence.has_strange_hosts:
+        return _judge_agreement(SUDDEN, evidence)
     return Judgement(code=None, was_quiet=owner is FeedOwner.QUIET)
 
 
@@ -121,7 +125,7 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, says_nothing: bool =
     if not is_lifted(code, agreement, evidence):
         return Judgement(code=code, agreement=agreement)
     agreed = frozenset(newly_absent(evidence.found.matches))
-    return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN)
+    return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN and not evidence.future)
 
 
 def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
@@ -140,25 +144,13 @@ def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
     came = sum(pair.stay is None for pair in matches.pairs) + _count_new_windows(evidence)
     if evidence.has_lost_end and came and len(gone) + came >= MIN_SHRINK:
         return True
-    if gone and _has_strange_uids(evidence, future):
+    if gone and evidence.has_strange_hosts:
         return True
     settled = {str(s.record.id) for s in future if at - s.record.created_at >= MIN_SETTLED_AGE}
     if settled and not settled & gone:
         return False
     loss = Loss(shown=matches.seen, known=len(future), gone=len(gone), agreed_since=at)
     return loss.is_shrunken or min(len(gone), came) >= MIN_SHRINK
-
-
-def _has_strange_uids(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
-    """Return whether new entries have UIDs of another host than each of ours, which all have one, and some kept theirs."""
-    pairs, ours = evidence.found.matches.pairs, {_uid_host(s.record.key) for s in future}
-    came = {_uid_host(p.entry.uid) for p in pairs if p.stay is None}
-    kept = {_uid_host(p.entry.uid) for p in pairs if p.stay is not None} & ours
-    return bool(kept) and "" not in ours and not came <= ours
-
-
-def _uid_host(uid: str) -> str:
-    return uid.partition("@")[2]
 
 
 def _count_new_windows(evidence: OwnerEvidence) -> int:

@@ -43,6 +43,8 @@ STALE_INTERVALS = 3
 """Of the source's interval: older bodies of a source that stamps its fetches are stale."""
 MAX_STAMP_LAG = timedelta(minutes=2)
 """Between a stamp and the fetch, where stamps follow fetches."""
+MAX_STAMP_LEAD = timedelta(hours=1)
+"""Of a stamp before the fetch's own time: clocks differ by less."""
 MAX_AGE_ERROR = timedelta(seconds=30)
 """Of when a response was made, as its Age says: that is counted back, in whole seconds, from when the response came."""
 MIN_BEGUN_STAYS = 2
@@ -68,8 +70,6 @@ MAX_QUIET_ARRIVALS = 3
 """New bookings at once that a quiet listing may get."""
 MIN_REISSUED_SHARE = 0.9
 """Of the known future stays: so many of the same nights are the same listing under other UIDs."""
-MIN_SAME_DATES_SHARE = 0.5
-"""Of the known future stays: so many with the same UIDs, made of dates, and the same nights are the same listing."""
 MIN_REISSUED_SPANS = 2
 """Fewer equal nights are chance."""
 MAX_SMALL_LISTING = 3

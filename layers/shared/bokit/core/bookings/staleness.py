@@ -9,8 +9,8 @@ it says when it was made              not after the last accepted one           
 one
 it came from a cache                  by its Date or its Age it is not younger    stale, whatever its stamps
                                       than the last accepted one
-it says that it was made later than   -                                           stale, unless the last body was as far
-it was fetched                                                                    ahead: then a clock is wrong, and its
+it says that it was made an hour      -                                           stale, unless the last body was as far
+after it was fetched, or later                                                    ahead: then a clock is wrong, and its
                                                                                   stamps follow nothing
 
 Stamps follow fetches where they did at an accepted fetch of Airbnb or Booking.com. Of other feeds it is never concluded: a
@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.evidence import fetch_gap, read_open
-from bokit.core.bookings.limits import MAX_AGE_ERROR, MAX_STAMP_LAG, STALE_INTERVALS
+from bokit.core.bookings.limits import MAX_AGE_ERROR, MAX_STAMP_LAG, MAX_STAMP_LEAD, STALE_INTERVALS
 from bokit.core.bookings.matching import FeedMatches, Pair
 from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits
@@ -59,7 +59,7 @@ def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> d
 
 def is_ahead(made: datetime | None, at: datetime) -> bool:
     """Return whether a body says that it was made later than it was fetched, which was *at*."""
-    return made is not None and made - at > MAX_STAMP_LAG
+    return made is not None and made - at > MAX_STAMP_LEAD
 
 
 def _is_clock_wrong(made: datetime, habits: SourceHabits, context: Context) -> bool:
