@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from simulator.billing_cli import add_billing
 from simulator.client_api import FAULTS as CLIENT_FAULTS
 from simulator.faults import FAULTS
+from simulator.history import save_history
+from simulator.life import live
 from simulator.model import SimulatorError
 from simulator.scenario import add_readme_listing, build_demo
 from simulator.server import SharedWorld, SimulatorServer
@@ -57,6 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_serve(commands)
+    _add_history(commands)
     _add_stays(commands)
     _add_time(commands)
     _add_faults(commands)
@@ -74,6 +77,26 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--seed", type=int, default=0, help="seed of a new world")
     serve.add_argument("--scenario", choices=("demo", "empty"), default="demo", help="content of a new world")
     serve.set_defaults(run=_serve)
+
+
+def _add_history(commands: Any) -> None:
+    history = commands.add_parser("history", help="write what a new feed showed, fetch after fetch, for `bokit replay`")
+    history.add_argument("feed", help="<platform>/<listing>")
+    history.add_argument("folder", type=Path)
+    history.add_argument("settings", nargs="*", type=_setting, metavar="NAME=VALUE", help="options of the feed")
+    history.add_argument("--days", type=int, default=300, help="default %(default)s")
+    history.add_argument("--every-hours", type=int, default=6, help="default %(default)s")
+    history.add_argument("--seed", type=int, default=0)
+    history.set_defaults(run=_write_history)
+
+
+def _write_history(options: argparse.Namespace) -> int:
+    world = World(seed=options.seed)
+    world.add_feed(options.feed, **dict(options.settings))
+    live(world, days=30)
+    number = save_history(world, options.feed, options.folder, days=options.days, every_hours=options.every_hours)
+    print(f"{number} fetches in {options.folder}")
+    return 0
 
 
 def _add_stays(commands: Any) -> None:

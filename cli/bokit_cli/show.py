@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,6 +135,19 @@ def ago_words(at: datetime | None, now: datetime) -> str:
         return "–"
     seconds = (now - at).total_seconds()
     return f"{span_words(seconds)} ago" if seconds >= 0 else f"in {span_words(-seconds)}"
+
+
+def opening_words(opens_at: datetime, zone: str, now: datetime) -> str:
+    """Return when time lifts a hold, in the time of *zone*, as a host reads it.
+
+    >>> noon = datetime.fromisoformat("2026-08-03T12:00:00Z")
+    >>> opening_words(noon, "Europe/Rome", now=datetime.fromisoformat("2026-08-02T12:00:00Z"))
+    'opens Mon 3 Aug 14:00 (Europe/Rome) unless you say no'
+    """
+    if opens_at <= now:
+        return "opens with the next sync that still agrees, unless you say no"
+    at = opens_at.astimezone(ZoneInfo(zone))
+    return f"opens {at:%a} {at.day} {at:%b %H:%M} ({zone}) unless you say no"
 
 
 def count_words(counts: Mapping[str, int]) -> str:

@@ -12,6 +12,7 @@ from bokit_cli.session import Session
 from bokit_cli.show import (
     ago_words,
     day_words,
+    opening_words,
     plural,
     print_facts,
     print_line,
@@ -196,12 +197,22 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
         },
     )
     if doc["hold"]:
-        _show_hold(console, doc["hold"], session)
+        _show_hold(console, doc["hold"], session, unit_zones(session).get(str(doc["unit_id"]), "UTC"))
 
 
-def _show_hold(console: Console, hold: dict[str, Any], session: Session) -> None:
+def unit_zones(session: Session) -> dict[str, str]:
+    """Return the timezone of each unit: its own, else its property's."""
+    catalog = session.bokit.catalog
+    houses = {p.id: p.timezone for p in catalog.list_properties(session.tenant)}
+    units = {str(u.id): u.timezone or houses.get(u.property_id) for u in catalog.list_units(session.tenant)}
+    return {unit: zone for unit, zone in units.items() if zone}
+
+
+def _show_hold(console: Console, hold: dict[str, Any], session: Session, zone: str) -> None:
     print_line(console)
     print_line(console, f"held since {ago_words(hold['since'], session.bokit.clock())}: {hold['message']}")
+    if hold["opens_at"]:
+        print_line(console, opening_words(hold["opens_at"], zone, session.bokit.clock()))
     rows = [(r.get("action"), _release_words(r), _release_name(r), r.get("record_id")) for r in hold["releases"]]
     if rows:
         print_line(console, "applying it would release:")

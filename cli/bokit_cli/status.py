@@ -8,7 +8,8 @@ import typer
 
 from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, count_words, print_facts, print_line, print_table, where_words, word
+from bokit_cli.show import ago_words, count_words, opening_words, print_facts, print_line, print_table, where_words, word
+from bokit_cli.sources import unit_zones
 from bokit_cli.sync import show_run
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False
     session = Session(ctx, tenant, as_json)
     doc = session.bokit.status.load_status(session.tenant)
     units = {} if as_json else {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
-    session.answer(doc, lambda c: _show_status(c, doc, units))
+    zones = {} if as_json else unit_zones(session)
+    session.answer(doc, lambda c: _show_status(c, doc, units, zones))
 
 
-def _show_status(console: Console, doc: StatusDocument, units: dict[str, str]) -> None:
+def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], zones: dict[str, str]) -> None:
     now = doc["at"]
     rows = [_status_row(source, units, now) for source in doc["sources"]]
     empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
@@ -43,6 +45,8 @@ def _show_status(console: Console, doc: StatusDocument, units: dict[str, str]) -
     for source in doc["sources"]:
         if hold := source["hold"]:
             print_line(console, f"held: {source['name']}: {hold['message']} `bokit source show {source['source_id']}`")
+            if opens_at := hold["opens_at"]:
+                print_line(console, f"  {opening_words(opens_at, zones.get(str(source['unit_id']), 'UTC'), now)}")
         elif error := source["error"]:
             print_line(console, f"failing: {source['name']}: {error['message']} ({source['failures']} failures in a row)")
     if monitor := doc["monitor"]:

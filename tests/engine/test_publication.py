@@ -72,6 +72,7 @@ def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was
     home.world.block(BOOKING, home.today + 20 * DAY, home.today + 24 * DAY)
     home.sync()
     assert [c["certainty"] for c in home.conflicts()] == ["possible"]
+    assert "perhaps two bookings" in next(n.text for n in home.alerts.notices.values() if n.type == "conflict.opened")
     assert near(home, "vrbo") == [(20, 24)]
     assert near(home, "booking_com") == [(20, 24)]
 

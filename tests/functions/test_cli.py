@@ -165,6 +165,24 @@ def test_a_held_plan_is_shown_with_how_to_settle_it(terminal):
     assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])
 
 
+def test_a_hold_that_time_lifts_says_when(terminal):
+    """In the unit's time, in status and with the source; as JSON in the API's way."""
+    source = terminal.furnish()
+    terminal.json("sync", "--all")
+    terminal.shelf.bodies[URL] = a_feed(
+        an_event(3, "2026-09-20", "2026-09-23", "HMABCDEF56"), an_event(4, "2026-10-01", "2026-10-03", "HMABCDEF78")
+    )
+    terminal.clock.move(hours=1)
+    terminal.json("sync", "--all", code=1)
+
+    opens_at = terminal.json("source", "show", source)["hold"]["opens_at"]
+    assert terminal.json("status")["sources"][0]["hold"]["opens_at"] == opens_at
+    line = "opens Tue 2 Jun 15:00 (Europe/Rome) unless you say no"
+    assert opens_at == "2026-06-02T13:00:00Z"
+    assert line in terminal.run("status").out
+    assert line in terminal.run("source", "show", "Airbnb").out
+
+
 def test_history_shows_runs_by_id(terminal):
     """The history lists runs, newest first, and each can be looked at."""
     terminal.furnish()

@@ -50,7 +50,7 @@ def test_an_echo_is_hidden_from_the_table_and_named_in_the_document(terminal):
     assert whole.count("Fri 10") == 2
     (echo,) = [d for d in docs if d["state"] == "echo"]
     assert [d["id"] for d in docs if d["reservation_code"] == "HMABCDEF12"] == echo["echo_of"]
-    assert terminal.run("conflicts").out == "no conflicts\n"
+    assert " possible," in terminal.run("conflicts").out, "on a first day nobody knows which repeats which"
 
 
 def test_a_joint_booking_is_shown_once_with_its_sources(terminal):
@@ -142,7 +142,7 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
     assert night["by"][0]["edited_by"][0].startswith("user:")
     assert {p["for"]: p["closed"] for p in night["published"]} == {"airbnb": False, "vrbo": True}
     assert "calendar for airbnb: open; never read yet" in text
-    assert "the consumer reported it itself" in text
+    assert "it is from this channel itself" in text
     assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}" in text
     assert "Ann  from Airbnb" in text
     assert "edited by" in text

@@ -119,7 +119,7 @@ def test_a_first_day_on_which_all_are_linked_shows_possible_conflicts():
 
     assert certainties(own, closure, reads=ReadLog()) == ["possible"]
     assert states(look(block, other, reads=ReadLog())) == {"src_b-11": "own", "src_a-11": "echo"}
-    assert certainties(block, other, reads=ReadLog()) == ["possible"]
+    assert certainties(block, other, reads=ReadLog()) == [], "no guest is shown as a block"
 
 
 def test_two_bookings_that_were_read_nowhere_show_a_direct_link():
@@ -209,6 +209,17 @@ def test_an_echo_fades_until_its_platform_has_read_the_calendar_without_it_and_w
     assert look(GONE, ECHO, reads=a_log((1, 5, 0, 2, 24, 26)), at=NOW + 27 * HOUR).watch_at is None
     for reads in (ReadLog(), a_log(is_known=False), a_log((1, 5, 0, 2, 24, 26), consumer=None), a_log((1, 5, None, 2, 24, 26))):
         assert end_of(reads) == left + MAX_FADING
+
+
+def test_an_echo_that_is_dropped_in_the_second_fetch_was_dropped_in_time():
+    """It comes an interval after the first, be it a little later than the end; one that is dropped later was the platform's."""
+
+    def dropped(hours):
+        values = {"presence": Presence.MISSING, "missing_since": NOW + hours * HOUR}
+        echo = a_closure(1, 5, seen=NOW + 3 * HOUR, after=NOW + 2 * HOUR, **values)
+        return states(look(GONE, echo, reads=a_log((1, 5, 0, 2, 24, 26)), at=NOW + 40 * HOUR))["src_b-1"]
+
+    assert (dropped(27), dropped(28), dropped(31)) == ("fading", "fading", "own")
 
 
 def test_a_closure_of_a_first_fetch_fades_where_its_platform_read_the_original():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.writer import make_uid
 from bokit.core.model.source_memory import read_memory
 from bokit.core.model.source_rules import Seen
-from tests.support.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
+from tests.support.simulated_source import RULES, SimulatedSource, closure, day, kinds, nights_of, reservation, window
 
 AIRBNB = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCD", start=1))
 ROOM = (closure(10, 14), closure(20, 24))
@@ -96,6 +97,42 @@ def test_a_uid_made_of_dates_shows_nothing():
     source = known("airbnb", shown)
 
     assert owner_of(source, shown, AIRBNB[2]) is FeedOwner.UNKNOWN
+
+
+NIGHTS = tuple(
+    stay(f"flat-{day(first):%Y%m%d}@pms", first, end, kind=EntryKind.BLOCK, status=Status.UNAVAILABLE)
+    for first, end in ((10, 14), (20, 24), (30, 34), (40, 44), (50, 54), (61, 65))
+)
+"""Closures whose UIDs are made of their first nights."""
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "owner"),
+    [
+        (NIGHTS[:4], (*NIGHTS[:3], NIGHTS[5]), FeedOwner.KNOWN),  # one is gone as one is new
+        (NIGHTS[:4], (*NIGHTS[:2], *NIGHTS[4:]), FeedOwner.KNOWN),
+        (NIGHTS[:4], (NIGHTS[0], *NIGHTS[4:]), FeedOwner.UNKNOWN),  # one may be chance
+        (NIGHTS[:5], (*NIGHTS[:2], NIGHTS[5]), FeedOwner.UNKNOWN),  # fewer than half
+        (NIGHTS[:1], NIGHTS[:2], FeedOwner.UNKNOWN),
+    ],
+)
+def test_several_uids_made_of_dates_with_their_nights_show_that_the_feed_is_ours(before, now, owner):
+    """A calendar of nights alone has nothing else; one new booking beside one cancelled is not another listing."""
+    assert owner_of(known("generic", *before), *now) is owner
+
+
+def test_nights_under_other_uids_made_of_dates_are_another_listings():
+    others = tuple(replace(e, uid=e.uid.replace("flat", "loft")) for e in (*NIGHTS[:2], NIGHTS[4]))
+
+    assert owner_of(known("generic", *NIGHTS[:3]), *others) is FeedOwner.UNKNOWN
+
+
+def test_weeks_under_uids_made_of_dates_are_everybodys():
+    """Where all of them are still there, nothing is gone, and the feed is believed."""
+    weeks = [stay(f"{day(first):%Y%m%d}@pms", first, first + 7) for first in (12, 26, 40)]
+
+    assert owner_of(known("generic", *weeks[:2]), *weeks) is FeedOwner.KNOWN
+    assert owner_of(known("generic", *weeks), *weeks[:2], stay("20260801@pms", 61, 68)) is FeedOwner.UNKNOWN
 
 
 def test_a_name_on_other_nights_shows_nothing():

@@ -12,6 +12,7 @@ import pytest
 from bokit.core.ical.reader import ReadSettings, read_ical
 from bokit.core.model.source_rules import Verdict
 from bokit.engine.catalog.config.file import read_config
+from simulator.cli import run
 from simulator.faults import FAULTS
 from simulator.feeds import PLATFORMS
 from simulator.life import live
@@ -367,3 +368,16 @@ def test_the_config_is_what_bokit_imports():
     sources = [s for p in config.properties for u in p.units for s in u.sources]
     assert [s.name for s in sources] == ["Airbnb", "Booking.com", "VRBO", "Beds24"]
     assert sources[0].values["url"] == "http://127.0.0.1:9/airbnb/terrace-flat.ics"
+
+
+def test_a_history_is_what_the_feed_showed_at_each_fetch(tmp_path, capsys):
+    """Equal seeds give equal files, each named after its time; a folder with anything in it is left alone."""
+    for folder in ("one", "two"):
+        arguments = ["nights/flat", str(tmp_path / folder), "joined=true", "--days", "2", "--seed", "5"]
+        assert run(["history", *arguments]) == 0
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
+    assert one == two
+    assert sorted(one)[:2] == ["20261220T090000Z.ics", "20261220T150000Z.ics"]
+    assert len(one) == 9
+    assert run(["history", "nights/flat", str(tmp_path / "one")]) == 2
+    assert "not empty" in capsys.readouterr().err

@@ -204,6 +204,16 @@ def test_a_generic_feed_teaches_that_its_uids_identify():
     assert ActionKind.CREATE in kinds(plan)
 
 
+def test_a_stay_that_keeps_nights_teaches_nothing_of_its_uid():
+    """Its arrival was shown elsewhere already: only what a fetch shows is another arrival."""
+    source = SimulatedSource("generic")
+    source.see(taken("a@x", 10, 14), taken("b@x", 20, 24), taken("c@x", 30, 34))
+    source.see(taken("n@x", 12, 14), taken("b@x", 20, 24), taken("c@x", 30, 34))
+    for n in range(4):
+        source.see(taken("n@x", 12, 14), taken("b@x", 20, 24), taken("c@x", 30, 34), taken(f"d{n}@x", 50 + n, 51 + n))
+    assert not history(source).moved
+
+
 def test_a_generic_feed_whose_uids_all_changed_is_volatile_for_30_days():
     source = SimulatedSource("generic")
     source.see(taken("a@x", 50, 54), taken("b@x", 60, 64))

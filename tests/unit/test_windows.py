@@ -40,8 +40,13 @@ def held_as(source: SimulatedSource, name: str) -> set[date]:
 def roll(
     source: SimulatedSource, *shown: tuple[int, int], days: range, make: Any = closed, rest: tuple[Entry, ...] = ()
 ) -> list[Plan]:
-    """Show closures day after day, each time a day later; *shown* is their first day."""
-    return [source.see(*(make(first + n, end + n) for first, end in shown), *rest, hours=24 if n else 0) for n in days]
+    """Show closures morning and evening, each day a day later; *shown* is their first day. Return the plans of the mornings."""
+    plans = []
+    for n in days:
+        entries = *(make(first + n, end + n) for first, end in shown), *rest
+        plans.append(source.see(*entries, hours=12 if n else 0))
+        assert kinds(source.see(*entries, hours=12)) == []
+    return plans
 
 
 GENERIC_REST = (closed(60, 64), closed(80, 83))

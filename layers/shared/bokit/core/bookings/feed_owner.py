@@ -6,7 +6,7 @@ the same UID, so neither proves anything. Windows are nobody's: every listing of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -18,6 +18,7 @@ from bokit.core.bookings.limits import (
     MIN_CALENDAR_END_NIGHTS,
     MIN_REISSUED_SHARE,
     MIN_REISSUED_SPANS,
+    MIN_SAME_DATES_SHARE,
     MIN_WINDOW_END,
     TRIAL_TIME,
 )
@@ -77,6 +78,9 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     Booking.com: a known first night has another UID, and none has its own       another listing's
     a code of ours; a UID of ours not made of dates; Booking.com: a known        ours
     first night with its UID; a name with equal nights
+    with UIDs made of dates, half of our stays to come, and at least two, are    ours
+    shown with the same UIDs and nights, and not all from Saturday to Saturday;
+    or all of them, so that nothing is gone
     only the host of the UIDs differs; or nine of ten of our future stays, and   ours, UIDs issued again
     at least two, show equal nights, and not all from Saturday to Saturday
     future stays are known (or our calendar's end), and an entry is new          another listing's
@@ -94,7 +98,7 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
         return FeedOwner.ELSEWHERE
     if evidence.is_other_room:
         return FeedOwner.OTHER_ROOM
-    if evidence.shows_ours:
+    if evidence.shows_ours or evidence.shows_our_dates:
         return FeedOwner.KNOWN
     if evidence.is_reissued:
         return FeedOwner.REISSUED
@@ -152,6 +156,20 @@ class OwnerEvidence:
         """Whether an entry proves that the feed is ours."""
         ours = (self._is_ours(e) or self._is_clip(e) for e in self.found.seen.entries if e.status not in CANCELLED)
         return any(ours)
+
+    @cached_property
+    def shows_our_dates(self) -> bool:
+        """Whether many of our stays to come are shown as they were, in a feed whose UIDs are made of dates.
+
+        One such UID proves nothing, since another listing may have it: it is a hash of the dates, or the dates themselves.
+        """
+        today = self.found.matches.today
+        shown = {(entry_key(e), e.check_in, e.check_out) for e in self.shown if self._uids.role_of(e) is UidRole.DATES}
+        known = [(s.record.key, *s.span) for s in self.future if s.check_in > today]
+        same = [(first, end) for key, first, end in known if (key, first, end) in shown]
+        if len(same) < MIN_REISSUED_SPANS:
+            return False
+        return len(same) == len(known) or (len(same) >= MIN_SAME_DATES_SHARE * len(known) and not _are_weeks(same))
 
     @property
     def needs_others(self) -> bool:
@@ -243,7 +261,7 @@ class OwnerEvidence:
         spans = {_span(s, today) for s in self.future}
         same = {_span(s, today) for s in known} & set(self._by_span)
         is_most = len(same) >= MIN_REISSUED_SHARE * len(spans) and len(same) >= MIN_REISSUED_SPANS
-        return is_most and not all(first.weekday() == end.weekday() == SATURDAY for first, end in same)
+        return is_most and not _are_weeks(same)
 
     @cached_property
     def _by_span(self) -> dict[Span, list[Entry]]:
@@ -325,6 +343,11 @@ def own_marks(record: Record) -> list[str]:
 def _marks(code: str | None, key: str | None, name: str | None, span: Span) -> list[str]:
     named = f"name:{fold(name)}:{span[0]}:{span[1]}" if name else None
     return [mark for mark in (code and f"code:{code}", key and f"uid:{key}", named) if mark]
+
+
+def _are_weeks(spans: Iterable[Span]) -> bool:
+    """Return whether all are from Saturday to Saturday, as those of many houses are."""
+    return all(first.weekday() == end.weekday() == SATURDAY for first, end in spans)
 
 
 def uid_host(uid: str) -> str:

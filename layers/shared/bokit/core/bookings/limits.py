@@ -70,6 +70,8 @@ MAX_QUIET_ARRIVALS = 3
 """New bookings at once that a quiet listing may get."""
 MIN_REISSUED_SHARE = 0.9
 """Of the known future stays: so many of the same nights are the same listing under other UIDs."""
+MIN_SAME_DATES_SHARE = 0.5
+"""Of the known future stays: so many with the same UIDs, made of dates, and the same nights are the same listing."""
 MIN_REISSUED_SPANS = 2
 """Fewer equal nights are chance."""
 MAX_SMALL_LISTING = 3

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, was_missed_before, weigh_fetch
+from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, read_open, was_missed_before, weigh_fetch
 from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
@@ -31,7 +31,7 @@ from bokit.core.bookings.platform_change import is_in_question, known_platform, 
 from bokit.core.bookings.release import release_record
 from bokit.core.bookings.rolling import ClosureRules
 from bokit.core.bookings.staleness import follows_fetches, learn_stamps, note_stale, stale_since
-from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_stay
+from bokit.core.bookings.stay import GoneReason, Stay, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
 from bokit.core.ical.entries import Entry, Status
@@ -306,7 +306,14 @@ def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> Ui
     pairs = [(p.stay, p.entry) for p in matches.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > matches.today]
     is_new = any(p.stay is None or p.stay.span != (p.entry.check_in, p.entry.check_out) for p in matches.pairs)
     changed = is_new or any(s.record.missing_since is None for s in matches.absent)
-    return learn_uids(pairs, history, matches.today, context.at, changed=changed)
+    moved = any(_has_moved(stay, entry, matches.today) for stay, entry in pairs)
+    return learn_uids(pairs, history, context.at, changed=changed, moved=moved)
+
+
+def _has_moved(stay: Stay, entry: Entry, today: date) -> bool:
+    """Return whether *entry* shows another arrival than the last fetch did; a stay may hold nights that are shown no longer."""
+    shown = stay.nights_from(today) - set(read_open(stay.record))
+    return bool(shown) and min(shown) != max(entry.check_in, today)
 
 
 def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:

@@ -57,14 +57,14 @@ def _has_date(uid: str, day: date) -> bool:
 
 
 def learn_uids(
-    pairs: Sequence[tuple[Stay, Entry]], history: UidHistory, today: date, at: datetime, *, changed: bool
+    pairs: Sequence[tuple[Stay, Entry]], history: UidHistory, at: datetime, *, changed: bool, moved: bool
 ) -> UidHistory:
     """Return what an accepted fetch teaches of a feed's UIDs: *pairs* are its live stays with their entries.
 
     at least two, and each has another UID             they are volatile
     one has another UID                                nothing kept: begin again
-    all kept theirs, and the feed changed              one fetch more that kept them
-    and one of them has another arrival                UIDs are not made of dates
+    all kept theirs, and the feed *changed*            one fetch more that kept them
+    and one of them *moved* to another arrival         UIDs are not made of dates
     """
     kept = [stay.record.key == entry_key(entry) for stay, entry in pairs]
     if len(kept) > 1 and not any(kept):
@@ -74,5 +74,4 @@ def learn_uids(
         return replace(history, kept=0, moved=False)
     if not changed or not kept:
         return history
-    moved = any(max(s.check_in, today) != max(e.check_in, today) for s, e in pairs)
     return replace(history, kept=min(history.kept + 1, MIN_UID_FETCHES), moved=history.moved or moved)

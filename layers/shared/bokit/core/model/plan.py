@@ -44,6 +44,7 @@ class HoldSummary(TypedDict):
     message: str
     since: datetime
     plan: Annotated[str, "Identifies this plan: `apply-held` and `discard-held` take it."]
+    opens_at: Annotated[datetime | None, "When time lifts it, unless it is discarded; null: never."]
 
 
 class HoldDocument(HoldSummary):
@@ -52,7 +53,6 @@ class HoldDocument(HoldSummary):
     releases: Annotated[list[dict[str, Json]], "What applying it would cancel or free."]
     can_apply: bool
     offered_at: datetime | None
-    opens_at: Annotated[datetime | None, "When time lifts it, unless it is discarded; null: never."]
 
 
 RELEASES = frozenset({ActionKind.CANCEL, ActionKind.MERGE})

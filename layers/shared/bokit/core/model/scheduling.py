@@ -35,6 +35,7 @@ class HoldNote:
     plan_hash: str
     offered_at: datetime | None = None  # when the owner was notified of it again
     delivered_at: datetime | None = None  # when a channel that reaches a person first accepted a notice of it
+    opens_at: datetime | None = None  # when time lifts it; None: never, or a former release wrote it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

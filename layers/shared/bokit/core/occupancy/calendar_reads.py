@@ -137,6 +137,8 @@ class Fading(NamedTuple):
     """When their consumer first read its calendar without them; None: it has not yet, or that is not known."""
     is_awaited: bool = False
     """It has not yet: the end comes sooner once it has."""
+    grace: timedelta = timedelta()
+    """What is dropped so soon after the end was dropped in time: the second fetch may come a little later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,8 @@ class NightsRead:
             if bits := rest & row.bits:
                 again = row.read_without_at
                 end = again + self.two_fetches if again else left + MAX_UNREAD_FADING
-                found.append(Fading(left, end, bits, again, is_awaited=again is None))
+                grace = self.two_fetches if again else timedelta()
+                found.append(Fading(left, end, bits, again, is_awaited=again is None, grace=grace))
             rest &= ~row.bits
         if after is not None and rest:
             found.append(Fading(left, left + MAX_FADING, rest))

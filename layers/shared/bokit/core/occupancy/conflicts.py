@@ -96,8 +96,12 @@ _NOTHING = _Shared(0, 0, 0)
 
 
 def _doubtful_echoes(occupancy: Occupancy) -> Iterator[tuple[Booking, Booking, Bits]]:
-    """Yield the echoes that may be bookings of their own, each with the original, and the nights."""
-    for booking in (b for b in occupancy.bookings if b.state is EchoState.ECHO):
+    """Yield the echoes that may be bookings of their own, each with the original, and the nights.
+
+    A block is none: where a feed distinguishes blocks from reservations, its guests are reservations.
+    """
+    echoes = (b for b in occupancy.bookings if b.state is EchoState.ECHO and b.kind is EntryKind.RESERVATION)
+    for booking in echoes:
         for original, nights in booking.verdict.doubtful:
             other = occupancy.by_record[original.record.id]
             if other.state is EchoState.OWN and _may_conflict(booking.holdings[0], original, occupancy):

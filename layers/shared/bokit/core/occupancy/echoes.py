@@ -376,7 +376,7 @@ def _fade(part: CandidateNights, at: datetime) -> None:
     """Add the nights of *part* that no other holds first any more, and whose fading has not ended."""
     rest = part.since.bits & part.of.judged & ~part.held
     for fading in sorted(part.left, key=lambda f: (f.left, f.end), reverse=True):
-        new = rest & fading.bits & _shown_before(part.of, fading.end, at)
+        new = rest & fading.bits & _shown_before(part.of, fading, at)
         part.has_outlived |= bool(rest & fading.bits & ~new)
         rest &= ~new
         part.fades += [fading._replace(bits=new)] if new else []
@@ -388,11 +388,11 @@ def _originals(parts: Iterable[CandidateNights]) -> tuple[HeldNights, ...]:
     return tuple(sorted(found.values(), key=lambda h: (extent(h.bits), h.record.id)))
 
 
-def _shown_before(candidate: HeldNights, end: datetime, at: datetime) -> Bits:
-    """Return the nights of *candidate* that its source, read until *at*, has not shown at *end* or later."""
-    late = _join(bits for bits, since in candidate.unshown if since < end)
+def _shown_before(candidate: HeldNights, fading: Fading, at: datetime) -> Bits:
+    """Return the nights of *candidate* that its source, read until *at*, has not shown at the end of *fading* or later."""
+    late = _join(bits for bits, since in candidate.unshown if since < fading.end + fading.grace)
     last_shown = min(at, candidate.held_since or at)
-    return late if last_shown >= end else late | candidate.bits & ~_unshown(candidate)
+    return late if last_shown >= fading.end else late | candidate.bits & ~_unshown(candidate)
 
 
 def _unshown(candidate: HeldNights) -> Bits:

@@ -17,6 +17,7 @@ from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.documents import Time
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
+from bokit.core.occupancy.echoes import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
 from bokit.core.occupancy.publication import PublicationRules, Withheld
@@ -165,9 +166,9 @@ def _read_details(fields: Fields) -> tuple[str, str]:
 
 WHY_WITHHELD = {
     Withheld.WINDOW: "a calendar's own rules close it, and every calendar has its own",
-    Withheld.CONSUMERS_OWN: "the consumer reported it itself",
-    Withheld.FADING: "what it repeated was removed; it is shown from {until} on, if its platform has not dropped it by then",
-    Withheld.ECHO: "it only repeats bookings that this calendar shows, or that the consumer reported",
+    Withheld.CONSUMERS_OWN: "it is from this channel itself",
+    Withheld.FADING: "what it repeated was removed; if its channel still shows it on {until}, it is published from then on",
+    Withheld.ECHO: "it only repeats a booking that this calendar shows, or that is from this channel itself",
     Withheld.VARIANT: "this calendar shows reservations alone",
 }
 
@@ -207,7 +208,7 @@ def explain_calendar(
         if reason is None:
             shown.append(booking.id)
         else:
-            withheld.append({"booking_id": booking.id, "reason": reason, "why": _why_withheld(reason, booking.verdict.until)})
+            withheld.append({"booking_id": booking.id, "reason": reason, "why": _why_withheld(reason, booking.verdict)})
     return {
         "for": calendar.consumer,
         "calendar_id": calendar.id,
@@ -219,7 +220,13 @@ def explain_calendar(
     }
 
 
-def _why_withheld(reason: Withheld, until: datetime | None) -> str:
+def _why_withheld(reason: Withheld, verdict: EchoVerdict) -> str:
+    until = verdict.until
     if reason is Withheld.FADING and until is None:
-        return "what it repeated was removed, and its platform no longer shows it"
+        return "what it repeated was removed, and its channel no longer shows it"
+    if reason is Withheld.FADING and verdict.is_awaited:
+        return (
+            f"what it repeated was removed; it is published if its channel still shows it after it has read its calendar again, "
+            f"or on {until:%Y-%m-%d %H:%M} UTC"
+        )
     return WHY_WITHHELD[reason].format(until=f"{until:%Y-%m-%d %H:%M} UTC" if until else "")

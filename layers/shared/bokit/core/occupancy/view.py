@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from bokit.core.bookings.stay import BOOKING_FIELDS, BookingRecordDocument, describe_booking, is_window, time_or_none
+from bokit.core.bookings.nights import nights_of, read_spans
+from bokit.core.bookings.stay import (
+    BOOKING_FIELDS,
+    PROVISIONAL,
+    BookingRecordDocument,
+    describe_booking,
+    is_window,
+    published_nights,
+    time_or_none,
+)
 from bokit.core.model.documents import Day, Time, write_time
 from bokit.core.model.records import Json, Presence, Record, Scope
 from bokit.core.occupancy.echoes import EchoState
@@ -132,12 +141,20 @@ def _explain(booking: Booking, occupancy: Occupancy, night: date) -> ExplainedBo
     return cast("ExplainedBooking", {**doc, **why})
 
 
+def _why_closed(window: Record, night: date) -> str:
+    if night in nights_of(read_spans(window.remote.get(PROVISIONAL, ()))):
+        return f"its calendar closes it, in a state that is held back; `bokit source show {window.source_id}` shows why"
+    if night in published_nights(window):
+        return "its calendar closes it, as nights that move on with each day"
+    return "the calendar's own rules close it"
+
+
 def _reasons(record: Record, night: date) -> list[str]:
     """Return the reasons for which *record* holds *night*, in words."""
     day, local, remote = night.isoformat(), record.fields, record.remote
     reasons = []
     if is_window(record):
-        reasons.append("the calendar's own rules close it")
+        reasons.append(_why_closed(record, night))
     elif local["check_in"] <= day < local["check_out"]:
         reasons.append("its dates hold the night")
     elif remote["check_in"] <= day < remote["check_out"]:

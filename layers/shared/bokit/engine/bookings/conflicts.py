@@ -11,7 +11,7 @@ from datetime import datetime
 from bokit.core.bookings.night_history import record_night_history
 from bokit.core.model.records import Fields, Presence, Record, Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, ConflictChange, plan_conflicts
-from bokit.core.occupancy.conflicts import find_conflicts
+from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.engine.base.reconcile import ReconcileRequest, earliest
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import Pages
@@ -125,6 +125,8 @@ def notice_conflict(record: Record, news: str, at: datetime, names: Mapping[str,
         text = f"{where}: the conflict over {nights} is closed, {record.gone_reason}."
     elif conflict["is_turnover"]:
         text = f"{where}: less time between two stays than the unit needs, {nights}; `bokit conflicts` shows them."
+    elif conflict["certainty"] == Certainty.POSSIBLE:
+        text = f"{where}: perhaps two bookings hold {nights}, or one calendar repeats the other; `bokit conflicts` shows them."
     else:
         text = f"{where}: two bookings hold {nights}; `bokit conflicts` shows them."
     identity = "/".join([news, record.id, str(conflict["opened"])])

@@ -15,7 +15,7 @@ from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
 from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
-from bokit.core.model.scheduling import Head, HeartbeatRun, Shard, SourceSchedule
+from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
 from bokit.errors import UnknownIdError
@@ -83,8 +83,18 @@ class SourceStatus:
             "next_due_at": self.schedule.due_at,
             "failures": self.schedule.failures,
             "error": {"code": head.failure.code, "message": head.failure.message} if head.failure else None,
-            "hold": {"code": hold.code, "message": hold.message, "since": hold.since, "plan": hold.plan_hash} if hold else None,
+            "hold": _describe_note(hold) if hold else None,
         }
+
+
+def _describe_note(hold: HoldNote) -> HoldSummary:
+    return {
+        "code": hold.code,
+        "message": hold.message,
+        "since": hold.since,
+        "plan": hold.plan_hash,
+        "opens_at": hold.opens_at,
+    }
 
 
 class StatusService:

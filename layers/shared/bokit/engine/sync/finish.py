@@ -123,6 +123,7 @@ def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, chan
             plan_hash=hold.plan_hash,
             offered_at=hold.offered_at,
             delivered_at=before.delivered_at if before else None,
+            opens_at=hold.opens_at,
         )
     return replace(head, failure=None, hold=note, settle_at=settle_at, changed_at=changed_at or head.changed_at)
 
