@@ -8,7 +8,18 @@ from datetime import date, timedelta
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.labels import Label, read_label
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, ends_within, relabel, reservation
+from bokit.core.ical.platforms.base import (
+    Facts,
+    Platform,
+    RawEvent,
+    Traits,
+    UidRole,
+    block,
+    ends_within,
+    relabel,
+    reservation,
+    status_of,
+)
 
 _CODE = re.compile(r"/(HM[A-Z0-9]{8})\b|^\s*(?:reservation|confirmation)(?: code)?\s*:\s*(HM[A-Z0-9]{8})\s*$", re.I | re.M)
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
@@ -34,6 +45,7 @@ def read_event(raw: RawEvent) -> Facts:
         return block(raw, Status.UNAVAILABLE if said.label else Status.UNDEFINED)
     return reservation(
         raw,
+        Status.CONFIRMED if code else status_of(said.label),
         reservation_code=code,
         reservation_url=url and url[0],
         phone_last4=phone and phone[1],

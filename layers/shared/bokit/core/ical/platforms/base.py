@@ -91,6 +91,11 @@ STATED = {
 LABEL_STATUS = {Label.TENTATIVE: Status.TENTATIVE, Label.REQUEST: Status.REQUEST}
 
 
+def status_of(label: Label | None) -> Status:
+    """Return the status of a reservation with *label*, where nothing else says it."""
+    return LABEL_STATUS.get(label, Status.CONFIRMED) if label else Status.CONFIRMED
+
+
 def read_general(raw: RawEvent) -> Facts:
     """Return what any calendar's event says: a block if its summary says so, else a reservation.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bokit.core.ical.entries import Status
 from bokit.core.ical.labels import Label, is_label, read_label
-from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, last_four, reservation
+from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, last_four, reservation, status_of
 
 _LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
 _BOOKING_ID = re.compile(r"(?:bookid|id)=(\d{4,15})\b|\bbook(?:id)?[-_ ]?(\d{4,15})\b", re.I)
@@ -42,7 +42,7 @@ def read_event(raw: RawEvent) -> Facts:
         return block(raw, status if status in (Status.CANCELLED, Status.BLOCKED) else Status.UNAVAILABLE)
     return reservation(
         raw,
-        status or Status.CONFIRMED,
+        status or status_of(said.label),
         guest_name=said.guest or (None if is_label(raw.summary) else raw.summary.strip()) or None,
         email=keys.get("EMAIL") or None,
         country=keys.get("CTRY") or None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bokit.core.ical.entries import Status
 from bokit.core.ical.labels import Label, read_label
 from bokit.core.ical.platforms.base import (
-    LABEL_STATUS,
     Facts,
     Platform,
     RawEvent,
@@ -14,6 +13,7 @@ from bokit.core.ical.platforms.base import (
     block,
     closure,
     reservation,
+    status_of,
 )
 
 
@@ -27,7 +27,7 @@ def read_event(raw: RawEvent) -> Facts:
         return closure(raw, said)
     if said.label is None:
         return block(raw, Status.UNDEFINED)
-    status = Status.TENTATIVE if raw.status == "TENTATIVE" else LABEL_STATUS.get(said.label, Status.CONFIRMED)
+    status = Status.TENTATIVE if raw.status == "TENTATIVE" else status_of(said.label)
     return reservation(raw, status, guest_name=said.guest)
 
 
