@@ -261,6 +261,30 @@ def test_a_calendar_that_stands_still_is_reported(not_modified):
     assert {kind for kind, _ in watch.app.notices()} == {"source.stale", "source.recovered"}
 
 
+def test_a_calendar_of_nights_that_stands_still_is_reported():
+    """Its stamps prove nothing, and nobody changes anything; but the end of its calendar no longer rolls."""
+    app = SimulatedApp(concurrency=1)
+    app.save_tenant()
+    source = app.add_source("nights/flat", open_days=270)
+    for number in range(3):
+        app.world.book(source.url, date(2027, 1, 1 + 7 * number), date(2027, 1, 4 + 7 * number))
+
+    def pass_hours(hours: int) -> str:
+        for _ in range(hours):
+            app.move(hours=1)
+            app.bokit.tick()
+            app.deliver_all()
+        return app.states()[source.id]
+
+    assert pass_hours(24 * 6) == "ok"
+    app.world.fault(source.url, "stale")
+    assert pass_hours(15) == "ok"
+    assert pass_hours(9) == "stale"
+    assert {kind for kind, _ in app.notices()} == {"source.stale"}
+    app.world.clear(source.url)
+    assert pass_hours(2) == "ok"
+
+
 def test_a_failure_that_is_over_before_a_notice_is_due_is_not_reported():
     """One bad answer and a good one at the next attempt: the state shows it meanwhile, and no notice is sent."""
     watch = begin()

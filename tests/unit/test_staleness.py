@@ -18,7 +18,7 @@ from bokit.core.model.scheduling import Staleness
 from bokit.core.model.source_memory import SourceHabits, read_memory
 from bokit.sources.responses import read_made_at
 from tests.support.builders import a_head, a_schedule
-from tests.support.simulated_source import SimulatedSource, kinds, nights_of, reservation
+from tests.support.simulated_source import START, SimulatedSource, block, kinds, nights_of, reservation
 
 A, B = reservation("HMAAAAAAAA", 10, 14), reservation("HMBBBBBBBB", 20, 24)
 C, D = reservation("HMCCCCCCCC", 30, 34), reservation("HMDDDDDDDD", 40, 44)
@@ -154,6 +154,82 @@ def test_a_cache_that_writes_its_own_date_is_stale_by_the_age_of_its_content():
     for n in range(1, 4):
         assert kinds(see_aged(A, B, C, hours=20, age=30 + n * 20 * 3600 - n % 3)) == []
     assert kinds(see_aged(A, B, C, age=10)) == [CANCEL]
+
+
+def test_a_clock_that_runs_ahead_is_not_a_standstill():
+    """It drifted for a day of fetches without news: what it sends now is doubtful since the last of them, not since the first."""
+    source = airbnb()
+    see(source, A, B)
+    source.at += timedelta(hours=24)
+    source.last_read = source.at
+    assert see(source, A, B, age=-1.1).stale_since == source.last_read - timedelta(hours=1)
+
+
+# ── the end of a calendar ──
+
+
+def rolling_source(days: int = 4) -> SimulatedSource:
+    """Return a source without stamps, whose calendar ends 300 and more days ahead and rolled with midnights."""
+    source = SimulatedSource("generic", interval=timedelta(hours=1))
+    source.see(*NIGHTS_ALONE)
+    for n in range(1, days + 1):
+        source.see(*NIGHTS_ALONE, the_end(n), hours=24)
+    return source
+
+
+def the_end(rolled: int):
+    return block(270 + rolled, 366 + rolled)
+
+
+NIGHTS_ALONE = tuple(block(first, first + 4) for first in (60, 70, 80, 90))
+
+
+def test_an_end_that_did_not_roll_shows_an_old_body():
+    """A day and an hour after it last rolled; what is missing then is not gone, and the source stands still."""
+    source = rolling_source()
+    source.see(*NIGHTS_ALONE[1:], the_end(4))
+    assert source.see(*NIGHTS_ALONE[1:], the_end(4), hours=23).stale_since is None
+    for hours in (1.5, 24, 24):
+        plan = source.see(*NIGHTS_ALONE[1:], the_end(4), hours=hours)
+        assert (kinds(plan), plan.refused) == ([], True)
+        assert plan.stale_since == START + timedelta(hours=1, days=5)
+    assert kinds(source.see(*NIGHTS_ALONE[1:], the_end(7), hours=1)) == [CANCEL]
+
+
+def test_a_quiet_source_is_looked_at_when_its_end_must_have_rolled():
+    """The body is the same, so nothing else would."""
+    source = rolling_source()
+    assert source.see(*NIGHTS_ALONE, the_end(4), hours=24.5).settle_at == source.at + timedelta(hours=0.5)
+
+
+def test_an_end_that_moved_back_shows_an_older_body():
+    """Whatever else it shows; further back it is a shorter calendar."""
+    source = rolling_source()
+    plan = source.see(*NIGHTS_ALONE[1:], the_end(2))
+    assert (kinds(plan), plan.stale_since) == ([], START + timedelta(hours=1, days=2))
+    assert source.see(*NIGHTS_ALONE[1:], the_end(-40)).stale_since is None
+
+
+@pytest.mark.parametrize("shown", [NIGHTS_ALONE[1:], (*NIGHTS_ALONE, block(40, 42))])
+def test_news_show_that_an_end_no_longer_rolls(shown):
+    source = rolling_source()
+    plan = source.see(*shown, the_end(4), hours=30)
+    assert (kinds(plan) != [], plan.stale_since) == (True, None)
+    assert source.see(*shown, the_end(4), hours=30).stale_since is None
+
+
+def test_an_end_some_months_ahead_stands_still_at_the_end_of_a_month():
+    source = rolling_source()
+    for n in range(5, 28):
+        source.see(*NIGHTS_ALONE, the_end(n), hours=24)
+    assert source.today.day == 28
+    assert [source.see(*NIGHTS_ALONE, the_end(27), hours=24).stale_since for _ in range(2)] == [None, None]
+
+
+@pytest.mark.parametrize("days", [1, 2, 3])
+def test_an_end_that_rolled_too_seldom_shows_nothing(days):
+    source = rolling_source(days)
+    assert source.see(*NIGHTS_ALONE, the_end(days), hours=30).stale_since is None
 
 
 def test_the_first_stamp_of_a_body_is_read():

@@ -21,8 +21,8 @@ MAX_NOTICE_NIGHTS = 14
 """A longer closure that starts today is not an advance notice."""
 MIN_ROLLS = 3
 """Midnights with which a closure must roll before it is remembered."""
-MIN_STAND_STILL = timedelta(days=2)
-"""A far closure whose end stays for so long is somebody's, not the end of the calendar."""
+MIN_STAND_STILL = timedelta(days=4)
+"""A far closure whose end stays for so long is somebody's, not the end of a calendar of whole months."""
 MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
 """How long after midnight a closure rolls, or how far apart two fetches show it that a midnight lies between."""
 
@@ -96,6 +96,13 @@ MIN_ALERT_NOTICE = timedelta(hours=24)
 """How long before that an alert must have been delivered."""
 REMINDER_DAYS = (1, 3, 7)
 """When the owner is reminded of a hold that no time lifts."""
+
+ROLL_TIME, ROLL_MARGIN = timedelta(days=1), timedelta(hours=1)
+"""The end of a calendar rolls once a day, give or take an hour and the source's interval."""
+MAX_ROLLED_BACK = timedelta(days=3)
+"""An end of the calendar that moved back by no more shows an older body; by more, a shorter calendar."""
+LAST_SURE_DAY = 28
+"""On later days of a month, a calendar that ends some months ahead does not roll."""
 
 MAX_LEFT_AGE = timedelta(days=7)
 """How long the nights that a record left are remembered."""

@@ -10,7 +10,7 @@ the notice
 another platform's end of the calendar: more than 300
 days ahead, 30 nights or more, after all others
     its end rolled with three midnights                      none               no
-    its end stood still for two days                         a stay or block    yes
+    its end stood still for four days                        a stay or block    yes
     neither is known yet                                     none               yes
 it starts today, and has 14 nights at most
     it rolled with midnight: the same nights and label       none               yes
@@ -49,6 +49,11 @@ class WindowVerdict(StrEnum):
     PUBLISHED = "published"
 
 
+def end_of(roll: Roll) -> date:
+    """Return the end of the closure, as it was on its day."""
+    return date.fromisoformat(roll.day) + timedelta(days=roll.ahead)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rolls:
     """The closures of a feed that may roll, as they are after this fetch."""
@@ -72,7 +77,7 @@ class ClosureRules:
         self._plain = [e for e in live if not e.reservation_code and not names.of_entry(e)]
         self._today, self._context = today, context
         self._notice = _find_notice(self._plain, today)
-        self._end = None if traits.marks_end else _find_end(self._plain, today)
+        self._end, self._marks_end = _find_end(self._plain, today), traits.marks_end
         self.rolls = self._roll(habits, is_closed=any(e.check_in <= today for e in live))
 
     def _roll(self, habits: SourceHabits, *, is_closed: bool) -> Rolls:
@@ -94,15 +99,14 @@ class ClosureRules:
         if not closure:
             return None
         end, label = closure[-1].check_out, fold(closure[-1].summary)
-        new = Roll(ahead=(end - self._today).days, label=label, day=self._today.isoformat())
+        new = Roll(ahead=(end - self._today).days, label=label, day=self._today.isoformat(), at=self._context.at)
         if before is None or before.label != label:
             return new
         day = date.fromisoformat(before.day)
         is_later = self._today > day
         if is_later and before.ahead == new.ahead and (not is_exact or self._is_at_midnight(closure[-1])):
-            return replace(before, day=new.day, times=min(before.times + 1, MIN_ROLLS))
-        is_same_end = end == day + timedelta(days=before.ahead)
-        return before if is_same_end and not (is_exact and self._today - day > DAY) else new
+            return replace(new, times=min(before.times + 1, MIN_ROLLS))
+        return before if end == end_of(before) and not (is_exact and self._today - day > DAY) else new
 
     def _is_at_midnight(self, entry: Entry) -> bool:
         """Return whether what is seen now changed as the day did, as far as fetches show."""
@@ -135,7 +139,7 @@ class ClosureRules:
 
     def _judge_end(self) -> WindowVerdict | None:
         end = self.rolls.end
-        if end is None or self._today - date.fromisoformat(end.day) >= MIN_STAND_STILL:
+        if self._marks_end or end is None or self._today - date.fromisoformat(end.day) >= MIN_STAND_STILL:
             return None
         return WindowVerdict.WITHHELD if end.times >= MIN_ROLLS else WindowVerdict.PUBLISHED
 

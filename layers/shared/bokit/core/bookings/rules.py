@@ -30,7 +30,7 @@ from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
 from bokit.core.bookings.release import release_record
 from bokit.core.bookings.rolling import ClosureRules
-from bokit.core.bookings.staleness import follows_fetches, learn_stamps, note_stale, stale_since
+from bokit.core.bookings.staleness import follows_fetches, learn_roll, learn_stamps, next_roll_at, note_stale, stale_since
 from bokit.core.bookings.stay import GoneReason, Stay, held_nights, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
@@ -258,14 +258,16 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
     if context.new_only:
         return plan
     habits = found.rolls.learn(learn_habits(found.matches, state.habits, context.timezone))
-    habits = learn_stamps(found, habits, context)
+    habits = learn_roll(found, learn_stamps(found, habits, context), context)
     plan = replace(plan, stamps_fetches=follows_fetches(habits, found.traits))
     doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
     quiet = context.at if judged.was_quiet else state.quiet_until
     is_trial = quiet is not None and context.at - quiet < TRIAL_TIME
     learned = replace(_learn(found, state, context), doubted_at=doubted, habits=habits, quiet_until=quiet if is_trial else None)
-    settle_at = context.at if is_in_question(learned.platform, found.seen) else plan.settle_at
-    return replace(plan, memory=write_memory(learned), settle_at=settle_at)
+    roll_at = None if plan.stamps_fetches else next_roll_at(habits, context)
+    times = [plan.settle_at, roll_at if roll_at and roll_at > context.at else None]
+    times += [context.at] if is_in_question(learned.platform, found.seen) else []
+    return replace(plan, memory=write_memory(learned), settle_at=min((t for t in times if t), default=None))
 
 
 def _learn(found: FeedMatches, state: SourceMemory, context: Context) -> SourceMemory:

@@ -13,6 +13,9 @@ it says that it was made an hour      -                                         
 after it was fetched, or later                                                    ahead: then a clock is wrong, and its
                                                                                   stamps follow nothing
 
+Without such stamps, a body is stale where the end of its calendar, which rolled with three midnights (``rolling``), moved back by
+some days, or did not move on a day and an hour after it last did and nothing else is new.
+
 Stamps follow fetches where they did at an accepted fetch of Airbnb or Booking.com. Of other feeds it is never concluded: a
 calendar that is stamped when it changes, as our own are, is only read again when it changed, and so looks the same. An empty
 body has no stamp: it was made when it was fetched.
@@ -21,11 +24,22 @@ body has no stamp: it was made when it was fetched.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from bokit.core.bookings.evidence import fetch_gap, read_open
-from bokit.core.bookings.limits import MAX_AGE_ERROR, MAX_STAMP_LAG, MAX_STAMP_LEAD, STALE_INTERVALS
+from bokit.core.bookings.limits import (
+    LAST_SURE_DAY,
+    MAX_AGE_ERROR,
+    MAX_ROLLED_BACK,
+    MAX_STAMP_LAG,
+    MAX_STAMP_LEAD,
+    MIN_ROLLS,
+    ROLL_MARGIN,
+    ROLL_TIME,
+    STALE_INTERVALS,
+)
 from bokit.core.bookings.matching import FeedMatches, Pair
+from bokit.core.bookings.rolling import end_of
 from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.source_memory import SourceHabits
@@ -45,11 +59,11 @@ def stale_since(found: FeedMatches, habits: SourceHabits, context: Context) -> d
     if is_cached(context, habits):
         return context.made_at
     if not follows_fetches(habits, found.traits) or habits.stamp is None:
-        return None
+        return _unrolled_since(found, habits, context)
     if seen.made_at is None:
         return habits.stamp if seen.repeats else None
     if is_ahead(seen.made_at, at):
-        return None if _is_clock_wrong(seen.made_at, habits, context) else habits.stamp
+        return None if _is_clock_wrong(seen.made_at, habits, context) else max(habits.stamp, context.last_read or habits.stamp)
     if seen.made_at < habits.stamp:
         return seen.made_at
     is_old = at - seen.made_at > STALE_INTERVALS * (context.interval or timedelta(hours=1))
@@ -68,6 +82,41 @@ def _is_clock_wrong(made: datetime, habits: SourceHabits, context: Context) -> b
         return False
     passed = context.at - habits.ahead_at
     return passed >= fetch_gap(context) and abs(made - habits.ahead - passed) <= MAX_STAMP_LAG
+
+
+def next_roll_at(habits: SourceHabits, context: Context) -> datetime | None:
+    """Return from when on a body whose calendar's end did not roll is stale; None: the end does not roll every day."""
+    end = habits.calendar_end
+    if end is None or end.at is None or end.times < MIN_ROLLS:
+        return None
+    return end.at + ROLL_TIME + max(ROLL_MARGIN, context.interval or timedelta())
+
+
+def _unrolled_since(found: FeedMatches, habits: SourceHabits, context: Context) -> datetime | None:
+    """Return when a body was made at the latest, whose calendar's end is not where it should be; None: it is, or need not."""
+    before, now = habits.calendar_end, found.rolls.end
+    if before is None or before.at is None or before.times < MIN_ROLLS or now is None or found.seen.repeats:
+        return None
+    moved = end_of(now) - end_of(before)
+    if -MAX_ROLLED_BACK <= moved < timedelta():
+        return before.at + moved
+    is_late = not moved and _is_late(found.matches.today, habits, context)
+    return before.at + ROLL_TIME if is_late and not has_news(found) else None
+
+
+def learn_roll(found: FeedMatches, habits: SourceHabits, context: Context) -> SourceHabits:
+    """Return *habits*, whose calendar's end is not expected to roll any more where an accepted fetch has news, and not that.
+
+    Only then: a body without news that shows it late is stale (:func:`stale_since`).
+    """
+    end, is_late = habits.calendar_end, _is_late(found.matches.today, habits, context)
+    return replace(habits, calendar_end=replace(end, at=None)) if end and is_late else habits
+
+
+def _is_late(today: date, habits: SourceHabits, context: Context) -> bool:
+    """Return whether the end of the calendar, where *habits* have it, should have moved on by now."""
+    due_at = next_roll_at(habits, context)
+    return due_at is not None and context.at > due_at and today.day <= LAST_SURE_DAY
 
 
 def is_cached(context: Context, habits: SourceHabits) -> bool:

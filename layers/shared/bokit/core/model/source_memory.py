@@ -32,6 +32,7 @@ class Roll:
     label: str
     day: str
     times: int = 0  # with how many midnights it rolled, as far as that matters
+    at: datetime | None = None  # of the first fetch that showed it so on that day; None: it is not expected to roll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
