@@ -130,7 +130,7 @@ CANCELLED_LABEL = re.compile(
 )
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _SIGNS = re.compile(r"[-_.,;:!?*/()\[\]\"'|–—\s]+")
-_PARTS = re.compile(r"\s*[-–—:|(]\s*")
+_PARTS = re.compile(r"[-–—:|(]")
 _NAMELESS = frozenset({"event", "busy", "taken", "hold", "no title", "rental", "vacation rental", "new", "neue"})
 """Labels beside which a text may be anything: ``Event - Yoga``."""
 
@@ -251,6 +251,6 @@ def _read_named(summary: str) -> LabelReading | None:
 
 def _read_name(text: str) -> str | None:
     """Return *text* as a guest's name; None for one without a letter, of labels alone, or of a platform."""
-    name = text.strip(" \t\n,;-–—:|()[]\"'")
+    name = text.strip().strip(" \t\n,;-–—:|()[]\"'")
     is_name = any(c.isalpha() for c in name) and not _has_labels_only(name)
     return name if is_name else None

@@ -1,7 +1,9 @@
 """A collection's JSON Schema (2020-12): whether it is valid, and which fields of a record violate it.
 
 Nothing is fetched for a ``$ref``: a schema that refers to something outside of itself is refused when it is declared. An
-error names the field and the rule, never the value.
+error names the field and the rule, never the value. The owner's regular expressions run on an engine whose time is linear in
+the text (that of pydantic-core, in Rust), since Python's takes for ever on ``(a+)+$``; what it cannot express, look-around and
+back references, is refused.
 """
 
 from __future__ import annotations
@@ -11,11 +13,12 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from bokit.core.model.limits import MAX_SCHEMA_PROBLEMS
+from bokit.core.model.limits import MAX_SCHEMA_PATTERN_LENGTH, MAX_SCHEMA_PROBLEMS
 from bokit.core.model.records import Fields
 from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
+BY_PATTERN = "patternProperties"
 _PLAIN = (
     "type", "format", "pattern", "maxLength", "minLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
@@ -40,6 +43,84 @@ def check_schema(schema: Fields) -> None:
         _check_references(schema)
     except (Unresolvable, ValueError):
         raise InputError("the schema refers to something outside of itself", code="bad-field") from None
+    _check_patterns(schema)
+
+
+def _check_patterns(schema: Fields) -> None:
+    """Raise InputError for a regular expression that has no bound, and for a rule that would run one on Python's engine."""
+    rules = list(_rules(schema))
+    for pattern in [p for name, value in rules for p in ([value] if name == "pattern" else value if name == BY_PATTERN else ())]:
+        if isinstance(pattern, str) and _open_pattern(pattern) is None:
+            message = (
+                f"the schema has a regular expression that is not supported: at most {MAX_SCHEMA_PATTERN_LENGTH} characters, "
+                "without look-around and back references"
+            )
+            raise InputError(message, code="bad-field")
+    if {BY_PATTERN, "unevaluatedProperties"} <= {name for name, _ in rules}:
+        raise InputError("a schema has either patternProperties or unevaluatedProperties", code="bad-field")
+
+
+def _rules(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every rule of a schema and of those inside; what looks like a rule in an example or a constant is not one."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if name not in ("const", "default", "enum", "examples"):
+                yield name, inner
+                yield from _rules(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _rules(inner)
+
+
+@lru_cache(maxsize=256)
+def _open_pattern(pattern: str) -> Any:
+    """Return a regular expression on the linear engine; None where that cannot run it."""
+    from pydantic_core import SchemaError, SchemaValidator, core_schema
+
+    if len(pattern) > MAX_SCHEMA_PATTERN_LENGTH:
+        return None
+    try:
+        return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
+    except SchemaError:
+        return None
+
+
+def _is_found(pattern: str, text: str) -> bool:
+    """Return whether *pattern* is somewhere in *text*; never, where it is not supported: a former release may have stored it."""
+    opened = _open_pattern(pattern)
+    return opened is not None and bool(opened.isinstance_python(text))
+
+
+def _check_pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[Any]:
+    """Check ``pattern``."""
+    from jsonschema import ValidationError
+
+    if validator.is_type(instance, "string") and not _is_found(pattern, instance):
+        yield ValidationError("no match")
+
+
+def _check_pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, _: Any) -> Iterator[Any]:
+    """Check ``patternProperties``."""
+    if validator.is_type(instance, "object"):
+        for pattern, inner in patterns.items():
+            for name, value in instance.items():
+                if _is_found(pattern, name):
+                    yield from validator.descend(value, inner, path=name, schema_path=pattern)
+
+
+def _check_additional(validator: Any, inner: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+    """Check ``additionalProperties``: those that neither ``properties`` nor ``patternProperties`` name."""
+    from jsonschema import ValidationError
+
+    if not validator.is_type(instance, "object"):
+        return
+    patterns, known = schema.get(BY_PATTERN, ()), schema.get("properties", {})
+    extras = [n for n in instance if n not in known and not any(_is_found(p, n) for p in patterns)]
+    if validator.is_type(inner, "object"):
+        for name in extras:
+            yield from validator.descend(instance[name], inner, path=name)
+    elif not inner and extras:
+        yield ValidationError("additional properties")
 
 
 def _check_references(schema: Fields) -> None:
@@ -66,9 +147,12 @@ def _references(value: Any) -> Iterator[str]:
 @lru_cache(maxsize=32)
 def _open(schema: str) -> Any:
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
     from referencing import Registry
 
-    return Draft202012Validator(json.loads(schema), registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    ours = {"pattern": _check_pattern, BY_PATTERN: _check_pattern_properties, "additionalProperties": _check_additional}
+    linear = extend(Draft202012Validator, ours)  # type: ignore[no-untyped-call]
+    return linear(json.loads(schema), registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 class SchemaCheck:

@@ -8,6 +8,7 @@ MAX_BUCKETS = 256  # partitions of one collection
 MAX_PATHS = 100  # preserved fields of a collection, and its array keys
 MAX_SCHEMA_BYTES = 32_000
 """The heads of its sources hold a schema, and a hundred heads are read at once."""
+MAX_SCHEMA_PATTERN_LENGTH = 500  # characters of a schema's regular expression
 MAX_SCHEMA_PROBLEMS = 20  # reported violations of one record
 MAX_SPAN_SECONDS = 31_536_000
 """Of every duration that a person or a file gives: a year. Times that are computed with it stay far within the calendar."""

@@ -28,7 +28,7 @@ MYSQL_HARMLESS = frozenset(
     )
 )
 """Privileges that cannot write; every other one, and those to come, count as writing."""
-_PRIVILEGE = re.compile(r"([A-Z_ ]+?)\s*(?:\([^)]*\))?\s*(?:,|$)")
+_COLUMNS = re.compile(r"\([^()]*+\)")
 
 _POSTGRESQL = """
 WITH mine AS (SELECT r.oid, r.rolsuper FROM pg_catalog.pg_roles r WHERE pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')),
@@ -112,7 +112,7 @@ def can_write(grant: str) -> bool:
     found = re.match(r"GRANT (.+?) ON (?!`?PROXY)", grant)
     if found is None:
         return not re.match(rf"(GRANT {_QUOTED_ROLE}(,\s*{_QUOTED_ROLE})* TO |SET DEFAULT ROLE |REVOKE )", grant)
-    names = {name.strip() for name in _PRIVILEGE.findall(re.sub(r"\([^)]*\)", "", found[1]))}
+    names = {name.strip() for name in _COLUMNS.sub("", found[1]).split(",")}
     return bool(names - MYSQL_HARMLESS) or "WITH GRANT OPTION" in grant or found[1].startswith("PROXY")
 
 

@@ -21,10 +21,10 @@ from bokit.core.ical.platforms.base import (
     status_of,
 )
 
-_CODE = re.compile(r"/(HM[A-Z0-9]{8})\b|^\s*(?:reservation|confirmation)(?: code)?\s*:\s*(HM[A-Z0-9]{8})\s*$", re.I | re.M)
+_CODE = re.compile(r"/(HM[A-Z0-9]{8})\b|^[^\S\n]*(?:reservation|confirmation)(?: code)?\s*:\s*(HM[A-Z0-9]{8})\s*$", re.I | re.M)
 _URL = re.compile(r"https://[a-z.]*airbnb\.[a-z.]{2,7}/\S*", re.I)
 _PHONE = re.compile(r"Last 4 Digits\):?\s*(\d{4})\b", re.I)
-_NAMED = re.compile(r"^(.*?)\s*\((HM[A-Z0-9]{8})\)$")
+_NAMED = re.compile(r"^(.*)\((HM[A-Z0-9]{8})\)$")
 TRAILING = (364, 368)
 """A trailing block ends this many days after today, and rolls every day (measured: 366)."""
 NOTICE = timedelta(days=1)
@@ -49,7 +49,7 @@ def read_event(raw: RawEvent) -> Facts:
         reservation_code=code,
         reservation_url=url and url[0],
         phone_last4=phone and phone[1],
-        guest_name=named and named[1],
+        guest_name=named and named[1].rstrip(),
     )
 
 
