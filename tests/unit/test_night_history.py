@@ -9,10 +9,12 @@ from bokit.core.bookings.limits import MAX_LEFT_AGE
 from bokit.core.bookings.night_history import (
     NightsGained,
     NightsLeft,
+    Times,
     read_gains,
     read_leaves,
     read_shown,
     record_night_history,
+    record_provisional_history,
 )
 from bokit.core.model.records import Presence
 from tests.support.builders import DAY, HOUR, NOW, a_record, an_edit
@@ -118,3 +120,26 @@ def test_tracing_nothing_changes_nothing_and_old_leaves_are_forgotten():
 
     assert record_night_history(once, once, at=NOW + HOUR, last_read=NOW) == once
     assert read_leaves(record_night_history(once, once, at=NOW + MAX_LEFT_AGE + timedelta(seconds=1), last_read=NOW)) == []
+
+
+def test_a_provisional_night_becomes_a_booking_that_was_there_since_it_was_published():
+    """A guard held the feed: others may have imported the night meanwhile, and theirs is the repetition."""
+    window = a_record(remote={"kind": "window", "status": "unavailable", "provisional": [["2026-07-01", "2026-07-03"]]})
+    held = record_provisional_history(window, NOW, {})
+    later = record_provisional_history(held, NOW + HOUR, {})
+
+    shown = read_shown([later], NOW + DAY)
+    stay = record_night_history(None, a_stay("2026-07-01", "2026-07-03"), at=NOW + DAY, last_read=NOW, shown=shown)
+
+    assert later == held
+    assert [(g.first.day, g.end.day, g.seen, g.after) for g in read_gains(stay)] == [(1, 3, NOW, None)]
+
+
+def test_a_night_that_is_provisional_no_more_is_forgotten():
+    """When it comes again, it is new."""
+    window = a_record(remote={"kind": "window", "status": "unavailable", "provisional": [["2026-07-01", "2026-07-02"]]})
+    held = record_provisional_history(window, NOW, {})
+    opened = record_provisional_history(replace(held, remote={**held.remote, "provisional": []}), NOW + HOUR, {})
+
+    assert read_shown([held], NOW + DAY) == {date(2026, 7, 1): Times(NOW, None, NOW)}
+    assert read_shown([opened], NOW + DAY) == {}

@@ -19,8 +19,8 @@ from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
-from bokit.core.bookings.nights import Span, join_nights, nights
-from bokit.core.bookings.stay import held_nights, is_window, read_span
+from bokit.core.bookings.nights import Span, join_nights, nights, nights_of, read_spans
+from bokit.core.bookings.stay import PROVISIONAL, held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Presence, Record
 
@@ -99,7 +99,7 @@ def record_night_history(
     if before is not None and before.presence is Presence.GONE:
         left, held = left | {n: (before.gone_at or at, *times[:2]) for n, times in held.items()}, {}
     back = {n: Times(at, open_until or seen) for n, (_, seen, open_until) in left.items()}
-    taken = {n: times._replace(taken=at) if times.seen < at else times for n, times in (shown or {}).items()}
+    taken = {n: _take(times, at) for n, times in (shown or {}).items()}
     known = {**back, **taken, **held}
     gained = {n: known.get(n, Times(at, last_read)) for n in mine}
     left |= {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
@@ -109,12 +109,31 @@ def record_night_history(
     return replace(after, memory=rules_state)
 
 
+def _take(times: Times, at: datetime) -> Times:
+    """Return *times* as taken over now; what was provisional became a booking when it was first held."""
+    return times._replace(taken=at) if times.seen < at and times.taken != times.seen else times
+
+
+def record_provisional_history(after: Record, at: datetime, shown: Mapping[date, Times]) -> Record:
+    """Return the window *after* with the time since when it holds each of its provisional nights.
+
+    They are published, so others may repeat them: the booking that they become was there first. *shown* as in
+    :func:`record_night_history`. Whether the source showed such a night open before is not known: a guard doubts its feed.
+    """
+    known = {n: Times(times.seen, None, times.seen) for n, times in {**shown, **_read_gained(after)}.items()}
+    provisional = nights_of(read_spans(after.remote.get(PROVISIONAL, ())))
+    rules_state = {name: value for name, value in after.memory.items() if name != GAINED}
+    return replace(
+        after, memory=rules_state | _write(GAINED, {n: _short(known.get(n, Times(at, None, at))) for n in provisional})
+    )
+
+
 def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
-    """Return the nights that a source's records hold, with their times; since when its window holds one is not known."""
+    """Return the nights that a source's records hold, with their times; since when its window holds one by rule is not known."""
     shown: dict[date, Times] = {}
     for record in known:
         if is_window(record):
-            shown = dict.fromkeys(held_nights(record), Times(at)) | shown
+            shown = dict.fromkeys(held_nights(record), Times(at)) | _read_gained(record) | shown
         elif record.presence is not Presence.GONE:
             shown |= {n: min(times, shown.get(n, times), key=lambda t: t.seen) for n, times in _by_night(record).items()}
     return shown
@@ -125,10 +144,16 @@ def _by_night(record: Record) -> dict[date, Times]:
     gone = record.presence is Presence.GONE
     held = nights(*read_span(record.remote)) if gone else held_nights(record)
     found: dict[date, Times] = dict.fromkeys(held, Times(record.created_at))
+    return found | {n: times for n, times in _read_gained(record).items() if n in found}
+
+
+def _read_gained(record: Record) -> dict[date, Times]:
+    """Return the times that *record*'s rules state keeps of its nights."""
+    found: dict[date, Times] = {}
     for first, end, *row in record.memory.get(GAINED, ()):
         seen, *others = row
         times = Times(_time(seen), *(_time(time) if time else None for time in others))
-        found |= {n: times for n in nights(_day(first), _day(end)) if n in found}
+        found |= dict.fromkeys(nights(_day(first), _day(end)), times)
     return found
 
 

@@ -24,7 +24,7 @@ from bokit.core.bookings.known_ends import with_known_ends
 from bokit.core.bookings.limits import MAX_FEED_PROBLEMS, MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
-from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history
+from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
 from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
@@ -197,7 +197,7 @@ def _with_history(plan: Plan, found: FeedMatches, context: Context, state: Sourc
 
     def with_history(action: Action) -> Action:
         if is_window(action.after):
-            return action
+            return replace(action, after=record_provisional_history(action.after, context.at, shown))
         after = record_night_history(action.before, action.after, at=context.at, last_read=last_read, shown=shown)
         added = {PLATFORM: platform} if platform and PLATFORM not in after.memory else {}
         return replace(action, after=replace(after, memory={**after.memory, **added}))
