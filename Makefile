@@ -14,6 +14,7 @@ DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)-ours
 CLOUD := .bokit/cloud/$(call stamp,requirements/cloud.txt)
 SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
+COMPARE := .bokit/compare/$(call stamp,requirements/compare.txt)
 
 bin := .venv/bin
 # checks never contact an AWS account
@@ -22,7 +23,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick openapi check bench deploy fmt lint types template checkpoint lock setup
+.PHONY: help demo up down test quick openapi check bench compare deploy fmt lint types template checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,8 @@ $(SAM):
 	@local/setup_env.sh .bokit/sam requirements/sam.txt $@
 $(LAMBDA):
 	@local/setup_env.sh .bokit/lambda requirements/lambda.txt $@
+$(COMPARE):
+	@local/setup_env.sh .bokit/compare requirements/compare.txt $@
 
 demo: ## a first look: start everything, sync simulated platforms, show the results
 	@$(MAKE) --no-print-directory -s -j 3 setup
@@ -53,7 +56,7 @@ down: ## stop the local cloud and keep its data
 	@$(bin)/python -m local down
 
 test: ## run every test that needs no AWS account
-	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE)
 	@$(bin)/python -m pytest -n $(WORKERS)
 
 quick: $(DEV) ## the fast tests of the core and the engine, in a minute
@@ -63,13 +66,19 @@ openapi: $(DEV) ## write docs/openapi.json from the routes
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 check: ## what CI runs: lint, types, import rules, template, tests
-	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE)
 	@$(MAKE) --no-print-directory -s lint types template
 	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m bench
+
+# more worlds than the command's default, for the page
+SEEDS ?= 1-4
+
+compare: $(DEV) $(COMPARE) ## score Bokit beside other policies and write docs/compare (SEEDS=1-4)
+	@$(bin)/python -m simulator score --seeds $(SEEDS) --write docs/compare
 
 deploy: ## build and deploy to a real account (STAGE=default, staging or prod)
 	@$(MAKE) --no-print-directory -s -j 3 setup

@@ -22,6 +22,7 @@ from simulator.history import save_history
 from simulator.life import live
 from simulator.model import SimulatorError
 from simulator.scenario import add_readme_listing, build_demo
+from simulator.score.command import add_score
 from simulator.server import SharedWorld, SimulatorServer
 from simulator.state import load_world
 from simulator.world import World
@@ -67,6 +68,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_clients(commands)
     add_billing(commands)
     _add_queries(commands)
+    add_score(commands)
     return parser
 
 
