@@ -202,7 +202,7 @@ def test_what_the_source_itself_cancels_is_cancelled_however_near():
 
 
 @pytest.mark.parametrize("arrival", [3, 4])
-def test_near_an_arrival_72_hours_without_it_are_enough(arrival):
+def test_near_an_arrival_60_hours_without_it_are_enough(arrival):
     """Neither longer, nor by fetches that say nothing: from the last fetch that showed it."""
     source = SimulatedSource("airbnb", interval=timedelta(hours=1))
     mine = reservation("HMEEEEEEEE", arrival, arrival + 6)
@@ -210,9 +210,9 @@ def test_near_an_arrival_72_hours_without_it_are_enough(arrival):
     source.see(verdict=Verdict.UNREADABLE)
     source.see(mine, A, B, C, D)
 
-    plans = [kinds(source.see(A, B, C, D)) for _ in range(72)]
+    plans = [kinds(source.see(A, B, C, D)) for _ in range(60)]
 
-    assert plans == [[MISS], *[[]] * 70, [CANCEL]]
+    assert plans == [[MISS], *[[]] * 58, [CANCEL]]
 
 
 # ── after an outage ──
@@ -234,8 +234,20 @@ def test_what_an_empty_calendar_of_days_and_then_three_fetches_miss_is_cancelled
     assert [kinds(source.see(B, C, D)) for _ in range(3)] == [[MISS], [], [CANCEL]]
 
 
-def test_after_a_shorter_outage_a_day_of_fetches_is_needed():
+@pytest.mark.parametrize(("hours", "fetches"), [(1, 24), (5, 24), (40, 24), (60, 11), (70, 2), (100, 2)])
+def test_how_long_the_feed_must_miss_it_after_an_outage(hours, fetches):
+    """For a day, or until it was not shown for three days, in three fetches at least."""
+    source = outage(hours, A, B, C, D)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == fetches
+
+
+def test_what_a_page_showed_amid_an_outage_was_shown_then():
+    """Half a page that is held, ten hours before the feed is back: the three days begin with it."""
     source = outage(60, A, B, C, D)
+    source.see(A)
+    for _ in range(10):
+        source.see()
 
     assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
 

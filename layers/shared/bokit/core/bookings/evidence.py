@@ -14,6 +14,7 @@ from typing import NamedTuple
 from bokit.core.bookings.habits import shows_begun
 from bokit.core.bookings.limits import (
     ARRIVAL_CARE,
+    ARRIVAL_WAIT,
     CARE_TIME,
     EMPTY_WAIT,
     MAX_DOUBT_PERIODS,
@@ -36,6 +37,8 @@ OPEN = "open"
 MISSED = "missed"
 """In a record's rules state: how many accepted fetches in a row missed it, as far as that matters, the times of the first
 and the last, and when it was last shown."""
+EMPTY_BEFORE = "empty"
+"""The last of these, where the calendar was empty before the first."""
 SURE_REASONS = frozenset({MatchReason.CODE, MatchReason.UID, MatchReason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
 OpenNights = Mapping[date, datetime]
@@ -64,8 +67,8 @@ class Evidence:
     """The source was held, or contradicted itself, lately."""
     shown_at: datetime | None = None
     """When the last accepted fetch before this one was."""
-    empty_since: datetime | None = None
-    """Since when the calendar was empty for days, until this fetch; None: it was not."""
+    filled_at: datetime | None = None
+    """When the last body came before the calendar was empty, in enough bodies apart, until this fetch; None: it was not."""
 
     released_as: GoneReason | None = None
     """Why what this fetch does not show is released at once; None: it is not."""
@@ -73,27 +76,29 @@ class Evidence:
     def missing_since(self, record: Record, at: datetime) -> datetime:
         """Return since when *record* is missing, if this fetch of *at* does not show it.
 
-        Held fetches count where they agreed on it, and a calendar that was empty for days; what any other held fetch left
-        out is no evidence.
+        Held fetches count where they agreed on it; what any other held fetch left out is no evidence.
         """
-        return record.missing_since or self.absent_since.get(record.id) or self.empty_since or at
+        return record.missing_since or self.absent_since.get(record.id) or at
 
     def open_since(self, context: Context) -> datetime:
         """Return since when a night is open that this fetch is the first accepted one to show open.
 
-        A calendar that was empty for days counts, but three fetches of what it became must agree.
+        After a calendar that was empty, it opens 72 hours after the last body before, in the third fetch at the earliest.
         """
-        if self.empty_since is None:
+        if self.filled_at is None:
             return context.at
-        return max(self.empty_since, context.at - context.cancel_after + (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context))
+        third = context.at + (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context)
+        return min(context.at, max(self.filled_at + unseen_wait(context), third) - context.cancel_after)
 
     def may_release(self, record: Record, since: datetime, context: Context) -> bool:
         """Return whether *record*, missing or open *since* then, may be released.
 
         missed by this fetch alone, or by others no quarter    no
         of the interval apart
-        within 72 h of its arrival, and the source was held    no, before 72 h after the last fetch that showed it
+        within 72 h of its arrival, and the source was held    no, before 60 h after the last fetch that showed it
         or contradicted itself in the last week
+        missed by three after the calendar was empty, and      yes
+        not shown for 72 h
         missed by two, and the source was doubtful lately      no, unless they lie further apart: the third must agree
         for less than ``cancel_after``                         no
         this fetch misses others that the last one showed,     once it is half as long again
@@ -103,10 +108,15 @@ class Evidence:
         if not (record.id in self.agreed or self._is_witnessed(record, context)):
             return False
         unseen = context.at - read_last_shown(record, self.shown_at, context.at)
-        if self.is_near_doubt and _is_near_arrival(record, context) and unseen < ARRIVAL_CARE:
+        if self.is_near_doubt and _is_near_arrival(record, context) and unseen < ARRIVAL_WAIT:
             return False
+        if was_empty_before(record) and unseen >= unseen_wait(context) and self._is_missed_thrice(record, context):
+            return True
         disagrees = self.has_news and not self.agreed
         return since + context.cancel_after * (1.5 if disagrees else 1) <= context.at
+
+    def _is_missed_thrice(self, record: Record, context: Context) -> bool:
+        return read_misses(record, context.at, fetch_gap(context)).times >= MIN_FETCHES_IN_DOUBT
 
     def _is_witnessed(self, record: Record, context: Context) -> bool:
         misses = read_misses(record, context.at, fetch_gap(context))
@@ -140,6 +150,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     missed |= {r.id: state.absent[r.id] for r in back if r.id in state.absent}
     contradicted = min(missed.values(), default=None)
     doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
+    was_empty = state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES
     return Evidence(
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
@@ -149,14 +160,13 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
         shown_at=state.read_at if state.held_since else context.last_read,
-        empty_since=state.empty_since if was_empty_for_days(state, context) else None,
+        filled_at=state.filled_at if was_empty else None,
     )
 
 
-def was_empty_for_days(state: SourceMemory, context: Context) -> bool:
-    """Return whether the calendar was empty for long enough, and often enough, before this fetch."""
-    is_long = state.empty_since is not None and context.at - state.empty_since >= max(EMPTY_WAIT, context.cancel_after)
-    return is_long and state.empty_bodies >= MIN_EMPTY_BODIES
+def unseen_wait(context: Context) -> timedelta:
+    """Return for how long a stay must not have been shown where the calendar was empty in between."""
+    return max(EMPTY_WAIT, context.cancel_after)
 
 
 def forget_contradicted(record: Record, evidence: Evidence) -> Record:
@@ -196,6 +206,11 @@ def read_last_shown(record: Record, last_accepted: datetime | None, at: datetime
     return datetime.fromisoformat(shown[0] if shown else first)  # former releases wrote none
 
 
+def was_empty_before(record: Record) -> bool:
+    """Return whether the calendar was empty before the fetches that missed *record*."""
+    return EMPTY_BEFORE in record.memory.get(MISSED, ())
+
+
 def was_missed_before(record: Record, state: SourceMemory, context: Context) -> bool:
     """Return whether the source's own feed missed *record* before the hold that stands, and last showed it 72 hours ago.
 
@@ -206,7 +221,7 @@ def was_missed_before(record: Record, state: SourceMemory, context: Context) -> 
         return False
     misses, unseen = read_misses(record, state.read_at), context.at - read_last_shown(record, None, context.at)
     is_apart = state.read_at - misses.first >= (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context)
-    return misses.times >= 2 and is_apart and unseen >= max(EMPTY_WAIT, context.cancel_after)
+    return misses.times >= 2 and is_apart and unseen >= unseen_wait(context)
 
 
 def write_misses(record: Record, evidence: Evidence, context: Context) -> list[Json]:
@@ -214,8 +229,13 @@ def write_misses(record: Record, evidence: Evidence, context: Context) -> list[J
     misses = read_misses(record, context.at, fetch_gap(context))
     if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
-    shown = read_last_shown(record, evidence.shown_at, context.at)
-    return [misses.times, *(write_time(t) for t in (misses.first, misses.last, shown))]
+    shown = read_last_shown(record, evidence.filled_at or evidence.shown_at, context.at)
+    is_after_empty = was_empty_before(record) or (record.missing_since is None and evidence.filled_at is not None)
+    return [
+        misses.times,
+        *(write_time(t) for t in (misses.first, misses.last, shown)),
+        *([EMPTY_BEFORE] if is_after_empty else []),
+    ]
 
 
 def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[date, datetime]:

@@ -135,7 +135,7 @@ def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
     """Return *state* after one more empty body."""
     at = context.at
     if state.empty_since is None or state.empty_at is None:
-        return replace(state, empty_since=at, empty_bodies=1, empty_at=at)
+        return replace(state, empty_since=at, filled_at=context.last_read or at, empty_bodies=1, empty_at=at)
     if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= fetch_gap(context):
         return replace(state, empty_bodies=state.empty_bodies + 1, empty_at=at)
     return state

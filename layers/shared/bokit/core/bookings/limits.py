@@ -55,6 +55,8 @@ BEGUN_AGE = timedelta(days=2)
 """How long after the arrival they must be shown."""
 ARRIVAL_CARE, CARE_TIME = timedelta(hours=72), timedelta(days=7)
 """So near to an arrival, nothing is cancelled by time alone on a source that was held or contradicted itself so lately."""
+ARRIVAL_WAIT = timedelta(hours=60)
+"""After the last fetch that showed it, a stay so near to its arrival is cancelled by time even then."""
 MIN_FETCH_GAP, MAX_FETCH_GAP = timedelta(seconds=60), timedelta(hours=6)
 """Two fetches count as two if they are a quarter of the interval apart, within these bounds."""
 MIN_FETCHES_IN_DOUBT = 3

@@ -327,7 +327,7 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     if found.seen.verdict is Verdict.EMPTY:
         after = count_empty(after, context)
     elif found.seen.entries:
-        after = replace(after, empty_since=None, empty_bodies=0, empty_at=None)
+        after = replace(after, empty_since=None, filled_at=None, empty_bodies=0, empty_at=None)
     if judged.code == EMPTY and is_trial_over(after, context):
         plan = _plan(matches, context, Evidence(released_as=GoneReason.EMPTY))
         return replace(plan, memory=write_memory(_learn(found, SourceMemory(), context)))

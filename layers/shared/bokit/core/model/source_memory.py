@@ -95,6 +95,7 @@ class SourceMemory:
     agreed_spans: tuple[str, ...] = ()  # the new nights that the first of them showed
     quiet_until: datetime | None = None  # when the first bookings after a quiet time came
     empty_since: datetime | None = None  # since when every readable body was empty
+    filled_at: datetime | None = None  # when the last body before them came
     empty_bodies: int = 0  # how many of them, apart, as far as that matters
     empty_at: datetime | None = None  # when the last of these was
     declined: bool = False  # a person discarded the hold: no time lifts it until the source's own feed is back
