@@ -22,6 +22,7 @@ from tests.support.scripted_server import ok, redirect, say
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 HEADERS = {"Authorization": "Bearer secret:sentinel"}
+KEY = {"Authorization": "Bearer sim-key"}
 
 
 def a_source(url: str, **settings) -> Source:
@@ -49,6 +50,33 @@ def fetch(source: Source, client: SafeSession | None = None, reveal=reveal_senti
     """Fetch a source as a sync does, without waiting."""
     wait = Waiting(sleep=lambda s: None, chance=lambda: 0.0)
     return JsonApiFetcher(client or a_client(), reveal, lambda: NOW, wait).fetch(source, **given)
+
+
+def test_all_pages_together_take_no_longer_than_the_host_gives(simulator):
+    """Each look at the clock takes 3 s here: of an API of many pages few are asked, and no request begins after the end."""
+    source = a_source(f"{simulator.url}/api/paged", headers=KEY, pages={"page": "page", "size": 2})
+    times, waits = iter(range(0, 10_000, 3)), []
+    wait = Waiting(sleep=waits.append, monotonic=lambda: float(next(times)))
+    fetcher = JsonApiFetcher(a_client(), reveal_sentinels, lambda: NOW, wait)
+
+    with pytest.raises(SourceUnavailableError) as late:
+        fetcher.fetch(source, seconds=20.0)
+
+    assert late.value.stable_code == "timeout"
+    assert next(times) <= 30
+    assert waits == []
+
+
+def test_a_pause_that_outlasts_the_fetch_is_not_begun(simulator):
+    """With `sync.request_delay` the second page would come too late."""
+    source = a_source(f"{simulator.url}/api/paged", headers=KEY, pages={"page": "page", "size": 2}, request_delay=60_000)
+    waits = []
+    fetcher = JsonApiFetcher(a_client(), reveal_sentinels, lambda: NOW, Waiting(sleep=waits.append))
+
+    with pytest.raises(SourceUnavailableError, match="took too long"):
+        fetcher.fetch(source, seconds=30.0)
+
+    assert waits == []
 
 
 @pytest.fixture

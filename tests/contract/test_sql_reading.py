@@ -15,7 +15,7 @@ import pytest
 
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.values import pack_key, rewind_watermark, unpack_key
-from bokit.errors import SourceMalformedError
+from bokit.errors import SourceMalformedError, SourceUnavailableError
 from tests.support.servers import needs_mariadb, needs_postgres
 from tests.support.sql_places import DATABASES, Place, make_place
 
@@ -333,3 +333,18 @@ def test_a_row_or_value_that_no_record_holds_is_reported_by_name(place: Place) -
     with pytest.raises(SourceMalformedError, match="table 'u': a row holds more than 256 KB") as bloated:
         place.read({"table": "u", "key": "id"})
     assert (blobbed.value.stable_code, bloated.value.stable_code) == ("blob", "row-size")
+
+
+def test_no_statement_outlasts_its_worker(place: Place) -> None:
+    """A condition that takes half a minute is ended where the host gives the worker a second more than it needs to end."""
+    endless = "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c) > 0"
+    where = {"sqlite": endless, "mysql": "SLEEP(30) = 0", "postgresql": "pg_sleep(30) IS NOT NULL"}[place.family]
+    place.run("CREATE TABLE t (id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+    place.grant("t")
+
+    with pytest.raises(SourceUnavailableError) as late:
+        place.read({"table": "t", "key": "id", "where": where}, seconds_left=lambda: 11.5)
+    assert late.value.stable_code == "sql-timeout"
+
+    left = iter([11.5, *[600.0] * 50])  # a limit that was lowered stays
+    assert place.read({"table": "t", "key": "id"}, seconds_left=lambda: next(left))

@@ -326,6 +326,61 @@ def test_what_is_unset_in_a_head_is_unset_in_the_store(store: Store) -> None:
         assert store.load_head(source).failure == failure
 
 
+def test_leases_that_nobody_ended_are_counted(store: Store) -> None:
+    """A release takes its own off, a failure too, a success all; a renewal adds none, and an edit of the owner changes none."""
+    source = add_source(store)
+
+    def count() -> int:
+        return store.load_head(source).open_leases
+
+    for number in (1, 2, 3):
+        lease = store.acquire_lease(source, holder=f"dies_{number}", now=NOW + number * DAY, until=NOW + number * DAY + HOUR)
+        assert (count(), store.load_heads(source.shard_id)[1][0].open_leases) == (number, number)
+    assert lease is not None
+    renewed = store.acquire_lease(source, holder="dies_3", now=NOW + 3 * DAY, until=NOW + 4 * DAY, renewal=True)
+    assert renewed is not None
+    assert count() == 3
+    store.release_lease(lease)
+    assert count() == 3  # it was renewed: this one is no longer held
+    store.release_lease(renewed)
+    assert count() == 2
+    failed = lease_of(store, source, "fails")
+    store.save_head(replace(store.load_head(source), failure=Failure(code="c", message="m")), lease=failed)
+    assert count() == 2
+    source = store.save_source(replace(store.load_head(source), source=replace(source, name="Other")), a_schedule())
+    assert count() == 2
+    lease = lease_of(store, source, "reads")
+    store.save_head(replace(store.load_head(source), failure=None), lease=lease)
+    assert count() == 0
+    store.release_lease(lease_of(store, source, "edits"))
+    assert count() == 0
+
+
+def test_several_schedules_are_written_outside_a_claim(store: Store) -> None:
+    """The claim stays, the due time falls to the earliest, and the batch that ends later must not raise it."""
+    one, two, other = add_source(store), add_source(store), add_source(store)
+    shard = claim(store, one)
+    lines = {one.id: a_schedule(due_at=NOW + 2 * HOUR, failures=1), two.id: a_schedule(due_at=NOW + MINUTE)}
+    store.save_schedules(shard.id, lines)
+
+    after = store.load_shards([shard.id])[0]
+    assert after == replace(shard, schedules={**shard.schedules, **lines}, next_due=NOW + MINUTE)
+    store.complete_batch(shard.id, fence=shard.fence, schedules={other.id: a_schedule()}, next_due=NOW + DAY, run=None)
+    assert store.load_shards([shard.id])[0].next_due == NOW + MINUTE
+    with pytest.raises(UnknownIdError):
+        store.save_schedules(ShardId("shard_9"), lines)
+
+
+def test_a_hundred_schedules_are_written_outside_a_claim_at_once(store: Store) -> None:
+    """As many as a shard has."""
+    source = add_source(store)
+    lines = {SourceId(f"src_{n:016d}"): a_schedule(failures=n) for n in range(100)}
+
+    store.save_schedules(source.shard_id, lines)
+
+    assert store.load_shards([source.shard_id])[0].schedules == {source.id: a_schedule()} | lines
+
+
 def test_a_source_that_is_not_there_has_no_lease(store: Store) -> None:
     """A source that nobody saved is unknown, and no lease of it can be given back."""
     source = a_source()

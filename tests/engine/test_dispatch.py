@@ -460,8 +460,8 @@ def test_what_does_not_fit_in_the_time_comes_again_by_itself():
     """The rest is sent again at once where some were synced, and a little later where none was: nothing is lost."""
     app, sources = furnish(3, concurrency=1)
     app.bokit.queued_runs.trigger(ALL)
-    left = iter([900.0, 10.0, 10.0])
-    report = app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=lambda: next(left))
+    message = read_message(app.queue.bodies.pop())
+    report = app.bokit.work(message, seconds_left=lambda: 10.0 if app.fetcher.asked else 900.0)
     assert (report.sources, report.left) == (1, 2)
     none = app.bokit.work(read_message(app.queue.bodies.pop()), seconds_left=lambda: 1.0)
     assert (none.sources, none.left, app.queue.delays) == (0, 2, [0, 0, 15])
@@ -640,10 +640,10 @@ def live_trigger(die_at: int | None = None, *, after: bool = False) -> tuple[dic
 
 def live_work_in_haste(die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
     """As below, where there is time for two of three sources."""
-    return live_work(die_at, after=after, seconds=(900.0, 900.0, 1.0))
+    return live_work(die_at, after=after, time_for=2)
 
 
-def live_work(die_at: int | None = None, *, after: bool = False, seconds: tuple[float, ...] = 3 * (900.0,)) -> tuple[dict, Calls]:
+def live_work(die_at: int | None = None, *, after: bool = False, time_for: int = 3) -> tuple[dict, Calls]:
     """Trigger, work the message off, and deliver it once more where the process died over it."""
     app = app_with_feeds()
     app.bokit.queued_runs.trigger(ALL)
@@ -651,9 +651,8 @@ def live_work(die_at: int | None = None, *, after: bool = False, seconds: tuple[
     parts = {"store": calls.watch_part(app.store), "queue": calls.watch_part(app.queue)}
     hand = app.open(**parts, alerts=calls.watch_part(app.alerts))
     body = app.queue.bodies.pop(0)
-    left = iter(seconds)
     try:
-        hand.work(read_message(body), seconds_left=lambda: next(left))
+        hand.work(read_message(body), seconds_left=lambda: 900.0 if len(app.fetcher.asked) < time_for else 1.0)
     except Died:
         app.move(minutes=12)
         app.bokit.work(read_message(body))

@@ -46,7 +46,9 @@ class DirectFetcher:
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         return Fetched(body=self.world.answer(self.name).body)
 
     def clock(self):

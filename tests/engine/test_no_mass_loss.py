@@ -56,7 +56,9 @@ class Listing:
         self.source = self.store.save_source(Head(source=source), self.schedule)
         self.job = SyncJob(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=FIRST_NOW, options=Options())
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         return Fetched(body=self.body, host="feeds.example")
 
     def answer(self, body: bytes, *, hours: float = 1) -> SourceReport:

@@ -74,7 +74,7 @@ def truth(file: SqliteFile) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 class TimeBudget:
-    """A time budget that shrinks by 10 s at each reading, and starts again for each worker."""
+    """A time budget that shrinks by 2 s at each reading, and starts again for each worker."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.left = seconds, seconds
@@ -84,7 +84,7 @@ class TimeBudget:
         return self.read
 
     def read(self) -> float:
-        self.left -= 10
+        self.left -= 2
         return self.left
 
 
@@ -133,7 +133,7 @@ def test_a_triggered_run_goes_on_too(file: SqliteFile) -> None:
     app = SqlApp(file.url, queue=True)
     source = app.add_source(CLIENTS, LINES)
     app.bokit.queued_runs.trigger(SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,)))
-    budget, parts = TimeBudget(150), 0
+    budget, parts = TimeBudget(75), 0
     assert app.queue is not None
     while app.queue.bodies:
         message = read_message(app.queue.bodies.pop(0))

@@ -63,7 +63,9 @@ class Home(SimulatedApp):
         consumer = self.reading.id if is_named else None
         self.calendar = self.bokit.calendars.open(DEFAULT_TENANT, UNIT, CalendarChoice(consumer=consumer))
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Ask a platform's feed, or the other Bokit's published calendar, as HTTP would."""
         if source.url != PARTNER:
             return self.fetcher.fetch(source, etag=etag, last_modified=last_modified)

@@ -55,7 +55,9 @@ class Feeds:
         self.bodies: dict[str, bytes | None] = {}
         self.addresses: dict[str, str] = {}
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         body = self.bodies[source.url]
         if body is None:
             raise SourceUnavailableError("it did not answer", code="timeout")

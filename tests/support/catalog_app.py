@@ -76,7 +76,9 @@ class OneFeed:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         self.asked.append(source.url)
         return Fetched(body=FEED, host="feeds.example")
 

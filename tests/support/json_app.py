@@ -47,7 +47,13 @@ class InProcess:
         """The requests, counted from 1, whose answer never comes."""
 
     def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, data: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        timeout: float | None = None,
     ) -> SafeResponse:
         self.asked.append(url)
         if len(self.asked) in self.lost:

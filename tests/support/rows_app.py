@@ -48,7 +48,9 @@ class FakeFetcher:
     asked: list[tuple[SourceId, str | None]] = field(default_factory=list)
     host: str = "rows.example"
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         self.asked.append((source.id, etag))
         answer = self.shelf[source.id]
         answer = answer() if callable(answer) else answer

@@ -52,7 +52,9 @@ class WorldFetcher:
         self.world, self.asked = world, []
         self._lock = threading.Lock()
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         with self._lock:
             self.asked.append(source.id)
             answer = self.world.answer(source.url)

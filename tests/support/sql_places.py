@@ -61,9 +61,11 @@ class Place:
     @contextmanager
     def open(self, *tables: dict[str, Any], url: str | None = None, **given: Any) -> Iterator[tuple[SqlSnapshot, TableSettings]]:
         """Open it as a source would."""
+        seconds_left = given.pop("seconds_left", None)
         options = {name: given.pop(name) for name in ("allow_writable_account",) if name in given}
         settings = read_table_settings({"tables": list(tables), **options})
-        with SqlReader(lambda url, tenant: url, LOCAL).open(self.source(url, **given), settings) as opened:
+        reader = SqlReader(lambda url, tenant: url, LOCAL)
+        with reader.open(self.source(url, **given), settings, seconds_left) as opened:
             yield opened, settings
 
     def source(self, url: str | None = None, **given: Any) -> Source:

@@ -52,7 +52,9 @@ class Shelf:
 
     bodies: dict[str, Any] = field(default_factory=dict)
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         body = self.bodies[source.url]
         if callable(body):
             body = body()

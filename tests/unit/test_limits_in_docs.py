@@ -19,6 +19,7 @@ from bokit.engine.bookings import outgoing
 from bokit.engine.catalog import limits as catalog
 from bokit.engine.runs import limits as runs
 from bokit.engine.runs import queued_runs
+from bokit.engine.sync import limits as sync
 from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
@@ -30,6 +31,7 @@ ALARM = resources("AWS::CloudWatch::Alarm")["OverdueAlarm"]
 AUTHORIZER = resources("AWS::ApiGatewayV2::Authorizer")["TokenAuthorizer"]
 PARAMETERS = source_template()["Parameters"]
 
+FAULTS = "docs/decisions/0015-one-sources-fault-stays-its-own.md"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MB = 1_000_000
 KIB = 1024
@@ -58,6 +60,20 @@ LIMITS = [
     ("docs/collections.md", "until fetches agree for a day", agreement.AGREEMENT, DAY),
     ("docs/collections.md", "half of its records (at least three) at once", agreement.MIN_SHRINK, 3),
     ("docs/reference.md", "seconds between two syncs of a source, at least 60", catalog.MIN_INTERVAL_SECONDS, 60),
+    ("docs/operations.md", "three times in a row", sync.MAX_WORKER_DEATHS, 3),
+    ("docs/operations.md", "alone, once a day", sync.DEATH_WAIT, DAY),
+    ("docs/reference.md", "tried once a day, alone", sync.DEATH_WAIT, DAY),
+    ("docs/reference.md", "stopped its worker three times in a row", sync.MAX_WORKER_DEATHS, 3),
+    (
+        FAULTS,
+        "Every duration is at most 365 days",
+        model.MAX_INTERVAL,
+        365 * DAY,
+    ),
+    (FAULTS, "After 10 s (`MAX_CLAIM_SECONDS`)", runs.MAX_CLAIM_SECONDS, 10),
+    (FAULTS, "15 minutes (`CLAIM_TTL`)", runs.CLAIM_TTL, 15 * MINUTE),
+    (FAULTS, "at least 60 s left", runs.MIN_SECONDS_ALONE, 60),
+    (FAULTS, "without the 10 s in which", sync.MIN_SECONDS_TO_SAVE, 10),
     ("docs/reference.md", "A span is at most 365 days", model.MAX_INTERVAL, 365 * DAY),
     ("docs/reference.md", "sources that one process fetches at a time, 1 to 64", config.MAX_CONCURRENCY, 64),
     ("docs/reference.md", "nested deeper than 32 levels", http.MAX_BODY_DEPTH, 32),

@@ -74,7 +74,7 @@ def test_databases_in_private_networks_are_read_from_a_vpc_alone():
 
 def test_a_claim_outlasts_a_database_sync():
     """A worker has finished its database, or sent on the rest, before another may claim it."""
-    from bokit.engine.runs.tick import CLAIM_TTL
+    from bokit.engine.runs.limits import CLAIM_TTL
 
     assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_TTL.total_seconds()
 

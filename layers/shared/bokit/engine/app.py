@@ -15,6 +15,7 @@ from bokit.core.model.runs import Trigger
 from bokit.engine.base.clock import Clock, Ids, new_id, new_run_id, new_secret
 from bokit.engine.base.tenant_options import has_tenant
 from bokit.engine.catalog.parts import CatalogParts, do_nothing
+from bokit.engine.runs.limits import MAX_CLAIM_SECONDS
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage
 from bokit.errors import StoreUnreachableError
 
@@ -56,6 +57,8 @@ class EngineParts:
     defaults: Fields | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
+    patience: float = MAX_CLAIM_SECONDS
+    """Seconds after which a batch gives its claim back, and then writes what has ended."""
     new_run_id: Callable[[datetime], str] = new_run_id
     new_id: Ids = new_id
     new_secret: Callable[[], str] = new_secret
@@ -90,7 +93,7 @@ class Bokit:
         """Batches of sources."""
         from bokit.engine.runs.batch import BatchRunner
 
-        return BatchRunner(self.store, self.source_sync, self.clock, self._parts.concurrency)
+        return BatchRunner(self.store, self.source_sync, self.clock, self._parts.concurrency, self._parts.patience)
 
     @cached_property
     def _batch_claimer(self) -> BatchClaimer:

@@ -72,7 +72,7 @@ class SafeSession(requests.Session):
         timeout: float | None = None,
         allow_redirects: bool = True,
     ) -> SafeResponse:
-        """Return the response, read whole; *timeout* seconds, or the session's deadline, hold over all redirects.
+        """Return the response, read whole; *timeout* or the session's deadline, the shorter one, holds over all redirects.
 
         Raises what :meth:`GuardedAdapter.send` raises, and SourceMalformedError for too many redirects.
         """
@@ -94,7 +94,7 @@ class SafeSession(requests.Session):
     ) -> SafeResponse:
         """Send a prepared request straight through the adapter; see :meth:`request`."""
         self.adapter.open_pools()
-        ends = time.monotonic() + (self._deadline if timeout is None else timeout)
+        ends = time.monotonic() + (self._deadline if timeout is None else min(timeout, self._deadline))
         history: list[requests.Response] = []
         while True:
             response = self.adapter.send(request, timeout=ends - time.monotonic())

@@ -30,14 +30,18 @@ class IcalFetcher:
     def __init__(self, session: SafeSession, reveal: Reveal) -> None:
         self._session, self._reveal = session, reveal
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Return the feed, or that it has not changed since *etag* or *last_modified*.
 
-        A 304 without a validator of ours is an error like any other: it is retried later.
+        It takes the session's deadline, or *seconds* where they are fewer. A 304 without a validator of ours is an error like
+        any other: it is retried later.
         """
         validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
         sent = {name: value for name, value in validators.items() if value}
-        response = self._session.get(self._reveal(source.url, source.tenant), headers={"Accept": ACCEPT, **sent})
+        url, headers = self._reveal(source.url, source.tenant), {"Accept": ACCEPT, **sent}
+        response = self._session.get(url, headers=headers, timeout=seconds)
         if response.status_code == 304 and sent:
             return Fetched(not_modified=True, host=response.host, url=response.url)
         if response.status_code not in (200, 203):

@@ -63,7 +63,9 @@ class JsonApiFetcher:
     ) -> None:
         self._session, self._reveal, self._clock, self._waiting = session, reveal, clock, waiting or Waiting()
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Return all items of *source*; of an incremental one those changed since the pass in *etag*, if there is one."""
         spec, began = read_api(source.settings), self._clock()
         since = _read_since(spec, etag)
@@ -76,7 +78,7 @@ class JsonApiFetcher:
             validators={n: v for n, v in validators.items() if v},
             delay=int(source.settings.get("request_delay", 0)) / 1000,
         )
-        first = pages.fetch_all(self._first_url(source, spec, since))
+        first = pages.fetch_all(self._first_url(source, spec, since), limits.MAX_FETCH_SECONDS if seconds is None else seconds)
         if first is None:
             return Fetched(not_modified=True, host=pages.host)
         return Fetched(
@@ -146,9 +148,12 @@ class PageFetcher:
     _urls: set[bytes] = field(default_factory=set)
     _pages: set[bytes] = field(default_factory=set)
 
-    def fetch_all(self, url: str) -> SafeResponse | None:
-        """Fetch every page, beginning at *url*; return the first response, or None if it says that nothing changed."""
-        self.until = self.waiting.monotonic() + limits.MAX_FETCH_SECONDS
+    def fetch_all(self, url: str, seconds: float = limits.MAX_FETCH_SECONDS) -> SafeResponse | None:
+        """Fetch every page, beginning at *url*; return the first response, or None if it says that nothing changed.
+
+        All pages together take *seconds*, or MAX_FETCH_SECONDS where they are fewer.
+        """
+        self.until = self.waiting.monotonic() + min(seconds, limits.MAX_FETCH_SECONDS)
         first: SafeResponse | None = None
         next_url: str | None = url
         pages = PageSequence(self.spec.pages)
@@ -166,12 +171,18 @@ class PageFetcher:
 
     def _check_limits(self, url: str) -> None:
         """Raise an error for a URL that was asked before, and for more pages or seconds than any list needs."""
-        if self.waiting.monotonic() > self.until:
-            raise SourceUnavailableError("the pages took too long in all", code="timeout")
+        self._seconds_left()
         if self.requests >= limits.MAX_PAGES:
             raise SourceMalformedError("the pages do not end; check how they follow one another", code="endless-pages")
         if _is_repeated(url.encode(), self._urls):
             raise SourceMalformedError("the pages form a circle; a link or a cursor came twice", code="repeated-cursor")
+
+    def _seconds_left(self, after: float = 0.0) -> float:
+        """Return the seconds that are left *after* so many more; raise SourceUnavailableError if there are none."""
+        left = self.until - self.waiting.monotonic() - after
+        if left <= 0:
+            raise SourceUnavailableError("the pages took too long in all", code="timeout")
+        return left
 
     def _keep_items(self, document: Json, response: SafeResponse) -> int:
         """Keep a page's items; return their number."""
@@ -187,6 +198,7 @@ class PageFetcher:
     def _request(self, url: str, *, may_end: bool) -> SafeResponse:
         """Return the response to one request; retry, with jitter, as long as the limits allow."""
         if self.requests and self.delay:
+            self._seconds_left(self.delay)
             self.waiting.sleep(self.delay)
         for attempt in range(1, limits.MAX_PAGE_TRIES):
             try:
@@ -206,7 +218,7 @@ class PageFetcher:
         self.requests += 1
         headers = {**self.headers, **(self.validators if self.requests == 1 else {})}
         body = None if self.spec.body is None else json.dumps(self.spec.body).encode()
-        response = self.session.request(self.spec.method, url, headers=headers, data=body)
+        response = self.session.request(self.spec.method, url, headers=headers, data=body, timeout=self._seconds_left())
         self.host = self.host or response.host
         if not self._is_expected(response.status_code, may_end=may_end):
             raise status_error(response, MESSAGES)

@@ -41,9 +41,12 @@ class Fetched:
 class Fetcher(Protocol):
     """Fetches the content of one kind of source."""
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Return the content of *source*, or that it has not changed since *etag* or *last_modified*.
 
+        *seconds*: what the host still gives; None: the fetch's own deadline alone holds.
         Raises SourceUnavailableError (network, deadline, 429, 5xx: with *retry_after* in seconds if the server gave it),
         SourceRefusedError (401, 403, 404, 410), SourceMalformedError (too large, not decodable) and AddressRefusedError (an
         address that is not fetched). No message holds the URL.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -37,6 +39,12 @@ def status_error(response: SafeResponse, messages: StatusMessages) -> BokitError
         message = f"the server answered HTTP {status}; Bokit will retry"
         return SourceUnavailableError(message, code=code, retry_after=response.retry_after)
     return SourceMalformedError(f"HTTP {status}: {messages.unexpected}", code=code)
+
+
+def count_down(seconds: float) -> Callable[[], float]:
+    """Return a function that returns what is left of *seconds* from now."""
+    until = time.monotonic() + seconds
+    return lambda: until - time.monotonic()
 
 
 def read_header(response: SafeResponse, name: str) -> str | None:

@@ -180,11 +180,19 @@ class ScheduleStore(Protocol):
     def save_source_schedule(self, shard: ShardId, source_id: SourceId, schedule: SourceSchedule) -> None:
         """Write one schedule outside a claim (a manual run, a pause), and lower next_due where it is earlier."""
 
-    def acquire_lease(self, source: Source, *, holder: str, now: datetime, until: datetime) -> Lease | None:
-        """Acquire the source's lease, and raise its fence, if it is free, expired or *holder*'s; else return None."""
+    def save_schedules(self, shard: ShardId, schedules: Mapping[SourceId, SourceSchedule]) -> None:
+        """Write several schedules outside a claim, as :meth:`save_source_schedule` does one."""
+
+    def acquire_lease(
+        self, source: Source, *, holder: str, now: datetime, until: datetime, renewal: bool = False
+    ) -> Lease | None:
+        """Acquire the source's lease, and raise its fence, if it is free, expired or *holder*'s; else return None.
+
+        It counts as one more of the head's ``open_leases``, unless it is the *renewal* of one that is held.
+        """
 
     def release_lease(self, lease: Lease) -> None:
-        """Release it, if it was not taken over."""
+        """Release it, if it was not taken over; it is no longer one of the head's ``open_leases``."""
 
 
 class RecordStore(Protocol):
@@ -223,7 +231,10 @@ class RecordStore(Protocol):
         """Write chunks of any size (None: delete), each whole or not at all; raises StaleFenceError."""
 
     def save_head(self, head: Head, *, lease: Lease) -> None:
-        """Write a slow sync's result, last of all and on the lease's fence, and release the lease with it."""
+        """Write a slow sync's result, last of all and on the lease's fence, and release the lease with it.
+
+        A head without a failure ends a success: no lease is open any more.
+        """
 
     def load_changes(
         self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None

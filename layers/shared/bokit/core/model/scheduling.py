@@ -74,6 +74,11 @@ class Head:
     stamps_fetches: bool = False  # its content is stamped with the time of the fetch: an old stamp is old content
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0
+    open_leases: int = field(default=0, compare=False)
+    """How often its lease was acquired and neither released nor ended by a success; kept by the store.
+
+    While nobody syncs it: so many workers died with it in hand.
+    """
 
     @property
     def standstill(self) -> datetime | None:

@@ -105,7 +105,9 @@ class ReplayFetcher:
     at: datetime
     body: bytes = b""
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Return the present body."""
         return Fetched(body=self.body)
 

@@ -28,6 +28,10 @@ class Deadline:
         """Return whether to start no further source, now or *ahead* seconds from now."""
         return self._event.is_set() or (self._left is not None and self._left() < self._reserve + ahead)
 
+    def is_set_before(self, seconds: float) -> bool:
+        """Return whether it is set, or the host gives less than *seconds*."""
+        return self._event.is_set() or (self._left is not None and self._left() < seconds)
+
     def wait(self, seconds: float) -> bool:
         """Wait, at most until :meth:`set`; return whether it was set."""
         return self._event.wait(seconds)

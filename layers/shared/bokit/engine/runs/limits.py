@@ -1,7 +1,17 @@
 """Limits of runs, monitors and requests."""
 
+from __future__ import annotations
+
+from datetime import timedelta
+
 SOURCES_PER_MESSAGE = 10
 """Sources of one message of an open run: what a worker syncs at a time, and what waits if it dies."""
+CLAIM_TTL = timedelta(minutes=15)
+"""Longer than queue delay plus batch time; afterwards any tick may reclaim the shard, or what a batch left unfinished."""
+MAX_CLAIM_SECONDS = 10.0
+"""A batch that takes longer gives its claim back, and goes on without it; then it writes what ended at these intervals."""
+MIN_SECONDS_ALONE = 60.0
+"""What a worker must have left to begin a source that a worker died of."""
 MAX_SOURCES_PER_RUN = 1000
 MAX_SOURCES_PER_DRY_RUN = 10
 MAX_DRY_RUN_PAUSE_SECONDS = 10

@@ -38,6 +38,7 @@ from bokit.engine.runs.limits import (
 from bokit.engine.runs.manual import ManualSync, SyncRequest
 from bokit.engine.runs.messages import DEFAULT_ROUTE, SQL_ROUTE, RunMessage, route_of
 from bokit.engine.runs.tick import PartResult, do_each
+from bokit.engine.sync.finish import WORKER_DIED
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
@@ -364,9 +365,11 @@ def split_messages(opened: OpenRun, sources: Sequence[Source], *, named: bool) -
 def is_overtaken(report: SourceReport) -> bool:
     """Return whether another delivery of the message, or an edit, came in between: the source is to be synced yet.
 
-    Where another run holds the source (``lease-held``), that one syncs it, and this one is done with it.
+    Where another run holds the source (``lease-held``), that one syncs it, and this one is done with it; and with one that
+    was given up for a day (``worker-died``).
     """
-    return report.outcome is Outcome.SKIPPED and bool(report.error) and (report.error or {}).get("code") != "lease-held"
+    is_over = (report.error or {}).get("code") in ("lease-held", WORKER_DIED)
+    return report.outcome is Outcome.SKIPPED and bool(report.error) and not is_over
 
 
 def check_delay(seconds: int) -> None:

@@ -24,7 +24,7 @@ from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.faults import contained
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.runs.limits import MAX_DUE_PER_TICK
+from bokit.engine.runs.limits import CLAIM_TTL, MAX_DUE_PER_TICK
 from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
 from bokit.observability import log_event
@@ -34,8 +34,6 @@ from bokit.store.protocols import Store
 log = logging.getLogger("bokit.tick")
 T = TypeVar("T")
 
-CLAIM_TTL = timedelta(minutes=15)
-"""Longer than queue delay plus batch time; afterwards any tick may reclaim the shard."""
 EARLY = timedelta(seconds=5)
 """How early a monitor's run may begin: a tick that comes a second early must not cost it a whole minute."""
 AUTOMATIC = frozenset({Trigger.SCHEDULE, Trigger.TRAFFIC})

@@ -12,13 +12,16 @@ from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
-from bokit.engine.sync.lease import SYNC_TTL
+from bokit.engine.sync.lease import SYNC_TTL, released_on_error
 from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_stale
 from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
 from bokit.outlets.protocols import Alerts, Notice
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.sync")
+
+WORKER_DIED = "worker-died"
+WORKERS_DIED = "reading it stopped its worker {times} times in a row, so it is tried once a day; `bokit sync` tries it now"
 
 
 class Finisher:
@@ -52,6 +55,25 @@ class Finisher:
         self._note_failure(head, schedule, job, shown, urgent=not again or is_far)
         report = report_source(head, recorder, Outcome.FAILED, shown)
         return SyncResult(report=report, failed=True, again=again, retry_after=retry_after)
+
+    def give_up(self, head: Head, schedule: SourceSchedule, job: SyncJob) -> SyncResult:
+        """Record that workers died with the source in hand, and notify its owner; where another holds the lease, skip it."""
+        recorder, now = StepRecorder(self.clock), self.clock()
+        lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
+        if lease is None:
+            held = StoreConflictError("another run is syncing it", code="lease-held")
+            return SyncResult(report=report_source(head, recorder, Outcome.SKIPPED, held), failed=True, again=True)
+        error = BokitError(WORKERS_DIED.format(times=head.open_leases), code=WORKER_DIED)
+        since = freshness(head, schedule)
+        failure = Failure(code=error.stable_code, message=error.message, since=since, notified=True)
+        with released_on_error(self.store, lease):
+            self._publish(notice_failure(head.source, failure, now))
+            self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+        return SyncResult(report=report_source(head, recorder, Outcome.FAILED, error), failed=True)
+
+    def skip_until_due(self, head: Head) -> SyncResult:
+        """Leave a source that was given up until its day is over."""
+        return SyncResult(report=report_source(head, StepRecorder(self.clock), Outcome.SKIPPED, head.failure))
 
     def skip(
         self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: StoreConflictError
@@ -129,7 +151,7 @@ def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, chan
 
 
 def report_source(
-    head: Head, recorder: StepRecorder, outcome: Outcome, error: BokitError | Hold | HoldNote | None = None
+    head: Head, recorder: StepRecorder, outcome: Outcome, error: BokitError | Hold | HoldNote | Failure | None = None
 ) -> SourceReport:
     """Return the report of a source's sync so far; *error*: why it failed, was skipped, or is held."""
     code = error.stable_code if isinstance(error, BokitError) else error and error.code
@@ -141,3 +163,8 @@ def report_source(
         duration_ms=recorder.duration_ms(),
         steps=tuple(recorder.steps),
     )
+
+
+def is_given_up(head: Head) -> bool:
+    """Return whether the owner knows that workers died with the source in hand."""
+    return head.failure is not None and head.failure.code == WORKER_DIED

@@ -16,6 +16,7 @@ from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import zone_of_source
+from bokit.engine.sync.limits import MIN_SECONDS_TO_SAVE
 from bokit.errors import BokitError
 from bokit.sources.protocols import Fetched
 
@@ -147,6 +148,11 @@ def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
     is_on = bool(job.options["sync.new_only"] or head.source.settings.get("new_only"))
     full = job.force or is_full_due(head, job.options, now)
     return replace(job, new_only=is_on and not full, force=full)
+
+
+def fetch_limits(job: SyncJob) -> dict[str, float]:
+    """Return the seconds that the host still gives a fetch, without those to save what it brings; empty: without end."""
+    return {"seconds": max(job.seconds_left() - MIN_SECONDS_TO_SAVE, 1.0)} if job.seconds_left else {}
 
 
 def with_request_delay(source: Source, job: SyncJob) -> Source:

@@ -30,10 +30,10 @@ EDIT_PAUSE = 0.25
 """Seconds between two tries of an edit."""
 
 
-def acquire_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock) -> Lease:
+def acquire_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock, *, renewal: bool = False) -> Lease:
     """Return the source's lease for a sync; raise StoreConflictError ``lease-held`` where another holds it."""
     now = clock()
-    if lease := store.acquire_lease(source, holder=holder, now=now, until=now + SYNC_TTL):
+    if lease := store.acquire_lease(source, holder=holder, now=now, until=now + SYNC_TTL, renewal=renewal):
         return lease
     raise StoreConflictError("another run is syncing it", code="lease-held")
 

@@ -1,4 +1,14 @@
 """Limits of one source's sync."""
 
+from __future__ import annotations
+
+from datetime import timedelta
+
+MAX_WORKER_DEATHS = 3
+"""Workers that may die with a source in hand, one after the other; then it is failing, and tried at most once in DEATH_WAIT."""
+DEATH_WAIT = timedelta(days=1)
+MIN_SECONDS_TO_SAVE = 10.0
+"""Of the host's time, what a fetch leaves for reading and writing."""
+
 MAX_COMPARED_UNITS = 50
 """Units whose bookings are read to find whose calendar a foreign one is."""

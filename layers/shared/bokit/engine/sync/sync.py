@@ -28,7 +28,7 @@ from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, visible_actions
 from bokit.engine.sync.elsewhere import load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, report_source
-from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, plan_pass, with_request_delay
+from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.lease import acquire_lease, check_unsynced, released_on_error
 from bokit.errors import ConfigError, StoreConflictError, StoreUnreachableError
@@ -95,19 +95,27 @@ class SourceSync:
 
         *exclusive*: acquire the lease before the fetch (a run outside a shard's claim), not only on the slow path.
         """
-        recorder, job = StepRecorder(self.clock), replace(job, last_read=freshness(head, schedule))
-        job = plan_pass(head, job, self.clock())
+        recorder = StepRecorder(self.clock)
         try:
+            job = plan_pass(head, replace(job, last_read=freshness(head, schedule)), self.clock())
             if make := self.kind_of(head.source).tables:
                 return make(self.finisher).run(head, job, recorder, exclusive=exclusive)
             report = self._attempt(head, job, recorder, exclusive=exclusive)
+            return SyncResult(report=report, full_by=self._next_full(head, job))
         except StoreUnreachableError:
             raise
         except StoreConflictError as error:
             return self.finisher.skip(head, schedule, job, recorder, error)
         except Exception as error:
             return self.finisher.fail(head, schedule, job, recorder, error)
-        return SyncResult(report=report, full_by=self._next_full(head, job))
+
+    def give_up(self, head: Head, schedule: SourceSchedule, job: SyncJob) -> SyncResult:
+        """Record that workers died with the source in hand, and notify its owner."""
+        return self.finisher.give_up(head, schedule, job)
+
+    def skip_until_due(self, head: Head) -> SyncResult:
+        """Leave a source that was given up until it is due."""
+        return self.finisher.skip_until_due(head)
 
     def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Apply or discard what is held, as *job* says: by the current body where the rules ask for it."""
@@ -132,7 +140,7 @@ class SourceSync:
                 head = self.store.load_head(head.source)
                 fetched = self._fetch(head, job, recorder)
                 if outcome := self._is_unchanged(head, job, fetched):
-                    self.store.release_lease(lease)
+                    self._end_unchanged(head, lease)
                     return report_unchanged(head, recorder, outcome)
                 return self._apply(head, job, recorder, lease, fetched)
         fetched = self._fetch(head, job, recorder)
@@ -141,6 +149,13 @@ class SourceSync:
         with self._lease(head, job, recorder) as lease:
             check_unsynced(head, lease)
             return self._apply(head, job, recorder, lease, fetched)
+
+    def _end_unchanged(self, head: Head, lease: Lease) -> None:
+        """Release the lease; where workers died with the source in hand, the success ends that."""
+        if head.open_leases > 1:  # one is this run's
+            self.store.save_head(head, lease=lease)
+        else:
+            self.store.release_lease(lease)
 
     # ── the steps ──
 
@@ -155,7 +170,7 @@ class SourceSync:
         fetcher, source = self.kind_of(head.source).fetcher, with_request_delay(head.source, job)
         etag, last_modified = (None, None) if job.force or not self._may_skip(head) else (head.etag, head.last_modified)
         with recorder.step("fetch"):
-            return fetcher.fetch(source, etag=etag, last_modified=last_modified)
+            return fetcher.fetch(source, etag=etag, last_modified=last_modified, **fetch_limits(job))
 
     def _may_skip(self, head: Head) -> bool:
         """Return whether an unchanged response may skip the slow path: no failure recorded, settle_at not reached."""

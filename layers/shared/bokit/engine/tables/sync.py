@@ -56,7 +56,7 @@ class TableSync:
             chosen = choose_tables(session.settings, job)
             session.resume(is_whole=len(chosen) == len(session.settings.tables) and not job.new_only)
             with recorder.step("connect"):
-                database = stack.enter_context(self.reader.open(session.head.source, session.settings))
+                database = stack.enter_context(self.reader.open(session.head.source, session.settings, job.seconds_left))
             with recorder.step("check"):
                 for table in chosen:
                     check_columns(session, database, table)
@@ -176,7 +176,7 @@ class TableSync:
         settle_at = session.settle_at if session.is_whole else head.settle_at
         after = next_head(head, hold, settle_at=settle_at, changed_at=at if session.has_changed else None)
         after = replace(after, entries=sum(state.rows for state in session.states.values()))
-        is_new = after != head or (session.lease is not None and not session.exclusive)
+        is_new = after != head or head.open_leases > 1 or (session.lease is not None and not session.exclusive)
         if session.job.dry_run or not is_new:
             return
         lease = session.renew_lease()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 CONNECT_SECONDS, STATEMENT_SECONDS = 10, 120
+MIN_SECONDS_TO_END = 10.0
+"""Of the host's time, what a statement leaves for what follows it."""
+LOWERED_SHARE = 0.7
+SQLITE_STEPS = 100_000
+"""Steps of SQLite's machine between two looks at the clock: some milliseconds."""
 IDLE_SECONDS = 900
 """How long a snapshot may stay idle while its rows are written: a function's longest life."""
 
@@ -144,20 +150,47 @@ def _connect_sqlite(database: Database, reach: Reach) -> Any:
 
 def _limit(connection: Connection, family: str) -> None:
     """Limit what the database session may do, and for how long."""
-    statements = _SESSION[family]
-    if family == "mysql":
-        is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
-        limit = f"max_statement_time = {STATEMENT_SECONDS}" if is_mariadb else f"max_execution_time = {STATEMENT_SECONDS * 1000}"
-        statements = (*statements, f"SET SESSION {limit}")
-    for statement in statements:
-        connection.exec_driver_sql(statement.format(statement=STATEMENT_SECONDS, connect=CONNECT_SECONDS, idle=IDLE_SECONDS))
+    limit = () if family == "sqlite" else (_statement_limit(connection, family, STATEMENT_SECONDS),)
+    for statement in (*_SESSION[family], *limit):
+        connection.exec_driver_sql(statement.format(connect=CONNECT_SECONDS, idle=IDLE_SECONDS))
+
+
+class QueryLimit:
+    """How long a statement may run: STATEMENT_SECONDS, or what the host still gives without MIN_SECONDS_TO_END."""
+
+    def __init__(self, connection: Connection, family: str, seconds_left: Callable[[], float] | None) -> None:
+        self._connection, self._family, self._seconds_left = connection, family, seconds_left
+        self._seconds = float(STATEMENT_SECONDS)
+
+    def lower(self) -> None:
+        """Lower the limit where the host gives less: further than needed, since each change is a statement of its own."""
+        left = self._seconds_left() - MIN_SECONDS_TO_END if self._seconds_left else self._seconds
+        if self._family == "sqlite":
+            _limit_sqlite(self._connection, min(left, self._seconds))
+        elif left < self._seconds:
+            self._seconds = max(left * LOWERED_SHARE, 1.0)
+            self._connection.exec_driver_sql(_statement_limit(self._connection, self._family, self._seconds))
+
+
+def _statement_limit(connection: Connection, family: str, seconds: float) -> str:
+    """Return the statement that limits the later ones."""
+    if family == "postgresql":
+        return f"SET statement_timeout = '{int(seconds * 1000)}ms'"
+    is_mariadb = bool(getattr(connection.dialect, "is_mariadb", False))
+    limit = f"max_statement_time = {int(seconds)}" if is_mariadb else f"max_execution_time = {int(seconds * 1000)}"
+    return f"SET SESSION {limit}"
+
+
+def _limit_sqlite(connection: Connection, seconds: float) -> None:
+    """Interrupt the next statement after *seconds*: SQLite has a handler in place of a limit."""
+    until, driver = time.monotonic() + seconds, cast("Any", connection.connection.dbapi_connection)
+    driver.set_progress_handler(lambda: time.monotonic() > until, SQLITE_STEPS)
 
 
 _SESSION = {
     "sqlite": ("PRAGMA query_only = ON",),
     "postgresql": (
         "SET default_transaction_read_only = on",
-        "SET statement_timeout = '{statement}s'",
         "SET lock_timeout = '{connect}s'",
         "SET idle_in_transaction_session_timeout = '{idle}s'",
         "SET TIME ZONE 'UTC'",

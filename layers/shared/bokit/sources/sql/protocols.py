@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -39,9 +39,12 @@ class DatabaseSnapshot(Protocol):
 class DatabaseReader(Protocol):
     """Opens databases."""
 
-    def open(self, source: Source, settings: TableSettings) -> AbstractContextManager[DatabaseSnapshot]:
+    def open(
+        self, source: Source, settings: TableSettings, seconds_left: Callable[[], float] | None = None
+    ) -> AbstractContextManager[DatabaseSnapshot]:
         """Open the database of *source*, in one consistent read-only snapshot.
 
+        No statement runs longer than *seconds_left* says that the host gives; None: than its own limit.
         Raises AddressRefusedError, SourceUnavailableError, SourceRefusedError (credentials, or an account that can write)
         and SourceMalformedError. No message holds the URL.
         """

@@ -9,7 +9,7 @@ BEGIN and ROLLBACK), and an account that could write is refused. Rows come in pa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import KeyValues, SeenRow
 from bokit.errors import ConfigError
 from bokit.sources.protocols import Fetched
+from bokit.sources.responses import count_down
 from bokit.sources.secrets import Reveal
 from bokit.sources.sql.errors import translated
 from bokit.sources.sql.rows import RowReader
@@ -44,10 +45,12 @@ class SqlReader:
         self._reveal, self._reach = reveal, reach
 
     @contextmanager
-    def open(self, source: Source, settings: TableSettings) -> Iterator[SqlSnapshot]:
+    def open(
+        self, source: Source, settings: TableSettings, seconds_left: Callable[[], float] | None = None
+    ) -> Iterator[SqlSnapshot]:
         """Open the database of *source*, in one consistent read-only snapshot."""
         try:
-            from bokit.sources.sql.connect import begin, connect
+            from bokit.sources.sql.connect import QueryLimit, begin, connect
         except ImportError as error:
             raise ConfigError("the databases' libraries are not installed here: SQLAlchemy, PyMySQL, psycopg") from error
         from bokit.sources.sql.grants import check_account
@@ -55,12 +58,14 @@ class SqlReader:
         database = read_database_url(self._reveal(source.url, source.tenant), self._reach)
         connection = connect(database, self._reach)
         try:
+            limit = QueryLimit(connection, database.family, seconds_left)
             with translated():
+                limit.lower()
                 if not settings.allow_writable_account:
                     check_account(connection, database.family, database.name, settings.tables)
                 begin(connection, database.family)
             zone = ZoneInfo(source.timezone) if source.timezone else None
-            yield SqlSnapshot(connection, database.family, zone)
+            yield SqlSnapshot(connection, database.family, zone, limit.lower)
         finally:
             _close(connection)
 
@@ -71,10 +76,12 @@ class SqlSample:
     def __init__(self, reader: SqlReader) -> None:
         self._reader = reader
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         """Return the columns and first rows of every table, as JSON."""
         settings = read_table_settings(source.settings)
-        with self._reader.open(source, settings) as database:
+        with self._reader.open(source, settings, None if seconds is None else count_down(seconds)) as database:
             samples = [_sample(database, table) for table in settings.tables]
         return Fetched(body=json.dumps({"tables": samples}).encode())
 
@@ -102,8 +109,10 @@ def _close(connection: Connection) -> None:
 class SqlSnapshot:
     """A database, open for reading: every answer shows the same moment."""
 
-    def __init__(self, connection: Connection, family: str, zone: ZoneInfo | None) -> None:
-        self._connection, self._family, self._zone = connection, family, zone
+    def __init__(
+        self, connection: Connection, family: str, zone: ZoneInfo | None, limit_statement: Callable[[], None] = lambda: None
+    ) -> None:
+        self._connection, self._family, self._zone, self._limit_statement = connection, family, zone, limit_statement
         self._opened: dict[str, tuple[Query, RowReader]] = {}
 
     def check_table(self, table: TableSpec) -> Mapping[str, str]:
@@ -140,6 +149,7 @@ class SqlSnapshot:
 
     def _fetch(self, table: TableSpec, statement: Select[Any]) -> Sequence[Sequence[Any]]:
         with translated(table.table):
+            self._limit_statement()
             return self._connection.execute(statement).all()
 
     def _open_table(self, table: TableSpec) -> tuple[Query, RowReader]:

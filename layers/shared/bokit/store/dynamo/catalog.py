@@ -17,7 +17,7 @@ from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
-from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedule
+from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedules
 from bokit.store.limits import MAX_WRITE_TRIES
 
 T = TypeVar("T", Property, Unit, Source, Collection)
@@ -104,7 +104,7 @@ class DynamoCatalog:
             updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
         for _ in range(MAX_WRITE_TRIES):
             state = self._table.get(keys.state_key(shard)) or self._make_shard(shard)
-            update = write_lowered_schedule(state, source.id, schedule)
+            update = write_lowered_schedules(state, {source.id: schedule})
             failed = self._table.transact(Transaction(puts=[put], updates=[*updates, update]))
             if not failed:
                 return saved

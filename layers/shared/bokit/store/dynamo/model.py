@@ -59,6 +59,8 @@ class ItemRow(Model):
     """Shard and head: raised at each claim or lease."""
     holder = UnicodeAttribute(null=True)
     """Shard and head: the run that has the claim or lease."""
+    open_leases = NumberAttribute(null=True)
+    """Head: leases that were acquired and neither released nor ended by a success."""
     until = NumberAttribute(null=True)
     """Shard and head: end of the claim or lease. Answer: until when its key is taken."""
 

@@ -122,7 +122,8 @@ class DynamoRecords(DynamoParts):
         ours = ItemRow.fence == lease.fence
         unchanged = ItemRow.version == head.version
         key = keys.head_key(lease.source)
-        actions = [ItemRow.doc.set(write_head(head)), ItemRow.version.add(1), *RELEASE]
+        ended = ItemRow.open_leases.remove() if head.failure is None else ItemRow.open_leases.add(-1)
+        actions = [ItemRow.doc.set(write_head(head)), ItemRow.version.add(1), *RELEASE, ended]
         if self._table.update(UpdateItem(key=key, actions=actions, condition=ours & unchanged)) is None:
             row = self._table.get(key)
             if row is None or row.fence != lease.fence:

@@ -25,7 +25,7 @@ from bokit.store.dynamo.shards import (
     schedule_path,
     set_due,
     set_recent,
-    write_lowered_schedule,
+    write_lowered_schedules,
 )
 from bokit.store.limits import MAX_WRITE_TRIES
 from bokit.store.protocols import Due
@@ -128,15 +128,20 @@ class DynamoSchedule:
         raise _overtaken(shard)
 
     def save_source_schedule(self, shard: ShardId, source_id: SourceId, schedule: SourceSchedule) -> None:
+        self.save_schedules(shard, {source_id: schedule})
+
+    def save_schedules(self, shard: ShardId, schedules: Mapping[SourceId, SourceSchedule]) -> None:
         for _ in range(MAX_WRITE_TRIES):
             state = self._table.get(keys.state_key(shard))
             if state is None:
                 raise UnknownIdError("no such shard", id=shard)
-            if self._table.update(write_lowered_schedule(state, source_id, schedule)):
+            if self._table.update(write_lowered_schedules(state, schedules)):
                 return
         raise _overtaken(shard)
 
-    def acquire_lease(self, source: Source, *, holder: str, now: datetime, until: datetime) -> Lease | None:
+    def acquire_lease(
+        self, source: Source, *, holder: str, now: datetime, until: datetime, renewal: bool = False
+    ) -> Lease | None:
         """Acquire the source's lease, by one conditional write.
 
         time ─────────┬─────────────────────┬───────────────►
@@ -149,7 +154,8 @@ class DynamoSchedule:
         expired = ItemRow.until <= write_micros(now)
         mine = ItemRow.holder == holder
         condition = known & (free | expired | mine)
-        row = self._table.update(UpdateItem(key=keys.head_key(source), actions=_hold(holder, until), condition=condition))
+        actions = [*_hold(holder, until), *(() if renewal else (ItemRow.open_leases.add(1),))]
+        row = self._table.update(UpdateItem(key=keys.head_key(source), actions=actions, condition=condition))
         if row is None:
             self._load_head_row(source)  # raises if the source is unknown; else another holds the lease
             return None
@@ -158,7 +164,8 @@ class DynamoSchedule:
     def release_lease(self, lease: Lease) -> None:
         same_fence = ItemRow.fence == lease.fence
         mine = ItemRow.holder == lease.holder
-        self._table.update(UpdateItem(key=keys.head_key(lease.source), actions=RELEASE, condition=same_fence & mine))
+        actions = [*RELEASE, ItemRow.open_leases.add(-1)]
+        self._table.update(UpdateItem(key=keys.head_key(lease.source), actions=actions, condition=same_fence & mine))
 
 
 def _hold(holder: str, until: datetime) -> list[Action]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -55,12 +56,13 @@ def schedule_path(source: SourceId) -> Path:
 
 def read_head(row: ItemRow) -> Head:
     """Return the head of its row."""
-    return replace(read_document(Head, row.doc), fence=int(row.fence or 0), version=int(row.version or 0))
+    head, opened = read_document(Head, row.doc), max(0, int(row.open_leases or 0))
+    return replace(head, fence=int(row.fence or 0), version=int(row.version or 0), open_leases=opened)
 
 
 def write_head(head: Head) -> str:
     """Return the document of a head; fence and version are attributes of their own."""
-    return write_document(replace(head, fence=0, version=0))
+    return write_document(replace(head, fence=0, version=0, open_leases=0))
 
 
 def read_optional_time(number: float | None) -> datetime | None:
@@ -81,16 +83,17 @@ def set_recent(fence: int, batch: HeartbeatRun) -> Action:
     return slot
 
 
-def write_lowered_schedule(state: ItemRow, source: SourceId, schedule: SourceSchedule) -> UpdateItem:
-    """Return the write of one schedule outside a claim.
+def write_lowered_schedules(state: ItemRow, schedules: Mapping[SourceId, SourceSchedule]) -> UpdateItem:
+    """Return the write of schedules outside a claim.
 
     It can only lower the shard's next due time. ``lowered`` keeps the result: the batch that holds the claim does not know
     this write, and must not raise the time again at its end. Both must be as they were read.
     """
-    actions: list[Action] = [schedule_path(source).set(write_schedule_line(schedule))]
-    if schedule.due_at is not None:
-        actions += set_due(earliest(read_optional_time(state.due_at), schedule.due_at))
-        due = write_micros(schedule.due_at)
+    actions: list[Action] = [schedule_path(source).set(write_schedule_line(line)) for source, line in schedules.items()]
+    first = earliest(*(line.due_at for line in schedules.values()))
+    if first is not None:
+        actions += set_due(earliest(read_optional_time(state.due_at), first))
+        due = write_micros(first)
         actions.append(ItemRow.lowered.set(due if state.lowered is None else min(due, int(state.lowered))))
     same_due = ItemRow.due_at == state.due_at if state.due_at is not None else ItemRow.due_at.does_not_exist()
     same_lowered = ItemRow.lowered == state.lowered if state.lowered is not None else ItemRow.lowered.does_not_exist()

@@ -104,9 +104,10 @@ class MemoryCatalog(MemoryState):
     def _put_head(self, head: Head) -> None:
         state = self._heads.get(head.source.id)
         if state is None:
-            self._heads[head.source.id] = HeadState(head=replace(head, fence=0, version=1))
+            self._heads[head.source.id] = HeadState(head=replace(head, fence=0, version=1, open_leases=0))
         else:
-            state.head = replace(head, fence=state.head.fence, version=state.head.version + 1)
+            kept = state.head
+            state.head = replace(head, fence=kept.fence, version=kept.version + 1, open_leases=kept.open_leases)
 
     def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
         before = self._state_of(parent)

@@ -103,7 +103,8 @@ class MemoryRecords(MemoryState):
         with self._lock:
             state = self._check(lease)
             version = next_version(head, state.head)
-            state.head = replace(head, fence=lease.fence, version=version)
+            opened = max(0, state.head.open_leases - 1) if head.failure else 0
+            state.head = replace(head, fence=lease.fence, version=version, open_leases=opened)
             state.holder = state.until = None
 
     def load_changes(

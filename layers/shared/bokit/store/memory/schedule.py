@@ -89,13 +89,21 @@ class MemorySchedule(MemoryState):
         with self._lock:
             self._put_schedule(load_one(self._shards, shard, "shard", shard), source_id, schedule)
 
-    def acquire_lease(self, source: Source, *, holder: str, now: datetime, until: datetime) -> Lease | None:
+    def save_schedules(self, shard: ShardId, schedules: Mapping[SourceId, SourceSchedule]) -> None:
+        with self._lock:
+            for source_id, schedule in schedules.items():
+                self._put_schedule(load_one(self._shards, shard, "shard", shard), source_id, schedule)
+
+    def acquire_lease(
+        self, source: Source, *, holder: str, now: datetime, until: datetime, renewal: bool = False
+    ) -> Lease | None:
         with self._lock:
             state = self._load_head_state(source)
             if not is_available(state.holder, state.until, holder, now):
                 return None
             state.holder, state.until = holder, until
-            state.head = replace(state.head, fence=state.head.fence + 1)
+            opened = state.head.open_leases + (0 if renewal else 1)
+            state.head = replace(state.head, fence=state.head.fence + 1, open_leases=opened)
             return Lease(source=source, holder=holder, fence=state.head.fence, until=until)
 
     def release_lease(self, lease: Lease) -> None:
@@ -103,3 +111,4 @@ class MemorySchedule(MemoryState):
             state = self._heads.get(lease.source.id)
             if state and state.head.fence == lease.fence and state.holder == lease.holder:
                 state.holder = state.until = None
+                state.head = replace(state.head, open_leases=max(0, state.head.open_leases - 1))
