@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bokit import config
+from bokit.core.bookings import limits as bookings
 from bokit.core.ical import limits as ical
 from bokit.core.items import api_spec
 from bokit.core.model import agreement, due_times
@@ -24,6 +25,7 @@ from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
 from bokit.store import limits as store
+from tests.support import limits_page
 from tests.support.transformed import resources, source_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,3 +144,14 @@ def test_every_number_with_a_unit_is_checked(document):
     numbers = [found for found in LIMIT.finditer(text) if not any(s <= found.start() and found.end() <= e for s, e in spans)]
 
     assert [text[max(0, found.start() - 40) : found.end() + 20] for found in numbers] == []
+
+
+def test_the_page_of_limits_is_what_the_constants_are():
+    """``python -m tests.support.limits_page > docs/limits.md`` writes it again."""
+    assert (ROOT / "docs" / "limits.md").read_text(encoding="utf-8") == limits_page.page()
+
+
+def test_the_same_bound_stands_for_the_same_text():
+    """What the API checks before the engine does."""
+    assert http.MAX_TEXT_LENGTH == bookings.MAX_TEXT_LENGTH
+    assert catalog.MIN_INTERVAL_SECONDS == model.MIN_INTERVAL_SECONDS

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MAX_BODY_BYTES = 256 * 1024
+MAX_BODY_BYTES = 256 * 1024  # of a request
 MAX_BODY_DEPTH = 32  # levels of nested objects and arrays
 MAX_TEXT_LENGTH = 4000  # characters of a note, an address, a guest's name …
-MAX_GUESTS = 999
+MAX_GUESTS = 999  # of a booking: guests, adults, children
 MAX_EDITS = 100  # edits that one request gives up
 MAX_RELEASED_NIGHTS = 4000  # of one booking
-MAX_HEADER_LENGTH = 1000  # characters of a precondition
-MAX_PAGE_ITEMS = 200
-MAX_PREVIEW_ENTRIES = 200
+MAX_HEADER_LENGTH = 1000  # characters of a precondition, or of a list of words
+MAX_PAGE_ITEMS = 200  # of a list
+MAX_PREVIEW_ENTRIES = 200  # that a preview shows
 MAX_FACT_LENGTH = 500  # characters of an error's fact; a longer one is left out of the problem document
 MAX_SHOWN_NAME = 60  # characters of an unknown query parameter's name that the error shows
 MAX_ROTATION_OVERLAP = timedelta(days=30)  # how long a calendar's former address may work

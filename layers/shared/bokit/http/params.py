@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from bokit.core.model.cursors import MAX_CURSOR_LENGTH
+from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.http.limits import MAX_PAGE_ITEMS
 
 DAY = r"^\d{4}-\d{2}-\d{2}$"
@@ -30,4 +31,4 @@ Cursor = Annotated[
         description="The `cursor` of the page before.",
     ),
 ]
-UnitFilter = Annotated[str | None, Query(description="Only of this unit.")]
+UnitFilter = Annotated[str | None, Query(max_length=MAX_KEY_LENGTH, description="Only of this unit.")]

@@ -1,7 +1,7 @@
 """Limits of outgoing requests, and of their responses."""
 
-MAX_URL_LENGTH = 4096
-MAX_REDIRECTS = 5
+MAX_URL_LENGTH = 4096  # characters
+MAX_REDIRECTS = 5  # of one request
 DEADLINE_SECONDS = 20.0
 """Of one request: name, connection, TLS, headers, body and redirects."""
 MAX_BODY_BYTES = 5_000_000

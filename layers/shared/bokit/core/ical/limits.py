@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MAX_FEED_BYTES = 8_000_000
-MAX_FEED_EVENTS = 10_000
-MAX_CALENDARS = 100
+MAX_FEED_BYTES = 8_000_000  # of a decoded body
+MAX_FEED_EVENTS = 10_000  # of one body
+MAX_CALENDARS = 100  # VCALENDARs of one body
 MAX_OPEN_COMPONENTS = 100  # inside one another, as far as they are followed
 MAX_PARAMETER_TEXT = 20_000
 """Characters of a line's name and parameters that are searched for quotes; the rest is taken as it stands."""
@@ -14,7 +14,7 @@ MAX_TEXT = 10_000
 """Characters of a text; no platform writes more, and every booking would carry them."""
 MAX_SERIES_EVENT_TEXT = 1_000
 """The same for an event of a series: each of its stays carries the text."""
-MAX_SNAPSHOT_BYTES = 64_000_000
+MAX_SNAPSHOT_BYTES = 64_000_000  # of the stored content, unpacked
 MAX_WRITTEN_TEXT = 4_000  # characters of a text of an outgoing calendar
 
 MAX_ZONE_TEXT = 20_000  # characters of a VTIMEZONE
@@ -28,7 +28,7 @@ MAX_YEAR = 9990
 
 MAX_NIGHTS = 500_000
 """Nights of a feed of more than MIN_BOUNDED_ENTRIES entries: a plan is made night by night."""
-MIN_BOUNDED_ENTRIES = 1_000
+MIN_BOUNDED_ENTRIES = 1_000  # from which MAX_NIGHTS counts
 MAX_STAY = timedelta(days=3660)
 """Longer stays are clipped to the years around the day of the fetch."""
 MAX_WINDOW = timedelta(days=3660)

@@ -7,20 +7,20 @@ from datetime import timedelta
 MAX_BUCKETS = 256  # partitions of one collection
 MAX_PATHS = 100  # preserved fields of a collection, and its array keys
 MAX_SCHEMA_BYTES = 32_000
-"""The heads of its sources hold a schema, and a hundred heads are read at once."""
+"""Of a collection's JSON Schema: the heads of its sources hold a schema, and a hundred heads are read at once."""
 MAX_SCHEMA_PATTERN_LENGTH = 500  # characters of a schema's regular expression
 MAX_SCHEMA_PROBLEMS = 20  # reported violations of one record
 MAX_SPAN_SECONDS = 31_536_000
 """Of every duration that a person or a file gives: a year. Times that are computed with it stay far within the calendar."""
-MAX_INTERVAL = timedelta(seconds=MAX_SPAN_SECONDS)
+MAX_INTERVAL = timedelta(seconds=MAX_SPAN_SECONDS)  # between two syncs of a source
 MAX_SPAN_TEXT = 20  # characters of a duration
 MIN_INTERVAL_SECONDS = 60
 """Between two syncs of a source; the schedule looks every minute."""
 MAX_ZONE_NAME_LENGTH = 64
-"""The longest IANA name has 32 letters."""
-MAX_REQUEST_DELAY_MS = 60_000
-MAX_HORIZON_DAYS = 3660
-MAX_HISTORY_DAYS = 3660
+"""Characters of a timezone; the longest IANA name has 32."""
+MAX_REQUEST_DELAY_MS = 60_000  # of ``sync.request_delay``
+MAX_HORIZON_DAYS = 3660  # of ``sync.horizon_days``
+MAX_HISTORY_DAYS = 3660  # of ``history.keep_days``
 MAX_KEY_LENGTH = 1024  # characters of a source's own id
 MAX_SUFFIX_LENGTH = 160  # characters of an escaped key; a longer one is hashed
 MAX_RETRY_WAIT = timedelta(hours=1)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from bokit.core.model.limits import MIN_INTERVAL_SECONDS as MIN_INTERVAL_SECONDS
 
-MAX_NAME_LENGTH = 200
-MAX_TENANT_ID_LENGTH = 40
+MAX_NAME_LENGTH = 200  # characters of any name
 MAX_UNIT_PARTS = 100
 """Units that one unit is made of."""
 MAX_SETTINGS_BYTES = 200_000
 """JSON of a source's settings: they are stored in the head, one item of the table, which takes 400 KB."""
 MAX_CONFIG_ITEMS = 10_000
 """Of one list of a config file."""
-MAX_URL_LENGTH = 4096
-MAX_TURNOVER_DAYS = 30
+MAX_URL_LENGTH = 4096  # characters of a source's URL
+MAX_TURNOVER_DAYS = 30  # between a departure and the next arrival
 MAX_TOKEN_DAYS = 3660
-"""A token that is to last longer is better made without an end."""
-MAX_SOURCES_PER_SHARD = 100
+"""Until a token expires. One that is to last longer is better made without an end."""
+MAX_SOURCES_PER_SHARD = 100  # claimed together
 MAX_ADD_TRIES = 8
 MAX_DELETE_TRIES = 4
 """Tries of a deletion while others add to what is deleted."""

@@ -12,15 +12,15 @@ MAX_CLAIM_SECONDS = 10.0
 """A batch that takes longer gives its claim back, and goes on without it; then it writes what ended at these intervals."""
 MIN_SECONDS_ALONE = 60.0
 """What a worker must have left to begin a source that a worker died of."""
-MAX_SOURCES_PER_RUN = 1000
-MAX_SOURCES_PER_DRY_RUN = 10
+MAX_SOURCES_PER_RUN = 1000  # of one run through the queue
+MAX_SOURCES_PER_DRY_RUN = 10  # over HTTP
 MAX_DRY_RUN_PAUSE_SECONDS = 10
 """All pauses of ``sync.request_delay`` in one dry run: somebody waits for the response."""
 MAX_DELAY_SECONDS = 900
 """The longest delay of a queue's message."""
-MAX_IDEMPOTENCY_KEY_LENGTH = 255
-MIN_MONITOR_SECONDS, MAX_MONITOR_SECONDS = 60, 366 * 86_400
-MAX_MONITOR_RUNS = 1_000_000_000
+MAX_IDEMPOTENCY_KEY_LENGTH = 255  # characters
+MIN_MONITOR_SECONDS, MAX_MONITOR_SECONDS = 60, 366 * 86_400  # between two runs of a monitor
+MAX_MONITOR_RUNS = 1_000_000_000  # after which a monitor stops
 MAX_DUE_PER_TICK = 1000
 """Shards, monitors and open runs that one tick reads."""
 MAX_LATE_SOURCES = 100

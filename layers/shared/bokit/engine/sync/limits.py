@@ -6,7 +6,7 @@ from datetime import timedelta
 
 MAX_WORKER_DEATHS = 3
 """Workers that may die with a source in hand, one after the other; then it is failing, and tried at most once in DEATH_WAIT."""
-DEATH_WAIT = timedelta(days=1)
+DEATH_WAIT = timedelta(days=1)  # between two tries of a source that workers died of
 MIN_SECONDS_TO_SAVE = 10.0
 """Of the host's time, what a fetch leaves for reading and writing."""
 

@@ -15,7 +15,7 @@ from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, St
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
-from bokit.http.limits import MAX_RELEASED_NIGHTS
+from bokit.http.limits import MAX_HEADER_LENGTH, MAX_RELEASED_NIGHTS
 from bokit.http.paging import Key
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply, reply_list
@@ -77,11 +77,15 @@ Until = Annotated[str | None, Query(pattern=DAY, json_schema_extra=A_DATE, descr
 KindFilter = Annotated[
     str | None,
     Query(
+        max_length=MAX_HEADER_LENGTH,
         json_schema_extra=words(EntryKind),
         description="Comma-separated; left out: all but windows, which hold nights but are not bookings.",
     ),
 ]
-StatusFilter = Annotated[str | None, Query(json_schema_extra=words(Status), description="Comma-separated; left out: all.")]
+StatusFilter = Annotated[
+    str | None,
+    Query(max_length=MAX_HEADER_LENGTH, json_schema_extra=words(Status), description="Comma-separated; left out: all."),
+]
 
 
 Night = Annotated[

@@ -8,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from bokit.core.model.catalog import Property, PropertyId, Unit, UnitId
+from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.engine.catalog.limits import MAX_UNIT_PARTS
 from bokit.engine.catalog.view import describe_property, describe_unit
 from bokit.http.bodies import Body, Name, Turnover, Word, Zone
@@ -53,7 +54,7 @@ class UnitEdit(PropertyEdit):
     parts: UnitParts = []
 
 
-PropertyFilter = Annotated[str | None, Query(description="Only of this property.")]
+PropertyFilter = Annotated[str | None, Query(max_length=MAX_KEY_LENGTH, description="Only of this property.")]
 
 
 def by_name(place: Property | Unit) -> Key:
