@@ -123,9 +123,8 @@ def record_provisional_history(after: Record, at: datetime, shown: Mapping[date,
     known = {n: Times(times.seen, None, times.seen) for n, times in {**shown, **_read_gained(after)}.items()}
     provisional = nights_of(read_spans(after.remote.get(PROVISIONAL, ())))
     rules_state = {name: value for name, value in after.memory.items() if name != GAINED}
-    return replace(
-        after, memory=rules_state | _write(GAINED, {n: _short(known.get(n, Times(at, None, at))) for n in provisional})
-    )
+    gained = _write(GAINED, {n: _short(known.get(n, Times(at, None, at))) for n in provisional})
+    return replace(after, memory={**rules_state, **gained})
 
 
 def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
