@@ -23,7 +23,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick openapi check bench compare deploy fmt lint types template checkpoint lock setup
+.PHONY: help demo up down test quick openapi check reliability bench compare deploy fmt lint types template checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ check: ## what CI runs: lint, types, import rules, template, tests
 	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE)
 	@$(MAKE) --no-print-directory -s lint types template
 	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+reliability: $(DEV) ## two months each of 200 simulated listings whose feeds go wrong (COUNT=200)
+	@$(bin)/python -m tests.support.faulty_months $(or $(COUNT),200)
 
 bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup

@@ -273,7 +273,21 @@ def test_bad_use_is_one_line_and_exit_2(server, capsys, line):
 
 def test_every_command_has_a_help(capsys):
     """`--help` describes the command and exits 0."""
-    for command in ("", "serve", "book", "move", "cancel", "block", "advance", "fault", "clear", "truth", "config", "options", "score"):
+    for command in (
+        "",
+        "serve",
+        "book",
+        "move",
+        "cancel",
+        "block",
+        "advance",
+        "fault",
+        "clear",
+        "truth",
+        "config",
+        "options",
+        "score",
+    ):
         with pytest.raises(SystemExit) as stopped:
             run([*command.split(), "--help"])
         assert stopped.value.code == 0
