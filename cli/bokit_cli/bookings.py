@@ -165,15 +165,21 @@ def _show_explained(console: Console, session: Session, found: list[HeldNight], 
 
 
 def _calendar_words(calendar: PublishedNight, names: dict[str | None, str], now: datetime) -> str:
-    """Return what an outgoing calendar says of a night: ``calendar for airbnb: closed, by 7b12ad1e; last read 2 h ago``."""
-    consumer = calendar["for"]
+    """Return what an outgoing calendar says of a night.
+
+    ``calendar for vrbo: closed, by 7b12ad1e, since 1 d ago; last read 2 h ago``
+    """
+    consumer, read_at = calendar["for"], calendar["last_read_at"]
     name = f"calendar for {names.get(consumer, consumer) if consumer else 'anybody'}"
     variant = "" if calendar["variant"] == "occupied" else f" ({calendar['variant']})"
-    read_at = calendar["last_read_at"]
     read = f"last read {ago_words(datetime.fromisoformat(read_at), now)}" if read_at else "never read yet"
-    if calendar["closed"]:
-        return f"{name}{variant}: closed, by {', '.join(map(short_id, calendar['shown']))}; {read}"
-    return f"{name}{variant}: open; {read}"
+    if not calendar["closed"]:
+        return f"{name}{variant}: open; {read}"
+    closed = f"closed, by {', '.join(map(short_id, calendar['shown']))}"
+    if since := calendar["closed_since"]:
+        closed += f", since {ago_words(datetime.fromisoformat(since), now)}"
+        read += ", and not since" if read_at and not calendar["read_closed_at"] else ""
+    return f"{name}{variant}: {closed}; {read}"
 
 
 def find_booking(session: Session, text: str) -> Record:

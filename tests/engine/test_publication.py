@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
@@ -58,6 +60,15 @@ def test_nights_that_two_guests_bought_are_closed_everywhere_until_the_last_one_
     assert near(home, "airbnb") == near(home, "vrbo") == near(home, "booking_com") == []
 
 
+SOLD_TWICE = "it repeats another booking, or it was sold twice: its channel had not read the other in a calendar of ours"
+
+
+def reasons(home: Flat, night: int) -> list[list[str]]:
+    """Return why each booking holds a night, and what it is to the others, originals first."""
+    (found,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + night * DAY)
+    return [by["why"] for by in found["by"]]
+
+
 def read_all(home: Flat) -> None:
     """Let each platform read its calendar."""
     for consumer in ("airbnb", "booking_com", "vrbo"):
@@ -75,6 +86,7 @@ def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was
     assert "perhaps two bookings" in next(n.text for n in home.alerts.notices.values() if n.type == "conflict.opened")
     assert near(home, "vrbo") == [(20, 24)]
     assert near(home, "booking_com") == [(20, 24)]
+    assert reasons(home, 21) == [["its dates hold the night"], ["its dates hold the night", SOLD_TWICE]]
 
     home.book(AIRBNB, 30, 34)
     home.sync()
@@ -82,6 +94,7 @@ def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was
     home.world.block(BOOKING, home.today + 30 * DAY, home.today + 34 * DAY)
     home.sync()
     assert [c["nights"][0] for c in home.conflicts()] == [home.day(20)]
+    assert reasons(home, 31)[1] == ["its dates hold the night", "it repeats another booking"]
 
 
 def test_an_echo_fades_until_its_platform_has_read_the_calendar_without_it(home):
@@ -115,6 +128,7 @@ def test_a_guest_within_another_guests_nights_is_published_from_the_second_fetch
     assert [c["certainty"] for c in home.conflicts()] == ["likely"]
     assert near(home, "airbnb") == [(22, 25)]
     assert near(home, "vrbo") == [(20, 28), (22, 25)]
+    assert reasons(home, 23)[1][1:] == ["its channel sold it itself: it left other nights of the booking that it meets open"]
 
     home.world.cancel(first)
     for _ in range(26):
@@ -211,6 +225,28 @@ def test_a_night_is_explained_calendar_by_calendar(home):
     assert explained(home, 21) == {"airbnb": (False, ["fading"]), "booking_com": (False, ["own"]), "vrbo": (False, ["fading"])}
     for consumer, (closed, _) in explained(home, 21).items():
         assert closed is any(first <= 21 < end for first, end in home.events(consumer))
+
+
+def test_a_night_says_since_when_a_calendar_closes_it_and_whether_that_was_read(home):
+    """First written, then read; an open night has neither."""
+    home.calendar("vrbo")
+    home.book(AIRBNB, 20, 24)
+    home.sync()
+    written = home.clock.at
+
+    def times(night):
+        (found,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + night * DAY)
+        (calendar,) = found["published"]
+        return [at and datetime.fromisoformat(at) for at in (calendar["closed_since"], calendar["read_closed_at"])]
+
+    since, read_at = times(21)
+    assert timedelta() < written - since < timedelta(minutes=1)
+    assert read_at is None
+    home.sync()
+    home.page(home.calendar("vrbo"))
+    assert times(21)[0] == since
+    assert times(21)[1] > written
+    assert times(40) == [None, None]
 
 
 def test_a_calendar_of_reservations_alone_says_that_it_leaves_out_closures(home):

@@ -143,7 +143,7 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
     assert {p["for"]: p["closed"] for p in night["published"]} == {"airbnb": False, "vrbo": True}
     assert "calendar for airbnb: open; never read yet" in text
     assert "it is from this channel itself" in text
-    assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}" in text
+    assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}, since 0 s ago; never read yet" in text
     assert "Ann  from Airbnb" in text
     assert "edited by" in text
     assert "echo of" in text

@@ -63,6 +63,11 @@ def read_ranges(stored: Fields, first_read_at: datetime | None) -> list[Publishe
     return found
 
 
+def find_times(ranges: Iterable[PublishedRange], night: date) -> PublishedTimes | None:
+    """Return since when a page with these *ranges* holds *night*, and when it was read with it; None: it does not."""
+    return next((r.times for r in ranges if r.times.left_at is None and r.first <= night < r.end), None)
+
+
 def _add_read(times: PublishedTimes, read_at: datetime | None) -> PublishedTimes:
     """Return *times* with the first read since the page was written, where none is known yet."""
     if times.left_at is None:

@@ -17,6 +17,7 @@ from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.documents import Time
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
+from bokit.core.occupancy.calendar_reads import PublishedTimes
 from bokit.core.occupancy.echoes import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
@@ -191,14 +192,23 @@ class PublishedNight(_Consumer):
     variant: CalendarVariant
     last_read_at: Annotated[Time | None, "When it was last read, to a quarter of an hour; null: never."]
     closed: Annotated[bool, "Whether the calendar shows the night as taken."]
+    closed_since: Annotated[Time | None, "Since when; null: it does not, or that is not known."]
+    read_closed_at: Annotated[Time | None, "When it was first read with the night closed; null: not yet, or not known."]
     shown: Annotated[list[str], "Ids of the bookings for which it does."]
     withheld: list[WithheldBooking]
 
 
 def explain_calendar(
-    rules: PublicationRules, calendar: OutCalendar, night: date, last_read_at: datetime | None
+    rules: PublicationRules,
+    calendar: OutCalendar,
+    night: date,
+    last_read_at: datetime | None,
+    times: PublishedTimes | None = None,
 ) -> PublishedNight:
-    """Return what *calendar* says of *night*, and why it leaves out the bookings that it leaves out."""
+    """Return what *calendar* says of *night*, and why it leaves out the bookings that it leaves out.
+
+    *times* are since when its page shows the night as taken.
+    """
     shown: list[str] = []
     withheld: list[WithheldBooking] = []
     for booking in rules.occupancy.holding(calendar.unit_id, night):
@@ -215,6 +225,8 @@ def explain_calendar(
         "variant": calendar.variant,
         "last_read_at": time_or_none(last_read_at),
         "closed": bool(shown),
+        "closed_since": time_or_none(times.since if times and shown else None),
+        "read_closed_at": time_or_none(times.read_at if times and shown else None),
         "shown": shown,
         "withheld": withheld,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from bokit.core.bookings.nights import nights_of, read_spans
+from bokit.core.bookings.nights import DAY, nights_of, read_spans
 from bokit.core.bookings.stay import (
     BOOKING_FIELDS,
     PROVISIONAL,
@@ -16,6 +16,7 @@ from bokit.core.bookings.stay import (
     published_nights,
     time_or_none,
 )
+from bokit.core.ical.entries import EntryKind
 from bokit.core.model.documents import Day, Time, write_time
 from bokit.core.model.records import Json, Presence, Record, Scope
 from bokit.core.occupancy.echoes import EchoState
@@ -137,8 +138,26 @@ def _explain(booking: Booking, occupancy: Occupancy, night: date) -> ExplainedBo
     doc = describe_one(booking.records[0], occupancy)
     edited = sorted({edit["by"] for edit in doc["edits"].values()})
     reasons = [reason for record in booking.records for reason in _reasons(record, night)]
+    reasons += _why_judged(booking, night)
     why = {"since": write_time(booking.seen_at), "edited_by": edited, "why": list(dict.fromkeys(reasons))}
     return cast("ExplainedBooking", {**doc, **why})
+
+
+def _why_judged(booking: Booking, night: date) -> list[str]:
+    """Return in words why a closure counts as a repetition, or does not."""
+    verdict, bit = booking.verdict, booking.grid.span(night, night + DAY)
+    reasons = []
+    if booking.kind is EntryKind.RESERVATION and any(bits & bit for _, bits in verdict.doubtful):
+        reasons.append(
+            "it repeats another booking, or it was sold twice: its channel had not read the other in a calendar of ours"
+        )
+    elif verdict.repeats & bit:
+        reasons.append("it repeats another booking")
+    if verdict.fades & bit:
+        reasons.append("what it repeated was removed")
+    if verdict.sold:
+        reasons.append("its channel sold it itself: it left other nights of the booking that it meets open")
+    return reasons
 
 
 def _why_closed(window: Record, night: date) -> str:

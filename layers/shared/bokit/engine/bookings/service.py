@@ -10,8 +10,9 @@ from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
+from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
-from bokit.core.occupancy.outgoing import PublishedNight, explain_calendar
+from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
@@ -96,7 +97,12 @@ class BookingService:
     def _explain_calendars(self, view: UnitGroupView, unit: Scope, night: date) -> list[PublishedNight]:
         calendars = load_calendars(self.store, view.group.tenant, [unit])
         showing_nights = (c for c in calendars if c.variant in SHOWING_NIGHTS)
-        return [explain_calendar(view.publication, c, night, load_last_read(self.store, c)) for c in showing_nights]
+        return [self._explain_calendar(view, c, night) for c in showing_nights]
+
+    def _explain_calendar(self, view: UnitGroupView, calendar: OutCalendar, night: date) -> PublishedNight:
+        page = self.store.find_published(calendar.token_hash)
+        times = find_times(read_ranges(page.nights, page.first_read_at), night) if page else None
+        return explain_calendar(view.publication, calendar, night, load_last_read(self.store, calendar), times)
 
     def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:
         """Return the unit's own records that hold a night to come: bookings by hand and windows, and those of removed sources."""
