@@ -12,6 +12,7 @@ MAX_EDITS = 100  # edits that one request gives up
 MAX_RELEASED_NIGHTS = 4000  # of one booking
 MAX_HEADER_LENGTH = 1000  # characters of a precondition, or of a list of words
 MAX_PAGE_ITEMS = 200  # of a list
+MAX_PAGE_BYTES = 2 * 2**20  # of a list's page, unless its first item is larger; a response of Lambda may have 6 MB
 MAX_PREVIEW_ENTRIES = 200  # that a preview shows
 MAX_FACT_LENGTH = 500  # characters of an error's fact; a longer one is left out of the problem document
 MAX_SHOWN_NAME = 60  # characters of an unknown query parameter's name that the error shows

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 
 from bokit.core.model.documents import write_json
+from bokit.http.limits import MAX_PAGE_BYTES
 from bokit.http.problems import PROBLEM_JSON, HttpProblem
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Page(Protocol[T_co]):
+    """A page that the store cut, with the cursor of the next one."""
+
+    @property
+    def items(self) -> Sequence[T_co]: ...
+    @property
+    def cursor(self) -> str | None: ...
+
 
 JSON = "application/json"
 Reply = Response[str]
@@ -26,6 +40,16 @@ def reply(document: Mapping[str, Any], status: int = 200, *, location: str | Non
 def reply_list(items: Iterable[Mapping[str, Any]], cursor: str | None = None) -> Reply:
     """Return a page of a list; *cursor* where another one follows."""
     return reply({"items": list(items), "cursor": cursor})
+
+
+def reply_stored(fetch: Callable[[int], Page[T]], describe: Callable[[T], Mapping[str, Any]], limit: int) -> Reply:
+    """Answer a page of at most *limit* items that *fetch* loads; of fewer, where their documents are too large in all."""
+    while True:
+        page = fetch(limit)
+        response = reply_list(map(describe, page.items), page.cursor)
+        if len(response.body or "") <= MAX_PAGE_BYTES or limit == 1:
+            return response
+        limit = max(1, min(limit, len(page.items)) // 2)
 
 
 def reply_nothing() -> Reply:

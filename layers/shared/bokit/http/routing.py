@@ -17,7 +17,7 @@ from bokit.core.model.catalog import Unit, UnitId
 from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
 from bokit.http.limits import MAX_SHOWN_NAME
-from bokit.http.paging import Key, cut_page
+from bokit.http.paging import Key, count_fitting, cut_page
 from bokit.http.problems import RequestError
 from bokit.http.replies import Reply, reply_list
 
@@ -63,6 +63,23 @@ class Call:
         catalog = self.engine.catalog
         return catalog.list_units(self.tenant) if unit_id is None else [catalog.load_unit(self.tenant, UnitId(unit_id))]
 
+    def cut_documents(
+        self,
+        items: Iterable[T],
+        describe: Callable[[T], Mapping[str, Any]],
+        key: Callable[[T], Key],
+        list_id: tuple[object, ...],
+        limit: int,
+        cursor: str | None,
+    ) -> tuple[list[Mapping[str, Any]], str | None]:
+        """Return a page's documents, as many as fit into a page's bytes, and the cursor of the next one."""
+        scope, every = (self.tenant, *list_id), list(items)
+        page, following = cut_page(every, key, list_id=scope, limit=limit, cursor=cursor)
+        docs = [describe(item) for item in page]
+        if (count := count_fitting(docs)) < len(docs):
+            _, following = cut_page(every, key, list_id=scope, limit=count, cursor=cursor)
+        return docs[:count], following
+
     def reply_page(
         self,
         items: Iterable[T],
@@ -73,8 +90,7 @@ class Call:
         cursor: str | None,
     ) -> Reply:
         """Answer a page of *items* that the engine returned whole; *list_id* is the route's name and its filters."""
-        page, following = cut_page(items, key, list_id=(self.tenant, *list_id), limit=limit, cursor=cursor)
-        return reply_list(map(describe, page), following)
+        return reply_list(*self.cut_documents(items, describe, key, list_id, limit, cursor))
 
 
 _current_call: ContextVar[Call] = ContextVar("call")

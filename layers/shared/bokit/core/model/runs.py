@@ -182,6 +182,7 @@ class RunDocument(TypedDict):
     counts: Counts
     sources: list[SourceReportDocument]
     plan: NotRequired[Annotated[list[ActionDocument], "In a dry run: what would change."]]
+    plan_total: NotRequired[Annotated[Count, "Where `plan` is too large to be shown whole: how many actions it has."]]
 
 
 def describe_run(run: Run) -> RunDocument:

@@ -14,6 +14,7 @@ MIN_SECONDS_ALONE = 60.0
 """What a worker must have left to begin a source that a worker died of."""
 MAX_SOURCES_PER_RUN = 1000  # of one run through the queue
 MAX_SOURCES_PER_DRY_RUN = 10  # over HTTP
+MAX_PLAN_BYTES = 2 * 2**20  # of the plan that a dry run answers; a response of Lambda may have 6 MB
 MAX_DRY_RUN_PAUSE_SECONDS = 10
 """All pauses of ``sync.request_delay`` in one dry run: somebody waits for the response."""
 MAX_DELAY_SECONDS = 900

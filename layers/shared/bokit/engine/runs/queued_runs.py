@@ -17,12 +17,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from bokit.core.model.catalog import BOOKINGS, Source, UnitId
 from bokit.core.model.documents import write_json
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
-from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, Run, RunStatus, SourceReport, describe_run, judge_run
+from bokit.core.model.runs import (
+    IdempotentResponse,
+    OpenRun,
+    Outcome,
+    Run,
+    RunDocument,
+    RunStatus,
+    SourceReport,
+    describe_run,
+    judge_run,
+)
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.runs.deadline import Deadline
@@ -31,6 +42,7 @@ from bokit.engine.runs.limits import (
     MAX_DELAY_SECONDS,
     MAX_DRY_RUN_PAUSE_SECONDS,
     MAX_IDEMPOTENCY_KEY_LENGTH,
+    MAX_PLAN_BYTES,
     MAX_SOURCES_PER_DRY_RUN,
     MAX_SOURCES_PER_RUN,
     SOURCES_PER_MESSAGE,
@@ -152,7 +164,7 @@ class QueuedRuns:
 
     def _answer_plan(self, request: SyncRequest, sources: Sequence[Source], once: RequestKey) -> TriggerResult:
         self._check_dry(request.tenant, sources)
-        body = write_json(describe_run(self.manual.run(request)))
+        body = write_json(cut_plan(describe_run(self.manual.run(request))))
         if once.key is not None:
             first = self.store.save_answer(request.tenant, self._answer(once, 200, body, None), self.clock())
             if first:
@@ -389,3 +401,11 @@ def check_key(key: str | None) -> None:
 def _skip(source_id: SourceId, name: str, code: str) -> SourceReport:
     error = {"code": code, "message": f"it was {code.removeprefix('source-')} before its turn came"}
     return SourceReport(source_id=source_id, name=name, outcome=Outcome.SKIPPED, error=error)
+
+
+def cut_plan(doc: RunDocument) -> RunDocument:
+    """Return a dry run's document with as much of its plan as a response holds, and ``plan_total`` where that is not all."""
+    plan = doc.get("plan", [])
+    sizes = accumulate(len(write_json(action)) + 1 for action in plan)
+    count = sum(1 for size in sizes if size <= MAX_PLAN_BYTES)
+    return doc if count == len(plan) else {**doc, "plan": plan[:count], "plan_total": len(plan)}

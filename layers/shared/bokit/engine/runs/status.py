@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from bokit.core.model.collections import scopes_of, source_scopes, unit_of
 from bokit.core.model.documents import Count, ErrorDocument
@@ -56,6 +56,7 @@ class StatusDocument(TypedDict):
     monitor: MonitorDocument | None
     totals: dict[str, Count]
     sources: list[SourceStatusDocument]
+    cursor: Annotated[str | None, "Send it to get the sources after these; null: these were the last."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +115,18 @@ class StatusService:
 
     def load_freshness(self, tenant: TenantId, source_id: SourceId) -> FreshnessDocument:
         """Return the freshness of one source; None throughout where it was removed."""
-        found = next((s for s in self.load_sources(tenant) if s.head.source.id == source_id), None)
+        found = self._find_source(tenant, source_id)
         doc: Fields = found.as_dict() if found else {}
         return cast("FreshnessDocument", {name: doc.get(name) for name in FreshnessDocument.__annotations__})
+
+    def _find_source(self, tenant: TenantId, source_id: SourceId) -> SourceStatus | None:
+        """Return the status of one source, from its own items alone; None where it was removed."""
+        source = self.store.load_source(tenant, source_id)
+        shards = self.store.load_shards([source.shard_id])
+        if source.removed_at is not None or not shards or source_id not in shards[0].schedules:
+            return None
+        head, schedule = self.store.load_head(source), shards[0].schedules[source_id]
+        return SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, self._options(tenant), self.clock()))
 
     def load_status(self, tenant: TenantId) -> StatusDocument:
         """Return the tenant's status."""
@@ -131,6 +141,7 @@ class StatusService:
             "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
             "sources": [s.as_dict() for s in sources],
+            "cursor": None,
         }
 
     def load_stats(self, tenant: TenantId) -> dict[str, Any]:

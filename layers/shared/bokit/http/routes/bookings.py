@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
-from bokit.core.model.catalog import BOOKINGS, UnitId
+from bokit.core.model.catalog import BOOKINGS, Unit, UnitId
 from bokit.core.model.records import RecordId
 from bokit.engine.bookings.terms import RELEASED, BookingDocument, EntryKind, Status, nights_to_release, read_day, read_edit
 from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
 from bokit.http.limits import MAX_HEADER_LENGTH, MAX_RELEASED_NIGHTS
-from bokit.http.paging import Key
+from bokit.http.paging import Key, cut_page
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
-from bokit.http.replies import Reply, reply, reply_list
+from bokit.http.replies import Reply, reply, reply_list, reply_stored
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows, updates
 
 routes = Routes("bookings")
@@ -129,12 +130,18 @@ def create_booking(body: NewBooking) -> Reply:
 
 
 @routes.serve("GET", "/bookings/explain", VIEWER, lists("HeldNight", "One item for each unit."))
-def explain_night(night: Night, unit_id: UnitFilter = None) -> Reply:
+def explain_night(night: Night, unit_id: UnitFilter = None, limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """Explain which bookings hold a night, of one unit or all: their sources, since when, edited by whom, and why."""
     call = routes.call
-    units = [unit.id for unit in call.find_units(unit_id)]
     day = date.fromisoformat(read_day("date", night))
-    return reply_list(call.engine.bookings.explain(call.tenant, units, day))
+    list_id = (call.tenant, "explain", unit_id, night)
+    page, following = cut_page(call.find_units(unit_id), by_unit_name, list_id=list_id, limit=limit, cursor=cursor)
+    return reply_list(call.engine.bookings.explain(call.tenant, [unit.id for unit in page], day), following)
+
+
+def by_unit_name(unit: Unit) -> Key:
+    """Return the sort key of a unit."""
+    return unit.name.casefold(), unit.id
 
 
 def _read_filter(since: str | None, until: str | None, kind: str | None, status: str | None) -> Callable[[BookingDocument], bool]:
@@ -189,5 +196,5 @@ def list_changes(id: Id, limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """List the changes of a booking: when, by whom, and why; newest first."""
     call = routes.call
     record = call.engine.records.find_record(call.tenant, BOOKINGS, RecordId(id))
-    page = call.engine.records.list_changes(call.tenant, record.id, limit=limit, cursor=cursor)
-    return reply_list((describe_change(c) for c in page.items), page.cursor)
+    fetch = partial(call.engine.records.list_changes, call.tenant, record.id, cursor=cursor)
+    return reply_stored(lambda most: fetch(limit=most), describe_change, limit)

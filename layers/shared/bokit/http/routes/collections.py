@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
@@ -20,7 +21,7 @@ from bokit.errors import InputError
 from bokit.http.bodies import EditsToDrop
 from bokit.http.limits import MAX_HEADER_LENGTH, MAX_TEXT_LENGTH
 from bokit.http.params import Cursor, Limit
-from bokit.http.replies import Reply, reply, reply_list
+from bokit.http.replies import Reply, reply, reply_stored
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, shows, updates
 
 routes = Routes("collections")
@@ -71,8 +72,8 @@ def show_collection(name: Name) -> Reply:
 def list_records(name: Name, presence: PresenceFilter = None, limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """List the records of a collection; removed ones included."""
     wanted = Presence(presence) if presence else None
-    page = routes.call.engine.catalog.collections.page(_find(name), limit=limit, cursor=cursor, presence=wanted)
-    return reply_list((describe_record(r) for r in page.items), page.cursor)
+    fetch = partial(routes.call.engine.catalog.collections.page, _find(name), cursor=cursor, presence=wanted)
+    return reply_stored(lambda most: fetch(limit=most), describe_record, limit)
 
 
 @routes.serve("GET", "/collections/{name}/records/{id}", VIEWER, shows("Record", "The record; its ETag is its version."))
@@ -118,8 +119,8 @@ def accept_source(name: Name, id: RecordKey, body: EditsToDrop | None = None) ->
 @routes.serve("GET", "/collections/{name}/records/{id}/changes", VIEWER, lists("Change"))
 def list_record_changes(name: Name, id: RecordKey, limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """List the changes of a record: when, by whom, and why; newest first."""
-    page = routes.call.engine.catalog.collections.list_changes(_find(name), id, limit=limit, cursor=cursor)
-    return reply_list((describe_change(c) for c in page.items), page.cursor)
+    fetch = partial(routes.call.engine.catalog.collections.list_changes, _find(name), id, cursor=cursor)
+    return reply_stored(lambda most: fetch(limit=most), describe_change, limit)
 
 
 def _find(name: str) -> Collection:

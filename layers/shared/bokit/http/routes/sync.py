@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
@@ -21,9 +22,12 @@ from bokit.engine.runs.limits import (
     MIN_MONITOR_SECONDS,
 )
 from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.status import SourceStatusDocument
 from bokit.http.bodies import Body, Word
+from bokit.http.limits import MAX_PAGE_ITEMS
+from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
-from bokit.http.replies import JSON, Reply, reply, reply_list
+from bokit.http.replies import JSON, Reply, reply, reply_stored
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("sync")
@@ -125,18 +129,28 @@ def stop_monitor() -> Reply:
 
 
 @routes.serve("GET", "/sync/status", VIEWER, shows("Status"))
-def show_status() -> Reply:
-    """Show the monitor, totals, and when each source was last read."""
+def show_status(limit: Limit = MAX_PAGE_ITEMS, cursor: Cursor = None) -> Reply:
+    """Show the monitor, totals of all sources, and when each source of this page was last read.
+
+    Send `cursor` back to get the sources after these.
+    """
     call = routes.call
-    return reply(call.engine.status.load_status(call.tenant))
+    status = call.engine.status.load_status(call.tenant)
+    shown, following = call.cut_documents(status["sources"], dict, by_unit, ("status",), limit, cursor)
+    return reply({**status, "sources": shown, "cursor": following})
+
+
+def by_unit(doc: SourceStatusDocument) -> Key:
+    """Return the sort key of a source's status."""
+    return str(doc["unit_id"] or doc["collection"]), doc["name"], doc["source_id"]
 
 
 @routes.serve("GET", "/sync/history", VIEWER, lists("Run"))
 def list_runs(limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """List the runs, newest first."""
     call = routes.call
-    page = call.engine.status.load_history(call.tenant, limit=limit, cursor=cursor)
-    return reply_list((describe_run(run) for run in page.items), page.cursor)
+    fetch = partial(call.engine.status.load_history, call.tenant, cursor=cursor)
+    return reply_stored(lambda most: fetch(limit=most), describe_run, limit)
 
 
 @routes.serve("GET", "/sync/history/{run_id}", VIEWER, shows("Run"))
