@@ -26,6 +26,9 @@ from bokit_cli.show import (
     word,
 )
 
+MAX_INTERVAL_SECONDS, MAX_RUNS = 31_536_000, 1_000_000_000
+"""As of the schedule and of monitors; written here, since the engine is imported only when a command needs it."""
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -60,8 +63,12 @@ def sync(
     force: Annotated[bool, typer.Option("--force", help="Ignore the interval and read unchanged content again.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Verbose output on stderr.")] = False,
     daemon: Annotated[bool, typer.Option("--daemon", help="Keep syncing until SIGINT or SIGTERM.")] = False,
-    interval: Annotated[int, typer.Option("--interval", min=1, metavar="SECONDS", help="Time between --daemon runs.")] = 60,
-    max_runs: Annotated[int | None, typer.Option("--max-runs", min=1, metavar="N", help="Stop --daemon after N runs.")] = None,
+    interval: Annotated[
+        int, typer.Option("--interval", min=1, max=MAX_INTERVAL_SECONDS, metavar="SECONDS", help="Time between --daemon runs.")
+    ] = 60,
+    max_runs: Annotated[
+        int | None, typer.Option("--max-runs", min=1, max=MAX_RUNS, metavar="N", help="Stop --daemon after N runs.")
+    ] = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> int:

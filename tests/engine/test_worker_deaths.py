@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bokit.core.model.catalog import Source, Tenant
-from bokit.core.model.records import TenantId
+from bokit.core.model.records import SourceId, TenantId
 from bokit.core.model.runs import Outcome, Trigger
 from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.limits import CLAIM_TTL
@@ -356,6 +356,20 @@ def test_what_one_source_raises_stays_its_own():
     assert [app.schedule(s).failures for s in (good, odd, other)] == [0, 1, 1]
     assert all(app.schedule(s).due_at > START for s in (good, odd, other))
     assert app.store.load_shards([good.shard_id])[0].holder is None
+
+
+def test_a_line_without_a_source_is_due_no_more(stack):
+    """A batch that ended while its source was deleted wrote it again: it must not be claimed every minute for ever."""
+    kept = stack.app.add_source("kept", GOOD)
+    ghost = replace(stack.app.schedule(kept), tenant=SLOW)
+    stack.app.store.save_source_schedule(kept.shard_id, SourceId("src_ghost"), ghost)
+
+    stack.minute()
+
+    lines = stack.app.store.load_shards([kept.shard_id])[0].schedules
+    assert (lines[SourceId("src_ghost")].due_at, lines[kept.id].succeeded_at) == (None, stack.app.clock())
+    stack.minute()
+    assert stack.app.queue.bodies == []
 
 
 def test_a_fetch_gets_what_the_host_still_gives(stack):

@@ -25,6 +25,7 @@ from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
 from bokit.store import limits as store
+from bokit_cli import sync as sync_command
 from tests.support import limits_page
 from tests.support.transformed import resources, source_template
 
@@ -152,6 +153,7 @@ def test_the_page_of_limits_is_what_the_constants_are():
 
 
 def test_the_same_bound_stands_for_the_same_text():
-    """What the API checks before the engine does."""
+    """What the API and the command line check before the engine does."""
     assert http.MAX_TEXT_LENGTH == bookings.MAX_TEXT_LENGTH
     assert catalog.MIN_INTERVAL_SECONDS == model.MIN_INTERVAL_SECONDS
+    assert (sync_command.MAX_INTERVAL_SECONDS, sync_command.MAX_RUNS) == (model.MAX_SPAN_SECONDS, runs.MAX_MONITOR_RUNS)

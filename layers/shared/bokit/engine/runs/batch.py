@@ -139,7 +139,8 @@ class BatchRunner:
         named = set(message.source_ids) & shard.schedules.keys()
         heads = [h for h in heads if h.source.id in named]
         active = [h for h in heads if h.source.is_active]
-        idle = [h.source.id for h in heads if not h.source.is_active]
+        gone = named - {h.source.id for h in heads}
+        idle = [h.source.id for h in heads if not h.source.is_active] + sorted(gone)
         jobs = {t: self._make_job(message, t, new_only, details) for t in {h.source.tenant for h in active}}
         work = SyncWork(active, shard.schedules, jobs, stop or Deadline(), on_progress)
         batch = BatchClaim(self.store, self.clock, message, shard, work, idle)
@@ -302,7 +303,8 @@ class BatchClaim:
     def _complete(self, lines: Mapping[SourceId, SourceSchedule], run: HeartbeatRun | None) -> None:
         """Write the batch's lines into the shard, and give the claim back, if it is still held.
 
-        *idle* sources were paused or removed while another batch held the claim and made them due again: they are due no more.
+        *idle* sources were paused, removed or deleted while another batch held the claim and made them due again: they are due
+        no more.
         """
         idle = {source_id: replace(self.shard.schedules[source_id], due_at=None) for source_id in self.idle}
         lines = {**lines, **idle}
