@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bokit.core.bookings.edit import read_edit
@@ -236,6 +238,38 @@ def test_a_platform_with_a_prior_is_not_learned():
     for n in range(5):
         source.see(closure(10 + n, 20), closure(40, 44))
     assert history(source) == UidHistory()
+
+
+# ── a feed that changes its labels ──
+
+
+def relabel(*entries: Entry, kind: EntryKind = EntryKind.BLOCK) -> list[Entry]:
+    """Return *entries* as a feed shows them that calls all of its nights the same; its UIDs are made of the dates."""
+    return [replace(e, uid=f"{e.check_in:%Y%m%d}@x", kind=kind, guest_name=None, summary="") for e in entries]
+
+
+@pytest.mark.parametrize("name", [None, "Anna Rossi"])
+def test_a_feed_that_shows_nights_alone_from_now_on_cancels_nothing(name):
+    """Every guest's nights are closures now, beside an owner's that always was one; what a person wrote stays."""
+    source = SimulatedSource("generic")
+    guests = [taken("a@x", 10, 14, guest_name=name), taken("b@x", 20, 24), taken("c@x", 30, 34)]
+    own = taken("o@x", 40, 44, kind=EntryKind.BLOCK)
+    source.see(*guests, own)
+    mine = edit(source, notes="key box 7")
+
+    for hours in (1, 25, 25):
+        assert set(kinds(source.see(*relabel(*guests, own), hours=hours))) <= {ActionKind.UPDATE}
+    assert source.records[mine].fields["notes"] == "key box 7"
+    assert kinds(source.see(*relabel(*guests, own, kind=EntryKind.RESERVATION))) == [ActionKind.UPDATE] * 4
+
+
+def test_a_closure_beside_reservations_is_not_the_guest_who_was_there():
+    """Two guests cancelled and the owner closed their nights: the feed goes on to show others as reservations."""
+    source = SimulatedSource("generic")
+    guests = [taken("a@x", 10, 14), taken("b@x", 20, 24), taken("c@x", 30, 34), taken("d@x", 40, 44), taken("e@x", 50, 54)]
+    source.see(*guests)
+    plan = source.see(*relabel(*guests[:2]), *guests[2:])
+    assert kinds(plan).count(ActionKind.CREATE) == 2
 
 
 # ── several stays of one UID ──

@@ -28,6 +28,8 @@ MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
 
 MAX_FEED_PROBLEMS = 20
 """Problems of a feed that a run's report lists."""
+MIN_RELABELLED = 2
+"""Stays that must turn from reservations into closures, or back, before it is the feed that changed its labels."""
 MIN_LABEL_USES = 3
 """A summary that so many entries of one feed have is a label, not a guest's name."""
 MIN_UID_FETCHES = 3

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
+from bokit.core.bookings.limits import MIN_RELABELLED, MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.names import NameReader, NameVerdict
 from bokit.core.bookings.nights import nights
 from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
@@ -109,7 +109,7 @@ def match_entries(
     far, rolling = _find_windows(live, stays, closures, today)
     names = NameReader(ordered)
     exact = _match_exact(stays, [e for e in live if e not in far and e not in rolling], names, uids.identifies)
-    identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact.pairs)
+    identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact)
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
@@ -245,11 +245,32 @@ def _shared_nights(stay: Stay, entry: Entry) -> set[date]:
 class _Identity:
     """Judges whether an entry without a known code or UID is a known stay, given the whole feed."""
 
-    def __init__(self, *, uids: UidRoles, names: NameReader, today: date, stays: Sequence[Stay], exact: Sequence[Pair]) -> None:
+    def __init__(self, *, uids: UidRoles, names: NameReader, today: date, stays: Sequence[Stay], exact: _Assignment) -> None:
         self.uids, self.names, self.today = uids, names, today
-        self._live = sum(1 for s in stays if not s.is_gone and s.check_out > today)
-        pairs = [(p.stay, p.entry) for p in exact if p.stay and not p.stay.is_gone and p.stay.check_out > today]
+        live = [s for s in stays if not s.is_gone and s.check_out > today]
+        self._live = len(live)
+        pairs = [(p.stay, p.entry) for p in exact.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > today]
         self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
+
+        self._is_relabelled = self._has_one_label(live, exact.entries)
+
+    def _has_one_label(self, stays: Sequence[Stay], entries: Sequence[Entry]) -> bool:
+        """Return whether all entries are of one kind now, and two stays or more of the other kind show equal nights.
+
+        The feed calls everything a closure that it called reservations, or the other way round: no guest cancelled.
+        """
+        shown = [e for e in entries if e.status in BLOCKING and e.kind is not EntryKind.WINDOW]
+        spans = {(max(e.check_in, self.today), e.check_out) for e in shown}
+        kinds = {e.kind for e in shown}
+        changed = [s for s in stays if s.kind not in kinds and (max(s.check_in, self.today), s.check_out) in spans]
+        return len(kinds) == 1 and len(changed) >= MIN_RELABELLED
+
+    def has_its_kind(self, stay: Stay, entry: Entry) -> bool:
+        """Return whether *entry* is of the kind of *stay*, or both are equal nights of a feed that changed its labels."""
+        if entry.kind is stay.kind:
+            return True
+        is_live = not stay.is_gone and EntryKind.WINDOW not in (entry.kind, stay.kind)
+        return is_live and self._is_relabelled and self._has_same_nights(stay, entry)
 
     def may_be_same(self, stay: Stay, entry: Entry) -> bool:
         """Return whether *entry* may be *stay*, which nights then decide; the first that applies.
@@ -322,7 +343,7 @@ def _judge(stay: Stay, entry: Entry, identity: _Identity) -> tuple[int, MatchRea
     # what looks like a window may be a block's last night, but it brings no block back: it is there every day
     is_inside = stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
     left_over = entry.kind is EntryKind.WINDOW and stay.kind is EntryKind.BLOCK and is_inside and not stay.is_gone
-    if entry.reservation_code or stay.code or not (entry.kind is stay.kind or left_over):
+    if entry.reservation_code or stay.code or not (left_over or identity.has_its_kind(stay, entry)):
         return None
     found = _judge_nights(stay, entry, identity.today)
     return found if found and identity.may_be_same(stay, entry) else None
