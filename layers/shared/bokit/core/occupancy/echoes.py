@@ -33,16 +33,17 @@ It fades until the end of its fading, or until its platform drops it; if it is s
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
-from itertools import chain
+from itertools import accumulate, chain
 from operator import or_
 
 from bokit.core.ical.entries import EntryKind
-from bokit.core.model.records import RecordId, SourceId
+from bokit.core.model.records import RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
@@ -145,7 +146,13 @@ def judge_echoes(
 
     *reads* is what our calendars held when they were read; None: not known, of any.
     """
-    read = {h.record.id: reads.of(h.record, grid) if reads else NightsRead() for h in holdings if h.is_candidate}
+    by_reader: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = {}
+    read: dict[RecordId, NightsRead] = {}
+    for candidate in (h for h in holdings if h.is_candidate):
+        reader = candidate.source, candidate.unit, candidate.identity.platform
+        if reader not in by_reader:
+            by_reader[reader] = reads.of(candidate.record, grid) if reads else NightsRead()
+        read[candidate.record.id] = by_reader[reader]
     by_source = _group_by_source(holdings)  # with nights that they took over, which they closed all the time
     holdings = [_take_over(h, read[h.record.id]) if h.is_candidate else h for h in holdings]
     near, candidates = _near_candidates(holdings, links), [h for h in holdings if h.is_candidate]
@@ -209,6 +216,35 @@ def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[Recor
     return {candidate: sorted(found, key=lambda h: h.order) for candidate, found in near.items()}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closing:
+    """What a source closes, in the order in which it first showed it."""
+
+    whole: Bits
+    times: list[datetime]
+    until: list[Bits]
+    """For each of the *times*, and before the first: what it showed until then."""
+    imported: list[Bits]
+    """Likewise: what it showed later, and had read in our calendar before."""
+
+    def at(self, seen: datetime) -> Bits:
+        """Return all of it, without what it read in our calendar and showed only after *seen*."""
+        n = bisect_right(self.times, seen)
+        return self.whole & ~(self.imported[n] & ~self.until[n])
+
+
+def _read_closing(holdings: Iterable[HeldNights], read: NightsRead) -> _Closing:
+    mine = list(holdings)
+    rows = sorted((row for holding in mine for row in holding.since), key=lambda row: row.seen)
+    imported = [row.bits & read.read_before(row.seen) & ~read.unknown for row in reversed(rows)]
+    return _Closing(
+        whole=_join(h.bits for h in mine),
+        times=[row.seen for row in rows],
+        until=list(accumulate((row.bits for row in rows), or_, initial=0)),
+        imported=list(accumulate(imported, or_, initial=0))[::-1],
+    )
+
+
 @dataclass(slots=True)
 class _EchoJudge:
     """Explains the candidates' nights, the first to hold a night for itself first."""
@@ -223,6 +259,7 @@ class _EchoJudge:
     read: Mapping[RecordId, NightsRead]
     sources: SourceLinks
     parts: dict[RecordId, list[CandidateNights]] = field(default_factory=dict)
+    closing: dict[tuple[SourceId | None, Scope], _Closing] = field(default_factory=dict)
 
     def left_beside(self, candidate: HeldNights, left_nights: Iterable[LeftNights]) -> list[LeftNights]:
         """Return what others left that *candidate* may have repeated, the earliest first."""
@@ -300,10 +337,10 @@ class _EchoJudge:
 
     def _closed_at(self, candidate: HeldNights, seen: datetime) -> Bits:
         """Return what the source of *candidate* closes, without what it read in our calendar and closed only after *seen*."""
-        mine, read = self.by_source[candidate.source], self.read[candidate.record.id]
-        rows = [row for holding in mine for row in holding.since]
-        imported = _join(row.bits & read.read_before(row.seen) & ~read.unknown for row in rows if row.seen > seen)
-        return _join(h.bits for h in mine) & ~(imported & ~_join(row.bits for row in rows if row.seen <= seen))
+        key = candidate.source, candidate.unit
+        if key not in self.closing:
+            self.closing[key] = _read_closing(self.by_source[candidate.source], self.read[candidate.record.id])
+        return self.closing[key].at(seen)
 
     def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
         """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings."""
