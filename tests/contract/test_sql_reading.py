@@ -161,6 +161,12 @@ def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) ->
     assert rewind_watermark(mark, timedelta(hours=1)) == before
 
 
+@pytest.mark.parametrize("mark", [datetime(1, 1, 1, 0, 30, tzinfo=UTC), date.min, date(1, 1, 2), "0001-01-01 00:00:00"])
+def test_a_watermark_at_the_begin_of_the_calendar_stays_there(mark: object) -> None:
+    """A database whose "never" is 0001-01-01 is read from then on: nothing is before it, and nothing overflows."""
+    assert str(rewind_watermark(mark, timedelta(days=40)))[:10] == "0001-01-01"
+
+
 def test_keys_are_kept_in_their_types() -> None:
     """A key comes back from the store as the very values that the database gave."""
     key = (

@@ -219,19 +219,26 @@ def _unpack(value: Json) -> Any:
     return _UNPACK[tag](content)
 
 
+def _rewind(at: datetime, span: timedelta) -> datetime:
+    return at - min(span, at - datetime.min.replace(tzinfo=at.tzinfo))
+
+
 def rewind_watermark(watermark: Any, span: timedelta) -> Any:
     """Return the updated-at value that lies *span* before *watermark*, in the column's own type.
 
     times, dates      as they are
     text              ISO 8601, as SQLite has times
     numbers           seconds since 1970; from 10**11 on (the year 5138) milliseconds
+
+    At the begin of the calendar (some databases have 0001-01-01 for "never") it is the first time that there is.
     """
     if isinstance(watermark, datetime):
-        return watermark - span
+        return _rewind(watermark, span)
     if isinstance(watermark, date):
-        return watermark - timedelta(days=math.ceil(span / timedelta(days=1)))
+        days = timedelta(days=math.ceil(span / timedelta(days=1)))
+        return watermark - min(days, watermark - date.min)
     if isinstance(watermark, str):
-        text = (datetime.fromisoformat(watermark) - span).isoformat(sep="T" if "T" in watermark else " ")
+        text = _rewind(datetime.fromisoformat(watermark), span).isoformat(sep="T" if "T" in watermark else " ")
         return text[:10] if len(watermark) == 10 else text
     scale = 1000 if watermark >= 10**11 else 1
     return watermark - int(span.total_seconds() * scale)
