@@ -22,6 +22,7 @@ from bokit.core.model.source_rules import Problem
 
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
 _START_LINE = re.compile(r"^(DTSTART)[^:\n]*:( ?)", re.I | re.M)
+_INNER_BEGIN = re.compile(r"^[ \t]*BEGIN[ \t]*[:;]", re.I | re.M)
 _REPEATED = frozenset({"DTSTART", "DTEND", "STATUS"})
 _STRICT = frozenset({"STATUS", "DTEND", "UID", "SEQUENCE"})
 """Properties whose value follows the colon at once, if DTSTART's does: ``STATUS: cancelled`` is a sentence."""
@@ -95,19 +96,15 @@ def read_event_lines(text: str) -> EventLines:
     in another case than DTSTART, a space after the colon), or follow a line that is none: STATUS counts for nothing then.
     """
     found: list[tuple[str, str, str]] = []
-    depth, in_text = 0, False
+    in_text = False
     has_style = _style_of(text)
-    for name, parameters, value in split_lines(text):
+    for name, parameters, value in _own_lines(text):
         upper = name.strip().upper()
-        if upper == "BEGIN":
-            depth += 1
-        elif upper == "END":
-            depth = max(0, depth - 1)
-        elif not depth and has_style(name, value):
+        if has_style(name, value):
             in_text = in_text and upper not in _TEXT_ENDS
             if not (in_text and upper == "STATUS"):
                 found.append((upper, parameters, value))
-        elif not depth:
+        else:
             in_text = True
     lines: dict[str, tuple[str, str]] = {}
     repeated: dict[str, list[tuple[str, str]]] = {}
@@ -117,6 +114,21 @@ def read_event_lines(text: str) -> EventLines:
         elif name in _REPEATED:
             repeated.setdefault(name, []).append((parameters, value))
     return EventLines(text=text, lines=lines, repeated=repeated)
+
+
+def _own_lines(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the event's lines without those of components inside it; ``Begin: 10 June`` begins none, since nothing ends it."""
+    if "\nBEGIN:" not in text and not _INNER_BEGIN.search(text):
+        yield from split_lines(text)
+        return
+    lines = list(split_lines(text))
+    last_end = {value.strip().upper(): at for at, (name, _, value) in enumerate(lines) if name.strip().upper() == "END"}
+    inside_until = -1
+    for at, (name, parameters, value) in enumerate(lines):
+        if at > inside_until and name.strip().upper() == "BEGIN":
+            inside_until = last_end.get(value.strip().upper(), -1)
+        if at > inside_until:
+            yield name, parameters, value
 
 
 def _style_of(text: str) -> Callable[[str, str], bool]:
@@ -167,9 +179,11 @@ def read_span(event: EventLines, zones: Zones) -> Span:
 
 def _read_starts(event: EventLines, zones: Zones) -> When:
     found = _read_all(event, "DTSTART", zones) if "DTSTART" in event.lines else []
+    ends = _read_all(event, "DTEND", zones) if "DTEND" in event.lines and len(found) != 1 else []
     if found:
-        return found[0]
-    if ends := _read_all(event, "DTEND", zones) if "DTEND" in event.lines else []:
+        last = max(map(_clock, ends), default=None)  # a start after it is a line of a description
+        return next((start for start in found if last is None or _clock(start) <= last), found[0])
+    if ends:
         raise BadEventError("bad-start", "the event has no DTSTART that is a date: its last night is held", end=ends[0])
     if "DTSTART" not in event.lines:
         raise BadEventError("no-start", "the event has no DTSTART")
@@ -180,7 +194,7 @@ def _read_end(event: EventLines, start: When, zones: Zones) -> When:
     found = _read_all(event, "DTEND", zones)
     if not found:
         raise BadEventError("bad-date", "the event's DTEND is not a date: its first night is held", start)
-    return found[0] if len(found) == 1 else max(found, key=lambda when: _utc(when, zones.own))
+    return max(found, key=_clock)
 
 
 def _read_all(event: EventLines, name: str, zones: Zones) -> list[When]:
@@ -253,6 +267,11 @@ def _read_notes(event: EventLines, nights: EventNights, raw: RawEvent, *, is_fre
         (raw.status != "CANCELLED" and CANCELLED_LABEL.match(raw.summary) is not None, "cancelled-in-summary", "the summary says that the event is cancelled, STATUS does not: it is held"),  # noqa: E501
     )  # fmt: skip
     return (Problem(code=code, message=message, uid=raw.uid) for applies, code, message in notes if applies)
+
+
+def _clock(when: When) -> datetime:
+    """Return a time as its own clock shows it, to compare lines of one event; the start of the day for a date."""
+    return when.replace(tzinfo=None) if isinstance(when, datetime) else datetime.combine(when, time())
 
 
 def _utc(when: When, own: tzinfo) -> datetime:

@@ -25,6 +25,8 @@ _OTHER_COMPONENTS = frozenset(
 _CALENDAR_START = "BEGIN:VCALENDAR\n"
 _CALENDAR_END = re.compile(r"\nEND:VCALENDAR(?=[^\n])")
 _GLUED_CALENDAR = re.compile(r"(?<=>)BEGIN:VCALENDAR\n")
+_COMPONENT = re.compile(r"V|X-|STANDARD$|DAYLIGHT$|AVAILABLE$")
+"""How names of components begin; in an event, ``End: Anna`` is a line of a text."""
 _STRUCTURE = re.compile(r"^(?:BEGIN|END)\b[^\n]*\n?", re.I | re.M)
 _ESCAPE = re.compile(r"\\([nN,;:\\\"])")
 _LATIN = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
@@ -188,7 +190,7 @@ class _Splitter:
             self._take_calendar(begins, start, end)
         elif name in ("VEVENT", "VTIMEZONE"):
             self._open(name, start, end) if begins else self._close(name, start, end)
-        else:  # in an event, whose reader skips it, or in the calendar's own text
+        elif self.kind != "VEVENT" or _COMPONENT.match(name):  # in an event, whose reader skips it, or in the calendar's own text
             self.depth += 1 if begins else -1
 
     def _take_calendar(self, begins: bool, start: int, end: int) -> None:
