@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bokit.core.model.limits import MAX_SPAN_SECONDS
+from bokit.engine.catalog.collection_sources import read_kind_settings
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.fields import read_settings
 from bokit.engine.catalog.limits import MAX_SETTINGS_BYTES, MAX_TOKEN_DAYS, MAX_TURNOVER_DAYS, MAX_UNIT_PARTS
@@ -157,3 +158,44 @@ def test_files_and_lists_of_the_catalog_have_bounds():
         with pytest.raises(InputError, match=rf"interval: .*{message}"):
             read_config({"collections": [{"name": "clients", "interval": value}]})
     assert MAX_UNIT_PARTS == 100
+
+
+JSON_BOUNDS: dict[str, tuple[Any, Any, str]] = {
+    # setting: at its bound, over it, and what the error says
+    "headers": ({f"X-{n}": "v" for n in range(50)}, {f"X-{n}": "v" for n in range(51)}, "at most 50"),
+    "headers.X": ({"X": "v" * 4000}, {"X": "v" * 4001}, "1 to 4000 characters"),
+    "fields": ({f"f{n}": "a" for n in range(1000)}, {f"f{n}": "a" for n in range(1001)}, "at most 1000"),
+    "pages": ({"page": "p", "size": 10_000}, {"page": "p", "size": 10_001}, "1 to 10000"),
+    "updated_since": ({"param": "s", "overlap": "365d"}, {"param": "s", "overlap": "366d"}, "at most 31536000 s"),
+    "id": ("a" * 1000, "a" * 1001, "id"),
+}
+SQL_BOUNDS: dict[str, tuple[Any, Any, str]] = {
+    "overlap": ("365d", "999999999d", "at most 31536000 s"),
+    "name": ("n" * 128, "n" * 129, "1 to 128"),
+    "where": ("a" * 4000, "a" * 4001, "at most 4,000"),
+    "key": ([f"k{n}" for n in range(16)], [f"k{n}" for n in range(17)], "key"),
+}
+
+
+@pytest.mark.parametrize("name", JSON_BOUNDS)
+def test_a_setting_of_an_api_has_a_bound(name):
+    """At it, it is accepted; over it, the error names the setting."""
+    most, over, message = JSON_BOUNDS[name]
+    field = name.partition(".")[0]
+
+    assert read_kind_settings("json", {field: most})[field]
+    with pytest.raises(InputError, match=message) as refused:
+        read_kind_settings("json", {field: over})
+    assert field in refused.value.message
+
+
+@pytest.mark.parametrize("name", SQL_BOUNDS)
+def test_a_setting_of_a_table_has_a_bound(name):
+    """At it, it is accepted; over it, the error names the table and the setting."""
+    most, over, message = SQL_BOUNDS[name]
+    table = {"table": "t", "key": "id"}
+
+    assert read_kind_settings("sql", {"tables": [{**table, name: most}]})
+    with pytest.raises(InputError, match=message) as refused:
+        read_kind_settings("sql", {"tables": [{**table, name: over}]})
+    assert f"tables[0].{name}" in refused.value.message

@@ -145,7 +145,7 @@ def _read_method(value: Any) -> str:
 
 def _read_headers(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, Mapping) or len(value) > limits.MAX_API_HEADERS:
-        raise bad_setting(path, "not a mapping of header: value")
+        raise bad_setting(path, f"not a mapping of header: value, at most {limits.MAX_API_HEADERS} of them")
     return {_read_header_name(name, path): _read_header(text, f"{path}.{name}") for name, text in value.items()}
 
 
@@ -160,13 +160,15 @@ def _read_header_name(name: Any, path: str) -> str:
 def _read_header(value: Any, path: str) -> str:
     text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if not text or len(text) > limits.MAX_API_HEADER_LENGTH or _CONTROL.search(text) or not text.isascii():
-        raise bad_setting(path, "not a header's value; write text, or secret:<name of a secret>")
+        least = f"text of 1 to {limits.MAX_API_HEADER_LENGTH} characters"
+        raise bad_setting(path, f"not a header's value; write {least}, or secret:<name of a secret>")
     return text
 
 
 def _read_fields(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, Mapping) or not value or len(value) > limits.MAX_MAPPED_FIELDS:
-        raise bad_setting(path, "not a mapping of record field: where it is; leave it out for all fields")
+        most = f"at most {limits.MAX_MAPPED_FIELDS}"
+        raise bad_setting(path, f"not a mapping of record field: where it is, {most}; leave it out for all fields")
     return {_read_field(name, path): located(read_expression)(where, f"{path}.{name}") for name, where in value.items()}
 
 

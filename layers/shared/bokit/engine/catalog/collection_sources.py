@@ -9,7 +9,7 @@ from bokit.core.items.api_spec import read_json_settings
 from bokit.core.model.catalog import Collection, ShardId, Source
 from bokit.core.model.collections import copy_collection, unit_of
 from bokit.core.model.records import CollectionName, Fields, Json, Scope, SourceId, TenantId
-from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
+from bokit.engine.catalog.fields import SOURCE_READERS, read_fields, read_settings
 from bokit.engine.catalog.sources import SourceService
 from bokit.errors import InputError
 
@@ -56,7 +56,7 @@ def declare_source(
     values = read_fields(values, {name: SOURCE_READERS[name] for name in COMMON})
     name, copies = collections[0].name, {str(c.name): copy_collection(c) for c in collections}
     own = {"collections": copies} if "tables" in settings else {"collection": copies[name]}
-    settings = {**settings, **own}
+    settings = read_settings({**settings, **own})
     before = next((s for s in service.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
     if before is None:
         source_id = SourceId(service.parts.new_id("src"))

@@ -7,7 +7,7 @@ from bokit.core.model.limits import MIN_INTERVAL_SECONDS as MIN_INTERVAL_SECONDS
 MAX_NAME_LENGTH = 200  # characters of any name
 MAX_UNIT_PARTS = 100
 """Units that one unit is made of."""
-MAX_SETTINGS_BYTES = 200_000
+MAX_SETTINGS_BYTES = 300_000
 """JSON of a source's settings: they are stored in the head, one item of the table, which takes 400 KB."""
 MAX_CONFIG_ITEMS = 10_000
 """Of one list of a config file."""
