@@ -86,6 +86,18 @@ def test_the_end_of_a_calendar_makes_no_event_and_is_published_until_it_rolled_t
     assert read_memory(source.memory).habits.calendar_end.times == 3
 
 
+@pytest.mark.parametrize("first", [260, 265])
+def test_a_closure_beside_an_end_that_was_learned_is_somebodys(first):
+    """Only what is known of a platform is withheld: its nights are a booking, and published."""
+    source = SimulatedSource("generic")
+    source.see(*GENERIC_REST)
+    for n in range(1, 6):
+        source.see(*GENERIC_REST, closed(270 + n, 366 + n), hours=24)
+    plan = source.see(*GENERIC_REST, closed(first, 275), closed(275, 371))
+    assert kinds(plan) == [CREATE]
+    assert not nights_of(first, 275) & held_as(source, NIGHTS)
+
+
 @pytest.mark.parametrize("first", [310, 250])
 def test_a_far_closure_that_stands_still_is_somebodys(first):
     """After four days it is a closure like any other, and it was held and published meanwhile."""

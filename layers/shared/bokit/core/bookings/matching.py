@@ -114,7 +114,8 @@ def match_entries(
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
     leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
-    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], far, leaving, identity)
+    known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
+    pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
     absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today and not _rolled_on(s, rolling, today)]
     return Matches(
