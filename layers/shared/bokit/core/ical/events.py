@@ -22,7 +22,6 @@ from bokit.core.model.source_rules import Problem
 
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
 _START_LINE = re.compile(r"^(DTSTART)[^:\n]*:( ?)", re.I | re.M)
-_INNER_BEGIN = re.compile(r"^[ \t]*BEGIN[ \t]*[:;]", re.I | re.M)
 _REPEATED = frozenset({"DTSTART", "DTEND", "STATUS"})
 _STRICT = frozenset({"STATUS", "DTEND", "UID", "SEQUENCE"})
 """Properties whose value follows the colon at once, if DTSTART's does: ``STATUS: cancelled`` is a sentence."""
@@ -117,11 +116,12 @@ def read_event_lines(text: str) -> EventLines:
 
 
 def _own_lines(text: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the event's lines without those of components inside it; ``Begin: 10 June`` begins none, since nothing ends it."""
-    if "\nBEGIN:" not in text and not _INNER_BEGIN.search(text):
-        yield from split_lines(text)
-        return
-    lines = list(split_lines(text))
+    """Return the event's lines without those of components inside it."""
+    return split_lines(text) if "begin" not in text.lower() else _skip_inner(list(split_lines(text)))
+
+
+def _skip_inner(lines: list[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Yield *lines* without components; ``Begin: 10 June`` begins none, since nothing ends it."""
     last_end = {value.strip().upper(): at for at, (name, _, value) in enumerate(lines) if name.strip().upper() == "END"}
     inside_until = -1
     for at, (name, parameters, value) in enumerate(lines):
