@@ -4,7 +4,8 @@ nights opened         nights that a channel has taken, then and now, and the pol
 false cancellations   stays that the policy dropped although the guest or the owner still has their nights
 phantoms              stays that the policy made of nights that nobody took, or a second time of the same stay
 edits lost            notes of people that are gone although their stay is not, or that another guest's stay has now
-conflicts missed      pairs of stays of two channels on one night, at least one a guest's, seen in two good fetches, not reported
+conflicts missed      pairs of stays of two channels on one night, at least one a guest's, seen in two good fetches when all
+                      channels were right, and not reported from then on
 kept closed           free nights that are still held 72 hours and three good fetches after the last body that closed them
 events                every stay that appeared, moved or vanished
 
@@ -106,6 +107,8 @@ class _Watch:
     ended: dict[str, SimulatedStay] = field(default_factory=dict)
     """Those of them that were cancelled since."""
     good: list[datetime] = field(default_factory=list)
+    is_good: bool = False
+    """Whether the last fetch was."""
     fault: str = NO_FAULT
     fault_at: datetime | None = None
 
@@ -127,7 +130,7 @@ class _Scorer:
         watch, channel = self.watches[step.fetch.channel.name], step.fetch.channel
         is_first = not watch.good
         self.policy.read(step.fetch)
-        watch.now, watch.windows = step.stays, step.windows
+        watch.now, watch.windows, watch.is_good = step.stays, step.windows, step.is_good
         if step.is_good:
             watch.shown_before, watch.shown = watch.shown, step.stays
             watch.good = [*watch.good, step.fetch.at][-GOOD_FETCHES:]
@@ -227,10 +230,11 @@ class _Scorer:
         times = Counter(night for nights in sure for night in nights)
         double = {night for night, count in times.items() if count > 1}
         pairs = set(self._pairs(channels, double))
-        self.score.conflicts += len(pairs - self.doubles)
-        self.doubles |= pairs
+        if all(self.watches[c.name].is_good for c in channels):
+            self.score.conflicts += len(pairs - self.doubles)
+            self.doubles |= pairs
         missing = double - self.policy.conflicts(channels) if double else set()
-        missed = set(self._pairs(channels, missing))
+        missed = set(self._pairs(channels, missing)) & self.doubles
         unit = step.fetch.channel.unit
         self._count("conflicts_missed", watch, step, len(missed - self.missed[unit]))
         self.missed[unit] = missed

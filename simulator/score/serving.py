@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from simulator.faults import SimulatedResponse
@@ -16,17 +17,17 @@ class ResponseServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Request)
-        self._responses: dict[str, SimulatedResponse] = {}
+        self._fetches: dict[str, Fetch] = {}
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
     def put(self, fetch: Fetch) -> None:
         """Answer the fetch's channel with its response from now on."""
-        self._responses[f"/{fetch.channel.name}.ics"] = fetch.response
+        self._fetches[f"/{fetch.channel.name}.ics"] = fetch
 
-    def find(self, path: str) -> SimulatedResponse:
-        """Return the response at *path*."""
-        return self._responses.get(path, SimulatedResponse(status=404, content_type="text/plain"))
+    def find(self, path: str) -> Fetch | None:
+        """Return what is answered at *path*."""
+        return self._fetches.get(path)
 
     def url_of(self, channel: Channel) -> str:
         """Return the address of a channel's feed."""
@@ -47,9 +48,13 @@ class _Request(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        response = self.server.find(self.path)
-        self.send_response(response.status)
+        fetch = self.server.find(self.path)
+        response = fetch.response if fetch else SimulatedResponse(status=404, content_type="text/plain")
+        self.send_response_only(response.status)
         headers = {"Content-Type": response.content_type, "Content-Length": str(len(response.body)), **response.headers}
+        if fetch:
+            # the world's time: by the machine's clock every response would be as old as the one before
+            headers["Date"] = format_datetime(fetch.at, usegmt=True)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
