@@ -301,3 +301,17 @@ def test_one_fetch_that_missed_it_before_an_outage_is_not_enough():
     source.see(B, C, D)
 
     assert not [kind for _ in range(120) for kind in kinds(source.see())]
+
+
+def test_a_held_page_that_shows_a_missing_stay_contradicts_those_that_missed_it():
+    """Half pages for days, another half each time: one shows A, and is held for what else it misses."""
+    source = SimulatedSource("airbnb", interval=timedelta(hours=24))
+    e, f = reservation("HMEEEEEEEE", 50, 54), reservation("HMFFFFFFFF", 60, 64)
+    source.see(A, B, C, D, e, f)
+    source.see(B, C, D, e, f, hours=24)
+    assert source.see(A, B, hours=24).hold is not None
+
+    assert kinds(source.see(B, C, D, e, f, hours=24)) == []
+    assert kinds(source.see(B, C, D, e, f, hours=24)) == []
+    assert nights_of(10, 14) <= source.held()
+    assert kinds(source.see(B, C, D, e, f, hours=24)) == [CANCEL]

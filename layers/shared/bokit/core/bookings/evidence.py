@@ -148,7 +148,8 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     back = [p.stay.record for p in matches.pairs if p.stay and p.reason in SURE_REASONS]
     missed = {r.id: r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING}
     missed |= {r.id: state.absent[r.id] for r in back if r.id in state.absent}
-    contradicted = min(missed.values(), default=None)
+    by_held = [state.contradicted_since] if state.contradicted_since else []
+    contradicted = min([*missed.values(), *by_held], default=None)
     doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
     was_empty = state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES
     return Evidence(
@@ -167,6 +168,16 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
 def unseen_wait(context: Context) -> timedelta:
     """Return for how long a stay must not have been shown where the calendar was empty in between."""
     return max(EMPTY_WAIT, context.cancel_after)
+
+
+def contradicted_by_held(matches: Matches, state: SourceMemory) -> datetime | None:
+    """Return since when a stay was missing that held fetches of our own feed showed again; None: there is none.
+
+    They release nothing, but they show that the fetches which missed it were incomplete.
+    """
+    back = [p.stay.record for p in matches.pairs if p.stay and p.reason in SURE_REASONS]
+    missed = [r.missing_since for r in back if r.missing_since and r.presence is Presence.MISSING]
+    return min([*missed, *([state.contradicted_since] if state.contradicted_since else [])], default=None)
 
 
 def forget_contradicted(record: Record, evidence: Evidence) -> Record:

@@ -8,7 +8,15 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.evidence import NO_RELEASE, Evidence, next_release_at, read_open, was_missed_before, weigh_fetch
+from bokit.core.bookings.evidence import (
+    NO_RELEASE,
+    Evidence,
+    contradicted_by_held,
+    next_release_at,
+    read_open,
+    was_missed_before,
+    weigh_fetch,
+)
 from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
@@ -335,6 +343,8 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     if judged.agreement:
         after = with_agreement(after, str(judged.code), judged.agreement)
         gone = newly_absent(matches) if judged.code == SHRUNKEN else set()
+        if judged.code == SHRUNKEN:
+            after = replace(after, contradicted_since=contradicted_by_held(matches, state))
         after = replace(after, absent={stay: state.absent.get(stay, at) for stay in sorted(gone)})
     actions = _held_actions(str(judged.code), found, context)
     if judged.code == EMPTY:

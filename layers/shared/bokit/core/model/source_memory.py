@@ -85,6 +85,7 @@ class SourceMemory:
     absent: Mapping[str, datetime] = field(default_factory=dict)
     """Stays that shrunken fetches did not show, and since when."""
     held_since: datetime | None = None  # since when every fetch was held
+    contradicted_since: datetime | None = None  # since when a stay was missing that one of them showed
     read_at: datetime | None = None  # when the last accepted fetch before them was
     was_empty: bool = False  # written by former releases, and read by none; its stored name stays taken
     doubted_at: datetime | None = None  # when a fetch was last held, or contradicted an earlier one
