@@ -23,7 +23,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick openapi check reliability bench compare deploy fmt lint types template checkpoint lock setup
+.PHONY: help demo up down test quick model openapi check reliability bench compare deploy fmt lint types template checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ test: ## run every test that needs no AWS account
 
 quick: $(DEV) ## the fast tests of the core and the engine, in a minute
 	@$(bin)/python -m pytest -n $(WORKERS) -p no:schemathesis -m "not slow and not stack" tests/unit tests/engine
+
+model: $(DEV) ## 20,000 games of the engine and a model of nights, and the model's seeded faults (hours)
+	@$(bin)/python -m tests.model.mutants
+	@$(bin)/python -m tests.model
 
 openapi: $(DEV) ## write docs/openapi.json from the routes
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
