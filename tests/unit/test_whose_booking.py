@@ -9,12 +9,12 @@ import pytest
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.matching import MatchReason
 from bokit.core.bookings.names import is_neutral
-from bokit.core.bookings.stay import GoneReason, describe_booking
+from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason, describe_booking
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import RawEvent, UidRole
 from bokit.core.ical.platforms.registry import find_platform, traits_of
-from bokit.core.model.merge import accept_remote, edit_record
+from bokit.core.model.merge import CONFIRM, accept_remote, edit_record
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_memory import UidHistory, read_memory
@@ -270,6 +270,17 @@ def test_a_closure_beside_reservations_is_not_the_guest_who_was_there():
     source.see(*guests)
     plan = source.see(*relabel(*guests[:2]), *guests[2:])
     assert kinds(plan).count(ActionKind.CREATE) == 2
+
+
+def test_a_guest_whose_nights_are_a_closure_now_is_to_be_confirmed():
+    """The label may have changed, or the last guests cancelled and their nights were closed: a person is asked."""
+    source = SimulatedSource("generic")
+    guests = [taken("a@x", 10, 14, guest_name="Anna Rossi"), taken("b@x", 20, 24)]
+    source.see(*guests)
+    mine = edit(source, notes="key box 7")
+    source.see(*relabel(*guests))
+
+    assert source.records[mine].memory[CONFIRM] == ANOTHER_GUEST
 
 
 # ── several stays of one UID ──

@@ -13,7 +13,7 @@ from bokit.core.bookings.stay import NIGHTS, ROLLING
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.plan import ActionKind, Plan
 from bokit.core.model.source_memory import read_memory
-from tests.support.simulated_source import SimulatedSource, day, kinds, nights_of, reservation, window
+from tests.support.simulated_source import SimulatedSource, block, day, kinds, nights_of, reservation, window
 
 CREATE, CANCEL, UPDATE, MISS = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.UPDATE, ActionKind.MARK_MISSING
 A, B = reservation("HMAAAAAAAA", 60, 64), reservation("HMBBBBBBBB", 70, 74)
@@ -265,3 +265,19 @@ def test_a_held_fetch_keeps_what_rolls():
     roll(source, (0, 5), days=range(4), rest=GENERIC_REST)
     source.see()
     assert held_as(source, ROLLING) == nights_of(3, 8)
+
+
+# ── a block in the place of a reservation ──
+
+
+def test_a_block_that_took_a_guests_night_is_a_booking_in_the_fetch_that_releases_the_guest():
+    """A reservation goes and a block of one of its nights comes: no night of it is unpublished for a fetch."""
+    source = SimulatedSource("airbnb")
+    source.see(A, B)
+    last = block(62, 63)
+    source.see(B, last)
+    source.see(B, last, hours=13)
+    plan = source.see(B, last, hours=13)
+
+    assert sorted(kinds(plan)) == sorted([CREATE, CANCEL])
+    assert held_as(source, NIGHTS) == set()

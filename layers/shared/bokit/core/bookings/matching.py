@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -57,6 +57,8 @@ class Matches:
     absent: tuple[Stay, ...]
     """Active stays with nights to come that no entry shows."""
     windows: tuple[Entry, ...]
+    replacing: tuple[Entry, ...]
+    """Of *windows*: blocks that just took nights of a reservation that leaves, and are stays once it is gone."""
     rolling: tuple[Entry, ...]
     """Closures that roll with the calendar: no bookings, but published (``rolling``)."""
     window: Record | None
@@ -92,7 +94,6 @@ def match_entries(
     uids: UidRoles,
     closures: ClosureRules,
     today: date,
-    at: datetime,
 ) -> Matches:
     """Return which stay each entry is.
 
@@ -113,7 +114,7 @@ def match_entries(
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
-    leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
+    leaving = [s for s in rest if s.code and not s.is_gone]
     known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
     pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
@@ -123,6 +124,7 @@ def match_entries(
         ended=tuple(ended),
         absent=tuple(absent),
         windows=(*far, *more),
+        replacing=tuple(e for e in more if _replaces(e, leaving, today)),
         rolling=tuple(rolling),
         window=window,
         today=today,
@@ -302,6 +304,8 @@ class _Identity:
         """Return whether the guest may be another one; *entry* was judged to be *stay* by its nights.
 
         the same name                                          no
+        a closure where a reservation was, or the other way    yes
+        round
         the same nights, or the guest is here and the start    no, unless the stay was gone, or its UID changed in a
         rolls with today                                       feed whose UIDs do not change all the time
         else                                                   yes
@@ -309,6 +313,8 @@ class _Identity:
         is_same_uid = stay.record.key == entry_key(entry)
         if self.names.compare(stay, entry, same_uid=is_same_uid) is NameVerdict.EQUAL:
             return False
+        if {entry.kind, stay.kind} == {EntryKind.RESERVATION, EntryKind.BLOCK}:
+            return True
         if stay.is_gone or not (self._has_same_nights(stay, entry) and stay.check_in <= entry.check_in):
             return True
         is_clip = stay.check_in < entry.check_in
@@ -377,7 +383,7 @@ def _place_new(
     end = max(_calendar_end([*others, *entries], rolling), today + MIN_WINDOW_START)
     for entry in sorted(entries, key=lambda e: (e.kind is EntryKind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
         is_past = entry.check_out <= today
-        rolls = entry.kind is EntryKind.BLOCK and (_replaces(entry, leaving, today) or entry.check_in >= end)
+        rolls = _replaces(entry, leaving, today) or (entry.kind is EntryKind.BLOCK and entry.check_in >= end)
         if entry.kind is EntryKind.WINDOW or (rolls and not is_past):
             windows.append(entry)
         elif _is_guest(entry, placed, identity.names) or not (
@@ -414,7 +420,8 @@ def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
 
 def _replaces(entry: Entry, leaving: Sequence[Stay], today: date) -> bool:
     """Return whether a block just took the nights of a reservation that leaves: no new closure while that holds them."""
-    return _nights_to_come(entry, today) <= {n for s in leaving for n in nights(*s.span)}
+    is_block = entry.kind is EntryKind.BLOCK
+    return is_block and _nights_to_come(entry, today) <= {n for s in leaving for n in nights(*s.span)}
 
 
 def _nights_to_come(entry: Entry, today: date) -> set[date]:
