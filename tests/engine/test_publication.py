@@ -97,6 +97,20 @@ def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was
     assert reasons(home, 31)[1] == ["its dates hold the night", "it repeats another booking"]
 
 
+def test_a_closure_of_more_than_a_cancelled_booking_is_published_at_once(home):
+    """Booking.com never read our calendar, and closed a guest's nights with more: they are its own, once the guest is gone."""
+    guest = home.book(AIRBNB, 24, 26)
+    home.sync()
+    home.book(BOOKING, 22, 28)
+    home.sync()
+    home.world.cancel(guest)
+    for _ in range(40):
+        home.sync()
+        closed = {night for first, end in near(home, "vrbo") for night in range(first, end)}
+        assert closed == set(range(22, 28))
+    assert near(home, "vrbo") == near(home, "airbnb") == [(22, 28)]
+
+
 def test_an_echo_fades_until_its_platform_has_read_the_calendar_without_it(home):
     """Airbnb's guest cancels, Booking.com keeps the nights closed: two fetches after it read that they are open, they are its."""
     first = home.book(AIRBNB, 20, 24)

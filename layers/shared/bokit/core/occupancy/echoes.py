@@ -351,7 +351,17 @@ class _EchoJudge:
         """Return how nights of *candidate* fade with those that another record left when they were there already."""
         mine = first.bits & left.bits & ~was_before(own, left.since) if first.seen < left.left else 0
         is_own = mine and self._left_open(candidate, first.seen, left)
+        if mine and self._has_more(candidate, left):
+            mine &= self.read[candidate.record.id].read_before(first.seen)
         return [] if is_own else self._fading(candidate, first, mine, left.left)
+
+    def _has_more(self, candidate: HeldNights, left: LeftNights) -> bool:
+        """Return whether *candidate* closes a night to come that neither *left* nor any other record beside it has.
+
+        Such a closure is no copy of a booking that its source has not read in our calendar: it is another booking.
+        """
+        beside = _join(h.bits for h in self.near.get(candidate.record.id, ()))
+        return bool(candidate.bits & self.grid.to_come & ~left.bits & ~beside)
 
     def _fading(self, candidate: HeldNights, first: FirstSeen, mine: Bits, left: datetime) -> list[Fading]:
         if not mine:

@@ -25,7 +25,7 @@ class NightGrid:
     def bits(self, held: Iterable[date]) -> Bits:
         """Return the nights of *held*; none may lie before the grid's first.
 
-        >>> Grid(first=date(2026, 7, 1), today=date(2026, 7, 1)).bits([date(2026, 7, 1), date(2026, 7, 3)])
+        >>> NightGrid(first=date(2026, 7, 1), today=date(2026, 7, 1)).bits([date(2026, 7, 1), date(2026, 7, 3)])
         5
         """
         start, bits = self.first.toordinal(), 0
