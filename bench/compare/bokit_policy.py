@@ -18,6 +18,8 @@ from simulator.score.reading import read_calendar
 from simulator.score.serving import ResponseServer
 from simulator.world import FIRST_NOW
 
+log = logging.getLogger("bokit")
+
 PERSON = "user:host"
 READER = "expedia"
 """A further channel, which reads the published calendar and has no feed, so that no feed may repeat what it read."""
@@ -27,7 +29,8 @@ class BokitPolicy:
     """A property for each unit; every fetch is a sync of that source alone. No alert reaches a person, and nobody decides."""
 
     def __init__(self) -> None:
-        logging.getLogger("bokit").setLevel(logging.CRITICAL)
+        self._level = log.level
+        log.setLevel(logging.CRITICAL)  # faults are what it is measured with
         self.now: datetime = FIRST_NOW
         self.server = ResponseServer()
         self.bokit = build_engine(
@@ -104,4 +107,5 @@ class BokitPolicy:
 
     def close(self) -> None:
         """Stop serving feeds."""
+        log.setLevel(self._level)
         self.server.stop()

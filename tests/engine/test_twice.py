@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, PropertyId, Unit, UnitId
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.runs.manual import SyncRequest
 from simulator.world import FIRST_NOW, World
 from tests.support.simulated_app import Calls, Died, SimulatedApp
@@ -25,9 +25,6 @@ def test_an_edit_that_is_said_twice_is_one_edit():
     app = SimulatedApp()
     app.save_tenant()
     source = app.add_source("airbnb/garden")
-    app.store.save_unit(
-        Unit(id=UnitId(source.scope), tenant=DEFAULT_TENANT, property_id=PropertyId("prop_1"), name="Garden flat")
-    )
     app.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
     app.bokit.tick()
     app.deliver_all()

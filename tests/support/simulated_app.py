@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 from bokit.core.bookings.rules import BookingRules
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
+from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, PropertyId, Source, Tenant, Unit, UnitId
 from bokit.core.model.records import Record, Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit, EngineParts
@@ -198,8 +198,15 @@ class SimulatedApp:
             shard_id=self.store.pick_shard(shard),
             cancel_after=cancel_after,
         )
+        self._add_unit(UnitId(source.scope))
         schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=self.clock(), interval=interval)
         return self.store.save_source(Head(source=source, unit_timezone="Europe/Rome"), schedule)
+
+    def _add_unit(self, unit_id: UnitId) -> None:
+        """Add the unit of a source: a person's edit of its bookings asks for it."""
+        if all(unit.id != unit_id for unit in self.store.load_units(DEFAULT_TENANT)):
+            unit = Unit(id=unit_id, tenant=DEFAULT_TENANT, property_id=PropertyId("prop_1"), name=unit_id, timezone="Europe/Rome")
+            self.store.save_unit(unit)
 
     def move(self, **span: float) -> None:
         """Let time pass, here and in the world."""
