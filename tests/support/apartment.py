@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -41,9 +40,8 @@ class Apartment(SimulatedApp):
         return self.bokit.catalog.add_unit(DEFAULT_TENANT, self.rosa.id, {"name": name, **values}).id
 
     def add_feed(self, feed, unit=None):
-        source = super().add_source(feed)
-        head = replace(self.store.load_head(source), source=replace(source, scope=Scope(unit or self.flat)))
-        return self.store.save_source(head, a_schedule(due_at=self.clock()))
+        source = super().add_source(feed, scope=Scope(unit or self.flat))
+        return self.store.save_source(self.store.load_head(source), a_schedule(due_at=self.clock()))
 
     def sync(self, **span):
         self.move(**(span or {"hours": 1}))

@@ -358,7 +358,7 @@ class _EchoJudge:
     def _has_more(self, candidate: HeldNights, left: LeftNights) -> bool:
         """Return whether *candidate* closes a night to come that neither *left* nor any other record beside it has.
 
-        Such a closure is no copy of a booking that its source has not read in our calendar: it is another booking.
+        Such a closure cannot be a copy of a booking that its source has not read in our calendar: it is another booking.
         """
         beside = _join(h.bits for h in self.near.get(candidate.record.id, ()))
         return bool(candidate.bits & self.grid.to_come & ~left.bits & ~beside)
