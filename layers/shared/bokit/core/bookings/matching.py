@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -94,6 +94,7 @@ def match_entries(
     uids: UidRoles,
     closures: ClosureRules,
     today: date,
+    at: datetime,
 ) -> Matches:
     """Return which stay each entry is.
 
@@ -114,7 +115,7 @@ def match_entries(
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
-    leaving = [s for s in rest if s.code and not s.is_gone]
+    leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
     known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
     pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs

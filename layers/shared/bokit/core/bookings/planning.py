@@ -18,7 +18,7 @@ from bokit.core.bookings.evidence import (
     write_misses,
 )
 from bokit.core.bookings.habits import vanished_after_arrival
-from bokit.core.bookings.matching import Matches, MatchReason, Pair
+from bokit.core.bookings.matching import Matches, Pair
 from bokit.core.bookings.names import Words, read_title
 from bokit.core.bookings.nights import DAY, nights
 from bokit.core.bookings.stay import (
@@ -69,16 +69,18 @@ def plan_bookings(matches: Matches, context: Context, evidence: Evidence) -> lis
         planned += [_plan_ended(pair, diff) for pair in matches.ended]
         planned += [(_plan_absent_coded if stay.code else _plan_absent_codeless)(stay, diff) for stay in matches.absent]
     actions = [a for a in planned if a]
-    came = [Pair(entry=entry, stay=None, reason=MatchReason.NEW) for entry in _find_replacing(actions, diff)]
-    actions += [create_action(_new_booking(pair.entry, context), pair.reason) for pair in came]
-    windows = tuple(e for e in matches.windows if all(e is not pair.entry for pair in came))
-    matches = replace(matches, pairs=(*matches.pairs, *came), windows=windows)
+    came = _find_replacing(actions, diff)
+    windows = tuple(e for e in matches.windows if all(e is not entry for entry in came))
+    matches = replace(matches, windows=windows, rolling=(*matches.rolling, *came))
     window = plan_window(matches, context, evidence, _unheld_nights(actions, diff))
     return sorted([*actions, window] if window else actions, key=lambda a: a.record_id)
 
 
 def _find_replacing(actions: list[Action], diff: BookingDiff) -> list[Entry]:
-    """Return the blocks that took the nights of reservations which *actions* release: nothing else holds these nights now."""
+    """Return the blocks that took the nights of reservations which *actions* release: nothing else holds these nights now.
+
+    They are stays from the next fetch on, as what was never held; until then the window holds and publishes them.
+    """
     released = {a.record_id for a in actions if a.kind is ActionKind.CANCEL}
     leaving = [*diff.matches.absent, *(p.stay for p in diff.matches.ended if p.stay)]
     held = {n for s in leaving if s.record.id not in released for n in s.nights_from(diff.today)}

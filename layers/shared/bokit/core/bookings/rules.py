@@ -89,7 +89,7 @@ class BookingRules:
         seen, state, today = with_known_ends(seen, stays), read_memory(context.memory), local_today(context)
         uids = UidRoles(traits=traits, history=state.uids, at=context.at)
         closures = ClosureRules(seen.entries, traits, state.habits, today, context)
-        matches = match_entries(stays, window, seen.entries, uids, closures, today)
+        matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at)
         return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=closures.rolls, matches=matches)
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
