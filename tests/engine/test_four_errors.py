@@ -22,7 +22,7 @@ from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.core.model.merge import edit_record
 from bokit.core.model.options import Options
-from bokit.core.model.records import Presence, Record, RunId, Scope, SourceId
+from bokit.core.model.records import Presence, Record, RunId, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import StepRecorder, SyncJob
@@ -35,6 +35,7 @@ from simulator.faults import SILENT_FAULTS
 from simulator.life import live
 from simulator.model import SimulatedStay
 from simulator.world import World
+from tests.support.builders import a_source
 
 HOUR = timedelta(hours=1)
 numbers = st.integers(0, 10**6)
@@ -67,16 +68,7 @@ class Machine(RuleBasedStateMachine):
         self.world.add_feed(self.name, timezone="Europe/Rome", **self.options)
         self.direct, self.store = DirectFetcher(self.world, self.name), MemoryStore()
         self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=None, interval=HOUR)
-        source = Source(
-            id=SourceId("src_flat"),
-            tenant=DEFAULT_TENANT,
-            name="flat",
-            kind="ical",
-            url="https://feeds.example/flat.ics",
-            scope=Scope("unit_flat"),
-            timezone="Europe/Rome",
-            shard_id=self.store.pick_shard(1),
-        )
+        source = a_source(id=SourceId("src_flat"), timezone="Europe/Rome", shard_id=self.store.pick_shard(1))
         self.source = self.store.save_source(Head(source=source), self.schedule)
         self.edits: dict[str, str] = {}
         self.closed_lately: set[date] = set()

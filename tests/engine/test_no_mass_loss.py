@@ -13,7 +13,7 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.core.model.options import Options
-from bokit.core.model.records import Fields, Presence, Record, RunId, Scope, SourceId
+from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId
 from bokit.core.model.runs import Outcome, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import SyncJob
@@ -23,6 +23,7 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 from simulator.world import FIRST_NOW, World
+from tests.support.builders import a_source
 
 PLATFORMS = ("airbnb", "booking_com", "vrbo")
 PLATFORM_OPTIONS = {"airbnb": "airbnb", "booking_com": "booking_com", "vrbo": "vrbo"}
@@ -42,16 +43,7 @@ class Listing:
         self.body, self.store, self.alerts = b"", MemoryStore(), MemoryAlerts()
         kinds = {"ical": SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
         self.sync = SourceSync(self.store, kinds, self.alerts, lambda: self.world.now)
-        source = Source(
-            id=SourceId("src_villa"),
-            tenant=DEFAULT_TENANT,
-            name="villa",
-            kind="ical",
-            url="https://feeds.example/villa",
-            scope=Scope("unit_villa"),
-            timezone="Europe/Rome",
-            shard_id=self.store.pick_shard(1),
-        )
+        source = a_source(id=SourceId("src_villa"), timezone="Europe/Rome", shard_id=self.store.pick_shard(1))
         self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=FIRST_NOW, interval=timedelta(hours=1))
         self.source = self.store.save_source(Head(source=source), self.schedule)
         self.job = SyncJob(run_id=RunId("run_1"), trigger=Trigger.CLI, started_at=FIRST_NOW, options=Options())

@@ -16,7 +16,7 @@ from bokit.core.bookings.rules import BookingRules
 from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.core.model.options import Options
-from bokit.core.model.records import Presence, Record, RecordId, RunId, Scope, SourceId
+from bokit.core.model.records import Presence, Record, RecordId, RunId, SourceId
 from bokit.core.model.runs import Outcome, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import SyncJob
@@ -28,6 +28,7 @@ from bokit.store.memory.store import MemoryStore
 from simulator.faults import HARMLESS_FAULTS, SILENT_FAULTS
 from simulator.life import live
 from simulator.world import World
+from tests.support.builders import a_source
 
 PLATFORMS = ("airbnb", "booking_com", "vrbo")
 DAYS = 60
@@ -82,13 +83,8 @@ class FaultyMonths:
         self.store = MemoryStore()
         kinds = {"ical": SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
         self.sync = SourceSync(self.store, kinds, MemoryAlerts(), lambda: self.world.now)
-        source = Source(
+        source = a_source(
             id=SourceId("src_villa"),
-            tenant=DEFAULT_TENANT,
-            name="villa",
-            kind="ical",
-            url="https://feeds.example/villa",
-            scope=Scope("unit_villa"),
             timezone="Europe/Rome",
             platform=self.world.feed(self.name).platform,
             shard_id=self.store.pick_shard(1),

@@ -115,7 +115,7 @@ def match_entries(
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
-    leaving = [s for s in rest if s.code and (not s.is_gone or s.record.gone_at == at)]
+    leaving = {n for s in rest if s.code and (not s.is_gone or s.record.gone_at == at) for n in nights(*s.span)}
     known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
     pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
@@ -255,7 +255,6 @@ class _Identity:
         self._live = len(live)
         pairs = [(p.stay, p.entry) for p in exact.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > today]
         self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
-
         self._is_relabelled = self._has_one_label(live, exact.entries)
 
     def _has_one_label(self, stays: Sequence[Stay], entries: Sequence[Entry]) -> bool:
@@ -375,7 +374,7 @@ def _judge_nights(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReas
 
 
 def _place_new(
-    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: Sequence[Stay], identity: _Identity
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: set[date], identity: _Identity
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
     placed, windows, today = list(pairs), [], identity.today
@@ -419,10 +418,9 @@ def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
     return end
 
 
-def _replaces(entry: Entry, leaving: Sequence[Stay], today: date) -> bool:
-    """Return whether a block just took the nights of a reservation that leaves: no new closure while that holds them."""
-    is_block = entry.kind is EntryKind.BLOCK
-    return is_block and _nights_to_come(entry, today) <= {n for s in leaving for n in nights(*s.span)}
+def _replaces(entry: Entry, leaving: set[date], today: date) -> bool:
+    """Return whether a block just took nights of reservations that leave: no new closure while those hold them."""
+    return entry.kind is EntryKind.BLOCK and _nights_to_come(entry, today) <= leaving
 
 
 def _nights_to_come(entry: Entry, today: date) -> set[date]:

@@ -9,7 +9,7 @@ back references, is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
 BY_PATTERN = "patternProperties"
+VALUES = ("const", "default", "enum", "examples")
+"""Rules that hold values: what looks like a rule in them is not one."""
 _PLAIN = (
     "type", "format", "pattern", "maxLength", "minLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
@@ -60,16 +62,16 @@ def _check_patterns(schema: Fields) -> None:
         raise InputError("a schema has either patternProperties or unevaluatedProperties", code="bad-field")
 
 
-def _rules(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every rule of a schema and of those inside; what looks like a rule in an example or a constant is not one."""
+def _rules(value: Any, without: Container[str] = VALUES) -> Iterator[tuple[str, Any]]:
+    """Yield every rule of a schema and of those inside, but for what stands under the names *without*."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if name not in ("const", "default", "enum", "examples"):
+            if name not in without:
                 yield name, inner
-                yield from _rules(inner)
+                yield from _rules(inner, without)
     elif isinstance(value, list):
         for inner in value:
-            yield from _rules(inner)
+            yield from _rules(inner, without)
 
 
 @lru_cache(maxsize=256)
@@ -129,19 +131,9 @@ def _check_references(schema: Fields) -> None:
 
     resource = DRAFT202012.create_resource(schema)
     resolver = Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
-    for reference in _references(schema):
-        resolver.lookup(reference)
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if name in ("$ref", "$dynamicRef") and isinstance(inner, str):
-                yield inner
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
+    for name, reference in _rules(schema, without=()):
+        if name in ("$ref", "$dynamicRef") and isinstance(reference, str):
+            resolver.lookup(reference)
 
 
 @lru_cache(maxsize=32)
