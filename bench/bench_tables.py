@@ -58,7 +58,7 @@ class DiskStore(MemoryStore):
         return dict(self._file.execute(f"SELECT key, value FROM kept WHERE key IN ({marks})", keys))  # noqa: S608
 
     def apply_records(
-        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None, within: object = ()
+        self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None, **_: object
     ) -> Sequence[Record]:
         self.written += len(records)
         saved = [replace(r, version=r.version + 1) for r in records]

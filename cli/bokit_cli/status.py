@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from bokit.core.model.quotas import QuotaDocument
     from bokit.core.model.runs import Run
     from bokit.engine.runs.status import SourceStatusDocument, StatusDocument
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("status")(status)
     app.command("history")(history)
     app.command("stats")(stats)
+    app.command("quotas")(quotas)
 
 
 def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
@@ -53,6 +55,9 @@ def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], z
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
         runs = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"
         print_line(console, f"a monitor replaces the schedule: {runs}")
+    for quota in doc["quotas"]:
+        if is_near(quota):
+            print_line(console, f"near a quota: {_used_words(quota)}; `bokit quotas` shows all")
     if not doc["enabled"]:
         print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
 
@@ -102,6 +107,45 @@ def _show_runs(console: Console, runs: tuple[Run, ...], session: Session) -> Non
         for r in runs
     ]
     print_table(console, ["when", "by", "status!", "sources#", "", "run!"], rows, "no run yet; `bokit sync` starts one")
+
+
+def quotas(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+    """Show how much of its quotas the tenant uses, and the stack."""
+    from bokit.core.model.quotas import QuotaOwner
+
+    session = Session(ctx, tenant, as_json)
+    status_service = session.bokit.status
+    doc = {
+        str(QuotaOwner.TENANT): status_service.load_quotas(session.tenant),
+        str(QuotaOwner.STACK): status_service.load_quotas(None),
+    }
+    session.answer(doc, lambda c: _show_quotas(c, doc))
+
+
+def _show_quotas(console: Console, doc: dict[str, list[QuotaDocument]]) -> None:
+    from bokit.core.model.quotas import QuotaName, QuotaOwner, parameter_of
+
+    rows = [
+        (
+            owner,
+            q["about"],
+            f"{q['used']}",
+            "no bound" if q["limit"] is None else f"{q['limit']}",
+            parameter_of(QuotaOwner(owner), QuotaName(q["name"])),
+        )
+        for owner, found in doc.items()
+        for q in found
+    ]
+    print_table(console, ["of the", "what", "used#", "at most#", "parameter of the stack"], rows, "")
+
+
+def is_near(quota: QuotaDocument) -> bool:
+    """Return whether four fifths of a quota are used."""
+    return quota["limit"] is not None and quota["used"] * 5 >= quota["limit"] * 4
+
+
+def _used_words(quota: QuotaDocument) -> str:
+    return f"{quota['used']} of {quota['limit']} {quota['name']}"
 
 
 def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:

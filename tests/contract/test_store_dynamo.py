@@ -205,7 +205,8 @@ def test_a_removed_tenant_leaves_no_item(dynamo: DynamoStore) -> None:
     assert len(keys_of(dynamo)) > 15
     dynamo.remove_tenant(DEFAULT_TENANT)
 
-    assert sorted(keys_of(dynamo)) == [f"SHARD#{source.shard_id}", "SHARDS"]
+    assert sorted(keys_of(dynamo)) == [f"SHARD#{source.shard_id}", "SHARDS", "USAGE", "USAGE"]
+    assert not any(dynamo.load_usage(None, NOW.date()).values())
 
 
 def test_a_removal_that_dies_has_shut_the_door_first(dynamo: DynamoStore) -> None:

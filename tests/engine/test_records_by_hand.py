@@ -295,14 +295,14 @@ class Rival:
     def __getattr__(self, name):
         return getattr(self._inner, name)
 
-    def apply_records(self, records, changes, *, lease):
+    def apply_records(self, records, changes, **more):
         if self.on and self.left:
             self.left -= 1
             from dataclasses import replace
 
             now = self._inner.load_record(records[0].tenant, records[0].collection, records[0].id)
             self._inner.apply_records([replace(now, remote={"n": now.remote["n"] + 1})], [], lease=None)
-        return self._inner.apply_records(records, changes, lease=lease)
+        return self._inner.apply_records(records, changes, **more)
 
 
 def test_one_refused_patch_stops_no_other(app):

@@ -16,7 +16,7 @@ from bokit.wiring import make_booking_reconciler
 from tests.support.apartment import AIRBNB, Flat
 from tests.support.rows_app import CallCounter
 
-MAX_CALLS = 18
+MAX_CALLS = 19
 
 
 class RecordingRules(BookingRules):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from bokit.core.model.quotas import QUOTAS, QuotaOwner, parameter_of
+
 PACKAGE = Path(__file__).resolve().parents[2] / "layers" / "shared" / "bokit"
 SECTIONS = {
     "core.model.limits": "Options, durations and collections",
@@ -33,6 +35,13 @@ HEAD = """# Limits
 Every number, duration, text and list that a person, a file, a feed, an API or a database may give has an upper bound. Over it, a
 person or a file gets an error that names the field and the bound; of a feed or a database, what is over it becomes a problem of
 that source. `python -m tests.support.limits_page` prints this page from the constants; a test compares the two.
+"""
+QUOTAS_HEAD = """## Quotas
+
+How much each tenant, and all tenants together, may have; each is a parameter of the stack. Over it, an API or a command answers
+with the limit, what is used and the parameter. A sync does not wait with nights: newly closed ones are held and published at once,
+and the rest comes when more is allowed. `LeastInterval` (60 s) is the shortest interval that a source may have. `bokit quotas` and
+`GET /sync/status` show what is used.
 """
 _NAME = re.compile(r"(MAX|MIN)_[A-Z_]+|[A-Z_]+_(TTL|WAIT)")
 
@@ -81,9 +90,16 @@ def write_value(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def quota_rows() -> list[str]:
+    """Return a row for each quota: its parameter of the stack, its default, and what is counted."""
+    places = [(owner, quota) for owner in QuotaOwner for quota in QUOTAS.values()]
+    defaults = [(parameter_of(owner, quota.counted), quota.default_of(owner), quota.about) for owner, quota in places]
+    return [f"| `{name}` | {default:,} | {about} |" for name, default, about in defaults if default is not None]
+
+
 def page() -> str:
     """Return the page."""
-    parts = [HEAD]
+    parts = [HEAD, "\n".join([QUOTAS_HEAD, "| parameter | default | of what |", "| --- | --- | --- |", *quota_rows(), ""])]
     for module, title in SECTIONS.items():
         rows = [f"| `{limit.name}` | {write_value(limit.value)} | {limit.words} |" for limit in limits_of(module)]
         parts.append(

@@ -27,14 +27,16 @@ URL = "https://feeds.example/flat.ics"
 class OneFeedApp:
     """A host of one flat."""
 
-    def __init__(self) -> None:
+    def __init__(self, **defaults: Any) -> None:
         self.clock, self.store, self.feed = TickingClock(), MemoryStore(), TaggedFeed()
+        self.alerts = MemoryAlerts()
         self.clock.at = self.clock.at.replace(year=2026, month=11, day=20)
         kind = SourceKind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         parts = EngineParts(
             store=self.store,
             kinds={"ical": kind},
-            alerts=MemoryAlerts(),
+            alerts=self.alerts,
+            defaults=defaults,
             clock=self.clock,
             calendar_key=lambda: "k" * 43,
             api_url="https://api.example",

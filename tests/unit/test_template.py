@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import timedelta
 
 import pytest
 
 from bokit.config import Settings
+from bokit.core.model.limits import MIN_INTERVAL_SECONDS
+from bokit.core.model.quotas import Quotas, default_quotas, parameter_of, read_quotas
 from tests.support.transformed import ROOT, as_list, policy_statements, refers_to, resources, source_template, transformed
 
 FUNCTIONS = sorted(resources("AWS::Lambda::Function"))
@@ -251,12 +254,30 @@ def test_the_schedule_ticks_every_minute_and_loses_nothing_silently():
 def test_the_environment_makes_settings(function):
     """A function has only those variables of Bokit that Settings reads."""
     variables = resources("AWS::Lambda::Function")[function]["Environment"]["Variables"]
-    ours = {name: "1" for name in variables if name.startswith("BOKIT_")} | {"BOKIT_DEFAULT_INTERVAL": "3600"}
+    ours = {name: "1" for name in variables if name.startswith("BOKIT_")}
+    ours |= {"BOKIT_DEFAULT_INTERVAL": "3600", "BOKIT_QUOTAS": "tenant.units=1"}
 
     settings = Settings.from_env(ours)
 
     assert settings.table_name == settings.queue_url == settings.topic_arn == "1"
     assert refers_to(variables["BOKIT_DEFAULT_INTERVAL"], "DefaultInterval")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_quota_is_a_parameter_of_the_stack(function):
+    """Each quota of the code has its parameter with the code's default, and every function reads all of them."""
+    parameters = source_template()["Parameters"]
+    text = resources("AWS::Lambda::Function")[function]["Environment"]["Variables"]["BOKIT_QUOTAS"]["Fn::Sub"]
+    names = {parameter_of(owner, counted): limit for (owner, counted), limit in default_quotas().limits.items()}
+    filled = text
+    for name in (*names, "LeastInterval"):
+        filled = filled.replace(f"${{{name}}}", "61")
+
+    assert {name: parameters[name]["Default"] for name in names} == names
+    assert parameters["LeastInterval"]["Default"] == parameters["LeastInterval"]["MinValue"] == MIN_INTERVAL_SECONDS
+    assert {p for p in parameters if p.startswith(("Tenant", "Stack"))} == set(names)
+    assert read_quotas(filled) == Quotas(limits=dict.fromkeys(default_quotas().limits, 61), least_interval=timedelta(seconds=61))
+    assert source_template()["Outputs"]["Quotas"]["Value"]["Fn::Sub"] == text
 
 
 def test_a_deployed_stack_refuses_private_addresses():

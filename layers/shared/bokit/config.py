@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from bokit.core.model.options import read_flag, read_seconds
+from bokit.core.model.quotas import Quotas, default_quotas, read_quotas
 from bokit.errors import ConfigError, OptionError
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ Env = Mapping[str, str]
 LOCAL_FILE = Path(".bokit/local.json")
 MIN_DEFAULT_INTERVAL = 60  # seconds
 MAX_CONCURRENCY = 64
+QUOTAS_EXAMPLE = "tenant.sources=200 stack.sources=5000 interval=300"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class Settings:
     calendar_key: str | None = None
     """The secret from which the paths of outgoing calendars derive, or ``secret:<name>`` of it."""
     default_interval: int = 3600
+    quotas: Quotas = field(default_factory=default_quotas)
+    """How much each tenant and the stack may have."""
     allow_private_addresses: bool = False
     concurrency: int = 8
     """Sources that one process fetches at the same time."""
@@ -65,6 +69,7 @@ class Settings:
             api_url=env.get("BOKIT_API_URL") or None,
             calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,
             default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", 3600, _read_interval, interval),
+            quotas=_read(env, "BOKIT_QUOTAS", default_quotas(), read_quotas, f"quotas of the stack, as in {QUOTAS_EXAMPLE}"),
             allow_private_addresses=_read(env, "BOKIT_ALLOW_PRIVATE_ADDRESSES", False, read_flag, "true or false"),
             concurrency=_read(env, "BOKIT_CONCURRENCY", 8, _read_concurrency, "a whole number"),
             stage=env.get("BOKIT_STAGE", "local"),

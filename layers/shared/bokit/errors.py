@@ -6,7 +6,7 @@
     NeverError: SourceRefusedError,                   records it, notifies the owner, waits for the next interval
       SourceMalformedError
     InputError: UnknownIdError, AddressRefusedError,  refuses: exit code 2 on the command line, 4xx over HTTP
-      OptionError, StateError
+      OptionError, StateError, QuotaError
     StoreUnreachableError, ConfigError                stops, and says what to check
     any other                                         records the step and raises; the dead letters keep the message
 
@@ -118,6 +118,15 @@ class StateError(InputError):
     """The request is not possible in the present state."""
 
     code = "wrong-state"
+
+
+class QuotaError(StateError):
+    """A quota is used up: facts are *quota*, *limit*, *used*, and the *parameter* of the stack that sets it."""
+
+    code = "quota"
+
+    def __str__(self) -> str:
+        return self.message  # it says them
 
 
 class StoreUnreachableError(BokitError):

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bokit.config import Settings
+from bokit.core.model.options import LEAST_INTERVAL
 from bokit.engine.base.clock import Clock, read_clock
 
 if TYPE_CHECKING:
@@ -60,14 +61,15 @@ def open_access(settings: Settings, *, store: Store | None = None, clock: Clock 
 
 def read_defaults(settings: Settings) -> Fields:
     """Return the stack's defaults of options."""
-    return {"sync.interval": settings.default_interval}
+    least = int(settings.quotas.least_interval.total_seconds())
+    return {"sync.interval": max(least, settings.default_interval), LEAST_INTERVAL: least}
 
 
 def open_store(settings: Settings) -> Store:
     """Return the table's store; the connection is made at the first call."""
     from bokit.store.dynamo.store import DynamoStore
 
-    return DynamoStore(settings.table_name, region=settings.region, endpoint_url=settings.endpoint_url)
+    return DynamoStore(settings.table_name, region=settings.region, endpoint_url=settings.endpoint_url, quotas=settings.quotas)
 
 
 def open_kinds(settings: Settings) -> Mapping[str, SourceKind]:

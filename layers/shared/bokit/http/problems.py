@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from bokit.http.documents import ProblemDocument
 
 PROBLEM_JSON = "application/problem+json"
-SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id"})
+SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id"}) | {
+    "quota",
+    "limit",
+    "used",
+    "parameter",
+}
 """Facts of an error that a problem shows: ids, names and fields of the caller's own tenant."""
 STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
     (InputError, "not-found", 404),

@@ -21,6 +21,12 @@ MAX_RECENT_BATCHES = 4
 """Unchanged batches that a shard remembers. The claim's fence selects the slot, which saves a read."""
 MAX_WRITE_TRIES = 8
 """Attempts of a write that others overtake, each from what is stored then."""
+MAX_BUSY_TRIES = 6
+"""Attempts of a transaction whose numbers others write at the same moment, each after a pause that chance makes."""
+MAX_USAGE_TRIES = 3
+"""Attempts of a transaction that counts, where its numbers are not there yet."""
+MAX_KEPT_CHANGES = 10
+"""Lines of a record's change log that no age deletes: the last ones."""
 MAX_READ_TRIES = 8
 """Attempts to read a value in parts that others replace meanwhile."""
 

@@ -9,14 +9,15 @@ StoreConflictError otherwise, and returns the value with its new version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
 from bokit.core.model.access import Token, TokenId
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.monitor import Monitor
+from bokit.core.model.quotas import QuotaName, Quotas
 from bokit.core.model.records import (
     CollectionName,
     Fields,
@@ -215,12 +216,20 @@ class RecordStore(Protocol):
         *,
         lease: Lease | None,
         within: Sequence[Parent] = (),
+        counted: Container[RecordId] = (),
+        kept_days: int | None = None,
     ) -> Sequence[Record]:
         """Write *records*, each on its version, with their changes, in transactions of at most 99 actions and the lease's check.
 
         A record and its changes are in one transaction. Without a lease (a person's edit) the versions and the parents *within*
         which the records are written decide. Raises StaleFenceError or StoreConflictError, or UnknownIdError if a parent does
         not exist. Returns the records with their new versions.
+
+        *counted*: the new ones among them that count against the tenant's quota of records; where it has no room for a
+        transaction's, QuotaError is raised, and what the transactions before it wrote stays.
+
+        A line of a change log is kept for ever while it is among the last MAX_KEPT_CHANGES of its record, and for *kept_days*
+        more (None: for ever) after newer ones pushed it out.
         """
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot: ...
@@ -295,6 +304,27 @@ class PublishedStore(Protocol):
     def delete_published(self, digest: str) -> None: ...
 
 
+class UsageStore(Protocol):
+    """What counts against quotas.
+
+    Sources, units, tokens and new records are counted by the write that adds or removes them, in one transaction, so of two
+    that want the last place one gets it. The other raises QuotaError, and writes nothing.
+    """
+
+    @property
+    def quotas(self) -> Quotas:
+        """The quotas that this store enforces."""
+
+    def load_usage(self, tenant: TenantId | None, day: date) -> Mapping[QuotaName, int]:
+        """Return how much of each thing the tenant (None: the stack) has, and how much it wrote on *day*."""
+
+    def count_writes(self, tenant: TenantId, day: date, writes: int, *, forced: bool = False) -> None:
+        """Add to the writes of *day*, by one conditional write.
+
+        Raises QuotaError, and adds nothing, if the tenant may not have so many; *forced*: they are counted nevertheless.
+        """
+
+
 class RunStore(Protocol):
     """The history of runs."""
 
@@ -336,5 +366,5 @@ class RunStore(Protocol):
         """Return a page of the tenant's runs, newest first. Run ids sort by their start."""
 
 
-class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, MonitorStore, AccessStore, PublishedStore, Protocol):
+class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, MonitorStore, AccessStore, PublishedStore, UsageStore, Protocol):
     """All of the above."""

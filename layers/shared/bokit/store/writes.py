@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bokit.core.model.catalog import Source
+from bokit.core.model.codec import read_micros, write_micros
 from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
 from bokit.core.model.scheduling import HeartbeatRun, Lease
 from bokit.errors import InputError, StaleFenceError, StoreConflictError
-from bokit.store.limits import MAX_PENDING_SOURCES, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
+from bokit.store.limits import MAX_KEPT_CHANGES, MAX_PENDING_SOURCES, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
 
 T = TypeVar("T")
 
@@ -22,22 +24,50 @@ class RecordWrite:
 
     record: Record
     changes: tuple[LoggedChange, ...]
+    lines: tuple[str, ...] = ()
+    """The names of *changes*: they sort by time, then by the record's version."""
+    aged: tuple[tuple[str, datetime], ...] = ()
+    """Former lines that are no longer among the last, each with when its age ends."""
 
     @property
     def actions(self) -> int:
         """Return how many actions of a transaction it takes."""
-        return 1 + len(self.changes)
+        return 1 + len(self.changes) + len(self.aged)
 
 
-def pair_changes(records: Sequence[Record], changes: Sequence[LoggedChange]) -> list[RecordWrite]:
-    """Return each record with its version raised and its own changes, in the records' order."""
+def pair_changes(records: Sequence[Record], changes: Sequence[LoggedChange], kept_days: int | None = None) -> list[RecordWrite]:
+    """Return each record with its version raised and its own changes, in the records' order.
+
+    A line that is not among its record's last is deleted *kept_days* after it was written; None: never.
+    """
     by_record: dict[RecordId, list[LoggedChange]] = {record.id: [] for record in records}
     if len(by_record) < len(records):
         raise StoreConflictError("one write has the same record twice")
     for change in changes:
         by_record[change.record_id].append(change)
     raised = (replace(record, version=record.version + 1) for record in records)
-    return [RecordWrite(record=record, changes=tuple(by_record[record.id])) for record in raised]
+    return [_pair(record, by_record[record.id], kept_days) for record in raised]
+
+
+def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None) -> RecordWrite:
+    """Return the write of *record*, which remembers the names of its last lines."""
+    new = tuple(name_line(change, record.version, place) for place, change in enumerate(changes))
+    names = (*record.lines, *new)
+    # of one write's own lines none is aged: an item takes one action of a transaction
+    pushed = [name for name in names[:-MAX_KEPT_CHANGES] if name not in new]
+    aged = () if kept_days is None else tuple((name, written_at(name) + timedelta(days=kept_days)) for name in pushed)
+    kept = replace(record, lines=names[-MAX_KEPT_CHANGES:])
+    return RecordWrite(record=kept, changes=tuple(changes), lines=new, aged=aged)
+
+
+def name_line(change: LoggedChange, version: int, place: int) -> str:
+    """Return the name of a line of a change log: by it the lines sort by time, then by the record's version."""
+    return f"{write_micros(change.at):020d}#{version:010d}#{place:03d}"
+
+
+def written_at(line: str) -> datetime:
+    """Return when the line of this name was written."""
+    return read_micros(int(line.partition("#")[0]))
 
 
 def split_transactions(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bokit.core.bookings.bounds import bound_plan
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import (
     NO_RELEASE,
@@ -100,6 +101,9 @@ class BookingRules:
         state = read_memory(context.memory)
         guarded = _with_history(_guard(plan, matches, context, state), matches, context, state)
         return replace(guarded, problems=_list_problems(matches.seen))
+
+    def bound(self, plan: Plan, matches: FeedMatches, context: Context, room: int | None) -> Plan:
+        return bound_plan(plan, matches, context, room)
 
     def needs_elsewhere(self, matches: FeedMatches, context: Context) -> bool:
         return OwnerEvidence(found=matches, state=read_memory(context.memory), context=context).needs_others

@@ -18,7 +18,7 @@ from bokit.core.items.planning import RecordContext, find_type_changes, plan_abs
 from bokit.core.items.reader import ItemMap, RowMatches, SeenItem, hash_body, read_body
 from bokit.core.model.collections import read_record_settings
 from bokit.core.model.json_schema import SchemaCheck
-from bokit.core.model.plan import Action, Hold, Plan
+from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import read_memory
 from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
@@ -63,6 +63,13 @@ class RecordRules:
         problems = [*matches.seen.problems, *_find_other_sources(matches, context)]
         listed = [*plan.problems, *(p.as_dict() for p in problems)][:MAX_ITEM_PROBLEMS]
         return replace(guard_records(plan, matches, _record_context(context)), problems=tuple(listed))
+
+    def bound(self, plan: Plan, matches: RowMatches, context: Context, room: int | None) -> Plan:
+        """Return *plan* without the new records beyond *room*: they are planned again once there is more."""
+        if room is None:
+            return replace(plan, actions=())
+        left = {a.record_id for a in [a for a in plan.actions if a.kind is ActionKind.CREATE][room:]}
+        return replace(plan, actions=tuple(a for a in plan.actions if a.record_id not in left))
 
     plans_current_body = False
 

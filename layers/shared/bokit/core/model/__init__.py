@@ -9,6 +9,6 @@ May import: ``errors``.
 
 __all__ = [
     "access", "agreement", "catalog", "codec", "collections", "cursors", "documents", "due_times", "json_merge", "json_schema",
-    "limits", "merge", "monitor", "options", "plan", "platform_names", "records", "runs", "scheduling", "source_memory",
-    "source_rules",
+    "limits", "merge", "monitor", "options", "plan", "platform_names", "quotas", "records", "runs", "scheduling",
+    "source_memory", "source_rules",
 ]  # fmt: skip

@@ -33,12 +33,12 @@ class SourceState(StrEnum):
 def interval_of(source: Source, options: Options) -> timedelta:
     """Return how often *source* is synced: its own interval, else its collection's, else the tenant's.
 
-    One beyond the limit, which a former release stored, counts as none.
+    One beyond the limit, which a former release stored, counts as none; one below the stack's least counts as that.
     """
     seconds = (source.settings.get("collection") or {}).get("interval")
     collection = timedelta(seconds=seconds) if seconds and seconds <= MAX_INTERVAL.total_seconds() else None
     own = source.interval if source.interval and source.interval <= MAX_INTERVAL else None
-    return own or collection or options.span("sync.interval")
+    return max(own or collection or options.span("sync.interval"), options.least_interval)
 
 
 def cancel_after_of(source: Source, options: Options) -> timedelta:

@@ -20,6 +20,7 @@ MAX_ZONE_NAME_LENGTH = 64
 """Characters of a timezone; the longest IANA name has 32."""
 MAX_REQUEST_DELAY_MS = 60_000  # of ``sync.request_delay``
 MAX_HORIZON_DAYS = 3660  # of ``sync.horizon_days``
+MAX_QUOTA = 1_000_000_000_000  # that a parameter of the stack may set
 MAX_HISTORY_DAYS = 3660  # of ``history.keep_days``
 MAX_KEY_LENGTH = 1024  # characters of a source's own id
 MAX_SUFFIX_LENGTH = 160  # characters of an escaped key; a longer one is hashed

@@ -114,7 +114,12 @@ _TABLE = (
         "seconds without a success until a source is stale; unset: three intervals",
     ),
     Option("sync.horizon_days", 730, _read_count(1, MAX_HORIZON_DAYS), "how far ahead recurring events are read, in days"),
-    Option("history.keep_days", 90, _read_count(1, MAX_HISTORY_DAYS), "how long runs and their errors are kept, in days"),
+    Option(
+        "history.keep_days",
+        90,
+        _read_count(1, MAX_HISTORY_DAYS),
+        "how long runs and all but the last lines of change logs are kept, in days",
+    ),
     Option("install.complete", False, read_flag, "until true, nothing syncs by itself; set with the first source"),
     Option("export.anonymous", True, read_flag, "outgoing calendars contain no guest names"),
     Option("timezone", "UTC", read_timezone, "of units and properties that have none"),
@@ -145,6 +150,10 @@ def find_option(name: str) -> Option:
     if (option := OPTIONS.get(name)) is None:
         raise OptionError("no such option; `bokit options list` shows them", code="unknown-option", name=name)
     return option
+
+
+LEAST_INTERVAL = "least_interval"
+"""Among the stack's defaults: seconds between two syncs of a source, at least; no option."""
 
 
 class Options:
@@ -184,6 +193,11 @@ class Options:
     def span(self, name: str) -> timedelta:
         """Return an option in seconds as a timedelta."""
         return timedelta(seconds=self[name])
+
+    @property
+    def least_interval(self) -> timedelta:
+        """How often a source is synced at most, as the stack says."""
+        return timedelta(seconds=self._defaults.get(LEAST_INTERVAL, MIN_INTERVAL_SECONDS))
 
     @property
     def stale_after(self) -> timedelta | None:

@@ -71,6 +71,8 @@ class Record:
     memory: Fields = field(default_factory=dict)
     """What the collection's rules keep for identity and evidence; never shown."""
     version: int = 0  # raised by the store at each write; 0: not stored yet
+    lines: tuple[str, ...] = field(default=(), compare=False)
+    """The names of its change log's last lines, which no age deletes; kept by the store."""
     created_at: datetime
     updated_at: datetime  # when a field or the presence last changed
 

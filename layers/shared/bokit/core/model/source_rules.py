@@ -151,6 +151,13 @@ class Rules(Protocol[E, M]):
         """Whether a held plan that a person approved is made again from the body of that moment."""
         ...
 
+    def bound(self, plan: Plan, matches: M, context: Context, room: int | None) -> Plan:
+        """Return *plan* with at most *room* new records; None: without any change that may wait.
+
+        Nights that the source newly closes are held nevertheless, without a booking and by one write.
+        """
+        ...
+
     def needs_elsewhere(self, matches: M, context: Context) -> bool:
         """Return whether only what the tenant's other sources know says whose content this is."""
         ...

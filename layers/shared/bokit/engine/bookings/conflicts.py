@@ -14,6 +14,7 @@ from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, Con
 from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.engine.base.reconcile import ReconcileRequest, earliest
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.base.tenant_options import days_kept
 from bokit.engine.bookings.calendar_reads import Pages
 from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
@@ -49,7 +50,8 @@ class BookingReconciler:
         publisher: CalendarPublisher | None = None,
         observe: Callable[[UnitGroupView], object] | None = None,
     ) -> None:
-        self.store, self.alerts, self.reader = store, alerts, UnitGroupReader(store, defaults)
+        self.store, self.alerts, self.defaults = store, alerts, defaults
+        self.reader = UnitGroupReader(store, defaults)
         self.publisher, self.observe = publisher, observe
 
     def record_history(self, before: Record | None, after: Record, at: datetime) -> Record:
@@ -113,7 +115,9 @@ class BookingReconciler:
             self.alerts.publish([notice_conflict(c.record, c.news, group.at, names) for c in changes if c.news])
         except BokitError:
             log.exception("conflict notices were not published")
-        self.store.apply_records([c.record for c in changes], [c.line for c in changes], lease=None)
+        records = [c.record for c in changes]
+        days = days_kept(self.store, records, self.defaults)
+        self.store.apply_records(records, [c.line for c in changes], lease=None, kept_days=days)
 
 
 def notice_conflict(record: Record, news: str, at: datetime, names: Mapping[str, str]) -> Notice:

@@ -22,6 +22,7 @@ from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.base.tenant_options import check_interval, load_options
 from bokit.engine.catalog.fields import read_fields
 from bokit.engine.catalog.limits import MAX_DELETE_TRIES
 from bokit.engine.catalog.sources import SourceService
@@ -49,7 +50,7 @@ class CollectionService:
 
     def __init__(self, store: Store, clock: Clock, sources: SourceService, writer: RecordWriter | None = None) -> None:
         self.store, self.clock, self.sources = store, clock, sources
-        self.writer = writer or RecordWriter(store, clock)
+        self.writer = writer or RecordWriter(store, clock, sources.parts.defaults)
 
     # ── what is declared ──
 
@@ -73,6 +74,7 @@ class CollectionService:
         after = replace(before, **read) if before else Collection(tenant=tenant, **read)
         if after != before:
             self._check_fixed(before, after)
+            check_interval(after.interval, load_options(self.store, tenant, self.sources.parts.defaults))
             after = self.store.save_collection(after)
         self._copy_to_sources(after)
         return after

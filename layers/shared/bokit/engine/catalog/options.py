@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, TypedDict
 
 from bokit.core.model.catalog import ShardId, Source
@@ -11,7 +11,7 @@ from bokit.core.model.due_times import interval_of, plan_next_due
 from bokit.core.model.options import OPTIONS, Options, find_option, read_option
 from bokit.core.model.records import Json, SourceId, TenantId
 from bokit.core.model.scheduling import SourceSchedule
-from bokit.engine.base.tenant_options import check_tenant, load_options
+from bokit.engine.base.tenant_options import check_interval, check_tenant, load_options
 from bokit.engine.catalog.parts import CatalogParts
 
 SCHEDULING = frozenset({"sync.interval", "sync.enabled", "install.complete"})
@@ -52,7 +52,10 @@ class OptionService:
 
     def set(self, tenant: TenantId, name: str, value: Json) -> OptionDocument:
         """Set one option; the schedule follows at once."""
-        return self._change(tenant, name, read_option(name, value))
+        read = read_option(name, value)
+        if name == "sync.interval":
+            check_interval(timedelta(seconds=int(str(read))), self.load(tenant), "value")
+        return self._change(tenant, name, read)
 
     def unset(self, tenant: TenantId, name: str) -> OptionDocument:
         """Return to the default; the schedule follows at once."""

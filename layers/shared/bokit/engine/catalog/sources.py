@@ -22,7 +22,7 @@ from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.engine.base.lookup import find_named
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.base.tenant_options import load_options, load_zone_of_unit, zone_of_source
+from bokit.engine.base.tenant_options import check_interval, days_kept, load_options, load_zone_of_unit, zone_of_source
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields
 from bokit.engine.catalog.limits import MAX_ADD_TRIES, MAX_SOURCES_PER_SHARD
 from bokit.engine.catalog.parts import CatalogParts
@@ -100,11 +100,13 @@ class SourceService:
     def save_new(self, source: Source, unit_timezone: str | None = None) -> Source:
         """Check and write a new source, due now; the tenant's first one completes the installation."""
         self._check_new(source)
+        options = self._options(source.tenant)
+        check_interval(source.interval, options)
         shard = self.store.pick_shard(1, SQL_ROUTE) if source.kind == SQL_ROUTE else self.store.pick_shard(MAX_SOURCES_PER_SHARD)
         source = replace(source, shard_id=shard)
         head = Head(source=source, unit_timezone=unit_timezone)
         saved = self._save(head, self._schedule(source), within=_parents_of(source))
-        if not self._options(source.tenant)["install.complete"]:
+        if not options["install.complete"]:
             self.store.save_option(source.tenant, "install.complete", True)
         return saved
 
@@ -122,6 +124,8 @@ class SourceService:
             return before
         if "kind" in changed:
             raise InputError("the kind of a source cannot change; add another one", code="bad-field", field="kind")
+        if "interval" in changed:
+            check_interval(after.interval, self._options(tenant))
         if "url" in changed:
             self._check_url(after)
         if changed & {"url", "name"}:
@@ -237,7 +241,8 @@ class SourceService:
         """Release what the source's records hold, by its rules; return how many records."""
         released = list(self._releases(head, by))
         if released:
-            self.store.apply_records([r for r, _ in released], [c for _, c in released], lease=lease)
+            days = days_kept(self.store, [r for r, _ in released], self.parts.defaults)
+            self.store.apply_records([r for r, _ in released], [c for _, c in released], lease=lease, kept_days=days)
         return len(released)
 
     def _releases(self, head: Head, by: str) -> Iterator[tuple[Record, LoggedChange]]:

@@ -19,14 +19,17 @@ from datetime import datetime
 from bokit.core.items.edit import Patch, PatchResult, merge_patch
 from bokit.core.model.catalog import Collection
 from bokit.core.model.collections import make_id, settings_of
-from bokit.core.model.records import Record, new_record
+from bokit.core.model.records import Fields, LoggedChange, Record, new_record
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.retry import retry_on_conflict
+from bokit.engine.base.tenant_options import days_kept
+from bokit.engine.base.usage import counted_edit
 from bokit.engine.records.limits import MAX_PATCH_PAUSE_SECONDS, MAX_PATCH_TRIES
 from bokit.errors import StateError, UnknownIdError
 from bokit.store.protocols import Store
 
 LOCKS = 64
+NO_DEFAULTS: Fields = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +58,12 @@ class RecordWriter:
         self,
         store: Store,
         clock: Clock,
+        defaults: Fields = NO_DEFAULTS,
         *,
         sleep: Callable[[float], object] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.store, self.clock = store, clock
+        self.store, self.clock, self.defaults = store, clock, defaults
         self._sleep, self._chance = sleep, chance
         self._locks = [threading.Lock() for _ in range(LOCKS)]
 
@@ -76,10 +80,15 @@ class RecordWriter:
             result = merge_patch(record, patch, settings_of(collection), now, is_new=record.version == 0)
             if result.change is None:
                 return result
-            return replace(result, record=self.store.apply_records([result.record], [result.change], lease=None)[0])
+            return replace(result, record=self._save(result.record, result.change))
 
         with self._locks[hash((collection.tenant, collection.name, key)) % LOCKS]:
             return retry_on_conflict(attempt, MAX_PATCH_TRIES, self._pause)
+
+    def _save(self, record: Record, change: LoggedChange) -> Record:
+        days = days_kept(self.store, [record], self.defaults)
+        with counted_edit(self.store, record.tenant, change.at):
+            return self.store.apply_records([record], [change], lease=None, counted={record.id}, kept_days=days)[0]
 
     def _pause(self, attempt: int) -> None:
         self._sleep(min(MAX_PATCH_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 6)) * self._chance())

@@ -13,7 +13,7 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, RunId, TenantId
 from bokit.core.model.runs import Trigger
 from bokit.engine.base.clock import Clock
-from bokit.engine.base.tenant_options import load_all_options, load_options
+from bokit.engine.base.tenant_options import check_interval, load_all_options, load_options
 from bokit.engine.runs.limits import MAX_MONITOR_RUNS, MAX_MONITOR_SECONDS, MAX_SOURCES_PER_RUN, MIN_MONITOR_SECONDS
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.queued_runs import QueuedRuns
@@ -41,7 +41,9 @@ class MonitorService:
         _check_number(interval, "interval", MIN_MONITOR_SECONDS, MAX_MONITOR_SECONDS)
         if max_runs is not None:
             _check_number(max_runs, "max_runs", 1, MAX_MONITOR_RUNS)
-        if not may_sync(load_options(self.store, tenant, self.defaults), Trigger.MONITOR):
+        options = load_options(self.store, tenant, self.defaults)
+        check_interval(timedelta(seconds=interval), options)
+        if not may_sync(options, Trigger.MONITOR):
             raise StateError("automatic syncs are off; set sync.enabled and install.complete to true first", code="sync-disabled")
         known = self._load(tenant)
         if known and known.is_over:

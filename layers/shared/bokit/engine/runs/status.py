@@ -13,6 +13,7 @@ from bokit.core.model.due_times import SourceState, freshness, judge_source
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
+from bokit.core.model.quotas import QuotaDocument, QuotaOwner, day_of, describe_quotas
 from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule
@@ -55,6 +56,7 @@ class StatusDocument(TypedDict):
     interval: Count
     monitor: MonitorDocument | None
     totals: dict[str, Count]
+    quotas: Annotated[list[QuotaDocument], "How near the tenant is to its quotas."]
     sources: list[SourceStatusDocument]
     cursor: Annotated[str | None, "Send it to get the sources after these; null: these were the last."]
 
@@ -140,9 +142,15 @@ class StatusService:
             "interval": options["sync.interval"],
             "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
+            "quotas": self.load_quotas(tenant),
             "sources": [s.as_dict() for s in sources],
             "cursor": None,
         }
+
+    def load_quotas(self, tenant: TenantId | None) -> list[QuotaDocument]:
+        """Return how much of its quotas the tenant (None: the stack) uses."""
+        now, owner = self.clock(), QuotaOwner.STACK if tenant is None else QuotaOwner.TENANT
+        return describe_quotas(self.store.quotas, owner, self.store.load_usage(tenant, day_of(now)), now)
 
     def load_stats(self, tenant: TenantId) -> dict[str, Any]:
         """Return totals over records, sources and the kept runs."""

@@ -7,10 +7,11 @@ from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.quotas import day_of
 from bokit.core.model.records import LoggedChange
 from bokit.core.model.scheduling import Lease
 from bokit.engine.sync.job import SyncJob
-from bokit.store.protocols import RecordStore
+from bokit.store.protocols import Store
 
 
 def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -19,12 +20,18 @@ def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 
 def apply_actions(
-    store: RecordStore, source: Source, actions: Sequence[Action], job: SyncJob, *, at: datetime, lease: Lease
+    store: Store, source: Source, actions: Sequence[Action], job: SyncJob, *, at: datetime, lease: Lease, forced: bool = False
 ) -> None:
-    """Write the records that *actions* leave behind, and log the visible changes."""
+    """Write the records that *actions* leave behind, and log the visible changes.
+
+    Raises QuotaError where the tenant has no room for them; *forced*: however much it wrote today.
+    """
     by = job.by or f"source:{source.id}"
     changes = [_log_action(action, at, by, job) for action in visible_actions(actions)]
-    store.apply_records([action.after for action in actions], changes, lease=lease)
+    store.count_writes(source.tenant, day_of(at), len(actions) + len(changes), forced=forced)
+    new = {action.record_id for action in actions if action.kind is ActionKind.CREATE}
+    kept_days = job.options["history.keep_days"]
+    store.apply_records([action.after for action in actions], changes, lease=lease, counted=new, kept_days=kept_days)
 
 
 def _log_action(action: Action, at: datetime, by: str, job: SyncJob) -> LoggedChange:

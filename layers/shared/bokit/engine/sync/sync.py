@@ -31,7 +31,8 @@ from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.lease import acquire_lease, check_unsynced, released_on_error
-from bokit.errors import ConfigError, StoreConflictError, StoreUnreachableError
+from bokit.engine.sync.plan_limit import PlanLimit, find_limit
+from bokit.errors import ConfigError, QuotaError, StoreConflictError, StoreUnreachableError
 from bokit.outlets.protocols import Alerts
 from bokit.sources.protocols import Fetched
 from bokit.store.protocols import Snapshot, Store
@@ -214,8 +215,9 @@ class SourceSync:
         others = (s for s in self.store.load_sources(source.tenant) if s.collection == source.collection and s.id != source.id)
         return frozenset(s.id for s in others if s.removed_at is None)
 
-    def _plan(self, source: Source, sync_input: SyncInput, recorder: StepRecorder) -> Plan:
-        rules, context = self.kind_of(source).rules, sync_input.context
+    def _plan(self, head: Head, sync_input: SyncInput, recorder: StepRecorder, room: PlanLimit | None = None) -> Plan:
+        source, context = head.source, sync_input.context
+        rules = self.kind_of(source).rules
         with recorder.step("identify"):
             matches = rules.match(sync_input.known, sync_input.seen, context)
             if rules.needs_elsewhere(matches, context):
@@ -224,19 +226,33 @@ class SourceSync:
         with recorder.step("plan"):
             plan = rules.plan(matches, context)
         with recorder.step("guard"):
-            return rules.guard(plan, matches, context)
+            plan = rules.guard(plan, matches, context)
+            return room.bound(rules.bound(plan, matches, context, room.records), head, context) if room else plan
 
     def _plan_only(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Plan for a dry run: no lease, no write, and no validators, since an unchanged response leaves nothing to plan."""
         fetched = self._fetch(replace(head, content_hash=None), job, recorder)
-        plan = self._plan(head.source, self._gather(head, job, recorder, fetched), recorder)
+        plan = self._plan(head, self._gather(head, job, recorder, fetched), recorder)
         return report_plan(head, job, recorder, plan)
 
     def _apply(self, head: Head, job: SyncJob, recorder: StepRecorder, lease: Lease, fetched: Fetched) -> SourceReport:
+        """Gather, plan and write; over a quota, again with what it allows, which is less each time."""
+        room: PlanLimit | None = None
+        while True:
+            try:
+                return self._apply_within(head, job, recorder, lease, fetched, room)
+            except (QuotaError, StoreConflictError) as error:
+                if room is not None and room.records is None:
+                    raise
+                room = find_limit(error, room)
+
+    def _apply_within(
+        self, head: Head, job: SyncJob, recorder: StepRecorder, lease: Lease, fetched: Fetched, room: PlanLimit | None
+    ) -> SourceReport:
         sync_input = self._gather(head, job, recorder, fetched)
-        plan = self._plan(head.source, sync_input, recorder)
+        plan = self._plan(head, sync_input, recorder, room)
         with recorder.step("apply"):
-            is_agreed = self._write(head, plan, job, lease, sync_input)
+            is_agreed = self._write(head, plan, job, lease, sync_input, forced=room is not None and room.records is None)
         if self.reconciler_of(head.source.collection):
             with recorder.step("reconcile"):
                 again_at = self._reconcile_plan(head.source, job, sync_input, plan.hold)
@@ -248,10 +264,10 @@ class SourceSync:
 
     # ── writing ──
 
-    def _write(self, head: Head, plan: Plan, job: SyncJob, lease: Lease, sync_input: SyncInput) -> bool:
+    def _write(self, head: Head, plan: Plan, job: SyncJob, lease: Lease, sync_input: SyncInput, *, forced: bool) -> bool:
         """Write records and snapshot, but not the head; return whether the content is now the agreed state."""
         if plan.actions:
-            apply_actions(self.store, head.source, plan.actions, job, at=sync_input.context.at, lease=lease)
+            apply_actions(self.store, head.source, plan.actions, job, at=sync_input.context.at, lease=lease, forced=forced)
         is_agreed, before = sync_input.is_trusted and not plan.refused, sync_input.snapshot
         content = sync_input.seen.snapshot if is_agreed and sync_input.seen.snapshot else before.content
         if content != before.content or dict(plan.memory) != dict(before.memory):

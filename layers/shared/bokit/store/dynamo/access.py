@@ -15,18 +15,18 @@ from pynamodb.expressions.update import Action
 
 from bokit.core.model.access import Token, TokenId
 from bokit.core.model.codec import read_document, write_document, write_micros
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import PutItem, TableGateway, Transaction, UpdateItem
+from bokit.store.dynamo.gateway import PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import read_optional_time
+from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 
 
-class DynamoTokens:
+class DynamoTokens(DynamoUsage):
     """``AccessStore`` on the table."""
-
-    _table: TableGateway
 
     def save_token(self, token: Token) -> None:
         absent = ItemRow.pk.does_not_exist()
@@ -41,7 +41,9 @@ class DynamoTokens:
             PutItem(key=keys.token_key(token.hash), attributes=attributes, condition=absent),
             PutItem(key=line, attributes={"doc": token.hash}, condition=absent),
         ]
-        if self._table.transact(Transaction(puts=puts)):
+        is_counted = token.revoked_at is None
+        changes = [UsageChange(tenant=token.tenant, counted=QuotaName.TOKENS, more=1)] if is_counted else []
+        if self.transact_counted(Transaction(puts=puts), changes):
             raise StoreConflictError("a token of this id or hash exists already", id=token.id)
 
     def find_token(self, digest: str) -> Token | None:
@@ -78,8 +80,13 @@ class DynamoTokens:
 
     def revoke_token(self, tenant: TenantId, token_id: TokenId, at: datetime) -> Token:
         token = self.load_token(tenant, token_id)
-        valid = ItemRow.revoked_at.does_not_exist()
-        return self._update(token, ItemRow.revoked_at.set(write_micros(at)), valid) or self.load_token(tenant, token_id)
+        if token.revoked_at is None:
+            valid = (ItemRow.tenant == tenant) & ItemRow.revoked_at.does_not_exist()
+            actions = [ItemRow.revoked_at.set(write_micros(at))]
+            update = UpdateItem(key=keys.token_key(token.hash), actions=actions, condition=valid)
+            fewer = UsageChange(tenant=tenant, counted=QuotaName.TOKENS, more=-1)
+            self.transact_counted(Transaction(updates=[update]), [fewer])  # if another was first, it is revoked as well
+        return self.load_token(tenant, token_id)
 
     def _update(self, token: Token, action: Action, condition: Condition | None = None) -> Token | None:
         """Change a token of its tenant; return None if *condition* failed, or it does not exist."""

@@ -11,22 +11,22 @@ from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import dump_json, read_document, write_document
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
+from bokit.store.dynamo.gateway import DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedules
+from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.limits import MAX_WRITE_TRIES
 
 T = TypeVar("T", Property, Unit, Source, Collection)
 
 
-class DynamoCatalog:
+class DynamoCatalog(DynamoUsage):
     """``CatalogStore`` on the table."""
-
-    _table: TableGateway
 
     def load_tenants(self) -> Sequence[Tenant]:
         found = [read_document(Tenant, row.doc) for row in self._table.query(keys.TENANTS)]
@@ -45,6 +45,7 @@ class DynamoCatalog:
         self._table.delete_all(keys.token_key(line.doc) for line in lines)
         for source in self.load_sources(tenant):
             self._remove_from_shard(source)
+        self._forget_usage(tenant)
         own = ItemRow.pk.startswith(keys.tenant_prefix(tenant))
         by_secret = ItemRow.pk.startswith("PAGE#") | ItemRow.pk.startswith("TOKEN#")
         self._table.delete_all(self._table.scan_keys(own | (by_secret & (ItemRow.tenant == tenant))))
@@ -85,11 +86,12 @@ class DynamoCatalog:
         return self._save(prop)
 
     def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
-        if not within:
+        if unit.version > 0 and not within:
             return self._save(unit)
         saved = replace(unit, version=unit.version + 1)
         put = _put_versioned(saved)
-        failed = self._table.transact(Transaction(puts=[put], updates=use_parents(within)))
+        changes = [] if unit.version else [UsageChange(tenant=unit.tenant, counted=QuotaName.UNITS, more=1)]
+        failed = self.transact_counted(Transaction(puts=[put], updates=use_parents(within)), changes)
         check_parents(failed, within)
         if failed:
             raise _changed(unit)
@@ -102,16 +104,26 @@ class DynamoCatalog:
         updates = [_update_head(replace(head, source=saved)), *use_parents(within)]
         if source.version == 0:
             updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
+        changes = self._count_source(source)
         for _ in range(MAX_WRITE_TRIES):
             state = self._table.get(keys.state_key(shard)) or self._make_shard(shard)
             update = write_lowered_schedules(state, {source.id: schedule})
-            failed = self._table.transact(Transaction(puts=[put], updates=[*updates, update]))
+            failed = self.transact_counted(Transaction(puts=[put], updates=[*updates, update]), changes)
             if not failed:
                 return saved
             check_parents(failed, within)
             if set(failed) != {update.key}:
                 break
         raise StoreConflictError("the source was changed by another since it was read; read it again", id=source.id)
+
+    def _count_source(self, source: Source) -> list[UsageChange]:
+        """Return what writing *source* changes of the number of sources: removed ones do not count."""
+        was_there = source.version > 0
+        if was_there and source.removed_at is not None:
+            row = self._table.get(_key(Source, source.tenant, source.id))
+            was_there = row is not None and read_document(Source, row.doc).removed_at is None
+        more = (source.removed_at is None) - was_there
+        return [UsageChange(tenant=source.tenant, counted=QuotaName.SOURCES, more=more)] if more else []
 
     def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
         key = _key(parent.kind, parent.tenant, parent.id)
@@ -121,7 +133,9 @@ class DynamoCatalog:
             return
         unused = ItemRow.uses == row.uses if row.uses else ItemRow.uses.does_not_exist()
         delete = DeleteItem(key=key, condition=(ItemRow.version == row.version) & unused)
-        if self._table.transact(Transaction(deletes=[delete])):
+        is_counted = parent.kind is Unit
+        changes = [UsageChange(tenant=parent.tenant, counted=QuotaName.UNITS, more=-1)] if is_counted else []
+        if self.transact_counted(Transaction(deletes=[delete]), changes):
             raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
 
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:

@@ -143,10 +143,15 @@ class TableGateway:
             )
             return list(found)
 
-    def query_keys(self, pk: str) -> list[Key]:
+    def query_keys(self, pk: str, condition: Condition | None = None) -> list[Key]:
         """Return the keys of the items of a partition."""
         with self._translated():
-            return _keys_of(self._row.query(pk, consistent_read=True, attributes_to_get=["pk", "sk"]))
+            return _keys_of(self._row.query(pk, condition, consistent_read=True, attributes_to_get=["pk", "sk"]))
+
+    def count(self, pk: str, condition: Condition | None = None) -> int:
+        """Return the number of items of a partition; reads them all."""
+        with self._translated():
+            return int(self._row.count(pk, condition, consistent_read=True))
 
     def query_one(self, pk: str, filtered: Condition) -> ItemRow | None:
         """Return the first item of a partition for which *filtered* holds."""

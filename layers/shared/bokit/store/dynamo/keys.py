@@ -22,6 +22,8 @@ DUE = "DUE"
 """The one partition of the index of due items: shards, monitors and open runs."""
 SHARDS = "SHARDS"
 TENANTS = "TENANTS"
+USAGE = "USAGE"
+"""The partition of what counts against quotas of the stack."""
 
 
 class Key(NamedTuple):
@@ -100,6 +102,16 @@ def monitor_key(tenant: TenantId) -> Key:
     return make_key(join("T", tenant, "MONITOR"), "MONITOR")
 
 
+def usage_key(tenant: TenantId | None, name: str) -> Key:
+    """Return the key of a number that counts against a quota of the tenant, or of the stack (None)."""
+    return make_key(USAGE if tenant is None else join("T", tenant, "USAGE"), join(name))
+
+
+def last_part(key: Key) -> str:
+    """Return the id at the end of a sort key."""
+    return unquote(key.sk.rpartition("#")[2], errors="surrogatepass")
+
+
 def token_key(digest: str) -> Key:
     """Return the key of a token: a request brings its hash, and does not say its tenant."""
     return make_key(join("TOKEN", digest), "TOKEN")
@@ -158,11 +170,6 @@ def record_key(tenant: TenantId, collection: CollectionName, scope: Scope, recor
 def change_partition(tenant: TenantId, record: RecordId) -> str:
     """Return the partition of a record's change log."""
     return join("T", tenant, "C", record)
-
-
-def change_key(tenant: TenantId, record: RecordId, at: int, version: int, place: int) -> Key:
-    """Return the key of one line of a change log; they sort by time, then by the record's version."""
-    return make_key(change_partition(tenant, record), f"{at:020d}#{version:010d}#{place:03d}")
 
 
 def snapshot_key(source: Source) -> Key:

@@ -100,7 +100,10 @@ class ItemRow(Model):
     stamp = UnicodeAttribute(null=True)
     """As *packed*: which content's parts. Monitor: which of the tenant's monitors."""
     expires_at = TTLAttribute(null=True)
-    """Run, answer and published document: when TTL may delete it."""
+    """Run, answer, published document, number of a day's writes, and a change that is not among its record's last: when TTL
+    may delete it."""
+    used = NumberAttribute(null=True)
+    """Usage: how much there is of what is counted."""
 
     @classmethod
     def shared_connection(cls) -> Connection:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from bokit.core.model.catalog import Parent, Source
-from bokit.core.model.codec import read_document, write_document, write_micros
+from bokit.core.model.codec import read_document, write_document
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
@@ -19,11 +20,12 @@ from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.packing import pack_snapshot, unpack_snapshot
 from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import RELEASE, write_head
+from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.protocols import Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, pair_changes, split_transactions
 
 
-class DynamoRecords(DynamoParts):
+class DynamoRecords(DynamoParts, DynamoUsage):
     """``RecordStore`` on the table."""
 
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
@@ -43,15 +45,20 @@ class DynamoRecords(DynamoParts):
         *,
         lease: Lease | None,
         within: Sequence[Parent] = (),
+        counted: Container[RecordId] = (),
+        kept_days: int | None = None,
     ) -> Sequence[Record]:
-        writes = pair_changes(records, changes)
+        writes = pair_changes(records, changes, kept_days)
         puts = {write.record.id: _put_write(write) for write in writes}
 
         def size_of(write: RecordWrite) -> int:
             return sum(len(put.attributes["doc"]) for put in puts[write.record.id])
 
         for group in split_transactions(writes, lambda write: write.actions, size_of):
-            self._send([put for write in group for put in puts[write.record.id]], lease, within=within)
+            group_puts = [put for write in group for put in puts[write.record.id]]
+            aged = [update for write in group for update in _age_changes(write)]
+            new = [w.record for w in group if w.record.version == 1 and w.record.id in counted]
+            self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
         return [write.record for write in writes]
 
     def _send(
@@ -61,10 +68,13 @@ class DynamoRecords(DynamoParts):
         *,
         deletes: Sequence[DeleteItem] = (),
         within: Sequence[Parent] = (),
+        updates: Sequence[UpdateItem] = (),
+        changes: Sequence[UsageChange] = (),
     ) -> None:
         """Write all of it, if the lease is still ours, every version is the one that was read, and the parents exist."""
         checks = [_check(lease)] if lease else []
-        failed = self._table.transact(Transaction(checks=checks, puts=puts, deletes=deletes, updates=use_parents(within)))
+        sent = Transaction(checks=checks, puts=puts, deletes=deletes, updates=[*use_parents(within), *updates])
+        failed = self.transact_counted(sent, changes) if changes else self._table.transact(sent)
         check_parents(failed, within)
         if lease and keys.head_key(lease.source) in failed:
             raise _taken_over(lease)
@@ -134,7 +144,8 @@ class DynamoRecords(DynamoParts):
         self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None
     ) -> Page[LoggedChange]:
         rows, rest = self._load_page(keys.change_partition(tenant, record_id), limit, cursor)
-        return Page(items=tuple(read_document(LoggedChange, row.doc) for row in rows), cursor=rest)
+        # a line that somebody deleted from the table leaves a row without a document when it is aged
+        return Page(items=tuple(read_document(LoggedChange, row.doc) for row in rows if row.doc), cursor=rest)
 
 
 def _taken_over(lease: Lease) -> StaleFenceError:
@@ -161,9 +172,17 @@ def _put_write(write: RecordWrite) -> list[PutItem]:
         attributes={"doc": write_document(replace(record, version=0)), "version": record.version},
         condition=has_version(record.version - 1),
     )
-    return [put, *(_put_change(record, change, place) for place, change in enumerate(write.changes))]
+    partition = keys.change_partition(record.tenant, record.id)
+    lines = zip(write.changes, write.lines, strict=True)
+    return [put, *(PutItem(key=keys.make_key(partition, line), attributes={"doc": write_document(c)}) for c, line in lines)]
 
 
-def _put_change(record: Record, change: LoggedChange, place: int) -> PutItem:
-    key = keys.change_key(record.tenant, record.id, write_micros(change.at), record.version, place)
-    return PutItem(key=key, attributes={"doc": write_document(change)})
+def _count_records(new: Sequence[Record]) -> list[UsageChange]:
+    return [UsageChange(tenant=new[0].tenant, counted=QuotaName.RECORDS, more=len(new))] if new else []
+
+
+def _age_changes(write: RecordWrite) -> list[UpdateItem]:
+    """Return the updates by which TTL deletes the changes that newer ones push out of the last."""
+    partition = keys.change_partition(write.record.tenant, write.record.id)
+    aged = ((keys.make_key(partition, line), at) for line, at in write.aged)
+    return [UpdateItem(key=key, actions=[ItemRow.expires_at.set(at)]) for key, at in aged]

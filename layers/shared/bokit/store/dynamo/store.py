@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bokit.core.model.quotas import UNBOUNDED, Quotas
 from bokit.store.dynamo.access import DynamoTokens
 from bokit.store.dynamo.catalog import DynamoCatalog
 from bokit.store.dynamo.gateway import TableGateway
@@ -17,8 +18,10 @@ from bokit.store.dynamo.schedule import DynamoSchedule
 class DynamoStore(DynamoCatalog, DynamoSchedule, DynamoRecords, DynamoRuns, DynamoMonitors, DynamoTokens, DynamoPublished):
     """All of ``Store`` on one table. Its client is made with it, once for all threads, and sends nothing yet."""
 
-    def __init__(self, table_name: str, *, region: str | None = None, endpoint_url: str | None = None) -> None:
-        self.table_name = table_name
+    def __init__(
+        self, table_name: str, *, region: str | None = None, endpoint_url: str | None = None, quotas: Quotas = UNBOUNDED
+    ) -> None:
+        self.table_name, self.quotas = table_name, quotas
         self._table = TableGateway(table_name, region=region, endpoint_url=endpoint_url)
 
     @property

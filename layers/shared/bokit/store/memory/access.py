@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.access import Token, TokenId
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.memory.state import MemoryState
@@ -20,6 +21,8 @@ class MemoryAccess(MemoryState):
         with self._lock:
             if token.hash in self._tokens or any(other.id == token.id for other in self.load_tokens(token.tenant)):
                 raise StoreConflictError("a token of this id or hash exists already", id=token.id)
+            if token.revoked_at is None:
+                self._count(token.tenant, QuotaName.TOKENS, 1)
             self._tokens[token.hash] = token
 
     def find_token(self, digest: str) -> Token | None:
@@ -56,6 +59,7 @@ class MemoryAccess(MemoryState):
         with self._lock:
             token = self.load_token(tenant, token_id)
             if token.revoked_at is None:
+                self._count(tenant, QuotaName.TOKENS, -1)
                 token = self._tokens[token.hash] = replace(token, revoked_at=at)
             return token
 

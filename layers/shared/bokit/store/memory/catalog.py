@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import copy_json
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.errors import StoreConflictError
@@ -31,8 +32,19 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             for source in self.load_sources(tenant):
                 self._remove_from_shard(source)
+            for counted in QuotaName:
+                self._count(tenant, counted, -self._used[tenant, counted])
             catalog: list[dict[Any, Any]] = [self._properties, self._units, self._sources, self._collections]
-            for values in (*catalog, self._records, self._changes, self._chunks, self._open_runs, self._answers):
+            for values in (
+                *catalog,
+                self._records,
+                self._changes,
+                self._aged,
+                self._chunks,
+                self._open_runs,
+                self._answers,
+                self._written,
+            ):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]
             by_hash: list[dict[str, Any]] = [self._tokens, self._published]
@@ -79,6 +91,9 @@ class MemoryCatalog(MemoryState):
     def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
         with self._lock:
             next_version(unit, self._units.get((unit.tenant, unit.id)))
+            self._check_parents(within)
+            if unit.version == 0:
+                self._count(unit.tenant, QuotaName.UNITS, 1)
             self._use(within)
             return self._save(self._units, unit.id, unit)
 
@@ -94,7 +109,11 @@ class MemoryCatalog(MemoryState):
             state = self._heads.get(source.id)
             if state and state.head.source.tenant != source.tenant:
                 raise StoreConflictError("the id is another source's", id=source.id)
-            next_version(source, self._sources.get((source.tenant, source.id)))
+            stored = self._sources.get((source.tenant, source.id))
+            next_version(source, stored)
+            self._check_parents(within)
+            was_there = stored is not None and stored.removed_at is None
+            self._count(source.tenant, QuotaName.SOURCES, (source.removed_at is None) - was_there)
             self._use(within)
             saved = self._save(self._sources, source.id, source)
             self._put_head(replace(head, source=saved))
@@ -115,7 +134,8 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             if self._state_of(parent) != before:
                 raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
-            self._parents_of(parent.kind).pop((parent.tenant, parent.id), None)
+            if self._parents_of(parent.kind).pop((parent.tenant, parent.id), None) and parent.kind is Unit:
+                self._count(parent.tenant, QuotaName.UNITS, -1)
 
     def _state_of(self, parent: Parent) -> tuple[Any, int]:
         """Return what must be the same after the check that nothing belongs to it."""

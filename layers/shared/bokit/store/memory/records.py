@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import copy_json, copy_record
+from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StoreConflictError, UnknownIdError
@@ -53,24 +54,41 @@ class MemoryRecords(MemoryState):
         *,
         lease: Lease | None,
         within: Sequence[Parent] = (),
+        counted: Container[RecordId] = (),
+        kept_days: int | None = None,
     ) -> Sequence[Record]:
-        writes = pair_changes(records, changes)
+        writes = pair_changes(records, changes, kept_days)
         for group in split_transactions(writes, lambda write: write.actions):
             with self._lock:
                 if lease is not None:
                     self._check(lease)
-                self._write_all(group, within)
+                self._write_all(group, within, counted)
         return [write.record for write in writes]
 
-    def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent]) -> None:
+    def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent], counted: Container[RecordId]) -> None:
         for record in (write.record for write in writes):
             stored = self._records.get((record.tenant, record.collection, record.scope), {}).get(record.id)
             if record.version - 1 != (stored.version if stored else 0):
                 raise StoreConflictError("a record was changed by another since it was read; read it again", id=record.id)
+        new = [w.record for w in writes if w.record.version == 1 and w.record.id in counted]
+        self._check_parents(within)
+        if new:
+            self._count(new[0].tenant, QuotaName.RECORDS, len(new))
         self._use(within)
         for write in writes:
             self._put_record(copy_record(write.record))
-            self._changes.setdefault((write.record.tenant, write.record.id), []).extend(write.changes)
+            log = self._changes.setdefault((write.record.tenant, write.record.id), {})
+            log.update(zip(write.lines, write.changes, strict=True))
+            self._delete_aged(log, write)
+
+    def _delete_aged(self, log: dict[str, LoggedChange], write: RecordWrite) -> None:
+        """Delete what TTL would have deleted by now: the time of the newest line."""
+        self._aged.setdefault((write.record.tenant, write.record.id), {}).update(write.aged)
+        now = max((change.at for change in write.changes), default=None)
+        aged = self._aged[write.record.tenant, write.record.id]
+        for name in [name for name, at in aged.items() if now and at <= now]:
+            del aged[name]
+            log.pop(name, None)
 
     def _put_record(self, record: Record) -> None:
         place = (record.tenant, record.collection, record.scope)
@@ -111,6 +129,4 @@ class MemoryRecords(MemoryState):
         self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None
     ) -> Page[LoggedChange]:
         with self._lock:
-            lines = self._changes.get((tenant, record_id), [])
-            rows = {f"{line.at.isoformat(timespec='microseconds')}#{n:012d}": line for n, line in enumerate(lines)}
-            return load_page(rows, f"{tenant}#{record_id}", limit, cursor)
+            return load_page(self._changes.get((tenant, record_id), {}), f"{tenant}#{record_id}", limit, cursor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from threading import RLock
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from bokit.core.model.access import Token
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.monitor import Monitor
+from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
@@ -53,8 +54,12 @@ class HeadState:
 class MemoryState:
     """The dictionaries, behind one lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, quotas: Quotas = UNBOUNDED) -> None:
         self._lock = RLock()
+        self.quotas = quotas
+        self._used: Counter[tuple[TenantId | None, QuotaName]] = Counter()
+        """How much there is of what is counted, by tenant and of the stack (None)."""
+        self._written: Counter[tuple[TenantId, date]] = Counter()
         self._tenants: dict[TenantId, Tenant] = {}
         self._properties: dict[tuple[TenantId, PropertyId], Property] = {}
         self._units: dict[tuple[TenantId, UnitId], Unit] = {}
@@ -68,7 +73,9 @@ class MemoryState:
         self._records: dict[tuple[TenantId, CollectionName, Scope], dict[RecordId, Record]] = {}
         self._unsorted: set[tuple[TenantId, CollectionName, Scope]] = set()
         """Scopes whose dictionary of records is not in the order of the ids."""
-        self._changes: dict[tuple[TenantId, RecordId], list[LoggedChange]] = {}
+        self._changes: dict[tuple[TenantId, RecordId], dict[str, LoggedChange]] = {}
+        self._aged: dict[tuple[TenantId, RecordId], dict[str, datetime]] = {}
+        """When lines of change logs that newer ones pushed out are deleted."""
         self._snapshots: dict[SourceId, Snapshot] = {}
         self._chunks: dict[tuple[TenantId, SourceId], dict[str, bytes]] = {}
         self._runs: dict[TenantId, dict[RunId, Run]] = {}
@@ -95,9 +102,21 @@ class MemoryState:
     def _use(self, within: Iterable[Parent]) -> None:
         """Count a use of each parent; raises UnknownIdError if one does not exist, and then counts none."""
         parents = list(within)
-        for parent in parents:
-            load_one(self._parents_of(parent.kind), (parent.tenant, parent.id), parent.kind.__name__.lower(), parent.id)
+        self._check_parents(parents)
         self._uses.update(parents)
+
+    def _check_parents(self, within: Iterable[Parent]) -> None:
+        for parent in within:
+            load_one(self._parents_of(parent.kind), (parent.tenant, parent.id), parent.kind.__name__.lower(), parent.id)
+
+    def _count(self, tenant: TenantId, counted: QuotaName, more: int) -> None:
+        """Change what the tenant and the stack have; raises QuotaError where that is too much, and then changes nothing."""
+        owners = {QuotaOwner.TENANT: tenant} | ({QuotaOwner.STACK: None} if QUOTAS[counted].stack is not None else {})
+        if more > 0:
+            for owner, name in owners.items():
+                self.quotas.check(owner, counted, self._used[name, counted], more)
+        for name in owners.values():
+            self._used[name, counted] += more
 
     def _check(self, lease: Lease) -> HeadState:
         state = self._heads.get(lease.source.id)

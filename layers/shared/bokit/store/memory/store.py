@@ -8,7 +8,8 @@ from bokit.store.memory.monitors import MemoryMonitors
 from bokit.store.memory.records import MemoryRecords
 from bokit.store.memory.runs import MemoryRuns
 from bokit.store.memory.schedule import MemorySchedule
+from bokit.store.memory.usage import MemoryUsage
 
 
-class MemoryStore(MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess):
+class MemoryStore(MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess, MemoryUsage):
     """All of ``Store``, in dictionaries behind one lock."""
