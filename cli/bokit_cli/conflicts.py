@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
 
+MUTED = "muted until a booking or a night is added"
 MAX_NIGHTS_SHOWN = 7
+MAX_BOOKINGS_SHOWN = 20  # of one conflict; the JSON document has all
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +32,7 @@ def list_conflicts(
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Only conflicts of this unit.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     acknowledge: Annotated[
-        str | None, typer.Option("--acknowledge", metavar="ID", help="Mute this conflict until it changes.")
+        str | None, typer.Option("--acknowledge", metavar="ID", help="Mute this conflict until a booking or a night is added.")
     ] = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
@@ -63,7 +65,7 @@ def _acknowledge(session: Session, conflict_id: str) -> None:
     from bokit.core.model.records import RecordId
 
     doc = session.bokit.bookings.acknowledge(session.tenant, RecordId(conflict_id), by=session.user)
-    session.answer(doc, lambda c: print_line(c, f"acknowledged {short_id(doc['id'])}; muted until it changes"))
+    session.answer(doc, lambda c: print_line(c, f"acknowledged {short_id(doc['id'])}; {MUTED}"))
 
 
 def _show_conflicts(console: Console, session: Session, docs: list[ConflictDocument]) -> None:
@@ -77,9 +79,11 @@ def _show_conflicts(console: Console, session: Session, docs: list[ConflictDocum
         where = " and ".join(places.get(unit, unit) for unit in doc["unit_ids"])
         what = "too little time between guests" if doc["is_turnover"] else _night_words(doc["nights"])
         print_line(console, f"{where}: {what}  {doc['certainty']}, {_status_words(doc, now)}  {short_id(doc['id'])}")
-        for booking_id in doc["bookings"]:
+        for booking_id in doc["bookings"][:MAX_BOOKINGS_SHOWN]:
             first = ", first" if booking_id == doc["first"] else ""
             print_line(console, f"  {_booking_words(bookings.get(booking_id), names, booking_id)}{first}")
+        if len(doc["bookings"]) > MAX_BOOKINGS_SHOWN:
+            print_line(console, f"  … and {len(doc['bookings']) - MAX_BOOKINGS_SHOWN} more; --json has them all")
 
 
 def _night_words(nights: list[str]) -> str:

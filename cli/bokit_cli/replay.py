@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.replay import Progress
 
 MAX_STAYS_SHOWN = 40  # in the table; the JSON document has all
+MAX_BOOKINGS_SHOWN = 20  # of one conflict
 
 
 def register(app: typer.Typer) -> None:
@@ -83,10 +84,13 @@ def _show_unit(console: Console, doc: dict[str, Any]) -> None:
     for conflict in doc["conflicts"]:
         state = f"{conflict['certainty']}, {conflict['status']}, opened {conflict['opened_at'][:10]}"
         print_line(console, f"conflict over {', '.join(conflict['nights'])}: {state}")
-        for stay in (stays[stay_id] for stay_id in conflict["bookings"] if stay_id in stays):
+        known = [stays[stay_id] for stay_id in conflict["bookings"] if stay_id in stays]
+        for stay in known[:MAX_BOOKINGS_SHOWN]:
             last = stay["history"][-1]
             shown = stay_words(last["check_in"], last["check_out"])
             print_line(console, f"  {shown}  {stay['kind']} {stay['code'] or ''} from {names[stay['source_id']]}")
+        if len(known) > MAX_BOOKINGS_SHOWN:
+            print_line(console, f"  … and {len(known) - MAX_BOOKINGS_SHOWN} more; --json has them all")
     if not doc["conflicts"]:
         print_line(console, "no conflicts")
 

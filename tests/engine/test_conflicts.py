@@ -253,6 +253,50 @@ def test_an_acknowledged_conflict_is_quiet_until_it_changes(home):
         home.bokit.bookings.acknowledge(DEFAULT_TENANT, home.flat + ".none", by="user:rosa")
 
 
+def test_a_third_guest_joins_the_conflict(home):
+    """It keeps its id and is reported once more, acknowledged or not; the page of conflicts has it once, with all three."""
+    home.book(AIRBNB, 20, 24)
+    home.book(VRBO, 22, 26)
+    home.sync()
+    (conflict,) = home.conflicts()
+    home.bokit.bookings.acknowledge(DEFAULT_TENANT, conflict["id"], by="user:rosa")
+
+    made = home.bokit.bookings.create(
+        DEFAULT_TENANT, home.flat, {"check_in": home.day(25), "check_out": home.day(28), "guest_name": "Ann"}, by="user:rosa"
+    )
+
+    (after,) = home.conflicts()
+    assert (after["id"], after["status"]) == (conflict["id"], "open")
+    assert after["bookings"] == [*conflict["bookings"], made["id"]]
+    assert after["nights"] == [home.day(22), home.day(23), home.day(25)]
+    assert home.news() == ["conflict.opened", "conflict.opened"]
+
+    home.bokit.bookings.acknowledge(DEFAULT_TENANT, conflict["id"], by="user:rosa")
+    home.bokit.bookings.edit(DEFAULT_TENANT, made["id"], {"status": "cancelled"}, by="user:rosa")
+    assert [(c["id"], c["status"], c["bookings"]) for c in home.conflicts()] == [
+        (conflict["id"], "acknowledged", conflict["bookings"])
+    ]
+    assert len(home.news()) == 2
+
+
+def test_a_missing_booking_stays_in_its_conflict_and_takes_nobody_in(home):
+    """Its guest has most likely left: who books its nights then is in no conflict with it."""
+    stay, _ = home.book(AIRBNB, 20, 24), home.book(AIRBNB, 60, 64)
+    home.book(VRBO, 22, 26)
+    home.sync()
+    (conflict,) = home.conflicts()
+    home.world.cancel(stay)
+    home.sync()
+
+    made = home.bokit.bookings.create(
+        DEFAULT_TENANT, home.flat, {"check_in": home.day(20), "check_out": home.day(22), "guest_name": "Ann"}, by="user:rosa"
+    )
+
+    assert made["conflicts"] == []
+    assert [c["bookings"] for c in home.conflicts()] == [conflict["bookings"]]
+    assert home.news() == ["conflict.opened"]
+
+
 def test_a_released_source_closes_its_conflicts(home):
     """A removed source still holds its nights, and the conflict stands; released, it is closed at once."""
     home.book(AIRBNB, 20, 24)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -173,9 +174,57 @@ def test_a_booking_is_made_in_a_unit_that_there_is(caller, unit):
 def test_conflicts_come_in_pages(caller, unit):
     """In the order of their nights, each once."""
     for day in (1, 3, 5, 7):
-        book(caller, unit, f"2026-08-0{day}", f"2026-08-0{day + 1}")
+        for _ in range(2):
+            book(caller, unit, f"2026-09-0{day}", f"2026-09-0{day + 1}")
 
-    assert [c["nights"] for c in caller.every("/conflicts", limit=2)] == [[f"2026-08-0{day}"] for day in (1, 3, 5, 7)]
+    assert [c["nights"] for c in caller.every("/conflicts", limit=2)] == [[f"2026-09-0{day}"] for day in (1, 3, 5, 7)]
+
+
+def guests(*stays: tuple[str, str, int]) -> bytes:
+    """Return Airbnb's calendar with so many guests of the same nights."""
+    total, events = 0, []
+    for first, end, many in stays:
+        codes = ["HM" + "".join("ABCDEFGHIJ"[int(d)] for d in f"{n:08d}") for n in range(total, total + many)]
+        events += [an_event(n, first, end, code).replace("-01234", f"-{n:05d}") for n, code in enumerate(codes, total)]
+        total += many
+    return a_feed(*events)
+
+
+def test_three_hundred_guests_of_one_night_are_one_conflict_and_one_notice(caller, app, unit):
+    """44,850 pairs of them: the list has one conflict that names all, in one page; the next sync says nothing."""
+    app.shelf.bodies[VRBO] = guests(("2026-07-12", "2026-07-13", 300))
+    caller.post("/sources", {"name": "Evil", "unit_id": unit, "url": VRBO})
+    for _ in range(2):
+        app.sync()
+        app.move(hours=1)
+
+    (conflict,) = caller.get("/conflicts")["items"]
+
+    assert (conflict["nights"], conflict["certainty"]) == (["2026-07-12"], "certain")
+    assert len(set(conflict["bookings"])) == 301
+    assert conflict["first"] == conflict["bookings"][0]
+    (notice,) = (n for n in app.alerts.notices.values() if n.type.startswith("conflict"))
+    assert "301 bookings hold 1 night from 2026-07-12" in notice.text
+
+
+def test_a_room_type_of_five_rooms_makes_one_notice_a_run(caller, app, unit):
+    """25 nights with five guests each: one notice that names 20 by date, and says how many there are; the list has all."""
+    nights = [f"2026-09-{day:02d}" for day in range(1, 27)]
+    app.shelf.bodies[VRBO] = guests(*((first, end, 5) for first, end in pairwise(nights)))
+    caller.post("/sources", {"name": "Rooms", "unit_id": unit, "url": VRBO})
+    app.sync()
+
+    found = caller.every("/conflicts", limit=10)
+    (notice,) = (n for n in app.alerts.notices.values() if n.type.startswith("conflict"))
+
+    assert [c["nights"] for c in found] == [[night] for night in nights[:-1]]
+    assert {len(c["bookings"]) for c in found} == {5}
+    assert notice.text.startswith("25 conflicts: 25 opened. Garden flat, 1 night from 2026-09-01: 5 bookings, certain; ")
+    assert "from 2026-09-20" in notice.text
+    assert "from 2026-09-21" not in notice.text
+    assert "; and 5 more. " in notice.text
+    assert notice.facts["conflict_ids"] == [c["id"] for c in found[:20]]
+    assert (notice.facts["opened"], notice.facts["closed"]) == (25, 0)
 
 
 ROOM = "https://8.8.8.8/booking.ics"

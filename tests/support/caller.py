@@ -219,13 +219,14 @@ class ApiApp:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
         self.clock, self.store, self.shelf, self.queue = ManualClock(), store or MemoryStore(), Shelf(), MemoryQueue()
+        self.alerts = MemoryAlerts()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         bookings = SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         self.bokit = Bokit(
             EngineParts(
                 store=self.store,
                 kinds={"ical": bookings},
-                alerts=MemoryAlerts(),
+                alerts=self.alerts,
                 clock=self.clock,
                 queue=self.queue,
                 check_url=check_url,

@@ -22,6 +22,7 @@ SECTIONS = {
     "engine.runs.limits": "Runs, monitors and batches",
     "engine.sync.limits": "One source's sync",
     "core.ical.limits": "Feeds",
+    "engine.bookings.limits": "Notices of conflicts",
     "core.items.limits": "Records, and items of APIs",
     "core.tables.limits": "Tables of databases",
     "engine.tables.limits": "Syncs of tables",

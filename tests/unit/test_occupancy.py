@@ -343,8 +343,9 @@ def test_a_turnover_after_a_late_end_counts_from_the_evening():
 
 
 def test_two_blocks_are_no_conflict():
-    """Two owners' closures are not a conflict."""
+    """Two owners' closures are not a conflict, nor are two that one source names differently."""
     assert conflicts(a_block(1, 5), a_block(3, 8, None, None)) == []
+    assert conflicts(a_block(1, 5, summary="Painter"), a_block(3, 8, summary="Plumber")) == []
 
 
 def test_a_part_and_the_whole_share_nights_and_two_parts_do_not():
@@ -379,6 +380,23 @@ def test_one_feed_may_show_a_double_booking_of_its_own():
 
     assert len(conflicts(ann, bob)) == 1
     assert conflicts(a_closure(1, 5), a_closure(3, 8)) == []
+
+
+@pytest.mark.parametrize(
+    ("others", "certainty"),
+    [
+        ([a_closure(1, 6)], Certainty.POSSIBLE),
+        ([a_closure(1, 6), a_closure(4, 7, "src_c")], Certainty.LIKELY),
+        ([a_closure(1, 6), a_block(4, 6, None, None)], Certainty.LIKELY),
+        ([a_closure(1, 6), a_stay(4, 6, None, None, guest_name="Ann")], Certainty.CERTAIN),
+        ([a_closure(1, 8), a_stay(6, 8, None, None, guest_name="Ann")], Certainty.POSSIBLE),
+    ],
+)
+def test_a_group_is_as_sure_as_the_surest_two_of_it(others, certainty):
+    """A guest of 1 to 5 July, a closure that may repeat the guest, and one more."""
+    (conflict,) = conflicts(an_airbnb(1, 5), *others)
+
+    assert conflict.certainty is certainty
 
 
 def test_the_id_and_the_order_of_a_conflict_stay():

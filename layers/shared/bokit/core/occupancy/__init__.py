@@ -2,7 +2,7 @@
 
 Terms: an *original* is a booking or a closure of its own; an *echo* is a closure that only repeats originals; a closure
 *fades* while what it repeated is gone and its platform has not dropped it yet; a *joint booking* is one reservation that
-several sources report; a *conflict* is two originals that hold the same night; *linked units* share nights.
+several sources report; a *conflict* is originals that hold the same nights; *linked units* share nights.
 May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
 """
 
@@ -10,10 +10,13 @@ __all__ = [
     "calendar_reads",
     "conflict_records",
     "conflicts",
+    "contradictions",
     "echoes",
     "links",
     "occupancy",
     "outgoing",
+    "overlaps",
     "publication",
+    "timeline",
     "view",
 ]

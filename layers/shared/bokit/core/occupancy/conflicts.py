@@ -1,188 +1,228 @@
-"""Conflicts: two bookings that hold the same night of the same unit, or of linked units.
+"""Conflicts: bookings that hold the same nights of the same unit, or of linked units.
 
-neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    a conflict
-an echo of what its source had read nowhere, as far as is known, and its original                a possible one
-two owners' blocks                                                                               none: it costs nobody
+Two bookings are in conflict:
+
+neither an echo, nor fading, nor a window; at least one a reservation; a shared night to come    yes
+an echo of what its source had read nowhere, as far as is known, and its original                possibly
+two owners' blocks                                                                               no: it costs nobody
 two records of one source                                                                        only where both name their
                                                                                                  guests, be it in the summary,
                                                                                                  and differ
-one that its source no longer shows, and is not released yet                                     stays one, becomes none
-a departure and an arrival on one day                                                            none, unless the unit
-                                                                                                 needs days between
-they meet only in the night after an end late in the evening                                     possible at most
+one that its source no longer shows, and is not released yet                                     they stay so, and do not
+                                                                                                 become so
+a departure and an arrival on one day                                                            no, unless the unit needs
+                                                                                                 days between
+they meet only in the night after an end late in the evening                                     possibly at most
+
+A conflict is a group of them: all that are connected with each other over shared nights. Guests who leave and those who
+arrive too soon after them, without sharing a night, are a group of their own for each gap; it says nothing more where all of
+them are in one conflict already.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
+from functools import reduce
+from itertools import chain, pairwise
 from operator import or_
 from typing import NamedTuple
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, make_record_id
 from bokit.core.occupancy.echoes import EchoState
-from bokit.core.occupancy.guests import contradict, share_reference
-from bokit.core.occupancy.holdings import HeldNights, overlapping_pairs, was_before
-from bokit.core.occupancy.night_bits import Bits, stretch
+from bokit.core.occupancy.limits import MAX_CONFLICT_BOOKINGS
+from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.core.occupancy.overlaps import Certainty, Overlap, Overlaps
+from bokit.core.occupancy.timeline import Members, each, find_components
 
-
-class Certainty(StrEnum):
-    """How sure it is that two parties want the same night."""
-
-    CERTAIN = "certain"
-    """Two reservations that cannot be one."""
-    LIKELY = "likely"
-    """A reservation, and nights that a person blocked; or a closure that was there first, or whose source leaves nights of
-    the other open: no repetition does."""
-    POSSIBLE = "possible"
-    """A reservation, and a closure that holds all its nights, or all and more, which may be a repetition from elsewhere; or
-    two closures that may repeat each other; or any two that meet only in the night after a late end, whose guest may leave at
-    22:00."""
+__all__ = ["Certainty", "Conflict", "find_conflicts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """Two bookings that hold the same nights."""
+    """Bookings that hold the same nights."""
 
-    id: RecordId
-    """Derived from the unit and the two bookings: the same pair has the same conflict."""
     unit_id: Scope
-    """The unit in which they meet: of linked units, the smaller one."""
+    """The unit in which they meet: of linked units, the smallest one."""
     unit_ids: tuple[Scope, ...]
     nights: tuple[date, ...]
-    """Those to come; of a turnover conflict, those that the turnover needs."""
-    bookings: tuple[RecordId, RecordId]
-    """The one that was seen first is first."""
+    """Those to come that two of them hold; of a turnover conflict, those that the turnover needs."""
+    records: tuple[tuple[RecordId, ...], ...]
+    """Of each booking its records, the first of which gives it its id; the booking that was seen first is first."""
     certainty: Certainty
+    """The highest of any two of them."""
     is_turnover: bool = False
     """They share no night, but there are fewer days between them than the unit needs."""
-    is_doubtful: bool = False
-    """One of them is missing: most likely it was cancelled, and the other one took its nights."""
+    gap: str = ""
+    """Of a turnover conflict, what the first booking does in it: one that leaves too late may also arrive too early."""
+
+    @property
+    def bookings(self) -> tuple[RecordId, ...]:
+        """Their ids."""
+        return tuple(records[0] for records in self.records)
+
+    @property
+    def members(self) -> frozenset[RecordId]:
+        """Every record of theirs."""
+        return frozenset(chain.from_iterable(self.records))
+
+    def id_of(self, turn: int = 0) -> RecordId:
+        """Return the id with which it is opened, made of the unit and the first booking; *turn*: where others have that.
+
+        It keeps its id when bookings come and go (``conflict_records``).
+        """
+        parts = [self.bookings[0], *filter(None, [self.gap]), *[str(turn)] * bool(turn)]
+        return make_record_id(self.unit_id, hashlib.sha256("/".join(parts).encode()).hexdigest()[:20])
 
 
-def find_conflicts(occupancy: Occupancy, turnover: Mapping[Scope, int]) -> list[Conflict]:
-    """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit."""
-    own_bookings = [b for b in occupancy.bookings if b.state is EchoState.OWN]
-    held = {h.record.id: h.bits & ~b.verdict.fades & ~b.verdict.explained for b in own_bookings for h in b.holdings}
-    own = [h for b in occupancy.bookings for h in b.holdings if held.get(h.record.id)]
-    shared: dict[tuple[RecordId, RecordId], _Shared] = {}
-    for one, other in overlapping_pairs(own, reach=max(turnover.values(), default=0)):
-        first, second = occupancy.by_record[one.record.id], occupancy.by_record[other.record.id]
-        if first is not second and _may_conflict(one, other, occupancy):
-            found = _share(one, other, held[one.record.id], held[other.record.id], turnover)
-            key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
-            shared[key] = _Shared(*map(or_, shared.get(key, _NOTHING), found))
-    for first, second, nights in _doubtful_echoes(occupancy):
-        key = (first.id, second.id) if first.id < second.id else (second.id, first.id)
-        shared.setdefault(key, _Shared(nights, 0, nights))
-    conflicts = [_make_conflict(key, bits, occupancy) for key, bits in shared.items()]
-    return sorted((c for c in conflicts if c), key=lambda c: (c.nights, c.id))
+class _Group(NamedTuple):
+    """Bookings that are connected with each other."""
+
+    bookings: tuple[Booking, ...]
+    """The one that was seen first is first."""
+    nights: Mapping[RecordId, Bits]
+    """What each shares with others."""
+    certainty: Certainty
+    gap: str = ""
 
 
-class _Shared(NamedTuple):
-    """The nights that two bookings want both."""
+class _Place(NamedTuple):
+    """A holding in a graph of conflicts, and what it meets there."""
 
-    met: Bits
-    near: Bits  # within the days that the other's turnover needs
-    firm: Bits  # of either sort, without those that are held for a late end alone
+    booking: Booking
+    met: Overlap
+    number: int | None = None
+    """Of the holding; an echo has none."""
+    gap: str = ""
 
 
-_NOTHING = _Shared(0, 0, 0)
+def find_conflicts(
+    occupancy: Occupancy, turnover: Mapping[Scope, int], known: Iterable[Iterable[RecordId]] | None = None
+) -> list[Conflict]:
+    """Return every conflict with a night to come, in the order of their nights; *turnover* is in days, by unit.
+
+    *known*: the records of each open conflict. With it, missing bookings stay in their conflicts, and join no other.
+    """
+    overlaps = Overlaps(occupancy, turnover, known)
+    shared = _read_groups(overlaps, *_shared_graph(overlaps))
+    numbers = {booking.id: number for number, group in enumerate(shared) for booking in group.bookings}
+    gaps = [g for g in _read_groups(overlaps, *_turnover_graph(overlaps)) if not _is_one({numbers.get(b.id) for b in g.bookings})]
+    conflicts = [_make_conflict(part, occupancy) for group in [*shared, *gaps] for part in _cut(group)]
+    return sorted(conflicts, key=lambda c: (c.nights, c.id_of()))
 
 
-def _doubtful_echoes(occupancy: Occupancy) -> Iterator[tuple[Booking, Booking, Bits]]:
-    """Yield the echoes that may be bookings of their own, each with the original, and the nights.
+def _is_one(groups: Set[int | None]) -> bool:
+    """Return whether all bookings of a gap are in one conflict already."""
+    return len(groups) == 1 and None not in groups
+
+
+def _shared_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
+    """Return the holdings with the nights that they share, and echoes that may be bookings of their own; and their edges."""
+    places = [_Place(b, met, n) for n, (b, met) in enumerate(zip(overlaps.bookings, overlaps.shared, strict=True))]
+    edges = [met.others | overlaps.mask[booking.id] for booking, met, *_ in places]
+    numbers: dict[RecordId, int] = {}
+    for echo, original, nights in _doubtful_echoes(overlaps):
+        mine = numbers.setdefault(echo.id, len(places))
+        if mine == len(places):
+            places.append(_Place(echo, Overlap()))
+            edges.append(0)
+        places[mine] = _Place(echo, Overlap(nights=places[mine].met.nights | nights))
+        theirs = next(each(overlaps.mask[original.id]))
+        edges[mine] |= 1 << theirs
+        edges[theirs] |= 1 << mine
+    return places, edges
+
+
+def _doubtful_echoes(overlaps: Overlaps) -> Iterator[tuple[Booking, Booking, Bits]]:
+    """Yield the echoes that may be bookings of their own, each with the original, and the nights to come.
 
     A block is none: where a feed distinguishes blocks from reservations, its guests are reservations.
     """
+    occupancy = overlaps.occupancy
     echoes = (b for b in occupancy.bookings if b.state is EchoState.ECHO and b.kind is EntryKind.RESERVATION)
     for booking in echoes:
         for original, nights in booking.verdict.doubtful:
             other = occupancy.by_record[original.record.id]
-            if other.state is EchoState.OWN and _may_conflict(booking.holdings[0], original, occupancy):
-                yield booking, other, nights
+            if other.state is EchoState.OWN and nights & occupancy.grid.to_come and overlaps.counts(booking, other):
+                yield booking, other, nights & occupancy.grid.to_come
 
 
-def _may_conflict(one: HeldNights, other: HeldNights, occupancy: Occupancy) -> bool:
-    if other.unit not in occupancy.links[one.unit] or EntryKind.RESERVATION not in (one.kind, other.kind):
-        return False
-    if one.source != other.source or one.source is None:
-        return True
-    mine, theirs = one.identity, other.identity
-    if not (mine.is_named and theirs.is_named) or share_reference(mine, theirs):
-        return False
-    return contradict(mine, theirs) or bool(mine.title and theirs.title and not mine.title & theirs.title)
+def _turnover_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
+    """Return each holding twice, as one that leaves and one that arrives: two gaps of one guest are two conflicts."""
+    leaves, arrives = overlaps.find_turnovers()
+    size = len(leaves)
+    places = [_Place(overlaps.bookings[n], met, n, "leaves") for n, met in enumerate(leaves)]
+    places += [_Place(overlaps.bookings[n], met, n, "arrives") for n, met in enumerate(arrives)]
+    masks = [overlaps.mask[booking.id] for booking in overlaps.bookings]
+    edges = [met.others << size | mask for met, mask in zip(leaves, masks, strict=True)]
+    return places, edges + [met.others | mask << size for met, mask in zip(arrives, masks, strict=True)]
 
 
-def _share(one: HeldNights, other: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> _Shared:
-    """Return what two holdings share, which hold *mine* and *theirs* for themselves."""
-    met, near = _meet(one, other, mine, theirs, turnover)
-    if not one.late | other.late:
-        return _Shared(met, near, met | near)
-    firm_met, firm_near = _meet(one, other, mine & ~one.late, theirs & ~other.late, turnover)
-    return _Shared(met, near, firm_met | firm_near)
+def _read_groups(overlaps: Overlaps, places: Sequence[_Place], edges: Sequence[Members]) -> list[_Group]:
+    """Return the groups of two bookings or more."""
+    found = [[places[n] for n in each(members)] for members in find_components(edges)]
+    found = [group for group in found if any(place.booking is not group[0].booking for place in group)]
+    sure = [max((_certainty(overlaps, place) for place in group), key=_RANK.index) for group in found]
+    open_questions = [group for group, certainty in zip(found, sure, strict=True) if certainty is Certainty.POSSIBLE]
+    closures = [n for group in open_questions for place in group if (n := _closure_of(overlaps, place)) is not None]
+    first = overlaps.find_first(reduce(or_, (1 << n for n in closures), 0))
+    return [_read_group(group, certainty, first) for group, certainty in zip(found, sure, strict=True)]
 
 
-def _meet(one: HeldNights, other: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> tuple[Bits, Bits]:
-    """Return the nights that both hold, and those of either that the other's turnover needs."""
-    near = _too_near(one, mine, theirs, turnover) | _too_near(other, theirs, mine, turnover)
-    return mine & theirs, near if one.kind is other.kind else 0
+_RANK = (Certainty.POSSIBLE, Certainty.LIKELY, Certainty.CERTAIN)
 
 
-def _too_near(leaving: HeldNights, mine: Bits, theirs: Bits, turnover: Mapping[Scope, int]) -> Bits:
-    """Return the nights of *theirs* within the turnover days after *leaving* departs; a block needs none."""
-    return 0 if leaving.kind is EntryKind.BLOCK else stretch(mine, turnover.get(leaving.unit, 0)) & theirs
+def _certainty(overlaps: Overlaps, place: _Place) -> Certainty:
+    """Return how sure the conflicts of *place* are, but for who was first."""
+    if place.number is None or not place.met.firm:
+        return Certainty.POSSIBLE
+    if overlaps.certain(place.number) & place.met.firm:
+        return Certainty.CERTAIN
+    return Certainty.LIKELY if overlaps.likely(place.number) & place.met.firm else Certainty.POSSIBLE
 
 
-def _make_conflict(key: tuple[RecordId, RecordId], bits: _Shared, occupancy: Occupancy) -> Conflict | None:
-    shared, near, firm = (found & occupancy.grid.to_come for found in bits)
-    if not shared | near:
-        return None
-    pair = sorted((occupancy.by_record[booking] for booking in key), key=lambda b: (b.seen_at, b.id))
-    unit = _meeting_place(pair[0].unit_id, pair[1].unit_id, occupancy)
-    digest = hashlib.sha256("/".join(key).encode()).hexdigest()[:20]
-    return Conflict(
-        id=make_record_id(unit, digest),
-        unit_id=unit,
-        unit_ids=tuple(dict.fromkeys(b.unit_id for b in pair)),
-        nights=occupancy.grid.nights(shared or near),
-        bookings=(pair[0].id, pair[1].id),
-        certainty=_judge_certainty(pair[0], pair[1], occupancy) if firm else Certainty.POSSIBLE,
-        is_turnover=not shared,
-        is_doubtful=any(b.is_missing for b in pair),
+def _closure_of(overlaps: Overlaps, place: _Place) -> int | None:
+    """Return the number of the holding in *place* where it is a closure that meets an original."""
+    is_closure = place.number is not None and overlaps.closures >> place.number & 1
+    return place.number if is_closure and place.met.firm & ~overlaps.closures else None
+
+
+def _read_group(places: Sequence[_Place], certainty: Certainty, first: Mapping[int, Members]) -> _Group:
+    """Return the group of *places*; *first*: the originals that each closure in question was there before."""
+    by_id = {p.booking.id: p.booking for p in places}
+    nights: dict[RecordId, Bits] = {}
+    for place in places:
+        nights[place.booking.id] = nights.get(place.booking.id, 0) | place.met.nights
+    bookings = sorted(by_id.values(), key=lambda b: (b.seen_at, b.id))
+    was_first = any(p.met.firm & first.get(p.number, 0) for p in places if p.number is not None)
+    return _Group(
+        bookings=tuple(bookings),
+        nights=nights,
+        certainty=Certainty.LIKELY if was_first and certainty is Certainty.POSSIBLE else certainty,
+        gap=next(p.gap for p in places if p.booking is bookings[0]),
     )
 
 
-def _meeting_place(one: Scope, other: Scope, occupancy: Occupancy) -> Scope:
-    """Return the smaller of two linked units: the one with fewer links of its own."""
-    return min((one, other), key=lambda unit: (len(occupancy.links[unit]), unit))
+def _cut(group: _Group) -> Iterator[_Group]:
+    """Yield *group*, in parts where it has more bookings than one record takes."""
+    many = len(group.bookings)
+    parts = -(-many // MAX_CONFLICT_BOOKINGS)
+    ends = [many * n // parts for n in range(parts + 1)]
+    yield from (group._replace(bookings=group.bookings[start:end]) for start, end in pairwise(ends))
 
 
-def _judge_certainty(first: Booking, second: Booking, occupancy: Occupancy) -> Certainty:
-    closures = [b for b in (first, second) if b.holdings[0].is_candidate]
-    if not closures:
-        return Certainty.CERTAIN if first.kind is second.kind else Certainty.LIKELY
-    if any(b.state is EchoState.ECHO for b in closures):
-        return Certainty.POSSIBLE
-    pairs = [(c, second if c is first else first) for c in closures]
-    if len(closures) == 1:
-        is_likely = any(_came_first(c, o) or _leaves_open(c, o, occupancy) for c, o in pairs)
-    else:
-        is_likely = first.kind is second.kind and any(_leaves_open(c, o, occupancy) for c, o in pairs)
-    return Certainty.LIKELY if is_likely else Certainty.POSSIBLE
-
-
-def _came_first(closure: Booking, other: Booking) -> bool:
-    return any(was_before(c.since, o.since) for c in closure.holdings for o in other.holdings)
-
-
-def _leaves_open(closure: Booking, other: Booking, occupancy: Occupancy) -> bool:
-    """Return whether the source of *closure* leaves a night to come of *other* open, or left one when it closed its own."""
-    if closure.verdict.sold & {r.id for r in other.records}:
-        return True
-    return bool(other.bits & ~occupancy.closed_by[closure.holdings[0].source] & occupancy.grid.to_come)
+def _make_conflict(group: _Group, occupancy: Occupancy) -> Conflict:
+    units = tuple(dict.fromkeys(b.unit_id for b in group.bookings))
+    return Conflict(
+        unit_id=min(units, key=lambda unit: (len(occupancy.links[unit]), unit)),
+        unit_ids=units,
+        nights=occupancy.grid.nights(reduce(or_, (group.nights[b.id] for b in group.bookings))),
+        records=tuple(tuple(record.id for record in b.records) for b in group.bookings),
+        certainty=group.certainty,
+        is_turnover=bool(group.gap),
+        gap=group.gap,
+    )

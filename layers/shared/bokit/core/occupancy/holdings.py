@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from bokit.core.bookings.evidence import read_open
@@ -177,12 +178,14 @@ def was_before(mine: Sequence[FirstSeen], theirs: Sequence[FirstSeen]) -> Bits:
     return sure
 
 
-def overlapping_pairs(holdings: Iterable[HeldNights], reach: int = 0) -> Iterator[tuple[HeldNights, HeldNights]]:
-    """Yield once each pair whose first to last nights overlap, or lie at most *reach* nights apart."""
+def overlapping_pairs(holdings: Iterable[HeldNights]) -> Iterator[tuple[HeldNights, HeldNights]]:
+    """Yield once each pair, one of the two a possible echo at least, whose first to last nights overlap."""
     ordered = sorted(((*extent(h.bits), n, h) for n, h in enumerate(holdings)), key=lambda row: row[:3])
-    active: list[tuple[int, HeldNights]] = []
-    for first, end, _, holding in ordered:
-        active = [(last, other) for last, other in active if last + reach > first]
-        for _, other in active:
-            yield other, holding
-        active.append((end, holding))
+    active: tuple[list[tuple[int, int, HeldNights]], ...] = ([], [])
+    for first, end, number, holding in ordered:
+        for begun in active:
+            while begun and begun[0][0] <= first:
+                heappop(begun)
+        for begun in active if holding.is_candidate else active[1:]:
+            yield from ((other, holding) for _, _, other in begun)
+        heappush(active[holding.is_candidate], (end, number, holding))

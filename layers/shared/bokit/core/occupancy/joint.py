@@ -5,7 +5,8 @@ Its records stay apart, since evidence and cancellation are each source's own. D
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
@@ -14,6 +15,7 @@ from bokit.core.model.merge import normalise_fields
 from bokit.core.model.records import Json, Record
 from bokit.core.occupancy.guests import contradict, may_be_same, share_reference
 from bokit.core.occupancy.holdings import HeldNights
+from bokit.core.occupancy.limits import MAX_JOIN_TRIES
 
 JointHoldings = list[HeldNights]
 """One booking's holdings, in order: the first one's id is the booking's."""
@@ -29,8 +31,8 @@ def join_holdings(holdings: Sequence[HeldNights]) -> list[JointHoldings]:
     a block, a possible echo, a window                   each for itself
     """
     groups: list[JointHoldings] = []
-    by_ref: dict[tuple[str, ...], list[JointHoldings]] = {}
-    by_dates: dict[tuple[str, int], list[JointHoldings]] = {}
+    by_ref: dict[tuple[str, ...], dict[int, JointHoldings]] = {}
+    by_dates: dict[tuple[str, int], dict[int, JointHoldings]] = {}
     for holding in holdings:
         group = _find_group(holding, by_ref, by_dates) if _can_join(holding) else None
         if group is None:
@@ -39,8 +41,8 @@ def join_holdings(holdings: Sequence[HeldNights]) -> list[JointHoldings]:
         group.append(holding)
         if _can_join(holding):
             for key in _ref_keys(holding):
-                _note(by_ref.setdefault(key, []), group)
-            _note(by_dates.setdefault((holding.unit, holding.bits), []), group)
+                by_ref.setdefault(key, {})[id(group)] = group
+            by_dates.setdefault((holding.unit, holding.bits), {})[id(group)] = group
     return groups
 
 
@@ -52,16 +54,14 @@ def _ref_keys(holding: HeldNights) -> list[tuple[str, ...]]:
     return [(holding.unit, *ref) for ref in sorted(holding.identity.refs)]
 
 
-def _note(groups: list[JointHoldings], group: JointHoldings) -> None:
-    if not any(known is group for known in groups):
-        groups.append(group)
-
-
 def _find_group(
-    holding: HeldNights, by_ref: dict[tuple[str, ...], list[JointHoldings]], by_dates: dict[tuple[str, int], list[JointHoldings]]
+    holding: HeldNights,
+    by_ref: Mapping[tuple[str, ...], Mapping[int, JointHoldings]],
+    by_dates: Mapping[tuple[str, int], Mapping[int, JointHoldings]],
 ) -> JointHoldings | None:
-    same_ref = [g for key in _ref_keys(holding) for g in by_ref.get(key, ())]
-    same_dates = by_dates.get((holding.unit, holding.bits), ())
+    """Return the booking that *holding* belongs to: among the first MAX_JOIN_TRIES with its reference, or its nights."""
+    same_ref = [g for key in _ref_keys(holding) for g in islice(by_ref.get(key, {}).values(), MAX_JOIN_TRIES)]
+    same_dates = islice(by_dates.get((holding.unit, holding.bits), {}).values(), MAX_JOIN_TRIES)
     surely = (g for g in same_ref if _fits(holding, g))
     likely = (g for g in same_dates if _fits(holding, g) and all(_may_be_one(holding, h) for h in g))
     return next(surely, None) or next(likely, None)

@@ -21,3 +21,7 @@ MAX_EXPORTED_AGE = timedelta(days=92)
 """Stays that ended this long before the last change are left out of outgoing calendars."""
 MIN_BETWEEN_FETCHES = timedelta(seconds=60)
 """Two fetches of a source are at least this far apart: what is seen after it was seen in both."""
+MAX_CONFLICT_BOOKINGS = 1000
+"""Bookings of one conflict, a record of the table; a larger group is several conflicts, none of its bookings is left out."""
+MAX_JOIN_TRIES = 50
+"""Bookings of the same nights, or with the same reference, among which the one is looked for that another source reports."""

@@ -24,18 +24,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.model.records import Record, RecordId, Scope
-from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.core.occupancy.overlaps import Overlaps
+from bokit.core.occupancy.timeline import Members, Timeline
 
 
 class Withheld(StrEnum):
@@ -105,23 +106,50 @@ class PublicationRules:
 
 def _contested_nights(occupancy: Occupancy) -> Mapping[RecordId, tuple[Bits, datetime | None]]:
     """Return by booking the repeated nights in a likely or certain conflict, and when more of them will count."""
-    found: dict[RecordId, tuple[Bits, datetime | None]] = {}
     if not any(b.state is EchoState.OWN and b.verdict.repeats for b in occupancy.bookings):
-        return found
-    for conflict in find_conflicts(occupancy, {}):
-        pair = [occupancy.by_record[record] for record in conflict.bookings]
-        for booking in (b for b in pair if b.verdict.repeats and conflict.certainty is not Certainty.POSSIBLE):
-            nights = occupancy.grid.bits(conflict.nights) & booking.verdict.repeats
-            waits = [
-                (first.bits & nights, first.seen + MIN_BETWEEN_FETCHES)
-                for holding in (h for b in pair for h in b.holdings)
-                for first in holding.since
-                if first.bits & nights and first.seen + MIN_BETWEEN_FETCHES > occupancy.at
-            ]
-            bits, again = found.get(booking.id, (0, None))
-            soon = min((*(at for _, at in waits), *filter(None, [again])), default=None)
-            found[booking.id] = bits | nights & ~_join(b for b, _ in waits), soon
-    return found
+        return {}
+    overlaps = Overlaps(occupancy, {})
+    repeating = [n for n, b in enumerate(overlaps.bookings) if b.verdict.repeats]
+    first, fresh = overlaps.find_first(_join(1 << n for n in repeating)), _FreshNights(overlaps)
+    sure = {n: overlaps.sure_conflicts(n, first.get(n, 0)) for n in repeating}
+    return {overlaps.bookings[n].id: fresh.judge(n, others) for n, others in sure.items() if others}
+
+
+class _FreshNights:
+    """The nights that were not seen in two fetches yet, and when they will have been."""
+
+    def __init__(self, overlaps: Overlaps) -> None:
+        self._overlaps = overlaps
+        self._by_booking: dict[RecordId, dict[datetime, Bits]] = {}
+        for booking in {b.id: b for b in overlaps.bookings}.values():
+            times = self._by_booking.setdefault(booking.id, {})
+            for row in (row for holding in booking.holdings for row in holding.since):
+                if (until := row.seen + MIN_BETWEEN_FETCHES) > overlaps.occupancy.at:
+                    times[until] = times.get(until, 0) | row.bits
+
+    def judge(self, n: int, others: Members) -> tuple[Bits, datetime | None]:
+        """Return the repeated nights that the n-th and any of *others* hold, both in two fetches, and when there will be more."""
+        booking = self._overlaps.bookings[n]
+        nights = self._overlaps.nights[n] & booking.verdict.repeats
+        met, _ = self._overlaps.timeline.meet(nights, others)
+        ripe, _ = self._ripe.meet(nights & ~_join(self._by_booking[booking.id].values()), others)
+        waits = [at for at, bits in self._by_booking[booking.id].items() if bits & met]
+        waits += [at for at, fresh in self._by_time.items() if fresh.meet(nights, others)[1]]
+        return ripe, min(waits, default=None)
+
+    @cached_property
+    def _ripe(self) -> Timeline:
+        rows = zip(self._overlaps.nights, self._overlaps.bookings, strict=True)
+        return Timeline.of_each([nights & ~_join(self._by_booking[booking.id].values()) for nights, booking in rows])
+
+    @cached_property
+    def _by_time(self) -> Mapping[datetime, Timeline]:
+        """Who holds nights that will have been seen in two fetches at each time."""
+        rows: dict[datetime, list[tuple[Members, Bits]]] = {}
+        for booking, times in self._by_booking.items():
+            for until, bits in times.items():
+                rows.setdefault(until, []).append((self._overlaps.mask[booking], bits & self._overlaps.occupancy.grid.to_come))
+        return {until: Timeline(mine) for until, mine in rows.items()}
 
 
 def _window_nights(booking: Booking) -> Bits:

@@ -9,6 +9,7 @@ May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``
 
 __all__ = [
     "calendar_terms",
+    "conflict_notices",
     "conflicts",
     "inspect",
     "outgoing",

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bokit.core.bookings.night_history import record_night_history
-from bokit.core.model.records import Fields, Presence, Record, Scope
-from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, ConflictChange, plan_conflicts
-from bokit.core.occupancy.conflicts import Certainty, find_conflicts
+from bokit.core.model.records import Fields, Record, Scope
+from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, ConflictChange, list_known, plan_conflicts
+from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.engine.base.reconcile import ReconcileRequest, earliest
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import days_kept
 from bokit.engine.bookings.calendar_reads import Pages
+from bokit.engine.bookings.conflict_notices import notice_conflicts
 from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
 from bokit.errors import BokitError
-from bokit.outlets.protocols import Alerts, Notice
+from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.bookings")
@@ -73,7 +73,8 @@ class BookingReconciler:
         author = ConflictAuthor(
             tenant=request.tenant, at=request.at, today=found.group.today, by=request.by, run_id=request.run_id
         )
-        changes = plan_conflicts(found.conflicts, find_conflicts(view.occupancy, found.group.turnover), author)
+        conflicts = find_conflicts(view.occupancy, found.group.turnover, list_known(found.conflicts))
+        changes = plan_conflicts(found.conflicts, conflicts, author)
         self._write(found.group, changes)
         if self.publisher and found.pages.calendars:
             self.publisher.publish_view(found.pages, view, found.records)
@@ -107,38 +108,14 @@ class BookingReconciler:
         return request.at if is_seen else None
 
     def _write(self, group: UnitGroup, changes: Sequence[ConflictChange]) -> None:
-        """Publish notices, then write. A crash in between finds and publishes the same conflicts again; ids are idempotent."""
+        """Publish one notice, then write. A crash in between finds and publishes the same conflicts again under the same id."""
         if not changes:
             return
-        names = {str(u.id): u.name for u in group.units}
+        news = [c for c in changes if c.news]
         try:
-            self.alerts.publish([notice_conflict(c.record, c.news, group.at, names) for c in changes if c.news])
+            self.alerts.publish([notice_conflicts(news, group)] if news else [])
         except BokitError:
             log.exception("conflict notices were not published")
         records = [c.record for c in changes]
         days = days_kept(self.store, records, self.defaults)
         self.store.apply_records(records, [c.line for c in changes], lease=None, kept_days=days)
-
-
-def notice_conflict(record: Record, news: str, at: datetime, names: Mapping[str, str]) -> Notice:
-    """Return the notice that a conflict opened or closed; its id is the same each time it is published."""
-    conflict = record.remote
-    where = " and ".join(names.get(unit, unit) for unit in conflict["unit_ids"])
-    nights = f"{len(conflict['nights'])} night{'s' if len(conflict['nights']) > 1 else ''} from {conflict['nights'][0]}"
-    if record.presence is Presence.GONE:
-        text = f"{where}: the conflict over {nights} is closed, {record.gone_reason}."
-    elif conflict["is_turnover"]:
-        text = f"{where}: less time between two stays than the unit needs, {nights}; `bokit conflicts` shows them."
-    elif conflict["certainty"] == Certainty.POSSIBLE:
-        text = f"{where}: perhaps two bookings hold {nights}, or one calendar repeats the other; `bokit conflicts` shows them."
-    else:
-        text = f"{where}: two bookings hold {nights}; `bokit conflicts` shows them."
-    identity = "/".join([news, record.id, str(conflict["opened"])])
-    return Notice(
-        id="ntc_" + hashlib.sha256(identity.encode()).hexdigest()[:20],
-        type=f"conflict.{news}",
-        tenant=record.tenant,
-        at=at,
-        text=text,
-        facts={"conflict_id": record.id, "unit_id": record.scope, "certainty": conflict["certainty"]},
-    )

@@ -127,7 +127,7 @@ class BookingService:
         return self._describe_conflict(self.store.load_record(tenant, CONFLICTS, conflict_id))
 
     def acknowledge(self, tenant: TenantId, conflict_id: RecordId, *, by: str) -> ConflictDocument:
-        """Note that a person knows of a conflict; it is muted until it changes."""
+        """Note that a person knows of a conflict; it is muted until a booking or a night is added."""
         write = self.record_service.apply_patch
         return self._describe_conflict(write(tenant, CONFLICTS, conflict_id, lambda r, at: acknowledge_conflict(r, by, at)))
 

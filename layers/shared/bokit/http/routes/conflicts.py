@@ -41,6 +41,6 @@ def show_conflict(id: Id) -> Reply:
 
 @routes.serve("POST", "/conflicts/{id}/acknowledge", OPERATOR, updates("Conflict"))
 def acknowledge_conflict(id: Id) -> Reply:
-    """Acknowledge a double booking: it is muted until it changes."""
+    """Acknowledge a double booking: it is muted until a booking or a night is added."""
     call = routes.call
     return reply(call.engine.bookings.acknowledge(call.tenant, RecordId(id), by=call.by))
