@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId
-from bokit.core.model.records import Scope, SourceId, TenantId
+from bokit.core.model.records import RunId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Shard
 from bokit.errors import InputError, StoreUnreachableError
 from bokit.store.dynamo.create_table import create_table
@@ -226,6 +226,21 @@ def test_a_removal_that_dies_has_shut_the_door_first(dynamo: DynamoStore) -> Non
     assert [*dynamo.load_tenants(), *dynamo.load_tokens(DEFAULT_TENANT)] == []
 
 
+def test_the_progress_of_a_run_that_was_never_opened_is_nobodys(dynamo: DynamoStore) -> None:
+    """A process died before it wrote the run; the next one opens it under the same id, with other sources or the same."""
+    for n, sources in enumerate((("a", "b"), ("b", "c"))):
+        dead, alive = an_open_run("a", "b", run_id=RunId(f"run_{n}")), an_open_run(*sources, run_id=RunId(f"run_{n}"))
+
+        def die() -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), interrupted(dynamo, "TransactWriteItems", die):
+            dynamo.open_run(dead, expires_at=NOW + DAY, answered=None, now=NOW)
+        assert dynamo.find_open_run(DEFAULT_TENANT, dead.run.run_id) is None
+        assert dynamo.open_run(alive, expires_at=NOW + DAY, answered=None, now=NOW) is None
+        assert dynamo.find_open_run(DEFAULT_TENANT, dead.run.run_id) == alive
+
+
 def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
     """A token, a small page, a report and a closed run cost what the decision's page says."""
     open_run, page = an_open_run("a", "b", "c"), a_page()
@@ -241,7 +256,10 @@ def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
         "read": (lambda: dynamo.touch_published(page.hash, NOW), {"UpdateItem": 1}),
         "publish": (lambda: dynamo.save_published(page), {"GetItem": 1, "PutItem": 1}),
         "monitors": (lambda: dynamo.load_monitors([TenantId(f"t{n}") for n in range(100)]), {"BatchGetItem": 1}),
-        "reports": (lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports), {"UpdateItem": 1}),
+        "reports": (
+            lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports),
+            {"GetItem": 2, "Query": 1, "UpdateItem": 1},
+        ),
         "close": (lambda: dynamo.close_run(open_run.run, expires_at=at), {"PutItem": 1}),
     }
     for name, (ask, cost) in asked.items():
@@ -251,14 +269,14 @@ def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
 
 
 def test_all_that_is_due_is_an_index_query_and_a_batched_read(dynamo: DynamoStore) -> None:
-    """Monitors and open runs beside shards add no request to the tick."""
+    """Monitors beside shards add no request to the tick, and each overdue run a query of its progress."""
     add_source(dynamo)
     dynamo.save_monitor(a_monitor())
     dynamo.open_run(an_open_run("a"), expires_at=NOW + DAY, answered=None, now=NOW)
     with counted(dynamo) as sent:
         due = dynamo.load_due(NOW + DAY)
 
-    assert sent == {"Query": 1, "BatchGetItem": 1}
+    assert sent == {"Query": 2, "BatchGetItem": 1}
     assert (len(due.shards), len(due.monitors), len(due.runs)) == (1, 1, 1)
 
 

@@ -398,6 +398,44 @@ def test_side_by_side_reports_lose_none(shared_store: Store) -> None:
     assert len(shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id).run.sources) == 32
 
 
+def test_a_run_that_reports_in_groups_is_one_run(store: Store) -> None:
+    """How its sources are divided changes nothing: reports come in any mixture, and each source's first counts."""
+    open_run = an_open_run("a", "b", "c", "d", "e")
+    together = [[SourceId("d"), SourceId("a")], [SourceId("b"), SourceId("d"), SourceId("stranger")]]
+    store.open_run(open_run, expires_at=NOW + DAY, answered=None, now=NOW, together=together)
+    assert store.find_open_run(DEFAULT_TENANT, open_run.run.run_id) == open_run
+
+    first = report(store, open_run, "e", "a")
+    again = report(store, open_run, "a", "b", "stranger")
+    last = report(store, open_run, "d", "c", "e")
+
+    assert (first.pending, again.pending, last.pending) == ({"b", "c", "d"}, {"c", "d"}, set())
+    assert [r.source_id for r in last.run.sources] == ["a", "b", "c", "d", "e"]
+    assert store.load_runs(DEFAULT_TENANT).items == (last.run,)
+    assert close(store, last)
+    assert report(store, open_run, "a") is None
+
+
+def test_of_the_last_reports_of_many_groups_one_sees_the_end(shared_store: Store) -> None:
+    """Eight workers report a group each at the same moment: at least one sees that the run is done, in every attempt."""
+    for _ in range(10):
+        open_run = an_open_run(*(f"s{n}" for n in range(16)))
+        together = [[SourceId(f"s{2 * n}"), SourceId(f"s{2 * n + 1}")] for n in range(8)]
+        shared_store.open_run(open_run, expires_at=NOW + DAY, answered=None, now=NOW, together=together)
+        gate = Barrier(8)
+
+        def race(n: int, open_run: OpenRun = open_run, gate: Barrier = gate) -> OpenRun | None:
+            gate.wait(timeout=20)
+            return report(shared_store, open_run, f"s{2 * n}", f"s{2 * n + 1}")
+
+        with ThreadPoolExecutor(8) as pool:
+            seen = list(pool.map(race, range(8)))
+        assert any(run.is_done for run in seen)
+        assert next(run for run in seen if run.is_done).run.sources == tuple(
+            report_of(source) for source in sorted(f"s{n}" for n in range(16))
+        )
+
+
 def test_of_many_closers_exactly_one_wins(shared_store: Store) -> None:
     """Eight who end a run at the same moment, while it is reported to: one ends it, and what it wrote stands."""
     for _ in range(5):

@@ -17,7 +17,14 @@ from bokit.core.model.runs import Run, RunStatus, Trigger, describe_run
 from bokit.engine.app import Bokit
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import RunMessage, read_message
-from bokit.errors import InputError, LaterError, SourceUnavailableError, StoreUnreachableError, UnknownIdError
+from bokit.errors import (
+    InputError,
+    LaterError,
+    SourceUnavailableError,
+    StoreConflictError,
+    StoreUnreachableError,
+    UnknownIdError,
+)
 from tests.support.queued_work import ROW, Failing, furnish, work_off
 from tests.support.rows_app import START, CallCounter, TestApp
 from tests.support.simulated_app import Calls, Died, SimulatedApp
@@ -40,7 +47,7 @@ def only_run(bokit: Bokit) -> Run:
 
 def test_a_triggered_run_is_queued_then_ended_by_its_last_source():
     """202 with the run's id at once; the history shows it queued, then succeeded with every source's report."""
-    app, sources = furnish(12)
+    app, sources = furnish(12, shard_size=10)
 
     answer = app.bokit.queued_runs.trigger(ALL)
 
@@ -159,7 +166,7 @@ def test_more_than_a_thousand_sources_are_too_many():
 
     app.bokit.queued_runs.trigger(replace(ALL, source_ids=tuple(s.id for s in sources[:1000])))
 
-    assert len(app.queue.bodies) == 100
+    assert [len(read_message(body).source_ids) for body in app.queue.bodies] == 10 * [100]
 
 
 def test_a_paused_source_is_synced_where_it_is_named():
@@ -234,7 +241,7 @@ def test_the_same_key_repeats_the_first_answer():
 
 def test_a_repeat_sends_again_what_waits():
     """The first send was lost: the repeat sends the same messages, and the run counts each source once."""
-    app, _ = furnish(12)
+    app, _ = furnish(12, shard_size=10)
     app.bokit.queued_runs.trigger(ALL, key="k", request_hash="h")
     lost, app.queue.bodies = app.queue.bodies, []
 
@@ -362,7 +369,7 @@ def test_a_dry_run_is_small():
 @pytest.mark.parametrize("seed", range(20))
 def test_any_number_and_order_of_deliveries_counts_once(seed):
     """Each message one to five times, shuffled: one report a source, one end, the same counts."""
-    app, sources = furnish(25)
+    app, sources = furnish(25, shard_size=10)
     app.bokit.queued_runs.trigger(ALL)
     luck = Random(seed)
     coming = [body for body in app.queue.bodies for _ in range(luck.randint(1, 5))]
@@ -414,24 +421,21 @@ def test_one_message_worked_by_four_at_once_counts_once():
 
 def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
     """The first is refused its write while the second has the source in hand: it reports nothing, so that the second counts."""
-    app, (source,) = furnish(1)
+    app, _ = furnish(1)
     app.bokit.queued_runs.trigger(ALL)
     message = read_message(app.queue.bodies.pop())
-    first = threading.Thread(target=lambda: app.bokit.work(message))
-    fetching, overtaken = threading.Event(), threading.Event()
+    second, acquire = threading.Thread(target=lambda: app.bokit.work(message)), app.store.acquire_lease
+    holders: list[str] = []
 
-    def answer() -> dict:
-        if not fetching.is_set():
-            fetching.set()
-            overtaken.wait(10)
-        else:
-            overtaken.set()
-            first.join(10)
-        return ROW
+    def hand_over(*args: Any, **given: Any) -> Any:
+        lease = acquire(*args, **given)
+        holders.append(given["holder"])
+        if len(holders) == 1:  # the first delivery: the second takes its lease, and ends before it writes
+            second.start()
+            second.join(10)
+        return lease
 
-    app.show(source, answer)
-    first.start()
-    fetching.wait(10)
+    app.store.acquire_lease = hand_over
     app.bokit.work(message)
 
     run = only_run(app.bokit)
@@ -439,6 +443,25 @@ def test_a_delivery_that_another_overtakes_leaves_the_report_to_it():
     assert app.queue.delays == [0, 15]
     assert work_off(app.bokit, app.queue) == 1
     assert only_run(app.bokit) == run
+
+
+def test_what_another_run_synced_meanwhile_is_read_again():
+    """What was fetched before it is older than what is stored: it is fetched again, under the lease."""
+    app, (source,) = furnish(1)
+    newer = {"1": {"name": "Ann Lee"}}
+
+    def answer_slowly() -> dict:
+        app.show(source, newer)
+        app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
+        return ROW
+
+    app.show(source, answer_slowly)
+    app.bokit.queued_runs.trigger(ALL)
+    work_off(app.bokit, app.queue)
+
+    assert [dict(r.remote) for r in app.records(source)] == [newer["1"]]
+    assert [str(r.outcome) for r in next(r for r in runs_of(app.bokit) if r.trigger is Trigger.MANUAL).sources] == ["unchanged"]
+    assert len(app.fetcher.asked) == 3
 
 
 def test_a_source_that_another_run_holds_is_skipped():
@@ -502,21 +525,84 @@ def test_a_message_of_a_run_that_is_over_does_nothing():
 
 def test_a_table_that_cannot_be_reached_lets_the_message_come_again():
     """What was reported stays reported; the error reaches the queue."""
-    app, _ = furnish(2, concurrency=1)
+    app, _ = furnish(3, shard_size=2)
     app.bokit.queued_runs.trigger(ALL)
-    body = app.queue.bodies.pop()
-    store = Failing(app.store, "save_source_schedule", at=2)
+    first, second = app.queue.bodies
+    app.bokit.work(read_message(first))
+    store = Failing(app.store, "save_schedules", at=1)
     with pytest.raises(StoreUnreachableError):
-        app.assemble(store, concurrency=1).work(read_message(body))
+        app.assemble(store).work(read_message(second))
 
     assert only_run(app.bokit).status is RunStatus.RUNNING
-    app.bokit.work(read_message(body))
-    assert (only_run(app.bokit).status, len(app.fetcher.asked)) == (RunStatus.SUCCEEDED, 3)
+    app.bokit.work(read_message(second))
+    assert (only_run(app.bokit).status, len(app.fetcher.asked)) == (RunStatus.SUCCEEDED, 4)
+
+
+class Refused:
+    """A store that refuses a method some times, as a busy table does."""
+
+    def __init__(self, inner: Any, name: str, times: int) -> None:
+        self._inner, self._name, self.left = inner, name, times
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+
+        def refuse(*args: Any, **given: Any) -> Any:
+            self.left -= 1
+            if self.left >= 0:
+                raise StoreConflictError("the table is busy; try again", code="store-busy")
+            return method(*args, **given)
+
+        return refuse if name == self._name else method
+
+
+@pytest.mark.parametrize("name", ["report_sources", "save_schedules"])
+def test_one_refused_report_is_written_again_at_once(name, no_pause):
+    """No source is synced again, and no message waits for its visibility timeout."""
+    app, _ = furnish(12)
+    app.bokit.queued_runs.trigger(ALL)
+
+    report = app.assemble(Refused(app.store, name, 1)).work(read_message(app.queue.bodies.pop()))
+
+    assert (report.sources, report.left, app.queue.bodies) == (12, 0, [])
+    assert (only_run(app.bokit).counts["created"], len(app.fetcher.asked)) == (12, 12)
+
+
+@pytest.mark.parametrize("name", ["report_sources", "save_schedules"])
+def test_reports_that_are_refused_for_long_come_again_in_seconds(name, no_pause):
+    """Their sources are sent again, and the run counts each once."""
+    app, sources = furnish(12)
+    app.bokit.queued_runs.trigger(ALL)
+
+    report = app.assemble(Refused(app.store, name, 99)).work(read_message(app.queue.bodies.pop()))
+    assert (report.sources, report.left, app.queue.delays) == (0, 12, [0, 15])
+    work_off(app.bokit, app.queue)
+
+    run = only_run(app.bokit)
+    assert (run.status, [r.source_id for r in run.sources]) == (RunStatus.SUCCEEDED, [s.id for s in sources])
+
+
+@pytest.fixture
+def no_pause(monkeypatch):
+    """Write again without a pause."""
+    monkeypatch.setattr("bokit.engine.runs.ended.REPORT_PAUSE_SECONDS", 0.0)
+
+
+def test_a_message_of_a_former_release_is_worked():
+    """It does not name its shard, and its sources may be of several."""
+    app, sources = furnish(12, shard_size=10)
+    app.bokit.queued_runs.trigger(ALL)
+    run_id, ids = only_run(app.bokit).run_id, [s.id for s in sources[5:]]
+    app.queue.bodies[:] = [json.dumps({"open_run": run_id, "tenant": "default", "source_ids": ids}), app.queue.bodies[0]]
+
+    work_off(app.bokit, app.queue)
+
+    assert (only_run(app.bokit).status, only_run(app.bokit).counts["created"]) == (RunStatus.SUCCEEDED, 12)
 
 
 def test_a_message_costs_little():
-    """One source that says nothing new: the run, source, options, head and lease read or taken, its line and report written."""
-    app, _ = furnish(1)
+    """Twelve sources that say nothing new: the run, heads and options are read, and one write each has lines and reports."""
+    app, _ = furnish(12)
     app.bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))
     app.bokit.queued_runs.trigger(ALL)
     store = CallCounter(app.store)
@@ -525,13 +611,9 @@ def test_a_message_costs_little():
 
     assert store.calls == [
         "find_open_run",
-        "load_source",
-        "load_options",
         "load_heads",
-        "acquire_lease",
-        "load_head",
-        "release_lease",
-        "save_source_schedule",
+        "load_options",
+        "save_schedules",
         "report_sources",
         "load_options",
         "close_run",
@@ -543,7 +625,7 @@ def test_a_message_costs_little():
 
 def test_the_tick_ends_a_run_that_is_overdue():
     """What no worker came to is reported as failed 45 minutes after its time; a message that comes later does nothing."""
-    app, sources = furnish(12)
+    app, sources = furnish(12, shard_size=10)
     app.bokit.queued_runs.trigger(ALL, delay_seconds=600)
     app.bokit.work(read_message(app.queue.bodies.pop(0)))
     late = app.queue.bodies.pop(0)

@@ -72,7 +72,7 @@ def test_an_unchanged_table_writes_nothing(app: SqlApp) -> None:
     assert {n: c for n, c in report.counts.items() if c} == {"seen": 10, "unchanged": 10}
     assert not [call for call in store.calls if call in WRITES]
     assert not [call for call in store.calls if call in ("find_records", "load_chunks")]
-    assert "save_source_schedule" in store.calls
+    assert "save_schedules" in store.calls
 
 
 def test_an_unchanged_table_takes_no_lease_under_a_claim(app: SqlApp) -> None:

@@ -161,7 +161,8 @@ class TestApp:
 
     __test__ = False  # pytest: not a class of tests
 
-    def __init__(self, *, queue: bool = False, store: Any = None, concurrency: int = 4) -> None:
+    def __init__(self, *, queue: bool = False, store: Any = None, concurrency: int = 4, shard_size: int = 100) -> None:
+        self.shard_size = shard_size
         self.clock, self.fetcher, self.alerts = ManualClock(), FakeFetcher(), MemoryAlerts()
         self.queue = MemoryQueue() if queue else None
         self.store = store or MemoryStore()
@@ -196,7 +197,7 @@ class TestApp:
             collection=ROWS,
             scope=Scope(f"scope_{name}"),
             interval=timedelta(seconds=interval),
-            shard_id=self.store.pick_shard(100),
+            shard_id=self.store.pick_shard(self.shard_size),
             **given,
         )
         self.fetcher.shelf[source.id] = rows

@@ -14,7 +14,7 @@ ROWS = re.findall(
 
 _ORDINARY = """
 Access Action Adapter Before Ends Address Api Author Bad Body Bokit Bound By Call Changes Check Choice Codec Column Config Content
-Context Copy Counts Created Data Database Delete Diff Disagreement Document Drop Due Dynamo Engine Error Event Exchange
+Context Copy Counts Created Data Database Delete Diff Disagreement Document Drop Due Dynamo Ended Engine Error Event Exchange
 Explained Facts Failure Field Fields Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
 Limiter Line Lines List Loader Loss Malformed Manual Map Memory Message Messages Meta Method Named Never New Number

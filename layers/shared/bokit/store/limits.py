@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 MAX_CHUNK_BYTES = 350_000
 """Bytes of a value in one item; DynamoDB takes 400 KB, names and keys included."""
 MAX_TRANSACTION_ACTIONS = 99
@@ -9,11 +11,15 @@ MAX_TRANSACTION_ACTIONS = 99
 MAX_TRANSACTION_BYTES = 3_000_000
 """DynamoDB takes 4 MB, names and keys included."""
 MAX_PENDING_SOURCES = 1000
-"""Sources of one open run: the reports of all of them fit one item."""
-MAX_REPORT_BYTES = 300_000
-"""Bytes of all reports of an open run: with a thousand ids, twice each, the item stays below DynamoDB's 400 KB."""
-MAX_REPORTS_PER_WRITE = 50
-"""An update expression takes 4 KB."""
+"""Sources of one open run: a report reads the progress of all of them."""
+MAX_PROGRESS_SOURCES = 100
+"""Sources of one progress item of an open run: a report rewrites it, and all their reports fit one item."""
+PROGRESS_TTL = timedelta(days=7)
+"""How long an open run's progress is kept after it is overdue; a run that has ended holds its reports itself."""
+MAX_FORMER_REPORT_BYTES = 300_000
+"""Bytes of all reports of an open run that a former release opened: they share one item with its sources."""
+MAX_FORMER_REPORTS_PER_WRITE = 50
+"""Reports of one write of such a run; an update expression takes 4 KB."""
 MAX_PAGE_ITEMS = 1000
 """Items of one page of a list."""
 MAX_PAGE_CURSOR = 1200  # characters; longer than that of any sort key

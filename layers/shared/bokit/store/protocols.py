@@ -329,9 +329,17 @@ class RunStore(Protocol):
     """The history of runs."""
 
     def open_run(
-        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+        self,
+        open_run: OpenRun,
+        *,
+        expires_at: datetime,
+        answered: IdempotentResponse | None,
+        now: datetime,
+        together: Iterable[Iterable[SourceId]] = (),
     ) -> IdempotentResponse | None:
         """Write a queued run and the answer to its Idempotency-Key in one transaction, and return None.
+
+        *together*: sources that will report at the same time, which makes their reports cheap.
 
         If the key has an answer that is not expired at *now*, nothing is written, and that answer is returned. A run with
         the same id raises StoreConflictError; one that waits for more than a thousand sources raises InputError
@@ -350,9 +358,10 @@ class RunStore(Protocol):
     def report_sources(self, tenant: TenantId, run_id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
         """Store the reports of sources that are pending, end their waiting, and set the run RUNNING.
 
-        Each source's first report counts; the run holds them in the order of their sources. In a run of many sources a report
-        may lose its plan, its steps and the ends of long words. Each call rewrites the run: pass all reports at hand.
-        Returns the run as it is then, or None if it has ended.
+        Each source's first report counts; the run holds them in the order of their sources. Very long reports may lose their
+        plan, their steps and the ends of long words. Each call rewrites the reports of sources that report together: pass all
+        at hand. Returns the run as it is then, or None if it has ended. The last report sees that the run is done; of two at
+        the same time, one or both.
         """
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:

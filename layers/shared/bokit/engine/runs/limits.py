@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-SOURCES_PER_MESSAGE = 10
-"""Sources of one message of an open run: what a worker syncs at a time, and what waits if it dies."""
+SOURCES_PER_MESSAGE = 100
+"""Sources of one message of an open run, all of one shard: what a worker syncs at a time, and what waits if it dies."""
+MAX_REPORT_TRIES = 4
+"""Attempts to write what ended at the end of a message; what is refused then comes again in a message of its own."""
+REPORT_PAUSE_SECONDS = 0.5
+"""The pause before the second attempt; it grows by as much with each."""
 CLAIM_TTL = timedelta(minutes=15)
 """Longer than queue delay plus batch time; afterwards any tick may reclaim the shard, or what a batch left unfinished."""
 MAX_CLAIM_SECONDS = 10.0

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bokit.core.model.catalog import Source
+from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.collections import feeds, tables_of
 from bokit.core.model.records import CollectionName, Fields, RunId, SourceId, TenantId
-from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
+from bokit.core.model.runs import Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
-from bokit.engine.runs.batch import BatchRunner, Progress, SyncWork
+from bokit.engine.runs.batch import BatchRunner, Progress, Schedules, SyncWork
 from bokit.engine.runs.deadline import Deadline
+from bokit.engine.runs.ended import EndedSources, Report
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.runs.tick import BatchClaimer
 from bokit.engine.sync.job import SyncJob
@@ -69,7 +70,7 @@ class ManualSync:
         started, stop = self.clock(), stop or Deadline()
         job = self.make_sync_job(request, RunId(self.new_run_id(started)), started)
         if request.names_sources:
-            reports = self.sync_sources(self.select(request), job, stop, on_progress)
+            reports = self.sync_sources(request.tenant, self.select(request), job, stop, on_progress)
         else:
             reports = self._due(request, job, stop, on_progress)
         run = end_run(job, request.tenant, reports, self.clock())
@@ -115,30 +116,41 @@ class ManualSync:
         return tuple(reports)
 
     def sync_sources(
-        self, sources: Sequence[Source], job: SyncJob, stop: Deadline, on_end: Progress | None = None
+        self,
+        tenant: TenantId,
+        sources: Sequence[Source],
+        job: SyncJob,
+        stop: Deadline,
+        on_end: Progress | None = None,
     ) -> tuple[SourceReport, ...]:
-        """Sync *sources* of one tenant, each under its own lease; return the reports of those that there was time for.
+        """Sync *sources* of one tenant outside a claim; return the reports of those that there was time for.
 
-        As each ends, its line is written to its shard and *on_end* is called, in the thread that synced it.
+        *on_end* is called as each ends, in the thread that synced it.
         """
-        heads, schedules = self._load_heads(sources)
-        by_id = {h.source.id: h for h in heads}
+        found, schedules = self.load_heads(tenant, {s.shard_id for s in sources})
+        heads = [found[s.id] for s in sources if s.id in found]
+        return self.sync_heads(heads, schedules, job, stop, on_end, exclusive=True)
 
-        def end(report: SourceReport) -> None:
-            # the line of a source that another run holds is that run's to write
-            if not job.dry_run and report.outcome is not Outcome.SKIPPED:
-                self._save_schedule(by_id[report.source_id], work)
-            if on_end:
-                on_end(report)
+    def sync_heads(
+        self,
+        heads: Sequence[Head],
+        schedules: Schedules,
+        job: SyncJob,
+        stop: Deadline,
+        on_end: Progress | None = None,
+        report: Report | None = None,
+        *,
+        exclusive: bool = False,
+    ) -> tuple[SourceReport, ...]:
+        """Sync as :meth:`sync_sources` does. Lines are written by shard, then *report* is called with what ended, together.
 
-        work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, end)
-        self.batch.sync_heads(work, exclusive=True)
-        return tuple(work.done[source_id].report for source_id in by_id if source_id in work.done)
-
-    def _save_schedule(self, head: Head, work: SyncWork) -> None:
-        source, line = head.source, work.next_schedule(head, self.clock)
-        line = line if source.enabled else replace(line, due_at=None)
-        self.store.save_source_schedule(source.shard_id, source.id, line)
+        *exclusive*: each under its lease from the start; else only where the source is not unchanged.
+        """
+        work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, on_end)
+        ended = EndedSources(self.store, self.clock, work, writes_lines=not job.dry_run, report=report)
+        self.batch.sync_heads(work, exclusive=exclusive, meanwhile=ended.write)
+        ended.write_last()
+        return tuple(work.done[h.source.id].report for h in heads if h.source.id in work.done)
 
     def select(self, request: SyncRequest) -> list[Source]:
         """Return the sources that *request* selects: the named ones, paused or not, else enabled ones."""
@@ -157,14 +169,13 @@ class ManualSync:
             and (not request.tables or tables_of(s) & set(request.tables))
         ]
 
-    def _load_heads(self, sources: Sequence[Source]) -> tuple[list[Head], dict[SourceId, SourceSchedule]]:
-        """Return the heads and the lines of *sources*, with one query a shard."""
-        wanted = {s.id for s in sources}
-        heads: list[Head] = []
+    def load_heads(self, tenant: TenantId, shards: Iterable[ShardId]) -> tuple[dict[SourceId, Head], Schedules]:
+        """Return the heads of the tenant's sources in *shards*, and the shards' lines, with one query a shard."""
+        heads: dict[SourceId, Head] = {}
         schedules: dict[SourceId, SourceSchedule] = {}
-        for shard_id in sorted({s.shard_id for s in sources}):
+        for shard_id in sorted(shards):
             shard, found = self.store.load_heads(shard_id)
-            heads += [h for h in found if h.source.id in wanted and h.source.id in shard.schedules]
+            heads |= {h.source.id: h for h in found if h.source.tenant == tenant and h.source.id in shard.schedules}
             schedules |= shard.schedules
         return heads, schedules
 

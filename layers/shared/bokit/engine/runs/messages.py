@@ -79,6 +79,8 @@ class RunMessage:
     source_ids: tuple[SourceId, ...]
     paused: tuple[SourceId, ...] = ()
     """Those of them that were paused when a person named them; they are synced all the same."""
+    shard_id: ShardId | None = None
+    """The shard of all of them; None: a former release's message, which did not say it."""
     route: str = DEFAULT_ROUTE
     """The kind of worker that it is for."""
 
@@ -86,7 +88,8 @@ class RunMessage:
         """Return the text that the queue carries."""
         required = {"open_run": self.run_id, "tenant": self.tenant, "source_ids": list(self.source_ids)}
         paused = {"paused": list(self.paused)} if self.paused else {}
-        return json.dumps({**required, **paused, **({"lane": self.route} if self.route != DEFAULT_ROUTE else {})})
+        shard = {"shard_id": self.shard_id} if self.shard_id else {}
+        return json.dumps({**required, **paused, **shard, **({"lane": self.route} if self.route != DEFAULT_ROUTE else {})})
 
     def narrow(self, ids: Collection[SourceId]) -> RunMessage:
         """Return the message about those of its sources that are in *ids*."""
@@ -109,6 +112,7 @@ def _read_run(document: Mapping[str, Any]) -> RunMessage:
         tenant=TenantId(str(document["tenant"])),
         source_ids=tuple(SourceId(str(s)) for s in document["source_ids"]),
         paused=tuple(SourceId(str(s)) for s in document.get("paused") or ()),
+        shard_id=ShardId(str(document["shard_id"])) if document.get("shard_id") else None,
         route=str(document.get("lane") or DEFAULT_ROUTE),
     )
 

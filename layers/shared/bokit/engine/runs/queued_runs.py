@@ -1,25 +1,24 @@
 """Runs that go through the queue: opened with the response to their key, synced source by source, ended once.
 
-    request   │ open run (pending: a, b, c) ──► messages of at most ten sources ──► 202
-    worker    │                                 └─► sync a ─► report a ─► … ─► the last report ends the run
+    request   │ open run (pending: a, b, c) ──► a message for each shard ──► 202
+    worker    │                                 └─► sync a, b, c ─► report them together ─► the last report ends the run
     again     │                                 └─► what is no longer pending was counted: nothing to do
     tick      │                                                                at overdue_at: ends what nobody ended
 
-One write stores a source's report and removes it from the pending ones. So a message may come twice, late or in any order,
-and a worker may die anywhere: the next delivery syncs what is pending and skips the rest.
+One write stores the reports of a batch and removes its sources from the pending ones. So a message may come twice, late or in
+any order, and a worker may die anywhere: the next delivery syncs what is pending and skips the rest.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, groupby
 
-from bokit.core.model.catalog import BOOKINGS, Source, UnitId
+from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
 from bokit.core.model.documents import write_json
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
@@ -34,8 +33,10 @@ from bokit.core.model.runs import (
     describe_run,
     judge_run,
 )
+from bokit.core.model.scheduling import Head
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
+from bokit.engine.runs.batch import Schedules
 from bokit.engine.runs.deadline import Deadline
 from bokit.engine.runs.history import expiry_of, log_run
 from bokit.engine.runs.limits import (
@@ -48,7 +49,7 @@ from bokit.engine.runs.limits import (
     SOURCES_PER_MESSAGE,
 )
 from bokit.engine.runs.manual import ManualSync, SyncRequest
-from bokit.engine.runs.messages import DEFAULT_ROUTE, SQL_ROUTE, RunMessage, route_of
+from bokit.engine.runs.messages import SQL_ROUTE, RunMessage, route_of
 from bokit.engine.runs.tick import PartResult, do_each
 from bokit.engine.sync.finish import WORKER_DIED
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
@@ -140,7 +141,7 @@ class QueuedRuns:
         run = opened.run
         answered = self._answer(once, 202, write_json({"run_id": run.run_id}), run.run_id)
         kept = answered if once.key is not None else None
-        first = self.store.open_run(opened, expires_at=self._expiry(run), answered=kept, now=run.started_at)
+        first = self._store_run(opened, sources, kept)
         if first:
             return self._repeat(first, request, once, delay_seconds)
         try:
@@ -213,13 +214,22 @@ class QueuedRuns:
         made = self._prepare(request, run_id, sources, 0)
         opened: OpenRun | None = made
         try:
-            self.store.open_run(made, expires_at=self._expiry(made.run), answered=None, now=made.run.started_at)
+            self._store_run(made, sources, None)
         except StoreConflictError:
             opened = self.store.find_open_run(request.tenant, run_id)
             if opened is None and not self._has_ended(request.tenant, run_id):
                 raise
         if opened:
             self._send(opened, sources, request, 0)
+
+    def _store_run(
+        self, opened: OpenRun, sources: Sequence[Source], answered: IdempotentResponse | None
+    ) -> IdempotentResponse | None:
+        """Store a run whose sources report shard by shard."""
+        run, shards = opened.run, group_by_shard(sources)
+        together = [[s.id for s in own] for own in shards]
+        expires_at = self._expiry(run)
+        return self.store.open_run(opened, expires_at=expires_at, answered=answered, now=run.started_at, together=together)
 
     def _prepare(self, request: SyncRequest, run_id: RunId, sources: Sequence[Source], delay_seconds: int) -> OpenRun:
         now = self.clock()
@@ -274,41 +284,48 @@ class QueuedRuns:
     def _sync(self, opened: OpenRun, message: RunMessage, stop: Deadline) -> frozenset[SourceId]:
         """Sync the message's sources, and return those that were reported."""
         reported: set[SourceId] = set()
-        lock = threading.Lock()
 
-        def report(*reports: SourceReport) -> None:
-            with lock:  # the threads of one worker must not compete for the run's row
+        def report(reports: Sequence[SourceReport]) -> None:
+            if reports:
                 self._report(opened.run, reports)
                 reported.update(r.source_id for r in reports)
 
-        def end(ended: SourceReport) -> None:
-            if self.queue is None or not is_overtaken(ended):
-                report(ended)
+        def report_synced(reports: Sequence[SourceReport]) -> None:
+            report([r for r in reports if self.queue is None or not is_overtaken(r)])
 
-        sources, idle = self._load_sources(message)
-        if idle:
-            report(*idle)
+        active, schedules, idle = self._load_heads(message)
         request = SyncRequest(tenant=message.tenant, trigger=opened.run.trigger, new_only=opened.new_only, force=opened.force)
-        job = self.manual.make_sync_job(request, message.run_id, self.clock())
-        self.manual.sync_sources(sources, job, stop, end)
+        try:
+            report(idle)
+            if active:
+                job = self.manual.make_sync_job(request, message.run_id, self.clock())
+                is_sql = message.route == SQL_ROUTE
+                self.manual.sync_heads(active, schedules, job, stop, report=report_synced, exclusive=is_sql)
+        except StoreConflictError:
+            if self.queue is None:
+                raise
+            log.warning("reports were refused; their sources come again", exc_info=True)
         return frozenset(reported)
 
-    def _load_sources(self, message: RunMessage) -> tuple[list[Source], list[SourceReport]]:
-        """Return the message's sources, and the reports of those that were paused or removed since the request."""
-        sources, idle = [], []
+    def _load_heads(self, message: RunMessage) -> tuple[list[Head], Schedules, list[SourceReport]]:
+        """Return the heads and lines of the message's sources, and the reports of those paused or removed since the request."""
+        heads, schedules = self.manual.load_heads(message.tenant, self._shards_of(message))
+        active, idle = [], []
         for source_id in message.source_ids:
-            try:
-                source = self.store.load_source(message.tenant, source_id)
-            except UnknownIdError:
-                idle.append(_skip(source_id, source_id, "source-removed"))
-                continue
-            if source.removed_at:
-                idle.append(_skip(source_id, source.name, "source-removed"))
-            elif not source.enabled and source_id not in message.paused:
-                idle.append(_skip(source_id, source.name, "source-paused"))
+            head = heads.get(source_id)
+            if head is None or head.source.removed_at:
+                idle.append(_skip(source_id, head.source.name if head else source_id, "source-removed"))
+            elif not head.source.enabled and source_id not in message.paused:
+                idle.append(_skip(source_id, head.source.name, "source-paused"))
             else:
-                sources.append(source)
-        return sources, idle
+                active.append(head)
+        return active, schedules, idle
+
+    def _shards_of(self, message: RunMessage) -> set[ShardId]:
+        """Return the shards of the message's sources; a former release's message does not name them."""
+        if message.shard_id:
+            return {message.shard_id}
+        return {s.shard_id for s in self.store.load_sources(message.tenant) if s.id in message.source_ids}
 
     # ── the end ──
 
@@ -356,22 +373,33 @@ class QueuedRuns:
 
 
 def split_messages(opened: OpenRun, sources: Sequence[Source], *, named: bool) -> list[RunMessage]:
-    """Return the messages of a run's pending sources; those of one shard stay together, since its heads are read at once.
+    """Return the messages of a run's pending sources, one for each shard, since its heads are read and written at once.
 
     A database has a message of its own, for the worker that reads databases.
     *named*: a person named the sources, so paused ones are synced as well.
     """
-    pending = sorted((s for s in sources if s.id in opened.pending), key=lambda s: (s.shard_id, s.id))
     messages = []
-    for route, size in ((DEFAULT_ROUTE, SOURCES_PER_MESSAGE), (SQL_ROUTE, 1)):
-        routed = [s for s in pending if route_of(s.shard_id) == route]
-        for first in range(0, len(routed), size):
-            part = routed[first : first + size]
-            paused = tuple(s.id for s in part if named and not s.enabled)
-            ids = tuple(s.id for s in part)
-            run = opened.run
-            messages.append(RunMessage(run_id=run.run_id, tenant=run.tenant, source_ids=ids, route=route, paused=paused))
+    for shard in group_by_shard(s for s in sources if s.id in opened.pending):
+        shard_id = shard[0].shard_id
+        size = 1 if route_of(shard_id) == SQL_ROUTE else SOURCES_PER_MESSAGE
+        for part in (shard[at : at + size] for at in range(0, len(shard), size)):
+            messages.append(
+                RunMessage(
+                    run_id=opened.run.run_id,
+                    tenant=opened.run.tenant,
+                    source_ids=tuple(s.id for s in part),
+                    paused=tuple(s.id for s in part if named and not s.enabled),
+                    shard_id=shard_id,
+                    route=route_of(shard_id),
+                )
+            )
     return messages
+
+
+def group_by_shard(sources: Iterable[Source]) -> list[list[Source]]:
+    """Return *sources* by shard, those of databases last, in the order of their ids."""
+    ordered = sorted(sources, key=lambda s: (route_of(s.shard_id) == SQL_ROUTE, s.shard_id, s.id))
+    return [list(own) for _, own in groupby(ordered, key=lambda s: s.shard_id)]
 
 
 def is_overtaken(report: SourceReport) -> bool:

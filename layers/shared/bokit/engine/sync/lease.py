@@ -58,7 +58,12 @@ def released_on_error(store: ScheduleStore, lease: Lease) -> Iterator[Lease]:
         raise
 
 
+def is_unsynced(head: Head, lease: Lease) -> bool:
+    """Return whether nobody held the lease since *head* was read."""
+    return lease.fence == head.fence + 1
+
+
 def check_unsynced(head: Head, lease: Lease) -> None:
     """Raise StoreConflictError where another run held the lease since *head* was read."""
-    if lease.fence != head.fence + 1:
+    if not is_unsynced(head, lease):
         raise StoreConflictError("another run synced it meanwhile", code="lease-held")

@@ -30,7 +30,7 @@ from bokit.engine.sync.elsewhere import load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
-from bokit.engine.sync.lease import acquire_lease, check_unsynced, released_on_error
+from bokit.engine.sync.lease import acquire_lease, is_unsynced, released_on_error
 from bokit.engine.sync.plan_limit import PlanLimit, find_limit
 from bokit.errors import ConfigError, QuotaError, StoreConflictError, StoreUnreachableError
 from bokit.outlets.protocols import Alerts
@@ -94,7 +94,7 @@ class SourceSync:
     def sync(self, head: Head, schedule: SourceSchedule, job: SyncJob, *, exclusive: bool = False) -> SyncResult:
         """Sync the source of *head*; whatever fails inside becomes its result, and only an unreachable store raises.
 
-        *exclusive*: acquire the lease before the fetch (a run outside a shard's claim), not only on the slow path.
+        *exclusive*: acquire the lease before the fetch, not only on the slow path.
         """
         recorder = StepRecorder(self.clock)
         try:
@@ -138,18 +138,23 @@ class SourceSync:
             return self._plan_only(head, job, recorder)
         if exclusive:
             with self._lease(head, job, recorder) as lease:
-                head = self.store.load_head(head.source)
-                fetched = self._fetch(head, job, recorder)
-                if outcome := self._is_unchanged(head, job, fetched):
-                    self._end_unchanged(head, lease)
-                    return report_unchanged(head, recorder, outcome)
-                return self._apply(head, job, recorder, lease, fetched)
+                return self._sync_leased(head, job, recorder, lease)
         fetched = self._fetch(head, job, recorder)
         if outcome := self._is_unchanged(head, job, fetched):
             return report_unchanged(head, recorder, outcome)
         with self._lease(head, job, recorder) as lease:
-            check_unsynced(head, lease)
+            if not is_unsynced(head, lease):  # what was fetched may be older than what is stored
+                return self._sync_leased(head, job, recorder, lease)
             return self._apply(head, job, recorder, lease, fetched)
+
+    def _sync_leased(self, head: Head, job: SyncJob, recorder: StepRecorder, lease: Lease) -> SourceReport:
+        """Fetch under the lease, from what the head says then: nobody else reads the source meanwhile."""
+        head = self.store.load_head(head.source)
+        fetched = self._fetch(head, job, recorder)
+        if outcome := self._is_unchanged(head, job, fetched):
+            self._end_unchanged(head, lease)
+            return report_unchanged(head, recorder, outcome)
+        return self._apply(head, job, recorder, lease, fetched)
 
     def _end_unchanged(self, head: Head, lease: Lease) -> None:
         """Release the lease; where workers died with the source in hand, the success ends that."""

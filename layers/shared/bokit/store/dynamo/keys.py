@@ -192,6 +192,16 @@ def run_key(tenant: TenantId, run: RunId) -> Key:
     return make_key(runs_partition(tenant), join(run))
 
 
+def progress_partition(run: Key) -> str:
+    """Return the partition of the progress of the open run with this key."""
+    return f"{run.pk}#PROGRESS#{run.sk}"
+
+
+def progress_key(run: Key, stamp: str, number: int) -> Key:
+    """Return the key of one progress item; *stamp* separates one division of the run's sources from another."""
+    return make_key(progress_partition(run), f"{stamp}#{number:04d}")
+
+
 def answer_key(tenant: TenantId, idempotency_key: str) -> Key:
     """Return the key of the first answer to an Idempotency-Key."""
     return make_key(join("T", tenant, "ANSWERS"), f"KEY#{fit(idempotency_key)}")

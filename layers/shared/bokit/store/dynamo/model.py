@@ -49,7 +49,7 @@ class ItemRow(Model):
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run."""
     version = NumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor or
-    published document. Open run: raised with each report."""
+    published document. Progress of an open run: raised with each report."""
     uses = NumberAttribute(null=True)
     """Property, unit and collection: how often something was written within it since it was written itself."""
     tenant = UnicodeAttribute(null=True)
@@ -80,12 +80,14 @@ class ItemRow(Model):
     sources = NumberAttribute(null=True)
     """The list of shards: the number of the shard's sources."""
 
+    groups = NumberAttribute(null=True)
+    """Open run: the number of items that hold its progress. An ended run has none."""
     pending = UnicodeSetAttribute(null=True)
-    """Open run: the sources that have not reported."""
+    """Progress of an open run: the sources that have not reported. A former release's open run: the same."""
     reports: MapAttribute[str, bytes] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
-    """Open run: what each source reported, compressed. An ended run has none."""
+    """A former release's open run: what each source reported, compressed. An ended run has none."""
     share = NumberAttribute(null=True)
-    """Open run: the bytes that one report may take, for all to fit."""
+    """A former release's open run: the bytes that one report may take, for all to fit."""
     used_at = NumberAttribute(null=True)
     """Token: its last use. Published document: when it was last read."""
     first_used_at = NumberAttribute(null=True)
@@ -94,14 +96,14 @@ class ItemRow(Model):
     """Token: when it was revoked."""
 
     packed = BinaryAttribute(null=True, legacy_encoding=False)
-    """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes."""
+    """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes. Progress: the reports."""
     parts = NumberAttribute(null=True)
     """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
-    """As *packed*: which content's parts. Monitor: which of the tenant's monitors."""
+    """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors."""
     expires_at = TTLAttribute(null=True)
-    """Run, answer, published document, number of a day's writes, and a change that is not among its record's last: when TTL
-    may delete it."""
+    """Run, progress, answer, published document, number of a day's writes, and a change that is not among its record's last:
+    when TTL may delete it."""
     used = NumberAttribute(null=True)
     """Usage: how much there is of what is counted."""
 

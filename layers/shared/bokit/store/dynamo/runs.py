@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pynamodb.expressions.condition import Condition
@@ -12,31 +12,51 @@ from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
+from bokit.store.dynamo.former_open_runs import read_former_run, write_former_reports
 from bokit.store.dynamo.gateway import PutItem, Transaction
 from bokit.store.dynamo.keys import Key
 from bokit.store.dynamo.model import ItemRow
-from bokit.store.dynamo.open_runs import is_open_run, read_open_run, write_open_run, write_reports
-from bokit.store.dynamo.parts import DynamoParts
-from bokit.store.limits import MAX_REPORT_BYTES, MAX_REPORTS_PER_WRITE, MAX_WRITE_TRIES
+from bokit.store.dynamo.open_run_reads import DynamoOpenRunReads
+from bokit.store.dynamo.open_runs import (
+    Reports,
+    RunProgress,
+    add_reports,
+    is_open_run,
+    join_open_run,
+    read_progress,
+    write_open_run,
+    write_progress,
+)
+from bokit.store.limits import MAX_FORMER_REPORT_BYTES, MAX_FORMER_REPORTS_PER_WRITE, MAX_WRITE_TRIES
 from bokit.store.protocols import Page
 from bokit.store.writes import check_pending
 
 
-class DynamoRuns(DynamoParts):
+class DynamoRuns(DynamoOpenRunReads):
     """``RunStore`` on the table."""
 
     def open_run(
-        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+        self,
+        open_run: OpenRun,
+        *,
+        expires_at: datetime,
+        answered: IdempotentResponse | None,
+        now: datetime,
+        together: Iterable[Iterable[SourceId]] = (),
     ) -> IdempotentResponse | None:
         """Write a queued run and the answer to its key in one transaction; return the first answer if there is one.
 
         time ─────────┬───────────────────────┬──────────────────────────►
         request A     │ run 1 and its answer  ·
         request B     ·                       │ same key: neither run 2 nor an answer; it gets A's
+
+        Its progress is written before it, and belongs to nothing until the run is there.
         """
         check_pending(open_run)
         run = open_run.run
-        attributes = write_open_run(open_run, expires_at)
+        attributes, progress = write_open_run(open_run, together, expires_at)
+        for put in progress:
+            self._table.put(put)
         absent = ItemRow.pk.does_not_exist()
         puts = [PutItem(key=keys.run_key(run.tenant, run.run_id), attributes=attributes, condition=absent)]
         if answered:
@@ -85,45 +105,74 @@ class DynamoRuns(DynamoParts):
     def find_open_run(self, tenant: TenantId, run_id: RunId) -> OpenRun | None:
         key = keys.find_key(keys.run_key, tenant, run_id)
         row = self._table.get(key) if key else None
-        return read_open_run(row) if row else None
+        return self._read_open_run(row) if row else None
 
     def report_sources(self, tenant: TenantId, run_id: RunId, reports: Sequence[SourceReport]) -> OpenRun | None:
-        """Store the reports of pending sources, fifty in each conditional write.
+        """Store the reports of pending sources, one conditional write for each progress item that has some of them.
 
             time ────────┬─────────────────────┬──────────────────────┬─────────────────────►
             message      │ s1 and s2 reported: no longer pending
             again        ·                     │ brings s2 and s3: only s3 is pending, and stored
             closer       ·                     ·                      │ ends the run; a later report finds none
 
-        The condition names every source that it writes: all reports of a write are stored, or none. If none, those that are
-        still pending are written again, in the share that was read.
+        Progress is read again after the writes: of two that report the last sources of two items, at least one sees that
+        the run is done.
         """
         key = keys.find_key(keys.run_key, tenant, run_id)
-        if key is None or not reports:
-            return self.find_open_run(tenant, run_id)
+        row = self._table.get(key) if key else None
+        if row is None or row.groups is None or not reports:
+            return self._report_former(row, reports) if row else None
+        by_source = {report.source_id: report for report in reversed(reports)}
+        before = self._load_progress(row)
+        mine = {part.key: self._add(part, by_source) for part in before if not part.pending.isdisjoint(by_source)}
+        now = {part.key: part for part in self._load_progress(row)} if len(before) > len(mine) > 0 else {p.key: p for p in before}
+        is_open = not mine or self._is_open(row)
+        return join_open_run(row, {**now, **mine}.values()) if is_open else None
+
+    def _is_open(self, row: ItemRow) -> bool:
+        """Return whether the run of *row*, as it was read, is open still."""
+        now = self._table.get(Key(row.pk, row.sk))
+        return now is not None and now.groups is not None
+
+    def _add(self, progress: RunProgress, reports: Reports) -> RunProgress:
+        """Store those of *reports* whose sources are pending, whatever others report meanwhile; return what is stored then."""
+        for _ in range(MAX_WRITE_TRIES * 4):
+            after = add_reports(progress, reports)
+            if after.pending == progress.pending:
+                return progress
+            if row := self._table.update(write_progress(after)):
+                return read_progress(row)
+            row = self._table.get(progress.key)
+            if row is None:
+                raise _changed()
+            progress = read_progress(row)
+        raise _changed()
+
+    def _report_former(self, row: ItemRow, reports: Sequence[SourceReport]) -> OpenRun | None:
+        """Store the reports of a run that a former release opened."""
+        open_run = self._read_open_run(row)
         by_source = {report.source_id: report for report in reversed(reports)}
         sources = list(by_source)
-        for at in range(0, len(sources), MAX_REPORTS_PER_WRITE):
-            group = sources[at : at + MAX_REPORTS_PER_WRITE]
-            open_run = self._report(key, {source: by_source[source] for source in group})
-            if open_run is None:
-                break
+        for at in range(0, len(sources), MAX_FORMER_REPORTS_PER_WRITE):
+            if open_run is not None:
+                group = sources[at : at + MAX_FORMER_REPORTS_PER_WRITE]
+                open_run = self._add_former(Key(row.pk, row.sk), {source: by_source[source] for source in group})
         return open_run
 
-    def _report(self, key: Key, reports: dict[SourceId, SourceReport]) -> OpenRun | None:
-        share = MAX_REPORT_BYTES
+    def _add_former(self, key: Key, reports: dict[SourceId, SourceReport]) -> OpenRun | None:
+        share = MAX_FORMER_REPORT_BYTES
         for _ in range(len(reports) + 2):  # each time fewer reports, or the share that was read
-            if row := self._table.update(write_reports(key, reports, share)):
-                return read_open_run(row)
+            if row := self._table.update(write_former_reports(key, reports, share)):
+                return read_former_run(row)
             row = self._table.get(key)
-            open_run = read_open_run(row) if row else None
+            open_run = read_former_run(row) if row else None
             if row is None or open_run is None:
                 return None
             reports = {source: report for source, report in reports.items() if source in open_run.pending}
             if not reports:
                 return open_run
             share = int(row.share)
-        raise StoreConflictError("the run was changed by others at the same time; try again")
+        raise _changed()
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
         return self._table.put(self._put_run(run, expires_at, condition=is_open_run()))
@@ -143,14 +192,17 @@ class DynamoRuns(DynamoParts):
         row, packed = self._load_packed(keys.run_key(tenant, run_id))
         if row is None:
             raise UnknownIdError("no such run", id=run_id)
-        return _read_run(row, packed)
+        return self._read_run(row, packed)
 
     def load_runs(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
         rows, rest = self._load_page(keys.runs_partition(tenant), limit, cursor)
         found = (self._load_packed(Key(row.pk, row.sk)) if row.parts else (row, row.packed) for row in rows)
-        return Page(items=tuple(_read_run(row, packed) for row, packed in found if row), cursor=rest)
+        return Page(items=tuple(self._read_run(row, packed) for row, packed in found if row), cursor=rest)
+
+    def _read_run(self, row: ItemRow, packed: bytes) -> Run:
+        open_run = self._read_open_run(row)
+        return open_run.run if open_run else read_document(Run, unpack(packed))
 
 
-def _read_run(row: ItemRow, packed: bytes) -> Run:
-    open_run = read_open_run(row)
-    return open_run.run if open_run else read_document(Run, unpack(packed))
+def _changed() -> StoreConflictError:
+    return StoreConflictError("the run was changed by others at the same time; try again")

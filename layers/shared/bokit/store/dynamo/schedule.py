@@ -13,10 +13,10 @@ from bokit.core.model.records import SourceId
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
-from bokit.store.dynamo.gateway import TableGateway, UpdateItem
+from bokit.store.dynamo.gateway import UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.monitors import read_monitor
-from bokit.store.dynamo.open_runs import read_open_run
+from bokit.store.dynamo.open_run_reads import DynamoOpenRunReads
 from bokit.store.dynamo.shards import (
     RELEASE,
     read_head,
@@ -31,10 +31,8 @@ from bokit.store.limits import MAX_WRITE_TRIES
 from bokit.store.protocols import Due
 
 
-class DynamoSchedule:
+class DynamoSchedule(DynamoOpenRunReads):
     """``ScheduleStore`` on the table."""
-
-    _table: TableGateway
 
     def load_due(self, now: datetime, limit: int = 100) -> Due:
         # The index is eventually consistent and has keys only: the items are read, and their times compared again.
@@ -47,7 +45,7 @@ class DynamoSchedule:
                 shards.append(read_shard(keys.shard_of(key), row))
             elif keys.is_monitor(key):
                 monitors.append(read_monitor(row))
-            elif open_run := read_open_run(row):
+            elif open_run := self._read_open_run(row):
                 runs.append(open_run)
         return Due(shards=tuple(shards), monitors=tuple(monitors), runs=tuple(runs))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bokit.core.model.records import RunId, TenantId
+from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, RunStatus, SourceReport
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, load_one, load_page
@@ -18,7 +18,13 @@ class MemoryRuns(MemoryState):
     """``RunStore`` in memory."""
 
     def open_run(
-        self, open_run: OpenRun, *, expires_at: datetime, answered: IdempotentResponse | None, now: datetime
+        self,
+        open_run: OpenRun,
+        *,
+        expires_at: datetime,
+        answered: IdempotentResponse | None,
+        now: datetime,
+        together: Iterable[Iterable[SourceId]] = (),
     ) -> IdempotentResponse | None:
         check_pending(open_run)
         with self._lock:
