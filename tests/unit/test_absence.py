@@ -252,6 +252,27 @@ def test_what_a_page_showed_amid_an_outage_was_shown_then():
     assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
 
 
+def test_half_a_page_between_an_outage_and_the_own_feed_changes_nothing_for_what_it_misses():
+    """A was shown neither before nor on the half page; B was, and counts from there."""
+    source = outage(72, A, B, C, D)
+    assert source.see(B).hold.code == "shrunken-feed"
+
+    assert [kinds(source.see(B, C, D)) for _ in range(3)] == [[MISS], [], [CANCEL]]
+    source = outage(72, A, B, C, D)
+    source.see(B)
+    assert [kinds(source.see(A, C, D)) for _ in range(26)].index([CANCEL]) == 24
+
+
+@pytest.mark.parametrize("between", [(A,), (reservation("HMXXXXXXXX", 50, 54),), ()])
+def test_another_page_between_an_outage_and_the_own_feed_begins_the_day_again(between):
+    """One that shows A after one that missed it, another listing's, or a new calendar without events."""
+    source = outage(72, A, B, C, D)
+    source.see(B)
+    source.see(*between)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
+
+
 def test_one_that_a_third_fetch_shows_is_kept():
     source = outage(72, A, B, C, D)
     source.see(B, C, D)

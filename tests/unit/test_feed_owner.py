@@ -91,6 +91,55 @@ def test_one_booking_of_ours_shows_that_the_feed_is(platform, before, now):
     assert owner_of(source, now, stay("new-1@x", 80, 84)) is FeedOwner.KNOWN
 
 
+def named(who: str, first: int, end: int, uid: str = "new") -> Entry:
+    """Return a guest's stay, under a UID of its own."""
+    return stay(f"{uid}-{first}", first, end, guest_name=who)
+
+
+FLAT = (named("Ann Lee", 10, 14, "flat"), *(named(f"Guest {n}", 10 * n, 10 * n + 3, "flat") for n in (2, 3, 4, 5)))
+LOFT = tuple(named(f"Other {n}", 10 * n + 5, 10 * n + 8, "loft") for n in (2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("shown", [1, 2, 3])
+def test_fewer_names_than_went_and_came_are_chance(shown):
+    """A party books two flats of one host: its name stands on the same nights of the other flat's calendar, too."""
+    party = tuple(replace(e, uid=f"loft-{e.uid}") for e in FLAT[:shown])
+    source = known("vrbo", *FLAT)
+    others = FeedOwner.UNKNOWN if shown < 3 else FeedOwner.KNOWN  # two of five went
+
+    assert owner_of(source, *party, *LOFT[: 5 - shown]) is (FeedOwner.KNOWN if 5 - shown < 3 else others)
+    assert owner_of(source, *party, *LOFT, FLAT[-1]) is FeedOwner.KNOWN, "its UID is ours"
+
+
+def test_a_page_with_one_name_of_ours_is_never_believed_by_time():
+    source = SimulatedSource("vrbo")
+    source.see(*FLAT)
+
+    plans = [source.see(replace(FLAT[0], uid="loft-0"), *LOFT, hours=6) for _ in range(10)]
+
+    assert {p.hold.code for p in plans if p.hold} == {"other-listing"}
+    assert all(p.hold and p.hold.opens_at is None for p in plans)
+
+
+def test_a_departure_on_the_same_day_is_chance_where_all_others_differ():
+    """Booking.com: what is left of a guest's stay has another UID, and so has another room's guest who leaves then."""
+    mine = (closure(-2, 3), *(closure(10 * n, 10 * n + 3) for n in (1, 2, 3)))
+    others = tuple(closure(10 * n + 5, 10 * n + 8, room="x") for n in (1, 2, 3))
+    clip = closure(0, 3, room="x")
+
+    assert owner_of(known("booking_com", *mine), clip, *others) is FeedOwner.UNKNOWN
+    assert owner_of(known("booking_com", *mine), clip, *others[:2]) is FeedOwner.KNOWN
+
+
+def test_a_name_proves_less_than_a_code_that_another_source_knows():
+    source = known("vrbo", FLAT[0], stay("c", 60, 63))
+    shown = (named("Ann Lee", 10, 14, "loft"), reservation("HMCCCCCCCC", 30, 33))
+
+    assert owner_of(source, *shown) is FeedOwner.KNOWN
+    assert owner_of(source, *shown, elsewhere={"code:HMCCCCCCCC": "Loft"}) is FeedOwner.ELSEWHERE
+    assert owner_of(source, *shown, elsewhere={"name:ann lee:2026-06-11:2026-06-15": "Loft"}) is FeedOwner.KNOWN
+
+
 def test_a_uid_made_of_dates_shows_nothing():
     """Another listing may give a block of the same first night the same UID."""
     shown = stay("7f662ec65913-a@airbnb.com", 10, 14, kind=EntryKind.BLOCK, status=Status.UNAVAILABLE)

@@ -413,6 +413,82 @@ def test_uids_of_another_host_wait_for_a_second_fetch():
     assert source.see(hours=1).hold.code == "empty-feed", "it is not on trial, as a quiet calendar's bookings are"
 
 
+EVENTS = tuple(closure(10 * n, 10 * n + 4, uid=f"u{n}@google.com") for n in range(1, 7))
+NEW = tuple(closure(10 * n + 5, 10 * n + 8, uid=f"new{n}@example.org") for n in range(1, 4))
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "new", "code"),
+    [
+        (3, 2, 3, "sudden-bookings"),  # one of three went, and three came
+        (3, 2, 2, None),
+        (4, 2, 2, "sudden-bookings"),
+        (5, 3, 3, "sudden-bookings"),
+        (5, 3, 1, None),
+        (5, 4, 3, None),  # one of five is not a third
+        (6, 6, 3, None),
+        (6, 3, 3, "shrunken-feed"),
+    ],
+)
+def test_others_that_come_as_a_third_of_the_stays_goes_wait_for_a_second_fetch(known, shown, new, code):
+    """Half a page with another calendar's entries on it: less than half went, or fewer than three."""
+    source = SimulatedSource("google")
+    source.see(*EVENTS[:known])
+
+    plan = source.see(*EVENTS[known - shown : known], *NEW[:new], hours=7)
+
+    assert (plan.hold and plan.hold.code) == code
+
+
+def test_a_page_of_two_calendars_makes_no_booking_and_delays_no_cancellation():
+    """Six hours later it is believed; what went counts from the first of these fetches on."""
+    source = SimulatedSource("google")
+    source.see(*EVENTS[:5])
+    source.see(*EVENTS[:5], hours=7)
+    page = (*EVENTS[2:5], *NEW)
+    assert [kinds(source.see(*page)) for _ in range(6)] == [[]] * 6
+    assert nights_of(15, 18) <= source.held()
+
+    assert sorted(kinds(source.see(*page))) == [CREATE] * 3 + [MARK_MISSING] * 2
+    assert [kinds(source.see(*page)) for _ in range(18)] == [*[[]] * 17, [CANCEL, CANCEL]]
+
+
+def test_what_went_while_a_page_of_two_calendars_was_held_counts_from_then():
+    """The fifth, of twelve, went with the fifth of seven fetches."""
+    many = [closure(10 * n, 10 * n + 4, uid=f"u{n}@google.com") for n in range(1, 13)]
+    source = SimulatedSource("google")
+    source.see(*many)
+    source.see(*many, hours=7)
+    for shown in [many[4:]] * 4 + [many[5:]] * 3:
+        plan = source.see(*shown, *NEW[:2])
+    assert plan.hold is None
+
+    cancelled = [kinds(source.see(*many[5:], *NEW[:2])).count(CANCEL) for _ in range(24)]
+
+    assert [hour for hour, count in enumerate(cancelled, start=1) for _ in range(count)] == [18] * 4 + [22]
+
+
+def test_the_other_half_of_a_page_of_two_calendars_is_held_as_well():
+    """Each answer drops another half: what came is still held where fewer of it are shown."""
+    source = SimulatedSource("google")
+    source.see(*EVENTS[:4])
+    source.see(*EVENTS[:4], hours=7)
+    source.see(*EVENTS[:2], *NEW)
+
+    plan = source.see(*EVENTS[2:4], *NEW[:1])
+
+    assert plan.hold.code == "sudden-bookings"
+    assert source.see(*EVENTS[:4], NEW[0]).hold is None, "nothing is gone: it is believed"
+
+
+def test_a_stay_that_is_split_did_not_come():
+    source = SimulatedSource("google")
+    source.see(*EVENTS[:3], closure(60, 80, uid="long@google.com"))
+    pieces = [closure(60, 62, uid="p1@x"), closure(78, 80, uid="p2@x"), closure(64, 66, uid="p3@x")]
+
+    assert source.see(*EVENTS[:2], *pieces, hours=7).hold is None
+
+
 def test_a_calendar_of_any_kind_may_have_uids_of_many_hosts():
     """A calendar program shows invitations from anywhere."""
     source = SimulatedSource("google")

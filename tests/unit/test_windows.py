@@ -98,6 +98,58 @@ def test_a_closure_beside_an_end_that_was_learned_is_somebodys(first):
     assert not nights_of(first, 275) & held_as(source, NIGHTS)
 
 
+def test_an_end_that_somebodys_nights_cut_in_two_makes_one_event():
+    """The guest's. The first piece begins where the end began, and moves nobody from day to day; nor does it once it is short."""
+    source = SimulatedSource("generic")
+    source.see(*GENERIC_REST)
+    for n in range(1, 5):
+        source.see(*GENERIC_REST, closed(270 + n, 366 + n), hours=24)
+    guest = closed(285, 290)
+
+    plans = [source.see(*GENERIC_REST, closed(270 + n, 285), guest, closed(290, 366 + n), hours=24) for n in range(5, 15)]
+
+    assert [kinds(plan) for plan in plans] == [[CREATE], *[[]] * 9]
+    assert nights_of(284, 285) <= held_as(source, ROLLING)
+    assert not nights_of(285, 290) & held_as(source, ROLLING)
+    assert kinds(source.see(*GENERIC_REST, guest, closed(290, 381), hours=24)) == []
+
+
+def test_the_end_of_airbnbs_calendar_before_a_stay_that_reaches_beyond_it_makes_no_event():
+    """No window is left behind the guest's nights: what lies before them no longer ends as the calendar does."""
+    source = SimulatedSource("airbnb")
+    source.see(A)
+    label = "Airbnb (Not available)"
+    for n in range(1, 5):
+        source.see(A, window(330 + n, 366 + n, summary=label), hours=24)
+    guest = reservation("HMGGGGGGGG", 362, 376)
+
+    plans = [source.see(A, block(330 + n, 362, summary=label), guest, hours=24) for n in range(5, 12)]
+
+    assert [kinds(plan) for plan in plans] == [[CREATE], *[[]] * 6]
+    assert nights_of(341, 362) <= held_as(source, ROLLING)
+
+
+def test_an_end_whose_last_day_stands_still_rolls_by_its_first():
+    source = SimulatedSource("generic")
+    source.see(*GENERIC_REST)
+    for n in range(1, 12):
+        assert kinds(source.see(*GENERIC_REST, closed(270 + n, 700), hours=24)) == []
+    assert nights_of(281, 700) <= held_as(source, ROLLING)
+
+
+@pytest.mark.parametrize("piece", [closed(275, 280), closed(276, 280), taken(275, 280)])
+def test_a_guest_at_the_first_day_of_a_calendars_end_is_a_booking_two_days_later_at_most(piece):
+    """It stands still as the end rolls on. Another label, or another first day, is a booking at once."""
+    source = SimulatedSource("generic")
+    source.see(*GENERIC_REST)
+    for n in range(1, 5):
+        source.see(*GENERIC_REST, closed(270 + n, 366 + n), hours=24)
+    plans = [source.see(*GENERIC_REST, piece, closed(280, 371 + n), hours=24) for n in range(3)]
+
+    is_piece = piece == closed(275, 280)
+    assert [kinds(plan) for plan in plans] == ([[], [], [CREATE]] if is_piece else [[CREATE], [], []])
+
+
 @pytest.mark.parametrize("first", [310, 250])
 def test_a_far_closure_that_stands_still_is_somebodys(first):
     """After four days it is a closure like any other, and it was held and published meanwhile."""

@@ -69,6 +69,8 @@ class Evidence:
     """When the last accepted fetch before this one was."""
     filled_at: datetime | None = None
     """When the last body came before the calendar was empty, in enough bodies apart, until this fetch; None: it was not."""
+    unshown: frozenset[str] | None = None
+    """The stays for which that holds: held pages came in between, and did not show them. None: it holds for all."""
 
     released_as: GoneReason | None = None
     """Why what this fetch does not show is released at once; None: it is not."""
@@ -85,10 +87,14 @@ class Evidence:
 
         After a calendar that was empty, it opens 72 hours after the last body before, in the third fetch at the earliest.
         """
-        if self.filled_at is None:
+        if self.filled_at is None or self.unshown is not None:
             return context.at
         third = context.at + (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context)
         return min(context.at, max(self.filled_at + unseen_wait(context), third) - context.cancel_after)
+
+    def filled_before(self, record: Record) -> datetime | None:
+        """Return when the last body came before the calendar was empty, and *record* was not shown since; None: it was not so."""
+        return self.filled_at if self.unshown is None or record.id in self.unshown else None
 
     def may_release(self, record: Record, since: datetime, context: Context) -> bool:
         """Return whether *record*, missing or open *since* then, may be released.
@@ -151,7 +157,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     by_held = [state.contradicted_since] if state.contradicted_since else []
     contradicted = min([*missed.values(), *by_held], default=None)
     doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
-    was_empty = state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES
+    was_empty = state.refilled_at is not None or (state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES)
     return Evidence(
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
@@ -162,7 +168,13 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
         shown_at=state.read_at if state.held_since else context.last_read,
         filled_at=state.filled_at if was_empty else None,
+        unshown=_never_shown_since(state.refilled_at, state) if state.refilled_at else None,
     )
+
+
+def _never_shown_since(refilled_at: datetime, state: SourceMemory) -> frozenset[str]:
+    """Return the stays that the first page after an empty calendar missed, as did all that were held since."""
+    return frozenset(stay for stay, at in state.absent.items() if at <= refilled_at)
 
 
 def unseen_wait(context: Context) -> timedelta:
@@ -240,8 +252,9 @@ def write_misses(record: Record, evidence: Evidence, context: Context) -> list[J
     misses = read_misses(record, context.at, fetch_gap(context))
     if misses.times > (MIN_FETCHES_IN_DOUBT if evidence.is_doubtful else 2):
         return list(record.memory[MISSED])
-    shown = read_last_shown(record, evidence.filled_at or evidence.shown_at, context.at)
-    is_after_empty = was_empty_before(record) or (record.missing_since is None and evidence.filled_at is not None)
+    filled_at = evidence.filled_before(record)
+    shown = read_last_shown(record, filled_at or evidence.shown_at, context.at)
+    is_after_empty = was_empty_before(record) or (record.missing_since is None and filled_at is not None)
     return [
         misses.times,
         *(write_time(t) for t in (misses.first, misses.last, shown)),

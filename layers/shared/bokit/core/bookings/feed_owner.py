@@ -16,9 +16,13 @@ from bokit.core.bookings.limits import (
     MAX_OWN_EVENTS,
     MAX_QUIET_ARRIVALS,
     MIN_CALENDAR_END_NIGHTS,
+    MIN_EXCHANGE,
+    MIN_EXCHANGE_ARRIVALS,
+    MIN_EXCHANGED_SHARE,
     MIN_REISSUED_SHARE,
     MIN_REISSUED_SPANS,
     MIN_SAME_DATES_SHARE,
+    MIN_SETTLED_AGE,
     MIN_WINDOW_END,
     TRIAL_TIME,
 )
@@ -31,7 +35,7 @@ from bokit.core.bookings.window import closed_nights, rule_nights
 from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.ical.writer import is_own_uid, make_uid
-from bokit.core.model.agreement import OTHER, SUDDEN
+from bokit.core.model.agreement import MIN_SHRINK, OTHER, SUDDEN
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.records import Record
 from bokit.core.model.source_memory import SourceMemory
@@ -39,6 +43,7 @@ from bokit.core.model.source_rules import Context
 
 SATURDAY = 5
 CALENDAR_VARIANTS = ("occupied", "bookings", "arrivals", "departures")
+NAME_MARK = "name:"
 Marks = Mapping[str, str]
 """What identifies a booking at another source of the tenant, and that source's name."""
 
@@ -77,7 +82,10 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     UIDs, codes or names of a source of another unit, and none of ours           another listing's
     Booking.com: a known first night has another UID, and none has its own       another listing's
     a code of ours; a UID of ours not made of dates; Booking.com: a known        ours
-    first night with its UID; a name with equal nights
+    first night with its UID
+    a name of ours with equal nights; Booking.com: what is left of a guest's     ours
+    stay; but for fewer of them than went and than came, three and more each,
+    and where another source knows a code or UID
     with UIDs made of dates, half of our stays to come, and at least two, are    ours
     shown with the same UIDs and nights, and not all from Saturday to Saturday;
     or all of them, so that nothing is gone
@@ -153,9 +161,40 @@ class OwnerEvidence:
 
     @cached_property
     def shows_ours(self) -> bool:
-        """Whether an entry proves that the feed is ours."""
-        ours = (self._is_ours(e) or self._is_clip(e) for e in self.found.seen.entries if e.status not in CANCELLED)
-        return any(ours)
+        """Whether an entry proves that the feed is ours: surely, or likely, if others do not prove more."""
+        if self.shows_surely_ours:
+            return True
+        likely = sum(self._is_ours(e) or self._is_clip(e) for e in self._live)
+        others = min(len(self.gone), len(self.arrivals))
+        is_outdone = self.is_surely_elsewhere or (others >= MIN_SHRINK and likely < others)
+        return likely > 0 and not is_outdone
+
+    @cached_property
+    def shows_surely_ours(self) -> bool:
+        """Whether an entry has a code of ours, or a UID that proves something: no chance makes two the same."""
+        return any(self._is_surely_ours(e) for e in self._live)
+
+    @cached_property
+    def gone(self) -> list[Stay]:
+        """The stays to come that this fetch does not show, and that no accepted one missed before."""
+        return [s for s in self.found.matches.absent if s.record.missing_since is None]
+
+    @cached_property
+    def is_exchange(self) -> bool:
+        """Whether a third of the stays to come went and others came, four or more and two of them new: of two calendars, perhaps.
+
+        What a stay is split into did not come. While what came is held, one of it that is still there is enough.
+        """
+        matches, at = self.found.matches, self.context.at
+        settled = [s for s in self.gone if at - s.record.created_at >= MIN_SETTLED_AGE]
+        if not settled or len(self.gone) < MIN_EXCHANGED_SHARE * len(self.future):
+            return False
+        if self.state.agreed_code == SUDDEN and not set(self.new_spans).isdisjoint(self.state.agreed_spans):
+            return True
+        ends = {day for stay in self.gone for day in stay.span}
+        new = (p.entry for p in matches.pairs if p.stay is None and p.entry.check_out > matches.today)
+        came = sum(ends.isdisjoint((e.check_in, e.check_out)) for e in new)
+        return came >= MIN_EXCHANGE_ARRIVALS and came + len(self.gone) >= MIN_EXCHANGE
 
     @cached_property
     def shows_our_dates(self) -> bool:
@@ -176,21 +215,34 @@ class OwnerEvidence:
         """Whether only what other sources know can say whose feed this is."""
         if any(is_own_uid(e.uid) for e in self.shown):
             return True
-        return bool(self.arrivals) and not self.is_first and not self.shows_ours
+        return bool(self.arrivals) and not self.is_first and not self.shows_surely_ours
 
     @cached_property
     def is_own_calendar(self) -> bool:
         """Whether an entry has the UID of an outgoing calendar of ours, and none is another's."""
-        uids = [e.uid for e in self.found.seen.entries if e.status not in CANCELLED]
+        uids = [e.uid for e in self._live]
         known = any(is_own_uid(uid) and f"own:{uid}" in self.context.elsewhere for uid in uids)
         return known and all(is_own_uid(uid) for uid in uids)
 
     @cached_property
     def elsewhere(self) -> str | None:
         """The name of another source that knows one of the entries."""
+        return min(self._marks_elsewhere.values(), default=None)
+
+    @property
+    def is_surely_elsewhere(self) -> bool:
+        """Whether another source knows one of the entries by its code or UID."""
+        return not all(mark.startswith(NAME_MARK) for mark in self._marks_elsewhere)
+
+    @cached_property
+    def _marks_elsewhere(self) -> Marks:
         known = self.context.elsewhere
-        found = (known[mark] for e in self.shown for mark in entry_marks(e, self._uids, self._names) if mark in known)
-        return min(found, default=None) if known else None
+        marks = (mark for e in self.shown for mark in entry_marks(e, self._uids, self._names)) if known else ()
+        return {mark: known[mark] for mark in marks if mark in known}
+
+    @cached_property
+    def _live(self) -> list[Entry]:
+        return [e for e in self.found.seen.entries if e.status not in CANCELLED]
 
     @cached_property
     def is_other_room(self) -> bool:
@@ -284,10 +336,17 @@ class OwnerEvidence:
 
     def _is_ours(self, entry: Entry) -> bool:
         """Return whether *entry* has a code, a UID that proves something, or a name with equal nights, of ours."""
-        if self._traits.uid_has_start and self.state.starts.get(entry.check_in.isoformat()) == entry.uid:
+        if self._is_surely_ours(entry):
             return True
         marks = (mark for read in self._readings(entry) for mark in entry_marks(read, self._uids, self._names))
         return not self._known_marks.isdisjoint(marks)
+
+    def _is_surely_ours(self, entry: Entry) -> bool:
+        """Return whether *entry* has a code, or a UID that proves something, of ours."""
+        if self._traits.uid_has_start and self.state.starts.get(entry.check_in.isoformat()) == entry.uid:
+            return True
+        marks = entry_marks(entry, self._uids, self._names)
+        return any(mark in self._known_marks for mark in marks if not mark.startswith(NAME_MARK))
 
     def _is_clip(self, entry: Entry) -> bool:
         """Return whether *entry* is what is left of a stay of ours: where UIDs have the first night, clips change them."""
@@ -341,7 +400,7 @@ def own_marks(record: Record) -> list[str]:
 
 
 def _marks(code: str | None, key: str | None, name: str | None, span: Span) -> list[str]:
-    named = f"name:{fold(name)}:{span[0]}:{span[1]}" if name else None
+    named = f"{NAME_MARK}{fold(name)}:{span[0]}:{span[1]}" if name else None
     return [mark for mark in (code and f"code:{code}", key and f"uid:{key}", named) if mark]
 
 

@@ -8,7 +8,8 @@ truncated                                         its nights held provisionally
 read in part (a bad date)                         new stays, moves, returns
 half of the future stays gone at once, or three   new nights held provisionally
 gone where three came
-UIDs of another host on a booking platform        new nights held provisionally
+UIDs of another host on a booking platform, or    new nights held provisionally
+others that came as a third of the stays went
 else                                              everything
 
 Whose feed it is: ``feed_owner``. What lifts a hold: ``hold_release``.
@@ -53,8 +54,8 @@ MESSAGES = {
     SHRUNKEN: "Many of the coming stays are gone at once; they stay held. If they are truly cancelled, apply the held plan.",
     OTHER: "This looks like another listing's calendar; its nights are held for now, and ours stay. "
     "Check the feed's address; if it is right, apply the held plan.",
-    SUDDEN: "Bookings came that this calendar does not usually get: many at once where there were none, or with UIDs of another "
-    "calendar; their nights are held until a later fetch agrees. "
+    SUDDEN: "Bookings came that this calendar does not usually get: many at once where there were none or where others went, or "
+    "with UIDs of another calendar; their nights are held until a later fetch agrees. "
     "If they are right, apply the held plan.",
     OWN: "This is a calendar that Bokit itself publishes; read again, it would hold its own nights for ever. "
     "Nothing was changed. Give the source the platform's own address, or remove it.",
@@ -105,7 +106,7 @@ def judge_fetch(evidence: OwnerEvidence) -> Judgement:
         return Judgement(code=PARTIAL)
     if not is_on_trial(evidence.state) and _is_shrunken(evidence, future):
         return _judge_agreement(SHRUNKEN, evidence)
-    if evidence.has_strange_hosts:
+    if evidence.has_strange_hosts or (evidence.is_exchange and not is_on_trial(evidence.state)):
         return _judge_agreement(SUDDEN, evidence)
     return Judgement(code=None, was_quiet=owner is FeedOwner.QUIET)
 
@@ -125,6 +126,8 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, says_nothing: bool =
     if not is_lifted(code, agreement, evidence):
         return Judgement(code=code, agreement=agreement)
     agreed = frozenset(newly_absent(evidence.found.matches))
+    if code == SUDDEN:  # what came is agreed on; each stay that went counts from the held fetch that missed it first
+        agreed &= evidence.state.absent.keys()
     return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN and not evidence.future)
 
 
@@ -207,7 +210,7 @@ def _describe_releases(code: str, found: FeedMatches) -> list[dict[str, Json]]:
     lost = sorted(matches.absent, key=lambda s: s.record.id)
     future = [s for s in lost if not s.is_gone and s.nights_from(matches.today)]
     releases = [_describe_release("cancel", s.record.id, s.kind, s.check_in.isoformat(), s.check_out.isoformat()) for s in future]
-    if code != SHRUNKEN and matches.window and (spans := write_spans(rule_nights(matches))):
+    if code not in (SHRUNKEN, SUDDEN) and matches.window and (spans := write_spans(rule_nights(matches))):
         releases.append(_describe_release("free", matches.window.id, "window", spans[0][0], spans[-1][1]))
     return releases
 

@@ -135,10 +135,24 @@ def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
     """Return *state* after one more empty body."""
     at = context.at
     if state.empty_since is None or state.empty_at is None:
-        return replace(state, empty_since=at, filled_at=context.last_read or at, empty_bodies=1, empty_at=at)
+        filled_at = context.last_read or at
+        return replace(state, empty_since=at, filled_at=filled_at, empty_bodies=1, empty_at=at, refilled_at=None)
     if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= fetch_gap(context):
         return replace(state, empty_bodies=state.empty_bodies + 1, empty_at=at)
     return state
+
+
+def end_empty(state: SourceMemory, code: str, context: Context) -> SourceMemory:
+    """Return *state* after a held page that is not empty.
+
+    After enough empty bodies, a shrunken page keeps it known when the last one before them came: the stays that it misses, too,
+    were not shown since then. Any other page forgets it.
+    """
+    filled_at, refilled_at = (state.filled_at, state.refilled_at) if code == SHRUNKEN else (None, None)
+    if state.empty_since is not None:
+        is_long = filled_at is not None and state.empty_bodies >= MIN_EMPTY_BODIES
+        filled_at, refilled_at = (filled_at, context.at) if is_long else (None, None)
+    return replace(state, empty_since=None, filled_at=filled_at, empty_bodies=0, empty_at=None, refilled_at=refilled_at)
 
 
 def empty_opens_at(state: SourceMemory, context: Context) -> datetime | None:

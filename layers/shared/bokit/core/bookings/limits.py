@@ -72,6 +72,8 @@ MAX_OWN_EVENTS = 4
 """Events of one booking in an outgoing calendar, as far as they are known again."""
 MAX_QUIET_ARRIVALS = 3
 """New bookings at once that a quiet listing may get."""
+MIN_EXCHANGED_SHARE, MIN_EXCHANGE, MIN_EXCHANGE_ARRIVALS = 1 / 3, 4, 2
+"""Of the known future stays, of those that went and came together, and of new ones: so many ask for a second fetch."""
 MIN_REISSUED_SHARE = 0.9
 """Of the known future stays: so many of the same nights are the same listing under other UIDs."""
 MIN_SAME_DATES_SHARE = 0.5

@@ -12,6 +12,10 @@ days ahead, 30 nights or more, after all others
     its end rolled with three midnights                      none               no
     its end stood still for four days                        a stay or block    yes
     neither is known yet                                     none               yes
+it begins 60 days ahead or later, on the first day of such
+an end, which rolled with three midnights
+    all that is left of an end that somebody's nights cut,   none               yes
+    or of one whose last day stands still
 it starts today, and has 14 nights at most
     it rolled with midnight: the same nights and label       none               yes
     it lies within such a notice, remembered after three     none               yes
@@ -33,6 +37,7 @@ from bokit.core.bookings.limits import (
     MIN_ROLLS,
     MIN_STAND_STILL,
     MIN_WINDOW_END,
+    MIN_WINDOW_START,
 )
 from bokit.core.bookings.names import NameReader, fold
 from bokit.core.bookings.nights import DAY
@@ -50,7 +55,7 @@ class WindowVerdict(StrEnum):
 
 
 def end_of(roll: Roll) -> date:
-    """Return the end of the closure, as it was on its day."""
+    """Return the day that rolls, as it was on its day."""
     return date.fromisoformat(roll.day) + timedelta(days=roll.ahead)
 
 
@@ -62,10 +67,12 @@ class Rolls:
     kept: Roll | None = None
     """The notice that is remembered: today's night was closed ever since it rolled with three midnights."""
     end: Roll | None = None
+    start: Roll | None = None
+    """The first day of the calendar's end, as far ahead as it is; kept while the end is cut in two."""
 
     def learn(self, habits: SourceHabits) -> SourceHabits:
         """Return *habits* with them."""
-        return replace(habits, notice=self.notice, notice_kept=self.kept, calendar_end=self.end)
+        return replace(habits, notice=self.notice, notice_kept=self.kept, calendar_end=self.end, end_start=self.start)
 
 
 class ClosureRules:
@@ -85,7 +92,26 @@ class ClosureRules:
         kept = habits.notice_kept if is_closed else None
         is_proved = notice is not None and notice.times >= MIN_ROLLS
         end = self._roll_on(habits.calendar_end, [self._end] if self._end else [], is_exact=False)
-        return Rolls(notice=notice, kept=notice if is_proved else kept, end=end)
+        return Rolls(notice=notice, kept=notice if is_proved else kept, end=end, start=self._roll_start(habits.end_start))
+
+    def _roll_start(self, before: Roll | None) -> Roll | None:
+        """Return how the first day of the calendar's end rolls, given how it did *before*: by any closure that begins then.
+
+        on a later day, as far ahead as before                 it rolled
+        on the day of before, since yesterday at the longest   as before: it has not rolled, or not yet
+        else                                                   that of the end of today's calendar, first seen today
+        """
+        if before:
+            day, ahead = date.fromisoformat(before.day), timedelta(days=before.ahead)
+            starts = {e.check_in for e in self._plain if fold(e.summary) == before.label}
+            if self._today > day and self._today + ahead in starts:
+                return replace(before, day=self._today.isoformat(), times=min(before.times + 1, MIN_ROLLS))
+            if self._today - day <= DAY and day + ahead in starts:
+                return before
+        if self._end is None or self._end.check_in - self._today < MIN_WINDOW_START:
+            return None
+        ahead = self._end.check_in - self._today
+        return Roll(ahead=ahead.days, label=fold(self._end.summary), day=self._today.isoformat())
 
     def _roll_on(self, before: Roll | None, closure: Sequence[Entry], *, is_exact: bool) -> Roll | None:
         """Return how *closure* (one entry, or several side by side) rolls, given how it did *before*.
@@ -121,9 +147,15 @@ class ClosureRules:
         """Return what becomes of *entry* as a window; None: it is a stay or a block."""
         if entry.kind is EntryKind.WINDOW:
             return WindowVerdict.WITHHELD
-        if entry is self._end:
-            return self._judge_end()
-        return WindowVerdict.PUBLISHED if self._is_notice(entry) else None
+        found = self._judge_end() if entry is self._end else None
+        is_published = self._begins_as_end(entry) or (entry is not self._end and self._is_notice(entry))
+        return found or (WindowVerdict.PUBLISHED if is_published else None)
+
+    def _begins_as_end(self, entry: Entry) -> bool:
+        start = self.rolls.start
+        if start is None or start.times < MIN_ROLLS or not any(entry is one for one in self._plain):
+            return False
+        return fold(entry.summary) == start.label and entry.check_in == end_of(start)
 
     def _is_notice(self, entry: Entry) -> bool:
         notice, kept = self.rolls.notice, self.rolls.kept

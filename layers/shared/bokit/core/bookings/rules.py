@@ -23,6 +23,7 @@ from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement,
 from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
     count_empty,
+    end_empty,
     is_trial_over,
     may_release_by_empty,
     newly_absent,
@@ -263,7 +264,8 @@ def _next_midnight(context: Context) -> datetime:
 def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory, judged: Judgement = TRUSTED) -> Plan:
     """Return the plan of a fetch that no guard holds; held fetches that agreed with it for long enough count as evidence."""
     if judged.agreement and judged.agreed:
-        state = replace(state, absent=dict.fromkeys(sorted(judged.agreed), judged.agreement.since))
+        since = state.absent if state.agreed_code == SUDDEN else dict.fromkeys(sorted(judged.agreed), judged.agreement.since)
+        state = replace(state, absent=since)
     evidence = weigh_fetch(found.matches, context, state, judged.agreed)
     if judged.agreed:
         plan = _plan(found.matches, context, evidence)
@@ -339,14 +341,14 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     if found.seen.verdict is Verdict.EMPTY:
         after = count_empty(after, context)
     elif found.seen.entries:
-        after = replace(after, empty_since=None, filled_at=None, empty_bodies=0, empty_at=None)
+        after = end_empty(after, str(judged.code), context)
     if judged.code == EMPTY and is_trial_over(after, context):
         plan = _plan(matches, context, Evidence(released_as=GoneReason.EMPTY))
         return replace(plan, memory=write_memory(_learn(found, SourceMemory(), context)))
     after = replace(after, hold=make_hold(judged, evidence, after))
     if judged.agreement:
         after = with_agreement(after, str(judged.code), judged.agreement)
-        gone = newly_absent(matches) if judged.code == SHRUNKEN else set()
+        gone = newly_absent(matches) if judged.code in (SHRUNKEN, SUDDEN) else set()
         if judged.code == SHRUNKEN:
             after = replace(after, contradicted_since=contradicted_by_held(matches, state))
         after = replace(after, absent={stay: state.absent.get(stay, at) for stay in sorted(gone)})

@@ -28,7 +28,7 @@ class UidHistory:
 class Roll:
     """A closure that may roll with the calendar, as it was on the last day that it did."""
 
-    ahead: int  # days from that day to its end
+    ahead: int  # days from that day to its end, or to its first day
     label: str
     day: str
     times: int = 0  # with how many midnights it rolled, as far as that matters
@@ -66,6 +66,7 @@ class SourceHabits:
     notice: Roll | None = None  # the closure that started on the last day
     notice_kept: Roll | None = None  # the notice that is remembered
     calendar_end: Roll | None = None  # the closure after all others
+    end_start: Roll | None = None  # its first day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ class SourceMemory:
     filled_at: datetime | None = None  # when the last body before them came
     empty_bodies: int = 0  # how many of them, apart, as far as that matters
     empty_at: datetime | None = None  # when the last of these was
+    refilled_at: datetime | None = None  # when the first shrunken page after enough of them came; then `filled_at` is kept
     declined: bool = False  # a person discarded the hold: no time lifts it until the source's own feed is back
 
     def without_hold(self) -> SourceMemory:
