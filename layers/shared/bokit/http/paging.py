@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Any, TypeVar
 
 from bokit.core.model.cursors import read_cursor, write_cursor
-from bokit.core.model.documents import write_json
+from bokit.core.model.documents import sent_bytes, write_json
 from bokit.http.limits import MAX_PAGE_BYTES
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ SEPARATOR = "\0"  # between the parts of a key: no name or id holds it
 
 def count_fitting(documents: Iterable[Mapping[str, Any]]) -> int:
     """Return how many of *documents*, from the first on, fit into a page; at least one."""
-    sizes = accumulate(len(write_json(doc)) + 1 for doc in documents)
+    sizes = accumulate(sent_bytes(write_json(doc)) for doc in documents)
     return max(1, sum(1 for size in sizes if size <= MAX_PAGE_BYTES))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 
-from bokit.core.model.documents import write_json
+from bokit.core.model.documents import sent_bytes, write_json
 from bokit.http.limits import MAX_PAGE_BYTES
 from bokit.http.problems import PROBLEM_JSON, HttpProblem
 
@@ -47,7 +47,7 @@ def reply_stored(fetch: Callable[[int], Page[T]], describe: Callable[[T], Mappin
     while True:
         page = fetch(limit)
         response = reply_list(map(describe, page.items), page.cursor)
-        if len(response.body or "") <= MAX_PAGE_BYTES or limit == 1:
+        if limit == 1 or sent_bytes(response.body or "") <= MAX_PAGE_BYTES:
             return response
         limit = max(1, min(limit, len(page.items)) // 2)
 

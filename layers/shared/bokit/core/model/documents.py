@@ -80,6 +80,14 @@ def write_json(document: Mapping[str, Any], *, indent: int | None = None) -> str
     return text
 
 
+def sent_bytes(text: str) -> int:
+    """Return how many bytes *text* takes in a function's response, which Lambda's runtime writes as JSON once more.
+
+    Its runtime for Python 3.11 escapes all that is not ASCII: an emoji takes 12 bytes, a quote in a text 4.
+    """
+    return len(json.dumps(text))
+
+
 def _as_json(value: object) -> object:
     if isinstance(value, datetime):
         return write_time(value.astimezone(UTC))

@@ -13,7 +13,7 @@ from bokit.core.model.runs import describe_run
 from bokit.engine.catalog.view import describe_source
 from bokit.http.bodies import Body, EndsOnWord, Name, Platform, Seconds, Url, Wait, Word, Zone
 from bokit.http.limits import MAX_PREVIEW_ENTRIES
-from bokit.http.paging import Key
+from bokit.http.paging import Key, count_fitting
 from bokit.http.params import Cursor, Id, Limit, UnitFilter
 from bokit.http.replies import Reply, reply
 from bokit.http.routing import ADMIN, OPERATOR, VIEWER, Routes, lists, makes, shows, updates
@@ -97,10 +97,10 @@ def add_source(body: NewSource, preview: AsPreview = False) -> Reply:
 
 
 def _cut_preview(preview: dict[str, Any]) -> dict[str, Any]:
-    """Return a preview with its first entries by date, and their total."""
+    """Return a preview with its first entries by date, as many as fit into a page's bytes, and their total."""
     entries = sorted(preview["entries"], key=lambda entry: str(entry["check_in"]))
-    problems = preview["problems"][:MAX_PREVIEW_ENTRIES]
-    return {**preview, "entries": entries[:MAX_PREVIEW_ENTRIES], "total": len(entries), "problems": problems}
+    shown, problems = entries[:MAX_PREVIEW_ENTRIES], preview["problems"][:MAX_PREVIEW_ENTRIES]
+    return {**preview, "entries": shown[: count_fitting(shown)], "total": len(entries), "problems": problems}
 
 
 @routes.serve("GET", "/sources/{id}", VIEWER, shows("SourceInFull"))
