@@ -23,7 +23,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick model openapi check reliability bench compare deploy fmt lint types template checkpoint lock setup
+.PHONY: help demo up down test quick model openapi check reliability attacks bench compare deploy fmt lint types template checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ check: ## what CI runs: lint, types, import rules, template, tests
 
 reliability: $(DEV) ## two months each of 200 simulated listings whose feeds go wrong (COUNT=200)
 	@$(bin)/python -m tests.support.faulty_months $(or $(COUNT),200)
+
+attacks: ## seven attacks by one tenant on the local cloud, and how fresh another one's sources stay (MINUTES=30)
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(bin)/python -m tests.support.attacks $(or $(MINUTES),30) $(if $(EACH),--each)
 
 bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup
