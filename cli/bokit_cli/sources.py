@@ -194,6 +194,7 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
             "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
             "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
             "error": doc["error"] and doc["error"]["message"],
+            "advice": doc["advice"],
         },
     )
     if doc["hold"]:

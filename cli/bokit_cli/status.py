@@ -51,6 +51,8 @@ def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], z
                 print_line(console, f"  {opening_words(opens_at, zones.get(str(source['unit_id']), 'UTC'), now)}")
         elif error := source["error"]:
             print_line(console, f"failing: {source['name']}: {error['message']} ({source['failures']} failures in a row)")
+        if advice := source["advice"]:
+            print_line(console, f"{source['name']}: {advice}")
     if monitor := doc["monitor"]:
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
         runs = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"

@@ -227,6 +227,37 @@ def test_a_room_type_of_five_rooms_makes_one_notice_a_run(caller, app, unit):
     assert (notice.facts["opened"], notice.facts["closed"]) == (25, 0)
 
 
+SEVERAL_ROOMS = "this feed lists several rooms; give each room its own address"
+
+
+def test_a_feed_of_several_rooms_is_shown_as_such(caller, app, unit):
+    """In the preview, in the run, in the source and in the status, until the feed lists one room."""
+    rooms = guests(("2026-09-01", "2026-09-04", 5))
+    app.shelf.bodies[VRBO] = rooms
+    values = {"name": "Rooms", "unit_id": unit, "url": VRBO}
+    (problem,) = caller.ask("POST", "/sources", values, query={"preview": "true"}).doc["problems"]
+    made = caller.post("/sources", values)
+    app.sync()
+
+    def advice():
+        (status,) = (s for s in caller.get("/sync/status")["sources"] if s["source_id"] == made["id"])
+        return caller.get(f"/sources/{made['id']}")["advice"], status["advice"]
+
+    assert problem["code"] == "several-rooms"
+    assert problem["message"] == f"{SEVERAL_ROOMS} (5 reservations on the night of 2026-09-01)"
+    reports = [report for run in caller.get("/sync/history")["items"] for report in run["sources"]]
+    assert [p["code"] for report in reports for p in report.get("problems", [])] == ["several-rooms"]
+    assert advice() == (problem["message"], problem["message"])
+    app.move(hours=1)
+    app.shelf.bodies[VRBO] = b"<html>"
+    app.sync()
+    assert advice() == (problem["message"], problem["message"]), "what cannot be read says nothing of it"
+    app.move(hours=1)
+    app.shelf.bodies[VRBO] = guests(("2026-09-01", "2026-09-04", 1))
+    app.sync()
+    assert advice() == (None, None)
+
+
 ROOM = "https://8.8.8.8/booking.ics"
 
 

@@ -92,6 +92,22 @@ def test_conflicts_are_listed_acknowledged_and_kept(terminal):
     assert "closed, the bookings no longer share a night" in terminal.run("conflicts", "--all").out
 
 
+def test_a_feed_of_several_rooms_is_noted_everywhere(terminal):
+    """Preview, run, `source show` and `status` say what to do; a conflict lists 20 bookings, and how many more there are."""
+    note = "this feed lists several rooms; give each room its own address"
+    guests = enumerate("ABCDEFGHIJKLMNOPQRSTUVW", start=10)
+    events = [an_event(n, "2026-09-01", "2026-09-04", f"HMABCDEFG{letter}") for n, letter in guests]
+    terminal.shelf.bodies[BOOKING] = a_feed(*events)
+
+    assert note in terminal.run("source", "add", "Rooms", "--unit", "Garden flat", "--url", BOOKING).out
+    terminal.clock.move(hours=1)
+    assert note in terminal.run("sync", "--all").out
+    assert note in terminal.run("source", "show", "Rooms").out
+    assert f"Rooms: {note}" in terminal.run("status").out
+    assert "… and 3 more; --json has them all" in terminal.run("conflicts").out
+    assert [len(c["bookings"]) for c in terminal.json("conflicts")["items"]] == [23]
+
+
 def test_a_booking_by_hand_shows_its_conflicts(terminal):
     """`bokit booking add` answers with the conflict that it makes."""
     answer = terminal.run(

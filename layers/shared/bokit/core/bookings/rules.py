@@ -56,7 +56,7 @@ from bokit.core.model.catalog import EndsOn
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
-from bokit.core.model.source_rules import Context, Seen, Verdict
+from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Seen, Verdict
 
 CUT = frozenset({"truncated", "too-many-events", "broken-event"})
 """Problems of a body of which more than single events is missing."""
@@ -134,8 +134,8 @@ class BookingRules:
 
 
 def _list_problems(seen: Seen[Entry]) -> tuple[Fields, ...]:
-    """Return the first problems of a fetch, those that cost an event before mere notes."""
-    ordered = sorted(seen.problems, key=lambda problem: problem.code in NOTES)
+    """Return the first problems of a fetch, those that cost an event or concern the whole feed before mere notes."""
+    ordered = sorted(seen.problems, key=lambda problem: problem.code in NOTES - {SEVERAL_ROOMS})
     return tuple(dict(problem.as_dict()) for problem in ordered[:MAX_FEED_PROBLEMS])
 
 

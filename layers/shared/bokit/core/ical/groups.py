@@ -17,7 +17,7 @@ from bokit.core.ical.lexer import CalendarText
 from bokit.core.ical.limits import MAX_SERIES_TEXT
 from bokit.core.ical.recurrence import expand_series
 from bokit.core.ical.times import Zones, read_zones
-from bokit.core.model.source_rules import Problem
+from bokit.core.model.source_rules import SEVERAL_ROOMS, Problem
 
 NOTES = frozenset(
     {
@@ -31,6 +31,7 @@ NOTES = frozenset(
         "outside-calendar",
         "free-busy-ignored",
         "not-a-stay",
+        SEVERAL_ROOMS,
     }
 )
 """Problems that cost no event, and leave the verdict as it is."""

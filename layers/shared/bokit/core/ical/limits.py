@@ -46,3 +46,7 @@ MAX_SERIES_COST = 400_000
 """Days that all rules of a body may be searched; SERIES_COST and DATE_COST count as days too."""
 MAX_OCCURRENCES = 8_000  # of all series of a body
 MAX_FAILED_SEARCHES = 4  # rules of a body for which no day is found
+MIN_ROOM_GUESTS = 3
+"""Reservations of one night in one feed: nobody sells a night three times, it is several rooms."""
+MIN_DOUBLE_SPANS = 2
+"""Spans of nights with two reservations at once; one is a double booking."""

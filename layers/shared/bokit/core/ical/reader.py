@@ -25,6 +25,7 @@ from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_NIGHTS, MAX_STAY, MAX_WIN
 from bokit.core.ical.platforms.base import Platform
 from bokit.core.ical.platforms.registry import PLATFORMS, find_platform
 from bokit.core.ical.recurrence_rules import Budget
+from bokit.core.ical.rooms import note_rooms
 from bokit.core.ical.snapshot import (
     CODE_VERSION,
     BodyContent,
@@ -215,9 +216,13 @@ def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Ent
     shown = sort_entries(_clip(entry, today) for group in groups for entry in group.entries)
     entries = _bound(shown)
     of_groups = sorted((p for group in groups for p in group.problems), key=lambda p: (p.uid or "", p.code))
-    problems = (*content.problems, *_count_skipped(of_groups), *[_TOO_MANY_NIGHTS][: len(shown) - len(entries)])
+    cut = [_TOO_MANY_NIGHTS][: len(shown) - len(entries)]
+    entries = tuple(platform.classify(entries, today)) if platform.classify else entries
+    doubtful = {p.uid for p in of_groups if p.code not in NOTES}
+    rooms = note_rooms((e for e in entries if e.uid not in doubtful), today)
+    problems = (*rooms, *content.problems, *_count_skipped(of_groups), *cut)
     return Seen(
-        entries=tuple(platform.classify(entries, today)) if platform.classify else entries,
+        entries=entries,
         problems=problems,
         verdict=_judge(bool(entries), problems, is_whole=content.is_whole),
         snapshot=pack_snapshot(content),

@@ -71,6 +71,7 @@ class Head:
     failure: Failure | None = None
     hold: HoldNote | None = None
     stale: Staleness | None = None
+    advice: str | None = None  # what its owner should change about the source
     stamps_fetches: bool = False  # its content is stamped with the time of the fetch: an old stamp is old content
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0

@@ -29,6 +29,9 @@ from bokit.core.model.records import (
     new_record,
 )
 
+SEVERAL_ROOMS = "several-rooms"
+"""The problem of a feed that lists several rooms at once: its owner has to change something, so the source shows it."""
+
 E = TypeVar("E")
 """One entry as its rules read it: an event's ``Entry``, an item's ``Row``."""
 E_co = TypeVar("E_co", covariant=True)

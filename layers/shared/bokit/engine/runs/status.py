@@ -33,6 +33,7 @@ class FreshnessDocument(TypedDict):
     next_due_at: datetime | None
     failures: Count | None
     error: ErrorDocument | None
+    advice: Annotated[str | None, "What should be changed about the source, by what it last showed; null: nothing."]
 
 
 class SourceStatusDocument(FreshnessDocument):
@@ -86,6 +87,7 @@ class SourceStatus:
             "next_due_at": self.schedule.due_at,
             "failures": self.schedule.failures,
             "error": {"code": head.failure.code, "message": head.failure.message} if head.failure else None,
+            "advice": head.advice,
             "hold": _describe_note(hold) if hold else None,
         }
 

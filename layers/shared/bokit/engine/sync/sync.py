@@ -22,7 +22,7 @@ from bokit.core.model.plan import Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
-from bokit.core.model.source_rules import Context, Seen, Verdict
+from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, visible_actions
@@ -297,7 +297,8 @@ class SourceSync:
         changed_at = at if visible_actions(plan.actions) else None
         head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
-        head = replace(head, stamps_fetches=stamps, stale=judge_staleness(head, plan, job.options, at))
+        stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, seen)
+        head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice)
         if not is_agreed:
             return head if sync_input.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
         if fetched.not_modified:
@@ -310,6 +311,13 @@ class SourceSync:
             content_hash=self.kind_of(head.source).rules.hash_content(fetched.body, sync_input.context),
             entries=len(seen.entries) if seen.whole else plan.seen,
         )
+
+
+def read_advice(head: Head, seen: Seen[object]) -> str | None:
+    """Return what the owner should change about the source; content that cannot be read says nothing of it."""
+    if seen.verdict is Verdict.UNREADABLE:
+        return head.advice
+    return next((p.message for p in seen.problems if p.code == SEVERAL_ROOMS), None)
 
 
 def report_unchanged(head: Head, recorder: StepRecorder, outcome: Outcome) -> SourceReport:
