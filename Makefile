@@ -14,6 +14,7 @@ DEV := .venv/$(call stamp,requirements/dev.txt pyproject.toml)-ours
 CLOUD := .bokit/cloud/$(call stamp,requirements/cloud.txt)
 SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
+SECURITY := .bokit/security/$(call stamp,requirements/security.txt)
 COMPARE := .bokit/compare/$(call stamp,requirements/compare.txt)
 
 bin := .venv/bin
@@ -23,7 +24,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick model openapi check reliability attacks bench compare deploy fmt lint types template checkpoint lock setup
+.PHONY: help demo up down test quick model openapi check reliability attacks bench compare deploy fmt lint types template security checkpoint lock setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,8 @@ $(SAM):
 	@local/setup_env.sh .bokit/sam requirements/sam.txt $@
 $(LAMBDA):
 	@local/setup_env.sh .bokit/lambda requirements/lambda.txt $@
+$(SECURITY):
+	@local/setup_env.sh .bokit/security requirements/security.txt $@
 $(COMPARE):
 	@local/setup_env.sh .bokit/compare requirements/compare.txt $@
 
@@ -69,9 +72,9 @@ model: $(DEV) ## 20,000 games of the engine and a model of nights, and the model
 openapi: $(DEV) ## write docs/openapi.json from the routes
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
-check: ## what CI runs: lint, types, import rules, template, tests
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE)
-	@$(MAKE) --no-print-directory -s lint types template
+check: ## what CI runs: lint, types, import rules, template, security, tests
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(SECURITY)
+	@$(MAKE) --no-print-directory -s lint types template security
 	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 reliability: $(DEV) ## two months each of 200 simulated listings whose feeds go wrong (COUNT=200)
@@ -111,6 +114,10 @@ types: $(DEV) ## mypy, strictly
 template: $(DEV) $(SAM) ## cfn-lint and sam validate
 	@$(offline) $(bin)/cfn-lint template.yaml
 	@$(offline) .bokit/sam/bin/sam validate --lint
+
+security: $(SECURITY) ## bandit on the code, checkov on the template
+	@.bokit/security/bin/bandit --quiet --configfile pyproject.toml --recursive layers/shared/bokit cli/bokit_cli functions local
+	@$(offline) .bokit/security/bin/checkov --config-file .checkov.yaml
 
 checkpoint: $(DEV) ## make the local cloud save its data now
 	@$(bin)/python -m local checkpoint

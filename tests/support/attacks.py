@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -429,6 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the rows here, too")
     given = parser.parse_args(arguments)
     be_nobody()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the local cloud is stopped then, too
     attacks = [a for a in ATTACKS if not given.only or a.name in given.only]
     with tempfile.TemporaryDirectory(prefix="bokit-attacks-") as folder, open_arena(Path(folder)) as arena:
         rows = [measure(arena, [], given.control, "none")] if given.control else []
