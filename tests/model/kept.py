@@ -1,4 +1,4 @@
-"""Sequences that once failed: their channels, and their steps."""
+"""Sequences that once failed: their channels, and their steps, as the names and numbers of ``choice.CHOICES``."""
 
 from __future__ import annotations
 
@@ -6,24 +6,109 @@ from collections.abc import Mapping, Sequence
 
 from tests.model.choice import Spec, Step
 
-END: Step = ("finish",)
-KEPT: Mapping[str, tuple[Sequence[Spec], Sequence[Step]]] = {
+Kept = tuple[Sequence[Spec], str]
+KEPT: Mapping[str, Kept] = {
     "a-provisional-booking-is-no-echo-of-its-echo": (
         [(7, True, 0), (3, True, 5)],
-        [("book", 0, 47, 1), ("hours", 0), END],
+        "book 0 47 1, hours 0, finish",
     ),
     "nor-where-uids-change-at-every-fetch": (
         [(9, True, 1), (2, False, 1), (5, True, 1)],
-        [("fault", 0, 0, 0), ("book", 2, 24, 1), ("hours", 0), ("hours", 3)],
+        "fault 0 0 0, book 2 24 1, hours 0, hours 3",
     ),
     "nor-where-a-person-applies-the-hold": (
         [(3, False, 1), (0, True, 1), (5, False, 3)],
-        [("book", 2, 42, 1), ("book", 2, 49, 1), ("move", 39, 1), ("hours", 1), ("apply", 2)],
+        "book 2 42 1, book 2 49 1, move 39 1, hours 1, apply 2",
     ),
-    "nor-where-guest-and-dates-change": ([(7, False, 1), (4, True, 1)], [("swap", 0), ("move", 1, -3), ("hours", 3)]),
+    "nor-where-guest-and-dates-change": (
+        [(7, False, 1), (4, True, 1)],
+        "swap 0, move 1 -3, hours 3",
+    ),
     "a-closure-that-is-part-of-another-guests-stay": (
         [(10, False, 5), (3, False, 5), (0, False, 3)],
-        [("close", 0, 30, 1), ("hours", 1), ("fault", 2, 2, 2), ("hours", 0)],
+        "close 0 30 1, hours 1, fault 2 2 2, hours 0",
     ),
-    "two-listings-of-nights-alone": ([(7, True, 1), (7, True, 1)], [("hours", 0), ("apply", 1), ("apply", 0)]),
+    "two-listings-of-nights-alone": (
+        [(7, True, 1), (7, True, 1)],
+        "hours 0, apply 1, apply 0",
+    ),
+    "a-closure-that-moves-and-is-missing": (
+        [(0, False, 0)],
+        "cancel 0, book 0 0 1, hours 0, close 0 49 1, close 0 12 1, close 0 21 1, fault 0 3 1, sync 0, edit 1, "
+        "book 0 17 1, move 2 -9, again 0",
+    ),
+    "what-an-empty-answer-does-not-prove": (
+        [(10, False, 1), (2, False, 1)],
+        "cancel 0, book 0 51 4, book 0 1 2, book 1 48 1, sync 0, book 0 45 6, fault 1 2 2, swap 0, hours 4, cancel 2, finish",
+    ),
+    "missed-before-the-calendar-was-empty": (
+        [(8, False, 0), (0, False, 2)],
+        "hours 3, cancel 0, hours 1, cancel 0, hours 3, hours 3, hours 3",
+    ),
+    "a-held-fetch-closes-a-night-of-a-missing-stay": (
+        [(9, False, 2), (7, False, 2)],
+        "hours 4, cancel 2, book 0 0 1, cancel 1, hours 2, cancel 0, cancel 0, hours 0, pause 0, hours 3, "
+        "close 0 8 1, sync 0, cancel 0, hours 4, finish",
+    ),
+    "another-guest-where-another-stay-was-clipped": (
+        [(9, False, 0)],
+        "book 0 2 2, hours 0, move 0 -1, hours 3, cancel 0, book 0 1 3, hours 3, book 0 3 1, edit 0, close 0 10 1, "
+        "book 0 14 1, hours 0, swap 0, cancel 0, cancel 0, cancel 0, finish",
+    ),
+    "another-guest-where-all-others-cancel": (
+        [(9, False, 0)],
+        "book 0 2 2, hours 0, move 0 -1, hours 3, cancel 0, book 0 2 2, hours 3, book 0 3 1, edit 1, close 0 10 1, "
+        "book 0 14 1, hours 0, swap 0, cancel 0, cancel 0, cancel 0, finish",
+    ),
+    "a-joined-closure-is-no-disagreement": (
+        [(4, True, 1), (9, True, 2), (6, True, 4)],
+        "hours 4, hours 3, fault 1 0 20, cancel 2, fault 0 5 20, hours 3, hours 3, hours 3, again 0",
+    ),
+    "a-longer-stay-beside-a-doubtful-empty-calendar": (
+        [(9, False, 0), (1, False, 1)],
+        "address 1, cancel 0, close 1 0 1, hours 4, hours 1, book 0 0 7, hours 3, hours 4, hours 0",
+    ),
+    "a-longer-stay-beside-a-paused-source": (
+        [(9, False, 4), (3, False, 2)],
+        "swap 0, book 0 15 6, cancel 2, hours 2, hours 1, pause 1, hours 4, hours 3",
+    ),
+    "another-listing-closes-what-a-guest-left-open": (
+        [(6, False, 1), (5, False, 2), (3, False, 4)],
+        "book 1 32 1, hours 3, close 0 0 1, swap 0, hours 3, cancel 5, hours 4, fault 1 5 10, hours 2, sync 0, "
+        "cancel 0, hours 3, finish",
+    ),
+    "a-closure-that-went-while-a-hold-agreed": (
+        [(2, False, 4), (0, False, 0)],
+        "link 0 1, cancel 0, remove 0, cancel 0, cancel 0, book 1 0 3, close 1 17 1, book 0 2 1, swap 1, hours 3, "
+        "cancel 2, cancel 2, resize 0 1, hours 3, cancel 1, hours 3",
+    ),
+    "absences-that-are-contradicted-begin-again": (
+        [(4, False, 4), (1, False, 0)],
+        "fault 0 3 10, hours 2, swap 0, cancel 2, pause 0, hours 4, hours 3, crash 0 0, book 1 9 7, hours 0",
+    ),
 }
+STRICT: Mapping[str, Kept] = {
+    "an-import-of-the-second-fetch": (
+        [(6, True, 0), (7, False, 1)],
+        "again 0",
+    ),
+    "what-is-left-of-a-closure-repeats-another": (
+        [(4, False, 1), (1, True, 2), (4, False, 4)],
+        "hours 3, remove 2, hours 2, hours 3, close 0 27 1, finish",
+    ),
+    "a-removed-channel-that-another-reads-directly": (
+        [(4, False, 1), (2, True, 0), (1, False, 0)],
+        "remove 0, link 0 1, finish",
+    ),
+}
+"""Those of strict play."""
+
+
+def read_steps(text: str) -> list[Step]:
+    """Return the steps that *text* lists.
+
+    >>> read_steps("book 0 47 1, finish")
+    [('book', 0, 47, 1), ('finish',)]
+    """
+    words = (step.split() for step in text.split(", "))
+    return [(name, *map(int, numbers)) for name, *numbers in words]

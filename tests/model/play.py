@@ -43,7 +43,7 @@ class Seen:
     last: datetime
     since: datetime
     after: datetime | None
-    """The fetch before the first that showed it; None: the first of all showed it."""
+    """The fetch before the first that showed it; None: not known, it was held, or the first of all."""
     absent_since: datetime | None = None
     absent_at: datetime | None = None
     fetches: int = 0
@@ -75,6 +75,8 @@ class Known:
     empty_since: datetime | None = None
     empty_bodies: int = 0
     read_at: datetime | None = None
+    contradicted_at: datetime = START
+    """When it last showed again what it had not shown before: absences begin again."""
     uids: dict[str, set[int | None]] = field(default_factory=dict)
     shown: dict[int, Shown] = field(default_factory=dict)
     is_accepted: bool = False
@@ -152,7 +154,11 @@ class Play:
         known = self.known[channel]
         if known.is_removed:
             return {}
+        before, known.answer = known.answer, None
         outcome, counts = self.driver.sync(channel, force=force)
+        if known.answer is None:  # it was not fetched
+            known.answer = before
+            return counts
         self.outcomes.append(outcome if any(counts[n] for n in counts if n != "seen" and n != "unchanged") else "unchanged")
         self._note(channel, outcome)
         return counts
@@ -180,11 +186,13 @@ class Play:
                 seen.miss(now)
         for key, is_anonymous in shown.items():
             before = known.nights.get(key)
+            if before and before.absent_since:
+                known.contradicted_at = now
             if before is None or (before.absent_since and now - before.absent_since >= self.cancel_after):
-                before = Seen(now, now, known.read_at)
+                before = Seen(now, now, None if is_held else known.read_at)
             was_accepted = before.was_accepted or not is_held
             known.nights[key] = Seen(now, before.since, before.after, is_anonymous=is_anonymous, was_accepted=was_accepted)
-        known.read_at = now
+        known.read_at = None if is_held else now
 
     def _note_events(self, channel: int, answer: Answer) -> dict[tuple[int | None, int], bool]:
         """Note what the events of an answer are; return each night of each booking, and whether it names nobody."""
@@ -306,10 +314,16 @@ class Play:
                 found.append((mine, None))
         for other, known in enumerate(self.known):
             for (of, held), seen in known.nights.items() if other != channel else ():
-                gone = seen.absent_since and self.world.now - seen.absent_since > self.cancel_after + FADING
-                if held == night and of != 0 and not gone:
+                if held == night and of != 0 and not self._is_gone(known, seen):
                     found.append((self._together(known, of, seen) | mine, seen))
         return found
+
+    def _is_gone(self, known: Known, seen: Seen) -> bool:
+        """Return whether a night was released so long ago that nothing repeats it; none was while its feed is held."""
+        if seen.absent_since is None or known.read_at is None:
+            return False
+        since = max(seen.absent_since, known.contradicted_at)
+        return min(self.world.now - FADING, known.read_at) - since > self.cancel_after
 
     @staticmethod
     def _together(known: Known, of: int | None, seen: Seen) -> int:
@@ -347,8 +361,9 @@ class Play:
             return known.is_removed or seen.absent_since is not None
         if seen.absent_since is None and known.empty_since is None:
             return False
-        if known.empty_since and known.empty_bodies >= 6 and now - known.empty_since >= 2 * DAY:
-            return known.empty_since - seen.since <= DAY  # the first bookings of a quiet listing, on trial
+        is_long_empty = known.empty_since and known.empty_bodies >= 6 and now - known.empty_since >= 2 * DAY
+        if is_long_empty and known.empty_since and known.empty_since - seen.since <= DAY:
+            return True  # the first bookings of a quiet listing, on trial
         shown = known.shown.get(of)
         if shown and (shown.cancelled or self._was_moved(self.world.items[of], night)):
             return True
@@ -356,8 +371,8 @@ class Play:
 
     def _was_moved(self, item: Item, night: int) -> bool:
         """Return whether the feed itself shows *item* elsewhere now."""
-        style = self.world.channels[item.channel].style
-        return ((style.coded and item.is_guest) or style.uids == "stable") and not item.nights & (1 << night)
+        style, event = self.world.channels[item.channel].style, self.known[item.channel].shown[item.number]
+        return style.identifies(is_guest=item.is_guest) and not event.nights & (1 << night)
 
     def _check_marks(self, bookings: Iterable[Held]) -> None:
         records = {str(r.id): r for r in self.driver.records()}
@@ -373,7 +388,6 @@ class Play:
         known, style = self.known[mark.channel], self.world.channels[mark.channel].style
         if not known.is_accepted or known.is_removed or style.merged:
             return
-        item = self.world.items[mark.of]
         now_of = known.uids.get(record.key, set()) if record.presence == "present" else set()
         event = known.shown.get(mark.of)
         if mark.of in now_of:
@@ -381,20 +395,17 @@ class Play:
         now_of = now_of - {None}  # a closure that names nobody, in a feed that calls all its nights the same
         if now_of and not is_asked and not self._cannot_know(mark, now_of):
             self.fail(f"2: the edit {text!r} of {mark} is on {now_of} now")
-        is_known = (style.coded and item.is_guest) or style.uids == "stable"
+        is_known = style.identifies(is_guest=mark.of > 0)
         if event and not event.cancelled and record.presence != "present" and (is_known or not mark.is_moved):
             self.fail(f"2: the edit {text!r} of {mark} is on a {record.presence} booking, and its guest is there")
 
     def _cannot_know(self, mark: Mark, now_of: set[int | None]) -> bool:
         """Return whether the feed shows no difference between the two guests."""
-        style = self.world.channels[mark.channel].style
-        if style.named or style.coded or style.uids == "stable":
+        known, style = self.known[mark.channel], self.world.channels[mark.channel].style
+        if style.identifies(is_guest=mark.of > 0) or (style.named and mark.of > 0):
             return False
-        for of in now_of:
-            item = self.world.items.get(of) if of is not None else None
-            if item is not None and not item.nights & span(mark.first, mark.end):
-                return False
-        return True
+        events = (known.shown.get(of) for of in now_of if of is not None)
+        return all(event is None or event.nights & span(mark.first, mark.end) for event in events)
 
     # ── steps of guests and owners ──
 
@@ -641,7 +652,7 @@ class Play:
             shown = self.driver.calendar(channel) & self.world.to_come
             theirs = sure = by_hand
             for other in active:
-                theirs |= own[other] if other != channel else 0
+                theirs |= own[other] | self.world.channels[other].linked if other != channel else 0
                 sure |= own[other] & self._shown(other) if other != channel else 0
             if wrong := sure & ~shown & ~own[channel] & ~self._explained_to(channel):
                 self.fail(f"5: nights {show(wrong)} are not in the calendar for channel {channel}")

@@ -38,6 +38,10 @@ class Style:
     closure: str = "Blocked"
     imported: str = "Blocked"
 
+    def identifies(self, *, is_guest: bool) -> bool:
+        """Return whether a booking that moves is known by its code, or by a UID that is not made of dates."""
+        return is_guest if self.coded else self.uids == "stable"
+
 
 STYLES = (
     Style(

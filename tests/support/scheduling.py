@@ -29,6 +29,7 @@ APART = (
     "tests/engine/test_four_errors.py",
     "tests/engine/test_hostile_among_fifty.py",
     "tests/engine/test_no_mass_loss.py",
+    "tests/model/test_nights.py",
     "tests/unit/test_hostile_feeds.py",
     "tests/unit/test_read_never_raises.py",
     "tests/unit/test_read_snapshots.py",
@@ -37,6 +38,7 @@ APART = (
 FIRST = (
     STACK,
     f"{STACK}test_crash_anywhere.py",
+    "tests/model/",
     "tests/engine/test_ring.py",
     "tests/contract/test_sql_",
     *(f"{STACK}{name}" for name in WITHOUT_STACK),

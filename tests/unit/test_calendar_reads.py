@@ -185,6 +185,24 @@ def test_nights_that_a_platform_read_are_not_sold_twice_though_it_joins_them_wit
     assert states(look(OWN, joined, reads=a_log((1, 5, 0, 2))))["src_b-1"] == "own"
 
 
+def test_what_a_platform_read_in_our_calendar_is_the_repetition_on_a_first_day_too():
+    """A first fetch shows blocks in no order, but this one was published, and read, before the other showed it."""
+    first = a_block(1, 5, "src_n", "generic", seen=NOW)
+    imported = a_block(1, 5, seen=NOW + HOUR / 4, after=NOW)
+
+    assert states(look(first, imported, reads=a_log((1, 5, 0, 0), consumer="vrbo"))) == {"src_n-1": "own", "src_v-1": "echo"}
+
+
+def test_a_block_does_not_fade_with_its_own_repetition():
+    """The other platform read it in our calendar and dropped it: although a guard held that feed, it was the later one."""
+    block = a_block(1, 5, "src_n", "generic", seen=NOW, after=NOW - HOUR)
+    dropped = a_block(1, 5, seen=NOW + HOUR, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
+    at = NOW + 25 * HOUR
+
+    assert states(look(block, dropped, reads=a_log((1, 5, 0, 0.5), consumer="vrbo"), at=at)) == {"src_n-1": "own"}
+    assert states(look(block, dropped, reads=ReadLog(), at=at)) == {"src_n-1": "fading"}
+
+
 # ── fading by reads ──
 
 GONE = an_airbnb(1, 5, after=NOW - HOUR, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")

@@ -216,6 +216,19 @@ def test_a_fetch_that_misses_more_than_the_last_does_not_agree_with_it():
     assert kinds(source.see(C, D, hours=1)) == [CANCEL]
 
 
+def test_a_closure_that_is_joined_makes_no_fetch_disagree():
+    """The nights of one stay are shown within another's: what was missing before is cancelled, and the next plan is empty."""
+    source = SimulatedSource("booking_com")
+    far = [closure(50 + 10 * n, 52 + 10 * n) for n in range(3)]
+    source.see(closure(5, 8), closure(20, 24), closure(24, 30), *far)
+    source.see(closure(20, 24), closure(24, 30), *far)
+
+    plan = source.see(closure(20, 30), *far, hours=24)
+
+    assert kinds(plan) == [CANCEL, ActionKind.MERGE, ActionKind.UPDATE]
+    assert source.see(closure(20, 30), *far, hours=0).actions == ()
+
+
 def test_disagreement_holds_no_stay_for_ever():
     """Half as long again is the end of it, whatever else is missing."""
     source = SimulatedSource("airbnb")

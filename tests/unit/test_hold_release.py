@@ -101,6 +101,34 @@ def test_a_night_that_a_held_body_closed_lately_stays_closed_when_the_hold_is_li
     assert source.held() == nights_of(25, 28)
 
 
+def test_a_night_of_a_missing_stay_that_a_held_body_closes_has_evidence_of_its_own():
+    """The calendar is empty, shows another guest on that night, and is empty: the stay goes, the night waits its own day."""
+    source, inside = known(*STAYS[:5]), reservation("HMINSIDEXX", 11, 12)
+    for _ in range(2):
+        source.see(*STAYS[1:5], hours=2)
+    source.see(hours=2)
+    assert source.see(STAYS[1], inside, hours=60).hold.code == "shrunken-feed"
+    held = source.held() - nights_of(10, 14) | nights_of(11, 12)
+
+    plan = source.see(hours=10)
+
+    assert (kinds(plan), source.held()) == (["cancel"], held)
+    source.see(hours=24)
+    assert source.held() == held - nights_of(11, 12)
+
+
+def test_what_the_first_held_fetches_still_showed_did_not_agree():
+    """A block goes hours before a hold is lifted: only the reservation was missing all the time."""
+    source = known(STAYS[0], block(40, 42))
+    codes(source, NEW[0], block(40, 42), times=20)
+    codes(source, NEW[0], times=4)
+
+    assert kinds(source.see(NEW[0])) == ["cancel", "create", "miss"]
+    assert nights_of(40, 42) <= source.held()
+    source.see(NEW[0], hours=37)
+    assert source.held() == nights_of(15, 18)
+
+
 def test_an_ongoing_closure_that_rolls_still_agrees():
     """Its first night is today's at each fetch."""
     source = known(closure(3, 9, uid="ours"), platform="generic")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bokit.core.bookings.matching import MatchReason
-from bokit.core.bookings.stay import GoneReason
+from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason
 from bokit.core.ical.entries import EntryKind, Status
+from bokit.core.model.merge import CONFIRM
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
+from tests.support.builders import an_edit
 from tests.support.simulated_source import (
     SimulatedSource,
     block,
@@ -121,6 +125,41 @@ def test_a_reissued_uid_on_the_same_nights_is_the_same_stay():
 
     assert kinds(plan) == []
     assert {r.key for r in source.stays()} == {"b", "c"}
+
+
+def asked(source, *entries, key, hours=1.0):
+    """Return what a person is asked of the stay of this *key*, edited, once *entries* come and are believed."""
+    (record,) = (r for r in source.stays() if r.key == key)
+    source.records[record.id] = replace(record, edits={"notes": an_edit("a person's note")})
+    if hold := source.see(*entries, hours=hours).hold:
+        source.see(*entries, approved=hold.plan_hash)
+    return source.records[record.id].memory.get(CONFIRM)
+
+
+def test_an_ongoing_stay_whose_uid_changes_between_two_midnights_is_confirmed():
+    """A platform clips at midnight; at another time the guest may be another one."""
+    far, source = closure(40, 44, uid="z"), SimulatedSource("generic")
+    source.see(closure(0, 6, uid="a"), far)
+    source.see(closure(1, 6, uid="b"), far, hours=24)
+
+    assert asked(source, closure(1, 6, uid="c"), far, key="b") == ANOTHER_GUEST
+
+    source = SimulatedSource("generic")
+    source.see(closure(0, 6, uid="a"), far)
+    assert asked(source, closure(1, 6, uid="b"), far, key="a", hours=24) is None
+
+
+def test_one_uid_that_changes_in_a_feed_that_keeps_them_is_confirmed():
+    """A platform that issues UIDs again does so for two stays or more; one may be another guest on the same nights."""
+    two, again = (closure(10, 14, uid="a"), closure(20, 24, uid="b")), (closure(10, 14, uid="x"), closure(20, 24, uid="y"))
+    found = []
+    for entries in (again[:1], again):
+        source = SimulatedSource("generic")
+        for first in range(30, 36):
+            source.see(*two, closure(first, 40, uid="c"))
+        found.append(asked(source, *entries, key="a"))
+
+    assert found == [ANOTHER_GUEST, None]
 
 
 def test_another_guest_on_overlapping_nights_is_another_stay():

@@ -430,3 +430,15 @@ def test_a_crowded_unit_is_judged_in_proportion():
         return sum(1 for _ in overlapping_pairs(read_held_nights(records, TODAY)[1]))
 
     assert pairs(200) <= 2 * pairs(100) + 2
+
+
+def test_what_a_doubtful_feed_closes_does_not_show_that_it_repeats_another():
+    """Booking.com left nights of the Airbnb guest open; then its address shows another listing, which closes them."""
+    guest, sold = an_airbnb(1, 8), a_closure(1, 3, seen=NOW + HOUR, after=NOW)
+    values = {"kind": "window", "status": "unavailable", "name": "window"}
+    doubtful = a_closure(3, 8, seen=NOW + 2 * HOUR, provisional=[["2026-07-03", "2026-07-08"]], **values)
+    by_rule = a_closure(3, 8, seen=NOW + 2 * HOUR, nights=[["2026-07-03", "2026-07-08"]], **values)
+
+    assert states(look(guest, sold, doubtful, at=NOW + DAY))["src_b-1"] == "own"
+    assert states(look(guest, sold, by_rule, at=NOW + DAY))["src_b-1"] == "echo"
+    assert conflicts(guest, sold, doubtful, at=NOW + DAY)[0].certainty is Certainty.LIKELY

@@ -58,7 +58,7 @@ class Evidence:
     contradicted_since: datetime | None = None
     """A stay that was missing since then is back unchanged: the fetches in between were incomplete, and prove nothing."""
     has_news: bool = False
-    """This fetch misses stays that the last one showed: the two do not agree."""
+    """This fetch misses stays that the last one showed, and shows nights of them open: the two do not agree."""
     shows_begun: bool = True
     """The source shows stays that have begun: one that vanished then was cancelled."""
     is_near_doubt: bool = False
@@ -162,7 +162,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
         contradicted_since=contradicted,
-        has_news=any(read_misses(s.record, context.at, fetch_gap(context)).times < 2 for s in matches.absent),
+        has_news=_has_news(matches, context),
         shows_begun=shows_begun(state.habits, matches.traits),
         is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
@@ -175,6 +175,13 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
 def _never_shown_since(refilled_at: datetime, state: SourceMemory) -> frozenset[str]:
     """Return the stays that the first page after an empty calendar missed, as did all that were held since."""
     return frozenset(stay for stay, at in state.absent.items() if at <= refilled_at)
+
+
+def _has_news(matches: Matches, context: Context) -> bool:
+    """Return whether this fetch is the first to miss a stay, and shows a night of it open: it was not joined or replaced."""
+    new = [s for s in matches.absent if read_misses(s.record, context.at, fetch_gap(context)).times < 2]
+    closed = matches.closed if new else set[date]()
+    return any(not s.nights_from(matches.today) <= closed for s in new)
 
 
 def unseen_wait(context: Context) -> timedelta:

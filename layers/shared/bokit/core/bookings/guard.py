@@ -125,9 +125,9 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, says_nothing: bool =
         return Judgement(code=code)
     if not is_lifted(code, agreement, evidence):
         return Judgement(code=code, agreement=agreement)
-    agreed = frozenset(newly_absent(evidence.found.matches))
+    agreed = agreement.absent
     if code == SUDDEN:  # what came is agreed on; each stay that went counts from the held fetch that missed it first
-        agreed &= evidence.state.absent.keys()
+        agreed = frozenset(newly_absent(evidence.found.matches)) & evidence.state.absent.keys()
     return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN and not evidence.future)
 
 

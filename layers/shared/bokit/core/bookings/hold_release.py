@@ -58,6 +58,8 @@ class Agreement:
     fetches: int = 1
     at: datetime | None = None
     spans: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
+    """The stays that none of them showed, and that no accepted fetch missed before."""
 
 
 def newly_absent(matches: Matches) -> set[str]:
@@ -67,14 +69,17 @@ def newly_absent(matches: Matches) -> set[str]:
 
 def read_agreement(code: str, evidence: OwnerEvidence) -> Agreement:
     """Return the held fetches that agree with this one on *code*; this one alone where it agrees with none."""
-    state, at = evidence.state, evidence.context.at
+    state, at, absent = evidence.state, evidence.context.at, newly_absent(evidence.found.matches)
     if state.agreed_since is None or not _agrees(code, evidence):
-        return Agreement(since=at, at=at, spans=evidence.new_spans if code in (OTHER, SUDDEN) else ())
+        spans = evidence.new_spans if code in (OTHER, SUDDEN) else ()
+        return Agreement(since=at, at=at, spans=spans, absent=frozenset(absent))
     last = state.agreed_at or state.agreed_since
     fetches = max(1, state.agreed_fetches)
     if fetches < MIN_AGREEING_FETCHES and at - last >= fetch_gap(evidence.context):
         fetches, last = fetches + 1, at
-    return Agreement(since=state.agreed_since, fetches=fetches, at=last, spans=state.agreed_spans)
+    if code == OTHER:
+        absent &= set(state.agreed_absent)
+    return Agreement(since=state.agreed_since, fetches=fetches, at=last, spans=state.agreed_spans, absent=frozenset(absent))
 
 
 def _agrees(code: str, evidence: OwnerEvidence) -> bool:
@@ -128,6 +133,7 @@ def with_agreement(state: SourceMemory, code: str, agreement: Agreement) -> Sour
         agreed_fetches=agreement.fetches,
         agreed_at=agreement.at,
         agreed_spans=agreement.spans,
+        agreed_absent=tuple(sorted(agreement.absent)) if code == OTHER else (),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from bokit.core.bookings.limits import MIN_RELABELLED, MIN_WINDOW_END, MIN_WINDOW_START
+from bokit.core.bookings.limits import MIN_REISSUED_SPANS, MIN_RELABELLED, MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.names import NameReader, NameVerdict
 from bokit.core.bookings.nights import nights
 from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
@@ -256,6 +256,10 @@ class _Identity:
         pairs = [(p.stay, p.entry) for p in exact.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > today]
         self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
         self._is_relabelled = self._has_one_label(live, exact.entries)
+        keys = {entry_key(e) for e in exact.entries}
+        spans = {(max(e.check_in, today), e.check_out) for e in exact.entries}
+        reissued = [s for s in live if s.record.key not in keys and (max(s.check_in, today), s.check_out) in spans]
+        self._is_reissued = not self._kept and len(reissued) >= MIN_REISSUED_SPANS
 
     def _has_one_label(self, stays: Sequence[Stay], entries: Sequence[Entry]) -> bool:
         """Return whether all entries are of one kind now, and two stays or more of the other kind show equal nights.
@@ -307,7 +311,8 @@ class _Identity:
         a closure where a reservation was, or the other way    yes
         round
         the same nights, or the guest is here and the start    no, unless the stay was gone, or its UID changed in a
-        rolls with today                                       feed whose UIDs do not change all the time
+        rolled at midnight                                     feed whose UIDs do not change all the time; where they
+                                                               identify, unless those of two stays or more changed
         else                                                   yes
         """
         is_same_uid = stay.record.key == entry_key(entry)
@@ -317,8 +322,10 @@ class _Identity:
             return True
         if stay.is_gone or not (self._has_same_nights(stay, entry) and stay.check_in <= entry.check_in):
             return True
-        is_clip = stay.check_in < entry.check_in
-        return not is_same_uid and not is_clip and self.uids.role_of(entry) is UidRole.UNKNOWN
+        is_clip = self.uids.is_new_day and stay.check_in < entry.check_in
+        role = self.uids.role_of(entry)
+        is_other = role is UidRole.UNKNOWN or (role is UidRole.IDENTITY and not self._is_reissued)
+        return not is_same_uid and not is_clip and is_other
 
 
 def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: _Identity) -> _Assignment:

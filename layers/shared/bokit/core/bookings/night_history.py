@@ -7,7 +7,8 @@ echo that its platform has not dropped yet. The run that changes a record keeps 
     gained    [first, end, seen, after, taken]  *seen*: first shown here by its source, as any booking; *after*: the source
                                                 was read well then, and showed the night open (None: not known, as in a
                                                 first fetch); *taken*: where another record of the source held the night
-                                                until then, when this one took it over (left out elsewhere)
+                                                until then, when this one took it over, and where the source shows
+                                                others of its nights no longer, since when (left out elsewhere)
     left      [first, end, left, seen, after]   *left*: when it released the nights
 """
 
@@ -19,8 +20,8 @@ from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
-from bokit.core.bookings.nights import Span, join_nights, nights, nights_of, read_spans
-from bokit.core.bookings.stay import PROVISIONAL, held_nights, is_window, read_span
+from bokit.core.bookings.nights import Span, join_nights, nights
+from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Presence, Record
 
@@ -33,7 +34,7 @@ class Times(NamedTuple):
     seen: datetime
     after: datetime | None = None
     taken: datetime | None = None
-    """When its record took it over from another of its source."""
+    """When its record took it over from another of its source, or lost others."""
 
 
 GAINED, LEFT, PLATFORM = "gained", "left", "platform"
@@ -88,6 +89,8 @@ def record_night_history(
 
         a night that it holds now                    is held
         and held before                              since then
+        and held before with others, which its       since then; taken over now: it may be what is left of an import
+        source shows no longer
         and that its source showed as another's      since then: it was closed all the time; taken over now
         and left lately, or when it went             from now on; that its source ever showed it open does not count
         else                                         from now on
@@ -102,7 +105,10 @@ def record_night_history(
     taken = {n: _take(times, at) for n, times in (shown or {}).items()}
     known = {**back, **taken, **held}
     gained = {n: known.get(n, Times(at, last_read)) for n in mine}
-    left |= {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
+    lost = {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
+    if shown is not None and any(n > at.date() for n in lost):
+        gained |= {n: _take(times, at) for n, times in held.items() if n in mine}
+    left |= lost
     rules_state = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
     rules_state |= _write(GAINED, {n: _short(t) for n, t in gained.items() if t != Times(after.created_at)})
     rules_state |= _write(LEFT, left)
@@ -121,7 +127,7 @@ def record_provisional_history(after: Record, at: datetime, shown: Mapping[date,
     :func:`record_night_history`. Whether the source showed such a night open before is not known: a guard doubts its feed.
     """
     known = {n: Times(times.seen, None, times.seen) for n, times in {**shown, **_read_gained(after)}.items()}
-    provisional = nights_of(read_spans(after.remote.get(PROVISIONAL, ())))
+    provisional = doubtful_nights(after)
     rules_state = {name: value for name, value in after.memory.items() if name != GAINED}
     gained = _write(GAINED, {n: _short(known.get(n, Times(at, None, at))) for n in provisional})
     return replace(after, memory={**rules_state, **gained})

@@ -22,6 +22,7 @@ from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
+    AGREEING,
     count_empty,
     end_empty,
     is_trial_over,
@@ -89,7 +90,9 @@ class BookingRules:
         window = next((r for r in known if is_window(r)), None)
         stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
         seen, state, today = with_known_ends(seen, stays), read_memory(context.memory), local_today(context)
-        uids = UidRoles(traits=traits, history=state.uids, at=context.at)
+        accepted_at = state.read_at if state.held_since else context.last_read
+        is_new_day = accepted_at is None or accepted_at.astimezone(context.timezone).date() < today
+        uids = UidRoles(traits=traits, history=state.uids, at=context.at, is_new_day=is_new_day)
         closures = ClosureRules(seen.entries, traits, state.habits, today, context)
         matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at)
         return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=closures.rolls, matches=matches)
@@ -369,10 +372,10 @@ def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Actio
     is_cut = any(problem.code in CUT for problem in seen.problems)
     if code == PARTIAL and not is_cut:
         return plan_bookings(matches, context, NO_RELEASE)
-    held = {n for r in found.known if not is_window(r) for n in held_nights(r)}
+    # a missing stay may be released during the hold, any other when it is lifted: the nights have evidence of their own
+    held = {n for r in found.known if not is_window(r) and r.presence is not Presence.MISSING for n in held_nights(r)}
     closed = closed_nights(seen.entries, matches.today) - held
-    if code in (OTHER, SUDDEN):
-        # a stay of ours that holds such a night may be released when the hold is lifted: the night has its own evidence
+    if code in AGREEING:
         closed |= closed_nights([p.entry for p in matches.pairs if p.stay is None], matches.today)
     window = plan_provisional(matches, closed, context, is_whole=seen.verdict in (Verdict.OK, Verdict.EMPTY))
     return [window] if window else []

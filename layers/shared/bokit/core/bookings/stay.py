@@ -149,6 +149,11 @@ def published_nights(window: Record) -> set[date]:
     return {n for name in (ROLLING, PROVISIONAL) for n in nights_of(read_spans(window.remote.get(name, ())))}
 
 
+def doubtful_nights(window: Record) -> set[date]:
+    """Return the nights of *window* that a doubtful feed closes."""
+    return nights_of(read_spans(window.remote.get(PROVISIONAL, ())))
+
+
 def window_nights(record: Record | None) -> set[date]:
     """Return the nights that the source closed by rule, without those that are published."""
     return nights_of(read_spans(record.remote.get(NIGHTS, ()))) if record else set()

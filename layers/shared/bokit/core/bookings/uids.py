@@ -26,6 +26,8 @@ class UidRoles:
     traits: Traits
     history: UidHistory
     at: datetime
+    is_new_day: bool = True
+    """A midnight has passed since the last accepted fetch: platforms may have clipped a stay, under another UID."""
 
     def role_of(self, entry: Entry) -> UidRole:
         """Return the role of the entry's UID; the first that applies.

@@ -95,6 +95,7 @@ class SourceMemory:
     agreed_fetches: int = 0  # how many of them, apart, as far as that matters
     agreed_at: datetime | None = None  # when the last of these was
     agreed_spans: tuple[str, ...] = ()  # the new nights that the first of them showed
+    agreed_absent: tuple[str, ...] = ()  # the stays that none of them showed, where it is another listing's
     quiet_until: datetime | None = None  # when the first bookings after a quiet time came
     empty_since: datetime | None = None  # since when every readable body was empty
     filled_at: datetime | None = None  # when the last body before them came

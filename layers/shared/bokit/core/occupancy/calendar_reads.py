@@ -176,6 +176,10 @@ class NightsRead:
         """Return the nights that the source may have read as taken until *seen*."""
         return self.unknown | _join(r.bits for r in self.ranges if r.read_at <= seen)
 
+    def surely_before(self, seen: datetime) -> Bits:
+        """Return the nights that the source is known to have read as taken until *seen*."""
+        return self.read_before(seen) & ~self.unknown
+
     def fading(self, mine: Bits, after: datetime | None, left: datetime) -> list[Fading]:
         """Return how those of the nights *mine* fade that others left at *left*.
 

@@ -33,22 +33,23 @@ It fades until the end of its fading, or until its platform drops it; if it is s
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
-from itertools import accumulate, chain
+from itertools import chain
 from operator import or_
 
+from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
-from bokit.core.model.records import RecordId, Scope, SourceId
+from bokit.core.model.records import Record, RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
 from bokit.core.occupancy.links import Links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
+from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
 
 SourceLinks = frozenset[tuple[SourceId | None, SourceId | None]]
 """Pairs of sources: the second one's platform reads the first one's feed directly."""
@@ -106,6 +107,8 @@ class CandidateNights:
     since: FirstSeen
     own: datetime
     """Since when they are held for themselves: later than *since*, where they began as a repetition."""
+    is_import: bool = False
+    """Its source had read them in a calendar of ours before it showed them."""
     held: Bits = 0
     originals: dict[RecordId, tuple[HeldNights, Bits]] = field(default_factory=dict)
     """The originals of the nights that are *held*; nights of another echo are attributed to that echo's originals."""
@@ -125,8 +128,8 @@ class CandidateNights:
     @property
     def order(self) -> tuple[datetime, str]:
         """The first to hold a night for itself is that night's original."""
-        is_import = self.since.after is None and self.of.kind is EntryKind.BLOCK
-        return self.own + FIRST_DAY_LEAD * is_import, self.of.record.id
+        is_late = self.is_import or (self.since.after is None and self.of.kind is EntryKind.BLOCK)
+        return self.own + FIRST_DAY_LEAD * is_late, self.of.record.id
 
     @property
     def alone(self) -> Bits:
@@ -146,13 +149,8 @@ def judge_echoes(
 
     *reads* is what our calendars held when they were read; None: not known, of any.
     """
-    by_reader: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = {}
-    read: dict[RecordId, NightsRead] = {}
-    for candidate in (h for h in holdings if h.is_candidate):
-        reader = candidate.source, candidate.unit, candidate.identity.platform
-        if reader not in by_reader:
-            by_reader[reader] = reads.of(candidate.record, grid) if reads else NightsRead()
-        read[candidate.record.id] = by_reader[reader]
+    readers = _Readers(reads, grid)
+    read = {h.record.id: readers.of(h.record) for h in holdings if h.is_candidate}
     by_source = _group_by_source(holdings)  # with nights that they took over, which they closed all the time
     holdings = [_take_over(h, read[h.record.id]) if h.is_candidate else h for h in holdings]
     near, candidates = _near_candidates(holdings, links), [h for h in holdings if h.is_candidate]
@@ -160,13 +158,29 @@ def judge_echoes(
     left_by: dict[tuple[RecordId, datetime], list[LeftNights]] = {}
     for nights in left_nights:
         left_by.setdefault((nights.record.id, nights.left), []).append(nights)
-    judge = _EchoJudge(near, links, by_source, left_by, grid, at, read, sources)
+    judge = _EchoJudge(near, links, by_source, left_by, grid, at, read, readers, sources)
     left = {h.record.id: judge.left_beside(h, left_nights) for h in candidates}
     for candidate in candidates:
         judge.parts[candidate.record.id] = judge.read_parts(candidate, left[candidate.record.id])
     for part in sorted(chain(*judge.parts.values()), key=lambda p: p.order):
         judge.explain(part, left[part.of.record.id])
     return {candidate: judge.conclude(found) for candidate, found in judge.parts.items()}
+
+
+@dataclass(slots=True)
+class _Readers:
+    """What the source of each record read in our calendars; the same for all records of a source in a unit."""
+
+    reads: ReadLog | None
+    grid: NightGrid
+    known: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = field(default_factory=dict)
+
+    def of(self, record: Record) -> NightsRead:
+        """Return what the source of *record* read."""
+        reader = record.source_id, record.scope, record.memory.get(PLATFORM)
+        if reader not in self.known:
+            self.known[reader] = self.reads.of(record, self.grid) if self.reads else NightsRead()
+        return self.known[reader]
 
 
 def _take_over(candidate: HeldNights, read: NightsRead) -> HeldNights:
@@ -177,7 +191,7 @@ def _take_over(candidate: HeldNights, read: NightsRead) -> HeldNights:
     """
     since = []
     for first in candidate.since:
-        imported = first.bits & read.read_before(first.taken) & ~read.unknown if first.taken else 0
+        imported = first.bits & read.surely_before(first.taken) if first.taken else 0
         since += [FirstSeen(imported, first.taken or first.seen, first.after), first._replace(bits=first.bits & ~imported)]
     return replace(candidate, since=tuple(first for first in since if first.bits))
 
@@ -216,35 +230,6 @@ def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[Recor
     return {candidate: sorted(found, key=lambda h: h.order) for candidate, found in near.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Closing:
-    """What a source closes, in the order in which it first showed it."""
-
-    whole: Bits
-    times: list[datetime]
-    until: list[Bits]
-    """For each of the *times*, and before the first: what it showed until then."""
-    imported: list[Bits]
-    """Likewise: what it showed later, and had read in our calendar before."""
-
-    def at(self, seen: datetime) -> Bits:
-        """Return all of it, without what it read in our calendar and showed only after *seen*."""
-        n = bisect_right(self.times, seen)
-        return self.whole & ~(self.imported[n] & ~self.until[n])
-
-
-def _read_closing(holdings: Iterable[HeldNights], read: NightsRead) -> _Closing:
-    mine = list(holdings)
-    rows = sorted((row for holding in mine for row in holding.since), key=lambda row: row.seen)
-    imported = [row.bits & read.read_before(row.seen) & ~read.unknown for row in reversed(rows)]
-    return _Closing(
-        whole=_join(h.bits for h in mine),
-        times=[row.seen for row in rows],
-        until=list(accumulate((row.bits for row in rows), or_, initial=0)),
-        imported=list(accumulate(imported, or_, initial=0))[::-1],
-    )
-
-
 @dataclass(slots=True)
 class _EchoJudge:
     """Explains the candidates' nights, the first to hold a night for itself first."""
@@ -257,9 +242,10 @@ class _EchoJudge:
     grid: NightGrid
     at: datetime
     read: Mapping[RecordId, NightsRead]
+    readers: _Readers
     sources: SourceLinks
     parts: dict[RecordId, list[CandidateNights]] = field(default_factory=dict)
-    closing: dict[tuple[SourceId | None, Scope], _Closing] = field(default_factory=dict)
+    closing: dict[tuple[SourceId | None, Scope], SourceNights] = field(default_factory=dict)
 
     def left_beside(self, candidate: HeldNights, left_nights: Iterable[LeftNights]) -> list[LeftNights]:
         """Return what others left that *candidate* may have repeated, the earliest first."""
@@ -273,13 +259,16 @@ class _EchoJudge:
         What began as a repetition proves nothing before its fading ended: until then its platform may just not have dropped
         it, and it may also repeat what others show meanwhile (a guest who moves twice in a day).
         """
-        found = []
+        found, read = [], self.read[candidate.record.id]
         for first in candidate.since:
             own = [first]
             for nights in left:
                 for fading in self._fading_beside(candidate, first, nights, own):
                     own = _put_off(own, fading)
-            found += [CandidateNights(of=candidate, since=FirstSeen(o.bits, first.seen, first.after), own=o.seen) for o in own]
+            imported = read.surely_before(first.seen)
+            for one, bits, is_import in ((o, o.bits & mask, mask == imported) for o in own for mask in (imported, ~imported)):
+                since = FirstSeen(bits, first.seen, first.after)
+                found += [CandidateNights(of=candidate, since=since, own=one.seen, is_import=is_import)] if bits else []
         return found
 
     def explain(self, part: CandidateNights, left: Sequence[LeftNights]) -> None:
@@ -339,7 +328,7 @@ class _EchoJudge:
         """Return what the source of *candidate* closes, without what it read in our calendar and closed only after *seen*."""
         key = candidate.source, candidate.unit
         if key not in self.closing:
-            self.closing[key] = _read_closing(self.by_source[candidate.source], self.read[candidate.record.id])
+            self.closing[key] = read_source_nights(self.by_source[candidate.source], self.read[candidate.record.id])
         return self.closing[key].at(seen)
 
     def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
@@ -350,10 +339,17 @@ class _EchoJudge:
     def _fading_beside(self, candidate: HeldNights, first: FirstSeen, left: LeftNights, own: Sequence[FirstSeen]) -> list[Fading]:
         """Return how nights of *candidate* fade with those that another record left when they were there already."""
         mine = first.bits & left.bits & ~was_before(own, left.since) if first.seen < left.left else 0
+        mine &= ~self._was_imported(left, own) if mine else 0
         is_own = mine and self._left_open(candidate, first.seen, left)
         if mine and self._has_more(candidate, left):
             mine &= self.read[candidate.record.id].read_before(first.seen)
         return [] if is_own else self._fading(candidate, first, mine, left.left)
+
+    def _was_imported(self, left: LeftNights, own: Sequence[FirstSeen]) -> Bits:
+        """Return the nights that *left* repeated itself, from a calendar of ours, when they were held in *own* already."""
+        seen = left.since[0].seen
+        earlier = _join(o.bits for o in own if o.seen < seen)
+        return earlier & self.readers.of(left.record).surely_before(seen) if earlier else 0
 
     def _has_more(self, candidate: HeldNights, left: LeftNights) -> bool:
         """Return whether *candidate* closes a night to come that neither *left* nor any other record beside it has.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
 from bokit.core.bookings.nights import DAY
-from bokit.core.bookings.stay import held_nights, is_window, read_span
+from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
 from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
@@ -27,7 +27,7 @@ class FirstSeen(NamedTuple):
     seen: datetime
     after: datetime | None
     taken: datetime | None = None
-    """When the record took them over from another of its source."""
+    """When the record took them over from another of its source, or lost others: they may be imported since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,6 +53,8 @@ class HeldNights:
     """Those of its nights that its source shows, without what a person added; of an entry by hand, all."""
     held_since: datetime | None = None
     """Since when a guard holds its source's feed: what that shows since then is not known."""
+    doubtful: Bits = 0
+    """Those that only a doubtful feed closes, which may be another listing's."""
 
     @property
     def unit(self) -> Scope:
@@ -63,6 +65,11 @@ class HeldNights:
     def source(self) -> SourceId | None:
         """The source that reports it; None: entered by hand."""
         return self.record.source_id
+
+    @property
+    def sure(self) -> Bits:
+        """What its source closes, as far as its feed is believed."""
+        return self.bits & ~self.doubtful
 
     @property
     def seen_at(self) -> datetime:
@@ -105,7 +112,8 @@ def read_held_nights(
 def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
     judged = bits & grid.to_come or bits
     if is_window(record):
-        return HeldNights(record=record, kind=EntryKind.WINDOW, bits=bits, judged=judged)
+        doubtful = bits & grid.bits(n for n in doubtful_nights(record) if n >= grid.first)
+        return HeldNights(record=record, kind=EntryKind.WINDOW, bits=bits, judged=judged, doubtful=doubtful)
     kind, identity = EntryKind(record.fields["kind"]), read_identity(record)
     return HeldNights(
         record=record,

@@ -72,7 +72,7 @@ class Booking:
         """No source shows it any more; its nights are still held."""
         return all(r.presence is Presence.MISSING for r in self.records)
 
-    @property
+    @cached_property
     def bits(self) -> Bits:
         """Every night that a record of it holds."""
         return reduce(or_, (h.bits for h in self.holdings), 0)
@@ -123,10 +123,10 @@ class Occupancy:
 
     @cached_property
     def closed_by(self) -> Mapping[SourceId | None, Bits]:
-        """Every night that each source closes in any way; None: those entered by hand."""
+        """Every night that each source closes in any way, if its feed is believed; None: those entered by hand."""
         closed: dict[SourceId | None, Bits] = {}
         for holding in (h for b in self.bookings for h in b.holdings):
-            closed[holding.source] = closed.get(holding.source, 0) | holding.bits
+            closed[holding.source] = closed.get(holding.source, 0) | holding.sure
         return closed
 
     def of_unit(self, unit: Scope) -> list[Booking]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from bokit.core.bookings.nights import DAY, nights_of, read_spans
+from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.stay import (
     BOOKING_FIELDS,
-    PROVISIONAL,
     BookingRecordDocument,
     describe_booking,
+    doubtful_nights,
     is_window,
     published_nights,
     time_or_none,
@@ -161,7 +161,7 @@ def _why_judged(booking: Booking, night: date) -> list[str]:
 
 
 def _why_closed(window: Record, night: date) -> str:
-    if night in nights_of(read_spans(window.remote.get(PROVISIONAL, ()))):
+    if night in doubtful_nights(window):
         return f"its calendar closes it, in a state that is held back; `bokit source show {window.source_id}` shows why"
     if night in published_nights(window):
         return "its calendar closes it, as nights that move on with each day"
