@@ -81,6 +81,20 @@ def test_a_source_is_due_again_after_its_interval():
     assert len(app.fetcher.asked) == 6
 
 
+@pytest.mark.parametrize("seconds", [0, 10, 55])
+def test_a_message_that_waits_costs_no_interval(seconds):
+    """A source of a minute is synced at each tick, however long its message waits for a worker within the minute."""
+    app = TestApp(queue=True)
+    app.add_source("a", {}, interval=60)
+    for _ in range(20):
+        app.bokit.tick()
+        app.clock.move(seconds=seconds)
+        run_queue(app)
+        app.clock.move(seconds=60 - seconds)
+
+    assert len(app.fetcher.asked) == 20
+
+
 def test_each_tenant_has_its_own_pace_and_its_own_switch():
     """Tenants of 60 and 3600 seconds sync at their own pace; one that is switched off, or not set up, does not."""
     app = TestApp()

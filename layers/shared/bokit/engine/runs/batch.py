@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bokit.core.model.due_times import interval_of
@@ -141,20 +142,25 @@ class BatchRunner:
         active = [h for h in heads if h.source.is_active]
         gone = named - {h.source.id for h in heads}
         idle = [h.source.id for h in heads if not h.source.is_active] + sorted(gone)
-        jobs = {t: self._make_job(message, t, new_only, details) for t in {h.source.tenant for h in active}}
+        claimed_at = shard.claimed_until and shard.claimed_until - CLAIM_TTL
+        job = partial(self._make_job, message, claimed_at=claimed_at, new_only=new_only, details=details)
+        jobs = {tenant: job(tenant) for tenant in {h.source.tenant for h in active}}
         work = SyncWork(active, shard.schedules, jobs, stop or Deadline(), on_progress)
         batch = BatchClaim(self.store, self.clock, message, shard, work, idle)
         self.sync_heads(work, meanwhile=batch.write_ended)
         runs = batch.complete()
         return BatchReport(runs=runs, stale=batch.is_stale, left=len(active) - len(work.done))
 
-    def _make_job(self, message: BatchMessage, tenant: TenantId, new_only: bool | None, details: bool) -> SyncJob:
+    def _make_job(
+        self, message: BatchMessage, tenant: TenantId, *, claimed_at: datetime | None, new_only: bool | None, details: bool
+    ) -> SyncJob:
         options = message.options_of(tenant)
         _log_faults(tenant, options)
         return SyncJob(
             run_id=message.run_id,
             trigger=message.trigger,
             started_at=self.clock(),
+            claimed_at=claimed_at,
             options=options,
             new_only=new_only,
             details=details,

@@ -29,6 +29,8 @@ class SyncJob:
     trigger: Trigger
     started_at: datetime
     options: Options
+    claimed_at: datetime | None = None
+    """When its batch was claimed: the next due times count from it, however long its message waited; None: from the start."""
     new_only: bool | None = None
     """None: as the tenant's options and the source say, with a full pass when one is due (``plan_pass``)."""
     force: bool = False
@@ -69,7 +71,7 @@ class SyncResult:
     def next_schedule(self, schedule: SourceSchedule, job: SyncJob, now: datetime) -> SourceSchedule:
         """Return the source's next line in its shard."""
         if not self.failed:
-            due = plan_next_due(schedule, self.report.source_id, job.started_at)
+            due = plan_next_due(schedule, self.report.source_id, job.claimed_at or job.started_at)
             due = min(due, self.full_by) if self.full_by and self.full_by > now else due
             return replace(schedule, due_at=due, attempted_at=now, succeeded_at=now, failures=0)
         tried = replace(schedule, attempted_at=now, failures=schedule.failures + 1)
