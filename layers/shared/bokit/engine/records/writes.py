@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.items.edit import Patch, PatchResult, merge_patch
-from bokit.core.model.catalog import Collection
+from bokit.core.model.catalog import Collection, Parent
 from bokit.core.model.collections import make_id, settings_of
 from bokit.core.model.records import Fields, LoggedChange, Record, new_record
 from bokit.engine.base.clock import Clock
@@ -80,15 +80,17 @@ class RecordWriter:
             result = merge_patch(record, patch, settings_of(collection), now, is_new=record.version == 0)
             if result.change is None:
                 return result
-            return replace(result, record=self._save(result.record, result.change))
+            return replace(result, record=self._save(collection, result.record, result.change))
 
         with self._locks[hash((collection.tenant, collection.name, key)) % LOCKS]:
             return retry_on_conflict(attempt, MAX_PATCH_TRIES, self._pause)
 
-    def _save(self, record: Record, change: LoggedChange) -> Record:
+    def _save(self, collection: Collection, record: Record, change: LoggedChange) -> Record:
+        """Write the record; a new one only while its collection is there. One that has records is not deleted."""
         days = days_kept(self.store, [record], self.defaults)
+        within = [] if record.version else [Parent(Collection, collection.tenant, collection.name)]
         with counted_edit(self.store, record.tenant, change.at):
-            return self.store.apply_records([record], [change], lease=None, counted={record.id}, kept_days=days)[0]
+            return self.store.apply_records([record], [change], lease=None, within=within, counted={record.id}, kept_days=days)[0]
 
     def _pause(self, attempt: int) -> None:
         self._sleep(min(MAX_PATCH_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 6)) * self._chance())
