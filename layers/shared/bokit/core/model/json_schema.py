@@ -3,7 +3,8 @@
 Nothing is fetched for a ``$ref``: a schema that refers to something outside of itself is refused when it is declared. An
 error names the field and the rule, never the value. The owner's regular expressions run on an engine whose time is linear in
 the text (that of pydantic-core, in Rust), since Python's takes for ever on ``(a+)+$``; what it cannot express, look-around and
-back references, is refused.
+back references, is refused. So is what takes more rules than can be run (``schema_cost``); what the data makes of a schema
+is bounded while it runs: a record over it violates the schema.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Any
 
 from bokit.core.model.limits import MAX_SCHEMA_PATTERN_LENGTH, MAX_SCHEMA_PROBLEMS
 from bokit.core.model.records import Fields
+from bokit.core.model.schema_cost import CostlySchemaError, StepBudget, StepMeter, count_branches
 from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
 BY_PATTERN = "patternProperties"
 VALUES = ("const", "default", "enum", "examples")
 """Rules that hold values: what looks like a rule in them is not one."""
+SEARCHING = ("unevaluatedProperties", "unevaluatedItems")
+"""Rules that look through all schemas that were applied to a value; counted as one for each."""
+METER = StepMeter()
 _PLAIN = (
     "type", "format", "pattern", "maxLength", "minLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
     "multipleOf", "minItems", "maxItems", "uniqueItems", "minProperties", "maxProperties",
@@ -46,6 +51,17 @@ def check_schema(schema: Fields) -> None:
     except (Unresolvable, ValueError):
         raise InputError("the schema refers to something outside of itself", code="bad-field") from None
     _check_patterns(schema)
+    try:
+        _count_branches(schema)
+    except CostlySchemaError:
+        message = "the schema refers to itself without end, or applies too many schemas to one value; use fewer $ref"
+        raise InputError(message, code="bad-field") from None
+
+
+def _count_branches(schema: Fields) -> int:
+    """Return how many schemas *schema* applies to one value at most; raises CostlySchemaError where that may take for ever."""
+    resolver = _resolver(schema)
+    return count_branches(schema, lambda reference: resolver.lookup(reference).contents)
 
 
 def _check_patterns(schema: Fields) -> None:
@@ -125,12 +141,35 @@ def _check_additional(validator: Any, inner: Any, instance: Any, schema: Mapping
         yield ValidationError("additional properties")
 
 
-def _check_references(schema: Fields) -> None:
+def _check_unique(validator: Any, unique: bool, instance: Any, _: Any) -> Iterator[Any]:
+    """Check ``uniqueItems`` by the items' texts, since comparing each with each takes for ever."""
+    from jsonschema import ValidationError
+
+    if unique and validator.is_type(instance, "array"):
+        texts = {json.dumps(_plain_numbers(item), sort_keys=True) for item in instance}
+        if len(texts) < len(instance):
+            yield ValidationError("the items are not unique")
+
+
+def _plain_numbers(value: Any) -> Any:
+    """Return *value* with one form for equal numbers: 1.0 is 1, and true is neither."""
+    if isinstance(value, Mapping):
+        return {name: _plain_numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _resolver(schema: Fields) -> Any:
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
 
     resource = DRAFT202012.create_resource(schema)
-    resolver = Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
+    return Registry().with_resource(resource.id() or "", resource).resolver(resource.id() or "")
+
+
+def _check_references(schema: Fields) -> None:
+    resolver = _resolver(schema)
     for name, reference in _rules(schema, without=()):
         if name in ("$ref", "$dynamicRef") and isinstance(reference, str):
             resolver.lookup(reference)
@@ -138,33 +177,62 @@ def _check_references(schema: Fields) -> None:
 
 @lru_cache(maxsize=32)
 def _open(schema: str) -> Any:
+    """Return what checks records against *schema*; None where that may take for ever."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
     from referencing import Registry
 
-    ours = {"pattern": _check_pattern, BY_PATTERN: _check_pattern_properties, "additionalProperties": _check_additional}
-    linear = extend(Draft202012Validator, ours)  # type: ignore[no-untyped-call]
-    return linear(json.loads(schema), registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    ours = {
+        "pattern": _check_pattern,
+        BY_PATTERN: _check_pattern_properties,
+        "additionalProperties": _check_additional,
+        "uniqueItems": _check_unique,
+    }
+    opened = json.loads(schema)
+    try:
+        branches = _count_branches(opened)
+    except CostlySchemaError:  # a former release stored it
+        return None
+    rules = {**Draft202012Validator.VALIDATORS, **ours}
+    counted = {name: METER.counted(rule, branches if name in SEARCHING else 1) for name, rule in rules.items()}
+    linear = extend(Draft202012Validator, counted)  # type: ignore[no-untyped-call]
+    return linear(opened, registry=Registry(), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 class SchemaCheck:
     """Checks records against one schema; made once for many records."""
 
     def __init__(self, schema: Fields | None) -> None:
+        self._is_declared = schema is not None
         self._validator = None if schema is None else _open(json.dumps(schema, sort_keys=True))
+        self.budget = StepBudget()
         self._wants_id = schema is not None and "id" in (schema.get("properties") or {})
 
     def find_problems(self, fields: Fields, key: str) -> list[Problem]:
         """Return the first violations of the schema, by field."""
-        if self._validator is None:
+        if not self._is_declared:
             return []
         document = {"id": key, **fields} if self._wants_id else dict(fields)
-        found = []
-        for error in self._validator.iter_errors(document):
-            found += _read_error(error, key)
-            if len(found) >= MAX_SCHEMA_PROBLEMS:
-                break
+        try:
+            found = self._list_errors(document, key)
+        except (CostlySchemaError, RecursionError):
+            return [Problem(code="schema", message="schema violation: the schema takes too long to check", uid=key)]
         return sorted(dict.fromkeys(found), key=lambda p: (p.field or "", p.message))
+
+    def _list_errors(self, document: Fields, key: str) -> list[Problem]:
+        """Return the first violations; raises CostlySchemaError where looking for them takes too long."""
+        if self._validator is None:
+            raise CostlySchemaError
+        found: list[Problem] = []
+        METER.begin(self.budget.allow(document))
+        try:
+            for error in self._validator.iter_errors(document):
+                found += _read_error(error, key)
+                if len(found) >= MAX_SCHEMA_PROBLEMS:
+                    break
+        finally:
+            self.budget.end(METER.left)
+        return found
 
 
 def _read_error(error: Any, key: str) -> list[Problem]:

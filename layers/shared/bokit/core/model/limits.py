@@ -9,6 +9,12 @@ MAX_PATHS = 100  # preserved fields of a collection, and its array keys
 MAX_SCHEMA_BYTES = 32_000
 """Of a collection's JSON Schema: the heads of its sources hold a schema, and a hundred heads are read at once."""
 MAX_SCHEMA_PATTERN_LENGTH = 500  # characters of a schema's regular expression
+MAX_SCHEMA_BRANCHES = 1000
+"""Schemas that a part of a schema applies to one value, over ``$ref``, ``allOf`` and the like, counted by every way."""
+MAX_SCHEMA_STEPS = 50_000
+"""Rules of a schema that are run for all records of a fetch, or for one that is pushed, beyond MAX_VALUE_STEPS for each value."""
+MAX_VALUE_STEPS = 50
+"""Rules of a schema that are run for each value of a record, on average."""
 MAX_SCHEMA_PROBLEMS = 20  # reported violations of one record
 MAX_SPAN_SECONDS = 31_536_000
 """Of every duration that a person or a file gives: a year. Times that are computed with it stay far within the calendar."""
