@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bokit.core.bookings.matching import MatchReason
+from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.merge import CONFIRM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.bookings.matching import MatchReason
+from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import held_nights
 from bokit.core.ical.entries import Entry, Status
 from bokit.core.model.plan import RELEASES, ActionKind

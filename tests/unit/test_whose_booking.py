@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.matching import MatchReason
 from bokit.core.bookings.names import is_neutral
+from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason, describe_booking
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import Entry, EntryKind, Status

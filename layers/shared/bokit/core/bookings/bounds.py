@@ -26,7 +26,8 @@ def bound_plan(plan: Plan, found: FeedMatches, context: Context, room: int | Non
     else                                                   as planned
     """
     left = _left_out(plan, room)
-    kept = [a for a in plan.actions if a not in left and not is_window(a.after)]
+    out = {a.record_id for a in left}
+    kept = [a for a in plan.actions if a.record_id not in out and not is_window(a.after)]
     planned = next((a.after for a in plan.actions if is_window(a.after)), found.matches.window)
     bases = [r for r in ([planned, found.matches.window] if room is None else [planned]) if r is not None]
     records = {r.id: r for r in found.known if not is_window(r)} | {a.record_id: a.after for a in kept}

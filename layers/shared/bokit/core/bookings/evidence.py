@@ -24,8 +24,9 @@ from bokit.core.bookings.limits import (
     MIN_FETCH_SPACING,
     MIN_FETCHES_IN_DOUBT,
 )
-from bokit.core.bookings.matching import Matches, MatchReason
+from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import nights, write_spans
+from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import GoneReason
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record

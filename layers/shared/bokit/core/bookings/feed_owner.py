@@ -6,13 +6,15 @@ the same UID, so neither proves anything. Windows are nobody's: every listing of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 
 from bokit.core.bookings.limits import (
+    MAX_NAMES_COMPARED,
     MAX_OWN_EVENTS,
     MAX_QUIET_ARRIVALS,
     MIN_CALENDAR_END_NIGHTS,
@@ -28,10 +30,10 @@ from bokit.core.bookings.limits import (
 )
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict, fold
-from bokit.core.bookings.nights import DAY, Span
+from bokit.core.bookings.nights import DAY, NightSet, Span
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
-from bokit.core.bookings.window import closed_nights, rule_nights
+from bokit.core.bookings.window import closed_nights, rolling_nights, rule_nights
 from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.ical.writer import is_own_uid, make_uid
@@ -142,9 +144,11 @@ class OwnerEvidence:
 
     @cached_property
     def shown(self) -> list[Entry]:
-        """The entries with nights to come that are neither cancelled nor windows."""
+        """The entries with nights to come that are neither cancelled nor windows, nor nights alone since an earlier fetch."""
         matches = self.found.matches
-        windows = {(e.uid, e.check_in) for e in (*matches.windows, *matches.rolling)}
+        held = NightSet((n, n + DAY) for n in rolling_nights(matches)) if matches.rest else NightSet()
+        known = [e for e in matches.rest if held.covers(max(e.check_in, matches.today), e.check_out)]
+        windows = {(e.uid, e.check_in) for e in (*matches.windows, *matches.rolling, *known)}
         live = (e for e in self.found.seen.entries if e.kind is not EntryKind.WINDOW and e.status not in CANCELLED)
         return [e for e in live if e.check_out > matches.today and (e.uid, e.check_in) not in windows]
 
@@ -309,7 +313,8 @@ class OwnerEvidence:
     @property
     def _has_our_spans(self) -> bool:
         today = self.found.matches.today
-        known = [s for s in self.future if not any(self._names_differ(s, e) for e in self._by_span.get(_span(s, today), ()))]
+        named = {span: self._first_of_each_name(entries) for span, entries in self._by_span.items()}
+        known = [s for s in self.future if not any(self._names_differ(s, e) for e in named.get(_span(s, today), ()))]
         spans = {_span(s, today) for s in self.future}
         same = {_span(s, today) for s in known} & set(self._by_span)
         is_most = len(same) >= MIN_REISSUED_SHARE * len(spans) and len(same) >= MIN_REISSUED_SPANS
@@ -330,6 +335,10 @@ class OwnerEvidence:
         added = DAY if self.state.ends_on is EndsOn.LAST_NIGHT else -DAY
         former = replace(entry, check_out=entry.check_out + added)
         return [entry, former] if former.check_out > former.check_in else [entry]
+
+    def _first_of_each_name(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Return an entry for each of the first names in *entries*: more of one span are no stay's."""
+        return list(islice({self._names.of_entry(e): e for e in entries}.values(), MAX_NAMES_COMPARED))
 
     def _names_differ(self, stay: Stay, entry: Entry) -> bool:
         return self._names.compare(stay, entry, same_uid=False) is NameVerdict.DIFFER
@@ -352,7 +361,16 @@ class OwnerEvidence:
         """Return whether *entry* is what is left of a stay of ours: where UIDs have the first night, clips change them."""
         if not self._traits.uid_has_start or entry.check_in > self.found.matches.today:
             return False
-        return any(s.check_out == entry.check_out and s.check_in <= entry.check_in for s in self.future)
+        first = self._first_by_end.get(entry.check_out)
+        return first is not None and first <= entry.check_in
+
+    @cached_property
+    def _first_by_end(self) -> dict[date, date]:
+        """The earliest arrival of our stays to come, by their departure."""
+        found: dict[date, date] = {}
+        for stay in self.future:
+            found[stay.check_out] = min(stay.check_in, found.get(stay.check_out, stay.check_in))
+        return found
 
     def _proves(self, entry: Entry) -> bool:
         return self._uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)

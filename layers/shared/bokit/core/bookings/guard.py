@@ -36,10 +36,11 @@ from bokit.core.bookings.hold_release import (
 )
 from bokit.core.bookings.limits import MIN_SETTLED_AGE
 from bokit.core.bookings.matching import FeedMatches
-from bokit.core.bookings.nights import write_spans
+from bokit.core.bookings.nights import DAY, NightSet, write_spans
 from bokit.core.bookings.staleness import stale_since
 from bokit.core.bookings.stay import Stay
-from bokit.core.bookings.window import closed_nights, rule_nights
+from bokit.core.bookings.window import rule_nights
+from bokit.core.ical.entries import BLOCKING
 from bokit.core.model.agreement import EMPTY, MIN_SHRINK, OTHER, OWN, PARTIAL, SHRUNKEN, SUDDEN, UNREADABLE, Loss
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
@@ -159,8 +160,9 @@ def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
 def _count_new_windows(evidence: OwnerEvidence) -> int:
     """Return how many windows close nights of which the source's window held none."""
     matches = evidence.found.matches
-    known = rule_nights(matches)
-    return sum(closed_nights([entry], matches.today).isdisjoint(known) for entry in matches.windows)
+    known = NightSet((night, night + DAY) for night in rule_nights(matches))
+    closing = (e for e in matches.windows if e.status in BLOCKING)
+    return sum(not known.meets(max(e.check_in, matches.today), e.check_out) for e in closing)
 
 
 def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -> Hold:

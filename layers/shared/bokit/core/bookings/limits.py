@@ -17,6 +17,9 @@ MIN_WINDOW_START = timedelta(days=60)
 MIN_CALENDAR_END_NIGHTS = 30
 """A window of so many nights is the end of the platform's calendar, and does not disappear."""
 
+MAX_WINDOW_AHEAD = timedelta(days=2557)
+"""Later nights are no part of a window, which is one item of the table; no platform sells them."""
+
 MAX_NOTICE_NIGHTS = 14
 """A longer closure that starts today is not an advance notice."""
 MIN_ROLLS = 3
@@ -28,6 +31,11 @@ MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
 
 MAX_FEED_PROBLEMS = 20
 """Problems of a feed that a run's report lists."""
+MAX_PAIRS_NEAR, MAX_PAIRS_OF_UID = 4, 2
+"""Pairs of an entry and a stay that are all judged, for each of both: of those whose nights meet, and of those with one UID.
+Of more, the likeliest are."""
+MAX_JOINED_JUDGED = 4
+"""Entries around a stay that vanished which are judged to have joined it."""
 MIN_RELABELLED = 2
 """Stays that must turn from reservations into closures, or back, before it is the feed that changed its labels."""
 MIN_LABEL_USES = 3
@@ -68,6 +76,8 @@ MIN_FETCH_SPACING = 33 / 32
 MAX_DOUBT_PERIODS = 3
 """Of ``cancel_after``: how long a source stays doubtful after it was held, or contradicted itself."""
 
+MAX_NAMES_COMPARED = 4
+"""Names of entries with equal nights that are compared with a stay's."""
 MAX_OWN_EVENTS = 4
 """Events of one booking in an outgoing calendar, as far as they are known again."""
 MAX_QUIET_ARRIVALS = 3

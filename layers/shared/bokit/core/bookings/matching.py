@@ -5,46 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
+from bokit.core.bookings.booking_limits import limit_bookings
 from bokit.core.bookings.limits import MIN_REISSUED_SPANS, MIN_RELABELLED, MIN_WINDOW_END, MIN_WINDOW_START
-from bokit.core.bookings.names import NameReader, NameVerdict
-from bokit.core.bookings.nights import nights
+from bokit.core.bookings.names import NameReader, NameVerdict, Words
+from bokit.core.bookings.nights import NightRanges, NightSet, nights, nights_of
+from bokit.core.bookings.pairing import near_rounds, uid_rounds
+from bokit.core.bookings.pairs import MatchReason, Pair
 from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.model.records import Record
-from bokit.core.model.source_rules import Seen
+from bokit.core.model.source_rules import BookingLimits, Seen
 
 CANCELLED = frozenset({Status.CANCELLED, Status.CANCELLED_BY_GUEST, Status.CANCELLED_BY_OWNER, Status.DELETED, Status.VANISHED})
-
-
-class MatchReason(StrEnum):
-    """Why an entry is a known stay, or a new one; stored in the change log."""
-
-    NEW = "new in the feed"
-    CODE = "the same reservation code"
-    UID = "the same UID"
-    NIGHTS = "the same nights"
-    DEPARTURE = "the same departure day"
-    ARRIVAL = "the same arrival day"
-    OVERLAP = "most of the same nights"
-    RETURN = "back with the same nights"
-    SPLIT = "split off from a joined stay"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """An entry and its stay (None: a new one)."""
-
-    entry: Entry
-    stay: Stay | None
-    reason: MatchReason
-    by_nights: bool = False
-    """Nights alone say that it is this stay: it may be another guest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +38,8 @@ class Matches:
     """Of *windows*: blocks that just took nights of a reservation that leaves, and are stays once it is gone."""
     rolling: tuple[Entry, ...]
     """Closures that roll with the calendar: no bookings, but published (``rolling``)."""
+    rest: tuple[Entry, ...] = ()
+    """Entries beyond the bookings that one source may have: no bookings either, but published (``booking_limits``)."""
     window: Record | None
     today: date
     traits: Traits
@@ -70,8 +49,8 @@ class Matches:
     @property
     def closed(self) -> set[date]:
         """Every night from today on that the feed closes."""
-        entries = [*(p.entry for p in self.pairs), *self.windows, *self.rolling]
-        return {n for entry in entries for n in _closed_nights(entry, self.today)}
+        entries = [*(p.entry for p in self.pairs), *self.windows, *self.rolling, *self.rest]
+        return nights_of((max(e.check_in, self.today), e.check_out) for e in entries if e.status in BLOCKING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +74,7 @@ def match_entries(
     closures: ClosureRules,
     today: date,
     at: datetime,
+    limits: BookingLimits,
 ) -> Matches:
     """Return which stay each entry is.
 
@@ -105,21 +85,24 @@ def match_entries(
     a new one-night block within the advance notice                 window
     a new closure inside another entry of the same feed             nothing: its nights are held already
     a new reservation with a code or a guest, anywhere              a stay
+    more of these than one source may have                          nights without a booking: see ``booking_limits``
     """
     ordered = sorted(_join_coded(entries), key=_entry_order)
     live = [e for e in ordered if e.status not in CANCELLED]
     far, rolling = _find_windows(live, stays, closures, today)
     names = NameReader(ordered)
-    exact = _match_exact(stays, [e for e in live if e not in far and e not in rolling], names, uids.identifies)
+    exact = _match_exact(stays, _without(live, [*far, *rolling]), names, uids.identifies)
     identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact)
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
-    leaving = {n for s in rest if s.code and (not s.is_gone or s.record.gone_at == at) for n in nights(*s.span)}
+    leaving = NightSet(s.span for s in rest if s.code and (not s.is_gone or s.record.gone_at == at))
     known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
     pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
     ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
-    absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today and not _rolled_on(s, rolling, today)]
+    rolled = {n for e in rolling for n in nights(e.check_in, e.check_out)}
+    absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today and not _rolled_on(s, rolled, today)]
+    pairs, beyond = limit_bookings(pairs, absent, today, limits)
     return Matches(
         pairs=tuple(pairs),
         ended=tuple(ended),
@@ -127,6 +110,7 @@ def match_entries(
         windows=(*far, *more),
         replacing=tuple(e for e in more if _replaces(e, leaving, today)),
         rolling=tuple(rolling),
+        rest=tuple(beyond),
         window=window,
         today=today,
         traits=uids.traits,
@@ -148,9 +132,15 @@ def _find_windows(
     return far, [e for e, v in unknown if v is WindowVerdict.PUBLISHED]
 
 
-def _rolled_on(stay: Stay, rolling: Sequence[Entry], today: date) -> bool:
-    """Return whether *stay* is what a rolling closure was before it rolled: it ends without an event."""
-    return not stay.code and stay.nights_from(today) <= {n for e in rolling for n in nights(e.check_in, e.check_out)}
+def _without(entries: Sequence[Entry], others: Sequence[Entry]) -> list[Entry]:
+    """Return *entries* without those that say the same as one of *others*."""
+    known = {_entry_order(e) for e in others}
+    return [e for e in entries if _entry_order(e) not in known] if known else list(entries)
+
+
+def _rolled_on(stay: Stay, rolled: set[date], today: date) -> bool:
+    """Return whether *stay* is what a closure of the nights *rolled* was before it rolled: it ends without an event."""
+    return bool(rolled) and not stay.code and stay.nights_from(today) <= rolled
 
 
 class _Assignment:
@@ -163,7 +153,15 @@ class _Assignment:
     @property
     def left(self) -> list[Entry]:
         """The entries without a stay."""
-        return [e for e in self.entries if id(e) not in self._taken]
+        return self.free(self.entries)
+
+    def free(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return those of *entries* without a stay."""
+        return [e for e in entries if id(e) not in self._taken]
+
+    def untaken(self, stays: Iterable[Stay]) -> list[Stay]:
+        """Return those of *stays* without an entry."""
+        return [s for s in stays if s.record.id not in self._taken]
 
     def add(self, entry: Entry, stay: Stay, reason: MatchReason, *, by_nights: bool = False) -> None:
         """Pair *entry* with *stay*, unless one of them is taken.
@@ -206,23 +204,21 @@ def _match_exact(
 
     Several stays may have had one UID: those with the same nights first. Two names that differ are two guests.
     """
-    by_code: dict[str, Stay] = {}
-    by_key: dict[str, list[Stay]] = {}
-    for known in sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id)):
-        by_key.setdefault(known.record.key, []).append(known)
-        if known.code:
-            by_code[known.code] = known
+    ordered = sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id))
+    by_code = {known.code: known for known in ordered if known.code}
     found = _Assignment(entries)
     for entry in entries:
         if stay := by_code.get(entry.reservation_code or ""):
             found.add(entry, stay, MatchReason.CODE)
-    same = [(e, s) for e in found.left if is_identity(e) for s in by_key.get(entry_key(e), ()) if _has_same_uid(s, e, names)]
-    for entry, stay in sorted(same, key=lambda pair: _uid_order(*pair)):
-        found.add(entry, stay, MatchReason.UID)
+    left = [e for e in found.left if is_identity(e)]
+    for pairs_of in uid_rounds(left, ordered):
+        same = [pair for pair in pairs_of(found.free(left), found.untaken(ordered)) if _has_same_uid(*pair, names)]
+        for entry, stay in sorted(same, key=lambda pair: _uid_order(*pair)):
+            found.add(entry, stay, MatchReason.UID)
     return found
 
 
-def _has_same_uid(stay: Stay, entry: Entry, names: NameReader) -> bool:
+def _has_same_uid(entry: Entry, stay: Stay, names: NameReader) -> bool:
     """Return whether nothing else says that *entry*, with the UID of *stay*, is another booking."""
     if stay.code and entry.reservation_code:
         return False
@@ -230,20 +226,20 @@ def _has_same_uid(stay: Stay, entry: Entry, names: NameReader) -> bool:
 
 
 def _uid_order(entry: Entry, stay: Stay) -> tuple[Any, ...]:
-    shared = _shared_nights(stay, entry)
     created = -stay.record.created_at.timestamp()
     return (
         stay.is_gone,
         stay.span != (entry.check_in, entry.check_out),
-        -len(shared),
+        -_count_shared(stay, entry),
         created,
         stay.record.id,
         *_entry_order(entry),
     )
 
 
-def _shared_nights(stay: Stay, entry: Entry) -> set[date]:
-    return nights(*stay.span) & nights(entry.check_in, entry.check_out)
+def _count_shared(stay: Stay, entry: Entry) -> int:
+    """Return how many nights both hold."""
+    return max(0, (min(stay.check_out, entry.check_out) - max(stay.check_in, entry.check_in)).days)
 
 
 class _Identity:
@@ -330,21 +326,22 @@ class _Identity:
 
 def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: _Identity) -> _Assignment:
     """Return the best pairs of codeless stays and entries: the surest first, whatever their order."""
-    candidates = []
-    for entry in entries:
-        for stay in stays:
+    left, known = [e for e in entries if not e.reservation_code], [s for s in stays if not s.code]
+    found = _Assignment(entries)
+    for pairs_of in near_rounds(left, known, identity.names, identity.today):
+        candidates = []
+        for entry, stay in pairs_of(found.free(left), found.untaken(known)):
             if judged := _judge(stay, entry, identity):
                 rank, reason = judged
                 candidates.append((_pair_order(stay, entry, rank, identity), entry, stay, reason))
-    found = _Assignment(entries)
-    for _, entry, stay, reason in sorted(candidates, key=lambda candidate: candidate[0]):
-        found.add(entry, stay, reason, by_nights=identity.rests_on_nights(stay, entry))
+        for _, entry, stay, reason in sorted(candidates, key=lambda candidate: candidate[0]):
+            found.add(entry, stay, reason, by_nights=identity.rests_on_nights(stay, entry))
     return found
 
 
 def _pair_order(stay: Stay, entry: Entry, rank: int, identity: _Identity) -> tuple[Any, ...]:
     """Return what sorts pairs from the surest down, and leaves nothing to the order of events."""
-    shared = len(_shared_nights(stay, entry))
+    shared = _count_shared(stay, entry)
     gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
     is_other_uid = stay.record.key != entry_key(entry)
     unnamed = identity.names.compare(stay, entry, same_uid=not is_other_uid) is not NameVerdict.EQUAL
@@ -368,12 +365,12 @@ def _judge_nights(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReas
     same_start = max(stay.check_in, today) == max(entry.check_in, today)
     if same_end and (stay.check_in == entry.check_in or (same_start and stay.check_in <= entry.check_in)):
         return (4, MatchReason.RETURN) if stay.is_gone else (0, MatchReason.NIGHTS)
-    shared = _shared_nights(stay, entry)
+    shared = _count_shared(stay, entry)
     if stay.is_gone:
         joined = stay.record.gone_reason == GoneReason.JOINED
         may_split = joined and shared and (same_end or same_start) and entry.check_out > today
         return (5, MatchReason.SPLIT) if may_split else None
-    if not shared or (not same_end and max(shared) < today):
+    if not shared or (not same_end and min(stay.check_out, entry.check_out) <= today):
         return None
     if same_end:
         return 1, MatchReason.DEPARTURE
@@ -381,40 +378,53 @@ def _judge_nights(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReas
 
 
 def _place_new(
-    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: set[date], identity: _Identity
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: NightSet, identity: _Identity
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
-    placed, windows, today = list(pairs), [], identity.today
-    others = [p.entry for p in pairs]
-    closed = {night for pair in pairs for night in _pair_nights(pair, today)}
+    windows, today = [], identity.today
+    others, placed = [p.entry for p in pairs], _PlacedEntries(pairs, entries, identity)
     end = max(_calendar_end([*others, *entries], rolling), today + MIN_WINDOW_START)
     for entry in sorted(entries, key=lambda e: (e.kind is EntryKind.BLOCK, -(e.check_out - e.check_in).days, _entry_order(e))):
         is_past = entry.check_out <= today
         rolls = _replaces(entry, leaving, today) or (entry.kind is EntryKind.BLOCK and entry.check_in >= end)
         if entry.kind is EntryKind.WINDOW or (rolls and not is_past):
             windows.append(entry)
-        elif _is_guest(entry, placed, identity.names) or not (
-            (is_past and entry.kind is EntryKind.BLOCK) or _is_inside(entry, closed, today)
+        elif placed.is_guest(entry) or not (
+            (is_past and entry.kind is EntryKind.BLOCK) or _is_inside(entry, placed.closed, today)
         ):
-            placed.append(Pair(entry=entry, stay=None, reason=MatchReason.NEW))
-            closed |= _pair_nights(placed[-1], today)
-    return placed, windows
+            placed.add(Pair(entry=entry, stay=None, reason=MatchReason.NEW))
+    return placed.pairs, windows
 
 
-def _is_guest(entry: Entry, placed: Sequence[Pair], names: NameReader) -> bool:
-    """Return whether *entry* is a guest of its own: it has a code, or a name that no entry around it has."""
-    if entry.reservation_code:
-        return True
-    name = names.of_entry(entry)
-    around = (p.entry for p in placed if p.entry.check_in <= entry.check_in and entry.check_out <= p.entry.check_out)
-    return bool(name) and all(names.of_entry(other) != name for other in around)
+class _PlacedEntries:
+    """Pairs, and what the feed closes and names with them."""
 
+    def __init__(self, pairs: Sequence[Pair], entries: Sequence[Entry], identity: _Identity) -> None:
+        spans = [(p.entry.check_in, p.entry.check_out) for p in pairs] + [p.stay.span for p in pairs if p.stay]
+        first = min((first for first, _ in [*spans, *((e.check_in, e.check_out) for e in entries)]), default=identity.today)
+        self.pairs, self.closed = list[Pair](), NightSet(first=first)
+        self._names, self._today, self._by_name = identity.names, identity.today, dict[Words, NightRanges]()
+        for pair in pairs:
+            self.add(pair)
 
-def _pair_nights(pair: Pair, today: date) -> set[date]:
-    """Return the nights that the feed closes with *pair*, and the past ones of its stay."""
-    entry, stay = pair.entry, pair.stay
-    past = {n for n in nights(*stay.span) if n < today} if stay else set[date]()
-    return past | (nights(entry.check_in, entry.check_out) if entry.status in BLOCKING else set())
+    def add(self, pair: Pair) -> None:
+        """Add *pair*: the nights that the feed closes with it, and the past ones of its stay."""
+        self.pairs.append(pair)
+        entry = pair.entry
+        if pair.stay:
+            self.closed.add(pair.stay.check_in, min(pair.stay.check_out, self._today))
+        if entry.status in BLOCKING:
+            self.closed.add(entry.check_in, entry.check_out)
+        if name := self._names.of_entry(entry):
+            self._by_name.setdefault(name, NightRanges()).add(entry.check_in, entry.check_out)
+
+    def is_guest(self, entry: Entry) -> bool:
+        """Return whether *entry* is a guest of its own: it has a code, or a name that no entry around it has."""
+        if entry.reservation_code:
+            return True
+        name = self._names.of_entry(entry)
+        around = self._by_name.get(name)
+        return bool(name) and not (around and around.has_around(entry.check_in, entry.check_out))
 
 
 def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
@@ -425,20 +435,11 @@ def _calendar_end(entries: Sequence[Entry], rolling: Sequence[Entry]) -> date:
     return end
 
 
-def _replaces(entry: Entry, leaving: set[date], today: date) -> bool:
+def _replaces(entry: Entry, leaving: NightSet, today: date) -> bool:
     """Return whether a block just took nights of reservations that leave: no new closure while those hold them."""
-    return entry.kind is EntryKind.BLOCK and _nights_to_come(entry, today) <= leaving
+    return entry.kind is EntryKind.BLOCK and leaving.covers(max(entry.check_in, today), entry.check_out)
 
 
-def _nights_to_come(entry: Entry, today: date) -> set[date]:
-    return nights(max(entry.check_in, today), entry.check_out)
-
-
-def _closed_nights(entry: Entry, today: date) -> set[date]:
-    """Return the nights to come that *entry* closes."""
-    return _nights_to_come(entry, today) if entry.status in BLOCKING else set()
-
-
-def _is_inside(entry: Entry, closed: set[date], today: date) -> bool:
+def _is_inside(entry: Entry, closed: NightSet, today: date) -> bool:
     """Return whether all of its nights to come, or all of one that departed, are *closed* by others."""
-    return (_nights_to_come(entry, today) or nights(entry.check_in, entry.check_out)) <= closed
+    return closed.covers(max(entry.check_in, today) if entry.check_out > today else entry.check_in, entry.check_out)

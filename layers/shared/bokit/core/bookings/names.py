@@ -61,6 +61,7 @@ class NameReader:
     def __init__(self, entries: Iterable[Entry]) -> None:
         uses = Counter(fold(e.summary) for e in entries if e.summary)
         self._labels = {summary for summary, count in uses.items() if count >= MIN_LABEL_USES}
+        self._words = dict[tuple[str | None, str | None], Words]()
 
     def of_entry(self, entry: Entry) -> Words:
         """Return the guest's name in *entry*; a closure names none."""
@@ -73,7 +74,10 @@ class NameReader:
     def _read(self, kind: EntryKind, guest_name: str | None, summary: str | None) -> Words:
         if kind is not EntryKind.RESERVATION:
             return frozenset()
-        return read_title(guest_name, None if fold(summary) in self._labels else summary)
+        texts = guest_name, summary
+        if texts not in self._words:
+            self._words[texts] = read_title(guest_name, None if fold(summary) in self._labels else summary)
+        return self._words[texts]
 
     def compare(self, stay: Stay, entry: Entry, *, same_uid: bool) -> NameVerdict:
         """Return whether *stay* and *entry* name the same guest.

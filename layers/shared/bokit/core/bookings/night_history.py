@@ -102,7 +102,7 @@ def record_night_history(
     if before is not None and before.presence is Presence.GONE:
         left, held = left | {n: (before.gone_at or at, *times[:2]) for n, times in held.items()}, {}
     back = {n: Times(at, open_until or seen) for n, (_, seen, open_until) in left.items()}
-    taken = {n: _take(times, at) for n, times in (shown or {}).items()}
+    taken = {n: _take(shown[n], at) for n in mine if n in shown} if shown else {}
     known = {**back, **taken, **held}
     gained = {n: known.get(n, Times(at, last_read)) for n in mine}
     lost = {n: (at, *times[:2]) for n, times in held.items() if n not in mine}

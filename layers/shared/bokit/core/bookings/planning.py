@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from bokit.core.bookings.evidence import (
@@ -18,9 +22,11 @@ from bokit.core.bookings.evidence import (
     write_misses,
 )
 from bokit.core.bookings.habits import vanished_after_arrival
-from bokit.core.bookings.matching import Matches, Pair
+from bokit.core.bookings.limits import MAX_JOINED_JUDGED
+from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.names import Words, read_title
-from bokit.core.bookings.nights import DAY, nights
+from bokit.core.bookings.nights import DAY, NightIndex, NightSet, nights, nights_of
+from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.stay import (
     ANOTHER_GUEST,
     GUEST_FIELDS,
@@ -32,17 +38,17 @@ from bokit.core.bookings.stay import (
     released_nights,
 )
 from bokit.core.bookings.window import closed_nights, plan_window, rule_nights
-from bokit.core.ical.entries import Entry, EntryKind, Status
+from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import write_time
 from bokit.core.model.merge import CONFIRM, change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
-from bokit.core.model.records import Fields, Presence, Record, make_record_id
+from bokit.core.model.records import Fields, Presence, Record, RecordId, make_record_id
 from bokit.core.model.source_rules import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BookingDiff:
-    """One fetch beside the known stays: what the plan of each stay is made from."""
+    """One fetch beside the known stays: what the plan of each stay is made from. What all stays need is found once."""
 
     matches: Matches
     context: Context
@@ -60,17 +66,48 @@ class BookingDiff:
         """The time of the fetch."""
         return self.context.at
 
+    @cached_property
+    def coded(self) -> set[date]:
+        """The nights of the reservations with a code that the feed shows."""
+        return nights_of((p.entry.check_in, p.entry.check_out) for p in self.matches.pairs if p.entry.reservation_code)
+
+    @cached_property
+    def by_rule(self) -> set[date]:
+        """The nights to come that the source's window held by rule before."""
+        return rule_nights(self.matches)
+
+    @cached_property
+    def around(self) -> NightIndex:
+        """The entries with a stay, by their nights."""
+        return NightIndex([(p.entry.check_in, p.entry.check_out) for p in self.matches.pairs])
+
+    @cached_property
+    def windows_around(self) -> NightIndex:
+        """The windows, by their nights."""
+        return NightIndex([(e.check_in, e.check_out) for e in self.matches.windows])
+
+    @cached_property
+    def came(self) -> Mapping[EntryKind, Mapping[date, datetime]]:
+        """For each kind of entry and each of its nights when the newest booking of it came."""
+        found: dict[EntryKind, dict[date, datetime]] = {}
+        rows = ((p.stay.record.created_at if p.stay else self.at, p.entry) for p in self.matches.pairs)
+        for at, entry in sorted(rows, key=lambda row: row[0]):
+            found.setdefault(entry.kind, {}).update(dict.fromkeys(nights(entry.check_in, entry.check_out), at))
+        return found
+
 
 def plan_bookings(matches: Matches, context: Context, evidence: Evidence) -> list[Action]:
     """Return every action that *matches* asks for, in the order of the records' ids."""
     diff = BookingDiff(matches=matches, context=context, evidence=evidence, closed=matches.closed)
-    planned = [_plan_pair(pair, diff) for pair in matches.pairs]
+    planned = [_plan_pair(pair, diff) for pair in matches.pairs if pair.stay]
+    planned += _plan_new([pair for pair in matches.pairs if pair.stay is None], context)
     if evidence.releases:
         planned += [_plan_ended(pair, diff) for pair in matches.ended]
         planned += [(_plan_absent_coded if stay.code else _plan_absent_codeless)(stay, diff) for stay in matches.absent]
     actions = [a for a in planned if a]
     came = _find_replacing(actions, diff)
-    windows = tuple(e for e in matches.windows if all(e is not entry for entry in came))
+    new = {id(e) for e in came}
+    windows = tuple(e for e in matches.windows if id(e) not in new)
     matches = replace(matches, windows=windows, rolling=(*matches.rolling, *came))
     window = plan_window(matches, context, evidence, _unheld_nights(actions, diff))
     return sorted([*actions, window] if window else actions, key=lambda a: a.record_id)
@@ -83,8 +120,9 @@ def _find_replacing(actions: list[Action], diff: BookingDiff) -> list[Entry]:
     """
     released = {a.record_id for a in actions if a.kind is ActionKind.CANCEL}
     leaving = [*diff.matches.absent, *(p.stay for p in diff.matches.ended if p.stay)]
-    held = {n for s in leaving if s.record.id not in released for n in s.nights_from(diff.today)}
-    return [e for e in diff.matches.replacing if not held & closed_nights([e], diff.today)]
+    held = NightSet((max(s.check_in, diff.today), s.check_out) for s in leaving if s.record.id not in released)
+    blocks = ((e, max(e.check_in, diff.today)) for e in diff.matches.replacing)
+    return [e for e, first in blocks if e.status not in BLOCKING or not held.meets(first, e.check_out)]
 
 
 def _unheld_nights(actions: list[Action], diff: BookingDiff) -> set[date]:
@@ -93,14 +131,13 @@ def _unheld_nights(actions: list[Action], diff: BookingDiff) -> set[date]:
     before = [p.stay.record for p in (*matches.pairs, *matches.ended) if p.stay] + [s.record for s in matches.absent]
     records = {r.id: r for r in before} | {a.record_id: a.after for a in actions}
     held = {n for r in records.values() for n in held_nights(r) | released_nights(r)}
-    return diff.closed - held - closed_nights((*matches.windows, *matches.rolling), diff.today)
+    return diff.closed - held - closed_nights((*matches.windows, *matches.rolling, *matches.rest), diff.today)
 
 
 def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
     """Return what one entry asks of its stay.
 
     stay      entry                                 result
-    none      any                                   create
     gone      the same code, UID or nights          restore, with its edits
     any       coded, other dates                    moved at once
     any       codeless, begins later, not before    the guest is here and the platform clips: the arrival stays
@@ -112,13 +149,24 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
     """
     entry, stay = pair.entry, pair.stay
     if stay is None:
-        return create_action(_new_booking(entry, diff.context), pair.reason)
+        return None
     check_in, check_out, rules_state = _plan_dates(stay, entry, diff)
     remote = {**read_remote(entry), **_write_dates(check_in, check_out)}
     if pair.by_nights and GUEST_FIELDS & set(stay.record.edits) and not _was_shown(stay, entry, diff):
         rules_state = {**rules_state, CONFIRM: ANOTHER_GUEST}
     after = replace(stay.record.as_present(entry_key(entry)), remote=remote, memory=rules_state)
     return change_action(stay.record, after, pair.reason, diff.at)
+
+
+def _plan_new(pairs: Sequence[Pair], context: Context) -> list[Action]:
+    """Return the new bookings of *pairs*; several of one UID and the same nights differ by their order."""
+    seen = Counter[RecordId]()
+    planned = []
+    for pair in pairs:
+        first = _new_booking(pair.entry, context)
+        number, seen[first.id] = seen[first.id], seen[first.id] + 1
+        planned.append(create_action(_new_booking(pair.entry, context, number) if number else first, pair.reason))
+    return planned
 
 
 def _was_shown(stay: Stay, entry: Entry, diff: BookingDiff) -> bool:
@@ -128,9 +176,10 @@ def _was_shown(stay: Stay, entry: Entry, diff: BookingDiff) -> bool:
     return is_same and not stay.is_gone
 
 
-def _new_booking(entry: Entry, context: Context) -> Record:
+def _new_booking(entry: Entry, context: Context, number: int = 0) -> Record:
+    """Return the record of a new booking; *number*: how many of the same UID and nights come before it."""
     identity = (context.source_id, entry_key(entry), str(entry.check_in), str(entry.check_out), write_time(context.at))
-    digest = hashlib.sha256("/".join(identity).encode()).hexdigest()[:20]
+    digest = hashlib.sha256("/".join((*identity, *[str(number)][:number])).encode()).hexdigest()[:20]
     return context.new_record(make_record_id(context.scope, digest), entry_key(entry), read_remote(entry))
 
 
@@ -181,8 +230,7 @@ def _plan_absent_coded(stay: Stay, diff: BookingDiff) -> Action | None:
     if diff.evidence.released_as:
         return cancel_action(stay.record, Status.VANISHED, diff.evidence.released_as, diff.at)
     record = forget_contradicted(stay.record, diff.evidence)
-    taken = [_nights_of(p.entry) for p in diff.matches.pairs if p.entry.reservation_code]
-    if stay.nights_from(diff.today) <= set().union(*taken):
+    if stay.nights_from(diff.today) <= diff.coded:
         return cancel_action(stay.record, Status.CANCELLED, GoneReason.REPLACED, diff.at)
     since = diff.evidence.missing_since(record, diff.at)
     if not _has_begun(stay, since, diff) and diff.evidence.may_release(record, since, diff.context):
@@ -206,21 +254,24 @@ def _plan_absent_codeless(stay: Stay, diff: BookingDiff) -> Action | None:
     else                                                  missing, held: half a feed, or the platform's slip
     """
     record, free = forget_contradicted(stay.record, diff.evidence), stay.nights_from(diff.today)
-    if free <= diff.closed and _is_joined(stay, free, diff.matches):
+    if free <= diff.closed and _is_joined(stay, free, diff):
         return cancel_action(stay.record, Status.VANISHED, GoneReason.JOINED, diff.at, ActionKind.MERGE)
     if diff.evidence.released_as:
         return cancel_action(stay.record, Status.VANISHED, diff.evidence.released_as, diff.at)
     since = diff.evidence.missing_since(record, diff.at)
-    unshown = free if _title_of(stay) else free - (diff.closed - _taken_nights(stay, record.missing_since or diff.at, diff))
+    since_then = record.missing_since or diff.at
+    unshown = free if _title_of(stay) else (free - diff.closed) | _taken_nights(stay, free, since_then, diff)
     opened = open_nights(record, unshown, diff.at if record.missing_since else since)
     is_here = _has_begun(stay, since, diff)
-    waiting = {n: t for n, t in opened.items() if is_here or not diff.evidence.may_release(record, t, diff.context)}
+    held_times = {t for t in set(opened.values()) if is_here or not diff.evidence.may_release(record, t, diff.context)}
+    waiting = {n: t for n, t in opened.items() if t in held_times}
     if opened and not waiting:
         return cancel_action(stay.record, Status.VANISHED, GoneReason.VANISHED, diff.at)
     kept = free - set(opened) | set(waiting)
-    inside = {n: t for n, t in opened.items() if min(kept) <= n <= max(kept)}
-    check_in = stay.check_in if min(kept) == min(free) else min(kept)
-    return _miss(stay, record, inside, diff, _write_dates(check_in, max(kept) + DAY))
+    first, last = min(kept), max(kept)
+    inside = {n: t for n, t in opened.items() if first <= n <= last}
+    check_in = stay.check_in if first == min(free) else first
+    return _miss(stay, record, inside, diff, _write_dates(check_in, last + DAY))
 
 
 def _has_begun(stay: Stay, since: datetime, diff: BookingDiff) -> bool:
@@ -228,10 +279,10 @@ def _has_begun(stay: Stay, since: datetime, diff: BookingDiff) -> bool:
     return not diff.evidence.shows_begun and vanished_after_arrival(stay, since, diff.context.timezone)
 
 
-def _taken_nights(stay: Stay, since: datetime, diff: BookingDiff) -> set[date]:
-    """Return the nights of the bookings that came, as others than *stay*, when or after it went."""
-    came = [p for p in diff.matches.pairs if p.entry.kind is stay.kind and (p.stay is None or p.stay.record.created_at >= since)]
-    return {night for pair in came for night in _nights_of(pair.entry)}
+def _taken_nights(stay: Stay, free: set[date], since: datetime, diff: BookingDiff) -> set[date]:
+    """Return which of the nights *free* are of bookings that came, as others than *stay*, when or after it went."""
+    came = diff.came.get(stay.kind, {})
+    return {night for night in free if (at := came.get(night)) and at >= since}
 
 
 def _title_of(stay: Stay) -> Words:
@@ -239,23 +290,30 @@ def _title_of(stay: Stay) -> Words:
     return read_title(stay.guest_name, stay.record.remote.get("summary")) if stay.kind is EntryKind.RESERVATION else frozenset()
 
 
-def _is_joined(stay: Stay, free: set[date], matches: Matches) -> bool:
-    """Return whether one entry, not another guest's, took in all of *free* that its own stay did not hold before."""
-    mine = _title_of(stay)
-    for pair in matches.pairs:
-        theirs = read_title(pair.entry.guest_name, pair.entry.summary)
-        if pair.stay is None and pair.entry.kind is stay.kind and not pair.entry.reservation_code:
-            continue
-        if mine and not (mine <= theirs or (theirs and theirs <= mine)):
-            continue
-        before = pair.stay.nights_from(matches.today) if pair.stay and not pair.stay.is_gone else set()
-        if free <= _nights_of(pair.entry) and not free <= before:
-            return True
-    return not mine and not free <= rule_nights(matches) and any(free <= _nights_of(e) for e in matches.windows)
+def _is_joined(stay: Stay, free: set[date], diff: BookingDiff) -> bool:
+    """Return whether one entry, not another guest's, took in all of *free* that its own stay did not hold before.
+
+    Of many entries around it the first are judged: a stay that none of them took in is missing, and held.
+    """
+    first, end = max(stay.check_in, diff.today), stay.check_out
+    around = (diff.matches.pairs[n] for n in islice(diff.around.around(first, end), MAX_JOINED_JUDGED))
+    if any(_has_joined(stay, pair, diff) for pair in around):
+        return True
+    is_there = not _title_of(stay) and not free <= diff.by_rule
+    return is_there and next(diff.windows_around.around(first, end), None) is not None
 
 
-def _nights_of(entry: Entry) -> set[date]:
-    return nights(entry.check_in, entry.check_out)
+def _has_joined(stay: Stay, pair: Pair, diff: BookingDiff) -> bool:
+    """Return whether the entry of *pair*, around *stay*, is not another guest's, and its own stay was not around it before."""
+    entry, mine = pair.entry, _title_of(stay)
+    if pair.stay is None and entry.kind is stay.kind and not entry.reservation_code:
+        return False
+    theirs = read_title(entry.guest_name, entry.summary)
+    if mine and not (mine <= theirs or (theirs and theirs <= mine)):
+        return False
+    if pair.stay is None or pair.stay.is_gone:
+        return True
+    return not (max(pair.stay.check_in, diff.today) <= max(stay.check_in, diff.today) and stay.check_out <= pair.stay.check_out)
 
 
 def _write_dates(check_in: date, check_out: date) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from bokit.core.bookings.nights import nights
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, RELEASED, ROLLING, GoneReason, is_window, read_span
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, RELEASED, REST, ROLLING, GoneReason, is_window, read_span
 from bokit.core.ical.entries import BLOCKING, Status
 from bokit.core.model.merge import change_action
 from bokit.core.model.plan import ActionKind
@@ -51,5 +51,6 @@ def release_record(record: Record, *, by: str, at: datetime, today: date) -> tup
 def _released_values(record: Record) -> dict[str, Json]:
     remote = dict(record.remote)
     if is_window(record):
-        return remote | {NIGHTS: [], ROLLING: [], PROVISIONAL: [], "status": str(Status.VANISHED)}
+        none: dict[str, Json] = {n: [] for n in (NIGHTS, ROLLING, PROVISIONAL, REST) if n != REST or n in remote}
+        return remote | none | {"status": str(Status.VANISHED)}
     return remote | {"status": str(Status.DELETED)} if "status" in remote else remote

@@ -82,6 +82,7 @@ class ClosureRules:
         entries, names = sorted(entries, key=lambda e: (e.check_out, e.check_in, e.uid)), NameReader(entries)
         live = [e for e in entries if e.status in BLOCKING and e.check_out > today]
         self._plain = [e for e in live if not e.reservation_code and not names.of_entry(e)]
+        self._are_plain = {id(e) for e in self._plain}
         self._today, self._context = today, context
         self._notice = _find_notice(self._plain, today)
         self._end, self._marks_end = _find_end(self._plain, today), traits.marks_end
@@ -164,7 +165,7 @@ class ClosureRules:
         return (
             kept is not None
             and fold(entry.summary) == kept.label
-            and any(entry is one for one in self._plain)
+            and id(entry) in self._are_plain
             and self._today <= entry.check_in
             and entry.check_out <= self._today + timedelta(days=kept.ahead)
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bokit.core.bookings.booking_limits import explain_rest
 from bokit.core.bookings.bounds import bound_plan
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import (
@@ -57,7 +58,7 @@ from bokit.core.model.catalog import EndsOn
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
-from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Seen, Verdict
+from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Problem, Seen, Verdict
 
 CUT = frozenset({"truncated", "too-many-events", "broken-event"})
 """Problems of a body of which more than single events is missing."""
@@ -94,7 +95,7 @@ class BookingRules:
         is_new_day = accepted_at is None or accepted_at.astimezone(context.timezone).date() < today
         uids = UidRoles(traits=traits, history=state.uids, at=context.at, is_new_day=is_new_day)
         closures = ClosureRules(seen.entries, traits, state.habits, today, context)
-        matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at)
+        matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at, context.limits)
         return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=closures.rolls, matches=matches)
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
@@ -104,7 +105,8 @@ class BookingRules:
     def guard(self, plan: Plan, matches: FeedMatches, context: Context) -> Plan:
         state = read_memory(context.memory)
         guarded = _with_history(_guard(plan, matches, context, state), matches, context, state)
-        return replace(guarded, problems=_list_problems(matches.seen))
+        rest = explain_rest(matches.matches.rest, context.limits)
+        return replace(guarded, problems=_list_problems([*rest, *matches.seen.problems]))
 
     def bound(self, plan: Plan, matches: FeedMatches, context: Context, room: int | None) -> Plan:
         return bound_plan(plan, matches, context, room)
@@ -136,9 +138,9 @@ class BookingRules:
         return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
 
 
-def _list_problems(seen: Seen[Entry]) -> tuple[Fields, ...]:
-    """Return the first problems of a fetch, those that cost an event or concern the whole feed before mere notes."""
-    ordered = sorted(seen.problems, key=lambda problem: problem.code in NOTES - {SEVERAL_ROOMS})
+def _list_problems(problems: Sequence[Problem]) -> tuple[Fields, ...]:
+    """Return the first *problems* of a fetch, those that cost an event or concern the whole feed before mere notes."""
+    ordered = sorted(problems, key=lambda problem: problem.code in NOTES - {SEVERAL_ROOMS})
     return tuple(dict(problem.as_dict()) for problem in ordered[:MAX_FEED_PROBLEMS])
 
 

@@ -38,7 +38,8 @@ from bokit.core.bookings.limits import (
     ROLL_TIME,
     STALE_INTERVALS,
 )
-from bokit.core.bookings.matching import FeedMatches, Pair
+from bokit.core.bookings.matching import FeedMatches
+from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.rolling import end_of
 from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits

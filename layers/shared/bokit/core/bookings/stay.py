@@ -49,6 +49,8 @@ GUEST_FIELDS = frozenset(DETAIL_FIELDS) - {"recurrence_id", "extra"}
 """Fields that are about the guest: a person's values of them are no other guest's."""
 ANOTHER_GUEST = "may be another guest"
 NIGHTS, ROLLING, PROVISIONAL, RELEASED = "nights", "rolling", "provisional", "released_nights"
+REST = "rest"
+"""In a window: those of its rolling nights that are of bookings beyond the limits of its source."""
 
 
 class GoneReason(StrEnum):

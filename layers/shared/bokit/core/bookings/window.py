@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, read_open, with_open_nights
+from bokit.core.bookings.limits import MAX_WINDOW_AHEAD
 from bokit.core.bookings.matching import Matches
-from bokit.core.bookings.nights import DAY, nights, nights_of, read_spans, write_spans
-from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, ROLLING, window_nights
+from bokit.core.bookings.nights import DAY, nights_of, read_spans, write_spans
+from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, REST, ROLLING, window_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
@@ -29,6 +30,8 @@ class WindowNights:
     by_rule: set[date] = field(default_factory=set)
     rolling: set[date] = field(default_factory=set)
     provisional: set[date] = field(default_factory=set)
+    rest: set[date] | None = None
+    """Those of *rolling* that the feed closes with more bookings than its source may have; None: as before."""
     opened: OpenNights | None = None
     """None: this fetch gives no evidence of open nights."""
 
@@ -55,7 +58,7 @@ def _nights_before(matches: Matches, name: str) -> set[date]:
 
 def closed_nights(entries: Iterable[Entry], today: date) -> set[date]:
     """Return every night from *today* on that *entries* close."""
-    return {n for e in entries if e.status in BLOCKING for n in nights(max(e.check_in, today), e.check_out)}
+    return nights_of((max(e.check_in, today), e.check_out) for e in entries if e.status in BLOCKING)
 
 
 def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: set[date]) -> Action | None:
@@ -63,6 +66,7 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
 
     night                                         result
     closed by a window entry, or one that rolls   held
+    closed by an entry beyond the limits          held
     closed by the feed, and *unheld* by any stay  held, whichever booking it is
     held before, closed by another entry          held by that entry's stay now
     held before, in any way, and open             held
@@ -71,8 +75,8 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     closed in a fetch that a guard holds          held provisionally
     """
     shown, before = closed_nights(matches.windows, matches.today), rule_nights(matches)
-    rolls, rolled = closed_nights(matches.rolling, matches.today), rolling_nights(matches)
-    doubtful = provisional_nights(matches)
+    rest, rolled = closed_nights(matches.rest, matches.today), rolling_nights(matches)
+    rolls, doubtful = closed_nights(matches.rolling, matches.today) | rest, provisional_nights(matches)
     if not evidence.releases:
         new = (shown | rolls | unheld | doubtful) - before - rolled
         return plan_window_change(matches.window, WindowNights(by_rule=before, rolling=rolled, provisional=new), context)
@@ -81,7 +85,8 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     kept = nights_kept(opened, evidence, context)
     rolling = rolls | (set(kept) & rolled)
     by_rule = (shown | (set(kept) & before) | unheld) - rolling
-    held = WindowNights(by_rule=by_rule, rolling=rolling, provisional=set(kept) - by_rule - rolling, opened=kept)
+    provisional = set(kept) - by_rule - rolling
+    held = WindowNights(by_rule=by_rule, rolling=rolling, provisional=provisional, rest=rest, opened=kept)
     return plan_window_change(matches.window, held, context)
 
 
@@ -102,14 +107,31 @@ def plan_provisional(matches: Matches, closed: set[date], context: Context, *, i
     return plan_window_change(window, held, context)
 
 
+def _within_reach(held: WindowNights, end: date) -> WindowNights:
+    """Return *held* without the nights from *end* on."""
+
+    def cut(nights: set[date]) -> set[date]:
+        return {n for n in nights if n < end}
+
+    return WindowNights(
+        by_rule=cut(held.by_rule),
+        rolling=cut(held.rolling),
+        provisional=cut(held.provisional),
+        rest=None if held.rest is None else cut(held.rest),
+        opened=None if held.opened is None else {n: since for n, since in held.opened.items() if n < end},
+    )
+
+
 def plan_window_change(window: Record | None, held: WindowNights, context: Context) -> Action | None:
     """Return the action that makes the source's window hold *held*: bookkeeping, never reported."""
+    held = _within_reach(held, context.at.date() + MAX_WINDOW_AHEAD)
     everything = sorted(held.by_rule | held.rolling | held.provisional)
     if window is None and not everything:
         return None
     remote: dict[str, Json] = dict(window.remote) if window else {"kind": str(EntryKind.WINDOW)}
     remote |= {NIGHTS: write_spans(held.by_rule), PROVISIONAL: write_spans(held.provisional)}
-    remote |= {ROLLING: write_spans(held.rolling)} if held.rolling or ROLLING in remote else {}
+    named = {ROLLING: held.rolling, REST: held.rest}
+    remote |= {name: write_spans(nights) for name, nights in named.items() if nights or (nights is not None and name in remote)}
     remote["status"] = str(Status.UNAVAILABLE if everything else Status.VANISHED)
     if everything:
         remote |= {"check_in": everything[0].isoformat(), "check_out": (everything[-1] + DAY).isoformat()}

@@ -32,6 +32,7 @@ NOTES = frozenset(
         "free-busy-ignored",
         "not-a-stay",
         SEVERAL_ROOMS,
+        "far-away",
     }
 )
 """Problems that cost no event, and leave the verdict as it is."""

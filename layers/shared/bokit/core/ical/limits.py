@@ -26,11 +26,10 @@ MAX_BUILT_ZONES = 20
 MAX_YEAR = 9990
 """Later times leave no room for an offset; calendars write 9999 for "without an end"."""
 
-MAX_NIGHTS = 500_000
-"""Nights of a feed of more than MIN_BOUNDED_ENTRIES entries: a plan is made night by night."""
-MIN_BOUNDED_ENTRIES = 1_000  # from which MAX_NIGHTS counts
 MAX_STAY = timedelta(days=3660)
 """Longer stays are clipped to the years around the day of the fetch."""
+MAX_YEARS_AHEAD, MAX_YEARS_BACK = 30, 10
+"""Stays that begin in a later year, or ended in an earlier one, are not read; a year like 2206 is most likely a slip."""
 MAX_WINDOW = timedelta(days=3660)
 """Dates over which series are expanded."""
 

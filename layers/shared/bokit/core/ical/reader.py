@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +20,7 @@ from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.events import NOT_A_STAY, ReadContext
 from bokit.core.ical.groups import NOTES, EventGroup, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical.lexer import BodyText, CalendarText, decode_body, split_body, strip_stamps
-from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_NIGHTS, MAX_STAY, MAX_WINDOW, MIN_BOUNDED_ENTRIES
+from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_STAY, MAX_WINDOW, MAX_YEARS_AHEAD, MAX_YEARS_BACK
 from bokit.core.ical.platforms.base import Platform
 from bokit.core.ical.platforms.registry import PLATFORMS, find_platform
 from bokit.core.ical.recurrence_rules import Budget
@@ -42,7 +41,6 @@ from bokit.core.model.source_rules import Problem, Seen, Verdict
 
 PAST = timedelta(days=60)
 """Series are expanded from this long before today."""
-_TOO_MANY_NIGHTS = Problem(code="too-many-events", message="the calendar holds more nights than we read")
 _NOT_A_CALENDAR = {
     "empty-body": "the response is empty",
     "html": "the URL returned a web page, not a calendar; is it the calendar's URL, and still valid?",
@@ -214,17 +212,17 @@ def _refresh(kept: KeptGroup, calendars: Sequence[CalendarText], zones: Sequence
 def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Entry]:
     groups = content.groups.values()
     shown = sort_entries(_clip(entry, today) for group in groups for entry in group.entries)
-    entries = _bound(shown)
+    entries = tuple(e for e in shown if _is_in_reach(e, today))
     of_groups = sorted((p for group in groups for p in group.problems), key=lambda p: (p.uid or "", p.code))
-    cut = [_TOO_MANY_NIGHTS][: len(shown) - len(entries)]
+    far = _note_far(len(shown) - len(entries))
     entries = tuple(platform.classify(entries, today)) if platform.classify else entries
     doubtful = {p.uid for p in of_groups if p.code not in NOTES}
     rooms = note_rooms((e for e in entries if e.uid not in doubtful), today)
-    problems = (*rooms, *content.problems, *_count_skipped(of_groups), *cut)
+    problems = (*rooms, *content.problems, *_count_skipped(of_groups), *far)
     return Seen(
         entries=entries,
         problems=problems,
-        verdict=_judge(bool(entries), problems, is_whole=content.is_whole),
+        verdict=_judge(bool(shown), problems, is_whole=content.is_whole),
         snapshot=pack_snapshot(content),
         platform=platform.name,
     )
@@ -246,12 +244,17 @@ def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) 
     return Verdict.PARTIAL if is_damaged else Verdict.OK
 
 
-def _bound(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Return the first entries, as far as they hold MAX_NIGHTS together; all of a feed of few entries."""
-    if len(entries) <= MIN_BOUNDED_ENTRIES:
-        return entries
-    held = accumulate((entry.check_out - entry.check_in).days for entry in entries)
-    return tuple(entry for entry, nights in zip(entries, held, strict=True) if nights <= MAX_NIGHTS)
+def _is_in_reach(entry: Entry, today: date) -> bool:
+    """Return whether a stay is of the years that are read; the result is the same all through a year."""
+    return entry.check_in.year <= today.year + MAX_YEARS_AHEAD and entry.check_out.year >= today.year - MAX_YEARS_BACK
+
+
+def _note_far(count: int) -> list[Problem]:
+    message = (
+        f"{count} events begin more than {MAX_YEARS_AHEAD} years ahead, or ended more than {MAX_YEARS_BACK} years ago: they are "
+        "not held; is their year right?"
+    )
+    return [Problem(code="far-away", message=message)] if count else []
 
 
 def _clip(entry: Entry, today: date) -> Entry:

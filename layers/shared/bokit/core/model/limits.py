@@ -28,6 +28,9 @@ MAX_REQUEST_DELAY_MS = 60_000  # of ``sync.request_delay``
 MAX_HORIZON_DAYS = 3660  # of ``sync.horizon_days``
 MAX_QUOTA = 1_000_000_000_000  # that a parameter of the stack may set
 MAX_HISTORY_DAYS = 3660  # of ``history.keep_days``
+MAX_LIVE_BOOKINGS = 1_000
+"""Bookings with nights to come that one source may have; what its feed shows beyond them is held as nights."""
+MAX_LIVE_NIGHTS = 100_000  # of these bookings together
 MAX_KEY_LENGTH = 1024  # characters of a source's own id
 MAX_SUFFIX_LENGTH = 160  # characters of an escaped key; a longer one is hashed
 MAX_RETRY_WAIT = timedelta(hours=1)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.documents import ContentProblem
+from bokit.core.model.limits import MAX_LIVE_BOOKINGS, MAX_LIVE_NIGHTS
 from bokit.core.model.plan import Hold, Plan
 from bokit.core.model.records import (
     CollectionName,
@@ -64,6 +65,14 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BookingLimits:
+    """How many bookings with nights to come one source may have, and their nights together; known ones are kept beyond it."""
+
+    live: int = MAX_LIVE_BOOKINGS
+    nights: int = MAX_LIVE_NIGHTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """All that rules may know about a source and a fetch, beyond its content."""
 
@@ -94,6 +103,8 @@ class Context:
     discarded: str | None = None  # the hash of the held plan that a person discarded
     settings: Fields = field(default_factory=dict)
     """What else the source's kind needs: field maps, preserved fields."""
+    limits: BookingLimits = BookingLimits()
+    """How many bookings the source may have: what its feed shows beyond them is held as nights."""
     other_sources: frozenset[SourceId] = frozenset()
     """Other sources that feed the same scope; their records are not touched."""
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
-from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.nights import DAY, nights_of, read_spans
 from bokit.core.bookings.stay import (
     BOOKING_FIELDS,
+    REST,
     BookingRecordDocument,
     describe_booking,
     doubtful_nights,
@@ -163,6 +164,8 @@ def _why_judged(booking: Booking, night: date) -> list[str]:
 def _why_closed(window: Record, night: date) -> str:
     if night in doubtful_nights(window):
         return f"its calendar closes it, in a state that is held back; `bokit source show {window.source_id}` shows why"
+    if night in nights_of(read_spans(window.remote.get(REST, ()))):
+        return "its calendar closes it, and shows more bookings than one source may have: it is held as a night alone"
     if night in published_nights(window):
         return "its calendar closes it, as nights that move on with each day"
     return "the calendar's own rules close it"
