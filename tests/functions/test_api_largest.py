@@ -13,8 +13,7 @@ import pytest
 from bokit.core.items.limits import MAX_ITEM_BYTES
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.http.limits import MAX_PAGE_ITEMS, MAX_TEXT_LENGTH
-from tests.functions.test_api_roles import about
-from tests.support.caller import ApiApp, an_event, by_token, operations, serve
+from tests.support.caller import ApiApp, about, an_event, by_token, operations, serve
 from tests.support.feed_bodies import HEADS, airbnb_event
 from tests.support.feed_bodies import calendar as airbnb
 

@@ -13,7 +13,7 @@ from bokit.http.routers import ROUTERS, load_routers
 from bokit.http.routes import document as routes_document
 from bokit.http.routing import Routes
 from bokit.http.service import Api
-from tests.support.caller import OTHER, Caller, an_event, by_token, operations
+from tests.support.caller import OTHER, Caller, about, an_event, by_token, operations
 from tests.support.lambda_events import LambdaContext
 
 ROUTES = sorted((method, path, operation.get("x-bokit-role")) for method, path, operation in operations())
@@ -147,23 +147,6 @@ def furnish_two(app) -> tuple[dict[str, str], Caller]:
     ids["token"] = mine.post("/tokens", {"role": "viewer", "name": "sentinel"})["id"]
     mine.ask("PATCH", f"/units/{ids['unit']}", {"name": "Sentinel flat"})
     return ids, theirs
-
-
-def about(path: str, ids: dict[str, str]) -> str:
-    """Return a path that names what is *ids*'."""
-    if path.startswith("/collections/"):
-        return path.replace("{name}", "hidden").replace("{id}", "one")
-    kinds = {
-        "properties": "property",
-        "units": "unit",
-        "sources": "source",
-        "bookings": "booking",
-        "tokens": "token",
-        "calendars": "calendar",
-        "conflicts": "conflict",
-    }
-    kind = kinds.get(path.split("/")[1], "run_id")
-    return re.sub(r"\{\w+\}", ids[kind], path)
 
 
 def test_no_id_crosses(app):

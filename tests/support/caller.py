@@ -214,6 +214,23 @@ def check_answer(method: str, path: str, answer: Answer) -> None:
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.doc)
 
 
+def about(path: str, ids: dict[str, str]) -> str:
+    """Return a path that names what is *ids*'."""
+    if path.startswith("/collections/"):
+        return path.replace("{name}", "hidden").replace("{id}", "one")
+    kinds = {
+        "properties": "property",
+        "units": "unit",
+        "sources": "source",
+        "bookings": "booking",
+        "tokens": "token",
+        "calendars": "calendar",
+        "conflicts": "conflict",
+    }
+    kind = kinds.get(path.split("/")[1], "run_id")
+    return re.sub(r"\{\w+\}", ids[kind], path)
+
+
 class ApiApp:
     """The product behind the handlers: memory store, feeds on a shelf, a clock that stands still, a queue that is kept."""
 
