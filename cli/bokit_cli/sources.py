@@ -171,7 +171,7 @@ def show_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT
 def _describe_hold(source_id: SourceId, hold: Hold | None) -> dict[str, Any] | None:
     if hold is None:
         return None
-    commands = ["apply-held", "discard-held"] if hold.can_apply else ["discard-held"]
+    commands = ["apply-held", "discard-held"] if hold.can_apply else [] if hold.code == "quota" else ["discard-held"]
     return {**hold.as_dict(), "settle": [f"bokit source {c} {source_id} --plan {hold.plan_hash}" for c in commands]}
 
 
@@ -195,6 +195,7 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
             "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
             "error": doc["error"] and doc["error"]["message"],
             "advice": doc["advice"],
+            "renames since": doc["renames_since"] and ago_words(doc["renames_since"], now),
         },
     )
     if doc["hold"]:
@@ -218,7 +219,8 @@ def _show_hold(console: Console, hold: dict[str, Any], session: Session, zone: s
     if rows:
         print_line(console, "applying it would release:")
         print_table(console, ["", "stay!", "who", "booking!"], rows, "")
-    print_line(console, "apply or discard it with:")
+    if hold["settle"]:
+        print_line(console, "apply or discard it with:")
     for command in hold["settle"]:
         print_line(console, f"  {command}")
 

@@ -53,6 +53,10 @@ def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], z
             print_line(console, f"failing: {source['name']}: {error['message']} ({source['failures']} failures in a row)")
         if advice := source["advice"]:
             print_line(console, f"{source['name']}: {advice}")
+        if source["renames_since"]:
+            print_line(
+                console, f"renaming: {source['name']} calls its bookings by other names at each fetch; the known ones are kept"
+            )
     if monitor := doc["monitor"]:
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
         runs = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"

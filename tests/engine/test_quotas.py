@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bokit.core.bookings.stay import is_window, published_nights
+from bokit.core.bookings.stay import is_window
+from bokit.core.bookings.stay import published_nights as nights_of_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId, Source
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import LEAST_INTERVAL, Options
@@ -21,6 +22,7 @@ from bokit.errors import InputError, QuotaError
 from tests.support.feed_bodies import TODAY, airbnb_event, booking_event, calendar, vrbo_event
 from tests.support.json_app import JsonApp
 from tests.support.one_feed_app import OneFeedApp
+from tests.support.published_nights import nights, published_nights
 
 DAY = timedelta(days=1)
 EVENTS = {"airbnb": airbnb_event, "booking_com": booking_event, "vrbo": vrbo_event}
@@ -46,7 +48,7 @@ class BoundedApp(OneFeedApp):
         """Return the nights that the outgoing calendar closes."""
         page = self.bokit.feeds.serve(self.bokit.calendars.token_of(self.calendar))
         assert page is not None
-        return {n for first, end in events_of(page.body) for n in nights(first, end)}
+        return published_nights(page.body)
 
     def next_day(self, body: bytes | None = None) -> SourceReport:
         self.clock.at = next_day(self.clock.at)
@@ -54,16 +56,6 @@ class BoundedApp(OneFeedApp):
 
     def notices(self) -> list[str]:
         return sorted(n.type for n in self.alerts.notices.values())
-
-
-def events_of(body: bytes) -> Iterable[tuple[Any, Any]]:
-    from icalendar import Calendar
-
-    return [(e["DTSTART"].dt, e["DTEND"].dt) for e in Calendar.from_ical(body).events]
-
-
-def nights(first: date, end: date) -> set[date]:
-    return {first + DAY * n for n in range((end - first).days)}
 
 
 def feed_of(platform: str, stays: Iterable[tuple[int, int]]) -> bytes:
@@ -86,7 +78,7 @@ def test_over_the_quota_of_records_the_rest_is_held_as_nights(platform: str) -> 
     assert [str(r.remote["check_in"]) for r in app.bookings()] == [(TODAY + DAY * s).isoformat() for _, s in stays[:5]]
     assert app.used("records") == 5
     [window] = [r for r in app.records() if is_window(r)]
-    assert published_nights(window) == closed_by(stays[5:])
+    assert nights_of_window(window) == closed_by(stays[5:])
 
 
 def test_the_owner_is_notified_once_and_the_status_says_it() -> None:
@@ -123,7 +115,7 @@ def test_with_room_again_the_nights_become_bookings(way: str) -> None:
     assert report.outcome is Outcome.CHANGED
     assert len(app.bookings()) == len(stays)
     assert app.held() == app.published() == closed_by(stays)
-    assert not any(published_nights(r) for r in app.records() if is_window(r))
+    assert not any(nights_of_window(r) for r in app.records() if is_window(r))
 
 
 def test_when_the_days_writes_are_used_up_new_nights_come_and_all_else_waits() -> None:

@@ -40,9 +40,9 @@ that source. `python -m tests.support.limits_page` prints this page from the con
 QUOTAS_HEAD = """## Quotas
 
 How much each tenant, and all tenants together, may have; each is a parameter of the stack. Over it, an API or a command answers
-with the limit, what is used and the parameter. A sync does not wait with nights: newly closed ones are held and published at once,
-and the rest comes when more is allowed. `LeastInterval` (60 s) is the shortest interval that a source may have. `bokit quotas` and
-`GET /sync/status` show what is used.
+with the limit, what is used and the parameter. A sync does not wait with nights: newly closed ones are held and published at
+once, and the rest comes when more is allowed. `LeastInterval` (60 s) is the shortest interval that a source may have.
+`bokit quotas` and `GET /sync/status` show what is used.
 """
 _NAME = re.compile(r"(MAX|MIN)_[A-Z_]+|[A-Z_]+_(TTL|WAIT)")
 

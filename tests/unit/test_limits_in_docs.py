@@ -65,6 +65,10 @@ LIMITS = [
     ("docs/reference.md", "seconds between two syncs of a source, at least 60", catalog.MIN_INTERVAL_SECONDS, 60),
     ("docs/operations.md", "three times in a row", sync.MAX_WORKER_DEATHS, 3),
     ("docs/operations.md", "alone, once a day", sync.DEATH_WAIT, DAY),
+    ("docs/operations.md", "in three fetches in a row", bookings.MIN_RENAMES, 3),
+    ("docs/operations.md", "the same for a day", bookings.RENAME_TIME, DAY),
+    ("docs/decisions/0016-quotas.md", "its last ten lines", store.MAX_KEPT_CHANGES, 10),
+    ("docs/decisions/0016-quotas.md", "up to six times", store.MAX_BUSY_TRIES, 6),
     ("docs/reference.md", "tried once a day, alone", sync.DEATH_WAIT, DAY),
     ("docs/reference.md", "stopped its worker three times in a row", sync.MAX_WORKER_DEATHS, 3),
     (

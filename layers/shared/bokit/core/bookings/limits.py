@@ -46,6 +46,14 @@ VOLATILE_TIME = timedelta(days=30)
 """How long UIDs that all changed at once are believed to prove nothing."""
 VOLATILE_UPDATE = timedelta(days=1)
 """How often the time of the last such change is written."""
+MIN_RENAMES = 3
+"""Fetches in a row in which a feed renames all its bookings, before what it calls them is believed no longer."""
+MAX_RENAME_INTERVALS = 3
+"""Between two of them, in intervals of the source: a feed that is renamed from time to time is believed."""
+RENAME_TIME = timedelta(days=1)
+"""How long such a feed must call its bookings the same before they are called so."""
+MAX_RENAME_MARKS = 8
+"""Names, and the like, of the last fetch that are remembered."""
 MIN_PLATFORM_FETCHES, PLATFORM_TIME = 3, timedelta(hours=24)
 """Accepted fetches apart, and for how long, that must name another platform before a source is read as that one's."""
 

@@ -19,6 +19,7 @@ from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.model.records import Record
+from bokit.core.model.source_memory import RenameHistory
 from bokit.core.model.source_rules import BookingLimits, Seen
 
 CANCELLED = frozenset({Status.CANCELLED, Status.CANCELLED_BY_GUEST, Status.CANCELLED_BY_OWNER, Status.DELETED, Status.VANISHED})
@@ -64,6 +65,8 @@ class FeedMatches:
     traits: Traits
     rolls: Rolls
     matches: Matches
+    renames: RenameHistory
+    """What the feed renames at each fetch, this one included."""
 
 
 def match_entries(

@@ -41,6 +41,7 @@ from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
 from bokit.core.bookings.release import release_record
+from bokit.core.bookings.renames import UID, believed_at, keep_names, kept_parts, notified_since, role_traits
 from bokit.core.bookings.rolling import ClosureRules
 from bokit.core.bookings.staleness import follows_fetches, learn_roll, learn_stamps, next_roll_at, note_stale, stale_since
 from bokit.core.bookings.stay import GoneReason, Stay, held_nights, is_window, read_stay
@@ -57,7 +58,7 @@ from bokit.core.model.agreement import EMPTY, OTHER, OWN, PARTIAL, SHRUNKEN, SUD
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
-from bokit.core.model.source_memory import SourceMemory, UidHistory, read_memory, write_memory
+from bokit.core.model.source_memory import RenameHistory, SourceMemory, UidHistory, read_memory, write_memory
 from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Problem, Seen, Verdict
 
 CUT = frozenset({"truncated", "too-many-events", "broken-event"})
@@ -91,12 +92,15 @@ class BookingRules:
         window = next((r for r in known if is_window(r)), None)
         stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
         seen, state, today = with_known_ends(seen, stays), read_memory(context.memory), local_today(context)
+        seen, renames = keep_names(seen, stays, state.renames, today, context)
         accepted_at = state.read_at if state.held_since else context.last_read
         is_new_day = accepted_at is None or accepted_at.astimezone(context.timezone).date() < today
-        uids = UidRoles(traits=traits, history=state.uids, at=context.at, is_new_day=is_new_day)
+        used = role_traits(traits, renames.history)
+        uids = UidRoles(traits=used, history=state.uids, at=context.at, is_new_day=is_new_day)
         closures = ClosureRules(seen.entries, traits, state.habits, today, context)
         matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at, context.limits)
-        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=closures.rolls, matches=matches)
+        matches, rolls, history = renames.take_over(matches), closures.rolls, renames.history
+        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=rolls, matches=matches, renames=history)
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
         evidence = weigh_fetch(matches.matches, context, read_memory(context.memory))
@@ -106,7 +110,8 @@ class BookingRules:
         state = read_memory(context.memory)
         guarded = _with_history(_guard(plan, matches, context, state), matches, context, state)
         rest = explain_rest(matches.matches.rest, context.limits)
-        return replace(guarded, problems=_list_problems([*rest, *matches.seen.problems]))
+        problems = _list_problems([*rest, *matches.seen.problems])
+        return replace(_with_renames(guarded, matches.renames, context), problems=problems)
 
     def bound(self, plan: Plan, matches: FeedMatches, context: Context, room: int | None) -> Plan:
         return bound_plan(plan, matches, context, room)
@@ -136,6 +141,14 @@ class BookingRules:
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
         return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
+
+
+def _with_renames(plan: Plan, history: RenameHistory, context: Context) -> Plan:
+    """Return *plan* with what the feed renames at each fetch, and when what it calls its bookings is believed again."""
+    settle_at = min((t for t in (plan.settle_at, believed_at(history)) if t), default=None)
+    known = context.new_only or (history == RenameHistory() and "renames" not in plan.memory)
+    memory = plan.memory if known else write_memory(replace(read_memory(plan.memory), renames=history))
+    return replace(plan, memory=memory, renames_since=notified_since(history), settle_at=settle_at)
 
 
 def _list_problems(problems: Sequence[Problem]) -> tuple[Fields, ...]:
@@ -321,7 +334,7 @@ def _learn_ends_on(found: FeedMatches, state: SourceMemory, context: Context) ->
 
 def _learn_uids(found: FeedMatches, history: UidHistory, context: Context) -> UidHistory:
     """Return what an accepted fetch teaches of the UIDs of a feed whose platform does not say it."""
-    if found.traits.reservation_uids is not None:
+    if found.traits.reservation_uids is not None or UID in kept_parts(found.renames):
         return history
     matches = found.matches
     pairs = [(p.stay, p.entry) for p in matches.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > matches.today]

@@ -125,6 +125,7 @@ class Plan:
     refused: bool = False
     """The fetch is not trusted (unreadable, empty, another listing's …): ETag and hash are not stored."""
     stale_since: datetime | None = None  # when the content was made, where the source stands still
+    renames_since: datetime | None = None  # since when what the source calls its records is not believed
     stamps_fetches: bool = False  # fresh content is stamped with the time of its fetch
     settle_at: datetime | None = None
     """The earliest time at which time alone, the feed staying the same, can change the plan."""

@@ -72,6 +72,8 @@ class Head:
     hold: HoldNote | None = None
     stale: Staleness | None = None
     advice: str | None = None  # what its owner should change about the source
+    renames_since: datetime | None = None
+    """Since when its feed renames its bookings at each fetch, and what was known of them is kept."""
     stamps_fetches: bool = False  # its content is stamped with the time of the fetch: an old stamp is old content
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0

@@ -70,6 +70,18 @@ class SourceHabits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenameHistory:
+    """What a feed renames at each fetch: UIDs, codes, names or texts of all its bookings (``core.bookings.renames``)."""
+
+    times: Mapping[str, int] = field(default_factory=dict)
+    """In how many fetches in a row each part was renamed, as far as that matters."""
+    marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Hashes of some of what the last of them showed, by part."""
+    at: datetime | None = None  # when the last of them was
+    since: datetime | None = None  # since when what was known is kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceMemory:
     """What the rules keep of a source between fetches."""
 
@@ -80,6 +92,7 @@ class SourceMemory:
     fingerprint: str | None = None  # of the address that the last accepted fetch came from
     ends_on: EndsOn = EndsOn.DEPARTURE  # by which meaning of ends its stays were read
     uids: UidHistory = UidHistory()
+    renames: RenameHistory = RenameHistory()
     platform: PlatformHistory = PlatformHistory()
     habits: SourceHabits = SourceHabits()
     hold: Hold | None = None
@@ -113,6 +126,7 @@ class SourceMemory:
             fingerprint=self.fingerprint,
             ends_on=self.ends_on,
             uids=self.uids,
+            renames=self.renames,
             platform=self.platform,
             habits=self.habits,
             doubted_at=self.doubted_at,
@@ -128,7 +142,9 @@ def read_memory(memory: Fields) -> SourceMemory:
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
     unset = SourceMemory()
-    empty = {name for name in ("uids", "platform", "habits", "ends_on") if getattr(memory, name) == getattr(unset, name)}
+    empty = {
+        name for name in ("uids", "renames", "platform", "habits", "ends_on") if getattr(memory, name) == getattr(unset, name)
+    }
     document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
     hold = document.get("hold")
     if isinstance(hold, dict) and hold.get("opens_at") is None:  # as former releases wrote it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bokit.core.model.catalog import BOOKINGS, Parent, Unit
+from bokit.core.model.catalog import BOOKINGS, Parent, Source, Unit
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import (
@@ -31,6 +31,7 @@ from bokit.engine.base.usage import counted_edit
 from bokit.engine.records.limits import MAX_RECORD_EDIT_TRIES
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
+from bokit.engine.sync.plan_limit import read_quota_hold
 from bokit.engine.sync.sync import SourceSync
 from bokit.errors import StateError
 from bokit.store.protocols import Page, Store
@@ -105,11 +106,16 @@ class RecordService:
     def find_hold(self, tenant: TenantId, source_id: SourceId) -> Hold | None:
         """Return the source's held plan, in full; None: nothing is held."""
         source = self.store.load_source(tenant, source_id)
+        return self._find_plan(source) or read_quota_hold(self.store.load_head(source))
+
+    def _find_plan(self, source: Source) -> Hold | None:
+        """Return the held plan that a person can decide on."""
         return self.sync.kind_of(source).rules.read_hold(self.store.load_snapshot(source).memory)
 
     def resolve_hold(self, tenant: TenantId, source_id: SourceId, *, plan_hash: str | None, apply: bool, by: str) -> Run:
         """Apply or discard the held plan; raises StateError if it is not the one of *plan_hash* any more (None: any)."""
-        hold = self.find_hold(tenant, source_id)
+        source = self.store.load_source(tenant, source_id)
+        hold = self._find_plan(source)
         if hold is None:
             raise StateError("nothing is held for this source", code="nothing-held", id=source_id)
         shown = hold.plan_hash
@@ -127,7 +133,6 @@ class RecordService:
             approved=shown if apply else None,
             discarded=None if apply else shown,
         )
-        source = self.store.load_source(tenant, source_id)
         report = self.sync.apply_held(self.store.load_head(source), job, StepRecorder(self.clock))
         run = end_run(job, tenant, (report,), self.clock())
         save_run(self.store, run, job.options)

@@ -34,6 +34,9 @@ class FreshnessDocument(TypedDict):
     failures: Count | None
     error: ErrorDocument | None
     advice: Annotated[str | None, "What should be changed about the source, by what it last showed; null: nothing."]
+    renames_since: Annotated[
+        datetime | None, "Since when its calendar renames its bookings at each fetch: those that were known are kept."
+    ]
 
 
 class SourceStatusDocument(FreshnessDocument):
@@ -88,6 +91,7 @@ class SourceStatus:
             "failures": self.schedule.failures,
             "error": {"code": head.failure.code, "message": head.failure.message} if head.failure else None,
             "advice": head.advice,
+            "renames_since": head.renames_since,
             "hold": _describe_note(hold) if hold else None,
         }
 

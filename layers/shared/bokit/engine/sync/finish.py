@@ -13,7 +13,7 @@ from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSc
 from bokit.engine.base.clock import Clock
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
 from bokit.engine.sync.lease import SYNC_TTL, released_on_error
-from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_stale
+from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_renames, notice_stale
 from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
 from bokit.outlets.protocols import Alerts, Notice
 from bokit.store.protocols import Store
@@ -37,7 +37,7 @@ class Finisher:
         """
         now, notice = self.clock(), notice_hold(before, hold, self.clock())
         standstill = notice_stale(before, after, now), notice_fresh(before, after, now)
-        is_sent = self._publish(notice_recovery(before, now), notice, *standstill)
+        is_sent = self._publish(notice_recovery(before, now), notice, *standstill, notice_renames(before, after, now))
         note = after.hold
         if note and notice and is_sent and self.alerts.delivers and note.delivered_at is None:
             after = replace(after, hold=replace(note, delivered_at=now))

@@ -16,6 +16,11 @@ STANDSTILL = (
     "browser, or ask the platform."
 )
 
+RENAMES = (
+    "{name} calls its bookings by other names at each fetch. The known names are kept, and nothing is logged; nights that it "
+    "closes or opens count as in any other calendar. Another export of the platform may help."
+)
+
 
 def notice_failure(source: Source, failure: Failure, at: datetime) -> Notice:
     """Return the notice that *source* fails; one for a row of failures."""
@@ -48,6 +53,14 @@ def notice_fresh(before: Head, after: Head, at: datetime) -> Notice | None:
         if since
         else None
     )
+
+
+def notice_renames(before: Head, after: Head, at: datetime) -> Notice | None:
+    """Return the notice that a feed renames its bookings at each fetch; None where it does not, or it was published."""
+    since = after.renames_since
+    if since is None or since == before.renames_since:
+        return None
+    return _notice("source.renaming", after.source, at, RENAMES.format(name=after.source.name), since)
 
 
 def notice_recovery(head: Head, at: datetime) -> Notice | None:

@@ -37,6 +37,14 @@ class PlanLimit:
         return replace(plan, refused=True, memory=context.memory, hold=hold, settle_at=again)
 
 
+def read_quota_hold(head: Head) -> Hold | None:
+    """Return what a quota holds of a source; there is nothing to apply or to discard. None: no quota holds it."""
+    note = head.hold
+    if note is None or note.code != QUOTA:
+        return None
+    return Hold(code=QUOTA, message=note.message, since=note.since, can_apply=False)
+
+
 def find_limit(error: QuotaError | StoreConflictError, before: PlanLimit | None) -> PlanLimit:
     """Return what may be written after *error*, less each time; raises any other conflict."""
     if isinstance(error, StoreConflictError):

@@ -298,7 +298,7 @@ class SourceSync:
         head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
         stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, seen)
-        head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice)
+        head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice, renames_since=plan.renames_since)
         if not is_agreed:
             return head if sync_input.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
         if fetched.not_modified:

@@ -1,0 +1,217 @@
+"""Feeds that rename everything at each fetch: what they say of their bookings proves nothing, and only nights count.
+
+A part of an entry (its UID, code, name or texts) is *renamed* by a fetch in which no known booking with the same nights has it
+any more. Where a feed renames the same part in several fetches in a row, what was known of that part is kept: its bookings are
+the same, nothing is logged, and its owner is notified once. New nights come and open nights go as in any other feed.
+
+    fetch   1      2                3                4                            5, 6, … a day long the same
+    names   Ann    Bert: renamed    Carl: renamed    Dora: renamed, Ann is kept   Ann is kept, then what it shows
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from bokit.core.bookings.limits import (
+    MAX_RENAME_INTERVALS,
+    MAX_RENAME_MARKS,
+    MIN_REISSUED_SHARE,
+    MIN_RENAMES,
+    MIN_SAME_DATES_SHARE,
+    RENAME_TIME,
+)
+from bokit.core.bookings.matching import Matches, Pair
+from bokit.core.bookings.stay import GUEST_FIELDS, Stay, entry_key
+from bokit.core.ical.entries import CANCELLED, Entry
+from bokit.core.ical.platforms.base import Traits, UidRole
+from bokit.core.model.source_memory import RenameHistory
+from bokit.core.model.source_rules import Context, Seen
+
+UID, CODE, NAME, TEXT = "uid", "code", "name", "text"
+PARTS: Mapping[str, tuple[str, ...]] = {
+    UID: (),
+    CODE: ("reservation_code",),
+    NAME: ("guest_name", "summary"),
+    TEXT: tuple(sorted(GUEST_FIELDS - {"reservation_code", "guest_name", "summary"})),
+}
+"""The parts of an entry, each with its fields; the UID is the record's key."""
+DEFAULT_INTERVAL = timedelta(hours=1)
+Slot = tuple[str, date, date]
+"""A kind, the first night to come, and the day of departure."""
+Twin = tuple[Entry, list[Stay]]
+"""An entry, and the known stays with its nights, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renames:
+    """What is kept of one fetch, and what the next one is compared with."""
+
+    history: RenameHistory
+    raw: Mapping[tuple[str, date, date], Entry] | None = None
+    """The entries as the feed shows them, by what they were read as; None: nothing is kept any more, they are taken over."""
+
+    def take_over(self, matches: Matches) -> Matches:
+        """Return *matches* with the entries as the feed shows them, where it has stopped to rename: their stays follow it."""
+        if not self.raw:
+            return matches
+        return replace(matches, pairs=tuple(self._take_over(pair) for pair in matches.pairs))
+
+    def _take_over(self, pair: Pair) -> Pair:
+        raw = (self.raw or {}).get((entry_key(pair.entry), pair.entry.check_in, pair.entry.check_out))
+        return replace(pair, entry=replace(raw, kind=pair.entry.kind)) if raw and pair.stay else pair
+
+
+def notified_since(history: RenameHistory) -> datetime | None:
+    """Return since when the feed renames what people read; UIDs alone are nobody's concern."""
+    return history.since if set(kept_parts(history)) - {UID} else None
+
+
+def role_traits(traits: Traits, history: RenameHistory) -> Traits:
+    """Return *traits* for judging UIDs: those that are kept prove nothing, whatever the platform says of them."""
+    if UID not in kept_parts(history):
+        return traits
+    return replace(traits, reservation_uids=UidRole.VOLATILE, block_uids=UidRole.VOLATILE)
+
+
+def kept_parts(history: RenameHistory) -> tuple[str, ...]:
+    """Return the parts of entries that a source of this *history* has renamed too often to be believed."""
+    return tuple(part for part in PARTS if history.times.get(part, 0) >= MIN_RENAMES)
+
+
+def believed_at(history: RenameHistory) -> datetime | None:
+    """Return when a feed is believed again if it renames nothing until then; None: nothing is kept, or it still renames."""
+    return history.at + RENAME_TIME if history.at and kept_parts(history) else None
+
+
+def keep_names(
+    seen: Seen[Entry], stays: Sequence[Stay], history: RenameHistory, today: date, context: Context
+) -> tuple[Seen[Entry], Renames]:
+    """Return *seen* with what is known in place of what the feed renames, and what to remember of this fetch."""
+    twins = _find_twins(seen.entries, stays, today, kept_parts(history))
+    if not twins:
+        return seen, Renames(history=history)
+    after = _learn(history, twins, context)
+    is_over = bool(kept_parts(history)) and not kept_parts(after)
+    parts = kept_parts(history) if is_over else kept_parts(after)
+    if not parts:
+        return seen, Renames(history=after)
+    twins = [(e, found) for e, found in twins if CODE in parts or _has_same_code(e, found[0])]
+    shown = {id(entry): _with_parts(entry, found[0], parts) for entry, found in twins}
+    entries = tuple(shown.get(id(entry), entry) for entry in seen.entries)
+    raw = {(entry_key(shown[id(e)]), e.check_in, e.check_out): e for e, _ in twins} if is_over else None
+    return replace(seen, entries=entries), Renames(history=after, raw=raw)
+
+
+def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> list[Twin]:
+    """Return the entries with the nights of a known stay, each with the stays that it may be, the oldest first.
+
+    None, where too many of the known nights are not there: then it may be another listing's feed, and is judged as it is.
+    """
+    known: dict[Slot, list[Stay]] = {}
+    for stay in sorted(stays, key=lambda s: (s.record.created_at, s.record.id)):
+        if not stay.is_gone and stay.check_out > today:
+            known.setdefault((str(stay.kind), max(stay.check_in, today), stay.check_out), []).append(stay)
+    shown: dict[Slot, list[Entry]] = {}
+    for entry in entries:
+        if entry.status not in CANCELLED:
+            shown.setdefault((str(entry.kind), max(entry.check_in, today), entry.check_out), []).append(entry)
+    both = known.keys() & shown.keys()
+    least = MIN_SAME_DATES_SHARE * min(len(known), len(shown)) if kept else MIN_REISSUED_SHARE * len(known)
+    if not both or len(both) < least:
+        return []
+    twins = []
+    for slot in sorted(both):
+        left = list(known[slot])
+        for entry in sorted(shown[slot], key=entry_key):
+            if left:
+                found = sorted(left, key=lambda s: not _has_same_code(entry, s))
+                twins.append((entry, found))
+                left.remove(found[0])
+    return twins
+
+
+def _has_same_code(entry: Entry, stay: Stay) -> bool:
+    """Return whether no two codes say that these are two bookings."""
+    return not entry.reservation_code or not stay.code or entry.reservation_code == stay.code
+
+
+def _learn(history: RenameHistory, twins: Sequence[Twin], context: Context) -> RenameHistory:
+    """Return what this fetch adds to the *history* of what the feed renames.
+
+    a part of all entries                                                  result
+    is new: neither a known stay nor the last fetch has one of them        renamed once more; long after the last time: once
+    is not, before it was renamed often enough                             not renamed
+    is not, afterwards, for a day                                          no longer kept: the stays take it over
+    """
+    marks, times = dict(history.marks), dict(history.times)
+    gap = MAX_RENAME_INTERVALS * (context.interval or DEFAULT_INTERVAL)
+    is_long_ago = history.at is not None and context.at - history.at > gap
+    renamed = False
+    for part in PARTS:
+        shown = {text for entry, _ in twins if (text := _of_entry(part, entry))}
+        if not shown:
+            continue
+        if _is_new(part, shown, twins, history):
+            kept = times.get(part, 0) >= MIN_RENAMES
+            times[part] = min(MIN_RENAMES, 1 if is_long_ago and not kept else times.get(part, 0) + 1)
+            marks[part] = tuple(sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
+            renamed = True
+        elif times.get(part, 0) < MIN_RENAMES:
+            times.pop(part, None)
+            marks.pop(part, None)
+    return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
+
+
+def _is_new(part: str, shown: set[str], twins: Sequence[Twin], history: RenameHistory) -> bool:
+    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known."""
+    if before := set(history.marks.get(part, ())):
+        return before.isdisjoint(map(_mark_of, shown))
+    known = {text for _, stays in twins for stay in stays if (text := _of_stay(part, stay))}
+    return bool(known) and known.isdisjoint(shown)
+
+
+def _dated(history: RenameHistory, context: Context, *, renamed: bool) -> RenameHistory:
+    """Return *history* with its times: when the last renaming was, and since when parts are kept."""
+    at = context.at
+    if not history.times or (history.at and not renamed and at - history.at >= RENAME_TIME):
+        return RenameHistory()
+    if not renamed:
+        return history
+    return replace(history, at=at, since=(history.since or at) if kept_parts(history) else None)
+
+
+def _mark_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _of_entry(part: str, entry: Entry) -> str:
+    return entry.uid if part == UID else _join((name, getattr(entry, name)) for name in PARTS[part])
+
+
+def _of_stay(part: str, stay: Stay) -> str:
+    remote = stay.record.remote
+    return _uid_of(stay) if part == UID else _join((name, remote.get(name)) for name in PARTS[part])
+
+
+def _join(values: Iterable[tuple[str, Any]]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in values if value not in (None, ""))
+
+
+def _uid_of(stay: Stay) -> str:
+    """Return the UID in the key of a stay, without the instance of a recurring event."""
+    instance = stay.record.remote.get("recurrence_id")
+    return stay.record.key.removesuffix(f"#{instance}") if instance else stay.record.key
+
+
+def _with_parts(entry: Entry, stay: Stay, parts: Sequence[str]) -> Entry:
+    """Return *entry* with these *parts* as its stay has them."""
+    unset = Entry(uid="", kind=entry.kind, status=entry.status, check_in=entry.check_in, check_out=entry.check_out)
+    names = [name for part in parts for name in PARTS[part]]
+    values: dict[str, Any] = {name: stay.record.remote.get(name, getattr(unset, name)) for name in names if hasattr(unset, name)}
+    if UID in parts:
+        values |= {"uid": _uid_of(stay), "recurrence_id": stay.record.remote.get("recurrence_id")}
+    return replace(entry, **values)
