@@ -24,7 +24,8 @@ from bokit.core.bookings.limits import (
     MIN_SAME_DATES_SHARE,
     RENAME_TIME,
 )
-from bokit.core.bookings.matching import Matches, Pair
+from bokit.core.bookings.matching import Matches
+from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.stay import GUEST_FIELDS, Stay, entry_key
 from bokit.core.ical.entries import CANCELLED, Entry
 from bokit.core.ical.platforms.base import Traits, UidRole
