@@ -9,7 +9,7 @@ from datetime import date
 from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import nights_of, read_spans
-from bokit.core.bookings.stay import PROVISIONAL, ROLLING, held_nights, is_window, window_nights
+from bokit.core.bookings.stay import PROVISIONAL, REST, ROLLING, held_nights, is_window, window_nights
 from bokit.core.bookings.window import WindowNights, plan_window_change
 from bokit.core.model.plan import Action, ActionKind, Plan
 from bokit.core.model.records import Record
@@ -50,10 +50,15 @@ def _newly_closed(action: Action) -> set[date]:
 
 
 def _window_nights(bases: Iterable[Record], closed: set[date], held: set[date]) -> WindowNights:
-    """Return what the window holds: all of *bases*, as they hold it, and the nights *closed*, which are published."""
+    """Return what the window holds: all of *bases*, as they hold it, and *closed*, as nights beyond a source's limit."""
     bases = list(bases)
-    rolling = {n for r in bases for n in nights_of(read_spans(r.remote.get(ROLLING, ())))} - held
-    provisional = {n for r in bases for n in nights_of(read_spans(r.remote.get(PROVISIONAL, ())))} - held
-    by_rule = {n for r in bases for n in window_nights(r)} - closed - rolling - provisional
+    rest = (_nights_as(REST, bases) - held) | closed
+    rolling = (_nights_as(ROLLING, bases) - held) | rest
+    provisional = _nights_as(PROVISIONAL, bases) - held - rolling
+    by_rule = {n for r in bases for n in window_nights(r)} - rolling - provisional
     opened = {n: at for r in bases for n, at in read_open(r).items() if n not in closed}
-    return WindowNights(by_rule=by_rule, rolling=rolling, provisional=(provisional | closed) - rolling, opened=opened)
+    return WindowNights(by_rule=by_rule, rolling=rolling, provisional=provisional, rest=rest, opened=opened)
+
+
+def _nights_as(name: str, windows: Iterable[Record]) -> set[date]:
+    return {n for r in windows for n in nights_of(read_spans(r.remote.get(name, ())))}

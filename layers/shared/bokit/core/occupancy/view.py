@@ -165,7 +165,7 @@ def _why_closed(window: Record, night: date) -> str:
     if night in doubtful_nights(window):
         return f"its calendar closes it, in a state that is held back; `bokit source show {window.source_id}` shows why"
     if night in nights_of(read_spans(window.remote.get(REST, ()))):
-        return "its calendar closes it, and shows more bookings than one source may have: it is held as a night alone"
+        return "its calendar closes it, and shows more bookings than are allowed: it is held as a night alone"
     if night in published_nights(window):
         return "its calendar closes it, as nights that move on with each day"
     return "the calendar's own rules close it"
