@@ -29,6 +29,10 @@ class ProblemDocument(TypedDict):
     detail: str
     code: Annotated[str, "Stable, for programs; docs/reference.md lists all codes."]
     errors: NotRequired[Annotated[list[FieldProblem], "What is wrong, field by field."]]
+    quota: NotRequired[Annotated[str, "With the code `quota`: what is counted."]]
+    limit: NotRequired[Annotated[int, "With the code `quota`: how much is allowed."]]
+    used: NotRequired[Annotated[int, "With the code `quota`: how much there is."]]
+    parameter: NotRequired[Annotated[str, "With the code `quota`: the parameter of the stack that changes it."]]
 
 
 class GatewayMessage(TypedDict):
