@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -105,6 +106,24 @@ def test_twice_the_bookings_are_twice_the_steps(shape):
     assert middle <= 2.2 * small
     assert large <= 2.2 * middle
     assert bookings > 100 or shape == "one word in common"
+
+
+CROWDS = {
+    "guests of one feed": lambda n: [a_guest(i) for i in range(n)],
+    "guests of two feeds": lambda n: [*map(a_guest, range(n)), *(a_booking("src_v", "vrbo", i, 30, 33) for i in range(n))],
+    "closures of one feed": lambda n: [*map(a_guest, range(5)), *(a_closure(i) for i in range(n))],
+    "one code": lambda n: [a_booking("src_m", "beds24", i, 30, 33, reservation_code="7352") for i in range(n)],
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_who_holds_the_nights_of_a_crowd_is_judged_in_proportion(crowd):
+    """Joint bookings and echoes are looked for among what may be one: twice the bookings of a feed are twice the steps."""
+    small, large = (
+        count_steps(partial(read_occupancy, FLAT, CROWDS[crowd](number), today=TODAY, at=NOW + HOUR)) for number in (200, 400)
+    )
+
+    assert large <= 2.2 * small
 
 
 def test_a_group_of_thousands_is_cut_between_bookings():

@@ -274,7 +274,8 @@ class _EchoJudge:
     def explain(self, part: CandidateNights, left: Sequence[LeftNights]) -> None:
         """Add to *part* who holds its nights, and which of them fade."""
         for other in self.near.get(part.of.record.id, ()):
-            self._explain_by_held(part, other)
+            if other.is_candidate or part.since.bits & part.of.judged & ~part.held:
+                self._explain_by_held(part, other)
         if part.of.is_past:
             return
         part.left += [f for nights in left for f in self._fading_beside(part.of, part.since, nights, part.for_itself)]

@@ -187,13 +187,13 @@ def was_before(mine: Sequence[FirstSeen], theirs: Sequence[FirstSeen]) -> Bits:
 
 
 def overlapping_pairs(holdings: Iterable[HeldNights]) -> Iterator[tuple[HeldNights, HeldNights]]:
-    """Yield once each pair, one of the two a possible echo at least, whose first to last nights overlap."""
+    """Yield once each pair of two sources, one of the two a possible echo, whose first to last nights overlap."""
     ordered = sorted(((*extent(h.bits), n, h) for n, h in enumerate(holdings)), key=lambda row: row[:3])
-    active: tuple[list[tuple[int, int, HeldNights]], ...] = ([], [])
+    active: dict[tuple[SourceId | None, bool], list[tuple[int, int, HeldNights]]] = {}
     for first, end, number, holding in ordered:
-        for begun in active:
+        for (source, is_candidate), begun in active.items():
             while begun and begun[0][0] <= first:
                 heappop(begun)
-        for begun in active if holding.is_candidate else active[1:]:
-            yield from ((other, holding) for _, _, other in begun)
-        heappush(active[holding.is_candidate], (end, number, holding))
+            if source != holding.source and (is_candidate or holding.is_candidate):
+                yield from ((other, holding) for _, _, other in begun)
+        heappush(active.setdefault((holding.source, holding.is_candidate), []), (end, number, holding))
