@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas, day_of, next_
 from bokit.core.model.records import Record, RecordId, Scope, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.engine.catalog.config.file import read_config
+from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError, QuotaError
 from tests.support.feed_bodies import TODAY, airbnb_event, booking_event, calendar, vrbo_event
 from tests.support.json_app import JsonApp
@@ -272,3 +275,47 @@ def test_bad_quotas_are_refused(text: str) -> None:
     """An unknown quota, a bad number and too short an interval raise; no default takes their place."""
     with pytest.raises(ValueError):
         read_quotas(f"tenant.units=4 {text}")
+
+
+FILE: dict[str, Any] = {
+    "properties": [
+        {
+            "name": "Rosa",
+            "timezone": "Europe/Rome",
+            "units": [
+                {"name": "Flat", "sources": [{"name": "A", "kind": "ical", "url": "https://feeds.example/a.ics"}]},
+                {
+                    "name": "Loft",
+                    "sources": [{"name": "A", "kind": "ical", "url": "https://feeds.example/b.ics", "interval": 900}],
+                },
+            ],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("limits", "options", "code"),
+    [
+        ({"units": 1}, {}, "quota"),
+        ({"sources": 1}, {}, "quota"),
+        ({}, {LEAST_INTERVAL: 1800}, "quota"),
+        ({"units": 2, "sources": 2}, {}, None),
+    ],
+)
+def test_a_config_file_over_a_quota_changes_nothing(limits: dict[str, int], options: dict[str, Any], code: str | None) -> None:
+    """What a file adds is checked before anything is written; what is there already counts once."""
+    app = BoundedApp() if not options else OneFeedApp(**options)
+    app.store.quotas = Quotas(limits={(QuotaOwner.TENANT, QuotaName(name)): limit for name, limit in limits.items()})
+    catalog = app.bokit.catalog
+    act = partial(import_config, catalog, DEFAULT_TENANT, read_config(FILE))
+    if code is None:
+        act()
+        assert act().added == []
+        return
+    with pytest.raises(InputError) as refused:
+        act()
+
+    assert refused.value.stable_code == code
+    assert [u.name for u in catalog.list_units(DEFAULT_TENANT)] == ["Flat"]
+    assert catalog.sources.list_sources(DEFAULT_TENANT) == []

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from bokit.core.model.catalog import Collection, Property, PropertyId, Source, Unit, UnitId
 from bokit.core.model.collections import unit_of
+from bokit.core.model.quotas import QuotaName, QuotaOwner, day_of
 from bokit.core.model.records import Json, TenantId
 from bokit.engine.base.lookup import Named
+from bokit.engine.base.tenant_options import check_interval, load_options
 from bokit.engine.catalog.collection_sources import declare_source
 from bokit.engine.catalog.config.spec import CollectionSourceSpec, Config, PropertySpec, Spec, UnitSpec
 from bokit.engine.catalog.places import Catalog
@@ -57,6 +59,7 @@ class _Import:
 
     def run(self) -> ImportResult:
         self._check_sources()
+        self._check_quotas()
         for spec in self.config.properties:
             self._import_property(spec)
         for collection in self._all_collections():
@@ -81,6 +84,37 @@ class _Import:
             if not url.startswith(SECRET):
                 check = self.catalog.parts.kinds[kind].check_url or self.catalog.parts.check_url
                 _at(f"{spec.path}.url", partial(check, url))
+
+    def _check_quotas(self) -> None:
+        """Raise QuotaError where the file declares more than the tenant and the stack may have, and a short interval's error.
+
+        Others may add something meanwhile: what is added counts for itself, and an import can be run again.
+        """
+        store, options = self.catalog.store, load_options(self.catalog.store, self.tenant, self.catalog.parts.defaults)
+        for spec in [
+            *self.config.collections,
+            *self.config.sources,
+            *(s for p in self.config.properties for u in p.units for s in u.sources),
+        ]:
+            _at(f"{spec.path}.interval", partial(check_interval, spec.values.get("interval"), options))
+        day, more = day_of(self.catalog.clock()), self._count_new()
+        for owner, tenant in ((QuotaOwner.TENANT, self.tenant), (QuotaOwner.STACK, None)):
+            used = store.load_usage(tenant, day)
+            for counted, new in more.items():
+                store.quotas.check(owner, counted, used[counted], new)
+
+    def _count_new(self) -> dict[QuotaName, int]:
+        """Return how many units and sources of the file are not there yet."""
+        names = {p.id: p.name for p in self.catalog.list_properties(self.tenant)}
+        units = {u.id: (names.get(u.property_id, ""), u.name) for u in self.catalog.list_units(self.tenant)}
+        known = self.catalog.sources.list_sources(self.tenant)
+        sources = {(*units.get(UnitId(s.scope), ()), s.name) if unit_of(s) else (s.name,) for s in known}
+        declared = {(p.name, u.name): u for p in self.config.properties for u in p.units}
+        wanted = {(*place, s.name) for place, u in declared.items() for s in u.sources} | {(s.name,) for s in self.config.sources}
+        return {
+            QuotaName.UNITS: len(declared.keys() - set(units.values())),
+            QuotaName.SOURCES: len(wanted - sources),
+        }
 
     # ── properties, units and their sources ──
 
