@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from itertools import combinations
 
 import pytest
 
@@ -295,6 +296,42 @@ def test_a_missing_booking_stays_in_its_conflict_and_takes_nobody_in(home):
     assert made["conflicts"] == []
     assert [c["bookings"] for c in home.conflicts()] == [conflict["bookings"]]
     assert home.news() == ["conflict.opened"]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_pairs_of_the_former_release_become_a_group_at_the_next_write(home, quiet):
+    """Until then they are listed as they are; then one goes on with all three, acknowledged if all were, and without a notice."""
+    home.book(AIRBNB, 20, 26)
+    home.book(VRBO, 20, 26)
+    home.sync()
+    values = {"check_in": home.day(22), "check_out": home.day(24), "guest_name": "Ann"}
+    hand = home.bokit.bookings.create(DEFAULT_TENANT, home.flat, values, by="user:rosa")
+    former_pairs(home, quiet=quiet)
+    before = home.conflicts()
+    assert sorted(len(c["bookings"]) for c in before) == [2, 2, 2]
+    news = home.news()
+
+    home.bokit.bookings.edit(DEFAULT_TENANT, hand["id"], {"notes": "asked her"}, by="user:rosa")
+
+    (after,) = home.conflicts()
+    assert after["id"] in {c["id"] for c in before}
+    assert len(after["bookings"]) == 3
+    assert after["status"] == ("acknowledged" if quiet else "open")
+    assert home.news() == news
+
+
+def former_pairs(home, *, quiet):
+    """Write the conflict of three bookings as the former release did: as three pairs, which know of no further records."""
+    (group,) = home.store.load_records(DEFAULT_TENANT, CONFLICTS, Scope(home.flat))
+    known = {"acknowledged_at": "2026-06-01T10:00:00.000000Z", "acknowledged_by": "user:rosa"} if quiet else {}
+    remote = {name: value for name, value in group.remote.items() if name != "also"} | known
+    pairs = [{**remote, "bookings": list(pair)} for pair in combinations(group.remote["bookings"], 2)]
+    others = [f"{home.flat}.former{n}" for n in range(2)]
+    records = [
+        replace(group, remote=pairs[0]),
+        *(replace(group, id=i, key=i, version=0, remote=pair) for i, pair in zip(others, pairs[1:], strict=True)),
+    ]
+    home.store.apply_records(records, [], lease=None)
 
 
 def test_a_released_source_closes_its_conflicts(home):
