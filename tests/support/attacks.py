@@ -23,6 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from time import sleep
 
@@ -279,8 +280,10 @@ class Watch:
     def longest_gap(self) -> float:
         """Return the longest time without a good sync of any source, in intervals; until the end of the watch, too."""
         assert self.ended
-        gaps = [b - a for times in self.read_at.values() for a, b in zip(times, [*times[1:], self.ended], strict=True)]
-        return max(gaps, default=timedelta.max) / INTERVAL
+        if not all(self.read_at.values()):
+            return float("inf")
+        gaps = [b - a for times in self.read_at.values() for a, b in pairwise([*times, self.ended])]
+        return max(gaps) / INTERVAL
 
 
 @dataclass
