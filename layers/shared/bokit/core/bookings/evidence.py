@@ -157,7 +157,8 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     missed |= {r.id: state.absent[r.id] for r in back if r.id in state.absent}
     by_held = [state.contradicted_since] if state.contradicted_since else []
     contradicted = min([*missed.values(), *by_held], default=None)
-    doubtful_until = state.doubted_at and state.doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
+    doubted_at = last_doubted_at(state, context)
+    doubtful_until = doubted_at and doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
     was_empty = state.refilled_at is not None or (state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES)
     return Evidence(
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
@@ -165,7 +166,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         contradicted_since=contradicted,
         has_news=_has_news(matches, context),
         shows_begun=shows_begun(state.habits, matches.traits),
-        is_near_doubt=contradicted is not None or (state.doubted_at is not None and context.at - state.doubted_at < CARE_TIME),
+        is_near_doubt=contradicted is not None or (doubted_at is not None and context.at - doubted_at < CARE_TIME),
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
         shown_at=state.read_at if state.held_since else context.last_read,
         filled_at=state.filled_at if was_empty else None,
@@ -183,6 +184,15 @@ def _has_news(matches: Matches, context: Context) -> bool:
     new = [s for s in matches.absent if read_misses(s.record, context.at, fetch_gap(context)).times < 2]
     closed = matches.closed if new else set[date]()
     return any(not s.nights_from(matches.today) <= closed for s in new)
+
+
+def last_doubted_at(state: SourceMemory, context: Context) -> datetime | None:
+    """Return when a fetch was last held, or contradicted an earlier one.
+
+    While a hold stands, every fetch is held, also those that showed the same again and were not matched.
+    """
+    times = [state.doubted_at, context.last_read if state.held_since else None]
+    return max((t for t in times if t), default=None)
 
 
 def unseen_wait(context: Context) -> timedelta:

@@ -140,7 +140,8 @@ def read_shown(known: Iterable[Record], at: datetime) -> dict[date, Times]:
         if is_window(record):
             shown = dict.fromkeys(held_nights(record), Times(at)) | _read_gained(record) | shown
         elif record.presence is not Presence.GONE:
-            shown |= {n: min(times, shown.get(n, times), key=lambda t: t.seen) for n, times in _by_night(record).items()}
+            mine = _by_night(record)
+            shown |= {n: times for n, times in mine.items() if n not in shown or times.seen <= shown[n].seen}
     return shown
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.booking_limits import explain_rest
@@ -14,6 +14,7 @@ from bokit.core.bookings.evidence import (
     NO_RELEASE,
     Evidence,
     contradicted_by_held,
+    last_doubted_at,
     next_release_at,
     read_open,
     was_missed_before,
@@ -32,8 +33,10 @@ from bokit.core.bookings.hold_release import (
     releasable_by_empty,
     with_agreement,
 )
+from bokit.core.bookings.hold_waiting import held_until
 from bokit.core.bookings.known_ends import with_known_ends
 from bokit.core.bookings.limits import MAX_FEED_PROBLEMS, MAX_START_AGE, TRIAL_TIME
+from bokit.core.bookings.local_days import local_today, next_midnight
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
@@ -175,11 +178,6 @@ def _read_settings(context: Context) -> ReadSettings:
     )
 
 
-def local_today(context: Context) -> date:
-    """Return the unit's date at the time of the fetch."""
-    return context.at.astimezone(context.timezone).date()
-
-
 def _guard(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory) -> Plan:
     """Return *plan* as far as this fetch is believed, or the held plan that a person approved or discarded."""
     if state.hold and context.discarded == state.hold.plan_hash:
@@ -268,15 +266,10 @@ def _settle_at(matches: Matches, actions: Sequence[Action], context: Context, ev
     records = {r.id: r for r in [*known, *([matches.window] if matches.window else [])]}
     records |= {a.record_id: a.after for a in actions}
     times = [next_release_at(records.values(), context)]
-    times += [_next_midnight(context)] if any(is_window(r) for r in records.values()) else []
+    times += [next_midnight(context)] if any(is_window(r) for r in records.values()) else []
     counts = evidence.is_doubtful and any(r.presence is Presence.MISSING for r in records.values())
     times += [context.at] if counts or any(a.kind in RELEASES for a in actions) else []
     return min((t for t in times if t), default=None)
-
-
-def _next_midnight(context: Context) -> datetime:
-    tomorrow = local_today(context) + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), context.timezone).astimezone(context.at.tzinfo)
 
 
 def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemory, judged: Judgement = TRUSTED) -> Plan:
@@ -292,7 +285,7 @@ def _accept(plan: Plan, found: FeedMatches, context: Context, state: SourceMemor
     habits = found.rolls.learn(learn_habits(found.matches, state.habits, context.timezone))
     habits = learn_roll(found, learn_stamps(found, habits, context), context)
     plan = replace(plan, stamps_fetches=follows_fetches(habits, found.traits))
-    doubted = context.at if evidence.contradicted_since else state.doubted_at if evidence.is_near_doubt else None
+    doubted = context.at if evidence.contradicted_since else last_doubted_at(state, context) if evidence.is_near_doubt else None
     quiet = context.at if judged.was_quiet else state.quiet_until
     is_trial = quiet is not None and context.at - quiet < TRIAL_TIME
     learned = replace(_learn(found, state, context), doubted_at=doubted, habits=habits, quiet_until=quiet if is_trial else None)
@@ -374,8 +367,15 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     if judged.code == EMPTY:
         actions += _empty_releases(after, found, context)
     actions = sorted(actions, key=lambda a: a.record_id)
+    until = held_until(judged, evidence, after, actions)
     return Plan(
-        actions=tuple(actions), hold=after.hold, seen=matches.seen, refused=True, settle_at=at, memory=write_memory(after)
+        actions=tuple(actions),
+        hold=after.hold,
+        seen=matches.seen,
+        refused=True,
+        settle_at=until,
+        held_until=until,
+        memory=write_memory(after),
     )
 
 

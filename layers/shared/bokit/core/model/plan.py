@@ -129,6 +129,8 @@ class Plan:
     stamps_fetches: bool = False  # fresh content is stamped with the time of its fetch
     settle_at: datetime | None = None
     """The earliest time at which time alone, the feed staying the same, can change the plan."""
+    held_until: datetime | None = None
+    """Of held content: until when the same again would change nothing; None: not known."""
     memory: Fields = field(default_factory=dict)  # what the rules keep of the source until the next fetch
     problems: tuple[Fields, ...] = ()
     """What could not be used, item by item: ``{"code", "message", "uid", "field"}``."""

@@ -70,6 +70,7 @@ class Head:
     """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None
     hold: HoldNote | None = None
+    held_hash: str | None = None  # of the content that a guard holds, while the same again changes nothing before *settle_at*
     stale: Staleness | None = None
     advice: str | None = None  # what its owner should change about the source
     renames_since: datetime | None = None

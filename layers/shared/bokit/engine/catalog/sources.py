@@ -220,7 +220,7 @@ class SourceService:
         with self._lease(before):
             head = replace(self.store.load_head(before), source=after, **of_head)
             if refetch:
-                head = replace(head, etag=None, last_modified=None, content_hash=None)
+                head = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=None)
             schedule = self._schedule(after, self._find_schedule(before), now=refetch or (after.enabled and not before.enabled))
             return self.store.save_source(head, schedule)
 

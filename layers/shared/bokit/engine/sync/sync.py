@@ -184,14 +184,15 @@ class SourceSync:
         return head.content_hash is not None and head.failure is None and not is_due
 
     def _is_unchanged(self, head: Head, job: SyncJob, fetched: Fetched) -> Outcome | None:
-        """Return how a fetch without news is reported; None: there may be news."""
-        if job.force or not self._may_skip(head):
+        """Return how a fetch without news is reported; None: there may be news. Held content again is none, either."""
+        known = head.content_hash or head.held_hash
+        if job.force or known is None or not self._may_skip(replace(head, content_hash=known)):
             return None
         if fetched.not_modified:
             return None if head.stamps_fetches else Outcome.NOT_MODIFIED
         context = context_of(head, job, self.clock(), {}, fetched)
         rules = self.kind_of(head.source).rules
-        is_same = rules.hash_content(fetched.body, context) == head.content_hash
+        is_same = rules.hash_content(fetched.body, context) == known
         is_old = head.stamps_fetches and is_long_ago(head.source, rules.read_stamp(fetched.body), job.options, context.at)
         return Outcome.UNCHANGED if is_same and not is_old else None
 
@@ -300,17 +301,26 @@ class SourceSync:
         stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, seen)
         head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice, renames_since=plan.renames_since)
         if not is_agreed:
-            return head if sync_input.context.new_only else replace(head, etag=None, last_modified=None, content_hash=None)
+            held = self._hash_held(head, plan, sync_input)
+            unset = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=held)
+            return head if sync_input.context.new_only else unset
         if fetched.not_modified:
-            return head
+            return replace(head, held_hash=None)
         return replace(
             head,
+            held_hash=None,
             full_at=at if seen.whole else head.full_at,
             etag=fetched.etag,
             last_modified=fetched.last_modified,
             content_hash=self.kind_of(head.source).rules.hash_content(fetched.body, sync_input.context),
             entries=len(seen.entries) if seen.whole else plan.seen,
         )
+
+    def _hash_held(self, head: Head, plan: Plan, sync_input: SyncInput) -> str | None:
+        """Return the hash of held content that changes nothing for some time; None: it is matched again at the next fetch."""
+        if plan.held_until is None or plan.held_until <= sync_input.context.at or sync_input.fetched.not_modified:
+            return None
+        return self.kind_of(head.source).rules.hash_content(sync_input.fetched.body, sync_input.context)
 
 
 def read_advice(head: Head, seen: Seen[object]) -> str | None:
