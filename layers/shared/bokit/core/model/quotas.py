@@ -43,6 +43,7 @@ class Quota:
     stack: int | None  # None: only tenants are bounded
     about: str
     remedy: str
+    """What else makes room than another quota."""
 
     def default_of(self, owner: QuotaOwner) -> int | None:
         """Return how much *owner* may have where no parameter says it; None: no bound."""
@@ -50,17 +51,19 @@ class Quota:
 
 
 _TABLE = (
-    Quota(QuotaName.SOURCES, 10_000, 100_000, "sources that are not removed", "remove one"),
-    Quota(QuotaName.UNITS, 10_000, 100_000, "units", "remove one"),
-    Quota(QuotaName.TOKENS, 1_000, 20_000, "tokens that are not revoked, expired ones too", "revoke one"),
+    Quota(QuotaName.SOURCES, 10_000, 100_000, "sources that are not removed", "remove one, or "),
+    Quota(QuotaName.UNITS, 10_000, 100_000, "units", "remove one, or "),
+    Quota(QuotaName.TOKENS, 1_000, 20_000, "tokens that are not revoked, expired ones too", "revoke one, or "),
     Quota(
         QuotaName.RECORDS,
         1_000_000,
         None,
         "bookings and other records, cancelled and deleted ones too",
-        "a tenant's records go with the tenant alone",
+        "",  # records are kept for ever
     ),
-    Quota(QuotaName.WRITES, 1_000_000, None, "records and lines of change logs written in a day, UTC", "wait for the next day"),
+    Quota(
+        QuotaName.WRITES, 1_000_000, None, "records and lines of change logs written in a day, UTC", "wait for the next day, or "
+    ),
 )
 QUOTAS: Mapping[QuotaName, Quota] = {quota.counted: quota for quota in _TABLE}
 _PART = re.compile(r"(tenant|stack)\.([a-z]+)=([0-9]{1,18})")
@@ -152,8 +155,8 @@ def quota_error(owner: QuotaOwner, counted: QuotaName, limit: int, used: int) ->
     parameter = parameter_of(owner, counted)
     when = " a day" if counted is QuotaName.WRITES else ""
     message = (
-        f"the {owner} may have {limit} {counted}{when} and has {used}: {QUOTAS[counted].remedy}, or raise {parameter}, a "
-        "parameter of the stack"
+        f"the {owner} may have {limit} {counted}{when} and has {used}: {QUOTAS[counted].remedy}raise {parameter}, a parameter "
+        "of the stack"
     )
     return QuotaError(message, quota=str(counted), limit=limit, used=used, parameter=parameter)
 
