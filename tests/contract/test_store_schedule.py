@@ -340,9 +340,13 @@ def test_leases_that_nobody_ended_are_counted(store: Store) -> None:
     renewed = store.acquire_lease(source, holder="dies_3", now=NOW + 3 * DAY, until=NOW + 4 * DAY, renewal=True)
     assert renewed is not None
     assert count() == 3
-    store.release_lease(lease)
-    assert count() == 3  # it was renewed: this one is no longer held
     store.release_lease(renewed)
+    assert count() == 2
+    first, second = (lease_of(store, source, "message that comes twice") for _ in "12")
+    assert count() == 4
+    store.release_lease(first)
+    assert count() == 3  # it was taken over, and its process is alive
+    store.release_lease(second)
     assert count() == 2
     failed = lease_of(store, source, "fails")
     store.save_head(replace(store.load_head(source), failure=Failure(code="c", message="m")), lease=failed)

@@ -7,6 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
@@ -32,8 +33,14 @@ EMULATOR = pytest.param("emulator", marks=needs_emulator)
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an emulator of our own, on a free port of loopback."""
+    with run_emulator(tmp_path_factory.mktemp("emulator")) as url:
+        yield url
+
+
+@contextmanager
+def run_emulator(home: Path) -> Iterator[str]:
+    """Run an emulator of DynamoDB alone, with its files in *home*; yield its address."""
     port = free_port()
-    home = tmp_path_factory.mktemp("emulator")
     settings = {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -71,6 +78,13 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> str:
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
     """Credentials of nobody, and no address from the environment."""
+    with credentials_of_nobody():
+        yield
+
+
+@contextmanager
+def credentials_of_nobody() -> Iterator[None]:
+    """AWS's variables are those of nobody meanwhile."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
             monkeypatch.delenv(name, raising=False)

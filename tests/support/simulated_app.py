@@ -215,7 +215,7 @@ class SimulatedApp:
 
     def deliver(self, body: str, bokit: Bokit | None = None, **given: Any) -> Any:
         """Work a message off."""
-        return (bokit or self.bokit).run_batch(read_message(body), **given)
+        return (bokit or self.bokit).work(read_message(body), **given)
 
     def deliver_all(self) -> None:
         """Work off every message that waits."""
@@ -241,6 +241,7 @@ class SimulatedApp:
         sources = list(self.store.load_sources(DEFAULT_TENANT))
         return {
             "notices": self.notices(),
+            "open_runs": len(self.store.load_due(self.clock.at + timedelta(days=1)).runs),
             "sources": {s.id: self._describe_source(s) for s in sources},
             "claims": [(s.holder, s.claimed_until) for s in self.store.load_shards(sorted({s.shard_id for s in sources}))],
         }

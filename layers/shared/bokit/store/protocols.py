@@ -193,7 +193,7 @@ class ScheduleStore(Protocol):
         """
 
     def release_lease(self, lease: Lease) -> None:
-        """Release it, if it was not taken over; it is no longer one of the head's ``open_leases``."""
+        """Release it, if it was not taken over; in any case it is no longer one of the head's ``open_leases``."""
 
 
 class RecordStore(Protocol):

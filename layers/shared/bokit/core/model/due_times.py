@@ -157,11 +157,15 @@ def is_long_ago(source: Source, made_at: datetime | None, options: Options, now:
 
 
 def judge_staleness(head: Head, plan: Plan, options: Options, now: datetime) -> Staleness | None:
-    """Return since when the source stands still after *plan*; the owner is notified once it did for too long."""
+    """Return since when the source stands still after *plan*; the owner is notified once it did for too long.
+
+    One stale body is not enough: after a long failure, a worker whose clock is an hour slow takes the first body for one.
+    """
     if plan.stale_since is None:
         return head.stale if plan.refused else None
-    is_known = bool(head.stale and head.stale.notified)
-    return Staleness(since=plan.stale_since, notified=is_known or is_long_ago(head.source, plan.stale_since, options, now))
+    is_known, is_second = bool(head.stale and head.stale.notified), head.stale is not None
+    is_long = is_second and is_long_ago(head.source, plan.stale_since, options, now)
+    return Staleness(since=plan.stale_since, notified=is_known or is_long)
 
 
 def is_frozen(head: Head, interval: timedelta, options: Options, now: datetime) -> bool:

@@ -1,10 +1,21 @@
 """The operations on the table that the stores of this package use: thin over PynamoDB, errors translated here only.
 
 A condition that fails is a return value (False, None, or the keys that failed), not an error: the caller knows its meaning.
+
+An answer may be lost on its way, by a timeout or a reset connection. botocore then sends the same request again, and the second
+answer is the one that arrives:
+
+    time ─────────┬──────────────────┬───────────────────┬──────────────────────────►
+    request       │ written, nonce n │ the answer is lost ·
+    again         ·                  ·                   │ refused: n is there, so the write was this one
+
+A put with a condition, and an update that must not happen twice (``once``), write a nonce by which the second answer is
+recognised. A transaction has a token of botocore's, by which DynamoDB does the same.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +73,8 @@ class UpdateItem:
     key: Key
     actions: Sequence[Action]
     condition: Condition | None = None
+    once: bool = False
+    """It must not happen twice (it adds to a number): a repetition of the same request is refused and recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,22 +183,29 @@ class TableGateway:
 
     def put(self, put: PutItem) -> bool:
         """Write one item; return False if its condition failed."""
+        row, nonce = self._make(put), None if put.condition is None else _new_nonce()
+        row.nonce = nonce
         try:
             with self._translated():
-                self._make(put).save(put.condition)
+                row.save(put.condition)
         except _ConditionFailedError:
-            return False
+            return self._find_written(put.key, nonce) is not None
         return True
 
     def update(self, update: UpdateItem) -> ItemRow | None:
         """Change one item and return it as it is now; return None if the condition failed."""
-        row = self._row(update.key.pk, update.key.sk)
+        row, nonce = self._row(update.key.pk, update.key.sk), _new_nonce() if update.once else None
         try:
             with self._translated():
-                row.update(actions=list(update.actions), condition=update.condition)
+                row.update(actions=_actions_of(update, nonce), condition=_condition_of(update, nonce))
         except _ConditionFailedError:
-            return None
+            return self._find_written(update.key, nonce)
         return row
+
+    def _find_written(self, key: Key, nonce: str | None) -> ItemRow | None:
+        """Return the item if the request of this nonce wrote it last: its first answer was lost."""
+        row = self.get(key) if nonce is not None else None
+        return row if row is not None and row.nonce == nonce else None
 
     def delete(self, key: Key) -> None:
         """Remove one item, if it exists."""
@@ -232,6 +252,23 @@ class TableGateway:
             if (ours := translate_error(error, self._facts)) is None:
                 raise
             raise ours from error
+
+
+def _new_nonce() -> str:
+    return secrets.token_urlsafe(9)
+
+
+def _actions_of(update: UpdateItem, nonce: str | None) -> list[Action]:
+    return [*update.actions, *([] if nonce is None else [ItemRow.nonce.set(nonce)])]
+
+
+def _condition_of(update: UpdateItem, nonce: str | None) -> Condition | None:
+    """Return the condition of *update*, and that this request has not written the item before."""
+    if nonce is None:
+        return update.condition
+    is_first: Condition = ItemRow.nonce.does_not_exist() | (ItemRow.nonce != nonce)
+    both: Condition = is_first if update.condition is None else update.condition & is_first
+    return both
 
 
 def translate_error(error: Exception, facts: Mapping[str, Any]) -> BokitError | None:

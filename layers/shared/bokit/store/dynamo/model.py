@@ -63,6 +63,8 @@ class ItemRow(Model):
     """Head: leases that were acquired and neither released nor ended by a success."""
     until = NumberAttribute(null=True)
     """Shard and head: end of the claim or lease. Answer: until when its key is taken."""
+    nonce = UnicodeAttribute(null=True)
+    """Shard and head: which request claimed or leased it. Elsewhere: which request wrote the item, if it had a condition."""
 
     schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
     """Shard: one schedule line for each source."""

@@ -133,11 +133,14 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         unchanged = ItemRow.version == head.version
         key = keys.head_key(lease.source)
         ended = ItemRow.open_leases.remove() if head.failure is None else ItemRow.open_leases.add(-1)
-        actions = [ItemRow.doc.set(write_head(head)), ItemRow.version.add(1), *RELEASE, ended]
+        written = write_head(head)
+        actions = [ItemRow.doc.set(written), ItemRow.version.add(1), *RELEASE, ended]
         if self._table.update(UpdateItem(key=key, actions=actions, condition=ours & unchanged)) is None:
             row = self._table.get(key)
             if row is None or row.fence != lease.fence:
                 raise _taken_over(lease)
+            if (row.version, row.doc) == (head.version + 1, written):  # by this lease: the answer to the first try was lost
+                return
             raise StoreConflictError("the source was changed by another since it was read; read it again", id=head.source.id)
 
     def load_changes(

@@ -69,7 +69,7 @@ class DynamoSchedule(DynamoOpenRunReads):
         mine = ItemRow.holder == holder
         actions = [*_hold(holder, until), ItemRow.lowered.remove()]
         condition = as_read & (free | expired | mine)
-        row = self._table.update(UpdateItem(key=keys.state_key(shard.id), actions=actions, condition=condition))
+        row = self._table.update(UpdateItem(key=keys.state_key(shard.id), actions=actions, condition=condition, once=True))
         return read_shard(shard.id, row) if row else None
 
     def load_heads(self, shard: ShardId) -> tuple[Shard, Sequence[Head]]:
@@ -153,17 +153,25 @@ class DynamoSchedule(DynamoOpenRunReads):
         mine = ItemRow.holder == holder
         condition = known & (free | expired | mine)
         actions = [*_hold(holder, until), *(() if renewal else (ItemRow.open_leases.add(1),))]
-        row = self._table.update(UpdateItem(key=keys.head_key(source), actions=actions, condition=condition))
+        row = self._table.update(UpdateItem(key=keys.head_key(source), actions=actions, condition=condition, once=True))
         if row is None:
             self._load_head_row(source)  # raises if the source is unknown; else another holds the lease
             return None
         return Lease(source=source, holder=holder, fence=int(row.fence), until=until)
 
     def release_lease(self, lease: Lease) -> None:
+        """Release it; of one that was taken over, take off the count alone, since this process is alive.
+
+        time ─────────┬──────────────────┬──────────────────────────┬──────────────────────►
+        worker A      │ open leases: 1   ·                          │ refused, not dead: 1 less
+        worker B      ·                  │ same message, fence + 1  ·
+        """
+        key, overtaken = keys.head_key(lease.source), ItemRow.fence > lease.fence
         same_fence = ItemRow.fence == lease.fence
         mine = ItemRow.holder == lease.holder
-        actions = [*RELEASE, ItemRow.open_leases.add(-1)]
-        self._table.update(UpdateItem(key=keys.head_key(lease.source), actions=actions, condition=same_fence & mine))
+        one_less = ItemRow.open_leases.add(-1)
+        if self._table.update(UpdateItem(key=key, actions=[*RELEASE, one_less], condition=same_fence & mine)) is None:
+            self._table.update(UpdateItem(key=key, actions=[one_less], condition=overtaken & (ItemRow.open_leases >= 1)))
 
 
 def _hold(holder: str, until: datetime) -> list[Action]:

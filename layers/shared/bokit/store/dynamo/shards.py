@@ -29,7 +29,7 @@ from bokit.store.dynamo.model import ItemRow
 from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.writes import sort_recent
 
-RELEASE = (ItemRow.holder.remove(), ItemRow.until.remove())
+RELEASE = (ItemRow.holder.remove(), ItemRow.until.remove(), ItemRow.nonce.remove())
 """The actions that end a claim or a lease."""
 _RECENT = [f"recent_{slot}" for slot in range(MAX_RECENT_BATCHES)]
 

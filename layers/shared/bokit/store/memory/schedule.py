@@ -109,6 +109,10 @@ class MemorySchedule(MemoryState):
     def release_lease(self, lease: Lease) -> None:
         with self._lock:
             state = self._heads.get(lease.source.id)
-            if state and state.head.fence == lease.fence and state.holder == lease.holder:
+            if state is None:
+                return
+            is_ours = state.head.fence == lease.fence and state.holder == lease.holder
+            if is_ours:
                 state.holder = state.until = None
+            if is_ours or state.head.fence > lease.fence:
                 state.head = replace(state.head, open_leases=max(0, state.head.open_leases - 1))
