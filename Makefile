@@ -77,8 +77,8 @@ check: ## what CI runs: lint, types, import rules, template, security, tests
 	@$(MAKE) --no-print-directory -s lint types template security
 	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
-reliability: $(DEV) ## two months each of 200 simulated listings whose feeds go wrong (COUNT=200)
-	@$(bin)/python -m tests.support.faulty_months $(or $(COUNT),200)
+reliability: $(DEV) $(CLOUD) ## count what faults lose, double or open: one table (JSON=1, COUNT=200 listings, LINES="clock")
+	@$(bin)/python -m tests.support.reliability $(if $(JSON),--json) --count $(or $(COUNT),200) $(LINES)
 
 attacks: ## seven attacks by one tenant on the local cloud, and how fresh another one's sources stay (MINUTES=30)
 	@$(MAKE) --no-print-directory -s -j 3 setup

@@ -227,12 +227,17 @@ LOADS: Mapping[str, Load] = {
 @pytest.fixture
 def stored(dynamo: DynamoStore) -> DynamoStore:
     """A table with the items of d9eec7f, as they were."""
+    put_items(dynamo)
+    return dynamo
+
+
+def put_items(dynamo: DynamoStore) -> None:
+    """Write the items of d9eec7f."""
     items = read_items()
     for at in range(0, len(items), 25):
         puts = [{"PutRequest": {"Item": item}} for item in items[at : at + 25]]
         answer = dynamo.client.batch_write_item(RequestItems={dynamo.table_name: puts})
         assert not answer.get("UnprocessedItems")
-    return dynamo
 
 
 def read_items() -> list[dict[str, dict[str, Any]]]:

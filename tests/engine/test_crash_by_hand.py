@@ -2,96 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
-
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Source
-from bokit.engine.app import Bokit
-from bokit.engine.runs.manual import SyncRequest
-from bokit.errors import StateError
-from tests.support.simulated_app import Calls, Died, SimulatedApp
-
-FEED = "airbnb/garden"
-Act = Callable[[Bokit, Source], object]
-
-
-def begin(*, held: bool) -> tuple[SimulatedApp, Source]:
-    """Return a simulated app with three stays, one of which has just moved; *held*: its calendar came empty meanwhile."""
-    app = SimulatedApp(concurrency=1)
-    app.save_tenant()
-    source = app.add_source(FEED)
-    for day in (1, 8, 15):
-        app.world.book(FEED, date(2026, 12, day), date(2026, 12, day + 4))
-    go_on(app, 1)
-    if held:
-        app.world.fault(FEED, "empty-calendar")
-        go_on(app, 61)
-    else:
-        app.world.move("stay-1", date(2026, 12, 2))
-        app.move(minutes=5)
-    return app, source
-
-
-def go_on(app: SimulatedApp, *minutes: int) -> None:
-    """Let time pass, and the schedule do its work."""
-    for span in minutes:
-        app.move(minutes=span)
-        app.bokit.tick()
-        app.deliver_all()
-
-
-def resolve(*, apply: bool) -> Act:
-    given = {"plan_hash": None, "apply": apply, "by": "user:rosa"}
-    return lambda bokit, source: bokit.records.resolve_hold(DEFAULT_TENANT, source.id, **given)
-
-
-ACTS: dict[str, tuple[bool, Act]] = {
-    "apply what is held": (True, resolve(apply=True)),
-    "discard what is held": (True, resolve(apply=False)),
-    "sync all": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, everything=True))),
-    "sync by force": (False, lambda bokit, source: bokit.sync(SyncRequest(tenant=DEFAULT_TENANT, force=True))),
-    "pause": (False, lambda bokit, source: bokit.catalog.sources.pause(DEFAULT_TENANT, source.id)),
-    "remove and release": (
-        False,
-        lambda bokit, source: bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa"),
-    ),
-    "switch off": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.enabled", False)),
-    "another interval": (False, lambda bokit, source: bokit.catalog.options.set(DEFAULT_TENANT, "sync.interval", 900)),
-}
-
-
-def live(held: bool, act: Act, die_at: int | None = None, *, after: bool = False) -> tuple[dict, Calls]:
-    """Begin, act (once more where the process died), and let the schedule go on."""
-    app, source = begin(held=held)
-    calls = Calls(die_at=die_at, die_after=after)
-    hand = app.open(store=calls.watch_part(app.store), alerts=calls.watch_part(app.alerts))
-    try:
-        act(hand, source)
-    except Died:
-        app.move(minutes=6)
-        try:
-            act(app.open(), source)
-        except StateError as error:
-            assert error.stable_code in ("nothing-held", "removed")  # noqa: PT017 - it came through before it died
-    else:
-        app.move(minutes=6)
-    go_on(app, 10, 16, 61)
-    return app.describe(), calls
+from tests.support.crash_by_hand import ACTS, crash_anywhere
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ACTS)
 def test_what_a_person_asks_for_twice_since_it_died_is_done_once(name, record_property):
     """At each call to the store or the alerts, before and after it: records, logs, heads and notices are the same."""
-    held, act = ACTS[name]
-    expected, calls = live(held, act)
-    points = [(n, after) for n in range(1, len(calls.names) + 1) for after in (False, True)]
+    damage = crash_anywhere(name)
 
-    for n, after in points:
-        found, died = live(held, act, n, after=after)
-        assert died.deaths == 1
-        assert found == expected, (n, after, calls.names)
-    record_property("points", len(points))
-    assert len(points) >= 6
+    assert not damage.is_damage, damage.summary()
+    record_property("points", damage.tried)
+    assert damage.tried >= 6

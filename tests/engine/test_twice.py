@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
-from random import Random
 from typing import Any
 
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.runs.manual import SyncRequest
-from simulator.world import FIRST_NOW, World
+from tests.support.shuffled_messages import ROUNDS, SEEDS, compare_orders
 from tests.support.simulated_app import Calls, Died, SimulatedApp
-
-FEEDS = ("airbnb/garden", "booking_com/garden", "vrbo/loft", "beds24/loft")
-ROUNDS = 20
-SEEDS = 20
 
 
 def test_an_edit_that_is_said_twice_is_one_edit():
@@ -37,57 +31,13 @@ def test_an_edit_that_is_said_twice_is_one_edit():
     assert [c.action for c in app.bokit.records.list_changes(DEFAULT_TENANT, record.id).items] == ["edit", "create"]
 
 
-def live(seed: int, *, shuffled: bool) -> tuple[dict, Counter[str]]:
-    """Live through some rounds of an eventful world; *shuffled*: messages come up to five times, some rounds late."""
-    app, rng, counts = SimulatedApp(world=World(seed=seed), concurrency=1), Random(seed), Counter()
-    app.save_tenant()
-    for feed in FEEDS:
-        app.add_source(feed)
-    days = {feed: Random(f"{seed}/{feed}") for feed in FEEDS}
-    late: list[str] = []
-    for number in range(ROUNDS):
-        for feed in FEEDS:
-            change_at_random(app.world, feed, days[feed], number)
-        app.bokit.tick()
-        bodies, app.queue.bodies = app.queue.bodies, []
-        coming = [body for body in bodies for _ in range(rng.randint(1, 5))] + late if shuffled else bodies
-        if shuffled:
-            rng.shuffle(coming)
-            late = rng.sample(coming, k=len(coming) // 3)
-        for body in coming:
-            counts["stale" if app.deliver(body).stale else "worked"] += 1
-            if shuffled:
-                app.bokit.tick()
-        assert not app.queue.bodies
-        app.move(hours=1, seconds=1)
-    return app.describe(), counts
-
-
-def change_at_random(world: World, feed: str, rng: Random, number: int) -> None:
-    """Change a feed at random in this round: a booking, a cancellation, an unreadable body, an error status."""
-    today = FIRST_NOW.date() + timedelta(days=20)
-    world.clear(feed)
-    chance = rng.random()
-    if chance < 0.4:
-        start = today + timedelta(days=rng.randrange(200))
-        if world.is_free(feed, start, start + timedelta(days=3)):
-            world.book(feed, start, start + timedelta(days=3))
-    elif chance < 0.5:
-        active = [s.id for s in world.stays.values() if s.feed == feed and s.is_active]
-        if active:
-            world.cancel(rng.choice(active))
-    elif chance < 0.65:
-        world.fault(feed, rng.choice(("html", "404", "json")))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_number_and_order_of_deliveries_ends_alike(seed, record_property):
     """Each message one to five times, shuffled, a third of them again rounds later, a tick after each: the same end state."""
-    expected, once = live(seed, shuffled=False)
-    found, often = live(seed, shuffled=True)
+    damage, once, often = compare_orders(seed)
 
-    assert found == expected
+    assert not damage.is_damage, damage.summary()
     assert often["worked"] == once["worked"] == ROUNDS
     assert often["stale"] > ROUNDS
     record_property("deliveries", often.total())

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
+import urllib3
 
+from bokit.errors import AddressRefusedError, SourceMalformedError, SourceUnavailableError
+from bokit.net.adapter import GuardedAdapter
+from bokit.net.guard import Guard
 from bokit.net.session import SafeSession
+from tests.support.damage import Damage
 from tests.support.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 
 DEADLINE = 0.8
@@ -78,3 +84,66 @@ def error_texts(error: BaseException) -> str:
         texts += traceback.format_exception(one)
         waiting += [more for more in (one.__cause__, one.__context__, *one.args) if isinstance(more, BaseException)]
     return "\n".join(texts)
+
+
+class LuredAdapter(GuardedAdapter):
+    """A strict adapter for which a public server is played; all other hosts are asked for real."""
+
+    lure = b""
+    status = 302
+
+    def _send_once(self, request: Any, target: Any, exchange: Any) -> urllib3.BaseHTTPResponse:
+        if target.host == "feeds.example.org":
+            return urllib3.HTTPResponse(status=self.status, headers={"Location": self.lure.decode("latin-1")})
+        return super()._send_once(request, target, exchange)
+
+
+def a_lured_client(resolver: Any) -> tuple[SafeSession, LuredAdapter]:
+    """A strict client and its adapter."""
+    client = SafeSession()
+    client.adapter = adapter = LuredAdapter(Guard(False, resolver))
+    return client, adapter
+
+
+class Names:
+    """A resolver that knows no name, and remembers which it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __call__(self, host: str, port: int) -> list[Any]:
+        self.asked.add(host)
+        return []
+
+    @property
+    def hostile(self) -> list[str]:
+        return [host for host in self.asked if not host.endswith("example.org")]
+
+
+def request_all(urls: Sequence[str]) -> Damage:
+    """Request each of *urls*; lost: those that are not refused, or whose name is resolved."""
+    names = Names()
+    client = SafeSession(resolver=names)
+    asked = [url for url in urls if not _is_refused(partial(client.get, url), AddressRefusedError)]
+    return Damage(tried=len(urls), lost=len(asked) + len(names.asked), traces=tuple(asked))
+
+
+def follow_all(urls: Sequence[str]) -> Damage:
+    """Be redirected to each of *urls*; lost: those that are followed to another server than the one that redirects."""
+    names = Names()
+    client, adapter = a_lured_client(names)
+    tried, followed = [url for url in urls if url.strip()], []
+    for url in tried:
+        adapter.lure = url.encode("utf-8", "surrogatepass")
+        errors = (AddressRefusedError, SourceMalformedError, SourceUnavailableError)
+        if not _is_refused(lambda: client.get("http://feeds.example.org/"), *errors):
+            followed.append(url)
+    return Damage(tried=len(tried), lost=len(followed) + len(names.hostile), traces=tuple(followed))
+
+
+def _is_refused(ask: Callable[[], object], *errors: type[Exception]) -> bool:
+    try:
+        ask()
+    except errors:
+        return True
+    return False
