@@ -102,6 +102,23 @@ def test_the_owner_is_notified_once_and_the_status_says_it() -> None:
     assert {(q["name"], q["used"], q["limit"]) for q in status["quotas"]} >= {("records", 5, 5), ("sources", 1, None)}
 
 
+@pytest.mark.parametrize("limits", [{"records": 5}, {"writes": 3}])
+def test_the_same_content_over_a_quota_costs_its_work_once(limits: dict[str, int]) -> None:
+    """Where a quota holds a source, its unchanged calendar is not planned again that day: no lease, no write, no night lost."""
+    app, stays = BoundedApp(), [(n, 3 * n) for n in range(1, 10)]
+    app.bound(**limits)
+    app.clock.at = next_day(app.clock.at)
+    source = app.add(feed_of("vrbo", stays))
+    fences = []
+    for _ in range(6):
+        app.sync()
+        fences.append(app.store.load_head(source).fence)
+
+    assert len(set(fences)) == 1
+    assert app.held() == app.published() == closed_by(stays)
+    assert app.notices() == ["source.held"]
+
+
 @pytest.mark.parametrize("way", ["by the next change", "by the next day"])
 def test_with_room_again_the_nights_become_bookings(way: str) -> None:
     """Once the quota is raised, every stay is a booking, by the next change or day; no night is open meanwhile."""
@@ -217,7 +234,7 @@ def test_items_of_an_api_wait_for_room_and_the_others_are_kept_up() -> None:
     first = app.sync().sources[0]
     there = len(app.records())
     app.store.quotas = Quotas()
-    app.hour()
+    app.clock.at = next_day(app.clock.at)
     second = app.sync().sources[0]
 
     assert (first.outcome, first.error and first.error["code"], there) == (Outcome.HELD, "quota", known + 2)

@@ -34,7 +34,7 @@ class PlanLimit:
         since = head.hold.since if head.hold and known else context.at
         hold = Hold(code=QUOTA, message=WAITS.format(error=self.error.message), since=since, can_apply=False)
         again = earliest(plan.settle_at, next_day(context.at))
-        return replace(plan, refused=True, memory=context.memory, hold=hold, settle_at=again)
+        return replace(plan, refused=True, memory=context.memory, hold=hold, settle_at=again, held_until=again)
 
 
 def read_quota_hold(head: Head) -> Hold | None:
