@@ -86,6 +86,15 @@ KEPT: Mapping[str, Kept] = {
         [(4, False, 4), (1, False, 0)],
         "fault 0 3 10, hours 2, swap 0, cancel 2, pause 0, hours 4, hours 3, crash 0 0, book 1 9 7, hours 0",
     ),
+    "a-cut-page-closes-a-night-of-ours": (
+        [(9, False, 1)],
+        "hours 4, cancel 0, book 0 14 1, book 0 0 1, pause 0, cancel 1, crash 0 0, fault 0 4 1, book 0 0 5, sync 0, hours 4, "
+        "resize 1 -1, hours 4, again 0, hours 0, again 0",
+    ),
+    "two-first-fetches-at-one-time": (
+        [(2, False, 0), (5, False, 2), (7, False, 4)],
+        "book 0 13 1, hours 0, cancel 0, cancel 17, hours 0",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

@@ -343,7 +343,7 @@ class Play:
         )
         if is_sure and nights & self.world.to_come & ~known.latest & ~known.former:
             return False
-        return not (other and other.after and any(seen.since <= other.after for seen in mine))
+        return not (other and other.after and any(seen.since < other.after for seen in mine))
 
     def _check_opened(self, opened: int) -> None:
         for first, end in spans(opened):

@@ -129,6 +129,18 @@ def test_what_the_first_held_fetches_still_showed_did_not_agree():
     assert source.held() == nights_of(15, 18)
 
 
+def test_a_night_that_a_cut_page_closes_stays_closed_when_the_hold_is_lifted():
+    """What it shows overlaps a stay of ours, and may be another booking: the night that they share has its own evidence."""
+    new, source = closure(30, 32, uid="n"), known(closure(10, 14, uid="a"), platform="generic")
+    assert codes(source, new, times=2) == ["other-listing"] * 2
+    source.see(closure(8, 11, uid="x"), verdict=Verdict.PARTIAL)
+
+    assert kinds(source.see(new, hours=23)) == ["cancel", "create"]
+    assert source.held() == nights_of(8, 11) | nights_of(30, 32)
+    source.see(new, hours=24)
+    assert source.held() == nights_of(30, 32)
+
+
 def test_an_ongoing_closure_that_rolls_still_agrees():
     """Its first night is today's at each fetch."""
     source = known(closure(3, 9, uid="ours"), platform="generic")

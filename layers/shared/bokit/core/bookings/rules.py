@@ -12,6 +12,7 @@ from bokit.core.bookings.bounds import bound_plan
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.evidence import (
     NO_RELEASE,
+    SURE_REASONS,
     Evidence,
     contradicted_by_held,
     last_doubted_at,
@@ -391,7 +392,8 @@ def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Actio
     held = {n for r in found.known if not is_window(r) and r.presence is not Presence.MISSING for n in held_nights(r)}
     closed = closed_nights(seen.entries, matches.today) - held
     if code in AGREEING:
-        closed |= closed_nights([p.entry for p in matches.pairs if p.stay is None], matches.today)
+        others = [p.entry for p in matches.pairs if p.stay is None or p.reason not in SURE_REASONS]
+        closed |= closed_nights(others, matches.today)
     window = plan_provisional(matches, closed, context, is_whole=seen.verdict in (Verdict.OK, Verdict.EMPTY))
     return [window] if window else []
 
