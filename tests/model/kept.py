@@ -95,6 +95,14 @@ KEPT: Mapping[str, Kept] = {
         [(2, False, 0), (5, False, 2), (7, False, 4)],
         "book 0 13 1, hours 0, cancel 0, cancel 17, hours 0",
     ),
+    "a-stay-that-may-have-been-clipped-during-a-pause": (
+        [(4, False, 1)],
+        "hours 4, move 0 -3, hours 0, edit 0, cancel 0, book 0 3 0, pause 0, book 0 2 1, hours 3, hours 2, finish",
+    ),
+    "a-note-that-asks-to-be-confirmed": (
+        [(1, True, 0), (5, True, 0)],
+        "close 0 0 1, book 0 2 2, hours 0, move 1 -1, hours 0, edit 2, finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

@@ -396,15 +396,18 @@ class Play:
         if now_of and not is_asked and not self._cannot_know(mark, now_of):
             self.fail(f"2: the edit {text!r} of {mark} is on {now_of} now")
         is_known = style.identifies(is_guest=mark.of > 0)
-        if event and not event.cancelled and record.presence != "present" and (is_known or not mark.is_moved):
+        if event and not event.cancelled and record.presence != "present" and (is_known or not (mark.is_moved or is_asked)):
             self.fail(f"2: the edit {text!r} of {mark} is on a {record.presence} booking, and its guest is there")
 
     def _cannot_know(self, mark: Mark, now_of: set[int | None]) -> bool:
         """Return whether the feed shows no difference between the two guests."""
         known, style = self.known[mark.channel], self.world.channels[mark.channel].style
-        if style.identifies(is_guest=mark.of > 0) or (style.named and mark.of > 0):
+        events = [known.shown.get(of) for of in now_of if of is not None]
+        is_named = (style.named or style.coded) and mark.of > 0
+        if not is_named and all(e and e.end == mark.end and mark.first < e.first <= self.world.today for e in events):
+            return True  # as a platform clips a stay
+        if style.identifies(is_guest=mark.of > 0) or is_named:
             return False
-        events = (known.shown.get(of) for of in now_of if of is not None)
         return all(event is None or event.nights & span(mark.first, mark.end) for event in events)
 
     # ── steps of guests and owners ──

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -247,6 +248,18 @@ def test_a_closure_of_a_first_fetch_fades_where_its_platform_read_the_original()
     assert end_of(a_log((1, 5, 0, 2, 24, 26)), first) == NOW + 26 * HOUR + TWO_FETCHES
     assert end_of(ReadLog(), first) is None
     assert states(look(GONE, first, reads=ReadLog(), at=NOW + 25 * HOUR)) == {"src_b-1": "own"}
+
+
+def test_a_closure_fades_on_where_its_platform_drops_some_of_the_nights():
+    """It closed all of the booking while that was there: it did not sell the others itself."""
+    gone = an_airbnb(1, 8, after=NOW - HOUR, presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
+    rest = a_closure(5, 8, seen=NOW + 3 * HOUR, after=NOW + 2 * HOUR)
+    times = [(NOW + hours * HOUR).isoformat() for hours in (25.5, 3, 2)]
+    dropped = replace(rest, memory={**rest.memory, "left": [["2026-07-01", "2026-07-05", *times]]})
+    reads = a_log((1, 8, 0, 2, 24, None))
+
+    assert states(look(gone, dropped, reads=reads, at=NOW + 26 * HOUR)) == {"src_b-5": "fading"}
+    assert states(look(gone, rest, reads=reads, at=NOW + 26 * HOUR)) == {"src_b-5": "own"}
 
 
 def test_an_echo_waits_longer_where_another_source_still_showed_the_nights():

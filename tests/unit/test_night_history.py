@@ -113,20 +113,6 @@ def test_a_person_lets_nights_go_as_well():
     assert spans(read_leaves(record_night_history(synced, released, at=NOW, last_read=NOW))) == [("2026-07-04", "2026-07-05")]
 
 
-def test_what_is_left_of_a_closure_may_be_imported_since():
-    """Its source shows the first nights no longer: the others were closed all the time, and may be another guest's now."""
-    at = NOW - 3 * DAY
-    before = a_stay("2026-07-01", "2026-07-05", created_at=at - DAY)
-
-    def taken(first, end, **given):
-        changed = record_night_history(before, moved(before, first, end), at=at, last_read=at, **given)
-        return {times.taken for times in read_shown([changed], at).values()}
-
-    assert taken("2026-07-03", "2026-07-05", shown={}) == taken("2026-07-01", "2026-07-02", shown={}) == {at}
-    assert taken("2026-07-03", "2026-07-05") == {None}, "a person shortened it"
-    assert taken("2026-07-01", "2026-07-07", shown={}) == {None}, "it lost none"
-
-
 def test_tracing_nothing_changes_nothing_and_old_leaves_are_forgotten():
     """Traced twice is traced once; what was left long ago is remembered no more."""
     before = a_stay("2026-07-01", "2026-07-05")

@@ -7,8 +7,7 @@ echo that its platform has not dropped yet. The run that changes a record keeps 
     gained    [first, end, seen, after, taken]  *seen*: first shown here by its source, as any booking; *after*: the source
                                                 was read well then, and showed the night open (None: not known, as in a
                                                 first fetch); *taken*: where another record of the source held the night
-                                                until then, when this one took it over, and where the source shows
-                                                others of its nights no longer, since when (left out elsewhere)
+                                                until then, when this one took it over (left out elsewhere)
     left      [first, end, left, seen, after]   *left*: when it released the nights
 """
 
@@ -34,7 +33,7 @@ class Times(NamedTuple):
     seen: datetime
     after: datetime | None = None
     taken: datetime | None = None
-    """When its record took it over from another of its source, or lost others."""
+    """When its record took it over from another of its source."""
 
 
 GAINED, LEFT, PLATFORM = "gained", "left", "platform"
@@ -89,8 +88,6 @@ def record_night_history(
 
         a night that it holds now                    is held
         and held before                              since then
-        and held before with others, which its       since then; taken over now: it may be what is left of an import
-        source shows no longer
         and that its source showed as another's      since then: it was closed all the time; taken over now
         and left lately, or when it went             from now on; that its source ever showed it open does not count
         else                                         from now on
@@ -105,10 +102,7 @@ def record_night_history(
     taken = {n: _take(shown[n], at) for n in mine if n in shown} if shown else {}
     known = {**back, **taken, **held}
     gained = {n: known.get(n, Times(at, last_read)) for n in mine}
-    lost = {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
-    if shown is not None and any(n > at.date() for n in lost):
-        gained |= {n: _take(times, at) for n, times in held.items() if n in mine}
-    left |= lost
+    left |= {n: (at, *times[:2]) for n, times in held.items() if n not in mine}
     rules_state = {name: value for name, value in after.memory.items() if name not in (GAINED, LEFT)}
     rules_state |= _write(GAINED, {n: _short(t) for n, t in gained.items() if t != Times(after.created_at)})
     rules_state |= _write(LEFT, left)

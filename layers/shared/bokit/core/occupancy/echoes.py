@@ -266,9 +266,9 @@ class _EchoJudge:
                 for fading in self._fading_beside(candidate, first, nights, own):
                     own = _put_off(own, fading)
             imported = read.surely_before(first.seen)
-            for one, bits, is_import in ((o, o.bits & mask, mask == imported) for o in own for mask in (imported, ~imported)):
-                since = FirstSeen(bits, first.seen, first.after)
-                found += [CandidateNights(of=candidate, since=since, own=one.seen, is_import=is_import)] if bits else []
+            for one, mask in ((o, mask) for o in own for mask in (imported, ~imported) if o.bits & mask):
+                since = FirstSeen(one.bits & mask, first.seen, first.after)
+                found.append(CandidateNights(of=candidate, since=since, own=one.seen, is_import=mask == imported))
         return found
 
     def explain(self, part: CandidateNights, left: Sequence[LeftNights]) -> None:
@@ -333,14 +333,19 @@ class _EchoJudge:
         return self.closing[key].at(seen)
 
     def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
-        """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings."""
+        """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings.
+
+        What *candidate* itself left since the record went, it closed until then.
+        """
         there = (n for n in self.left_by[left.record.id, left.left] if n.since[0].seen <= max(seen, left.record.created_at))
-        return bool(_join(n.to_come for n in there) & ~self._closed_at(candidate, seen))
+        open_nights = _join(n.to_come for n in there) & ~self._closed_at(candidate, seen)
+        mine = (rows for (record, at), rows in self.left_by.items() if record == candidate.record.id and at > left.left)
+        return bool(open_nights and open_nights & ~_join(n.bits for n in chain(*mine)))
 
     def _fading_beside(self, candidate: HeldNights, first: FirstSeen, left: LeftNights, own: Sequence[FirstSeen]) -> list[Fading]:
         """Return how nights of *candidate* fade with those that another record left when they were there already."""
         mine = first.bits & left.bits & ~was_before(own, left.since) if first.seen < left.left else 0
-        mine &= ~self._was_imported(left, own) if mine else 0
+        mine = mine and mine & ~self._was_imported(left, own)
         is_own = mine and self._left_open(candidate, first.seen, left)
         if mine and self._has_more(candidate, left):
             mine &= self.read[candidate.record.id].read_before(first.seen)
@@ -349,8 +354,7 @@ class _EchoJudge:
     def _was_imported(self, left: LeftNights, own: Sequence[FirstSeen]) -> Bits:
         """Return the nights that *left* repeated itself, from a calendar of ours, when they were held in *own* already."""
         seen = left.since[0].seen
-        earlier = _join(o.bits for o in own if o.seen < seen)
-        return earlier & self.readers.of(left.record).surely_before(seen) if earlier else 0
+        return _join(o.bits for o in own if o.seen < seen) & self.readers.of(left.record).surely_before(seen)
 
     def _has_more(self, candidate: HeldNights, left: LeftNights) -> bool:
         """Return whether *candidate* closes a night to come that neither *left* nor any other record beside it has.

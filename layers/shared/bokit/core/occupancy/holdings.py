@@ -27,7 +27,7 @@ class FirstSeen(NamedTuple):
     seen: datetime
     after: datetime | None
     taken: datetime | None = None
-    """When the record took them over from another of its source, or lost others: they may be imported since."""
+    """When the record took them over from another of its source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
