@@ -228,5 +228,21 @@ class ReadLog:
         )
 
 
+@dataclass(slots=True)
+class SourceReads:
+    """What the source of each record read in our calendars; the same for all records of a source in a unit."""
+
+    reads: ReadLog | None
+    grid: NightGrid
+    known: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = field(default_factory=dict)
+
+    def of(self, record: Record) -> NightsRead:
+        """Return what the source of *record* read."""
+        reader = record.source_id, record.scope, record.memory.get(PLATFORM)
+        if reader not in self.known:
+            self.known[reader] = self.reads.of(record, self.grid) if self.reads else NightsRead()
+        return self.known[reader]
+
+
 def _join(found: Iterable[Bits]) -> Bits:
     return reduce(or_, found, 0)

@@ -41,10 +41,9 @@ from functools import reduce
 from itertools import chain
 from operator import or_
 
-from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
-from bokit.core.model.records import Record, RecordId, Scope, SourceId
-from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog
+from bokit.core.model.records import RecordId, Scope, SourceId
+from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog, SourceReads
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
 from bokit.core.occupancy.links import Links
@@ -149,7 +148,7 @@ def judge_echoes(
 
     *reads* is what our calendars held when they were read; None: not known, of any.
     """
-    readers = _Readers(reads, grid)
+    readers = SourceReads(reads, grid)
     read = {h.record.id: readers.of(h.record) for h in holdings if h.is_candidate}
     by_source = _group_by_source(holdings)  # with nights that they took over, which they closed all the time
     holdings = [_take_over(h, read[h.record.id]) if h.is_candidate else h for h in holdings]
@@ -165,22 +164,6 @@ def judge_echoes(
     for part in sorted(chain(*judge.parts.values()), key=lambda p: p.order):
         judge.explain(part, left[part.of.record.id])
     return {candidate: judge.conclude(found) for candidate, found in judge.parts.items()}
-
-
-@dataclass(slots=True)
-class _Readers:
-    """What the source of each record read in our calendars; the same for all records of a source in a unit."""
-
-    reads: ReadLog | None
-    grid: NightGrid
-    known: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = field(default_factory=dict)
-
-    def of(self, record: Record) -> NightsRead:
-        """Return what the source of *record* read."""
-        reader = record.source_id, record.scope, record.memory.get(PLATFORM)
-        if reader not in self.known:
-            self.known[reader] = self.reads.of(record, self.grid) if self.reads else NightsRead()
-        return self.known[reader]
 
 
 def _take_over(candidate: HeldNights, read: NightsRead) -> HeldNights:
@@ -242,7 +225,7 @@ class _EchoJudge:
     grid: NightGrid
     at: datetime
     read: Mapping[RecordId, NightsRead]
-    readers: _Readers
+    readers: SourceReads
     sources: SourceLinks
     parts: dict[RecordId, list[CandidateNights]] = field(default_factory=dict)
     closing: dict[tuple[SourceId | None, Scope], SourceNights] = field(default_factory=dict)
