@@ -341,6 +341,25 @@ def refused_transactions(store: DynamoStore, times: int) -> Iterator[list[str]]:
         store.client.meta.events.unregister("before-call.dynamodb.TransactWriteItems", refuse)
 
 
+def test_a_write_whose_answer_is_lost_counts_once(dynamo: DynamoStore) -> None:
+    """botocore sends the same request again: the second one is recognised, and the day's number rises once."""
+    sent: list[int] = []
+
+    def again(attempts: int, **_: Any) -> int | None:
+        sent.append(attempts)
+        return 0 if attempts == 1 else None
+
+    dynamo.client.meta.events.register_first("needs-retry.dynamodb.UpdateItem", again)
+    try:
+        for _ in range(3):
+            dynamo.count_writes(DEFAULT_TENANT, TODAY, 5)
+    finally:
+        dynamo.client.meta.events.unregister("needs-retry.dynamodb.UpdateItem", again)
+
+    assert len(sent) == 6
+    assert dynamo.load_usage(DEFAULT_TENANT, TODAY)[QuotaName.WRITES] == 15
+
+
 def test_an_id_is_read_from_its_key() -> None:
     """The id of a unit whose records are counted comes from its key, whatever is in it."""
     for name in ("unit_1", "a#b", "ü/%"):

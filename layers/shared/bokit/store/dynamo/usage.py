@@ -73,7 +73,7 @@ class DynamoUsage:
         if limit is not None and not forced:
             room = ItemRow.used <= limit - writes
             room = room | ItemRow.used.does_not_exist() if writes <= limit else room
-        if self._table.update(UpdateItem(key=key, actions=actions, condition=room)) is None:
+        if self._table.update(UpdateItem(key=key, actions=actions, condition=room, once=True)) is None:
             row = self._table.get(key)
             raise quota_error(QuotaOwner.TENANT, QuotaName.WRITES, limit or 0, int(row.used) if row else 0)
 
