@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import bench_reading, bench_start, bench_tables, bench_traffic, bench_unchanged
+from bench import bench_matching, bench_reading, bench_start, bench_tables, bench_traffic, bench_unchanged
 
 REPORT = Path(__file__).with_name("report.json")
 
@@ -17,6 +17,7 @@ def main() -> int:
     report: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine()}
     benches = {
         "reading": bench_reading,
+        "matching": bench_matching,
         "unchanged": bench_unchanged,
         "start": bench_start,
         "traffic": bench_traffic,

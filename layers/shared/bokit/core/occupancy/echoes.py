@@ -45,7 +45,7 @@ from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog, SourceReads
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
-from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
+from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_BESIDE, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
 from bokit.core.occupancy.links import Links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
 from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
@@ -204,13 +204,20 @@ def _group_by_source(holdings: Iterable[HeldNights]) -> dict[SourceId | None, li
 
 
 def _near_candidates(holdings: Sequence[HeldNights], links: Links) -> dict[RecordId, list[HeldNights]]:
-    """Return for each candidate the holdings beside it that it may repeat, originals first."""
-    near: dict[RecordId, list[HeldNights]] = {}
+    """Return for each candidate the holdings beside it that it may repeat, originals first.
+
+    Where closures of several sources lie over one another in numbers, each is judged by the first of those beside it alone:
+    nights that none of these explains are its own, and published.
+    """
+    ordered, near = sorted(holdings, key=lambda h: h.order), dict[RecordId, list[int]]()
+    place = {h.record.id: n for n, h in enumerate(ordered)}
     for pair in overlapping_pairs(h for h in holdings if h.since):
         for mine, other in (pair, pair[::-1]):
             if mine.is_candidate and mine.source != other.source and other.unit in links[mine.unit]:
-                near.setdefault(mine.record.id, []).append(other)
-    return {candidate: sorted(found, key=lambda h: h.order) for candidate, found in near.items()}
+                near.setdefault(mine.record.id, []).append(place[other.record.id])
+    is_dense = sum(map(len, near.values())) > MAX_BESIDE * len(holdings)
+    judged = MAX_BESIDE if is_dense else None
+    return {candidate: [ordered[n] for n in sorted(found)[:judged]] for candidate, found in near.items()}
 
 
 @dataclass(slots=True)

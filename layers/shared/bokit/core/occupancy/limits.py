@@ -25,3 +25,5 @@ MAX_CONFLICT_BOOKINGS = 1000
 """Bookings of one conflict, a record of the table; a larger group is several conflicts, none of its bookings is left out."""
 MAX_JOIN_TRIES = 50
 """Bookings of the same nights, or with the same reference, among which the one is looked for that another source reports."""
+MAX_BESIDE = 24
+"""Records beside a closure by which it is judged, where there are more than so many for each record of its units."""
