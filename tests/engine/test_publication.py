@@ -220,6 +220,41 @@ def explained(home: Flat, night: int) -> dict[str | None, tuple[bool, list[str]]
     return {p["for"]: (p["closed"], [str(w["reason"]) for w in p["withheld"]]) for p in found["published"]}
 
 
+def import_airbnb(home: Flat, first: int, end: int) -> None:
+    """Let Booking.com import a guest of Airbnb's, and with that the whole calendar."""
+    for start, stop in [(first, end), *((100 + 10 * n, 102 + 10 * n) for n in range(3))]:
+        home.world.block(BOOKING, home.today + start * DAY, home.today + stop * DAY)
+    home.sync()
+
+
+def test_a_second_guest_of_the_same_nights_is_in_every_calendar_in_the_fetch_in_which_the_first_cancels(home):
+    """Booking.com reads nobody's calendar: Airbnb's older guests are open there. It sold 20 to 24 itself."""
+    first = home.book(AIRBNB, 20, 24)
+    home.sync()
+    home.book(BOOKING, 20, 24)
+    home.sync()
+    assert [c["certainty"] for c in home.conflicts()] == ["possible"], "a person may have closed them"
+    home.sync()
+
+    home.world.cancel(first)
+    for _ in range(40):
+        home.sync()
+        assert (20, 24) in near(home, "vrbo")
+    assert near(home, "airbnb") == [(20, 24)]
+
+
+def test_a_copy_of_a_whole_calendar_fades_as_its_guest_cancels(home):
+    """Older guests of Airbnb's are closed on Booking.com, too: it reads Airbnb, or somebody does for it."""
+    first = home.book(AIRBNB, 20, 24)
+    home.sync()
+    import_airbnb(home, 20, 24)
+
+    home.world.cancel(first)
+    for _ in range(27):
+        home.sync()
+    assert near(home, "airbnb") == near(home, "vrbo") == []
+
+
 def test_a_night_is_explained_calendar_by_calendar(home):
     """To whom it is published, and why not to the others: what --explain says is what the calendars show."""
     for consumer in ("airbnb", "booking_com", "vrbo"):
@@ -227,8 +262,7 @@ def test_a_night_is_explained_calendar_by_calendar(home):
     home.calendar(variant=CalendarVariant.ARRIVALS)
     first = home.book(AIRBNB, 20, 24)
     home.sync()
-    home.world.block(BOOKING, home.today + 20 * DAY, home.today + 24 * DAY)
-    home.sync()
+    import_airbnb(home, 20, 24)
 
     assert explained(home, 21) == {"airbnb": (False, ["own", "echo"]), "booking_com": (True, ["own"]), "vrbo": (True, ["echo"])}
     assert explained(home, 40) == dict.fromkeys(("airbnb", "booking_com", "vrbo"), (False, []))

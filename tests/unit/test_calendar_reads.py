@@ -273,3 +273,32 @@ def test_an_echo_waits_longer_where_another_source_still_showed_the_nights():
 
     assert until() == until(dropped) == NOW + 26 * HOUR + TWO_FETCHES
     assert until(beside) == NOW + DAY + MAX_FADING
+
+
+OLDER = an_airbnb(8, 10, "HMOLDERXXX", name="older", seen=NOW - DAY)
+MISSED = an_airbnb(8, 10, "HMOLDERXXX", presence=Presence.MISSING, missing_since=NOW, seen=NOW - DAY)
+LATER = a_closure(12, 14, seen=NOW)
+"""The closure's calendar shows nights after those of the older guest."""
+
+
+@pytest.mark.parametrize(
+    ("beside", "reads", "state"),
+    [
+        ([OLDER, LATER], ReadLog(), "own"),
+        ([OLDER], ReadLog(), "fading"),  # its calendar may end before them
+        ([LATER], ReadLog(), "fading"),
+        ([OLDER, LATER, a_closure(8, 10, seen=NOW)], ReadLog(), "fading"),  # it has the older guest, too
+        ([an_airbnb(8, 10, "HMYOUNGXXX", seen=NOW + HOUR, after=NOW), LATER], ReadLog(), "fading"),
+        ([a_block(8, 10, "src_a", "airbnb", seen=NOW - DAY), LATER], ReadLog(), "fading"),  # many calendars leave out closures
+        (
+            [an_airbnb(8, 10, "HMOLDERXXX", presence=Presence.MISSING, missing_since=NOW, seen=NOW - DAY), LATER],
+            ReadLog(),
+            "fading",
+        ),
+        ([OLDER, LATER], a_log((1, 5, 0, 2, 24, None)), "fading"),  # it read the original in our calendar
+        ([OLDER, LATER], None, "fading"),
+    ],
+)
+def test_who_left_an_older_guest_open_imported_nobody(beside, reads, state):
+    """Platforms import whole calendars: once the other guest cancels, the closure holds its nights for itself."""
+    assert states(look(GONE, ECHO, *beside, reads=reads, at=NOW + 25 * HOUR))["src_b-1"] == state

@@ -9,6 +9,8 @@ night, for a closure and an original of another source, of linked units:
     leaves a night of the original open, in two fetches        the closure's own: platforms import whole bookings
     read it before in a calendar of ours, or is linked         repeated
     did neither (a first day shows no order, either)           repeated, perhaps: a possible conflict
+    the original is gone, which it did not read, and it        the closure's own: platforms import whole calendars, a
+    leaves an older guest's booking of that source open        person who closed it by hand leaves it closed
     else: the original is gone, and it may have repeated it    fading (``calendar_reads.NightsRead.fading``)
     else                                                       the closure's own
 
@@ -25,7 +27,7 @@ which rules out cyclic echo relations; on a first day, which has no order, a res
 explain nothing, since they are not exported.
 
 A source is linked with another where it closed several of its bookings after they came, and read none of them in a calendar
-of ours (``find_links``).
+of ours (``source_links``).
 
 A fading closure is not exported: otherwise platforms that repeat each other would keep a cancelled booking alive for ever.
 It fades until the end of its fading, or until its platform drops it; if it is still shown then, it is a closure of its own.
@@ -45,13 +47,11 @@ from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog, SourceReads
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
-from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_BESIDE, MAX_FADING, MIN_BETWEEN_FETCHES, MIN_LINK_BOOKINGS
+from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_BESIDE, MAX_FADING, MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
+from bokit.core.occupancy.source_links import SourceLinks, find_left_open, find_links
 from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
-
-SourceLinks = frozenset[tuple[SourceId | None, SourceId | None]]
-"""Pairs of sources: the second one's platform reads the first one's feed directly."""
 
 
 class EchoState(StrEnum):
@@ -179,23 +179,6 @@ def _take_over(candidate: HeldNights, read: NightsRead) -> HeldNights:
     return replace(candidate, since=tuple(first for first in since if first.bits))
 
 
-def find_links(
-    candidates: Iterable[HeldNights], near: Mapping[RecordId, Sequence[HeldNights]], read: Mapping[RecordId, NightsRead]
-) -> SourceLinks:
-    """Return which sources read others directly: they close MIN_LINK_BOOKINGS of their bookings or more, each whole, after it
-    came, and none of them had they read in a calendar of ours.
-    """
-    found: dict[tuple[SourceId | None, SourceId | None], set[RecordId]] = {}
-    for candidate in candidates:
-        for other in near.get(candidate.record.id, ()):
-            nights = other.judged
-            is_later = not nights & ~was_before(other.since, candidate.since)
-            known = _join(s.bits & read[candidate.record.id].read_before(s.seen) for s in candidate.since)
-            if other.source and not nights & ~candidate.bits and is_later and not nights & known:
-                found.setdefault((other.source, candidate.source), set()).add(other.record.id)
-    return frozenset(pair for pair, bookings in found.items() if len(bookings) >= MIN_LINK_BOOKINGS)
-
-
 def _group_by_source(holdings: Iterable[HeldNights]) -> dict[SourceId | None, list[HeldNights]]:
     groups: dict[SourceId | None, list[HeldNights]] = {}
     for holding in holdings:
@@ -236,6 +219,7 @@ class _EchoJudge:
     sources: SourceLinks
     parts: dict[RecordId, list[CandidateNights]] = field(default_factory=dict)
     closing: dict[tuple[SourceId | None, Scope], SourceNights] = field(default_factory=dict)
+    open_since: dict[tuple[SourceId | None, Scope, SourceId | None, Scope], datetime | None] = field(default_factory=dict)
 
     def left_beside(self, candidate: HeldNights, left_nights: Iterable[LeftNights]) -> list[LeftNights]:
         """Return what others left that *candidate* may have repeated, the earliest first."""
@@ -332,11 +316,28 @@ class _EchoJudge:
         mine = (rows for (record, at), rows in self.left_by.items() if record == candidate.record.id and at > left.left)
         return bool(open_nights and open_nights & ~_join(n.bits for n in chain(*mine)))
 
+    def _left_older(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
+        """Return whether the source of *candidate*, which first showed it at *seen*, left an older guest's booking open, too.
+
+        Not where it had read the nights in a calendar of ours, or is linked with the source of *left*: then it has a copy.
+        """
+        source, mine = left.record.source_id, candidate.source
+        is_read = left.bits & candidate.bits & self.read[candidate.record.id].read_before(seen)
+        if source is None or is_read or (source, mine) in self.sources or candidate.held_since is not None:
+            return False
+        key = mine, candidate.unit, source, left.record.scope
+        if key not in self.open_since:
+            ours, theirs = ([h for h in self.by_source.get(s, ()) if h.unit == unit] for s, unit in (key[:2], key[2:]))
+            dropped = [n for n in chain(*self.left_by.values()) if n.record.source_id == mine]
+            self.open_since[key] = find_left_open([n.bits for n in (*ours, *dropped)], theirs, self.grid)
+        since = self.open_since[key]
+        return since is not None and since <= left.since[0].seen
+
     def _fading_beside(self, candidate: HeldNights, first: FirstSeen, left: LeftNights, own: Sequence[FirstSeen]) -> list[Fading]:
         """Return how nights of *candidate* fade with those that another record left when they were there already."""
         mine = first.bits & left.bits & ~was_before(own, left.since) if first.seen < left.left else 0
         mine = mine and mine & ~self._was_imported(left, own)
-        is_own = mine and self._left_open(candidate, first.seen, left)
+        is_own = mine and (self._left_open(candidate, first.seen, left) or self._left_older(candidate, first.seen, left))
         if mine and self._has_more(candidate, left):
             mine &= self.read[candidate.record.id].read_before(first.seen)
         return [] if is_own else self._fading(candidate, first, mine, left.left)
