@@ -252,23 +252,44 @@ def test_what_a_page_showed_amid_an_outage_was_shown_then():
     assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
 
 
-def test_half_a_page_between_an_outage_and_the_own_feed_changes_nothing_for_what_it_misses():
-    """A was shown neither before nor on the half page; B was, and counts from there."""
+OTHERS = tuple(reservation(f"HM{n}OTHERXX", 50 + 5 * n, 53 + 5 * n) for n in range(5))
+SAME_NIGHTS = reservation("HMXXXXXXXX", 12, 15)
+"""Another guest's, of another listing, that closes nights of A."""
+
+
+@pytest.mark.parametrize(
+    ("page", "code"), [((B,), "shrunken-feed"), (OTHERS, "other-listing"), ((B, *OTHERS[:3]), "shrunken-feed")]
+)
+def test_a_held_page_between_an_outage_and_the_own_feed_changes_nothing_for_what_it_misses(page, code):
+    """Half of our page, another listing's, or one of both: A was not shown by it either."""
     source = outage(72, A, B, C, D)
-    assert source.see(B).hold.code == "shrunken-feed"
+    assert source.see(*page).hold.code == code
+    source.see(*page)
 
     assert [kinds(source.see(B, C, D)) for _ in range(3)] == [[MISS], [], [CANCEL]]
-    source = outage(72, A, B, C, D)
-    source.see(B)
-    assert [kinds(source.see(A, C, D)) for _ in range(26)].index([CANCEL]) == 24
 
 
-@pytest.mark.parametrize("between", [(A,), (reservation("HMXXXXXXXX", 50, 54),), ()])
-def test_another_page_between_an_outage_and_the_own_feed_begins_the_day_again(between):
-    """One that shows A after one that missed it, another listing's, or a new calendar without events."""
+@pytest.mark.parametrize("page", [(A,), (SAME_NIGHTS, *OTHERS), (B, SAME_NIGHTS)])
+def test_what_a_held_page_after_an_outage_closes_was_shown_then(page):
     source = outage(72, A, B, C, D)
-    source.see(B)
-    source.see(*between)
+    source.see(*page)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
+
+
+@pytest.mark.parametrize("between", [[(B,), (A,)], [(B,), ()], [(A,), (B,)]])
+def test_pages_of_which_one_shows_it_and_a_new_outage_begin_the_day_again(between):
+    source = outage(72, A, B, C, D)
+    for page in between:
+        source.see(*page)
+
+    assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
+
+
+def test_a_page_that_was_read_in_part_ends_an_outage():
+    """What it lost may have been A."""
+    source = outage(72, A, B, C, D)
+    source.see(B, verdict=Verdict.PARTIAL)
 
     assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == 24
 

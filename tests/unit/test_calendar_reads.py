@@ -277,6 +277,7 @@ def test_an_echo_waits_longer_where_another_source_still_showed_the_nights():
 
 OLDER = an_airbnb(8, 10, "HMOLDERXXX", name="older", seen=NOW - DAY)
 MISSED = an_airbnb(8, 10, "HMOLDERXXX", presence=Presence.MISSING, missing_since=NOW, seen=NOW - DAY)
+DROPPED = a_closure(8, 10, seen=NOW, name="dropped", presence=Presence.GONE, gone_at=NOW + DAY, status="vanished")
 LATER = a_closure(12, 14, seen=NOW)
 """The closure's calendar shows nights after those of the older guest."""
 
@@ -295,6 +296,7 @@ LATER = a_closure(12, 14, seen=NOW)
             ReadLog(),
             "fading",
         ),
+        ([OLDER, LATER, DROPPED], ReadLog(), "fading"),  # it had the older guest, too
         ([OLDER, LATER], a_log((1, 5, 0, 2, 24, None)), "fading"),  # it read the original in our calendar
         ([OLDER, LATER], None, "fading"),
     ],

@@ -159,7 +159,7 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
     contradicted = min([*missed.values(), *by_held], default=None)
     doubted_at = last_doubted_at(state, context)
     doubtful_until = doubted_at and doubted_at + MAX_DOUBT_PERIODS * context.cancel_after
-    was_empty = state.refilled_at is not None or (state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES)
+    was_empty = bool(state.unshown) or (state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES)
     return Evidence(
         absent_since={stay: at for stay, at in state.absent.items() if stay in agreed},
         agreed=agreed,
@@ -170,13 +170,8 @@ def weigh_fetch(matches: Matches, context: Context, state: SourceMemory, agreed:
         is_doubtful=contradicted is not None or (doubtful_until is not None and context.at < doubtful_until),
         shown_at=state.read_at if state.held_since else context.last_read,
         filled_at=state.filled_at if was_empty else None,
-        unshown=_never_shown_since(state.refilled_at, state) if state.refilled_at else None,
+        unshown=frozenset(state.unshown) if state.unshown else None,
     )
-
-
-def _never_shown_since(refilled_at: datetime, state: SourceMemory) -> frozenset[str]:
-    """Return the stays that the first page after an empty calendar missed, as did all that were held since."""
-    return frozenset(stay for stay, at in state.absent.items() if at <= refilled_at)
 
 
 def _has_news(matches: Matches, context: Context) -> bool:

@@ -41,6 +41,7 @@ from bokit.core.bookings.limits import (
 )
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.stay import Stay
+from bokit.core.bookings.window import closed_nights
 from bokit.core.model.agreement import AGREEMENT, EMPTY, OTHER, OWN, SHRUNKEN, SUDDEN
 from bokit.core.model.plan import Hold
 from bokit.core.model.source_memory import SourceMemory
@@ -142,23 +143,30 @@ def count_empty(state: SourceMemory, context: Context) -> SourceMemory:
     at = context.at
     if state.empty_since is None or state.empty_at is None:
         filled_at = context.last_read or at
-        return replace(state, empty_since=at, filled_at=filled_at, empty_bodies=1, empty_at=at, refilled_at=None)
+        return replace(state, empty_since=at, filled_at=filled_at, empty_bodies=1, empty_at=at, unshown=())
     if state.empty_bodies < MIN_EMPTY_BODIES and at - state.empty_at >= fetch_gap(context):
         return replace(state, empty_bodies=state.empty_bodies + 1, empty_at=at)
     return state
 
 
-def end_empty(state: SourceMemory, code: str, context: Context) -> SourceMemory:
+def end_empty(state: SourceMemory, evidence: OwnerEvidence, *, says_nothing: bool) -> SourceMemory:
     """Return *state* after a held page that is not empty.
 
-    After enough empty bodies, a shrunken page keeps it known when the last one before them came: the stays that it misses, too,
-    were not shown since then. Any other page forgets it.
+    After enough empty bodies, the stays whose nights it leaves open were not shown since the last body before these. A page
+    that *says_nothing*, being stale or read in part, forgets that.
     """
-    filled_at, refilled_at = (state.filled_at, state.refilled_at) if code == SHRUNKEN else (None, None)
-    if state.empty_since is not None:
-        is_long = filled_at is not None and state.empty_bodies >= MIN_EMPTY_BODIES
-        filled_at, refilled_at = (filled_at, context.at) if is_long else (None, None)
-    return replace(state, empty_since=None, filled_at=filled_at, empty_bodies=0, empty_at=None, refilled_at=refilled_at)
+    found, is_long = evidence.found, state.empty_since is not None and state.empty_bodies >= MIN_EMPTY_BODIES
+    today, closed = found.matches.today, closed_nights(found.seen.entries, found.matches.today)
+    unshown = {str(s.record.id) for s in found.matches.absent if closed.isdisjoint(s.nights_from(today))}
+    kept = tuple(sorted(unshown if is_long else unshown & set(state.unshown))) if not says_nothing else ()
+    return replace(
+        state,
+        empty_since=None,
+        filled_at=state.filled_at if kept else None,
+        empty_bodies=0,
+        empty_at=None,
+        unshown=kept,
+    )
 
 
 def empty_opens_at(state: SourceMemory, context: Context) -> datetime | None:

@@ -353,7 +353,7 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     if found.seen.verdict is Verdict.EMPTY:
         after = count_empty(after, context)
     elif found.seen.entries:
-        after = end_empty(after, str(judged.code), context)
+        after = end_empty(after, evidence, says_nothing=judged.agreement is None)
     if judged.code == EMPTY and is_trial_over(after, context):
         plan = _plan(matches, context, Evidence(released_as=GoneReason.EMPTY))
         return replace(plan, memory=write_memory(_learn(found, SourceMemory(), context)))

@@ -114,7 +114,7 @@ class SourceMemory:
     filled_at: datetime | None = None  # when the last body before them came
     empty_bodies: int = 0  # how many of them, apart, as far as that matters
     empty_at: datetime | None = None  # when the last of these was
-    refilled_at: datetime | None = None  # when the first shrunken page after enough of them came; then `filled_at` is kept
+    unshown: tuple[str, ...] = ()  # stays that held pages after enough of them did not show either: `filled_at` is kept for these
     declined: bool = False  # a person discarded the hold: no time lifts it until the source's own feed is back
 
     def without_hold(self) -> SourceMemory:

@@ -328,8 +328,8 @@ class _EchoJudge:
         key = mine, candidate.unit, source, left.record.scope
         if key not in self.open_since:
             ours, theirs = ([h for h in self.by_source.get(s, ()) if h.unit == unit] for s, unit in (key[:2], key[2:]))
-            dropped = [n for n in chain(*self.left_by.values()) if n.record.source_id == mine]
-            self.open_since[key] = find_left_open([n.bits for n in (*ours, *dropped)], theirs, self.grid)
+            dropped = [n.bits for n in chain(*self.left_by.values()) if n.record.source_id == mine]
+            self.open_since[key] = find_left_open([*(h.bits for h in ours), *dropped], theirs, self.grid)
         since = self.open_since[key]
         return since is not None and since <= left.since[0].seen
 
