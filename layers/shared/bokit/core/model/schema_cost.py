@@ -6,8 +6,8 @@ checks of one value, thirty are a billion. And a schema that refers to itself wi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from bokit.core.model.limits import MAX_SCHEMA_BRANCHES, MAX_SCHEMA_STEPS, MAX_VALUE_STEPS
@@ -87,17 +87,21 @@ def count_branches(schema: Fields, lookup: Lookup) -> int:
 
 
 class StepMeter:
-    """Counts the rules that are run for records, and ends a check that runs too many: some for each value, and more in all."""
+    """Counts the rules that are run for records, and ends a check that runs too many: some for each value, and more in all.
+
+    Each thread counts for itself. Make one for the whole process: a context variable is never freed.
+    """
 
     def __init__(self) -> None:
-        self._current = threading.local()
+        self._left = ContextVar("steps left", default=0)
 
     def counted(self, rule: Callable[..., Any], steps: int = 1) -> Callable[..., Any]:
         """Return *rule*, which counts as so many *steps*."""
 
         def run(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-            self._current.left -= steps
-            if self._current.left < 0:
+            left = self._left.get() - steps
+            self._left.set(left)
+            if left < 0:
                 raise CostlySchemaError
             return rule(validator, value, instance, schema)
 
@@ -105,12 +109,12 @@ class StepMeter:
 
     def begin(self, allowed: int) -> None:
         """Allow so many steps to this thread."""
-        self._current.left = allowed
+        self._left.set(allowed)
 
     @property
     def left(self) -> int:
         """The steps that are left, at least none."""
-        return max(0, int(self._current.left))
+        return max(0, self._left.get())
 
 
 def count_values(value: Any) -> int:
