@@ -103,6 +103,11 @@ KEPT: Mapping[str, Kept] = {
         [(1, True, 0), (5, True, 0)],
         "close 0 0 1, book 0 2 2, hours 0, move 1 -1, hours 0, edit 2, finish",
     ),
+    "a-cut-page-closes-a-night-that-another-guest-leaves": (
+        [(3, False, 4)],
+        "swap 0, crash 0 0, cancel 0, book 0 42 1, fault 0 4 2, move 2 2, book 0 1 6, book 0 0 1, cancel 0, close 0 37 1, "
+        "hours 0, cancel 3, finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

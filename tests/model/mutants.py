@@ -35,7 +35,7 @@ from bokit.engine.sync.sync import SourceSync
 from tests.model.choice import choose
 from tests.model.play import ModelError, replay
 
-GAMES = 120
+GAMES = 160
 """Games that a mutant must survive to count as missed."""
 
 

@@ -371,6 +371,20 @@ def test_a_booking_in_a_cut_body_is_held_as_nights_only():
     assert kinds(source.see(STAYS[0], NEW[0], verdict=Verdict.PARTIAL)) == ["create"]
 
 
+def test_a_night_of_ours_that_a_cut_body_closes_for_another_guest_has_evidence_of_its_own():
+    """Our guest moves away in the next fetch: the night that the other one was shown on waits for a day."""
+    source, inside, moved = known(STAYS[0]), reservation("HMINSIDEXX", 12, 13), reservation("HMAAAAAAAA", 50, 54)
+    cut = Seen(
+        entries=(STAYS[0], inside), verdict=Verdict.PARTIAL, platform="airbnb", problems=(Problem(code="truncated", message=""),)
+    )
+    source.apply(source.plan(cut))
+
+    source.see(moved)
+    assert source.held() == nights_of(12, 13) | nights_of(50, 54)
+    source.see(moved, hours=24)
+    assert source.held() == nights_of(50, 54)
+
+
 # ── how far apart ──
 
 

@@ -25,7 +25,6 @@ from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
-    AGREEING,
     count_empty,
     end_empty,
     is_trial_over,
@@ -388,12 +387,10 @@ def _held_actions(code: str, found: FeedMatches, context: Context) -> list[Actio
     is_cut = any(problem.code in CUT for problem in seen.problems)
     if code == PARTIAL and not is_cut:
         return plan_bookings(matches, context, NO_RELEASE)
-    # a missing stay may be released during the hold, any other when it is lifted: the nights have evidence of their own
+    # a missing stay may be released during the hold, any other after it: the nights have evidence of their own
     held = {n for r in found.known if not is_window(r) and r.presence is not Presence.MISSING for n in held_nights(r)}
-    closed = closed_nights(seen.entries, matches.today) - held
-    if code in AGREEING:
-        others = [p.entry for p in matches.pairs if p.stay is None or p.reason not in SURE_REASONS]
-        closed |= closed_nights(others, matches.today)
+    others = [p.entry for p in matches.pairs if p.stay is None or p.reason not in SURE_REASONS]
+    closed = closed_nights(seen.entries, matches.today) - held | closed_nights(others, matches.today)
     window = plan_provisional(matches, closed, context, is_whole=seen.verdict in (Verdict.OK, Verdict.EMPTY))
     return [window] if window else []
 
