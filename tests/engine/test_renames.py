@@ -227,6 +227,19 @@ def test_another_listings_feed_is_held_as_before() -> None:
     assert app.held() == closed([*stays.values(), *other.values()])
 
 
+@pytest.mark.parametrize("way", [("new", "new"), ("new", "label")], ids="-".join)
+@pytest.mark.parametrize(("known", "shown"), [(1, 5), (5, 2), (5, 5)])
+def test_what_is_kept_does_not_prove_whose_feed_it_is(way: tuple[str, str], known: int, shown: int) -> None:
+    """Another listing's feed renames everything too, and one stay has the nights of ours: it is held for as long as it comes."""
+    app, stays = RenamingApp(*way), stays_of(known)
+    app.show(stays, times=10)
+    other = {n: stays[n] if n < 1 else (300 + 7 * n, 3) for n in range(shown)}
+    app.show(other, times=10)
+
+    assert set(app.outcomes[-10:]) == {Outcome.HELD}
+    assert app.held() == app.published() == closed([*stays.values(), *other.values()])
+
+
 AIRBNB: dict[str, Write] = {
     "codes": lambda n, k: f"Reservation URL: https://www.airbnb.com/hosting/reservations/details/HM{k:04d}{n:04d}",
     "phones": lambda n, k: f"Phone Number (Last 4 Digits): {(n * 7 + k) % 10000:04d}",

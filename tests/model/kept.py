@@ -108,6 +108,10 @@ KEPT: Mapping[str, Kept] = {
         "swap 0, crash 0 0, cancel 0, book 0 42 1, fault 0 4 2, move 2 2, book 0 1 6, book 0 0 1, cancel 0, close 0 37 1, "
         "hours 0, cancel 3, finish",
     ),
+    "what-is-kept-of-a-renaming-feed-proves-nothing": (
+        [(5, True, 2), (5, True, 1), (5, True, 2)],
+        "option 2, fault 0 4 4, hours 3, swap 34, again 1",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

@@ -31,6 +31,7 @@ from bokit.core.bookings.limits import (
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict, fold
 from bokit.core.bookings.nights import DAY, NightSet, Span
+from bokit.core.bookings.renames import kept_parts
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.bookings.window import closed_nights, rolling_nights, rule_nights
@@ -93,6 +94,8 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     or all of them, so that nothing is gone
     only the host of the UIDs differs; or nine of ten of our future stays, and   ours, UIDs issued again
     at least two, show equal nights, and not all from Saturday to Saturday
+    each fetch renames everything; half of our stays show equal nights, at       ours
+    least two, and the last fetch was accepted; or the nights are the same
     future stays are known (or our calendar's end), and an entry is new          another listing's
     no future stay is known, and more than three are new, or any and a fetch     not known, until two fetches agree
     before was held as another listing's, or a stay that was over and that we
@@ -150,7 +153,8 @@ class OwnerEvidence:
         known = [e for e in matches.rest if held.covers(max(e.check_in, matches.today), e.check_out)]
         windows = {(e.uid, e.check_in) for e in (*matches.windows, *matches.rolling, *known)}
         live = (e for e in self.found.seen.entries if e.kind is not EntryKind.WINDOW and e.status not in CANCELLED)
-        return [e for e in live if e.check_out > matches.today and (e.uid, e.check_in) not in windows]
+        shown = (e for e in live if e.check_out > matches.today and (e.uid, e.check_in) not in windows)
+        return [self.found.unproven.get(id(e), e) for e in shown]
 
     @cached_property
     def arrivals(self) -> list[Entry]:
@@ -245,14 +249,19 @@ class OwnerEvidence:
         return {mark: known[mark] for mark in marks if mark in known}
 
     @cached_property
+    def _entries(self) -> tuple[Entry, ...]:
+        """What the feed shows, each entry with no more than it says itself."""
+        return tuple(self.found.unproven.get(id(e), e) for e in self.found.seen.entries)
+
+    @cached_property
     def _live(self) -> list[Entry]:
-        return [e for e in self.found.seen.entries if e.status not in CANCELLED]
+        return [e for e in self._entries if e.status not in CANCELLED]
 
     @cached_property
     def is_other_room(self) -> bool:
         """Whether first nights that our room gave a UID have other ones, and none has its own."""
         known = self.state.starts if self._traits.uid_has_start else {}
-        starts = [(e.check_in.isoformat(), e.uid) for e in self.found.seen.entries]
+        starts = [(e.check_in.isoformat(), e.uid) for e in self._entries]
         ours = [known[day] == uid for day, uid in starts if day in known]
         return bool(ours) and not any(ours)
 
@@ -294,7 +303,7 @@ class OwnerEvidence:
     def _has_unknown_past(self) -> bool:
         """Whether it shows a stay that is over, and that we never knew, although we read this calendar then."""
         today, keys = self.found.matches.today, {s.record.key for s in self.found.stays}
-        past = (e for e in self.found.seen.entries if e.check_out <= today and e.status not in CANCELLED)
+        past = (e for e in self._entries if e.check_out <= today and e.status not in CANCELLED)
         return any(entry_key(e) not in keys and not self._is_ours(e) for e in past)
 
     @property
@@ -317,8 +326,16 @@ class OwnerEvidence:
         known = [s for s in self.future if not any(self._names_differ(s, e) for e in named.get(_span(s, today), ()))]
         spans = {_span(s, today) for s in self.future}
         same = {_span(s, today) for s in known} & set(self._by_span)
-        is_most = len(same) >= MIN_REISSUED_SHARE * len(spans) and len(same) >= MIN_REISSUED_SPANS
+        if self._renames and same == spans == set(self._by_span):
+            return True
+        share = MIN_SAME_DATES_SHARE if self._renames and self.state.held_since is None else MIN_REISSUED_SHARE
+        is_most = len(same) >= share * len(spans) and len(same) >= MIN_REISSUED_SPANS
         return is_most and not _are_weeks(same)
+
+    @property
+    def _renames(self) -> bool:
+        """Whether the feed calls its bookings by other UIDs or names at each fetch: then neither proves that it is another's."""
+        return bool(kept_parts(self.state.renames))
 
     @cached_property
     def _by_span(self) -> dict[Span, list[Entry]]:
@@ -390,7 +407,7 @@ class OwnerEvidence:
 
     @cached_property
     def _names(self) -> NameReader:
-        return NameReader(self.found.seen.entries)
+        return NameReader(self._entries)
 
 
 def is_on_trial(state: SourceMemory) -> bool:

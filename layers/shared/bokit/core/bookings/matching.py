@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -67,6 +67,8 @@ class FeedMatches:
     matches: Matches
     renames: RenameHistory
     """What the feed renames at each fetch, this one included."""
+    unproven: Mapping[int, Entry] = field(default_factory=dict)
+    """The entries that prove nothing by what is known of them, as ``Renames.unproven``."""
 
 
 def match_entries(

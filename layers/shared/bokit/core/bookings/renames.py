@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -54,6 +54,11 @@ class Renames:
     history: RenameHistory
     raw: Mapping[tuple[str, date, date], Entry] | None = None
     """The entries as the feed shows them, by what they were read as; None: nothing is kept any more, they are taken over."""
+    unproven: Mapping[int, Entry] = field(default_factory=dict)
+    """By the ``id`` of an entry that was given what is known: its own UID, without names, codes and texts that are kept.
+
+    What is known was put there by us and cannot prove whose feed it is; what the feed says instead disproves nothing.
+    """
 
     def take_over(self, matches: Matches) -> Matches:
         """Return *matches* with the entries as the feed shows them, where it has stopped to rename: their stays follow it."""
@@ -103,8 +108,9 @@ def keep_names(
     twins = [(e, found) for e, found in twins if CODE in parts or _has_same_code(e, found[0])]
     shown = {id(entry): _with_parts(entry, found[0], parts) for entry, found in twins}
     entries = tuple(shown.get(id(entry), entry) for entry in seen.entries)
+    unproven = {id(shown[id(e)]): _without_parts(e, parts) for e, _ in twins}
     raw = {(entry_key(shown[id(e)]), e.check_in, e.check_out): e for e, _ in twins} if is_over else None
-    return replace(seen, entries=entries), Renames(history=after, raw=raw)
+    return replace(seen, entries=entries), Renames(history=after, raw=raw, unproven=unproven)
 
 
 def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> list[Twin]:
@@ -206,6 +212,13 @@ def _uid_of(stay: Stay) -> str:
     """Return the UID in the key of a stay, without the instance of a recurring event."""
     instance = stay.record.remote.get("recurrence_id")
     return stay.record.key.removesuffix(f"#{instance}") if instance else stay.record.key
+
+
+def _without_parts(entry: Entry, parts: Sequence[str]) -> Entry:
+    """Return *entry* without what it says in *parts*, but with its own UID."""
+    unset = Entry(uid="", kind=entry.kind, status=entry.status, check_in=entry.check_in, check_out=entry.check_out)
+    names = [name for part in parts for name in PARTS[part] if hasattr(unset, name)]
+    return replace(entry, **{name: getattr(unset, name) for name in names})
 
 
 def _with_parts(entry: Entry, stay: Stay, parts: Sequence[str]) -> Entry:

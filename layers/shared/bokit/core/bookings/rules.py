@@ -103,7 +103,16 @@ class BookingRules:
         closures = ClosureRules(seen.entries, traits, state.habits, today, context)
         matches = match_entries(stays, window, seen.entries, uids, closures, today, context.at, context.limits)
         matches, rolls, history = renames.take_over(matches), closures.rolls, renames.history
-        return FeedMatches(known=known, stays=stays, seen=seen, traits=traits, rolls=rolls, matches=matches, renames=history)
+        return FeedMatches(
+            known=known,
+            stays=stays,
+            seen=seen,
+            traits=traits,
+            rolls=rolls,
+            matches=matches,
+            renames=history,
+            unproven=renames.unproven,
+        )
 
     def plan(self, matches: FeedMatches, context: Context) -> Plan:
         evidence = weigh_fetch(matches.matches, context, read_memory(context.memory))
