@@ -11,7 +11,8 @@ the same, nothing is logged, and its owner is notified once. New nights come and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -43,8 +44,14 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 DEFAULT_INTERVAL = timedelta(hours=1)
 Slot = tuple[str, date, date]
 """A kind, the first night to come, and the day of departure."""
-Twin = tuple[Entry, list[Stay]]
-"""An entry, and the known stays with its nights, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Entries, each with the known stay of its nights, and all stays that have such nights."""
+
+    pairs: Sequence[tuple[Entry, Stay]]
+    stays: Sequence[Stay]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +105,23 @@ def keep_names(
 ) -> tuple[Seen[Entry], Renames]:
     """Return *seen* with what is known in place of what the feed renames, and what to remember of this fetch."""
     twins = _find_twins(seen.entries, stays, today, kept_parts(history))
-    if not twins:
+    if twins is None:
         return seen, Renames(history=history)
     after = _learn(history, twins, context)
     is_over = bool(kept_parts(history)) and not kept_parts(after)
     parts = kept_parts(history) if is_over else kept_parts(after)
     if not parts:
         return seen, Renames(history=after)
-    twins = [(e, found) for e, found in twins if CODE in parts or _has_same_code(e, found[0])]
-    shown = {id(entry): _with_parts(entry, found[0], parts) for entry, found in twins}
+    pairs = [(entry, stay) for entry, stay in twins.pairs if CODE in parts or _has_same_code(entry, stay)]
+    shown = {id(entry): _with_parts(entry, stay, parts) for entry, stay in pairs}
     entries = tuple(shown.get(id(entry), entry) for entry in seen.entries)
-    unproven = {id(shown[id(e)]): _without_parts(e, parts) for e, _ in twins}
-    raw = {(entry_key(shown[id(e)]), e.check_in, e.check_out): e for e, _ in twins} if is_over else None
+    unproven = {id(shown[id(e)]): _without_parts(e, parts) for e, _ in pairs}
+    raw = {(entry_key(shown[id(e)]), e.check_in, e.check_out): e for e, _ in pairs} if is_over else None
     return replace(seen, entries=entries), Renames(history=after, raw=raw, unproven=unproven)
 
 
-def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> list[Twin]:
-    """Return the entries with the nights of a known stay, each with the stays that it may be, the oldest first.
+def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> Twins | None:
+    """Return the entries with the nights of a known stay, each with the oldest of those that it may be.
 
     None, where too many of the known nights are not there: then it may be another listing's feed, and is judged as it is.
     """
@@ -129,16 +136,36 @@ def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, ke
     both = known.keys() & shown.keys()
     least = MIN_SAME_DATES_SHARE * min(len(known), len(shown)) if kept else MIN_REISSUED_SHARE * len(known)
     if not both or len(both) < least:
-        return []
-    twins = []
-    for slot in sorted(both):
-        left = list(known[slot])
-        for entry in sorted(shown[slot], key=entry_key):
-            if left:
-                found = sorted(left, key=lambda s: not _has_same_code(entry, s))
-                twins.append((entry, found))
-                left.remove(found[0])
-    return twins
+        return None
+    pairs = [twin for slot in sorted(both) for twin in _pair_up(sorted(shown[slot], key=entry_key), known[slot])]
+    return Twins(pairs=pairs, stays=[stay for slot in both for stay in known[slot]])
+
+
+def _pair_up(entries: Sequence[Entry], stays: Sequence[Stay]) -> Iterator[tuple[Entry, Stay]]:
+    """Give each entry the first stay that is left, one whose code does not say otherwise before all others.
+
+    Each step takes the head of a queue, so that a thousand entries of the same nights cost a thousand steps.
+    """
+    queues: dict[str | None, deque[int]] = {}
+    for place, stay in enumerate(stays):
+        queues.setdefault(stay.code or None, deque()).append(place)
+    everyone, taken = deque(range(len(stays))), set[int]()
+    for entry in entries:
+        code = entry.reservation_code or None
+        fitting = [queues[key] for key in (code, None) if key in queues] if code else [everyone]
+        heads = (head for queue in fitting if (head := _first_left(queue, taken)) is not None)
+        place = min(heads, default=_first_left(everyone, taken))
+        if place is None:
+            return
+        taken.add(place)
+        yield entry, stays[place]
+
+
+def _first_left(queue: deque[int], taken: set[int]) -> int | None:
+    """Return the first of a queue that is not taken; those before it are dropped."""
+    while queue and queue[0] in taken:
+        queue.popleft()
+    return queue[0] if queue else None
 
 
 def _has_same_code(entry: Entry, stay: Stay) -> bool:
@@ -146,7 +173,7 @@ def _has_same_code(entry: Entry, stay: Stay) -> bool:
     return not entry.reservation_code or not stay.code or entry.reservation_code == stay.code
 
 
-def _learn(history: RenameHistory, twins: Sequence[Twin], context: Context) -> RenameHistory:
+def _learn(history: RenameHistory, twins: Twins, context: Context) -> RenameHistory:
     """Return what this fetch adds to the *history* of what the feed renames.
 
     a part of all entries                                                  result
@@ -159,7 +186,7 @@ def _learn(history: RenameHistory, twins: Sequence[Twin], context: Context) -> R
     is_long_ago = history.at is not None and context.at - history.at > gap
     renamed = False
     for part in PARTS:
-        shown = {text for entry, _ in twins if (text := _of_entry(part, entry))}
+        shown = {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
         if not shown:
             continue
         if _is_new(part, shown, twins, history):
@@ -173,11 +200,11 @@ def _learn(history: RenameHistory, twins: Sequence[Twin], context: Context) -> R
     return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
 
 
-def _is_new(part: str, shown: set[str], twins: Sequence[Twin], history: RenameHistory) -> bool:
+def _is_new(part: str, shown: set[str], twins: Twins, history: RenameHistory) -> bool:
     """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known."""
     if before := set(history.marks.get(part, ())):
         return before.isdisjoint(map(_mark_of, shown))
-    known = {text for _, stays in twins for stay in stays if (text := _of_stay(part, stay))}
+    known = {text for stay in twins.stays if (text := _of_stay(part, stay))}
     return bool(known) and known.isdisjoint(shown)
 
 
