@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, 
 from tests.support.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
 from tests.support.required import fail_what_is_not_run, is_all_required
 from tests.support.scheduling import UnitScheduling, sort_items
+
+os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"  # Lambda has it ready before any handler is imported
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""

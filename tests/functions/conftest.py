@@ -1,8 +1,4 @@
-"""The environment that Lambda has ready before a handler is imported, and the HTTP API for those who call it."""
-
-import os
-
-os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"
+"""The HTTP API for those who call it."""
 
 import pytest
 

@@ -15,7 +15,6 @@ from itertools import islice
 
 from bokit.core.bookings.limits import (
     MAX_NAMES_COMPARED,
-    MAX_OWN_EVENTS,
     MAX_QUIET_ARRIVALS,
     MIN_CALENDAR_END_NIGHTS,
     MIN_EXCHANGE,
@@ -28,8 +27,9 @@ from bokit.core.bookings.limits import (
     MIN_WINDOW_END,
     TRIAL_TIME,
 )
+from bokit.core.bookings.marks import NAME_MARK, entry_marks, stay_marks
 from bokit.core.bookings.matching import FeedMatches
-from bokit.core.bookings.names import NameReader, NameVerdict, fold
+from bokit.core.bookings.names import NameReader, NameVerdict
 from bokit.core.bookings.nights import DAY, NightSet, Span
 from bokit.core.bookings.renames import kept_parts
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
@@ -37,16 +37,13 @@ from bokit.core.bookings.uids import UidRoles
 from bokit.core.bookings.window import closed_nights, rolling_nights, rule_nights
 from bokit.core.ical.entries import CANCELLED, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
-from bokit.core.ical.writer import is_own_uid, make_uid
+from bokit.core.ical.writer import is_own_uid
 from bokit.core.model.agreement import MIN_SHRINK, OTHER, SUDDEN
 from bokit.core.model.catalog import EndsOn
-from bokit.core.model.records import Record
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
 
 SATURDAY = 5
-CALENDAR_VARIANTS = ("occupied", "bookings", "arrivals", "departures")
-NAME_MARK = "name:"
 Marks = Mapping[str, str]
 """What identifies a booking at another source of the tenant, and that source's name."""
 
@@ -414,29 +411,6 @@ def is_on_trial(state: SourceMemory) -> bool:
     """Return whether the calendar was quiet until shortly before it came empty: it may never have been its own."""
     quiet, empty = state.quiet_until, state.empty_since
     return quiet is not None and empty is not None and empty - quiet < TRIAL_TIME
-
-
-def entry_marks(entry: Entry, uids: UidRoles, names: NameReader) -> list[str]:
-    """Return what identifies *entry* beyond its nights: its code, a UID not made of dates, a name with its nights."""
-    proves = uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
-    name = (entry.guest_name or entry.summary) if names.of_entry(entry) else None
-    return _marks(entry.reservation_code, entry_key(entry) if proves else None, name, (entry.check_in, entry.check_out))
-
-
-def stay_marks(stay: Stay, names: NameReader) -> list[str]:
-    """Return what identifies *stay*; whether its UID proves anything is its entries' question."""
-    name = (stay.guest_name or stay.record.remote.get("summary")) if names.of_stay(stay) else None
-    return _marks(stay.code, stay.record.key, name, stay.span)
-
-
-def own_marks(record: Record) -> list[str]:
-    """Return the UIDs that our outgoing calendars give the events of *record*."""
-    return [f"own:{make_uid(record.id, variant, str(n))}" for variant in CALENDAR_VARIANTS for n in range(MAX_OWN_EVENTS)]
-
-
-def _marks(code: str | None, key: str | None, name: str | None, span: Span) -> list[str]:
-    named = f"{NAME_MARK}{fold(name)}:{span[0]}:{span[1]}" if name else None
-    return [mark for mark in (code and f"code:{code}", key and f"uid:{key}", named) if mark]
 
 
 def _are_weeks(spans: Iterable[Span]) -> bool:

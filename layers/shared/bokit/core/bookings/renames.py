@@ -47,7 +47,7 @@ Slot = tuple[str, date, date]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twins:
+class _Twins:
     """Entries, each with the known stay of its nights, and all stays that have such nights."""
 
     pairs: Sequence[tuple[Entry, Stay]]
@@ -120,7 +120,7 @@ def keep_names(
     return replace(seen, entries=entries), Renames(history=after, raw=raw, unproven=unproven)
 
 
-def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> Twins | None:
+def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, kept: Sequence[str]) -> _Twins | None:
     """Return the entries with the nights of a known stay, each with the oldest of those that it may be.
 
     None, where too many of the known nights are not there: then it may be another listing's feed, and is judged as it is.
@@ -138,7 +138,7 @@ def _find_twins(entries: Iterable[Entry], stays: Sequence[Stay], today: date, ke
     if not both or len(both) < least:
         return None
     pairs = [twin for slot in sorted(both) for twin in _pair_up(sorted(shown[slot], key=entry_key), known[slot])]
-    return Twins(pairs=pairs, stays=[stay for slot in both for stay in known[slot]])
+    return _Twins(pairs=pairs, stays=[stay for slot in both for stay in known[slot]])
 
 
 def _pair_up(entries: Sequence[Entry], stays: Sequence[Stay]) -> Iterator[tuple[Entry, Stay]]:
@@ -154,11 +154,11 @@ def _pair_up(entries: Sequence[Entry], stays: Sequence[Stay]) -> Iterator[tuple[
         code = entry.reservation_code or None
         fitting = [queues[key] for key in (code, None) if key in queues] if code else [everyone]
         heads = (head for queue in fitting if (head := _first_left(queue, taken)) is not None)
-        place = min(heads, default=_first_left(everyone, taken))
-        if place is None:
+        chosen = min(heads, default=_first_left(everyone, taken))
+        if chosen is None:
             return
-        taken.add(place)
-        yield entry, stays[place]
+        taken.add(chosen)
+        yield entry, stays[chosen]
 
 
 def _first_left(queue: deque[int], taken: set[int]) -> int | None:
@@ -173,7 +173,7 @@ def _has_same_code(entry: Entry, stay: Stay) -> bool:
     return not entry.reservation_code or not stay.code or entry.reservation_code == stay.code
 
 
-def _learn(history: RenameHistory, twins: Twins, context: Context) -> RenameHistory:
+def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHistory:
     """Return what this fetch adds to the *history* of what the feed renames.
 
     a part of all entries                                                  result
@@ -200,7 +200,7 @@ def _learn(history: RenameHistory, twins: Twins, context: Context) -> RenameHist
     return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
 
 
-def _is_new(part: str, shown: set[str], twins: Twins, history: RenameHistory) -> bool:
+def _is_new(part: str, shown: set[str], twins: _Twins, history: RenameHistory) -> bool:
     """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known."""
     if before := set(history.marks.get(part, ())):
         return before.isdisjoint(map(_mark_of, shown))

@@ -21,7 +21,7 @@ from bokit.core.bookings.evidence import (
     was_missed_before,
     weigh_fetch,
 )
-from bokit.core.bookings.feed_owner import OwnerEvidence, own_marks, stay_marks
+from bokit.core.bookings.feed_owner import OwnerEvidence
 from bokit.core.bookings.guard import MESSAGES, TRUSTED, WRONG_PASTE, Judgement, judge_fetch, make_hold
 from bokit.core.bookings.habits import learn_habits
 from bokit.core.bookings.hold_release import (
@@ -37,6 +37,7 @@ from bokit.core.bookings.hold_waiting import held_until
 from bokit.core.bookings.known_ends import with_known_ends
 from bokit.core.bookings.limits import MAX_FEED_PROBLEMS, MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.local_days import local_today, next_midnight
+from bokit.core.bookings.marks import own_marks, stay_marks
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
