@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.model.machine import PARTS, play_part
 
-EXAMPLES = 2500
+EXAMPLES = 2000
 
 
 def play(part: int, examples: int) -> str | None:

@@ -13,7 +13,7 @@ from tests.model.mutants import quiet
 from tests.model.play import Play
 from tests.model.styles import STYLES
 
-PARTS, COUNT = 8, 40
+PARTS, COUNT = 10, 40
 """Parts of the games, and steps of a game."""
 STEPS = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), *map(st.sampled_from, CHOICES[name][1])))
 SPECS = st.lists(st.tuples(st.integers(0, len(STYLES) - 1), st.booleans(), st.sampled_from(BOOKED)), min_size=1, max_size=3)

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import coverage
 import pytest
 
-from tests.model.kept import KEPT, STRICT, read_steps
+from tests.model.kept import KEPT, OPEN, STRICT, read_steps
 from tests.model.machine import PARTS, play_part
 from tests.model.mutants import find_mutant, quiet
-from tests.model.play import replay
+from tests.model.play import ModelError, replay
 from tests.support.required import is_all_required
 
-EXAMPLES = 250 if is_all_required() else 12
+EXAMPLES = 200 if is_all_required() else 12
 """Games of each part."""
 SAMPLE = ("one_fetch_cancels", "updates_drop_edits", "held_feeds_close_nothing")
 """Mutants that are found soon."""
@@ -46,6 +46,15 @@ def test_the_engine_agrees_with_the_model(part):
 def test_a_sequence_that_once_failed(name):
     """It ends well now."""
     specs, steps = KEPT[name]
+    with quiet():
+        replay(specs, read_steps(steps))
+
+
+@pytest.mark.parametrize("name", sorted(OPEN))
+@pytest.mark.xfail(strict=True, raises=ModelError, reason="known, and not mended")
+def test_a_sequence_that_still_fails(name):
+    """It still fails as it is told in ``kept.py``; whoever mends it moves it to the others."""
+    specs, steps = OPEN[name]
     with quiet():
         replay(specs, read_steps(steps))
 
