@@ -140,7 +140,7 @@ OPEN: Mapping[str, Kept] = {
         "book 0 0 1, book 0 0 1, cancel 0, hours 4, finish",
     ),
 }
-"""Those that still fail: what is known and not mended.
+"""Those that still fail: what is known and not corrected.
 
 In the first, the platforms of two guests with the same nights, of which one is named and one has a code, are taken for two
 reports of one booking. The page in which the named one is gone is held, so the calendar for that platform leaves the other

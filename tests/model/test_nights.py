@@ -53,9 +53,9 @@ def test_a_sequence_that_once_failed(name):
 
 
 @pytest.mark.parametrize("name", sorted(OPEN))
-@pytest.mark.xfail(strict=True, raises=ModelError, reason="known, and not mended")
+@pytest.mark.xfail(strict=True, raises=ModelError, reason="known, and not corrected")
 def test_a_sequence_that_still_fails(name):
-    """It still fails as it is told in ``kept.py``; whoever mends it moves it to the others."""
+    """It still fails, as ``kept.py`` says; with its correction it moves to the others."""
     specs, steps = OPEN[name]
     with quiet():
         replay(specs, read_steps(steps))
