@@ -30,7 +30,7 @@ from bokit.core.bookings.limits import (
 from bokit.core.bookings.marks import NAME_MARK, entry_marks, stay_marks
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.names import NameReader, NameVerdict
-from bokit.core.bookings.nights import DAY, NightSet, Span
+from bokit.core.bookings.nights import DAY, NightSet, Span, join_nights
 from bokit.core.bookings.renames import kept_parts
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
@@ -146,7 +146,7 @@ class OwnerEvidence:
     def shown(self) -> list[Entry]:
         """The entries with nights to come that are neither cancelled nor windows, nor nights alone since an earlier fetch."""
         matches = self.found.matches
-        held = NightSet((n, n + DAY) for n in rolling_nights(matches)) if matches.rest else NightSet()
+        held = NightSet(join_nights(rolling_nights(matches))) if matches.rest else NightSet()
         known = [e for e in matches.rest if held.covers(max(e.check_in, matches.today), e.check_out)]
         windows = {(e.uid, e.check_in) for e in (*matches.windows, *matches.rolling, *known)}
         live = (e for e in self.found.seen.entries if e.kind is not EntryKind.WINDOW and e.status not in CANCELLED)
@@ -313,7 +313,7 @@ class OwnerEvidence:
     @property
     def _has_our_local_parts(self) -> bool:
         ours = {_local_part(s.record.key) for s in self.found.stays}
-        parts = [_local_part(entry_key(e)) in ours for e in self.shown if self._proves(e)]
+        parts = [_local_part(entry_key(e)) in ours for e in self.shown if self._uids.proves(e)]
         return bool(parts) and sum(parts) * 2 >= len(parts)
 
     @property
@@ -385,9 +385,6 @@ class OwnerEvidence:
         for stay in self.future:
             found[stay.check_out] = min(stay.check_in, found.get(stay.check_out, stay.check_in))
         return found
-
-    def _proves(self, entry: Entry) -> bool:
-        return self._uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
 
     @cached_property
     def _known_marks(self) -> set[str]:

@@ -36,7 +36,7 @@ from bokit.core.bookings.hold_release import (
 )
 from bokit.core.bookings.limits import MIN_SETTLED_AGE
 from bokit.core.bookings.matching import FeedMatches
-from bokit.core.bookings.nights import DAY, NightSet, write_spans
+from bokit.core.bookings.nights import NightSet, join_nights, write_spans
 from bokit.core.bookings.staleness import stale_since
 from bokit.core.bookings.stay import Stay
 from bokit.core.bookings.window import rule_nights
@@ -128,7 +128,7 @@ def _judge_agreement(code: str, evidence: OwnerEvidence, *, says_nothing: bool =
         return Judgement(code=code, agreement=agreement)
     agreed = agreement.absent
     if code == SUDDEN:  # what came is agreed on; each stay that went counts from the held fetch that missed it first
-        agreed = frozenset(newly_absent(evidence.found.matches)) & evidence.state.absent.keys()
+        agreed = frozenset(newly_absent(evidence)) & evidence.state.absent.keys()
     return Judgement(code=None, agreement=agreement, agreed=agreed, was_quiet=code == SUDDEN and not evidence.future)
 
 
@@ -144,7 +144,7 @@ def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
     at least three, and as many new ones came with it            yes: a page of two listings
     else                                                         no
     """
-    matches, at, gone = evidence.found.matches, evidence.context.at, newly_absent(evidence.found.matches)
+    matches, at, gone = evidence.found.matches, evidence.context.at, newly_absent(evidence)
     came = sum(pair.stay is None for pair in matches.pairs) + _count_new_windows(evidence)
     if evidence.has_lost_end and came and len(gone) + came >= MIN_SHRINK:
         return True
@@ -160,7 +160,7 @@ def _is_shrunken(evidence: OwnerEvidence, future: Sequence[Stay]) -> bool:
 def _count_new_windows(evidence: OwnerEvidence) -> int:
     """Return how many windows close nights of which the source's window held none."""
     matches = evidence.found.matches
-    known = NightSet((night, night + DAY) for night in rule_nights(matches))
+    known = NightSet(join_nights(rule_nights(matches)))
     closing = (e for e in matches.windows if e.status in BLOCKING)
     return sum(not known.meets(max(e.check_in, matches.today), e.check_out) for e in closing)
 

@@ -63,14 +63,14 @@ class Agreement:
     """The stays that none of them showed, and that no accepted fetch missed before."""
 
 
-def newly_absent(matches: Matches) -> set[str]:
-    """Return the stays that this fetch does not show and that no accepted one missed before."""
-    return {str(s.record.id) for s in matches.absent if s.record.missing_since is None}
+def newly_absent(evidence: OwnerEvidence) -> set[str]:
+    """Return the ids of the stays that this fetch does not show, and that no accepted one missed before."""
+    return {str(s.record.id) for s in evidence.gone}
 
 
 def read_agreement(code: str, evidence: OwnerEvidence) -> Agreement:
     """Return the held fetches that agree with this one on *code*; this one alone where it agrees with none."""
-    state, at, absent = evidence.state, evidence.context.at, newly_absent(evidence.found.matches)
+    state, at, absent = evidence.state, evidence.context.at, newly_absent(evidence)
     if state.agreed_since is None or not _agrees(code, evidence):
         spans = evidence.new_spans if code in (OTHER, SUDDEN) else ()
         return Agreement(since=at, at=at, spans=spans, absent=frozenset(absent))
@@ -90,7 +90,7 @@ def _agrees(code: str, evidence: OwnerEvidence) -> bool:
     if code == SHRUNKEN:
         shown = {str(p.stay.record.id) for p in matches.pairs if p.stay}
         future = {str(s.record.id) for s in matches.absent} | shown
-        return newly_absent(matches) == set(state.absent) & future
+        return newly_absent(evidence) == set(state.absent) & future
     today = matches.today.isoformat()
     return _spans_to_come(state.agreed_spans, today) <= _spans_to_come(evidence.new_spans, today)
 

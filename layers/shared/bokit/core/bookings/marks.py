@@ -8,7 +8,6 @@ from bokit.core.bookings.nights import Span
 from bokit.core.bookings.stay import Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import Entry
-from bokit.core.ical.platforms.base import UidRole
 from bokit.core.ical.writer import make_uid
 from bokit.core.model.records import Record
 
@@ -18,9 +17,10 @@ NAME_MARK = "name:"
 
 def entry_marks(entry: Entry, uids: UidRoles, names: NameReader) -> list[str]:
     """Return what identifies *entry* beyond its nights: its code, a UID not made of dates, a name with its nights."""
-    proves = uids.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
     name = (entry.guest_name or entry.summary) if names.of_entry(entry) else None
-    return _marks(entry.reservation_code, entry_key(entry) if proves else None, name, (entry.check_in, entry.check_out))
+    return _marks(
+        entry.reservation_code, entry_key(entry) if uids.proves(entry) else None, name, (entry.check_in, entry.check_out)
+    )
 
 
 def stay_marks(stay: Stay, names: NameReader) -> list[str]:

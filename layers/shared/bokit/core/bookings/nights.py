@@ -51,13 +51,7 @@ def join_nights(held: Iterable[date]) -> list[Span]:
     >>> join_nights([date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 5)])[0]
     (datetime.date(2026, 1, 1), datetime.date(2026, 1, 3))
     """
-    spans: list[Span] = []
-    for night in sorted(held):
-        if spans and spans[-1][1] == night:
-            spans[-1] = (spans[-1][0], night + DAY)
-        else:
-            spans.append((night, night + DAY))
-    return spans
+    return join_spans((night, night + DAY) for night in held)
 
 
 def write_spans(held: Iterable[date]) -> list[list[str]]:

@@ -60,7 +60,7 @@ class Renames:
 
     history: RenameHistory
     raw: Mapping[tuple[str, date, date], Entry] | None = None
-    """The entries as the feed shows them, by what they were read as; None: nothing is kept any more, they are taken over."""
+    """The entries as the feed shows them, by what they were read as, where nothing is kept any more; None: it is not so."""
     unproven: Mapping[int, Entry] = field(default_factory=dict)
     """By the ``id`` of an entry that was given what is known: its own UID, without names, codes and texts that are kept.
 

@@ -154,7 +154,7 @@ class ClosureRules:
 
     def _begins_as_end(self, entry: Entry) -> bool:
         start = self.rolls.start
-        if start is None or start.times < MIN_ROLLS or not any(entry is one for one in self._plain):
+        if start is None or start.times < MIN_ROLLS or id(entry) not in self._are_plain:
             return False
         return fold(entry.summary) == start.label and entry.check_in == end_of(start)
 

@@ -369,7 +369,7 @@ def _hold(judged: Judgement, evidence: OwnerEvidence) -> Plan:
     after = replace(after, hold=make_hold(judged, evidence, after))
     if judged.agreement:
         after = with_agreement(after, str(judged.code), judged.agreement)
-        gone = newly_absent(matches) if judged.code in (SHRUNKEN, SUDDEN) else set()
+        gone = newly_absent(evidence) if judged.code in (SHRUNKEN, SUDDEN) else set()
         if judged.code == SHRUNKEN:
             after = replace(after, contradicted_since=contradicted_by_held(matches, state))
         after = replace(after, absent={stay: state.absent.get(stay, at) for stay in sorted(gone)})

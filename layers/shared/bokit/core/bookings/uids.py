@@ -49,6 +49,10 @@ class UidRoles:
         is_proved = self.history.kept >= MIN_UID_FETCHES and self.history.moved
         return UidRole.IDENTITY if is_proved else UidRole.UNKNOWN
 
+    def proves(self, entry: Entry) -> bool:
+        """Return whether a known UID of *entry* proves whose it is: neither made of dates, nor another one at each fetch."""
+        return self.role_of(entry) not in (UidRole.DATES, UidRole.VOLATILE)
+
     def identifies(self, entry: Entry) -> bool:
         """Return whether an entry with a known UID is the stay of that UID: all but UIDs made of dates."""
         return self.role_of(entry) is not UidRole.DATES

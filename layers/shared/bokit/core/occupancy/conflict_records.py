@@ -103,6 +103,7 @@ class _ConflictPlanner:
                 self._parents.setdefault(number, []).append(self._open[record_id])
         self._heirs = self._choose_heirs()
         self._ids = {number: record.id for number, record in self._heirs.items()}
+        self._taken = set(self._open)
 
     @cached_property
     def _places(self) -> Mapping[tuple[bool, RecordId], Sequence[tuple[int, RecordId]]]:
@@ -135,7 +136,7 @@ class _ConflictPlanner:
         conflict, parents = self.found[number], self._parents.get(number, [])
         values, before = _read_values(conflict), self._heirs.get(number)
         if not parents:
-            return self._open_new(conflict, values)
+            return self._open_new(number, values)
         members = frozenset[RecordId]().union(*map(read_members, parents))
         has_joined = any(members.isdisjoint(records) for records in conflict.records)
         was_quiet = all(r.remote.get("acknowledged_at") is not None for r in parents)
@@ -144,7 +145,7 @@ class _ConflictPlanner:
         is_news = has_joined or (was_quiet and is_longer)
         quiet = {} if was_quiet and not is_news else NOT_ACKNOWLEDGED
         if before is None:
-            return self._split_off(conflict, {**values, **_acknowledgement(parents[0]), **quiet}, is_news)
+            return self._split_off(number, {**values, **_acknowledgement(parents[0]), **quiet}, is_news)
         return self._go_on(before, {**values, **quiet}, is_news, has_joined)
 
     def _go_on(self, before: Record, values: Fields, is_news: bool, has_joined: bool) -> ConflictChange | None:
@@ -158,18 +159,19 @@ class _ConflictPlanner:
         record = replace(before, remote=after, updated_at=self._author.at)
         return _change(before, record, "change", reason, self._author, "opened" if is_news else None)
 
-    def _open_new(self, conflict: Conflict, values: Fields) -> ConflictChange:
+    def _open_new(self, number: int, values: Fields) -> ConflictChange:
         """Return the conflict opened, for the first time or again."""
-        return self._open_as(conflict, {**values, **NOT_ACKNOWLEDGED}, "bookings hold the same nights", "opened")
+        return self._open_as(number, {**values, **NOT_ACKNOWLEDGED}, "bookings hold the same nights", "opened")
 
-    def _split_off(self, conflict: Conflict, values: Fields, is_news: bool) -> ConflictChange:
+    def _split_off(self, number: int, values: Fields, is_news: bool) -> ConflictChange:
         """Return the conflict opened that was a part of another: nobody is notified, unless there is more than before."""
-        return self._open_as(conflict, values, "it was a part of another conflict", "opened" if is_news else None)
+        return self._open_as(number, values, "it was a part of another conflict", "opened" if is_news else None)
 
-    def _open_as(self, conflict: Conflict, values: Fields, reason: str, news: str | None) -> ConflictChange:
-        taken = self._open.keys() | self._ids.values()
-        conflict_id = next(i for turn in count() if (i := conflict.id_of(turn)) not in taken)
-        self._ids[self.found.index(conflict)] = conflict_id
+    def _open_as(self, number: int, values: Fields, reason: str, news: str | None) -> ConflictChange:
+        conflict = self.found[number]
+        conflict_id = next(i for turn in count() if (i := conflict.id_of(turn)) not in self._taken)
+        self._taken.add(conflict_id)
+        self._ids[number] = conflict_id
         before, author = self._stored.get(conflict_id), self._author
         record = before or new_record(conflict_id, author.tenant, CONFLICTS, author.at, remote={"opened": 0})
         opened = {"opened": record.remote["opened"] + 1, "opened_at": write_time(author.at)}
