@@ -10,7 +10,7 @@ import typer
 from bokit_cli.bookings import MIN_ID_LENGTH, find_units, origin_words, source_names, who_words
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, day_words, print_line, short_id, stay_words
+from bokit_cli.show import MAX_BOOKINGS_SHOWN, ago_words, day_words, print_line, print_more, short_id, stay_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 MUTED = "muted until a booking or a night is added"
 MAX_NIGHTS_SHOWN = 7
-MAX_BOOKINGS_SHOWN = 20  # of one conflict; the JSON document has all
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +81,7 @@ def _show_conflicts(console: Console, session: Session, docs: list[ConflictDocum
         for booking_id in doc["bookings"][:MAX_BOOKINGS_SHOWN]:
             first = ", first" if booking_id == doc["first"] else ""
             print_line(console, f"  {_booking_words(bookings.get(booking_id), names, booking_id)}{first}")
-        if len(doc["bookings"]) > MAX_BOOKINGS_SHOWN:
-            print_line(console, f"  … and {len(doc['bookings']) - MAX_BOOKINGS_SHOWN} more; --json has them all")
+        print_more(console, len(doc["bookings"]) - MAX_BOOKINGS_SHOWN, "  ")
 
 
 def _night_words(nights: list[str]) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from bokit_cli.flags import AsJson
 from bokit_cli.session import Session
-from bokit_cli.show import print_line, print_table, stay_words, word
+from bokit_cli.show import MAX_BOOKINGS_SHOWN, print_line, print_more, print_table, stay_words, word
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.replay import Progress
 
 MAX_STAYS_SHOWN = 40  # in the table; the JSON document has all
-MAX_BOOKINGS_SHOWN = 20  # of one conflict
 
 
 def register(app: typer.Typer) -> None:
@@ -68,8 +67,7 @@ def _show_replay(console: Console, doc: dict[str, Any]) -> None:
     stays = sorted(doc["stays"], key=lambda s: str(s["history"][-1]["check_in"]))
     rows = [_stay_row(stay) for stay in stays[:MAX_STAYS_SHOWN]]
     print_table(console, ["stay!", "kind", "code", "changes#", "last", "at!"], rows, "no stays found")
-    if len(stays) > MAX_STAYS_SHOWN:
-        print_line(console, f"… and {len(stays) - MAX_STAYS_SHOWN} more; --json has them all")
+    print_more(console, len(stays) - MAX_STAYS_SHOWN)
     counts = ", ".join(f"{n} {name}" for name, n in doc["counts"].items())
     print_line(console, f"{doc['fetches']} fetches: {counts}")
 
@@ -89,8 +87,7 @@ def _show_unit(console: Console, doc: dict[str, Any]) -> None:
             last = stay["history"][-1]
             shown = stay_words(last["check_in"], last["check_out"])
             print_line(console, f"  {shown}  {stay['kind']} {stay['code'] or ''} from {names[stay['source_id']]}")
-        if len(known) > MAX_BOOKINGS_SHOWN:
-            print_line(console, f"  … and {len(known) - MAX_BOOKINGS_SHOWN} more; --json has them all")
+        print_more(console, len(known) - MAX_BOOKINGS_SHOWN, "  ")
     if not doc["conflicts"]:
         print_line(console, "no conflicts")
 

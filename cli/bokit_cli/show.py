@@ -24,6 +24,7 @@ _WORDS = {
     "dim": "paused skipped gone cancelled vanished deleted",
 }
 COLOURS = {state: colour for colour, states in _WORDS.items() for state in states.split()}
+MAX_BOOKINGS_SHOWN = 20  # of one conflict; the JSON document has all
 STATUS_WORDS = {"undefined": "Booking.com booking or closure"}
 
 
@@ -71,6 +72,12 @@ def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequenc
 def print_line(console: Console, text: object = "") -> None:
     """Print one line of text as it is."""
     console.print(clean(text), soft_wrap=True)
+
+
+def print_more(console: Console, count: int, indent: str = "") -> None:
+    """Print that so many more are left out of what was printed; nothing where none is."""
+    if count > 0:
+        print_line(console, f"{indent}… and {count} more; --json has them all")
 
 
 def print_facts(console: Console, facts: Mapping[str, object]) -> None:

@@ -169,9 +169,11 @@ def show_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT
 
 
 def _describe_hold(source_id: SourceId, hold: Hold | None) -> dict[str, Any] | None:
+    from bokit.engine.sync.plan_limit import QUOTA
+
     if hold is None:
         return None
-    commands = ["apply-held", "discard-held"] if hold.can_apply else [] if hold.code == "quota" else ["discard-held"]
+    commands = ["apply-held"] * hold.can_apply + ["discard-held"] * (hold.code != QUOTA)
     return {**hold.as_dict(), "settle": [f"bokit source {c} {source_id} --plan {hold.plan_hash}" for c in commands]}
 
 

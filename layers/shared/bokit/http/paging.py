@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from itertools import accumulate
 from typing import Any, TypeVar
 
 from bokit.core.model.cursors import read_cursor, write_cursor
-from bokit.core.model.documents import sent_bytes, write_json
+from bokit.core.model.documents import count_within
 from bokit.http.limits import MAX_PAGE_BYTES
 
 T = TypeVar("T")
@@ -18,8 +17,7 @@ SEPARATOR = "\0"  # between the parts of a key: no name or id holds it
 
 def count_fitting(documents: Iterable[Mapping[str, Any]]) -> int:
     """Return how many of *documents*, from the first on, fit into a page; at least one."""
-    sizes = accumulate(sent_bytes(write_json(doc)) for doc in documents)
-    return max(1, sum(1 for size in sizes if size <= MAX_PAGE_BYTES))
+    return max(1, count_within(documents, MAX_PAGE_BYTES))
 
 
 def cut_page(

@@ -7,8 +7,9 @@ Schemas: docstrings and texts in ``Annotated`` become descriptions, pairs in it 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from itertools import accumulate
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from bokit.core.model.records import FieldChange, Json, Record
@@ -86,6 +87,12 @@ def sent_bytes(text: str) -> int:
     Its runtime for Python 3.11 escapes all that is not ASCII: an emoji takes 12 bytes, a quote in a text 4.
     """
     return len(json.dumps(text))
+
+
+def count_within(documents: Iterable[Mapping[str, Any]], most: int) -> int:
+    """Return how many of *documents*, from the first on, take *most* bytes together in a function's response."""
+    sizes = accumulate(sent_bytes(write_json(doc)) for doc in documents)
+    return sum(1 for size in sizes if size <= most)
 
 
 def _as_json(value: object) -> object:

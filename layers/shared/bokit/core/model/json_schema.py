@@ -10,13 +10,13 @@ is bounded while it runs: a record over it violates the schema.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from bokit.core.model.limits import MAX_SCHEMA_PATTERN_LENGTH, MAX_SCHEMA_PROBLEMS
 from bokit.core.model.records import Fields
-from bokit.core.model.schema_cost import CostlySchemaError, StepBudget, StepMeter, count_branches
+from bokit.core.model.schema_cost import REFERENCES, CostlySchemaError, StepBudget, StepMeter, count_branches, walk_schema
 from bokit.core.model.source_rules import Problem
 from bokit.errors import InputError
 
@@ -78,16 +78,16 @@ def _check_patterns(schema: Fields) -> None:
         raise InputError("a schema has either patternProperties or unevaluatedProperties", code="bad-field")
 
 
-def _rules(value: Any, without: Container[str] = VALUES) -> Iterator[tuple[str, Any]]:
-    """Yield every rule of a schema and of those inside, but for what stands under the names *without*."""
+def _rules(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every rule of a schema and of those inside; what looks like a rule in an example or a constant is not one."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if name not in without:
+            if name not in VALUES:
                 yield name, inner
-                yield from _rules(inner, without)
+                yield from _rules(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _rules(inner, without)
+            yield from _rules(inner)
 
 
 @lru_cache(maxsize=256)
@@ -170,8 +170,8 @@ def _resolver(schema: Fields) -> Any:
 
 def _check_references(schema: Fields) -> None:
     resolver = _resolver(schema)
-    for name, reference in _rules(schema, without=()):
-        if name in ("$ref", "$dynamicRef") and isinstance(reference, str):
+    for reference in (part.get(name) for part in walk_schema(schema) for name in REFERENCES):
+        if isinstance(reference, str):
             resolver.lookup(reference)
 
 

@@ -15,7 +15,6 @@ from bokit.core.model.records import Fields
 
 Lookup = Callable[[str], Any]
 """Returns the part of the schema that a reference names."""
-References = Mapping[str, Any]
 LISTS, SINGLE, BY_NAME = ("allOf", "anyOf", "oneOf"), ("not", "if", "then", "else"), ("dependentSchemas",)
 """Rules that apply further schemas to the same value."""
 REFERENCES = ("$ref", "$dynamicRef")

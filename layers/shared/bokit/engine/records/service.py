@@ -26,8 +26,8 @@ from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.base.tenant_options import days_kept, load_options
-from bokit.engine.base.usage import counted_edit
+from bokit.engine.base.tenant_options import load_options
+from bokit.engine.base.usage import save_edit
 from bokit.engine.records.limits import MAX_RECORD_EDIT_TRIES
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
@@ -74,8 +74,7 @@ class RecordService:
         made, within = self._with_history(None, made, at), _parents_of(made)
 
         def write() -> Record:
-            with counted_edit(self.store, tenant, at):
-                return self.store.apply_records([made], [change], lease=None, within=within, counted={record_id})[0]
+            return save_edit(self.store, made, change, self.defaults, within=within, counted={record_id})
 
         saved = retry_on_conflict(write, MAX_RECORD_EDIT_TRIES)
         self._reconcile(saved, at, by)
@@ -151,9 +150,7 @@ class RecordService:
             after, change = patch(record, self.clock())
             if change is None or after == record:
                 return record
-            days = days_kept(self.store, [record], self.defaults)
-            with counted_edit(self.store, tenant, change.at):
-                return self.store.apply_records([after], [change], lease=None, within=_parents_of(after), kept_days=days)[0]
+            return save_edit(self.store, after, change, self.defaults, within=_parents_of(after))
 
         return retry_on_conflict(attempt, MAX_RECORD_EDIT_TRIES)
 

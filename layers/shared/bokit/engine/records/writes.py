@@ -22,8 +22,7 @@ from bokit.core.model.collections import make_id, settings_of
 from bokit.core.model.records import Fields, LoggedChange, Record, new_record
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.base.tenant_options import days_kept
-from bokit.engine.base.usage import counted_edit
+from bokit.engine.base.usage import save_edit
 from bokit.engine.records.limits import MAX_PATCH_PAUSE_SECONDS, MAX_PATCH_TRIES
 from bokit.errors import StateError, UnknownIdError
 from bokit.store.protocols import Store
@@ -87,10 +86,8 @@ class RecordWriter:
 
     def _save(self, collection: Collection, record: Record, change: LoggedChange) -> Record:
         """Write the record; a new one only while its collection is there. One that has records is not deleted."""
-        days = days_kept(self.store, [record], self.defaults)
         within = [] if record.version else [Parent(Collection, collection.tenant, collection.name)]
-        with counted_edit(self.store, record.tenant, change.at):
-            return self.store.apply_records([record], [change], lease=None, within=within, counted={record.id}, kept_days=days)[0]
+        return save_edit(self.store, record, change, self.defaults, within=within, counted={record.id})
 
     def _pause(self, attempt: int) -> None:
         self._sleep(min(MAX_PATCH_PAUSE_SECONDS, 0.01 * 2 ** min(attempt, 6)) * self._chance())

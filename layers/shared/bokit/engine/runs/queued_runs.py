@@ -16,10 +16,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import accumulate, groupby
+from itertools import groupby
 
 from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
-from bokit.core.model.documents import sent_bytes, write_json
+from bokit.core.model.documents import count_within, write_json
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import (
@@ -434,6 +434,5 @@ def _skip(source_id: SourceId, name: str, code: str) -> SourceReport:
 def cut_plan(doc: RunDocument) -> RunDocument:
     """Return a dry run's document with as much of its plan as a response holds, and ``plan_total`` where that is not all."""
     plan = doc.get("plan", [])
-    sizes = accumulate(sent_bytes(write_json(action)) for action in plan)
-    count = sum(1 for size in sizes if size <= MAX_PLAN_BYTES)
+    count = count_within(plan, MAX_PLAN_BYTES)
     return doc if count == len(plan) else {**doc, "plan": plan[:count], "plan_total": len(plan)}

@@ -63,10 +63,8 @@ class DynamoUsage:
         return {c: self._start(tenant, c) if row is None else int(row.used) for c, row in found.items()}
 
     def count_writes(self, tenant: TenantId, day: date, writes: int, *, forced: bool = False) -> None:
-        limit, key = (
-            self.quotas.limit_of(QuotaOwner.TENANT, QuotaName.WRITES),
-            keys.usage_key(tenant, _name_of(QuotaName.WRITES, day)),
-        )
+        limit = self.quotas.limit_of(QuotaOwner.TENANT, QuotaName.WRITES)
+        key = keys.usage_key(tenant, _name_of(QuotaName.WRITES, day))
         expires = datetime.combine(day, time_of_day(), UTC) + WRITES_KEPT
         actions = [ItemRow.used.add(writes), ItemRow.expires_at.set(expires)]
         room: Condition | None = None
