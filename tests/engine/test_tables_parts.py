@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,81 @@ def test_ids_of_sources_may_look_like_anything() -> None:
     """A message's queue is its shard's, not its source's."""
     message = RunMessage(run_id="run_1", tenant=DEFAULT_TENANT, source_ids=(SourceId("sql_1"),))  # type: ignore[arg-type]
     assert read_message(message.to_json()).route == "shard"
+
+
+class Meeting:
+    """A store on which two workers acquire one lease one after the other, and the later one ends before the earlier goes on."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.is_there, self.is_over = store, threading.Event(), threading.Event()
+        self.later = threading.Thread()
+
+    def earlier(self) -> Any:
+        return _Meets(self.store, self._acquire_first)
+
+    def _acquire_first(self, *args: Any, **given: Any) -> Any:
+        self.later.start()
+        assert self.is_there.wait(20)
+        lease = self.store.acquire_lease(*args, **given)
+        self.is_over.set()
+        self.later.join(20)
+        return lease
+
+    def _acquire_next(self, *args: Any, **given: Any) -> Any:
+        self.is_there.set()
+        assert self.is_over.wait(20)
+        return self.store.acquire_lease(*args, **given)
+
+
+class _Meets:
+    """One worker's side: its first lease is acquired as *acquire* does."""
+
+    def __init__(self, inner: Any, acquire: Callable[..., Any]) -> None:
+        self._inner, self._first = inner, {"acquire_lease": acquire}
+
+    def __getattr__(self, name: str) -> Any:
+        return self._first.pop(name, None) or getattr(self._inner, name)
+
+
+def test_a_message_in_two_hands_is_worked_by_one_of_them(file: SqliteFile) -> None:
+    """Each takes the lease from the other, and what both have read may be old: one begins again, the other one ends."""
+    app = SqlApp(file.url, queue=True)
+    source = app.add_source(CLIENTS)
+    app.bokit.tick()
+    assert app.queue is not None
+    message = read_message(app.queue.bodies.pop())
+    assert isinstance(message, BatchMessage)
+    meeting, reports = Meeting(app.store), []
+    later = app.assemble(store=_Meets(app.store, meeting._acquire_next))
+    meeting.later = threading.Thread(target=lambda: reports.append(later.work(message)))
+
+    report = app.assemble(store=meeting.earlier()).work(message)
+
+    outcomes = sorted(str(run.sources[0].outcome) for made in (*reports, report) for run in made.runs)
+    assert outcomes == ["changed", "skipped"]
+    assert (app.schedule(source).failures, app.alerts.notices) == (0, {})
+    assert [len(app.changes(record)) for record in app.records().values()] == [1] * 40
+
+
+def test_rows_that_another_worker_has_read_since_are_not_written_back(file: SqliteFile) -> None:
+    """A worker has read a row, another one reads and stores the row's next state: the first one stores nothing of the old."""
+    app = SqlApp(file.url)
+    app.add_source(CLIENTS)
+    app.sync()
+    file.run("UPDATE clients SET name = 'first' WHERE id = 7")
+
+    def change_and_sync(*args: Any, **given: Any) -> Any:
+        file.run("UPDATE clients SET name = 'second' WHERE id = 7")
+        app.sync(advance=0)
+        return app.store.acquire_lease(*args, **given)
+
+    app.clock.move(minutes=6)
+    app.queue = MemoryQueue()
+    slow = app.assemble(store=_Meets(app.store, change_and_sync))
+    slow.tick()
+    slow.work(read_message(app.queue.bodies.pop()))
+
+    record = next(r for r in app.records().values() if r.fields["id"] == 7)
+    names = [change.fields["name"].after for change in app.changes(record)]
+    assert record.fields["name"] == "second"
+    assert names == ["second", "Client 7"]

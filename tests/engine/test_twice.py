@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.scheduling import Lease, SourceSchedule
 from bokit.engine.runs.manual import SyncRequest
+from bokit.engine.runs.messages import read_message
 from tests.support.shuffled_messages import ROUNDS, SEEDS, compare_orders
 from tests.support.simulated_app import Calls, Died, SimulatedApp
 
@@ -137,3 +139,80 @@ def test_a_claim_on_what_was_synced_since_it_was_read_sends_nothing():
     assert (report.sent, app.queue.bodies, app.fetcher.asked) == (0, [], [source.id])
     shard = app.store.load_shards([source.shard_id])[0]
     assert (shard.holder, shard.next_due) == (None, shard.schedules[source.id].due_at)
+
+
+class Interrupted:
+    """A store on which something happens once, just before the first call of this name."""
+
+    def __init__(self, inner: Any, name: str, happen: Callable[[], object]) -> None:
+        self._inner, self._name, self._happen = inner, name, happen
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._name:
+            self._name = ""
+            self._happen()
+        return getattr(self._inner, name)
+
+
+WRITES = ["apply_records", "save_snapshot", "save_head"]
+
+
+class Overlap:
+    """An app whose one source has news, and the message that two workers hold at once."""
+
+    def __init__(self) -> None:
+        self.app = SimulatedApp(concurrency=1)
+        self.app.save_tenant()
+        self.source = self.app.add_source("airbnb/garden")
+        self.app.world.book("airbnb/garden", date(2026, 12, 1), date(2026, 12, 5))
+        self.app.bokit.tick()
+        self.body = self.app.queue.bodies.pop()
+        self.run_id = read_message(self.body).run_id
+
+    def take_over(self) -> Lease:
+        """Acquire the lease as another worker of the same run does."""
+        now = self.app.clock()
+        lease = self.app.store.acquire_lease(self.source, holder=self.run_id, now=now, until=now + timedelta(minutes=5))
+        assert lease
+        return lease
+
+    def give_back(self) -> None:
+        """Take the lease over, and leave the source to whom it was taken from."""
+        self.app.store.release_lease(self.take_over())
+
+    def work(self, name: str, happen: Callable[[], object]) -> str:
+        """Work the message; let something happen before the first call of this name; return what became of the source."""
+        worker = self.app.open(store=Interrupted(self.app.store, name, happen))
+        ((run,),) = (self.app.deliver(self.body, worker).runs,)
+        return str(run.sources[0].outcome)
+
+    def line(self) -> SourceSchedule:
+        return self.app.store.load_shards([self.source.shard_id])[0].schedules[self.source.id]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_source_that_was_taken_over_and_given_back_is_synced_all_the_same(name):
+    """Two workers have one message, and the later one ends as soon as it sees the other: the source does not fail by it."""
+    two = Overlap()
+
+    outcome = two.work(name, two.give_back)
+
+    assert outcome in ("changed", "unchanged")
+    assert (two.line().failures, len(two.app.records(two.source)), two.app.notices()) == (0, 1, [])
+    now = two.app.clock()
+    assert two.app.store.acquire_lease(two.source, holder="another", now=now, until=now + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_source_that_was_taken_over_is_left_to_who_syncs_it(name):
+    """The later worker of the same message holds the lease, or has ended well: the earlier one does not sync it again."""
+    held, done = Overlap(), Overlap()
+
+    outcomes = [held.work(name, held.take_over), done.work(name, lambda: done.app.deliver(done.body))]
+
+    assert outcomes == ["skipped", "skipped"]
+    assert (held.line().failures, done.line().failures) == (1, 0)
+    assert len(done.app.fetcher.asked) <= 3
+    assert [c.action for c in done.app.bokit.records.list_changes(DEFAULT_TENANT, done.app.records(done.source)[0].id).items] == [
+        "create"
+    ]

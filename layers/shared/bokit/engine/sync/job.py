@@ -52,6 +52,13 @@ class SyncJob:
     """This worker's remaining time, for a sync that can stop and resume; None: unlimited."""
     last_read: datetime | None = None
     """When the source was last read well, before this run."""
+    attempt: int = 1
+    """Which attempt of this worker it is: the second is made where another worker of the same run took over the first."""
+
+    @property
+    def holder(self) -> str:
+        """Who holds the source's lease. A message that comes again takes over the lease of the run's first attempt alone."""
+        return self.run_id if self.attempt == 1 else f"{self.run_id}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from datetime import timedelta
 from bokit.core.model.catalog import Source
 from bokit.core.model.scheduling import Head, Lease
 from bokit.engine.base.clock import Clock
-from bokit.errors import StateError, StoreConflictError
+from bokit.errors import StaleFenceError, StateError, StoreConflictError
 from bokit.store.protocols import ScheduleStore
 
 SYNC_TTL = timedelta(minutes=5)
@@ -64,6 +64,6 @@ def is_unsynced(head: Head, lease: Lease) -> bool:
 
 
 def check_unsynced(head: Head, lease: Lease) -> None:
-    """Raise StoreConflictError where another run held the lease since *head* was read."""
+    """Raise StaleFenceError where another run held the lease since *head* was read: what was read may be old by now."""
     if not is_unsynced(head, lease):
-        raise StoreConflictError("another run synced it meanwhile", code="lease-held")
+        raise StaleFenceError("another run synced it meanwhile", source_id=head.source.id)

@@ -32,7 +32,7 @@ from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of,
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.lease import acquire_lease, is_unsynced, released_on_error
 from bokit.engine.sync.plan_limit import PlanLimit, find_limit
-from bokit.errors import ConfigError, QuotaError, StoreConflictError, StoreUnreachableError
+from bokit.errors import ConfigError, QuotaError, StaleFenceError, StoreConflictError, StoreUnreachableError
 from bokit.outlets.protocols import Alerts
 from bokit.sources.protocols import Fetched
 from bokit.store.protocols import Snapshot, Store
@@ -99,10 +99,10 @@ class SourceSync:
         recorder = StepRecorder(self.clock)
         try:
             job = plan_pass(head, replace(job, last_read=freshness(head, schedule)), self.clock())
-            if make := self.kind_of(head.source).tables:
-                return make(self.finisher).run(head, job, recorder, exclusive=exclusive)
-            report = self._attempt(head, job, recorder, exclusive=exclusive)
-            return SyncResult(report=report, full_by=self._next_full(head, job))
+            try:
+                return self._attempt(head, job, recorder, exclusive=exclusive)
+            except StaleFenceError as error:
+                return self._attempt_again(head, job, recorder, error)
         except StoreUnreachableError:
             raise
         except StoreConflictError as error:
@@ -133,7 +133,26 @@ class SourceSync:
         now, is_full = self.clock(), job.force and not job.new_only
         return next_full_at(replace(head, full_at=now) if is_full else head, job.options, now)
 
-    def _attempt(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SourceReport:
+    def _attempt(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SyncResult:
+        if make := self.kind_of(head.source).tables:
+            return make(self.finisher).run(head, job, recorder, exclusive=exclusive)
+        report = self._sync_content(head, job, recorder, exclusive=exclusive)
+        return SyncResult(report=report, full_by=self._next_full(head, job))
+
+    def _attempt_again(self, head: Head, job: SyncJob, recorder: StepRecorder, error: StaleFenceError) -> SyncResult:
+        """Sync a source whose lease was taken over, where nobody has synced it since and nobody holds it now.
+
+            worker A  │ lease, fence 7 ·                              │ its write is refused: lease, fence 9 ─► sync
+            worker B  ·                │ the same message again: its own lease, fence 8; it sees that A was there, and ends
+
+        Without the second attempt each would leave the source to the other.
+        """
+        fresh = self.store.load_head(head.source)
+        if fresh.synced_at is not None and fresh.synced_at >= job.started_at:
+            raise error
+        return self._attempt(fresh, replace(job, attempt=job.attempt + 1), recorder, exclusive=True)
+
+    def _sync_content(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SourceReport:
         if job.dry_run:
             return self._plan_only(head, job, recorder)
         if exclusive:
@@ -168,7 +187,7 @@ class SourceSync:
     @contextmanager
     def _lease(self, head: Head, job: SyncJob, recorder: StepRecorder) -> Iterator[Lease]:
         with recorder.step("lease"):
-            lease = acquire_lease(self.store, head.source, job.run_id, self.clock)
+            lease = acquire_lease(self.store, head.source, job.holder, self.clock)
         with released_on_error(self.store, lease):
             yield lease
 

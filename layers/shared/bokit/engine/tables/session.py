@@ -90,7 +90,7 @@ class TableSyncSession:
         if self.lease and self._is_fresh(now):
             return self.lease
         source, before = self.head.source, self.lease
-        lease = acquire_lease(self.store, source, self.job.run_id, self.clock, renewal=before is not None)
+        lease = acquire_lease(self.store, source, self.job.holder, self.clock, renewal=before is not None)
         self.lease, self.leased_at = lease, now
         if before is not None and lease.fence != before.fence + 1:
             raise StaleFenceError("the lease was taken over by another run", source_id=source.id)

@@ -83,7 +83,7 @@ class TableSync:
         """Begin a sync; *exclusive*: under the lease from the start. The lease is released here on error, or when it closes."""
         lease, now = None, self.clock()
         if exclusive and not job.dry_run:
-            lease = acquire_lease(self.store, head.source, job.run_id, self.clock)
+            lease = acquire_lease(self.store, head.source, job.holder, self.clock)
         session = None
         try:
             fresh = replace(self.store.load_head(head.source), fence=lease.fence) if lease else head
