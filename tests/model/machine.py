@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from unittest import mock
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.model.choice import BOOKED, CHOICES, NAMES, Spec, Step
@@ -69,5 +73,14 @@ def play_part(part: int, examples: int, *, is_random: bool) -> None:
         print_blob=is_random,
         suppress_health_check=list(HealthCheck),
     )
-    with quiet():
+    with quiet(), nullcontext() if is_random else only_our_numbers():
         run_state_machine_as_test(type(f"Nights{part}", (Nights,), {"part": part}), settings=chosen)
+
+
+@contextmanager
+def only_our_numbers() -> Iterator[None]:
+    """Keep the numbers of the loaded code from Hypothesis, which mixes them in: each changed constant would change every game."""
+    providers.CONSTANTS_CACHE.cache.clear()
+    with mock.patch.object(providers, "_get_local_constants", Constants):
+        yield
+    providers.CONSTANTS_CACHE.cache.clear()

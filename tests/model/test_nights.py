@@ -6,9 +6,6 @@ The same sequences each time here: 1,850 where every test is required, as in CI,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import coverage
 import pytest
 
 from tests.model.kept import KEPT, OPEN, STRICT, read_steps
@@ -25,19 +22,7 @@ SAMPLE = ("one_fetch_cancels", "updates_drop_edits", "held_feeds_close_nothing")
 """Mutants that are found soon."""
 
 
-@pytest.fixture
-def unmeasured() -> Iterator[None]:
-    """Measure no coverage meanwhile, which costs more than twice the time; what these games run, other tests measure."""
-    measuring = coverage.Coverage.current()
-    if measuring is not None:
-        measuring.stop()
-    yield
-    if measuring is not None:
-        measuring.start()
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_engine_agrees_with_the_model(part):
     """No night opens, no edit is lost, nothing is cancelled without evidence, and all comes to rest."""
@@ -70,7 +55,6 @@ def test_a_sequence_that_once_failed_in_strict_play(name):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("mutant", SAMPLE)
 def test_a_seeded_fault_is_found(mutant):
     """The model bites; ``python -m tests.model.mutants`` shows all of them."""

@@ -11,6 +11,7 @@ from bokit.core.occupancy.conflicts import Certainty, find_conflicts
 from bokit.core.occupancy.echoes import EchoState
 from bokit.core.occupancy.limits import MAX_FADING
 from bokit.core.occupancy.occupancy import read_occupancy
+from bokit.core.occupancy.publication import PublicationRules
 from tests.support.builders import DAY, HOUR, NOW, a_record, an_edit
 from tests.support.july import FLAT, TODAY, VILLA, a_block, a_closure, a_stay, an_airbnb, states
 
@@ -110,6 +111,25 @@ def test_the_latest_edit_counts_in_a_joint_booking():
     other = a_stay(1, 5, "src_m", "beds24", guest_name="M", edits={"notes": an_edit("later", at=NOW + HOUR)})
 
     assert look(own, other).bookings[0].fields["notes"] == "later"
+
+
+def shown_to_manager(*more, held_since=None, **missing):
+    """Return the nights in the calendar for the channel manager: Airbnb and it report the same guest, perhaps."""
+    theirs = a_stay(1, 5, "src_m", "beds24", guest_name="Ann", **missing)
+    records = [an_airbnb(1, 5), theirs, *more]
+    occupancy = read_occupancy(FLAT, records, today=TODAY, at=NOW, held_since=held_since)
+    found = [PublicationRules(occupancy).judge(b, b.unit_id, "src_m").shown for b in occupancy.bookings]
+    return [n.day for bits in found for n in occupancy.grid.nights(bits)]
+
+
+def test_what_a_source_does_not_show_any_more_is_in_its_calendar_where_another_holds_it():
+    """The manager's own guest was perhaps another than Airbnb's, of the same nights: what it sells again is closed there."""
+    alone = a_stay(7, 9, "src_m", "beds24", guest_name="Bo", presence=Presence.MISSING, missing_since=NOW)
+
+    assert shown_to_manager(alone) == []
+    assert shown_to_manager(presence=Presence.MISSING, missing_since=NOW) == [1, 2, 3, 4]
+    assert shown_to_manager(alone, held_since={"src_m": NOW}) == [1, 2, 3, 4], "its page may not show its guest any more"
+    assert look(an_airbnb(1, 5), a_stay(1, 5, "src_m", "beds24", guest_name="Ann")).doubtable == {"src_a", "src_m"}
 
 
 # ── echoes ──

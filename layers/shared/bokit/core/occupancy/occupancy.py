@@ -117,9 +117,14 @@ class Occupancy:
         return self.at + MIN_BETWEEN_FETCHES if is_awaited else None
 
     @property
-    def outlived(self) -> frozenset[SourceId]:
-        """Sources with closures that are their own only because they are still shown, which a held feed does not prove."""
-        return frozenset(h.source for b in self.bookings if b.verdict.has_outlived for h in b.holdings if h.source is not None)
+    def doubtable(self) -> frozenset[SourceId]:
+        """Sources of which it matters whether a guard holds their feed.
+
+        Those with closures that are their own only because they are still shown, and those of joint bookings: what a held
+        page does not show is for sale there, and another source holds its nights.
+        """
+        found = (b for b in self.bookings if b.verdict.has_outlived or len(b.holdings) > 1)
+        return frozenset(h.source for b in found for h in b.holdings if h.source is not None)
 
     @cached_property
     def closed_by(self) -> Mapping[SourceId | None, Bits]:
@@ -154,7 +159,7 @@ def read_occupancy(
     """Return who holds the nights of *units*, all of them linked with each other, by every record of theirs.
 
     *today* is the units' date at *at*: echoes are judged by nights to come. *held_since* are the sources whose feed a guard
-    holds, with the time since when; it only matters for those in ``outlived``. *reads* is what our calendars held when they
+    holds, with the time since when; it only matters for those in ``doubtable``. *reads* is what our calendars held when they
     were read (None: not known).
     """
     links, (grid, holdings) = _read_links(units, records), read_held_nights(records, today, held_since)

@@ -32,6 +32,7 @@ from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
@@ -164,16 +165,25 @@ def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bit
     """Return the nights of *booking* that the consumer itself reported for this unit.
 
     Those of a linked unit it may know in another listing only, and nights that a person or another source added not at all.
+    Of a booking that another reports too, those alone that the consumer still shows: what it does not, it may sell again.
     """
-    mine = (h.record for h in booking.holdings if h.unit == unit)
-    known = [r for r in mine if consumer is not None and consumer in (r.memory.get(PLATFORM), r.source_id)]
-    if not known:
+    if consumer is None:
         return 0
-    return booking.bits if booking.state is EchoState.WINDOW else _join(_span_bits(r, booking) for r in known)
+    own = [h for h in booking.holdings if consumer in (h.record.memory.get(PLATFORM), h.source)]
+    known = [h for h in own if h.unit == unit]
+    if known and booking.state is EchoState.WINDOW:
+        return booking.bits
+    is_joint = len(own) < len(booking.holdings)
+    return _join(_span_bits(h.record, booking) & ~(_doubted_nights(h) if is_joint else 0) for h in known)
 
 
 def _span_bits(record: Record, booking: Booking) -> Bits:
     return booking.bits & booking.grid.span(*read_span(record.remote))
+
+
+def _doubted_nights(holding: HeldNights) -> Bits:
+    """Return the nights that the source does not show any more, or may not: of a held feed, all."""
+    return holding.bits if holding.held_since else _join(bits for bits, _ in holding.unshown)
 
 
 def _bits_of(nights: Iterable[date], booking: Booking) -> Bits:

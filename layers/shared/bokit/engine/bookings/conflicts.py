@@ -103,7 +103,7 @@ class BookingReconciler:
 
         Runs that read the head before this run writes it still see the hold.
         """
-        ended = {source for source, since in request.held.items() if since is None} & view.occupancy.outlived
+        ended = {source for source, since in request.held.items() if since is None} & view.occupancy.doubtable
         is_seen = ended and any(self.reader.load_held(request.tenant, frozenset(ended)).values())
         return request.at if is_seen else None
 

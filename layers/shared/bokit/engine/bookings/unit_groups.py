@@ -109,8 +109,8 @@ class UnitGroupReader:
         """
         read = partial(read_occupancy, group.units, records, today=group.today, at=group.at, reads=reads)
         occupancy = read()
-        if occupancy.outlived:
-            since = self.load_held(group.tenant, occupancy.outlived) | dict(held or {})
+        if occupancy.doubtable:
+            since = self.load_held(group.tenant, occupancy.doubtable) | dict(held or {})
             if held_since := {source: at for source, at in since.items() if at is not None}:
                 occupancy = read(held_since=held_since)
         return UnitGroupView(group=group, records=records, occupancy=occupancy, reads=reads)
