@@ -243,6 +243,29 @@ def test_a_second_guest_of_the_same_nights_is_in_every_calendar_in_the_fetch_in_
     assert near(home, "airbnb") == [(20, 24)]
 
 
+@pytest.mark.parametrize("goes", [False, True])
+def test_a_closure_where_a_moved_booking_was_is_published_when_that_leaves(goes):
+    """VRBO's guest moves from 20 to 21, and perhaps cancels. Booking.com sold 20 and leaves the rest open: no repetition."""
+    home = Flat()
+    for feed in (VRBO, BOOKING):
+        home.add_feed(feed)
+    home.book(BOOKING, 90, 92)
+    first = home.book(VRBO, 20, 25)
+    home.sync()
+    home.sync()
+    home.book(VRBO, 100, 102)
+    home.world.move(first, home.today + 21 * DAY, home.today + 26 * DAY)
+    home.sync()
+    home.book(BOOKING, 20, 21)
+    home.sync()
+    for hour in range(60):
+        if hour == 26 and goes:
+            home.world.cancel(first)
+        home.sync()
+        assert (20, 21) in near(home, "airbnb") or (20, 26) in near(home, "airbnb"), hour
+    assert near(home, "airbnb") == ([(20, 21)] if goes else [(20, 21), (21, 26)])
+
+
 def test_a_copy_of_a_whole_calendar_fades_as_its_guest_cancels(home):
     """Older guests of Airbnb's are closed on Booking.com, too: it reads Airbnb, or somebody does for it."""
     first = home.book(AIRBNB, 20, 24)

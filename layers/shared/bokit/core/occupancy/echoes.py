@@ -154,10 +154,11 @@ def judge_echoes(
     holdings = [_take_over(h, read[h.record.id]) if h.is_candidate else h for h in holdings]
     near, candidates = _near_candidates(holdings, links), [h for h in holdings if h.is_candidate]
     sources = find_links(candidates, near, read) if reads else frozenset()
-    left_by: dict[tuple[RecordId, datetime], list[LeftNights]] = {}
+    left_by: dict[RecordId, list[LeftNights]] = {}
     for nights in left_nights:
-        left_by.setdefault((nights.record.id, nights.left), []).append(nights)
-    judge = _EchoJudge(near, links, by_source, left_by, grid, at, read, readers, sources)
+        left_by.setdefault(nights.record.id, []).append(nights)
+    by_record = {h.record.id: h for h in holdings}
+    judge = _EchoJudge(near, links, by_source, by_record, left_by, grid, at, read, readers, sources)
     left = {h.record.id: judge.left_beside(h, left_nights) for h in candidates}
     for candidate in candidates:
         judge.parts[candidate.record.id] = judge.read_parts(candidate, left[candidate.record.id])
@@ -210,8 +211,9 @@ class _EchoJudge:
     near: Mapping[RecordId, Sequence[HeldNights]]
     links: Links
     by_source: Mapping[SourceId | None, Sequence[HeldNights]]
-    left_by: Mapping[tuple[RecordId, datetime], Sequence[LeftNights]]
-    """What each record left at a time."""
+    by_record: Mapping[RecordId, HeldNights]
+    left_by: Mapping[RecordId, Sequence[LeftNights]]
+    """What each record left."""
     grid: NightGrid
     at: datetime
     read: Mapping[RecordId, NightsRead]
@@ -309,12 +311,17 @@ class _EchoJudge:
     def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
         """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings.
 
-        What *candidate* itself left since the record went, it closed until then.
+        Of a record that moved or was shortened, the nights that it has or left later count, too. What *candidate* itself left
+        since the record went, it closed until then.
         """
-        there = (n for n in self.left_by[left.record.id, left.left] if n.since[0].seen <= max(seen, left.record.created_at))
-        open_nights = _join(n.to_come for n in there) & ~self._closed_at(candidate, seen)
-        mine = (rows for (record, at), rows in self.left_by.items() if record == candidate.record.id and at > left.left)
-        return bool(open_nights and open_nights & ~_join(n.bits for n in chain(*mine)))
+        until = max(seen, left.record.created_at)
+        later = (n for n in self.left_by[left.record.id] if n.left >= left.left)
+        whole = _join(n.to_come for n in later if n.since[0].seen <= until)
+        if rest := self.by_record.get(left.record.id):
+            whole |= rest.reported & self.grid.to_come << 1 & _join(s.bits for s in rest.since if s.seen <= until)
+        open_nights = whole & ~self._closed_at(candidate, seen)
+        mine = (n for n in self.left_by.get(candidate.record.id, ()) if n.left > left.left)
+        return bool(open_nights and open_nights & ~_join(n.bits for n in mine))
 
     def _left_older(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
         """Return whether the source of *candidate*, which first showed it at *seen*, left an older guest's booking open, too.
