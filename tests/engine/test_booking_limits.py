@@ -58,6 +58,25 @@ def test_the_rest_is_held_as_nights_published_and_said():
     )
 
 
+def test_the_source_says_that_there_is_a_rest_as_long_as_there_is_one():
+    """In the source and in the status, also after syncs without news; not any more once all are bookings."""
+    app, count = OneFeedApp(), MAX_LIVE_BOOKINGS + 2
+    source = app.add(write(guests(count)))
+
+    def advice() -> list[str | None]:
+        [status] = app.bokit.status.load_status(DEFAULT_TENANT)["sources"]
+        return [app.store.load_head(source).advice, status["advice"]]
+
+    first = advice()
+    app.sync(times=3)
+    later = advice()
+    app.sync(write(guests(MAX_LIVE_BOOKINGS)), times=30)
+
+    assert "2 more bookings than one source may have" in str(first[0])
+    assert first[0] == first[1] == later[0] == later[1]
+    assert advice() == [None, None]
+
+
 def test_a_night_of_the_rest_opens_by_evidence_alone():
     """What the rest no longer shows stays held for a day and two fetches, like any night."""
     app, count = OneFeedApp(), MAX_LIVE_BOOKINGS + 30

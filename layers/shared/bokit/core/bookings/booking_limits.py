@@ -16,7 +16,7 @@ from datetime import date
 from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.stay import Stay
 from bokit.core.ical.entries import BLOCKING, Entry
-from bokit.core.model.source_rules import BookingLimits, Problem
+from bokit.core.model.source_rules import TOO_MANY_BOOKINGS, BookingLimits, Problem
 
 
 def limit_bookings(
@@ -41,7 +41,7 @@ def explain_rest(rest: Sequence[Entry], limits: BookingLimits) -> list[Problem]:
         f"the calendar shows {len(rest)} more bookings than one source may have ({limits.live}, with {limits.nights} nights "
         "together): their nights are held and shown to other calendars, without a booking for each"
     )
-    return [Problem(code="too-many-bookings", message=message)] if rest else []
+    return [Problem(code=TOO_MANY_BOOKINGS, message=message)] if rest else []
 
 
 def _choose(pairs: Sequence[Pair], absent: Sequence[Stay], since: date, limits: BookingLimits) -> list[Pair]:

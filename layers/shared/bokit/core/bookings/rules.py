@@ -63,7 +63,7 @@ from bokit.core.model.catalog import EndsOn
 from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import RenameHistory, SourceMemory, UidHistory, read_memory, write_memory
-from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Problem, Seen, Verdict
+from bokit.core.model.source_rules import ADVICE, Context, Problem, Seen, Verdict
 
 CUT = frozenset({"truncated", "too-many-events", "broken-event"})
 """Problems of a body of which more than single events is missing."""
@@ -166,7 +166,7 @@ def _with_renames(plan: Plan, history: RenameHistory, context: Context) -> Plan:
 
 def _list_problems(problems: Sequence[Problem]) -> tuple[Fields, ...]:
     """Return the first *problems* of a fetch, those that cost an event or concern the whole feed before mere notes."""
-    ordered = sorted(problems, key=lambda problem: problem.code in NOTES - {SEVERAL_ROOMS})
+    ordered = sorted(problems, key=lambda problem: problem.code in NOTES.difference(ADVICE))
     return tuple(dict(problem.as_dict()) for problem in ordered[:MAX_FEED_PROBLEMS])
 
 

@@ -31,7 +31,11 @@ from bokit.core.model.records import (
 )
 
 SEVERAL_ROOMS = "several-rooms"
-"""The problem of a feed that lists several rooms at once: its owner has to change something, so the source shows it."""
+"""The problem of a feed that lists several rooms at once."""
+TOO_MANY_BOOKINGS = "too-many-bookings"
+"""The problem of a feed that shows more bookings than one source may have: the rest is held as nights."""
+ADVICE = (SEVERAL_ROOMS, TOO_MANY_BOOKINGS)
+"""Problems of the whole content, of which the owner hears while it stays the same: the source and the status show them."""
 
 E = TypeVar("E")
 """One entry as its rules read it: an event's ``Entry``, an item's ``Row``."""

@@ -33,7 +33,7 @@ class FreshnessDocument(TypedDict):
     next_due_at: datetime | None
     failures: Count | None
     error: ErrorDocument | None
-    advice: Annotated[str | None, "What should be changed about the source, by what it last showed; null: nothing."]
+    advice: Annotated[str | None, "What the owner should know or change, by what the source last showed; null: nothing."]
     renames_since: Annotated[
         datetime | None, "Since when its calendar renames its bookings at each fetch: those that were known are kept."
     ]

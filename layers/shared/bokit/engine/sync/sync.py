@@ -22,7 +22,7 @@ from bokit.core.model.plan import Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
-from bokit.core.model.source_rules import SEVERAL_ROOMS, Context, Seen, Verdict
+from bokit.core.model.source_rules import ADVICE, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, visible_actions
@@ -317,7 +317,7 @@ class SourceSync:
         changed_at = at if visible_actions(plan.actions) else None
         head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
-        stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, seen)
+        stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, plan, seen)
         head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice, renames_since=plan.renames_since)
         if not is_agreed:
             held = self._hash_held(head, plan, sync_input)
@@ -342,11 +342,11 @@ class SourceSync:
         return self.kind_of(head.source).rules.hash_content(sync_input.fetched.body, sync_input.context)
 
 
-def read_advice(head: Head, seen: Seen[object]) -> str | None:
-    """Return what the owner should change about the source; content that cannot be read says nothing of it."""
+def read_advice(head: Head, plan: Plan, seen: Seen[object]) -> str | None:
+    """Return what the owner should know of all of the content; None: nothing. Content that cannot be read says nothing of it."""
     if seen.verdict is Verdict.UNREADABLE:
         return head.advice
-    return next((p.message for p in seen.problems if p.code == SEVERAL_ROOMS), None)
+    return "; ".join(str(p["message"]) for p in plan.problems if p["code"] in ADVICE) or None
 
 
 def report_unchanged(head: Head, recorder: StepRecorder, outcome: Outcome) -> SourceReport:
