@@ -251,6 +251,36 @@ def test_nothing_is_added_to_what_is_deleted(store: Store, add: Callable[[Store,
     assert sum(content(store)) == 0
 
 
+@pytest.mark.parametrize("add", ADDERS)
+def test_what_is_added_during_a_change_stops_it(store: Store, add: Callable[[Store, Parent], None]) -> None:
+    """A collection that may change only while nothing is within it: what is added after the check makes the change fail."""
+    save_parents(store)
+    (before,) = store.load_collections(DEFAULT_TENANT)
+    with pytest.raises(StoreConflictError):
+        store.save_collection(replace(before, buckets=8), check_empty=lambda: add(store, CLIENTS))
+    assert (store.load_collections(DEFAULT_TENANT), sum(content(store))) == ([before], 1)
+
+    assert store.save_collection(replace(before, buckets=8), check_empty=is_empty).version == before.version + 1
+    with pytest.raises(StoreConflictError):
+        store.save_collection(replace(before, buckets=4), check_empty=is_empty)
+
+
+@pytest.mark.parametrize("add", ADDERS)
+def test_nothing_is_added_to_what_has_changed_since(store: Store, add: Callable[[Store, Parent], None]) -> None:
+    """What names the version of its parent is refused where that has another by now, and nothing of it is written."""
+    save_parents(store)
+    (before,) = store.load_collections(DEFAULT_TENANT)
+    after = store.save_collection(replace(before, buckets=8))
+    with pytest.raises(StoreConflictError):
+        add(store, CLIENTS._replace(version=before.version))
+    assert sum(content(store)) == 0
+
+    add(store, CLIENTS._replace(version=after.version))
+    with pytest.raises(StoreConflictError):
+        store.delete_parent(CLIENTS, lambda: store.save_collection(after))
+    assert sum(content(store)) == 1
+
+
 def test_what_is_changed_or_not_empty_is_not_deleted(store: Store) -> None:
     """A change during the check, or a check that raises, leaves the unit there."""
     save_parents(store)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -16,39 +15,9 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.collections import scopes_of
 from bokit.engine.app import Bokit
 from bokit.engine.catalog.collections import WriteRequest
-from bokit.errors import StateError, StoreConflictError, UnknownIdError
+from bokit.errors import StateError
+from tests.support.interrupted import REFUSED, InterruptedStore
 from tests.support.json_app import JsonApp
-
-REFUSED = (StateError, UnknownIdError, StoreConflictError)
-
-
-class InterruptedStore:
-    """A store at whose *at*-th call something else happens first, or right after it."""
-
-    def __init__(self, inner: Any, at: int, interrupt: Callable[[], object], *, after: bool) -> None:
-        self._inner, self._at, self._interrupt, self._after = inner, at, interrupt, after
-        self.calls, self.is_busy = 0, False
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._inner, name)
-
-        def call(*args: Any, **given: Any) -> Any:
-            self.calls += not self.is_busy
-            is_here = self.calls == self._at and not self.is_busy
-            if is_here and not self._after:
-                self._act()
-            answer = method(*args, **given)
-            if is_here and self._after:
-                self._act()
-            return answer
-
-        return call
-
-    def _act(self) -> None:
-        self.is_busy = True
-        with suppress(*REFUSED):
-            self._interrupt()
-        self.is_busy = False
 
 
 def an_app() -> JsonApp:

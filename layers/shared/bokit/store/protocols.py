@@ -111,13 +111,17 @@ class CatalogStore(Protocol):
     def load_source(self, tenant: TenantId, source_id: SourceId) -> Source: ...
     def save_property(self, prop: Property) -> Property: ...
     def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
-        """Write it on its version; raises UnknownIdError if one of the parents that it newly belongs to does not exist."""
+        """Write it on its version.
+
+        Raises UnknownIdError if one of the parents that it newly belongs to does not exist, and StoreConflictError if one that
+        names its version has another by now.
+        """
 
     def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
         """Write ``head.source``, its head and its schedule in one transaction, on the source's version.
 
         The head's fence and version continue from the stored ones. The shard's next_due is lowered where needed. Raises
-        UnknownIdError if one of its parents does not exist.
+        UnknownIdError if one of its parents does not exist, and StoreConflictError if one has another version than it names.
         """
 
     def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
@@ -134,7 +138,9 @@ class CatalogStore(Protocol):
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         """Return every collection that the tenant declared, by name."""
 
-    def save_collection(self, collection: Collection) -> Collection: ...
+    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
+        """Write it on its version; *check_empty*: only where nothing is within it, as ``delete_parent`` checks it."""
+
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         """Return a shard with fewer than *limit* sources, created if there is none.
 

@@ -111,3 +111,5 @@ class Parent(NamedTuple):
     kind: type[Property | Unit | Collection]
     tenant: TenantId
     id: str
+    version: int | None = None
+    """It must be as it was read, in this version; None: in any."""

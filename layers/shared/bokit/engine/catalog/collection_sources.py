@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bokit.core.items.api_spec import read_json_settings
-from bokit.core.model.catalog import Collection, ShardId, Source
+from bokit.core.model.catalog import Collection, Parent, ShardId, Source
 from bokit.core.model.collections import copy_collection, unit_of
 from bokit.core.model.records import CollectionName, Fields, Json, Scope, SourceId, TenantId
 from bokit.engine.catalog.fields import SOURCE_READERS, read_fields, read_settings
@@ -58,6 +58,7 @@ def declare_source(
     own = {"collections": copies} if "tables" in settings else {"collection": copies[name]}
     settings = read_settings({**settings, **own})
     before = next((s for s in service.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
+    parents = [Parent(Collection, tenant, c.name, c.version) for c in collections]
     if before is None:
         source_id = SourceId(service.parts.new_id("src"))
         source = Source(
@@ -69,8 +70,8 @@ def declare_source(
             settings=settings,
             **values,
         )
-        return None, service.save_new(source)
+        return None, service.save_new(source, within=parents)
     if before.kind != values["kind"] or ("tables" not in settings and before.collection != name):
         message = f'source "{before.name}" already feeds "{before.collection}", use another name'
         raise InputError(message, code="bad-config")
-    return before, service.edit(tenant, before.id, {**values, "settings": settings})
+    return before, service.edit(tenant, before.id, {**values, "settings": settings}, within=parents)

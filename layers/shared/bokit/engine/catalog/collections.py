@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, TypedDict
 
 from bokit.core.items.edit import PatchResult, WriteMethod, read_patch
@@ -19,7 +20,7 @@ from bokit.core.model.collections import (
 )
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.limits import MAX_KEY_LENGTH
-from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, TenantId
+from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, SourceId, TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import check_interval, load_options
@@ -28,7 +29,7 @@ from bokit.engine.catalog.limits import MAX_DELETE_TRIES
 from bokit.engine.catalog.sources import SourceService
 from bokit.engine.records.writes import Preconditions, RecordWriter
 from bokit.engine.runs.status import add_records, new_counts
-from bokit.errors import InputError, StateError, UnknownIdError
+from bokit.errors import BokitError, InputError, StateError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Page, Store
 
 ANY = Preconditions()
@@ -73,8 +74,9 @@ class CollectionService:
         before = next((c for c in self.store.load_collections(tenant) if c.name == read["name"]), None)
         after = replace(before, **read) if before else Collection(tenant=tenant, **read)
         if after != before:
-            self._check_fixed(before, after)
             check_interval(after.interval, load_options(self.store, tenant, self.sources.parts.defaults))
+            if before and before.buckets != after.buckets:
+                return self._spread(before, after)
             after = self.store.save_collection(after)
         self._copy_to_sources(after)
         return after
@@ -92,13 +94,31 @@ class CollectionService:
         parent = Parent(Collection, tenant, collection.name)
         retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty), MAX_DELETE_TRIES)
 
-    def _check_fixed(self, before: Collection | None, after: Collection) -> None:
-        if before and before.buckets != after.buckets and any(self._load_scopes(before)):
-            raise StateError(
-                "the number of buckets is fixed once there are records; declare another collection", code="fixed", field="buckets"
-            )
+    def _spread(self, before: Collection, after: Collection) -> Collection:
+        """Change the number of buckets of a collection without records, while none of its sources writes any.
 
-    def _copy_to_sources(self, collection: Collection) -> None:
+        time ───┬──────────────────┬────────────────────┬───────────────────────────────────────►
+        change  │ holds all leases │ sources: 8 buckets │ collection: 8, if nothing was added to it
+        sync    · read for 1       ·                    ·   its lease comes later: it reads again, for 8
+        push    ·                  · adds for 1         ·   the change fails, sources have 1 again
+        """
+        with self.sources.hold(self._sources_of(before)) as held:
+            self._copy_to_sources(after, is_held=True)
+            try:
+                return self.store.save_collection(after, check_empty=partial(self._check_unused, before, held))
+            except BokitError:
+                self._copy_to_sources(before, is_held=True)
+                raise
+
+    def _check_unused(self, collection: Collection, held: frozenset[SourceId]) -> None:
+        """Raise StateError where the collection has records, StoreConflictError where it has sources but those that are held."""
+        if any(self._load_scopes(collection)):
+            message = "the number of buckets is fixed once there are records; declare another collection"
+            raise StateError(message, code="fixed", field="buckets")
+        if {source.id for source in self._sources_of(collection)} - held:
+            raise StoreConflictError("a source of the collection was added meanwhile; try again", id=collection.name)
+
+    def _copy_to_sources(self, collection: Collection, *, is_held: bool = False) -> None:
         """Copy the declaration to the collection's sources, which are then read again."""
         for source in self._sources_of(collection):
             settings, copy = dict(source.settings), copy_collection(collection)
@@ -106,7 +126,7 @@ class CollectionService:
                 settings["collections"] = {**settings.get("collections", {}), str(collection.name): copy}
             else:
                 settings["collection"] = copy
-            self.sources.edit(source.tenant, source.id, {"settings": settings})
+            self.sources.edit(source.tenant, source.id, {"settings": settings}, is_held=is_held)
 
     def _sources_of(self, collection: Collection) -> list[Source]:
         found = self.sources.list_sources(collection.tenant)

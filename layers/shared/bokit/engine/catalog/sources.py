@@ -8,13 +8,13 @@ remove    nothing is fetched any more, future nights stay held until a person re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from bokit.core.model.catalog import BOOKINGS, Collection, Parent, ShardId, Source, Unit, UnitId
-from bokit.core.model.collections import places_of, unit_of
+from bokit.core.model.catalog import BOOKINGS, Parent, ShardId, Source, Unit, UnitId
+from bokit.core.model.collections import places_of
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import LoggedChange, Record, Scope, SourceId, TenantId
@@ -95,17 +95,18 @@ class SourceService:
 
     def add(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Source:
         """Add a source of *values* to a unit, due now; the tenant's first one completes the installation."""
-        return self.save_new(self._draft(tenant, unit_id, values), self._zone_of(tenant, unit_id))
+        draft, zone = self._draft(tenant, unit_id, values), self._zone_of(tenant, unit_id)
+        return self.save_new(draft, zone, within=[Parent(Unit, tenant, unit_id)])
 
-    def save_new(self, source: Source, unit_timezone: str | None = None) -> Source:
-        """Check and write a new source, due now; the tenant's first one completes the installation."""
+    def save_new(self, source: Source, unit_timezone: str | None = None, *, within: Sequence[Parent]) -> Source:
+        """Check and write a new source *within* its unit or collections, due now; a tenant's first one ends the installation."""
         self._check_new(source)
         options = self._options(source.tenant)
         check_interval(source.interval, options)
         shard = self.store.pick_shard(1, SQL_ROUTE) if source.kind == SQL_ROUTE else self.store.pick_shard(MAX_SOURCES_PER_SHARD)
         source = replace(source, shard_id=shard)
         head = Head(source=source, unit_timezone=unit_timezone)
-        saved = self._save(head, self._schedule(source), within=_parents_of(source))
+        saved = self._save(head, self._schedule(source), within)
         if not options["install.complete"]:
             self.store.save_option(source.tenant, "install.complete", True)
         return saved
@@ -114,8 +115,19 @@ class SourceService:
         """Write a new source; units and shards are busy where others are added at the same time."""
         return retry_on_conflict(lambda: self.store.save_source(head, schedule, within=within), MAX_ADD_TRIES)
 
-    def edit(self, tenant: TenantId, source_id: SourceId, values: Mapping[str, Any]) -> Source:
-        """Change what *values* names (None: back to the tenant's); nothing is written where nothing differs."""
+    def edit(
+        self,
+        tenant: TenantId,
+        source_id: SourceId,
+        values: Mapping[str, Any],
+        *,
+        within: Sequence[Parent] = (),
+        is_held: bool = False,
+    ) -> Source:
+        """Change what *values* names (None: back to the tenant's); nothing is written where nothing differs.
+
+        *within*: the collections that it feeds by then; *is_held*: the caller holds its lease.
+        """
         before = self._load_present(tenant, source_id)
         read = read_fields(values, SOURCE_READERS)
         after = replace(before, **read)
@@ -130,7 +142,8 @@ class SourceService:
             self._check_url(after)
         if changed & {"url", "name"}:
             self._check_unique(after)
-        return self._rewrite(before, after, refetch=bool(changed & REFETCHED))
+        with nullcontext() if is_held else self._lease(before):
+            return self._rewrite(before, after, refetch=bool(changed & REFETCHED), within=within)
 
     def pause(self, tenant: TenantId, source_id: SourceId) -> Source:
         """Stop its automatic syncs; what it holds stays held."""
@@ -159,7 +172,8 @@ class SourceService:
         """Copy a unit's timezone to its sources, which are then read again."""
         for source in self.list_sources(tenant):
             if source.scope == Scope(unit_id):
-                self._rewrite(source, source, refetch=True, unit_timezone=zone)
+                with self._lease(source):
+                    self._rewrite(source, source, refetch=True, unit_timezone=zone)
 
     # ── checks ──
 
@@ -207,6 +221,12 @@ class SourceService:
     # ── writing ──
 
     @contextmanager
+    def hold(self, sources: Iterable[Source]) -> Iterator[frozenset[SourceId]]:
+        """Hold the leases of *sources*: none is synced meanwhile, and what a sync has read before is read again."""
+        with ExitStack() as stack:
+            yield frozenset(stack.enter_context(self._lease(source)).source.id for source in sources)
+
+    @contextmanager
     def _lease(self, source: Source) -> Iterator[Lease]:
         """Hold the source's lease, waiting some seconds for a running sync to end."""
         lease = await_lease(self.store, source, self.parts.new_id("edit"), self.clock, self.parts.wait)
@@ -215,14 +235,13 @@ class SourceService:
         finally:
             self.store.release_lease(lease)
 
-    def _rewrite(self, before: Source, after: Source, *, refetch: bool, **of_head: Any) -> Source:
+    def _rewrite(self, before: Source, after: Source, *, refetch: bool, within: Sequence[Parent] = (), **of_head: Any) -> Source:
         """Write *after* with its head and its line, under the lease; *refetch*: reset ETag and hash, and make it due."""
-        with self._lease(before):
-            head = replace(self.store.load_head(before), source=after, **of_head)
-            if refetch:
-                head = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=None)
-            schedule = self._schedule(after, self._find_schedule(before), now=refetch or (after.enabled and not before.enabled))
-            return self.store.save_source(head, schedule)
+        head = replace(self.store.load_head(before), source=after, **of_head)
+        if refetch:
+            head = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=None)
+        schedule = self._schedule(after, self._find_schedule(before), now=refetch or (after.enabled and not before.enabled))
+        return self.store.save_source(head, schedule, within=within)
 
     def _find_schedule(self, source: Source) -> SourceSchedule:
         shards = self.store.load_shards([source.shard_id])
@@ -262,10 +281,3 @@ class SourceService:
 
     def _options(self, tenant: TenantId) -> Options:
         return load_options(self.store, tenant, self.parts.defaults)
-
-
-def _parents_of(source: Source) -> list[Parent]:
-    """Return what a source needs: its unit, or the collections that it feeds."""
-    if unit_of(source) is not None:
-        return [Parent(Unit, source.tenant, source.scope)]
-    return [Parent(Collection, source.tenant, name) for name in dict.fromkeys(name for name, _ in places_of(source))]

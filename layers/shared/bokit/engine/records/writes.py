@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -71,22 +71,32 @@ class RecordWriter:
 
         Raises UnknownIdError, StateError (preconditions), InputError (the schema), StoreConflictError (too many writers).
         """
+        declared = self._read_declarations(collection)
 
         def attempt() -> PatchResult:
-            now = self.clock()
-            record = self._load(collection, key, now)
+            now, present = self.clock(), next(declared)
+            record = self._load(present, key, now)
             preconditions.check(record)
-            result = merge_patch(record, patch, settings_of(collection), now, is_new=record.version == 0)
+            result = merge_patch(record, patch, settings_of(present), now, is_new=record.version == 0)
             if result.change is None:
                 return result
-            return replace(result, record=self._save(collection, result.record, result.change))
+            return replace(result, record=self._save(present, result.record, result.change))
 
         with self._locks[hash((collection.tenant, collection.name, key)) % LOCKS]:
             return retry_on_conflict(attempt, MAX_PATCH_TRIES, self._pause)
 
+    def _read_declarations(self, collection: Collection) -> Iterator[Collection]:
+        """Yield *collection* for a first attempt, and for each further one as it is declared by then."""
+        yield collection
+        while True:
+            found = {c.name: c for c in self.store.load_collections(collection.tenant)}
+            if collection.name not in found:
+                raise UnknownIdError("no such collection", id=collection.name)
+            yield found[collection.name]
+
     def _save(self, collection: Collection, record: Record, change: LoggedChange) -> Record:
-        """Write the record; a new one only while its collection is there. One that has records is not deleted."""
-        within = [] if record.version else [Parent(Collection, collection.tenant, collection.name)]
+        """Write the record; a new one only while its collection is as it was read, since that says where its records are."""
+        within = [] if record.version else [Parent(Collection, collection.tenant, collection.name, collection.version)]
         return save_edit(self.store, record, change, self.defaults, within=within, counted={record.id})
 
     def _pause(self, attempt: int) -> None:

@@ -131,8 +131,7 @@ class DynamoCatalog(DynamoUsage):
         check_empty()
         if row is None:
             return
-        unused = ItemRow.uses == row.uses if row.uses else ItemRow.uses.does_not_exist()
-        delete = DeleteItem(key=key, condition=(ItemRow.version == row.version) & unused)
+        delete = DeleteItem(key=key, condition=(ItemRow.version == row.version) & _is_used_as(row))
         is_counted = parent.kind is Unit
         changes = [UsageChange(tenant=parent.tenant, counted=QuotaName.UNITS, more=-1)] if is_counted else []
         if self.transact_counted(Transaction(deletes=[delete]), changes):
@@ -141,8 +140,16 @@ class DynamoCatalog(DynamoUsage):
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         return self._load_all(Collection, tenant)
 
-    def save_collection(self, collection: Collection) -> Collection:
-        return self._save(collection)
+    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
+        if check_empty is None or collection.version == 0:
+            return self._save(collection)
+        row = self._table.get(_key(Collection, collection.tenant, collection.name))
+        check_empty()
+        saved = replace(collection, version=collection.version + 1)
+        put = _put_versioned(saved)
+        if row is None or not self._table.put(replace(put, condition=put.condition & _is_used_as(row))):
+            raise _changed(collection)
+        return saved
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         # Two callers may both get the last place: the limit keeps batches small, and need not be exact.
@@ -202,16 +209,31 @@ def use_parents(within: Iterable[Parent]) -> list[UpdateItem]:
 
     A later write of the parent drops the counter, and has another version: both together are never the same again.
     """
-    keys_of = dict.fromkeys(_key(*parent) for parent in within)
-    return [UpdateItem(key=key, actions=[ItemRow.uses.add(1)], condition=ItemRow.pk.exists()) for key in keys_of]
+    by_key = {_key(*parent[:3]): parent for parent in within}
+    uses = [ItemRow.uses.add(1)]
+    return [UpdateItem(key=key, actions=uses, condition=_is_there(parent)) for key, parent in by_key.items()]
+
+
+def _is_there(parent: Parent) -> Condition:
+    """Return the condition that a parent exists, in the version that it names."""
+    return ItemRow.pk.exists() if parent.version is None else ItemRow.version == parent.version
+
+
+def _is_used_as(row: ItemRow) -> Condition:
+    """Return the condition that nothing was written within a parent since *row* was read."""
+    return ItemRow.uses == row.uses if row.uses else ItemRow.uses.does_not_exist()
 
 
 def check_parents(failed: Iterable[keys.Key], within: Iterable[Parent]) -> None:
-    """Raise UnknownIdError if a transaction failed since a parent does not exist."""
+    """Raise UnknownIdError if a transaction failed for want of a parent, StoreConflictError if for want of its version."""
     missing = set(failed)
     for parent in within:
-        if _key(*parent) in missing:
-            raise UnknownIdError(f"no such {_KINDS[parent.kind].lower()}", id=parent.id)
+        if _key(*parent[:3]) not in missing:
+            continue
+        name = _KINDS[parent.kind].lower()
+        if parent.version is not None:
+            raise StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=parent.id)
+        raise UnknownIdError(f"no such {name}", id=parent.id)
 
 
 def _changed(value: Property | Unit | Source | Collection) -> StoreConflictError:

@@ -146,9 +146,16 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             return load_all(self._collections, tenant)
 
-    def save_collection(self, collection: Collection) -> Collection:
+    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
         copied = replace(collection, schema=copy_json(collection.schema))
-        return self._save(self._collections, collection.name, copied)
+        parent = Parent(Collection, collection.tenant, collection.name)
+        before = self._state_of(parent)
+        if check_empty:
+            check_empty()
+        with self._lock:
+            if check_empty and self._state_of(parent) != before:
+                raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
+            return self._save(self._collections, collection.name, copied)
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         with self._lock:

@@ -100,14 +100,18 @@ class MemoryState:
         return tables[kind]
 
     def _use(self, within: Iterable[Parent]) -> None:
-        """Count a use of each parent; raises UnknownIdError if one does not exist, and then counts none."""
+        """Count a use of each parent; raises as ``_check_parents`` does, and then counts none."""
         parents = list(within)
         self._check_parents(parents)
-        self._uses.update(parents)
+        self._uses.update(parent._replace(version=None) for parent in parents)
 
     def _check_parents(self, within: Iterable[Parent]) -> None:
+        """Raise UnknownIdError if a parent does not exist, and StoreConflictError if it has another version than it names."""
         for parent in within:
-            load_one(self._parents_of(parent.kind), (parent.tenant, parent.id), parent.kind.__name__.lower(), parent.id)
+            name = parent.kind.__name__.lower()
+            stored = load_one(self._parents_of(parent.kind), (parent.tenant, parent.id), name, parent.id)
+            if parent.version not in (None, stored.version):
+                raise StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=parent.id)
 
     def _count(self, tenant: TenantId, counted: QuotaName, more: int) -> None:
         """Change what the tenant and the stack have; raises QuotaError where that is too much, and then changes nothing."""
