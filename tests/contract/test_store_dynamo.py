@@ -21,6 +21,7 @@ from bokit.errors import InputError, StoreUnreachableError
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
+from bokit.store.limits import MAX_DOCUMENT_BYTES
 from bokit.store.protocols import Snapshot
 from tests.support.builders import (
     DAY,
@@ -289,10 +290,11 @@ def test_large_records_are_cut_by_size_too(dynamo: DynamoStore) -> None:
 
 
 def test_a_record_that_no_item_holds_is_bad_input(dynamo: DynamoStore) -> None:
-    """A value over DynamoDB's limit is refused with a sentence, not with AWS's error."""
-    with pytest.raises(InputError) as caught:
-        dynamo.apply_records([a_record(remote={"notes": "x" * 450_000})], [], lease=None)
-    assert caught.value.stable_code == "too-large"
+    """A value over the store's limit, or over DynamoDB's when compressed, is refused with a sentence and not with AWS's error."""
+    for text in ("x" * MAX_DOCUMENT_BYTES, random.Random(1).randbytes(490_000).hex()):
+        with pytest.raises(InputError) as caught:
+            dynamo.apply_records([a_record(remote={"notes": text})], [], lease=None)
+        assert caught.value.stable_code == "too-large"
 
 
 def test_a_row_of_a_newer_version_is_read(dynamo: DynamoStore) -> None:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 MAX_CHUNK_BYTES = 350_000
 """Bytes of a value in one item; DynamoDB takes 400 KB, names and keys included."""
+MAX_DOCUMENT_BYTES = 1_000_000
+"""Bytes of a record as JSON; over MAX_CHUNK_BYTES it is stored compressed."""
 MAX_TRANSACTION_ACTIONS = 99
 """DynamoDB takes 100; one of them checks the lease."""
 MAX_TRANSACTION_BYTES = 3_000_000

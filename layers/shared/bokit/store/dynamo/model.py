@@ -98,7 +98,8 @@ class ItemRow(Model):
     """Token: when it was revoked."""
 
     packed = BinaryAttribute(null=True, legacy_encoding=False)
-    """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes. Progress: the reports."""
+    """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes. Progress: the reports. Record: its
+    document, where that is too large for one item."""
     parts = NumberAttribute(null=True)
     """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.codec import dump_json, read_document, write_document
-from bokit.store.limits import MAX_CHUNK_BYTES
+from bokit.errors import InputError
+from bokit.store.limits import MAX_CHUNK_BYTES, MAX_DOCUMENT_BYTES
 from bokit.store.protocols import PublishedDocument, Snapshot
 
 
@@ -35,6 +36,23 @@ def unpack_published(
     document, body = _unpack_pair(packed)
     stored = read_document(PublishedDocument, document)
     return replace(stored, body=body, version=version, read_at=read_at, first_read_at=first_read_at)
+
+
+def pack_document(document: str) -> dict[str, str | bytes]:
+    """Return the attributes that hold *document*: as it is, or compressed where one item does not hold it.
+
+    So large is only a stay or a window of years whose nights each came at a time of their own. Raises InputError for one beyond
+    all bounds.
+    """
+    encoded = document.encode()
+    if len(encoded) > MAX_DOCUMENT_BYTES:
+        raise InputError("too large for the store", code="too-large")
+    return {"doc": document} if len(encoded) <= MAX_CHUNK_BYTES else {"packed": zlib.compress(encoded)}
+
+
+def unpack_document(packed: bytes) -> str:
+    """Return the document that :func:`pack_document` compressed."""
+    return zlib.decompress(packed).decode()
 
 
 def cut_chunks(packed: bytes, size: int = MAX_CHUNK_BYTES) -> list[bytes]:

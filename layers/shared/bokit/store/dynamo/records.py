@@ -17,7 +17,7 @@ from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import check_parents, has_version, use_parents
 from bokit.store.dynamo.gateway import CheckItem, DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
-from bokit.store.dynamo.packing import pack_snapshot, unpack_snapshot
+from bokit.store.dynamo.packing import pack_document, pack_snapshot, unpack_document, unpack_snapshot
 from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import RELEASE, write_head
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
@@ -52,7 +52,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         puts = {write.record.id: _put_write(write) for write in writes}
 
         def size_of(write: RecordWrite) -> int:
-            return sum(len(put.attributes["doc"]) for put in puts[write.record.id])
+            return sum(len(put.attributes.get("doc") or put.attributes["packed"]) for put in puts[write.record.id])
 
         for group in split_transactions(writes, lambda write: write.actions, size_of):
             group_puts = [put for write in group for put in puts[write.record.id]]
@@ -164,7 +164,8 @@ def _record_key(tenant: TenantId, collection: CollectionName, record: RecordId) 
 
 
 def _read_record(row: ItemRow) -> Record:
-    return replace(read_document(Record, row.doc), version=int(row.version))
+    document = row.doc if row.packed is None else unpack_document(row.packed)
+    return replace(read_document(Record, document), version=int(row.version))
 
 
 def _put_write(write: RecordWrite) -> list[PutItem]:
@@ -172,7 +173,7 @@ def _put_write(write: RecordWrite) -> list[PutItem]:
     record = write.record
     put = PutItem(
         key=keys.record_key(record.tenant, record.collection, record.scope, record.id),
-        attributes={"doc": write_document(replace(record, version=0)), "version": record.version},
+        attributes={**pack_document(write_document(replace(record, version=0))), "version": record.version},
         condition=has_version(record.version - 1),
     )
     partition = keys.change_partition(record.tenant, record.id)
