@@ -5,7 +5,17 @@ from bokit.http.service import Api
 from bokit.wiring import build_engine
 
 api = Api(
-    "properties", "units", "sources", "bookings", "options", "collections", "tokens", "calendars", "conflicts", "openapi.json"
+    "properties",
+    "units",
+    "sources",
+    "bookings",
+    "options",
+    "collections",
+    "tokens",
+    "calendars",
+    "conflicts",
+    "events",
+    "openapi.json",
 )
 engine = open_once(build_engine)
 lambda_handler = make_handler("api", lambda event, context: api.answer(event, context, engine))

@@ -1,4 +1,4 @@
-"""Every minute: claim what is due, begin the monitors' runs, end what is overdue, and send it all to the queue."""
+"""Every minute: claim what is due, begin the monitors' runs, end what is overdue, and number what the outbox kept."""
 
 from __future__ import annotations
 

@@ -261,7 +261,7 @@ def test_requests_of_one_row_are_counted(dynamo: DynamoStore) -> None:
             lambda: dynamo.report_sources(DEFAULT_TENANT, run, reports),
             {"GetItem": 2, "Query": 1, "UpdateItem": 1},
         ),
-        "close": (lambda: dynamo.close_run(open_run.run, expires_at=at), {"PutItem": 1}),
+        "close": (lambda: dynamo.close_run(open_run.run, expires_at=at), {"TransactWriteItems": 1}),
     }
     for name, (ask, cost) in asked.items():
         with counted(dynamo) as sent:

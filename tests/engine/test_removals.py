@@ -106,13 +106,13 @@ def test_what_is_added_while_a_unit_is_deleted_keeps_it(home, monkeypatch, add: 
     """A source, booking or link that comes between check and deletion stops the deletion."""
     delete, added = home.store.delete_parent, []
 
-    def late(parent: Parent, check_empty: Callable[[], object]) -> None:
+    def late(parent: Parent, check_empty: Callable[[], object], **given: Any) -> None:
         def check() -> None:
             check_empty()
             if not added:
                 added.append(add(home, home.villa))
 
-        delete(parent, check)
+        delete(parent, check, **given)
 
     monkeypatch.setattr(home.store, "delete_parent", late)
     calendar = home.calendar(unit=home.villa)
@@ -177,13 +177,13 @@ def test_a_property_that_just_got_a_unit_stays(home, monkeypatch):
     house = home.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Bianca"})
     delete, added = home.store.delete_parent, []
 
-    def late(parent: Parent, check_empty: Callable[[], object]) -> None:
+    def late(parent: Parent, check_empty: Callable[[], object], **given: Any) -> None:
         def check() -> None:
             check_empty()
             if not added:
                 added.append(home.bokit.catalog.add_unit(DEFAULT_TENANT, house.id, {"name": "late"}))
 
-        delete(parent, check)
+        delete(parent, check, **given)
 
     monkeypatch.setattr(home.store, "delete_parent", late)
     with pytest.raises(StateError, match="has units"):

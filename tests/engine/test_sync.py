@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from bokit.core.model.limits import OUTBOX_PARTITIONS
 from bokit.core.model.records import Presence
 from bokit.core.model.runs import Outcome, RunStatus
 from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import SourceRefusedError, SourceUnavailableError
 from bokit.sources.protocols import Fetched
+from bokit.store.limits import EVENT_TTL
 from bokit.store.memory.store import MemoryStore
 from tests.support.queued_work import run_queue
 from tests.support.rows_app import DEFAULT_TENANT, START, CallCounter, Died, TestApp
@@ -52,20 +54,25 @@ def test_a_second_sync_of_the_same_changes_nothing():
 
 
 def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
-    """A hundred unchanged sources: one claim, one read of the heads, one heartbeat; and a tick's three reads."""
+    """A hundred unchanged sources: one claim, one read of the heads, one heartbeat, no event; and a tick's reads."""
     store = CallCounter(MemoryStore())
     app = TestApp(store=store, queue=True)
     for n in range(100):
         app.add_source(f"n{n:03d}", {"1": {"name": "Ann"}})
     app.bokit.tick()
     run_queue(app)
+    app.bokit.events.drain()
     app.clock.move(hours=1)
     store.calls.clear()
 
     app.bokit.tick()
     run_queue(app)
 
-    assert store.calls == ["load_due", "load_options", "load_monitors", "claim_shard", "load_heads", "complete_batch"]
+    outbox = [call for call in store.calls if call == "load_outbox"]
+    assert len(outbox) == OUTBOX_PARTITIONS
+    calls = [call for call in store.calls if call != "load_outbox"]
+    assert calls == ["load_due", "load_options", "load_monitors", "claim_shard", "load_heads", "complete_batch"]
+    assert app.bokit.events.drain(older_than=-EVENT_TTL).items == 0
 
 
 def test_an_unchanged_batch_is_a_run_in_the_history():

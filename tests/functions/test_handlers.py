@@ -17,10 +17,11 @@ from bokit.core.model.runs import OpenRun, RunStatus
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
-from bokit.errors import StoreUnreachableError
+from bokit.errors import StoreConflictError, StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
+from functions.notify import app as notify
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
@@ -44,6 +45,7 @@ def bokit(monkeypatch: pytest.MonkeyPatch, queue: MemoryQueue) -> Bokit:
     """The product as the handlers wire it, on the memory store."""
     made = build_engine(SETTINGS, store=MemoryStore(), queue=queue)
     monkeypatch.setattr(sync, "engine", lambda: made)
+    monkeypatch.setattr(notify, "engine", lambda: made)
     monkeypatch.setattr(sync_batch, "engine", lambda: made)
     monkeypatch.setattr(sync_sql, "engine", lambda: made)
     return made
@@ -117,6 +119,29 @@ def test_a_tick_with_nothing_to_do_still_reports(bokit, capsys):
     sync.lambda_handler(load_event("sync/schedule.json"), LambdaContext())
 
     assert [m["OverdueIntervals"] for m in read_metrics(capsys.readouterr().out)] == [[0.0]]
+
+
+def test_the_stream_numbers_what_happened(bokit):
+    """The log has the tenant's events; the same record a second time adds nothing."""
+    add_source(bokit, CLOSED)
+    bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Villa"})
+
+    answers = [notify.lambda_handler(load_event("notify/stream.json"), LambdaContext()) for _ in range(2)]
+
+    assert answers == [{"items": 1, "events": 1, "failed": False}, {"items": 0, "events": 0, "failed": False}]
+    assert [item["type"] for item in bokit.events.read(DEFAULT_TENANT, 0)["items"]] == ["catalog.changed"]
+
+
+def test_what_cannot_be_numbered_fails_the_function(bokit, monkeypatch):
+    """The stream delivers it once more, the alarm goes off, and the schedule tries again."""
+    bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Villa"})
+
+    def refuse(*args: Any, **given: Any) -> None:
+        raise StoreConflictError("busy", code="store-busy")
+
+    monkeypatch.setattr(bokit.store, "number_events", refuse)
+    with pytest.raises(StoreConflictError):
+        notify.lambda_handler(load_event("notify/stream.json"), LambdaContext())
 
 
 def test_a_message_syncs_its_source(bokit, feed_url):

@@ -87,6 +87,18 @@ def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     assert requests.needed == allowed("SyncFunctionRole")
 
 
+def test_the_event_log_may_do_what_it_does_and_nothing_else(store):
+    """Numbering takes exactly its permissions of the table, beside those of the stream."""
+    app = TestApp(store=store)
+    app.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Villa"})
+    requests = Requests(store)
+
+    assert app.bokit.events.drain().items == 1
+
+    stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+    assert requests.needed | stream == allowed("NotifyFunctionRole")
+
+
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):
     """New, changed, missing, cancelled, unchanged, refused and failed content takes exactly the worker's permissions."""
     app = TestApp(queue=True, store=store)

@@ -42,6 +42,7 @@ EVENTS = {
     "PublicFunction": "public",
     "AuthorizeFunction": "authorize",
     "SyncSqlFunction": "sync_sql",
+    "NotifyFunction": "notify",
 }
 """The folder of each function's events."""
 
@@ -257,6 +258,7 @@ CHECKS = {
     "api/units.json": lambda a: check("items" in document(a)),
     "api/bookings.json": lambda a: check("items" in document(a)),
     "api/options.json": lambda a: check(document(a)["value"] == 1800),
+    "notify/stream.json": lambda a: check(a["failed"] is False),
     "public/health.json": lambda a: check(document(a)["status"] == "ok"),
     "public/feed.json": lambda a: check((a["statusCode"], json.loads(a["body"])["code"]) == (404, "not-found")),
     "api/conflicts.json": lambda a: check("items" in document(a)),

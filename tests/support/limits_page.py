@@ -21,6 +21,7 @@ SECTIONS = {
     "http.limits": "Requests",
     "engine.runs.limits": "Runs, monitors and batches",
     "engine.sync.limits": "One source's sync",
+    "engine.live.limits": "The event log",
     "core.ical.limits": "Feeds",
     "engine.bookings.limits": "Notices of conflicts",
     "core.items.limits": "Records, and items of APIs",

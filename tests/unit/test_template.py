@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,11 +24,12 @@ WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole
 
 
 def test_every_function_is_there():
-    """The scheduled function, the two workers, and the four functions of the HTTP API."""
+    """The scheduled function, the two workers, the event log's, and the four functions of the HTTP API."""
     assert FUNCTIONS == [
         "ApiFunction",
         "ApiSyncFunction",
         "AuthorizeFunction",
+        "NotifyFunction",
         "PublicFunction",
         "SyncBatchFunction",
         "SyncFunction",
@@ -177,7 +180,7 @@ def test_topics_are_encrypted_with_a_key_that_alarms_may_use(topic):
 
 def test_a_message_outlasts_six_timeouts():
     """The visibility timeout of a queue is six times the timeout of its function."""
-    for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+    for mapping in queue_mappings().values():
         function = resources("AWS::Lambda::Function")[mapping["FunctionName"]["Ref"]]
         queue = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
 
@@ -186,7 +189,7 @@ def test_a_message_outlasts_six_timeouts():
 
 def test_every_queue_that_is_worked_on_has_dead_letters():
     """Messages that fail repeatedly end in a queue that keeps them for two weeks."""
-    for mapping in resources("AWS::Lambda::EventSourceMapping").values():
+    for mapping in queue_mappings().values():
         redrive = QUEUES[mapping["EventSourceArn"]["Fn::GetAtt"][0]]["RedrivePolicy"]
         dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
 
@@ -196,12 +199,28 @@ def test_every_queue_that_is_worked_on_has_dead_letters():
 
 def test_a_batch_fails_message_by_message():
     """The worker reports the failed messages, and a parameter bounds the concurrent batches."""
-    mappings = resources("AWS::Lambda::EventSourceMapping")
+    mappings = queue_mappings()
 
     assert sorted(mappings) == ["SqlMessages", "SyncBatches"]
     assert all(m["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for m in mappings.values())
     assert refers_to(mappings["SyncBatches"]["ScalingConfig"]["MaximumConcurrency"], "BatchConcurrency")
     assert mappings["SqlMessages"]["BatchSize"] == 1
+
+
+def queue_mappings() -> dict[str, dict[str, Any]]:
+    """Return the mappings of queues, by name."""
+    return {n: m for n, m in resources("AWS::Lambda::EventSourceMapping").items() if n != "OutboxEvents"}
+
+
+def test_the_stream_only_wakes_the_event_log():
+    """The function hears of outbox items alone, and a record that fails blocks no other for longer than a minute."""
+    mapping = resources("AWS::Lambda::EventSourceMapping")["OutboxEvents"]
+    (pattern,) = mapping["FilterCriteria"]["Filters"]
+
+    assert json.loads(pattern["Pattern"]) == {"dynamodb": {"NewImage": {"pk": {"S": [{"prefix": "OUT#"}]}}}}
+    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"]) == (1, 60)
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["Table", "StreamArn"]}
+    assert refers_to(mapping["FunctionName"], "NotifyFunction")
 
 
 @pytest.mark.parametrize("queue", DEAD_LETTERS)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.serving import CalendarServer
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.catalog.places import Catalog
+    from bokit.engine.live.events import EventLog
+    from bokit.engine.live.stale import StaleService
     from bokit.engine.records.service import RecordService
     from bokit.engine.runs.batch import BatchReport, BatchRunner, Progress
     from bokit.engine.runs.deadline import Deadline
@@ -103,6 +105,8 @@ class Bokit:
 
     @cached_property
     def _tick(self) -> Tick:
+        from bokit.engine.live.events import AT_ONCE
+        from bokit.engine.live.limits import MAX_LEFT_BEHIND
         from bokit.engine.runs.tick import Tick
 
         return Tick(
@@ -112,7 +116,15 @@ class Bokit:
             self._sender(self._parts.queue),
             run_due_monitors=lambda monitors: self.monitors.run_due_monitors(monitors),
             close_overdue=lambda runs: self.queued_runs.close_overdue(runs),
+            report_stale=lambda shards, stored: self._stale_service.report(shards, stored),
+            drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
         )
+
+    @cached_property
+    def _stale_service(self) -> StaleService:
+        from bokit.engine.live.stale import StaleService
+
+        return StaleService(self.store, self.clock, self.defaults)
 
     @cached_property
     def manual(self) -> ManualSync:
@@ -201,6 +213,13 @@ class Bokit:
         return QueuedRuns(parts.store, self.manual, parts.clock, parts.new_run_id, self.defaults, parts.queue)
 
     @cached_property
+    def events(self) -> EventLog:
+        """What happened, in order."""
+        from bokit.engine.live.events import EventLog
+
+        return EventLog(self.store, self.clock)
+
+    @cached_property
     def monitors(self) -> MonitorService:
         """The tenants' monitors."""
         from bokit.engine.runs.monitors import MonitorService
@@ -267,8 +286,11 @@ class Bokit:
         return self.run_batch(message, seconds_left=seconds_left)
 
     def sync(self, request: SyncRequest, *, stop: Deadline | None = None, on_progress: Progress | None = None) -> Run:
-        """Sync what a person asks for, in this process."""
-        return self.manual.run(request, stop=stop, on_progress=on_progress)
+        """Sync what a person asks for, in this process, and number what happened: nothing else may be running."""
+        run = self.manual.run(request, stop=stop, on_progress=on_progress)
+        if not request.dry_run:
+            self.events.drain()
+        return run
 
     def is_known(self, tenant: TenantId) -> bool:
         """Return whether the tenant exists."""

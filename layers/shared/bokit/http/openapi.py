@@ -30,6 +30,7 @@ TAGS = {
     "bookings": "Bookings and blocks.",
     "options": "Options of the tenant.",
     "conflicts": "Double bookings.",
+    "events": "What happened, in order.",
     "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",
     "tokens": "API tokens.",
@@ -42,6 +43,7 @@ PROBLEMS = {
     403: ("Forbidden", "The token's role is too low. The gateway's own answer where its authorizer refuses."),
     404: ("NotFound", "The tenant has nothing with this id."),
     409: ("Conflict", "It exists already, is still in use, or is being changed."),
+    410: ("Resync", "The event log does not go on from there; load everything again."),
     412: ("PreconditionFailed", "If-Match or If-None-Match does not hold."),
     413: ("TooLarge", "The body is larger than 256 KB."),
     422: ("Unprocessable", "A field is wrong; see `errors`."),
@@ -134,6 +136,8 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {409, 413, 422}
     if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
         statuses |= {412}
+    if path == "/events":
+        statuses |= {410}
     answers = _without(operation["responses"], "422")
     answers |= {str(status): {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
     if method == "head":

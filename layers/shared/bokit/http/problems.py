@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bokit.http.documents import ProblemDocument
 
 PROBLEM_JSON = "application/problem+json"
-SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id"}) | {
+SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id", "seq"}) | {
     "quota",
     "limit",
     "used",
@@ -42,6 +42,7 @@ STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
     (InputError, "not-found", 404),
     (InputError, "unknown-option", 404),
     (InputError, "bad-cursor", 400),
+    (InputError, "resync", 410),
     (InputError, "precondition-failed", 412),
     (UnknownIdError, None, 404),
     (StateError, None, 409),

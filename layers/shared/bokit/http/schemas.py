@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 from bokit.core.items.planning import RecordDocument
 from bokit.core.model.collections import CollectionDocument
+from bokit.core.model.events import EventsDocument
 from bokit.core.model.runs import RunDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
@@ -37,6 +38,7 @@ ANSWERS = (
     ChangeDocument,
     CollectionDocument,
     ConflictDocument,
+    EventsDocument,
     OptionDocument,
     PatchResultDocument,
     PropertyDocument,

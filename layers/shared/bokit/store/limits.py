@@ -8,8 +8,8 @@ MAX_CHUNK_BYTES = 350_000
 """Bytes of a value in one item; DynamoDB takes 400 KB, names and keys included."""
 MAX_DOCUMENT_BYTES = 1_000_000
 """Bytes of a record as JSON; over MAX_CHUNK_BYTES it is stored compressed."""
-MAX_TRANSACTION_ACTIONS = 99
-"""DynamoDB takes 100; one of them checks the lease."""
+MAX_TRANSACTION_ACTIONS = 97
+"""DynamoDB takes 100; the others check the lease, count new records, and put the events."""
 MAX_TRANSACTION_BYTES = 3_000_000
 """DynamoDB takes 4 MB, names and keys included."""
 MAX_PENDING_SOURCES = 1000
@@ -37,6 +37,13 @@ MAX_KEPT_CHANGES = 10
 """Lines of a record's change log that no age deletes: the last ones."""
 MAX_READ_TRIES = 8
 """Attempts to read a value in parts that others replace meanwhile."""
+
+EVENT_TTL = timedelta(days=7)
+"""How long the event log keeps an event."""
+MAX_NUMBERING_TRIES = 40
+"""Attempts to number an outbox item while others number the same log."""
+MAX_OUTBOX_ITEMS = 100
+"""Outbox items that one read returns."""
 
 MAX_PARTITION_KEY = 2048  # bytes
 MAX_SORT_KEY = 1024  # bytes

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bokit.core.model.access import Token, TokenId
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.events import Event, NewEvent, OutboxItem
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.quotas import QuotaName, Quotas
 from bokit.core.model.records import (
@@ -32,6 +33,7 @@ from bokit.core.model.records import (
 )
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
+from bokit.store.limits import MAX_OUTBOX_ITEMS
 
 T = TypeVar("T")
 
@@ -91,6 +93,15 @@ class Snapshot:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleNote:
+    """A source that is stale since its last success: noted once."""
+
+    tenant: TenantId
+    source_id: SourceId
+    since: datetime
+
+
 class CatalogStore(Protocol):
     """Tenants, properties, units, sources, collections and options."""
 
@@ -109,22 +120,26 @@ class CatalogStore(Protocol):
     def load_property(self, tenant: TenantId, property_id: PropertyId) -> Property: ...
     def load_unit(self, tenant: TenantId, unit_id: UnitId) -> Unit: ...
     def load_source(self, tenant: TenantId, source_id: SourceId) -> Source: ...
-    def save_property(self, prop: Property) -> Property: ...
-    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+    def save_property(self, prop: Property, *, at: datetime | None = None) -> Property:
+        """Write it; *at*, here and below: when, for the event log. None: nobody hears of it."""
+
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = (), at: datetime | None = None) -> Unit:
         """Write it on its version.
 
         Raises UnknownIdError if one of the parents that it newly belongs to does not exist, and StoreConflictError if one that
         names its version has another by now.
         """
 
-    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
+    def save_source(
+        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+    ) -> Source:
         """Write ``head.source``, its head and its schedule in one transaction, on the source's version.
 
         The head's fence and version continue from the stored ones. The shard's next_due is lowered where needed. Raises
         UnknownIdError if one of its parents does not exist, and StoreConflictError if one has another version than it names.
         """
 
-    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object], *, at: datetime | None = None) -> None:
         """Delete a property, unit or collection; nothing if it does not exist.
 
         *check_empty* reads what belongs to it, and raises an error if something does. What is written ``within`` it after
@@ -138,7 +153,9 @@ class CatalogStore(Protocol):
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         """Return every collection that the tenant declared, by name."""
 
-    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
+    def save_collection(
+        self, collection: Collection, *, check_empty: Callable[[], object] | None = None, at: datetime | None = None
+    ) -> Collection:
         """Write it on its version; *check_empty*: only where nothing is within it, as ``delete_parent`` checks it."""
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
@@ -224,10 +241,12 @@ class RecordStore(Protocol):
         within: Sequence[Parent] = (),
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
+        bulk: OutboxItem | None = None,
     ) -> Sequence[Record]:
-        """Write *records*, each on its version, with their changes, in transactions of at most 99 actions and the lease's check.
+        """Write *records*, each on its version, with their changes, in transactions of at most 97 actions and the lease's check.
 
-        A record and its changes are in one transaction. Without a lease (a person's edit) the versions and the parents *within*
+        A record, its changes and its event are in one transaction; with *bulk* that one outbox item is put with the first
+        transaction, and stands for all of them. Without a lease (a person's edit) the versions and the parents *within*
         which the records are written decide. Raises StaleFenceError or StoreConflictError, or UnknownIdError if a parent does
         not exist. Returns the records with their new versions.
 
@@ -245,7 +264,7 @@ class RecordStore(Protocol):
     def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
         """Write chunks of any size (None: delete), each whole or not at all; raises StaleFenceError."""
 
-    def save_head(self, head: Head, *, lease: Lease) -> None:
+    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
         """Write a slow sync's result, last of all and on the lease's fence, and release the lease with it.
 
         A head without a failure ends a success: no lease is open any more.
@@ -381,5 +400,49 @@ class RunStore(Protocol):
         """Return a page of the tenant's runs, newest first. Run ids sort by their start."""
 
 
-class Store(CatalogStore, ScheduleStore, RecordStore, RunStore, MonitorStore, AccessStore, PublishedStore, UsageStore, Protocol):
+class EventStore(Protocol):
+    """The outbox of all tenants, and the event log of each.
+
+    written with a change     │ outbox item ──► numbered: the events in the tenant's log, and the item deleted, in one transaction
+    numbered a second time    │             ──► nothing: the item is gone
+    """
+
+    def put_outbox(self, item: OutboxItem) -> None:
+        """Write an outbox item alone; one with its place is replaced."""
+
+    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
+        """Return the items of a partition, the oldest first."""
+
+    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+        """Give the item's events the next numbers of the tenant's log, all or none, and delete the item.
+
+        Returns the last number; None: the item was numbered already, and nothing is written. Raises StoreConflictError where
+        others number the same log all the time.
+        """
+
+    def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
+        """Return of those of *sources* that were noted as stale the last success at that time, in one batched read."""
+
+    def save_stale_note(self, note: StaleNote, item: OutboxItem) -> bool:
+        """Note that a source is stale, and put *item*, in one transaction; False, and nothing, where it is noted already."""
+
+    def load_last_seq(self, tenant: TenantId) -> int:
+        """Return the number of the tenant's last event; 0: there was none."""
+
+    def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
+        """Return the events that the log still has, with numbers above *after* up to *until*, in their order."""
+
+
+class Store(
+    CatalogStore,
+    ScheduleStore,
+    RecordStore,
+    RunStore,
+    MonitorStore,
+    AccessStore,
+    PublishedStore,
+    EventStore,
+    UsageStore,
+    Protocol,
+):
     """All of the above."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.codec import read_micros, write_micros
+from bokit.core.model.events import NewEvent, event_of_record, join_events
 from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
 from bokit.core.model.scheduling import HeartbeatRun, Lease
@@ -58,6 +59,16 @@ def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None
     aged = () if kept_days is None else tuple((name, written_at(name) + timedelta(days=kept_days)) for name in pushed)
     kept = replace(record, lines=names[-MAX_KEPT_CHANGES:])
     return RecordWrite(record=kept, changes=tuple(changes), lines=new, aged=aged)
+
+
+def events_of(writes: Iterable[RecordWrite]) -> list[NewEvent]:
+    """Return the events of records that are written together."""
+    return join_events(event_of_record(write.record, write.changes) for write in writes)
+
+
+def written_last(writes: Iterable[RecordWrite]) -> datetime:
+    """Return when records that are written together changed."""
+    return max(at for write in writes for at in (write.record.updated_at, *(change.at for change in write.changes)))
 
 
 def name_line(change: LoggedChange, version: int, place: int) -> str:

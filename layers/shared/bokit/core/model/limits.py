@@ -37,3 +37,12 @@ MAX_RETRY_WAIT = timedelta(hours=1)
 """After failures, unless the interval itself is longer."""
 MAX_RETRY_AFTER = timedelta(hours=24)
 """Accepted of a source's Retry-After."""
+
+OUTBOX_PARTITIONS = 16
+"""Partitions of the outbox; a tenant's items are in one of them."""
+MAX_OUTBOX_EVENTS = 90
+"""Events of one outbox item: they are numbered in one transaction, with the counter and the item."""
+MAX_EVENT_NAMES = 100
+"""Fields, nights and bookings that one event names."""
+MAX_SINGLE_EVENTS = 100
+"""Changed records of a collection in one run that are events of their own; more are one event."""

@@ -77,7 +77,7 @@ class CollectionService:
             check_interval(after.interval, load_options(self.store, tenant, self.sources.parts.defaults))
             if before and before.buckets != after.buckets:
                 return self._spread(before, after)
-            after = self.store.save_collection(after)
+            after = self.store.save_collection(after, at=self.clock())
         self._copy_to_sources(after)
         return after
 
@@ -92,7 +92,7 @@ class CollectionService:
                 raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
 
         parent = Parent(Collection, tenant, collection.name)
-        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty), MAX_DELETE_TRIES)
+        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty, at=self.clock()), MAX_DELETE_TRIES)
 
     def _spread(self, before: Collection, after: Collection) -> Collection:
         """Change the number of buckets of a collection without records, while none of its sources writes any.
@@ -105,7 +105,8 @@ class CollectionService:
         with self.sources.hold(self._sources_of(before)) as held:
             self._copy_to_sources(after, is_held=True)
             try:
-                return self.store.save_collection(after, check_empty=partial(self._check_unused, before, held))
+                check_empty = partial(self._check_unused, before, held)
+                return self.store.save_collection(after, check_empty=check_empty, at=self.clock())
             except BokitError:
                 self._copy_to_sources(before, is_held=True)
                 raise

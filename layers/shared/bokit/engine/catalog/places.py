@@ -98,7 +98,7 @@ class Catalog:
         self._ensure_tenant(tenant)
         self._check_free(self.store.load_properties(tenant), name, "property")
         made = Property(id=PropertyId(self.new_id("prop")), tenant=tenant, **{**read, "name": name})
-        return self.store.save_property(made)
+        return self.store.save_property(made, at=self.clock())
 
     def edit_property(self, tenant: TenantId, property_id: PropertyId, values: Mapping[str, Any]) -> Property:
         """Change what *values* names; a new timezone reaches the sources of the property's units."""
@@ -108,7 +108,7 @@ class Catalog:
         self._check_free(others, after.name, "property")
         if after == before:
             return before
-        saved = self.store.save_property(after)
+        saved = self.store.save_property(after, at=self.clock())
         for unit in self.list_units(tenant, property_id):
             self._spread_timezone(unit)
             if after.turnover_days != before.turnover_days:
@@ -148,7 +148,7 @@ class Catalog:
         self._check_free(self.list_units(tenant, property_id), name, "unit")
         unit = Unit(id=UnitId(self.new_id("unit")), tenant=tenant, property_id=property_id, **{**read, "name": name})
         within = [Parent(Property, tenant, property_id), *_as_parents(tenant, unit.parts)]
-        return retry_on_conflict(lambda: self.store.save_unit(unit, within=within), MAX_ADD_TRIES)
+        return retry_on_conflict(lambda: self.store.save_unit(unit, within=within, at=self.clock()), MAX_ADD_TRIES)
 
     def edit_unit(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Unit:
         """Change what *values* names; a new timezone reaches the unit's sources."""
@@ -159,7 +159,7 @@ class Catalog:
         self._check_free([u for u in self.list_units(tenant, before.property_id) if u.id != unit_id], after.name, "unit")
         if after == before:
             return before
-        saved = self.store.save_unit(after, within=_as_parents(tenant, set(after.parts) - set(before.parts)))
+        saved = self.store.save_unit(after, within=_as_parents(tenant, set(after.parts) - set(before.parts)), at=self.clock())
         if after.timezone != before.timezone:
             self._spread_timezone(saved)
         if (after.parts, after.turnover_days, after.name) != (before.parts, before.turnover_days, before.name):
@@ -198,7 +198,7 @@ class Catalog:
 
     def _delete(self, parent: Parent, check_empty: Callable[[], object]) -> None:
         """Delete *parent* unless something belongs to it, also where that is added at the same time."""
-        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty), MAX_DELETE_TRIES)
+        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty, at=self.clock()), MAX_DELETE_TRIES)
 
     def _read_unit(self, tenant: TenantId, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a unit's fields in their types; parts are given by id or name."""

@@ -113,7 +113,7 @@ class SourceService:
 
     def _save(self, head: Head, schedule: SourceSchedule, within: Sequence[Parent]) -> Source:
         """Write a new source; units and shards are busy where others are added at the same time."""
-        return retry_on_conflict(lambda: self.store.save_source(head, schedule, within=within), MAX_ADD_TRIES)
+        return retry_on_conflict(lambda: self.store.save_source(head, schedule, within=within, at=self.clock()), MAX_ADD_TRIES)
 
     def edit(
         self,
@@ -162,7 +162,7 @@ class SourceService:
             if source.removed_at is None:
                 removed = replace(source, removed_at=self.clock())
                 head = replace(head, source=removed, settle_at=None, hold=None, failure=None)
-                source = self.store.save_source(head, replace(self._schedule(removed), due_at=None))
+                source = self.store.save_source(head, replace(self._schedule(removed), due_at=None), at=self.clock())
         if release:
             request = ReconcileRequest(tenant=tenant, scope=source.scope, at=self.clock(), by=by)
             self.parts.reconcile(source.collection, request)
@@ -241,7 +241,7 @@ class SourceService:
         if refetch:
             head = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=None)
         schedule = self._schedule(after, self._find_schedule(before), now=refetch or (after.enabled and not before.enabled))
-        return self.store.save_source(head, schedule, within=within)
+        return self.store.save_source(head, schedule, within=within, at=self.clock())
 
     def _find_schedule(self, source: Source) -> SourceSchedule:
         shards = self.store.load_shards([source.shard_id])

@@ -3,6 +3,8 @@
     shards       claim each by a condition, and send its due sources; a tenant's monitor takes their place
     monitors     begin their runs
     open runs    end those that are overdue
+    stale        put out an event for sources without a success for long, once a spell
+    outbox       number what was left behind
 
 A part that fails does not stop the others.
 """
@@ -13,7 +15,7 @@ import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bokit.core.model.due_times import is_due, overdue_intervals
 from bokit.core.model.monitor import Monitor
@@ -56,12 +58,16 @@ class TickReport:
     """Runs of monitors that were begun."""
     closed: int = 0
     """Overdue runs that were ended."""
+    stale: int = 0
+    """Sources that went stale."""
+    events: int = 0
+    """Events that had been left in the outbox."""
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed")
+        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events")
         counts = {name: getattr(self, name) for name in names}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
@@ -77,6 +83,24 @@ class PartResult:
 
     count: int = 0
     error: Exception | None = None
+
+
+class PartReport(Protocol):
+    """What a part of the tick found."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def error(self) -> Exception | None: ...
+
+
+class OutboxReport(Protocol):
+    """What a drain of the outbox did."""
+
+    @property
+    def events(self) -> int: ...
+    @property
+    def error(self) -> Exception | None: ...
 
 
 class BatchClaimer:
@@ -190,9 +214,12 @@ class Tick:
         send: Send,
         run_due_monitors: Callable[[Sequence[Monitor]], PartResult],
         close_overdue: Callable[[Sequence[OpenRun]], PartResult],
+        report_stale: Callable[[Sequence[Shard], StoredOptions], PartReport],
+        drain_outbox: Callable[[], OutboxReport],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
+        self.report_stale, self.drain_outbox = report_stale, drain_outbox
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
@@ -208,11 +235,21 @@ class Tick:
             sent = TickReport(shards=len(shards), error=error)
         begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
-        report = replace(sent, monitors=begun.count, closed=closed.count, error=sent.error or begun.error or closed.error)
+        numbered = _attempt(lambda _: self._drain(), [self], "outbox")
+        failed = sent.error or begun.error or closed.error or numbered.error
+        report = replace(sent, monitors=begun.count, closed=closed.count, events=numbered.count, error=failed)
         log_event(log, "tick", **report.as_dict())
         if sent.error:
             raise sent.error
         return report
+
+    def _report_stale(self, shards: Sequence[Shard], stored: StoredOptions) -> PartResult:
+        found = self.report_stale(shards, stored)
+        return PartResult(count=found.count, error=found.error)
+
+    def _drain(self) -> PartResult:
+        drained = self.drain_outbox()
+        return PartResult(count=drained.events, error=drained.error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
@@ -220,12 +257,14 @@ class Tick:
         messages = self.claimer.claim(shards, stored, trigger, monitors=monitors, errors=errors)
         if messages:
             self.send(messages)
+        stale = _attempt(lambda read: self._report_stale(read, stored), shards, "stale sources")
         return TickReport(
             shards=len(shards),
             sources=sum(len(m.source_ids) for m in messages),
             sent=len(messages),
             overdue_intervals=self._overdue(shards, stored, monitors, now),
-            error=errors[0] if errors else None,
+            stale=stale.count,
+            error=errors[0] if errors else stale.error,
         )
 
     def _overdue(self, shards: Sequence[Shard], stored: StoredOptions, monitors: Monitors, now: datetime) -> float:

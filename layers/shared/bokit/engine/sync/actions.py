@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.plan import Action, ActionKind
+from bokit.core.model.events import OutboxItem, bulk_item
+from bokit.core.model.limits import MAX_SINGLE_EVENTS
+from bokit.core.model.plan import Action, ActionKind, Plan, count_actions
 from bokit.core.model.quotas import day_of
 from bokit.core.model.records import LoggedChange
-from bokit.core.model.scheduling import Lease
+from bokit.core.model.scheduling import Head, Lease
 from bokit.engine.sync.job import SyncJob
+from bokit.engine.sync.limits import MAX_BULK_HOLD
 from bokit.store.protocols import Store
 
 
@@ -20,18 +24,41 @@ def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 
 def apply_actions(
-    store: Store, source: Source, actions: Sequence[Action], job: SyncJob, *, at: datetime, lease: Lease, forced: bool = False
+    store: Store,
+    source: Source,
+    actions: Sequence[Action],
+    job: SyncJob,
+    *,
+    at: datetime,
+    lease: Lease,
+    forced: bool = False,
+    bulk: OutboxItem | None = None,
 ) -> None:
     """Write the records that *actions* leave behind, and log the visible changes.
 
     Raises QuotaError where the tenant has no room for them; *forced*: however much it wrote today.
+    *bulk*: the one event that stands for all of them, instead of one for each.
     """
     by = job.by or f"source:{source.id}"
     changes = [_log_action(action, at, by, job) for action in visible_actions(actions)]
     store.count_writes(source.tenant, day_of(at), len(actions) + len(changes), forced=forced)
     new = {action.record_id for action in actions if action.kind is ActionKind.CREATE}
     kept_days = job.options["history.keep_days"]
-    store.apply_records([action.after for action in actions], changes, lease=lease, counted=new, kept_days=kept_days)
+    store.apply_records([action.after for action in actions], changes, lease=lease, counted=new, kept_days=kept_days, bulk=bulk)
+
+
+def make_bulk(head: Head, actions: Sequence[Action], job: SyncJob, at: datetime) -> OutboxItem | None:
+    """Return the one event of a source's first sync, or of more than MAX_SINGLE_EVENTS changes; None: each has its own."""
+    changed = len(visible_actions(actions))
+    if not changed or (head.synced_at is not None and changed <= MAX_SINGLE_EVENTS):
+        return None
+    source, counts = head.source, count_actions(Plan(actions=tuple(actions)))
+    return bulk_item(source, source.collection, job.run_id, at, counts)
+
+
+def hold(bulk: OutboxItem) -> OutboxItem:
+    """Return the event as it is stored while its changes are being written: after a crash it is numbered nevertheless."""
+    return replace(bulk, held_until=bulk.at + MAX_BULK_HOLD)
 
 
 def _log_action(action: Action, at: datetime, by: str, job: SyncJob) -> LoggedChange:

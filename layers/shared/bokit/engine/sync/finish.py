@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.due_times import freshness
+from bokit.core.model.events import events_of_head
 from bokit.core.model.plan import Hold
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
@@ -41,7 +42,7 @@ class Finisher:
         note = after.hold
         if note and notice and is_sent and self.alerts.delivers and note.delivered_at is None:
             after = replace(after, hold=replace(note, delivered_at=now))
-        self.store.save_head(after, lease=lease)
+        self.store.save_head(after, lease=lease, at=now, events=events_of_head(before, after))
 
     def fail(self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: Exception) -> SyncResult:
         """Record why the source failed, and return the result: whether and when trying again may help."""
@@ -68,7 +69,7 @@ class Finisher:
         failure = Failure(code=error.stable_code, message=error.message, since=since, notified=True)
         with released_on_error(self.store, lease):
             self._publish(notice_failure(head.source, failure, now))
-            self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+            self._save_failed(failure, lease, now)
         return SyncResult(report=report_source(head, recorder, Outcome.FAILED, error), failed=True)
 
     def skip_until_due(self, head: Head) -> SyncResult:
@@ -121,7 +122,12 @@ class Finisher:
         if is_news and (lease or schedule.failures):
             self._publish(notice_failure(head.source, failure, now))
         if lease:
-            self.store.save_head(replace(self.store.load_head(head.source), failure=failure), lease=lease)
+            self._save_failed(failure, lease, now)
+
+    def _save_failed(self, failure: Failure, lease: Lease, now: datetime) -> None:
+        before = self.store.load_head(lease.source)
+        after = replace(before, failure=failure)
+        self.store.save_head(after, lease=lease, at=now, events=events_of_head(before, after))
 
     def _publish(self, *notices: Notice | None) -> bool:
         """Return whether the notices were accepted."""

@@ -12,3 +12,5 @@ MIN_SECONDS_TO_SAVE = 10.0
 
 MAX_COMPARED_UNITS = 50
 """Units whose bookings are read to find whose calendar a foreign one is."""
+MAX_BULK_HOLD = timedelta(minutes=15)
+"""How long the one event of a large write waits for the end of it."""

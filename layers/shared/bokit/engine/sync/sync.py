@@ -18,14 +18,14 @@ from datetime import datetime
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import source_scopes
 from bokit.core.model.due_times import freshness, is_long_ago, judge_staleness, next_full_at
-from bokit.core.model.plan import Hold, Plan, count_actions
+from bokit.core.model.plan import Action, Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Head, Lease, SourceSchedule
 from bokit.core.model.source_rules import ADVICE, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
-from bokit.engine.sync.actions import apply_actions, visible_actions
+from bokit.engine.sync.actions import apply_actions, hold, make_bulk, visible_actions
 from bokit.engine.sync.elsewhere import load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
@@ -292,12 +292,22 @@ class SourceSync:
     def _write(self, head: Head, plan: Plan, job: SyncJob, lease: Lease, sync_input: SyncInput, *, forced: bool) -> bool:
         """Write records and snapshot, but not the head; return whether the content is now the agreed state."""
         if plan.actions:
-            apply_actions(self.store, head.source, plan.actions, job, at=sync_input.context.at, lease=lease, forced=forced)
+            self._apply_actions(head, plan.actions, job, lease, sync_input.context.at, forced=forced)
         is_agreed, before = sync_input.is_trusted and not plan.refused, sync_input.snapshot
         content = sync_input.seen.snapshot if is_agreed and sync_input.seen.snapshot else before.content
         if content != before.content or dict(plan.memory) != dict(before.memory):
             self.store.save_snapshot(replace(before, content=content, memory=plan.memory), lease=lease)
         return is_agreed
+
+    def _apply_actions(
+        self, head: Head, actions: Sequence[Action], job: SyncJob, lease: Lease, at: datetime, *, forced: bool
+    ) -> None:
+        """Write records, each with its event; of many, the one event is released when all of them are written."""
+        bulk = make_bulk(head, actions, job, at)
+        held = hold(bulk) if bulk else None
+        apply_actions(self.store, head.source, actions, job, at=at, lease=lease, forced=forced, bulk=held)
+        if bulk:
+            self.store.put_outbox(bulk)
 
     def _reconcile_plan(self, source: Source, job: SyncJob, sync_input: SyncInput, hold: Hold | None) -> datetime | None:
         """Reconcile whether the plan changed anything or not: a run that crashed may not have done so."""

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bokit.core.model.events import OutboxItem, bulk_item
+from bokit.core.model.limits import MAX_SINGLE_EVENTS
 from bokit.core.model.plan import Action, Plan, count_actions
 from bokit.core.model.records import CollectionName, SourceId
 from bokit.core.model.scheduling import Head, Lease
@@ -20,7 +22,7 @@ from bokit.core.tables.progress import PassProgress, TableMemory, write_table_me
 from bokit.core.tables.spec import TableSettings
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.sync.actions import apply_actions, visible_actions
+from bokit.engine.sync.actions import apply_actions, hold, visible_actions
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.lease import SYNC_TTL, acquire_lease, check_unsynced
 from bokit.engine.tables.limits import MAX_TABLE_PROBLEMS
@@ -56,6 +58,10 @@ class TableSyncSession:
     """What a dry run would do, or the caller asked to see."""
     problems: list[Problem] = field(default_factory=list)
     has_changed: bool = False
+    changed: dict[CollectionName, Counter[str]] = field(default_factory=dict)
+    """What this sync changed, by collection."""
+    bulk: dict[CollectionName, OutboxItem] = field(default_factory=dict)
+    """The events that stand for many changes, by collection."""
     settle_at: datetime | None = None
     dry_chunks: dict[str, bytes | None] = field(default_factory=dict)
     """Chunks that a dry run did not store."""
@@ -116,11 +122,27 @@ class TableSyncSession:
         visible = visible_actions(actions)
         if not self.job.dry_run:
             self.open_progress()
-            apply_actions(self.store, self.head.source, actions, self.job, at=self.at, lease=self.renew_lease())
+            lease, bulk = self.renew_lease(), self._find_bulk(actions)
+            apply_actions(self.store, self.head.source, actions, self.job, at=self.at, lease=lease, bulk=bulk)
         self.counts.update(count_actions(Plan(actions=tuple(actions))))
         self.has_changed = self.has_changed or bool(visible)
         if self.job.dry_run or self.job.details:
             self.actions += visible
+
+    def _find_bulk(self, actions: Sequence[Action]) -> OutboxItem | None:
+        """Return the one event of a collection's first sync, or of the changes that come after so many; it waits for the end."""
+        collection = actions[0].after.collection
+        counts = self.changed.setdefault(collection, Counter())
+        counts.update(count_actions(Plan(actions=tuple(actions))))
+        if self.head.synced_at is None or sum(counts.values()) > MAX_SINGLE_EVENTS:
+            self.bulk[collection] = bulk_item(self.head.source, collection, self.job.run_id, self.at, counts)
+        return hold(self.bulk[collection]) if collection in self.bulk else None
+
+    def release_bulk(self) -> None:
+        """Let the events that stand for many changes be numbered: all of them are written."""
+        for item in self.bulk.values():
+            self.store.put_outbox(item)
+        self.bulk = {}
 
     def load_chunk(self, name: str) -> dict[str, RowDigest]:
         """Return one chunk; empty if it is not stored."""

@@ -166,6 +166,7 @@ class TableSync:
             session.checkpoint(finished=finished)
             hold = make_hold(session.memory.holds)
             if finished:
+                session.release_bulk()
                 self._save_head(session, hold)
             session.release_lease()
         return SyncResult(report=self._report(session, recorder, hold), unfinished=not finished)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import dump_json, read_document, write_document
+from bokit.core.model.events import event_of_place, event_of_removal
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
+from bokit.store.dynamo.events import put_events
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedules
@@ -47,7 +50,7 @@ class DynamoCatalog(DynamoUsage):
             self._remove_from_shard(source)
         self._forget_usage(tenant)
         own = ItemRow.pk.startswith(keys.tenant_prefix(tenant))
-        by_secret = ItemRow.pk.startswith("PAGE#") | ItemRow.pk.startswith("TOKEN#")
+        by_secret = ItemRow.pk.startswith("PAGE#") | ItemRow.pk.startswith("TOKEN#") | ItemRow.pk.startswith("OUT#")
         self._table.delete_all(self._table.scan_keys(own | (by_secret & (ItemRow.tenant == tenant))))
         self._table.delete(keys.tenant_key(tenant))
 
@@ -82,25 +85,27 @@ class DynamoCatalog(DynamoUsage):
     def load_source(self, tenant: TenantId, source_id: SourceId) -> Source:
         return self._load_one(Source, tenant, source_id)
 
-    def save_property(self, prop: Property) -> Property:
-        return self._save(prop)
+    def save_property(self, prop: Property, *, at: datetime | None = None) -> Property:
+        return self._save(prop, at)
 
-    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = (), at: datetime | None = None) -> Unit:
         if unit.version > 0 and not within:
-            return self._save(unit)
+            return self._save(unit, at)
         saved = replace(unit, version=unit.version + 1)
-        put = _put_versioned(saved)
+        puts = [_put_versioned(saved), *_put_change(saved, at)]
         changes = [] if unit.version else [UsageChange(tenant=unit.tenant, counted=QuotaName.UNITS, more=1)]
-        failed = self.transact_counted(Transaction(puts=[put], updates=use_parents(within)), changes)
+        failed = self.transact_counted(Transaction(puts=puts, updates=use_parents(within)), changes)
         check_parents(failed, within)
         if failed:
             raise _changed(unit)
         return saved
 
-    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
+    def save_source(
+        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+    ) -> Source:
         source = head.source
         saved = replace(source, version=source.version + 1)
-        put, shard = _put_versioned(saved), source.shard_id
+        puts, shard = [_put_versioned(saved), *_put_change(saved, at)], source.shard_id
         updates = [_update_head(replace(head, source=saved)), *use_parents(within)]
         if source.version == 0:
             updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
@@ -108,7 +113,7 @@ class DynamoCatalog(DynamoUsage):
         for _ in range(MAX_WRITE_TRIES):
             state = self._table.get(keys.state_key(shard)) or self._make_shard(shard)
             update = write_lowered_schedules(state, {source.id: schedule})
-            failed = self.transact_counted(Transaction(puts=[put], updates=[*updates, update]), changes)
+            failed = self.transact_counted(Transaction(puts=puts, updates=[*updates, update]), changes)
             if not failed:
                 return saved
             check_parents(failed, within)
@@ -125,7 +130,7 @@ class DynamoCatalog(DynamoUsage):
         more = (source.removed_at is None) - was_there
         return [UsageChange(tenant=source.tenant, counted=QuotaName.SOURCES, more=more)] if more else []
 
-    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object], *, at: datetime | None = None) -> None:
         key = _key(parent.kind, parent.tenant, parent.id)
         row = self._table.get(key)
         check_empty()
@@ -134,20 +139,25 @@ class DynamoCatalog(DynamoUsage):
         delete = DeleteItem(key=key, condition=(ItemRow.version == row.version) & _is_used_as(row))
         is_counted = parent.kind is Unit
         changes = [UsageChange(tenant=parent.tenant, counted=QuotaName.UNITS, more=-1)] if is_counted else []
-        if self.transact_counted(Transaction(deletes=[delete]), changes):
+        gone = [event_of_removal(parent.kind, parent.id, int(row.version))]
+        puts = put_events(parent.tenant, at, gone) if at else []
+        if self.transact_counted(Transaction(puts=puts, deletes=[delete]), changes):
             raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
 
     def load_collections(self, tenant: TenantId) -> Sequence[Collection]:
         return self._load_all(Collection, tenant)
 
-    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
+    def save_collection(
+        self, collection: Collection, *, check_empty: Callable[[], object] | None = None, at: datetime | None = None
+    ) -> Collection:
         if check_empty is None or collection.version == 0:
-            return self._save(collection)
+            return self._save(collection, at)
         row = self._table.get(_key(Collection, collection.tenant, collection.name))
         check_empty()
         saved = replace(collection, version=collection.version + 1)
         put = _put_versioned(saved)
-        if row is None or not self._table.put(replace(put, condition=put.condition & _is_used_as(row))):
+        unused = put if row is None else replace(put, condition=put.condition & _is_used_as(row))
+        if row is None or not self._table.write(unused, _put_change(saved, at)):
             raise _changed(collection)
         return saved
 
@@ -197,9 +207,9 @@ class DynamoCatalog(DynamoUsage):
             raise UnknownIdError(f"no such {_KINDS[kind].lower()}", id=item_id)
         return read_document(kind, row.doc)
 
-    def _save(self, value: T) -> T:
+    def _save(self, value: T, at: datetime | None) -> T:
         saved = replace(value, version=value.version + 1)
-        if not self._table.put(_put_versioned(saved)):
+        if not self._table.write(_put_versioned(saved), _put_change(saved, at)):
             raise _changed(value)
         return saved
 
@@ -264,6 +274,11 @@ def _put_versioned(saved: T) -> PutItem:
         attributes={"doc": write_document(saved), "version": saved.version},
         condition=has_version(saved.version - 1),
     )
+
+
+def _put_change(saved: Property | Unit | Source | Collection, at: datetime | None) -> list[PutItem]:
+    """Return the outbox's part of writing *saved*; without a time there is nobody to hear of it."""
+    return put_events(saved.tenant, at, [event_of_place(saved)]) if at else []
 
 
 def _update_head(head: Head) -> UpdateItem:

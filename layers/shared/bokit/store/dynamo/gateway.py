@@ -207,6 +207,12 @@ class TableGateway:
         row = self.get(key) if nonce is not None else None
         return row if row is not None and row.nonce == nonce else None
 
+    def write(self, write: PutItem | UpdateItem | DeleteItem, with_it: Sequence[PutItem]) -> bool:
+        """Write one item, and others in the same transaction where there are any; return False if its condition failed."""
+        if with_it or isinstance(write, DeleteItem):
+            return not self.transact(_with(write, with_it))
+        return self.put(write) if isinstance(write, PutItem) else self.update(write) is not None
+
     def delete(self, key: Key) -> None:
         """Remove one item, if it exists."""
         with self._translated():
@@ -302,6 +308,15 @@ def _translate_cancellation(error: TransactWriteError, facts: Mapping[str, Any])
     if any(reason and _names_size(reason.message) for reason in error.cancellation_reasons):
         return _too_large()
     return None
+
+
+def _with(write: PutItem | UpdateItem | DeleteItem, puts: Sequence[PutItem]) -> Transaction:
+    """Return the transaction of one write and *puts*."""
+    if isinstance(write, PutItem):
+        return Transaction(puts=[write, *puts])
+    if isinstance(write, UpdateItem):
+        return Transaction(puts=puts, updates=[write])
+    return Transaction(puts=puts, deletes=[write])
 
 
 def _busy(facts: Mapping[str, Any]) -> StoreConflictError:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from bokit.core.model.catalog import ShardId, Source
-from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, TenantId
+from bokit.core.model.events import OutboxItem
+from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.errors import UnknownIdError
 from bokit.store.limits import MAX_KEY_TEXT, MAX_PARTITION_KEY, MAX_SORT_KEY
 
@@ -215,3 +216,33 @@ def part_partition(owner: Key) -> str:
 def part_key(owner: Key, stamp: str, place: int) -> Key:
     """Return the key of one part; *stamp* separates the parts of one content from another's."""
     return make_key(part_partition(owner), f"{stamp}#{place:04d}")
+
+
+def outbox_partition(number: int) -> str:
+    """Return one of the outbox's partitions, which cross tenants."""
+    return join("OUT", f"{number:02d}")
+
+
+def outbox_key(item: OutboxItem) -> Key:
+    """Return the key of an outbox item."""
+    return make_key(outbox_partition(item.partition), item.sort_key)
+
+
+def events_partition(tenant: TenantId) -> str:
+    """Return the partition of a tenant's event log."""
+    return join("T", tenant, "EVENTS")
+
+
+def event_key(tenant: TenantId, seq: int) -> Key:
+    """Return the key of one event; they sort by their numbers."""
+    return make_key(events_partition(tenant), f"{seq:012d}")
+
+
+def event_counter_key(tenant: TenantId) -> Key:
+    """Return the key of the number of a tenant's last event."""
+    return make_key(events_partition(tenant), "SEQ")
+
+
+def stale_key(tenant: TenantId, source: SourceId) -> Key:
+    """Return the key of the note that a source is stale."""
+    return make_key(join("T", tenant, "STALE"), join(source))

@@ -53,7 +53,7 @@ class ItemRow(Model):
     uses = NumberAttribute(null=True)
     """Property, unit and collection: how often something was written within it since it was written itself."""
     tenant = UnicodeAttribute(null=True)
-    """Owner of a head, token or published document, whose keys do not hold it."""
+    """Owner of a head, token, published document or outbox item, whose keys do not hold it."""
 
     fence = NumberAttribute(null=True)
     """Shard and head: raised at each claim or lease."""
@@ -82,6 +82,8 @@ class ItemRow(Model):
     sources = NumberAttribute(null=True)
     """The list of shards: the number of the shard's sources."""
 
+    seq = NumberAttribute(null=True)
+    """Counter of an event log: the number of its last event."""
     groups = NumberAttribute(null=True)
     """Open run: the number of items that hold its progress. An ended run has none."""
     pending = UnicodeSetAttribute(null=True)
@@ -103,7 +105,8 @@ class ItemRow(Model):
     parts = NumberAttribute(null=True)
     """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
-    """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors."""
+    """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors.
+    Stale source: its last success."""
     expires_at = TTLAttribute(null=True)
     """Run, progress, answer, published document, number of a day's writes, and a change that is not among its record's last:
     when TTL may delete it."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import zlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import read_document, write_document
+from bokit.core.model.events import NewEvent, OutboxItem
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import check_parents, has_version, use_parents
+from bokit.store.dynamo.events import put_bulk, put_events
 from bokit.store.dynamo.gateway import CheckItem, DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.packing import pack_document, pack_snapshot, unpack_document, unpack_snapshot
@@ -22,7 +25,7 @@ from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import RELEASE, write_head
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.protocols import Page, Snapshot
-from bokit.store.writes import RecordWrite, check_lease_source, pair_changes, split_transactions
+from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
 
 
 class DynamoRecords(DynamoParts, DynamoUsage):
@@ -47,6 +50,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         within: Sequence[Parent] = (),
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
+        bulk: OutboxItem | None = None,
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes, kept_days)
         puts = {write.record.id: _put_write(write) for write in writes}
@@ -54,8 +58,9 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         def size_of(write: RecordWrite) -> int:
             return sum(len(put.attributes.get("doc") or put.attributes["packed"]) for put in puts[write.record.id])
 
-        for group in split_transactions(writes, lambda write: write.actions, size_of):
-            group_puts = [put for write in group for put in puts[write.record.id]]
+        for number, group in enumerate(split_transactions(writes, lambda write: write.actions, size_of)):
+            outbox = put_bulk(bulk, number) if bulk else put_events(group[0].record.tenant, written_last(group), events_of(group))
+            group_puts = [*(put for write in group for put in puts[write.record.id]), *outbox]
             aged = [update for write in group for update in _age_changes(write)]
             new = [w.record for w in group if w.record.version == 1 and w.record.id in counted]
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
@@ -128,14 +133,15 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         for key in named:
             self._delete_old_parts(key, cut[key][0].get("stamp") if key in cut else None, turn=lease.fence)
 
-    def save_head(self, head: Head, *, lease: Lease) -> None:
+    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
         ours = ItemRow.fence == lease.fence
         unchanged = ItemRow.version == head.version
         key = keys.head_key(lease.source)
         ended = ItemRow.open_leases.remove() if head.failure is None else ItemRow.open_leases.add(-1)
         written = write_head(head)
         actions = [ItemRow.doc.set(written), ItemRow.version.add(1), *RELEASE, ended]
-        if self._table.update(UpdateItem(key=key, actions=actions, condition=ours & unchanged)) is None:
+        update = UpdateItem(key=key, actions=actions, condition=ours & unchanged)
+        if not self._table.write(update, put_events(head.source.tenant, at, events) if at else []):
             row = self._table.get(key)
             if row is None or row.fence != lease.fence:
                 raise _taken_over(lease)

@@ -8,10 +8,12 @@ from datetime import datetime
 from pynamodb.expressions.condition import Condition
 
 from bokit.core.model.codec import pack, read_document, unpack, write_document, write_micros
+from bokit.core.model.events import event_of_end, event_of_start, join_events
 from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
+from bokit.store.dynamo.events import put_events
 from bokit.store.dynamo.former_open_runs import read_former_run, write_former_reports
 from bokit.store.dynamo.gateway import PutItem, Transaction
 from bokit.store.dynamo.keys import Key
@@ -59,6 +61,7 @@ class DynamoRuns(DynamoOpenRunReads):
             self._table.put(put)
         absent = ItemRow.pk.does_not_exist()
         puts = [PutItem(key=keys.run_key(run.tenant, run.run_id), attributes=attributes, condition=absent)]
+        puts += put_events(run.tenant, run.started_at, [event_of_start(open_run)])
         if answered:
             puts.append(self._put_answer(run.tenant, answered, now))
         for _ in range(MAX_WRITE_TRIES):
@@ -175,10 +178,10 @@ class DynamoRuns(DynamoOpenRunReads):
         raise _changed()
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
-        return self._table.put(self._put_run(run, expires_at, condition=is_open_run()))
+        return self._table.write(self._put_run(run, expires_at, condition=is_open_run()), _put_end(run))
 
     def save_run(self, run: Run, *, expires_at: datetime) -> None:
-        self._table.put(self._put_run(run, expires_at))
+        self._table.write(self._put_run(run, expires_at), _put_end(run))
 
     def _put_run(self, run: Run, expires_at: datetime, condition: Condition | None = None) -> PutItem:
         """Write the run's parts; return the write of its item."""
@@ -202,6 +205,11 @@ class DynamoRuns(DynamoOpenRunReads):
     def _read_run(self, row: ItemRow, packed: bytes) -> Run:
         open_run = self._read_open_run(row)
         return open_run.run if open_run else read_document(Run, unpack(packed))
+
+
+def _put_end(run: Run) -> list[PutItem]:
+    """Return the outbox's part of a run's end."""
+    return put_events(run.tenant, run.finished_at or run.started_at, join_events([event_of_end(run)]))
 
 
 def _changed() -> StoreConflictError:

@@ -7,6 +7,7 @@ from typing import Any
 from bokit.core.model.quotas import UNBOUNDED, Quotas
 from bokit.store.dynamo.access import DynamoTokens
 from bokit.store.dynamo.catalog import DynamoCatalog
+from bokit.store.dynamo.events import DynamoEvents
 from bokit.store.dynamo.gateway import TableGateway
 from bokit.store.dynamo.monitors import DynamoMonitors
 from bokit.store.dynamo.published import DynamoPublished
@@ -15,7 +16,9 @@ from bokit.store.dynamo.runs import DynamoRuns
 from bokit.store.dynamo.schedule import DynamoSchedule
 
 
-class DynamoStore(DynamoCatalog, DynamoSchedule, DynamoRecords, DynamoRuns, DynamoMonitors, DynamoTokens, DynamoPublished):
+class DynamoStore(
+    DynamoCatalog, DynamoSchedule, DynamoRecords, DynamoRuns, DynamoMonitors, DynamoTokens, DynamoPublished, DynamoEvents
+):
     """All of ``Store`` on one table. Its client is made with it, once for all threads, and sends nothing yet."""
 
     def __init__(

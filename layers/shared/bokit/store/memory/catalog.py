@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.codec import copy_json
+from bokit.core.model.events import event_of_place, event_of_removal
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
@@ -44,6 +46,7 @@ class MemoryCatalog(MemoryState):
                 self._open_runs,
                 self._answers,
                 self._written,
+                self._stale,
             ):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]
@@ -51,7 +54,8 @@ class MemoryCatalog(MemoryState):
             for values in by_hash:
                 for digest in [digest for digest, value in values.items() if value.tenant == tenant]:
                     del values[digest]
-            for own in (self._options, self._runs, self._monitors, self._tenants):
+            self._outbox = {key: item for key, item in self._outbox.items() if item.tenant != tenant}
+            for own in (self._options, self._runs, self._monitors, self._tenants, self._events, self._last_seq):
                 own.pop(tenant, None)
 
     def _remove_from_shard(self, source: Source) -> None:
@@ -85,25 +89,28 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             return load_one(self._sources, (tenant, source_id), "source", source_id)
 
-    def save_property(self, prop: Property) -> Property:
-        return self._save(self._properties, prop.id, prop)
+    def save_property(self, prop: Property, *, at: datetime | None = None) -> Property:
+        return self._save(self._properties, prop.id, prop, at)
 
-    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = ()) -> Unit:
+    def save_unit(self, unit: Unit, *, within: Sequence[Parent] = (), at: datetime | None = None) -> Unit:
         with self._lock:
             next_version(unit, self._units.get((unit.tenant, unit.id)))
             self._check_parents(within)
             if unit.version == 0:
                 self._count(unit.tenant, QuotaName.UNITS, 1)
             self._use(within)
-            return self._save(self._units, unit.id, unit)
+            return self._save(self._units, unit.id, unit, at)
 
-    def _save(self, values: dict[Any, V], value_id: str, value: V) -> V:
+    def _save(self, values: dict[Any, V], value_id: str, value: V, at: datetime | None) -> V:
         with self._lock:
             key = (value.tenant, value_id)
             saved = values[key] = replace(value, version=next_version(value, values.get(key)))
+            self._put_events(value.tenant, at, event_of_place(saved))
             return saved
 
-    def save_source(self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = ()) -> Source:
+    def save_source(
+        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+    ) -> Source:
         with self._lock:
             source, shard = head.source, head.source.shard_id
             state = self._heads.get(source.id)
@@ -115,7 +122,7 @@ class MemoryCatalog(MemoryState):
             was_there = stored is not None and stored.removed_at is None
             self._count(source.tenant, QuotaName.SOURCES, (source.removed_at is None) - was_there)
             self._use(within)
-            saved = self._save(self._sources, source.id, source)
+            saved = self._save(self._sources, source.id, source, at)
             self._put_head(replace(head, source=saved))
             self._put_schedule(self._shards.setdefault(shard, ShardState(shard=Shard(id=shard))), source.id, schedule)
             return saved
@@ -128,13 +135,16 @@ class MemoryCatalog(MemoryState):
             kept = state.head
             state.head = replace(head, fence=kept.fence, version=kept.version + 1, open_leases=kept.open_leases)
 
-    def delete_parent(self, parent: Parent, check_empty: Callable[[], object]) -> None:
+    def delete_parent(self, parent: Parent, check_empty: Callable[[], object], *, at: datetime | None = None) -> None:
         before = self._state_of(parent)
         check_empty()
         with self._lock:
             if self._state_of(parent) != before:
                 raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
-            if self._parents_of(parent.kind).pop((parent.tenant, parent.id), None) and parent.kind is Unit:
+            gone = self._parents_of(parent.kind).pop((parent.tenant, parent.id), None)
+            if gone is not None:
+                self._put_events(parent.tenant, at, event_of_removal(parent.kind, parent.id, gone.version))
+            if gone is not None and parent.kind is Unit:
                 self._count(parent.tenant, QuotaName.UNITS, -1)
 
     def _state_of(self, parent: Parent) -> tuple[Any, int]:
@@ -146,7 +156,9 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             return load_all(self._collections, tenant)
 
-    def save_collection(self, collection: Collection, *, check_empty: Callable[[], object] | None = None) -> Collection:
+    def save_collection(
+        self, collection: Collection, *, check_empty: Callable[[], object] | None = None, at: datetime | None = None
+    ) -> Collection:
         copied = replace(collection, schema=copy_json(collection.schema))
         parent = Parent(Collection, collection.tenant, collection.name)
         before = self._state_of(parent)
@@ -155,7 +167,7 @@ class MemoryCatalog(MemoryState):
         with self._lock:
             if check_empty and self._state_of(parent) != before:
                 raise StoreConflictError("it was changed or used by another meanwhile; try again", id=parent.id)
-            return self._save(self._collections, collection.name, copied)
+            return self._save(self._collections, collection.name, copied, at)
 
     def pick_shard(self, limit: int, route: str = "shard") -> ShardId:
         with self._lock:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import copy_json, copy_record
+from bokit.core.model.events import NewEvent, OutboxItem
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.memory.state import MemoryState, load_one, load_page, next_version
 from bokit.store.protocols import Page, Snapshot
-from bokit.store.writes import RecordWrite, check_lease_source, pair_changes, split_transactions
+from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
 
 
 class MemoryRecords(MemoryState):
@@ -56,6 +58,7 @@ class MemoryRecords(MemoryState):
         within: Sequence[Parent] = (),
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
+        bulk: OutboxItem | None = None,
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes, kept_days)
         for group in split_transactions(writes, lambda write: write.actions):
@@ -63,6 +66,10 @@ class MemoryRecords(MemoryState):
                 if lease is not None:
                     self._check(lease)
                 self._write_all(group, within, counted)
+                if bulk is None:
+                    self._put_events(group[0].record.tenant, written_last(group), *events_of(group))
+                elif group[0] is writes[0]:
+                    self._put_outbox(bulk)
         return [write.record for write in writes]
 
     def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent], counted: Container[RecordId]) -> None:
@@ -117,13 +124,14 @@ class MemoryRecords(MemoryState):
             all_chunks = {**self._chunks.get((source.tenant, source.id), {}), **chunks}
             self._chunks[source.tenant, source.id] = {name: chunk for name, chunk in all_chunks.items() if chunk is not None}
 
-    def save_head(self, head: Head, *, lease: Lease) -> None:
+    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
         with self._lock:
             state = self._check(lease)
             version = next_version(head, state.head)
             opened = max(0, state.head.open_leases - 1) if head.failure else 0
             state.head = replace(head, fence=lease.fence, version=version, open_leases=opened)
             state.holder = state.until = None
+            self._put_events(head.source.tenant, at, *events)
 
     def load_changes(
         self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bokit.core.model.events import event_of_end, event_of_start, join_events
 from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, RunStatus, SourceReport
 from bokit.errors import StoreConflictError
@@ -34,6 +35,7 @@ class MemoryRuns(MemoryState):
             if run.run_id in self._runs.get(run.tenant, {}):
                 raise StoreConflictError("a run of this id exists already", id=run.run_id)
             self._put_open_run(open_run)
+            self._put_events(run.tenant, run.started_at, event_of_start(open_run))
             return self.save_answer(run.tenant, answered, now) if answered else None
 
     def _put_open_run(self, open_run: OpenRun) -> OpenRun:
@@ -80,6 +82,7 @@ class MemoryRuns(MemoryState):
         with self._lock:
             self._open_runs.pop((run.tenant, run.run_id), None)
             self._runs.setdefault(run.tenant, {})[run.run_id] = run
+            self._put_events(run.tenant, run.finished_at or run.started_at, *join_events([event_of_end(run)]))
 
     def load_run(self, tenant: TenantId, run_id: RunId) -> Run:
         with self._lock:

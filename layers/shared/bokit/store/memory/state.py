@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from bokit.core.model.access import Token
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.cursors import read_cursor, write_cursor
+from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
@@ -84,6 +85,18 @@ class MemoryState:
         self._monitors: dict[TenantId, Monitor] = {}
         self._tokens: dict[str, Token] = {}
         self._published: dict[str, PublishedDocument] = {}
+        self._outbox: dict[tuple[int, str], OutboxItem] = {}
+        self._events: dict[TenantId, dict[int, Event]] = {}
+        self._last_seq: dict[TenantId, int] = {}
+        self._stale: dict[tuple[TenantId, SourceId], datetime] = {}
+
+    def _put_outbox(self, *items: OutboxItem) -> None:
+        self._outbox.update({(item.partition, item.sort_key): item for item in items})
+
+    def _put_events(self, tenant: TenantId, at: datetime | None, *events: NewEvent) -> None:
+        """Write the outbox's part of a change; without a time there is nobody to hear of it."""
+        if at is not None:
+            self._put_outbox(*fill_outbox(tenant, at, events))
 
     def _load_head_state(self, source: Source) -> HeadState:
         state = self._heads.get(source.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bokit.store.memory.access import MemoryAccess
 from bokit.store.memory.catalog import MemoryCatalog
+from bokit.store.memory.events import MemoryEvents
 from bokit.store.memory.monitors import MemoryMonitors
 from bokit.store.memory.records import MemoryRecords
 from bokit.store.memory.runs import MemoryRuns
@@ -11,5 +12,7 @@ from bokit.store.memory.schedule import MemorySchedule
 from bokit.store.memory.usage import MemoryUsage
 
 
-class MemoryStore(MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess, MemoryUsage):
+class MemoryStore(
+    MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess, MemoryUsage, MemoryEvents
+):
     """All of ``Store``, in dictionaries behind one lock."""

@@ -1,0 +1,113 @@
+"""The event log: numbers what waits in the outbox, and reads what happened since.
+
+    a change      │ its transaction puts an outbox item
+    stream        │ wakes ``notify`` ──► drain: counter n ──► n + k, the events, the item deleted, in one transaction
+    every tick    │ drains what is older than 60 s: a lost wake-up costs a minute, never an event
+
+Many drains at once are harmless: one numbers an item, the others find it gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bokit.core.model.events import EventsDocument, OutboxItem, describe_event
+from bokit.core.model.limits import OUTBOX_PARTITIONS
+from bokit.core.model.records import TenantId
+from bokit.engine.base.clock import Clock
+from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE
+from bokit.errors import InputError
+from bokit.observability import log_event
+from bokit.store.limits import EVENT_TTL, MAX_OUTBOX_ITEMS
+from bokit.store.protocols import EventStore
+
+log = logging.getLogger("bokit.events")
+
+AT_ONCE = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainReport:
+    """What one drain numbered."""
+
+    items: int = 0
+    events: int = 0
+    error: Exception | None = None
+    """Why an item stays in the outbox; the others were numbered."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the facts for the log."""
+        return {"items": self.items, "events": self.events, "failed": self.error is not None}
+
+    def check(self) -> None:
+        """Raise the error of the item that failed, so that the function fails and its alarm goes off."""
+        if self.error is not None:
+            raise self.error
+
+
+class EventLog:
+    """Numbers the outbox's items, and reads the tenants' logs."""
+
+    def __init__(self, store: EventStore, clock: Clock) -> None:
+        self.store, self.clock = store, clock
+
+    # ── numbering ──
+
+    def drain(self, partitions: Iterable[int] = range(OUTBOX_PARTITIONS), *, older_than: timedelta = AT_ONCE) -> DrainReport:
+        """Number what waits in *partitions* for longer than *older_than*; an item that fails does not stop the others."""
+        items, events, first = 0, 0, None
+        for partition in partitions:
+            for item in self._load_ready(partition, older_than):
+                try:
+                    is_numbered = self.store.number_events(item, expires_at=self.clock() + EVENT_TTL) is not None
+                except Exception as error:
+                    log.exception("an outbox item was not numbered", extra={"facts": {"item": item.id, "tenant": item.tenant}})
+                    first = first or error
+                else:
+                    items, events = items + is_numbered, events + is_numbered * len(item.events)
+        report = DrainReport(items=items, events=events, error=first)
+        if items or first:
+            log_event(log, "outbox drained", **report.as_dict())
+        return report
+
+    def _load_ready(self, partition: int, older_than: timedelta) -> Iterable[OutboxItem]:
+        """Yield what may be numbered now, page by page, each item once."""
+        now, seen = self.clock(), set[str]()
+        while True:
+            found = self.store.load_outbox(partition, limit=MAX_OUTBOX_ITEMS + len(seen))
+            new = [item for item in found if item.sort_key not in seen]
+            seen.update(item.sort_key for item in new)
+            yield from (item for item in new if _is_ready(item, now, older_than))
+            if len(found) < MAX_OUTBOX_ITEMS or not new:
+                return
+
+    # ── reading ──
+
+    def read(self, tenant: TenantId, since: int | None, limit: int = MAX_EVENTS_PER_PAGE) -> EventsDocument:
+        """Return the events after *since*, and where to read on; without *since* only where the log is.
+
+        The counter is read first, and nothing beyond it: what is numbered meanwhile comes with the next call. Raises InputError
+        ``resync`` where *since* is above the counter (a restored table), or older than the log.
+        """
+        last = self.store.load_last_seq(tenant)
+        if since is None or since == last:
+            return {"items": [], "seq": last}
+        if since > last:
+            raise _resync(last)
+        until = min(last, since + limit)
+        events = self.store.load_events(tenant, after=since, until=until)
+        if not events or events[0].seq != since + 1 or events[0].at + EVENT_TTL <= self.clock():
+            raise _resync(last)
+        return {"items": [describe_event(event) for event in events], "seq": events[-1].seq}
+
+
+def _is_ready(item: OutboxItem, now: datetime, older_than: timedelta) -> bool:
+    return item.at + older_than <= now and (item.held_until is None or item.held_until <= now)
+
+
+def _resync(last: int) -> InputError:
+    return InputError("the log does not go on from there; load everything again, and read on from seq", code="resync", seq=last)

@@ -1,0 +1,106 @@
+"""The outbox and the event logs in the table.
+
+    writer     one transaction: the change, and its outbox item
+    notify     one transaction: counter n ──► n + k, if it is still n; events n + 1 … n + k; the outbox item deleted, if it exists
+
+The deletion makes numbering idempotent: a second drain finds no item, and writes nothing. The counter's condition makes
+it free of gaps: of two that number a log at the same time one starts again.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from bokit.core.model.codec import pack, read_document, read_micros, unpack, write_document, write_micros
+from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
+from bokit.core.model.records import SourceId, TenantId
+from bokit.errors import StoreConflictError
+from bokit.store.dynamo import keys
+from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
+from bokit.store.dynamo.model import ItemRow
+from bokit.store.limits import MAX_NUMBERING_TRIES, MAX_OUTBOX_ITEMS
+from bokit.store.protocols import StaleNote
+
+
+class DynamoEvents:
+    """``EventStore`` on the table."""
+
+    _table: TableGateway
+
+    def put_outbox(self, item: OutboxItem) -> None:
+        self._table.put(put_item(item))
+
+    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
+        rows = self._table.query(keys.outbox_partition(partition), limit=limit)
+        return [read_document(OutboxItem, unpack(row.packed)) for row in rows]
+
+    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+        key, counter = keys.outbox_key(item), keys.event_counter_key(item.tenant)
+        for attempt in range(MAX_NUMBERING_TRIES):
+            last = self.load_last_seq(item.tenant)
+            failed = self._number(item, last, expires_at)
+            if failed == []:
+                return last + len(item.events)
+            if failed and key in failed:
+                return None
+            if failed is None or counter in failed:
+                time.sleep(random.random() * min(0.5, 0.01 * 2**attempt))  # noqa: S311 - chance spreads those that number
+        raise StoreConflictError("the event log was written by others at the same time; try again")
+
+    def _number(self, item: OutboxItem, last: int, expires_at: datetime) -> list[keys.Key] | None:
+        """Return the keys whose condition failed, none if it was written; None if DynamoDB refused two that met."""
+        events = item.numbered(last)
+        unchanged = ItemRow.seq == last if last else ItemRow.pk.does_not_exist()
+        attributes = [{"doc": write_document(event), "expires_at": expires_at} for event in events]
+        puts = [
+            PutItem(key=keys.event_key(item.tenant, event.seq), attributes=own, condition=ItemRow.pk.does_not_exist())
+            for event, own in zip(events, attributes, strict=True)
+        ]
+        count = UpdateItem(
+            key=keys.event_counter_key(item.tenant),
+            actions=[ItemRow.seq.set(last + len(events))],
+            condition=unchanged,
+        )
+        delete = DeleteItem(key=keys.outbox_key(item), condition=ItemRow.pk.exists())
+        try:
+            return self._table.transact(Transaction(deletes=[delete], puts=puts, updates=[count]))
+        except StoreConflictError:
+            return None
+
+    def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
+        by_key = {keys.stale_key(tenant, source_id): source_id for tenant, source_id in sources}
+        return {by_key[key]: read_micros(int(row.stamp)) for key, row in self._table.get_all(by_key).items()}
+
+    def save_stale_note(self, note: StaleNote, item: OutboxItem) -> bool:
+        since = str(write_micros(note.since))
+        is_new = ItemRow.pk.does_not_exist() | (ItemRow.stamp != since)
+        put = PutItem(key=keys.stale_key(note.tenant, note.source_id), attributes={"stamp": since}, condition=is_new)
+        return self._table.write(put, [put_item(item)])
+
+    def load_last_seq(self, tenant: TenantId) -> int:
+        row = self._table.get(keys.event_counter_key(tenant))
+        return int(row.seq) if row else 0
+
+    def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
+        if until <= after:
+            return []
+        between = ItemRow.sk.between(f"{after + 1:012d}", f"{until:012d}")
+        return [read_document(Event, row.doc) for row in self._table.query(keys.events_partition(tenant), between)]
+
+
+def put_item(item: OutboxItem) -> PutItem:
+    """Return the write of an outbox item."""
+    return PutItem(key=keys.outbox_key(item), attributes={"packed": pack(write_document(item)), "tenant": item.tenant})
+
+
+def put_bulk(item: OutboxItem, number: int) -> list[PutItem]:
+    """Return the outbox's part of a transaction of this number, of several that one item stands for: it is in the first."""
+    return [] if number else [put_item(item)]
+
+
+def put_events(tenant: TenantId, at: datetime, events: Sequence[NewEvent]) -> list[PutItem]:
+    """Return the outbox's part of a transaction."""
+    return [put_item(item) for item in fill_outbox(tenant, at, events)]

@@ -1,0 +1,58 @@
+"""The outbox and the event logs in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from bokit.core.model.codec import read_document, write_document
+from bokit.core.model.events import Event, OutboxItem
+from bokit.core.model.records import SourceId, TenantId
+from bokit.store.limits import MAX_OUTBOX_ITEMS
+from bokit.store.memory.state import MemoryState
+from bokit.store.protocols import StaleNote
+
+
+class MemoryEvents(MemoryState):
+    """``EventStore`` in memory."""
+
+    def put_outbox(self, item: OutboxItem) -> None:
+        with self._lock:
+            self._put_outbox(item)
+
+    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
+        with self._lock:
+            items = [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition]
+            return [read_document(OutboxItem, write_document(item)) for item in items[:limit]]
+
+    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+        with self._lock:
+            if self._outbox.pop((item.partition, item.sort_key), None) is None:
+                return None
+            log = self._events.setdefault(item.tenant, {})
+            last = self._last_seq.get(item.tenant, 0)
+            log.update({event.seq: event for event in item.numbered(last)})
+            self._last_seq[item.tenant] = last + len(item.events)
+            return self._last_seq[item.tenant]
+
+    def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
+        with self._lock:
+            return {source_id: self._stale[t, source_id] for t, source_id in sources if (t, source_id) in self._stale}
+
+    def save_stale_note(self, note: StaleNote, item: OutboxItem) -> bool:
+        with self._lock:
+            key = note.tenant, note.source_id
+            if self._stale.get(key) == note.since:
+                return False
+            self._stale[key] = note.since
+            self._put_outbox(item)
+            return True
+
+    def load_last_seq(self, tenant: TenantId) -> int:
+        with self._lock:
+            return self._last_seq.get(tenant, 0)
+
+    def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
+        with self._lock:
+            log = self._events.get(tenant, {})
+            return [log[seq] for seq in range(after + 1, until + 1) if seq in log]

@@ -1,0 +1,180 @@
+"""What every store does with the outbox and the event logs: numbered once, without gaps, whatever happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.events import EventType, NewEvent, OutboxItem, fill_outbox
+from bokit.core.model.limits import MAX_OUTBOX_EVENTS, OUTBOX_PARTITIONS
+from bokit.core.model.records import SourceId, TenantId
+from bokit.store.protocols import StaleNote, Store
+from tests.support.builders import DAY, HOUR, NOW, a_change, a_record
+from tests.support.steps import OTHER, add_source, lease_of
+
+
+def an_item(name: str = "a", *, tenant: TenantId = DEFAULT_TENANT, events: int = 1, **given: object) -> OutboxItem:
+    """Return an outbox item of some events."""
+    said = [NewEvent(type=EventType.RECORD_CHANGED, data={"id": f"{name}{n}"}) for n in range(events)]
+    (item,) = fill_outbox(tenant, NOW, said)
+    return replace(item, **given)
+
+
+def waiting(store: Store) -> list[OutboxItem]:
+    """Return all items of the outbox."""
+    return [item for partition in range(OUTBOX_PARTITIONS) for item in store.load_outbox(partition)]
+
+
+def log_of(store: Store, tenant: TenantId = DEFAULT_TENANT) -> list[tuple[int, str]]:
+    """Return the numbers and ids of a tenant's events."""
+    found = store.load_events(tenant, after=0, until=store.load_last_seq(tenant))
+    return [(event.seq, event.data["id"]) for event in found]
+
+
+def number(store: Store, item: OutboxItem) -> int | None:
+    """Number an item."""
+    return store.number_events(item, expires_at=NOW + 7 * DAY)
+
+
+def test_an_item_is_numbered_whole_and_once(store: Store) -> None:
+    """Its events follow each other; a second time there is nothing to number."""
+    first, second = an_item("a", events=2), an_item("b", at=NOW + HOUR)
+    for item in (first, second):
+        store.put_outbox(item)
+    assert sorted(item.id for item in waiting(store)) == sorted((first.id, second.id))
+
+    assert [number(store, first), number(store, first), number(store, second)] == [2, None, 3]
+    assert (log_of(store), waiting(store)) == ([(1, "a0"), (2, "a1"), (3, "b0")], [])
+    (event, *_) = store.load_events(DEFAULT_TENANT, after=0, until=1)
+    assert (event.id, event.type, event.at) == (f"evt_{first.id}_00", EventType.RECORD_CHANGED, NOW)
+
+
+def test_the_largest_item_fits_one_transaction(store: Store) -> None:
+    """Ninety events, the counter and the deletion."""
+    item = an_item(events=MAX_OUTBOX_EVENTS)
+    store.put_outbox(item)
+
+    assert number(store, item) == MAX_OUTBOX_EVENTS
+    assert [seq for seq, _ in log_of(store)] == list(range(1, MAX_OUTBOX_EVENTS + 1))
+
+
+def test_more_events_than_one_item_takes_are_several() -> None:
+    """Each is numbered by itself; none is lost."""
+    events = [NewEvent(type=EventType.RECORD_CHANGED, data={"id": str(n)}) for n in range(2 * MAX_OUTBOX_EVENTS + 1)]
+
+    items = fill_outbox(DEFAULT_TENANT, NOW, events)
+
+    assert [len(item.events) for item in items] == [MAX_OUTBOX_EVENTS, MAX_OUTBOX_EVENTS, 1]
+    assert len({item.id for item in items}) == 3
+    assert [event for item in items for event in item.events] == events
+    assert fill_outbox(DEFAULT_TENANT, NOW, []) == []
+
+
+def test_an_item_that_is_not_there_writes_nothing(store: Store) -> None:
+    """Neither events nor a counter."""
+    assert number(store, an_item()) is None
+    assert (store.load_last_seq(DEFAULT_TENANT), log_of(store)) == (0, [])
+
+
+def test_two_tenants_never_cross(store: Store) -> None:
+    """Each has its own numbers; a removed one leaves neither log nor outbox."""
+    mine, theirs = an_item("mine"), an_item("theirs", tenant=OTHER)
+    for item in (mine, theirs):
+        store.put_outbox(item)
+        number(store, item)
+    assert (log_of(store), log_of(store, OTHER)) == ([(1, "mine0")], [(1, "theirs0")])
+
+    store.put_outbox(an_item("late", tenant=OTHER))
+    store.put_outbox(an_item("kept"))
+    store.remove_tenant(OTHER)
+
+    assert (log_of(store, OTHER), store.load_last_seq(OTHER)) == ([], 0)
+    assert [item.events[0].data["id"] for item in waiting(store)] == ["kept0"]
+
+
+def test_the_log_is_read_in_parts(store: Store) -> None:
+    """From one number to another, in order."""
+    item = an_item(events=12)
+    store.put_outbox(item)
+    number(store, item)
+
+    assert [e.seq for e in store.load_events(DEFAULT_TENANT, after=8, until=11)] == [9, 10, 11]
+    assert store.load_events(DEFAULT_TENANT, after=12, until=12) == []
+
+
+def test_a_change_and_its_event_are_one_write(store: Store) -> None:
+    """A record that is refused leaves no event; a written one leaves one item with all of the transaction's events."""
+    source = add_source(store)
+    lease = lease_of(store, source)
+    records = [a_record() for _ in range(3)]
+    store.apply_records(records, [a_change(record) for record in records], lease=lease)
+    (item,) = waiting(store)
+    assert sorted(event.data["id"] for event in item.events) == sorted(record.id for record in records)
+
+    stale = replace(lease, fence=lease.fence - 1)
+    for refused in (a_record(), records[0]):
+        try:
+            store.apply_records([refused], [a_change(refused)], lease=stale if refused is not records[0] else lease)
+        except Exception:  # noqa: S112 - both stores refuse, each in its way
+            continue
+        raise AssertionError("it was written")
+    assert waiting(store) == [item]
+
+
+def test_bookkeeping_is_not_an_event(store: Store) -> None:
+    """A record without a line in its log is heard of by nobody."""
+    store.apply_records([a_record()], [], lease=None)
+
+    assert waiting(store) == []
+
+
+def test_one_item_stands_for_a_large_write(store: Store) -> None:
+    """Three hundred records, many transactions: one item, put with the first and replaced by the last."""
+    records = [a_record() for _ in range(300)]
+    bulk = an_item("all", is_bulk=True)
+    store.apply_records(records, [a_change(record) for record in records], lease=None, bulk=replace(bulk, held_until=NOW + HOUR))
+    assert [item.held_until for item in waiting(store)] == [NOW + HOUR]
+
+    store.put_outbox(bulk)
+
+    assert waiting(store) == [bulk]
+
+
+def test_a_stale_source_is_noted_once_a_spell(store: Store) -> None:
+    """With its event, in one write; another spell is another note."""
+    note = StaleNote(tenant=DEFAULT_TENANT, source_id=SourceId("src_1"), since=NOW)
+    later = replace(note, since=NOW + HOUR)
+    assert store.load_stale_notes([(DEFAULT_TENANT, note.source_id)]) == {}
+
+    saved = [store.save_stale_note(each, an_item(name)) for each, name in ((note, "a"), (note, "b"), (later, "c"))]
+
+    assert saved == [True, False, True]
+    assert sorted(item.events[0].data["id"] for item in waiting(store)) == ["a0", "c0"]
+    sources = [(DEFAULT_TENANT, note.source_id), (OTHER, note.source_id)]
+    assert store.load_stale_notes(sources) == {note.source_id: NOW + HOUR}
+
+
+def test_eight_drains_at_once_number_each_event_once(shared_store: Store) -> None:
+    """No number is given twice, and none is skipped."""
+    items = [an_item(f"i{n}.", events=1 + n % 3, at=NOW + n * HOUR) for n in range(24)]
+    for item in items:
+        shared_store.put_outbox(item)
+    gate = Barrier(8)
+
+    def drain(turn: int) -> int:
+        gate.wait(timeout=20)
+        mine = items[turn:] + items[:turn]
+        return sum(number(shared_store, item) is not None for item in mine)
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(drain, range(8)))
+
+    expected = [event.data["id"] for item in items for event in item.events]
+    found = log_of(shared_store)
+    assert sum(won) == len(items)
+    assert [seq for seq, _ in found] == list(range(1, len(expected) + 1))
+    assert Counter(name for _, name in found) == Counter(expected)
+    assert waiting(shared_store) == []
