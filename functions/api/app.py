@@ -15,6 +15,7 @@ api = Api(
     "calendars",
     "conflicts",
     "events",
+    "webhooks",
     "openapi.json",
 )
 engine = open_once(build_engine)

@@ -1,4 +1,4 @@
-"""Every minute: claim what is due, begin the monitors' runs, end what is overdue, and number what the outbox kept."""
+"""Every minute: claim what is due, begin the monitors' runs, end what is overdue, number what the outbox kept, send webhooks."""
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.events import Event, EventType
 from bokit.core.model.records import SourceId
 from bokit.core.model.scheduling import Failure, Lease
+from bokit.core.model.webhooks import Delivery, DeliveryState, Endpoint, Webhook, WebhookId
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
@@ -41,6 +43,7 @@ pytestmark = needs_emulator
 RECORD, MONITOR, TOKEN, PAGE = a_record(), a_monitor(), a_token(), a_page()
 RUN, ANSWER, CHANGE = an_open_run("src_1"), an_answer(), a_change(RECORD)
 PROPERTY, UNIT, COLLECTION = a_property(), a_unit(), a_collection()
+HOOK = Webhook(id=WebhookId("whk_1"), tenant=DEFAULT_TENANT, url="https://a.example/", secret="whsec_", created_at=NOW)
 Write = Callable[[Store], object]
 
 
@@ -138,6 +141,27 @@ def page(store: Store) -> object:
     return found, found and found.version, found and found.first_read_at
 
 
+def webhook(store: Store) -> object:
+    made = store.add_webhook(HOOK, Endpoint(tenant=HOOK.tenant, webhook_id=HOOK.id), due_at=NOW)
+    endpoint = store.acquire_endpoint(made.tenant, made.id, holder="turn_1", now=NOW, until=NOW + HOUR)
+    assert endpoint
+    event = Event(id="evt_1", seq=1, type=EventType.BOOKING_CREATED, at=NOW)
+    waiting = Delivery(tenant=made.tenant, webhook_id=made.id, event=event, created_at=NOW, next_at=NOW + HOUR)
+    store.save_delivery(waiting, before=None, expires_at=NOW + DAY)
+    store.save_delivery(replace(waiting, next_at=NOW + DAY), before=waiting, expires_at=NOW + DAY)
+    done = replace(waiting, next_at=None, state=DeliveryState.DELIVERED)
+    store.save_delivery(done, before=replace(waiting, next_at=NOW + DAY), expires_at=NOW + DAY)
+    released = store.save_endpoint(replace(endpoint, position=1), due_at=None, release=True)
+    deliveries = store.load_deliveries(made.tenant, made.id).items, store.load_waiting(made.tenant, made.id, NOW + DAY, limit=9)
+    return (
+        endpoint,
+        released,
+        store.load_endpoint(made.tenant, made.id),
+        deliveries,
+        store.save_webhook(replace(made, details=True)),
+    )
+
+
 WRITES: dict[str, Write] = {
     write.__name__: write
     for write in (
@@ -152,6 +176,7 @@ WRITES: dict[str, Write] = {
         option,
         token,
         page,
+        webhook,
     )
 }
 

@@ -21,6 +21,7 @@ from bokit.core.model.access import TokenId, hash_token
 from bokit.core.model.catalog import DEFAULT_TENANT, Parent, Unit, UnitId
 from bokit.core.model.quotas import QUOTAS, QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import Scope, SourceId, TenantId, make_record_id
+from bokit.core.model.webhooks import Endpoint, Webhook, WebhookId
 from bokit.errors import QuotaError, StaleFenceError, StoreConflictError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.store import DynamoStore
@@ -40,6 +41,11 @@ def add_token(store: Store, name: str, tenant: TenantId) -> None:
     store.save_token(a_token(id=TokenId(f"tok_{name}"), tenant=tenant, hash=hash_token(name + tenant)))
 
 
+def add_webhook(store: Store, name: str, tenant: TenantId) -> None:
+    hook = Webhook(id=WebhookId(f"whk_{name}"), tenant=tenant, url="https://a.example/", secret="whsec_", created_at=NOW)
+    store.add_webhook(hook, Endpoint(tenant=tenant, webhook_id=hook.id), due_at=NOW)
+
+
 def add_a_source(store: Store, name: str, tenant: TenantId) -> None:
     add_source(store, id=SourceId(f"src_{name}_{tenant}"), tenant=tenant)
 
@@ -52,6 +58,7 @@ def add_a_record(store: Store, name: str, tenant: TenantId) -> None:
 ADDS: dict[QuotaName, Callable[[Store, str, TenantId], None]] = {
     QuotaName.UNITS: add_unit,
     QuotaName.TOKENS: add_token,
+    QuotaName.WEBHOOKS: add_webhook,
     QuotaName.SOURCES: add_a_source,
     QuotaName.RECORDS: add_a_record,
 }

@@ -73,6 +73,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/units": {"name": "New", "property_id": "{properties}"},
     "/sources": {"name": "New", "unit_id": "{units}", "url": "https://new.example/x.ics"},
     "/tokens": {"name": "New"},
+    "/webhooks": {"url": "https://8.8.8.8/new"},
     "/sync/start": {"interval": 300},
     "/options/{name}": {"value": 3600},
 }
@@ -86,7 +87,14 @@ class HostileApp(ApiApp):
         super().__init__(monkeypatch, store)
         self.tried: Counter[str] = Counter()
         self.days = itertools.count()
-        self.ids = {"options": "sync.interval", "collections": "clients", "records": "1", "conflicts": "none", "feeds": "x"}
+        self.ids = {
+            "options": "sync.interval",
+            "collections": "clients",
+            "records": "1",
+            "conflicts": "none",
+            "feeds": "x",
+            "deliveries": "evt_1",
+        }
         ids = self.furnish()
         self.ids |= {"properties": ids["property"], "units": ids["unit"], "sources": ids["source"]}
         self.sync()
@@ -94,6 +102,7 @@ class HostileApp(ApiApp):
             body = {"unit_id": ids["unit"], "check_in": first, "check_out": end}
             self.ids["bookings"] = self.caller.post("/bookings", body)["id"]
         self.ids["conflicts"] = self.caller.get("/conflicts")["items"][0]["id"]
+        self.ids["webhooks"] = self.caller.post("/webhooks", {"url": "https://8.8.8.8/hook"})["id"]
         self.ids["tokens"] = self.caller.post("/tokens", {"name": "a"})["id"]
         self.ids["calendars"] = self.caller.post(f"/units/{ids['unit']}/calendars")["id"]
         self.ids["sync"] = self.caller.get("/sync/history")["items"][0]["run_id"]

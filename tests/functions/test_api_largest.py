@@ -116,7 +116,8 @@ class LargestApp(ApiApp):
             url = f"https://8.8.8.8/{n}/" + "x" * 4000
             self.caller.post("/sources", {"name": name, "unit_id": ids["unit"], "url": url, "enabled": False})
             self.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": f"c{n}", "schema": {"description": QUOTED * 7000}})
-        ids["token"] = token["id"]
+            webhook = self.caller.post("/webhooks", {"url": url})
+        ids["token"], ids["webhook"] = token["id"], webhook["id"]
 
 
 def name_one(path: str, ids: dict[str, str]) -> str:

@@ -143,7 +143,8 @@ def test_a_bad_limit_or_cursor_is_refused(app, caller, path, query, status):
     caller.ask("PUT", "/collections/settings/records/main", {"theme": "dark"})
     path = path.replace("{name}", "settings")
 
-    about = {"collections": "main", "units": ids["unit"]}.get(path.split("/")[1], booking)
+    webhook = caller.post("/webhooks", {"url": "https://8.8.8.8/hook"})["id"]
+    about = {"collections": "main", "units": ids["unit"], "webhooks": webhook}.get(path.split("/")[1], booking)
 
     asked = {"unit_id": ids["unit"], "date": "2026-12-24"} if path == "/bookings/explain" else {}
     answer = caller.ask("GET", fill(path, about), query={**asked, **query})

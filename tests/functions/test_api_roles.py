@@ -30,8 +30,17 @@ ADMINS = {
     ("PATCH", "/tokens/{id}"),
     ("DELETE", "/tokens/{id}"),
     ("DELETE", "/calendars/{id}"),
+    ("GET", "/webhooks"),
+    ("POST", "/webhooks"),
+    ("GET", "/webhooks/{id}"),
+    ("PATCH", "/webhooks/{id}"),
+    ("DELETE", "/webhooks/{id}"),
+    ("POST", "/webhooks/{id}/rotate"),
+    ("POST", "/webhooks/{id}/test"),
+    ("GET", "/webhooks/{id}/deliveries"),
+    ("POST", "/webhooks/{id}/deliveries/{event_id}/redeliver"),
 }
-LISTS = ("/properties", "/units", "/sources", "/bookings", "/conflicts", "/tokens")
+LISTS = ("/properties", "/units", "/sources", "/bookings", "/conflicts", "/tokens", "/webhooks")
 BODIES = {
     ("POST", "/properties"): {"name": "New"},
     ("PATCH", "/properties/{id}"): {"name": "Taken over"},
@@ -43,6 +52,8 @@ BODIES = {
     ("PUT", "/options/{name}"): {"value": 900},
     ("POST", "/tokens"): {"role": "viewer"},
     ("PATCH", "/tokens/{id}"): {"name": "Taken over"},
+    ("POST", "/webhooks"): {"url": "https://8.8.8.8/new"},
+    ("PATCH", "/webhooks/{id}"): {"url": "https://8.8.8.8/taken-over"},
     ("PUT", "/collections/{name}/records/{id}"): {"note": "Taken over"},
     ("PATCH", "/collections/{name}/records/{id}"): {"note": "Taken over"},
     ("POST", "/bookings"): {"unit_id": "{unit}", "check_in": "2026-09-01", "check_out": "2026-09-05"},
@@ -91,7 +102,7 @@ def test_a_route_without_a_role_is_served_to_nobody(app):
 
 
 def test_the_roles_are_those_that_were_agreed():
-    """Viewers read; operators trigger and edit; admins delete, and look after tokens and options."""
+    """Viewers read; operators trigger and edit; admins delete, and look after tokens, options and webhooks."""
     for method, path, role in UNDER_TOKEN:
         wanted = "admin" if (method, path) in ADMINS else "viewer" if method == "GET" else "operator"
         assert role == wanted, (method, path)
@@ -145,6 +156,7 @@ def furnish_two(app) -> tuple[dict[str, str], Caller]:
     ids["conflict"] = mine.get("/conflicts")["items"][0]["id"]
     ids["calendar"] = mine.post(f"/units/{ids['unit']}/calendars", {"for": "airbnb"})["id"]
     ids["token"] = mine.post("/tokens", {"role": "viewer", "name": "sentinel"})["id"]
+    ids["webhook"] = mine.post("/webhooks", {"url": "https://8.8.8.8/sentinel"})["id"]
     mine.ask("PATCH", f"/units/{ids['unit']}", {"name": "Sentinel flat"})
     return ids, theirs
 

@@ -21,6 +21,7 @@ from bokit.errors import StoreConflictError, StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import build_engine
+from functions.deliver import app as deliver
 from functions.notify import app as notify
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
@@ -46,6 +47,7 @@ def bokit(monkeypatch: pytest.MonkeyPatch, queue: MemoryQueue) -> Bokit:
     made = build_engine(SETTINGS, store=MemoryStore(), queue=queue)
     monkeypatch.setattr(sync, "engine", lambda: made)
     monkeypatch.setattr(notify, "engine", lambda: made)
+    monkeypatch.setattr(deliver, "engine", lambda: made)
     monkeypatch.setattr(sync_batch, "engine", lambda: made)
     monkeypatch.setattr(sync_sql, "engine", lambda: made)
     return made
@@ -142,6 +144,16 @@ def test_what_cannot_be_numbered_fails_the_function(bokit, monkeypatch):
     monkeypatch.setattr(bokit.store, "number_events", refuse)
     with pytest.raises(StoreConflictError):
         notify.lambda_handler(load_event("notify/stream.json"), LambdaContext())
+
+
+def test_a_turn_of_a_webhook_that_is_not_there_is_done(bokit):
+    """As that of one that was removed; a message that says nothing comes again, alone."""
+    event = load_event("deliver/turn.json")
+    assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": []}
+    (record,) = event["Records"]
+    event["Records"] = [record, {**record, "messageId": "m2", "body": "nothing"}]
+
+    assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
 
 
 def test_a_message_syncs_its_source(bokit, feed_url):

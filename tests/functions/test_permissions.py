@@ -26,6 +26,7 @@ from tests.support.caller import ApiApp
 from tests.support.rows_app import TestApp
 from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
 from tests.support.transformed import as_list, policy_statements
+from tests.support.webhook_app import WebhookApp
 
 GONE = SourceUnavailableError("no answer")
 IN_A_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
@@ -97,6 +98,26 @@ def test_the_event_log_may_do_what_it_does_and_nothing_else(store):
 
     stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
     assert requests.needed | stream == allowed("NotifyFunctionRole")
+
+
+def test_the_senders_may_do_what_they_do_and_nothing_else(store):
+    """Waking, sending, waiting, giving up and turning a webhook off take exactly the permissions of two functions."""
+    app = WebhookApp(store)
+    hook = app.add(details=True)
+    app.happen("a", "b")
+    requests = Requests(store)
+    app.notify()
+    stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
+    assert requests.needed | stream == allowed("NotifyFunctionRole")
+
+    requests.needed = set()
+    for status in (500, 410):
+        app.receivers.shelf[hook.url] = status
+        app.deliver()
+        app.clock.move(seconds=6)
+
+    assert store.load_webhook(DEFAULT_TENANT, hook.id).disabled_reason
+    assert requests.needed == allowed("DeliverFunctionRole")
 
 
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):

@@ -32,7 +32,7 @@ from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
 from tests.support.lambda_events import LambdaContext
-from tests.support.rows_app import ManualClock
+from tests.support.rows_app import ManualClock, Receivers
 from tests.support.terminal import AUGUST, JULY, URL, Shelf, a_feed
 
 OTHER = TenantId("other")
@@ -226,6 +226,7 @@ def about(path: str, ids: dict[str, str]) -> str:
         "tokens": "token",
         "calendars": "calendar",
         "conflicts": "conflict",
+        "webhooks": "webhook",
     }
     kind = kinds.get(path.split("/")[1], "run_id")
     return re.sub(r"\{\w+\}", ids[kind], path)
@@ -236,7 +237,7 @@ class ApiApp:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
         self.clock, self.store, self.shelf, self.queue = ManualClock(), store or MemoryStore(), Shelf(), MemoryQueue()
-        self.alerts = MemoryAlerts()
+        self.alerts, self.deliver_queue, self.receivers = MemoryAlerts(), MemoryQueue(), Receivers()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         bookings = SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         self.bokit = Bokit(
@@ -246,6 +247,8 @@ class ApiApp:
                 alerts=self.alerts,
                 clock=self.clock,
                 queue=self.queue,
+                deliver_queue=self.deliver_queue,
+                open_sender=lambda: self.receivers,
                 check_url=check_url,
                 stage="tests",
                 api_url="https://api.example",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import CollectionName, FieldChange, Fields, Presence, Record, RecordId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
+from bokit.core.model.webhooks import Answer
 from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
@@ -59,6 +60,26 @@ class FakeFetcher:
         if isinstance(answer, Fetched):
             return answer
         return Fetched(body=json.dumps(answer).encode(), host=self.host)
+
+
+class Receivers:
+    """Every receiver of webhooks: answers as its shelf says (204 where it says nothing), and keeps what came."""
+
+    def __init__(self) -> None:
+        self.shelf: dict[str, Any] = {}
+        self.came: list[tuple[str, dict[str, str], Any]] = []
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.came.append((url, dict(headers), json.loads(body)))
+        answer = self.shelf.get(url, 204)
+        answer = answer() if callable(answer) else answer
+        if isinstance(answer, Answer):
+            return answer
+        return Answer(status=answer, error=None if 200 <= answer < 300 else f"http-{answer}")
+
+    def ids(self, url: str) -> list[str]:
+        """Return the ids that came to one receiver, in their order."""
+        return [headers["webhook-id"] for where, headers, _ in self.came if where == url]
 
 
 class RowRules:
@@ -165,6 +186,7 @@ class TestApp:
         self.shard_size = shard_size
         self.clock, self.fetcher, self.alerts = ManualClock(), FakeFetcher(), MemoryAlerts()
         self.queue = MemoryQueue() if queue else None
+        self.deliver_queue, self.receivers = MemoryQueue() if queue else None, Receivers()
         self.store = store or MemoryStore()
         self.numbers = iter(range(1, 100_000))
         self.bokit = self.assemble(self.store, concurrency)
@@ -180,6 +202,9 @@ class TestApp:
                 alerts=self.alerts,
                 clock=self.clock,
                 queue=self.queue,
+                deliver_queue=self.deliver_queue,
+                open_sender=lambda: self.receivers,
+                chance=lambda: 0.5,
                 concurrency=concurrency,
                 new_run_id=lambda at: f"run_{next(self.numbers):06d}",
             )

@@ -21,7 +21,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
 from bokit_cli.main import execute
 from bokit_cli.session import StackLocator
-from tests.support.rows_app import ManualClock
+from tests.support.rows_app import ManualClock, Receivers
 
 URL = "https://8.8.8.8/1.ics?s=sentinel"
 UID = "1418fb94e984-0123456789abcdef0123456789abcd{:02d}@airbnb.com"
@@ -99,6 +99,7 @@ class Terminal:
     def __init__(self, capsys: Any, home: Path) -> None:
         self.capsys, self.clock, self.store, self.shelf = capsys, ManualClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
+        self.receivers = Receivers()
         self.numbers = iter(range(1, 100_000))
         kinds = {
             "ical": SourceKind(fetcher=self.shelf, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
@@ -109,6 +110,7 @@ class Terminal:
                 kinds=kinds,
                 alerts=MemoryAlerts(),
                 clock=self.clock,
+                open_sender=lambda: self.receivers,
                 check_url=check_url,
                 new_run_id=self._run_id,
                 api_url="https://api.example",

@@ -18,6 +18,7 @@ from bokit.core.occupancy import limits as occupancy
 from bokit.core.tables import limits as tables
 from bokit.engine.bookings import outgoing
 from bokit.engine.catalog import limits as catalog
+from bokit.engine.live import limits as live
 from bokit.engine.runs import limits as runs
 from bokit.engine.runs import queued_runs
 from bokit.engine.sync import limits as sync
@@ -37,6 +38,7 @@ PARAMETERS = source_template()["Parameters"]
 FAULTS = "docs/decisions/0015-one-sources-fault-stays-its-own.md"
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MB = 1_000_000
+RETRIES = (timedelta(seconds=5), 5 * MINUTE, 30 * MINUTE, *(n * HOUR for n in (2, 5, 10, 14, 20, 24)))
 KIB = 1024
 
 LIMITS = [
@@ -94,6 +96,19 @@ LIMITS = [
     ("docs/reference.md", "an API's pages took longer than 4 minutes", sources.MAX_FETCH_SECONDS, 240),
     ("docs/reference.md", "larger than 5 MB", net.MAX_BODY_BYTES, 5 * MB),
     ("docs/reference.md", "which is older than 7 days", store.EVENT_TTL, 7 * DAY),
+    ("docs/reference.md", "for a day the former one signs as well", model.ROTATION_TTL, DAY),
+    ("docs/operations.md", "had no success for five days", model.MAX_SILENCE, 5 * DAY),
+    ("docs/operations.md", "wait in the log for up to 7 days", store.EVENT_TTL, 7 * DAY),
+    ("docs/webhooks.md", "`bokit webhook rotate`, a day long", model.ROTATION_TTL, DAY),
+    ("docs/webhooks.md", "Answer 2xx within 15 seconds", live.MAX_DELIVERY_SECONDS, 15),
+    ("docs/webhooks.md", "nothing else is sent for 5 s", model.PAUSES[0], timedelta(seconds=5)),
+    ("docs/webhooks.md", "nothing else is sent for 5 s to 5 minutes", model.PAUSES[-1], 5 * MINUTE),
+    ("docs/webhooks.md", "`Retry-After` is respected, up to a day", model.MAX_RETRY_AFTER, DAY),
+    ("docs/webhooks.md", "after ten refusals in a row", model.MAX_REFUSALS, 10),
+    ("docs/webhooks.md", "at once, and 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h", model.RETRY_WAITS, RETRIES),
+    ("docs/webhooks.md", "each up to a tenth later", model.MAX_JITTER, 0.1),
+    ("docs/webhooks.md", "in `bokit webhook deliveries ID` for 30 days", store.DELIVERY_TTL, 30 * DAY),
+    ("docs/webhooks.md", "After five days without any success", model.MAX_SILENCE, 5 * DAY),
     ("docs/reference.md", "more than five redirects", net.MAX_REDIRECTS, 5),
     ("docs/reference.md", "a run takes at most a thousand sources", runs.MAX_SOURCES_PER_RUN, 1000),
     ("docs/reference.md", "takes effect within a minute", AUTHORIZER["AuthorizerResultTtlInSeconds"] <= 60, True),

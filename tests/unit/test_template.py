@@ -24,11 +24,12 @@ WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole
 
 
 def test_every_function_is_there():
-    """The scheduled function, the two workers, the event log's, and the four functions of the HTTP API."""
+    """The scheduled function, the two workers, the event log's, the webhooks', and the four functions of the HTTP API."""
     assert FUNCTIONS == [
         "ApiFunction",
         "ApiSyncFunction",
         "AuthorizeFunction",
+        "DeliverFunction",
         "NotifyFunction",
         "PublicFunction",
         "SyncBatchFunction",
@@ -201,7 +202,7 @@ def test_a_batch_fails_message_by_message():
     """The worker reports the failed messages, and a parameter bounds the concurrent batches."""
     mappings = queue_mappings()
 
-    assert sorted(mappings) == ["SqlMessages", "SyncBatches"]
+    assert sorted(mappings) == ["SqlMessages", "SyncBatches", "Turns"]
     assert all(m["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for m in mappings.values())
     assert refers_to(mappings["SyncBatches"]["ScalingConfig"]["MaximumConcurrency"], "BatchConcurrency")
     assert mappings["SqlMessages"]["BatchSize"] == 1

@@ -34,6 +34,8 @@ class Settings:
     """None: this process does the work, in a thread pool."""
     sql_queue_url: str | None = None
     """The queue of messages about databases; None: this process handles them."""
+    deliver_queue_url: str | None = None
+    """The queue of the turns of webhooks; None: this process takes them."""
     sql_private_addresses: bool = False
     """Databases may be in private networks: the stack has a VPC."""
     topic_arn: str | None = None
@@ -64,6 +66,7 @@ class Settings:
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
             sql_queue_url=env.get("BOKIT_SQL_QUEUE_URL") or None,
+            deliver_queue_url=env.get("BOKIT_DELIVER_QUEUE_URL") or None,
             sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", False, read_flag, "true or false"),
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
             api_url=env.get("BOKIT_API_URL") or None,

@@ -61,3 +61,32 @@ def make_queue_handler(service: str, engine: Callable[[], Bokit]) -> Handler:
         return response
 
     return make_handler(service, handle)
+
+
+def make_turn_handler(service: str, engine: Callable[[], Bokit]) -> Handler:
+    """Return a handler that takes the turn that each SQS message names, all at the same time: none waits for a slow one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bokit.engine.live.dispatch import read_turn
+
+    log = logging.getLogger(f"bokit.{service}")
+
+    def take(record: dict[str, Any], context: LambdaContext) -> str | None:
+        """Return the id of a message that failed."""
+        try:
+            message = read_turn(record["body"])
+            report = engine().deliveries.take_turn(message, lambda: context.get_remaining_time_in_millis() / 1000)
+        except Exception:
+            log.exception("a turn failed; its message comes again, and then goes to the dead letters")
+            return str(record["messageId"])
+        log_event(log, "turn finished", tenant=message.tenant, webhook_id=message.webhook_id, **report.as_dict())
+        return None
+
+    def handle(event: dict[str, Any], context: LambdaContext) -> Any:
+        records = event["Records"]
+        engine().deliveries  # noqa: B018 - made once, before the threads need it
+        with ThreadPoolExecutor(max_workers=len(records)) as pool:
+            failed = [failure for failure in pool.map(lambda record: take(record, context), records) if failure]
+        return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failed]}
+
+    return make_handler(service, handle)

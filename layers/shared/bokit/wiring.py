@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bokit.engine.base.reconcile import Reconciler
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.sync.kinds import SourceKind
-    from bokit.outlets.protocols import Alerts, Queue
+    from bokit.outlets.protocols import Alerts, Queue, WebhookSender
     from bokit.sources.protocols import Fetched
     from bokit.sources.secrets import Reveal
     from bokit.store.protocols import Store
@@ -28,6 +28,7 @@ def build_engine(
     store: Store | None = None,
     alerts: Alerts | None = None,
     queue: Queue | None = None,
+    deliver_queue: Queue | None = None,
     clock: Clock = read_clock,
 ) -> Bokit:
     """Assemble Bokit for *settings*; an argument replaces what they name."""
@@ -47,6 +48,8 @@ def build_engine(
             api_url=settings.api_url,
             calendar_key=open_calendar_key(settings),
             sql_queue=open_queue_at(settings, settings.sql_queue_url),
+            deliver_queue=deliver_queue or open_queue_at(settings, settings.deliver_queue_url),
+            open_sender=cache(partial(open_webhooks, settings)),
         )
     )
 
@@ -212,6 +215,16 @@ def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
     from bokit.outlets.queue import SqsQueue
 
     return SqsQueue(partial(_client_maker(settings), "sqs"), url)
+
+
+def open_webhooks(settings: Settings) -> WebhookSender:
+    """Return what sends events to webhooks."""
+    from bokit.engine.live.limits import MAX_DELIVERY_SECONDS
+    from bokit.net.session import SafeSession
+    from bokit.outlets.webhook import HttpWebhooks
+
+    private = settings.allow_private_addresses
+    return HttpWebhooks(SafeSession(allow_private_addresses=private, deadline=MAX_DELIVERY_SECONDS, max_bytes=0))
 
 
 def open_alerts(settings: Settings) -> Alerts:

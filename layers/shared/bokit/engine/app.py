@@ -5,21 +5,24 @@ Every service is imported and made at its first use, which keeps cold starts sho
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bokit.core.model.records import CollectionName, RecordId
 from bokit.core.model.runs import Trigger
-from bokit.engine.base.clock import Clock, Ids, new_id, new_run_id, new_secret
+from bokit.engine.base.clock import Clock, Ids, new_bytes, new_id, new_run_id, new_secret
 from bokit.engine.base.tenant_options import has_tenant
 from bokit.engine.catalog.parts import CatalogParts, do_nothing
 from bokit.engine.runs.limits import MAX_CLAIM_SECONDS
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage
-from bokit.errors import StoreUnreachableError
+from bokit.errors import ConfigError, StoreUnreachableError
 
 if TYPE_CHECKING:
+    from bokit.core.model.events import Event
     from bokit.core.model.records import Fields, TenantId
     from bokit.core.model.runs import Run
     from bokit.engine.bookings.outgoing import CalendarService
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.serving import CalendarServer
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.catalog.places import Catalog
+    from bokit.engine.live.deliveries import DeliveryParts, DeliveryService
+    from bokit.engine.live.dispatch import Dispatcher
     from bokit.engine.live.events import EventLog
     from bokit.engine.live.stale import StaleService
+    from bokit.engine.live.webhooks import WebhookService
     from bokit.engine.records.service import RecordService
     from bokit.engine.runs.batch import BatchReport, BatchRunner, Progress
     from bokit.engine.runs.deadline import Deadline
@@ -40,8 +46,13 @@ if TYPE_CHECKING:
     from bokit.engine.runs.traffic import TrafficTrigger
     from bokit.engine.sync.kinds import SourceKind
     from bokit.engine.sync.sync import SourceSync
-    from bokit.outlets.protocols import Alerts, Queue
+    from bokit.outlets.protocols import Alerts, Queue, WebhookSender
     from bokit.store.protocols import Store
+
+
+def no_sender() -> WebhookSender:
+    """Raise ConfigError: this process sends to no webhook."""
+    raise ConfigError("this process sends to no webhook")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,10 @@ class EngineParts:
     """None: due batches run in this process."""
     sql_queue: Queue | None = None
     """Where messages about databases are forwarded to; None: this process reads them itself."""
+    deliver_queue: Queue | None = None
+    """Where the turns of webhooks are started; None: they run in this process."""
+    open_sender: Callable[[], WebhookSender] = no_sender
+    """Returns what sends events to webhooks."""
     defaults: Fields | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
@@ -64,6 +79,9 @@ class EngineParts:
     new_run_id: Callable[[datetime], str] = new_run_id
     new_id: Ids = new_id
     new_secret: Callable[[], str] = new_secret
+    new_bytes: Callable[[int], bytes] = new_bytes
+    chance: Callable[[], float] = random.random
+    """Spreads the waits of deliveries."""
     api_url: str | None = None
     """Where the stack's API answers."""
     calendar_key: Callable[[], str] | None = None
@@ -118,6 +136,7 @@ class Bokit:
             close_overdue=lambda runs: self.queued_runs.close_overdue(runs),
             report_stale=lambda shards, stored: self._stale_service.report(shards, stored),
             drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
+            send_due=lambda: self.dispatcher.send_due(),
         )
 
     @cached_property
@@ -217,7 +236,56 @@ class Bokit:
         """What happened, in order."""
         from bokit.engine.live.events import EventLog
 
-        return EventLog(self.store, self.clock)
+        return EventLog(self.store, self.clock, self.dispatcher)
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """What starts the turns of webhooks."""
+        from bokit.engine.live.dispatch import Dispatcher
+
+        return Dispatcher(self.store, self.clock, self._parts.deliver_queue, lambda message: self.deliveries.take_turn(message))
+
+    @cached_property
+    def _delivery_parts(self) -> DeliveryParts:
+        from bokit.engine.live.deliveries import DeliveryParts
+
+        parts = self._parts
+        return DeliveryParts(
+            store=parts.store,
+            clock=parts.clock,
+            alerts=parts.alerts,
+            open_sender=parts.open_sender,
+            start=lambda message, delay: self.dispatcher.start(message, delay),
+            has_queue=parts.deliver_queue is not None,
+            load_details=self._load_details,
+            new_id=parts.new_id,
+            chance=parts.chance,
+        )
+
+    @cached_property
+    def deliveries(self) -> DeliveryService:
+        """What sends events to webhooks."""
+        from bokit.engine.live.deliveries import DeliveryService
+
+        return DeliveryService(self._delivery_parts)
+
+    @cached_property
+    def webhooks(self) -> WebhookService:
+        """Who hears of events."""
+        from bokit.engine.live.webhooks import WebhookService
+
+        return WebhookService(self._delivery_parts, self._parts.new_bytes, self._parts.check_url)
+
+    def _load_details(self, tenant: TenantId, event: Event) -> Mapping[str, Any] | None:
+        """Return the record of an event as the API shows it; None: the event is of no record."""
+        record_id, kind = RecordId(str(event.data.get("id", ""))), str(event.type)
+        if kind.startswith("booking."):
+            return self.bookings.show(tenant, record_id)
+        if kind.startswith("conflict."):
+            return self.bookings.show_conflict(tenant, record_id)
+        if kind == "record.changed":
+            return self.records.show(tenant, CollectionName(str(event.data["collection"])), record_id)
+        return None
 
     @cached_property
     def monitors(self) -> MonitorService:

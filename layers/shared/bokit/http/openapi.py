@@ -34,6 +34,7 @@ TAGS = {
     "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",
     "tokens": "API tokens.",
+    "webhooks": "Who hears of events, and how each was delivered.",
     "document": "This OpenAPI document.",
     "public": "Public routes, without a token.",
 }

@@ -19,6 +19,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "options": ("options",),
     "collections": ("collections",),
     "tokens": ("tokens",),
+    "webhooks": ("webhooks",),
     "openapi.json": ("document",),
     "health": ("public",),
     "feeds": ("feeds",),

@@ -18,6 +18,7 @@ from bokit.core.items.planning import RecordDocument
 from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.events import EventsDocument
 from bokit.core.model.runs import RunDocument
+from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
@@ -38,6 +39,7 @@ ANSWERS = (
     ChangeDocument,
     CollectionDocument,
     ConflictDocument,
+    DeliveryDocument,
     EventsDocument,
     OptionDocument,
     PatchResultDocument,
@@ -48,6 +50,8 @@ ANSWERS = (
     StatusDocument,
     TokenDocument,
     UnitDocument,
+    WebhookDocument,
+    WebhookTestDocument,
     *documents.ANSWERS,
 )
 """The documents that routes answer; those inside them are found by themselves."""

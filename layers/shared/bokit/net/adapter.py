@@ -85,9 +85,12 @@ class GuardedAdapter(BaseAdapter):
         )
 
     def _read(self, raw: urllib3.BaseHTTPResponse, exchange: Exchange) -> bytes:
-        """Return the decoded body of a success, and nothing of any other: nobody needs it, and it may be a bomb."""
+        """Return the decoded body of a success, and nothing of any other: nobody needs it, and it may be a bomb.
+
+        With a cap of 0 no body is read: who sends only wants the status.
+        """
         body = b""
-        if is_success := 200 <= raw.status < 300:
+        if is_success := 200 <= raw.status < 300 and self._max_bytes > 0:
             try:
                 body = translated(exchange, partial(read_body, raw, self._max_bytes), broken="truncated")
             except BokitError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.records import Fields, TenantId
+from bokit.core.model.webhooks import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +40,10 @@ class Alerts(Protocol):
 
     def publish(self, notices: Sequence[Notice]) -> None:
         """Publish every notice, or raise LaterError."""
+
+
+class WebhookSender(Protocol):
+    """Sends events to their receivers."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send one request, and return what was answered; no answer at all is one, too."""

@@ -45,6 +45,9 @@ MAX_NUMBERING_TRIES = 40
 MAX_OUTBOX_ITEMS = 100
 """Outbox items that one read returns."""
 
+DELIVERY_TTL = timedelta(days=30)
+"""How long a delivery is kept after its last change."""
+
 MAX_PARTITION_KEY = 2048  # bytes
 MAX_SORT_KEY = 1024  # bytes
 MAX_KEY_TEXT = 800

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from bokit.core.model.access import Token, TokenId
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
@@ -34,16 +34,9 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
 from bokit.store.limits import MAX_OUTBOX_ITEMS
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
-    """A part of a list, and the cursor of the next one (None: this was the last)."""
-
-    items: tuple[T, ...]
-    cursor: str | None = None
+from bokit.store.page import Page as Page
+from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
+from bokit.store.webhook_protocol import WebhookStore as WebhookStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -413,8 +406,10 @@ class EventStore(Protocol):
     def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
         """Return the items of a partition, the oldest first."""
 
-    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+    def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
         """Give the item's events the next numbers of the tenant's log, all or none, and delete the item.
+
+        *unread_at*: with them, make the log due at that time, for those who read it (``clear_unread``).
 
         Returns the last number; None: the item was numbered already, and nothing is written. Raises StoreConflictError where
         others number the same log all the time.
@@ -432,6 +427,9 @@ class EventStore(Protocol):
     def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
         """Return the events that the log still has, with numbers above *after* up to *until*, in their order."""
 
+    def clear_unread(self, tenant: TenantId, seq: int) -> None:
+        """Make the log due no more, if *seq* is still the number of its last event."""
+
 
 class Store(
     CatalogStore,
@@ -442,6 +440,7 @@ class Store(
     AccessStore,
     PublishedStore,
     EventStore,
+    WebhookStore,
     UsageStore,
     Protocol,
 ):

@@ -22,6 +22,7 @@ MAX_INTERVAL = timedelta(seconds=MAX_SPAN_SECONDS)  # between two syncs of a sou
 MAX_SPAN_TEXT = 20  # characters of a duration
 MIN_INTERVAL_SECONDS = 60
 """Between two syncs of a source; the schedule looks every minute."""
+MAX_URL_LENGTH = 4096  # characters of a source's URL, or a webhook's
 MAX_ZONE_NAME_LENGTH = 64
 """Characters of a timezone; the longest IANA name has 32."""
 MAX_REQUEST_DELAY_MS = 60_000  # of ``sync.request_delay``
@@ -46,3 +47,26 @@ MAX_EVENT_NAMES = 100
 """Fields, nights and bookings that one event names."""
 MAX_SINGLE_EVENTS = 100
 """Changed records of a collection in one run that are events of their own; more are one event."""
+
+MAX_EVENT_TYPES = 50  # that one webhook asks for
+WEBHOOK_SECRET_BYTES = 32
+"""Random bytes of a webhook's secret; Standard Webhooks takes 24 to 64."""
+ROTATION_TTL = timedelta(days=1)
+"""How long a webhook's former secret signs beside the new one."""
+RETRY_WAITS = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
+)
+"""Between one attempt of a delivery and the next; after the last of them it is given up."""
+MAX_JITTER = 0.1
+"""Share by which chance lengthens a wait, so that what failed together does not come again together."""
+PAUSES = (timedelta(seconds=5), timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
+"""How long nothing is sent to an endpoint that does not answer, by the number of failures in a row; then the last one."""
+MAX_REFUSALS = 10
+"""Refusals in a row after which an endpoint that does answer is paused, too."""
+MAX_SILENCE = timedelta(days=5)
+"""How long an endpoint may fail without any success before it is turned off."""
+MAX_ALERTS_APART = timedelta(days=1)
+"""Between two notices that deliveries of one webhook are given up."""

@@ -23,6 +23,7 @@ class QuotaName(StrEnum):
     SOURCES = "sources"
     UNITS = "units"
     TOKENS = "tokens"
+    WEBHOOKS = "webhooks"
     RECORDS = "records"
     WRITES = "writes"
 
@@ -54,6 +55,7 @@ _TABLE = (
     Quota(QuotaName.SOURCES, 10_000, 100_000, "sources that are not removed", "remove one, or "),
     Quota(QuotaName.UNITS, 10_000, 100_000, "units", "remove one, or "),
     Quota(QuotaName.TOKENS, 1_000, 20_000, "tokens that are not revoked, expired ones too", "revoke one, or "),
+    Quota(QuotaName.WEBHOOKS, 20, 2_000, "webhooks, those that are off too", "remove one, or "),
     Quota(
         QuotaName.RECORDS,
         1_000_000,

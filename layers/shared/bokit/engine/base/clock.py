@@ -35,3 +35,8 @@ def new_run_id(at: datetime | None = None) -> str:
 def new_secret() -> str:
     """Return 256 random bits in 43 letters that are safe in a URL and a header."""
     return secrets.token_urlsafe(32)
+
+
+def new_bytes(count: int) -> bytes:
+    """Return *count* random bytes, for a secret."""
+    return secrets.token_bytes(count)

@@ -15,47 +15,22 @@ from bokit.core.model.catalog import EndsOn
 from bokit.core.model.options import read_flag, read_seconds, read_timezone
 from bokit.core.model.platform_names import PLATFORM_NAMES, find_platform_name
 from bokit.core.model.records import Json
+from bokit.engine.base.fields import CONTROL, read_url
+from bokit.engine.base.fields import read_fields as read_fields
 from bokit.engine.catalog.limits import (
     MAX_NAME_LENGTH,
     MAX_SETTINGS_BYTES,
     MAX_TURNOVER_DAYS,
-    MAX_URL_LENGTH,
     MIN_INTERVAL_SECONDS,
 )
-from bokit.errors import InputError, OptionError
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def read_fields(values: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
-    """Return *values* in their types; raise InputError that names the field."""
-    read = {}
-    for name, value in values.items():
-        if name not in readers:
-            raise InputError("no such field", code="unknown-field", field=name, known=", ".join(readers))
-        try:
-            read[name] = readers[name](value)
-        except (OptionError, InputError) as error:
-            code = "bad-field" if isinstance(error, OptionError) else error.stable_code
-            raise InputError(error.message, code=code, **{**error.facts, "field": name}) from None
-    return read
+from bokit.errors import InputError
 
 
 def read_name(value: Any) -> str:
     """Return a name: one line of text, not empty."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or len(text) > MAX_NAME_LENGTH or _CONTROL.search(text):
+    if not text or len(text) > MAX_NAME_LENGTH or CONTROL.search(text):
         raise InputError(f"not a name; write one line of 1 to {MAX_NAME_LENGTH} characters", code="bad-field")
-    return text
-
-
-def read_url(value: Any) -> str:
-    """Return a URL, or the name of a secret that holds one; whether it may be fetched is checked elsewhere."""
-    text = value.strip() if isinstance(value, str) else ""
-    if len(text) > MAX_URL_LENGTH:
-        raise InputError(f"not a URL; one has at most {MAX_URL_LENGTH} characters", code="bad-field")
-    if not text or _CONTROL.search(text) or text == "secret:":
-        raise InputError("not a URL; write https://… or secret:<name of a secret>", code="bad-field")
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bokit.core.model.limits import MAX_URL_LENGTH as MAX_URL_LENGTH
 from bokit.core.model.limits import MIN_INTERVAL_SECONDS as MIN_INTERVAL_SECONDS
 
 MAX_NAME_LENGTH = 200  # characters of any name
@@ -11,7 +12,6 @@ MAX_SETTINGS_BYTES = 300_000
 """JSON of a source's settings: they are stored in the head, one item of the table, which takes 400 KB."""
 MAX_CONFIG_ITEMS = 10_000
 """Of one list of a config file."""
-MAX_URL_LENGTH = 4096  # characters of a source's URL
 MAX_TURNOVER_DAYS = 30  # between a departure and the next arrival
 MAX_TOKEN_DAYS = 3660
 """Until a token expires. One that is to last longer is better made without an end."""

@@ -1,6 +1,6 @@
-"""What happened, for those who watch: the outbox is numbered into each tenant's event log, which clients read.
+"""What happened, for those who watch: the outbox is numbered into each tenant's event log, and webhooks are sent its events.
 
-May import: core.model, engine.base, errors, observability, store.
+May import: core.model, engine.base, errors, observability, outlets, store.
 """
 
-__all__ = ["events", "limits", "stale"]
+__all__ = ["deliveries", "dispatch", "events", "limits", "stale", "webhooks"]

@@ -10,16 +10,16 @@ Many drains at once are harmless: one numbers an item, the others find it gone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bokit.core.model.events import EventsDocument, OutboxItem, describe_event
 from bokit.core.model.limits import OUTBOX_PARTITIONS
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import Clock
-from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE
+from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE, MAX_WAKE_LOST
 from bokit.errors import InputError
 from bokit.observability import log_event
 from bokit.store.limits import EVENT_TTL, MAX_OUTBOX_ITEMS
@@ -49,30 +49,59 @@ class DrainReport:
             raise self.error
 
 
+class LogReaders(Protocol):
+    """Who is woken when events were numbered."""
+
+    def is_read(self, tenant: TenantId) -> bool:
+        """Return whether anybody reads the tenant's log."""
+
+    def wake(self, tenant: TenantId) -> object:
+        """Start what reads it."""
+
+
 class EventLog:
     """Numbers the outbox's items, and reads the tenants' logs."""
 
-    def __init__(self, store: EventStore, clock: Clock) -> None:
-        self.store, self.clock = store, clock
+    def __init__(self, store: EventStore, clock: Clock, readers: LogReaders | None = None) -> None:
+        self.store, self.clock, self.readers = store, clock, readers
 
     # ── numbering ──
 
     def drain(self, partitions: Iterable[int] = range(OUTBOX_PARTITIONS), *, older_than: timedelta = AT_ONCE) -> DrainReport:
         """Number what waits in *partitions* for longer than *older_than*; an item that fails does not stop the others."""
         items, events, first = 0, 0, None
+        readers = dict[TenantId, bool]()
         for partition in partitions:
             for item in self._load_ready(partition, older_than):
                 try:
-                    is_numbered = self.store.number_events(item, expires_at=self.clock() + EVENT_TTL) is not None
+                    is_numbered = self._number(item, readers)
                 except Exception as error:
                     log.exception("an outbox item was not numbered", extra={"facts": {"item": item.id, "tenant": item.tenant}})
                     first = first or error
                 else:
                     items, events = items + is_numbered, events + is_numbered * len(item.events)
+        self._wake(readers)
         report = DrainReport(items=items, events=events, error=first)
         if items or first:
             log_event(log, "outbox drained", **report.as_dict())
         return report
+
+    def _number(self, item: OutboxItem, readers: dict[TenantId, bool]) -> bool:
+        """Number one item; where the tenant's log has readers, make the log due with it, should nobody wake them."""
+        now, tenant = self.clock(), item.tenant
+        if tenant not in readers:
+            readers[tenant] = self.readers is not None and self.readers.is_read(tenant)
+        unread_at = now + MAX_WAKE_LOST if readers[tenant] else None
+        return self.store.number_events(item, expires_at=now + EVENT_TTL, unread_at=unread_at) is not None
+
+    def _wake(self, readers: Mapping[TenantId, bool]) -> None:
+        """Wake who reads the logs; where that fails the tick finds the log due."""
+        for tenant, is_read in readers.items():
+            if is_read and self.readers:
+                try:
+                    self.readers.wake(tenant)
+                except Exception:
+                    log.exception("the readers of a log were not woken", extra={"facts": {"tenant": tenant}})
 
     def _load_ready(self, partition: int, older_than: timedelta) -> Iterable[OutboxItem]:
         """Yield what may be numbered now, page by page, each item once."""

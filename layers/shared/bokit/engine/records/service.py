@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from bokit.core.items.planning import RecordDocument, describe_record
 from bokit.core.model.catalog import BOOKINGS, Parent, Source, Unit
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
 from bokit.core.model.plan import Hold
@@ -62,6 +63,10 @@ class RecordService:
     def find_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         """Return the record, or raise UnknownIdError."""
         return self.store.load_record(tenant, collection, record_id)
+
+    def show(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> RecordDocument:
+        """Return a record's document; raises UnknownIdError."""
+        return describe_record(self.find_record(tenant, collection, record_id))
 
     def create(self, tenant: TenantId, collection: CollectionName, scope: Scope, values: Fields, *, by: str) -> Record:
         """Create a record that no source feeds."""

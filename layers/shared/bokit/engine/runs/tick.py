@@ -5,6 +5,7 @@
     open runs    end those that are overdue
     stale        put out an event for sources without a success for long, once a spell
     outbox       number what was left behind
+    deliveries   start the turns of webhooks that are due
 
 A part that fails does not stop the others.
 """
@@ -62,12 +63,14 @@ class TickReport:
     """Sources that went stale."""
     events: int = 0
     """Events that had been left in the outbox."""
+    turns: int = 0
+    """Turns of webhooks that were started."""
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events")
+        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events", "turns")
         counts = {name: getattr(self, name) for name in names}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
@@ -216,10 +219,11 @@ class Tick:
         close_overdue: Callable[[Sequence[OpenRun]], PartResult],
         report_stale: Callable[[Sequence[Shard], StoredOptions], PartReport],
         drain_outbox: Callable[[], OutboxReport],
+        send_due: Callable[[], PartReport],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
-        self.report_stale, self.drain_outbox = report_stale, drain_outbox
+        self.report_stale, self.drain_outbox, self.send_due = report_stale, drain_outbox, send_due
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
@@ -236,8 +240,16 @@ class Tick:
         begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
-        failed = sent.error or begun.error or closed.error or numbered.error
-        report = replace(sent, monitors=begun.count, closed=closed.count, events=numbered.count, error=failed)
+        started = _attempt(lambda _: self._send_due_deliveries(), [self], "deliveries")
+        failed = sent.error or begun.error or closed.error or numbered.error or started.error
+        report = replace(
+            sent,
+            monitors=begun.count,
+            closed=closed.count,
+            events=numbered.count,
+            turns=started.count,
+            error=failed,
+        )
         log_event(log, "tick", **report.as_dict())
         if sent.error:
             raise sent.error
@@ -246,6 +258,10 @@ class Tick:
     def _report_stale(self, shards: Sequence[Shard], stored: StoredOptions) -> PartResult:
         found = self.report_stale(shards, stored)
         return PartResult(count=found.count, error=found.error)
+
+    def _send_due_deliveries(self) -> PartResult:
+        started = self.send_due()
+        return PartResult(count=started.count, error=started.error)
 
     def _drain(self) -> PartResult:
         drained = self.drain_outbox()

@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from pynamodb.expressions.update import Action
+
 from bokit.core.model.codec import pack, read_document, read_micros, unpack, write_document, write_micros
 from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.records import SourceId, TenantId
@@ -37,11 +39,11 @@ class DynamoEvents:
         rows = self._table.query(keys.outbox_partition(partition), limit=limit)
         return [read_document(OutboxItem, unpack(row.packed)) for row in rows]
 
-    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+    def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
         key, counter = keys.outbox_key(item), keys.event_counter_key(item.tenant)
         for attempt in range(MAX_NUMBERING_TRIES):
             last = self.load_last_seq(item.tenant)
-            failed = self._number(item, last, expires_at)
+            failed = self._number(item, last, expires_at, unread_at)
             if failed == []:
                 return last + len(item.events)
             if failed and key in failed:
@@ -50,7 +52,7 @@ class DynamoEvents:
                 time.sleep(random.random() * min(0.5, 0.01 * 2**attempt))  # noqa: S311 - chance spreads those that number
         raise StoreConflictError("the event log was written by others at the same time; try again")
 
-    def _number(self, item: OutboxItem, last: int, expires_at: datetime) -> list[keys.Key] | None:
+    def _number(self, item: OutboxItem, last: int, expires_at: datetime, unread_at: datetime | None) -> list[keys.Key] | None:
         """Return the keys whose condition failed, none if it was written; None if DynamoDB refused two that met."""
         events = item.numbered(last)
         unchanged = ItemRow.seq == last if last else ItemRow.pk.does_not_exist()
@@ -61,7 +63,7 @@ class DynamoEvents:
         ]
         count = UpdateItem(
             key=keys.event_counter_key(item.tenant),
-            actions=[ItemRow.seq.set(last + len(events))],
+            actions=[ItemRow.seq.set(last + len(events)), *make_due(unread_at)],
             condition=unchanged,
         )
         delete = DeleteItem(key=keys.outbox_key(item), condition=ItemRow.pk.exists())
@@ -80,6 +82,10 @@ class DynamoEvents:
         put = PutItem(key=keys.stale_key(note.tenant, note.source_id), attributes={"stamp": since}, condition=is_new)
         return self._table.write(put, [put_item(item)])
 
+    def clear_unread(self, tenant: TenantId, seq: int) -> None:
+        actions = [ItemRow.due_pk.remove(), ItemRow.due_at.remove()]
+        self._table.update(UpdateItem(key=keys.event_counter_key(tenant), actions=actions, condition=ItemRow.seq == seq))
+
     def load_last_seq(self, tenant: TenantId) -> int:
         row = self._table.get(keys.event_counter_key(tenant))
         return int(row.seq) if row else 0
@@ -89,6 +95,11 @@ class DynamoEvents:
             return []
         between = ItemRow.sk.between(f"{after + 1:012d}", f"{until:012d}")
         return [read_document(Event, row.doc) for row in self._table.query(keys.events_partition(tenant), between)]
+
+
+def make_due(at: datetime | None) -> list[Action]:
+    """Return the actions that make an unread log, or an endpoint, due at *at*; None: none."""
+    return [] if at is None else [ItemRow.due_pk.set(keys.DUE_DELIVERIES), ItemRow.due_at.set(write_micros(at))]
 
 
 def put_item(item: OutboxItem) -> PutItem:

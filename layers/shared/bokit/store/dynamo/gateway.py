@@ -166,15 +166,16 @@ class TableGateway:
         with self._translated():
             return int(self._row.count(pk, condition, consistent_read=True))
 
-    def query_one(self, pk: str, filtered: Condition) -> ItemRow | None:
+    def query_one(self, pk: str, filtered: Condition, *, newest_first: bool = False) -> ItemRow | None:
         """Return the first item of a partition for which *filtered* holds."""
         with self._translated():
-            return next(iter(self._row.query(pk, filter_condition=filtered, consistent_read=True)), None)
+            found = self._row.query(pk, filter_condition=filtered, consistent_read=True, scan_index_forward=not newest_first)
+            return next(iter(found), None)
 
-    def query_due(self, until: int, limit: int) -> list[Key]:
-        """Return the keys of the items that are due by *until*, earliest first."""
+    def query_due(self, until: int, limit: int, partition: str = DUE) -> list[Key]:
+        """Return the keys of the items of a partition of the index that are due by *until*, earliest first."""
         with self._translated():
-            return _keys_of(self._row.due.query(DUE, ItemRow.due_at <= until, limit=limit, page_size=limit))
+            return _keys_of(self._row.due.query(partition, ItemRow.due_at <= until, limit=limit, page_size=limit))
 
     def scan_keys(self, filtered: Condition) -> list[Key]:
         """Return the keys of all items for which *filtered* holds. Reads the whole table."""

@@ -7,13 +7,16 @@ inside one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from bokit.core.model.catalog import ShardId, Source
+from bokit.core.model.codec import write_micros
 from bokit.core.model.events import OutboxItem
 from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, SourceId, TenantId
+from bokit.core.model.webhooks import Delivery, WebhookId
 from bokit.errors import UnknownIdError
 from bokit.store.limits import MAX_KEY_TEXT, MAX_PARTITION_KEY, MAX_SORT_KEY
 
@@ -21,6 +24,8 @@ _SAFE = " !$&'()*+,/:;=?@[]^`{|}<>\"\\~"
 
 DUE = "DUE"
 """The one partition of the index of due items: shards, monitors and open runs."""
+DUE_DELIVERIES = "DUE#DELIVERIES"
+"""Another partition of that index: unread logs and endpoints. However many there are, they keep no sync waiting."""
 SHARDS = "SHARDS"
 TENANTS = "TENANTS"
 USAGE = "USAGE"
@@ -246,3 +251,50 @@ def event_counter_key(tenant: TenantId) -> Key:
 def stale_key(tenant: TenantId, source: SourceId) -> Key:
     """Return the key of the note that a source is stale."""
     return make_key(join("T", tenant, "STALE"), join(source))
+
+
+def webhook_key(tenant: TenantId, webhook_id: WebhookId) -> Key:
+    """Return the key of a webhook, beside the tenant's other declarations."""
+    return catalog_key(tenant, "WEBHOOK", webhook_id)
+
+
+def endpoint_key(tenant: TenantId, webhook_id: WebhookId) -> Key:
+    """Return the key of a webhook's endpoint."""
+    return make_key(join("T", tenant, "ENDPOINT", webhook_id), "ENDPOINT")
+
+
+def endpoint_of(key: Key) -> tuple[TenantId, WebhookId]:
+    """Return whose endpoint, or event log, has *key*: the tenant, and the webhook."""
+    _, tenant, _, webhook_id = key.pk.split("#")
+    return TenantId(unquote(tenant, errors="surrogatepass")), WebhookId(unquote(webhook_id, errors="surrogatepass"))
+
+
+def tenant_of(key: Key) -> TenantId:
+    """Return the tenant whose partition has *key*."""
+    return TenantId(unquote(key.pk.split("#")[1], errors="surrogatepass"))
+
+
+def is_endpoint(key: Key) -> bool:
+    """Return whether *key* is that of an endpoint."""
+    return key.sk == "ENDPOINT"
+
+
+def deliveries_partition(tenant: TenantId, webhook_id: WebhookId) -> str:
+    """Return the partition of a webhook's deliveries."""
+    return join("T", tenant, "DELIVERIES", webhook_id)
+
+
+def delivery_key(tenant: TenantId, webhook_id: WebhookId, seq: int) -> Key:
+    """Return the key of one delivery; they sort by their events."""
+    return make_key(deliveries_partition(tenant, webhook_id), f"{seq:012d}")
+
+
+def waiting_partition(tenant: TenantId, webhook_id: WebhookId) -> str:
+    """Return the partition that lists a webhook's waiting deliveries by their next attempt."""
+    return join("T", tenant, "WAITING", webhook_id)
+
+
+def waiting_key(delivery: Delivery, at: datetime) -> Key:
+    """Return the key of a delivery's line in the list of waiting ones."""
+    partition = waiting_partition(delivery.tenant, delivery.webhook_id)
+    return make_key(partition, f"{write_micros(at):020d}#{delivery.event.seq:012d}")

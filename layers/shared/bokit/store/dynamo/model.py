@@ -30,7 +30,9 @@ class DueIndexMeta:
 
 
 class DueIndex(GlobalSecondaryIndex["ItemRow"]):  # type: ignore[no-untyped-call]
-    """Items by the time at which they are due. Sparse: only shards, monitors and open runs have its keys."""
+    """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs and
+    endpoints have its keys.
+    """
 
     Meta = DueIndexMeta
 
@@ -46,32 +48,35 @@ class ItemRow(Model):
     due = DueIndex()
 
     doc = UnicodeAttribute(null=True)
-    """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run."""
+    """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run,
+    webhook, endpoint, delivery."""
     version = NumberAttribute(null=True)
-    """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor or
-    published document. Progress of an open run: raised with each report."""
+    """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor,
+    webhook or published document. Progress of an open run: raised with each report."""
     uses = NumberAttribute(null=True)
-    """Property, unit and collection: how often something was written within it since it was written itself."""
+    """Property, unit and collection: how often something was written within it since it was written itself.
+    Endpoint: how often it was woken."""
     tenant = UnicodeAttribute(null=True)
     """Owner of a head, token, published document or outbox item, whose keys do not hold it."""
 
     fence = NumberAttribute(null=True)
-    """Shard and head: raised at each claim or lease."""
+    """Shard, head and endpoint: raised at each claim or lease."""
     holder = UnicodeAttribute(null=True)
-    """Shard and head: the run that has the claim or lease."""
+    """Shard and head: the run that has the claim or lease. Endpoint: who sends."""
     open_leases = NumberAttribute(null=True)
     """Head: leases that were acquired and neither released nor ended by a success."""
     until = NumberAttribute(null=True)
-    """Shard and head: end of the claim or lease. Answer: until when its key is taken."""
+    """Shard, head and endpoint: end of the claim or lease. Answer: until when its key is taken."""
     nonce = UnicodeAttribute(null=True)
     """Shard and head: which request claimed or leased it. Elsewhere: which request wrote the item, if it had a condition."""
 
     schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
     """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard, monitor and open run: present if it has a due time."""
+    """Shard, monitor, open run, unread log and endpoint: present if it has a due time."""
     due_at = NumberAttribute(null=True)
-    """Shard: the next due time. Monitor: the next run. Open run: when it is overdue."""
+    """Shard: the next due time. Monitor: the next run. Open run: when it is overdue.
+    Event log: when those who read it are looked for. Endpoint: the next attempt."""
     lowered = NumberAttribute(null=True)
     """Shard: the earliest due time that was written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
@@ -106,10 +111,10 @@ class ItemRow(Model):
     """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
     """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors.
-    Stale source: its last success."""
+    Stale source: its last success. Delivery: the event's id."""
     expires_at = TTLAttribute(null=True)
-    """Run, progress, answer, published document, number of a day's writes, and a change that is not among its record's last:
-    when TTL may delete it."""
+    """Run, progress, answer, published document, number of a day's writes, event, delivery, and a change that is not among
+    its record's last: when TTL may delete it."""
     used = NumberAttribute(null=True)
     """Usage: how much there is of what is counted."""
 

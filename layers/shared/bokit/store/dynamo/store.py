@@ -14,10 +14,19 @@ from bokit.store.dynamo.published import DynamoPublished
 from bokit.store.dynamo.records import DynamoRecords
 from bokit.store.dynamo.runs import DynamoRuns
 from bokit.store.dynamo.schedule import DynamoSchedule
+from bokit.store.dynamo.webhooks import DynamoWebhooks
 
 
 class DynamoStore(
-    DynamoCatalog, DynamoSchedule, DynamoRecords, DynamoRuns, DynamoMonitors, DynamoTokens, DynamoPublished, DynamoEvents
+    DynamoCatalog,
+    DynamoSchedule,
+    DynamoRecords,
+    DynamoRuns,
+    DynamoMonitors,
+    DynamoTokens,
+    DynamoPublished,
+    DynamoEvents,
+    DynamoWebhooks,
 ):
     """All of ``Store`` on one table. Its client is made with it, once for all threads, and sends nothing yet."""
 

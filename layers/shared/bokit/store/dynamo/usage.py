@@ -174,6 +174,10 @@ def _count_tokens(table: TableGateway, tenant: TenantId) -> int:
     return sum(row.revoked_at is None for row in rows.values())
 
 
+def _count_webhooks(table: TableGateway, tenant: TenantId) -> int:
+    return table.count(keys.catalog_partition(tenant), ItemRow.sk.startswith("WEBHOOK#"))
+
+
 def _count_records(table: TableGateway, tenant: TenantId) -> int:
     """Return the number of records in every unit and collection; the windows among them count, too."""
     catalog = keys.catalog_partition(tenant)
@@ -188,5 +192,6 @@ _COUNTERS: Mapping[QuotaName, Callable[[TableGateway, TenantId], int]] = {
     QuotaName.SOURCES: _count_sources,
     QuotaName.UNITS: _count_units,
     QuotaName.TOKENS: _count_tokens,
+    QuotaName.WEBHOOKS: _count_webhooks,
     QuotaName.RECORDS: _count_records,
 }

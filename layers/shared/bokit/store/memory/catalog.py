@@ -47,6 +47,9 @@ class MemoryCatalog(MemoryState):
                 self._answers,
                 self._written,
                 self._stale,
+                self._webhooks,
+                self._endpoints,
+                self._deliveries,
             ):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]
@@ -55,7 +58,7 @@ class MemoryCatalog(MemoryState):
                 for digest in [digest for digest, value in values.items() if value.tenant == tenant]:
                     del values[digest]
             self._outbox = {key: item for key, item in self._outbox.items() if item.tenant != tenant}
-            for own in (self._options, self._runs, self._monitors, self._tenants, self._events, self._last_seq):
+            for own in (self._options, self._runs, self._monitors, self._tenants, self._events, self._last_seq, self._unread):
                 own.pop(tenant, None)
 
     def _remove_from_shard(self, source: Source) -> None:

@@ -25,7 +25,7 @@ class MemoryEvents(MemoryState):
             items = [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition]
             return [read_document(OutboxItem, write_document(item)) for item in items[:limit]]
 
-    def number_events(self, item: OutboxItem, *, expires_at: datetime) -> int | None:
+    def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
         with self._lock:
             if self._outbox.pop((item.partition, item.sort_key), None) is None:
                 return None
@@ -33,6 +33,8 @@ class MemoryEvents(MemoryState):
             last = self._last_seq.get(item.tenant, 0)
             log.update({event.seq: event for event in item.numbered(last)})
             self._last_seq[item.tenant] = last + len(item.events)
+            if unread_at is not None:
+                self._unread[item.tenant] = unread_at
             return self._last_seq[item.tenant]
 
     def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
@@ -47,6 +49,11 @@ class MemoryEvents(MemoryState):
             self._stale[key] = note.since
             self._put_outbox(item)
             return True
+
+    def clear_unread(self, tenant: TenantId, seq: int) -> None:
+        with self._lock:
+            if self._last_seq.get(tenant, 0) == seq:
+                self._unread.pop(tenant, None)
 
     def load_last_seq(self, tenant: TenantId) -> int:
         with self._lock:

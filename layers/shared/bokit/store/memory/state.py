@@ -18,6 +18,7 @@ from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Qu
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
+from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookId
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import clamp_limit
 from bokit.store.protocols import Page, PublishedDocument, Snapshot
@@ -48,6 +49,16 @@ class HeadState:
     """A head and its lease."""
 
     head: Head
+    holder: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class EndpointState:
+    """An endpoint, its lease, and when it is due."""
+
+    endpoint: Endpoint
+    due_at: datetime | None
     holder: str | None = None
     until: datetime | None = None
 
@@ -88,6 +99,11 @@ class MemoryState:
         self._outbox: dict[tuple[int, str], OutboxItem] = {}
         self._events: dict[TenantId, dict[int, Event]] = {}
         self._last_seq: dict[TenantId, int] = {}
+        self._unread: dict[TenantId, datetime] = {}
+        """When each log that was not read to its end is due."""
+        self._webhooks: dict[tuple[TenantId, WebhookId], Webhook] = {}
+        self._endpoints: dict[tuple[TenantId, WebhookId], EndpointState] = {}
+        self._deliveries: dict[tuple[TenantId, WebhookId], dict[int, Delivery]] = {}
         self._stale: dict[tuple[TenantId, SourceId], datetime] = {}
 
     def _put_outbox(self, *items: OutboxItem) -> None:

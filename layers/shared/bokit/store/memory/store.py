@@ -10,9 +10,18 @@ from bokit.store.memory.records import MemoryRecords
 from bokit.store.memory.runs import MemoryRuns
 from bokit.store.memory.schedule import MemorySchedule
 from bokit.store.memory.usage import MemoryUsage
+from bokit.store.memory.webhooks import MemoryWebhooks
 
 
 class MemoryStore(
-    MemoryCatalog, MemorySchedule, MemoryRecords, MemoryRuns, MemoryMonitors, MemoryAccess, MemoryUsage, MemoryEvents
+    MemoryCatalog,
+    MemorySchedule,
+    MemoryRecords,
+    MemoryRuns,
+    MemoryMonitors,
+    MemoryAccess,
+    MemoryUsage,
+    MemoryEvents,
+    MemoryWebhooks,
 ):
     """All of ``Store``, in dictionaries behind one lock."""

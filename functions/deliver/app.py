@@ -1,0 +1,7 @@
+"""Take the turns that each SQS message names: send an endpoint of a webhook what is due there."""
+
+from bokit.handlers import make_turn_handler, open_once
+from bokit.wiring import build_engine
+
+engine = open_once(build_engine)
+lambda_handler = make_turn_handler("deliver", lambda: engine())
