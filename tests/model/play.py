@@ -50,6 +50,11 @@ class Seen:
     is_anonymous: bool = False
     was_accepted: bool = False
 
+    @property
+    def shown_until(self) -> tuple[datetime, bool]:
+        """Its last fetch, and whether another of the same time left it out already."""
+        return self.last, self.absent_since != self.last
+
     def miss(self, at: datetime) -> None:
         """Note a fetch that showed it open."""
         self.absent_since = self.absent_since or at
@@ -349,10 +354,10 @@ class Play:
         for first, end in spans(opened):
             for night in range(first, end):
                 for channel, known in enumerate(self.known):
-                    shown = [(seen.last, of or 0, of, seen) for (of, held), seen in known.nights.items() if held == night]
+                    shown = [(seen.shown_until, of, seen) for (of, held), seen in known.nights.items() if held == night]
                     # a guest who took the nights over from another in one fetch may be the same one
-                    for last, _, of, seen in shown:
-                        if last == max(row[0] for row in shown) and not self._has_evidence(known, of, night, seen):
+                    for until, of, seen in shown:
+                        if until == max(row[0] for row in shown) and not self._has_evidence(known, of, night, seen):
                             self.fail(f"3: night {night} of {of} in channel {channel} was opened; last shown {seen}")
 
     def _has_evidence(self, known: Known, of: int | None, night: int, seen: Seen) -> bool:

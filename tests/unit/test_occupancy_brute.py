@@ -237,10 +237,15 @@ class Naive:
 
     def sold_itself(self, m, o, n):
         """Return whether the source of *m*, when it closed this night, left another night open that *o* held alone."""
-        closed = {k for x in self.held if x.source == m.source for k in x.nights}
         seen, after = m.times[n]
-        there = [k for k in o.nights - closed if k > self.today and (after is None or o.times[k][0] <= max(seen, o.seen))]
+        there = [k for k in o.nights if k > self.today and (after is None or o.times[k][0] <= max(seen, o.seen))]
+        there = [k for k in there if not self.closes(m.source, k, max(seen, o.times[k][0]))]
         return any(not o.may_echo or (self.rank(o, k) < self.rank(m, n) and self.is_alone(o, k)) for k in there)
+
+    def closes(self, source, n, since):
+        """Return whether *source* closes the night, and had not left it open for two fetches *since*."""
+        rows = [x.times[n][1] for x in self.held if x.source == source and n in x.nights]
+        return any(after is None or after <= since for after in rows)
 
     def is_alone(self, m, n):
         return not self.holders(m, n) and not self.fades_since(m, n)
@@ -266,9 +271,9 @@ class Naive:
 
     def left_open(self, m, gone, n):
         """Return whether the source of *m*, which had time to import the other whole, left nights of it open."""
-        closed = {n for o in self.held if o.source == m.source for n in o.nights}
         latest = max(m.times[n][0], gone.seen)
-        return any(k > self.today and gone.times[k][0] <= latest and k not in closed for k in gone.nights)
+        there = [k for k in gone.nights if k > self.today and gone.times[k][0] <= latest]
+        return any(not self.closes(m.source, k, latest) for k in there)
 
     def was_before(self, m, o, n):
         """Return whether *m* held the night for itself before the other's source showed it closed."""
@@ -384,6 +389,6 @@ def test_no_conflict_is_missed_and_none_invented(seed):
         seen["conflict"] += len(found)
         seen["turnover"] += sum(c.is_turnover for c in found)
         seen["joint"] += sum(len(b.records) > 1 for b in bookings.values())
-        for state in ("echo", "fading"):
-            seen[state] += sum(str(b.state) == state for b in bookings.values())
+        seen["echo"] += sum(str(b.state) == "echo" for b in bookings.values())
+        seen["fading"] += sum(map(bool, fading.values()))
     assert all(seen.values()), seen

@@ -285,28 +285,25 @@ class _EchoJudge:
         """Return whether the source of *part* left another night of *original* open, in two fetches; *nights* are shared.
 
         Nights after today count, of the original as it was when the closure came: as its source shows it, and where *nights*
-        were read in a calendar of ours, as that showed it then. What the source closed only after it had read the original
-        there, it left open until then.
+        were read in a calendar of ours, as that showed it then. What the source closed later, it left open until then.
         """
         seen, read = part.since.seen, self.read[part.of.record.id].read_before(part.since.seen)
         whole = original.reported if nights & ~read else original.reported & read
         if original.is_candidate:
             whole &= _join(p.alone for p in self.parts[original.record.id] if p.order < part.order)
-        open_nights = whole & ~self._closed_at(part.of, seen) & self.grid.to_come << 1
         latest = self.at if part.since.after is None else max(seen, original.seen_at)
-        there = [s for s in original.since if s.bits & open_nights and s.seen <= latest]
-        if not there:
-            return False
-        again = max(seen, min(s.seen for s in there)) + MIN_BETWEEN_FETCHES
-        part.again += [again] if again > self.at else []
-        return again <= self.at
+        rows = [(s, max(seen, s.seen) + MIN_BETWEEN_FETCHES) for s in original.since if s.bits & whole and s.seen <= latest]
+        there = [at for s, at in rows if s.bits & whole & ~self._closed_at(part.of, seen, at) & self.grid.to_come << 1]
+        again = min(there, default=None)
+        part.again += [again] if again and again > self.at else []
+        return again is not None and again <= self.at
 
-    def _closed_at(self, candidate: HeldNights, seen: datetime) -> Bits:
-        """Return what the source of *candidate* closes, without what it read in our calendar and closed only after *seen*."""
+    def _closed_at(self, candidate: HeldNights, seen: datetime, again: datetime) -> Bits:
+        """Return what the source of *candidate* closes, without what it left open (``SourceNights.at``)."""
         key = candidate.source, candidate.unit
         if key not in self.closing:
             self.closing[key] = read_source_nights(self.by_source[candidate.source], self.read[candidate.record.id])
-        return self.closing[key].at(seen)
+        return self.closing[key].at(seen, again)
 
     def _left_open(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
         """Return whether the source of *candidate* left a night to come of that record open; platforms import whole bookings.
@@ -319,7 +316,7 @@ class _EchoJudge:
         whole = _join(n.to_come for n in later if n.since[0].seen <= until)
         if rest := self.by_record.get(left.record.id):
             whole |= rest.reported & self.grid.to_come << 1 & _join(s.bits for s in rest.since if s.seen <= until)
-        open_nights = whole & ~self._closed_at(candidate, seen)
+        open_nights = whole & ~self._closed_at(candidate, seen, until + MIN_BETWEEN_FETCHES)
         mine = (n for n in self.left_by.get(candidate.record.id, ()) if n.left > left.left)
         return bool(open_nights and open_nights & ~_join(n.bits for n in mine))
 

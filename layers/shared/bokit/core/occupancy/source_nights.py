@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,11 +25,18 @@ class SourceNights:
     """For each of the *times*, and before the first: what it showed until then."""
     imported: list[Bits]
     """Likewise: what it showed later, and had read in our calendar before."""
+    open_times: list[datetime]
+    """The last fetches that showed nights open which it closed then, in order."""
+    closed: list[Bits]
+    """For each of them, and before the first: what it had closed until then."""
 
-    def at(self, seen: datetime) -> Bits:
-        """Return all of it, without what it read in our calendar and showed only after *seen*."""
-        n = bisect_right(self.times, seen)
-        return self.whole & ~(self.imported[n] & ~self.until[n])
+    def at(self, seen: datetime, again: datetime) -> Bits:
+        """Return all of it, without what it left open until *again* or later, and what it read in our calendar after *seen*.
+
+        What it read and showed only after *seen* was open then; of what it did not read, a second fetch has to say so.
+        """
+        n, m = bisect_right(self.times, seen), bisect_left(self.open_times, again)
+        return self.whole & ~(self.imported[n] & ~self.until[n]) & ~(self.closed[-1] & ~self.closed[m])
 
 
 def read_source_nights(holdings: Iterable[HeldNights], read: NightsRead) -> SourceNights:
@@ -37,9 +44,13 @@ def read_source_nights(holdings: Iterable[HeldNights], read: NightsRead) -> Sour
     mine = list(holdings)
     rows = sorted((row for holding in mine for row in holding.since), key=lambda row: row.seen)
     imported = [row.bits & read.surely_before(row.seen) for row in reversed(rows)]
+    opened = sorted(((row.after, row.bits) for row in rows if row.after), key=lambda row: row[0])
+    always = reduce(or_, (row.bits for row in rows if not row.after), 0)
     return SourceNights(
         whole=reduce(or_, (h.sure for h in mine), 0),
         times=[row.seen for row in rows],
         until=list(accumulate((row.bits for row in rows), or_, initial=0)),
         imported=list(accumulate(imported, or_, initial=0))[::-1],
+        open_times=[after for after, _ in opened],
+        closed=list(accumulate((bits for _, bits in opened), or_, initial=always)),
     )
