@@ -26,7 +26,7 @@ from bokit.core.model.merge import change_action
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Record
 from bokit.core.occupancy import holdings, publication
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.publication import PublicationRules
 from bokit.engine.catalog.sources import SourceService
 from bokit.engine.sync.job import context_of

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, make_record_id
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.limits import MAX_CONFLICT_BOOKINGS
 from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy

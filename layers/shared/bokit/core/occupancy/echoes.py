@@ -38,7 +38,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from functools import reduce
 from itertools import chain
 from operator import or_
@@ -46,56 +45,13 @@ from operator import or_
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import Fading, NightsRead, ReadLog, SourceReads
+from bokit.core.occupancy.echo_verdict import EchoState, EchoVerdict
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_BESIDE, MAX_FADING, MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
 from bokit.core.occupancy.source_links import SourceLinks, find_left_open, find_links
 from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
-
-
-class EchoState(StrEnum):
-    """What a booking is to the others."""
-
-    OWN = "own"
-    """A booking, or a closure of its own."""
-    ECHO = "echo"
-    FADING = "fading"
-    WINDOW = "window"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EchoVerdict:
-    """What a record's nights are to the others."""
-
-    state: EchoState = EchoState.OWN
-    of: tuple[HeldNights, ...] = ()
-    """The originals that an echo repeats, in the order of their nights."""
-    since: datetime | None = None
-    """Since when what the fading nights repeated is gone; the earliest, where they repeated several."""
-    until: datetime | None = None
-    """When the first of them is a closure's own, if it is still shown; None: none is shown any more, or not known."""
-    sold: frozenset[RecordId] = frozenset()
-    """Records of which its source left a night open: what it shares with them it sold itself."""
-    again_at: datetime | None = None
-    """When more is known of it: what its source left open in one fetch counts in the second."""
-    is_awaited: bool = False
-    """Nights of it fade until its platform reads our calendar again, which nobody can foresee."""
-    has_outlived: bool = False
-    """Nights of it are its own only because they were still shown when their fading ended."""
-    repeats: Bits = 0
-    """The nights that others held first: of an echo all; of a closure of its own those that platforms joined with it."""
-    repeated: tuple[tuple[HeldNights, Bits], ...] = ()
-    """The same nights, by the originals that hold them."""
-    doubtful: tuple[tuple[HeldNights, Bits], ...] = ()
-    """Those of them that its source had not read in a calendar of ours: repeated from elsewhere, or sold twice."""
-    explained: Bits = 0
-    """Those of them that its source surely repeats: it had read them, or is linked."""
-    fades: Bits = 0
-    """The nights that fade: all of a fading closure; of a closure of its own those that repeated what is gone."""
-
-
-OWN = EchoVerdict()
 
 
 @dataclass(slots=True)
@@ -312,7 +268,7 @@ class _EchoJudge:
         since the record went, it closed until then.
         """
         until = max(seen, left.record.created_at)
-        later = (n for n in self.left_by[left.record.id] if n.left >= left.left)
+        later = (n for n in self.left_by.get(left.record.id, ()) if n.left >= left.left)
         whole = _join(n.to_come for n in later if n.since[0].seen <= until)
         if rest := self.by_record.get(left.record.id):
             whole |= rest.reported & self.grid.to_come << 1 & _join(s.bits for s in rest.since if s.seen <= until)
@@ -397,9 +353,27 @@ class _EchoJudge:
             repeats=held,
             repeated=tuple(row for p in parts for row in p.originals.values()),
             doubtful=doubtful,
+            distinct=tuple(row for p in parts for row in self._distinct(p)),
             explained=held & ~self.read[holding.record.id].unknown & ~_join(bits for _, bits in doubtful),
             fades=fades,
         )
+
+    def _distinct(self, part: CandidateNights) -> list[tuple[HeldNights, Bits]]:
+        """Return the originals of *part* that their source no longer shows, with the nights that would not fade with them."""
+        found = []
+        for original, nights in part.originals.values():
+            for bits, since in original.unshown if nights else ():
+                gone = LeftNights(
+                    record=original.record,
+                    bits=bits & nights,
+                    to_come=bits & nights & self.grid.to_come << 1,
+                    left=since,
+                    since=tuple(s for s in original.since if s.bits & bits),
+                )
+                was_there = gone.bits and part.since.seen < gone.left  # what comes later may be a copy that came late
+                if was_there and not self._fading_beside(part.of, part.since, gone, part.for_itself):
+                    found.append((original, gone.bits))
+        return found
 
     def _doubtful(self, part: CandidateNights) -> list[tuple[HeldNights, Bits]]:
         """Return the originals of *part*, with the nights that its source neither read before nor has from a linked source."""

@@ -19,7 +19,8 @@ from bokit.core.ical.entries import EntryKind
 from bokit.core.model.catalog import Unit
 from bokit.core.model.records import Json, Presence, Record, RecordId, Scope, SourceId
 from bokit.core.occupancy.calendar_reads import ReadLog
-from bokit.core.occupancy.echoes import OWN, EchoState, EchoVerdict, judge_echoes
+from bokit.core.occupancy.echo_verdict import OWN, EchoState, EchoVerdict
+from bokit.core.occupancy.echoes import judge_echoes
 from bokit.core.occupancy.holdings import HeldNights, read_held_nights, read_left_nights
 from bokit.core.occupancy.joint import join_holdings, merge_fields
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES

@@ -18,7 +18,7 @@ from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.documents import Time
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
 from bokit.core.occupancy.calendar_reads import PublishedTimes
-from bokit.core.occupancy.echoes import EchoVerdict
+from bokit.core.occupancy.echo_verdict import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
 from bokit.core.occupancy.publication import PublicationRules, Withheld

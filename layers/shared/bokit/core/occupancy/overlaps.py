@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, SourceId
 from bokit.core.occupancy.contradictions import Contradictions
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.night_bits import Bits, stretch
 from bokit.core.occupancy.occupancy import Booking, Occupancy

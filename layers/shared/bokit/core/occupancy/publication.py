@@ -10,6 +10,8 @@ First row that matches, for each night:
     linked with the closure's, and not with the calendar's
     it repeats an original, but is in a likely or certain conflict with        shows it: when the other guest cancels,
     it, seen in two fetches                                                    it is closed already
+    it repeats an original that the consumer reported, and does not show       shows it: it may be sold there again
+    any more, and is certainly no copy of it
     it repeats an original                                                     leaves it out: the original is there,
                                                                                or the consumer reported it
     else (nights that a doubtful feed newly closes, too)                       shows it
@@ -31,7 +33,7 @@ from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.model.records import Record, RecordId, Scope
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.night_bits import Bits
@@ -79,7 +81,7 @@ class PublicationRules:
             (Withheld.WINDOW, _window_nights(booking)),
             (Withheld.CONSUMERS_OWN, _reported_nights(booking, unit, consumer)),
             (Withheld.FADING, verdict.fades),
-            (Withheld.ECHO, self._repeated_nights(booking, unit)),
+            (Withheld.ECHO, self._repeated_nights(booking, unit, consumer)),
         ]
         if booking.state in (EchoState.ECHO, EchoState.FADING):  # what is past of it was judged when it was to come
             rows.append((Withheld.ECHO, ~verdict.repeats))
@@ -95,14 +97,16 @@ class PublicationRules:
         withheld = self.judge(booking, unit, consumer).withheld
         return next((reason for reason, nights in withheld if nights & bit), None)
 
-    def _repeated_nights(self, booking: Booking, unit: Scope) -> Bits:
+    def _repeated_nights(self, booking: Booking, unit: Scope, consumer: str | None) -> Bits:
         """Return the nights of *booking* that are left to their originals in the calendar of *unit*.
 
-        An original holds these nights for itself: the calendar shows it, unless the consumer reported it.
+        An original holds these nights for itself: the calendar shows it, unless the consumer reported it. Where the consumer
+        does not show it any more, it may sell them again: no copy of it stays.
         """
         links = self.occupancy.links[unit]
         there = _join(bits for original, bits in booking.verdict.repeated if original.unit in links)
-        return there & ~self._contested.get(booking.id, (0, None))[0]
+        for_sale = _join(bits for original, bits in booking.verdict.distinct if _is_of(consumer, original))
+        return there & ~for_sale & ~self._contested.get(booking.id, (0, None))[0]
 
 
 def _contested_nights(occupancy: Occupancy) -> Mapping[RecordId, tuple[Bits, datetime | None]]:
@@ -167,9 +171,7 @@ def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bit
     Those of a linked unit it may know in another listing only, and nights that a person or another source added not at all.
     Of a booking that another reports too, those alone that the consumer still shows: what it does not, it may sell again.
     """
-    if consumer is None:
-        return 0
-    own = [h for h in booking.holdings if consumer in (h.record.memory.get(PLATFORM), h.source)]
+    own = [h for h in booking.holdings if _is_of(consumer, h)]
     known = [h for h in own if h.unit == unit]
     if known and booking.state is EchoState.WINDOW:
         return booking.bits
@@ -179,6 +181,10 @@ def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bit
 
 def _span_bits(record: Record, booking: Booking) -> Bits:
     return booking.bits & booking.grid.span(*read_span(record.remote))
+
+
+def _is_of(consumer: str | None, holding: HeldNights) -> bool:
+    return consumer is not None and consumer in (holding.record.memory.get(PLATFORM), holding.source)
 
 
 def _doubted_nights(holding: HeldNights) -> Bits:

@@ -20,7 +20,7 @@ from bokit.core.bookings.stay import (
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.documents import Day, Time, write_time
 from bokit.core.model.records import Json, Presence, Record, Scope
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 
 

@@ -13,7 +13,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit,
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record, RecordId, SourceId
 from bokit.core.occupancy.conflict_records import CONFLICTS, describe_conflict
-from bokit.core.occupancy.echoes import EchoState
+from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.engine.bookings.conflicts import BookingReconciler
 from bokit.engine.bookings.replay import CHANGES, UNIT, History, Progress, Replay, read_history
