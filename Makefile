@@ -94,10 +94,11 @@ SEEDS ?= 1-4
 compare: $(DEV) $(COMPARE) ## score Bokit beside other policies and write docs/compare (SEEDS=1-4)
 	@$(bin)/python -m simulator score --seeds $(SEEDS) --write docs/compare
 
-deploy: ## build and deploy to a real account (STAGE=default, staging or prod)
+deploy: ## build and deploy to a real account (STAGE=default, staging or prod; ALARM_EMAIL=…)
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	BOKIT_PYTHON=$(CURDIR)/$(bin)/python .bokit/sam/bin/sam build --config-env $(STAGE)
-	.bokit/sam/bin/sam deploy --config-env $(STAGE)
+	@notified=$$($(bin)/python -m local.deploy $(STAGE)) && \
+	  .bokit/sam/bin/sam deploy --config-env $(STAGE) $$notified
 
 fmt: $(DEV) ## format the code
 	@$(bin)/ruff format .

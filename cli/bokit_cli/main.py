@@ -21,7 +21,21 @@ from typer import exceptions as usage
 from bokit.config import is_debugging
 from bokit.errors import BokitError
 from bokit.observability import configure_plain
-from bokit_cli import bookings, conflicts, export, feeds, places, replay, settings, sources, status, sync, tokens, webhooks
+from bokit_cli import (
+    alerts,
+    bookings,
+    conflicts,
+    export,
+    feeds,
+    places,
+    replay,
+    settings,
+    sources,
+    status,
+    sync,
+    tokens,
+    webhooks,
+)
 from bokit_cli.session import StackLocator
 from bokit_cli.show import clean
 
@@ -55,7 +69,7 @@ def _main(
     configure_plain("INFO" if is_debugging() else "ERROR")
 
 
-for _commands in (feeds, places, sources, sync, status, bookings, conflicts, export, settings, tokens, webhooks, replay):
+for _commands in (feeds, places, sources, sync, status, bookings, conflicts, export, settings, tokens, webhooks, alerts, replay):
     _commands.register(app)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.alerts import show_who_hears
 from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
 from bokit_cli.session import Session
 from bokit_cli.show import ago_words, count_words, opening_words, print_facts, print_line, print_table, where_words, word
@@ -64,6 +65,7 @@ def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], z
     for quota in doc["quotas"]:
         if is_near(quota):
             print_line(console, f"near a quota: {_used_words(quota)}; `bokit quotas` shows all")
+    show_who_hears(console, doc["alerts"], now)
     if not doc["enabled"]:
         print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
 

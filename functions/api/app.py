@@ -16,6 +16,7 @@ api = Api(
     "conflicts",
     "events",
     "webhooks",
+    "alerts",
     "openapi.json",
 )
 engine = open_once(build_engine)

@@ -1,4 +1,4 @@
-"""Take the turns that each SQS message names: send an endpoint of a webhook what is due there."""
+"""Take the turns that each SQS message names: send an endpoint of a webhook, or an alert channel, what is due there."""
 
 from bokit.handlers import make_turn_handler, open_once
 from bokit.wiring import build_engine

@@ -13,6 +13,7 @@ import pytest
 
 from bokit.core.bookings.rules import BookingRules
 from bokit.core.items.rules import RecordRules
+from bokit.core.model.alerts import AlertChannel, AlertChannelId, ChannelKind, PendingAlert, Severity
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.catalog.config.file import read_config
@@ -22,6 +23,7 @@ from bokit.errors import AddressRefusedError, BokitError, SourceUnavailableError
 from bokit.net.addresses import check_url
 from bokit.net.session import SafeSession
 from bokit.outlets.memory import MemoryAlerts
+from bokit.outlets.post import ChannelSender
 from bokit.sources.ical import IcalFetcher
 from bokit.sources.json_api import JsonApiFetcher
 from bokit.sources.sql.url import Reach, find_address, read_database_url
@@ -32,6 +34,7 @@ from tests.support.hostile_urls import HOSTILE_URLS, list_hosts
 from tests.support.scripted_server import ScriptedServer
 
 API = {"items": "data", "id": "id"}
+ALERT = PendingAlert(id="alr_1", type="test", severity=Severity.INFO, title="a", text="b", at=NOW)
 
 
 class Names:
@@ -57,8 +60,17 @@ def make_paths(names: Names) -> dict[str, Callable[[str], object]]:
         "ical": SourceKind(fetcher=feeds, rules=BookingRules(), collection=BOOKINGS),
         "json": SourceKind(fetcher=apis, rules=RecordRules(), is_shared=True),
     }
-    parts = EngineParts(store=MemoryStore(), kinds=kinds, alerts=MemoryAlerts(), clock=lambda: NOW, check_url=check_url)
-    catalog = Bokit(parts).catalog
+    sender = ChannelSender(allow_private_addresses=False, reveal=reveal, session=client)
+    parts = EngineParts(
+        store=MemoryStore(),
+        kinds=kinds,
+        alerts=MemoryAlerts(),
+        clock=lambda: NOW,
+        check_url=check_url,
+        open_alert_sender=lambda: sender,
+    )
+    bokit = Bokit(parts)
+    catalog = bokit.catalog
     house = catalog.add_property(DEFAULT_TENANT, {"name": "House"})
     unit = catalog.add_unit(DEFAULT_TENANT, house.id, {"name": "Flat"}).id
 
@@ -82,7 +94,18 @@ def make_paths(names: Names) -> dict[str, Callable[[str], object]]:
         source = {"name": "New", "kind": "json", "url": url, "collection": "clients", **API}
         return import_config(catalog, DEFAULT_TENANT, read_config({"sources": [source]}))
 
+    def add_alert(url: str) -> object:
+        return bokit.alerts.add(DEFAULT_TENANT, {"kind": "gotify", "url": url, "token": "a"})
+
+    def send_alert(url: str) -> None:
+        settings = {"url": url, "token": "a"}
+        kind, channel_id = ChannelKind.GOTIFY, AlertChannelId("chn_1")
+        channel = AlertChannel(id=channel_id, tenant=DEFAULT_TENANT, kind=kind, name="a", settings=settings, created_at=NOW)
+        sender.send(channel, ALERT)
+
     return {
+        "alert channel": add_alert,
+        "alert through a secret": through_secret(send_alert),
         "calendar": fetch_feed,
         "calendar through a secret": through_secret(fetch_feed),
         "API": fetch_api,

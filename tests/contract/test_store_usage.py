@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bokit.core.model.access import TokenId, hash_token
+from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState, ChannelKind
 from bokit.core.model.catalog import DEFAULT_TENANT, Parent, Unit, UnitId
 from bokit.core.model.quotas import QUOTAS, QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import Scope, SourceId, TenantId, make_record_id
@@ -46,6 +47,11 @@ def add_webhook(store: Store, name: str, tenant: TenantId) -> None:
     store.add_webhook(hook, Endpoint(tenant=tenant, webhook_id=hook.id), due_at=NOW)
 
 
+def add_alert(store: Store, name: str, tenant: TenantId) -> None:
+    channel = AlertChannel(id=AlertChannelId(f"chn_{name}"), tenant=tenant, kind=ChannelKind.WEBHOOK, name=name, created_at=NOW)
+    store.add_alert_channel(channel, AlertState(tenant=tenant, channel_id=channel.id))
+
+
 def add_a_source(store: Store, name: str, tenant: TenantId) -> None:
     add_source(store, id=SourceId(f"src_{name}_{tenant}"), tenant=tenant)
 
@@ -59,6 +65,7 @@ ADDS: dict[QuotaName, Callable[[Store, str, TenantId], None]] = {
     QuotaName.UNITS: add_unit,
     QuotaName.TOKENS: add_token,
     QuotaName.WEBHOOKS: add_webhook,
+    QuotaName.ALERTS: add_alert,
     QuotaName.SOURCES: add_a_source,
     QuotaName.RECORDS: add_a_record,
 }

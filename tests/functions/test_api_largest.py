@@ -12,6 +12,7 @@ import pytest
 
 from bokit.core.items.limits import MAX_ITEM_BYTES
 from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.quotas import QUOTAS, QuotaName
 from bokit.http.limits import MAX_PAGE_ITEMS, MAX_TEXT_LENGTH
 from tests.support.caller import ApiApp, about, an_event, by_token, operations, serve
 from tests.support.feed_bodies import HEADS, airbnb_event
@@ -117,6 +118,9 @@ class LargestApp(ApiApp):
             self.caller.post("/sources", {"name": name, "unit_id": ids["unit"], "url": url, "enabled": False})
             self.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": f"c{n}", "schema": {"description": QUOTED * 7000}})
             webhook = self.caller.post("/webhooks", {"url": url})
+        for n in range(QUOTAS[QuotaName.ALERTS].tenant):
+            alert = {"kind": "webhook", "name": WIDE * 190 + f"{n}", "url": "https://8.8.8.8/" + "x" * 1900}
+            ids["alert"] = self.caller.post("/alerts", alert)["id"]
         ids["token"], ids["webhook"] = token["id"], webhook["id"]
 
 

@@ -39,8 +39,12 @@ ADMINS = {
     ("POST", "/webhooks/{id}/test"),
     ("GET", "/webhooks/{id}/deliveries"),
     ("POST", "/webhooks/{id}/deliveries/{event_id}/redeliver"),
+    ("POST", "/alerts"),
+    ("PATCH", "/alerts/{id}"),
+    ("DELETE", "/alerts/{id}"),
+    ("POST", "/alerts/{id}/test"),
 }
-LISTS = ("/properties", "/units", "/sources", "/bookings", "/conflicts", "/tokens", "/webhooks")
+LISTS = ("/properties", "/units", "/sources", "/bookings", "/conflicts", "/tokens", "/webhooks", "/alerts")
 BODIES = {
     ("POST", "/properties"): {"name": "New"},
     ("PATCH", "/properties/{id}"): {"name": "Taken over"},
@@ -50,6 +54,8 @@ BODIES = {
     ("PATCH", "/sources/{id}"): {"name": "Taken over"},
     ("PATCH", "/bookings/{id}"): {"guest_name": "Taken over"},
     ("PUT", "/options/{name}"): {"value": 900},
+    ("POST", "/alerts"): {"kind": "slack", "url": "https://8.8.8.8/new"},
+    ("PATCH", "/alerts/{id}"): {"name": "Taken over"},
     ("POST", "/tokens"): {"role": "viewer"},
     ("PATCH", "/tokens/{id}"): {"name": "Taken over"},
     ("POST", "/webhooks"): {"url": "https://8.8.8.8/new"},
@@ -155,6 +161,7 @@ def furnish_two(app) -> tuple[dict[str, str], Caller]:
     assert mine.post("/bookings", {"unit_id": ids["unit"], **night})["conflicts"]
     ids["conflict"] = mine.get("/conflicts")["items"][0]["id"]
     ids["calendar"] = mine.post(f"/units/{ids['unit']}/calendars", {"for": "airbnb"})["id"]
+    ids["alert"] = mine.post("/alerts", {"kind": "slack", "url": "https://8.8.8.8/sentinel", "name": "sentinel"})["id"]
     ids["token"] = mine.post("/tokens", {"role": "viewer", "name": "sentinel"})["id"]
     ids["webhook"] = mine.post("/webhooks", {"url": "https://8.8.8.8/sentinel"})["id"]
     mine.ask("PATCH", f"/units/{ids['unit']}", {"name": "Sentinel flat"})

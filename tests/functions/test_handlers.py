@@ -12,10 +12,13 @@ import pytest
 
 from bokit.config import Settings
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId, Source, Tenant
+from bokit.core.model.events import EventType, NewEvent, fill_outbox
 from bokit.core.model.records import CollectionName, Scope, SourceId
 from bokit.core.model.runs import OpenRun, RunStatus
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit
+from bokit.engine.live.alert_delivery import write_place
+from bokit.engine.live.events import EventLog
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import StoreConflictError, StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
@@ -26,6 +29,7 @@ from functions.notify import app as notify
 from functions.sync import app as sync
 from functions.sync_batch import app as sync_batch
 from functions.sync_sql import app as sync_sql
+from tests.support.alert_server import serve_alerts
 from tests.support.builders import a_property, a_run, a_source, a_unit
 from tests.support.lambda_events import EVENTS, LambdaContext, load_event
 from tests.support.sql_app import SqliteFile
@@ -154,6 +158,22 @@ def test_a_turn_of_a_webhook_that_is_not_there_is_done(bokit):
     event["Records"] = [record, {**record, "messageId": "m2", "body": "nothing"}]
 
     assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+
+
+def test_a_turn_of_an_alert_channel_sends_what_waits(bokit):
+    """By the function that sends to webhooks; that of a channel that was removed is done."""
+    event = load_event("deliver/alert.json")
+    assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": []}
+    with serve_alerts() as server:
+        channel = bokit.alerts.add(DEFAULT_TENANT, {"kind": "webhook", "url": server.url})
+        (item,) = fill_outbox(DEFAULT_TENANT, NOW, [NewEvent(type=EventType.WEBHOOK_DISABLED, data={"name": "a"})])
+        bokit.store.put_outbox(item)
+        EventLog(bokit.store, bokit.clock).drain()
+        event["Records"][0]["body"] = write_place((DEFAULT_TENANT, channel.id))
+
+        assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": []}
+
+        assert server.titles() == ["A webhook was switched off"]
 
 
 def test_a_message_syncs_its_source(bokit, feed_url):

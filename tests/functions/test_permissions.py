@@ -18,10 +18,14 @@ from bokit.core.model.runs import Trigger
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.errors import SourceUnavailableError
+from bokit.outlets.memory import MemoryQueue
 from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
+from tests.support.alert_home import Home
+from tests.support.alert_server import serve_alerts
+from tests.support.apartment import AIRBNB, VRBO
 from tests.support.caller import ApiApp
 from tests.support.rows_app import TestApp
 from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
@@ -118,6 +122,32 @@ def test_the_senders_may_do_what_they_do_and_nothing_else(store):
 
     assert store.load_webhook(DEFAULT_TENANT, hook.id).disabled_reason
     assert requests.needed == allowed("DeliverFunctionRole")
+
+
+def test_the_functions_that_notify_of_events_may_serve_alert_channels(store):
+    """Waking a channel, reading the log, a double booking's names, a digest, a refusal and a retry."""
+    with serve_alerts() as server:
+        home = Home(AIRBNB, VRBO, store=store)
+        home.concurrency = 1  # moto is not atomic under threads
+        home.bokit = home.open()
+        home.notify(server, digest=True)
+        home.book(AIRBNB, 30, 33)
+        home.book(VRBO, 30, 34)
+        home.sync()
+        requests = Requests(store)
+        home.bokit = home.open(deliver_queue=MemoryQueue())
+        home.bokit.events.drain()
+        assert requests.needed <= allowed("NotifyFunctionRole")
+
+        requests.needed = set()
+        home.bokit = home.open()
+        server.status = 500
+        home.wait(hours=25)
+        server.status = 200
+        home.wait(hours=1)
+
+        assert {body["type"] for body in server.accepted} >= {"conflict.opened", "digest"}
+        assert requests.needed - {"dynamodb:Query"} <= allowed("DeliverFunctionRole")
 
 
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):

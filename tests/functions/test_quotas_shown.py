@@ -99,5 +99,5 @@ def test_the_command_line_shows_how_near_a_quota_is(terminal: Terminal) -> None:
     assert "near a quota: 1 of 1 units" in near.out
     assert (full.code, "TenantUnits" in full.err, "may have 1 units and has 1" in full.err) == (2, True, True)
     assert {q["name"]: (q["used"], q["limit"]) for q in listed["tenant"]}["sources"] == (1, 1)
-    assert {q["name"] for q in listed["stack"]} == {"units", "sources", "tokens", "webhooks"}
+    assert {q["name"] for q in listed["stack"]} == {"units", "sources", "tokens", "webhooks", "alerts"}
     assert "TenantSources" in terminal.run("quotas").out

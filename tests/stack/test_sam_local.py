@@ -261,6 +261,7 @@ CHECKS = {
     "api/options.json": lambda a: check(document(a)["value"] == 1800),
     "notify/stream.json": lambda a: check(a["failed"] is False),
     "deliver/turn.json": lambda a: check(a == {"batchItemFailures": []}),
+    "deliver/alert.json": lambda a: check(a == {"batchItemFailures": []}),
     "public/health.json": lambda a: check(document(a)["status"] == "ok"),
     "public/feed.json": lambda a: check((a["statusCode"], json.loads(a["body"])["code"]) == (404, "not-found")),
     "api/conflicts.json": lambda a: check("items" in document(a)),

@@ -31,6 +31,7 @@ from bokit.wiring import make_booking_reconciler
 from functions.api import app as api
 from functions.api_sync import app as api_sync
 from functions.public import app as public
+from tests.support.alert_server import open_local_sender
 from tests.support.lambda_events import LambdaContext
 from tests.support.rows_app import ManualClock, Receivers
 from tests.support.terminal import AUGUST, JULY, URL, Shelf, a_feed
@@ -227,6 +228,7 @@ def about(path: str, ids: dict[str, str]) -> str:
         "calendars": "calendar",
         "conflicts": "conflict",
         "webhooks": "webhook",
+        "alerts": "alert",
     }
     kind = kinds.get(path.split("/")[1], "run_id")
     return re.sub(r"\{\w+\}", ids[kind], path)
@@ -253,6 +255,7 @@ class ApiApp:
                 stage="tests",
                 api_url="https://api.example",
                 calendar_key=lambda: "a secret of tests",
+                open_alert_sender=open_local_sender,
             )
         )
         self.store.save_tenant(Tenant(id=OTHER, name="Other", created_at=self.clock()))

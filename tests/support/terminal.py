@@ -21,6 +21,7 @@ from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
 from bokit_cli.main import execute
 from bokit_cli.session import StackLocator
+from tests.support.alert_server import open_local_sender
 from tests.support.rows_app import ManualClock, Receivers
 
 URL = "https://8.8.8.8/1.ics?s=sentinel"
@@ -115,6 +116,7 @@ class Terminal:
                 new_run_id=self._run_id,
                 api_url="https://api.example",
                 calendar_key=lambda: "a secret of tests",
+                open_alert_sender=open_local_sender,
             )
         )
         self.locator = MemoryLocator(self.bokit, home)

@@ -13,16 +13,16 @@ ROWS = re.findall(
 )
 
 _ORDINARY = """
-Access Action Adapter Answer Before Ends Address Api Author Bad Body Bokit Bound By Call Changes Check Choice Codec Column Config
-Content Context Copy Counts Created Data Database Delete Diff Disabled Disagreement
+Access Action Adapter Answer Before Ends Address Api Author Bad Body Bokit Bound By Call Cause Changes Check Choice Codec Column
+Config Content Context Copy Counts Created Data Database Delete Diff Disabled Disagreement
 Dispatch Document Drop Due Dynamo Ended Engine Error Event Exchange
 Explained Facts Failure Field Fields Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
-Limiter Line Lines List Loader Loss Malformed Manual Map Memory Message Messages Meta Method Named Never New Number
+Limiter Line Lines List Loader Loss Mail Malformed Manual Map Memory Message Messages Meta Method Named Never New No Number
 Occurrence On Other Out Own Pair Part Parts Path Plain Private Progress Put Query Queue Quoted Range Rate Raw Reach Read
 Reader Reason Refused Removal Removed Report Request Response Result Rotation Routes Safe Sample Schema Sequence Series
-Service Session Set Settings Shape Snapshot Sns Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
-Summary Survey Synced Syncer Table Target Test Text Time Tls To Transaction Triggered Type Unavailable Unknown Unreachable
+Service Ses Session Set Settings Shape Snapshot Sns Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
+Summary Survey Synced Syncer Table Target Test Tested Text Time Tls To Transaction Triggered Type Unavailable Unknown Unreachable
 Update Updated Value Variant Version Versioned View Waiting Work Write Writer Zones
 """
 ORDINARY = frozenset(_ORDINARY.split())

@@ -19,8 +19,8 @@ ROLES = sorted(resources("AWS::IAM::Role"))
 QUEUES = resources("AWS::SQS::Queue")
 DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
 ALARMS = resources("AWS::CloudWatch::Alarm")
-WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "SyncBatchFunctionRole", "SyncSqlFunctionRole"]
-"""Roles of the functions that fetch feeds: in a batch, for a preview, for a dry run."""
+WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "DeliverFunctionRole", "SyncBatchFunctionRole", "SyncSqlFunctionRole"]
+"""Roles of the functions that fetch feeds (in a batch, for a preview, for a dry run), and of the one that sends alerts."""
 
 
 def test_every_function_is_there():
@@ -50,6 +50,18 @@ def test_no_action_is_a_wildcard(role):
 
     assert actions
     assert not [a for a in actions if "*" in a]
+
+
+def test_mail_is_sent_from_one_address_and_by_those_who_send_alerts():
+    """Others may not send any; where the parameter is empty nobody may."""
+    senders = {role: [s for s in policy_statements(role) if "ses:SendEmail" in as_list(s["Action"])] for role in ROLES}
+
+    assert [role for role, found in senders.items() if found] == ["ApiFunctionRole", "DeliverFunctionRole"]
+    for (statement,) in filter(None, senders.values()):
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "MailFrom"}}}
+    for name in ("ApiFunction", "DeliverFunction"):
+        assert resources("AWS::Lambda::Function")[name]["Environment"]["Variables"]["BOKIT_MAIL_FROM"] == {"Ref": "MailFrom"}
+    assert source_template()["Parameters"]["MailFrom"]["Default"] == ""
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
-SERVICES = ("dynamodb", "secretsmanager", "signin", "sns", "sqs", "ssm", "sso", "sso-oidc", "sts")
+SERVICES = ("dynamodb", "secretsmanager", "sesv2", "signin", "sns", "sqs", "ssm", "sso", "sso-oidc", "sts")
 """What Bokit calls, and what botocore itself may call to find credentials."""
 CONNECT_SECONDS, READ_SECONDS = 3, 10
 """Timeouts of every client; botocore's own are 60 seconds each, longer than most functions run."""

@@ -39,6 +39,8 @@ class Settings:
     sql_private_addresses: bool = False
     """Databases may be in private networks: the stack has a VPC."""
     topic_arn: str | None = None
+    mail_from: str | None = None
+    """The sender of e-mail by SES; None: the stack sends none."""
     api_url: str | None = None
     """The address of the stack's API, for links to outgoing calendars."""
     calendar_key: str | None = None
@@ -69,6 +71,7 @@ class Settings:
             deliver_queue_url=env.get("BOKIT_DELIVER_QUEUE_URL") or None,
             sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", False, read_flag, "true or false"),
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
+            mail_from=env.get("BOKIT_MAIL_FROM") or None,
             api_url=env.get("BOKIT_API_URL") or None,
             calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,
             default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", 3600, _read_interval, interval),

@@ -67,6 +67,7 @@ def make_turn_handler(service: str, engine: Callable[[], Bokit]) -> Handler:
     """Return a handler that takes the turn that each SQS message names, all at the same time: none waits for a slow one."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from bokit.engine.live.alert_delivery import read_place
     from bokit.engine.live.dispatch import read_turn
 
     log = logging.getLogger(f"bokit.{service}")
@@ -74,6 +75,9 @@ def make_turn_handler(service: str, engine: Callable[[], Bokit]) -> Handler:
     def take(record: dict[str, Any], context: LambdaContext) -> str | None:
         """Return the id of a message that failed."""
         try:
+            if channel := read_place(record["body"]):
+                engine().alert_delivery.serve(*channel)
+                return None
             message = read_turn(record["body"])
             report = engine().deliveries.take_turn(message, lambda: context.get_remaining_time_in_millis() / 1000)
         except Exception:
@@ -84,7 +88,7 @@ def make_turn_handler(service: str, engine: Callable[[], Bokit]) -> Handler:
 
     def handle(event: dict[str, Any], context: LambdaContext) -> Any:
         records = event["Records"]
-        engine().deliveries  # noqa: B018 - made once, before the threads need it
+        _ = engine().deliveries, engine().alert_delivery  # made once, before the threads need them
         with ThreadPoolExecutor(max_workers=len(records)) as pool:
             failed = [failure for failure in pool.map(lambda record: take(record, context), records) if failure]
         return {"batchItemFailures": [{"itemIdentifier": failure} for failure in failed]}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bokit.engine.base.reconcile import Reconciler
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.sync.kinds import SourceKind
-    from bokit.outlets.protocols import Alerts, Queue, WebhookSender
+    from bokit.outlets.protocols import Alerts, AlertSender, Queue, WebhookSender
     from bokit.sources.protocols import Fetched
     from bokit.sources.secrets import Reveal
     from bokit.store.protocols import Store
@@ -50,6 +50,7 @@ def build_engine(
             sql_queue=open_queue_at(settings, settings.sql_queue_url),
             deliver_queue=deliver_queue or open_queue_at(settings, settings.deliver_queue_url),
             open_sender=cache(partial(open_webhooks, settings)),
+            open_alert_sender=partial(open_alert_sender, settings),
         )
     )
 
@@ -236,6 +237,18 @@ def open_alerts(settings: Settings) -> Alerts:
     from bokit.outlets.sns import SnsAlerts
 
     return SnsAlerts(partial(_client_maker(settings), "sns"), settings.topic_arn)
+
+
+def open_alert_sender(settings: Settings) -> AlertSender:
+    """Return what sends alerts to their channels."""
+    from bokit.outlets.mail import SesMail
+    from bokit.outlets.post import ChannelSender
+    from bokit.sources.secrets import Secrets
+
+    make = _client_maker(settings)
+    mail = SesMail(partial(make, "sesv2"), settings.mail_from) if settings.mail_from else None
+    reveal = Secrets(make, settings.stack_name).reveal
+    return ChannelSender(allow_private_addresses=settings.allow_private_addresses, reveal=reveal, mail=mail)
 
 
 def _client_maker(settings: Settings) -> Any:

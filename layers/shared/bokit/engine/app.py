@@ -22,6 +22,7 @@ from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMe
 from bokit.errors import ConfigError, StoreUnreachableError
 
 if TYPE_CHECKING:
+    from bokit.core.model.catalog import UnitId
     from bokit.core.model.events import Event
     from bokit.core.model.records import Fields, TenantId
     from bokit.core.model.runs import Run
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.serving import CalendarServer
     from bokit.engine.catalog.access import TokenService
     from bokit.engine.catalog.places import Catalog
+    from bokit.engine.live.alert_delivery import AlertDelivery
+    from bokit.engine.live.alerts import AlertService
+    from bokit.engine.live.day_summary import SummaryParts
     from bokit.engine.live.deliveries import DeliveryParts, DeliveryService
     from bokit.engine.live.dispatch import Dispatcher
     from bokit.engine.live.events import EventLog
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
     from bokit.engine.runs.traffic import TrafficTrigger
     from bokit.engine.sync.kinds import SourceKind
     from bokit.engine.sync.sync import SourceSync
-    from bokit.outlets.protocols import Alerts, Queue, WebhookSender
+    from bokit.outlets.protocols import Alerts, AlertSender, Queue, WebhookSender
     from bokit.store.protocols import Store
 
 
@@ -68,9 +72,11 @@ class EngineParts:
     sql_queue: Queue | None = None
     """Where messages about databases are forwarded to; None: this process reads them itself."""
     deliver_queue: Queue | None = None
-    """Where the turns of webhooks are started; None: they run in this process."""
+    """Where the turns of webhooks and alert channels are started; None: they run in this process."""
     open_sender: Callable[[], WebhookSender] = no_sender
     """Returns what sends events to webhooks."""
+    open_alert_sender: Callable[[], AlertSender] | None = None
+    """Returns what sends alerts; None: this process sends none."""
     defaults: Fields | None = None
     """The stack's defaults of options."""
     concurrency: int = 8
@@ -137,6 +143,7 @@ class Bokit:
             report_stale=lambda shards, stored: self._stale_service.report(shards, stored),
             drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
             send_due=lambda: self.dispatcher.send_due(),
+            deliver_alerts=lambda: self.alert_delivery.run_due(),
         )
 
     @cached_property
@@ -167,7 +174,7 @@ class Bokit:
         """Freshness, totals and history."""
         from bokit.engine.runs.status import StatusService
 
-        return StatusService(self.store, self.clock, self.defaults)
+        return StatusService(self.store, self.clock, self.defaults, has_topic=self._parts.alerts.delivers)
 
     @cached_property
     def bookings(self) -> BookingService:
@@ -240,10 +247,13 @@ class Bokit:
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
-        """What starts the turns of webhooks."""
+        """What starts the turns of webhooks and alert channels."""
         from bokit.engine.live.dispatch import Dispatcher
 
-        return Dispatcher(self.store, self.clock, self._parts.deliver_queue, lambda message: self.deliveries.take_turn(message))
+        queue = self._parts.deliver_queue
+        return Dispatcher(
+            self.store, self.clock, queue, lambda message: self.deliveries.take_turn(message), alerts=self.alert_delivery
+        )
 
     @cached_property
     def _delivery_parts(self) -> DeliveryParts:
@@ -286,6 +296,42 @@ class Bokit:
         if kind == "record.changed":
             return self.records.show(tenant, CollectionName(str(event.data["collection"])), record_id)
         return None
+
+    @cached_property
+    def alerts(self) -> AlertService:
+        """Alert channels."""
+        from bokit.engine.live.alerts import AlertService
+
+        return AlertService(self.store, self._alert_sender, self.clock, self._parts.new_id, self.defaults)
+
+    @cached_property
+    def alert_delivery(self) -> AlertDelivery:
+        """What alert channels read and send."""
+        from bokit.engine.live.alert_delivery import AlertDelivery, send_to_queue
+
+        queue = self._parts.deliver_queue
+        send = send_to_queue(queue) if queue else None
+        return AlertDelivery(self.store, lambda: self._alert_sender, self.clock, self.defaults, self._digest_parts(), send)
+
+    @cached_property
+    def _alert_sender(self) -> AlertSender:
+        from bokit.outlets.memory import NoSender
+
+        return self._parts.open_alert_sender() if self._parts.open_alert_sender else NoSender()
+
+    def _digest_parts(self) -> SummaryParts:
+        from bokit.engine.live.day_summary import SummaryParts
+
+        def unit_ids(tenant: TenantId) -> list[UnitId]:
+            return [unit.id for unit in self.store.load_units(tenant)]
+
+        return SummaryParts(
+            list_units=lambda tenant: {str(u.id): u.name for u in self.store.load_units(tenant)},
+            list_bookings=lambda tenant: self.bookings.list_bookings(tenant, unit_ids(tenant)),
+            list_conflicts=lambda tenant: self.bookings.list_conflicts(tenant, unit_ids(tenant)),
+            list_troubled=lambda tenant: self.status.list_troubled(tenant),
+            list_sources=lambda tenant: {str(s.id): s.name for s in self.store.load_sources(tenant)},
+        )
 
     @cached_property
     def monitors(self) -> MonitorService:

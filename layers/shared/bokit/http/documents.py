@@ -62,6 +62,12 @@ class StoppedDocument(TypedDict):
     monitor: MonitorDocument | None
 
 
+class AlertTestedDocument(TypedDict):
+    """A test message that the channel's service accepted."""
+
+    sent: bool
+
+
 class TokenCreatedDocument(TokenDocument):
     """A new token with its text, which is shown only once."""
 
@@ -109,6 +115,7 @@ ANSWERS = (
     RunQueuedDocument,
     StoppedDocument,
     TokenCreatedDocument,
+    AlertTestedDocument,
     SourceInFull,
     SourceRemovedDocument,
     PreviewDocument,

@@ -35,6 +35,7 @@ TAGS = {
     "collections": "Any other synced data, as records.",
     "tokens": "API tokens.",
     "webhooks": "Who hears of events, and how each was delivered.",
+    "alerts": "Where a tenant is notified of what needs a person.",
     "document": "This OpenAPI document.",
     "public": "Public routes, without a token.",
 }

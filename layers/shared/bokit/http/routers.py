@@ -20,6 +20,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "collections": ("collections",),
     "tokens": ("tokens",),
     "webhooks": ("webhooks",),
+    "alerts": ("alerts",),
     "openapi.json": ("document",),
     "health": ("public",),
     "feeds": ("feeds",),

@@ -15,6 +15,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from bokit.core.items.planning import RecordDocument
+from bokit.core.model.alerts import AlertChannelDocument
 from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.events import EventsDocument
 from bokit.core.model.runs import RunDocument
@@ -32,6 +33,7 @@ from bokit.http import documents
 Schema = dict[str, Any]
 
 ANSWERS = (
+    AlertChannelDocument,
     BookingDocument,
     BookingInFull,
     HeldNight,

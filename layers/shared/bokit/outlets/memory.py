@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bokit.core.model.alerts import AlertChannel, PendingAlert
+from bokit.errors import LaterError
 from bokit.outlets.protocols import Notice
 
 
@@ -29,3 +31,15 @@ class MemoryAlerts:
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self.notices.update({notice.id: notice for notice in notices})
+
+
+class NoSender:
+    """``AlertSender`` of a process that sends nothing: a replay, and tests of other things."""
+
+    mails = False
+
+    def check(self, channel: AlertChannel) -> None:
+        pass
+
+    def send(self, channel: AlertChannel, alert: PendingAlert) -> None:
+        raise LaterError("this process sends no alerts", code="no-sender")

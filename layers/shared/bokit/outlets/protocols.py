@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from bokit.core.model.alerts import AlertChannel, PendingAlert
 from bokit.core.model.records import Fields, TenantId
 from bokit.core.model.webhooks import Answer
 
@@ -47,3 +48,17 @@ class WebhookSender(Protocol):
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send one request, and return what was answered; no answer at all is one, too."""
+
+
+class AlertSender(Protocol):
+    """Sends one message to one channel."""
+
+    @property
+    def mails(self) -> bool:
+        """Whether it can send e-mail: the stack has a sender's address."""
+
+    def check(self, channel: AlertChannel) -> None:
+        """Raise AddressRefusedError for a channel at an address that this stack does not ask. Uses no network."""
+
+    def send(self, channel: AlertChannel, alert: PendingAlert) -> None:
+        """Return once the message is accepted; else raise LaterError, NeverError or AddressRefusedError."""

@@ -33,6 +33,7 @@ from bokit.core.model.records import (
 )
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
+from bokit.store.alert_protocol import AlertStore
 from bokit.store.limits import MAX_OUTBOX_ITEMS
 from bokit.store.page import Page as Page
 from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
@@ -441,6 +442,7 @@ class Store(
     PublishedStore,
     EventStore,
     WebhookStore,
+    AlertStore,
     UsageStore,
     Protocol,
 ):

@@ -24,6 +24,7 @@ class QuotaName(StrEnum):
     UNITS = "units"
     TOKENS = "tokens"
     WEBHOOKS = "webhooks"
+    ALERTS = "alerts"
     RECORDS = "records"
     WRITES = "writes"
 
@@ -56,6 +57,7 @@ _TABLE = (
     Quota(QuotaName.UNITS, 10_000, 100_000, "units", "remove one, or "),
     Quota(QuotaName.TOKENS, 1_000, 20_000, "tokens that are not revoked, expired ones too", "revoke one, or "),
     Quota(QuotaName.WEBHOOKS, 20, 2_000, "webhooks, those that are off too", "remove one, or "),
+    Quota(QuotaName.ALERTS, 20, 2_000, "alert channels, those that are off too", "remove one, or "),
     Quota(
         QuotaName.RECORDS,
         1_000_000,

@@ -1,6 +1,8 @@
-"""What happened, for those who watch: the outbox is numbered into each tenant's event log, and webhooks are sent its events.
+"""What happened, for those who watch: the outbox is numbered into event logs, of which webhooks and alert channels are sent.
 
-May import: core.model, engine.base, errors, observability, outlets, store.
+May import: core.alerts, core.model, engine.base, errors, observability, outlets, store.
 """
 
-__all__ = ["deliveries", "dispatch", "events", "limits", "stale", "webhooks"]
+__all__ = [
+    "alert_delivery", "alert_news", "alerts", "day_summary", "deliveries", "dispatch", "events", "limits", "stale", "webhooks",
+]  # fmt: skip

@@ -19,6 +19,7 @@ from functools import partial
 from bokit.core.model.records import Json, TenantId
 from bokit.core.model.webhooks import WebhookId
 from bokit.engine.base.clock import Clock
+from bokit.engine.live.events import LogReaders
 from bokit.engine.live.limits import MAX_DUE_DELIVERIES, MAX_WAKE_LOST
 from bokit.errors import InputError, LaterError
 from bokit.outlets.protocols import Queue
@@ -68,19 +69,29 @@ class DispatchReport:
 class Dispatcher:
     """Starts turns: by a message each, or in this process without a queue."""
 
-    def __init__(self, store: Store, clock: Clock, queue: Queue | None, run: Callable[[TurnMessage], object]) -> None:
-        self.store, self.clock, self.queue, self.run = store, clock, queue, run
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        queue: Queue | None,
+        run: Callable[[TurnMessage], object],
+        alerts: LogReaders | None = None,
+    ) -> None:
+        self.store, self.clock, self.queue, self.run, self.alerts = store, clock, queue, run, alerts
 
     def is_read(self, tenant: TenantId) -> bool:
         """Return whether anybody wants to hear of the tenant's events."""
-        return any(webhook.enabled for webhook in self.store.load_webhooks(tenant))
+        is_sent = any(webhook.enabled for webhook in self.store.load_webhooks(tenant))
+        return is_sent or (self.alerts is not None and self.alerts.is_read(tenant))
 
     def wake(self, tenant: TenantId) -> int:
-        """Start a turn of each of the tenant's webhooks, since there are events; return how many."""
+        """Start a turn of each of the tenant's webhooks and alert channels, since there are events; return how many webhooks."""
         seq = self.store.load_last_seq(tenant)
         ids = [webhook.id for webhook in self.store.load_webhooks(tenant) if webhook.enabled]
         for webhook_id in ids:
             self.store.wake_endpoint(tenant, webhook_id, self.clock() + MAX_WAKE_LOST)
+        if self.alerts is not None:
+            self.alerts.wake(tenant)
         self.store.clear_unread(tenant, seq)
         for webhook_id in ids:
             self.start(TurnMessage(tenant=tenant, webhook_id=webhook_id))

@@ -1,4 +1,4 @@
-"""Limits of the event log."""
+"""Limits of the event log, and of alerts."""
 
 from __future__ import annotations
 
@@ -26,3 +26,27 @@ MAX_WAKE_LOST = timedelta(seconds=60)
 NOTICE_RETRY = timedelta(minutes=5)
 """When a notice that no channel accepted is published again."""
 MAX_DUE_DELIVERIES = 100  # logs and endpoints that one tick starts
+MAX_PENDING_ALERTS = 100
+"""Messages that wait on one channel; while there are so many, it reads no further, and the log keeps the rest."""
+MAX_ALERT_AGE = timedelta(days=3)
+"""How long a message is tried again until it is given up."""
+MAX_REFUSED_AT_ONCE = 3
+"""Messages that are refused for good in a row until the others wait too."""
+MAX_ALERTS_PER_TURN = 20
+"""Messages of one turn of a channel; the next turn sends the others."""
+MAX_ALERT_TURN = timedelta(seconds=30)
+"""How long a turn of a channel goes on sending."""
+MAX_DUE_ALERTS = 100
+"""Channels that one tick serves or sends to the queue."""
+MAX_ALERT_THREADS = 8
+"""Channels that one process serves at the same time."""
+MAX_ALERT_READS = 10
+"""Pages of the log that one turn of a channel reads."""
+MAX_ALERT_RETRY = timedelta(minutes=30)
+"""The longest wait between two attempts, where the service names no longer one."""
+MAX_ALERT_RETRY_AFTER = timedelta(hours=6)
+"""The longest wait that a service may ask for."""
+MAX_ALERT_UNREAD = timedelta(hours=1)
+"""How long a channel goes without a look at the log, should every wake-up be lost."""
+ALERT_CLAIM = timedelta(minutes=5)
+"""How long a turn holds its channel; after it, another may begin."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypedDict, cast
 
+from bokit.core.model.alerts import AlertsDocument, describe_channel
 from bokit.core.model.collections import scopes_of, source_scopes, unit_of
 from bokit.core.model.documents import Count, ErrorDocument
 from bokit.core.model.due_times import SourceState, freshness, judge_source
@@ -62,7 +63,12 @@ class StatusDocument(TypedDict):
     totals: dict[str, Count]
     quotas: Annotated[list[QuotaDocument], "How near the tenant is to its quotas."]
     sources: list[SourceStatusDocument]
+    alerts: Annotated[AlertsDocument, "Who hears of what needs a person."]
     cursor: Annotated[str | None, "Send it to get the sources after these; null: these were the last."]
+
+
+TROUBLED = frozenset({SourceState.FAILING, SourceState.HELD, SourceState.STALE})
+"""States that need a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +115,8 @@ def _describe_note(hold: HoldNote) -> HoldSummary:
 class StatusService:
     """Reads status, totals and history."""
 
-    def __init__(self, store: Store, clock: Clock, defaults: Fields) -> None:
-        self.store, self.clock, self.defaults = store, clock, defaults
+    def __init__(self, store: Store, clock: Clock, defaults: Fields, *, has_topic: bool = False) -> None:
+        self.store, self.clock, self.defaults, self._has_topic = store, clock, defaults, has_topic
 
     def load_sources(self, tenant: TenantId) -> list[SourceStatus]:
         """Return every source of the tenant that was not removed, with one query a shard."""
@@ -150,8 +156,18 @@ class StatusService:
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
             "quotas": self.load_quotas(tenant),
             "sources": [s.as_dict() for s in sources],
+            "alerts": self.load_alerts(tenant),
             "cursor": None,
         }
+
+    def load_alerts(self, tenant: TenantId) -> AlertsDocument:
+        """Return who hears of what needs a person."""
+        channels, states = self.store.load_alert_channels(tenant), self.store.load_alert_states(tenant)
+        return {"topic": self._has_topic, "channels": [describe_channel(c, states.get(c.id)) for c in channels]}
+
+    def list_troubled(self, tenant: TenantId) -> list[str]:
+        """Return the names of the sources that need a person."""
+        return [s.head.source.name for s in self.load_sources(tenant) if s.state in TROUBLED]
 
     def load_quotas(self, tenant: TenantId | None) -> list[QuotaDocument]:
         """Return how much of its quotas the tenant (None: the stack) uses."""

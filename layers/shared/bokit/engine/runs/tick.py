@@ -6,6 +6,7 @@
     stale        put out an event for sources without a success for long, once a spell
     outbox       number what was left behind
     deliveries   start the turns of webhooks that are due
+    alerts       serve the channels that are due
 
 A part that fails does not stop the others.
 """
@@ -65,12 +66,14 @@ class TickReport:
     """Events that had been left in the outbox."""
     turns: int = 0
     """Turns of webhooks that were started."""
+    alerts: int = 0
+    """Alert channels that were due."""
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events", "turns")
+        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events", "turns", "alerts")
         counts = {name: getattr(self, name) for name in names}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
@@ -220,10 +223,12 @@ class Tick:
         report_stale: Callable[[Sequence[Shard], StoredOptions], PartReport],
         drain_outbox: Callable[[], OutboxReport],
         send_due: Callable[[], PartReport],
+        deliver_alerts: Callable[[], PartReport],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
-        self.report_stale, self.drain_outbox, self.send_due = report_stale, drain_outbox, send_due
+        self.report_stale, self.drain_outbox = report_stale, drain_outbox
+        self.send_due, self.deliver_alerts = send_due, deliver_alerts
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
@@ -241,13 +246,15 @@ class Tick:
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
         started = _attempt(lambda _: self._send_due_deliveries(), [self], "deliveries")
-        failed = sent.error or begun.error or closed.error or numbered.error or started.error
+        served = _attempt(lambda _: self._deliver(), [self], "alerts")
+        failed = sent.error or begun.error or closed.error or numbered.error or started.error or served.error
         report = replace(
             sent,
             monitors=begun.count,
             closed=closed.count,
             events=numbered.count,
             turns=started.count,
+            alerts=served.count,
             error=failed,
         )
         log_event(log, "tick", **report.as_dict())
@@ -266,6 +273,10 @@ class Tick:
     def _drain(self) -> PartResult:
         drained = self.drain_outbox()
         return PartResult(count=drained.events, error=drained.error)
+
+    def _deliver(self) -> PartResult:
+        served = self.deliver_alerts()
+        return PartResult(count=served.count, error=served.error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)

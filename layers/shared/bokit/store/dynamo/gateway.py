@@ -173,7 +173,7 @@ class TableGateway:
             return next(iter(found), None)
 
     def query_due(self, until: int, limit: int, partition: str = DUE) -> list[Key]:
-        """Return the keys of the items of a partition of the index that are due by *until*, earliest first."""
+        """Return the keys of the items of a *partition* of the index that are due by *until*, earliest first."""
         with self._translated():
             return _keys_of(self._row.due.query(partition, ItemRow.due_at <= until, limit=limit, page_size=limit))
 

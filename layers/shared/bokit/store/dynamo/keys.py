@@ -23,9 +23,11 @@ from bokit.store.limits import MAX_KEY_TEXT, MAX_PARTITION_KEY, MAX_SORT_KEY
 _SAFE = " !$&'()*+,/:;=?@[]^`{|}<>\"\\~"
 
 DUE = "DUE"
-"""The one partition of the index of due items: shards, monitors and open runs."""
+"""The partition of the index of due items that has shards, monitors and open runs."""
 DUE_DELIVERIES = "DUE#DELIVERIES"
 """Another partition of that index: unread logs and endpoints. However many there are, they keep no sync waiting."""
+DUE_ALERTS = "DUE#ALERTS"
+"""A third one: alert channels. However many are due, no sync waits for them."""
 SHARDS = "SHARDS"
 TENANTS = "TENANTS"
 USAGE = "USAGE"
@@ -298,3 +300,18 @@ def waiting_key(delivery: Delivery, at: datetime) -> Key:
     """Return the key of a delivery's line in the list of waiting ones."""
     partition = waiting_partition(delivery.tenant, delivery.webhook_id)
     return make_key(partition, f"{write_micros(at):020d}#{delivery.event.seq:012d}")
+
+
+def alerts_partition(tenant: TenantId) -> str:
+    """Return the partition of a tenant's alert channels."""
+    return join("T", tenant, "ALERTS")
+
+
+def alert_channel_key(tenant: TenantId, channel_id: str) -> Key:
+    """Return the key of an alert channel."""
+    return make_key(alerts_partition(tenant), join("CHANNEL", channel_id))
+
+
+def alert_state_key(tenant: TenantId, channel_id: str) -> Key:
+    """Return the key of what an alert channel has read and must send."""
+    return make_key(alerts_partition(tenant), join("STATE", channel_id))

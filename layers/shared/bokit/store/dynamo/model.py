@@ -30,8 +30,8 @@ class DueIndexMeta:
 
 
 class DueIndex(GlobalSecondaryIndex["ItemRow"]):  # type: ignore[no-untyped-call]
-    """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs and
-    endpoints have its keys.
+    """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs, endpoints and alert
+    channels have its keys.
     """
 
     Meta = DueIndexMeta
@@ -49,10 +49,10 @@ class ItemRow(Model):
 
     doc = UnicodeAttribute(null=True)
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run,
-    webhook, endpoint, delivery."""
+    webhook, endpoint, delivery, alert channel and its state."""
     version = NumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor,
-    webhook or published document. Progress of an open run: raised with each report."""
+    webhook, published document, alert channel or its state. Progress of an open run: raised with each report."""
     uses = NumberAttribute(null=True)
     """Property, unit and collection: how often something was written within it since it was written itself.
     Endpoint: how often it was woken."""
@@ -73,9 +73,9 @@ class ItemRow(Model):
     schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
     """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard, monitor, open run, unread log and endpoint: present if it has a due time."""
+    """Shard, monitor, open run, unread log, endpoint and an alert channel's state: present if it has a due time."""
     due_at = NumberAttribute(null=True)
-    """Shard: the next due time. Monitor: the next run. Open run: when it is overdue.
+    """Shard: the next due time. Monitor: the next run. Open run: when it is overdue. Alert channel: when to look again.
     Event log: when those who read it are looked for. Endpoint: the next attempt."""
     lowered = NumberAttribute(null=True)
     """Shard: the earliest due time that was written outside the present claim."""

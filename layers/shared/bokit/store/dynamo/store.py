@@ -6,6 +6,7 @@ from typing import Any
 
 from bokit.core.model.quotas import UNBOUNDED, Quotas
 from bokit.store.dynamo.access import DynamoTokens
+from bokit.store.dynamo.alerts import DynamoAlerts
 from bokit.store.dynamo.catalog import DynamoCatalog
 from bokit.store.dynamo.events import DynamoEvents
 from bokit.store.dynamo.gateway import TableGateway
@@ -27,6 +28,7 @@ class DynamoStore(
     DynamoPublished,
     DynamoEvents,
     DynamoWebhooks,
+    DynamoAlerts,
 ):
     """All of ``Store`` on one table. Its client is made with it, once for all threads, and sends nothing yet."""
 

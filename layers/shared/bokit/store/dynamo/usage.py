@@ -174,6 +174,10 @@ def _count_tokens(table: TableGateway, tenant: TenantId) -> int:
     return sum(row.revoked_at is None for row in rows.values())
 
 
+def _count_alerts(table: TableGateway, tenant: TenantId) -> int:
+    return table.count(keys.alerts_partition(tenant), ItemRow.sk.startswith("CHANNEL#"))
+
+
 def _count_webhooks(table: TableGateway, tenant: TenantId) -> int:
     return table.count(keys.catalog_partition(tenant), ItemRow.sk.startswith("WEBHOOK#"))
 
@@ -193,5 +197,6 @@ _COUNTERS: Mapping[QuotaName, Callable[[TableGateway, TenantId], int]] = {
     QuotaName.UNITS: _count_units,
     QuotaName.TOKENS: _count_tokens,
     QuotaName.WEBHOOKS: _count_webhooks,
+    QuotaName.ALERTS: _count_alerts,
     QuotaName.RECORDS: _count_records,
 }

@@ -50,6 +50,8 @@ class MemoryCatalog(MemoryState):
                 self._webhooks,
                 self._endpoints,
                 self._deliveries,
+                self._alert_channels,
+                self._alert_states,
             ):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]

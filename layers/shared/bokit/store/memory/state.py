@@ -10,6 +10,7 @@ from threading import RLock
 from typing import Any, Protocol, TypeVar
 
 from bokit.core.model.access import Token
+from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
@@ -105,6 +106,8 @@ class MemoryState:
         self._endpoints: dict[tuple[TenantId, WebhookId], EndpointState] = {}
         self._deliveries: dict[tuple[TenantId, WebhookId], dict[int, Delivery]] = {}
         self._stale: dict[tuple[TenantId, SourceId], datetime] = {}
+        self._alert_channels: dict[tuple[TenantId, AlertChannelId], AlertChannel] = {}
+        self._alert_states: dict[tuple[TenantId, AlertChannelId], AlertState] = {}
 
     def _put_outbox(self, *items: OutboxItem) -> None:
         self._outbox.update({(item.partition, item.sort_key): item for item in items})

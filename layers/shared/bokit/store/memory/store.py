@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bokit.store.memory.access import MemoryAccess
+from bokit.store.memory.alerts import MemoryAlerts
 from bokit.store.memory.catalog import MemoryCatalog
 from bokit.store.memory.events import MemoryEvents
 from bokit.store.memory.monitors import MemoryMonitors
@@ -23,5 +24,6 @@ class MemoryStore(
     MemoryUsage,
     MemoryEvents,
     MemoryWebhooks,
+    MemoryAlerts,
 ):
     """All of ``Store``, in dictionaries behind one lock."""

@@ -1,0 +1,112 @@
+"""What an alert is about, with the names that a person knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+
+from bokit.core.model.alerts import HoldCause
+from bokit.core.model.events import EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingName:
+    """A booking without its guest: who reports it, and its days."""
+
+    source: str | None
+    """None: it was entered by hand."""
+    check_in: date | None
+    check_out: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictNews:
+    """A double booking that was found, or that is over."""
+
+    event_id: str
+    at: datetime
+    units: tuple[str, ...]
+    nights: tuple[date, ...]
+    bookings: tuple[BookingName, ...]
+    certainty: str
+    """``certain``, ``likely`` or ``possible``."""
+    is_turnover: bool = False
+    """No night is shared, but there is too little time between two stays."""
+    is_over: bool = False
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether a night is very probably sold twice."""
+        return self.certainty != "possible" and not self.is_turnover
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNews:
+    """A calendar, or another source, that fails, is held, is stale, or is well again."""
+
+    event_id: str
+    type: EventType
+    at: datetime
+    source_id: str
+    name: str
+    unit: str | None
+    """None: of none."""
+    code: str
+    detail: str = ""
+    """What the engine says of it, in a sentence."""
+    since: datetime | None = None
+    opens_at: datetime | None = None
+    """When time lifts the hold; None: never."""
+    hold: HoldCause | None = None
+    """The hold, of one that is held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherNews:
+    """Something of which the type and one name are enough."""
+
+    event_id: str
+    type: EventType
+    at: datetime
+    name: str
+    reason: str = ""
+    """Of a webhook that was switched off: ``gone`` or ``failing``."""
+
+
+News: TypeAlias = ConflictNews | SourceNews | OtherNews
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """An arrival or a departure of a day."""
+
+    unit: str
+    booking: BookingName
+    nights: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayNews:
+    """What a digest says of a day."""
+
+    day: date
+    arrivals: tuple[Visit, ...]
+    departures: tuple[Visit, ...]
+    open_conflicts: int = 0
+    troubled: tuple[str, ...] = ()
+    """Names of sources that fail, are held, or are stale."""
+
+
+ALERTED: Mapping[EventType, str] = {
+    EventType.CONFLICT_OPENED: "conflict",
+    EventType.CONFLICT_CLOSED: "conflict",
+    EventType.SOURCE_FAILING: "source",
+    EventType.SOURCE_HELD: "source",
+    EventType.SOURCE_STALE: "source",
+    EventType.SOURCE_RECOVERED: "source",
+    EventType.WEBHOOK_DISABLED: "other",
+    EventType.CALENDAR_UNREAD: "other",
+}
+"""The events of which alerts are made, and what each is about."""
