@@ -11,7 +11,7 @@ __all__ = [
     "conflict_records",
     "conflicts",
     "contradictions",
-    "echoes",
+    "echo_verdict",
     "links",
     "occupancy",
     "outgoing",
