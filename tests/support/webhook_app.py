@@ -27,6 +27,12 @@ class WebhookApp(TestApp):
     def add(self, url: str = URL, tenant: TenantId = DEFAULT_TENANT, **given: Any) -> Webhook:
         return self.bokit.webhooks.add(tenant, {"url": url, **given})
 
+    def add_settled(self, **given: Any) -> Webhook:
+        """Add a webhook, and let the first tick find that there is nothing to send."""
+        webhook = self.add(**given)
+        self.pass_time(minutes=3)
+        return webhook
+
     def happen(self, *names: object, tenant: TenantId = DEFAULT_TENANT, kind: EventType = EventType.RECORD_CHANGED) -> None:
         """Let something happen, each in a write of its own."""
         for name in names:
@@ -46,6 +52,8 @@ class WebhookApp(TestApp):
 
     def deliver(self) -> int:
         """Take every turn whose message has waited for long enough, those that are sent meanwhile too."""
+        if self.deliver_queue is None:
+            return 0
         taken = 0
         for _ in range(500):
             self.take_queue()
