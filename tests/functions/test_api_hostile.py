@@ -74,6 +74,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/sources": {"name": "New", "unit_id": "{units}", "url": "https://new.example/x.ics"},
     "/tokens": {"name": "New"},
     "/webhooks": {"url": "https://8.8.8.8/new"},
+    "/alerts": {"kind": "webhook", "url": "https://8.8.8.8/new"},
     "/sync/start": {"interval": 300},
     "/options/{name}": {"value": 3600},
 }
@@ -103,6 +104,7 @@ class HostileApp(ApiApp):
             self.ids["bookings"] = self.caller.post("/bookings", body)["id"]
         self.ids["conflicts"] = self.caller.get("/conflicts")["items"][0]["id"]
         self.ids["webhooks"] = self.caller.post("/webhooks", {"url": "https://8.8.8.8/hook"})["id"]
+        self.ids["alerts"] = self.caller.post("/alerts", {"kind": "webhook", "url": "https://8.8.8.8/hook"})["id"]
         self.ids["tokens"] = self.caller.post("/tokens", {"name": "a"})["id"]
         self.ids["calendars"] = self.caller.post(f"/units/{ids['unit']}/calendars")["id"]
         self.ids["sync"] = self.caller.get("/sync/history")["items"][0]["run_id"]
