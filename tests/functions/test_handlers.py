@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from bokit.core.model.runs import OpenRun, RunStatus
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.app import Bokit
 from bokit.engine.live.alert_delivery import write_place
+from bokit.engine.live.dispatch import TurnMessage
 from bokit.engine.live.events import EventLog
 from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import StoreConflictError, StoreUnreachableError
@@ -32,6 +36,7 @@ from functions.sync_sql import app as sync_sql
 from tests.support.alert_server import serve_alerts
 from tests.support.builders import a_property, a_run, a_source, a_unit
 from tests.support.lambda_events import EVENTS, LambdaContext, load_event
+from tests.support.scripted_server import ScriptedServer, ok
 from tests.support.sql_app import SqliteFile
 
 SETTINGS = Settings(table_name="none", allow_private_addresses=True)
@@ -174,6 +179,36 @@ def test_a_turn_of_an_alert_channel_sends_what_waits(bokit):
         assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": []}
 
         assert server.titles() == ["A webhook was switched off"]
+
+
+def test_a_slow_receiver_delays_no_other_of_its_batch(bokit):
+    """It answers only once the other one got its event: their turns are taken at the same time."""
+    has_come = threading.Event()
+
+    def answer(sock: socket.socket, head: bytes, *, waits: bool) -> bool:
+        sock.recv(10_000)
+        if waits:
+            assert has_come.wait(10)
+        has_come.set()
+        sock.sendall(ok(b"", status="204 No Content"))
+        return False
+
+    servers = [ScriptedServer(partial(answer, waits=waits)) for waits in (True, False)]
+    hooks = [bokit.webhooks.add(DEFAULT_TENANT, {"url": server.url("/hook")}) for server in servers]
+    bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Villa"})
+    bokit.dispatcher.run = lambda message: None  # the queue's messages are ours
+    bokit.events.drain().check()
+    event = load_event("deliver/turn.json")
+    (record,) = event["Records"]
+    bodies = [TurnMessage(tenant=DEFAULT_TENANT, webhook_id=hook.id).to_json() for hook in hooks]
+    event["Records"] = [{**record, "messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]
+
+    assert deliver.lambda_handler(event, LambdaContext()) == {"batchItemFailures": []}
+
+    found = [bokit.webhooks.list_deliveries(DEFAULT_TENANT, hook.id).items for hook in hooks]
+    assert [[(str(each.state), each.attempts) for each in items] for items in found] == 2 * [[("delivered", 1)]]
+    for server in servers:
+        server.stop()
 
 
 def test_a_message_syncs_its_source(bokit, feed_url):
