@@ -399,6 +399,24 @@ def test_a_cancelled_entry_that_nobody_knew_makes_no_stay():
     assert source.spans() == [(20, 24)]
 
 
+def test_a_booking_that_the_feed_itself_calls_cancelled_is_not_the_next_guest_of_its_nights():
+    """Not even in a feed of one booking, where another UID on the same nights may be the same guest; nor is the feed held."""
+    source = SimulatedSource("generic")
+    source.see(closure(10, 14, uid="a"))
+    record = source.stay()
+    source.records[record.id] = replace(record, edits={"notes": an_edit("late")})
+
+    plan = source.see(closure(10, 14, status=Status.CANCELLED, uid="a"), closure(10, 14, uid="b"))
+
+    assert plan.hold is None
+    assert sorted(kinds(plan)) == sorted([CREATE, CANCEL])
+    found = source.stays(Presence.GONE, Presence.PRESENT)
+    assert sorted((r.key, list(r.edits), r.presence) for r in found) == [
+        ("a", ["notes"], Presence.GONE),
+        ("b", [], Presence.PRESENT),
+    ]
+
+
 def test_entries_are_matched_as_one_assignment():
     """Two stays and two entries that overlap both: each goes where it fits best, not to the first to come."""
     source = SimulatedSource("vrbo")

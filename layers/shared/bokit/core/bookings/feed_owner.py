@@ -176,8 +176,8 @@ class OwnerEvidence:
 
     @cached_property
     def shows_surely_ours(self) -> bool:
-        """Whether an entry has a code of ours, or a UID that proves something: no chance makes two the same."""
-        return any(self._is_surely_ours(e) for e in self._live)
+        """Whether an entry, perhaps a cancelled one, has a code of ours, or a UID that proves something: never by chance."""
+        return any(self._is_surely_ours(e) for e in self._entries)
 
     @cached_property
     def gone(self) -> list[Stay]:

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from bokit.core.bookings.booking_limits import limit_bookings
-from bokit.core.bookings.limits import MIN_REISSUED_SPANS, MIN_RELABELLED, MIN_WINDOW_END, MIN_WINDOW_START
+from bokit.core.bookings.identity import Identity
+from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.names import NameReader, NameVerdict, Words
 from bokit.core.bookings.nights import NightRanges, NightSet, nights, nights_of
 from bokit.core.bookings.pairing import near_rounds, uid_rounds
@@ -17,7 +18,7 @@ from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
 from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
-from bokit.core.ical.platforms.base import Traits, UidRole
+from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.records import Record
 from bokit.core.model.source_memory import RenameHistory
 from bokit.core.model.source_rules import BookingLimits, Seen
@@ -86,7 +87,7 @@ def match_entries(
     a closure that rolls with the calendar (``rolling``), and is    a window
     not a known stay with the same nights to come
     code, or a UID that is not made of dates, known                 that stay, gone or not
-    else: see ``_Identity``; the best pairs of the whole feed first
+    else: see ``Identity``; the best pairs of the whole feed first
     a new one-night block within the advance notice                 window
     a new closure inside another entry of the same feed             nothing: its nights are held already
     a new reservation with a code or a guest, anywhere              a stay
@@ -97,14 +98,15 @@ def match_entries(
     far, rolling = _find_windows(live, stays, closures, today)
     names = NameReader(ordered)
     exact = _match_exact(stays, _without(live, [*far, *rolling]), names, uids.identifies)
-    identity = _Identity(uids=uids, names=names, today=today, stays=stays, exact=exact)
+    cancelled = [e for e in ordered if e.status in CANCELLED]
+    identity = Identity(uids, names, today, stays, exact.pairs, exact.entries, cancelled)
     rest = _unmatched(stays, exact.pairs)
     near = _match_near(rest, exact.left, identity)
     rest = _unmatched(rest, near.pairs)
     leaving = NightSet(s.span for s in rest if s.code and (not s.is_gone or s.record.gone_at == at))
     known_far = [e for e in far if e.kind is EntryKind.WINDOW]  # beside an end that was only learned, a closure is published
     pairs, more = _place_new(near.left, [*exact.pairs, *near.pairs], known_far, leaving, identity)
-    ended = _match_exact(rest, [e for e in ordered if e.status in CANCELLED], names, lambda _: True).pairs
+    ended = _match_exact(rest, cancelled, names, lambda _: True).pairs
     rolled = {n for e in rolling for n in nights(e.check_in, e.check_out)}
     absent = [s for s in _unmatched(rest, ended) if not s.is_gone and s.check_out > today and not _rolled_on(s, rolled, today)]
     pairs, beyond = limit_bookings(pairs, absent, today, limits)
@@ -247,89 +249,7 @@ def _count_shared(stay: Stay, entry: Entry) -> int:
     return max(0, (min(stay.check_out, entry.check_out) - max(stay.check_in, entry.check_in)).days)
 
 
-class _Identity:
-    """Judges whether an entry without a known code or UID is a known stay, given the whole feed."""
-
-    def __init__(self, *, uids: UidRoles, names: NameReader, today: date, stays: Sequence[Stay], exact: _Assignment) -> None:
-        self.uids, self.names, self.today = uids, names, today
-        live = [s for s in stays if not s.is_gone and s.check_out > today]
-        self._live = len(live)
-        pairs = [(p.stay, p.entry) for p in exact.pairs if p.stay and not p.stay.is_gone and p.stay.check_out > today]
-        self._kept = any(stay.record.key == entry_key(entry) for stay, entry in pairs)
-        self._is_relabelled = self._has_one_label(live, exact.entries)
-        keys = {entry_key(e) for e in exact.entries}
-        spans = {(max(e.check_in, today), e.check_out) for e in exact.entries}
-        reissued = [s for s in live if s.record.key not in keys and (max(s.check_in, today), s.check_out) in spans]
-        self._is_reissued = not self._kept and len(reissued) >= MIN_REISSUED_SPANS
-
-    def _has_one_label(self, stays: Sequence[Stay], entries: Sequence[Entry]) -> bool:
-        """Return whether all entries are of one kind now, and two stays or more of the other kind show equal nights.
-
-        The feed calls everything a closure that it called reservations, or the other way round: no guest cancelled.
-        """
-        shown = [e for e in entries if e.status in BLOCKING and e.kind is not EntryKind.WINDOW]
-        spans = {(max(e.check_in, self.today), e.check_out) for e in shown}
-        kinds = {e.kind for e in shown}
-        changed = [s for s in stays if s.kind not in kinds and (max(s.check_in, self.today), s.check_out) in spans]
-        return len(kinds) == 1 and len(changed) >= MIN_RELABELLED
-
-    def has_its_kind(self, stay: Stay, entry: Entry) -> bool:
-        """Return whether *entry* is of the kind of *stay*, or both are equal nights of a feed that changed its labels."""
-        if entry.kind is stay.kind:
-            return True
-        is_live = not stay.is_gone and EntryKind.WINDOW not in (entry.kind, stay.kind)
-        return is_live and self._is_relabelled and self._has_same_nights(stay, entry)
-
-    def may_be_same(self, stay: Stay, entry: Entry) -> bool:
-        """Return whether *entry* may be *stay*, which nights then decide; the first that applies.
-
-        UID       names     role of the UID                  nights    the same
-        any       differ    any                              any       no
-        any       equal     any                              any       yes
-        the same  unknown   any                              any       yes
-        other     unknown   identity; another entry kept     any       no
-                            the UID of its live stay
-        other     unknown   identity; no stay of two or      equal     yes: issued again
-                            more kept its UID                other     no
-        other     unknown   else                             any       yes, perhaps another guest (``by_nights``)
-        """
-        is_same_uid = stay.record.key == entry_key(entry)
-        verdict = self.names.compare(stay, entry, same_uid=is_same_uid)
-        if verdict is not NameVerdict.UNKNOWN or is_same_uid:
-            return verdict is not NameVerdict.DIFFER
-        if self.uids.role_of(entry) is not UidRole.IDENTITY:
-            return True
-        return not self._kept and (self._live < 2 or self._has_same_nights(stay, entry))
-
-    def _has_same_nights(self, stay: Stay, entry: Entry) -> bool:
-        starts = max(stay.check_in, self.today), max(entry.check_in, self.today)
-        return stay.check_out == entry.check_out and starts[0] == starts[1]
-
-    def rests_on_nights(self, stay: Stay, entry: Entry) -> bool:
-        """Return whether the guest may be another one; *entry* was judged to be *stay* by its nights.
-
-        the same name                                          no
-        a closure where a reservation was, or the other way    yes
-        round
-        the same nights, or the guest is here and the start    no, unless the stay was gone, or its UID changed in a
-        rolled at midnight                                     feed whose UIDs do not change all the time; where they
-                                                               identify, unless those of two stays or more changed
-        else                                                   yes
-        """
-        is_same_uid = stay.record.key == entry_key(entry)
-        if self.names.compare(stay, entry, same_uid=is_same_uid) is NameVerdict.EQUAL:
-            return False
-        if {entry.kind, stay.kind} == {EntryKind.RESERVATION, EntryKind.BLOCK}:
-            return True
-        if stay.is_gone or not (self._has_same_nights(stay, entry) and stay.check_in <= entry.check_in):
-            return True
-        is_clip = self.uids.is_new_day and stay.check_in < entry.check_in
-        role = self.uids.role_of(entry)
-        is_other = role is UidRole.UNKNOWN or (role is UidRole.IDENTITY and not self._is_reissued)
-        return not is_same_uid and not is_clip and is_other
-
-
-def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: _Identity) -> _Assignment:
+def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: Identity) -> _Assignment:
     """Return the best pairs of codeless stays and entries: the surest first, whatever their order."""
     left, known = [e for e in entries if not e.reservation_code], [s for s in stays if not s.code]
     found = _Assignment(entries)
@@ -344,7 +264,7 @@ def _match_near(stays: Sequence[Stay], entries: Sequence[Entry], identity: _Iden
     return found
 
 
-def _pair_order(stay: Stay, entry: Entry, rank: int, identity: _Identity) -> tuple[Any, ...]:
+def _pair_order(stay: Stay, entry: Entry, rank: int, identity: Identity) -> tuple[Any, ...]:
     """Return what sorts pairs from the surest down, and leaves nothing to the order of events."""
     shared = _count_shared(stay, entry)
     gone_at = stay.record.gone_at.timestamp() if stay.record.gone_at else 0
@@ -354,7 +274,7 @@ def _pair_order(stay: Stay, entry: Entry, rank: int, identity: _Identity) -> tup
     return (*unlike, -shared, -gone_at, stay.check_in, stay.record.id, *_entry_order(entry))
 
 
-def _judge(stay: Stay, entry: Entry, identity: _Identity) -> tuple[int, MatchReason] | None:
+def _judge(stay: Stay, entry: Entry, identity: Identity) -> tuple[int, MatchReason] | None:
     """Return how surely a codeless entry is a codeless stay (0: the surest), and why; None: it is another."""
     # what looks like a window may be a block's last night, but it brings no block back: it is there every day
     is_inside = stay.check_in <= entry.check_in and entry.check_out <= stay.check_out
@@ -383,7 +303,7 @@ def _judge_nights(stay: Stay, entry: Entry, today: date) -> tuple[int, MatchReas
 
 
 def _place_new(
-    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: NightSet, identity: _Identity
+    entries: Sequence[Entry], pairs: Sequence[Pair], rolling: Sequence[Entry], leaving: NightSet, identity: Identity
 ) -> tuple[list[Pair], list[Entry]]:
     """Return the pairs with the new stays among them, and the closures that are windows after all."""
     windows, today = [], identity.today
@@ -404,7 +324,7 @@ def _place_new(
 class _PlacedEntries:
     """Pairs, and what the feed closes and names with them."""
 
-    def __init__(self, pairs: Sequence[Pair], entries: Sequence[Entry], identity: _Identity) -> None:
+    def __init__(self, pairs: Sequence[Pair], entries: Sequence[Entry], identity: Identity) -> None:
         spans = [(p.entry.check_in, p.entry.check_out) for p in pairs] + [p.stay.span for p in pairs if p.stay]
         first = min((first for first, _ in [*spans, *((e.check_in, e.check_out) for e in entries)]), default=identity.today)
         self.pairs, self.closed = list[Pair](), NightSet(first=first)
