@@ -7,11 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
 
+import pytest
+
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.events import EventType, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.limits import MAX_OUTBOX_EVENTS, OUTBOX_PARTITIONS
-from bokit.core.model.records import SourceId, TenantId
-from bokit.store.protocols import StaleNote, Store
+from bokit.core.model.notices import AlertNote, Notice
+from bokit.core.model.records import Scope, SourceId, TenantId, make_record_id
+from bokit.errors import StoreConflictError
+from bokit.store.event_protocol import StaleNote
+from bokit.store.protocols import Store
 from tests.support.builders import DAY, HOUR, NOW, a_change, a_record
 from tests.support.steps import OTHER, add_source, lease_of
 
@@ -178,3 +183,55 @@ def test_eight_drains_at_once_number_each_event_once(shared_store: Store) -> Non
     assert [seq for seq, _ in found] == list(range(1, len(expected) + 1))
     assert Counter(name for _, name in found) == Counter(expected)
     assert waiting(shared_store) == []
+
+
+def a_notice(name: str = "a", **given: object) -> Notice:
+    """Return a notice."""
+    made = Notice(id=f"ntc_{name}", type="source.held", tenant=DEFAULT_TENANT, at=NOW, text="held", facts={"source_id": "src_1"})
+    return replace(made, **given)
+
+
+def test_notices_are_written_with_the_head_or_not_at_all(store: Store) -> None:
+    """Each is an item of its own; a head that is refused says nothing."""
+    source = add_source(store)
+    lease = lease_of(store, source)
+    head = store.load_head(source)
+    with pytest.raises(StoreConflictError):
+        store.save_head(replace(head, version=head.version + 5), lease=lease, at=NOW, notices=[a_notice("lost")])
+    assert waiting(store) == []
+
+    notices = [a_notice("a", hold="empty-feed/1"), a_notice("b")]
+    store.save_head(head, lease=lease, at=NOW, notices=notices)
+
+    assert [item.notice for item in sorted(waiting(store), key=lambda item: item.id)] == notices
+    for item in waiting(store):
+        store.delete_outbox(item)
+    assert waiting(store) == []
+
+
+def test_a_notice_of_records_is_written_with_the_first_of_them(store: Store) -> None:
+    """Once, however many transactions they take; where a version is not the stored one, not at all."""
+    source = add_source(store)
+    records = [a_record(id=make_record_id(Scope("unit_1"), f"r{n:03d}")) for n in range(120)]
+    changes = [a_change(record) for record in records]
+
+    store.apply_records(records, changes, lease=lease_of(store, source), notices=[a_notice()])
+    with pytest.raises(StoreConflictError):
+        store.apply_records(records, changes, lease=None, notices=[a_notice("lost", at=NOW + HOUR)])
+
+    assert [item.notice for item in waiting(store) if item.notice] == [a_notice()]
+
+
+def test_of_a_hold_the_first_accepted_notice_is_noted(store: Store) -> None:
+    """Another hold of the source takes its place; tenants are apart."""
+    first = AlertNote(tenant=DEFAULT_TENANT, source_id=SourceId("src_1"), hold="empty-feed/1", at=NOW)
+    assert store.load_alert_note(DEFAULT_TENANT, first.source_id) is None
+
+    for note in (first, replace(first, at=NOW + HOUR)):
+        store.save_alert_note(note)
+    assert store.load_alert_note(DEFAULT_TENANT, first.source_id) == first
+
+    second = replace(first, hold="empty-feed/2", at=NOW + DAY)
+    store.save_alert_note(second)
+    assert store.load_alert_note(DEFAULT_TENANT, first.source_id) == second
+    assert store.load_alert_note(OTHER, first.source_id) is None

@@ -28,7 +28,6 @@ from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.sync import SourceSync
-from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 from simulator.faults import SILENT_FAULTS
@@ -84,7 +83,7 @@ class Machine(RuleBasedStateMachine):
     def restart(self):
         """The process ends, and another begins on the same store."""
         kinds = {"ical": SourceKind(fetcher=self.direct, rules=BookingRules(), collection=BOOKINGS)}
-        self.engine = SourceSync(self.store, kinds, MemoryAlerts(), self.direct.clock)
+        self.engine = SourceSync(self.store, kinds, self.direct.clock)
 
     @rule(first=st.integers(1, 60), length=st.integers(1, 7), is_block=st.booleans())
     def close(self, first, length, is_block):

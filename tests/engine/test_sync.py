@@ -293,7 +293,7 @@ def test_a_run_that_dies_at_any_call_is_made_good_by_the_next(after):
         store = CallCounter(MemoryStore())
         app = TestApp(store=store)
         alerts: Any = CallCounter(app.alerts, store.calls)
-        app.bokit.source_sync.alerts = alerts
+        app.bokit.events.publisher.alerts = alerts
         source = app.add_source("a", {"1": {"name": "Ann"}, "2": {"name": "Bob"}})
         app.bokit.tick()
         responses = [

@@ -168,6 +168,7 @@ def test_attempts_come_after_the_documented_waits_and_then_end():
     for wait, expected in zip(waits, RETRY_WAITS, strict=True):
         assert expected <= wait <= expected * (1 + MAX_JITTER) + timedelta(seconds=61)
     assert states(app.deliveries(hook)) == {"a": ("failed", 10)}
+    app.notify()
     assert [notice.type for notice in app.alerts.notices.values()] == ["webhook.failed"]
     app.pass_time(step=3600, hours=48)
     assert len(times) == 10
@@ -222,6 +223,7 @@ def test_gone_turns_the_webhook_off():
     off = app.bokit.webhooks.load(DEFAULT_TENANT, hook.id)
     assert (off.enabled, str(off.disabled_reason), app.names()) == (False, "gone", ["a"])
     assert {name: state for name, (state, _) in states(app.deliveries(hook)).items()} == {"a": "failed", "b": "failed"}
+    app.notify()
     assert [notice.type for notice in app.alerts.notices.values()] == ["webhook.disabled"]
 
     app.notify()

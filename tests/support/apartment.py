@@ -47,6 +47,7 @@ class Apartment(SimulatedApp):
         self.move(**(span or {"hours": 1}))
         self.bokit.tick()
         self.deliver_all()
+        self.bokit.events.drain()
 
     def book(self, feed, first, end):
         return self.world.book(feed, self.today + first * DAY, self.today + end * DAY)
@@ -58,6 +59,7 @@ class Apartment(SimulatedApp):
         return self.bokit.bookings.list_conflicts(DEFAULT_TENANT, list(units or [self.flat]), everything=everything)
 
     def news(self):
+        self.bokit.events.drain()
         return sorted(n.type for n in self.alerts.notices.values() if n.type.startswith("conflict"))
 
 

@@ -19,6 +19,8 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId
 from bokit.core.model.runs import Outcome, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, SourceSchedule
+from bokit.engine.live.events import EventLog
+from bokit.engine.live.notices import NoticePublisher
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.sync import SourceSync
@@ -48,7 +50,7 @@ class Listing:
         self.world.block(self.name, *span(today, 5 + 7 * stays, 3))
         self.body, self.store, self.alerts = b"", MemoryStore(), MemoryAlerts()
         kinds = {"ical": SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
-        self.sync = SourceSync(self.store, kinds, self.alerts, lambda: self.world.now)
+        self.sync = SourceSync(self.store, kinds, lambda: self.world.now)
         source = a_source(id=SourceId("src_villa"), timezone="Europe/Rome", shard_id=self.store.pick_shard(1))
         self.schedule = SourceSchedule(tenant=DEFAULT_TENANT, due_at=FIRST_NOW, interval=timedelta(hours=1))
         self.source = self.store.save_source(Head(source=source), self.schedule)
@@ -63,7 +65,10 @@ class Listing:
         """Sync with *body*, after *hours*."""
         self.world.advance(hours=hours)
         self.body = body
-        return self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
+        report = self.sync.sync(self.store.load_head(self.source), self.schedule, self.job).report
+        clock = self.sync.clock
+        EventLog(self.store, clock, publisher=NoticePublisher(self.store, clock, self.alerts)).drain()
+        return report
 
     def answer_rightly(self, *, hours: float = 1) -> SourceReport:
         self.world.advance(hours=hours)

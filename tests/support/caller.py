@@ -282,6 +282,7 @@ class ApiApp:
         """Let the schedule come, and the work be done."""
         self.bokit.tick(Trigger.SCHEDULE)
         self.work()
+        self.bokit.events.drain()
 
     def sent(self) -> int:
         """Return how many messages wait in the queue, after every traffic check has ended."""

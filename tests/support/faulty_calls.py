@@ -23,10 +23,10 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.notices import Notice
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import BokitError
-from bokit.outlets.protocols import Notice
 from bokit.store.dynamo.store import DynamoStore
 from simulator.world import World
 from tests.support.damage import Damage, compare_ends

@@ -22,7 +22,6 @@ from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.sync import SourceSync
-from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 from simulator.faults import HARMLESS_FAULTS, SILENT_FAULTS
@@ -82,7 +81,7 @@ class FaultyMonths:
         live(self.world, days=LIVED_BEFORE)
         self.store = MemoryStore()
         kinds = {"ical": SourceKind(fetcher=self, rules=BookingRules(), collection=BOOKINGS)}
-        self.sync = SourceSync(self.store, kinds, MemoryAlerts(), lambda: self.world.now)
+        self.sync = SourceSync(self.store, kinds, lambda: self.world.now)
         source = a_source(
             id=SourceId("src_villa"),
             timezone="Europe/Rome",

@@ -56,6 +56,8 @@ class Worker:
         self.outlets.sent, self.outlets.notices = [], []
         try:
             done, error = self.do(asked), None
+            if events := getattr(self.bokit, "events", None):  # today's code publishes what waits in the outbox
+                events.drain()
         except Exception as raised:
             done, error = None, f"{type(raised).__name__}: {raised}"
         return {"done": done, "error": error, "sent": self.outlets.sent, "notices": self.outlets.notices}

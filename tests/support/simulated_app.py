@@ -233,7 +233,8 @@ class SimulatedApp:
         return {s.head.source.id: str(s.state) for s in self.bokit.status.load_sources(DEFAULT_TENANT)}
 
     def notices(self) -> list[tuple[str, str]]:
-        """Return the notices, each id once."""
+        """Return the notices, each id once, when what waits of them was published."""
+        self.bokit.events.drain()
         return sorted((n.type, str(n.facts.get("code", ""))) for n in self.alerts.notices.values())
 
     def describe(self) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class WebhookApp(TestApp):
             self.clock.move(seconds=min(step, (ends - self.clock()).total_seconds()))
             self.bokit.dispatcher.send_due()
             self.deliver()
+            self.bokit.events.drain()  # the stream wakes notify, which publishes what a turn put into the outbox
 
     def names(self, url: str = URL) -> list[str]:
         return [document["data"]["id"] for where, _, document in self.receivers.came if where == url]

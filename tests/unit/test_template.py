@@ -19,6 +19,7 @@ ROLES = sorted(resources("AWS::IAM::Role"))
 QUEUES = resources("AWS::SQS::Queue")
 DEAD_LETTERS = sorted(name for name in QUEUES if name.endswith("DeadLetters"))
 ALARMS = resources("AWS::CloudWatch::Alarm")
+PUBLISHING = {"sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"}
 WITH_SECRETS = ["ApiFunctionRole", "ApiSyncFunctionRole", "DeliverFunctionRole", "SyncBatchFunctionRole", "SyncSqlFunctionRole"]
 """Roles of the functions that fetch feeds (in a batch, for a preview, for a dry run), and of the one that sends alerts."""
 
@@ -98,12 +99,19 @@ def test_a_claim_outlasts_a_database_sync():
     assert resources("AWS::Lambda::Function")["SyncSqlFunction"]["Timeout"] < CLAIM_TTL.total_seconds()
 
 
-def test_the_tick_can_neither_scan_nor_publish():
-    """The scheduled function may read by key and index, update claims, runs and monitors, and send messages; nothing else."""
+def test_the_tick_can_not_scan():
+    """The scheduled function may read by key and index, update claims, runs and monitors, send messages, and publish notices."""
     actions = {a for s in policy_statements("SyncFunctionRole") for a in as_list(s["Action"])}
 
     words = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
-    assert actions == {*(f"dynamodb:{word}" for word in words), "sqs:SendMessage"}
+    assert actions == {*(f"dynamodb:{word}" for word in words), "sqs:SendMessage", *PUBLISHING}
+
+
+def test_only_who_drains_the_outbox_publishes():
+    """Notices go from the outbox to the topic, and nothing publishes beside it."""
+    able = {role for role in ROLES for s in policy_statements(role) if set(as_list(s["Action"])) & PUBLISHING}
+
+    assert able == {"SyncFunctionRole", "NotifyFunctionRole"}
 
 
 def test_the_authorizer_finds_tokens_and_notes_their_use_and_nothing_else():

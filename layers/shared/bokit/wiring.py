@@ -147,12 +147,12 @@ class LazyKinds(Mapping[str, "SourceKind"]):
         return len(self._makers)
 
 
-def make_booking_reconciler(store: Store, alerts: Alerts, defaults: Fields) -> Reconciler:
+def make_booking_reconciler(store: Store, defaults: Fields) -> Reconciler:
     """Return the reconciler of bookings; a sync that finds nothing new does not import it."""
     from bokit.engine.bookings.conflicts import BookingReconciler
     from bokit.engine.bookings.pages import CalendarPublisher
 
-    return BookingReconciler(store, alerts, defaults, publisher=CalendarPublisher(store, defaults))
+    return BookingReconciler(store, defaults, publisher=CalendarPublisher(store, defaults))
 
 
 def open_calendar_key(settings: Settings) -> Callable[[], str]:
@@ -228,12 +228,10 @@ def open_webhooks(settings: Settings) -> WebhookSender:
     return HttpWebhooks(SafeSession(allow_private_addresses=private, deadline=MAX_DELIVERY_SECONDS, max_bytes=0))
 
 
-def open_alerts(settings: Settings) -> Alerts:
-    """Return the stack's alert topic; without one, notices are kept in memory alone."""
+def open_alerts(settings: Settings) -> Alerts | None:
+    """Return the stack's alert topic; None: this process leaves the notices in the outbox, to the stack's functions."""
     if settings.topic_arn is None:
-        from bokit.outlets.memory import MemoryAlerts
-
-        return MemoryAlerts()
+        return None
     from bokit.outlets.sns import SnsAlerts
 
     return SnsAlerts(partial(_client_maker(settings), "sns"), settings.topic_arn)

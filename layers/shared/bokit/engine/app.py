@@ -65,8 +65,9 @@ class EngineParts:
 
     store: Store
     kinds: Mapping[str, SourceKind]
-    alerts: Alerts
     clock: Clock
+    alerts: Alerts | None = None
+    """Publishes notices; None: they are left in the outbox, to another process."""
     queue: Queue | None = None
     """None: due batches run in this process."""
     sql_queue: Queue | None = None
@@ -112,7 +113,7 @@ class Bokit:
         """One source's sync."""
         from bokit.engine.sync.sync import SourceSync
 
-        return SourceSync(self.store, self.kinds, self._parts.alerts, self.clock, self.defaults)
+        return SourceSync(self.store, self.kinds, self.clock, self.defaults)
 
     @cached_property
     def batch(self) -> BatchRunner:
@@ -174,7 +175,9 @@ class Bokit:
         """Freshness, totals and history."""
         from bokit.engine.runs.status import StatusService
 
-        return StatusService(self.store, self.clock, self.defaults, has_topic=self._parts.alerts.delivers)
+        return StatusService(
+            self.store, self.clock, self.defaults, has_topic=bool(self._parts.alerts and self._parts.alerts.delivers)
+        )
 
     @cached_property
     def bookings(self) -> BookingService:
@@ -242,8 +245,9 @@ class Bokit:
     def events(self) -> EventLog:
         """What happened, in order."""
         from bokit.engine.live.events import EventLog
+        from bokit.engine.live.notices import NoticePublisher
 
-        return EventLog(self.store, self.clock, self.dispatcher)
+        return EventLog(self.store, self.clock, self.dispatcher, NoticePublisher(self.store, self.clock, self._parts.alerts))
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -263,7 +267,6 @@ class Bokit:
         return DeliveryParts(
             store=parts.store,
             clock=parts.clock,
-            alerts=parts.alerts,
             open_sender=parts.open_sender,
             start=lambda message, delay: self.dispatcher.start(message, delay),
             has_queue=parts.deliver_queue is not None,

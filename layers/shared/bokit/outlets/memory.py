@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bokit.core.model.alerts import AlertChannel, PendingAlert
+from bokit.core.model.notices import Notice
 from bokit.errors import LaterError
-from bokit.outlets.protocols import Notice
 
 
 class MemoryQueue:

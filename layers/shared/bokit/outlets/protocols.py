@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.alerts import AlertChannel, PendingAlert
-from bokit.core.model.records import Fields, TenantId
+from bokit.core.model.notices import Notice
 from bokit.core.model.webhooks import Answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something an owner should know. Publishing it again repeats its id."""
-
-    id: str
-    type: str
-    """``source.failing``, ``source.held``, ``source.recovered`` …"""
-    tenant: TenantId
-    at: datetime
-    text: str
-    """One sentence for a person, without a URL or a guest."""
-    facts: Fields = field(default_factory=dict)
 
 
 class Queue(Protocol):

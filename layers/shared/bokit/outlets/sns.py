@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bokit.core.model.notices import Notice
 from bokit.errors import LaterError
-from bokit.outlets.protocols import Notice
 
 
 class SnsAlerts:

@@ -5,4 +5,4 @@ the number that refuses the writes of a run whose claim or lease was taken over.
 May import: ``core.model``, ``errors``.
 """
 
-__all__ = ["dynamo", "limits", "memory", "page", "protocols", "webhook_protocol"]
+__all__ = ["dynamo", "event_protocol", "limits", "memory", "page", "protocols", "webhook_protocol"]

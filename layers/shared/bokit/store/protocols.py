@@ -16,8 +16,9 @@ from typing import Protocol
 
 from bokit.core.model.access import Token, TokenId
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
-from bokit.core.model.events import Event, NewEvent, OutboxItem
+from bokit.core.model.events import NewEvent, OutboxItem
 from bokit.core.model.monitor import Monitor
+from bokit.core.model.notices import Notice
 from bokit.core.model.quotas import QuotaName, Quotas
 from bokit.core.model.records import (
     CollectionName,
@@ -34,7 +35,7 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
 from bokit.store.alert_protocol import AlertStore
-from bokit.store.limits import MAX_OUTBOX_ITEMS
+from bokit.store.event_protocol import EventStore
 from bokit.store.page import Page as Page
 from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
 from bokit.store.webhook_protocol import WebhookStore as WebhookStore
@@ -85,15 +86,6 @@ class Snapshot:
     content: bytes = b""
     memory: Fields = field(default_factory=dict)
     version: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleNote:
-    """A source that is stale since its last success: noted once."""
-
-    tenant: TenantId
-    source_id: SourceId
-    since: datetime
 
 
 class CatalogStore(Protocol):
@@ -236,13 +228,14 @@ class RecordStore(Protocol):
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
+        notices: Sequence[Notice] = (),
     ) -> Sequence[Record]:
         """Write *records*, each on its version, with their changes, in transactions of at most 97 actions and the lease's check.
 
         A record, its changes and its event are in one transaction; with *bulk* that one outbox item is put with the first
-        transaction, and stands for all of them. Without a lease (a person's edit) the versions and the parents *within*
-        which the records are written decide. Raises StaleFenceError or StoreConflictError, or UnknownIdError if a parent does
-        not exist. Returns the records with their new versions.
+        transaction, and stands for all of them; so are *notices*. Without a lease (a person's edit) the versions and the
+        parents *within* which the records are written decide. Raises StaleFenceError or StoreConflictError, or UnknownIdError
+        if a parent does not exist. Returns the records with their new versions.
 
         *counted*: the new ones among them that count against the tenant's quota of records; where it has no room for a
         transaction's, QuotaError is raised, and what the transactions before it wrote stays.
@@ -258,8 +251,18 @@ class RecordStore(Protocol):
     def save_chunks(self, source: Source, chunks: Mapping[str, bytes | None], *, lease: Lease) -> None:
         """Write chunks of any size (None: delete), each whole or not at all; raises StaleFenceError."""
 
-    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
+    def save_head(
+        self,
+        head: Head,
+        *,
+        lease: Lease,
+        at: datetime | None = None,
+        events: Sequence[NewEvent] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
         """Write a slow sync's result, last of all and on the lease's fence, and release the lease with it.
+
+        Its events and notices are put into the outbox in the same transaction.
 
         A head without a failure ends a success: no lease is open any more.
         """
@@ -392,44 +395,6 @@ class RunStore(Protocol):
     def load_run(self, tenant: TenantId, run_id: RunId) -> Run: ...
     def load_runs(self, tenant: TenantId, *, limit: int = 50, cursor: str | None = None) -> Page[Run]:
         """Return a page of the tenant's runs, newest first. Run ids sort by their start."""
-
-
-class EventStore(Protocol):
-    """The outbox of all tenants, and the event log of each.
-
-    written with a change     │ outbox item ──► numbered: the events in the tenant's log, and the item deleted, in one transaction
-    numbered a second time    │             ──► nothing: the item is gone
-    """
-
-    def put_outbox(self, item: OutboxItem) -> None:
-        """Write an outbox item alone; one with its place is replaced."""
-
-    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
-        """Return the items of a partition, the oldest first."""
-
-    def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
-        """Give the item's events the next numbers of the tenant's log, all or none, and delete the item.
-
-        *unread_at*: with them, make the log due at that time, for those who read it (``clear_unread``).
-
-        Returns the last number; None: the item was numbered already, and nothing is written. Raises StoreConflictError where
-        others number the same log all the time.
-        """
-
-    def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
-        """Return of those of *sources* that were noted as stale the last success at that time, in one batched read."""
-
-    def save_stale_note(self, note: StaleNote, item: OutboxItem) -> bool:
-        """Note that a source is stale, and put *item*, in one transaction; False, and nothing, where it is noted already."""
-
-    def load_last_seq(self, tenant: TenantId) -> int:
-        """Return the number of the tenant's last event; 0: there was none."""
-
-    def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
-        """Return the events that the log still has, with numbers above *after* up to *until*, in their order."""
-
-    def clear_unread(self, tenant: TenantId, seq: int) -> None:
-        """Make the log due no more, if *seq* is still the number of its last event."""
 
 
 class Store(

@@ -9,6 +9,6 @@ May import: ``errors``.
 
 __all__ = [
     "access", "agreement", "alerts", "catalog", "codec", "collections", "cursors", "documents", "due_times", "events",
-    "json_merge", "json_schema", "limits", "merge", "monitor", "options", "plan", "platform_names", "quotas", "records",
-    "runs", "scheduling", "source_memory", "source_rules", "webhook_retries", "webhook_signature", "webhooks",
+    "json_merge", "json_schema", "limits", "merge", "monitor", "notices", "options", "plan", "platform_names", "quotas",
+    "records", "runs", "scheduling", "source_memory", "source_rules", "webhook_retries", "webhook_signature", "webhooks",
 ]  # fmt: skip

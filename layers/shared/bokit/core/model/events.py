@@ -18,6 +18,7 @@ from bokit.core.model.catalog import BOOKINGS, Collection, Property, Source, Uni
 from bokit.core.model.codec import write_document, write_micros
 from bokit.core.model.documents import Count
 from bokit.core.model.limits import MAX_EVENT_NAMES, MAX_OUTBOX_EVENTS, OUTBOX_PARTITIONS
+from bokit.core.model.notices import Notice
 from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Run, Trigger
 from bokit.core.model.scheduling import Head
@@ -61,7 +62,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxItem:
-    """All events of one write. They are numbered together, once."""
+    """All events of one write, which are numbered together, once; or one notice, which is published."""
 
     tenant: TenantId
     id: str
@@ -71,6 +72,8 @@ class OutboxItem:
     """Not numbered before: the write is one of several, and the last one clears it. A crash in between leaves it."""
     is_bulk: bool = False
     """It stands for all changes of a run: one place, however often the run writes it."""
+    notice: Notice | None = None
+    """What is published in the place of events; the item stays until it was accepted."""
 
     @property
     def partition(self) -> int:
@@ -144,6 +147,11 @@ def fill_outbox(tenant: TenantId, at: datetime, events: Sequence[NewEvent]) -> l
     """
     groups = [tuple(events[at : at + MAX_OUTBOX_EVENTS]) for at in range(0, len(events), MAX_OUTBOX_EVENTS)]
     return [OutboxItem(tenant=tenant, id=_name(tenant, at, group), at=at, events=group) for group in groups]
+
+
+def notice_items(notices: Iterable[Notice]) -> list[OutboxItem]:
+    """Return the outbox items of notices, one each: what refuses one of them keeps no other back."""
+    return [OutboxItem(tenant=n.tenant, id=n.id, at=n.at, events=(), notice=n) for n in notices]
 
 
 def _name(tenant: TenantId, at: datetime, events: tuple[NewEvent, ...]) -> str:

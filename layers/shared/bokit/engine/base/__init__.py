@@ -2,7 +2,7 @@
 
 Terms: a *reconciler* makes derived data (conflicts, published calendars) agree with a collection's records after a write.
 
-May import: core.model, errors, outlets, store.
+May import: core.model, errors, store.
 """
 
 __all__ = ["clock", "faults", "fields", "lookup", "reconcile", "retry", "tenant_options", "usage"]

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.records import Fields, Record, RunId, Scope, SourceId, TenantId
-from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
 
 
@@ -44,8 +43,8 @@ class Reconciler(Protocol):
         ...
 
 
-ReconcilerFactory = Callable[[Store, Alerts, Fields], Reconciler]
-"""Makes a reconciler from the stack's store, alerts and defaults of options."""
+ReconcilerFactory = Callable[[Store, Fields], Reconciler]
+"""Makes a reconciler from the stack's store and its defaults of options."""
 
 
 def earliest(*times: datetime | None) -> datetime | None:

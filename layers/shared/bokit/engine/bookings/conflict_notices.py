@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from bokit.core.model.notices import Notice
 from bokit.core.model.records import Json, Presence
 from bokit.core.occupancy.conflict_records import ConflictChange
 from bokit.core.occupancy.conflicts import Certainty
 from bokit.engine.bookings.limits import MAX_CONFLICTS_NAMED, MAX_UNITS_NAMED
 from bokit.engine.bookings.unit_groups import UnitGroup
-from bokit.outlets.protocols import Notice
 
 SHOWN = "`bokit conflicts` shows them."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +17,7 @@ from bokit.engine.bookings.calendar_reads import Pages
 from bokit.engine.bookings.conflict_notices import notice_conflicts
 from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
-from bokit.errors import BokitError
-from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
-
-log = logging.getLogger("bokit.bookings")
 
 MAX_TRIES = 5
 """How often conflicts are planned again where another run wrote them meanwhile."""
@@ -44,13 +39,12 @@ class BookingReconciler:
     def __init__(
         self,
         store: Store,
-        alerts: Alerts,
         defaults: Fields,
         *,
         publisher: CalendarPublisher | None = None,
         observe: Callable[[UnitGroupView], object] | None = None,
     ) -> None:
-        self.store, self.alerts, self.defaults = store, alerts, defaults
+        self.store, self.defaults = store, defaults
         self.reader = UnitGroupReader(store, defaults)
         self.publisher, self.observe = publisher, observe
 
@@ -108,14 +102,11 @@ class BookingReconciler:
         return request.at if is_seen else None
 
     def _write(self, group: UnitGroup, changes: Sequence[ConflictChange]) -> None:
-        """Publish one notice, then write. A crash in between finds and publishes the same conflicts again under the same id."""
+        """Write what changed, and one notice of it with the first of them."""
         if not changes:
             return
         news = [c for c in changes if c.news]
-        try:
-            self.alerts.publish([notice_conflicts(news, group)] if news else [])
-        except BokitError:
-            log.exception("conflict notices were not published")
-        records = [c.record for c in changes]
+        records, lines = [c.record for c in changes], [c.line for c in changes]
+        notices = [notice_conflicts(news, group)] if news else []
         days = days_kept(self.store, records, self.defaults)
-        self.store.apply_records(records, [c.line for c in changes], lease=None, kept_days=days)
+        self.store.apply_records(records, lines, lease=None, kept_days=days, notices=notices)

@@ -30,7 +30,6 @@ from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.sync import SourceSync
 from bokit.errors import InputError, OptionError
-from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 
@@ -134,7 +133,7 @@ class Replay:
         start = min(history.fetches[0][0] for _, history in feeds.values())
         self.store, self.fetcher = MemoryStore(), ReplayFetcher(at=start)
         kind = SourceKind(fetcher=self.fetcher, rules=BookingRules(), collection=BOOKINGS, reconciler=reconciler)
-        self.sync = SourceSync(self.store, {"ical": kind}, MemoryAlerts(), self.fetcher.clock)
+        self.sync = SourceSync(self.store, {"ical": kind}, self.fetcher.clock)
         self.job = SyncJob(run_id=RunId("run_replay"), trigger=Trigger.CLI, started_at=start, options=Options())
         self.sources = [self._add_source(source_id, *feed) for source_id, feed in feeds.items()]
 

@@ -17,7 +17,6 @@ from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.engine.bookings.conflicts import BookingReconciler
 from bokit.engine.bookings.replay import CHANGES, UNIT, History, Progress, Replay, read_history
-from bokit.outlets.protocols import Alerts
 from bokit.store.protocols import Store
 
 
@@ -38,8 +37,8 @@ class UnitReplay(Replay):
         self.store.save_property(Property(id=house, tenant=DEFAULT_TENANT, name="replay", timezone=timezone))
         self.store.save_unit(Unit(id=UnitId(UNIT), tenant=DEFAULT_TENANT, property_id=house, name="replay"))
 
-    def _make_reconciler(self, store: Store, alerts: Alerts, defaults: Fields) -> BookingReconciler:
-        return BookingReconciler(store, alerts, defaults, observe=lambda view: self.echoes.note(view.group.at, view.occupancy))
+    def _make_reconciler(self, store: Store, defaults: Fields) -> BookingReconciler:
+        return BookingReconciler(store, defaults, observe=lambda view: self.echoes.note(view.group.at, view.occupancy))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the document: each source's stays as `replay` has them, and what they are to each other."""

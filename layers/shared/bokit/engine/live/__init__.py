@@ -4,5 +4,6 @@ May import: core.alerts, core.model, engine.base, errors, observability, outlets
 """
 
 __all__ = [
-    "alert_delivery", "alert_news", "alerts", "day_summary", "deliveries", "dispatch", "events", "limits", "stale", "webhooks",
+    "alert_delivery", "alert_news", "alerts", "day_summary", "deliveries", "dispatch", "events", "limits", "notices", "stale",
+    "webhooks",
 ]  # fmt: skip

@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bokit.core.model.documents import write_json
-from bokit.core.model.events import Event, describe_event, fill_outbox
+from bokit.core.model.events import Event, describe_event, fill_outbox, notice_items
+from bokit.core.model.notices import Notice
 from bokit.core.model.records import TenantId
 from bokit.core.model.webhook_retries import (
     OFF,
@@ -47,11 +48,10 @@ from bokit.engine.live.limits import (
     MAX_TURN_SECONDS,
     MAX_WAKE_LOST,
     MIN_TURN_SECONDS_LEFT,
-    NOTICE_RETRY,
     TURN_LEASE,
 )
-from bokit.errors import LaterError, StaleFenceError, StoreConflictError, StoreUnreachableError, UnknownIdError
-from bokit.outlets.protocols import Alerts, Notice, WebhookSender
+from bokit.errors import StaleFenceError, StoreConflictError, StoreUnreachableError, UnknownIdError
+from bokit.outlets.protocols import WebhookSender
 from bokit.store.limits import DELIVERY_TTL
 from bokit.store.protocols import Store
 
@@ -71,7 +71,6 @@ class DeliveryParts:
 
     store: Store
     clock: Clock
-    alerts: Alerts
     open_sender: Callable[[], WebhookSender]
     """Returns the one sender."""
     start: Start
@@ -210,7 +209,7 @@ class Turn:
             times.append(now)
         paused = self.endpoint.paused_until if self.webhook.enabled else None
         due = [max(at, paused) if paused else at for at in times]
-        return min([*due, now + NOTICE_RETRY] if self.endpoint.unreported else due, default=None)
+        return min(due, default=None)
 
     # ── one attempt ──
 
@@ -262,18 +261,15 @@ class Turn:
     # ── the owner ──
 
     def _publish_notice(self) -> None:
-        """Notify the owner of what was noted; where no channel accepts it, a later turn does."""
+        """Put the notice of what was noted into the outbox, where it waits until a channel accepts it."""
         if (code := self.endpoint.unreported) is None:
             return
         now = self.clock()
         if code.startswith(OFF) and self.webhook.enabled:  # it was noted, and not turned off: a crash in between
             self.endpoint = replace(self.endpoint, unreported=None)
             return
-        try:
-            self.parts.alerts.publish([notice_of(self.webhook, code, now)])
-        except LaterError as error:
-            log.warning("a notice was not published", exc_info=error)
-            return
+        for item in notice_items([notice_of(self.webhook, code, now)]):
+            self.parts.store.put_outbox(item)
         self.endpoint = replace(self.endpoint, unreported=None, alerted_at=now)
 
 

@@ -1,4 +1,4 @@
-"""The event log: numbers what waits in the outbox, and reads what happened since.
+"""The event log: numbers what waits in the outbox, has its notices published, and reads what happened since.
 
     a change      │ its transaction puts an outbox item
     stream        │ wakes ``notify`` ──► drain: counter n ──► n + k, the events, the item deleted, in one transaction
@@ -10,8 +10,8 @@ Many drains at once are harmless: one numbers an item, the others find it gone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -20,10 +20,11 @@ from bokit.core.model.limits import OUTBOX_PARTITIONS
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE, MAX_WAKE_LOST
+from bokit.engine.live.notices import NoticePublisher
 from bokit.errors import InputError
 from bokit.observability import log_event
+from bokit.store.event_protocol import EventStore
 from bokit.store.limits import EVENT_TTL, MAX_OUTBOX_ITEMS
-from bokit.store.protocols import EventStore
 
 log = logging.getLogger("bokit.events")
 
@@ -36,17 +37,21 @@ class DrainReport:
 
     items: int = 0
     events: int = 0
+    notices: int = 0
     error: Exception | None = None
     """Why an item stays in the outbox; the others were numbered."""
+    refused: Exception | None = None
+    """Why a notice stays in the outbox."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        return {"items": self.items, "events": self.events, "failed": self.error is not None}
+        failed = self.error is not None or self.refused is not None
+        return {"items": self.items, "events": self.events, "notices": self.notices, "failed": failed}
 
     def check(self) -> None:
         """Raise the error of the item that failed, so that the function fails and its alarm goes off."""
-        if self.error is not None:
-            raise self.error
+        if error := self.error or self.refused:
+            raise error
 
 
 class LogReaders(Protocol):
@@ -62,29 +67,41 @@ class LogReaders(Protocol):
 class EventLog:
     """Numbers the outbox's items, and reads the tenants' logs."""
 
-    def __init__(self, store: EventStore, clock: Clock, readers: LogReaders | None = None) -> None:
-        self.store, self.clock, self.readers = store, clock, readers
+    def __init__(
+        self, store: EventStore, clock: Clock, readers: LogReaders | None = None, publisher: NoticePublisher | None = None
+    ) -> None:
+        self.store, self.clock, self.readers, self.publisher = store, clock, readers, publisher
 
     # ── numbering ──
 
     def drain(self, partitions: Iterable[int] = range(OUTBOX_PARTITIONS), *, older_than: timedelta = AT_ONCE) -> DrainReport:
-        """Number what waits in *partitions* for longer than *older_than*; an item that fails does not stop the others."""
-        items, events, first = 0, 0, None
-        readers = dict[TenantId, bool]()
-        for partition in partitions:
-            for item in self._load_ready(partition, older_than):
-                try:
-                    is_numbered = self._number(item, readers)
-                except Exception as error:
-                    log.exception("an outbox item was not numbered", extra={"facts": {"item": item.id, "tenant": item.tenant}})
-                    first = first or error
-                else:
-                    items, events = items + is_numbered, events + is_numbered * len(item.events)
-        self._wake(readers)
-        report = DrainReport(items=items, events=events, error=first)
-        if items or first:
+        """Number what waits in *partitions* for longer than *older_than*, then publish the notices.
+
+        An item that fails does not stop the others.
+        """
+        ready = [item for partition in partitions for item in self._load_ready(partition, older_than)]
+        report = self._number_all([item for item in ready if item.notice is None])
+        notices = [item for item in ready if item.notice]
+        if notices and self.publisher:
+            published, refused = self.publisher.publish(notices)
+            report = replace(report, notices=published, refused=refused)
+        if report != DrainReport():
             log_event(log, "outbox drained", **report.as_dict())
         return report
+
+    def _number_all(self, waiting: Sequence[OutboxItem]) -> DrainReport:
+        items, events, first = 0, 0, None
+        readers = dict[TenantId, bool]()
+        for item in waiting:
+            try:
+                is_numbered = self._number(item, readers)
+            except Exception as error:
+                log.exception("an outbox item was not numbered", extra={"facts": {"item": item.id, "tenant": item.tenant}})
+                first = first or error
+            else:
+                items, events = items + is_numbered, events + is_numbered * len(item.events)
+        self._wake(readers)
+        return DrainReport(items=items, events=events, error=first)
 
     def _number(self, item: OutboxItem, readers: dict[TenantId, bool]) -> bool:
         """Number one item; where the tenant's log has readers, make the log due with it, should nobody wake them."""

@@ -23,8 +23,6 @@ MAX_TURN_HOPS = 8
 """Turns of which each sends the next one's message; then the tick starts it. AWS cuts a longer chain at the 17th hop."""
 MAX_WAKE_LOST = timedelta(seconds=60)
 """How late the tick starts a turn whose message was lost."""
-NOTICE_RETRY = timedelta(minutes=5)
-"""When a notice that no channel accepted is published again."""
 MAX_DUE_DELIVERIES = 100  # logs and endpoints that one tick starts
 MAX_PENDING_ALERTS = 100
 """Messages that wait on one channel; while there are so many, it reads no further, and the log keeps the rest."""
@@ -50,3 +48,5 @@ MAX_ALERT_UNREAD = timedelta(hours=1)
 """How long a channel goes without a look at the log, should every wake-up be lost."""
 ALERT_CLAIM = timedelta(minutes=5)
 """How long a turn holds its channel; after it, another may begin."""
+MAX_PUBLISHING = timedelta(seconds=20)
+"""How long one drain tries to publish notices; the next one goes on."""

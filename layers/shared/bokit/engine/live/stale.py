@@ -17,7 +17,8 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, SourceId, TenantId
 from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
-from bokit.store.protocols import StaleNote, Store
+from bokit.store.event_protocol import StaleNote
+from bokit.store.protocols import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

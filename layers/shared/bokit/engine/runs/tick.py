@@ -106,6 +106,8 @@ class OutboxReport(Protocol):
     @property
     def events(self) -> int: ...
     @property
+    def notices(self) -> int: ...
+    @property
     def error(self) -> Exception | None: ...
 
 
@@ -272,7 +274,7 @@ class Tick:
 
     def _drain(self) -> PartResult:
         drained = self.drain_outbox()
-        return PartResult(count=drained.events, error=drained.error)
+        return PartResult(count=drained.events + drained.notices, error=drained.error)
 
     def _deliver(self) -> PartResult:
         served = self.deliver_alerts()

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.due_times import freshness
-from bokit.core.model.events import events_of_head
+from bokit.core.model.events import events_of_head, notice_items
+from bokit.core.model.notices import Notice, name_hold
 from bokit.core.model.plan import Hold
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
@@ -16,7 +17,6 @@ from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
 from bokit.engine.sync.lease import SYNC_TTL, released_on_error
 from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_renames, notice_stale
 from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
-from bokit.outlets.protocols import Alerts, Notice
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.sync")
@@ -28,21 +28,15 @@ WORKERS_DIED = "reading it stopped its worker {times} times in a row, so it is t
 class Finisher:
     """Ends syncs of sources, well or not."""
 
-    def __init__(self, store: Store, alerts: Alerts, clock: Clock) -> None:
-        self.store, self.alerts, self.clock = store, alerts, clock
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.store, self.clock = store, clock
 
     def save(self, before: Head, after: Head, hold: Hold | None, lease: Lease) -> None:
-        """Publish notices, then save the head, which releases the lease.
-
-        A crash in between publishes them again; their ids are idempotent.
-        """
-        now, notice = self.clock(), notice_hold(before, hold, self.clock())
+        """Save the head, which releases the lease, with its events and notices in the same transaction."""
+        now = self.clock()
         standstill = notice_stale(before, after, now), notice_fresh(before, after, now)
-        is_sent = self._publish(notice_recovery(before, now), notice, *standstill, notice_renames(before, after, now))
-        note = after.hold
-        if note and notice and is_sent and self.alerts.delivers and note.delivered_at is None:
-            after = replace(after, hold=replace(note, delivered_at=now))
-        self.store.save_head(after, lease=lease, at=now, events=events_of_head(before, after))
+        found = notice_recovery(before, now), notice_hold(before, hold, now), *standstill, notice_renames(before, after, now)
+        self._save_head(before, after, lease, now, *found)
 
     def fail(self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: Exception) -> SyncResult:
         """Record why the source failed, and return the result: whether and when trying again may help."""
@@ -68,8 +62,7 @@ class Finisher:
         since = freshness(head, schedule)
         failure = Failure(code=error.stable_code, message=error.message, since=since, notified=True)
         with released_on_error(self.store, lease):
-            self._publish(notice_failure(head.source, failure, now))
-            self._save_failed(failure, lease, now)
+            self._save_failed(failure, lease, now, notice_failure(head.source, failure, now))
         return SyncResult(report=report_source(head, recorder, Outcome.FAILED, error), failed=True)
 
     def skip_until_due(self, head: Head) -> SyncResult:
@@ -115,28 +108,33 @@ class Finisher:
             log.exception("a failure was not noted", extra={"facts": {"source_id": head.source.id}})
 
     def _save_failure(self, head: Head, schedule: SourceSchedule, job: SyncJob, failure: Failure) -> None:
-        """Publish the notice, then write the head; where another holds the lease, a second failure is published as well."""
+        """Write the head with its notice; where another holds the lease, the notice of a second failure alone."""
         now = self.clock()
         is_news = failure.notified and not (head.failure and head.failure.notified)
         lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
-        if is_news and (lease or schedule.failures):
-            self._publish(notice_failure(head.source, failure, now))
+        notice = notice_failure(head.source, failure, now) if is_news else None
         if lease:
-            self._save_failed(failure, lease, now)
+            self._save_failed(failure, lease, now, notice)
+        elif notice and schedule.failures:
+            self.store.put_outbox(*notice_items([notice]))
 
-    def _save_failed(self, failure: Failure, lease: Lease, now: datetime) -> None:
+    def _save_failed(self, failure: Failure, lease: Lease, now: datetime, notice: Notice | None) -> None:
         before = self.store.load_head(lease.source)
-        after = replace(before, failure=failure)
-        self.store.save_head(after, lease=lease, at=now, events=events_of_head(before, after))
+        self._save_head(before, replace(before, failure=failure), lease, now, notice)
 
-    def _publish(self, *notices: Notice | None) -> bool:
-        """Return whether the notices were accepted."""
-        try:
-            self.alerts.publish([n for n in notices if n is not None])
-        except BokitError:
-            log.exception("a notice was not published")
-            return False
-        return True
+    def _save_head(self, before: Head, after: Head, lease: Lease, now: datetime, *notices: Notice | None) -> None:
+        found = [notice for notice in notices if notice is not None]
+        self.store.save_head(after, lease=lease, at=now, events=events_of_head(before, after), notices=found)
+
+
+def recall_alert(store: Store, head: Head) -> Head:
+    """Return *head* with the time at which a notice of its hold was accepted, where time alone may lift that hold."""
+    hold = head.hold
+    if hold is None or hold.opens_at is None or hold.delivered_at is not None:
+        return head
+    note = store.load_alert_note(head.source.tenant, head.source.id)
+    is_its = note is not None and note.hold == name_hold(hold.code, hold.since)
+    return replace(head, hold=replace(hold, delivered_at=note.at)) if note and is_its else head
 
 
 def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, changed_at: datetime | None) -> Head:

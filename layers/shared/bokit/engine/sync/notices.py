@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
+from bokit.core.model.notices import Notice, name_hold
 from bokit.core.model.plan import Hold
 from bokit.core.model.scheduling import Failure, Head
-from bokit.outlets.protocols import Notice
 
 STANDSTILL = (
     "{name} answers, but with the content of {since:%Y-%m-%d %H:%M} UTC: its calendar stands still. Nothing is cancelled "
@@ -35,7 +36,8 @@ def notice_hold(head: Head, hold: Hold | None, at: datetime) -> Notice | None:
         return None
     source, since = head.source, hold.offered_at or hold.since
     text = f"{source.name}: {hold.message} Nothing was cancelled; `bokit source show {source.id}` shows what waits."
-    return _notice("source.held", source, at, text, since, code=hold.code, plan=hold.plan_hash)
+    notice = _notice("source.held", source, at, text, since, code=hold.code, plan=hold.plan_hash)
+    return replace(notice, hold=name_hold(hold.code, hold.since))
 
 
 def notice_stale(before: Head, after: Head, at: datetime) -> Notice | None:

@@ -27,13 +27,12 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, hold, make_bulk, visible_actions
 from bokit.engine.sync.elsewhere import load_elsewhere
-from bokit.engine.sync.finish import Finisher, next_head, report_source
+from bokit.engine.sync.finish import Finisher, next_head, recall_alert, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.lease import acquire_lease, is_unsynced, released_on_error
 from bokit.engine.sync.plan_limit import PlanLimit, find_limit
 from bokit.errors import ConfigError, QuotaError, StaleFenceError, StoreConflictError, StoreUnreachableError
-from bokit.outlets.protocols import Alerts
 from bokit.sources.protocols import Fetched
 from bokit.store.protocols import Snapshot, Store
 
@@ -63,12 +62,11 @@ class SourceSync:
         self,
         store: Store,
         kinds: Mapping[str, SourceKind],
-        alerts: Alerts,
         clock: Clock,
         defaults: Fields = NO_DEFAULTS,
     ) -> None:
-        self.store, self.kinds, self.alerts, self.clock, self.defaults = store, kinds, alerts, clock, defaults
-        self.finisher = Finisher(store, alerts, clock)
+        self.store, self.kinds, self.clock, self.defaults = store, kinds, clock, defaults
+        self.finisher = Finisher(store, clock)
         self._reconcilers: dict[CollectionName, Reconciler] = {}
 
     def reconciler_of(self, collection: CollectionName) -> Reconciler | None:
@@ -77,7 +75,7 @@ class SourceSync:
             make = next((k.reconciler for k in self.kinds.values() if k.collection == collection and k.reconciler), None)
             if make is None:
                 return None
-            self._reconcilers[collection] = make(self.store, self.alerts, self.defaults)
+            self._reconcilers[collection] = make(self.store, self.defaults)
         return self._reconcilers[collection]
 
     def reconcile(self, collection: CollectionName, request: ReconcileRequest) -> datetime | None:
@@ -263,6 +261,7 @@ class SourceSync:
     def _apply(self, head: Head, job: SyncJob, recorder: StepRecorder, lease: Lease, fetched: Fetched) -> SourceReport:
         """Gather, plan and write; over a quota, again with what it allows, which is less each time."""
         room: PlanLimit | None = None
+        head = recall_alert(self.store, head)
         while True:
             try:
                 return self._apply_within(head, job, recorder, lease, fetched, room)

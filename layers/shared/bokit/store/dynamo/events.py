@@ -17,14 +17,15 @@ from datetime import datetime
 from pynamodb.expressions.update import Action
 
 from bokit.core.model.codec import pack, read_document, read_micros, unpack, write_document, write_micros
-from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
+from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox, notice_items
+from bokit.core.model.notices import AlertNote, Notice
 from bokit.core.model.records import SourceId, TenantId
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
+from bokit.store.event_protocol import StaleNote
 from bokit.store.limits import MAX_NUMBERING_TRIES, MAX_OUTBOX_ITEMS
-from bokit.store.protocols import StaleNote
 
 
 class DynamoEvents:
@@ -72,6 +73,18 @@ class DynamoEvents:
         except StoreConflictError:
             return None
 
+    def delete_outbox(self, item: OutboxItem) -> None:
+        self._table.delete(keys.outbox_key(item))
+
+    def save_alert_note(self, note: AlertNote) -> None:
+        is_new = ItemRow.pk.does_not_exist() | (ItemRow.stamp != note.hold)
+        attributes = {"stamp": note.hold, "doc": write_document(note)}
+        self._table.put(PutItem(key=keys.alert_note_key(note.tenant, note.source_id), attributes=attributes, condition=is_new))
+
+    def load_alert_note(self, tenant: TenantId, source_id: SourceId) -> AlertNote | None:
+        row = self._table.get(keys.alert_note_key(tenant, source_id))
+        return read_document(AlertNote, row.doc) if row else None
+
     def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
         by_key = {keys.stale_key(tenant, source_id): source_id for tenant, source_id in sources}
         return {by_key[key]: read_micros(int(row.stamp)) for key, row in self._table.get_all(by_key).items()}
@@ -115,3 +128,8 @@ def put_bulk(item: OutboxItem, number: int) -> list[PutItem]:
 def put_events(tenant: TenantId, at: datetime, events: Sequence[NewEvent]) -> list[PutItem]:
     """Return the outbox's part of a transaction."""
     return [put_item(item) for item in fill_outbox(tenant, at, events)]
+
+
+def put_notices(notices: Iterable[Notice]) -> list[PutItem]:
+    """Return the outbox's part of a transaction that says these notices."""
+    return [put_item(item) for item in notice_items(notices)]

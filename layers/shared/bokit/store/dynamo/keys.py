@@ -250,6 +250,11 @@ def event_counter_key(tenant: TenantId) -> Key:
     return make_key(events_partition(tenant), "SEQ")
 
 
+def alert_note_key(tenant: TenantId, source: SourceId) -> Key:
+    """Return the key of the note that a notice of a source's hold was accepted."""
+    return make_key(join("T", tenant, "ALERTED"), join(source))
+
+
 def stale_key(tenant: TenantId, source: SourceId) -> Key:
     """Return the key of the note that a source is stale."""
     return make_key(join("T", tenant, "STALE"), join(source))

@@ -11,13 +11,14 @@ from itertools import chain
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.events import NewEvent, OutboxItem
+from bokit.core.model.notices import Notice
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import check_parents, has_version, use_parents
-from bokit.store.dynamo.events import put_bulk, put_events
+from bokit.store.dynamo.events import put_bulk, put_events, put_notices
 from bokit.store.dynamo.gateway import CheckItem, DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.packing import pack_document, pack_snapshot, unpack_document, unpack_snapshot
@@ -51,6 +52,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
+        notices: Sequence[Notice] = (),
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes, kept_days)
         puts = {write.record.id: _put_write(write) for write in writes}
@@ -60,7 +62,8 @@ class DynamoRecords(DynamoParts, DynamoUsage):
 
         for number, group in enumerate(split_transactions(writes, lambda write: write.actions, size_of)):
             outbox = put_bulk(bulk, number) if bulk else put_events(group[0].record.tenant, written_last(group), events_of(group))
-            group_puts = [*(put for write in group for put in puts[write.record.id]), *outbox]
+            said = put_notices(notices) if number == 0 else []
+            group_puts = [*(put for write in group for put in puts[write.record.id]), *outbox, *said]
             aged = [update for write in group for update in _age_changes(write)]
             new = [w.record for w in group if w.record.version == 1 and w.record.id in counted]
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
@@ -133,7 +136,15 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         for key in named:
             self._delete_old_parts(key, cut[key][0].get("stamp") if key in cut else None, turn=lease.fence)
 
-    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
+    def save_head(
+        self,
+        head: Head,
+        *,
+        lease: Lease,
+        at: datetime | None = None,
+        events: Sequence[NewEvent] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
         ours = ItemRow.fence == lease.fence
         unchanged = ItemRow.version == head.version
         key = keys.head_key(lease.source)
@@ -141,7 +152,8 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         written = write_head(head)
         actions = [ItemRow.doc.set(written), ItemRow.version.add(1), *RELEASE, ended]
         update = UpdateItem(key=key, actions=actions, condition=ours & unchanged)
-        if not self._table.write(update, put_events(head.source.tenant, at, events) if at else []):
+        outbox = [*(put_events(head.source.tenant, at, events) if at else []), *put_notices(notices)]
+        if not self._table.write(update, outbox):
             row = self._table.get(key)
             if row is None or row.fence != lease.fence:
                 raise _taken_over(lease)

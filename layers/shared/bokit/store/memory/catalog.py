@@ -47,6 +47,7 @@ class MemoryCatalog(MemoryState):
                 self._answers,
                 self._written,
                 self._stale,
+                self._alert_notes,
                 self._webhooks,
                 self._endpoints,
                 self._deliveries,

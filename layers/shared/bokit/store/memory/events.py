@@ -7,10 +7,11 @@ from datetime import datetime
 
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.events import Event, OutboxItem
+from bokit.core.model.notices import AlertNote
 from bokit.core.model.records import SourceId, TenantId
+from bokit.store.event_protocol import StaleNote
 from bokit.store.limits import MAX_OUTBOX_ITEMS
 from bokit.store.memory.state import MemoryState
-from bokit.store.protocols import StaleNote
 
 
 class MemoryEvents(MemoryState):
@@ -36,6 +37,20 @@ class MemoryEvents(MemoryState):
             if unread_at is not None:
                 self._unread[item.tenant] = unread_at
             return self._last_seq[item.tenant]
+
+    def delete_outbox(self, item: OutboxItem) -> None:
+        with self._lock:
+            self._outbox.pop((item.partition, item.sort_key), None)
+
+    def save_alert_note(self, note: AlertNote) -> None:
+        with self._lock:
+            before = self.load_alert_note(note.tenant, note.source_id)
+            if before is None or before.hold != note.hold:
+                self._alert_notes[note.tenant, note.source_id] = note
+
+    def load_alert_note(self, tenant: TenantId, source_id: SourceId) -> AlertNote | None:
+        with self._lock:
+            return self._alert_notes.get((tenant, source_id))
 
     def load_stale_notes(self, sources: Iterable[tuple[TenantId, SourceId]]) -> Mapping[SourceId, datetime]:
         with self._lock:

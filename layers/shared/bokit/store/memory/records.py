@@ -10,6 +10,7 @@ from datetime import datetime
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import copy_json, copy_record
 from bokit.core.model.events import NewEvent, OutboxItem
+from bokit.core.model.notices import Notice
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
@@ -59,6 +60,7 @@ class MemoryRecords(MemoryState):
         counted: Container[RecordId] = (),
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
+        notices: Sequence[Notice] = (),
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes, kept_days)
         for group in split_transactions(writes, lambda write: write.actions):
@@ -70,6 +72,7 @@ class MemoryRecords(MemoryState):
                     self._put_events(group[0].record.tenant, written_last(group), *events_of(group))
                 elif group[0] is writes[0]:
                     self._put_outbox(bulk)
+                self._put_notices(notices if group[0] is writes[0] else ())
         return [write.record for write in writes]
 
     def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent], counted: Container[RecordId]) -> None:
@@ -124,7 +127,15 @@ class MemoryRecords(MemoryState):
             all_chunks = {**self._chunks.get((source.tenant, source.id), {}), **chunks}
             self._chunks[source.tenant, source.id] = {name: chunk for name, chunk in all_chunks.items() if chunk is not None}
 
-    def save_head(self, head: Head, *, lease: Lease, at: datetime | None = None, events: Sequence[NewEvent] = ()) -> None:
+    def save_head(
+        self,
+        head: Head,
+        *,
+        lease: Lease,
+        at: datetime | None = None,
+        events: Sequence[NewEvent] = (),
+        notices: Sequence[Notice] = (),
+    ) -> None:
         with self._lock:
             state = self._check(lease)
             version = next_version(head, state.head)
@@ -132,6 +143,7 @@ class MemoryRecords(MemoryState):
             state.head = replace(head, fence=lease.fence, version=version, open_leases=opened)
             state.holder = state.until = None
             self._put_events(head.source.tenant, at, *events)
+            self._put_notices(notices)
 
     def load_changes(
         self, tenant: TenantId, record_id: RecordId, *, limit: int = 100, cursor: str | None = None

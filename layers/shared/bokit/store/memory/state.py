@@ -13,8 +13,9 @@ from bokit.core.model.access import Token
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
 from bokit.core.model.cursors import read_cursor, write_cursor
-from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox
+from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox, notice_items
 from bokit.core.model.monitor import Monitor
+from bokit.core.model.notices import AlertNote, Notice
 from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
@@ -97,6 +98,10 @@ class MemoryState:
         self._monitors: dict[TenantId, Monitor] = {}
         self._tokens: dict[str, Token] = {}
         self._published: dict[str, PublishedDocument] = {}
+        self._hold_events()
+
+    def _hold_events(self) -> None:
+        """Make room for the outbox, the event logs, and what is read of them."""
         self._outbox: dict[tuple[int, str], OutboxItem] = {}
         self._events: dict[TenantId, dict[int, Event]] = {}
         self._last_seq: dict[TenantId, int] = {}
@@ -108,6 +113,7 @@ class MemoryState:
         self._stale: dict[tuple[TenantId, SourceId], datetime] = {}
         self._alert_channels: dict[tuple[TenantId, AlertChannelId], AlertChannel] = {}
         self._alert_states: dict[tuple[TenantId, AlertChannelId], AlertState] = {}
+        self._alert_notes: dict[tuple[TenantId, SourceId], AlertNote] = {}
 
     def _put_outbox(self, *items: OutboxItem) -> None:
         self._outbox.update({(item.partition, item.sort_key): item for item in items})
@@ -116,6 +122,9 @@ class MemoryState:
         """Write the outbox's part of a change; without a time there is nobody to hear of it."""
         if at is not None:
             self._put_outbox(*fill_outbox(tenant, at, events))
+
+    def _put_notices(self, notices: Iterable[Notice]) -> None:
+        self._put_outbox(*notice_items(notices))
 
     def _load_head_state(self, source: Source) -> HeadState:
         state = self._heads.get(source.id)
