@@ -11,9 +11,11 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
 from bokit.core.model.events import EventType, NewEvent, fill_outbox
+from bokit.core.model.notices import name_hold
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
+from bokit.core.model.scheduling import HoldNote
 from bokit.core.model.webhooks import Endpoint, Webhook, WebhookId
 from bokit.engine.live.alert_delivery import read_place
 from bokit.engine.live.events import EventLog
@@ -248,6 +250,27 @@ def test_a_webhook_that_bokit_switched_off_is_named_by_its_host(home: Home, serv
 
     assert server.accepted[0]["text"].startswith(f"Bokit sends nothing more to erp.example: {why}.")
     assert "sentinel" not in server.accepted[0]["text"]
+
+
+def test_a_held_calendar_is_noted_as_notified_once_a_channel_accepted_it(home: Home, server: AlertServer) -> None:
+    """Not before: time lifts some holds only after a person was notified."""
+    home.notify(server)
+    server.status = 503
+    source = home.sources[AIRBNB]
+    lease = home.store.acquire_lease(source, holder="test", now=home.clock(), until=home.clock() + timedelta(minutes=1))
+    assert lease is not None
+    hold = HoldNote(code="empty-feed", message="The calendar is empty.", since=home.clock(), plan_hash="a")
+    home.store.save_head(replace(home.store.load_head(source), hold=hold), lease=lease)
+    home.put(EventType.SOURCE_HELD, {"source_id": source.id, "code": "empty-feed", "plan": "a"})
+    assert home.store.load_alert_note(DEFAULT_TENANT, source.id) is None
+    server.status = 200
+    home.wait(minutes=31)
+
+    note = home.store.load_alert_note(DEFAULT_TENANT, source.id)
+
+    assert server.titles() == [f"{AIRBNB} (Flat): a change waits for you"]
+    assert note is not None
+    assert note.hold == name_hold("empty-feed", hold.since)
 
 
 def test_nothing_crosses_tenants(home: Home, server: AlertServer) -> None:

@@ -26,6 +26,7 @@ from bokit.core.alerts.messages import AlertWriter
 from bokit.core.alerts.news import ALERTED
 from bokit.core.alerts.quiet_hours import find_digest_day, find_quiet_end, may_send_at, next_digest
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState, PendingAlert
+from bokit.core.model.notices import AlertNote
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, TenantId
 from bokit.engine.base.clock import Clock
@@ -268,9 +269,16 @@ class AlertTurn:
             log.exception("an alert could not be sent", extra={"facts": {"channel": self.channel.id}})
             return self._fail(BokitError("an unexpected error; the log has its details", code="unexpected"))
         self._refused = 0
+        self._note_holds(alert)
         well = {"failures": 0, "retry_at": None, "failing_since": None, "error": None}
         self._save(pending=self._without(alert), delivered_at=self.clock(), **well)
         return None
+
+    def _note_holds(self, alert: PendingAlert) -> None:
+        """Note that a person was notified of the holds: time lifts some of them only after that."""
+        for hold in alert.holds:
+            note = AlertNote(tenant=self.channel.tenant, source_id=hold.source_id, hold=hold.cause, at=self.clock())
+            self.store.save_alert_note(note)
 
     def _fail(self, error: BokitError) -> datetime:
         now, failures = self.clock(), self.state.failures + 1

@@ -10,6 +10,7 @@ from bokit.core.alerts.news import ALERTED, BookingName, ConflictNews, News, Oth
 from bokit.core.model.alerts import HoldCause, find_host
 from bokit.core.model.catalog import BOOKINGS, Source
 from bokit.core.model.events import CONFLICTS, Event, EventType
+from bokit.core.model.notices import name_hold
 from bokit.core.model.records import Record, RecordId, SourceId, TenantId
 from bokit.core.model.scheduling import Head
 from bokit.core.model.webhooks import WebhookId
@@ -139,7 +140,7 @@ def _find_hold(type_: EventType, head: Head) -> HoldCause | None:
     """Return which hold the news is about; None: about none."""
     if type_ is not EventType.SOURCE_HELD or head.hold is None:
         return None
-    return HoldCause(source_id=head.source.id, cause=f"{head.hold.code}/{head.hold.since.isoformat()}")
+    return HoldCause(source_id=head.source.id, cause=name_hold(head.hold.code, head.hold.since))
 
 
 def _say_why(type_: EventType, head: Head) -> str:
