@@ -359,10 +359,13 @@ class _EchoJudge:
         )
 
     def _distinct(self, part: CandidateNights) -> list[tuple[HeldNights, Bits]]:
-        """Return the originals of *part* that their source no longer shows, with the nights that would not fade with them."""
+        """Return the originals of *part* that their source no longer shows, with the nights that would not fade with them.
+
+        Guests alone: a closure may be an import of ours, which comes and goes with what our calendar shows.
+        """
         found = []
         for original, nights in part.originals.values():
-            for bits, since in original.unshown if nights else ():
+            for bits, since in () if original.is_candidate else original.unshown:
                 gone = LeftNights(
                     record=original.record,
                     bits=bits & nights,
