@@ -244,6 +244,7 @@ def test_no_secret_is_seen_anywhere(
 
     assert states.count("failing") + states.count("held") == count > 100
     assert "unexpected" not in errors
+    app.bokit.events.drain()
     assert len(app.alerts.notices) >= count - states.count("held")
     outlets = {
         "answers": "".join(answer.text + str(answer.headers) for answer in answers),
