@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,48 +14,18 @@ from bokit.core.model.webhook_signature import sign, write_secret
 from bokit.core.model.webhooks import Answer
 from bokit.net.session import SafeSession
 from bokit.outlets.webhook import HttpWebhooks
-from tests.support.ports import free_port
+from tests.support.examples import FRAMEWORKS, RECEIVERS, ROOT, run_example
 
-ROOT = Path(__file__).resolve().parents[2]
-RECEIVERS, NODE = ROOT / "examples" / "receivers", ROOT / "tests" / "node"
 SECRET, OTHER_SECRET = (write_secret(bytes([n]) * 32) for n in (1, 2))
-needs_flask = pytest.mark.skipif(importlib.util.find_spec("flask") is None, reason="not run: Flask is not installed; run `make`")
-needs_express = pytest.mark.skipif(
-    shutil.which("node") is None or not (NODE / "node_modules/express").is_dir(),
-    reason="not run: express is not installed; `npm ci --prefix tests/node` installs it",
-)
+SUFFIXES = {"flask": "py", "express": "mjs"}
 
 
-@pytest.fixture(params=[pytest.param("flask", marks=needs_flask), pytest.param("express", marks=needs_express)])
+@pytest.fixture(params=FRAMEWORKS)
 def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Start a receiver; yield its URL and the file of what it printed."""
-    port, printed = free_port(), tmp_path / "printed"
-    command = [sys.executable, "-u", str(RECEIVERS / "flask_receiver.py")]
-    if request.param == "express":  # beside its libraries
-        shutil.copy(RECEIVERS / "express_receiver.mjs", tmp_path)
-        (tmp_path / "node_modules").symlink_to(NODE / "node_modules")
-        command = ["node", str(tmp_path / "express_receiver.mjs")]
-    environment = {**os.environ, "WEBHOOK_SECRET": SECRET, "PORT": str(port), "EVENTS_DB": str(tmp_path / "events.db")}
-    with printed.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            wait_for(port, process)
-            yield f"http://127.0.0.1:{port}/bokit", printed
-        finally:
-            process.kill()
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the receiver answers."""
-    sender = HttpWebhooks(SafeSession(allow_private_addresses=True, deadline=1.0, max_bytes=0))
-    for _ in range(200):
-        if sender.post(f"http://127.0.0.1:{port}/nothing", {}, b"{}").status == 404:
-            return
-        try:
-            process.wait(0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        raise AssertionError("the receiver ended")
-    raise AssertionError("the receiver does not answer")
+    settings = {"WEBHOOK_SECRET": SECRET, "EVENTS_DB": str(tmp_path / "events.db")}
+    with run_example(f"{request.param}_receiver.{SUFFIXES[request.param]}", tmp_path, settings) as url:
+        yield f"{url}/bokit", tmp_path / "printed"
 
 
 def send(url: str, number: int, secret: str = SECRET) -> Answer:
@@ -88,5 +53,7 @@ def test_the_page_has_the_receivers_as_they_are() -> None:
     """A change of one without the other is seen."""
     page = (ROOT / "docs" / "webhooks.md").read_text()
 
-    for name in ("flask_receiver.py", "express_receiver.mjs"):
+    names = sorted(path.name for path in RECEIVERS.iterdir() if path.is_file())
+    assert len(names) == 4
+    for name in names:
         assert (RECEIVERS / name).read_text().strip() in page
