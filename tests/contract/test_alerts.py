@@ -11,12 +11,13 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
 from bokit.core.model.events import EventType, NewEvent, fill_outbox
+from bokit.core.model.limits import RETRY_WAITS
 from bokit.core.model.notices import name_hold
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import TenantId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import HoldNote
-from bokit.core.model.webhooks import Endpoint, Webhook, WebhookId
+from bokit.core.model.webhooks import Endpoint, Webhook, WebhookFailure, WebhookId
 from bokit.engine.live.alert_delivery import read_place
 from bokit.engine.live.events import EventLog
 from bokit.engine.live.limits import MAX_ALERT_AGE, MAX_ALERT_UNREAD, MAX_PENDING_ALERTS
@@ -27,7 +28,8 @@ from bokit.store.limits import EVENT_TTL
 from tests.support.alert_home import Home
 from tests.support.alert_server import AlertServer, serve_alerts
 from tests.support.apartment import AIRBNB, VRBO
-from tests.support.rows_app import CallCounter, Died
+from tests.support.builders import DAY
+from tests.support.rows_app import CallCounter, Died, Receivers
 
 OTHER = TenantId("other")
 MINUTE = timedelta(minutes=1)
@@ -379,6 +381,111 @@ def test_a_channel_that_cannot_send_reads_no_further_than_it_can_keep(home: Home
     assert [body["text"].split(":")[0][-8:] for body in server.accepted] == [
         f"hook {n:03}" for n in range(MAX_PENDING_ALERTS + 30)
     ]
+
+
+HOOK = "https://hooks.example/a"
+
+
+def give_up(home: Home, status: int = 503) -> Webhook:
+    """Add a webhook whose only delivery has one attempt left, which is due; its receiver answers *status*."""
+    receivers = Receivers()
+    receivers.shelf[HOOK] = 503
+    home.bokit = home.open(open_sender=lambda: receivers, check_url=lambda url: None)
+    webhook = home.bokit.webhooks.add(DEFAULT_TENANT, {"url": HOOK})
+    home.put(EventType.RECORD_CHANGED, {"id": "a"})
+    (delivery,) = home.store.load_deliveries(DEFAULT_TENANT, webhook.id).items
+    home.move(minutes=20)
+    receivers.shelf[HOOK] = status
+    last = replace(delivery, attempts=len(RETRY_WAITS), next_at=home.clock())
+    home.store.save_delivery(last, before=delivery, expires_at=home.clock() + 9 * DAY)
+    return webhook
+
+
+def test_a_delivery_that_is_given_up_is_one_message_a_day(server: AlertServer) -> None:
+    """Each channel gets it, one that is added later does not; the webhook stays on, and the topic has its notice."""
+    home = Home()
+    home.notify(server, "/one")
+    quiet = home.notify(server, "/two", severity="critical")
+    webhook = give_up(home)
+
+    home.bokit.tick()
+    home.bokit.tick()
+    home.bokit.events.drain()
+
+    assert server.titles() == ["A webhook missed an event"]
+    (message,) = server.accepted
+    assert (message["type"], message["severity"]) == ("webhook.failed", "warning")
+    assert "send an event to hooks.example, and has given it up" in message["text"]
+    assert home.look_at(quiet)["pending"] == 0
+    assert home.store.load_webhook(DEFAULT_TENANT, webhook.id).enabled
+    assert [n.type for n in home.alerts.notices.values() if n.type.startswith("webhook")] == ["webhook.failed"]
+
+    home.notify(server, "/late")
+    for _ in range(30):
+        home.wait(hours=1)
+    assert len(server.posted) == 1
+    later = WebhookFailure(tenant=DEFAULT_TENANT, webhook_id=webhook.id, at=home.clock())
+    home.store.save_webhook_failure(later, expires_at=home.clock() + DAY)
+    home.wait(hours=2)
+    assert sorted(posted.path for posted in server.posted) == ["/late", "/one", "/one"]
+
+
+def test_a_channel_hears_nothing_of_what_a_webhook_missed_while_it_was_off(server: AlertServer) -> None:
+    """Nor of a webhook that was removed since."""
+    home = Home()
+    channel = home.notify(server)
+    home.bokit.alerts.edit(DEFAULT_TENANT, channel.id, {"enabled": False})
+    webhook = give_up(home)
+    home.bokit.tick()
+    home.bokit.alerts.edit(DEFAULT_TENANT, channel.id, {"enabled": True})
+    home.wait(hours=2)
+    removed = WebhookFailure(tenant=DEFAULT_TENANT, webhook_id=WebhookId("whk_gone"), at=home.clock())
+    home.store.save_webhook_failure(removed, expires_at=home.clock() + DAY)
+    home.wait(hours=2)
+
+    assert {f.webhook_id for f in home.store.load_webhook_failures(DEFAULT_TENANT)} == {"whk_gone", webhook.id}
+    assert server.posted == []
+
+
+def test_a_webhook_that_is_turned_off_is_one_message_of_its_own(server: AlertServer) -> None:
+    """What is given up because it is off is not another."""
+    home = Home()
+    home.notify(server)
+    give_up(home, status=410)
+
+    for _ in range(3):
+        home.move(minutes=5)
+        home.bokit.tick()
+
+    assert server.titles() == ["A webhook was switched off"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [False, True])
+def test_whatever_dies_when_a_delivery_is_given_up_there_is_one_message(server: AlertServer, after: bool) -> None:
+    """A crash at every call of the store, before and after it: one message, sent at most once more, with the same id."""
+    deaths = 0
+    for number in range(1, 60):
+        home = Home()
+        home.notify(server, f"/{number}")
+        give_up(home)
+        store = CallCounter(home.store)
+        store.die_at, store.die_after = number, after
+        receivers = Receivers()
+        receivers.shelf[HOOK] = 503
+        dying = home.open(store, open_sender=lambda receivers=receivers: receivers)
+        try:
+            dying.dispatcher.send_due()
+        except Died:
+            deaths += 1
+        for _ in range(5):
+            home.move(minutes=20)
+            home.bokit.tick()
+        mine = [posted.body for posted in server.posted if posted.path == f"/{number}"]
+        assert {body["title"] for body in mine} == {"A webhook missed an event"}, number
+        assert len({body["id"] for body in mine}) == 1, number
+        assert len(mine) <= 2
+    assert deaths > 20
 
 
 @pytest.mark.slow

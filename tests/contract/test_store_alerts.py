@@ -9,6 +9,7 @@ import pytest
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState, ChannelKind, PendingAlert, Severity
 from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
 from bokit.core.model.records import TenantId
+from bokit.core.model.webhooks import WebhookFailure, WebhookId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
 from tests.support.builders import HOUR, NOW
@@ -103,13 +104,37 @@ def test_due_channels_come_in_their_order_and_waking_one_only_hurries_it(store: 
     assert store.load_due_alerts(NOW + HOUR, 10) == everything[1:]
 
 
+def test_what_channels_should_hear_of_a_webhook_is_kept_once_for_each(store: Store) -> None:
+    """The last one of a webhook stays; channels and states are not among them, and nothing of another tenant is."""
+    add(store)
+    hooks = WebhookId("whk_a"), WebhookId("whk_b")
+    for hook, hours in ((hooks[1], 0), (hooks[0], 0), (hooks[1], 1)):
+        failure = WebhookFailure(tenant=DEFAULT_TENANT, webhook_id=hook, at=NOW + hours * HOUR)
+        store.save_webhook_failure(failure, expires_at=NOW + 9 * HOUR)
+    store.save_webhook_failure(WebhookFailure(tenant=OTHER, webhook_id=hooks[0], at=NOW), expires_at=NOW + HOUR)
+
+    found = store.load_webhook_failures(DEFAULT_TENANT)
+
+    assert [(f.tenant, f.webhook_id, f.at) for f in found] == [
+        (DEFAULT_TENANT, hooks[0], NOW),
+        (DEFAULT_TENANT, hooks[1], NOW + HOUR),
+    ]
+    state = store.load_alert_state(DEFAULT_TENANT, PHONE)
+    read = {failure.webhook_id: failure.at for failure in found}
+    store.save_alert_state(replace(state, failures_read=read))
+    assert store.load_alert_state(DEFAULT_TENANT, PHONE).failures_read == read
+    assert len(store.load_alert_channels(DEFAULT_TENANT)) == len(store.load_alert_states(DEFAULT_TENANT)) == 1
+
+
 def test_a_removed_tenant_takes_its_channels_along(store: Store) -> None:
     """Nothing of another tenant is touched."""
     store.save_tenant(Tenant(id=OTHER, name="Other", created_at=NOW))
     for tenant in (DEFAULT_TENANT, OTHER):
         add(store, tenant=tenant, due_at=NOW)
+        store.save_webhook_failure(WebhookFailure(tenant=tenant, webhook_id=WebhookId("whk_a"), at=NOW), expires_at=NOW + HOUR)
 
     store.remove_tenant(OTHER)
 
+    assert [len(store.load_webhook_failures(tenant)) for tenant in (OTHER, DEFAULT_TENANT)] == [0, 1]
     assert (store.load_alert_channels(OTHER), store.load_alert_states(OTHER)) == ([], {})
     assert store.load_due_alerts(NOW, 10) == [(DEFAULT_TENANT, PHONE)]

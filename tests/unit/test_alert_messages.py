@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bokit.core.alerts.catalogs import CATALOGS, ENGLISH, find_catalog
 from bokit.core.alerts.limits import MAX_ALERT_TEXT, MAX_ALERT_TITLE, MAX_NAMED
 from bokit.core.alerts.messages import AlertWriter
-from bokit.core.alerts.news import ALERTED, BookingName, ConflictNews, OtherNews, SourceNews
+from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, OtherNews, SourceNews
 from bokit.core.alerts.quiet_hours import find_digest_day, find_quiet_end, next_digest, read_quiet_hours
 from bokit.core.model.events import EventType
 from bokit.errors import InputError
@@ -78,6 +78,7 @@ ALL = [
     *[source(t) for t in EventType if t.startswith("source.")],
     OtherNews(event_id="evt_3", type=EventType.WEBHOOK_DISABLED, at=AT, name="hooks.example"),
     OtherNews(event_id="evt_4", type=EventType.CALENDAR_UNREAD, at=AT, name="Airbnb"),
+    OtherNews(event_id="whk_1/2026", type=WEBHOOK_FAILED, at=AT, name="hooks.example"),
 ]
 
 
@@ -85,7 +86,7 @@ def test_everything_that_is_sent_has_words() -> None:
     """One message each; its text says what to do, or that there is nothing to do."""
     alerts = AlertWriter(ENGLISH, ROME).write(ALL)
 
-    assert {alert.type for alert in alerts} == set(ALERTED)
+    assert {alert.type for alert in alerts} == {*ALERTED, WEBHOOK_FAILED}
     assert len(alerts) == len(ALL)
     assert all("What to do:" in alert.text or "nothing left to do" in alert.text for alert in alerts)
     assert not any("{" in alert.title + alert.text for alert in alerts)

@@ -271,6 +271,7 @@ class Bokit:
             start=lambda message, delay: self.dispatcher.start(message, delay),
             has_queue=parts.deliver_queue is not None,
             load_details=self._load_details,
+            wake_alerts=lambda tenant: self.alert_delivery.wake(tenant),
             new_id=parts.new_id,
             chance=parts.chance,
         )

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.records import TenantId
+from bokit.core.model.webhooks import WebhookFailure
 
 
 class AlertStore(Protocol):
@@ -28,6 +29,12 @@ class AlertStore(Protocol):
 
     def wake_alert(self, tenant: TenantId, channel_id: AlertChannelId, at: datetime) -> None:
         """Make a channel due at *at* where it is due later, or not at all. Nothing else of it changes."""
+
+    def save_webhook_failure(self, failure: WebhookFailure, *, expires_at: datetime) -> None:
+        """Keep it for the tenant's channels, in the place of an earlier one of its webhook."""
+
+    def load_webhook_failures(self, tenant: TenantId) -> Sequence[WebhookFailure]:
+        """Return the last one of each webhook, by webhook, in one query."""
 
     def delete_alert_channel(self, tenant: TenantId, channel_id: AlertChannelId) -> None: ...
     def load_due_alerts(self, now: datetime, limit: int) -> Sequence[tuple[TenantId, AlertChannelId]]:

@@ -107,6 +107,12 @@ ENGLISH: Catalog = {
         "The program behind it no longer hears of bookings.\n"
         "What to do: repair the program, then switch the webhook on again and send what it missed."
     ),
+    "webhook.failed.title": "A webhook missed an event",
+    "webhook.failed.text": (
+        "Bokit tried for days to send an event to {name}, and has given it up.\n"
+        "The program behind it has not heard of it; others may follow.\n"
+        "What to do: repair the program, then send what it missed again from the webhook's list of deliveries."
+    ),
     "webhook.gone": "it answered that it is gone for good",
     "webhook.failing": "it accepted nothing for days",
     "calendar.unread.title": "A platform no longer reads your calendar",

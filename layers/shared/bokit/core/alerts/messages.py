@@ -107,8 +107,8 @@ class AlertWriter:
     def _write_other(self, news: News) -> PendingAlert:
         assert isinstance(news, OtherNews)  # noqa: S101 - for the type checker
         why = self.words.get(f"webhook.{news.reason}", self.words["webhook.failing"])
-        title, text = self._say(str(news.type), name=news.name, detail=why)
-        return make_alert(news.event_id, str(news.type), Severity.WARNING, title, text, news.at)
+        title, text = self._say(news.type, name=news.name, detail=why)
+        return make_alert(news.event_id, news.type, Severity.WARNING, title, text, news.at)
 
     # ── digest, test ──
 

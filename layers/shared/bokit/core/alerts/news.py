@@ -68,7 +68,7 @@ class OtherNews:
     """Something of which the type and one name are enough."""
 
     event_id: str
-    type: EventType
+    type: str
     at: datetime
     name: str
     reason: str = ""
@@ -98,6 +98,9 @@ class DayNews:
     troubled: tuple[str, ...] = ()
     """Names of sources that fail, are held, or are stale."""
 
+
+WEBHOOK_FAILED = "webhook.failed"
+"""The type of an alert that a delivery was given up; the log has no event of it."""
 
 ALERTED: Mapping[EventType, str] = {
     EventType.CONFLICT_OPENED: "conflict",

@@ -117,6 +117,8 @@ class AlertState:
     """When a message was last accepted."""
     digest_on: str | None = None
     """The date of the last digest."""
+    failures_read: Mapping[str, datetime] = field(default_factory=dict)
+    """By webhook: when the delivery was given up of which the channel read last."""
     version: int = 0
 
 

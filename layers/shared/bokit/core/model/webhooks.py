@@ -116,6 +116,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookFailure:
+    """That a delivery of a webhook was given up: the last one of which its owner is to hear, one for a webhook."""
+
+    tenant: TenantId
+    webhook_id: WebhookId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a receiver answered to one attempt."""
 

@@ -29,10 +29,11 @@ from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState, Pe
 from bokit.core.model.notices import AlertNote
 from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, TenantId
+from bokit.core.model.webhooks import WebhookFailure
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import load_options
-from bokit.engine.live.alert_news import NewsReader
+from bokit.engine.live.alert_news import NewsReader, find_new_failures, read_failures
 from bokit.engine.live.day_summary import SummaryParts, load_day
 from bokit.engine.live.limits import (
     ALERT_CLAIM,
@@ -159,9 +160,11 @@ class AlertTurn:
         if not self.channel.enabled:
             self._save(due_at=None)
             return False
-        if self._skip_log(now):
+        failures = find_new_failures(self.store.load_webhook_failures(self.channel.tenant), state.failures_read)
+        if not failures and self._skip_log(now):
             return False
         self._save(held_until=now + ALERT_CLAIM, due_at=now + ALERT_CLAIM)
+        self._add_failures(failures)
         self._read_log()
         self._add_digest()
         wait = self._send_pending()
@@ -207,6 +210,14 @@ class AlertTurn:
         if lost := until - after - len(events):
             alerts.insert(0, self.writer.write_lost(until, lost, self.clock()))
         self._save(pending=self._queue(alerts), seq=until)
+
+    def _add_failures(self, failures: Sequence[WebhookFailure]) -> None:
+        """Add a message for each delivery that was given up; that it was read is stored in the same write."""
+        if failures:
+            alerts = self.writer.write(read_failures(self.store, self.channel.tenant, failures))
+            read = dict(self.state.failures_read)
+            read.update({str(f.webhook_id): f.at for f in failures})
+            self._save(pending=self._queue(alerts), failures_read=read)
 
     def _queue(self, alerts: Iterable[PendingAlert]) -> tuple[PendingAlert, ...]:
         """Return what is pending with *alerts* that are severe enough for the channel."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
-from bokit.core.alerts.news import ALERTED, BookingName, ConflictNews, News, OtherNews, SourceNews
+from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, News, OtherNews, SourceNews
 from bokit.core.model.alerts import HoldCause, find_host
 from bokit.core.model.catalog import BOOKINGS, Source
 from bokit.core.model.events import CONFLICTS, Event, EventType
+from bokit.core.model.limits import MAX_ALERTS_APART
 from bokit.core.model.notices import name_hold
 from bokit.core.model.records import Record, RecordId, SourceId, TenantId
 from bokit.core.model.scheduling import Head
-from bokit.core.model.webhooks import WebhookId
+from bokit.core.model.webhooks import WebhookFailure, WebhookId
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Store
 
@@ -57,8 +59,7 @@ class NewsReader:
     def _name_other(self, data: Mapping[str, Any]) -> str:
         """Return the host of a webhook, or the name of a calendar that its event gives."""
         try:
-            webhook = self.store.load_webhook(self.tenant, WebhookId(str(data["webhook_id"])))
-            return find_host(webhook.url) or webhook.id
+            return name_webhook(self.store, self.tenant, WebhookId(str(data["webhook_id"])))
         except (UnknownIdError, KeyError):
             return next((str(data[name]) for name in ("name", "webhook_id", "id") if data.get(name)), "?")
 
@@ -113,6 +114,26 @@ class NewsReader:
             return None
         noted = self.store.load_stale_notes([(self.tenant, head.source.id)]).get(head.source.id)
         return head.standstill or noted or head.synced_at
+
+
+def find_new_failures(failures: Iterable[WebhookFailure], read: Mapping[str, datetime]) -> list[WebhookFailure]:
+    """Return the *failures* that are not *read*: of one webhook at most one a day, so that one noted twice is read once."""
+    return [f for f in failures if f.webhook_id not in read or f.at - read[f.webhook_id] >= MAX_ALERTS_APART]
+
+
+def read_failures(store: Store, tenant: TenantId, failures: Iterable[WebhookFailure]) -> Iterator[News]:
+    """Yield the news of deliveries that were given up; those of webhooks that were removed since are left out."""
+    for failure in failures:
+        with suppress(UnknownIdError):
+            name = name_webhook(store, tenant, failure.webhook_id)
+            event_id = f"{failure.webhook_id}/{failure.at.isoformat()}"
+            yield OtherNews(event_id=event_id, type=WEBHOOK_FAILED, at=failure.at, name=name)
+
+
+def name_webhook(store: Store, tenant: TenantId, webhook_id: WebhookId) -> str:
+    """Return a webhook's host. Raises UnknownIdError."""
+    webhook = store.load_webhook(tenant, webhook_id)
+    return find_host(webhook.url) or webhook.id
 
 
 def name_booking(record: Record | None, sources: Mapping[SourceId, Source]) -> BookingName:

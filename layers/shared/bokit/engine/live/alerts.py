@@ -93,7 +93,12 @@ class AlertService:
             seq=self.store.load_last_seq(channel.tenant),
             due_at=self._first_due(channel, now),
             digest_on=day.isoformat() if day else None,
+            failures_read=self._failures(channel.tenant),
         )
+
+    def _failures(self, tenant: TenantId) -> dict[str, datetime]:
+        """Return the deliveries that were given up before, of which a channel says nothing."""
+        return {failure.webhook_id: failure.at for failure in self.store.load_webhook_failures(tenant)}
 
     def _first_due(self, channel: AlertChannel, now: datetime) -> datetime | None:
         digest = next_digest(now, self._zone(channel.tenant)) if channel.digest else None
@@ -125,7 +130,8 @@ class AlertService:
     def _resume(self, before: AlertChannel, channel: AlertChannel) -> None:
         if channel.enabled and not before.enabled:
             state = self.store.load_alert_state(channel.tenant, channel.id)
-            self.store.save_alert_state(replace(state, seq=self.store.load_last_seq(channel.tenant)))
+            seq, failures = self.store.load_last_seq(channel.tenant), self._failures(channel.tenant)
+            self.store.save_alert_state(replace(state, seq=seq, failures_read=failures))
         if channel.enabled:
             self.store.wake_alert(channel.tenant, channel.id, self.clock())
 

@@ -37,6 +37,7 @@ from bokit.core.model.webhooks import (
     DisabledReason,
     Endpoint,
     Webhook,
+    WebhookFailure,
     event_of_disabling,
 )
 from bokit.engine.base.clock import Clock, Ids, new_id
@@ -52,7 +53,7 @@ from bokit.engine.live.limits import (
 )
 from bokit.errors import StaleFenceError, StoreConflictError, StoreUnreachableError, UnknownIdError
 from bokit.outlets.protocols import WebhookSender
-from bokit.store.limits import DELIVERY_TTL
+from bokit.store.limits import DELIVERY_TTL, EVENT_TTL
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.deliveries")
@@ -77,6 +78,8 @@ class DeliveryParts:
     has_queue: bool
     """Whether a turn can be started later; else the tick starts it."""
     load_details: LoadDetails
+    wake_alerts: Callable[[TenantId], object]
+    """Starts the tenant's alert channels."""
     new_id: Ids = new_id
     chance: Callable[[], float] = random.random
 
@@ -114,6 +117,8 @@ class DeliveryService:
             webhook = parts.store.load_webhook(message.tenant, message.webhook_id)
             turn = Turn(parts, webhook, endpoint, ends=now + timedelta(seconds=MAX_TURN_SECONDS), seconds_left=seconds_left)
             turn.run(message.hops)
+            if turn.has_given_up:
+                parts.wake_alerts(message.tenant)
         except (UnknownIdError, StaleFenceError):  # deleted, or set back by its owner, who starts a turn of its own
             return TurnReport(held_elsewhere=True)
         return turn.report
@@ -135,6 +140,8 @@ class Turn:
         self.webhook, self.endpoint, self.ends, self.seconds_left = webhook, endpoint, ends, seconds_left
         self.lease_ends = parts.clock() + TURN_LEASE
         self.report = TurnReport()
+        self.has_given_up = False
+        """Whether alert channels have a delivery to hear of that was given up."""
 
     def run(self, hops: int) -> None:
         """Send what is due, release the lease, and start the next turn where its time is near."""
@@ -261,13 +268,17 @@ class Turn:
     # ── the owner ──
 
     def _publish_notice(self) -> None:
-        """Put the notice of what was noted into the outbox, where it waits until a channel accepts it."""
+        """Put the notice of what was noted where it waits: for the topic into the outbox, for alert channels beside them."""
         if (code := self.endpoint.unreported) is None:
             return
         now = self.clock()
         if code.startswith(OFF) and self.webhook.enabled:  # it was noted, and not turned off: a crash in between
             self.endpoint = replace(self.endpoint, unreported=None)
             return
+        if not code.startswith(OFF):  # of a webhook that is off the channels read in the log
+            failure = WebhookFailure(tenant=self.webhook.tenant, webhook_id=self.webhook.id, at=now)
+            self.store.save_webhook_failure(failure, expires_at=now + EVENT_TTL)
+            self.has_given_up = True
         for item in notice_items([notice_of(self.webhook, code, now)]):
             self.parts.store.put_outbox(item)
         self.endpoint = replace(self.endpoint, unreported=None, alerted_at=now)

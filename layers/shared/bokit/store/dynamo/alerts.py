@@ -15,6 +15,7 @@ from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.codec import read_document, write_document, write_micros
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import TenantId
+from bokit.core.model.webhooks import WebhookFailure
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import has_version
@@ -75,6 +76,14 @@ class DynamoAlerts(DynamoUsage):
         later = ItemRow.pk.exists() & (ItemRow.due_at.does_not_exist() | (ItemRow.due_at > moment))
         actions = [ItemRow.due_pk.set(keys.DUE_ALERTS), ItemRow.due_at.set(moment)]
         self._table.update(UpdateItem(key=keys.alert_state_key(tenant, channel_id), actions=actions, condition=later))
+
+    def save_webhook_failure(self, failure: WebhookFailure, *, expires_at: datetime) -> None:
+        attributes = {"doc": write_document(failure), "expires_at": expires_at}
+        self._table.put(PutItem(key=keys.webhook_failure_key(failure.tenant, failure.webhook_id), attributes=attributes))
+
+    def load_webhook_failures(self, tenant: TenantId) -> Sequence[WebhookFailure]:
+        rows = self._table.query(keys.alerts_partition(tenant), ItemRow.sk.startswith("FAILURE#"))
+        return sorted((read_document(WebhookFailure, row.doc) for row in rows), key=lambda failure: failure.webhook_id)
 
     def delete_alert_channel(self, tenant: TenantId, channel_id: AlertChannelId) -> None:
         key = keys.find_key(keys.alert_channel_key, tenant, channel_id)

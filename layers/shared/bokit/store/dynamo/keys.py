@@ -317,6 +317,11 @@ def alert_channel_key(tenant: TenantId, channel_id: str) -> Key:
     return make_key(alerts_partition(tenant), join("CHANNEL", channel_id))
 
 
+def webhook_failure_key(tenant: TenantId, webhook_id: WebhookId) -> Key:
+    """Return the key of what a tenant's alert channels should hear of a webhook."""
+    return make_key(alerts_partition(tenant), join("FAILURE", webhook_id))
+
+
 def alert_state_key(tenant: TenantId, channel_id: str) -> Key:
     """Return the key of what an alert channel has read and must send."""
     return make_key(alerts_partition(tenant), join("STATE", channel_id))

@@ -10,6 +10,7 @@ from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import TenantId
+from bokit.core.model.webhooks import WebhookFailure
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, load_all, load_one, next_version
 
@@ -62,6 +63,14 @@ class MemoryAlerts(MemoryState):
             state = self._alert_states.get((tenant, channel_id))
             if state and (state.due_at is None or state.due_at > at):
                 self._alert_states[tenant, channel_id] = replace(state, due_at=at)
+
+    def save_webhook_failure(self, failure: WebhookFailure, *, expires_at: datetime) -> None:
+        with self._lock:
+            self._webhook_failures[failure.tenant, failure.webhook_id] = failure
+
+    def load_webhook_failures(self, tenant: TenantId) -> Sequence[WebhookFailure]:
+        with self._lock:
+            return sorted(load_all(self._webhook_failures, tenant), key=lambda failure: failure.webhook_id)
 
     def delete_alert_channel(self, tenant: TenantId, channel_id: AlertChannelId) -> None:
         with self._lock:

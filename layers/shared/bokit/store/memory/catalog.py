@@ -48,6 +48,7 @@ class MemoryCatalog(MemoryState):
                 self._written,
                 self._stale,
                 self._alert_notes,
+                self._webhook_failures,
                 self._webhooks,
                 self._endpoints,
                 self._deliveries,

@@ -20,7 +20,7 @@ from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Qu
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
-from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookId
+from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookFailure, WebhookId
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import clamp_limit
 from bokit.store.protocols import Page, PublishedDocument, Snapshot
@@ -114,6 +114,7 @@ class MemoryState:
         self._alert_channels: dict[tuple[TenantId, AlertChannelId], AlertChannel] = {}
         self._alert_states: dict[tuple[TenantId, AlertChannelId], AlertState] = {}
         self._alert_notes: dict[tuple[TenantId, SourceId], AlertNote] = {}
+        self._webhook_failures: dict[tuple[TenantId, WebhookId], WebhookFailure] = {}
 
     def _put_outbox(self, *items: OutboxItem) -> None:
         self._outbox.update({(item.partition, item.sort_key): item for item in items})
