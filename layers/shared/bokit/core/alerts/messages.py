@@ -104,8 +104,7 @@ class AlertWriter:
     def _name_source(self, news: SourceNews) -> str:
         return self.words["source_of_unit"].format(name=news.name, unit=news.unit) if news.unit else news.name
 
-    def _write_other(self, news: News) -> PendingAlert:
-        assert isinstance(news, OtherNews)  # noqa: S101 - for the type checker
+    def _write_other(self, news: OtherNews) -> PendingAlert:
         why = self.words.get(f"webhook.{news.reason}", self.words["webhook.failing"])
         title, text = self._say(news.type, name=news.name, detail=why)
         return make_alert(news.event_id, news.type, Severity.WARNING, title, text, news.at)
