@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bokit.core.model.access import Role
-from bokit.core.model.catalog import Tenant
-from bokit.core.model.records import TenantId
 from local import stack
-from tests.support.api_client import Client
-from tests.support.builders import a_name
-from tests.support.deployed import Deployed, make_place, open_stack, run_cloud
+from tests.support.api_client import Client, open_client
+from tests.support.deployed import Deployed, make_place, run_cloud
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +39,4 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, built: Path, nobody: None
 @pytest.fixture
 def client(deployed: Deployed) -> Client:
     """The admin of a tenant of the test's own."""
-    tenant = TenantId(a_name("tenant"))
-    stack = open_stack(deployed)
-    stack.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
-    return Client(deployed=deployed, tenant=tenant, token=stack.access.create(tenant, Role.ADMIN)[1])
+    return open_client(deployed)

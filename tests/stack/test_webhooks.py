@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from tests.support.deployed import wait_until
+from tests.support.hook_receiver import Receiver
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
-
-
-class Receiver(ThreadingHTTPServer):
-    """A receiver on loopback that keeps what comes, and answers with its ``status``."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.status, self.came = 204, list[tuple[dict[str, str], str]]()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-    def types(self) -> list[str]:
-        return [json.loads(body)["type"] for _, body in self.came]
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers a POST."""
-
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.came.append((dict(self.headers), body))
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Print nothing."""
 
 
 @pytest.fixture
@@ -75,4 +44,4 @@ def test_what_happens_is_sent_by_itself(client, receiver):
 
     wait_until(lambda: states() == {"delivered"}, seconds=100)
     answer = client.ask("POST", f"/webhooks/{hook['id']}/test")[1]
-    assert (answer["delivered"], receiver.types()[-1]) == (True, "webhook.test")
+    assert (answer["delivered"], receiver.events()[-1]["type"]) == (True, "webhook.test")

@@ -6,10 +6,13 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from bokit.core.model.access import Role
+from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
+from tests.support.builders import a_name
 from tests.support.deployed import Deployed, open_stack, wait_until
 
 
@@ -57,6 +60,13 @@ class Client:
     def runs(self, trigger: str) -> list[Any]:
         """Return the runs of one trigger."""
         return [run for run in self.get("/sync/history")["items"] if run["trigger"] == trigger]
+
+
+def open_client(deployed: Deployed) -> Client:
+    """Return the admin of a new tenant."""
+    tenant, stack = TenantId(a_name("tenant")), open_stack(deployed)
+    stack.store.save_tenant(Tenant(id=tenant, name=tenant, created_at=datetime.now(UTC)))
+    return Client(deployed=deployed, tenant=tenant, token=stack.access.create(tenant, Role.ADMIN)[1])
 
 
 READY = {"succeeded", "partial", "failed"}
