@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
-from bokit.core.model.events import OutboxItem, bulk_item
+from bokit.core.model.events import NewEvent, OutboxItem, bulk_item, event_of_record, join_events
 from bokit.core.model.limits import MAX_SINGLE_EVENTS
 from bokit.core.model.plan import Action, ActionKind, Plan, count_actions
 from bokit.core.model.quotas import day_of
@@ -45,6 +45,13 @@ def apply_actions(
     new = {action.record_id for action in actions if action.kind is ActionKind.CREATE}
     kept_days = job.options["history.keep_days"]
     store.apply_records([action.after for action in actions], changes, lease=lease, counted=new, kept_days=kept_days, bulk=bulk)
+
+
+def events_of_actions(source: Source, actions: Sequence[Action], job: SyncJob, at: datetime) -> list[NewEvent]:
+    """Return the event of each record that *actions* visibly change, as their write would make it."""
+    by = job.by or f"source:{source.id}"
+    rows = ((action.after, _log_action(action, at, by, job)) for action in visible_actions(actions))
+    return join_events(event_of_record(replace(record, version=record.version + 1), [change]) for record, change in rows)
 
 
 def make_bulk(head: Head, actions: Sequence[Action], job: SyncJob, at: datetime) -> OutboxItem | None:

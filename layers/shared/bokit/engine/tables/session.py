@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bokit.core.model.events import OutboxItem, bulk_item
-from bokit.core.model.limits import MAX_SINGLE_EVENTS
+from bokit.core.model.events import NewEvent, OutboxItem, bulk_item, fill_outbox
+from bokit.core.model.limits import MAX_OUTBOX_EVENTS, MAX_SINGLE_EVENTS
 from bokit.core.model.plan import Action, Plan, count_actions
 from bokit.core.model.records import CollectionName, SourceId
 from bokit.core.model.scheduling import Head, Lease
@@ -22,7 +22,7 @@ from bokit.core.tables.progress import PassProgress, TableMemory, write_table_me
 from bokit.core.tables.spec import TableSettings
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.sync.actions import apply_actions, hold, visible_actions
+from bokit.engine.sync.actions import apply_actions, events_of_actions, hold, visible_actions
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.lease import SYNC_TTL, acquire_lease, check_unsynced
 from bokit.engine.tables.limits import MAX_TABLE_PROBLEMS
@@ -61,7 +61,9 @@ class TableSyncSession:
     changed: dict[CollectionName, Counter[str]] = field(default_factory=dict)
     """What this sync changed, by collection."""
     bulk: dict[CollectionName, OutboxItem] = field(default_factory=dict)
-    """The events that stand for many changes, by collection."""
+    """The events that stand for all changes of a collection until the sync ends, which knows how many there are."""
+    singles: dict[CollectionName, list[NewEvent] | None] = field(default_factory=dict)
+    """The event of each change; None: there are too many."""
     settle_at: datetime | None = None
     dry_chunks: dict[str, bytes | None] = field(default_factory=dict)
     """Chunks that a dry run did not store."""
@@ -130,17 +132,33 @@ class TableSyncSession:
             self.actions += visible
 
     def _find_bulk(self, actions: Sequence[Action]) -> OutboxItem | None:
-        """Return the one event of a collection's first sync, or of the changes that come after so many; it waits for the end."""
+        """Return the event that stands for all changes of a collection so far; it waits for the end, which may put others."""
         collection = actions[0].after.collection
-        counts = self.changed.setdefault(collection, Counter())
+        counts, singles = self.changed.setdefault(collection, Counter()), self.singles.setdefault(collection, self._no_singles())
         counts.update(count_actions(Plan(actions=tuple(actions))))
-        if self.head.synced_at is None or sum(counts.values()) > MAX_SINGLE_EVENTS:
-            self.bulk[collection] = bulk_item(self.head.source, collection, self.job.run_id, self.at, counts)
-        return hold(self.bulk[collection]) if collection in self.bulk else None
+        if collection not in self.bulk and not visible_actions(actions):
+            return None
+        if singles is not None:
+            singles += events_of_actions(self.head.source, actions, self.job, self.at)
+            if len(singles) > MAX_SINGLE_EVENTS:
+                self.singles[collection] = None
+        self.bulk[collection] = bulk_item(self.head.source, collection, self.job.run_id, self.at, counts)
+        return hold(self.bulk[collection])
+
+    def _no_singles(self) -> list[NewEvent] | None:
+        """Return the empty list of a collection; none of a first sync, nor of a pass that an earlier worker began.
+
+        What that worker changed is not known here.
+        """
+        return None if self.head.synced_at is None or self.unfinished is not None else []
 
     def release_bulk(self) -> None:
-        """Let the events that stand for many changes be numbered: all of them are written."""
-        for item in self.bulk.values():
+        """Let the events be numbered, all changes being written: one for each, or the one that stands for many."""
+        for collection, item in self.bulk.items():
+            if singles := self.singles[collection]:
+                for more in fill_outbox(item.tenant, item.at, singles[MAX_OUTBOX_EVENTS:]):
+                    self.store.put_outbox(more)
+                item = replace(item, events=tuple(singles[:MAX_OUTBOX_EVENTS]))
             self.store.put_outbox(item)
         self.bulk = {}
 
