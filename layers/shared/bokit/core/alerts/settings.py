@@ -16,7 +16,10 @@ SETTINGS = ("address", "chat_id", "service", "token", "topic", "url")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*")
 _SHAPES = {
-    "address": (re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;]+"), "an e-mail address, as in host@example.com"),
+    "address": (
+        re.compile(r"[^@\s<>,;]{1,64}@[^@\s<>,;.]{1,63}(?:\.[^@\s<>,;.]{1,63}){1,8}"),
+        "an e-mail address, as in host@example.com",
+    ),
     "topic": (re.compile(r"[A-Za-z0-9_-]{1,64}"), "a topic of ntfy: 1 to 64 letters, digits, _ and -"),
     "service": (re.compile(r"[a-z0-9_]{1,100}"), "a notify service of Home Assistant, as in mobile_app_phone"),
     "chat_id": (re.compile(r"-?\d{1,20}|@[A-Za-z0-9_]{4,64}"), "a chat's number, or @name of a channel"),

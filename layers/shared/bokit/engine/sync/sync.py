@@ -148,7 +148,11 @@ class SourceSync:
         fresh = self.store.load_head(head.source)
         if fresh.synced_at is not None and fresh.synced_at >= job.started_at:
             raise error
-        return self._attempt(fresh, replace(job, attempt=job.attempt + 1), recorder, exclusive=True)
+        try:
+            return self._attempt(fresh, replace(job, attempt=job.attempt + 1), recorder, exclusive=True)
+        except StoreConflictError as held:
+            # who holds it may be another worker of this message: the run has its report from that one
+            raise error if held.stable_code == "lease-held" else held from held
 
     def _sync_content(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SourceReport:
         if job.dry_run:

@@ -9,7 +9,7 @@ from bokit.core.ical.entries import Status
 from bokit.core.ical.labels import Label, is_label, read_label
 from bokit.core.ical.platforms.base import Facts, Platform, RawEvent, Traits, UidRole, block, last_four, reservation, status_of
 
-_LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*(.*)$")
+_LINE = re.compile(r"^([A-Z][A-Z0-9_ ]{1,24}):[ \t]*((?:[^ \t\n].*)?)$")
 _BOOKING_ID = re.compile(r"(?:bookid|id)=(\d{4,15})\b|\bbook(?:id)?[-_ ]?(\d{4,15})\b", re.I)
 _UID = re.compile(r"^(?:bookid|booking|b|beds24)?[-_]?(\d{4,15})(?:$|[@_-])", re.I)
 BOOKING_PAGE = "https://beds24.com/control2.php?ajax=bookedit&id="
