@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import NamedTuple
 
 from bokit.core.bookings.night_history import PLATFORM
@@ -24,7 +22,7 @@ from bokit.core.bookings.nights import join_nights, nights
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Record, Scope, SourceId
 from bokit.core.occupancy.limits import MAX_FADING, MAX_READ_AGE, MAX_UNREAD_FADING, MIN_BETWEEN_FETCHES
-from bokit.core.occupancy.night_bits import Bits, NightGrid
+from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
 
 HELD, LEFT = "held", "left"
 EVERY_NIGHT: Bits = -1
@@ -174,7 +172,7 @@ class NightsRead:
 
     def read_before(self, seen: datetime) -> Bits:
         """Return the nights that the source may have read as taken until *seen*."""
-        return self.unknown | _join(r.bits for r in self.ranges if r.read_at <= seen)
+        return self.unknown | join_bits(r.bits for r in self.ranges if r.read_at <= seen)
 
     def surely_before(self, seen: datetime) -> Bits:
         """Return the nights that the source is known to have read as taken until *seen*."""
@@ -218,7 +216,7 @@ class ReadLog:
             return NightsRead()
         rows = [(r.times, grid.span(r.first, r.end), c.is_for(record)) for c in mine for r in c.ranges]
         return NightsRead(
-            unknown=_join(bits for times, bits, _ in rows if times.since is None),
+            unknown=join_bits(bits for times, bits, _ in rows if times.since is None),
             ranges=tuple(
                 ReadRange(bits=bits, read_at=t.read_at, left_at=t.left_at, read_without_at=t.read_without_at, is_own=is_own)
                 for t, bits, is_own in rows
@@ -242,7 +240,3 @@ class SourceReads:
         if reader not in self.known:
             self.known[reader] = self.reads.of(record, self.grid) if self.reads else NightsRead()
         return self.known[reader]
-
-
-def _join(found: Iterable[Bits]) -> Bits:
-    return reduce(or_, found, 0)

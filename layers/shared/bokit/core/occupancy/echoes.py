@@ -38,9 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import reduce
 from itertools import chain
-from operator import or_
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, Scope, SourceId
@@ -49,7 +47,7 @@ from bokit.core.occupancy.echo_verdict import EchoState, EchoVerdict
 from bokit.core.occupancy.holdings import FirstSeen, HeldNights, LeftNights, overlapping_pairs, was_before
 from bokit.core.occupancy.limits import FIRST_DAY_LEAD, MAX_BESIDE, MAX_FADING, MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links
-from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
+from bokit.core.occupancy.night_bits import Bits, NightGrid, extent, join_bits
 from bokit.core.occupancy.source_links import SourceLinks, find_left_open, find_links
 from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
 
@@ -89,7 +87,7 @@ class CandidateNights:
     @property
     def alone(self) -> Bits:
         """The nights that it holds for itself and that repeat nothing."""
-        return self.since.bits & ~self.held & ~_join(f.bits for f in self.fades)
+        return self.since.bits & ~self.held & ~join_bits(f.bits for f in self.fades)
 
 
 def judge_echoes(
@@ -220,7 +218,7 @@ class _EchoJudge:
             ahead = [p for p in self.parts[other.record.id] if p.order < part.order]
             fading = [Fading(f.left, f.end, shared & f.bits) for p in ahead for f in p.fades]
             part.left += [one for f in fading for one in self._fading(part.of, part.since, f.bits, f.left)]
-            shared &= _join(p.since.bits for p in ahead) & ~_join(f.bits for f in fading)
+            shared &= join_bits(p.since.bits for p in ahead) & ~join_bits(f.bits for f in fading)
             for original, bits in (row for p in ahead for row in p.originals.values()):
                 shared = self._attribute(part, original, bits & shared, shared)
         self._attribute(part, other, shared & ~part.held, shared)
@@ -246,7 +244,7 @@ class _EchoJudge:
         seen, read = part.since.seen, self.read[part.of.record.id].read_before(part.since.seen)
         whole = original.reported if nights & ~read else original.reported & read
         if original.is_candidate:
-            whole &= _join(p.alone for p in self.parts[original.record.id] if p.order < part.order)
+            whole &= join_bits(p.alone for p in self.parts[original.record.id] if p.order < part.order)
         latest = self.at if part.since.after is None else max(seen, original.seen_at)
         rows = [(s, max(seen, s.seen) + MIN_BETWEEN_FETCHES) for s in original.since if s.bits & whole and s.seen <= latest]
         there = [at for s, at in rows if s.bits & whole & ~self._closed_at(part.of, seen, at) & self.grid.to_come << 1]
@@ -269,12 +267,12 @@ class _EchoJudge:
         """
         until = max(seen, left.record.created_at)
         later = (n for n in self.left_by.get(left.record.id, ()) if n.left >= left.left)
-        whole = _join(n.to_come for n in later if n.since[0].seen <= until)
+        whole = join_bits(n.to_come for n in later if n.since[0].seen <= until)
         if rest := self.by_record.get(left.record.id):
-            whole |= rest.reported & self.grid.to_come << 1 & _join(s.bits for s in rest.since if s.seen <= until)
+            whole |= rest.reported & self.grid.to_come << 1 & join_bits(s.bits for s in rest.since if s.seen <= until)
         open_nights = whole & ~self._closed_at(candidate, seen, until + MIN_BETWEEN_FETCHES)
         mine = (n for n in self.left_by.get(candidate.record.id, ()) if n.left > left.left)
-        return bool(open_nights and open_nights & ~_join(n.bits for n in mine))
+        return bool(open_nights and open_nights & ~join_bits(n.bits for n in mine))
 
     def _left_older(self, candidate: HeldNights, seen: datetime, left: LeftNights) -> bool:
         """Return whether the source of *candidate*, which first showed it at *seen*, left an older guest's booking open, too.
@@ -305,14 +303,14 @@ class _EchoJudge:
     def _was_imported(self, left: LeftNights, own: Sequence[FirstSeen]) -> Bits:
         """Return the nights that *left* repeated itself, from a calendar of ours, when they were held in *own* already."""
         seen = left.since[0].seen
-        return _join(o.bits for o in own if o.seen < seen) & self.readers.of(left.record).surely_before(seen)
+        return join_bits(o.bits for o in own if o.seen < seen) & self.readers.of(left.record).surely_before(seen)
 
     def _has_more(self, candidate: HeldNights, left: LeftNights) -> bool:
         """Return whether *candidate* closes a night to come that neither *left* nor any other record beside it has.
 
         Such a closure cannot be a copy of a booking that its source has not read in our calendar: it is another booking.
         """
-        beside = _join(h.bits for h in self.near.get(candidate.record.id, ()))
+        beside = join_bits(h.bits for h in self.near.get(candidate.record.id, ()))
         return bool(candidate.bits & self.grid.to_come & ~left.bits & ~beside)
 
     def _fading(self, candidate: HeldNights, first: FirstSeen, mine: Bits, left: datetime) -> list[Fading]:
@@ -330,16 +328,16 @@ class _EchoJudge:
         if fading.read_at is None or fading.end >= later:
             return [fading]
         others = (h for h in self.near.get(candidate.record.id, ()) if h.is_candidate and h.seen_at < fading.read_at)
-        shown = _join(h.bits & ~_join(bits for bits, since in h.unshown if since <= fading.read_at) for h in others)
+        shown = join_bits(h.bits & ~join_bits(bits for bits, since in h.unshown if since <= fading.read_at) for h in others)
         parts = (fading._replace(bits=fading.bits & ~shown), fading._replace(bits=fading.bits & shown, end=later))
         return [part for part in parts if part.bits]
 
     def conclude(self, parts: Sequence[CandidateNights]) -> EchoVerdict:
         """Return what the candidate is that *parts* are all nights of."""
         holding, again = parts[0].of, min((at for p in parts for at in p.again), default=None)
-        held, fading = _join(p.held for p in parts), [f for p in parts for f in p.fades]
-        rest, fades = holding.judged & ~held, _join(f.bits for f in fading)
-        shown = [f.end for f in fading if f.bits & ~_unshown(holding)] if holding.held_since is None else []
+        held, fading = join_bits(p.held for p in parts), [f for p in parts for f in p.fades]
+        rest, fades = holding.judged & ~held, join_bits(f.bits for f in fading)
+        shown = [f.end for f in fading if f.bits & ~holding.all_unshown] if holding.held_since is None else []
         doubtful = tuple(row for p in parts for row in self._doubtful(p))
         return EchoVerdict(
             state=EchoState.ECHO if not rest else EchoState.FADING if fades == rest else EchoState.OWN,
@@ -354,7 +352,7 @@ class _EchoJudge:
             repeated=tuple(row for p in parts for row in p.originals.values()),
             doubtful=doubtful,
             distinct=tuple(row for p in parts for row in self._distinct(p)),
-            explained=held & ~self.read[holding.record.id].unknown & ~_join(bits for _, bits in doubtful),
+            explained=held & ~self.read[holding.record.id].unknown & ~join_bits(bits for _, bits in doubtful),
             fades=fades,
         )
 
@@ -410,14 +408,6 @@ def _originals(parts: Iterable[CandidateNights]) -> tuple[HeldNights, ...]:
 
 def _shown_before(candidate: HeldNights, fading: Fading, at: datetime) -> Bits:
     """Return the nights of *candidate* that its source, read until *at*, has not shown at the end of *fading* or later."""
-    late = _join(bits for bits, since in candidate.unshown if since < fading.end + fading.grace)
+    late = join_bits(bits for bits, since in candidate.unshown if since < fading.end + fading.grace)
     last_shown = min(at, candidate.held_since or at)
-    return late if last_shown >= fading.end else late | candidate.bits & ~_unshown(candidate)
-
-
-def _unshown(candidate: HeldNights) -> Bits:
-    return _join(bits for bits, _ in candidate.unshown)
-
-
-def _join(nights: Iterable[Bits]) -> Bits:
-    return reduce(or_, nights, 0)
+    return late if last_shown >= fading.end else late | candidate.bits & ~candidate.all_unshown

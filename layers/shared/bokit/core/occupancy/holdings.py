@@ -15,7 +15,7 @@ from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, re
 from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
-from bokit.core.occupancy.night_bits import Bits, NightGrid, extent
+from bokit.core.occupancy.night_bits import Bits, NightGrid, extent, join_bits
 
 UNIDENTIFIED = GuestIdentity(platform=None, by_hand=False, is_named=False)
 
@@ -70,6 +70,11 @@ class HeldNights:
     def sure(self) -> Bits:
         """What its source closes, as far as its feed is believed."""
         return self.bits & ~self.doubtful
+
+    @property
+    def all_unshown(self) -> Bits:
+        """Every night that its source no longer shows."""
+        return join_bits(bits for bits, _ in self.unshown)
 
     @property
     def seen_at(self) -> datetime:

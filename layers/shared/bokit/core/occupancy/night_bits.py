@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import or_
 
 Bits = int
 """A set of nights; bit 0 is the first night of the grid."""
@@ -46,6 +48,15 @@ class NightGrid:
             found.append(date.fromordinal(start + lowest.bit_length() - 1))
             bits ^= lowest
         return tuple(found)
+
+
+def join_bits(found: Iterable[Bits]) -> Bits:
+    """Return every night that any of *found* has.
+
+    >>> join_bits([0b001, 0b100])
+    5
+    """
+    return reduce(or_, found, 0)
 
 
 def extent(bits: Bits) -> tuple[int, int]:

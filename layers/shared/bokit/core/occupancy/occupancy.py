@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.catalog import Unit
@@ -25,7 +24,7 @@ from bokit.core.occupancy.holdings import HeldNights, read_held_nights, read_lef
 from bokit.core.occupancy.joint import join_holdings, merge_fields
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links, read_links
-from bokit.core.occupancy.night_bits import Bits, NightGrid
+from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +75,7 @@ class Booking:
     @cached_property
     def bits(self) -> Bits:
         """Every night that a record of it holds."""
-        return reduce(or_, (h.bits for h in self.holdings), 0)
+        return join_bits(h.bits for h in self.holdings)
 
     @cached_property
     def nights(self) -> tuple[date, ...]:

@@ -26,8 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY
@@ -36,7 +35,7 @@ from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
-from bokit.core.occupancy.night_bits import Bits
+from bokit.core.occupancy.night_bits import Bits, join_bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.core.occupancy.overlaps import Overlaps
 from bokit.core.occupancy.timeline import Members, Timeline
@@ -104,8 +103,8 @@ class PublicationRules:
         does not show it any more, it may sell them again: no copy of it stays.
         """
         links = self.occupancy.links[unit]
-        there = _join(bits for original, bits in booking.verdict.repeated if original.unit in links)
-        for_sale = _join(bits for original, bits in booking.verdict.distinct if _is_of(consumer, original))
+        there = join_bits(bits for original, bits in booking.verdict.repeated if original.unit in links)
+        for_sale = join_bits(bits for original, bits in booking.verdict.distinct if _is_of(consumer, original))
         return there & ~for_sale & ~self._contested.get(booking.id, (0, None))[0]
 
 
@@ -115,7 +114,7 @@ def _contested_nights(occupancy: Occupancy) -> Mapping[RecordId, tuple[Bits, dat
         return {}
     overlaps = Overlaps(occupancy, {})
     repeating = [n for n, b in enumerate(overlaps.bookings) if b.verdict.repeats]
-    first, fresh = overlaps.find_first(_join(1 << n for n in repeating)), _FreshNights(overlaps)
+    first, fresh = overlaps.find_first(join_bits(1 << n for n in repeating)), _FreshNights(overlaps)
     sure = {n: overlaps.sure_conflicts(n, first.get(n, 0)) for n in repeating}
     return {overlaps.bookings[n].id: fresh.judge(n, others) for n, others in sure.items() if others}
 
@@ -137,7 +136,7 @@ class _FreshNights:
         booking = self._overlaps.bookings[n]
         nights = self._overlaps.nights[n] & booking.verdict.repeats
         met, _ = self._overlaps.timeline.meet(nights, others)
-        ripe, _ = self._ripe.meet(nights & ~_join(self._by_booking[booking.id].values()), others)
+        ripe, _ = self._ripe.meet(nights & ~join_bits(self._by_booking[booking.id].values()), others)
         waits = [at for at, bits in self._by_booking[booking.id].items() if bits & met]
         waits += [at for at, fresh in self._by_time.items() if fresh.meet(nights, others)[1]]
         return ripe, min(waits, default=None)
@@ -145,7 +144,7 @@ class _FreshNights:
     @cached_property
     def _ripe(self) -> Timeline:
         rows = zip(self._overlaps.nights, self._overlaps.bookings, strict=True)
-        return Timeline.of_each([nights & ~_join(self._by_booking[booking.id].values()) for nights, booking in rows])
+        return Timeline.of_each([nights & ~join_bits(self._by_booking[booking.id].values()) for nights, booking in rows])
 
     @cached_property
     def _by_time(self) -> Mapping[datetime, Timeline]:
@@ -176,7 +175,7 @@ def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bit
     if known and booking.state is EchoState.WINDOW:
         return booking.bits
     is_joint = len(own) < len(booking.holdings)
-    return _join(_span_bits(h.record, booking) & ~(_doubted_nights(h) if is_joint else 0) for h in known)
+    return join_bits(_span_bits(h.record, booking) & ~(_doubted_nights(h) if is_joint else 0) for h in known)
 
 
 def _span_bits(record: Record, booking: Booking) -> Bits:
@@ -189,12 +188,8 @@ def _is_of(consumer: str | None, holding: HeldNights) -> bool:
 
 def _doubted_nights(holding: HeldNights) -> Bits:
     """Return the nights that the source does not show any more, or may not: of a held feed, all."""
-    return holding.bits if holding.held_since else _join(bits for bits, _ in holding.unshown)
+    return holding.bits if holding.held_since else holding.all_unshown
 
 
 def _bits_of(nights: Iterable[date], booking: Booking) -> Bits:
     return booking.grid.bits(n for n in nights if n >= booking.grid.first)
-
-
-def _join(found: Iterable[Bits]) -> Bits:
-    return reduce(or_, found, 0)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
-from operator import or_
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.records import RecordId, SourceId
 from bokit.core.occupancy.calendar_reads import NightsRead
 from bokit.core.occupancy.holdings import HeldNights, was_before
 from bokit.core.occupancy.limits import MIN_LINK_BOOKINGS
-from bokit.core.occupancy.night_bits import Bits, NightGrid
+from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
 
 SourceLinks = frozenset[tuple[SourceId | None, SourceId | None]]
 """Pairs of sources: the second one's platform reads the first one's feed directly."""
@@ -29,7 +27,7 @@ def find_links(
         for other in near.get(candidate.record.id, ()):
             nights = other.judged
             is_later = not nights & ~was_before(other.since, candidate.since)
-            known = _join(s.bits & read[candidate.record.id].read_before(s.seen) for s in candidate.since)
+            known = join_bits(s.bits & read[candidate.record.id].read_before(s.seen) for s in candidate.since)
             if other.source and not nights & ~candidate.bits and is_later and not nights & known:
                 found.setdefault((other.source, candidate.source), set()).add(other.record.id)
     return frozenset(pair for pair, bookings in found.items() if len(bookings) >= MIN_LINK_BOOKINGS)
@@ -41,11 +39,7 @@ def find_left_open(mine: Iterable[Bits], theirs: Sequence[HeldNights], grid: Nig
     *mine* are the nights that it closes, or did lately. None: it leaves none open. Only as far ahead as it closes anything:
     its calendar may end there.
     """
-    closed, to_come = _join(mine), grid.to_come << 1
+    closed, to_come = join_bits(mine), grid.to_come << 1
     guests = (h for h in theirs if h.kind is EntryKind.RESERVATION and not h.is_candidate and not h.unshown)
     shown = (h for h in guests if h.bits & to_come and h.bits.bit_length() <= closed.bit_length())
     return min((max(s.seen for s in h.since) for h in shown if not h.bits & closed), default=None)
-
-
-def _join(nights: Iterable[Bits]) -> Bits:
-    return reduce(or_, nights, 0)

@@ -6,13 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from itertools import accumulate
 from operator import or_
 
 from bokit.core.occupancy.calendar_reads import NightsRead
 from bokit.core.occupancy.holdings import HeldNights
-from bokit.core.occupancy.night_bits import Bits
+from bokit.core.occupancy.night_bits import Bits, join_bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +44,9 @@ def read_source_nights(holdings: Iterable[HeldNights], read: NightsRead) -> Sour
     rows = sorted((row for holding in mine for row in holding.since), key=lambda row: row.seen)
     imported = [row.bits & read.surely_before(row.seen) for row in reversed(rows)]
     opened = sorted(((row.after, row.bits) for row in rows if row.after), key=lambda row: row[0])
-    always = reduce(or_, (row.bits for row in rows if not row.after), 0)
+    always = join_bits(row.bits for row in rows if not row.after)
     return SourceNights(
-        whole=reduce(or_, (h.sure for h in mine), 0),
+        whole=join_bits(h.sure for h in mine),
         times=[row.seen for row in rows],
         until=list(accumulate((row.bits for row in rows), or_, initial=0)),
         imported=list(accumulate(imported, or_, initial=0))[::-1],

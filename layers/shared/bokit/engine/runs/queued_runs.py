@@ -52,6 +52,7 @@ from bokit.engine.runs.manual import ManualSync, SyncRequest
 from bokit.engine.runs.messages import SQL_ROUTE, RunMessage, route_of
 from bokit.engine.runs.tick import PartResult, do_each
 from bokit.engine.sync.finish import WORKER_DIED
+from bokit.engine.sync.lease import LEASE_HELD
 from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdError
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
@@ -408,7 +409,7 @@ def is_overtaken(report: SourceReport) -> bool:
     Where another run holds the source (``lease-held``), that one syncs it, and this one is done with it; and with one that
     was given up for a day (``worker-died``).
     """
-    is_over = (report.error or {}).get("code") in ("lease-held", WORKER_DIED)
+    is_over = (report.error or {}).get("code") in (LEASE_HELD, WORKER_DIED)
     return report.outcome is Outcome.SKIPPED and bool(report.error) and not is_over
 
 

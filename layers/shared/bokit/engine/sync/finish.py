@@ -14,7 +14,7 @@ from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
-from bokit.engine.sync.lease import SYNC_TTL, released_on_error
+from bokit.engine.sync.lease import LEASE_HELD, SYNC_TTL, released_on_error
 from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_renames, notice_stale
 from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
@@ -56,7 +56,7 @@ class Finisher:
         recorder, now = StepRecorder(self.clock), self.clock()
         lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
         if lease is None:
-            held = StoreConflictError("another run is syncing it", code="lease-held")
+            held = StoreConflictError("another run is syncing it", code=LEASE_HELD)
             return SyncResult(report=report_source(head, recorder, Outcome.SKIPPED, held), failed=True, again=True)
         error = BokitError(WORKERS_DIED.format(times=head.open_leases), code=WORKER_DIED)
         since = freshness(head, schedule)

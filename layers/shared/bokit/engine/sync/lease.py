@@ -21,6 +21,8 @@ from bokit.engine.base.clock import Clock
 from bokit.errors import StaleFenceError, StateError, StoreConflictError
 from bokit.store.protocols import ScheduleStore
 
+LEASE_HELD = "lease-held"
+"""The error's code where another holds the lease."""
 SYNC_TTL = timedelta(minutes=5)
 """How long a sync's lease lasts; a longer sync renews it."""
 EDIT_TTL = timedelta(seconds=30)
@@ -35,7 +37,7 @@ def acquire_lease(store: ScheduleStore, source: Source, holder: str, clock: Cloc
     now = clock()
     if lease := store.acquire_lease(source, holder=holder, now=now, until=now + SYNC_TTL, renewal=renewal):
         return lease
-    raise StoreConflictError("another run is syncing it", code="lease-held")
+    raise StoreConflictError("another run is syncing it", code=LEASE_HELD)
 
 
 def await_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock, wait: Callable[[float], object]) -> Lease:
@@ -45,7 +47,7 @@ def await_lease(store: ScheduleStore, source: Source, holder: str, clock: Clock,
         if lease := store.acquire_lease(source, holder=holder, now=now, until=now + EDIT_TTL):
             return lease
         wait(EDIT_PAUSE)
-    raise StateError("the source is being synced; try again in a moment", code="lease-held", id=source.id)
+    raise StateError("the source is being synced; try again in a moment", code=LEASE_HELD, id=source.id)
 
 
 @contextmanager

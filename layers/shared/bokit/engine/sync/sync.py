@@ -30,7 +30,7 @@ from bokit.engine.sync.elsewhere import load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, recall_alert, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
-from bokit.engine.sync.lease import acquire_lease, is_unsynced, released_on_error
+from bokit.engine.sync.lease import LEASE_HELD, acquire_lease, is_unsynced, released_on_error
 from bokit.engine.sync.plan_limit import PlanLimit, find_limit
 from bokit.errors import ConfigError, QuotaError, StaleFenceError, StoreConflictError, StoreUnreachableError
 from bokit.sources.protocols import Fetched
@@ -152,7 +152,7 @@ class SourceSync:
             return self._attempt(fresh, replace(job, attempt=job.attempt + 1), recorder, exclusive=True)
         except StoreConflictError as held:
             # who holds it may be another worker of this message: the run has its report from that one
-            raise error if held.stable_code == "lease-held" else held from held
+            raise error if held.stable_code == LEASE_HELD else held from held
 
     def _sync_content(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SourceReport:
         if job.dry_run:
