@@ -16,20 +16,25 @@ SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
 SECURITY := .bokit/security/$(call stamp,requirements/security.txt)
 COMPARE := .bokit/compare/$(call stamp,requirements/compare.txt)
+NODE := .bokit/node/$(call stamp,requirements/node.txt)
+PAGE := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)-page
+WEB := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)
 
 bin := .venv/bin
+node := .bokit/node/bin/node
+biome := node_modules/@biomejs/biome/bin/biome
 # checks never contact an AWS account
 offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_TELEMETRY=0
 
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down test quick model openapi check reliability attacks bench compare deploy fmt lint types template security checkpoint lock setup
+.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(DEV) $(CLOUD) $(SAM) $(LAMBDA) ## set up what is missing
+setup: $(DEV) $(CLOUD) $(SAM) $(LAMBDA) $(PAGE) ## set up what is missing
 
 $(LIBRARIES):
 	@local/setup_env.sh .venv requirements/dev.txt $@
@@ -45,21 +50,31 @@ $(SECURITY):
 	@local/setup_env.sh .bokit/security requirements/security.txt $@
 $(COMPARE):
 	@local/setup_env.sh .bokit/compare requirements/compare.txt $@
+$(NODE):
+	@local/setup_env.sh .bokit/node requirements/node.txt $@
+$(PAGE): $(NODE) # what builds the page, a tenth of it all
+	@local/setup_node.sh --omit=dev $@
+$(WEB): $(PAGE)
+	@local/setup_node.sh --include=dev $@ $(PAGE)
 
 demo: ## a first look: start everything, sync simulated platforms, show the results
+	@local/require_python.sh && $(PYTHON) -m local.ports "make demo"
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m local demo
 
-up: ## start the local cloud with the stack deployed
+up: ## start the local cloud with the stack deployed; what runs already gets what changed
+	@local/require_python.sh && $(PYTHON) -m local.ports "make up"
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m local up
 
 down: ## stop the local cloud and keep its data
-	@$(MAKE) --no-print-directory -s $(DEV)
-	@$(bin)/python -m local down
+	@$(or $(wildcard $(bin)/python),$(PYTHON)) -m local.down
+
+logs: $(DEV) ## what the functions log, as it comes (FUNCTION=sync_batch, SINCE=1h, ONCE=1; BOKIT_STACK=bokit for a deployed stack)
+	@$(bin)/python -m local.logs $(FUNCTION) $(if $(SINCE),--since $(SINCE)) $(if $(ONCE),--once)
 
 test: ## run every test that needs no AWS account
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(WEB)
 	@$(bin)/python -m pytest -n $(WORKERS)
 
 quick: $(DEV) ## the fast tests of the core and the engine, in a minute
@@ -69,13 +84,27 @@ model: $(DEV) ## 20,000 games of the engine and a model of nights, and the model
 	@$(bin)/python -m tests.model.mutants
 	@$(bin)/python -m tests.model
 
-openapi: $(DEV) ## write docs/openapi.json from the routes
+web: $(WEB) ## build the npm package and the page, into web/client/dist and web/page/dist
+	@$(node) web/build.mjs
+
+browsers: web $(DEV) ## the page in every language, scheme and size, in Chromium (make test tries a sample)
+	@BOKIT_BROWSERS=all $(node) --test web/page/test/*.test.ts
+
+shots: web $(DEV) ## pictures of every view of the page, in .bokit/shots
+	@$(node) web/page/shots.ts
+
+schemas: $(DEV) ## write docs/schemas from the config file's fields and the documents of --json
+	@PYTHONPATH=layers/shared:cli $(bin)/python -m bokit_cli.schemas docs/schemas
+
+openapi: $(DEV) ## write docs/openapi.json from the routes, with examples of a small world
+	@PYTHONPATH=layers/shared:. $(bin)/python -m tests.support.api_examples > docs/openapi-examples.json.new 2> /dev/null
+	@mv docs/openapi-examples.json.new docs/openapi-examples.json
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 check: ## what CI runs: lint, types, import rules, template, security, tests
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(SECURITY)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(SECURITY) $(WEB)
 	@$(MAKE) --no-print-directory -s lint types template security
-	@$(bin)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	@$(bin)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 --cov --cov-report=term:skip-covered
 
 reliability: $(DEV) $(CLOUD) ## count what faults lose, double or open: one table (JSON=1, COUNT=200 listings, LINES="clock")
 	@$(bin)/python -m tests.support.reliability $(if $(JSON),--json) --count $(or $(COUNT),200) $(LINES)
@@ -85,7 +114,7 @@ attacks: ## seven attacks by one tenant on the local cloud, and how fresh anothe
 	@$(bin)/python -m tests.support.attacks $(or $(MINUTES),30) $(if $(EACH),--each)
 
 bench: ## run the benchmarks, as ratios against peers
-	@$(MAKE) --no-print-directory -s -j 3 setup
+	@$(MAKE) --no-print-directory -s -j 3 setup web
 	@$(bin)/python -m bench
 
 # more worlds than the command's default, for the page
@@ -94,23 +123,35 @@ SEEDS ?= 1-4
 compare: $(DEV) $(COMPARE) ## score Bokit beside other policies and write docs/compare (SEEDS=1-4)
 	@$(bin)/python -m simulator score --seeds $(SEEDS) --write docs/compare
 
-deploy: ## build and deploy to a real account (STAGE=default, staging or prod; ALARM_EMAIL=…)
-	@$(MAKE) --no-print-directory -s -j 3 setup
-	BOKIT_PYTHON=$(CURDIR)/$(bin)/python .bokit/sam/bin/sam build --config-env $(STAGE)
-	@notified=$$($(bin)/python -m local.deploy $(STAGE)) && \
-	  .bokit/sam/bin/sam deploy --config-env $(STAGE) $$notified
+deploy: ## check, build and deploy to an account (STAGE=default, staging or prod; PARAMS="AlarmEmail=… DomainName=…"; CHECK=1)
+	@$(if $(CHECK),,$(MAKE) --no-print-directory -s -j 3 setup)
+	@$(if $(CHECK),$(MAKE) --no-print-directory -s $(DEV))
+	@$(bin)/python -m local.deploy $(STAGE) $(if $(CHECK),--check) $(if $(STACK),--stack $(STACK)) $(if $(BUILT),--built $(BUILT))
 
-fmt: $(DEV) ## format the code
+deploy-check: ## only the checks of `make deploy`
+	@$(MAKE) --no-print-directory -s deploy CHECK=1
+
+# a restored table is ready before anything is deployed
+restore: $(DEV) ## a table as it was, and the stack on it (STAGE, NEW=table to make; FROM=stack or table, AT=time, KEY=ARN, STACK)
+	@found=$$($(bin)/python -m local.restore $(STAGE) --to "$(NEW)" --from "$(or $(FROM),$(STACK))" --at "$(AT)" --key "$(KEY)" \
+	  $(if $(KEEP_TOKENS),--keep-tokens)) && \
+	  $(MAKE) --no-print-directory deploy STAGE=$(STAGE) PARAMS="$$found $(PARAMS)" $(if $(STACK),STACK=$(STACK))
+
+fmt: $(DEV) $(WEB) ## format the code
 	@$(bin)/ruff format .
 	@$(bin)/ruff check --fix .
+	@cd web && ../$(node) $(biome) check --write . ../examples/react
 
-lint: $(DEV) ## formatting, lint, import rules
+lint: $(DEV) $(WEB) ## formatting, lint, import rules
 	@$(bin)/ruff format --check .
 	@$(bin)/ruff check .
 	@$(bin)/lint-imports
+	@cd web && ../$(node) $(biome) check --error-on-warnings . ../examples/react
 
-types: $(DEV) ## mypy, strictly
+types: $(DEV) $(WEB) ## mypy and TypeScript, strictly
 	@$(bin)/mypy
+	@$(node) web/build.mjs
+	@for folder in web/client/test web/page web/page/test examples/react; do $(node) web/node_modules/typescript/bin/tsc --project $$folder || exit; done
 
 template: $(DEV) $(SAM) ## cfn-lint and sam validate
 	@$(offline) $(bin)/cfn-lint template.yaml
@@ -123,5 +164,5 @@ security: $(SECURITY) ## bandit on the code, checkov on the template
 checkpoint: $(DEV) ## make the local cloud save its data now
 	@$(bin)/python -m local checkpoint
 
-lock: ## resolve the locks again, for Python 3.11 to 3.14
+lock: $(NODE) ## resolve the locks again, for Python 3.11 to 3.14
 	@local/lock.sh

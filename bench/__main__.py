@@ -7,7 +7,19 @@ import platform
 import sys
 from pathlib import Path
 
-from bench import bench_matching, bench_reading, bench_start, bench_tables, bench_traffic, bench_unchanged
+from bench import (
+    bench_cold,
+    bench_command_line,
+    bench_json,
+    bench_live,
+    bench_matching,
+    bench_page,
+    bench_reading,
+    bench_start,
+    bench_tables,
+    bench_traffic,
+    bench_unchanged,
+)
 
 REPORT = Path(__file__).with_name("report.json")
 
@@ -20,8 +32,13 @@ def main() -> int:
         "matching": bench_matching,
         "unchanged": bench_unchanged,
         "start": bench_start,
+        "cold": bench_cold,
+        "command_line": bench_command_line,
         "traffic": bench_traffic,
         "tables": bench_tables,
+        "json": bench_json,
+        "page": bench_page,
+        "live": bench_live,
     }
     for name, bench in benches.items():
         print(f"\n{name}")

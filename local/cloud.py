@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
-import shutil
 import signal
-import socket
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from local import gateway, stack
+from local import gateway
+from local.changes import was_deployed
 from local.daemon import Daemon
+from local.down import daemons_of, remove_later, stop
+from local.down import down as down
 from local.errors import LocalError
 from local.place import REGION, Place
-
-Report = Callable[[str], None]
-
-
-def up(place: Place, report: Report = print) -> dict[str, Any]:
-    """Start everything that is not running, and return the content of `.bokit/local.json`. Idempotent."""
-    start_emulator(place, report)
-    start_simulator(place, report)
-    outputs = _deploy_if_changed(place, report)
-    return _write_addresses(place, outputs)
+from local.ports import check_ports
+from local.progress import Report, progress
+from local.update import update
 
 
-def down(place: Place) -> None:
-    """Stop everything; the data stays in `.bokit`."""
-    for name in ("simulator", "emulator"):
-        Daemon(name=name, home=place.home).stop()
-    shutil.rmtree(place.home / "tmp", ignore_errors=True)
+def up(place: Place, report: Report = print, command: str = "make up") -> dict[str, Any]:
+    """Start everything that is not running, and return the content of `.bokit/local.json`. Idempotent.
+
+    Where it fails, or is interrupted, what it started is stopped again; what ran before goes on.
+    """
+    check_ports(place, command)
+    with _alone(place, report), _stopped_on_failure(place, report):
+        _remove_unfinished(place)
+        start_emulator(place, report)
+        start_simulator(place, report)
+        outputs = update(place, report)
+        checkpoint(place)
+        return _write_addresses(place, outputs, report)
 
 
 def checkpoint(place: Place) -> None:
@@ -55,19 +58,54 @@ def is_answering(url: str) -> bool:
     return True
 
 
+# ── starting ──
+
+
+@contextlib.contextmanager
+def _alone(place: Place, report: Report) -> Iterator[None]:
+    """Let one `make up` at a time work on this cloud; the lock ends with its process, however that ends."""
+    (file := place.home / "run/up.lock").parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("Waiting for another `make up` or `make demo` of this folder")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _stopped_on_failure(place: Place, report: Report) -> Iterator[None]:
+    before = {daemon.name for daemon in daemons_of(place) if daemon.is_running()}
+    try:
+        yield
+    except BaseException as error:
+        why = "It failed" if isinstance(error, Exception) else "Interrupted"
+        started = [d for d in reversed(daemons_of(place)) if d.is_running() and d.name not in before]
+        report(f"{why}. What this started is stopped:" if started else f"{why}. What ran before goes on as it was.")
+        stop(place, started, report)
+        raise
+
+
 def start_emulator(place: Place, report: Report) -> None:
     """Start MiniStack on loopback with its saved state, unless it is running."""
     daemon = Daemon(name="emulator", home=place.home)
     if daemon.is_running():
-        _require_same_port(place)
         return
-    _require_free_port(place.port, "BOKIT_PORT")
     report(f"Starting the local cloud on {place.endpoint_url}")
+    remove_later(place.home / "tmp")  # what a killed one left
     script = Path(__file__).with_name("emulator.py")
     command = [str(place.tools / "cloud/bin/python"), "-P", str(script)]
-    process = daemon.start(command, env=_emulator_env(place), cwd=place.home)
+    process = daemon.start(command, env=_emulator_env(place), cwd=place.home, port=place.port)
     _wait_for(f"{place.endpoint_url}/_ministack/health", daemon, process.poll)
-    (place.home / "run/port").write_text(str(place.port))
+
+
+def _remove_unfinished(place: Place) -> None:
+    """Remove what a first deployment left that failed or was cut off: half a stack, which can be neither used nor updated."""
+    if was_deployed(place) or Daemon(name="emulator", home=place.home).is_running():
+        return
+    for folder in [place.home / "state/s3", *place.home.glob("state/services*")]:
+        remove_later(folder) if folder.is_dir() else folder.unlink(missing_ok=True)
 
 
 def _emulator_env(place: Place) -> dict[str, str]:
@@ -95,47 +133,43 @@ def start_simulator(place: Place, report: Report) -> None:
     daemon = Daemon(name="simulator", home=place.home)
     if daemon.is_running():
         return
-    _require_free_port(place.simulator_port, "BOKIT_SIMULATOR_PORT")
     report(f"Starting the simulated platforms on {place.simulator_url}")
     (state := place.home / "state/simulator").mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "simulator", "serve", "--port", str(place.simulator_port), "--state", str(state)]
-    process = daemon.start(command, env=place.aws_env(), cwd=place.root)
+    process = daemon.start(command, env=place.aws_env(), cwd=place.root, port=place.simulator_port)
     _wait_for(place.simulator_url, daemon, process.poll)
 
 
-def _deploy_if_changed(place: Place, report: Report) -> Mapping[str, str]:
-    deployed, wanted = place.home / "run/deployed", stack.fingerprint(place)
-    outputs = stack.load_outputs(place)
-    if outputs and deployed.exists() and deployed.read_text() == wanted:
-        return outputs
-    report("Building the stack (sam build)")
-    built = stack.build_stack(place)
-    report("Deploying the stack (sam deploy)")
-    stack.deploy_stack(place, built)
-    deployed.write_text(wanted)
-    checkpoint(place)
-    return stack.load_outputs(place) or {}
+def _wait_for(url: str, daemon: Daemon, poll: Callable[[], int | None], timeout: float = 60) -> None:
+    until = time.monotonic() + timeout
+    while not is_answering(url):
+        if poll() is not None or time.monotonic() > until:
+            raise LocalError(f"the {daemon.name} did not start; {daemon.log_file} says why")
+        time.sleep(0.05)
 
 
-def _write_addresses(place: Place, outputs: Mapping[str, str]) -> dict[str, Any]:
-    if outputs["ApiId"] != gateway.API_ID:  # set when the API is created
+def _write_addresses(place: Place, outputs: Mapping[str, str], report: Report) -> dict[str, Any]:
+    if outputs["ApiId"] != gateway.STACK:  # set when the API is created
         raise LocalError("an older Bokit made this local cloud: run `make down`, delete .bokit/state, and run `make up` again")
     url = gateway.api_url(place)
-    gateway.wait_for_api(place, url)
-    token = gateway.ensure_token(place, url, outputs["TableName"], _read_addresses(place).get("token"))
+    with progress(report, lambda: "waiting for the API"):
+        gateway.wait_for_api(place, url)
+    token = gateway.ensure_token(place, outputs["TableName"], _read_addresses(place).get("token"))
     addresses = {
         "endpoint_url": place.endpoint_url,
         "region": REGION,
         "table_name": outputs["TableName"],
-        "stack_name": stack.STACK,
+        "stack_name": gateway.STACK,
         "api_url": url,
-        "ws_url": None,
-        "page_url": None,
+        "ws_url": outputs["LiveUrl"],
+        "live_endpoint": outputs["LiveEndpoint"],
+        "page_url": gateway.page_url(url, token),
         "token": token,
         "allow_private_addresses": True,
         "calendar_key": outputs["CalendarKey"],
         "queue_url": outputs["QueueUrl"],
         "alert_topic": outputs["AlertTopicArn"],
+        "dead_letters": outputs["DeadLetters"],
         "simulator_url": place.simulator_url,
     }
     _write_privately(place.home / "local.json", json.dumps(addresses, indent=2) + "\n")
@@ -156,28 +190,3 @@ def _write_privately(file: Path, text: str) -> None:
     new.touch(mode=0o600, exist_ok=False)
     new.write_text(text)
     new.replace(file)
-
-
-def _wait_for(url: str, daemon: Daemon, poll: Callable[[], int | None], timeout: float = 60) -> None:
-    until = time.monotonic() + timeout
-    while not is_answering(url):
-        if poll() is not None or time.monotonic() > until:
-            daemon.stop()
-            raise LocalError(f"the {daemon.name} did not start; see {daemon.log_file}")
-        time.sleep(0.05)
-
-
-def _require_free_port(port: int, variable: str) -> None:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise LocalError(f"port {port} is in use; choose another one: `{variable}={port + 100} make up`") from None
-
-
-def _require_same_port(place: Place) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        running = (place.home / "run/port").read_text()
-        if running != str(place.port):
-            raise LocalError(f"the local cloud is running on port {running}; run `make down` first to use {place.port}")

@@ -25,13 +25,25 @@ class Daemon:
 
     @property
     def pid_file(self) -> Path:
-        """The file with the pid, locked by the process."""
+        """The file with the pid and the port, locked by the process."""
         return self.home / "run" / f"{self.name}.pid"
 
     @property
     def log_file(self) -> Path:
         """The file with the process's output."""
         return self.home / "log" / f"{self.name}.log"
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None if it is not running, or starts at this moment."""
+        words = self.pid_file.read_text().split() if self.is_running() else []
+        return int(words[0]) if words else None
+
+    @property
+    def port(self) -> int | None:
+        """The port on which the process was started; None if it is not known."""
+        words = self.pid_file.read_text().split()
+        return int(words[1]) if len(words) > 1 else None
 
     def is_running(self) -> bool:
         """Return whether the process is running."""
@@ -44,12 +56,13 @@ class Daemon:
             return False
         return False
 
-    def start(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    def start(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, port: int) -> subprocess.Popen[bytes]:
         """Start the process in a new session; it inherits the lock."""
         for file in (self.pid_file, self.log_file):
             file.parent.mkdir(parents=True, exist_ok=True)
         with self.pid_file.open("a+") as lock, self.log_file.open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.truncate(0)  # first: a former pid is another process by now
             process = subprocess.Popen(
                 command,
                 env=dict(env),
@@ -60,21 +73,23 @@ class Daemon:
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
             )
-            lock.truncate(0)
-            lock.write(str(process.pid))
+            lock.write(f"{process.pid} {port}")
         return process
 
     def signal(self, number: int) -> None:
         """Send a signal, if the process is running."""
-        if self.is_running():
-            os.kill(int(self.pid_file.read_text()), number)
+        if (pid := self.pid) is not None:
+            os.kill(pid, number)
 
-    def stop(self, timeout: float = 20) -> None:
-        """Send SIGTERM; after *timeout* seconds, kill the whole session."""
-        self.signal(signal.SIGTERM)
-        until = time.monotonic() + timeout
+    def wait_stopped(self, seconds: float) -> bool:
+        """Wait until the process has ended, at most so long; return whether it has."""
+        until = time.monotonic() + seconds
         while self.is_running() and time.monotonic() < until:
             time.sleep(0.05)
-        if self.is_running():
-            os.killpg(int(self.pid_file.read_text()), signal.SIGKILL)
-        self.pid_file.unlink(missing_ok=True)
+        return not self.is_running()
+
+    def kill(self) -> None:
+        """Kill the whole session, at once and without its leave."""
+        if (pid := self.pid) is not None:
+            os.killpg(pid, signal.SIGKILL)
+            self.wait_stopped(5)

@@ -6,6 +6,8 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from local.demo_records import show_records
 from local.demo_session import UNIT, DemoSession, has_same_nights, require
 from local.errors import LocalError
 from local.place import Place
+from local.progress import progress
 
 BOOKING = "booking_com/terrace-flat"
 NOTE = "Allergic to feathers"
@@ -26,26 +29,40 @@ def run_demo(place: Place) -> None:
     """Show the product from end to end."""
     demo = DemoSession(place=place)
     print_heading("1. A cloud on this machine")
-    addresses = cloud.up(place)
-    print_heading("2. Two properties, four calendars")
-    sources = add_sources(demo)
-    print_heading("3. The schedule syncs them")
-    wait_for_schedule(demo, sources)
-    print_heading("4. Your correction stays")
-    edited = show_edit(demo)
-    print_heading("5. A guest moves to other nights")
-    show_move(demo, edited)
-    print_heading("6. A broken calendar frees no night")
-    show_fault(demo, sources)
-    print_heading("7. A double booking")
-    show_conflict(demo)
-    print_heading("8. A calendar for each channel")
-    show_export(demo)
-    print_heading("9. Not only bookings")
-    show_records(demo)
-    print_heading("Your bookings")
-    demo.show("bookings")
-    print(NEXT.format(simulator=place.simulator_url, api=addresses["api_url"]))
+    addresses = cloud.up(place, say, "make demo")
+    with chapter("2. Two properties, four calendars"):
+        sources = add_sources(demo)
+    with chapter("3. The schedule syncs them", "the schedule's next minute"):
+        wait_for_schedule(demo, sources)
+    with chapter("4. Your correction stays"):
+        edited = show_edit(demo)
+    with chapter("5. A guest moves to other nights"):
+        show_move(demo, edited)
+    with chapter("6. A broken calendar frees no night"):
+        show_fault(demo, sources)
+    with chapter("7. A double booking"):
+        show_conflict(demo)
+    with chapter("8. A calendar for each channel"):
+        show_export(demo)
+    with chapter("9. Not only bookings", "clients and tables"):
+        show_records(demo)
+    with chapter("Your bookings"):
+        demo.show("bookings")
+        demo.show("calendar")
+    print(NEXT.format(simulator=place.simulator_url, api=addresses["api_url"], page=addresses["page_url"]))
+
+
+def say(line: str) -> None:
+    """Print a line at once, to a pipe, too."""
+    print(line, flush=True)
+
+
+@contextmanager
+def chapter(heading: str, what: str = "syncing") -> Iterator[None]:
+    """Print a chapter's heading, and every few seconds that *what* it waits for goes on."""
+    print_heading(heading)
+    with progress(say, lambda: what):
+        yield
 
 
 def print_heading(heading: str) -> None:
@@ -133,7 +150,7 @@ def show_fault(demo: DemoSession, sources: set[str]) -> None:
     after = {b["id"]: nights_of(b) for b in demo.bookings(UNIT)}
     require(after == before, "an empty calendar changed bookings")
     print("Booking.com returns an empty calendar. Tools that trust it would cancel every booking.")
-    print(f"Bokit keeps all {len(after)} bookings of the {UNIT}, and the status of {held[0]['name']} says why:")
+    print(f"Bokit keeps all {len(after)} bookings of the {UNIT}, and the status of {held[0]['full_name']} says why:")
     demo.show("status")
     demo.simulate("clear")
 
@@ -186,10 +203,15 @@ The HTTP API answers at {api}:
 Try next
   .venv/bin/bokit status                       when each calendar was last read
   .venv/bin/bokit history                      what was synced, when and why
+  .venv/bin/bokit calendar                     who has which night: a month of all units
+  .venv/bin/bokit today                        who comes and goes, and what needs you
   .venv/bin/bokit bookings --explain DATE      who has a night, and why
   .venv/bin/bokit conflicts                    double bookings
   .venv/bin/bokit export UNIT --for vrbo       a unit's calendar for a channel, and its address
   .venv/bin/bokit feed inspect FILE_OR_URL     what Bokit reads in a calendar of yours
   .venv/bin/python -m simulator --help         book, move and cancel simulated stays ({simulator})
   make down                                    stop everything; `make up` continues with the same data
+
+Open the page: the calendar of all units, signed in by its link
+  {page}
 """

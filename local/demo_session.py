@@ -36,6 +36,8 @@ class DemoSession:
         """Run ``bokit …`` with its output on the terminal."""
         print(f"\n  $ bokit {' '.join(arguments)}\n", flush=True)
         env = os.environ | {"COLUMNS": str(max(shutil.get_terminal_size((120, 24)).columns, 80))}
+        if not sys.stdout.isatty():
+            env |= {"TTY_COMPATIBLE": "1", "TERM": "dumb", "LINES": "24"}  # a log is read by people: no tabs, and no colors
         subprocess.run([str(self.place.root / ".venv/bin/bokit"), *arguments], cwd=self.place.root, env=env, check=False)
 
     def simulate(self, *arguments: str) -> str:

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 
+from bokit.config import Settings
+from bokit.core.model.access import Role
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.errors import BokitError
+from bokit.wiring import open_access
 from local.errors import LocalError
 from local.place import REGION, Place
 
 CREATED_BY = "make up"
 """The token's name in `bokit token list`."""
-API_ID = "bokit"
-"""The id that the template gives to the HTTP API in the local cloud."""
+STACK = "bokit"
+"""The stack of the local cloud. The template gives its name to its HTTP API there, as an id."""
 
 
-def api_url(place: Place) -> str:
-    """Return the URL of the HTTP API, with the stage ``$default`` quoted for shells."""
-    return f"{place.endpoint_url}/_aws/execute-api/{API_ID}/%24default"
+def api_url(place: Place, stack: str = STACK) -> str:
+    """Return the URL of a stack's HTTP API, with the stage ``$default`` quoted for shells."""
+    return f"{place.endpoint_url}/_aws/execute-api/{stack}/%24default"
 
 
-def fetch_status(url: str, token: str | None = None) -> int:
+def page_url(api: str, token: str) -> str:
+    """Return the page's URL, with a token behind `#`: browsers do not send that part."""
+    return f"{api}/#token={token}"
+
+
+def live_url(place: Place, stack: str = STACK) -> str:
+    """Return the address at which clients open a stack's WebSocket."""
+    return live_endpoint(place, stack).replace("http", "ws", 1)
+
+
+def live_endpoint(place: Place, stack: str = STACK) -> str:
+    """Return where messages to a stack's WebSockets are posted."""
+    return f"{place.endpoint_url}/_aws/execute-api/{stack}-live/live"
+
+
+def fetch_status(url: str) -> int:
     """Return the status of a GET, or 0 without an answer."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(url, headers=headers), timeout=30) as answer:  # noqa: S310 - our own
+        with opener.open(urllib.request.Request(url), timeout=30) as answer:  # noqa: S310 - our own
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -36,7 +52,7 @@ def fetch_status(url: str, token: str | None = None) -> int:
         return 0
 
 
-def wait_for_api(place: Place, url: str, timeout: float = 30) -> None:
+def wait_for_api(place: Place, url: str, timeout: float = 60) -> None:
     """Wait until the API's health check succeeds."""
     until = time.monotonic() + timeout
     while (status := fetch_status(f"{url}/health")) != 200:
@@ -46,13 +62,12 @@ def wait_for_api(place: Place, url: str, timeout: float = 30) -> None:
         time.sleep(0.2)
 
 
-def ensure_token(place: Place, url: str, table: str, known: str | None) -> str:
+def ensure_token(place: Place, table: str, known: str | None) -> str:
     """Return the *known* token if it is still valid, else a new admin token of the default tenant."""
-    if known and fetch_status(f"{url}/sync/status", known) == 200:
-        return known
-    env = place.aws_env() | {"BOKIT_TABLE": table, "AWS_REGION": REGION}
-    command = [sys.executable, "-m", "bokit_cli", "token", "create", "--role", "admin", "--name", CREATED_BY, "--json"]
-    done = subprocess.run(command, cwd=place.root, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise LocalError(f"could not create a token: {done.stderr.strip()}")
-    return str(json.loads(done.stdout)["token"])
+    tokens = open_access(Settings(table_name=table, region=REGION, endpoint_url=place.endpoint_url))
+    try:
+        if known and tokens.authorize(f"Bearer {known}"):
+            return known
+        return tokens.create(DEFAULT_TENANT, Role.ADMIN, CREATED_BY)[1]
+    except BokitError as error:
+        raise LocalError(f"could not create a token: {error}") from error

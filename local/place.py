@@ -1,4 +1,4 @@
-"""The folder and the ports of a local cloud."""
+"""The folder and the ports of a local cloud: the one place that knows their numbers and variables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError
+from simulator.address import PORT as SIMULATOR_PORT
 
 ROOT = Path(__file__).resolve().parents[1]
 REGION = "us-east-1"
+PORT = 14566
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A port on loopback, and what listens there."""
+
+    daemon: str
+    """The background process's name."""
+    about: str
+    variable: str
+    """Of the environment: it sets another port."""
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +46,21 @@ class Place:
         env = os.environ if env is None else env
         return cls(
             home=ROOT / ".bokit",
-            port=_read_port(env, "BOKIT_PORT", 14566),
-            simulator_port=_read_port(env, "BOKIT_SIMULATOR_PORT", 14567),
+            port=_read_port(env, "BOKIT_PORT", PORT),
+            simulator_port=_read_port(env, "BOKIT_SIMULATOR_PORT", SIMULATOR_PORT),
+        )
+
+    @property
+    def ports(self) -> tuple[Port, Port]:
+        """The ports, in the order in which their processes start."""
+        return (
+            Port(daemon="emulator", about="the local cloud", variable="BOKIT_PORT", number=self.port),
+            Port(
+                daemon="simulator",
+                about="the simulated platforms",
+                variable="BOKIT_SIMULATOR_PORT",
+                number=self.simulator_port,
+            ),
         )
 
     @property
@@ -55,6 +82,13 @@ class Place:
     def architecture(self) -> str:
         """The Lambda architecture of this machine."""
         return "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+
+    def enter(self) -> Place:
+        """Let this process and its children see this cloud alone, and neither account nor settings of the user; return it."""
+        env = self.aws_env()
+        os.environ.clear()
+        os.environ.update(env)
+        return self
 
     def aws_env(self) -> dict[str, str]:
         """Return an environment in which every AWS client uses this cloud, and no account of the user."""

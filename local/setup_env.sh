@@ -4,10 +4,8 @@ set -euo pipefail
 folder=$1 lock=$2 stamp=$3
 python=${PYTHON:-python3}
 
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
-  echo "bokit: $python is not Python 3.11 or newer; choose another one: make PYTHON=python3.12 …" >&2
-  exit 2
-}
+local/require_python.sh
+. local/progress.sh
 
 log=.bokit/log/setup-$(basename "$folder").log
 mkdir -p "$(dirname "$log")" "$(dirname "$folder")"
@@ -19,7 +17,7 @@ install() {
     --require-hashes --no-deps --only-binary=:all: -r "$lock"
 }
 
-if ! install >"$log" 2>&1; then
+if ! with_progress "$folder" "$log" install; then
   tail -n 20 "$log" >&2
   echo "bokit: setting up $folder failed, see $log (is the package index reachable, and python3-venv installed?)" >&2
   exit 2

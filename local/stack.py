@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,18 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.errors import LocalError
-from local.gateway import api_url
+from local.gateway import STACK, api_url, live_endpoint, live_url
 from local.place import REGION, Place
 
-STACK = "bokit"
 BUCKET = "bokit-artifacts"
 TTL_ATTRIBUTE = "expires_at"
-_TARGET = ("--stack-name", STACK, "--s3-bucket", BUCKET, "--region", REGION)
-_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers/shared")
+_AT = re.compile(r"Building (?:layer|codeuri)\b.*\b(\w+)'?$|(Uploading|Waiting for changeset|Waiting for stack)", re.MULTILINE)
+STEPS = {
+    "Uploading": "uploading",
+    "Waiting for changeset": "CloudFormation compares",
+    "Waiting for stack": "CloudFormation makes the resources",
+}
+"""What SAM says, in words."""
 
 
 def connect(place: Place, service: str) -> Any:
@@ -35,7 +39,7 @@ def connect(place: Place, service: str) -> Any:
     )
 
 
-def parameters(place: Place, **changed: str) -> dict[str, str]:
+def parameters(place: Place, stack: str = STACK, **changed: str) -> dict[str, str]:
     """Return the template's parameters for this interpreter and machine, updated by *changed*."""
     return {
         "Stage": "local",
@@ -43,22 +47,11 @@ def parameters(place: Place, **changed: str) -> dict[str, str]:
         "Architecture": place.architecture,
         "DeletionProtection": "false",
         "AllowPrivateAddresses": "true",
-        "ApiAddress": api_url(place),
+        "ApiAddress": api_url(place, stack),
+        "LiveAddress": live_url(place, stack),
+        "LiveEndpoint": live_endpoint(place, stack),
         **changed,
     }
-
-
-def fingerprint(place: Place) -> str:
-    """Return a hash of everything that is deployed."""
-    digest = hashlib.sha256(repr(sorted(parameters(place).items())).encode())
-    for file in _source_files(place.root):
-        digest.update(str(file.relative_to(place.root)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _source_files(root: Path) -> list[Path]:
-    found = [file for name in _SOURCES for file in [root / name, *(root / name).rglob("*")] if file.is_file()]
-    return sorted(file for file in found if "__pycache__" not in file.parts)
 
 
 def build_stack(place: Place, *resources: str) -> Path:
@@ -69,54 +62,86 @@ def build_stack(place: Place, *resources: str) -> Path:
     return folder
 
 
-def deploy_stack(place: Place, built: Path, **changed: str) -> None:
+def deploy_stack(place: Place, built: Path, stack: str = STACK, **changed: str) -> None:
     """Create or update the stack from a build."""
     connect(place, "s3").create_bucket(Bucket=BUCKET)
-    template = ["--template-file", str(built / "template.yaml"), "--config-env", "local"]
-    _sam(place, "deploy", *template, *_TARGET, *_overrides(parameters(place, **changed)))
-    _enable_ttl(place)
+    template = ["--template-file", str(built / "template.yaml"), "--config-file", str(place.root / "samconfig.toml")]
+    template += ["--config-env", "local"]  # beside the build SAM would find no file, and take its own defaults
+    _sam(place, "deploy", *template, *_target(stack), *_overrides(parameters(place, stack, **changed)))
+    enable_what_is_ignored(place, stack)
 
 
-def delete_stack(place: Place) -> None:
-    """Delete the stack and its data."""
-    _sam(place, "delete", *_TARGET, "--no-prompts")
+def delete_stack(place: Place, stack: str = STACK) -> None:
+    """Delete the stack; its table and its calendars' key stay."""
+    _sam(place, "delete", *_target(stack), "--no-prompts")
 
 
-def load_outputs(place: Place) -> Mapping[str, str] | None:
+def load_outputs(place: Place, stack: str = STACK) -> Mapping[str, str] | None:
     """Return the stack's outputs, or None if it does not exist."""
     try:
-        stacks = connect(place, "cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        stacks = connect(place, "cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError:
         return None
     return {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", [])} or None
 
 
-def _enable_ttl(place: Place) -> None:
-    # the emulator ignores TimeToLiveSpecification in a template
-    table = (load_outputs(place) or {}).get("TableName")
+def _target(stack: str) -> tuple[str, ...]:
+    return ("--stack-name", stack, "--s3-bucket", BUCKET, "--region", REGION)
+
+
+def enable_what_is_ignored(place: Place, stack: str = STACK) -> None:
+    """Set what is in the template and what the emulator does not take from it: TTL and point-in-time recovery."""
+    table = (load_outputs(place, stack) or {}).get("TableName")
     if not table:
         raise LocalError("the deployment made no table; see `.bokit/log/sam.log`")
     wanted = {"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
-    connect(place, "dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+    dynamodb = connect(place, "dynamodb")
+    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=wanted)
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
 
 
 def _overrides(values: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
 
 
-def _sam(place: Place, *arguments: str) -> None:
-    env = place.aws_env() | {
+def build_env(place: Place) -> dict[str, str]:
+    """Return the environment in which the stack's makefiles run."""
+    return place.aws_env() | {
         "SAM_CLI_TELEMETRY": "0",
         "BOKIT_RUNTIME": place.runtime,
         "BOKIT_ARCHITECTURE": place.architecture,
         "BOKIT_PYTHON": str(place.root / ".venv/bin/python"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    log = place.home / "log" / "sam.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+
+
+def watch_log(place: Place) -> Callable[[], str]:
+    """Return a function that says what a build or a deployment, which begins now, is at."""
+    log = _log_file(place)
+    began = log.stat().st_size if log.exists() else 0
+
+    def read() -> str:
+        with log.open("rb") as file:
+            file.seek(began)
+            found = _AT.findall(file.read().decode(errors="replace"))
+        if not found:
+            return "starting"
+        resource, step = found[-1]
+        return f"building {resource}" if resource else STEPS[step]
+
+    return read
+
+
+def _log_file(place: Place) -> Path:
+    return place.home / "log/sam.log"
+
+
+def _sam(place: Place, *arguments: str) -> None:
+    (log := _log_file(place)).parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         sam = str(place.tools / "sam/bin/sam")
-        done = subprocess.run([sam, *arguments], cwd=place.root, env=env, stdout=file, stderr=file, check=False)
+        done = subprocess.run([sam, *arguments], cwd=place.root, env=build_env(place), stdout=file, stderr=file, check=False)
     if done.returncode:
         raise LocalError(f"`sam {arguments[0]}` failed; {log} ends with:\n{_tail(log)}")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from simulator.address import PORT, find_url
 from simulator.billing_cli import add_billing
 from simulator.client_api import FAULTS as CLIENT_FAULTS
 from simulator.faults import FAULTS
@@ -27,7 +28,6 @@ from simulator.server import SharedWorld, SimulatorServer
 from simulator.state import load_world
 from simulator.world import World
 
-DEFAULT_URL = "http://127.0.0.1:14567"
 BAD_USE = 2
 _NOT_ARGUMENTS = ("command", "url", "json", "run")
 
@@ -35,6 +35,8 @@ _NOT_ARGUMENTS = ("command", "url", "json", "run")
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; 2 for bad use, with one line of error."""
     options = _build_parser().parse_args(arguments)
+    if "url" in options and options.url is None:
+        options.url = find_url(Path.cwd())
     try:
         run_command: Callable[[argparse.Namespace], int] = options.run
         return run_command(options)
@@ -74,7 +76,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="serve the feeds and the control API on loopback until SIGTERM")
-    serve.add_argument("--port", type=_port, default=14567, help="default %(default)s; 0 lets the system choose")
+    serve.add_argument("--port", type=_port, default=PORT, help="default %(default)s; 0 lets the system choose")
     serve.add_argument("--state", type=Path, metavar="DIR", help="save the world there between two runs; default: do not save")
     serve.add_argument("--seed", type=int, default=0, help="seed of a new world")
     serve.add_argument("--scenario", choices=("demo", "empty"), default="demo", help="content of a new world")
@@ -185,7 +187,7 @@ def _add(commands: Any, name: str, about: str, *positionals: str) -> argparse.Ar
     command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about[0].upper() + about[1:] + ".")
     for positional in positionals:
         command.add_argument(positional)
-    command.add_argument("--url", default=DEFAULT_URL, help=f"URL of the simulator; default {DEFAULT_URL}")
+    command.add_argument("--url", help="URL of the simulator; default: that of the local cloud, as .bokit/local.json says")
     command.add_argument("--json", action="store_true", help="print one JSON document")
     command.set_defaults(run=_run_operation)
     return command
@@ -271,7 +273,7 @@ def _show_config(options: argparse.Namespace) -> int:
 def _call(url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Call the control API and return its result; raise its errors as SimulatorError."""
     if urlsplit(url).scheme != "http":
-        raise SimulatorError(f"not the URL of a simulator: {url}; use one such as {DEFAULT_URL}")
+        raise SimulatorError(f"not the URL of a simulator: {url}; use one such as http://127.0.0.1:{PORT}")
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url.rstrip("/") + path, data, headers)  # noqa: S310 - http only, see above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,15 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, before any is disabled
+from tests.support.aws_rules.watch import WATCH
 from tests.support.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
+from tests.support.loopback import keep_to_loopback
 from tests.support.required import fail_what_is_not_run, is_all_required
 from tests.support.scheduling import UnitScheduling, sort_items
 
 os.environ["POWERTOOLS_SERVICE_NAME"] = "bokit"  # Lambda has it ready before any handler is imported
+WATCH.install()
+keep_to_loopback()
 
 PURE = ("unit", "engine")
 """Folders whose tests open no socket, unless a test is marked ``enable_socket``."""
@@ -38,14 +43,26 @@ END:VCALENDAR
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what takes longest first; leave the long series out of coverage.
-
-    A series runs the same lines thousands of times; traced, it takes twice as long and covers nothing more.
-    """
+    """Run what takes longest first."""
     sort_items(items)
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave the long series out of coverage: traced, they take three times as long and cover nothing more.
+
+    The mark ``no_cover`` is not enough: a worker of pytest-xdist has two recorders of pytest-cov, and it stops one.
+    """
+    tracer, of_threads = sys.gettrace(), threading.gettrace()
+    if tracer is None or not item.get_closest_marker("slow"):
+        return (yield)
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type] # as the library documents
+    try:
+        return (yield)
+    finally:
+        threading.settrace(of_threads)  # type: ignore[arg-type]
+        sys.settrace(tracer)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -76,6 +93,19 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     """Nor a whole file of tests."""
     report = yield
     return fail_what_is_not_run(report) if is_all_required() else report
+
+
+@pytest.fixture(autouse=True)
+def held_against_the_wire(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No request to AWS breaks a rule of its service, unless the test is marked to send what does; then it must.
+
+    What a wider fixture sends as it is made, or a thread that outlives its test, counts for the next test to end.
+    """
+    yield
+    count, broken = WATCH.take()
+    meant = {rule for mark in request.node.iter_markers("breaks") for rule in mark.args}
+    assert not [str(each) for each in broken if each.rule not in meant]
+    assert not count or meant <= {each.rule for each in broken}
 
 
 @pytest.fixture(scope="session")

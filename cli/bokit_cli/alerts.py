@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.completion import complete_alert
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, print_line, print_table
+from bokit_cli.show import Cell, ago_words, lasting_words, print_line
+from bokit_cli.tables import Column, Table
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +21,17 @@ if TYPE_CHECKING:
 
 alerts = typer.Typer(no_args_is_help=True, help="Channels on which Bokit notifies you of what needs a person.")
 
-Channel = Annotated[str, typer.Argument(metavar="ALERT", help="Channel id or name.")]
+Channel = Annotated[str, typer.Argument(metavar="ALERT", help="Channel id or name.", autocompletion=complete_alert)]
 NOBODY = "no alert channel yet; `bokit alert add KIND` adds one"
+CHANNELS = Table(
+    Column("id", drop=3),
+    Column("name", least=12),
+    Column("kind", drop=1),
+    Column("sends", drop=4, least=8),
+    Column("last sent", drop=2),
+    Column("state", least=12),
+    empty=NOBODY,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -113,13 +124,20 @@ def list_alerts(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = 
     session = Session(ctx, tenant, as_json)
     found, now = session.bokit.alerts.describe_all(session.tenant), session.bokit.clock()
     rows = [_row(doc, now) for doc in found]
-    columns = ["id!", "name", "kind", "sends", "last sent", "state"]
-    session.answer_list(found, lambda c: print_table(c, columns, rows, NOBODY))
+    session.answer_list(found, lambda c: _show_channels(c, rows))
+
+
+def _show_channels(console: Console, rows: list[tuple[object, ...]]) -> None:
+    if not CHANNELS.print(console, rows):
+        for _, name, *_, state in rows:
+            if state not in ("ok", "off"):
+                print_line(console, f"{name}: {state}")
 
 
 def _row(doc: AlertChannelDocument, now: datetime) -> tuple[object, ...]:
     extra = [f"quiet {doc['quiet_hours']}"] * bool(doc["quiet_hours"]) + ["digest"] * doc["digest"]
-    sends, sent = ", ".join([f"{doc['severity']}+", *extra]), ago_words(doc["delivered_at"], now)
+    sends = Cell(", ".join([f"{doc['severity']} and above", *extra]), f"{doc['severity']}+")
+    sent = ago_words(doc["delivered_at"], now)
     return doc["id"], doc["name"], doc["kind"], sends, sent, state_words(doc, now)
 
 
@@ -129,7 +147,7 @@ def state_words(doc: AlertChannelDocument, now: datetime) -> str:
         return "off"
     words = []
     if since := doc["failing_since"]:
-        words.append(f"not accepted since {ago_words(since, now)}: {doc['error']}")
+        words.append(f"not accepted {lasting_words(since, now)}: {doc['error']}")
     if doc["pending"]:
         words.append(f"{doc['pending']} waiting")
     if doc["given_up"]:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.completion import complete_unit
+from bokit_cli.evidence import evidence_lines
 from bokit_cli.feeds import read_day
 from bokit_cli.flags import DEFAULT, AsJson, BookingId, Cursor, Limit, SetFields, Tenant, UnitFilter
 from bokit_cli.session import Session
 from bokit_cli.show import (
+    DONE_WORDS,
     ago_words,
     clean,
     count_nights,
+    dates_words,
     day_words,
+    lasting_words,
+    nights_words,
     plural,
     print_line,
-    print_table,
+    print_next,
     short_id,
     status_words,
     stay_words,
     value_words,
     word,
 )
+from bokit_cli.tables import Column, Table, stay_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,10 +44,20 @@ if TYPE_CHECKING:
 
 booking = typer.Typer(no_args_is_help=True, help="Add or edit a booking; edits survive syncs.")
 
+BOOKINGS = Table(
+    Column("stay"),
+    Column("nights", drop=1, number=True),
+    Column("who", least=8),
+    Column("from", least=10),
+    Column("state", drop=3, least=9),
+    Column("id", drop=4),
+    empty="no coming bookings; `bokit sync` reads the calendars that are due, `bokit bookings --all` shows past ones",
+)
+NO_BOOKING = "no booking yet; `bokit sync` reads the calendars that are due, `bokit booking add` enters one by hand"
 ECHOING = ("echo", "fading")
 MIN_ID_LENGTH = 4  # characters of an id that are enough to find it
 BY_HAND = "entered by hand"
-DONE_BY_PEOPLE = {"create": BY_HAND, "edit": "edited", "acknowledge": "acknowledged"}
+DONE_BY_PEOPLE = {"create": BY_HAND, "edit": "edited", "acknowledge": "acknowledged", "move": "moved with its source"}
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +70,8 @@ def list_bookings(
     ctx: typer.Context,
     unit: UnitFilter = None,
     explain: Annotated[
-        str | None, typer.Option("--explain", metavar="DATE", help="Show which bookings hold this night, and why.")
+        str | None,
+        typer.Option("--explain", metavar="DATE", help="Show which bookings hold this night, and why; or why it is free."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Show past and cancelled ones too.")] = False,
     tenant: Tenant = DEFAULT,
@@ -70,10 +88,10 @@ def list_bookings(
 
 
 def find_units(session: Session, unit: str | None) -> dict[UnitId, str]:
-    """Return the names of the unit that *unit* names, or of all, by id."""
-    catalog = session.bokit.catalog
-    found = [catalog.find_unit(session.tenant, unit)] if unit else catalog.list_units(session.tenant)
-    return {u.id: u.name for u in found}
+    """Return the full names of the unit that *unit* names, or of all, by id and in their order."""
+    catalog, names = session.bokit.catalog, session.names
+    found = [catalog.find_unit(session.tenant, unit)] if unit else names.sorted(catalog.list_units(session.tenant))
+    return {u.id: names.of(u) for u in found}
 
 
 def _load(session: Session, units: Sequence[str]) -> list[Record]:
@@ -87,25 +105,28 @@ def _show_bookings(
     console: Console, session: Session, docs: list[BookingDocument], units: dict[UnitId, str], everything: bool
 ) -> None:
     today = session.bokit.clock().date().isoformat()
-    coming = [d for d in docs if d["presence"] != "gone" and (d["check_out"] or "") > today]
+    coming = [d for d in docs if (d["blocks_nights"] or d["presence"] != "gone") and (d["check_out"] or "") > today]
     shown = docs if everything else [d for d in coming if d["state"] not in ECHOING]
     names = source_names(session)
     places = {str(unit): name for unit, name in units.items()}
     rows = [_booking_row(d, places, names) for d in shown]
-    print_table(console, ["stay!", "n#", "unit", "who", "from", "state", "id!"], rows, "no coming bookings")
+    BOOKINGS.print(console, rows, NO_BOOKING if everything else None)
     if everything:
         return
     if echoes := len(coming) - len(shown):
         print_line(console, f"{plural(echoes, 'echo', 'echoes')} of these not shown; --all shows them")
     if hidden := len(docs) - len(coming):
-        print_line(console, f"{hidden} past or cancelled not shown; --all shows them")
+        print_line(console, f"{plural(hidden, 'past or cancelled booking')} not shown; --all shows them")
 
 
 def _booking_row(doc: BookingDocument, places: dict[str, str], names: dict[str | None, str]) -> tuple[object, ...]:
+    from bokit.core.model.full_names import join_names
+
     check_in, check_out = doc["check_in"] or "", doc["check_out"] or ""
-    place, origin = places[doc["unit_id"]], origin_words(doc, names).removeprefix("from ")
-    facts = who_words(doc), origin, word(_state_words(doc)), short_id(doc["id"])
-    return stay_words(check_in, check_out), count_nights(check_in, check_out), place, *facts
+    origin = origin_words(doc, names).removeprefix("from ")
+    where = join_names(places[doc["unit_id"]], origin) if origin == BY_HAND else origin
+    facts = who_words(doc), where, word(_state_words(doc), _state_word(doc)), short_id(doc["id"])
+    return stay_cell(check_in, check_out), count_nights(check_in, check_out), *facts
 
 
 def _state_words(doc: BookingDocument) -> str:
@@ -121,24 +142,43 @@ def _state_words(doc: BookingDocument) -> str:
     return f"{status}, edited" if doc["edits"] else status
 
 
+def _state_word(doc: BookingDocument) -> str:
+    """Return a booking's state in one word."""
+    if doc["state"] in ECHOING:
+        return "echo"
+    if doc["presence"] == "missing":
+        return "missing"
+    return (
+        "confirm"
+        if doc["confirm"]
+        else "edited"
+        if doc["edits"]
+        else "taken"
+        if doc["status"] == "undefined"
+        else str(doc["status"])
+    )
+
+
 def who_words(doc: BookingDocument) -> str:
     """Return the guest's name, or what else identifies the booking."""
     return clean(doc.get("guest_name") or doc.get("reservation_code") or doc.get("summary") or doc.get("kind"))
 
 
 def source_names(session: Session) -> dict[str | None, str]:
-    """Return the names of all sources, removed ones too, by id."""
-    return {s.id: s.name for s in session.bokit.catalog.sources.list_sources(session.tenant, removed=True)}
+    """Return the full names of all sources, removed ones too, by id."""
+    return dict(session.name_sources().items())
 
 
 def origin_words(doc: BookingDocument, names: dict[str | None, str]) -> str:
-    """Return the sources of a booking, or that it was entered by hand."""
+    """Return the full names of a booking's sources, or that it was entered by hand."""
+    from bokit.core.model.full_names import join_sources
+
     sources = dict.fromkeys(names.get(s["source_id"], BY_HAND) for s in doc["sources"])
-    return BY_HAND if list(sources) == [BY_HAND] else f"from {' + '.join(sources)}"
+    return BY_HAND if list(sources) == [BY_HAND] else f"from {join_sources(sources)}"
 
 
 def _explain(session: Session, units: dict[UnitId, str], night: date) -> None:
-    """Show which bookings hold *night*, of each unit and of those linked to it, and why."""
+    """Show which bookings hold *night*, of each unit and of those linked to it, and why; of a free one the evidence."""
     names = source_names(session)
     found = session.bokit.bookings.explain(session.tenant, list(units), night)
     named = [{**unit, "by": [{**doc, "source": names.get(doc["source_id"])} for doc in unit["by"]]} for unit in found]
@@ -147,15 +187,19 @@ def _explain(session: Session, units: dict[UnitId, str], night: date) -> None:
 
 def _show_explained(console: Console, session: Session, found: list[HeldNight], night: date) -> None:
     names, now = source_names(session), session.bokit.clock()
-    places = {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
+    places = {str(unit): name for unit, name in find_units(session, None).items()}
+    if not found:
+        print_line(console, session.first_step())
     for unit in found:
         print_line(console, f"{unit['unit']}, night of {day_words(night)}: {'held' if unit['held'] else 'free'}")
+        for line in () if unit["held"] else evidence_lines(unit["feeds"], night, now):
+            print_line(console, f"  {line}")
         for doc in unit["by"]:
             where = f" in {places.get(doc['unit_id'], doc['unit_id'])}" if doc["unit_id"] != unit["unit_id"] else ""
             stay = stay_words(doc["check_in"] or "", doc["check_out"] or "")
             print_line(console, f"  {stay}  {who_words(doc)}{where}  {origin_words(doc, names)}")
-            since = ago_words(datetime.fromisoformat(doc["since"]), now)
-            print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {_state_words(doc)}; since {since}")
+            lasting = lasting_words(datetime.fromisoformat(doc["since"]), now)
+            print_line(console, f"    {short_id(doc['id'])}  {doc['kind']}, {_state_words(doc)}; {lasting}")
             for reason in (*doc["why"], *(f"edited by {name.partition(':')[2] or name}" for name in doc["edited_by"])):
                 print_line(console, f"    {reason}")
         for calendar in unit["published"]:
@@ -167,7 +211,7 @@ def _show_explained(console: Console, session: Session, found: list[HeldNight], 
 def _calendar_words(calendar: PublishedNight, names: dict[str | None, str], now: datetime) -> str:
     """Return what an outgoing calendar says of a night.
 
-    ``calendar for vrbo: closed, by 7b12ad1e, since 1 d ago; last read 2 h ago``
+    ``calendar for vrbo: closed, by 7b12ad1e, for 1 d; last read 2 h ago``
     """
     consumer, read_at = calendar["for"], calendar["last_read_at"]
     name = f"calendar for {names.get(consumer, consumer) if consumer else 'anybody'}"
@@ -177,7 +221,7 @@ def _calendar_words(calendar: PublishedNight, names: dict[str | None, str], now:
         return f"{name}{variant}: open; {read}"
     closed = f"closed, by {', '.join(map(short_id, calendar['shown']))}"
     if since := calendar["closed_since"]:
-        closed += f", since {ago_words(datetime.fromisoformat(since), now)}"
+        closed += f", {lasting_words(datetime.fromisoformat(since), now)}"
         read += ", and not since" if read_at and not calendar["read_closed_at"] else ""
     return f"{name}{variant}: {closed}; {read}"
 
@@ -186,12 +230,13 @@ def find_booking(session: Session, text: str) -> Record:
     """Return the booking with this id, or with the short one that tables show."""
     from bokit.core.model.catalog import BOOKINGS
     from bokit.core.model.records import RecordId
+    from bokit.engine.bookings.terms import is_moved
     from bokit.errors import InputError, UnknownIdError
 
     if "." in text:
         return session.bokit.records.find_record(session.tenant, BOOKINGS, RecordId(text))
     records = _load(session, list(find_units(session, None))) if len(text) >= MIN_ID_LENGTH else []
-    found = [r for r in records if r.id.rpartition(".")[2].startswith(text)]
+    found = [r for r in records if r.id.rpartition(".")[2].startswith(text) and not is_moved(r)]
     if len(found) > 1:
         ids = ", ".join(r.id for r in found)
         raise InputError("several bookings match; write more of the id", code="ambiguous-id", ids=ids)
@@ -203,7 +248,7 @@ def find_booking(session: Session, text: str) -> Record:
 @booking.command("add")
 def add_booking(
     ctx: typer.Context,
-    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Unit id or name.")],
+    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Unit id or name.", autocompletion=complete_unit)],
     values: Annotated[list[str], SetFields],
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
@@ -239,7 +284,7 @@ def edit_booking(
     if release:
         changes[RELEASED] = nights_to_release(record, read_edit(record, changes))
     after = session.bokit.records.edit(session.tenant, BOOKINGS, record.id, changes, by=session.user)
-    _answer_booking(session, after)
+    _answer_booking(session, after, set(nights_to_release(after, {})) - set(after.fields.get(RELEASED) or ()))
 
 
 def _read_pair(pair: str) -> tuple[str, str]:
@@ -251,9 +296,18 @@ def _read_pair(pair: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _answer_booking(session: Session, record: Record) -> None:
+def _answer_booking(session: Session, record: Record, kept: Collection[str] = ()) -> None:
+    """Answer with a booking; *kept*: the nights that only its source still holds."""
     doc = session.bokit.bookings.show(session.tenant, record.id)
-    session.answer(doc, lambda c: _show_booking(c, doc))
+
+    def show(console: Console) -> None:
+        _show_booking(console, doc)
+        today = session.bokit.clock().date().isoformat()
+        if coming := sorted(night for night in kept if night >= today):
+            print_line(console, f"  still held, as its source shows them: {nights_words(coming)}")
+            print_line(console, f"  `bokit booking edit {short_id(doc['id'])} --release` releases them")
+
+    session.answer(doc, show)
 
 
 def _show_booking(console: Console, doc: BookingInFull) -> None:
@@ -264,8 +318,7 @@ def _show_booking(console: Console, doc: BookingInFull) -> None:
     if doc["confirm"]:
         print_line(console, f"  confirm: {doc['confirm']}; `bokit booking edit {short_id(doc['id'])} --set confirm=` confirms it")
     for conflict in doc["conflicts"]:
-        nights = ", ".join(day_words(night) for night in conflict["nights"])
-        print_line(console, f"  conflict, {conflict['certainty']}: {nights}; see `bokit conflicts`")
+        print_line(console, f"  conflict, {conflict['certainty']}: {dates_words(conflict['nights'])}; see `bokit conflicts`")
 
 
 @booking.command("accept-remote")
@@ -301,25 +354,30 @@ def list_changes(
     record = find_booking(session, booking_id)
     page = session.bokit.records.list_changes(session.tenant, record.id, limit=limit, cursor=cursor)
     docs = [describe_change(c) for c in page.items]
-    session.answer_list(docs, lambda c: _show_changes(c, session, docs), page.cursor)
+    session.answer_list(docs, lambda c: _show_changes(c, session, docs, booking_id, page.cursor), page.cursor)
 
 
-def _show_changes(console: Console, session: Session, docs: list[ChangeDocument]) -> None:
-    names, now = source_names(session), session.bokit.clock()
+def _show_changes(console: Console, session: Session, docs: list[ChangeDocument], booking_id: str, cursor: str | None) -> None:
+    names, places, now = source_names(session), session.names, session.bokit.clock()
     for doc in docs:
-        print_line(console, f"{ago_words(doc['at'], now)}  {_change_words(doc, names)}")
+        record_id, _, version = doc["id"].rpartition("@")
+        print_line(console, f"{ago_words(doc['at'], now)}  {short_id(record_id)}@{version}  {_change_words(doc, names)}")
         for name, change in doc["fields"].items():
+            if name == "unit_id":
+                print_line(console, f"  unit: {places.of_unit(str(change['from']))} → {places.of_unit(str(change['to']))}")
+                continue
             words = status_words if name == "status" else value_words
             print_line(console, f"  {name}: {words(change['from'])} → {words(change['to'])}")
         for name, change in doc["preserved"].items():
             print_line(console, f"  {name}: the source now says {value_words(change['to'])}; the edit is kept")
     if not docs:
         print_line(console, "no changes yet")
+    print_next(console, f"bokit booking changes {booking_id}", cursor)
 
 
 def _change_words(doc: ChangeDocument, names: dict[str | None, str]) -> str:
-    """Return what happened: ``edited by root``, or ``update by Airbnb: REASON``."""
+    """Return what happened: ``edited by root``, or ``updated by Airbnb: REASON``."""
     kind, _, name = doc["by"].partition(":")
     if kind != "source" and doc["action"] in DONE_BY_PEOPLE:
         return f"{DONE_BY_PEOPLE[doc['action']]} by {name}"
-    return f"{doc['action']} by {names.get(name, name)}: {doc['reason']}"
+    return f"{DONE_WORDS.get(doc['action'], doc['action'])} by {names.get(name, name)}: {doc['reason']}"

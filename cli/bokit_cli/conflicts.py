@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bokit_cli.bookings import MIN_ID_LENGTH, find_units, origin_words, source_names, who_words
+from bokit_cli.completion import complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import MAX_BOOKINGS_SHOWN, ago_words, day_words, print_line, print_more, short_id, stay_words
+from bokit_cli.show import MAX_BOOKINGS_SHOWN, ago_words, dates_words, print_line, print_more, short_id, stay_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
 
 MUTED = "muted until a booking or a night is added"
-MAX_NIGHTS_SHOWN = 7
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 def list_conflicts(
     ctx: typer.Context,
-    unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Only conflicts of this unit.")] = None,
+    unit: Annotated[
+        str | None, typer.Option("--unit", metavar="UNIT", help="Only conflicts of this unit.", autocompletion=complete_unit)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
     acknowledge: Annotated[
         str | None, typer.Option("--acknowledge", metavar="ID", help="Mute this conflict until a booking or a night is added.")
@@ -76,17 +78,14 @@ def _show_conflicts(console: Console, session: Session, docs: list[ConflictDocum
     bookings = {b["id"]: b for b in session.bokit.bookings.list_bookings(session.tenant, list(find_units(session, None)))}
     for doc in docs:
         where = " and ".join(places.get(unit, unit) for unit in doc["unit_ids"])
-        what = "too little time between guests" if doc["is_turnover"] else _night_words(doc["nights"])
+        what = "too little time between guests" if doc["is_turnover"] else dates_words(doc["nights"])
         print_line(console, f"{where}: {what}  {doc['certainty']}, {_status_words(doc, now)}  {short_id(doc['id'])}")
         for booking_id in doc["bookings"][:MAX_BOOKINGS_SHOWN]:
             first = ", first" if booking_id == doc["first"] else ""
             print_line(console, f"  {_booking_words(bookings.get(booking_id), names, booking_id)}{first}")
         print_more(console, len(doc["bookings"]) - MAX_BOOKINGS_SHOWN, "  ")
-
-
-def _night_words(nights: list[str]) -> str:
-    shown = ", ".join(day_words(n) for n in nights[:MAX_NIGHTS_SHOWN])
-    return f"{shown} and {len(nights) - MAX_NIGHTS_SHOWN} more nights" if len(nights) > MAX_NIGHTS_SHOWN else shown
+    if any(doc["status"] == "open" for doc in docs):
+        print_line(console, "cancel or move a booking at its channel, or `bokit conflicts --acknowledge ID` mutes a conflict")
 
 
 def _status_words(doc: ConflictDocument, now: datetime) -> str:

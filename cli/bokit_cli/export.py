@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
 import typer
 
+from bokit_cli.completion import complete_channel, complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
+
+_GATEWAY = re.compile(r"https?://[^/]+\.execute-api\.[a-z0-9-]+\.amazonaws\.com(\.cn)?(/|$)")
+"""An address that API Gateway made up."""
+ENDS_WITH_STACK = (
+    "note: this address ends with the stack, and a new stack gets another one; only a custom domain survives. Deploy\n"
+    '      with one before you paste it into a platform: make deploy PARAMS="DomainName=… CertificateArn=…" (docs/restore.md)\n'
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -18,10 +27,15 @@ def register(app: typer.Typer) -> None:
 
 def export_unit(
     ctx: typer.Context,
-    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Unit id or name.")],
+    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Unit id or name.", autocompletion=complete_unit)],
     channel: Annotated[
         str | None,
-        typer.Option("--for", metavar="CHANNEL", help="A platform or source; its own bookings are left out."),
+        typer.Option(
+            "--for",
+            metavar="CHANNEL",
+            help="A platform or source; its own bookings are left out.",
+            autocompletion=complete_channel,
+        ),
     ] = None,
     variant: Annotated[
         str, typer.Option("--variant", metavar="NAME", help="occupied, bookings, arrivals or departures.")
@@ -61,3 +75,5 @@ def _show(url: str | None, text: str) -> None:
     sys.stdout.flush()
     where = url or "not known: BOKIT_API_URL is not set, or the stack's calendar secret has changed (then use --rotate)"
     sys.stderr.write(f"address: {where}\n")
+    if url and _GATEWAY.match(url):
+        sys.stderr.write(ENDS_WITH_STACK)

@@ -10,12 +10,20 @@ import typer
 
 from bokit_cli.flags import AsJson, EndsOn, EndsOnWord, IgnoreTransparent, Platform
 from bokit_cli.session import Session, StackLocator
-from bokit_cli.show import plural, print_line, print_table, show_suggestions, status_words, stay_words
+from bokit_cli.show import plural, print_line, show_suggestions, status_words, word
+from bokit_cli.tables import Column, Table, stay_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 feeds = typer.Typer(no_args_is_help=True, help="Inspect a feed before adding it.")
+ENTRIES = Table(
+    Column("stay"),
+    Column("kind", drop=1),
+    Column("status", drop=2, least=12),
+    Column("who", least=12),
+    Column("code", drop=3),
+)
 MAX_FILE_BYTES = 20_000_000
 
 
@@ -120,7 +128,7 @@ def _show_feed(console: Console, doc: dict[str, Any]) -> None:
     print_line(console, f"{doc['platform']}: {doc['verdict']}, {found}")
     rows = [_entry_row(entry) for entry in entries]
     if rows:
-        print_table(console, ["stay!", "kind!", "status!", "who", "code"], rows, "")
+        ENTRIES.print(console, rows)
     for problem in doc["problems"]:
         uid = f" ({problem['uid']})" if problem["uid"] else ""
         print_line(console, f"problem {problem['code']}: {problem['message']}{uid}")
@@ -128,5 +136,6 @@ def _show_feed(console: Console, doc: dict[str, Any]) -> None:
 
 
 def _entry_row(entry: dict[str, Any]) -> tuple[object, ...]:
-    stay, who = stay_words(entry["check_in"], entry["check_out"]), entry["guest_name"] or entry["summary"]
-    return stay, entry["kind"], status_words(entry["status"]), who, entry["reservation_code"]
+    stay, who = stay_cell(entry["check_in"], entry["check_out"]), entry["guest_name"] or entry["summary"]
+    status = word(status_words(entry["status"]), "taken" if entry["status"] == "undefined" else entry["status"])
+    return stay, entry["kind"], status, who, entry["reservation_code"]

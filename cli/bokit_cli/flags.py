@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bokit_cli.completion import complete_booking, complete_platform, complete_source, complete_tenant, complete_unit
+
 
 class EndsOnWord(StrEnum):
     """What the end of an all-day event is."""
@@ -15,12 +17,22 @@ class EndsOnWord(StrEnum):
     LAST_NIGHT = "last-night"
 
 
-Tenant = Annotated[str, typer.Option("--tenant", metavar="ID", help="Tenant id or name.")]
+Tenant = Annotated[str, typer.Option("--tenant", metavar="ID", help="Tenant id or name.", autocompletion=complete_tenant)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-SourceName = Annotated[str, typer.Argument(metavar="SOURCE", help="Source id or name.")]
-UnitFilter = Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Only this unit; id or name.")]
-BookingId = Annotated[str, typer.Argument(metavar="ID", help="Booking id, or the short one that `bokit bookings` shows.")]
-Platform = Annotated[str | None, typer.Option("--platform", metavar="NAME", help="Platform; detected if omitted.")]
+SourceName = Annotated[str, typer.Argument(metavar="SOURCE", help="Source id or name.", autocompletion=complete_source)]
+UnitFilter = Annotated[
+    str | None, typer.Option("--unit", metavar="UNIT", help="Only this unit; id or name.", autocompletion=complete_unit)
+]
+BookingId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="Booking id, or the short one that `bokit bookings` shows.", autocompletion=complete_booking
+    ),
+]
+Platform = Annotated[
+    str | None,
+    typer.Option("--platform", metavar="NAME", help="Platform; detected if omitted.", autocompletion=complete_platform),
+]
 Zone = Annotated[str | None, typer.Option("--timezone", metavar="NAME", help="As in Europe/Rome.")]
 Turnover = Annotated[
     int | None, typer.Option("--turnover-days", metavar="DAYS", help="Days between a departure and the next arrival.")

@@ -8,39 +8,24 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer import exceptions as usage
 
-from bokit.config import is_debugging
-from bokit.errors import BokitError
-from bokit.observability import configure_plain
-from bokit_cli import (
-    alerts,
-    bookings,
-    conflicts,
-    export,
-    feeds,
-    places,
-    replay,
-    settings,
-    sources,
-    status,
-    sync,
-    tokens,
-    webhooks,
-)
-from bokit_cli.session import StackLocator
-from bokit_cli.show import clean
+from bokit_cli.commands import CommandLine
+from bokit_cli.plain_values import take_plain_values
+
+if TYPE_CHECKING:
+    from bokit_cli.session import StackLocator
 
 app = typer.Typer(
     name="bokit",
+    cls=CommandLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -62,65 +47,53 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _main(
+    ctx: typer.Context,
+    stack: Annotated[
+        str | None, typer.Option("--stack", metavar="NAME", help="The deployed stack; BOKIT_STACK if omitted.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The AWS profile to act as.")] = None,
+    region: Annotated[str | None, typer.Option("--region", metavar="NAME", help="The AWS region of the stack.")] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
+    from bokit.config import StackChoice, is_debugging
+    from bokit.observability import configure_plain
+    from bokit_cli.session import StackLocator
+
     configure_plain("INFO" if is_debugging() else "ERROR")
+    ctx.obj = ctx.obj or StackLocator()
+    ctx.obj.choice = StackChoice(stack=stack, profile=profile, region=region)
 
 
-for _commands in (feeds, places, sources, sync, status, bookings, conflicts, export, settings, tokens, webhooks, alerts, replay):
-    _commands.register(app)
+MANY_OBJECTS = 100_000
+"""New objects before Python looks for garbage. Its own 700 make it look dozens of times while a command is imported."""
 
 
 @cache
 def _command() -> Any:
-    """Return the tree of commands, built once: it takes longer to build than most commands to run."""
+    """Return the tree of commands, built once."""
+    take_plain_values()
     return typer.main.get_command(app)
 
 
 def execute(arguments: Sequence[str] | None = None, locator: StackLocator | None = None) -> int:
     """Run one command line and return its exit code; never raises."""
     try:
-        ended: Any = _command()(args=arguments, standalone_mode=False, prog_name="bokit", obj=locator or StackLocator())
+        ended: Any = _command()(args=arguments, standalone_mode=False, prog_name="bokit", obj=locator)
         return ended if isinstance(ended, int) else 0
-    except (KeyboardInterrupt, usage.Abort):
-        return _fail("interrupted", 130)
-    except usage.TyperException as error:
-        return _fail_usage(error)
-    except BokitError as error:
-        return _fail(str(error), 2)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - nobody reads the rest
         return 0
-    except Exception as error:
-        return _fail(f"unexpected error in Bokit: {type(error).__name__}; set BOKIT_DEBUG=1 to see where", 1)
+    except (Exception, KeyboardInterrupt) as error:
+        from bokit_cli.failures import end_failed, wants_json
 
-
-def _fail(message: str, code: int) -> int:
-    """Print one line on standard error, below a traceback if BOKIT_DEBUG is set, and return *code*."""
-    if is_debugging():
-        traceback.print_exc()
-    sys.stderr.write(f"error: {clean(message)}\n")
-    return code
-
-
-def _fail_usage(error: usage.TyperException) -> int:
-    """Print wrong use in one line; a group without a command prints its help."""
-    ctx: Any = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError" and ctx is not None:
-        sys.stderr.write(f"{ctx.get_help()}\n")
-        return 2
-    message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return _fail(f"{_lower(message)}; see `{ctx.command_path if ctx else 'bokit'} --help`", 2)
-
-
-def _lower(message: str) -> str:
-    return (message[:1].lower() + message[1:]).rstrip(".")
+        return end_failed(error, as_json=wants_json(sys.argv[1:] if arguments is None else arguments))
 
 
 def run() -> None:
     """Run the command line of this process."""
+    gc.set_threshold(MANY_OBJECTS)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -129,4 +102,5 @@ def run() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as above
+    gc.freeze()  # else Python looks for garbage once more in all that was imported, which the system frees anyway
     sys.exit(code)

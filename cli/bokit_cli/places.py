@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bokit_cli.completion import complete_property, complete_tenant, complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, Tenant, Turnover, Zone
+from bokit_cli.removals import remove_property, remove_unit
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, print_line, print_table
+from bokit_cli.show import NO_PROPERTY, ago_words, print_line
+from bokit_cli.tables import Column, Table
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TENANTS = Table(Column("tenant", least=12), Column("id", drop=2), Column("added", drop=1))
+PROPERTIES = Table(
+    Column("property", least=12),
+    Column("id", drop=2),
+    Column("timezone", drop=3),
+    empty=NO_PROPERTY,
+)
+UNITS = Table(
+    Column("unit", least=12),
+    Column("id", drop=3),
+    Column("property", drop=4, least=12),
+    Column("parts", drop=2, least=12),
+)
 tenants = typer.Typer(no_args_is_help=True, help="Tenants (customers of the stack).")
 properties = typer.Typer(no_args_is_help=True, help="Properties, each with its timezone.")
 units = typer.Typer(no_args_is_help=True, help="Rentable units: a flat, a room, a villa made of parts.")
@@ -45,11 +64,15 @@ def list_tenants(ctx: typer.Context, as_json: AsJson = False) -> None:
     session = Session(ctx, as_json=as_json)
     found, now = session.bokit.catalog.list_tenants(), session.bokit.clock()
     rows = [(t.name, t.id, ago_words(t.created_at, now)) for t in found]
-    session.answer_list([describe_tenant(t) for t in found], lambda c: print_table(c, ["tenant", "id!", "since"], rows, ""))
+    session.answer_list([describe_tenant(t) for t in found], lambda c: TENANTS.print(c, rows))
 
 
 @tenants.command("remove")
-def remove_tenant(ctx: typer.Context, tenant: str, as_json: AsJson = False) -> None:
+def remove_tenant(
+    ctx: typer.Context,
+    tenant: Annotated[str, typer.Argument(help="Tenant id or name.", autocompletion=complete_tenant)],
+    as_json: AsJson = False,
+) -> None:
     """Remove a tenant without sources, with all its data."""
     session = Session(ctx, tenant, as_json)
     tenant_id = session.tenant
@@ -75,6 +98,35 @@ def add_property(
     session.answer(describe_property(made), lambda c: print_line(c, f"added property {made.name}, {made.id}"))
 
 
+@properties.command("edit")
+def edit_property(
+    ctx: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="PROPERTY", help="Property id or name.", autocompletion=complete_property)],
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    timezone: Zone = None,
+    turnover_days: Turnover = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Rename a property, or change its settings."""
+    from bokit.engine.catalog.view import describe_property
+
+    session = Session(ctx, tenant, as_json)
+    values, catalog = _given(name=name, timezone=timezone, turnover_days=turnover_days), session.bokit.catalog
+    made = catalog.edit_property(session.tenant, catalog.find_property(session.tenant, place).id, values)
+    session.answer(describe_property(made), lambda c: print_line(c, f"changed: {made.name}"))
+
+
+def _given(**given: object) -> dict[str, object]:
+    """Return what a person named of a place's settings; raise InputError where it is none."""
+    from bokit.errors import InputError
+
+    values = {field: value for field, value in given.items() if value is not None}
+    if not values:
+        raise InputError("nothing to change; use an option, as in --name 'Villa Rosa'")
+    return values
+
+
 @properties.command("list")
 def list_properties(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
     """List the properties."""
@@ -82,18 +134,22 @@ def list_properties(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJso
 
     session = Session(ctx, tenant, as_json)
     found = session.bokit.catalog.list_properties(session.tenant)
-    columns, rows = ["property", "id!", "timezone"], [(p.name, p.id, p.timezone or "–") for p in found]
-    empty = "no property yet; `bokit property add NAME` adds one"
-    session.answer_list([describe_property(p) for p in found], lambda c: print_table(c, columns, rows, empty))
+    rows = [(p.name, p.id, p.timezone or "–") for p in found]
+    session.answer_list([describe_property(p) for p in found], lambda c: PROPERTIES.print(c, rows))
 
 
 @units.command("add")
 def add_unit(
     ctx: typer.Context,
     name: str,
-    property_name: Annotated[str, typer.Option("--property", metavar="PROPERTY", help="Its property; id or name.")],
+    property_name: Annotated[
+        str, typer.Option("--property", metavar="PROPERTY", help="Its property; id or name.", autocompletion=complete_property)
+    ],
     timezone: Zone = None,
-    part: Annotated[list[str] | None, typer.Option("--part", metavar="UNIT", help="Part of this unit; may be repeated.")] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option("--part", metavar="UNIT", help="Part of this unit; may be repeated.", autocompletion=complete_unit),
+    ] = None,
     turnover_days: Turnover = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
@@ -105,8 +161,55 @@ def add_unit(
     catalog = session.bokit.catalog
     place = catalog.find_property(session.tenant, property_name)
     values = {"name": name, "timezone": timezone, "turnover_days": turnover_days, "parts": part or []}
-    made = catalog.add_unit(session.tenant, place.id, values)
-    session.answer(describe_unit(made), lambda c: print_line(c, f"added unit {made.name} of {place.name}, {made.id}"))
+    made, names = catalog.add_unit(session.tenant, place.id, values), session.names
+    outcome = f"added unit {made.name} of {place.name}, {made.id}"
+    session.answer(describe_unit(made, names), lambda c: print_line(c, outcome))
+
+
+@units.command("edit")
+def edit_unit(
+    ctx: typer.Context,
+    place: Annotated[str, typer.Argument(metavar="UNIT", help="Unit id or name.", autocompletion=complete_unit)],
+    name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
+    property_name: Annotated[
+        str | None,
+        typer.Option(
+            "--property", metavar="PROPERTY", help="Move it to this property; id or name.", autocompletion=complete_property
+        ),
+    ] = None,
+    timezone: Zone = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--part", metavar="UNIT", help="Part of this unit; may be repeated, '' for none.", autocompletion=complete_unit
+        ),
+    ] = None,
+    turnover_days: Turnover = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Rename a unit, move it to another property, or change its settings; bookings and calendars stay its own."""
+    from bokit.engine.catalog.view import describe_unit
+
+    session = Session(ctx, tenant, as_json)
+    catalog = session.bokit.catalog
+    house = catalog.find_property(session.tenant, property_name) if property_name else None
+    parts = None if part is None else [name for name in part if name]
+    values = _given(name=name, property_id=house and house.id, timezone=timezone, parts=parts, turnover_days=turnover_days)
+    unit = catalog.find_unit(session.tenant, place)
+    zone = unit_zones(session).get(unit.id)
+    made, names = catalog.edit_unit(session.tenant, unit.id, values), session.names
+
+    def show(console: Console) -> None:
+        is_moved = house is not None and made.property_id != unit.property_id
+        print_line(
+            console, f"moved: {names.of(made)} is of {house.name} now" if house and is_moved else f"changed: {names.of(made)}"
+        )
+        if (now := unit_zones(session).get(unit.id)) != zone:
+            before, after = zone or "the tenant's", now or "the tenant's"
+            print_line(console, f"its timezone is {after} now, not {before}: its calendars are read again at once")
+
+    session.answer(describe_unit(made, names), show)
 
 
 @units.command("list")
@@ -115,9 +218,22 @@ def list_units(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = F
     from bokit.engine.catalog.view import describe_unit
 
     session = Session(ctx, tenant, as_json)
+    catalog, names = session.bokit.catalog, session.names
+    found = names.sorted(catalog.list_units(session.tenant))
+    places = {p.id: p.name for p in catalog.list_properties(session.tenant)}
+    rows = [(names.of(u), u.id, places.get(u.property_id, "–"), ", ".join(map(names.of_unit, u.parts))) for u in found]
+    session.answer_list(
+        [describe_unit(u, names) for u in found], lambda c: UNITS.print(c, rows, "" if rows else session.first_step())
+    )
+
+
+properties.command("remove")(remove_property)
+units.command("remove")(remove_unit)
+
+
+def unit_zones(session: Session) -> dict[str, str]:
+    """Return the timezone of each unit: its own, else its property's."""
     catalog = session.bokit.catalog
-    found, places = catalog.list_units(session.tenant), {p.id: p.name for p in catalog.list_properties(session.tenant)}
-    names = {u.id: u.name for u in found}
-    rows = [(u.name, u.id, places.get(u.property_id, "–"), ", ".join(names.get(p, p) for p in u.parts)) for u in found]
-    columns, empty = ["unit", "id!", "property", "parts"], "no unit yet; `bokit unit add NAME --property PROPERTY` adds one"
-    session.answer_list([describe_unit(u) for u in found], lambda c: print_table(c, columns, rows, empty))
+    houses = {p.id: p.timezone for p in catalog.list_properties(session.tenant)}
+    units = {str(u.id): u.timezone or houses.get(u.property_id) for u in catalog.list_units(session.tenant)}
+    return {unit: zone for unit, zone in units.items() if zone}

@@ -11,13 +11,23 @@ import typer
 
 from bokit_cli.flags import AsJson
 from bokit_cli.session import Session
-from bokit_cli.show import MAX_BOOKINGS_SHOWN, print_line, print_more, print_table, stay_words, word
+from bokit_cli.show import MAX_BOOKINGS_SHOWN, plural, print_line, print_more, stay_words, word
+from bokit_cli.tables import Column, Table, stay_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.engine.bookings.replay import Progress
 
+STAYS = Table(
+    Column("stay"),
+    Column("kind", drop=3),
+    Column("code", drop=4),
+    Column("changes", drop=2, number=True),
+    Column("last"),
+    Column("at", drop=1),
+    empty="no stay in these feeds; `bokit feed inspect FILE` shows what is read in one",
+)
 MAX_STAYS_SHOWN = 40  # in the table; the JSON document has all
 
 
@@ -66,10 +76,10 @@ def _progress(session: Session) -> Iterator[Progress | None]:
 def _show_replay(console: Console, doc: dict[str, Any]) -> None:
     stays = sorted(doc["stays"], key=lambda s: str(s["history"][-1]["check_in"]))
     rows = [_stay_row(stay) for stay in stays[:MAX_STAYS_SHOWN]]
-    print_table(console, ["stay!", "kind", "code", "changes#", "last", "at!"], rows, "no stays found")
+    STAYS.print(console, rows)
     print_more(console, len(stays) - MAX_STAYS_SHOWN)
-    counts = ", ".join(f"{n} {name}" for name, n in doc["counts"].items())
-    print_line(console, f"{doc['fetches']} fetches: {counts}")
+    counts = ", ".join(f"{n} {name}" for name, n in doc["counts"].items() if n)
+    print_line(console, f"{plural(doc['fetches'], 'fetch', 'fetches')}: {counts or 'no stay created'}")
 
 
 def _show_unit(console: Console, doc: dict[str, Any]) -> None:
@@ -78,7 +88,9 @@ def _show_unit(console: Console, doc: dict[str, Any]) -> None:
     stays = {s["id"]: s for s in doc["stays"]}
     echoes = [e for e in doc["echoes"] if e["state"] == "echo"]
     still = sum(e["until"] is None for e in echoes)
-    print_line(console, f"{len(doc['joint'])} joint bookings, {len(echoes)} echoes ({still} at the end)")
+    print_line(
+        console, f"{plural(len(doc['joint']), 'joint booking')}, {plural(len(echoes), 'echo', 'echoes')} ({still} at the end)"
+    )
     for conflict in doc["conflicts"]:
         state = f"{conflict['certainty']}, {conflict['status']}, opened {conflict['opened_at'][:10]}"
         print_line(console, f"conflict over {', '.join(conflict['nights'])}: {state}")
@@ -94,5 +106,5 @@ def _show_unit(console: Console, doc: dict[str, Any]) -> None:
 
 def _stay_row(stay: dict[str, Any]) -> tuple[object, ...]:
     last = stay["history"][-1]
-    shown = stay_words(last["check_in"], last["check_out"])
+    shown = stay_cell(last["check_in"], last["check_out"])
     return shown, stay["kind"], stay["code"], len(stay["history"]), word(last["change"]), last["at"][:10]

@@ -5,26 +5,46 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+from bokit_cli.lines import order, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.text import Text
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _WORDS = {
     "green": "ok succeeded confirmed",
-    "cyan": "changed",
+    "cyan": "changed new",
     "yellow": "stale held partial missing",
     "red": "failing failed",
     "dim": "paused skipped gone cancelled vanished deleted",
 }
 COLOURS = {state: colour for colour, states in _WORDS.items() for state in states.split()}
 MAX_BOOKINGS_SHOWN = 20  # of one conflict; the JSON document has all
+MAX_NIGHTS_SHOWN = 5  # in a sentence
+NO_PROPERTY = (
+    "nothing here yet; `bokit property add NAME` adds a property, then come `bokit unit add` and `bokit source add`; "
+    "`bokit config import FILE` adds all of them at once"
+)
+NO_SOURCE = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
+NO_UNIT = "no unit yet; `bokit unit add NAME --property PROPERTY` adds one"
+DONE_WORDS = {
+    "create": "created",
+    "update": "updated",
+    "miss": "no longer shown",
+    "find": "shown again",
+    "cancel": "cancelled",
+    "restore": "restored",
+    "merge": "merged",
+}
+"""What was done to a record, by the name of the action."""
+PLAN_WORDS = {"miss": "mark as missing", "find": "mark as shown again"}
+"""What would be done, where the action's own name does not say it."""
 STATUS_WORDS = {"undefined": "Booking.com booking or closure"}
 
 
@@ -44,34 +64,34 @@ def clean(value: object) -> str:
     return _CONTROL.sub("", re.sub(r"[\n\t]+", " ", "" if value is None else str(value)))
 
 
-def word(state: object) -> Text:
-    """Return a state, coloured where the terminal has colours."""
-    from rich.text import Text
+class Cell(NamedTuple):
+    """A cell of a table: its text, a shorter form where there is one, and its colour."""
 
-    return Text(clean(state), style=COLOURS.get(str(state), ""))
+    text: str
+    brief: str
+    style: str = ""
 
 
-def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print *rows* under *columns*, or *empty*. A column that ends in ``!`` is never wrapped, ``#`` is a number."""
-    from rich.table import Table
-    from rich.text import Text
+def word(state: object, brief: object = None) -> Cell:
+    """Return a state, coloured where the terminal has colours, and its shorter form."""
+    text = clean(state)
+    return Cell(text, text if brief is None else clean(brief), COLOURS.get(str(state if brief is None else brief), ""))
 
-    rows = list(rows)
-    if not rows:
-        print_line(console, empty)
+
+def print_line(console: Console, text: object = "", indent: int | None = None) -> None:
+    """Print one line of text: in a terminal broken between words, later lines with *indent* spaces."""
+    line = clean(text)
+    if not console.is_terminal:
+        console.print(line, soft_wrap=True)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        name = column.rstrip("!#")
-        table.add_column(name, no_wrap="!" in column, justify="right" if "#" in column else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
-    console.print(table)
+    for part in wrap(line, console.width, indent):
+        console.print(order(part), soft_wrap=True)
 
 
-def print_line(console: Console, text: object = "") -> None:
-    """Print one line of text as it is."""
-    console.print(clean(text), soft_wrap=True)
+def print_next(console: Console, command: str, cursor: str | None) -> None:
+    """Print the command that shows the next page; nothing where there is none."""
+    if cursor:
+        print_line(console, f"`{command} --cursor {cursor}` shows more")
 
 
 def print_more(console: Console, count: int, indent: str = "") -> None:
@@ -85,7 +105,7 @@ def print_facts(console: Console, facts: Mapping[str, object]) -> None:
     width = max((len(name) for name, value in facts.items() if value not in (None, "")), default=0)
     for name, value in facts.items():
         if value not in (None, ""):
-            print_line(console, f"{name:<{width}}  {clean(value)}")
+            print_line(console, f"{name:<{width}}  {clean(value)}", indent=width + 2)
 
 
 def day_words(day: date | str) -> str:
@@ -110,18 +130,64 @@ def stay_words(check_in: str, check_out: str) -> str:
     return f"{' '.join(shown[:same])} – {day_words(last)}"
 
 
+def short_stay_words(check_in: str, check_out: str) -> str:
+    """Return arrival and departure in as few words as leave no doubt: the year is the departure's.
+
+    >>> short_stay_words("2026-07-10", "2026-07-14"), short_stay_words("2026-12-28", "2027-01-03")
+    ('10–14 Jul 2026', '28 Dec–3 Jan 2027')
+    """
+    first, last = date.fromisoformat(check_in), date.fromisoformat(check_out)
+    is_long = (last - first).days > 300
+    shown = [f"{first.day}", f"{first:%b}", f"{first.year}"]
+    same = 3 if is_long else 1 if first.month == last.month else 2
+    return f"{' '.join(shown[:same])}–{last.day} {last:%b} {last.year}"
+
+
 def count_nights(check_in: str, check_out: str) -> int:
     """Return how many nights a stay has."""
     return (date.fromisoformat(check_out) - date.fromisoformat(check_in)).days
 
 
+def nights_words(nights: Sequence[str]) -> str:
+    """Return how many nights, and the first of them.
+
+    >>> nights_words(["2026-07-10"])
+    '1 night: Fri 10 Jul 2026'
+    """
+    shown = ", ".join(map(day_words, nights[:MAX_NIGHTS_SHOWN]))
+    more = f" and {len(nights) - MAX_NIGHTS_SHOWN} more" if len(nights) > MAX_NIGHTS_SHOWN else ""
+    return f"{plural(len(nights), 'night')}: {shown}{more}"
+
+
+def dates_words(nights: Sequence[str]) -> str:
+    """Return nights as a host reads them: many in a row by the first one, and after a few only how many more there are.
+
+    >>> dates_words(["2026-12-29", "2026-12-30"]), dates_words([f"2026-07-{day}" for day in (10, 11, 12, 14)])
+    ('Tue 29 Dec 2026, Wed 30 Dec 2026', '3 nights from Fri 10 Jul 2026, Tue 14 Jul 2026')
+    """
+    rows: list[list[str]] = []
+    for night in nights:
+        if rows and count_nights(rows[-1][-1], night) == 1:
+            rows[-1].append(night)
+        else:
+            rows.append([night])
+    shown = [
+        word
+        for row in rows
+        for word in ([f"{len(row)} nights from {day_words(row[0])}"] if len(row) > 2 else [day_words(n) for n in row])
+    ]
+    more = len(shown) - MAX_NIGHTS_SHOWN
+    return ", ".join(shown[:MAX_NIGHTS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
 def short_id(record_id: str) -> str:
     """Return the short form of a record's id.
 
-    >>> short_id("unit_1.938113589f9d809a08b6")
-    '93811358'
+    >>> short_id("unit_1.938113589f9d809a08b6"), short_id("unit_1.hand_2y3c5m7k9p1r")
+    ('93811358', 'hand_2y3c5m7k')
     """
-    return record_id.rpartition(".")[2][:8]
+    kind, underscore, own = record_id.rpartition(".")[2].rpartition("_")
+    return f"{kind}{underscore}{own[:8]}"
 
 
 def span_words(seconds: float) -> str:
@@ -136,12 +202,35 @@ def span_words(seconds: float) -> str:
     return "0 s"
 
 
+def exact_span_words(seconds: int) -> str:
+    """Return a span of time in the largest unit that leaves no rest.
+
+    >>> exact_span_words(3600), exact_span_words(5400), exact_span_words(90)
+    ('1 h', '90 min', '90 s')
+    """
+    size, unit = next((size, unit) for size, unit in _SPANS if seconds % size == 0)
+    return f"{seconds // size} {unit}"
+
+
 def ago_words(at: datetime | None, now: datetime) -> str:
     """Return how long ago, or in how long, *at* is; a dash for never."""
     if at is None:
         return "–"
     seconds = (now - at).total_seconds()
+    if abs(seconds) < 1:
+        return "just now"
     return f"{span_words(seconds)} ago" if seconds >= 0 else f"in {span_words(-seconds)}"
+
+
+def lasting_words(since: datetime, now: datetime) -> str:
+    """Return for how long something has been so.
+
+    >>> noon = datetime.fromisoformat("2026-08-03T12:00:00Z")
+    >>> lasting_words(noon, noon), lasting_words(noon, datetime.fromisoformat("2026-08-03T14:30:00Z"))
+    ('since just now', 'for 2 h')
+    """
+    seconds = (now - since).total_seconds()
+    return f"for {span_words(seconds)}" if seconds >= 1 else "since just now"
 
 
 def opening_words(opens_at: datetime, zone: str, now: datetime) -> str:
@@ -228,11 +317,10 @@ def show_suggestions(console: Console, preview: Mapping[str, Any]) -> None:
         )
 
 
-def where_words(source: Mapping[str, Any], units: Mapping[str, str]) -> str:
-    """Return the name of a source's unit, else of its collection.
+def collection_of(source: Mapping[str, Any]) -> str:
+    """Return the collection of a source that is of no unit; of a unit's source nothing, since its full name says enough.
 
-    >>> where_words({"unit_id": None, "collection": "clients"}, {})
-    'clients'
+    >>> collection_of({"unit_id": None, "collection": "clients"}), collection_of({"unit_id": "u", "collection": "bookings"})
+    ('clients', '')
     """
-    unit = source["unit_id"]
-    return str(source["collection"]) if unit is None else units.get(unit, unit)
+    return "" if source["unit_id"] else str(source["collection"])

@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.completion import complete_removed, complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, EndsOn, IgnoreTransparent, Interval, Platform, SourceName, Tenant, Zone
+from bokit_cli.places import unit_zones
 from bokit_cli.session import Session
 from bokit_cli.show import (
+    Cell,
     ago_words,
+    collection_of,
     day_words,
+    exact_span_words,
+    lasting_words,
     opening_words,
     plural,
     print_facts,
     print_line,
-    print_table,
     problem_words,
     show_suggestions,
-    span_words,
-    stay_words,
     value_words,
-    where_words,
 )
 from bokit_cli.sync import end_run, show_run
+from bokit_cli.tables import Column, Table, stay_cell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +41,16 @@ Url = Annotated[str, typer.Option("--url", metavar="URL", help="https://…, sec
 PlanHash = Annotated[
     str | None, typer.Option("--plan", metavar="HASH", help="The plan as `source show` printed it; refused if it has changed.")
 ]
+RECORDS = Table(Column("id", drop=1), Column("fields", least=20))
+ENTRIES = Table(Column("stay"), Column("kind", drop=1), Column("who", least=12), Column("code", drop=2))
+SOURCES = Table(
+    Column("source", least=12),
+    Column("id", drop=3),
+    Column("collection", drop=4, least=10),  # of sources of no unit
+    Column("from", drop=2, least=16),
+    Column("state", drop=5),
+)
+RELEASES = Table(Column("action", drop=1), Column("stay"), Column("who", least=10), Column("booking", drop=2))
 MAX_ENTRIES_SHOWN = 5
 NOT_ADDED = "nothing was added; fix the URL, or add it with --no-check"
 
@@ -51,7 +64,7 @@ def register(app: typer.Typer) -> None:
 def add_source(
     ctx: typer.Context,
     name: str,
-    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Unit id or name.")],
+    unit: Annotated[str, typer.Option("--unit", metavar="UNIT", help="Unit id or name.", autocompletion=complete_unit)],
     url: Url,
     kind: Annotated[str, typer.Option("--kind", help="Kind of source.")] = "ical",
     platform: Platform = None,
@@ -80,14 +93,14 @@ def add_source(
     }
     values = {"name": name, "kind": kind, "url": _read_url(url), **settings}
     preview = _preview(session, place.id, values) if check else None
-    made = catalog.sources.add(session.tenant, place.id, values)
+    made, names = catalog.sources.add(session.tenant, place.id, values), session.names
 
     def show(console: Console) -> None:
         if preview:
             show_preview(console, preview.as_dict())
-        print_line(console, f"added source {made.name} of {place.name}, {made.id}; `bokit sync` syncs it now")
+        print_line(console, f"added source {names.of(made)}, {made.id}; `bokit sync` syncs it now")
 
-    session.answer({**describe_source(made), "preview": preview and preview.as_dict()}, show)
+    session.answer({**describe_source(made, names), "preview": preview and preview.as_dict()}, show)
 
 
 def _preview(session: Session, unit_id: Any, values: dict[str, Any]) -> Preview:
@@ -117,13 +130,13 @@ def show_preview(console: Console, preview: dict[str, Any]) -> None:
     print_line(console, f"{preview.get('platform') or 'records'}: {preview['verdict']}, {found}")
     if entries and "fields" in entries[0]:
         shown = [(e["id"], value_words(e["fields"])) for e in entries[:MAX_ENTRIES_SHOWN]]
-        print_table(console, ["id!", "fields"], shown, "")
+        RECORDS.print(console, shown)
     elif entries:
         rows = [
-            (stay_words(e["check_in"], e["check_out"]), e["kind"], e["guest_name"] or e["summary"], e["reservation_code"])
+            (stay_cell(e["check_in"], e["check_out"]), e["kind"], e["guest_name"] or e["summary"], e["reservation_code"])
             for e in sorted(entries, key=lambda e: e["check_in"])[:MAX_ENTRIES_SHOWN]
         ]
-        print_table(console, ["stay!", "kind", "who", "code"], rows, "")
+        ENTRIES.print(console, rows)
     if len(entries) > MAX_ENTRIES_SHOWN:
         print_line(console, f"… and {len(entries) - MAX_ENTRIES_SHOWN} more")
     for problem in preview["problems"][:MAX_ENTRIES_SHOWN]:
@@ -143,16 +156,12 @@ def list_sources(
 
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
-    found = catalog.sources.list_sources(session.tenant, removed=removed)
-    units = {str(u.id): u.name for u in catalog.list_units(session.tenant)}
-    docs = [describe_source(s) for s in found]
+    names = session.names
+    found = names.sorted(catalog.sources.list_sources(session.tenant, removed=removed))
+    docs = [describe_source(s, names) for s in found]
     states = ["removed" if d["removed_at"] else "" if d["enabled"] else "paused" for d in docs]
-    rows = [(d["name"], d["id"], where_words(d, units), d["url"], state) for d, state in zip(docs, states, strict=True)]
-    columns, empty = (
-        ["source", "id!", "unit", "from", ""],
-        "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one",
-    )
-    session.answer_list(docs, lambda c: print_table(c, columns, rows, empty))
+    rows = [(d["full_name"], d["id"], collection_of(d), d["url"], state) for d, state in zip(docs, states, strict=True)]
+    session.answer_list(docs, lambda c: SOURCES.print(c, rows, "" if rows else session.first_step()))
 
 
 @sources.command("show")
@@ -164,7 +173,7 @@ def show_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT
     found = session.bokit.catalog.sources.find(session.tenant, source, removed=True)
     hold = session.bokit.records.find_hold(session.tenant, found.id)
     freshness = session.bokit.status.load_freshness(session.tenant, found.id)
-    doc = {**describe_source(found), **freshness, "hold": _describe_hold(found.id, hold)}
+    doc = {**describe_source(found, session.names), **freshness, "hold": _describe_hold(found.id, hold)}
     session.answer(doc, lambda c: _show_source(c, session, doc))
 
 
@@ -179,22 +188,22 @@ def _describe_hold(source_id: SourceId, hold: Hold | None) -> dict[str, Any] | N
 
 def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> None:
     now = session.bokit.clock()
-    units = {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
     print_facts(
         console,
         {
-            "source": f"{doc['name']} ({doc['id']})",
-            "unit": doc["unit_id"] and units.get(doc["unit_id"], doc["unit_id"]),
+            "source": f"{doc['full_name']} ({doc['id']})",
+            "unit": doc["unit_id"] and session.names.of_unit(doc["unit_id"]),
             "collection": None if doc["unit_id"] else doc["collection"],
             "from": doc["url"],
             "platform": doc["platform"],
             "state": "removed" if doc["removed_at"] else doc["state"],
-            "interval": doc["interval"] and span_words(doc["interval"]),
+            "interval": doc["interval"] and exact_span_words(doc["interval"]),
             "ends on": doc["ends_on"] if doc["unit_id"] else None,
             "free events": "ignored" if doc["ignore_transparent"] else None,
             "last success": doc["last_success_at"] and ago_words(doc["last_success_at"], now),
             "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
             "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
+            "content made": doc["content_made_at"] and ago_words(doc["content_made_at"], now),
             "error": doc["error"] and doc["error"]["message"],
             "advice": doc["advice"],
             "renames since": doc["renames_since"] and ago_words(doc["renames_since"], now),
@@ -204,23 +213,15 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
         _show_hold(console, doc["hold"], session, unit_zones(session).get(str(doc["unit_id"]), "UTC"))
 
 
-def unit_zones(session: Session) -> dict[str, str]:
-    """Return the timezone of each unit: its own, else its property's."""
-    catalog = session.bokit.catalog
-    houses = {p.id: p.timezone for p in catalog.list_properties(session.tenant)}
-    units = {str(u.id): u.timezone or houses.get(u.property_id) for u in catalog.list_units(session.tenant)}
-    return {unit: zone for unit, zone in units.items() if zone}
-
-
 def _show_hold(console: Console, hold: dict[str, Any], session: Session, zone: str) -> None:
     print_line(console)
-    print_line(console, f"held since {ago_words(hold['since'], session.bokit.clock())}: {hold['message']}")
+    print_line(console, f"held {lasting_words(hold['since'], session.bokit.clock())}: {hold['message']}")
     if hold["opens_at"]:
         print_line(console, opening_words(hold["opens_at"], zone, session.bokit.clock()))
     rows = [(r.get("action"), _release_words(r), _release_name(r), r.get("record_id")) for r in hold["releases"]]
     if rows:
         print_line(console, "applying it would release:")
-        print_table(console, ["", "stay!", "who", "booking!"], rows, "")
+        RELEASES.print(console, rows)
     if hold["settle"]:
         print_line(console, "apply or discard it with:")
     for command in hold["settle"]:
@@ -231,9 +232,11 @@ def _release_name(release: dict[str, Any]) -> str | None:
     return release.get("guest_name") or release.get("reservation_code") or release.get("code")
 
 
-def _release_words(release: dict[str, Any]) -> str:
+def _release_words(release: dict[str, Any]) -> str | Cell:
     if release.get("check_in") and release.get("check_out"):
-        return stay_words(release["check_in"], release["check_out"])
+        return stay_cell(release["check_in"], release["check_out"])
+    if "field" in release:
+        return f"{release['field']}: {release['records']} of {release['of']} records"
     if "id" in release or "records" in release:
         return str(release.get("id") or f"{release['records']} records in all")
     nights = release.get("nights") or []
@@ -246,16 +249,24 @@ def edit_source(
     source: SourceName,
     name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="New URL; the stays are kept.")] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            "--unit", metavar="UNIT", help="Move it to this unit, with its bookings; id or name.", autocompletion=complete_unit
+        ),
+    ] = None,
     platform: Platform = None,
     interval: Interval = None,
     cancel_after: CancelAfter = None,
     timezone: Zone = None,
     ends_on: EndsOn = None,
     ignore_transparent: IgnoreTransparent = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --unit: show what the move does; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --unit: move it although that frees nights.")] = False,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Change a source; an empty value restores the tenant's default."""
+    """Change a source, or move it to another unit; an empty value restores the tenant's default."""
     from bokit.engine.catalog.view import describe_source
     from bokit.errors import InputError
 
@@ -270,13 +281,20 @@ def edit_source(
     }
     given = {"name": name, "url": url and _read_url(url), **settings}
     values = {field: value for field, value in given.items() if value is not None}
-    if not values:
+    if not values and unit is None:
         raise InputError("nothing to change; use an option, as in --interval 15m")
+    if dry_run and unit is None:
+        raise InputError("--dry-run shows what a move does; use it with --unit")
     sources = session.bokit.catalog.sources
     before = sources.find(session.tenant, source)
+    if unit is not None:
+        from bokit_cli.moves import move_source
+
+        move_source(session, before, session.bokit.catalog.find_unit(session.tenant, unit), values, dry_run=dry_run, yes=yes)
+        return
     after = sources.edit(session.tenant, before.id, values)
-    outcome = "unchanged" if after == before else "changed"
-    session.answer(describe_source(after), lambda c: print_line(c, f"{outcome}: {after.name}"))
+    outcome, names = "unchanged" if after == before else "changed", session.names
+    session.answer(describe_source(after, names), lambda c: print_line(c, f"{outcome}: {names.of(after)}"))
 
 
 @sources.command("pause")
@@ -297,8 +315,9 @@ def _switch(session: Session, source: str, *, on: bool) -> None:
     sources = session.bokit.catalog.sources
     found = sources.find(session.tenant, source)
     after = (sources.resume if on else sources.pause)(session.tenant, found.id)
-    outcome = f"resumed: {after.name}" if on else f"paused: {after.name}; its nights stay held"
-    session.answer(describe_source(after), lambda c: print_line(c, outcome))
+    names = session.names
+    outcome = f"resumed: {names.of(after)}" if on else f"paused: {names.of(after)}; its nights stay held"
+    session.answer(describe_source(after, names), lambda c: print_line(c, outcome))
 
 
 @sources.command("remove")
@@ -315,14 +334,33 @@ def remove_source(
     session = Session(ctx, tenant, as_json)
     sources = session.bokit.catalog.sources
     found = sources.find(session.tenant, source, removed=release)
-    done = sources.remove(session.tenant, found.id, release=release, by=session.user)
+    done, names = sources.remove(session.tenant, found.id, release=release, by=session.user), session.names
 
     def show(console: Console) -> None:
-        print_line(console, f"removed: {found.name}; {plural(done.released, 'booking')} released, {done.kept} kept")
+        released = f"; {plural(done.released, 'booking')} released" if done.released else ""
+        print_line(console, f"removed: {names.of(found)}{released}")
         if done.kept:
-            print_line(console, f"their nights stay held; `bokit source remove {found.id} --release` releases them")
+            nights = f"the nights of {plural(done.kept, 'booking')} stay held"
+            print_line(console, f"{nights}; `bokit source remove {found.id} --release` releases them")
 
-    session.answer({**describe_source(done.source), "released": done.released, "kept": done.kept}, show)
+    session.answer({**describe_source(done.source, names), "released": done.released, "kept": done.kept}, show)
+
+
+@sources.command("restore")
+def restore_source(
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Removed source; id or name.", autocompletion=complete_removed)],
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Take back a removal, for 30 days; it is due now, with its settings, bookings and edits."""
+    from bokit.engine.catalog.view import describe_source
+
+    session = Session(ctx, tenant, as_json)
+    service = session.bokit.catalog.sources
+    found = service.restore(session.tenant, service.find(session.tenant, source, removed=True).id)
+    names, sync_it = session.names, "`bokit sync` syncs it now"
+    session.answer(describe_source(found, names), lambda c: print_line(c, f"restored: {names.of(found)}; {sync_it}"))
 
 
 @sources.command("test")
@@ -338,7 +376,7 @@ def try_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT,
         preview = sources.test(session.tenant, found.id)
     except (LaterError, NeverError) as error:
         failure = {"code": error.stable_code, "message": error.message}
-        text = f"{found.name} failed: {error}"
+        text = f"{session.names.of(found)} failed: {error}"
         session.answer({"source_id": found.id, "error": failure}, lambda c: print_line(c, text))
         return 1
     doc = preview.as_dict()
@@ -367,5 +405,6 @@ def _decide(session: Session, source: str, plan: str | None, *, apply: bool) -> 
 
     found = session.bokit.catalog.sources.find(session.tenant, source)
     run = session.bokit.records.resolve_hold(session.tenant, found.id, plan_hash=plan, apply=apply, by=session.user)
-    session.answer(describe_run(run), lambda c: show_run(c, run))
+    names = session.name_sources()
+    session.answer(describe_run(run, names), lambda c: show_run(c, run, names))
     return end_run(run)

@@ -1,4 +1,4 @@
-"""``bokit status``, ``bokit history`` and ``bokit stats``."""
+"""``bokit status``, ``bokit stats`` and ``bokit quotas``."""
 
 from __future__ import annotations
 
@@ -7,114 +7,155 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bokit_cli.alerts import show_who_hears
-from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
+from bokit_cli.dead_letters import start_counting
+from bokit_cli.flags import DEFAULT, AsJson, Tenant
+from bokit_cli.places import unit_zones
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, count_words, opening_words, print_facts, print_line, print_table, where_words, word
-from bokit_cli.sources import unit_zones
-from bokit_cli.sync import show_run
+from bokit_cli.show import (
+    ago_words,
+    collection_of,
+    count_words,
+    exact_span_words,
+    opening_words,
+    plural,
+    print_facts,
+    print_line,
+    word,
+)
+from bokit_cli.status_check import check_words, load_needs
+from bokit_cli.tables import Column, Table
+from bokit_cli.watch import DEFAULT_SECONDS, read_span, watch
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from rich.console import Console
 
     from bokit.core.model.quotas import QuotaDocument
-    from bokit.core.model.runs import Run
     from bokit.engine.runs.status import SourceStatusDocument, StatusDocument
+
+FRESHNESS = Table(
+    Column("source", least=12),
+    Column("collection", drop=4, least=10),  # of sources of no unit
+    Column("state"),
+    Column("synced", drop=5),
+    Column("changed", drop=2),
+    Column("next", drop=3),
+)
+QUOTAS = Table(
+    Column("of the"),
+    Column("what", least=14),
+    Column("used", number=True),
+    Column("at most", number=True),
+    Column("parameter of the stack", drop=1),
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("status")(status)
-    app.command("history")(history)
     app.command("stats")(stats)
     app.command("quotas")(quotas)
 
 
-def status(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
+def status(
+    ctx: typer.Context,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say in one line what needs a person; exit code 1 if anything does.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--watch", help="Show it again and again, until interrupted.")] = False,
+    span: Annotated[
+        str | None, typer.Argument(metavar="SECONDS", help="Time between two looks with --watch, as 5 or 1m; 10 if omitted.")
+    ] = None,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> int:
     """Show when each calendar was last read."""
     session = Session(ctx, tenant, as_json)
+    if span is not None and not again:
+        raise typer.BadParameter("SECONDS goes with --watch")
+    if again and (check or as_json):
+        raise typer.BadParameter("--watch is for people; --check and --json look once")
+    if check:
+        return answer_check(session)
+    if again:
+        seconds = DEFAULT_SECONDS if span is None else read_span("SECONDS", span)
+        return watch(session, seconds, lambda: answer_status(session))
+    answer_status(session)
+    return 0
+
+
+def answer_status(session: Session, sources: Collection[str] | None = None) -> None:
+    """Print the status of the tenant; of *sources* alone, if given."""
+    counting = start_counting(session)
     doc = session.bokit.status.load_status(session.tenant)
-    units = {} if as_json else {str(u.id): u.name for u in session.bokit.catalog.list_units(session.tenant)}
-    zones = {} if as_json else unit_zones(session)
-    session.answer(doc, lambda c: _show_status(c, doc, units, zones))
+    if sources is not None:
+        doc["sources"] = [s for s in doc["sources"] if s["source_id"] in sources]
+    as_json = session.as_json
+    opens = any(s["hold"] and s["hold"]["opens_at"] for s in doc["sources"])
+    zones = unit_zones(session) if opens and not as_json else {}
+    letters = counting()
+    empty = "" if doc["sources"] or as_json else session.first_step()
+    session.answer({**doc, "dead_letters": letters}, lambda c: _show_status(c, doc, zones, letters, empty))
 
 
-def _show_status(console: Console, doc: StatusDocument, units: dict[str, str], zones: dict[str, str]) -> None:
+def answer_check(session: Session) -> int:
+    """Print what needs a person; return 1 if anything does."""
+    counting = start_counting(session)
+    doc, needs = session.bokit.status.load_status(session.tenant), load_needs(session)
+    letters = counting()
+    shown = {**doc, "dead_letters": letters, "needs": needs}
+    session.answer(shown, lambda c: print_line(c, check_words(doc, needs, letters)))
+    return int(bool(needs or letters))
+
+
+def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], letters: int | None, empty: str) -> None:
     now = doc["at"]
-    rows = [_status_row(source, units, now) for source in doc["sources"]]
-    empty = "no source yet; `bokit source add NAME --unit UNIT --url URL` adds one"
-    print_table(console, ["source", "unit", "state!", "synced", "changed", "next"], rows, empty)
+    rows = [_status_row(source, now) for source in doc["sources"]]
+    FRESHNESS.print(console, rows, empty)
     for source in doc["sources"]:
         if hold := source["hold"]:
-            print_line(console, f"held: {source['name']}: {hold['message']} `bokit source show {source['source_id']}`")
+            print_line(console, f"held: {source['full_name']}: {hold['message']} `bokit source show {source['source_id']}`")
             if opens_at := hold["opens_at"]:
                 print_line(console, f"  {opening_words(opens_at, zones.get(str(source['unit_id']), 'UTC'), now)}")
         elif error := source["error"]:
-            print_line(console, f"failing: {source['name']}: {error['message']} ({source['failures']} failures in a row)")
+            times = f" ({plural(source['failures'], 'failure')} in a row)" if source["failures"] else ""
+            print_line(console, f"failing: {source['full_name']}: {error['message']}{times}")
+        for table in source.get("tables", ()):
+            if (error := table["error"]) and table["since"]:
+                since = ago_words(table["since"], now)
+                print_line(console, f"  table {table['name']} ({table['state']}, first {since}): {error['message']}")
         if advice := source["advice"]:
-            print_line(console, f"{source['name']}: {advice}")
+            print_line(console, f"{source['full_name']}: {advice}")
         if source["renames_since"]:
             print_line(
-                console, f"renaming: {source['name']} calls its bookings by other names at each fetch; the known ones are kept"
+                console,
+                f"renaming: {source['full_name']} calls its bookings by other names at each fetch; the known ones are kept",
             )
     if monitor := doc["monitor"]:
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
-        runs = f"every {monitor['interval']} s, run {monitor['runs']}{of}, next {_due_words(monitor['next_at'], now)}"
+        pace, due = exact_span_words(monitor["interval"]), _due_words(monitor["next_at"], now)
+        runs = f"every {pace}, run {monitor['runs']}{of}, next {due}"
         print_line(console, f"a monitor replaces the schedule: {runs}")
     for quota in doc["quotas"]:
         if is_near(quota):
             print_line(console, f"near a quota: {_used_words(quota)}; `bokit quotas` shows all")
+    if letters:
+        words = "dead letter waits" if letters == 1 else "dead letters wait"
+        print_line(console, f"{letters} {words} for a person; `bokit dead-letters list` shows what failed")
     show_who_hears(console, doc["alerts"], now)
     if not doc["enabled"]:
         print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
 
 
-def _status_row(source: SourceStatusDocument, units: dict[str, str], now: datetime) -> tuple[object, ...]:
+def _status_row(source: SourceStatusDocument, now: datetime) -> tuple[object, ...]:
     times = ago_words(source["last_success_at"], now), ago_words(source["last_change_at"], now)
-    return source["name"], where_words(source, units), word(source["state"]), *times, _due_words(source["next_due_at"], now)
+    return source["full_name"], collection_of(source), word(source["state"]), *times, _due_words(source["next_due_at"], now)
 
 
 def _due_words(due: datetime | None, now: datetime) -> str:
     return "now" if due and due <= now else ago_words(due, now)
-
-
-def history(
-    ctx: typer.Context,
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run's id.")] = None,
-    limit: Limit = 20,
-    cursor: Cursor = None,
-    tenant: Tenant = DEFAULT,
-    as_json: AsJson = False,
-) -> None:
-    """List the runs and how they went; with RUN, show that run."""
-    from bokit.core.model.records import RunId
-    from bokit.core.model.runs import describe_run
-
-    session = Session(ctx, tenant, as_json)
-    if run is not None:
-        found = session.bokit.status.load_run(session.tenant, RunId(run))
-        session.answer(describe_run(found), lambda c: _show_one(c, found, session))
-        return
-    page = session.bokit.status.load_history(session.tenant, limit=limit, cursor=cursor)
-    session.answer_list([describe_run(r) for r in page.items], lambda c: _show_runs(c, page.items, session), page.cursor)
-    if page.cursor and not as_json:
-        print_line(session.console, f"more: bokit history --cursor {page.cursor}")
-
-
-def _show_one(console: Console, run: Run, session: Session) -> None:
-    started = f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC, {ago_words(run.started_at, session.bokit.clock())}"
-    print_facts(console, {"run": run.run_id, "trigger": run.trigger, "status": run.status, "started": started})
-    show_run(console, run)
-
-
-def _show_runs(console: Console, runs: tuple[Run, ...], session: Session) -> None:
-    now = session.bokit.clock()
-    rows = [
-        (ago_words(r.started_at, now), r.trigger, word(r.status), f"{len(r.sources)}", count_words(r.counts), r.run_id)
-        for r in runs
-    ]
-    print_table(console, ["when", "by", "status!", "sources#", "", "run!"], rows, "no run yet; `bokit sync` starts one")
 
 
 def quotas(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
@@ -138,13 +179,13 @@ def _show_quotas(console: Console, doc: dict[str, list[QuotaDocument]]) -> None:
             owner,
             q["about"],
             f"{q['used']}",
-            "no bound" if q["limit"] is None else f"{q['limit']}",
+            "no limit" if q["limit"] is None else f"{q['limit']}",
             parameter_of(QuotaOwner(owner), QuotaName(q["name"])),
         )
         for owner, found in doc.items()
         for q in found
     ]
-    print_table(console, ["of the", "what", "used#", "at most#", "parameter of the stack"], rows, "")
+    QUOTAS.print(console, rows)
 
 
 def is_near(quota: QuotaDocument) -> bool:
@@ -166,6 +207,6 @@ def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False)
 def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None:
     collections = {name: count_words(n) if n["records"] else "no records" for name, n in doc["collections"].items()}
     runs = ", ".join(f"{n} {name}" for name, n in doc["runs"].items() if name != "counted")
-    last = {f"last {doc['runs']['counted']} runs": runs or "none"}
+    last = {f"last {plural(doc['runs']['counted'], 'run')}": runs} if runs else {"runs": "none yet"}
     success = ago_words(doc["last_success_at"], session.bokit.clock())
     print_facts(console, {"sources": doc["sources"], **collections, **last, "last success": success})

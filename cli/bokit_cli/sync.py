@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from bokit_cli.completion import complete_collection, complete_source, complete_table
 from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
 from bokit_cli.interrupts import Interrupts
 from bokit_cli.session import Session
 from bokit_cli.show import (
+    PLAN_WORDS,
     count_words,
     new_words,
+    plural,
     print_line,
-    print_table,
     problem_words,
     span_words,
     status_words,
@@ -25,21 +27,35 @@ from bokit_cli.show import (
     value_words,
     word,
 )
+from bokit_cli.status import answer_status
+from bokit_cli.tables import Column, Table
+from bokit_cli.watch import read_span
 
-MAX_INTERVAL_SECONDS, MAX_RUNS = 31_536_000, 1_000_000_000
-"""As of the schedule and of monitors; written here, since the engine is imported only when a command needs it."""
+MAX_RUNS = 1_000_000_000
+"""As of monitors; written here, since the engine is imported only when a command needs it."""
+DEFAULT_PAUSE_SECONDS = 60
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.core.model.plan import Action
-    from bokit.core.model.records import Record
+    from bokit.core.model.records import Record, SourceId
     from bokit.core.model.runs import Run
     from bokit.engine.runs.batch import Progress
     from bokit.engine.runs.manual import SyncRequest
 
+SYNCED = Table(
+    Column("source", least=12),
+    Column("outcome"),
+    Column("what", least=16),
+    Column("took", drop=1, number=True),
+    empty="nothing was due; `bokit sync --all` syncs every source",
+)
+ALL_PAUSED = "nothing to sync: what is selected is paused; `bokit source resume SOURCE` resumes it"
 MAX_RUNS_SHOWN = 100  # of a daemon's JSON document: the last ones
 INTERRUPTED = 130
+LEASE_HELD = "lease-held"
+"""The code of a source that another run is syncing, as of leases; written here for the same reason as MAX_RUNS."""
 
 
 def register(app: typer.Typer) -> None:
@@ -51,12 +67,18 @@ def sync(
     ctx: typer.Context,
     everything: Annotated[bool, typer.Option("--all", help="Every source, due or not.")] = False,
     source: Annotated[
-        list[str] | None, typer.Option("--source", metavar="SOURCE", help="Only this source; may be repeated.")
+        list[str] | None,
+        typer.Option("--source", metavar="SOURCE", help="Only this source; may be repeated.", autocompletion=complete_source),
     ] = None,
     unit: UnitFilter = None,
-    collection: Annotated[str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")] = None,
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.", autocompletion=complete_collection)
+    ] = None,
     table: Annotated[
-        list[str] | None, typer.Option("--table", metavar="NAME", help="Only this table of a database; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--table", metavar="NAME", help="Only this table of a database; may be repeated.", autocompletion=complete_table
+        ),
     ] = None,
     new_only: Annotated[bool, typer.Option("--new-only", help="Only add what is new.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; write nothing.")] = False,
@@ -64,18 +86,26 @@ def sync(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Verbose output on stderr.")] = False,
     daemon: Annotated[bool, typer.Option("--daemon", help="Keep syncing until SIGINT or SIGTERM.")] = False,
     interval: Annotated[
-        int, typer.Option("--interval", min=1, max=MAX_INTERVAL_SECONDS, metavar="SECONDS", help="Time between --daemon runs.")
-    ] = 60,
+        str | None,
+        typer.Option("--interval", metavar="SPAN", help="Time between --daemon runs, in seconds or as 15m; 60 if omitted."),
+    ] = None,
     max_runs: Annotated[
         int | None, typer.Option("--max-runs", min=1, max=MAX_RUNS, metavar="N", help="Stop --daemon after N runs.")
     ] = None,
+    only_status: Annotated[bool, typer.Option("--status", help="Sync nothing; show the status of what is selected.")] = False,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> int:
     """Sync what is due, or what the options select."""
+    seconds = _read_pace(daemon, interval, max_runs)
     session = Session(ctx, tenant, as_json)
-    _configure_log(session, daemon=daemon, verbose=verbose)
     selection = Selection(source or [], unit, collection, table or [])
+    if only_status:
+        if everything or new_only or dry_run or force or daemon:
+            raise typer.BadParameter("--status syncs nothing; it goes with what selects sources")
+        answer_status(session, _find_selected(session, selection))
+        return 0
+    _configure_log(session, daemon=daemon, verbose=verbose)
     request = replace(
         _select_sources(session, selection),
         everything=everything,
@@ -84,18 +114,23 @@ def sync(
         dry_run=dry_run,
         details=verbose,
     )
-    if daemon:
-        return run_daemon(session, request, interval, max_runs)
-    if max_runs is not None:
-        raise typer.BadParameter("--max-runs goes with --daemon")
-    return run_once(session, request)
+    return run_daemon(session, request, seconds, max_runs) if daemon else run_once(session, request)
+
+
+def _read_pace(daemon: bool, interval: str | None, max_runs: int | None) -> int:
+    """Return the seconds between two runs of a daemon; what only a daemon has is wrong use without one."""
+    for name, value in (("--interval", interval), ("--max-runs", max_runs)):
+        if value is not None and not daemon:
+            raise typer.BadParameter(f"{name} goes with --daemon")
+    return DEFAULT_PAUSE_SECONDS if interval is None else read_span("--interval", interval)
 
 
 def _configure_log(session: Session, *, daemon: bool, verbose: bool) -> None:
+    """A daemon logs to a file, and prints each run once: its log is shown beside that with --verbose alone."""
     from bokit.observability import configure_plain
 
     file = session.locator.home / "log" / "sync.log" if daemon else None
-    configure_plain("INFO" if daemon or verbose else "ERROR", file)
+    configure_plain("INFO" if verbose else "ERROR", file)
 
 
 class Selection(NamedTuple):
@@ -122,21 +157,50 @@ def _select_sources(session: Session, chosen: Selection) -> SyncRequest:
     )
 
 
+def _find_selected(session: Session, chosen: Selection) -> set[str] | None:
+    """Return the ids of the sources that the options select, paused ones too; None: they select nothing."""
+    if not any(chosen):
+        return None
+    from bokit.core.model.collections import collections_of, tables_of
+
+    catalog = session.bokit.catalog
+    _check_selection(session, chosen)
+    named = {catalog.sources.find(session.tenant, s).id for s in chosen.sources}
+    unit = str(catalog.find_unit(session.tenant, chosen.unit).id) if chosen.unit else None
+    return {
+        str(s.id)
+        for s in catalog.sources.list_sources(session.tenant)
+        if (not named or s.id in named)
+        and unit in (None, str(s.scope))
+        and (chosen.collection is None or chosen.collection in collections_of(s))
+        and (not chosen.tables or set(chosen.tables) & set(tables_of(s)))
+    }
+
+
 def _check_selection(session: Session, chosen: Selection) -> None:
     """Refuse a collection or a table that no source has."""
     if not (chosen.collection or chosen.tables):
         return
     from bokit.core.model.collections import collections_of, tables_of
-    from bokit.errors import InputError
 
     sources = session.bokit.catalog.sources.list_sources(session.tenant)
     collections = {name for s in sources for name in collections_of(s)}
-    if chosen.collection is not None and chosen.collection not in collections:
-        known = ", ".join(sorted(collections))
-        raise InputError(f'no source feeds "{chosen.collection}"', code="not-found", known=known)
-    tables = {name for s in sources for name in tables_of(s)}
-    if missing := sorted(set(chosen.tables) - tables):
-        raise InputError(f'no source has a table "{missing[0]}"', code="not-found", known=", ".join(sorted(tables)))
+    if chosen.collection is not None:
+        _check_known("feeds", chosen.collection, collections)
+    for table in chosen.tables:
+        _check_known("has a table", table, {name for s in sources for name in tables_of(s)})
+
+
+def _check_known(what: str, name: str, known: Collection[str]) -> None:
+    """Refuse a name that is none of *known*, with those that are like it, else all."""
+    from bokit.core.model.full_names import list_names
+    from bokit.core.model.suggestions import did_you_mean, suggest
+    from bokit.errors import UnknownNameError
+
+    if name not in known:
+        near = suggest(name, known)
+        offer = did_you_mean(near) or f"; there is {list_names(sorted(known)) or 'none'}"
+        raise UnknownNameError(f"no source {what} '{name}'{offer}", name=name, suggestions=near)
 
 
 def run_once(session: Session, request: SyncRequest) -> int:
@@ -145,7 +209,10 @@ def run_once(session: Session, request: SyncRequest) -> int:
 
     with Interrupts() as interrupts:
         run = _sync(session, request, interrupts)
-    session.answer(describe_run(run), lambda c: show_run(c, run, new_only=bool(request.new_only)))
+    names = session.name_sources()
+    empty = ALL_PAUSED if request.everything else None
+    empty = empty if names or session.as_json else session.first_step()
+    session.answer(describe_run(run, names), lambda c: show_run(c, run, names, new_only=bool(request.new_only), empty=empty))
     return INTERRUPTED if interrupts.came else end_run(run)
 
 
@@ -162,9 +229,10 @@ def run_daemon(session: Session, request: SyncRequest, interval: int, max_runs: 
             runs.append(_sync(session, request, interrupts))
             done += 1
             if not session.as_json:
-                show_run(session.console, runs[-1], new_only=bool(request.new_only))
+                show_run(session.console, runs[-1], session.name_sources(), new_only=bool(request.new_only))
     if session.as_json:
-        session.answer_list([describe_run(r) for r in runs], lambda c: None)
+        names = session.name_sources()
+        session.answer_list([describe_run(r, names) for r in runs], lambda c: None)
     return 0 if interrupts.came or not runs else end_run(runs[-1])
 
 
@@ -194,27 +262,57 @@ def _progress(session: Session, request: SyncRequest) -> Iterator[Progress | Non
         yield lambda report: bar.advance(task)
 
 
-def show_run(console: Console, run: Run, *, new_only: bool = False) -> None:
-    """Print a run: a line for each source, its plan if there is one, its problems, and a line of totals."""
+def show_run(
+    console: Console, run: Run, names: Mapping[SourceId, str], *, new_only: bool = False, empty: str | None = None
+) -> None:
+    """Print a run: a line for each source by its full name, its plan if there is one, its problems, and a line of totals."""
     words = new_words if new_only else count_words
+    reports = sorted(((names.get(r.source_id, r.name), r) for r in run.sources), key=lambda pair: pair[0].casefold())
     rows = [
-        (r.name, word(r.outcome), r.error["message"] if r.error else words(r.counts), span_words(r.duration_ms / 1000))
-        for r in run.sources
+        (name, word(r.outcome), r.error["message"] if r.error else words(r.counts), _took_words(r.duration_ms))
+        for name, r in reports
     ]
-    print_table(console, ["source", "", "", "took#!"], rows, "nothing was due; `bokit sync --all` syncs every source")
-    for report in run.sources:
+    if not SYNCED.print(console, rows, empty):
+        for name, report in reports:
+            if report.error:
+                print_line(console, f"{report.outcome}: {name}: {report.error['message']}")
+    for name, report in reports:
+        for table in report.tables if len(report.tables) > 1 else ():
+            said = table.error["message"] if table.error else words(table.counts)
+            print_line(console, f"  {name}, table {table.name}: {table.outcome}, {said}")
+    for name, report in reports:
         for action in report.plan:
-            _show_action(console, action)
+            _show_action(console, action, name)
         for problem in report.problems:
-            print_line(console, f"  {report.name}: {problem_words(problem)}")
+            print_line(console, f"  {name}: {problem_words(problem)}")
     if run.sources:
         would = "dry run, nothing was written: " if run.dry_run else ""
-        print_line(console, f"{would}{run.status}: {words(run.counts)}")
+        print_line(console, f"{would}{run.status}: {run_words(run, words)}")
 
 
-def _show_action(console: Console, action: Action) -> None:
+def _took_words(milliseconds: int) -> str:
+    return span_words(milliseconds / 1000) if milliseconds >= 1000 else "< 1 s"
+
+
+def run_words(run: Run, words: Callable[[Mapping[str, int]], str] = count_words) -> str:
+    """Return what a run did in all, and how many of its sources failed, or were left to other runs."""
+    if not run.sources:
+        return "nothing was due"
+    facts, counts = [], run.counts
+    if failed := sum(report.outcome == "failed" and not report.is_failed_in_part for report in run.sources):
+        facts.append(f"{plural(failed, 'source')} failed")
+    if in_part := sum(report.is_failed_in_part for report in run.sources):
+        facts.append(f"{plural(in_part, 'source')} failed in part")
+    if left := sum((report.error or {}).get("code") == LEASE_HELD for report in run.sources):
+        facts.append(f"{plural(left, 'source')} left to another run, which syncs {'it' if left == 1 else 'them'}")
+    if not facts or any(counts.values()):
+        facts.append(words(counts))
+    return ", ".join(facts)
+
+
+def _show_action(console: Console, action: Action, source: str) -> None:
     """Print one record's change, field by field."""
-    print_line(console, f"  {action.kind} {_name_of(action.after)}: {action.reason}")
+    print_line(console, f"  {source}: {PLAN_WORDS.get(action.kind, action.kind)} {_name_of(action.after)}: {action.reason}")
     for name, change in sorted(action.fields.items()):
         words = status_words if name == "status" else value_words
         before = "" if action.before is None else f"{words(change.before)} → "

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bokit_cli.completion import complete_token
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, print_line, print_table, word
+from bokit_cli.show import ago_words, print_line, word
+from bokit_cli.tables import Column, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
 
 tokens = typer.Typer(no_args_is_help=True, help="API tokens, each for one tenant and one role.")
 
+TOKENS = Table(
+    Column("id", drop=5),
+    Column("name", least=10),
+    Column("role", drop=4),
+    Column("state"),
+    Column("created", drop=1),
+    Column("last used", drop=2),
+    Column("expires", drop=3),
+    empty="no token yet; `bokit token create` creates one",
+)
 MAY = {"viewer": "reads", "operator": "reads, triggers and edits", "admin": "may do everything"}
 
 
@@ -48,7 +60,7 @@ def create_token(
     session = Session(ctx, tenant, as_json)
     token, text = session.bokit.access.create(session.tenant, read, name, span)
     document = {"token": text, "id": token.id, "role": str(token.role), "expires_at": token.expires_at}
-    session.answer(document, lambda c: _show_new(c, token, text))
+    session.answer(document, lambda c: _show_new(c, token, text, session.bokit.api_url))
 
 
 def _read_span(text: str | None) -> timedelta | None:
@@ -60,11 +72,13 @@ def _read_span(text: str | None) -> timedelta | None:
     return timedelta(seconds=read_seconds(text, least=60, most=MAX_TOKEN_DAYS * 86_400))
 
 
-def _show_new(console: Console, token: Token, text: str) -> None:
+def _show_new(console: Console, token: Token, text: str, api_url: str | None) -> None:
     ends = f"expires {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "never expires"
     print_line(console, text)
     print_line(console, f"created token {token.id} of tenant {token.tenant}: {token.role}, {MAY[token.role]}; {ends}")
     print_line(console, "this is the only time that it is shown: keep it now, as you would a password")
+    if api_url:
+        print_line(console, f"this link opens the page, signed in by it: {api_url}/#token={text}")
 
 
 @tokens.command("list")
@@ -76,8 +90,7 @@ def list_tokens(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = 
     found, now = session.bokit.access.list_tokens(session.tenant), session.bokit.clock()
     documents = [describe_token(t, now) for t in found]
     rows = [_token_row(d, now) for d in documents]
-    columns = ["id!", "name", "role", "state", "created", "last used", "expires"]
-    session.answer_list(documents, lambda c: print_table(c, columns, rows, "no token yet; `bokit token create` creates one"))
+    session.answer_list(documents, lambda c: TOKENS.print(c, rows))
 
 
 def _token_row(doc: TokenDocument, now: datetime) -> tuple[object, ...]:
@@ -89,7 +102,9 @@ def _token_row(doc: TokenDocument, now: datetime) -> tuple[object, ...]:
 @tokens.command("revoke")
 def revoke_token(
     ctx: typer.Context,
-    token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, the name of a valid one, or its text.")],
+    token: Annotated[
+        str, typer.Argument(metavar="TOKEN", help="Its id, the name of a valid one, or its text.", autocompletion=complete_token)
+    ],
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:

@@ -7,18 +7,37 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.completion import complete_webhook
 from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
 from bokit_cli.session import Session
-from bokit_cli.show import ago_words, print_line, print_table, word
+from bokit_cli.show import ago_words, print_line, print_next, word
+from bokit_cli.tables import Column, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.core.model.webhooks import Delivery, Webhook, WebhookDocument
 
+WEBHOOKS = Table(
+    Column("id", drop=4),
+    Column("url", least=16),
+    Column("types", drop=2, least=12),
+    Column("state", least=8),
+    Column("added", drop=1),
+    empty="no webhook yet; `bokit webhook add URL` adds one",
+)
+DELIVERIES = Table(
+    Column("event", drop=3),
+    Column("type"),
+    Column("state"),
+    Column("attempts", drop=1, number=True),
+    Column("last attempt", drop=2),
+    Column("answer", drop=4, least=12),
+    empty="nothing was sent to it yet; `bokit webhook test WEBHOOK` sends a test event",
+)
 webhooks = typer.Typer(no_args_is_help=True, help="Who hears of events, by signed requests.")
 
-WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id.")]
+WebhookArgument = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id.", autocompletion=complete_webhook)]
 EventArgument = Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")]
 TypeNames = Annotated[
     list[str] | None,
@@ -63,8 +82,8 @@ def list_webhooks(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson 
 
     session = Session(ctx, tenant, as_json)
     documents = [describe_webhook(webhook) for webhook in session.bokit.webhooks.list_webhooks(session.tenant)]
-    rows, columns = [_webhook_row(each, session.bokit.clock()) for each in documents], ["id!", "url", "types", "state", "added"]
-    session.answer_list(documents, lambda c: print_table(c, columns, rows, "no webhook yet; `bokit webhook add` adds one"))
+    rows = [_webhook_row(each, session.bokit.clock()) for each in documents]
+    session.answer_list(documents, lambda c: WEBHOOKS.print(c, rows))
 
 
 def _webhook_row(doc: WebhookDocument, now: datetime) -> tuple[object, ...]:
@@ -141,13 +160,17 @@ def list_deliveries(
 
     session = Session(ctx, tenant, as_json)
     page = session.bokit.webhooks.list_deliveries(session.tenant, WebhookId(webhook), limit=limit, cursor=cursor)
-    rows, columns = [_delivery_row(each, session.bokit.clock()) for each in page.items], ["event!", "type", "state", "attempts#"]
-    columns += ["last attempt", "answer"]
+    rows = [_delivery_row(each, session.bokit.clock()) for each in page.items]
     session.answer_list(
         [describe_delivery(each) for each in page.items],
-        lambda c: print_table(c, columns, rows, "nothing was sent to it yet"),
+        lambda c: _show_deliveries(c, rows, webhook, page.cursor),
         page.cursor,
     )
+
+
+def _show_deliveries(console: Console, rows: list[tuple[object, ...]], webhook: str, cursor: str | None) -> None:
+    DELIVERIES.print(console, rows)
+    print_next(console, f"bokit webhook deliveries {webhook}", cursor)
 
 
 def _delivery_row(delivery: Delivery, now: datetime) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """HTTP, under a token: everything but ``/sync``."""
 
-from bokit.handlers import make_handler, open_once
+from bokit.handlers import make_handler, open_once, prepare
 from bokit.http.service import Api
 from bokit.wiring import build_engine
 
@@ -21,3 +21,4 @@ api = Api(
 )
 engine = open_once(build_engine)
 lambda_handler = make_handler("api", lambda event, context: api.answer(event, context, engine))
+prepare("api", engine)

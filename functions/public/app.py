@@ -1,9 +1,13 @@
-"""HTTP, without a token: ``/health``, and the calendars under ``/feeds``."""
+"""HTTP, without a token: ``/health``, the calendars under ``/feeds``, and the page with its files."""
 
-from bokit.handlers import make_handler, open_once
-from bokit.http.service import Api
+from pathlib import Path
+
+from bokit.handlers import make_handler, open_once, open_page_once, prepare
+from bokit.http.public import PublicApi
 from bokit.wiring import build_engine
 
-api = Api("health", "feeds", is_public=True)
+api = PublicApi()
 engine = open_once(build_engine)
-lambda_handler = make_handler("public", lambda event, context: api.answer(event, context, engine))
+page = open_page_once(Path(__file__).with_name("page"))  # the build puts it there
+lambda_handler = make_handler("public", lambda event, context: api.answer(event, engine, page))
+prepare("public", engine)

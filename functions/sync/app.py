@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from bokit.core.model.runs import Trigger
-from bokit.handlers import make_handler, open_once
+from bokit.handlers import make_handler, open_once, prepare
 from bokit.wiring import build_engine
 
 if TYPE_CHECKING:
@@ -27,3 +27,4 @@ def tick(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 lambda_handler = make_handler("sync", tick)
+prepare("sync", engine)

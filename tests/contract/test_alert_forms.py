@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
+import pytest_socket
 
 from bokit.aws import make_client
 from bokit.core.alerts.forms import FORMS
@@ -15,8 +17,9 @@ from bokit.core.model.records import TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceRefusedError, SourceUnavailableError
 from bokit.outlets.mail import SesMail
 from bokit.outlets.post import ChannelSender
-from tests.support.alert_server import AlertServer, serve_alerts
+from tests.support.alert_server import AlertServer, open_local_sender, serve_alerts
 from tests.support.builders import NOW
+from tests.support.loopback import is_loopback
 
 ROSA = TenantId("rosa")
 ALERT = PendingAlert(
@@ -233,3 +236,37 @@ def test_mail_that_ses_refuses_differs_from_a_pause(server: AlertServer) -> None
         server.status, server.headers = status, {"x-amzn-ErrorType": kind}
         with pytest.raises(error):
             sender.send(channel, ALERT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "code"),
+    [
+        (ChannelKind.NTFY, {"topic": "rosa-k3"}, "dns"),
+        (ChannelKind.TELEGRAM, {"token": "secret:bot", "chat_id": "1"}, "dns"),
+        (ChannelKind.WEBHOOK, {"url": "https://8.8.8.8/hook"}, "connection"),
+        (ChannelKind.WEBHOOK, {"url": "http://[2001:4860:4860::8888]/hook"}, "connection"),
+        (ChannelKind.WEBHOOK, {"url": "http://10.0.0.1/hook"}, "connection"),
+    ],
+)
+def test_the_senders_of_tests_reach_no_other_machine(
+    monkeypatch: pytest.MonkeyPatch, kind: ChannelKind, settings: dict[str, str], code: str
+) -> None:
+    """Nor outside of pytest, whose own guard is off here: the services' own hosts are not looked up, nor is an address asked."""
+    monkeypatch.setattr(socket.socket, "connect", pytest_socket._true_connect)
+
+    with pytest.raises(SourceUnavailableError) as caught:
+        open_local_sender().send(a_channel(kind, **settings), ALERT)
+
+    assert caught.value.stable_code == code
+
+
+@pytest.mark.parametrize("host", ["localhost", b"127.0.0.1", "127.8.0.1", "::1", "::ffff:127.0.0.1", "", None])
+def test_this_machine_is_loopback(host: Any) -> None:
+    """By its addresses, and its one name."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["::ffff:8.8.8.8", "0.0.0.1", "localhost.example", "169.254.169.254"])
+def test_another_is_not(host: str) -> None:
+    """Whatever it looks like."""
+    assert not is_loopback(host)

@@ -11,7 +11,7 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Tenant
 from bokit.core.model.events import EventType, NewEvent, fill_outbox
-from bokit.core.model.limits import RETRY_WAITS
+from bokit.core.model.limits import EVENT_JUMP, RETRY_WAITS
 from bokit.core.model.notices import name_hold
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import TenantId
@@ -88,7 +88,7 @@ def test_a_service_that_is_down_for_an_hour_loses_nothing(home: Home, server: Al
     server.status = 200
     home.wait(minutes=31)
 
-    assert server.titles() == ["Double booking: Flat", f"{AIRBNB} (Flat) cannot be read", "Double booking: Flat"]
+    assert server.titles() == ["Double booking: Flat", f"Flat / {AIRBNB} cannot be read", "Double booking: Flat"]
     assert len({body["id"] for body in server.accepted}) == 3
     well = home.look_at(channel)
     assert (well["pending"], well["failing_since"], well["error"]) == (0, None, None)
@@ -125,7 +125,7 @@ def test_what_a_service_asks_to_wait_is_waited(home: Home, server: AlertServer) 
 def test_a_message_that_is_refused_does_not_stop_the_others_and_is_given_up_after_days(home: Home, server: AlertServer) -> None:
     """It is tried again all that time; then the status says that it was given up."""
     channel = home.notify(server)
-    server.refuse = {f"{AIRBNB} (Flat) cannot be read"}
+    server.refuse = {f"Flat / {AIRBNB} cannot be read"}
     home.fail()
     home.double_book(30, 33)
     home.wait(hours=1)
@@ -155,7 +155,7 @@ def test_quiet_hours_hold_back_what_can_wait(home: Home, server: AlertServer) ->
     assert server.posted == []
     home.wait(minutes=2)
     sent = [title for title in server.titles() if "out of date" not in title]  # the night passed without a sync
-    assert sent == [f"{AIRBNB} (Flat) cannot be read", "Double booking: Flat"]
+    assert sent == [f"Flat / {AIRBNB} cannot be read", "Double booking: Flat"]
 
 
 def test_quiet_hours_never_hold_back_a_double_booking_within_three_days(home: Home, server: AlertServer) -> None:
@@ -193,7 +193,7 @@ def test_one_cause_is_one_message(home: Home, server: AlertServer) -> None:
     home.bokit.events.drain()
 
     assert server.titles() == ["2 calendars cannot be read", "2 double bookings"]
-    assert f"{AIRBNB} (Flat) and {VRBO} (Flat)" in server.accepted[0]["text"]
+    assert f"Flat / {AIRBNB} and Flat / {VRBO}" in server.accepted[0]["text"]
     assert server.accepted[1]["text"].count("– Flat: ") == 2
 
 
@@ -209,7 +209,7 @@ def test_the_end_of_a_double_booking_and_of_a_failure_is_sent(home: Home, server
     home.bokit.events.drain()
     home.put(EventType.SOURCE_RECOVERED, {"source_id": home.sources[AIRBNB].id, "from": "failing"})
 
-    assert server.titles() == ["Double booking: Flat", "Solved: Flat", f"{AIRBNB} (Flat) works again"]
+    assert server.titles() == ["Double booking: Flat", "Solved: Flat", f"Flat / {AIRBNB} works again"]
 
 
 def test_a_digest_comes_at_eight_with_arrivals_and_departures(home: Home, server: AlertServer) -> None:
@@ -231,9 +231,9 @@ def test_a_digest_comes_at_eight_with_arrivals_and_departures(home: Home, server
 
     arrival, departure = server.accepted
     assert (arrival["type"], arrival["title"]) == ("digest", f"{day:%A}, {day.day} {day:%B}")
-    assert arrival["text"] == f"Arrivals: Flat ({AIRBNB}, 3 nights).\nNo departures."
+    assert arrival["text"] == f"Arrivals: Flat / {AIRBNB} (3 nights).\nNo departures."
     assert departure["title"] == f"{leaving:%A}, {leaving.day} {leaving:%B}"
-    assert departure["text"].splitlines()[:2] == ["No arrivals.", f"Departures: Flat ({AIRBNB}, 3 nights)."]
+    assert departure["text"].splitlines()[:2] == ["No arrivals.", f"Departures: Flat / {AIRBNB} (3 nights)."]
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_a_held_calendar_is_noted_as_notified_once_a_channel_accepted_it(home: H
 
     note = home.store.load_alert_note(DEFAULT_TENANT, source.id)
 
-    assert server.titles() == [f"{AIRBNB} (Flat): a change waits for you"]
+    assert server.titles() == [f"Flat / {AIRBNB}: a change waits for you"]
     assert note is not None
     assert note.hold == name_hold("empty-feed", hold.since)
 
@@ -351,6 +351,21 @@ def test_what_left_the_log_unread_is_said(home: Home, server: AlertServer) -> No
 
     assert EVENT_TTL > MAX_ALERT_AGE
     assert f"that {last - 1} events are no longer" in server.accepted[0]["text"]
+
+
+def test_the_jump_of_a_restored_table_loses_nothing(home: Home, server: AlertServer) -> None:
+    """What was unread before the restore and what comes after it is sent; the numbers between them are missed by nobody."""
+    channel = home.notify(server)
+    for name in ("before", "after"):
+        (item,) = fill_outbox(DEFAULT_TENANT, home.clock(), [NewEvent(type=EventType.WEBHOOK_DISABLED, data={"name": name})])
+        home.store.put_outbox(item)
+        EventLog(home.store, home.clock).drain()  # and nobody is woken
+        home.bokit.events.jump([DEFAULT_TENANT], "restored")
+
+    home.wait(minutes=61)
+
+    assert server.titles() == ["A webhook was switched off"] * 2
+    assert home.store.load_alert_state(DEFAULT_TENANT, channel.id).seq == home.store.load_last_seq(DEFAULT_TENANT) > EVENT_JUMP
 
 
 def test_a_table_that_was_restored_to_an_earlier_time_goes_on(home: Home, server: AlertServer) -> None:

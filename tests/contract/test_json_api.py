@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bokit.core.items.reader import read_body
+from bokit.core.items.reader import read_body, read_problems
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
@@ -285,3 +285,176 @@ def test_numbers_and_order_of_fields_make_no_difference(serve):
     one, two = serve(say(ok(b'[{"id": 1, "n": 1.0, "m": 2.50}]'))), serve(say(ok(b'[ {"m": 2.5, "n": 1,\n "id": 1.0} ]')))
 
     assert fetch(a_source(one.url("/x"))).body == fetch(a_source(two.url("/x"))).body
+
+
+# ── what an API says without saying it ──
+
+
+def script_of(*answers):
+    """Return a script that gives these answers, one for each request."""
+    left = iter(answers)
+
+    def script(sock, head):
+        sock.sendall(next(left))
+        return True
+
+    return script
+
+
+def items_of(fetched):
+    return [item["id"] for item in read_body(fetched.body)[1]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "answers", "ids"),
+    [
+        ({"items": "users", "pages": {"cursor": "next", "param": "c"}},
+         [ok(b'{"users": [{"id": 1}], "next": "b"}'), ok(b'{"users": null, "next": null}')], [1]),
+        ({"items": "a.users[]"}, [ok(b'{"a": {"users": null}}')], []),
+        ({}, [ok(b"null")], []),
+        ({}, [ok(b"", status="204 No Content")], []),
+        ({"pages": {"page": "p", "size": 1, "first": 1}}, [ok(b'[{"id": 1}]'), ok(b"", status="204 No Content")], [1]),
+        ({}, [ok(b"", "Retry-After: 0", status="202 Accepted"), ok(b'[{"id": 1}]')], [1]),
+        ({}, [ok(b"", "Retry-After: 0", "X-RateLimit-Remaining: 0", status="403 Forbidden"), ok(b'[{"id": 1}]')], [1]),
+    ],
+    ids=["null-page", "null-list", "null", "204", "204-behind-a-page", "202", "403-is-a-limit"],
+)  # fmt: skip
+def test_nothing_is_said_in_many_ways(serve, settings, answers, ids):
+    """null and 204 are no items; 202, and 403 of a limit, are requested again."""
+    server = serve(script_of(*answers))
+
+    assert items_of(fetch(a_source(server.url("/x"), **settings))) == ids
+    assert len(server.heads) == len(answers)
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_an_incremental_pass_without_news_is_a_success(serve, status):
+    """204 and 304 to `since` say that nothing changed: the next pass begins where this one did."""
+    server = serve(script_of(ok(b'[{"id": 1}]'), ok(b"", status=status)))
+    source = a_source(server.url("/x"), updated_since={"param": "since"})
+
+    second = fetch(source, etag=fetch(source).etag)
+
+    assert (read_body(second.body), second.etag) == ((False, []), f"since:{NOW.isoformat()}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "message", "wait"),
+    [
+        (ok(b"", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1795251660", status="403 No"), "http-403", "limit", 60.0),
+        (ok(b"", "RateLimit-Remaining: 0", "RateLimit-Reset: 90", status="429 No"), "http-429", "retry", 90.0),
+        (ok(b"", "Retry-After: Sat, 21 Nov 2026 09:02:00 GMT", status="503 No"), "http-503", "retry", 120.0),
+        (ok(b'{"errors": [{"message": "SENTINEL"}], "data": null}'), "api-error", "error in place of items (`errors`)", None),
+        (ok(b'{"success": false, "data": []}'), "api-error", "error in place of items (`success`)", None),
+    ],
+)  # fmt: skip
+def test_what_happened_is_said_in_its_own_words(serve, answer, code, message, wait):
+    """A limit is a limit, with the time until it is over, also by our clock alone; an error with status 200 is an error."""
+    server = serve(say(answer))
+
+    with pytest.raises(BokitError) as caught:
+        fetch(a_source(server.url("/x"), items="data"))
+
+    assert (caught.value.stable_code, getattr(caught.value, "retry_after", None)) == (code, wait)
+    assert message in caught.value.message
+
+
+def test_a_redirect_that_drops_the_key_says_so(serve):
+    """The other origin refuses what comes without the key: the message names it, and not the key."""
+    other = serve(say(ok(b"", status="401 No")))
+    first = serve(say(redirect(other.url("/y"))))
+
+    with pytest.raises(SourceRefusedError, match=r"redirects to http://127\.0\.0\.1:") as caught:
+        fetch(a_source(first.url("/x"), headers=HEADERS))
+
+    assert (caught.value.stable_code, b"SENTINEL" in other.heads[0]) == ("key-not-sent", False)
+
+
+def test_a_next_link_gets_the_urls_key_and_on_refusal_its_other_parameters(serve):
+    """The key that the link leaves out is added at once; the tenant once the API refuses the link without it."""
+    pages = [b'{"data": [{"id": %d}], "next": "/x?p=%d"}' % (n, n + 1) for n in (1, 2)]
+    refused, last = ok(b"", status="401 No"), b'{"data": [{"id": 3}]}'
+    server = serve(script_of(ok(pages[0]), refused, ok(pages[1]), ok(last)))
+
+    fetched = fetch(a_source(server.url("/x?api_key=k&tenant=7"), items="data", pages={"next": "next"}))
+
+    assert items_of(fetched) == [1, 2, 3]
+    asked = [head.split()[1] for head in server.heads]
+    assert asked[1:] == [b"/x?p=2&api_key=k", b"/x?p=2&api_key=k&tenant=7", b"/x?p=3&api_key=k&tenant=7"]
+
+
+def test_an_api_that_counts_its_pages_from_0_is_read_from_there(serve):
+    """Where `first` is not declared, page 0 is requested once; what it says is kept for the next pass."""
+
+    def page(sock, head):
+        number = int(head.split()[1].rpartition(b"=")[2])
+        sock.sendall(ok(json.dumps([{"id": n} for n in range(1, 6)][number * 2 : number * 2 + 2]).encode()))
+        return True
+
+    server = serve(page)
+    source = a_source(server.url("/x"), pages={"page": "p", "size": 2})
+    first = fetch(source)
+    second = fetch(source, etag=first.etag)
+
+    assert (sorted(items_of(first)), items_of(second), first.etag) == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], "first:0")
+    assert second.etag == "first:0"
+    assert [head.split()[1].rpartition(b"=")[2] for head in server.heads] == [b"1", b"2", b"3", b"0", b"0", b"1", b"2", b"3"]
+
+
+def test_a_page_that_is_not_there_is_requested_again_before_the_list_is_incomplete(serve):
+    """A 404 behind a full page passes, or it is a problem of the run; the items are there either way."""
+    full, gone = ok(b'[{"id": 1}, {"id": 2}]'), ok(b"", status="404 Not Found")
+    source = {"pages": {"page": "p", "size": 2, "first": 1}}
+    passing = serve(script_of(full, gone, ok(b'[{"id": 3}]'), ok(b"[]")))
+    lasting = serve(script_of(full, gone, gone, gone))
+
+    assert items_of(fetch(a_source(passing.url("/x"), **source))) == [1, 2, 3]
+    body = fetch(a_source(lasting.url("/x"), **source)).body
+    assert ([p.code for p in read_problems(body)], len(lasting.heads)) == (["page-missing"], 4)
+
+
+def test_an_item_that_is_nested_too_deeply_is_a_problem_of_its_own(serve):
+    """The others come; the body names the id of the one that does not."""
+    deep = b'{"id": 1, "x": ' + b"[" * 60 + b"]" * 60 + b"}"
+    server = serve(say(ok(b'[%s, {"id": 2}]' % deep)))
+
+    fetched = fetch(a_source(server.url("/x")))
+
+    assert items_of(fetched) == [2]
+    assert [(p.code, p.uid) for p in read_problems(fetched.body)] == [("too-deep", "1")]
+
+
+def test_pages_in_the_body_of_a_post(serve):
+    """GraphQL: the cursor goes into the variables, until a page says that it is the last."""
+    seen = []
+    answers = iter(
+        b'{"data": {"c": {"nodes": [{"id": %d}], "pageInfo": {"endCursor": "%d", "hasNextPage": %s}}}}' % (n, n, more)
+        for n, more in ((1, b"true"), (2, b"false"))
+    )
+
+    def script(sock, head):
+        seen.append(json.loads(sock.recv(1000)))
+        sock.sendall(ok(next(answers)))
+        return True
+
+    server = serve(script)
+    info = "data.c.pageInfo"
+    pages = {"cursor": f"{info}.endCursor", "more": f"{info}.hasNextPage", "param": "variables.after", "in": "body"}
+
+    fetched = fetch(a_source(server.url("/x"), method="POST", body={"query": "q"}, items="data.c.nodes", pages=pages))
+
+    assert items_of(fetched) == [1, 2]
+    assert seen == [{"query": "q"}, {"query": "q", "variables": {"after": "1"}}]
+
+
+def test_an_api_that_repeats_its_last_page_has_ended(serve):
+    """The pages before it differed, so the parameter works; one page again and again proves nothing."""
+    one, two = ok(b'[{"id": 1}, {"id": 2}]'), ok(b'[{"id": 3}]')
+    pages = {"pages": {"page": "p", "size": 2, "first": 1}}
+
+    fetched = fetch(a_source(serve(script_of(one, two, two, ok(b"[]"))).url("/x"), **pages))
+
+    assert (items_of(fetched), read_problems(fetched.body)) == ([1, 2, 3], ())
+    with pytest.raises(SourceMalformedError) as caught:
+        fetch(a_source(serve(say(one)).url("/x"), **pages))
+    assert caught.value.stable_code == "repeated-page"

@@ -19,7 +19,7 @@ from tests.support.builders import a_name
 from tests.support.emulator import REGION
 from tests.support.queued_work import ROW, work_off
 from tests.support.rows_app import TestApp
-from tests.support.write_units import WriteUnits
+from tests.support.table_units import TableUnits
 
 SHARD = 100
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
@@ -77,20 +77,20 @@ def trigger(app: TestApp, count: int) -> Run:
 @pytest.mark.slow
 def test_a_triggered_run_of_a_thousand_costs_about_as_much_as_the_schedule(app: TestApp, record_property: Any) -> None:
     """At most a hundred write units more; and ten times the sources cost about ten times as much."""
-    units = WriteUnits(app.store)
+    units = TableUnits(app.store)
     run_schedule(app)
-    schedule = units.take()
+    schedule = units.take().writes
     trigger(app, SHARD)
-    small = units.take()
+    small = units.take().writes
     app.bokit.events.drain().check()
     add_shards(app, 9)
     units.take()
     run_schedule(app)
-    large_schedule = units.take()
+    large_schedule = units.take().writes
 
     trigger(app, 10 * SHARD)
 
-    large = units.take()
+    large = units.take().writes
     record_property("write_units", {100: (small, schedule), 1000: (large, large_schedule)})
     assert small <= schedule + 10, (small, schedule)
     assert large <= large_schedule + 100, (large, large_schedule)

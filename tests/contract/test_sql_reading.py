@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,8 @@ from bokit.core.tables.values import pack_key, rewind_watermark, unpack_key
 from bokit.errors import SourceMalformedError, SourceUnavailableError
 from tests.support.servers import needs_mariadb, needs_postgres
 from tests.support.sql_places import DATABASES, Place, make_place
+
+NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(params=DATABASES)
@@ -126,22 +130,55 @@ def test_names_are_quoted(place: Place) -> None:
 
 
 def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
-    """The mark is the latest time that does not lie in the future, and rows from then on are read, the mark's own too."""
+    """The mark is the latest time that does not lie in the future; rows from then on are read, and those without a time."""
     kind = {"sqlite": "TEXT", "mysql": "DATETIME(3)", "postgresql": "TIMESTAMPTZ"}[place.family]
+    never = {"sqlite": "'never'", "mysql": "NULL", "postgresql": "'infinity'"}[place.family]
     place.run(
         f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {kind})",
         "INSERT INTO t VALUES (1, '2025-01-01 10:00:00'), (2, '2025-01-01 12:00:00'), (3, '2190-01-01 00:00:00'), (4, NULL)",
+        f"INSERT INTO t VALUES (5, {never})",
     )
     place.grant("t")
     with place.open({"table": "t", "key": "id", "updated_at": "at"}) as (opened, settings):
         table = settings.tables[0]
         opened.check_table(table)
-        (mark,) = unpack_key(pack_key((opened.fetch_watermark(table),)))
-        if place.family != "sqlite":  # its times are text, and nobody says which zone they are in
-            rows = [r.key for r in opened.fetch_rows(table, KeyRange(), since=mark)]
-            assert rows == ["2", "3"]
-            rows = [r.key for r in opened.fetch_rows(table, KeyRange(), since=rewind_watermark(mark, timedelta(hours=2)))]
-            assert rows == ["1", "2", "3"]
+        (mark,) = unpack_key(pack_key((opened.fetch_watermark(table, NOW),)))
+        later = ["2", "3", "5"] if place.family == "postgresql" else ["2", "3"]
+        assert [r.key for r in opened.fetch_rows(table, KeyRange(), since=mark)] == later
+        rows = [r.key for r in opened.fetch_rows(table, KeyRange(), since=rewind_watermark(mark, timedelta(hours=2)))]
+        assert rows == ["1", *later]
+        assert [r.key for r in opened.fetch_unstamped(table, 9)] == ["4", "5"]
+        assert opened.count_stamps(table, NOW) == (2, 1)
+
+
+def test_numbers_of_a_time_are_compared_as_what_they_count(place: Place) -> None:
+    """Seconds, milliseconds or smaller units since 1970: those of the future do not hide the others."""
+    now = int(NOW.timestamp())
+    place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, s BIGINT, ms BIGINT, us BIGINT)")
+    for number, span in ((1, -60), (2, -30), (3, 400_000)):
+        at = now + span
+        place.run(f"INSERT INTO t VALUES ({number}, {at}, {at * 1000}, {at * 1_000_000})")
+    place.grant("t")
+    for column in ("s", "ms", "us"):
+        with place.open({"table": "t", "key": "id", "updated_at": column}) as (opened, settings):
+            table = settings.tables[0]
+            mark = opened.fetch_watermark(table, NOW)
+            assert [r.key for r in opened.fetch_rows(table, KeyRange(), since=mark)] == ["2", "3"]
+            assert opened.count_stamps(table, NOW) == (0, 1)
+
+
+def test_times_of_sqlite_are_compared_as_times(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """With T or a space, with a zone, as a number: what is stored in one column of many forms has one order."""
+    forms = ["2026-05-01T10:00:00", "2026-05-01 10:00:01", "2026-05-01T12:00:02+02:00", 1777629603, 1777629604000]
+    with make_place("sqlite", request, tmp_path) as place:
+        place.run("CREATE TABLE t (id INTEGER PRIMARY KEY, at)")
+        for number, form in enumerate(forms):
+            place.run(f"INSERT INTO t VALUES ({number}, {form!r})")
+        with place.open({"table": "t", "key": "id", "updated_at": "at"}) as (opened, settings):
+            for number in range(len(forms)):
+                since = f"2026-05-01 10:00:0{number}.000"
+                found = [int(r.key) for r in opened.fetch_rows(settings.tables[0], KeyRange(), since=since)]
+                assert found == list(range(number, len(forms)))
 
 
 @pytest.mark.parametrize(
@@ -150,14 +187,14 @@ def test_incremental_reading_begins_at_the_mark(place: Place) -> None:
         (datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, 23, tzinfo=UTC)),
         (date(2026, 1, 2), date(2026, 1, 1)),
         ("2026-01-02 00:00:00", "2026-01-01 23:00:00"),
-        ("2026-01-02T00:00:00", "2026-01-01T23:00:00"),
-        ("2026-01-02", "2026-01-01"),
+        ("2026-01-02T00:00:00", "2026-01-01 23:00:00"),
+        ("31/05/2026", None),
         (1_700_003_600, 1_700_000_000),
         (1_700_003_600_000, 1_700_000_000_000),
     ],
 )
 def test_the_overlap_is_taken_in_the_columns_own_kind(mark: Any, before: Any) -> None:
-    """Times, dates, ISO text, seconds and milliseconds are stepped back as what they are."""
+    """Times, dates, ISO text, seconds and milliseconds are stepped back as what they are; other text is not."""
     assert rewind_watermark(mark, timedelta(hours=1)) == before
 
 
@@ -323,22 +360,103 @@ def test_times_without_a_zone_are_at_home_where_the_source_is(place: Place) -> N
 
 
 def test_a_row_or_value_that_no_record_holds_is_reported_by_name(place: Place) -> None:
-    """What is too large is one error that names the table, and the field where it is one."""
+    """A value that is too large is left out of its row; a row that is too large becomes no record. The rest is read."""
     kind = {"sqlite": "BLOB", "mysql": "BLOB", "postgresql": "BYTEA"}[place.family]
     text = "LONGTEXT" if place.family == "mysql" else "TEXT"
     blob = {"sqlite": "zeroblob(256)", "mysql": "REPEAT(x'00', 256)", "postgresql": "decode(repeat('00', 256), 'hex')"}[
         place.family
     ]
     large = "hex(zeroblob(140000))" if place.family == "sqlite" else "REPEAT('x', 280000)"
-    place.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY, photo {kind})", f"INSERT INTO t VALUES (1, {blob})")
-    place.run(f"CREATE TABLE u (id INTEGER PRIMARY KEY, life {text})", f"INSERT INTO u VALUES (1, {large})")
+    place.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY, photo {kind}, life {text})")
+    place.run(f"INSERT INTO t VALUES (1, {blob}, 'a'), (2, NULL, {large}), (3, NULL, 'c')")
     place.grant("t")
-    place.grant("u")
-    with pytest.raises(SourceMalformedError, match="table 't': field 'photo' holds more than 255 bytes") as blobbed:
-        place.read({"table": "t", "key": "id"})
-    with pytest.raises(SourceMalformedError, match="table 'u': a row holds more than 256 KB") as bloated:
-        place.read({"table": "u", "key": "id"})
-    assert (blobbed.value.stable_code, bloated.value.stable_code) == ("blob", "row-size")
+    rows = place.read({"table": "t", "key": "id"})
+    assert [(r.key, r.is_usable, dict(r.fields)) for r in rows] == [
+        ("1", True, {"id": 1, "life": "a"}),
+        ("2", False, {}),
+        ("3", True, {"id": 3, "photo": None, "life": "c"}),
+    ]
+    assert [(p.code, p.field) for r in rows for p in r.problems] == [("blob", "photo"), ("row-size", None)]
+
+
+def test_text_of_another_encoding_is_reported_and_never_ends_the_reading(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """SQLite keeps what it was given: such a value is left out, a row of such a key too, and the rows behind it are read."""
+    with make_place("sqlite", request, tmp_path) as place:
+        place.run("CREATE TABLE t (code TEXT PRIMARY KEY NOT NULL, name TEXT)")
+        with sqlite3.connect(place.database) as made:
+            rows = [(b"k\xe9%05d" % n, "a") for n in range(1, 2500)]
+            made.executemany("INSERT INTO t VALUES (CAST(? AS TEXT), ?)", rows)
+            made.execute("INSERT INTO t VALUES ('a', CAST(x'636166e9' AS TEXT)), ('z', 'b')")
+        found = place.read({"table": "t", "key": "code"})
+    assert (len(found), sum(r.is_usable for r in found)) == (2501, 2)
+    (first,) = [r for r in found if r.key == "a"]
+    assert (dict(first.fields), first.problems[0].code, found[-1].key) == ({"code": "a"}, "bad-text", "z")
+
+
+@needs_postgres
+@pytest.mark.parametrize("place", [DATABASES[2]], indirect=True)
+def test_values_that_a_driver_would_turn_into_others_stay_what_they_are(place: Place) -> None:
+    """Midnight as 24:00, months, infinity, digits inside JSON, domains, text without case: as the database shows them."""
+    place.run(
+        "CREATE EXTENSION citext",
+        "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)",
+        "CREATE DOMAIN ranked AS positive",
+        "CREATE TABLE t (rank ranked, mail citext, hours time, term interval, days interval, doc jsonb, gain real, net cidr,"
+        " card macaddr, PRIMARY KEY (rank, mail, card))",
+        "INSERT INTO t VALUES (7, 'A@x.example', '24:00', '1 mon 3 days', '30 days', '{\"n\": 12345678901234567890.12, \"m\": 0.5}',"
+        " 41.902782, '10.0.0.0/8', '08:00:2b:01:02:03'), (8, 'b', NULL, '-2 years', NULL, NULL, 16777216, NULL, '08:00:2b:01:02:04')",
+    )
+    place.grant("t")
+    table = {"table": "t", "key": ["rank", "mail", "card"]}
+    first, second = place.read(table)
+    assert (first.key, second.key) == ('[7,"A@x.example","08:00:2b:01:02:03"]', '[8,"b","08:00:2b:01:02:04"]')
+    assert {name: first.fields[name] for name in ("hours", "term", "days", "doc", "gain", "net")} == {
+        "hours": "24:00:00",
+        "term": "1 mon 3 days",
+        "days": "720:00:00",
+        "doc": {"n": "12345678901234567890.12", "m": 0.5},
+        "gain": 41.902782,
+        "net": "10.0.0.0/8",
+    }
+    assert (second.fields["term"], second.fields["gain"]) == ("-2 years", 16777216)
+    assert [r.key for r in place.read(table, KeyRange(after=unpack_key(pack_key(first.key_values))))] == [second.key]
+
+
+@needs_mariadb
+@pytest.mark.parametrize("place", [DATABASES[1]], indirect=True)
+def test_floats_and_bits_of_mysql_are_what_the_column_holds(place: Place) -> None:
+    """A FLOAT is not rounded to six digits, and the number in a BIT may be a key."""
+    place.run(
+        "CREATE TABLE t (flags BIT(10) PRIMARY KEY, lat FLOAT, price FLOAT)",
+        "INSERT INTO t VALUES (b'1000000001', 41.902782, 1234567.75), (2, 0.5, 16777216), (b'11', NULL, -1)",
+    )
+    place.grant("t")
+    rows = place.read({"table": "t", "key": "flags"})
+    assert [(r.key, r.fields["flags"], r.fields["price"]) for r in rows] == [
+        ("2", 2, 16777216),
+        ("3", 3, -1),
+        ("513", 513, 1234567.75),
+    ]
+    assert rows[2].fields["lat"] == 41.90278244018555
+    assert [r.key for r in place.read({"table": "t", "key": "flags"}, KeyRange(after=rows[0].key_values))] == ["3", "513"]
+
+
+@needs_postgres
+@pytest.mark.parametrize("place", [DATABASES[2]], indirect=True)
+def test_a_value_that_the_database_itself_cannot_make_is_reported_by_its_column(place: Place) -> None:
+    """A view that divides by zero in one row: the error names the column, no condition, and other tables can be read."""
+    place.run(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)",
+        "INSERT INTO t VALUES (1, 5), (2, 0)",
+        "CREATE VIEW shares AS SELECT id, n, 100 / n AS share FROM t",
+    )
+    place.grant("t", "shares")
+    with place.open({"table": "shares", "key": "id"}, {"table": "t", "key": "id"}) as (opened, settings):
+        with pytest.raises(SourceMalformedError) as raised, opened.isolated():
+            list(opened.fetch_rows(settings.tables[0], KeyRange()))
+        assert [r.key for r in opened.fetch_rows(settings.tables[1], KeyRange())] == ["1", "2"]
+    message = "table 'shares': column 'share' holds a value that cannot be read; name the fields to read, without it"
+    assert (raised.value.stable_code, raised.value.message) == ("bad-value", message)
 
 
 def test_no_statement_outlasts_its_worker(place: Place) -> None:

@@ -21,7 +21,7 @@ from bokit.errors import InputError, StoreUnreachableError
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
-from bokit.store.limits import MAX_DOCUMENT_BYTES
+from bokit.store.limits import MAX_DOCUMENT_BYTES, MAX_PACKED_BYTES
 from bokit.store.protocols import Snapshot
 from tests.support.builders import (
     DAY,
@@ -290,8 +290,8 @@ def test_large_records_are_cut_by_size_too(dynamo: DynamoStore) -> None:
 
 
 def test_a_record_that_no_item_holds_is_bad_input(dynamo: DynamoStore) -> None:
-    """A value over the store's limit, or over DynamoDB's when compressed, is refused with a sentence and not with AWS's error."""
-    for text in ("x" * MAX_DOCUMENT_BYTES, random.Random(1).randbytes(490_000).hex()):
+    """A value over the limit of the store, or over that of its parts when compressed, is refused with a sentence of our own."""
+    for text in ("x" * MAX_DOCUMENT_BYTES, random.Random(1).randbytes(MAX_PACKED_BYTES).hex()):
         with pytest.raises(InputError) as caught:
             dynamo.apply_records([a_record(remote={"notes": text})], [], lease=None)
         assert caught.value.stable_code == "too-large"
@@ -331,7 +331,7 @@ def test_a_missing_table_is_reported(aws: None) -> None:
 
 def test_an_endpoint_that_does_not_answer_is_reported(aws: None) -> None:
     """A dangling endpoint is an error of ours that says what to check, on reads, writes and transactions."""
-    store = DynamoStore("t", region=REGION, endpoint_url="http://127.0.0.1:9")
+    store = DynamoStore("bokit", region=REGION, endpoint_url="http://127.0.0.1:9")
     source = a_source()
     asks = [
         store.load_tenants,

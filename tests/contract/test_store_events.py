@@ -110,6 +110,37 @@ def test_the_log_is_read_in_parts(store: Store) -> None:
     assert store.load_events(DEFAULT_TENANT, after=12, until=12) == []
 
 
+def test_the_next_event_is_found_over_any_gap(store: Store) -> None:
+    """Above a number, wherever it is; None above the last one, and in an empty log."""
+    assert store.find_next_event(DEFAULT_TENANT, after=0) is None
+    store.put_outbox(item := an_item(events=3))
+    number(store, item)
+    store.raise_last_seq(DEFAULT_TENANT, by=1_000_000, stamp="restored")
+    store.put_outbox(item := an_item("later"))
+    number(store, item)
+
+    found = [store.find_next_event(DEFAULT_TENANT, after=after) for after in (0, 2, 3, 1_000_002, 1_000_003, 1_000_004)]
+    assert found == [1, 3, 1_000_004, 1_000_004, 1_000_004, None]
+    assert store.find_next_event(OTHER, after=0) is None
+
+
+def test_numbers_are_raised_once_for_each_restore(store: Store) -> None:
+    """Of a log with events and of one without; the next event follows, and another restore raises them again."""
+    store.put_outbox(item := an_item(events=3))
+    number(store, item)
+
+    for tenant in (DEFAULT_TENANT, OTHER):
+        raised = [store.raise_last_seq(tenant, by=1_000_000, stamp=stamp) for stamp in ("one", "one", "two", "two")]
+        assert raised == [True, False, True, False]
+    assert [store.load_last_seq(tenant) for tenant in (DEFAULT_TENANT, OTHER)] == [2_000_003, 2_000_000]
+
+    store.put_outbox(item := an_item("later", tenant=OTHER))
+    assert number(store, item) == 2_000_001
+    assert not store.raise_last_seq(OTHER, by=1_000_000, stamp="two")
+    store.remove_tenant(OTHER)
+    assert store.load_last_seq(OTHER) == 0
+
+
 def test_a_change_and_its_event_are_one_write(store: Store) -> None:
     """A record that is refused leaves no event; a written one leaves one item with all of the transaction's events."""
     source = add_source(store)

@@ -474,3 +474,64 @@ def test_open_and_ended_runs_stand_in_one_history(store: Store) -> None:
     assert [run.run_id for run in (*page.items, *rest.items)] == [open_run.run.run_id for open_run in reversed(opens)]
     with pytest.raises(UnknownIdError):
         store.load_run(OTHER, opens[0].run.run_id)
+
+
+# ── how long a run goes on ──
+
+
+def test_a_run_is_put_off_and_what_waits_is_due_at_once(store: Store) -> None:
+    """Its reports stay; the tick finds it when it is overdue, and before that while some of its sources wait for the tick."""
+    open_run = an_open_run("a", "b", overdue_at=NOW + HOUR, named=True)
+    begin(store, open_run)
+    reported = report(store, open_run, "a")
+    assert reported is not None
+
+    assert store.postpone_run(reported, overdue_at=NOW + 2 * HOUR, waiting=frozenset())
+    later = store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
+    assert later == replace(reported, overdue_at=NOW + 2 * HOUR)
+    assert (store.load_due(NOW + 2 * HOUR - TICK).runs, store.load_due(NOW + 2 * HOUR).runs) == ((), (later,))
+
+    waiting = frozenset({SourceId("b")})
+    assert store.postpone_run(later, overdue_at=later.overdue_at, waiting=waiting)
+    waits = replace(later, waiting=waiting)
+    assert store.load_due(NOW).runs == (waits,)
+    assert store.postpone_run(waits, overdue_at=later.overdue_at, waiting=frozenset())
+    assert (store.load_due(NOW).runs, store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)) == ((), later)
+
+
+def test_a_run_that_was_changed_or_has_ended_is_not_put_off(store: Store) -> None:
+    """Who read it before must read it again."""
+    open_run = an_open_run("a", overdue_at=NOW + HOUR)
+    begin(store, open_run)
+    assert store.postpone_run(open_run, overdue_at=NOW + 2 * HOUR, waiting=frozenset())
+
+    assert not store.postpone_run(open_run, overdue_at=NOW + 3 * HOUR, waiting=frozenset())
+    found = store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
+    assert found is not None
+    assert found.overdue_at == NOW + 2 * HOUR
+    close(store, report(store, open_run, "a"))
+    assert not store.postpone_run(found, overdue_at=NOW + 3 * HOUR, waiting=frozenset({SourceId("a")}))
+    assert store.load_due(NOW + DAY).runs == ()
+
+
+def test_side_by_side_all_that_waits_is_kept(shared_store: Store) -> None:
+    """Eight workers put off the same run, each with a source of its own, until each was stored."""
+    names = [f"s{n}" for n in range(8)]
+    open_run = an_open_run(*names, run_id=RunId("run_wait"), overdue_at=NOW + HOUR)
+    begin(shared_store, open_run)
+    together = Barrier(8)
+
+    def wait(name: str) -> None:
+        together.wait(10)
+        while True:
+            found = shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
+            assert found is not None
+            if shared_store.postpone_run(found, overdue_at=found.overdue_at, waiting=found.waiting | {SourceId(name)}):
+                return
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(wait, names))
+
+    found = shared_store.find_open_run(DEFAULT_TENANT, open_run.run.run_id)
+    assert found is not None
+    assert found.waiting == frozenset(names)

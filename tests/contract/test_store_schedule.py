@@ -326,6 +326,20 @@ def test_what_is_unset_in_a_head_is_unset_in_the_store(store: Store) -> None:
         assert store.load_head(source).failure == failure
 
 
+def test_a_head_says_until_when_its_lease_is_held(store: Store) -> None:
+    """A run that saves the head which it read keeps no lease by that."""
+    source = add_source(store)
+    assert store.load_head(source).leased_until is None
+    lease = store.acquire_lease(source, holder="run_1", now=NOW, until=NOW + HOUR)
+    assert lease is not None
+    held = store.load_head(source)
+    assert (held.leased_until, store.load_heads(source.shard_id)[1][0].leased_until) == (NOW + HOUR, NOW + HOUR)
+
+    store.save_head(held, lease=lease)
+
+    assert store.load_head(source).leased_until is None
+
+
 def test_leases_that_nobody_ended_are_counted(store: Store) -> None:
     """A release takes its own off, a failure too, a success all; a renewal adds none, and an edit of the owner changes none."""
     source = add_source(store)

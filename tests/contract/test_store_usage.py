@@ -217,6 +217,16 @@ def test_what_is_removed_makes_room_once(store: Store) -> None:
     assert [used(store, c) for c in (QuotaName.UNITS, QuotaName.TOKENS, QuotaName.SOURCES)] == [0, 0, 0]
 
 
+def test_a_source_that_comes_back_counts_again(store: Store) -> None:
+    """Its removal made room; its return takes it, once."""
+    source = store.save_source(a_head(replace(add_source(store), removed_at=NOW)), a_schedule(due_at=None))
+    removed = used(store, QuotaName.SOURCES)
+    source = store.save_source(a_head(replace(source, removed_at=None)), a_schedule(), is_back=True)
+    store.save_source(a_head(source), a_schedule())
+
+    assert (removed, used(store, QuotaName.SOURCES)) == (0, 1)
+
+
 def test_what_is_changed_takes_no_second_place(store: Store) -> None:
     """Writing a unit, a source or a record again counts nothing, also where nothing more may be added."""
     source = add_source(store)

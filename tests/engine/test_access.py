@@ -194,7 +194,7 @@ def test_a_name_finds_a_valid_token_an_id_any(app):
     assert app.tokens.find_named(BERTA, "ci").id == new.id
     assert app.tokens.find_named(BERTA, old.id).id == old.id
     app.tokens.create(BERTA, Role.VIEWER, "ci")
-    with pytest.raises(InputError, match="several tokens"):
+    with pytest.raises(InputError, match="2 tokens have this name: ci; write the id"):
         app.tokens.find_named(BERTA, "ci")
 
 

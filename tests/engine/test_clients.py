@@ -247,8 +247,8 @@ def test_what_breaks_the_schema_is_left_as_it_was_and_reported_by_field():
     assert only(run).outcome is Outcome.HELD
 
 
-def test_a_type_that_changes_is_reported_and_without_a_schema_accepted():
-    """Names that become objects are new values, each reported; with a schema they are refused."""
+def test_a_type_that_changes_for_all_is_held_for_a_day_and_with_a_schema_refused():
+    """Names that become objects stay texts until the source agrees with itself for a day; with a schema they are refused."""
     plain, strict = JsonApp(), JsonApp(collection={"schema": SCHEMA})
     for app in (plain, strict):
         app.sync()
@@ -257,9 +257,11 @@ def test_a_type_that_changes_is_reported_and_without_a_schema_accepted():
 
     accepted, refused = plain.sync(), strict.sync()
 
-    assert accepted.counts["updated"] == 122
-    assert {p["code"] for p in only(accepted).problems} == {"type-changed"}
-    assert isinstance(plain.record(1).fields["name"], dict)
+    assert (accepted.counts["updated"], only(accepted).error["code"]) == (0, "fields-changed")
+    assert [(p["code"], p["field"], p["uid"]) for p in only(accepted).problems] == [("type-changed", "name", None)]
+    assert "`name` was text and is an object now in 122 of 122 records" in only(accepted).error["message"]
+    plain.clock.move(hours=25)
+    assert (plain.sync().counts["updated"], isinstance(plain.record(1).fields["name"], dict)) == (122, True)
     assert (refused.counts["updated"], only(refused).outcome) == (0, Outcome.HELD)
     assert isinstance(strict.record(1).fields["name"], str)
 
@@ -554,7 +556,9 @@ def test_pages_are_spaced_by_the_tenants_request_delay():
 
     app.sync()
 
-    assert app.pauses == [0.25] * 2
+    assert app.pauses == [0.25] * 4  # three pages, the empty one that ends them, and page 0, which is none
+    app.sync()
+    assert app.pauses == [0.25] * 7
 
 
 def test_a_preview_shows_what_would_be_read():

@@ -224,7 +224,7 @@ def test_a_run_that_is_not_over_postpones_the_next():
     """Nobody works its messages: no second run piles up, until the first is ended as overdue."""
     app, _ = furnish(1)
     start(app.bokit)
-    for _ in range(46):
+    for _ in range(76):
         app.bokit.tick()
         app.clock.move(minutes=1)
     assert [r.status for r in runs_of(app.bokit)] == [RunStatus.FAILED]

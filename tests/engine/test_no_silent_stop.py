@@ -254,10 +254,14 @@ def test_a_calendar_that_stands_still_is_reported(not_modified):
     watch.pass_minutes(60 * 6)
     assert watch.alarms == ["source.stale"]
     assert watch.app.states()[watch.source.id] == "stale"
+    old = watch.app.bokit.status.load_freshness(watch.source.tenant, watch.source.id)["content_made_at"]
+    assert old is not None
+    assert watch.app.clock() - old > timedelta(hours=2)
 
     watch.app.fetcher.fetch = kept
     watch.pass_minutes(61)
     assert watch.app.states()[watch.source.id] == "ok"
+    assert watch.app.bokit.status.load_freshness(watch.source.tenant, watch.source.id)["content_made_at"] is None
     assert {kind for kind, _ in watch.app.notices()} == {"source.stale", "source.recovered"}
 
 

@@ -95,6 +95,8 @@ def test_a_closure_of_all_that_another_holds_is_a_possible_conflict_until_it_was
     home.sync()
     assert [c["nights"][0] for c in home.conflicts()] == [home.day(20)]
     assert reasons(home, 31)[1] == ["its dates hold the night", "it repeats another booking"]
+    (night,) = home.bokit.bookings.explain(DEFAULT_TENANT, [home.flat], home.today + 31 * DAY)
+    assert [by["reasons"] for by in night["by"]] == [["dates"], ["dates", "echo"]]
 
 
 def test_a_closure_of_more_than_a_cancelled_booking_is_published_at_once(home):

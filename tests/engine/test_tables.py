@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bokit.core.model.catalog import DEFAULT_TENANT, Collection
+from bokit.core.model.catalog import DEFAULT_TENANT, Collection, Source
 from bokit.core.model.records import CollectionName, RecordId
 from bokit.core.model.runs import Outcome, RunStatus
 from tests.support.rows_app import CallCounter
@@ -314,46 +314,159 @@ def test_an_updated_at_column_is_all_that_is_read_between_whole_passes(file: Sql
 
 
 def test_a_type_that_changes_is_reported_and_applied_when_a_person_approves(app: SqlApp, file: SqliteFile) -> None:
-    """A boolean column that becomes another is one error, nothing is written, and --force accepts it."""
+    """A boolean column that becomes another is one error, of its table alone, and --force accepts it."""
     file.run("CREATE TABLE flags (id INTEGER PRIMARY KEY, on_it BOOLEAN)", "INSERT INTO flags VALUES (1, 1)")
     app.add_source(CLIENTS, {"table": "flags", "collection": "flags", "key": ["id"]})
     app.sync()
     file.run("DROP TABLE flags", "CREATE TABLE flags (id INTEGER PRIMARY KEY, on_it INTEGER)", "INSERT INTO flags VALUES (1, 1)")
     file.run("UPDATE clients SET name = 'X'")
-    report = app.report()
-    assert (report.outcome, report.error["code"]) == (Outcome.FAILED, "type-changed")  # type: ignore[index]
+    run = app.sync()
+    (report,) = run.sources
+    assert (run.status, report.outcome, report.error["code"]) == (RunStatus.PARTIAL, Outcome.FAILED, "type-changed")  # type: ignore[index]
     assert "'on_it' held boolean, and holds any" in report.error["message"]  # type: ignore[index]
-    assert app.records()["1"].fields["name"] == "Client 1"
+    assert (app.records()["1"].fields["name"], app.records("flags")["1"].fields["on_it"]) == ("X", True)
     assert app.report(force=True).outcome is Outcome.CHANGED
     assert app.report().outcome is Outcome.UNCHANGED
 
 
-@pytest.mark.parametrize(
-    ("spoil", "code"),
-    [
-        ("DROP TABLE other", "missing-table"),
-        ("ALTER TABLE other RENAME COLUMN name TO title", "missing-column"),
-        ("INSERT INTO other VALUES (1, 'two of a key', NULL)", "duplicate-key"),
-        ("INSERT INTO other VALUES (NULL, 'x', NULL)", "null-key"),
-        ("INSERT INTO other VALUES (77, 'x', zeroblob(999))", "blob"),
-        ("INSERT INTO other VALUES (77, hex(zeroblob(200000)), NULL)", "row-size"),
-    ],
-)
-def test_what_cannot_be_read_stops_the_sync_before_its_first_write(app: SqlApp, file: SqliteFile, spoil: str, code: str) -> None:
-    """One clear error, the run recorded, and nothing of that table half applied."""
+@pytest.mark.parametrize("way", ["a day", "applied", "comes back", "forced"])
+def test_a_column_that_is_gone_keeps_its_values_until_it_is_believed(app: SqlApp, file: SqliteFile, way: str) -> None:
+    """Other changes are taken; its values go after a day, by a person or by --force, or it comes back."""
+    file.run("CREATE TABLE wide (id INTEGER PRIMARY KEY, name TEXT, email TEXT)")
+    file.run("INSERT INTO wide VALUES (?, 'a', ?)", rows=[(n, f"c{n}@x") for n in range(1, 11)])
+    source = app.add_source({"table": "wide", "collection": "wide", "key": ["id"]})
+    app.sync()
+    file.run("ALTER TABLE wide DROP COLUMN email", "UPDATE wide SET name = 'b' WHERE id = 3")
+    app.clock.move(hours=1)
+
+    report = app.report()
+
+    assert (report.outcome, report.counts["updated"]) == (Outcome.HELD, 1)
+    assert "Columns of table 'wide' are gone (email)" in report.error["message"]  # type: ignore[index]
+    assert [(p["code"], p["field"]) for p in report.problems] == [("field-vanished", "email")]
+    assert app.records("wide")["3"].fields == {"id": 3, "name": "b", "email": "c3@x"}
+    if way == "a day":
+        app.clock.move(hours=12)
+        assert app.report().outcome is Outcome.HELD
+        app.clock.move(hours=13)
+        assert app.report().counts["updated"] == 10
+    elif way == "applied":
+        hold = app.bokit.records.find_hold(DEFAULT_TENANT, source.id)
+        assert hold is not None
+        app.bokit.records.resolve_hold(DEFAULT_TENANT, source.id, plan_hash=hold.plan_hash, apply=True, by="user:ada")
+        assert app.report().counts["updated"] == 10
+    elif way == "forced":
+        assert app.report(force=True).counts["updated"] == 10
+    else:
+        file.run("ALTER TABLE wide ADD COLUMN email TEXT", "UPDATE wide SET email = 'c' || id || '@x'")
+    app.clock.move(hours=1)
+    assert app.report().error is None
+    assert {"email" in r.fields for r in app.records("wide").values()} == {way == "comes back"}
+    assert app.report().outcome is Outcome.UNCHANGED
+
+
+@pytest.mark.parametrize("policy", ["follow", "stop"])
+def test_the_collection_says_what_is_done_about_a_column_that_is_gone(app: SqlApp, file: SqliteFile, policy: str) -> None:
+    """follow takes it and reports it; stop leaves the table as it was, and the others are synced."""
+    wide = Collection(name=CollectionName("wide"), tenant=DEFAULT_TENANT, schema_policy=policy)
+    file.run("CREATE TABLE wide (id INTEGER PRIMARY KEY, email TEXT)")
+    file.run("INSERT INTO wide VALUES (?, 'x')", rows=[(n,) for n in range(1, 6)])
+    app.add_source({"table": "wide", "collection": "wide", "key": ["id"]}, collections=[wide])
+    app.sync()
+    file.run("ALTER TABLE wide DROP COLUMN email")
+
+    report = app.report()
+
+    error = report.error["code"] if report.error else None
+    assert (report.counts.get("updated", 0), error) == ((5, None) if policy == "follow" else (0, "field-vanished"))
+    assert {p["code"] for p in report.problems} == ({"field-vanished"} if policy == "follow" else set())
+
+
+@pytest.fixture
+def other(app: SqlApp, file: SqliteFile) -> Source:
+    """A source of a second table beside the clients, without a constraint, and synced once."""
     file.run("CREATE TABLE other (id INTEGER, name TEXT, photo BLOB)")
     file.run("INSERT INTO other VALUES (?, 'a', NULL)", rows=[(n,) for n in range(1, 30)])
-    other = {"table": "other", "collection": "other", "key": ["id"], "fields": {"name": "name", "photo": "photo"}}
-    app.add_source(other, CLIENTS)
+    table = {"table": "other", "collection": "other", "key": ["id"], "fields": {"name": "name", "photo": "photo"}}
+    source = app.add_source(table, CLIENTS, on_missing="mark")
     app.sync()
+    return source
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [("DROP TABLE other", "missing-table"), ("ALTER TABLE other RENAME COLUMN name TO title", "missing-column")],
+)
+def test_a_table_that_cannot_be_read_stops_itself_alone(
+    app: SqlApp, file: SqliteFile, other: Source, spoil: str, code: str
+) -> None:
+    """Its records stay as they were; the other tables follow, losses included; run, status and notice name it."""
     before = app.records("other")
-    file.run("UPDATE other SET name = 'changed'", spoil)
+    file.run(spoil, "UPDATE clients SET name = 'X' WHERE id = 1", "DELETE FROM clients WHERE id = 2")
     run = app.sync()
     (report,) = run.sources
-    assert (run.status, report.outcome, report.error["code"]) == (RunStatus.FAILED, Outcome.FAILED, code)  # type: ignore[index]
+    assert (run.status, report.outcome, report.error["code"]) == (RunStatus.PARTIAL, Outcome.FAILED, code)  # type: ignore[index]
+    assert {t.name: (t.outcome, (t.error or {}).get("code")) for t in report.tables} == {
+        "other": (Outcome.FAILED, code),
+        "clients": (Outcome.CHANGED, None),
+    }
     assert app.records("other") == before
-    assert app.store.load_run(DEFAULT_TENANT, run.run_id).status is RunStatus.FAILED
-    assert any(n.type == "source.failing" for n in app.alerts.notices.values())
+    assert (app.records()["1"].fields["name"], app.presences()["2"]) == ("X", "missing")
+    assert app.store.load_run(DEFAULT_TENANT, run.run_id) == run
+    (status,) = app.bokit.status.load_status(DEFAULT_TENANT)["sources"]
+    assert (status["state"], [t["state"] for t in status["tables"]]) == ("failing", ["failing", "ok"])
+    assert [n.type for n in app.alerts.notices.values()] == ["source.failing"]
+    assert app.sync().status is RunStatus.PARTIAL
+    assert len(app.alerts.notices) == 1
+    file.run("DROP TABLE IF EXISTS other", "CREATE TABLE other (id INTEGER, name TEXT, photo BLOB)")
+    file.run("INSERT INTO other VALUES (?, 'b', NULL)", rows=[(n,) for n in range(1, 30)])
+    assert app.report().outcome is Outcome.CHANGED
+    assert app.bokit.status.load_status(DEFAULT_TENANT)["sources"][0]["state"] == "ok"
+    assert [n.type for n in app.alerts.notices.values()] == ["source.failing", "source.recovered"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "uid"),
+    [
+        ("INSERT INTO other VALUES (1, 'two of a key', NULL)", "duplicate-key", "1"),
+        ("INSERT INTO other VALUES (NULL, 'x', NULL)", "null-key", None),
+        ("INSERT INTO other VALUES (77, hex(zeroblob(200000)), NULL)", "row-size", "77"),
+        ("UPDATE other SET name = hex(zeroblob(200000)) WHERE id = 1", "row-size", "1"),
+    ],
+)
+def test_a_row_that_cannot_be_taken_stops_itself_alone(
+    app: SqlApp, file: SqliteFile, other: Source, spoil: str, code: str, uid: str | None
+) -> None:
+    """Its record stays as it was, the row is reported at every sync, and all others follow, losses included."""
+    file.run("UPDATE other SET name = 'changed' WHERE id > 1", "DELETE FROM other WHERE id = 20", spoil)
+    for _ in range(2):
+        run = app.sync()
+        (report,) = run.sources
+        assert (run.status, report.outcome, report.error["code"]) == (RunStatus.PARTIAL, Outcome.HELD, "partial-feed")  # type: ignore[index]
+        assert [(p["code"], p["uid"]) for p in report.problems] == [(code, uid)]
+        assert report.counts["refused"] == 1
+    records = app.records("other")
+    assert (records["1"].fields["name"], records["2"].fields["name"], "77" in records) == ("a", "changed", False)
+    assert {key for key, presence in app.presences("other").items() if presence != "present"} == {"20"}
+    file.run("DELETE FROM other WHERE id IS NULL OR id = 77", "DELETE FROM other WHERE rowid > 29 OR length(name) > 99")
+    assert app.report().error is None
+
+
+def test_a_value_that_cannot_be_held_leaves_its_field_as_it_was(app: SqlApp, file: SqliteFile, other: Source) -> None:
+    """The row's other fields follow, and the run lists the value as long as it is there."""
+    file.run("UPDATE other SET photo = x'c0ffee' WHERE id = 3")
+    app.sync()
+    file.run("UPDATE other SET photo = zeroblob(999), name = 'changed' WHERE id IN (3, 4)")
+    report = app.report()
+    assert (report.outcome, report.counts["updated"]) == (Outcome.CHANGED, 2)
+    assert [(p["code"], p["uid"], p["field"]) for p in report.problems] == [("blob", "3", "photo"), ("blob", "4", "photo")]
+    assert [app.records("other")[key].fields for key in ("3", "4")] == [
+        {"name": "changed", "photo": "c0ffee"},
+        {"name": "changed", "photo": None},
+    ]
+    again = app.report()
+    assert (again.outcome, [p["uid"] for p in again.problems]) == (Outcome.UNCHANGED, ["3", "4"])
+    assert "2 values cannot be read" in str(app.store.load_head(other).advice)
 
 
 def test_two_sources_of_one_collection_leave_each_other_alone(app: SqlApp, file: SqliteFile) -> None:
@@ -367,18 +480,6 @@ def test_two_sources_of_one_collection_leave_each_other_alone(app: SqlApp, file:
     file.run("DELETE FROM clients WHERE id IN (1, 10)")
     app.sync()
     assert {k for k, p in app.presences().items() if p == "missing"} <= {"1", "10"}
-
-
-def test_a_table_that_is_no_longer_asked_for_is_forgotten(app: SqlApp, file: SqliteFile) -> None:
-    """Chunks of a table that leaves the settings go; its records stay; another key starts from scratch without duplicates."""
-    source = app.add_source(CLIENTS)
-    app.sync()
-    source = app.change_settings(source, tables=[{**CLIENTS, "key": ["email"]}])
-    report = app.report()
-    assert report.counts["created"] == 10
-    chunks = app.store._chunks[source.tenant, source.id]
-    assert len(chunks) <= 4
-    assert app.report().outcome is Outcome.UNCHANGED
 
 
 def test_a_person_who_edits_meanwhile_is_not_written_over(app: SqlApp, file: SqliteFile) -> None:

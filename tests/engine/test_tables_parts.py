@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,15 @@ from bokit.core.model.runs import Outcome
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, read_message
 from bokit.outlets.memory import MemoryQueue
 from tests.support.rows_app import CallCounter, Died
-from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
+from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile, TimeBudget, shrink_tables
 
 LINES = {"table": "lines", "collection": "lines", "key": ["scac"]}
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of four rows, pages of three, batches of two, a checkpoint at every second chunk."""
-    for place in ("core.tables.chunks", "engine.tables.ranges"):
-        monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
-    for place in ("ranges", "missing", "table"):
-        monkeypatch.setattr(f"bokit.engine.tables.{place}.BATCH", 2)
-    monkeypatch.setattr("bokit.engine.tables.ranges.CHECKPOINT", 2)
-    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
+    """Small chunks, pages and batches."""
+    shrink_tables(monkeypatch)
 
 
 @pytest.fixture
@@ -72,21 +68,6 @@ def truth(file: SqliteFile) -> tuple[dict[str, Any], dict[str, Any]]:
     change_all_over(file)
     app.sync()
     return first, state_of(app)
-
-
-class TimeBudget:
-    """A time budget that shrinks by 2 s at each reading, and starts again for each worker."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.left = seconds, seconds
-
-    def start(self) -> Callable[[], float]:
-        self.left = self.seconds
-        return self.read
-
-    def read(self) -> float:
-        self.left -= 2
-        return self.left
 
 
 @pytest.mark.parametrize("seconds", [100, 150, 400, 2000])
@@ -260,9 +241,7 @@ def test_another_worker_takes_what_the_lease_lost(file: SqliteFile) -> None:
 
 
 def test_messages_about_databases_are_passed_on(file: SqliteFile) -> None:
-    """A worker without the databases' libraries sends them on as they are; the one that has them syncs."""
-    from dataclasses import replace
-
+    """A worker without the databases' libraries sends them on, one hop further; the one that has them syncs."""
     app = SqlApp(file.url, queue=True)
     app.add_source(CLIENTS)
     app.bokit.tick()
@@ -271,7 +250,7 @@ def test_messages_about_databases_are_passed_on(file: SqliteFile) -> None:
     elsewhere = MemoryQueue()
     plain = type(app.bokit)(replace(app.bokit._parts, sql_queue=elsewhere))
     assert plain.work(read_message(body)) == Forwarded(route=SQL_ROUTE)
-    assert elsewhere.bodies == [body]
+    assert [read_message(sent) for sent in elsewhere.bodies] == [replace(read_message(body), hops=1)]
     assert app.records() == {}
     app.bokit.work(read_message(body))
     assert len(app.records()) == 40

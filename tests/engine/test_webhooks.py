@@ -13,7 +13,7 @@ from standardwebhooks import Webhook as Verifier
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.events import EventType, NewEvent, fill_outbox
-from bokit.core.model.limits import MAX_JITTER, MAX_REFUSALS, PAUSES, RETRY_WAITS
+from bokit.core.model.limits import EVENT_JUMP, MAX_JITTER, MAX_REFUSALS, PAUSES, RETRY_WAITS
 from bokit.core.model.records import TenantId
 from bokit.core.model.webhooks import Answer, Delivery
 from bokit.engine.live.dispatch import TurnMessage, read_turn
@@ -399,6 +399,24 @@ def test_what_happens_at_the_last_moment_of_a_turn_is_sent():
 
     assert app.names() == ["a", "late"]
     assert app.store.load_endpoint(DEFAULT_TENANT, hook.id).position == 2
+
+
+def test_an_endpoint_reads_on_after_a_restore():
+    """What was unread is sent, and what comes after the jump of the numbers, in few reads."""
+    app = WebhookApp()
+    hook = app.add_settled()
+    app.happen("unread")
+    app.notify()
+    app.bokit.events.jump([DEFAULT_TENANT], "restored")
+    app.happen("after")
+    app.notify()
+    reads, load = [], app.store.load_events
+    app.store.load_events = lambda *place, **span: reads.append(span) or load(*place, **span)
+    app.deliver()
+
+    assert app.names() == ["unread", "after"]
+    assert app.store.load_endpoint(DEFAULT_TENANT, hook.id).position == EVENT_JUMP + 2
+    assert len(reads) < 10
 
 
 def test_a_slow_endpoint_delays_no_other():

@@ -134,7 +134,7 @@ def test_a_wrong_paste_is_refused(host):
     """The loft's address is pasted for the flat: refused, naming the source that knows the bookings."""
     host.add("Loft-Airbnb", calendar(stay("A", 3, 6)), host.loft)
 
-    with pytest.raises(StateError, match="bookings of the source Loft-Airbnb; paste the address"):
+    with pytest.raises(StateError, match="bookings of the source Loft / Loft-Airbnb; paste the address"):
         host.add("Flat-Airbnb", calendar(stay("A", 3, 6), stay("B", 10, 13)))
 
 
@@ -197,7 +197,7 @@ def test_a_swapped_address_is_held_and_names_the_other_source(host):
 
     assert report.error is not None
     assert (report.error["code"], host.hold(flat).opens_at) == ("other-listing", None)
-    assert "bookings of the source Loft-Airbnb" in host.hold(flat).message
+    assert "bookings of the source Loft / Loft-Airbnb" in host.hold(flat).message
 
 
 def test_a_redirect_to_another_address_is_never_believed_by_time(host):

@@ -14,7 +14,7 @@ from bokit.core.model.catalog import Source, Tenant
 from bokit.core.model.records import SourceId, TenantId
 from bokit.core.model.runs import Outcome, Trigger
 from bokit.engine.app import Bokit, EngineParts
-from bokit.engine.runs.limits import CLAIM_TTL
+from bokit.engine.runs.limits import CLAIM_TTL, MAX_RECEIVES
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.engine.runs.shares import HeadQueue
@@ -75,13 +75,13 @@ class Stack:
         return Bokit(EngineParts(**parts | given))
 
     def deliver(self, body: str, received: int = 1) -> None:
-        """Give a message to a worker; if it dies, the message is hidden, and comes three times at most."""
+        """Give a message to a worker; if it dies, the message is hidden, and comes as often as the queue delivers it."""
         calls = Calls()
         try:
             self.open_worker(calls).work(read_message(body), seconds_left=lambda: 120.0)
         except Died:
             self.deaths.append(self.app.clock())
-            if received < 3:
+            if received < MAX_RECEIVES:
                 self.hidden.append((self.app.clock() + HIDDEN, body, received + 1))
 
     def minute(self) -> None:

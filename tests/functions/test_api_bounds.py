@@ -24,6 +24,7 @@ ELSEWHERE = {
     "path": "of an id or a name: one that does not exist is 404, however long, and the gateway bounds an address",
     "header.If-None-Match": "of a platform that reads a calendar, which must not be refused; the gateway bounds headers",
     "header.If-Modified-Since": "as If-None-Match",
+    "header.Accept-Encoding": "of a browser that reads the page, as If-None-Match",
 }
 """What has no bound in the document, and what bounds it."""
 FIXED = (r"^\d{4}-\d{2}-\d{2}$", "^(present|missing|gone)$")

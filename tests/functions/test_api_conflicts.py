@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.caller import ApiApp, Caller
-from tests.support.terminal import JULY, URL, a_feed, an_event
+from tests.support.terminal import JULY, UID, URL, a_feed, an_event
 
 VRBO = "https://8.8.8.8/vrbo.ics"
 
@@ -83,8 +83,12 @@ def test_a_night_is_explained(caller, unit):
 
     assert (held["held"], held["night"], held["unit"]) == (True, "2026-07-15", "Garden flat")
     assert [(b["id"], b["edited_by"]) for b in held["by"]] == [(booking["id"], ["token:tok_tests"])]
-    assert held["by"][0]["why"] == ["its dates hold the night"]
+    assert [(b["reasons"], b["why"]) for b in held["by"]] == [(["dates"], ["its dates hold the night"])]
+    assert [source["uid"] for source in held["by"][0]["sources"]] == [UID.format(1)]
     assert (free["held"], free["by"]) == (False, [])
+    (feed,) = free["feeds"]
+    assert (feed["says"], feed["state"], feed["shows_until"]) == ("free", "ok", "2026-08-08")
+    assert held["feeds"] == [{**feed, "says": "free"}]  # of a night that a person's edit alone holds
 
 
 @pytest.mark.parametrize("query", [{}, {"date": "x"}, {"date": "2026-02-30"}])

@@ -10,8 +10,8 @@ import pytest
 from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.documents import write_time
 from bokit.http.conditional import is_known, write_http_date
-from functions.public import app as public
 from tests.support.caller import OTHER, Answer, ApiApp, Caller
 from tests.support.rows_app import CallCounter
 from tests.support.terminal import AUGUST, JULY, URL, a_feed, an_event
@@ -169,7 +169,6 @@ def test_the_functions_log_holds_no_path(caller, unit, capsys):
     captured = capsys.readouterr()
 
     assert path_of(calendar)[7:40] not in captured.out + captured.err
-    assert public.api.is_public
 
 
 # ── looking after them ──
@@ -184,6 +183,21 @@ def test_operators_see_addresses_and_viewers_that_there_are_calendars(caller, un
     assert caller.as_("viewer").get(f"/calendars/{made['id']}")["url"] is None
     assert caller.as_("operator").get(f"/calendars/{made['id']}") == made
     assert (made["for"], made["variant"], made["details"], made["unit_id"]) == ("airbnb", "bookings", True, unit)
+
+
+def test_a_calendar_says_when_it_was_last_read(caller, unit, app):
+    """Never, at first; a read under the former address counts as well."""
+    made = open_calendar(caller, unit)
+    read(caller, made)
+    first = app.clock()
+    current = caller.post(f"/calendars/{made['id']}/rotate", status=200)
+    app.move(hours=5)
+
+    assert made["last_read_at"] is None
+    assert current["last_read_at"] == write_time(first)
+    read(caller, made)
+    (later,) = caller.as_("viewer").get(f"/units/{unit}/calendars")["items"]
+    assert later["last_read_at"] == write_time(app.clock())
 
 
 def test_a_rotated_address_works_for_its_overlap(caller, unit, app):

@@ -22,6 +22,7 @@ from bokit.http.routing import query_names
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.store import DynamoStore
 from tests.support.caller import ApiApp, document, operations
+from tests.support.small_page import SCRIPT
 
 DATES = [
     *("0000-00-00", "0001-01-01", "1970-01-01", "1999-12-31", "2000-01-01", "2026-02-29", "2026-02-30", "2026-13-01"),
@@ -95,6 +96,8 @@ class HostileApp(ApiApp):
             "conflicts": "none",
             "feeds": "x",
             "deliveries": "evt_1",
+            "assets": SCRIPT,
+            "icons": "icon.svg",
         }
         ids = self.furnish()
         self.ids |= {"properties": ids["property"], "units": ids["unit"], "sources": ids["source"]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from datetime import timedelta
 
 import pytest
 
@@ -76,9 +77,26 @@ def test_a_whole_number_may_have_a_point(caller):
     assert caller.ask("POST", "/sync/start", {"interval": 60.5}).code == "bad-field"
 
 
+def test_a_duration_is_seconds_or_a_text_everywhere(app, caller):
+    """Of a monitor, a source, a token, an option: "30m" is 1800; what is not one, or too short, names its field."""
+    source, later = f"/sources/{app.furnish()['source']}", app.clock() + timedelta(days=90)
+
+    assert caller.ask("PATCH", source, {"interval": "30m", "cancel_after": " 2 H "}).doc["interval"] == 1800
+    assert caller.get(source)["cancel_after"] == 7200
+    assert caller.post("/tokens", {"expires_in": "90d"})["expires_at"] == f"{later:%Y-%m-%dT%H:%M:%SZ}"
+    assert caller.ask("PUT", "/options/sync.interval", {"value": "30m"}).doc["value"] == 1800
+    assert caller.post("/sync/start", {"interval": "30m"})["interval"] == 1800
+    for path, method in (("/sync/start", "POST"), (source, "PATCH")):
+        for text in ("59s", "often", "9999999d", "1.5h", "-5m", ""):
+            answer = caller.ask(method, path, {"interval": text})
+            assert (answer.status, [e["field"] for e in answer.doc["errors"]]) == (422, ["interval"]), text
+
+
 def test_every_wrong_field_is_named_at_once(caller):
     """Missing, of another type, and too long: one answer."""
-    answer = caller.ask("POST", "/sources", {"name": "x" * 201, "interval": "900", "enabled": "yes", "url": "https://a.example"})
+    answer = caller.ask(
+        "POST", "/sources", {"name": "x" * 201, "interval": "often", "enabled": "yes", "url": "https://a.example"}
+    )
 
     assert {e["field"] for e in answer.doc["errors"]} == {"unit_id", "name", "interval", "enabled"}
 

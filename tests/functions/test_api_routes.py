@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bokit.errors import SourceUnavailableError
-from tests.support.caller import Answer, check_answer, serve
+from tests.support.caller import Answer, by_token, check_answer, serve
 from tests.support.lambda_events import EVENTS, load_event
 from tests.support.terminal import URL, a_feed, an_event
 
@@ -59,6 +59,23 @@ def test_a_unit_is_added_shown_edited_and_forgotten(caller):
         assert caller.ask("DELETE", f"/units/{unit['id']}").status == 204
 
 
+def test_a_unit_and_a_source_move_over_http(app, caller):
+    """With another property, or unit; a source that would free nights moves with `release` alone, and takes its bookings."""
+    ids = app.furnish()
+    house = caller.post("/properties", {"name": "Villa Blu"})["id"]
+    loft = caller.post("/units", {"name": "Loft", "property_id": house})["id"]
+    app.sync()
+    path, before = f"/sources/{ids['source']}", len(caller.get("/bookings")["items"])
+
+    assert caller.ask("PATCH", f"/units/{ids['unit']}", {"property_id": house}).doc["property_id"] == house
+    refused = caller.ask("PATCH", path, {"unit_id": loft, "name": "Airbnb loft"})
+    assert (refused.status, refused.code, caller.get(path)["name"]) == (409, "frees-nights", "Airbnb")
+    moved = caller.ask("PATCH", path, {"unit_id": loft, "name": "Airbnb loft", "release": True}).doc
+    assert (moved["unit_id"], moved["name"]) == (loft, "Airbnb loft")
+    assert len(caller.get("/bookings", unit_id=loft)["items"]) == before > 0
+    assert caller.get("/bookings", unit_id=ids["unit"])["items"] == []
+
+
 def test_a_source_is_looked_at_before_it_is_added(app, caller):
     """With preview nothing is written, and what is read there is shown."""
     ids = app.furnish()
@@ -96,6 +113,37 @@ def test_a_source_that_does_not_answer_is_the_callers_business(app, caller):
 
     assert (looked.status, looked.code) == (422, "source-unavailable")
     assert "8.8.8.8" not in looked.text
+
+
+def test_a_source_is_tested_and_nothing_is_written(app, caller):
+    """What it shows now is read once more, as a sync would; its failure is the caller's business too."""
+    ids = app.furnish()
+    path = f"/sources/{ids['source']}"
+    before = caller.get(path)
+
+    tested = caller.post(f"{path}/test", status=200)
+    assert (tested["verdict"], tested["total"], tested["platform"]) == ("ok", 2, "airbnb")
+    assert (caller.get(path), caller.get("/bookings")["items"]) == (before, [])
+
+    app.shelf.bodies[URL] = SourceUnavailableError("it does not answer", url=URL)
+    failed = caller.ask("POST", f"{path}/test")
+    assert (failed.status, failed.code) == (422, "source-unavailable")
+    assert "sentinel" not in failed.text
+    assert caller.as_("viewer").ask("POST", f"{path}/test").status == 403
+    assert caller.ask("POST", "/sources/src_none/test").status == 404
+
+
+def test_a_source_is_new_until_its_first_success(app, caller):
+    """In the source's document and in the status, whose totals count it as such."""
+    ids = app.furnish()
+    path = f"/sources/{ids['source']}"
+
+    assert caller.get(path)["state"] == "new"
+    status = caller.get("/sync/status")
+    assert ([s["state"] for s in status["sources"]], status["totals"]["new"], status["totals"]["ok"]) == (["new"], 1, 0)
+    app.sync()
+    assert caller.get(path)["state"] == "ok"
+    assert caller.get("/sync/status")["totals"] == {**status["totals"], "new": 0, "ok": 1}
 
 
 def test_a_source_is_edited_paused_resumed_and_removed(app, caller):
@@ -214,6 +262,27 @@ def test_a_tokens_text_is_shown_once(app, caller):
     assert caller.ask("PATCH", path, {"name": "Back office"}).doc["name"] == "Back office"
     assert caller.ask("DELETE", path).doc["state"] == "revoked"
     assert app.bokit.access.authorize(f"Bearer {made['token']}") is None
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
+def test_a_token_shows_itself(app, caller, role):
+    """Any role may ask what its own token is; nothing of the secret is in the answer, and no other token."""
+    made = caller.post("/tokens", {"role": role, "name": "Reception", "expires_in": 3600})
+
+    answer = caller.ask("GET", "/tokens/current", authorizer=by_token(role=role, caller_id=made["id"]))
+
+    expected = {"id": made["id"], "name": "Reception", "role": role, "tenant": "default", "expires_at": made["expires_at"]}
+    assert (answer.status, answer.doc) == (200, expected)
+    assert made["token"] not in answer.text
+
+
+def test_a_jwt_shows_its_claims(caller):
+    """It is stored nowhere: its subject, tenant and role are what the gateway says, the rest is empty."""
+    claims = {"sub": "ann", "bokit_tenant": "default", "bokit_role": "operator"}
+
+    answer = caller.ask("GET", "/tokens/current", authorizer={"jwt": {"claims": claims}})
+
+    assert answer.doc == {"id": "ann", "name": "", "role": "operator", "tenant": "default", "expires_at": None}
 
 
 def test_a_trigger_is_answered_at_once_and_worked_by_the_queue(app, caller):

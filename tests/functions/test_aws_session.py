@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import UnknownServiceError
+from botocore.exceptions import ClientError, UnknownServiceError
 from botocore.session import Session, get_session
 
 from bokit.aws import LightLoader, make_client, open_session
 from bokit.store.dynamo.store import DynamoStore
+from tests.support.transformed import ROOT
 
 CALLS = {
     "dynamodb": ("get_item", {"TableName": "bokit", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}),
@@ -19,8 +27,47 @@ CALLS = {
     "secretsmanager": ("get_secret_value", {"SecretId": "bokit/rosa"}),
     "ssm": ("get_parameter", {"Name": "/bokit/rosa"}),
 }
+MAIL = {"FromEmailAddress": "a@b.example", "Destination": {"ToAddresses": ["c@b.example"]}}
+CONTENT = {"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "x"}}}}
+ALL_CALLS = CALLS | {
+    "apigatewaymanagementapi": ("post_to_connection", {"ConnectionId": "a", "Data": b"x"}),
+    "sesv2": ("send_email", {**MAIL, "Content": CONTENT}),
+}
 REGIONS = ("us-east-1", "eu-central-1", "mx-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1")
 SPECIAL = ({}, {"use_fips_endpoint": True}, {"use_dualstack_endpoint": True})
+
+
+@dataclass
+class Busy:
+    """A service that is busy, and what it was asked."""
+
+    url: str
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def serve_busy() -> Iterator[Busy]:
+    """Answer every request with 503 for as long as the block runs."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            busy.asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    busy = Busy(f"http://127.0.0.1:{server.server_port}")
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield busy
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 class SentError(Exception):
@@ -80,13 +127,45 @@ def test_clients_of_boto3_ask_the_same_addresses(sessions, service):
     assert make_client(service, region="eu-central-1", endpoint_url="http://127.0.0.1:9").meta.endpoint_url.endswith(":9")
 
 
-@pytest.mark.parametrize("service", CALLS)
+@pytest.mark.parametrize("service", ALL_CALLS)
 def test_no_client_waits_for_long(service):
     """Every client gives up a connection after 3 seconds and a response after 10, the table's too."""
-    config = make_client(service, region="eu-central-1").meta.config
-    table = DynamoStore("t", region="eu-central-1").client.meta.config
+    config = make_client(service, region="eu-central-1", endpoint_url="http://127.0.0.1:9").meta.config
+    table = DynamoStore("bokit", region="eu-central-1").client.meta.config
 
     assert {(each.connect_timeout, each.read_timeout) for each in (config, table)} == {(3, 10)}
+
+
+@pytest.mark.parametrize("service", [*ALL_CALLS, "table"])
+def test_who_is_always_busy_is_asked_three_times(service, monkeypatch):
+    """Four times by the table's client; the pauses between, which are left out here, are a second or two each."""
+    pauses: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=pauses.append))
+    with serve_busy() as server:
+        if service == "table":
+            client = DynamoStore("bokit", region="eu-central-1", endpoint_url=server.url).client
+        else:
+            client = make_client(service, region="eu-central-1", endpoint_url=server.url)
+        call, given = ALL_CALLS["dynamodb" if service == "table" else service]
+        given = {**given, "QueueUrl": f"{server.url}/1/sync"} if service == "sqs" else given
+        with pytest.raises(ClientError):
+            getattr(client, call)(**given) if service != "table" else client._make_api_call("GetItem", given)
+
+    attempts = 4 if service == "table" else 3
+    assert (len(server.asked), len(pauses)) == (attempts, attempts - 1)
+    assert max(pauses) <= 4
+
+
+def test_clients_are_made_in_one_place():
+    """Nothing of the product makes one by itself, with other timeouts: one module imports boto3, or asks a session for one."""
+    made = {
+        str(path.relative_to(ROOT))
+        for folder in ("layers/shared/bokit", "cli/bokit_cli", "functions")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bboto3\.|import boto3|\.create_client\(", path.read_text(encoding="utf-8"))
+    }
+
+    assert made == {"layers/shared/bokit/aws.py"}
 
 
 def test_documents_of_ones_own_are_left_alone(monkeypatch, tmp_path):

@@ -58,7 +58,7 @@ def test_wrong_use_is_one_line(terminal: Terminal) -> None:
         (("alert", "add", "slack"), "needs it (field: url)"),
         (("alert", "add", "pigeon"), "kind must be one of email, ntfy"),
         (("alert", "add", "email", "--address", "rosa@example.com"), "MailFrom"),
-        (("alert", "test", "nobody"), "no such alert; `bokit alert list` shows them"),
+        (("alert", "test", "nobody"), "no alert is called 'nobody'; `bokit alert list` shows them"),
     ]:
         answer = terminal.run(*arguments)
         assert answer.code == 2

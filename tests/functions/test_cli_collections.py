@@ -43,6 +43,28 @@ def test_importing_shows_what_it_did_and_again_nothing(terminal):
     assert {(d["kind"], d["name"]) for d in again["unchanged"]} == {("collection", "clients"), ("source", "CRM")}
 
 
+def test_an_import_suggests_the_pages_that_the_first_answer_asks_for(terminal):
+    """The note is printed and in the document; with pages declared, or without the check, nothing is fetched."""
+    source = {**CRM, "name": "Linked", "url": "https://8.8.8.8/api/linked?size=50"}
+
+    def declare(**more):
+        terminal.file.write_text(json.dumps({"sources": [{**source, **more}]}))
+
+    declare()
+    unchecked = terminal.json("config", "import", str(terminal.file), "--no-check")
+    asked = len(terminal.line.asked)
+    declare(interval="1h")
+    (changed,) = terminal.json("config", "import", str(terminal.file))["changed"]
+    declare(pages={"next": "links.next"})
+    followed = terminal.json("config", "import", str(terminal.file))
+
+    assert [item for item in unchecked["added"] if "notes" in item] == []
+    assert changed["notes"][0].endswith("declare how pages follow, as in `pages: {next: links.next}`")
+    assert (len(terminal.line.asked), "notes" in followed["changed"][0]) == (asked + 1, False)
+    declare(pages=None, url="https://8.8.8.8/api/none")
+    assert "Linked: could not be read yet: HTTP 404" in terminal.run("config", "import", str(terminal.file)).out
+
+
 def test_syncing_what_is_new_says_how_many_of_how_many(terminal):
     """122 clients, 100 known: the line for people and the counts for programs."""
     late = {number: terminal.api.clients.pop(number) for number in range(101, 123)}
@@ -105,8 +127,8 @@ def test_what_is_not_there_is_one_line(terminal):
     table = terminal.run("sync", "--table", "guests")
 
     assert (unknown.code, table.code) == (2, 2)
-    assert 'no source feeds "guests"' in unknown.err
-    assert 'no source has a table "guests"' in table.err
+    assert "no source feeds 'guests'" in unknown.err
+    assert "no source has a table 'guests'" in table.err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from tests.support.terminal import URL, Terminal, a_feed, an_event
@@ -75,7 +77,7 @@ def test_conflicts_are_listed_acknowledged_and_kept(terminal):
     text = terminal.run("conflicts", "--unit", "Garden flat").out
     assert (doc["nights"], doc["status"], doc["unit_id"]) == (["2026-07-13"], "open", doc["unit_ids"][0])
     assert "Garden flat: Mon 13 Jul 2026" in text
-    assert "HMABCDEF12  from Airbnb" in text
+    assert "HMABCDEF12  from Garden flat / Airbnb" in text
     assert ", first" in text
 
     short = doc["id"].rpartition(".")[2][:8]
@@ -159,10 +161,47 @@ def test_a_night_is_explained_with_its_sources_echoes_and_edits(terminal):
     assert {p["for"]: p["closed"] for p in night["published"]} == {"airbnb": False, "vrbo": True}
     assert "calendar for airbnb: open; never read yet" in text
     assert "it is from this channel itself" in text
-    assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}, since 0 s ago; never read yet" in text
-    assert "Ann  from Airbnb" in text
+    assert f"calendar for vrbo: closed, by {night['by'][0]['id'].rpartition('.')[2][:8]}, since just now; never read yet" in text
+    assert "Ann  from Garden flat / Airbnb" in text
     assert "edited by" in text
     assert "echo of" in text
+
+
+def test_a_free_night_is_explained_with_its_evidence(terminal):
+    """Which calendars were read, when, up to which date they speak, and what their state leaves open; those of parts, too."""
+
+    def explain(unit: str = "Garden flat", night: str = "2026-07-20") -> tuple[dict[str, tuple], str]:
+        found = terminal.json("bookings", "--unit", unit, "--explain", night)["items"][0]["feeds"]
+        text = terminal.run("bookings", "--unit", unit, "--explain", night).out
+        return {f["name"]: (f["state"], f["says"], f["until"], f["shows_until"]) for f in found}, text
+
+    feeds, text = explain()
+    until = (terminal.clock().date() + timedelta(days=730)).isoformat()
+    assert feeds == {"Garden flat / Airbnb": ("ok", "free", until, "2026-08-08")}
+    assert "free\n  no booking, block or closed night holds it\n  Garden flat / Airbnb: free, read " in text
+    assert "its last taken night is Fri 7 Aug 2026" in text
+    assert "says nothing of nights that are past" in explain(night="2026-01-01")[1]
+    assert "says nothing of so late a night" in explain(night="2029-01-01")[1]
+
+    read_at = terminal.json("bookings", "--explain", "2026-07-20")["items"][0]["feeds"][0]["read_at"]
+    terminal.clock.move(hours=2)
+    terminal.shelf.bodies[URL] = a_feed()
+    terminal.json("sync", "--all", code=1)
+    held = terminal.json("bookings", "--explain", "2026-07-20")["items"][0]["feeds"][0]
+    assert (held["state"], held["read_at"]) == ("held", read_at)  # and not what came since
+    assert "what came since is held back" in explain()[1]
+
+    terminal.json("unit", "add", "Villa", "--property", "Villa Rosa", "--part", "Garden flat")
+    terminal.json("source", "add", "VRBO", "--unit", "Villa", "--url", f"{URL}&new", "--no-check")
+    feeds, text = explain("Villa")
+    assert [feeds[name][:2] for name in sorted(feeds)] == [("held", "free"), ("new", "nothing")]
+    assert "Villa / VRBO: not read yet: its bookings are missing here" in text
+    terminal.json("unit", "add", "Loft", "--property", "Villa Rosa")
+    assert explain("Loft") == (
+        {},
+        "Loft, night of Mon 20 Jul 2026: free\n  no calendar is read for this unit: what a platform sells is not "
+        "known here; `bokit source add` adds one\n",
+    )
 
 
 def test_a_linked_unit_shows_why_its_night_is_held(terminal):
@@ -172,7 +211,7 @@ def test_a_linked_unit_shows_why_its_night_is_held(terminal):
     text = terminal.run("bookings", "--unit", "Villa", "--explain", "2026-07-12").out
 
     assert "Villa, night of Sun 12 Jul 2026: held" in text
-    assert "in Garden flat  from Airbnb" in text
+    assert "in Garden flat  from Garden flat / Airbnb" in text
 
 
 def test_a_turnover_is_declared_with_the_unit(terminal):

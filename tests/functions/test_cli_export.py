@@ -32,6 +32,25 @@ def test_the_calendar_goes_into_a_file_and_the_address_does_not(terminal):
     assert "https://" not in result.out
 
 
+@pytest.mark.parametrize(
+    ("host", "ends"),
+    [
+        ("https://a1b2c3.execute-api.eu-central-1.amazonaws.com", True),
+        ("https://a1b2c3.execute-api.cn-north-1.amazonaws.com.cn", True),
+        ("https://calendars.example.com", False),
+        ("http://127.0.0.1:14566/_aws/execute-api/bokit/%24default", False),
+    ],
+)
+def test_an_address_that_ends_with_the_stack_comes_with_a_note(capsys, tmp_path, host, ends):
+    """API Gateway made it up; a custom domain and the local cloud have none of that."""
+    made = Terminal(capsys, tmp_path, api_url=host)
+    made.furnish()
+    result = made.run("export", "Garden flat")
+
+    assert result.err.startswith(f"address: {host}/feeds/")
+    assert ("only a custom domain survives" in result.err) == ends
+
+
 def test_programs_get_both_in_one_document(terminal):
     """``{"url", "calendar"}``; what is served under the address is what was printed."""
     result = terminal.json("export", "Garden flat", "--for", "vrbo")
@@ -81,7 +100,7 @@ def test_an_address_is_rotated_and_forgotten(terminal):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("Loft",), "no such unit"),
+        (("Loft",), "no unit is called 'Loft'"),
         (("Garden flat", "--for", "nobody"), "no such consumer"),
         (("Garden flat", "--variant", "x"), "no such variant"),
         (("Garden flat", "--remove", "--for", "vrbo"), "no such calendar"),

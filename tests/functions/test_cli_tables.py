@@ -105,11 +105,18 @@ def test_a_source_is_tested_before_it_is_synced(terminal: Terminal, billing: Bil
 def test_what_is_wrong_with_a_database_is_one_clear_error(
     terminal: Terminal, billing: Billing, tmp_path: Path, spoil: tuple[str, str], words: str
 ) -> None:
-    """A wrong column, table or condition: exit 1, a sentence that says so, and the run in the history."""
+    """A wrong column, table or condition: exit 1, a sentence that says so, a line for each table, and the run in the history."""
     assert declare(terminal, tmp_path, CONFIG.format(url=billing.url).replace(*spoil)).code == 0
     (source,) = terminal.json("sync", "--all", code=1)["sources"]
     assert words in source["error"]["message"]
-    assert terminal.json("history")["items"][0]["status"] == "failed"
+    assert terminal.json("history")["items"][0]["status"] == "partial"
+    lines = terminal.run("sync", "--all").out
+    name = "customers" if "customers" in words or "customers" in spoil[1] else "clients"
+    assert f"Billing, table {name}: failed, table '{name}': " in lines
+    assert "Billing, table forwarders: unchanged" in lines
+    assert f"  table {name} (failing, first just now): table '{name}': " in terminal.run("status").out
+    (status,) = terminal.json("status")["sources"]
+    assert {t["name"]: t["state"] for t in status["tables"]} == {name: "failing", "forwarders": "ok"}
 
 
 @pytest.mark.parametrize(

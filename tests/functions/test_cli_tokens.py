@@ -45,6 +45,7 @@ def test_people_read_that_it_is_shown_once(terminal):
     assert opens(terminal, text).role is Role.ADMIN
     assert "only time that it is shown" in answer.out
     assert "2026-08-30" in answer.out
+    assert answer.out.splitlines()[-1].endswith(f" https://api.example/#token={text}")
     listed = terminal.run("token", "list").out + terminal.run("token", "list", "--json").out
     assert "back office" in listed
     assert text not in listed
@@ -114,8 +115,8 @@ def test_tenants_have_tokens_of_their_own(terminal):
         (("create", "--expires-in", "-1d"), "not a duration"),
         (("create", "--expires-in", "9999d"), "at most 316224000 s (3660 days)"),
         (("create", "--name", "a\nb"), "not a name"),
-        (("create", "--tenant", "nobody"), "no such tenant"),
-        (("revoke", "tok_nothing"), "no such token"),
+        (("create", "--tenant", "nobody"), "no tenant is called 'nobody'"),
+        (("revoke", "tok_nothing"), "no token is called 'tok_nothing'"),
         (("revoke", "bokit_" + "A" * 43), "no such token"),
         (("revoke",), "missing argument"),
     ],

@@ -29,7 +29,7 @@ def test_its_secret_is_shown_once(terminal):
 
 def test_a_list_of_none_says_how_to_add_one(terminal):
     """With the command."""
-    assert "`bokit webhook add`" in terminal.run("webhook", "list").out
+    assert "`bokit webhook add URL`" in terminal.run("webhook", "list").out
 
 
 def test_it_is_sent_what_happens(terminal):

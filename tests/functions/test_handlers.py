@@ -139,7 +139,7 @@ def test_the_stream_numbers_what_happened(bokit):
 
     answers = [notify.lambda_handler(load_event("notify/stream.json"), LambdaContext()) for _ in range(2)]
 
-    assert answers == [{"items": n, "events": n, "notices": 0, "failed": False} for n in (1, 0)]
+    assert answers == [{"items": n, "events": n, "conflicts": 0, "notices": 0, "failed": False} for n in (1, 0)]
     assert [item["type"] for item in bokit.events.read(DEFAULT_TENANT, 0)["items"]] == ["catalog.changed"]
 
 
@@ -289,7 +289,7 @@ def test_a_message_of_an_open_run_syncs_its_source_and_ends_the_run(bokit, feed_
 
 
 def test_a_message_of_an_open_run_without_time_comes_again(bokit, queue, feed_url):
-    """What was not begun goes back to the queue as a message of its own, and the run stays open."""
+    """What was not begun goes back to the queue as a message of its own, the next of its chain, and the run stays open."""
     add_source(bokit, feed_url)
     event = load_event("sync_batch/run.json")
     message = open_run(bokit, event)
@@ -297,7 +297,7 @@ def test_a_message_of_an_open_run_without_time_comes_again(bokit, queue, feed_ur
     answer = sync_batch.lambda_handler(event, LambdaContext(milliseconds_left=1000))
 
     assert answer == {"batchItemFailures": []}
-    assert [read_message(body) for body in queue.bodies] == [message]
+    assert [read_message(body) for body in queue.bodies] == [replace(message, hops=1)]
     assert bokit.store.find_open_run(DEFAULT_TENANT, message.run_id).pending == set(message.source_ids)
 
 

@@ -1,4 +1,7 @@
-"""A function may do what it does, and little else. The local cloud enforces no policy, so it is shown here."""
+"""A function may do to the table what it does, and little else. The local cloud enforces no policy, so it is shown here.
+
+``test_policies.py`` has what functions ask of other services.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +19,7 @@ from moto import mock_aws
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.runs import Trigger
+from bokit.engine.runs.limits import OVERDUE_AFTER
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.errors import SourceUnavailableError
@@ -26,26 +31,31 @@ from bokit.store.dynamo.store import DynamoStore
 from tests.support.alert_home import Home
 from tests.support.alert_server import serve_alerts
 from tests.support.apartment import AIRBNB, VRBO
+from tests.support.aws_rules.watch import Sent
 from tests.support.caller import ApiApp
+from tests.support.iam import Need, Policies, allows, unused_of
+from tests.support.live_app import LiveApp
+from tests.support.resolved import REGION, Resolved
 from tests.support.rows_app import TestApp
 from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile
-from tests.support.transformed import as_list, policy_statements
+from tests.support.transformed import as_list
 from tests.support.webhook_app import WebhookApp
 
 GONE = SourceUnavailableError("no answer")
-IN_A_TRANSACTION = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+STACK = Resolved()
+POLICIES = Policies(STACK)
 
 
 class Requests:
-    """The DynamoDB permissions that a store's requests need, as botocore's events report them."""
+    """The permissions that a store's requests need, as botocore's events report them."""
 
     def __init__(self, store: DynamoStore) -> None:
-        self.needed: set[str] = set()
+        self.needed: set[Need] = set()
         store.client.meta.events.register("provide-client-params.dynamodb.*", self.note)
 
     def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        parts = [IN_A_TRANSACTION[kind] for item in params.get("TransactItems", []) for kind in item]
-        self.needed = self.needed | {f"dynamodb:{name}" for name in parts or [model.name]}  # a set of its own: others keep theirs
+        needed = POLICIES.needs_of_call(Sent("dynamodb", model.name, params))
+        self.needed = self.needed | set(needed)  # a set of its own: others keep theirs
 
     @contextmanager
     def of_others(self) -> Iterator[None]:
@@ -61,14 +71,31 @@ def store() -> Iterator[DynamoStore]:
     with pytest.MonkeyPatch.context() as monkeypatch, mock_aws():
         for name in [n for n in os.environ if n.startswith("AWS_ENDPOINT")]:
             monkeypatch.delenv(name)
-        create_table("bokit", region="us-east-1")
-        yield DynamoStore("bokit", region="us-east-1")
+        table = STACK.ref("Table")
+        create_table(table, region=REGION)
+        yield DynamoStore(table, region=REGION)
 
 
-def allowed(role: str) -> set[str]:
-    """Return what a role may do to the table."""
-    actions = {a for s in policy_statements(role) for a in as_list(s["Action"])}
-    return {action for action in actions if action.startswith("dynamodb:")}
+def check_role(function: str, needed: set[Need]) -> None:
+    """Hold what a function asks of the table against its role, both ways: all is allowed, and what is allowed is asked.
+
+    The pollers of the stream ask in the role's name, too.
+    """
+    statements = statements_on_the_table(function)
+    asked = needed | set(POLICIES.needs_of_events(function))
+
+    assert refused(function, needed) == set()
+    assert unused_of(statements, asked) == set()
+
+
+def refused(function: str, needed: set[Need]) -> set[Need]:
+    """Return what a function's role does not allow."""
+    return {need for need in needed if not allows(POLICIES.statements(f"{function}Role"), need)}
+
+
+def statements_on_the_table(function: str) -> list[Any]:
+    """Return what a function's role says of the table, its index and its stream."""
+    return [s for s in POLICIES.statements(f"{function}Role") if as_list(s["Action"])[0].startswith("dynamodb:")]
 
 
 def test_the_tick_may_do_what_it_does_and_nothing_else(store):
@@ -83,13 +110,13 @@ def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     app.bokit.monitors.start(DEFAULT_TENANT, interval=60, max_runs=2, by="token:tok_1")
     requests.needed = needed
     begun = [app.bokit.tick(Trigger.SCHEDULE).monitors]
-    app.clock.move(hours=1)
+    app.clock.at += OVERDUE_AFTER + timedelta(minutes=1)
     reports = [app.bokit.tick(Trigger.SCHEDULE) for _ in range(2)]
     app.clock.move(minutes=1)
     begun += [r.monitors for r in (*reports, app.bokit.tick(Trigger.SCHEDULE))]
 
     assert ([r.closed for r in reports], begun, len(app.queue.bodies)) == ([2, 0], [1, 0, 0, 1], 4)
-    assert requests.needed == allowed("SyncFunctionRole")
+    check_role("SyncFunction", requests.needed)
 
 
 def test_the_event_log_may_do_what_it_does_and_nothing_else(store):
@@ -100,8 +127,7 @@ def test_the_event_log_may_do_what_it_does_and_nothing_else(store):
 
     assert app.bokit.events.drain().items == 1
 
-    stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
-    assert requests.needed | stream == allowed("NotifyFunctionRole")
+    check_role("NotifyFunction", requests.needed)
 
 
 def test_the_senders_may_do_what_they_do_and_nothing_else(store):
@@ -111,8 +137,7 @@ def test_the_senders_may_do_what_they_do_and_nothing_else(store):
     app.happen("a", "b")
     requests = Requests(store)
     app.notify()
-    stream = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
-    assert requests.needed | stream == allowed("NotifyFunctionRole")
+    check_role("NotifyFunction", requests.needed)
 
     requests.needed = set()
     for status in (500, 410):
@@ -121,7 +146,7 @@ def test_the_senders_may_do_what_they_do_and_nothing_else(store):
         app.clock.move(seconds=6)
 
     assert store.load_webhook(DEFAULT_TENANT, hook.id).disabled_reason
-    assert requests.needed == allowed("DeliverFunctionRole")
+    check_role("DeliverFunction", requests.needed)
 
 
 def test_the_functions_that_notify_of_events_may_serve_alert_channels(store):
@@ -137,7 +162,7 @@ def test_the_functions_that_notify_of_events_may_serve_alert_channels(store):
         requests = Requests(store)
         home.bokit = home.open(deliver_queue=MemoryQueue())
         home.bokit.events.drain()
-        assert requests.needed <= allowed("NotifyFunctionRole")
+        assert refused("NotifyFunction", requests.needed) == set()
 
         requests.needed = set()
         home.bokit = home.open()
@@ -147,7 +172,7 @@ def test_the_functions_that_notify_of_events_may_serve_alert_channels(store):
         home.wait(hours=1)
 
         assert {body["type"] for body in server.accepted} >= {"conflict.opened", "digest"}
-        assert requests.needed - {"dynamodb:Query"} <= allowed("DeliverFunctionRole")
+        assert {need.resource for need in refused("DeliverFunction", requests.needed)} == {f"{STACK.arn_of('Table')}/index/due"}
 
 
 def test_the_worker_may_do_what_it_does_and_nothing_else(store):
@@ -173,7 +198,7 @@ def test_the_worker_may_do_what_it_does_and_nothing_else(store):
     report = app.bokit.work(read_message(app.queue.bodies.pop()))
 
     assert report.as_dict() == {"sources": 1, "left": 0, "stale": False}
-    assert requests.needed == allowed("SyncBatchFunctionRole")
+    check_role("SyncBatchFunction", requests.needed)
 
 
 def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp_path, monkeypatch):
@@ -205,7 +230,7 @@ def test_the_worker_of_databases_may_do_what_it_does_and_nothing_else(store, tmp
     app.bokit.work(read_message(app.queue.bodies.pop()))
 
     assert {str(r.presence) for r in app.records().values()} == {"present", "gone"}
-    assert requests.needed == allowed("SyncSqlFunctionRole")
+    check_role("SyncSqlFunction", requests.needed)
 
 
 def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
@@ -224,6 +249,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("PATCH", source, {"interval": 900}),
         ("POST", f"{source}/pause", None),
         ("POST", f"{source}/resume", None),
+        ("POST", f"{source}/test", None),
         ("POST", f"{source}/apply-held", None),
         ("POST", f"{source}/discard-held", None),
         ("PATCH", booking, {"notes": "x"}),
@@ -240,6 +266,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("GET", "/sources", None),
         ("GET", source, None),
         ("GET", "/tokens", None),
+        ("GET", "/tokens/current", None),
     ):
         assert caller.ask(method, path, body).status < 500, path
     calendar = f"/calendars/{caller.get(f'{flat}/calendars')['items'][0]['id']}"
@@ -258,7 +285,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     app.sent()
     resolve_large_hold(store, requests)
 
-    assert requests.needed == allowed("ApiFunctionRole")
+    check_role("ApiFunction", requests.needed)
 
 
 def resolve_large_hold(store: DynamoStore, requests: Requests) -> None:
@@ -288,13 +315,14 @@ def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     assert caller.ask("POST", "/sync/trigger", {"dry_run": True}, headers={"idempotency-key": "dry"}).status == 200
     caller.post("/sync/start", {"interval": 60, "max_runs": 2})
     caller.post("/sync/stop", {}, status=200)
-    for path in ("/sync/status", "/sync/history", f"/sync/history/{run}"):
+    for path in ("/sync/status", "/sync/history", f"/sync/history/{run}", "/sync/websocket"):
         caller.get(path)
+    assert caller.ask("POST", "/sync/ticket").code == "token-invalid"
     app.move(hours=9)
     caller.get("/sync/status")
     assert app.sent()
 
-    assert requests.needed == allowed("ApiSyncFunctionRole")
+    check_role("ApiSyncFunction", requests.needed)
 
 
 def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
@@ -317,16 +345,34 @@ def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     assert caller.ask("GET", "/feeds/none.ics", authorizer=None).status == 404
     app.sent()
 
-    assert requests.needed == allowed("PublicFunctionRole")
+    check_role("PublicFunction", requests.needed)
 
 
-def test_the_authorizer_may_do_what_it_does_and_nothing_else(store):
-    """A token is found, and its use noted, with exactly the authorizer's permissions."""
+def test_the_socket_may_do_what_it_does_and_nothing_else(store, monkeypatch):
+    """Connecting, resuming, a ping and leaving take exactly the permissions of the function's role."""
+    app = LiveApp(monkeypatch, store)
+    claims = app.admit(app.ticket_of(app.sign_in()))
+    app.happen(2)
+    requests = Requests(store)
+
+    socket = app.open(claims)
+    assert len(socket.resume(0)) == 3
+    assert socket.say({"action": "ping"})
+    socket.send_event("disconnect")
+
+    check_role("LiveFunction", requests.needed)
+
+
+def test_the_authorizer_may_do_what_it_does_and_nothing_else(store, monkeypatch):
+    """A token is found and its use noted, a ticket is taken, with exactly the authorizer's permissions."""
+    live = LiveApp(monkeypatch, store)
+    ticket = live.ticket_of(live.sign_in())
     app = TestApp(store=store)
     _, text = app.bokit.access.create(DEFAULT_TENANT, Role.VIEWER)
     requests = Requests(store)
 
     assert app.bokit.access.authorize(f"Bearer {text}")
     assert app.bokit.access.authorize(f"Bearer {text[:-1]}{'a' if text[-1] != 'a' else 'b'}") is None
+    assert live.admit(ticket)
 
-    assert requests.needed == allowed("AuthorizeFunctionRole")
+    check_role("AuthorizeFunction", requests.needed)

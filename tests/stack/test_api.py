@@ -52,6 +52,17 @@ def test_a_run_is_triggered_and_followed_to_its_end(client, feed_url):
     assert len(client.get("/bookings")["items"]) == 1
 
 
+def test_the_dashboard_shows_the_stacks_own_resources(deployed):
+    """It is there by its output's name; names of functions, queues and logs are filled in."""
+    found = deployed.client("cloudwatch").get_dashboard(DashboardName=deployed.outputs["DashboardName"])
+    widgets = json.loads(found["DashboardBody"])["widgets"]
+
+    assert len(widgets) > 10
+    assert deployed.outputs["SyncFunctionName"] in found["DashboardBody"]
+    assert deployed.outputs["QueueUrl"].rpartition("/")[2] in found["DashboardBody"]
+    assert "${" not in found["DashboardBody"]
+
+
 def test_one_key_makes_one_run(client, feed_url):
     """The same Idempotency-Key gets the same run; with another body it is refused."""
     client.furnish(feed_url)
@@ -65,7 +76,7 @@ def test_one_key_makes_one_run(client, feed_url):
     assert len(client.runs("manual")) == 1
 
 
-@pytest.mark.parametrize("path", ["/sync/status", "/units", "/nothing", "/openapi.json", "/"])
+@pytest.mark.parametrize("path", ["/sync/status", "/units", "/nothing", "/openapi.json", "/page"])
 def test_nobody_gets_in_without_a_token(client, path):
     """401 without one, and no success with one that was never made: the gateway asks before any function does."""
     stranger = replace(client, token=None)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from local import cloud, stack
+from local import cloud
+from local.update import note_as_deployed
 from tests.support.api_client import Client, open_client
 from tests.support.deployed import Deployed, run_cloud, wait_until
 from tests.support.hook_receiver import Receiver
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.slow]
 def own(tmp_path: Path, built: Path, nobody: None) -> Iterator[Deployed]:
     """A stack of the test's own, which knows that nothing of it needs to be deployed again."""
     for deployed in run_cloud(tmp_path, built):
-        (deployed.place.home / "run/deployed").write_text(stack.fingerprint(deployed.place))
+        note_as_deployed(deployed.place)
         yield deployed
 
 

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from local import stack
-from local.place import Place
+from local.place import ROOT, Place
 
 pytestmark = pytest.mark.stack
 
@@ -93,7 +93,7 @@ def test_the_libraries_of_the_product_are_there(layer):
         "urllib3",
         "bokit",
     ):
-        assert (layer / name / "__init__.py").exists(), name
+        assert any((layer / name).glob("__init__.py*")), name
 
 
 def test_a_series_is_expanded_by_the_layer_alone(layer):
@@ -137,10 +137,33 @@ def extension_of(folder: Path) -> str:
     return next(folder.glob("pydantic_core/*.so")).name
 
 
+def test_a_build_for_another_machine_is_not_deployed(layer, other_layer):
+    """The check of `make deploy` knows each architecture's build by its compiled libraries."""
+    script, runtime = str(ROOT / "layers/shared/check_build.py"), f"python{sys.version_info.major}.{sys.version_info.minor}"
+    machines = ("x86_64", "arm64")
+    passes = [
+        [
+            subprocess.run(
+                [sys.executable, script, folder, runtime, m, "--byte-code"], check=False, capture_output=True
+            ).returncode
+            == 0
+            for m in machines
+        ]
+        for folder in (str(layer), str(other_layer))
+    ]
+
+    assert sorted(passes) == [[False, True], [True, False]]
+
+
 def test_its_byte_code_outlives_a_zip(layer):
     """Byte code is checked by nothing but its own hash: a zip's timestamps do not undo it."""
-    compiled = sorted(layer.rglob(f"*.{sys.implementation.cache_tag}.pyc"))
-    flags = {int.from_bytes(path.read_bytes()[4:8], "little") for path in compiled}
+    own, others = ([*folder.rglob("*.pyc")] for folder in (layer / "bokit", layer / "requests"))
+    flags = {int.from_bytes(path.read_bytes()[4:8], "little") for path in layer.rglob("*.pyc")}
 
-    assert len(compiled) > 100
+    assert (len(own) > 100, len(others) > 10) == (True, True)
     assert flags == {0b01}
+
+
+def test_of_libraries_there_is_byte_code_alone(layer):
+    """Bokit's sources are there, for the lines in a traceback; those of libraries would be a sixth of the layer."""
+    assert {path.relative_to(layer).parts[0] for path in layer.rglob("*.py")} == {"bokit"}

@@ -11,6 +11,7 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.runs import Run, RunStatus, Trigger
+from bokit.engine.runs.limits import OVERDUE_AFTER
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.store.dynamo.store import DynamoStore
@@ -88,7 +89,7 @@ def test_ticks_at_once_begin_a_monitors_run_once_and_end_an_overdue_one_once(app
         at_once([app.bokit.tick] * 8)
         work_off(app.bokit, app.queue)
         app.clock.move(minutes=1)
-    app.clock.move(hours=1)
+    app.clock.at += OVERDUE_AFTER
     at_once([app.bokit.tick] * 8)
 
     assert [(r.status, len(r.sources)) for r in runs_of(app, Trigger.MONITOR)] == 2 * [(RunStatus.SUCCEEDED, 25)]

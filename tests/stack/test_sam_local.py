@@ -44,6 +44,7 @@ EVENTS = {
     "SyncSqlFunction": "sync_sql",
     "NotifyFunction": "notify",
     "DeliverFunction": "deliver",
+    "LiveFunction": "live",
 }
 """The folder of each function's events."""
 
@@ -153,7 +154,9 @@ def name_resources(deployed: Deployed, endpoint: str) -> dict[str, str]:
     """Return the variables that hold names of resources: SAM's local commands know logical names alone."""
     outputs = deployed.outputs
     queue = outputs["QueueUrl"].replace(f"http://localhost:{deployed.place.port}", endpoint)
-    return {"BOKIT_TABLE": outputs["TableName"], "BOKIT_QUEUE_URL": queue, "BOKIT_ALERT_TOPIC": outputs["AlertTopicArn"]}
+    sockets = outputs["LiveEndpoint"].replace(deployed.place.endpoint_url, endpoint)
+    names = {"BOKIT_TABLE": outputs["TableName"], "BOKIT_QUEUE_URL": queue, "BOKIT_ALERT_TOPIC": outputs["AlertTopicArn"]}
+    return {**names, "BOKIT_LIVE_ENDPOINT": sockets}
 
 
 def read_answer(done: subprocess.CompletedProcess[str]) -> Any:
@@ -246,6 +249,11 @@ def failed(answer: Any) -> set[int]:
 
 
 CHECKS = {
+    "authorize/ticket.json": lambda a: check("Deny" in str(a["policyDocument"])),
+    "live/connect.json": lambda a: check(a == {"statusCode": 403}),
+    "live/disconnect.json": lambda a: check(a == {"statusCode": 200}),
+    **dict.fromkeys(("live/ping.json", "live/resume.json", "live/unknown.json"), lambda a: check(a == {"statusCode": 200})),
+    "notify/progress.json": lambda a: check(a["items"] == 0),
     "sync/schedule.json": lambda a: check(a["sent"] >= 0),
     "sync_batch/batch.json": lambda a: check(failed(a) <= {1}),
     "sync_batch/run.json": lambda a: check(a == {"batchItemFailures": []}),
@@ -263,6 +271,8 @@ CHECKS = {
     "deliver/turn.json": lambda a: check(a == {"batchItemFailures": []}),
     "deliver/alert.json": lambda a: check(a == {"batchItemFailures": []}),
     "public/health.json": lambda a: check(document(a)["status"] == "ok"),
+    "public/page.json": lambda a: check(a["statusCode"] == 200 and "assets/main-" in a["body"]),
+    "public/settings.json": lambda a: check(document(a)["locale"] == "en"),
     "public/feed.json": lambda a: check((a["statusCode"], json.loads(a["body"])["code"]) == (404, "not-found")),
     "api/conflicts.json": lambda a: check("items" in document(a)),
     "authorize/token.json": lambda a: check(a == {"isAuthorized": False}),

@@ -18,6 +18,7 @@ from bokit.core.model.records import TenantId
 from tests.support.api_client import Client
 from tests.support.builders import a_name
 from tests.support.deployed import Deployed, open_stack
+from tests.support.page_paths import PAGE_PATHS
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openapi.json"
 PATHS = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
 OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for method in methods]
-PUBLIC = {("GET", "/health"), ("GET", "/feeds/{token}.ics"), ("HEAD", "/feeds/{token}.ics")}
+PUBLIC = {("GET", path) for path in ("/health", "/feeds/{token}.ics", *PAGE_PATHS)} | {("HEAD", "/feeds/{token}.ics")}
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -12,7 +12,7 @@ import pytest
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
-from local.stack import STACK
+from local.gateway import STACK
 from tests.support.api_client import Client
 from tests.support.attack_feeds import AttackFeeds, neighbour, one_stay
 from tests.support.builders import a_name

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.model.records import RunId
+from bokit.core.model.records import RunId, SourceId
 from bokit.core.model.runs import Trigger
 from bokit.engine.runs.messages import BatchMessage
 from tests.support.builders import a_name
@@ -43,6 +43,12 @@ def has_succeeded(deployed: Deployed, message: BatchMessage) -> bool:
     return all(schedules[source_id].succeeded_at for source_id in message.source_ids)
 
 
+def triggers_of(deployed: Deployed, source_id: SourceId) -> set[Trigger]:
+    """Return what triggered the runs that have a result of a source; a run is stored after its records."""
+    runs = deployed.store.load_runs(DEFAULT_TENANT).items
+    return {run.trigger for run in runs if source_id in {result.source_id for result in run.sources}}
+
+
 def send(deployed: Deployed, bodies: list[str]) -> None:
     """Put messages into the queue, in one request."""
     entries = [{"Id": str(at), "MessageBody": body} for at, body in enumerate(bodies)]
@@ -54,11 +60,9 @@ def test_the_schedule_syncs_a_source_by_itself(deployed, feed_url):
     """A source that is due is synced by the deployed rule, tick, queue and worker alone."""
     source = add_source(deployed, feed_url, due_at=datetime.now(UTC))
 
-    records = wait_until(lambda: deployed.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope), 180)
-    runs = deployed.store.load_runs(DEFAULT_TENANT).items
+    wait_until(lambda: Trigger.SCHEDULE in triggers_of(deployed, source.id), 180)
 
-    assert len(records) == 1
-    assert Trigger.SCHEDULE in {run.trigger for run in runs if source.id in {r.source_id for r in run.sources}}
+    assert len(deployed.store.load_records(DEFAULT_TENANT, BOOKINGS, source.scope)) == 1
 
 
 def test_a_poison_message_costs_itself_alone(deployed, feed_url):

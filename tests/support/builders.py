@@ -213,7 +213,9 @@ def a_report(**given: Any) -> SourceReport:
 
 def an_open_run(*waiting: str, **given: Any) -> OpenRun:
     """Return a queued run that waits for these sources, overdue in an hour."""
-    open_fields = {key: given.pop(key) for key in ("pending", "overdue_at", "new_only", "force") if key in given}
+    open_fields = {
+        key: given.pop(key) for key in ("pending", "overdue_at", "new_only", "force", "named", "waiting") if key in given
+    }
     queued = {"status": RunStatus.QUEUED, "trigger": Trigger.MANUAL, "finished_at": None, "sources": ()}
     filled = {"pending": frozenset(SourceId(source_id) for source_id in waiting), "overdue_at": NOW + HOUR}
     return OpenRun(run=a_run(**queued | given), **filled | open_fields)

@@ -32,6 +32,7 @@ class Deployed:
 
     place: Place
     outputs: dict[str, str]
+    name: str = gateway.STACK
 
     def client(self, service: str) -> Any:
         """Return a client of one of its services."""
@@ -40,7 +41,7 @@ class Deployed:
     @property
     def api_url(self) -> str:
         """Where its HTTP API answers."""
-        return gateway.api_url(self.place)
+        return gateway.api_url(self.place, self.name)
 
     @property
     def settings(self) -> Settings:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import botocore.endpoint
 from botocore.awsrequest import AWSResponse
@@ -33,6 +33,7 @@ from tests.support.damage import Damage, compare_ends
 from tests.support.emulator import empty_table
 from tests.support.simulated_app import Calls, Died, SimulatedApp
 
+T = TypeVar("T")
 FEED = "airbnb/garden"
 ATTEMPTS = (0, 16, 16)
 """Minutes between the ticks of a step: an orphan claim has expired by the next."""
@@ -193,14 +194,53 @@ class DeafSession:
         self.inner.close()
 
 
+class DoublingSession:
+    """A session that sends one write twice and gives back the second answer, as botocore does where the first is lost.
+
+    *writes* are the operations of the writes so far; the one of number *at*, from 1, is doubled, none for 0.
+    """
+
+    def __init__(self, inner: Any, at: int = 0) -> None:
+        self.inner, self.at, self.doubled = inner, at, 0
+        self.writes: list[str] = []
+
+    def send(self, request: Any) -> Any:
+        operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
+        if operation in WRITE_OPERATIONS:
+            self.writes.append(operation)
+            if len(self.writes) == self.at:
+                self.doubled += 1
+                self.inner.send(request)
+        return self.inner.send(request)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+WRITE_OPERATIONS = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
 @contextmanager
 def losing_answers(client: Any) -> Iterator[DeafSession]:
     """The first answer to each request of *client* is lost meanwhile."""
+    with _by_way_of(client, DeafSession(client._endpoint.http_session)) as session, without_pauses():
+        yield session
+
+
+@contextmanager
+def doubling_write(client: Any, at: int) -> Iterator[DoublingSession]:
+    """The write of number *at* of *client* is sent twice meanwhile."""
+    with _by_way_of(client, DoublingSession(client._endpoint.http_session, at)) as session:
+        yield session
+
+
+@contextmanager
+def _by_way_of(client: Any, session: T) -> Iterator[T]:
+    """The client sends by *session* meanwhile."""
     before = client._endpoint.http_session
-    client._endpoint.http_session = session = DeafSession(before)
+    client._endpoint.http_session = session
     try:
-        with without_pauses():
-            yield session
+        yield session
     finally:
         client._endpoint.http_session = before
 
@@ -270,6 +310,12 @@ def restore_moment(app: SimulatedApp, moment: Moment) -> None:
     app.clock.at, app.alerts.notices = moment.at, dict(moment.notices)
     app.queue.bodies.clear()
     app.calls.names.clear()
+    begin_process(app)
+
+
+def begin_process(app: SimulatedApp) -> None:
+    """Go on as a new process, which has not read the table's schema number."""
+    app.store._table.remember_schema(None)
 
 
 def batched(items: list[Any], size: int) -> Iterator[list[Any]]:
@@ -300,6 +346,7 @@ class FaultyLife:
         self.app.add_source(FEED)
         for step in range(len(LIFE)):
             self.moments.append(save_moment(self.app))
+            begin_process(self.app)
             self.calls.names.clear()
             self.session.names.clear()
             play_step(self.app, step, again=True, attempts=self.attempts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +17,7 @@ from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
+from bokit.engine.lists.sync import ListSync
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
@@ -79,7 +81,8 @@ class JsonApp:
     def assemble(self, store: Any) -> Bokit:
         wait = Waiting(sleep=self.pauses.append, monotonic=lambda: 0.0, chance=lambda: 0.5)
         fetcher = JsonApiFetcher(self.line, lambda text, tenant: text.replace("secret:crm", "sim-key"), self.clock, wait)  # type: ignore[arg-type]
-        kinds = {"json": SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True)}
+        lists = partial(ListSync, reader=fetcher)
+        kinds = {"json": SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True, lists=lists)}
         return Bokit(
             EngineParts(
                 store=store,

@@ -85,7 +85,9 @@ class TaggedFeed:
     def __init__(self) -> None:
         self.body, self.answers = b"", list[str]()
 
-    def fetch(self, source: Source, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def fetch(
+        self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
+    ) -> Fetched:
         own = hashlib.sha256(self.body).hexdigest()
         self.answers.append("304" if etag == own else "200")
         return Fetched(not_modified=True) if etag == own else Fetched(body=self.body, etag=own)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = "127.0.0.1:14567"
 """The simulator's default address."""
 NOT_COPIED = (".*", "tests", "node_modules", "__pycache__", "*.egg-info")
-TOOLS = ("cloud", "sam", "lambda")
+TOOLS = ("cloud", "sam", "lambda", "node")
 """The environments under .bokit that `make` sets up."""
 
 
@@ -98,6 +98,7 @@ def make_readers_copy(folder: Path, *, port: int, simulator_port: int) -> Reader
         (copy.folder / ".venv" / entry.name).symlink_to(entry)
     for name in TOOLS:
         (copy.folder / ".bokit" / name).symlink_to(ROOT / ".bokit" / name)
+    (copy.folder / "web/node_modules").symlink_to(ROOT / "web/node_modules")
     copy.home.mkdir()
     (copy.home / ".curlrc").write_text("fail\nsilent\nshow-error\n")
     assert copy.run("make -q setup").returncode == 0, "the environments are out of date: run `make setup` first"

@@ -239,9 +239,9 @@ def find_slow(regex: Regex) -> dict[str, Any] | None:
 
             if cpu_of(call, given(SMALL)) > SUSPICIOUS_SECONDS * 20:
                 return {"string": make(8), "method": method, "characters": SMALL}
-            if cpu_of(call, given(LARGE)) < SUSPICIOUS_SECONDS or cpu_of(call, given(LARGE), 3) < SUSPICIOUS_SECONDS:
+            if cpu_of(call, given(LARGE)) < SUSPICIOUS_SECONDS or (large := cpu_of(call, given(LARGE), 3)) < SUSPICIOUS_SECONDS:
                 continue
-            growth = cpu_of(call, given(HUGE), 2) / cpu_of(call, given(LARGE), 3)
+            growth = cpu_of(call, given(HUGE), 2) / large
             if growth > MAX_GROWTH:
                 return {"string": make(8), "method": method, "growth": round(growth)}
     return None

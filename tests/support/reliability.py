@@ -23,11 +23,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bokit.store.dynamo.store import DynamoStore
-from tests.contract import test_stored_by_former_releases as former
 from tests.support import clock_jumps, two_releases
+from tests.support import former_table as former
 from tests.support.bad_bodies import BAD_BODIES, PLATFORMS, cut_everywhere, meet_apart, play_bad_body
 from tests.support.crash_by_hand import ACTS, crash_anywhere
 from tests.support.damage import COUNTS, Damage
+from tests.support.doubled_writes import double_writes
 from tests.support.emulator import MINISTACK, REPOSITORY, credentials_of_nobody, make_dynamo_store, run_emulator
 from tests.support.faulty_calls import DELAYED, LOST, REFUSED, SOON, FaultyLife, live_all
 from tests.support.faulty_months import FaultyMonths
@@ -37,6 +38,7 @@ from tests.support.hostile_urls import make_hostile_forms
 from tests.support.ports import free_port
 from tests.support.shuffled_messages import SEEDS, compare_orders
 from tests.support.side_by_side import Crowd, judge_truth, play_rounds
+from tests.support.store_writes import WRITES
 
 LISTINGS = 200
 
@@ -87,6 +89,11 @@ def total(trials: Iterator[Damage]) -> Damage:
 
 def lose_answers(bench: Bench) -> Damage:
     return live_all(bench.quick_life, bench.quick_life.faults(LOST))
+
+
+def send_writes_twice(bench: Bench) -> Damage:
+    store = bench.make_table()
+    return total(double_writes(store, write) for write in WRITES.values())
 
 
 def delay_calls(minutes: int) -> Line:
@@ -158,6 +165,7 @@ LINES: dict[str, Line] = {
     "the table answers each call after 6 minutes": delay_calls(6),
     "the table answers each call after 16 minutes": delay_calls(16),
     "the answer of the table is lost at each call": lose_answers,
+    "each write of the store is sent twice": send_writes_twice,
     "the clock jumps an hour ahead at each reading": jump(1),
     "the clock jumps an hour back at each reading": jump(-1),
     "two releases at once, and an upgrade": run_two_releases,

@@ -87,6 +87,9 @@ class RowRules:
 
     plans_current_body = False
 
+    def needs_body(self, hold: object) -> bool:
+        return False
+
     def needs_elsewhere(self, matches: object, context: Context) -> bool:
         return False
 

@@ -41,6 +41,7 @@ FIRST = (
     "tests/model/",
     "tests/engine/test_ring.py",
     "tests/contract/test_sql_",
+    "tests/web/",
     *(f"{STACK}{name}" for name in WITHOUT_STACK),
     "tests/contract/",
     "tests/engine/",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection, Source, Tenant
 from bokit.core.model.collections import copy_collection, scopes_of
@@ -16,6 +18,8 @@ from bokit.core.model.runs import Run, SourceReport
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.tables.rules import TableRules
 from bokit.engine.app import Bokit, EngineParts
+from bokit.engine.catalog.config.file import read_config
+from bokit.engine.catalog.config.importing import ImportResult, import_config, plan_import
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.tables.sync import TableSync
@@ -78,6 +82,17 @@ class SqlApp:
             Head(source=source), SourceSchedule(tenant=DEFAULT_TENANT, due_at=START, interval=timedelta(minutes=5))
         )
 
+    def declare(
+        self, *tables: dict[str, Any], collections: Sequence[dict[str, Any]] = (), prune: bool = False, **source: Any
+    ) -> ImportResult:
+        """Import a config file with one SQL source of these tables; return what it did, after it was planned alike."""
+        declared = {"name": "Billing", "kind": "sql", "url": self.url, "interval": 300, "tables": list(tables), **source}
+        config = read_config({"collections": list(collections), "sources": [declared]})
+        plan = plan_import(self.bokit.catalog, DEFAULT_TENANT, config, prune=prune)
+        done = import_config(self.bokit.catalog, DEFAULT_TENANT, config, prune=prune)
+        assert [d["effects"] for d in plan.changed] == [d["effects"] for d in done.changed]
+        return done
+
     def change_settings(self, source: Source, **settings: Any) -> Source:
         """Give the source other settings."""
         from dataclasses import replace
@@ -113,6 +128,16 @@ class SqlApp:
         return list(self.store.load_changes(DEFAULT_TENANT, record.id).items)
 
 
+def shrink_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have chunks of four rows, pages of three, batches of two, a checkpoint at every second chunk."""
+    for place in ("core.tables.chunks", "engine.tables.ranges"):
+        monkeypatch.setattr(f"bokit.{place}.CHUNK_ROWS", 4)
+    for place in ("ranges", "missing", "table"):
+        monkeypatch.setattr(f"bokit.engine.tables.{place}.BATCH", 2)
+    monkeypatch.setattr("bokit.engine.tables.ranges.CHECKPOINT", 2)
+    monkeypatch.setattr("bokit.sources.sql.query.PAGE_ROWS", 3)
+
+
 class SqliteFile:
     """A database in a file."""
 
@@ -130,3 +155,18 @@ class SqliteFile:
             if rows:
                 made.executemany(statements[-1], rows)
         made.close()
+
+
+class TimeBudget:
+    """A time budget that shrinks by 2 s at each reading, and starts again for each worker."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.left = seconds, seconds
+
+    def start(self) -> Callable[[], float]:
+        self.left = self.seconds
+        return self.read
+
+    def read(self) -> float:
+        self.left -= 2
+        return self.left

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bokit.config import Settings
 from bokit.core.bookings.rules import BookingRules
@@ -97,7 +99,7 @@ class MemoryLocator(StackLocator):
 class Terminal:
     """Runs commands, one after another, on one store."""
 
-    def __init__(self, capsys: Any, home: Path) -> None:
+    def __init__(self, capsys: Any, home: Path, api_url: str = "https://api.example") -> None:
         self.capsys, self.clock, self.store, self.shelf = capsys, ManualClock(), MemoryStore(), Shelf()
         self.shelf.bodies[URL] = a_feed(JULY, AUGUST)
         self.receivers = Receivers()
@@ -114,7 +116,7 @@ class Terminal:
                 open_sender=lambda: self.receivers,
                 check_url=check_url,
                 new_run_id=self._run_id,
-                api_url="https://api.example",
+                api_url=api_url,
                 calendar_key=lambda: "a secret of tests",
                 open_alert_sender=open_local_sender,
             )
@@ -124,10 +126,12 @@ class Terminal:
     def _run_id(self, at: datetime) -> str:
         return f"run_{next(self.numbers):06d}"
 
-    def run(self, *arguments: str) -> Answer:
-        """Run one command line."""
+    def run(self, *arguments: str, width: int | None = None) -> Answer:
+        """Run one command line: in a pipe, or in a terminal of so many columns and without colours."""
         self.capsys.readouterr()
-        code = execute(list(arguments), self.locator)
+        seen = {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": f"{width}", "LINES": "25"} if width else {"TTY_COMPATIBLE": "0"}
+        with patch.dict(os.environ, seen):
+            code = execute(list(arguments), self.locator)
         captured = self.capsys.readouterr()
         return Answer(code, captured.out, captured.err)
 

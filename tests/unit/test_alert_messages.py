@@ -43,7 +43,7 @@ def test_a_language_without_a_catalog_is_sent_in_english() -> None:
 
 def conflict(**given: object) -> ConflictNews:
     """Return news of a double booking."""
-    booking = BookingName(source="Airbnb", check_in=date(2026, 8, 1), check_out=date(2026, 8, 3))
+    booking = BookingName(source="Flat / Airbnb", check_in=date(2026, 8, 1), check_out=date(2026, 8, 3))
     values = {
         "event_id": "evt_1",
         "at": AT,
@@ -62,8 +62,7 @@ def source(type_: EventType = EventType.SOURCE_FAILING, **given: object) -> Sour
         "type": type_,
         "at": AT,
         "source_id": "src_1",
-        "name": "Airbnb",
-        "unit": "Flat",
+        "name": "Flat / Airbnb",
         "code": "http-500",
         "detail": "the server answered HTTP 500; Bokit will retry",
     }
@@ -97,8 +96,8 @@ def test_a_double_booking_names_the_flat_the_nights_and_the_bookings() -> None:
     (alert,) = AlertWriter(ENGLISH, ROME).write([conflict()])
 
     assert alert.text.splitlines()[0] == (
-        "Flat is booked twice for 2 nights, from 1 August to 2 August 2026. These bookings share them: Airbnb, 1 August to "
-        "3 August and entered by hand, 1 August to 9 August."
+        "Flat is booked twice for 2 nights, from 1 August to 2 August 2026. These bookings share them: Flat / Airbnb, 1 "
+        "August to 3 August and entered by hand, 1 August to 9 August."
     )
     assert alert.not_quiet_from == datetime(2026, 7, 28, 22, tzinfo=UTC)
     for other in (conflict(certainty="possible"), conflict(is_turnover=True), conflict(is_over=True)):
@@ -132,7 +131,7 @@ def test_many_of_one_cause_are_one_message_that_stays_short() -> None:
 def test_no_name_breaks_a_message(name: str, unit: str) -> None:
     """Whatever it holds: braces, line ends, half characters."""
     news = [
-        source(name=name, unit=unit),
+        source(name=f"{unit} / {name}"),
         conflict(units=(unit,)),
         OtherNews(event_id="e", type=EventType.WEBHOOK_DISABLED, at=AT, name=name),
     ]

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bokit.core.model.json_merge import ABSENT, is_same, items_by_key, keep_paths, or_none, overlay, patch_json, read_path, rebase
+from bokit.core.model.json_merge import (
+    ABSENT,
+    drop_paths,
+    is_same,
+    items_by_key,
+    keep_paths,
+    or_none,
+    overlay,
+    patch_json,
+    read_path,
+    rebase,
+)
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["", "a", "b"])
 VALUES = st.recursive(
@@ -110,7 +122,11 @@ def test_a_preserved_path_keeps_what_it_has(current, incoming, path):
     after, refused = keep_paths(current, incoming, [path], {})
     mine = read_path(current, path)
     parent = read_path(incoming, path.rpartition(".")[0]) if "." in path else incoming
-    if mine is None:
+    array = next((p for p in ("a", "b", "b.c") if path.startswith(f"{p}.") and isinstance(read_path(current, p), list)), None)
+    if array and not is_same(after, incoming):  # nothing says which item is which: all of them stay
+        assert is_same(read_path(after, array), read_path(current, array))
+        assert list(refused) == [path]
+    elif mine is None:
         assert is_same(after, incoming)
         assert refused == {}
     elif isinstance(parent, dict):
@@ -127,7 +143,10 @@ def test_preserved_paths_lead_into_arrays_by_key():
 
     assert after == {"team": [{"id": 2, "join": "b"}, {"id": 3, "join": "c"}], "meta": {"by": "ada"}}
     assert set(refused) == {"team.join", "meta.by"}
-    assert keep_paths(current, {"team": "none"}, ["team.join"], {"team": "id"}) == ({"team": "none"}, {})
+    assert keep_paths(current, {"team": "none"}, ["team.join"], {"team": "id"}) == (
+        {"team": current["team"]},
+        {"team.join": None},
+    )
 
 
 def test_arrays_whose_items_cannot_be_distinguished_are_one_value():
@@ -149,3 +168,28 @@ def test_an_array_by_key_follows_item_by_item():
 
     assert value == [{"id": 1, "a": "mine", "b": 1}, {"id": 4}, {"id": 9}]
     assert rebase(kept, value, theirs, {"": "id"})[0] == value
+
+
+@pytest.mark.parametrize(
+    ("current", "incoming", "path", "after", "refused"),
+    [
+        ({"address.city": "Ulm"}, {"address.city": "Rom"}, "address.city", {"address.city": "Ulm"}, "Rom"),
+        ({"a.b": {"c.d": 1}}, {"a.b": {"c.d": 2, "e": 3}}, "a.b.c.d", {"a.b": {"c.d": 1, "e": 3}}, 2),
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 7, "a": {"b": 8}}, "a.b", {"a.b": 1, "a": {"b": 2}}, 7),
+        ({"a": {"b": 1}}, {"a": "text"}, "a.b", {"a": {"b": 1}}, "text"),
+        ({"a": {"b": 1}}, {"a": [7]}, "a.b", {"a": {"b": 1}}, [7]),
+        ({"c": [{"m": 1}, {"m": 2}]}, {"c": [{"m": 3}]}, "c.m", {"c": [{"m": 1}, {"m": 2}]}, [{"m": 3}]),
+        ({"c": [{"n": 1}]}, {"c": [{"n": 2}]}, "c.m", {"c": [{"n": 2}]}, None),
+        ({"c": [1]}, {"c": [2]}, "c.m", {"c": [2]}, None),
+    ],
+)
+def test_names_with_dots_arrays_without_a_key_and_objects_that_become_text_are_kept(current, incoming, path, after, refused):
+    """A path is a name with dots, or leads into objects, or both; where items have no key the whole array stays."""
+    assert keep_paths(current, incoming, [path], {}) == (after, {path: refused} if refused is not None else {})
+
+
+def test_what_is_left_out_is_left_out_of_each_item():
+    """Paths lead through arrays and through names with dots."""
+    value = {"a.b": 1, "a": {"b": 2, "c": 3}, "list": [{"x": 1, "y": 2}, 5], "z": None}
+
+    assert drop_paths(value, ["a.b", "list.x", "z", "no.such", "a.c.d"]) == {"a": {"c": 3}, "list": [{"y": 2}, 5]}

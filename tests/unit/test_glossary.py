@@ -13,17 +13,17 @@ ROWS = re.findall(
 )
 
 _ORDINARY = """
-Access Action Adapter Answer Before Ends Address Api Author Bad Body Bokit Bound By Call Cause Changes Check Choice Codec Column
-Config Content Context Copy Counts Created Data Database Delete Diff Disabled Disagreement
+Access Action Adapter Answer Before Ends Address Api Author Bad Body Bokit Bound By Call Cause Changes Check Choice Client Codec
+Column Config Content Context Copy Counts Created Current Data Database Delete Diff Disabled Disagreement
 Dispatch Document Drop Due Dynamo Ended Engine Error Event Exchange
-Explained Facts Failure Field Fields Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
+Explained Facts Failure Field Fields File Files Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
 Limiter Line Lines List Loader Loss Mail Malformed Manual Map Memory Message Messages Meta Method Named Never New No Number
 Occurrence On Other Out Own Pair Part Parts Path Plain Private Progress Put Query Queue Quoted Range Rate Raw Reach Read
 Reader Reason Refused Removal Removed Report Request Response Result Rotation Routes Safe Sample Schema Sequence Series
-Service Ses Session Set Settings Shape Snapshot Sns Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
-Summary Survey Synced Syncer Table Target Test Tested Text Time Tls To Transaction Triggered Type Unavailable Unknown Unreachable
-Update Updated Value Variant Version Versioned View Waiting Work Write Writer Zones
+Service Ses Session Set Settings Shape Snapshot Sns Span Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
+Stream Summary Survey Synced Syncer Table Target Test Tested Text Time Tls To Transaction Triggered Type Unavailable Unknown
+Unreachable Unreadable Update Updated Value Variant Version Versioned View Waiting Work Write Writer Zones
 """
 ORDINARY = frozenset(_ORDINARY.split())
 """Words of class names that any engineer knows, and that mean nothing special here."""

@@ -38,7 +38,7 @@ def test_a_small_listing_is_believed_after_a_day():
     first = source.see(NEW[0])
 
     assert first.hold.opens_at == source.at + timedelta(hours=24)
-    assert "from 2 Jun 2026 11:00 on" in first.hold.message
+    assert "from 2 Jun 2026 11:00 (UTC) on" in first.hold.message
     assert codes(source, NEW[0], times=23) == ["other-listing"] * 23
     assert nights_of(10, 14) | nights_of(15, 18) == source.held()
     plan = source.see(NEW[0])
@@ -307,6 +307,16 @@ def test_an_empty_calendar_opens_distant_closures_after_an_alert():
     assert not nights_of(40, 44) & source.held()
     assert nights_of(5, 9) | nights_of(50, 54) | nights_of(60, 64) <= source.held()
     assert "Closures from 2026-07-11 on open on 4 Jun 2026 11:00" in plans[0].hold.message
+
+
+def test_what_no_time_lifts_names_no_time():
+    """Of coded stays an empty calendar opens none: its hold says so, in words and as `opens_at`. A distant closure opens."""
+    coded, mixed = known(*STAYS[:2]), empty_source(alerted_after=timedelta())
+    never, some = coded.see().hold, mixed.see().hold
+
+    assert (never.opens_at, "No time lifts this" in never.message) == (None, True)
+    assert some.opens_at is not None
+    assert f"open on {some.opens_at:%-d %b %Y}" in some.message
 
 
 def test_without_a_delivered_alert_an_empty_calendar_opens_nothing():

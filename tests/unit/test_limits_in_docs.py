@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bokit import config
+from bokit import config, stack
 from bokit.core.bookings import limits as bookings
 from bokit.core.ical import limits as ical
 from bokit.core.items import api_spec
@@ -16,7 +16,7 @@ from bokit.core.model import agreement, due_times
 from bokit.core.model import limits as model
 from bokit.core.occupancy import limits as occupancy
 from bokit.core.tables import limits as tables
-from bokit.engine.bookings import outgoing
+from bokit.engine.bookings import charts, outgoing
 from bokit.engine.catalog import limits as catalog
 from bokit.engine.live import limits as live
 from bokit.engine.runs import limits as runs
@@ -26,6 +26,7 @@ from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
 from bokit.store import limits as store
+from bokit_cli import completion
 from bokit_cli import sync as sync_command
 from tests.support import limits_page
 from tests.support.transformed import resources, source_template
@@ -47,7 +48,8 @@ LIMITS = [
     ("docs/operations.md", "overdue by more than one of its intervals", ALARM["Threshold"], 1),
     ("docs/operations.md", "once its fetches agree for a day", agreement.AGREEMENT, DAY),
     ("docs/operations.md", "stops working within a minute", AUTHORIZER["AuthorizerResultTtlInSeconds"] <= 60, True),
-    ("docs/operations.md", "within 45 minutes", queued_runs.OVERDUE_AFTER, 45 * MINUTE),
+    ("docs/operations.md", "for 75 minutes", runs.OVERDUE_AFTER, 75 * MINUTE),
+    ("docs/operations.md", "`bokit source restore ID`, for 30 days", catalog.RESTORE_SPAN, 30 * DAY),
     ("docs/operations.md", "A run takes at most 1,000 sources", runs.MAX_SOURCES_PER_RUN, 1000),
     ("docs/operations.md", "the old one works for two more days", outgoing.ROTATION_OVERLAP, 2 * DAY),
     ("docs/operations.md", "A feed: 5 MB", net.MAX_BODY_BYTES, 5 * MB),
@@ -58,6 +60,11 @@ LIMITS = [
     ("docs/collections.md", "pages without end (2,000 pages", sources.MAX_PAGES, 2000),
     ("docs/collections.md", "pages without end (2,000 pages, 50 MB", sources.MAX_LIST_BYTES, 50 * MB),
     ("docs/collections.md", "pages without end (2,000 pages, 50 MB, 4 minutes)", sources.MAX_FETCH_SECONDS, 240),
+    ("docs/collections.md", "with more pages after 2,000 items", sources.MAX_BODY_ITEMS, 2000),
+    ("docs/collections.md", "after 2,000 items or 2 MB", sources.MAX_BODY_BYTES, 2 * MB),
+    ("docs/collections.md", "one response of more than 20,000 items", sources.MAX_WHOLE_ITEMS, 20_000),
+    ("docs/collections.md", "more than 20,000 items or 10 MB", sources.MAX_WHOLE_BYTES, 10 * MB),
+    ("docs/decisions/0009-records-of-any-collection.md", "up to 2,000 items", sources.MAX_BODY_ITEMS, 2000),
     ("docs/collections.md", "with 429 or 5xx is requested three times", sources.MAX_PAGE_TRIES, 3),
     ("docs/collections.md", "`Retry-After` is at most 30 s", sources.MAX_RETRY_WAIT_SECONDS, 30),
     ("docs/collections.md", "`overlap`, 300 s", api_spec.OVERLAP_SECONDS, 300),
@@ -72,6 +79,12 @@ LIMITS = [
     ("docs/decisions/0016-quotas.md", "its last ten lines", store.MAX_KEPT_CHANGES, 10),
     ("docs/decisions/0016-quotas.md", "up to six times", store.MAX_BUSY_TRIES, 6),
     ("docs/reference.md", "tried once a day, alone", sync.DEATH_WAIT, DAY),
+    ("docs/reference.md", "kept for 15 minutes", stack.KEPT, 15 * MINUTE),
+    ("docs/reference.md", "is known after those 15 minutes", stack.KEPT, 15 * MINUTE),
+    ("docs/reference.md", "Take back a removal, for 30 days", catalog.RESTORE_SPAN, 30 * DAY),
+    ("docs/reference.md", "takes that back for 30 days", catalog.RESTORE_SPAN, 30 * DAY),
+    ("docs/reference.md", "calendars that nobody has read for two days", charts.UNREAD_AFTER, 2 * DAY),
+    ("docs/reference.md", "does not answer within two seconds", completion.MAX_SECONDS, 2),
     ("docs/reference.md", "stopped its worker three times in a row", sync.MAX_WORKER_DEATHS, 3),
     (
         FAULTS,
@@ -86,11 +99,16 @@ LIMITS = [
     ("docs/reference.md", "A span is at most 365 days", model.MAX_INTERVAL, 365 * DAY),
     ("docs/reference.md", "sources that one process fetches at a time, 1 to 64", config.MAX_CONCURRENCY, 64),
     ("docs/reference.md", "nested deeper than 32 levels", http.MAX_BODY_DEPTH, 32),
-    ("docs/reference.md", "a row holds more than 255 bytes that are not text", tables.MAX_BYTES_VALUE_LENGTH, 255),
+    ("docs/reference.md", "a value holds more than 255 bytes that are not text", tables.MAX_BYTES_VALUE_LENGTH, 255),
     ("docs/reference.md", "a dry run over HTTP takes ten sources", runs.MAX_SOURCES_PER_DRY_RUN, 10),
     ("docs/reference.md", "used for another request within a day", queued_runs.KEY_TTL, DAY),
     ("docs/reference.md", "a row holds more than 256 KB", tables.MAX_ROW_BYTES, 256 * KIB),
-    ("docs/reference.md", "within 45 minutes of its run", queued_runs.OVERDUE_AFTER, 45 * MINUTE),
+    ("docs/databases.md", "more than 255 bytes that are not text", tables.MAX_BYTES_VALUE_LENGTH, 255),
+    ("docs/databases.md", "JSON nested more than 50 deep", tables.MAX_VALUE_DEPTH, 50),
+    ("docs/databases.md", "over 256 KB", tables.MAX_ROW_BYTES, 256 * KIB),
+    ("docs/databases.md", "where more than 2,000 have none", tables.MAX_UNSTAMPED_ROWS, 2000),
+    ("docs/reference.md", "for 75 minutes no worker", runs.OVERDUE_AFTER, 75 * MINUTE),
+    ("docs/reference.md", "until fetches agree for a day", agreement.AGREEMENT, DAY),
     ("docs/reference.md", "half of the coming stays, or of a source's records, and at least three", agreement.MIN_SHRINK, 3),
     ("docs/reference.md", "did not answer within 20 s", net.DEADLINE_SECONDS, 20),
     ("docs/reference.md", "an API's pages took longer than 4 minutes", sources.MAX_FETCH_SECONDS, 240),
@@ -176,4 +194,4 @@ def test_the_same_bound_stands_for_the_same_text():
     """What the API and the command line check before the engine does."""
     assert http.MAX_TEXT_LENGTH == bookings.MAX_TEXT_LENGTH
     assert catalog.MIN_INTERVAL_SECONDS == model.MIN_INTERVAL_SECONDS
-    assert (sync_command.MAX_INTERVAL_SECONDS, sync_command.MAX_RUNS) == (model.MAX_SPAN_SECONDS, runs.MAX_MONITOR_RUNS)
+    assert sync_command.MAX_RUNS == runs.MAX_MONITOR_RUNS

@@ -101,13 +101,18 @@ def test_a_value_becomes_what_the_table_says(value: Any, column: ColumnFormat, e
 
 
 def test_what_no_record_can_hold_is_refused() -> None:
-    """Bytes beyond 255 and rows beyond 256 KB are errors with codes of their own."""
+    """Bytes beyond 255, nesting beyond 50 and rows beyond 256 KB have codes of their own; such a row becomes no record."""
     assert read_value(b"x" * 255) == "78" * 255
     with pytest.raises(SourceMalformedError) as blob:
         read_value(b"x" * 256)
-    with pytest.raises(SourceMalformedError) as large:
-        make_row("1", {"text": "x" * 262_144})
-    assert (blob.value.stable_code, large.value.stable_code) == ("blob", "row-size")
+    nested: Any = []
+    for _ in range(50):
+        nested = [nested]
+    with pytest.raises(SourceMalformedError) as deep:
+        read_value(nested)
+    large = make_row("1", {"text": "x" * 262_144})
+    assert (blob.value.stable_code, deep.value.stable_code, large.problems[0].code) == ("blob", "too-deep", "row-size")
+    assert (large.key, large.is_usable) == ("1", False)
 
 
 @pytest.mark.parametrize(

@@ -13,59 +13,20 @@ from hypothesis import strategies as st
 from bokit.core.items.api_spec import TimeFormat, UpdatedSince, read_api, read_json_settings
 from bokit.core.items.planning import describe_record
 from bokit.core.items.reader import hash_body, read_body, read_expression, search, write_body, write_line
-from bokit.core.items.rules import RecordRules
 from bokit.core.model.catalog import Collection, ShardId, Source
 from bokit.core.model.collections import OnMissing, copy_collection, make_id, read_schema, settings_of, write_key
 from bokit.core.model.due_times import is_full_due, next_full_at, plan_next_full
 from bokit.core.model.options import Options
-from bokit.core.model.records import CollectionName, Presence, RecordId, Scope, SourceId, TenantId, scope_of
+from bokit.core.model.records import Presence, RecordId, Scope, SourceId, TenantId, scope_of
 from bokit.core.model.scheduling import Head
-from bokit.core.model.source_rules import Context, Verdict
+from bokit.core.model.source_rules import Verdict
 from bokit.errors import InputError, SourceMalformedError
+from tests.support.record_life import AT, CLIENTS, CONTEXT, RULES, Life
 
-AT = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
-CLIENTS = CollectionName("clients")
-CONTEXT = Context(
-    tenant=TenantId("t"),
-    source_id=SourceId("src_1"),
-    collection=CLIENTS,
-    scope=Scope(CLIENTS),
-    at=AT,
-    timezone=ZoneInfo("UTC"),
-    settings={"on_missing": "delete"},
-)
-RULES = RecordRules()
 FIELDS = st.dictionaries(
     st.sampled_from(["name", "email", "n"]), st.none() | st.booleans() | st.integers(0, 3) | st.text(max_size=2)
 )
 LISTS = st.dictionaries(st.integers(1, 6), FIELDS, max_size=6)
-
-
-class Life:
-    """A source's records under its rules, fetch after fetch."""
-
-    def __init__(self, **settings):
-        self.context = replace(CONTEXT, settings={**CONTEXT.settings, **settings})
-        self.records, self.memory = {}, {}
-
-    def sync(self, rows, *, whole=True, hours=1.0, **asked):
-        """Show *rows* (id: fields) and apply the plan; return it."""
-        context = replace(self.context, at=self.context.at + timedelta(hours=hours), memory=self.memory, **asked)
-        self.context = replace(context, memory={}, approved=None, discarded=None, new_only=False)
-        items = rows if isinstance(rows, list) else [{"id": key, **fields} for key, fields in rows.items()]
-        body = write_body([write_line(i) for i in items], whole=whole)
-        known = list(self.records.values())
-        seen = RULES.read(body, context, b"")
-        matches = RULES.match(known, seen, context)
-        plan = RULES.guard(RULES.plan(matches, context), matches, context)
-        for action in plan.actions:
-            self.records[action.record_id] = replace(action.after, version=action.after.version + 1)
-        self.memory = dict(plan.memory)
-        return plan
-
-    @property
-    def present(self):
-        return {int(r.key) for r in self.records.values() if r.presence is Presence.PRESENT}
 
 
 @settings(max_examples=150, deadline=None)
@@ -191,14 +152,15 @@ def test_releasing_a_removed_sources_records_lets_them_go_once():
 
 
 def test_a_record_is_shown_flat_with_what_is_ours_beside():
-    """`id` is the source's; an own id that is another stands beside it; a field that a person took away is not shown."""
+    """`id` is the record's; an own id that is another is shown apart; names with an underscore are the source's, and writable."""
     life = Life(id="key", fields={"id": "other", "name": "name"})
     life.sync([{"key": "K1", "other": 7, "name": "Ada"}])
     (record,) = life.records.values()
     shown = describe_record(record)
 
-    assert (shown["id"], shown["_id"], shown["name"], shown["_meta"]["record_id"]) == ("K1", 7, "Ada", "clients.K1")
-    assert RULES.read_edit(record, {"a": 1, "_b": 2}) == {"a": 1}
+    assert (shown["id"], shown["name"], shown["_meta"]["record_id"]) == ("K1", "Ada", "clients.K1")
+    assert shown["_meta"]["shadowed"] == {"id": 7}
+    assert RULES.read_edit(record, {"a": 1, "_b": 2, "_meta": {}, "_base": {}}) == {"a": 1, "_b": 2}
 
 
 # ── ids ──
@@ -264,7 +226,7 @@ def test_settings_of_a_json_source_are_kept_as_given():
         ({"headers": {"X": "é"}}, "headers.X"),
         ({"headers": {"X": True}}, "headers.X"),
         ({"fields": {}}, "fields"),
-        ({"fields": {"_x": "a"}}, "fields"),
+        ({"fields": {"_meta": "a"}}, "fields"),
         ({"fields": {"x": "a["}}, "fields.x"),
         ({"id": "["}, "id"),
         ({"pages": {}}, "pages"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,9 @@ def run(folder: Path, required: str) -> str:
 def test_what_is_not_run_fails_where_all_is_required(tmp_path, required, summary):
     """By mark, by call, by fixture or as a whole file; a skip for another reason, and an expected failure, stay what they are."""
     assert run(tmp_path, required).startswith(summary)
+
+
+@pytest.mark.slow
+def test_a_long_series_is_not_traced():
+    """Coverage would make it three times as long."""
+    assert (sys.gettrace(), threading.gettrace()) == (None, None)

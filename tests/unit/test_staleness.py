@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -276,6 +277,18 @@ def test_a_source_that_stands_still_for_three_intervals_is_stale(hours, state):
     schedule = a_schedule(interval=timedelta(hours=1), succeeded_at=now, due_at=now + timedelta(hours=1), failures=0)
     head = a_head(stale=Staleness(since=now - timedelta(hours=hours)), failure=None, hold=None, synced_at=now)
     assert judge_source(head, schedule, Options(), now) is state
+
+
+@pytest.mark.parametrize(("hours", "state"), [(0, SourceState.NEW), (2, SourceState.NEW), (3, SourceState.STALE)])
+def test_a_source_is_new_until_its_first_success_and_stale_once_that_is_late(hours, state):
+    """Nobody knows what its calendar holds: that is not "ok". One that no scheduler reads does not stay "new" for ever."""
+    added = datetime(2026, 6, 1, 9, tzinfo=UTC)
+    schedule = a_schedule(interval=timedelta(hours=1), succeeded_at=None, due_at=added, failures=0)
+    head = a_head(stale=None, failure=None, hold=None, synced_at=None)
+    now = added + timedelta(hours=hours)
+    assert judge_source(head, schedule, Options(), now) is state
+    assert judge_source(head, replace(schedule, succeeded_at=now), Options(), now) is SourceState.OK
+    assert judge_source(head, replace(schedule, failures=1), Options(), now) is SourceState.FAILING
 
 
 def test_a_body_from_the_future_is_not_fresh():

@@ -16,6 +16,14 @@ from bokit.errors import ConfigError, OptionError
 T = TypeVar("T")
 Env = Mapping[str, str]
 LOCAL_FILE = Path(".bokit/local.json")
+LOCAL_NAMES = {
+    **{name: name for name in ("stack_name", "region", "endpoint_url", "api_url", "live_endpoint", "calendar_key")},
+    "topic_arn": "alert_topic",
+    "live_url": "ws_url",
+}
+"""Settings, and their names in the local cloud's file."""
+CACHE_FOLDER = "bokit/stacks"
+"""Below the user's cache folder: what deployed stacks said of themselves."""
 MIN_DEFAULT_INTERVAL = 60  # seconds
 MAX_CONCURRENCY = 64
 QUOTAS_EXAMPLE = "tenant.sources=200 stack.sources=5000 interval=300"
@@ -36,6 +44,8 @@ class Settings:
     """The queue of messages about databases; None: this process handles them."""
     deliver_queue_url: str | None = None
     """The queue of the turns of webhooks; None: this process takes them."""
+    dead_letters: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Queues of dead letters by name, each with the queue to which a letter goes back (None: to none)."""
     sql_private_addresses: bool = False
     """Databases may be in private networks: the stack has a VPC."""
     topic_arn: str | None = None
@@ -43,6 +53,16 @@ class Settings:
     """The sender of e-mail by SES; None: the stack sends none."""
     api_url: str | None = None
     """The address of the stack's API, for links to outgoing calendars."""
+    live_url: str | None = None
+    """The address at which clients open the stack's WebSocket; None: there is none, and they ask for events instead."""
+    live_endpoint: str | None = None
+    """Where the gateway takes what is posted to connections; None: at *live_url*, by HTTPS."""
+    issuer: str | None = None
+    """The identity provider whose tokens the API takes; None: it takes Bokit's own."""
+    page_client_id: str | None = None
+    """The page's client id there."""
+    page_locale: str = "en"
+    """The language of a page whose browser asks for none that there is."""
     calendar_key: str | None = None
     """The secret from which the paths of outgoing calendars derive, or ``secret:<name>`` of it."""
     default_interval: int = 3600
@@ -59,20 +79,26 @@ class Settings:
         """Return the settings of the environment, or of *env*; raises ConfigError that names the variable."""
         env = os.environ if env is None else env
         if not (table := env.get("BOKIT_TABLE")):
-            raise ConfigError("BOKIT_TABLE is not set: run `make up`, or set it to the stack's TableName output")
+            raise ConfigError("no stack is named: run `make up`, or set BOKIT_STACK to the name of a deployed one")
         interval = f"a duration of {MIN_DEFAULT_INTERVAL} s or more, such as 900, 15m or 24h"
         return cls(
             table_name=table,
-            stack_name=env.get("BOKIT_STACK") or None,
-            region=env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
+            stack_name=env.get("BOKIT_STACK_NAME") or None,
+            region=read_region(env),
             endpoint_url=env.get("AWS_ENDPOINT_URL_DYNAMODB") or env.get("AWS_ENDPOINT_URL"),
             queue_url=env.get("BOKIT_QUEUE_URL") or None,
             sql_queue_url=env.get("BOKIT_SQL_QUEUE_URL") or None,
             deliver_queue_url=env.get("BOKIT_DELIVER_QUEUE_URL") or None,
+            dead_letters=_read(env, "BOKIT_DEAD_LETTERS", {}, read_dead_letters, "the stack's output DeadLetters"),
             sql_private_addresses=_read(env, "BOKIT_SQL_PRIVATE", False, read_flag, "true or false"),
             topic_arn=env.get("BOKIT_ALERT_TOPIC") or None,
             mail_from=env.get("BOKIT_MAIL_FROM") or None,
             api_url=env.get("BOKIT_API_URL") or None,
+            live_url=env.get("BOKIT_LIVE_URL") or None,
+            live_endpoint=env.get("BOKIT_LIVE_ENDPOINT") or None,
+            issuer=env.get("BOKIT_ISSUER") or None,
+            page_client_id=env.get("BOKIT_PAGE_CLIENT_ID") or None,
+            page_locale=env.get("BOKIT_PAGE_LOCALE") or "en",
             calendar_key=env.get("BOKIT_CALENDAR_KEY") or None,
             default_interval=_read(env, "BOKIT_DEFAULT_INTERVAL", 3600, _read_interval, interval),
             quotas=_read(env, "BOKIT_QUOTAS", default_quotas(), read_quotas, f"quotas of the stack, as in {QUOTAS_EXAMPLE}"),
@@ -87,16 +113,10 @@ class Settings:
         """Return the settings of the local cloud that wrote *path*; raises ConfigError if it is not such a file."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                table_name=str(document["table_name"]),
-                stack_name=document.get("stack_name"),
-                region=document.get("region"),
-                endpoint_url=document.get("endpoint_url"),
-                topic_arn=document.get("alert_topic"),
-                api_url=document.get("api_url"),
-                calendar_key=document.get("calendar_key"),
-                allow_private_addresses=read_flag(document.get("allow_private_addresses", False)),
-            )
+            private = read_flag(document.get("allow_private_addresses", False))
+            given = {name: document.get(key) for name, key in LOCAL_NAMES.items()}
+            letters = read_dead_letters(document.get("dead_letters") or "")
+            return cls(table_name=str(document["table_name"]), allow_private_addresses=private, dead_letters=letters, **given)
         except (OSError, ValueError, KeyError, AttributeError, TypeError, OptionError) as error:
             raise ConfigError("the local cloud's file cannot be read; run `make up` again", file=path.name) from error
 
@@ -116,6 +136,73 @@ class Settings:
             return cls.find(folders, env)
         except ConfigError:
             return cls.from_env({**env, "BOKIT_TABLE": "-"})
+
+
+def runs_in_lambda() -> bool:
+    """Return whether this process is a function of Lambda, or of the local cloud, which sets the same variable."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def read_dead_letters(text: str) -> dict[str, tuple[str, str | None]]:
+    """Return the queues of a stack's output ``DeadLetters``; raises ValueError.
+
+    >>> read_dead_letters("sync=https://q/dead,https://q/sync tick=https://q/tick")
+    {'sync': ('https://q/dead', 'https://q/sync'), 'tick': ('https://q/tick', None)}
+    """
+    found = {}
+    for word in text.split():
+        name, has_address, addresses = word.partition("=")
+        letters, _, queue = addresses.partition(",")
+        if not (name and has_address and letters):
+            raise ValueError("not name=address,address")
+        found[name] = (letters, queue or None)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackChoice:
+    """The deployed stack that a command line names, and as whom and where it asks; None: what the environment says."""
+
+    stack: str | None = None
+    profile: str | None = None
+    region: str | None = None
+
+
+def find_stack_name(choice: StackChoice, env: Env | None = None) -> str | None:
+    """Return the name of the deployed stack that *choice* or BOKIT_STACK names; None: neither does.
+
+    Raises ConfigError where BOKIT_STACK and BOKIT_TABLE are both set: the table of one, and the queues of the other.
+    """
+    env = os.environ if env is None else env
+    if choice.stack:
+        return choice.stack
+    if env.get("BOKIT_STACK") and env.get("BOKIT_TABLE"):
+        raise ConfigError("BOKIT_STACK and BOKIT_TABLE are both set: unset BOKIT_TABLE, which the stack's name finds")
+    return env.get("BOKIT_STACK") or None
+
+
+def read_region(env: Env | None = None) -> str | None:
+    """Return the region that the environment names."""
+    env = os.environ if env is None else env
+    return env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or None
+
+
+def read_environment() -> Env:
+    """Return the environment of this process."""
+    return os.environ
+
+
+def find_cache_folder(env: Env | None = None) -> Path:
+    """Return the user's folder for what can be asked for again."""
+    env = os.environ if env is None else env
+    return Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / CACHE_FOLDER
+
+
+def use_profile(profile: str) -> None:
+    """Let AWS clients take the credentials of *profile*, whatever keys the environment has."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    os.environ["AWS_PROFILE"] = profile
 
 
 def is_debugging() -> bool:

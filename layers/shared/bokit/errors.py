@@ -5,10 +5,11 @@
       StoreConflictError, StaleFenceError
     NeverError: SourceRefusedError,                   records it, notifies the owner, waits for the next interval
       SourceMalformedError
-    InputError: UnknownIdError, AddressRefusedError,  refuses: exit code 2 on the command line, 4xx over HTTP
-      OptionError, StateError, QuotaError
+    InputError: UnknownIdError, UnknownNameError,     refuses: exit code 2 on the command line, 4xx over HTTP
+      AddressRefusedError, OptionError, StateError,
+      QuotaError
     StoreUnreachableError, ConfigError                stops, and says what to check
-    any other                                         records the step and raises; the dead letters keep the message
+    RequestRefusedError, any other                    records the step and raises; the dead letters keep the message
 
 A plan that a guard holds is not an exception; the hold is part of the plan. Messages are constant sentences, and facts are
 fields: neither contains a URL, a guest or a body.
@@ -102,6 +103,13 @@ class UnknownIdError(InputError):
     code = "not-found"
 
 
+class UnknownNameError(UnknownIdError):
+    """Nothing has this id or name: facts are *name* and *suggestions*, the full names that may be meant."""
+
+    def __str__(self) -> str:
+        return self.message  # it says them
+
+
 class AddressRefusedError(InputError):
     """A URL that is not fetched: a wrong scheme, or an address that is not public."""
 
@@ -129,10 +137,20 @@ class QuotaError(StateError):
         return self.message  # it says them
 
 
+NO_TABLE = "no-table"
+"""The code of a StoreUnreachableError where the table does not exist."""
+
+
 class StoreUnreachableError(BokitError):
-    """The table does not answer, or does not exist."""
+    """The table does not answer, does not exist, or may not be used as the process is set up; the message says what to check."""
 
     code = "store-unreachable"
+
+
+class RequestRefusedError(BokitError):
+    """AWS refused a request as wrong in itself: a fault of Bokit, whose traceback belongs in the log."""
+
+    code = "request-refused"
 
 
 class ConfigError(BokitError):

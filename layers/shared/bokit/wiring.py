@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 from bokit.config import Settings
 from bokit.core.model.options import LEAST_INTERVAL
 from bokit.engine.base.clock import Clock, read_clock
+from bokit.errors import NO_TABLE
 
 if TYPE_CHECKING:
+    from bokit.config import Env, StackChoice
     from bokit.core.model.records import Fields
     from bokit.engine.app import Bokit
+    from bokit.engine.base.backup import BackupService
     from bokit.engine.base.reconcile import Reconciler
     from bokit.engine.catalog.access import TokenService
+    from bokit.engine.live.tickets import TicketService
+    from bokit.engine.runs.dead_letters import DeadLetterService
     from bokit.engine.sync.kinds import SourceKind
-    from bokit.outlets.protocols import Alerts, AlertSender, Queue, WebhookSender
+    from bokit.outlets.protocols import Alerts, AlertSender, Connections, Queue, WebhookSender
     from bokit.sources.protocols import Fetched
     from bokit.sources.secrets import Reveal
+    from bokit.stack import DeployedStack
     from bokit.store.protocols import Store
 
 
@@ -51,8 +57,50 @@ def build_engine(
             deliver_queue=deliver_queue or open_queue_at(settings, settings.deliver_queue_url),
             open_sender=cache(partial(open_webhooks, settings)),
             open_alert_sender=partial(open_alert_sender, settings),
+            live_url=settings.live_url,
+            open_sockets=open_sockets_of(settings),
         )
     )
+
+
+def find_stack(choice: StackChoice, env: Env) -> DeployedStack | None:
+    """Return the deployed stack that *choice* or *env* names; None: neither names one."""
+    from bokit.config import find_cache_folder, find_stack_name, read_region
+
+    name = find_stack_name(choice, env)
+    if name is None:
+        return None
+    from bokit.stack import DeployedStack
+
+    region, endpoint = choice.region or read_region(env), env.get("AWS_ENDPOINT_URL") or None
+    return DeployedStack(name, find_cache_folder(env), region=region, endpoint_url=endpoint)
+
+
+def open_stack(stack: DeployedStack, env: Env) -> Bokit:
+    """Assemble Bokit for a deployed stack. Where what is kept of it names a table that is gone, it is asked for again, once."""
+    from bokit.errors import StoreUnreachableError
+
+    bokit = build_engine(stack.load_settings(env))
+    try:
+        if stack.is_from_file:
+            bokit.store.load_schema()  # the process's first write needs it anyway
+    except StoreUnreachableError as error:
+        if error.stable_code != NO_TABLE:
+            raise
+        stack.refresh()
+        bokit = build_engine(stack.load_settings(env))
+    return bokit
+
+
+def open_backup(bokit: Bokit) -> BackupService:
+    """Return the backups of Bokit's table; raises StateError where there is none."""
+    from bokit.engine.base.backup import BackupService
+    from bokit.errors import StateError
+    from bokit.store.dynamo.store import DynamoStore
+
+    if not isinstance(bokit.store, DynamoStore):
+        raise StateError("only a table can be backed up")
+    return BackupService(bokit.store, bokit.clock, bokit.events.jump)
 
 
 def open_access(settings: Settings, *, store: Store | None = None, clock: Clock = read_clock) -> TokenService:
@@ -61,6 +109,14 @@ def open_access(settings: Settings, *, store: Store | None = None, clock: Clock 
     from bokit.engine.catalog.access import TokenService
 
     return TokenService(store or open_store(settings), clock, new_id, new_secret)
+
+
+def open_tickets(settings: Settings, *, store: Store | None = None, clock: Clock = read_clock) -> TicketService:
+    """Open the ticket service alone, for the authorizer, as ``open_access`` does."""
+    from bokit.engine.base.clock import new_secret
+    from bokit.engine.live.tickets import TicketService
+
+    return TicketService(store or open_store(settings), clock, new_secret, settings.live_url)
 
 
 def read_defaults(settings: Settings) -> Fields:
@@ -100,13 +156,15 @@ def open_ical_kind(settings: Settings, reveal: Reveal) -> SourceKind:
 def open_json_kind(settings: Settings, reveal: Reveal) -> SourceKind:
     """Return how JSON APIs are fetched and read."""
     from bokit.core.items.rules import RecordRules
+    from bokit.engine.lists.sync import ListSync
     from bokit.engine.sync.kinds import SourceKind
     from bokit.net.session import SafeSession
     from bokit.sources.json_api import JsonApiFetcher
     from bokit.sources.limits import MAX_PAGE_BYTES
 
     client = SafeSession(allow_private_addresses=settings.allow_private_addresses, deadline=30.0, max_bytes=MAX_PAGE_BYTES)
-    return SourceKind(fetcher=JsonApiFetcher(client, reveal, read_clock), rules=RecordRules(), is_shared=True)
+    fetcher = JsonApiFetcher(client, reveal, read_clock)
+    return SourceKind(fetcher=fetcher, rules=RecordRules(), is_shared=True, lists=partial(ListSync, reader=fetcher))
 
 
 def open_sql_kind(settings: Settings, reveal: Reveal) -> SourceKind:
@@ -118,14 +176,9 @@ def open_sql_kind(settings: Settings, reveal: Reveal) -> SourceKind:
     from bokit.sources.sql.url import Reach, check_database_url
 
     reach = Reach(local=settings.allow_private_addresses, private=settings.sql_private_addresses)
-    reader = SqlReader(reveal, reach)
-    return SourceKind(
-        fetcher=SqlSample(reader),
-        rules=TableRules(),
-        tables=partial(TableSync, reader=reader),
-        is_shared=True,
-        check_url=lambda url: check_database_url(url, reach),
-    )
+    reader, check = SqlReader(reveal, reach), partial(check_database_url, reach=reach)
+    tables = partial(TableSync, reader=reader)
+    return SourceKind(fetcher=SqlSample(reader), rules=TableRules(), tables=tables, is_shared=True, check_url=check)
 
 
 class LazyKinds(Mapping[str, "SourceKind"]):
@@ -218,6 +271,18 @@ def open_queue_at(settings: Settings, url: str | None) -> Queue | None:
     return SqsQueue(partial(_client_maker(settings), "sqs"), url)
 
 
+def open_dead_letters(settings: Settings, clock: Clock = read_clock) -> DeadLetterService:
+    """Return the dead letters of the stack's queues; raises ConfigError where the settings name none."""
+    from bokit.engine.runs.dead_letters import DeadLetterService
+    from bokit.errors import ConfigError
+    from bokit.outlets.letters import SqsLetters
+
+    if not settings.dead_letters:
+        raise ConfigError("set BOKIT_DEAD_LETTERS to the stack's output DeadLetters", variable="BOKIT_DEAD_LETTERS")
+    make = cache(partial(_client_maker(settings), "sqs"))
+    return DeadLetterService({name: SqsLetters(make, *urls) for name, urls in settings.dead_letters.items()}, clock)
+
+
 def open_webhooks(settings: Settings) -> WebhookSender:
     """Return what sends events to webhooks."""
     from bokit.engine.live.limits import MAX_DELIVERY_SECONDS
@@ -237,6 +302,28 @@ def open_alerts(settings: Settings) -> Alerts | None:
     return SnsAlerts(partial(_client_maker(settings), "sns"), settings.topic_arn)
 
 
+def open_sockets_of(settings: Settings) -> Callable[[], Connections] | None:
+    """Return the function that opens what posts to the stack's WebSockets; None: the settings name none."""
+    endpoint = settings.live_endpoint or (settings.live_url and settings.live_url.replace("ws", "http", 1))
+    return cache(partial(open_sockets, settings, endpoint)) if endpoint else None
+
+
+def open_sockets(settings: Settings, endpoint: str) -> Connections:
+    """Return what posts to the WebSockets of the gateway at *endpoint*: each message at most once, for three seconds in all."""
+    from bokit.aws import make_client
+    from bokit.engine.live.limits import MAX_POST_SECONDS, MAX_POST_THREADS
+    from bokit.outlets.websocket import GatewayConnections
+
+    given = {
+        "connect_timeout": MAX_POST_SECONDS / 3,
+        "read_timeout": MAX_POST_SECONDS * 2 / 3,
+        "retries": {"total_max_attempts": 1},
+        "max_pool_connections": MAX_POST_THREADS,
+    }
+    make = partial(make_client, "apigatewaymanagementapi", region=settings.region, endpoint_url=endpoint, **given)
+    return GatewayConnections(make)
+
+
 def open_alert_sender(settings: Settings) -> AlertSender:
     """Return what sends alerts to their channels."""
     from bokit.outlets.mail import SesMail
@@ -249,10 +336,29 @@ def open_alert_sender(settings: Settings) -> AlertSender:
     return ChannelSender(allow_private_addresses=settings.allow_private_addresses, reveal=reveal, mail=mail)
 
 
+_PREPARED: dict[tuple[str, str | None, str | None], Any] = {}
+"""The clients that ``prepare_clients`` made, by service, region and endpoint."""
+
+
 def _client_maker(settings: Settings) -> Any:
     def make(service: str) -> Any:
         from bokit.aws import make_client
 
-        return make_client(service, region=settings.region, endpoint_url=settings.endpoint_url)
+        prepared = _PREPARED.get((service, settings.region, settings.endpoint_url))
+        return prepared or make_client(service, region=settings.region, endpoint_url=settings.endpoint_url)
 
     return make
+
+
+def prepare_clients(settings: Settings, *services: str) -> None:
+    """Make the clients of *services* now, for all that need one in this process; nothing is sent."""
+    make = _client_maker(settings)
+    for service in services:
+        _PREPARED[service, settings.region, settings.endpoint_url] = make(service)
+
+
+def prepare_sessions() -> None:
+    """Load what clients of others' hosts trust now, for all of them in this process."""
+    from bokit.net.session import load_certificates
+
+    load_certificates()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from bokit.engine.base.clock import Clock, Ids, new_bytes, new_id, new_run_id, n
 from bokit.engine.base.tenant_options import has_tenant
 from bokit.engine.catalog.parts import CatalogParts, do_nothing
 from bokit.engine.runs.limits import MAX_CLAIM_SECONDS
-from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage
+from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, next_hop
 from bokit.errors import ConfigError, StoreUnreachableError
 
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.places import Catalog
     from bokit.engine.live.alert_delivery import AlertDelivery
     from bokit.engine.live.alerts import AlertService
+    from bokit.engine.live.connections import ConnectionService
     from bokit.engine.live.day_summary import SummaryParts
     from bokit.engine.live.deliveries import DeliveryParts, DeliveryService
     from bokit.engine.live.dispatch import Dispatcher
     from bokit.engine.live.events import EventLog
+    from bokit.engine.live.messages import MessageService
     from bokit.engine.live.stale import StaleService
+    from bokit.engine.live.tickets import TicketService
     from bokit.engine.live.webhooks import WebhookService
     from bokit.engine.records.service import RecordService
     from bokit.engine.runs.batch import BatchReport, BatchRunner, Progress
@@ -50,7 +53,7 @@ if TYPE_CHECKING:
     from bokit.engine.runs.traffic import TrafficTrigger
     from bokit.engine.sync.kinds import SourceKind
     from bokit.engine.sync.sync import SourceSync
-    from bokit.outlets.protocols import Alerts, AlertSender, Queue, WebhookSender
+    from bokit.outlets.protocols import Alerts, AlertSender, Connections, Queue, WebhookSender
     from bokit.store.protocols import Store
 
 
@@ -93,6 +96,10 @@ class EngineParts:
     """Where the stack's API answers."""
     calendar_key: Callable[[], str] | None = None
     """Returns the secret from which the paths of outgoing calendars derive."""
+    live_url: str | None = None
+    """Where clients open the stack's WebSocket; None: it has none."""
+    open_sockets: Callable[[], Connections] | None = None
+    """Returns what posts to open WebSockets; None: this process posts to none."""
     check_url: Callable[[str], object] = do_nothing
     """Raises AddressRefusedError for a URL that this stack does not fetch."""
     stage: str = "local"
@@ -104,7 +111,7 @@ class Bokit:
 
     def __init__(self, parts: EngineParts) -> None:
         self.store, self.clock, self.kinds, self.stage = parts.store, parts.clock, parts.kinds, parts.stage
-        self.defaults, self._parts = dict(parts.defaults or {}), parts
+        self.defaults, self.api_url, self._parts = dict(parts.defaults or {}), parts.api_url, parts
 
     # ── syncing ──
 
@@ -145,6 +152,7 @@ class Bokit:
             drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
             send_due=lambda: self.dispatcher.send_due(),
             deliver_alerts=lambda: self.alert_delivery.run_due(),
+            close_due=lambda: self.connections.close_due(),
         )
 
     @cached_property
@@ -191,10 +199,9 @@ class Bokit:
         """Outgoing calendars."""
         from bokit.engine.bookings.outgoing import CalendarParts, CalendarService, no_key
 
-        parts = self._parts
-        key = parts.calendar_key or no_key
+        key = self._parts.calendar_key or no_key
         return CalendarService(
-            CalendarParts(store=parts.store, clock=parts.clock, defaults=self.defaults, api_url=parts.api_url, key=key)
+            CalendarParts(store=self.store, clock=self.clock, defaults=self.defaults, api_url=self.api_url, key=key)
         )
 
     @cached_property
@@ -218,9 +225,10 @@ class Bokit:
                 kinds=parts.kinds,
                 defaults=self.defaults,
                 check_url=parts.check_url,
-                reconcile=self.source_sync.reconcile,
+                reconcile=lambda collection, request: self.source_sync.reconcile(collection, request),
                 publish=lambda tenant: self.calendars.publish_all(tenant),
                 unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
+                moves=lambda: self.bookings.moves,
                 find_holding=lambda tenant, unit_id: self.bookings.find_holding(tenant, unit_id),
             )
         )
@@ -231,7 +239,8 @@ class Bokit:
         from bokit.engine.catalog.access import TokenService
 
         parts = self._parts
-        return TokenService(parts.store, parts.clock, parts.new_id, parts.new_secret)
+        close = self.connections.close_revoked if parts.open_sockets else None
+        return TokenService(parts.store, parts.clock, parts.new_id, parts.new_secret, close)
 
     @cached_property
     def queued_runs(self) -> QueuedRuns:
@@ -247,7 +256,31 @@ class Bokit:
         from bokit.engine.live.events import EventLog
         from bokit.engine.live.notices import NoticePublisher
 
-        return EventLog(self.store, self.clock, self.dispatcher, NoticePublisher(self.store, self.clock, self._parts.alerts))
+        publisher = NoticePublisher(self.store, self.clock, self._parts.alerts)
+        post = self.connections.post_events if self._parts.open_sockets else None
+        return EventLog(self.store, self.clock, self.dispatcher, publisher, post)
+
+    @cached_property
+    def tickets(self) -> TicketService:
+        """What opens a WebSocket."""
+        from bokit.engine.live.tickets import TicketService
+
+        return TicketService(self.store, self.clock, self._parts.new_secret, self._parts.live_url)
+
+    @cached_property
+    def connections(self) -> ConnectionService:
+        """Open WebSockets."""
+        from bokit.engine.live.connections import ConnectionService
+
+        sockets = self._parts.open_sockets() if self._parts.open_sockets else None
+        return ConnectionService(self.store, self.clock, self.tickets, sockets)
+
+    @cached_property
+    def messages(self) -> MessageService:
+        """What clients say over their WebSockets."""
+        from bokit.engine.live.messages import MessageService
+
+        return MessageService(self.events, self.connections)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -324,17 +357,18 @@ class Bokit:
         return self._parts.open_alert_sender() if self._parts.open_alert_sender else NoSender()
 
     def _digest_parts(self) -> SummaryParts:
+        from bokit.engine.base.lookup import name_sources, name_units
         from bokit.engine.live.day_summary import SummaryParts
 
         def unit_ids(tenant: TenantId) -> list[UnitId]:
             return [unit.id for unit in self.store.load_units(tenant)]
 
         return SummaryParts(
-            list_units=lambda tenant: {str(u.id): u.name for u in self.store.load_units(tenant)},
+            list_units=lambda tenant: name_units(self.store, tenant),
             list_bookings=lambda tenant: self.bookings.list_bookings(tenant, unit_ids(tenant)),
             list_conflicts=lambda tenant: self.bookings.list_conflicts(tenant, unit_ids(tenant)),
             list_troubled=lambda tenant: self.status.list_troubled(tenant),
-            list_sources=lambda tenant: {str(s.id): s.name for s in self.store.load_sources(tenant)},
+            list_sources=lambda tenant: name_sources(self.store, tenant),
         )
 
     @cached_property
@@ -373,31 +407,31 @@ class Bokit:
 
     def tick(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim what is due, and send it to the queue; without a queue, run it in this process."""
+        self.store.raise_schema()
         return self._tick.run(trigger)
 
     def run_batch(self, message: BatchMessage, *, seconds_left: Callable[[], float] | None = None) -> BatchReport:
-        """Sync the sources of a message; without time for all the rest stays due, and a database is continued at once."""
+        """Sync the sources of a message; without time for all, the rest stays due; of a database it is sent on."""
         from bokit.engine.runs.deadline import Deadline
 
         report = self.batch.run(message, stop=Deadline(seconds_left))
-        if report.left and message.route == SQL_ROUTE and self._parts.queue:
-            self._send_rest(message)
+        if report.left and message.route == SQL_ROUTE and self._parts.queue and not message.is_last:
+            self._send_rest(message, self._parts.queue)
         return report
 
-    def _send_rest(self, message: BatchMessage) -> None:
+    def _send_rest(self, message: BatchMessage, queue: Queue) -> None:
         """Claim the shard again, and send the rest to the next worker; where another claimed it first, that one has it."""
         shards = self.store.load_shards([message.shard_id])
         stored = self._batch_claimer.load_options(shards)
         messages = self._batch_claimer.claim(shards, stored, message.trigger, run_id=message.run_id)
-        if messages:
-            self._sender(self._parts.queue)(messages)
+        self._sender(queue)([replace(claimed, hops=message.hops + 1) for claimed in messages])
 
     def work(
         self, message: BatchMessage | RunMessage, *, seconds_left: Callable[[], float] | None = None
     ) -> BatchReport | WorkReport | Forwarded:
         """Do what a message of the queue asks for; without time for all of it, the rest is sent again."""
         if message.route == SQL_ROUTE and (queue := self._parts.sql_queue):
-            queue.send([message.to_json()])
+            queue.send([next_hop(message).to_json()])
             return Forwarded(route=SQL_ROUTE)
         if isinstance(message, RunMessage):
             return self.queued_runs.work(message, seconds_left=seconds_left)
@@ -407,6 +441,7 @@ class Bokit:
         """Sync what a person asks for, in this process, and number what happened: nothing else may be running."""
         run = self.manual.run(request, stop=stop, on_progress=on_progress)
         if not request.dry_run:
+            self.store.raise_schema()
             self.events.drain()
         return run
 

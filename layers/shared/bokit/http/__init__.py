@@ -4,4 +4,4 @@ Terms: a *call* is one authorized request; a *problem* is an error as RFC 9457 d
 May import: ``core.items``, ``core.model``, ``engine``, ``errors``.
 """
 
-__all__ = ["openapi", "service"]
+__all__ = ["documents", "openapi", "page_files", "public", "schemas", "service", "sockets"]

@@ -10,6 +10,7 @@ from bokit.core.model.plan import HoldDocument
 from bokit.engine.bookings.terms import EntryKind, Status
 from bokit.engine.catalog.access import TokenDocument
 from bokit.engine.catalog.view import SourceDocument
+from bokit.engine.live.tickets import TicketDocument
 from bokit.engine.runs.status import FreshnessDocument
 
 
@@ -49,10 +50,28 @@ class HealthDocument(TypedDict):
     stage: str
 
 
+class PageSettingsDocument(TypedDict):
+    """What the page has to know of its stack."""
+
+    version: str
+    ws: Annotated[str | None, "The WebSocket's URL; null: there is none, and the page polls."]
+    issuer: Annotated[str | None, "The identity provider whose tokens the API takes; null: it takes Bokit's own."]
+    client_id: Annotated[str | None, "The page's client id there."]
+    locale: Annotated[str, "The language of a page whose browser asks for none that there is."]
+
+
 class RunQueuedDocument(TypedDict):
     """A run that was queued."""
 
     run_id: str
+
+
+class WebSocketDocument(TypedDict):
+    """How to hear of events at once."""
+
+    url: Annotated[str, "Where the WebSocket is; a ticket opens it."]
+    ticket: Annotated[str, "Where to get a ticket, by POST."]
+    actions: Annotated[list[str], 'What may be sent: `{"action": "resume", "since": SEQ}` and `{"action": "ping"}`.']
 
 
 class StoppedDocument(TypedDict):
@@ -112,8 +131,11 @@ ANSWERS = (
     ProblemDocument,
     GatewayMessage,
     HealthDocument,
+    PageSettingsDocument,
     RunQueuedDocument,
     StoppedDocument,
+    WebSocketDocument,
+    TicketDocument,
     TokenCreatedDocument,
     AlertTestedDocument,
     SourceInFull,

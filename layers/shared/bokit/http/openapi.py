@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from bokit import __version__
-from bokit.http.problems import PROBLEM_JSON
+from bokit.http.problems import PROBLEM_JSON, HttpProblem
 from bokit.http.routers import load_routers
 from bokit.http.schemas import build_schemas, ref
 
@@ -53,9 +55,28 @@ PROBLEMS = {
     500: ("Unexpected", "An unexpected error in Bokit or the gateway."),
     503: ("Unavailable", "The table cannot be reached, or the gateway timed out; try again."),
 }
-HEADERS = {name.lower(): name for name in ("Idempotency-Key", "If-Match", "If-None-Match", "If-Modified-Since")}
+HEADERS = {
+    name.lower(): name for name in ("Accept-Encoding", "Idempotency-Key", "If-Match", "If-None-Match", "If-Modified-Since")
+}
 """Header names as people write them, by the lower-case form that the routers know."""
+EXAMPLES = Path(__file__).resolve().parents[4] / "docs/openapi-examples.json"
+"""What the real API was sent and answered in a small world (``python -m tests.support.api_examples``); not in the layer."""
+_PROBLEM_CODES = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    409: "conflict",
+    410: "resync",
+    412: "precondition-failed",
+    413: "too-large",
+    422: "bad-field",
+    429: "too-many-requests",
+    500: "unexpected",
+    503: "unavailable",
+}
 BY_GATEWAY = frozenset({401, 403, 429, 500, 503})
+OPTIONAL = frozenset({"/", "/manifest.webmanifest", "/worker.js"})
+"""Files of the page: where it was not built, they are not found."""
 WRITING = frozenset({"post", "put", "patch", "delete"})
 TOKEN_SCHEME = {"type": "http", "scheme": "bearer", "description": "`bokit token create` creates one."}
 
@@ -127,10 +148,12 @@ def _clean_body(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add the problems that an operation may answer, in the order of their statuses."""
     statuses = {400, 429, 500, 503}
-    if "{" in path:
+    if "{" in path or path in OPTIONAL:
         statuses |= {404}
-    if operation.get("security") != []:
+    if operation.get("security") != [] or "{" in path:
+        # of a public name with a line break the gateway does not know the route, and asks for a token
         statuses |= {401, 403}
+    if operation.get("security") != []:
         statuses |= {404} if path != "/openapi.json" else set()
     if operation.get("parameters") or operation.get("requestBody"):
         statuses |= {422}
@@ -162,8 +185,26 @@ def _describe_problem(status: int, about: str) -> dict[str, Any]:
 
 
 def write_document() -> str:
-    """Return the document as ``docs/openapi.json`` holds it."""
-    return json.dumps(build_document(), indent=2, ensure_ascii=False) + "\n"
+    """Return the document as ``docs/openapi.json`` holds it: the one that the route answers, with the examples."""
+    document = build_document()
+    add_examples(document, json.loads(EXAMPLES.read_text(encoding="utf-8")))
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def add_examples(document: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    """Add to each operation what was sent and answered, by ``GET /units``; all problems of one status share one."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            known = examples.get(f"{method.upper()} {path}", {})
+            if "request" in known:
+                for content in operation["requestBody"]["content"].values():
+                    content["example"] = known["request"]
+            for status, answers in known.get("responses", {}).items():
+                for media, answer in answers.items():
+                    operation["responses"][status]["content"][media]["example"] = answer
+    for status, (name, about) in PROBLEMS.items():
+        problem = HttpProblem(status=status, code=_PROBLEM_CODES.get(status, "bad-request"), detail=about)
+        document["components"]["responses"][name]["content"][PROBLEM_JSON]["example"] = problem.as_dict()
 
 
 if __name__ == "__main__":

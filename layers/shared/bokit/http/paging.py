@@ -28,9 +28,17 @@ def cut_page(
     *list_id* identifies the list (tenant, route and filters); a cursor of another list is refused. Items added or removed
     between two pages move no others: the next page begins after a key, not at a number.
     """
-    scope = json.dumps(list_id, default=str)
-    after = None if cursor is None else tuple(read_cursor(scope, cursor).split(SEPARATOR))
+    after = read_position(list_id, cursor)
     ordered = sorted(items, key=key)
     left = [item for item in ordered if after is None or key(item) > after]
     page = left[:limit]
-    return page, write_cursor(scope, SEPARATOR.join(key(page[-1]))) if len(left) > limit else None
+    return page, write_cursor(_write_scope(list_id), SEPARATOR.join(key(page[-1]))) if len(left) > limit else None
+
+
+def read_position(list_id: object, cursor: str | None) -> Key | None:
+    """Return the key after which the page begins; None: it is the first. Raises InputError for another list's cursor."""
+    return None if cursor is None else tuple(read_cursor(_write_scope(list_id), cursor).split(SEPARATOR))
+
+
+def _write_scope(list_id: object) -> str:
+    return json.dumps(list_id, default=str)

@@ -6,13 +6,10 @@ A problem shows the message, a stable code and the facts of SAFE_FACTS: no URL, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
-
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from bokit.core.model.records import Fields, Json
 from bokit.errors import (
@@ -44,6 +41,8 @@ STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
     (InputError, "bad-cursor", 400),
     (InputError, "resync", 410),
     (InputError, "precondition-failed", 412),
+    (InputError, "no-websocket", 404),
+    (InputError, "token-invalid", 403),
     (UnknownIdError, None, 404),
     (StateError, None, 409),
     (InputError, None, 422),
@@ -92,14 +91,15 @@ def read_problem(error: Exception) -> HttpProblem:
     """Return *error* as a problem document. An unexpected one is logged here."""
     if isinstance(error, RequestError):
         return _describe_error(error, error.status, error.headers)
-    if isinstance(error, RequestValidationError):
-        return _describe_validation(error)
-    if isinstance(error, NotFoundError):
-        return HttpProblem(status=404, code="no-such-route", detail="no such route; GET /openapi.json lists them")
     if isinstance(error, BokitError) and (status := _status_of(error)):
         return _describe_error(error, status, _retry_headers(error, status))
     log.error("an unforeseen error was answered with 500", exc_info=error)
     return HttpProblem(status=500, code="unexpected", detail="an unexpected error in Bokit; its log has the details")
+
+
+def no_such_route() -> HttpProblem:
+    """Return the problem of a path that nothing serves."""
+    return HttpProblem(status=404, code="no-such-route", detail="no such route; GET /openapi.json lists them")
 
 
 def _status_of(error: BokitError) -> int | None:
@@ -132,8 +132,8 @@ def _without_commands(message: str) -> str:
     return "; ".join(part for part in message.split("; ") if "`bokit " not in part) or message
 
 
-def _describe_validation(error: RequestValidationError) -> HttpProblem:
-    found = error.errors()
+def describe_validation(found: Sequence[Mapping[str, Any]]) -> HttpProblem:
+    """Return the problem of a request that does not match the OpenAPI document; *found* is what pydantic says of it."""
     code = "unknown-field" if all(_is_unknown_field(e) for e in found) else "bad-field"
     detail = "the request does not match the OpenAPI document; see `errors`"
     return HttpProblem(status=422, code=code, detail=detail, members={"errors": [_describe_field(e) for e in found]})

@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from bokit.core.model.documents import sent_bytes, write_json
 from bokit.http.limits import MAX_PAGE_BYTES
-from bokit.http.problems import PROBLEM_JSON, HttpProblem
+from bokit.http.problems import HttpProblem
+from bokit.http.public import JSON, Answer, answer_problem
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -24,11 +25,8 @@ class Page(Protocol[T_co]):
     def cursor(self) -> str | None: ...
 
 
-JSON = "application/json"
 Reply = Response[str]
 """What a route returns. Its body is already written, and is neither validated nor encoded again."""
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-"""On every answer, unless the route sets others."""
 
 
 def reply(document: Mapping[str, Any], status: int = 200, *, location: str | None = None) -> Reply:
@@ -52,6 +50,14 @@ def reply_stored(fetch: Callable[[int], Page[T]], describe: Callable[[T], Mappin
         limit = max(1, min(limit, len(page.items)) // 2)
 
 
+def reply_answer(answer: Answer) -> Reply:
+    """Return the answer of a public path."""
+    body, is_encoded = answer.body
+    response = Response(status_code=answer.status, content_type=answer.media, body=body, headers=dict(answer.headers))
+    response.base64_encoded = is_encoded
+    return response
+
+
 def reply_nothing() -> Reply:
     """Return 204."""
     return Response(status_code=204, body="")
@@ -59,5 +65,4 @@ def reply_nothing() -> Reply:
 
 def reply_problem(problem: HttpProblem) -> Reply:
     """Return a problem document."""
-    body, headers = write_json(problem.as_dict()), dict(problem.headers)
-    return Response(status_code=problem.status, content_type=PROBLEM_JSON, body=body, headers=headers)
+    return reply_answer(answer_problem(problem))

@@ -6,10 +6,12 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
 from bokit.core.model.access import Principal, Role
+from bokit.core.model.exact_numbers import MAX_EXACT, read_decimal
 from bokit.core.model.records import TenantId
 from bokit.http.limits import MAX_BODY_BYTES, MAX_BODY_DEPTH
 from bokit.http.problems import RequestError
@@ -33,12 +35,26 @@ def read_principal(event: Event) -> Principal:
     tenant, role, principal_id = map((ours or claims).get, names)
     if not (principal_id and tenant and isinstance(tenant, str) and role in list(Role)):
         raise RequestError("the token names no tenant and role of Bokit", status=403, code="forbidden")
-    return Principal(tenant=TenantId(tenant), role=Role(role), id=str(principal_id))
+    ends = None if ours else _read_end(claims.get("exp"))
+    return Principal(tenant=TenantId(tenant), role=Role(role), id=str(principal_id), expires_at=ends, is_external=not ours)
+
+
+def _read_end(value: Any) -> datetime:
+    """Return when a JWT expires; the gateway lets none pass without it, so one that cannot be read counts as expired."""
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def read_method(event: Event) -> str:
     """Return the method, in capitals."""
     return str(_dict(_dict(event.get("requestContext")).get("http")).get("method", "")).upper()
+
+
+def read_host(event: Event) -> str:
+    """Return the host that the request was sent to, as the reader wrote it."""
+    return str(_dict(event.get("headers")).get("host", ""))
 
 
 def read_event(event: Event) -> dict[str, Any]:
@@ -105,12 +121,17 @@ def _check_text(text: str) -> None:
         raise RequestError("a text holds NUL or a lone surrogate; remove it", status=400, code="bad-text")
 
 
-def _read_number(text: str) -> int | float:
-    """Return a number: 900.0 is as whole as 900, as JSON Schema has it; raises ValueError for one that is not finite."""
-    number = float(text)
-    if not isfinite(number):
+def _read_number(text: str) -> float | str:
+    """Return a number: 900.0 is as whole as 900, as JSON Schema has it; raises ValueError for one that is not finite.
+
+    One that a double does not hold stays text, so that no record gets another value than was sent.
+    """
+    if not isfinite(float(text)):
         raise ValueError(text)
-    return int(number) if abs(number) < 2**53 and number.is_integer() else number
+    number = read_decimal(text)
+    if isinstance(number, str):
+        return number
+    return int(number) if abs(number) < MAX_EXACT and number.is_integer() else number
 
 
 def _refuse_constant(name: str) -> None:

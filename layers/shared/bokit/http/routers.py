@@ -23,6 +23,12 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "alerts": ("alerts",),
     "openapi.json": ("document",),
     "health": ("public",),
+    "": ("page",),
+    "page.json": ("page",),
+    "assets": ("page",),
+    "icons": ("page",),
+    "manifest.webmanifest": ("page",),
+    "worker.js": ("page",),
     "feeds": ("feeds",),
 }
 """A path's first segment, and the modules of its routes."""
@@ -30,5 +36,5 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
 
 def load_routers(segment: str | None = None) -> list[Routes]:
     """Return the routers of the paths that begin with ``/segment``; None: every router, once."""
-    modules = ROUTERS[segment] if segment else dict.fromkeys(module for mine in ROUTERS.values() for module in mine)
+    modules = ROUTERS[segment] if segment is not None else dict.fromkeys(module for mine in ROUTERS.values() for module in mine)
     return [import_module(f"bokit.http.routes.{module}").routes for module in modules]

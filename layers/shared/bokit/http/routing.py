@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -14,11 +14,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from bokit.core.model.access import Principal, Role
 from bokit.core.model.catalog import Unit, UnitId
-from bokit.core.model.records import TenantId
+from bokit.core.model.full_names import FullNames
+from bokit.core.model.records import SourceId, TenantId
 from bokit.engine.app import Bokit
 from bokit.http.limits import MAX_SHOWN_NAME
 from bokit.http.paging import Key, count_fitting, cut_page
 from bokit.http.problems import RequestError
+from bokit.http.public import Visit
 from bokit.http.replies import Reply, reply_list
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,11 +37,19 @@ class Call:
 
     open_engine: Callable[[], Bokit]
     caller: Principal | None
+    used: list[Bokit] = field(default_factory=list)
+    """The engine, once this request has used it."""
 
     @property
     def engine(self) -> Bokit:
         """The engine, built at first use."""
-        return self.open_engine()
+        if not self.used:
+            self.used.append(self.open_engine())
+        return self.used[0]
+
+    def visit(self, none_match: str | None = None, modified_since: str | None = None, accepted: str | None = None) -> Visit:
+        """Return this request as one of a public path, with the headers that such a path reads."""
+        return Visit(open_engine=lambda: self.engine, none_match=none_match, modified_since=modified_since, accepted=accepted)
 
     @property
     def principal(self) -> Principal:
@@ -57,6 +67,15 @@ class Call:
     def by(self) -> str:
         """The caller's name in change logs."""
         return self.principal.by
+
+    @property
+    def names(self) -> FullNames:
+        """The full names of the tenant's units and sources, as they are called now."""
+        return self.engine.catalog.load_names(self.tenant)
+
+    def name_sources(self) -> Mapping[SourceId, str]:
+        """Return the full name of each source, removed ones too."""
+        return self.engine.catalog.name_sources(self.tenant)
 
     def find_units(self, unit_id: str | None) -> Sequence[Unit]:
         """Return the tenant's unit of this id, or all of them."""

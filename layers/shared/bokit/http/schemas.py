@@ -23,7 +23,7 @@ from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, Webhook
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
-from bokit.engine.catalog.access import TokenDocument
+from bokit.engine.catalog.access import CurrentTokenDocument, TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.options import OptionDocument
 from bokit.engine.catalog.view import ChangeDocument, PropertyDocument, SourceDocument, UnitDocument
@@ -41,6 +41,7 @@ ANSWERS = (
     ChangeDocument,
     CollectionDocument,
     ConflictDocument,
+    CurrentTokenDocument,
     DeliveryDocument,
     EventsDocument,
     OptionDocument,

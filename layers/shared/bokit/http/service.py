@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
@@ -23,8 +22,9 @@ from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.engine.app import Bokit
-from bokit.http.problems import RequestError, read_problem
-from bokit.http.replies import HEADERS, Reply, reply_problem
+from bokit.http.problems import HttpProblem, RequestError, describe_validation, no_such_route, read_problem
+from bokit.http.public import ON_EVERY_ANSWER, answer_problem
+from bokit.http.replies import Reply, reply_problem
 from bokit.http.requests import read_event, read_method, read_principal
 from bokit.http.routers import load_routers
 from bokit.http.routing import Call, Routes, check_query, check_role, current_call, serving
@@ -33,10 +33,9 @@ TENANT_TTL = timedelta(minutes=1)  # how long a tenant that exists is not looked
 
 
 class Api:
-    """Serves the paths whose first segment is one of *segments*: only with a token (unless public) and the route's role."""
+    """Serves the paths whose first segment is one of *segments*: only with a token, and the route's role."""
 
-    def __init__(self, *segments: str, is_public: bool = False) -> None:
-        self.is_public = is_public
+    def __init__(self, *segments: str) -> None:
         self.segments = segments
         self._not_loaded = set(segments)
         self.roles: dict[tuple[str, str], Role | None] = {}
@@ -59,11 +58,16 @@ class Api:
                 self.resolver.clear_context()  # type: ignore[no-untyped-call]
                 answer = self.resolver.resolve(request, context)
         except Exception as error:
-            answer = _build(reply_problem(read_problem(error)))
-        answer["headers"] = {**HEADERS, **answer.get("headers", {})}
+            answer = answer_problem(read_refusal(error)).as_dict()
+        answer["headers"] = {**ON_EVERY_ANSWER, **answer.get("headers", {})}
         if read_method(event) == "HEAD":
-            answer["body"] = ""
+            answer |= {"body": "", "isBase64Encoded": False}
         return answer
+
+    def load(self) -> None:
+        """Include the routes of every segment now, as a function with few of them does while it is initialized."""
+        for segment in self.segments:
+            self._load_routes(segment)
 
     def _load_routes(self, path: Any) -> None:
         """Include the routers that serve *path*, at the first request for it."""
@@ -81,8 +85,6 @@ class Api:
             self.served |= router.served
 
     def _authorize(self, event: Mapping[str, Any], engine: Callable[[], Bokit]) -> Call:
-        if self.is_public:
-            return Call(open_engine=engine, caller=None)
         principal = read_principal(event)
         if not self._has_tenant(principal.tenant, engine()):
             raise RequestError("the token's tenant no longer exists", status=403, code="forbidden")
@@ -101,14 +103,10 @@ class Api:
         return True
 
     def _guard(self, app: Any, next_middleware: Callable[[Any], Reply]) -> Reply:
-        """Call the route where the caller has its role, and the request no query parameter that would be ignored.
-
-        Public routes take any: platforms and probes add parameters of their own to addresses.
-        """
+        """Call the route where the caller has its role, and the request no query parameter that would be ignored."""
         self._check_role()
-        if not self.is_public:
-            event = self.resolver.current_event
-            check_query(self.served[event.http_method.upper(), self.resolver.request.route], event.query_string_parameters or {})
+        event = self.resolver.current_event
+        check_query(self.served[event.http_method.upper(), self.resolver.request.route], event.query_string_parameters or {})
         return next_middleware(app)
 
     def _check_role(self) -> None:
@@ -128,30 +126,36 @@ class Api:
                 self._check_method()
         except RequestError as refused:
             error = refused
-        return reply_problem(read_problem(error))
+        return reply_problem(read_refusal(error))
 
     def _check_method(self) -> None:
         """Raise 405 where the path is served, but by other methods."""
         event = self.resolver.current_event
-        rules = ((method, re.sub(r"\{\w+\}", "[^/]+", path)) for method, path in self.roles)
-        allowed = sorted({method for method, rule in rules if re.fullmatch(rule, event.path)})
+        allowed = self._methods_of(event.path)
         if allowed and event.http_method.upper() not in allowed:
             headers = {"Allow": ", ".join(allowed)}
             raise RequestError("method not allowed, see Allow", status=405, code="method-not-allowed", headers=headers)
 
+    def _methods_of(self, path: str) -> list[str]:
+        """Return the methods by which a path is served, in order."""
+        rules = ((method, re.sub(r"\{\w+\}", "[^/]+", rule)) for method, rule in self.roles)
+        return sorted({method for method, rule in rules if re.fullmatch(rule, path)})
+
 
 @contextmanager
 def watching_traffic(call: Call) -> Iterator[None]:
-    """Start the tenant's overdue sync meanwhile. On a public route the route names the tenant."""
-    traffic = call.engine.traffic
+    """Start the tenant's overdue sync meanwhile."""
     if call.caller:
-        traffic.begin(call.caller.tenant)
+        call.engine.traffic.begin(call.caller.tenant)
     try:
         yield
     finally:
-        traffic.finish()
+        for engine in call.used:
+            engine.traffic.finish()
 
 
-def _build(answer: Response[str]) -> dict[str, Any]:
-    headers = {name: str(value) for name, value in answer.headers.items()}
-    return {"statusCode": int(HTTPStatus(answer.status_code)), "headers": headers, "body": answer.body, "isBase64Encoded": False}
+def read_refusal(error: Exception) -> HttpProblem:
+    """Return *error* as a problem document, also one of the resolver's own."""
+    if isinstance(error, RequestValidationError):
+        return describe_validation(error.errors())
+    return no_such_route() if isinstance(error, NotFoundError) else read_problem(error)

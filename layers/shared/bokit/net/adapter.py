@@ -21,7 +21,7 @@ from requests.adapters import BaseAdapter
 from bokit.errors import AddressRefusedError, BokitError, SourceMalformedError, SourceUnavailableError
 from bokit.net.addresses import Target, read_url
 from bokit.net.bodies import read_body
-from bokit.net.guard import Exchange, Guard, PrivateAddressError, make_pools, make_tls_context
+from bokit.net.guard import Exchange, Guard, PrivateAddressError, make_pools, make_tls_context, shared_tls_context
 from bokit.net.limits import DEADLINE_SECONDS, MAX_BODY_BYTES, MAX_ERROR_CAUSES
 from bokit.net.response import SafeResponse
 
@@ -106,7 +106,8 @@ class GuardedAdapter(BaseAdapter):
         """Return the pools, made for the first request but not on its time: loading the certificates takes a while."""
         with self._lock:
             if self._pools is None:
-                self._pools = make_pools(self._guard, make_tls_context(self._ca_file))
+                context = make_tls_context(self._ca_file) if self._ca_file else shared_tls_context()
+                self._pools = make_pools(self._guard, context)
             return self._pools
 
 

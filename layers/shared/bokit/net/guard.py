@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import urllib3
@@ -92,6 +93,12 @@ def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     context.load_verify_locations(ca_file or certifi.where())
     context.sslsocket_class = _DeadlineTlsSocket
     return context
+
+
+@cache
+def shared_tls_context() -> ssl.SSLContext:
+    """Return the context of every client that trusts what everybody trusts: its certificates take long to load, so once."""
+    return make_tls_context()
 
 
 class Guard:

@@ -23,7 +23,7 @@ from requests.structures import CaseInsensitiveDict
 from bokit.errors import AddressRefusedError, SourceMalformedError
 from bokit.net.adapter import GuardedAdapter
 from bokit.net.addresses import Target, read_url
-from bokit.net.guard import Guard, Resolver, resolve
+from bokit.net.guard import Guard, Resolver, resolve, shared_tls_context
 from bokit.net.limits import DEADLINE_SECONDS, MAX_BODY_BYTES, MAX_REDIRECTS
 from bokit.net.response import SafeResponse
 
@@ -35,6 +35,11 @@ DEFAULT_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 HARMLESS = frozenset({"accept", "accept-language", "if-none-match", "if-modified-since"})
 """Headers that follow a redirect to another origin; all others may hold a secret of the first."""
+
+
+def load_certificates() -> None:
+    """Load what sessions trust, once for all of them: the first request would wait for it."""
+    shared_tls_context()
 
 
 class SafeSession(requests.Session):

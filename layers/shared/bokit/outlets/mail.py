@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from bokit.aws_errors import AWS_ERRORS, AwsService, read_fault
 from bokit.core.model.alerts import PendingAlert
 from bokit.errors import SourceRefusedError, SourceUnavailableError
+
+MAIL = AwsService(name="SES", missing="SES does not know the sender; verify the address of MailFrom")
 
 REFUSED = frozenset({"AccountSuspendedException", "BadRequestException", "MailFromDomainNotVerifiedException", "MessageRejected"})
 """What SES answers where a retry fails again until somebody acts."""
@@ -35,12 +36,11 @@ class SesMail:
             self._client.send_email(
                 FromEmailAddress=self._sender, Destination={"ToAddresses": [address]}, Content={"Simple": content}
             )
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-        except BotoCoreError:
-            code = ""
+        except AWS_ERRORS as error:
+            fault = read_fault(error)
         else:
             return
-        if code in REFUSED:
+        if fault.code in REFUSED:
             raise SourceRefusedError("SES refused the message; check that both addresses are verified", code="mail-refused")
-        raise SourceUnavailableError("SES did not take the message; Bokit will retry", code="mail")
+        message = f"SES did not take the message, Bokit will retry: {fault.describe(MAIL)}"
+        raise SourceUnavailableError(message, code="mail", error=fault.code)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from bokit.core.model.alerts import AlertChannel, PendingAlert
+from bokit.core.model.connections import ConnectionId
 from bokit.core.model.notices import Notice
 from bokit.errors import LaterError
 
@@ -31,6 +34,26 @@ class MemoryAlerts:
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self.notices.update({notice.id: notice for notice in notices})
+
+
+class MemoryConnections:
+    """``Connections`` in memory: what was posted to each, and which were closed."""
+
+    def __init__(self) -> None:
+        self.posted: dict[ConnectionId, list[Any]] = {}
+        self.closed: list[ConnectionId] = []
+
+    def prepare(self) -> None:
+        pass
+
+    def post(self, connection_id: ConnectionId, text: str) -> bool:
+        if connection_id in self.closed:
+            return False
+        self.posted.setdefault(connection_id, []).append(json.loads(text))
+        return True
+
+    def close(self, connection_id: ConnectionId) -> None:
+        self.closed.append(connection_id)
 
 
 class NoSender:

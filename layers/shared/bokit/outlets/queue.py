@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from bokit.aws_errors import AWS_ERRORS, AwsService
 from bokit.errors import LaterError
+from bokit.outlets.faults import not_taken
 from bokit.outlets.limits import MAX_QUEUE_BATCH, MAX_QUEUE_BATCH_BYTES
+
+QUEUE = AwsService(name="the queue", missing="no such queue; deploy the stack again, or set the queue's address to its output")
 
 
 class SqsQueue:
@@ -27,8 +29,8 @@ class SqsQueue:
             entries = [{"Id": str(n), "MessageBody": body, "DelaySeconds": delay_seconds} for n, body in enumerate(batch)]
             try:
                 response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                raise LaterError("the queue accepted no message", code="queue") from error
+            except AWS_ERRORS as error:
+                raise not_taken(error, QUEUE, code="queue") from error
             if response.get("Failed"):
                 raise LaterError("the queue accepted only some messages", code="queue", failed=len(response["Failed"]))
 

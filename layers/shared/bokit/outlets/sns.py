@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from bokit.aws_errors import AWS_ERRORS, AwsService
 from bokit.core.model.notices import Notice
-from bokit.errors import LaterError
+from bokit.outlets.faults import not_taken
+
+TOPIC = AwsService(name="the alert topic", missing="no such alert topic; deploy the stack again, or set the topic to its output")
 
 
 class SnsAlerts:
@@ -38,5 +39,5 @@ class SnsAlerts:
             text, subject = json.dumps(body, default=str), f"Bokit: {notice.type}"
             try:
                 self._client.publish(TopicArn=self._topic, Subject=subject, Message=text)
-            except (ClientError, BotoCoreError) as error:
-                raise LaterError("the alert topic did not accept the notice", code="alerts") from error
+            except AWS_ERRORS as error:
+                raise not_taken(error, TOPIC, code="alerts") from error

@@ -3,12 +3,62 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.catalog import Source
+from bokit.core.model.records import Fields, Json
+from bokit.core.model.source_rules import Problem
 from bokit.sources.responses import read_made_at
+
+
+class LongList(Protocol):
+    """A list that is fetched page by page, since it is too long for one body."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all items were asked for, and not only what has changed."""
+        ...
+
+    @property
+    def is_unmodified(self) -> bool:
+        """Whether the source said that nothing has changed, and showed no item."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What could not be read so far, and after the last part what makes the list incomplete."""
+        ...
+
+    @property
+    def etag(self) -> str | None:
+        """What the next pass begins with."""
+        ...
+
+    @property
+    def host(self) -> str | None:
+        """The host that was asked."""
+        ...
+
+    def parts(self) -> Iterator[Sequence[bytes]]:
+        """Yield the canonical lines of each page; raises what ``Fetcher.fetch`` raises."""
+        ...
+
+    def token(self, items: int) -> Mapping[str, Json] | None:
+        """Return what ``ListReader.open_list`` takes to go on after *items* distinct ones; None: the last page has come."""
+        ...
+
+
+class ListReader(Protocol):
+    """Opens long lists."""
+
+    def open_list(
+        self, source: Source, *, etag: str | None = None, token: Fields | None = None, seconds: float | None = None
+    ) -> LongList:
+        """Return the pages of *source*, from the first one on, or where an earlier worker ended, which stored *token*."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +75,8 @@ class Fetched:
     """The headers by which a cache says how old the response is; read only where it matters (:meth:`made_at`)."""
     host: str | None = None
     """Of the URL that the owner gave; evidence of the platform."""
+    pages: LongList | None = field(default=None, repr=False)
+    """Of a list that is too long for one body: its pages; *body* has the first items."""
     url: str | None = field(default=None, repr=False)
     """Which answered in the end, after ``secret:`` and redirects; None: the kind of source has none."""
 

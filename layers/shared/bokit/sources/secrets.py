@@ -23,7 +23,7 @@ from bokit.errors import BokitError, SourceRefusedError, SourceUnavailableError
 PREFIX = "secret:"
 KEEP_SECONDS = 300.0
 _SSM = "ssm:"
-_NOT_FOUND = ("NotFound", "Invalid", "Validation")
+_NOT_FOUND = "secret not found; a tenant's secrets are named bokit/STACK/TENANT/NAME"
 
 Reveal = Callable[[str, TenantId], str]
 """Returns a text, or the secret of the tenant that it refers to."""
@@ -69,6 +69,10 @@ def _name_in_arn(arn: str, *, in_ssm: bool) -> str:
     return parts[6] if len(parts) == 7 and parts[2] == "secretsmanager" and parts[5] == "secret" else ""
 
 
+class SecretRefusedError(SourceRefusedError):
+    """These rights do not reach the secret: it may be there, and others may read it."""
+
+
 class Secrets:
     """Resolves references when they are needed, and caches them for five minutes; no value is in a log or an error."""
 
@@ -88,7 +92,9 @@ class Secrets:
         if not text.startswith(PREFIX):
             return text
         if not self._stack:
-            raise SourceUnavailableError("the stack's name is not known here: set BOKIT_STACK to it", code="secret")
+            raise SourceUnavailableError(
+                "the stack's name is not known here: set BOKIT_STACK to it, or BOKIT_STACK_NAME beside BOKIT_TABLE", code="secret"
+            )
         name = read_reference(text, self._stack, tenant)
         value = self._load(name)
         return value if name.key is None else _read_key(name, value)
@@ -114,14 +120,12 @@ class Secrets:
         return kept[1] if kept and kept[0] > self._monotonic() else None
 
     def _fetch(self, name: SecretName) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from bokit.aws_errors import AWS_ERRORS  # not at the top: it imports botocore, which plain URLs do without
 
         try:
             return self._request(name).strip()
-        except ClientError as error:
-            ours = _translate(name, str(error.response.get("Error", {}).get("Code", "")))
-        except BotoCoreError:
-            ours = _translate(name, "")
+        except AWS_ERRORS as error:
+            ours = _translate(name, error)
         except (KeyError, AttributeError):
             ours = SourceRefusedError("the secret holds no text", code="secret", name=name.given)
         raise ours  # outside the handlers: AWS's errors quote what must not be shown
@@ -152,10 +156,13 @@ def _read_key(name: SecretName, text: str) -> str:
     raise SourceRefusedError(message, code="secret", name=name.given, key=name.key)
 
 
-def _translate(name: SecretName, code: str) -> BokitError:
-    if any(part in code for part in _NOT_FOUND):
-        message = "secret not found; a tenant's secrets are named bokit/STACK/TENANT/NAME"
-        return SourceRefusedError(message, code="secret", name=name.given)
-    if "AccessDenied" in code:
-        return SourceRefusedError("this stack may not read the secret", code="secret", name=name.given)
-    return SourceUnavailableError("the secret could not be read", code="secret", name=name.given)
+def _translate(name: SecretName, error: Exception) -> BokitError:
+    """Return our error for AWS's: a name that AWS refuses, or may not be read, until its owner acts; else later."""
+    from bokit.aws_errors import AwsCause, AwsService, read_fault
+
+    fault, secret = read_fault(error), AwsService(name="the secret", missing=_NOT_FOUND)
+    if fault.cause in (AwsCause.MISSING, AwsCause.INVALID, AwsCause.TOO_LARGE):
+        return SourceRefusedError(_NOT_FOUND, code="secret", name=name.given)
+    if fault.cause is AwsCause.DENIED:
+        return SecretRefusedError("this stack may not read the secret", code="secret", name=name.given)
+    return SourceUnavailableError(f"the secret could not be read: {fault.describe(secret)}", code="secret", name=name.given)

@@ -5,4 +5,15 @@ the number that refuses the writes of a run whose claim or lease was taken over.
 May import: ``core.model``, ``errors``.
 """
 
-__all__ = ["dynamo", "event_protocol", "limits", "memory", "page", "protocols", "webhook_protocol"]
+__all__ = [
+    "dynamo",
+    "event_protocol",
+    "item_protocol",
+    "limits",
+    "memory",
+    "page",
+    "protocols",
+    "schema",
+    "webhook_protocol",
+    "writes",
+]

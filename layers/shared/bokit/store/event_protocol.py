@@ -65,5 +65,11 @@ class EventStore(Protocol):
     def load_events(self, tenant: TenantId, *, after: int, until: int) -> Sequence[Event]:
         """Return the events that the log still has, with numbers above *after* up to *until*, in their order."""
 
+    def find_next_event(self, tenant: TenantId, *, after: int) -> int | None:
+        """Return the number of the first event above *after* that the log still has; None: there is none."""
+
+    def raise_last_seq(self, tenant: TenantId, *, by: int, stamp: str) -> bool:
+        """Raise the number of the tenant's last event, at once and without events; False: the last raise had this *stamp*."""
+
     def clear_unread(self, tenant: TenantId, seq: int) -> None:
         """Make the log due no more, if *seq* is still the number of its last event."""

@@ -6,8 +6,10 @@ from datetime import timedelta
 
 MAX_CHUNK_BYTES = 350_000
 """Bytes of a value in one item; DynamoDB takes 400 KB, names and keys included."""
-MAX_DOCUMENT_BYTES = 1_000_000
-"""Bytes of a record as JSON; over MAX_CHUNK_BYTES it is stored compressed."""
+MAX_DOCUMENT_BYTES = 8_000_000
+"""Bytes of a record as JSON; over MAX_CHUNK_BYTES it is stored compressed, and in parts where that is not enough."""
+MAX_PACKED_BYTES = 2_000_000
+"""Bytes of a compressed record: one transaction writes all of its parts with its change."""
 MAX_TRANSACTION_ACTIONS = 97
 """DynamoDB takes 100; the others check the lease, count new records, and put the events."""
 MAX_TRANSACTION_BYTES = 3_000_000
@@ -35,6 +37,11 @@ MAX_USAGE_TRIES = 3
 """Attempts of a transaction that counts, where its numbers are not there yet."""
 MAX_KEPT_CHANGES = 10
 """Lines of a record's change log that no age deletes: the last ones."""
+MAX_BATCH_READS, MAX_BATCH_DELETES = 100, 25
+"""Keys of one batch, as DynamoDB takes them."""
+MAX_BATCH_TRIES = 10
+"""How often the rest of a batch is asked for; each pause is a random part of a time that doubles from the first to the most."""
+BATCH_FIRST_PAUSE, BATCH_MOST_PAUSE = 0.05, 1.0  # seconds; all together less than six
 MAX_READ_TRIES = 8
 """Attempts to read a value in parts that others replace meanwhile."""
 
@@ -44,6 +51,9 @@ MAX_NUMBERING_TRIES = 40
 """Attempts to number an outbox item while others number the same log."""
 MAX_OUTBOX_ITEMS = 100
 """Outbox items that one read returns."""
+
+CONNECTION_TTL = timedelta(hours=1)
+"""How long a connection is kept after its end, for the tick to close it."""
 
 DELIVERY_TTL = timedelta(days=30)
 """How long a delivery is kept after its last change."""

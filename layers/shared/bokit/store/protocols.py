@@ -35,8 +35,11 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
 from bokit.store.alert_protocol import AlertStore
+from bokit.store.connection_protocol import ConnectionStore
+from bokit.store.connection_protocol import DueClosings as DueClosings
 from bokit.store.event_protocol import EventStore
 from bokit.store.page import Page as Page
+from bokit.store.schema import SchemaStore
 from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
 from bokit.store.webhook_protocol import WebhookStore as WebhookStore
 
@@ -117,12 +120,19 @@ class CatalogStore(Protocol):
         """
 
     def save_source(
-        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+        self,
+        head: Head,
+        schedule: SourceSchedule,
+        *,
+        within: Sequence[Parent] = (),
+        at: datetime | None = None,
+        is_back: bool = False,
     ) -> Source:
         """Write ``head.source``, its head and its schedule in one transaction, on the source's version.
 
         The head's fence and version continue from the stored ones. The shard's next_due is lowered where needed. Raises
         UnknownIdError if one of its parents does not exist, and StoreConflictError if one has another version than it names.
+        *is_back*: it was removed, and counts again.
         """
 
     def delete_parent(self, parent: Parent, check_empty: Callable[[], object], *, at: datetime | None = None) -> None:
@@ -386,6 +396,12 @@ class RunStore(Protocol):
         the same time, one or both.
         """
 
+    def postpone_run(self, open_run: OpenRun, *, overdue_at: datetime, waiting: frozenset[SourceId]) -> bool:
+        """Store when an open run is overdue, and which sources wait for the tick; its reports are not touched.
+
+        Returns False, and writes nothing, if it has ended, or either was changed since *open_run* was read.
+        """
+
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
         """Replace an open run with *run* as it ended; return False, and write nothing, if it is not open any more."""
 
@@ -408,7 +424,9 @@ class Store(
     EventStore,
     WebhookStore,
     AlertStore,
+    ConnectionStore,
     UsageStore,
+    SchemaStore,
     Protocol,
 ):
     """All of the above."""

@@ -8,13 +8,20 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bokit.core.model.catalog import Source
+from bokit.core.model.change_sizes import fit_change
 from bokit.core.model.codec import read_micros, write_micros
 from bokit.core.model.events import NewEvent, event_of_record, join_events
 from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
 from bokit.core.model.scheduling import HeartbeatRun, Lease
 from bokit.errors import InputError, StaleFenceError, StoreConflictError
-from bokit.store.limits import MAX_KEPT_CHANGES, MAX_PENDING_SOURCES, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES
+from bokit.store.limits import (
+    MAX_CHUNK_BYTES,
+    MAX_KEPT_CHANGES,
+    MAX_PENDING_SOURCES,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+)
 
 T = TypeVar("T")
 
@@ -58,7 +65,8 @@ def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None
     pushed = [name for name in names[:-MAX_KEPT_CHANGES] if name not in new]
     aged = () if kept_days is None else tuple((name, written_at(name) + timedelta(days=kept_days)) for name in pushed)
     kept = replace(record, lines=names[-MAX_KEPT_CHANGES:])
-    return RecordWrite(record=kept, changes=tuple(changes), lines=new, aged=aged)
+    fitting = tuple(fit_change(change, MAX_CHUNK_BYTES) for change in changes)
+    return RecordWrite(record=kept, changes=fitting, lines=new, aged=aged)
 
 
 def events_of(writes: Iterable[RecordWrite]) -> list[NewEvent]:

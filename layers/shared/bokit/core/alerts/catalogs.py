@@ -23,7 +23,6 @@ ENGLISH: Catalog = {
     "by_hand": "entered by hand",
     "and": " and ",
     "more": "{count} more",
-    "source_of_unit": "{name} ({unit})",
     # ── double bookings ──
     "conflict.title": "Double booking: {unit}",
     "conflict.text": (
@@ -129,7 +128,8 @@ ENGLISH: Catalog = {
     "digest.no_departures": "No departures.",
     "digest.conflicts": "Open double bookings: {count}.",
     "digest.troubled": "Calendars that need you: {items}.",
-    "digest.visit": "{unit} ({source}, {nights})",
+    "digest.visit": "{source} ({nights})",
+    "digest.visit_by_hand": "{unit} ({source}, {nights})",
     "digest.nights.one": "1 night",
     "digest.nights.more": "{count} nights",
     "test.title": "Test message from Bokit",

@@ -85,13 +85,13 @@ class AlertWriter:
         first = found[0]
         what = str(first.type).removeprefix("source.")
         facts = {
-            "name": self._name_source(first),
+            "name": first.name,
             "source_id": first.source_id,
             "detail": first.detail.rstrip(".") + "." * (what == "held") if first.detail else self.words["unknown_detail"],
             "since": self._name_time(min((n.since for n in found if n.since), default=None)),
             "opens": self._say_opening(min((n.opens_at for n in found if n.opens_at), default=None)),
             "count": len(found),
-            "items": self._join([self._name_source(n) for n in found], MAX_NAMED),
+            "items": self._join([n.name for n in found], MAX_NAMED),
         }
         key = f"source.{what}" if len(found) == 1 else f"sources.{what}"
         title, text = self._say(key, **facts)
@@ -100,9 +100,6 @@ class AlertWriter:
 
     def _say_opening(self, opens_at: datetime | None) -> str:
         return self.words["source.held.opens"].format(opens_at=self._name_time(opens_at)) if opens_at else ""
-
-    def _name_source(self, news: SourceNews) -> str:
-        return self.words["source_of_unit"].format(name=news.name, unit=news.unit) if news.unit else news.name
 
     def _write_other(self, news: OtherNews) -> PendingAlert:
         why = self.words.get(f"webhook.{news.reason}", self.words["webhook.failing"])
@@ -125,13 +122,12 @@ class AlertWriter:
     def _list_visits(self, what: str, visits: Sequence[Visit]) -> str:
         if not visits:
             return self.words[f"digest.no_{what}"]
-        items = [
-            self.words["digest.visit"].format(
-                unit=v.unit, source=v.booking.source or self.words["by_hand"], nights=self._count_nights(v.nights)
-            )
-            for v in visits
-        ]
-        return self.words[f"digest.{what}"].format(items=", ".join(items))
+        return self.words[f"digest.{what}"].format(items=", ".join(map(self._name_visit, visits)))
+
+    def _name_visit(self, visit: Visit) -> str:
+        """Return a visit by its source's full name, which has the unit's; what was entered by hand by its unit's."""
+        key, source = ("visit", visit.booking.source) if visit.booking.source else ("visit_by_hand", self.words["by_hand"])
+        return self.words[f"digest.{key}"].format(unit=visit.unit, source=source, nights=self._count_nights(visit.nights))
 
     def _count_nights(self, count: int) -> str:
         return self.words["digest.nights.one" if count == 1 else "digest.nights.more"].format(count=count)

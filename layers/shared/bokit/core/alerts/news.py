@@ -16,7 +16,7 @@ class BookingName:
     """A booking without its guest: who reports it, and its days."""
 
     source: str | None
-    """None: it was entered by hand."""
+    """Its full name; None: it was entered by hand."""
     check_in: date | None
     check_out: date | None
 
@@ -28,6 +28,7 @@ class ConflictNews:
     event_id: str
     at: datetime
     units: tuple[str, ...]
+    """Their full names."""
     nights: tuple[date, ...]
     bookings: tuple[BookingName, ...]
     certainty: str
@@ -51,8 +52,7 @@ class SourceNews:
     at: datetime
     source_id: str
     name: str
-    unit: str | None
-    """None: of none."""
+    """Its full name, with its unit."""
     code: str
     detail: str = ""
     """What the engine says of it, in a sentence."""

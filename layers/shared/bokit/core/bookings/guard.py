@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial, judge_owner
 from bokit.core.bookings.hold_release import (
@@ -177,7 +177,7 @@ def make_hold(judged: Judgement, evidence: OwnerEvidence, after: SourceMemory) -
     if code in (OTHER, SUDDEN, SHRUNKEN) and judged.agreement is None and before:
         opens = before.opens_at
     if code == EMPTY:
-        opens = trial_opens_at(after) or empty_opens_at(after, evidence.context)
+        opens = trial_opens_at(after) or (empty_opens_at(after, evidence.context) if _first_closure(evidence) else None)
     return Hold(
         code=code,
         message=_write_message(code, evidence, opens, on_trial=is_on_trial(after)),
@@ -194,16 +194,18 @@ def _write_message(code: str, evidence: OwnerEvidence, opens: datetime | None, *
     parts = [MESSAGES[code]]
     if code == OTHER and evidence.elsewhere:
         parts.insert(1, FOREIGN.format(name=evidence.elsewhere).strip())
-    when = f"{opens.astimezone(evidence.context.timezone):%-d %b %Y %H:%M}" if opens else ""
+    zone = evidence.context.timezone
+    when = f"{opens.astimezone(zone):%-d %b %Y %H:%M} ({zone})" if opens else ""
     if code == EMPTY and opens:
-        stays = releasable_by_empty(evidence.found.stays, evidence.found.matches)
-        first = min((s.check_in for s in stays), default=None)
-        parts.append(
-            TRIAL_OPENS.format(when=when) if on_trial else EMPTY_OPENS.format(first=first, when=when) if first else NEVER
-        )
+        parts.append(TRIAL_OPENS.format(when=when) if on_trial else EMPTY_OPENS.format(first=_first_closure(evidence), when=when))
     elif code in CAN_APPLY:
         parts.append(OPENS.format(when=when) if opens else NEVER)
     return " ".join(parts)
+
+
+def _first_closure(evidence: OwnerEvidence) -> date | None:
+    """Return when the first closure begins that an empty calendar may release; None: it may release none."""
+    return min((s.check_in for s in releasable_by_empty(evidence.found.stays, evidence.found.matches)), default=None)
 
 
 def _describe_releases(code: str, found: FeedMatches) -> list[dict[str, Json]]:

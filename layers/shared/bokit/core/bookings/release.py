@@ -40,7 +40,7 @@ def release_record(record: Record, *, by: str, at: datetime, today: date) -> tup
         return None
     reason = str(GoneReason.SOURCE_REMOVED)
     edits = {n: e for n, e in record.edits.items() if not (n == "status" and e.value in BLOCKING)}
-    after = replace(record.as_gone(at, reason), remote=_released_values(record), edits=edits, missing_since=None)
+    after = replace(record.as_gone(at, reason), remote=released_values(record), edits=edits, missing_since=None)
     action = change_action(record, after, reason, at, kind=ActionKind.CANCEL)
     if action is None:
         return None
@@ -48,7 +48,8 @@ def release_record(record: Record, *, by: str, at: datetime, today: date) -> tup
     return action.after, line
 
 
-def _released_values(record: Record) -> dict[str, Json]:
+def released_values(record: Record) -> dict[str, Json]:
+    """Return the source's values of *record* as they hold no night any more."""
     remote = dict(record.remote)
     if is_window(record):
         none: dict[str, Json] = {n: [] for n in (NIGHTS, ROLLING, PROVISIONAL, REST) if n != REST or n in remote}

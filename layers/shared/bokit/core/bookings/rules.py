@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.booking_limits import explain_rest
@@ -65,6 +66,9 @@ from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Recor
 from bokit.core.model.source_memory import RenameHistory, SourceMemory, UidHistory, read_memory, write_memory
 from bokit.core.model.source_rules import ADVICE, Context, Problem, Seen, Verdict
 
+if TYPE_CHECKING:
+    from bokit.core.model.undo import UndoStep, UndoTerms
+
 CUT = frozenset({"truncated", "too-many-events", "broken-event"})
 """Problems of a body of which more than single events is missing."""
 
@@ -73,6 +77,9 @@ class BookingRules:
     """The rules of calendar feeds; without state, safe to share."""
 
     plans_current_body = True
+
+    def needs_body(self, hold: Hold) -> bool:
+        return True
 
     def hash_content(self, body: bytes, context: Context) -> str:
         zone, days = context.timezone.key, context.horizon.days
@@ -154,6 +161,11 @@ class BookingRules:
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
         return release_record(record, by=by, at=at, today=at.astimezone(zone).date())
+
+    def plan_undo(self, record: Record, log: Sequence[LoggedChange], lines: Iterable[str], terms: UndoTerms) -> UndoStep:
+        from bokit.core.bookings.undo import plan_undo
+
+        return plan_undo(record, log, lines, terms)
 
 
 def _with_renames(plan: Plan, history: RenameHistory, context: Context) -> Plan:

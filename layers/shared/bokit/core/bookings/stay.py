@@ -63,6 +63,8 @@ class GoneReason(StrEnum):
     APPLIED = "a person applied the held plan"
     EMPTY = "its calendar stayed empty, and the owner was notified"
     SOURCE_REMOVED = "its source was removed, and a person released it"
+    MOVED = "moved with its source"
+    """And where to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,11 @@ def entry_key(entry: Entry) -> str:
 def is_window(record: Record) -> bool:
     """Return whether *record* is its source's window."""
     return bool(record.remote.get("kind") == EntryKind.WINDOW)
+
+
+def is_moved(record: Record) -> bool:
+    """Return whether *record* is what a booking left behind that moved to another unit."""
+    return record.source_id is None and str(record.gone_reason or "").startswith(GoneReason.MOVED)
 
 
 def held_nights(record: Record) -> set[date]:

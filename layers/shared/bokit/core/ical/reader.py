@@ -94,6 +94,11 @@ class ReadSettings:
         return named if named != read_as else None
 
 
+def last_expanded(today: date, horizon: timedelta) -> date:
+    """Return the day up to which a reading of *today* expands series."""
+    return today + min(horizon, MAX_WINDOW - PAST)
+
+
 def hash_ical(body: bytes, salt: str = "") -> str:
     """Return a hash equal for bodies that differ in DTSTAMP lines alone; *salt* stands for the source's settings."""
     digest = hashlib.sha256(f"{CODE_VERSION}\0{salt}\0".encode())

@@ -5,4 +5,7 @@ a *patch* is a requested change of one record.
 May import: core.model, errors.
 """
 
-__all__ = ["api_spec", "edit", "guard", "planning", "reader", "rules", "settings"]
+__all__ = [
+    "api_spec", "edit", "guard", "links", "long_lists", "page_signals", "paging", "planning", "reader", "rules", "settings",
+    "undo",
+]  # fmt: skip

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from bokit.core.items import limits
+from bokit.core.items.paging import HEADER, PAST_THE_END, PageStyle, Pagination
 from bokit.core.items.reader import read_expression
 from bokit.core.items.settings import bad_setting, located
-from bokit.core.model.collections import read_on_missing
+from bokit.core.model.collections import read_on_missing, read_paths
+from bokit.core.model.documents import RESERVED
 from bokit.core.model.options import read_flag, read_seconds
 from bokit.core.model.records import Fields, Json
 from bokit.errors import InputError
@@ -27,36 +29,12 @@ _PARAM = re.compile(r"[^\s&=#?\x00-\x1f]{1,100}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class PageStyle(StrEnum):
-    """How one page leads to the next."""
-
-    NONE = "none"
-    NEXT = "next"
-    PAGE = "page"
-    OFFSET = "offset"
-    CURSOR = "cursor"
-
-
 class TimeFormat(StrEnum):
     """How the API reads times."""
 
     ISO = "iso"
     UNIX = "unix"
     DATE = "date"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pagination:
-    """How the pages of an API follow one another."""
-
-    style: PageStyle = PageStyle.NONE
-    where: str = ""
-    """NEXT, CURSOR: where in the document the link or the cursor is."""
-    param: str = ""
-    """PAGE, OFFSET, CURSOR: the parameter that selects the page."""
-    size: int = 0
-    size_param: str = ""
-    first: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +64,7 @@ class ApiSpec:
     """Of a POST."""
     items: str | None = None
     """Where the items are; None: the document is the list."""
-    pages: Pagination = Pagination()
+    pages: Pagination = field(default_factory=Pagination)
     since: UpdatedSince | None = None
 
 
@@ -107,17 +85,27 @@ def read_api(settings: Fields) -> ApiSpec:
 
 
 def _read_pagination(pages: Fields) -> Pagination:
+    common = Pagination(
+        in_body=pages.get("in") == "body",
+        total=pages.get("total", ""),
+        more=pages.get("more", ""),
+        past_end=pages.get("past_end"),
+        ignore=frozenset(pages.get("ignore", ())),
+    )
     if "next" in pages:
-        return Pagination(style=PageStyle.NEXT, where=pages["next"])
+        return replace(common, style=PageStyle.NEXT, where=pages["next"])
+    if "link" in pages:
+        return replace(common, style=PageStyle.LINK, where=pages["link"])
     if "cursor" in pages:
-        return Pagination(style=PageStyle.CURSOR, where=pages["cursor"], param=pages["param"])
+        return replace(common, style=PageStyle.CURSOR, where=pages["cursor"], param=pages["param"])
     if "page" in pages:
         size_param, first = pages.get("size_param", "size"), pages.get("first", 1)
-        return Pagination(style=PageStyle.PAGE, param=pages["page"], size=pages["size"], size_param=size_param, first=first)
+        common = replace(common, finds_first="first" not in pages)
+        return replace(common, style=PageStyle.PAGE, param=pages["page"], size=pages["size"], size_param=size_param, first=first)
     if "offset" in pages:
         size_param = pages.get("limit_param", "limit")
-        return Pagination(style=PageStyle.OFFSET, param=pages["offset"], size=pages["limit"], size_param=size_param, first=0)
-    return Pagination()
+        return replace(common, style=PageStyle.OFFSET, param=pages["offset"], size=pages["limit"], size_param=size_param, first=0)
+    return common
 
 
 # ── settings as an operator writes them ──
@@ -125,14 +113,16 @@ def _read_pagination(pages: Fields) -> Pagination:
 
 def read_json_settings(values: Mapping[str, Any]) -> dict[str, Json]:
     """Return the settings of a JSON source as they are stored; raises InputError that begins with the path of what is wrong."""
-    if unknown := [name for name in values if name not in _READERS]:
-        raise bad_setting(unknown[0], f"unknown; a JSON source has {', '.join(_READERS)}")
-    settings: dict[str, Json] = {"id": "id", "on_missing": "keep"}
-    for name, read in _READERS.items():
+    if unknown := [name for name in values if name not in JSON_READERS]:
+        raise bad_setting(unknown[0], f"unknown; a JSON source has {', '.join(JSON_READERS)}")
+    settings: dict[str, Any] = {"id": "id", "on_missing": "keep"}
+    for name, read in JSON_READERS.items():
         if values.get(name) is not None:
             settings[name] = read(values[name], name)
     if "body" in settings and settings.get("method") != "POST":
         raise bad_setting("body", "goes with method: POST")
+    if settings.get("method") != "POST" and (settings.get("pages") or {}).get("in") == "body":
+        raise bad_setting("pages.in", "body goes with method: POST")
     read_api(settings)
     return settings
 
@@ -174,27 +164,34 @@ def _read_fields(value: Any, path: str) -> dict[str, str]:
 
 def _read_field(name: Any, path: str) -> str:
     is_name = isinstance(name, str) and 0 < len(name) <= limits.MAX_FIELD_NAME_LENGTH and not _CONTROL.search(name)
-    if not is_name or name.startswith("_"):
-        raise bad_setting(path, "not a field's name; it is text that does not begin with an underscore")
+    if not is_name or name in RESERVED:
+        raise bad_setting(path, f"not a field's name; it is text, and none of {', '.join(RESERVED)}")
     return str(name)
 
 
-_PAGE_KEYS = {
-    "next": ("next",),
-    "cursor": ("cursor", "param"),
-    "page": ("page", "size", "size_param", "first"),
-    "offset": ("offset", "limit", "limit_param"),
+COMMON_PAGE_KEYS = ("total", "more", "ignore")
+"""What any list may declare, also one of a single response."""
+PAGE_KEYS = {
+    "next": ("next", *COMMON_PAGE_KEYS),
+    "link": ("link", *COMMON_PAGE_KEYS),
+    "cursor": ("cursor", "param", "in", *COMMON_PAGE_KEYS),
+    "page": ("page", "size", "size_param", "first", "in", "past_end", *COMMON_PAGE_KEYS),
+    "offset": ("offset", "limit", "limit_param", "in", "past_end", *COMMON_PAGE_KEYS),
 }
-_NEEDED_KEY = {"page": "size", "offset": "limit", "cursor": "param"}
+NEEDED_PAGE_KEY = {"page": "size", "offset": "limit", "cursor": "param"}
+PAGE_PLACES = ("query", "body")
+PAST_END_STATUSES = (400, *sorted(PAST_THE_END), 422)
 
 
 def _read_pages(value: Any, path: str) -> dict[str, Json]:
-    style = next((s for s in _PAGE_KEYS if isinstance(value, Mapping) and s in value), None)
-    if style is None:
-        raise bad_setting(path, "write {next: …}, {page: …, size: …}, {offset: …, limit: …} or {cursor: …, param: …}")
-    if unknown := [name for name in value if name not in _PAGE_KEYS[style]]:
-        raise bad_setting(path, f"unknown key {unknown[0]!r}; it has {', '.join(_PAGE_KEYS[style])}")
-    if (needed := _NEEDED_KEY.get(style)) and needed not in value:
+    style = next((s for s in PAGE_KEYS if isinstance(value, Mapping) and s in value), "")
+    keys = PAGE_KEYS.get(style, COMMON_PAGE_KEYS)
+    if not isinstance(value, Mapping) or not value or (not style and not set(value) & set(COMMON_PAGE_KEYS)):
+        styles = "{next: …}, {link: next}, {page: …, size: …}, {offset: …, limit: …} or {cursor: …, param: …}"
+        raise bad_setting(path, f"write {styles}; with a single response {{ignore: […]}} alone")
+    if unknown := [name for name in value if name not in keys]:
+        raise bad_setting(path, f"unknown key {unknown[0]!r}; it has {', '.join(keys)}")
+    if (needed := NEEDED_PAGE_KEY.get(style)) and needed not in value:
         raise bad_setting(f"{path}.{needed}", "missing")
     return {name: located(partial(_read_page_key, name))(key, f"{path}.{name}") for name, key in value.items()}
 
@@ -205,7 +202,38 @@ def _read_page_key(name: str, value: Any) -> Json:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= limits.MAX_PAGE_SIZE:
             raise InputError(f"not a number from {least} to {limits.MAX_PAGE_SIZE}", code="bad-field")
         return value
-    return read_expression(value) if name in ("next", "cursor") else _read_param(value)
+    if name in ("next", "cursor", "total", "more"):
+        return read_place(value)
+    if name == "ignore":
+        return _read_ignored(value)
+    if name == "in" or name == "past_end":
+        return _read_choice(value, PAGE_PLACES if name == "in" else PAST_END_STATUSES)
+    return _read_param(value)
+
+
+def read_place(value: Any) -> str:
+    """Return where a value is: a JMESPath expression, or ``header:`` and a header's name."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text.startswith(HEADER):
+        return read_expression(value)
+    if not _HEADER.fullmatch(text.removeprefix(HEADER)):
+        raise InputError("not a header's name", code="bad-field")
+    return text
+
+
+def _read_ignored(value: Any) -> list[str]:
+    places = [value] if isinstance(value, str) else value
+    is_list = isinstance(places, list) and 0 < len(places) <= limits.MAX_IGNORED
+    if not is_list or not all(isinstance(p, str) and 0 < len(p) <= limits.MAX_EXPRESSION_LENGTH for p in places):
+        raise InputError(f"not a list of 1 to {limits.MAX_IGNORED} places, as the run's problem names them", code="bad-field")
+    return list(places)
+
+
+def _read_choice(value: Any, choices: tuple[Any, ...]) -> Json:
+    if isinstance(value, bool) or value not in choices:
+        raise InputError(f"not one of {', '.join(map(str, choices))}", code="bad-field")
+    found: Json = value
+    return found
 
 
 def _read_param(value: Any) -> str:
@@ -227,13 +255,16 @@ def _read_since(value: Any, path: str) -> dict[str, Json]:
     return since
 
 
-_READERS: Mapping[str, Callable[[Any, str], Any]] = {
+JSON_READERS: Mapping[str, Callable[[Any, str], Any]] = {
     "method": located(_read_method),
     "headers": _read_headers,
     "body": lambda value, path: value,
     "items": located(read_expression),
     "id": located(read_expression),
     "fields": _read_fields,
+    "without": located(lambda value: list(read_paths(value))),
+    "volatile": located(lambda value: list(read_paths(value))),
+    "deleted": located(read_expression),
     "pages": _read_pages,
     "updated_since": _read_since,
     "new_only": located(read_flag),

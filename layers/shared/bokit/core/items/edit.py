@@ -4,7 +4,8 @@
     PUT with base   only what differs between ``_base`` (what its writer read) and the document is changed
     PATCH           a JSON merge patch: null removes a field (RFC 7396)
 
-Preserved fields keep their value. ``id``, ``createdAt``, ``updatedAt`` and names that begin with an underscore are Bokit's.
+Preserved fields keep their value. ``id``, ``createdAt``, ``updatedAt``, ``_meta`` and ``_base`` are Bokit's. Whole numbers beyond
+2^53 are text in documents; what comes back is exact again (``restore_exact``).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bokit.core.items.limits import MAX_ITEM_BYTES, MAX_ITEM_DEPTH, MAX_RECORD_FIELDS
+from bokit.core.items.limits import MAX_ITEM_BYTES, MAX_ITEM_DEPTH, MAX_RECORD_BYTES, MAX_RECORD_FIELDS
 from bokit.core.items.planning import describe_record
 from bokit.core.items.reader import normalise_numbers
 from bokit.core.model.collections import RecordSettings, write_key
+from bokit.core.model.documents import RESERVED
+from bokit.core.model.exact_numbers import restore_exact
 from bokit.core.model.json_merge import ABSENT, is_same, keep_paths, overlay, patch_json, read_path, rebase
 from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.merge import compare_fields, normalise_fields
@@ -72,7 +75,7 @@ def read_patch(document: Any, method: WriteMethod, by: str, preserve: Sequence[s
 
 
 def read_record_edit(values: Any) -> dict[str, Json]:
-    """Return a person's *values* as JSON, without names that begin with an underscore, or raise InputError."""
+    """Return a person's *values* as JSON, without the names that documents need themselves, or raise InputError."""
     if not isinstance(values, Mapping):
         raise InputError("a record is a JSON object", code="bad-field")
     try:
@@ -85,7 +88,7 @@ def read_record_edit(values: Any) -> dict[str, Json]:
         raise InputError("not JSON: a value that JSON cannot hold", code="bad-field") from None
     if size > MAX_ITEM_BYTES or len(fields) > MAX_RECORD_FIELDS:
         raise InputError(f"the record is too large; it may have {MAX_ITEM_BYTES} bytes", code="too-large")
-    return {name: value for name, value in fields.items() if not name.startswith("_")}
+    return {name: value for name, value in fields.items() if name not in RESERVED}
 
 
 def _without_reserved(values: Fields) -> dict[str, Json]:
@@ -94,6 +97,7 @@ def _without_reserved(values: Fields) -> dict[str, Json]:
 
 def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datetime, *, is_new: bool = False) -> PatchResult:
     """Return *known* with *patch* merged in, and its line for the change log; raises InputError on a schema violation."""
+    patch = _restore(patch, known)
     if "id" in patch.values and write_key(patch.values["id"]) != known.key:
         raise InputError("the record's id is the one of its path; leave it out", code="bad-field", field="id")
     current = {name: value for name, value in known.fields.items() if value is not None}
@@ -103,6 +107,7 @@ def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datet
     preserved = tuple(dict.fromkeys([*refused, *_refused_times(known, patch)]))
     if not is_new and not compare_fields(known.fields, wanted):
         return PatchResult(record=known, change=None, preserved=preserved)
+    _check_size(wanted, current)
     _check_schema(wanted, known.key, settings)
     after = _with_fields(known, wanted, patch.by, at)
     change = LoggedChange(
@@ -117,6 +122,12 @@ def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datet
     return PatchResult(record=replace(after, updated_at=at), change=change, preserved=preserved)
 
 
+def _restore(patch: Patch, known: Record) -> Patch:
+    """Return *patch* with the whole numbers beyond 2^53 that its writer read as text, or as doubles."""
+    values = restore_exact(patch.values, known.fields)
+    return replace(patch, values=values, base=None if patch.base is None else restore_exact(patch.base, known.fields))
+
+
 def _merge(current: dict[str, Json], patch: Patch, settings: RecordSettings) -> dict[str, Json]:
     values = _without_reserved(patch.values)
     if patch.method is WriteMethod.PATCH:
@@ -129,6 +140,14 @@ def _merge(current: dict[str, Json], patch: Patch, settings: RecordSettings) -> 
 def _refused_times(known: Record, patch: Patch) -> list[str]:
     document: Fields = dict(describe_record(known))
     return [n for n in TIMES if n in patch.values and not is_same(patch.values[n], document.get(n))]
+
+
+def _check_size(wanted: Fields, current: Fields) -> None:
+    """Refuse a record that many changes have made too large; one that becomes smaller is never refused."""
+    size = len(json.dumps(wanted))
+    if size > MAX_RECORD_BYTES and size > len(json.dumps(current)):
+        message = f"the record would have {size} bytes with this change; with all of its changes it may have {MAX_RECORD_BYTES}"
+        raise InputError(message, code="too-large")
 
 
 def _check_schema(wanted: Fields, key: str, settings: RecordSettings) -> None:

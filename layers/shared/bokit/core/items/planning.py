@@ -10,18 +10,21 @@ present   no        keep                               nothing
 present   no        mark                               missing since, never removed
 present   no        delete, ``cancel_after`` not over  missing since
 missing   no        delete, ``cancel_after`` over      gone (a second fetch agrees)
+any       as deleted  any                              gone; what is not known is not created
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, NotRequired, TypedDict, cast
 
 from bokit.core.model.collections import OnMissing, RecordSettings, make_id
-from bokit.core.model.documents import Count, EditDocument, Time, describe_edits, write_time
-from bokit.core.model.json_merge import ABSENT, is_same, keep_paths, or_none, overlay, read_path, rebase
+from bokit.core.model.documents import RESERVED, Count, EditDocument, Time, describe_edits, write_time
+from bokit.core.model.exact_numbers import show_exact
+from bokit.core.model.field_changes import type_name
+from bokit.core.model.json_merge import ABSENT, drop_paths, is_same, keep_paths, or_none, overlay, read_path, rebase
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record
@@ -40,6 +43,8 @@ class RecordContext:
 
     fetch: Context
     settings: RecordSettings
+    mark: Fields = field(default_factory=dict)
+    """What each shown record remembers beside the values that it did not take: which table it is a row of."""
 
     @property
     def at(self) -> datetime:
@@ -54,21 +59,24 @@ def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordCo
     """Return the action for one shown row, whose record is *known* (None: not stored yet); None if nothing changes."""
     if known is None:
         record_id = make_id(context.fetch.collection, key, context.settings.buckets)
-        return create_action(context.fetch.new_record(record_id, key, dict(fields)), SHOWN)
+        made = context.fetch.new_record(record_id, key, dict(fields))
+        return create_action(replace(made, memory=context.mark) if context.mark else made, SHOWN)
     if known.source_id != context.fetch.source_id:
         return _plan_adoption(known, key, fields, context)
     settings = context.settings
     remote, refused = keep_paths(dict(known.remote), dict(fields), settings.preserve, settings.array_keys)
+    if settings.volatile and is_same(drop_paths(remote, settings.volatile), drop_paths(known.remote, settings.volatile)):
+        remote = known.remote
     edits = {name: _rebase_edit(edit, name, remote, settings) for name, edit in known.edits.items()}
     preserved = _preserved_changes(known, remote, edits, refused)
     reason = SHOWN if known.presence is Presence.PRESENT else SHOWN_AGAIN
-    after = replace(known.as_present(key), remote=remote, edits=edits, memory=_remember(refused))
+    after = replace(known.as_present(key), remote=remote, edits=edits, memory=_remember(refused, context))
     return change_action(known, after, reason, context.at, preserved=preserved)
 
 
-def _remember(refused: Fields) -> dict[str, Json]:
+def _remember(refused: Fields, context: RecordContext) -> dict[str, Json]:
     """Return the memory of a record whose preserved paths were *refused* these values."""
-    return {REFUSED_VALUES: dict(refused)} if refused else {}
+    return {**({REFUSED_VALUES: dict(refused)} if refused else {}), **context.mark}
 
 
 def _plan_adoption(known: Record, key: str, fields: Fields, context: RecordContext) -> Action | None:
@@ -86,7 +94,7 @@ def _plan_adoption(known: Record, key: str, fields: Fields, context: RecordConte
         if not is_same(value, remote.get(name))
     }
     shown = replace(known.as_present(key), source_id=context.fetch.source_id)
-    after = replace(shown, remote=remote, edits={**known.edits, **made}, memory=_remember(refused))
+    after = replace(shown, remote=remote, edits={**known.edits, **made}, memory=_remember(refused, context))
     return change_action(known, after, ADOPTED, context.at, preserved={})
 
 
@@ -115,7 +123,7 @@ def _preserved_changes(known: Record, remote: Fields, edits: Mapping[str, Edit],
 
 def find_type_changes(known: Record, key: str, fields: Fields) -> list[Problem]:
     """Return a problem for each field whose type has changed; without a schema such a value is taken all the same."""
-    pairs = ((name, _type_name(known.remote.get(name)), _type_name(value)) for name, value in fields.items())
+    pairs = ((name, type_name(known.remote.get(name)), type_name(value)) for name, value in fields.items())
     return [
         Problem(code="type-changed", message=f"it was {old} and is {new} now", uid=key, field=name)
         for name, old, new in pairs
@@ -123,12 +131,14 @@ def find_type_changes(known: Record, key: str, fields: Fields) -> list[Problem]:
     ]
 
 
-def _type_name(value: Json) -> str:
-    names = ((bool, "a boolean"), ((int, float), "a number"), (str, "text"), (dict, "an object"), (list, "an array"))
-    return next((name for kinds, name in names if isinstance(value, kinds)), "nothing")
+# ── records that the source does not show, or shows as deleted ──
 
 
-# ── records that the source does not show ──
+def plan_tombstone(known: Record | None, context: RecordContext) -> Action | None:
+    """Return the action for a record that its source shows as deleted; None if it is not known, not its own, or gone."""
+    if known is None or known.source_id != context.fetch.source_id or known.presence is Presence.GONE:
+        return None
+    return plan_removal(known, DELETED, context.at)
 
 
 def plan_absent(known: Record, context: RecordContext) -> Action | None:
@@ -178,12 +188,20 @@ class RecordMeta(TypedDict):
     gone_at: Time | None
     gone_reason: str | None
     edits: dict[str, EditDocument]
+    shadowed: NotRequired[
+        Annotated[
+            dict[str, Json], "Fields whose names the document needs itself: `_meta`, `_base`, and an `id` that is not its id."
+        ]
+    ]
     created_at: Time
     updated_at: Time
 
 
 class RecordDocument(TypedDict):
-    """A record: its own fields and `_meta`. `createdAt` and `updatedAt` are Bokit's where the source has none."""
+    """A record: its own fields and `_meta`. `createdAt` and `updatedAt` are Bokit's where the source has none.
+
+    Whole numbers beyond 2^53 are text, which programs in JavaScript read and write unchanged.
+    """
 
     id: str
     createdAt: Json
@@ -194,15 +212,20 @@ class RecordDocument(TypedDict):
 def describe_record(record: Record) -> RecordDocument:
     """Return *record*'s document. ``id`` is the source's own."""
     fields = {name: value for name, value in record.fields.items() if value is not None or record.remote.get(name) is None}
+    shadowed = {name: show_exact(value) for name, value in fields.items() if is_shadowed(name, value, record.key)}
     shown: dict[str, Json] = {
         "createdAt": write_time(record.created_at),
         "updatedAt": write_time(record.updated_at),
-        **fields,
+        **{name: show_exact(value) for name, value in fields.items() if name not in shadowed},
         "id": record.key,
     }
-    if "id" in fields and str(fields["id"]) != record.key:
-        shown["_id"] = fields["id"]
-    return cast("RecordDocument", {**shown, "_meta": describe_state(record)})
+    state = describe_state(record)
+    return cast("RecordDocument", {**shown, "_meta": {**state, "shadowed": shadowed} if shadowed else state})
+
+
+def is_shadowed(name: str, value: Json, key: str) -> bool:
+    """Return whether a record's document needs this name itself."""
+    return name in RESERVED or (name == "id" and str(value) != key)
 
 
 def describe_state(record: Record) -> RecordMeta:

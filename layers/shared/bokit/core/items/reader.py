@@ -11,16 +11,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 from bokit.core.items.limits import MAX_EXPRESSION_LENGTH, MAX_ITEM_BYTES, MAX_ITEM_DEPTH
 from bokit.core.model.collections import write_key
+from bokit.core.model.exact_numbers import parse_json
+from bokit.core.model.field_changes import FieldVerdict
+from bokit.core.model.json_merge import drop_paths
 from bokit.core.model.records import Fields, Json, Record
 from bokit.core.model.source_rules import Problem, Seen
 from bokit.errors import InputError, SourceMalformedError
+
+TOO_DEEP = "too-deep"
+_PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\[\])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +36,8 @@ class SeenItem:
 
     key: str
     fields: Fields
+    is_deleted: bool = False
+    """The source shows it, and says that it is deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,13 @@ class RowMatches:
     known: Mapping[str, Record]
     seen: Seen[SeenItem]
     rows: Mapping[str, SeenItem]
+    """As they are taken: fields that a guard holds have their former values."""
+    rejected: frozenset[str] = frozenset()
+    """Keys of items that cannot be used: their records stay as they are."""
+    unidentified: int = 0
+    """Items that cannot be used, and do not say which they are."""
+    fields: FieldVerdict = field(default_factory=FieldVerdict)
+    """Fields that vanished or changed their type."""
 
 
 # ── answers of APIs ──
@@ -51,14 +67,30 @@ def read_json_body(body: bytes) -> Any:
     if not text:
         raise SourceMalformedError("the URL returned nothing, not JSON", code="not-json")
     try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        return parse_json(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         pass
     raise SourceMalformedError("the response is not valid JSON", code="not-json")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def find_items(document: Json, where: str | None) -> list[Json]:
+    """Return the items of a page; null in the place of a list is an empty one. Raises SourceMalformedError if there is none."""
+    found = search(where, document) if where else document
+    if isinstance(found, list):
+        return found
+    if found is None and (where is None or _has_null(document, where)):
+        return []
+    raise SourceMalformedError("the response has no list of items; check `items`, and what the API returns", code="no-items")
+
+
+def _has_null(document: Json, where: str) -> bool:
+    """Return whether a plain path leads to null, and not nowhere."""
+    if not _PLAIN_PATH.fullmatch(where):
+        return False
+    *path, last = where.removesuffix("[]").split(".")
+    for name in path:
+        document = document.get(name) if isinstance(document, dict) else None
+    return isinstance(document, dict) and last in document and document[last] is None
 
 
 def normalise_numbers(value: Any, depth: int = 0) -> Any:
@@ -83,18 +115,23 @@ def write_line(value: Json) -> bytes:
         return json.dumps(normalise_numbers(value), sort_keys=True, separators=(",", ":")).encode()
     except RecursionError:
         pass
-    raise SourceMalformedError("an item is nested too deeply", code="too-deep")
+    raise SourceMalformedError("an item is nested too deeply", code=TOO_DEEP)
 
 
-def write_body(lines: Iterable[bytes], *, whole: bool) -> bytes:
-    """Return the body of these canonical lines."""
-    return b"\n".join([write_line({"bokit": 1, "whole": whole}), *lines])
+def write_body(lines: Iterable[bytes], *, whole: bool, problems: Sequence[Problem] = ()) -> bytes:
+    """Return the body of these canonical lines; *problems* are those of the fetch, and of items that are no line."""
+    head: dict[str, Any] = {"bokit": 1, "whole": whole}
+    if problems:
+        head["problems"] = [p.as_dict() for p in problems]
+    return b"\n".join([write_line(head), *lines])
 
 
-def hash_body(body: bytes, salt: str) -> str:
-    """Return a hash that does not depend on the order of the lines."""
-    digest = hashlib.sha256(salt.encode())
-    for line in sorted(body.split(b"\n")):
+def hash_body(body: bytes, salt: str, left_out: Sequence[str] = ()) -> str:
+    """Return a hash that depends neither on the order of the lines nor on what is at the paths *left_out*."""
+    digest, lines = hashlib.sha256(salt.encode()), body.split(b"\n")
+    if left_out:
+        lines = [lines[0], *(write_line(drop_paths(json.loads(line), left_out)) for line in lines[1:])]
+    for line in sorted(lines):
         digest.update(line + b"\n")
     return digest.hexdigest()
 
@@ -108,6 +145,12 @@ def read_body(body: bytes) -> tuple[bool, list[Json]]:
     return bool(head.get("whole")), [json.loads(line) for line in lines]
 
 
+def read_problems(body: bytes) -> tuple[Problem, ...]:
+    """Return the problems that ``write_body`` wrote."""
+    head = json.loads(body.partition(b"\n")[0])
+    return tuple(Problem(**problem) for problem in head.get("problems", ()))
+
+
 # ── items ──
 
 
@@ -116,25 +159,44 @@ class ItemMap:
     """Where an item holds its id and its fields: plain names, or JMESPath expressions."""
 
     id: str
-    fields: Mapping[str, str] | None
+    fields: Mapping[str, str] | None = None
     """None: all fields of the item."""
+    without: tuple[str, ...] = ()
+    """Paths of what is left out."""
+    deleted: str | None = None
+    """Where the item says that it is deleted."""
 
     @classmethod
     def of(cls, settings: Fields) -> ItemMap:
         """Return the map in a source's settings."""
-        return cls(id=str(settings.get("id", "id")), fields=settings.get("fields"))
+        return cls(
+            id=str(settings.get("id", "id")),
+            fields=settings.get("fields"),
+            without=tuple(settings.get("without") or ()),
+            deleted=settings.get("deleted"),
+        )
 
     def read(self, item: Json) -> SeenItem | Problem:
         """Return the item's row, or what is wrong with it."""
         if not isinstance(item, dict):
             return Problem(code="no-object", message="an item is not an object")
-        key = write_key(search(self.id, item))
+        key = self.read_key(item)
         if key is None:
             return Problem(code="no-id", message="an item has no id, or its id is neither text nor number", field=self.id)
         fields = item if self.fields is None else {name: search(where, item) for name, where in self.fields.items()}
+        fields = drop_paths(fields, self.without) if self.without else fields
         if len(json.dumps(fields)) > MAX_ITEM_BYTES:
             return Problem(code="too-large", message="an item is too large; name the fields to read", uid=key)
-        return SeenItem(key=key, fields=fields)
+        return SeenItem(key=key, fields=fields, is_deleted=self.deleted is not None and is_set(search(self.deleted, item)))
+
+    def read_key(self, item: Json) -> str | None:
+        """Return the item's id as a key; None if it has none."""
+        return write_key(search(self.id, item))
+
+
+def is_set(value: Json) -> bool:
+    """Return whether a flag of an item is set: a time is, 0 and "false" are not."""
+    return value.strip().lower() not in ("", "0", "false", "no", "null") if isinstance(value, str) else bool(value)
 
 
 def search(expression: str, value: Json) -> Any:

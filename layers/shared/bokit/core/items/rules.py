@@ -6,44 +6,65 @@ What becomes of one record is decided in ``planning``; what one fetch may remove
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bokit.core.items.edit import read_record_edit
 from bokit.core.items.guard import guard_records
 from bokit.core.items.limits import MAX_ITEM_PROBLEMS
-from bokit.core.items.planning import RecordContext, find_type_changes, plan_absent, plan_removal, plan_shown, removable_at
-from bokit.core.items.reader import ItemMap, RowMatches, SeenItem, hash_body, read_body
+from bokit.core.items.planning import (
+    RecordContext,
+    find_type_changes,
+    plan_absent,
+    plan_removal,
+    plan_shown,
+    plan_tombstone,
+    removable_at,
+)
+from bokit.core.items.reader import TOO_DEEP, ItemMap, RowMatches, SeenItem, hash_body, read_body, read_problems
 from bokit.core.model.collections import read_record_settings
+from bokit.core.model.documents import RESERVED
+from bokit.core.model.field_changes import FIELDS, TYPE_CHANGED, FieldVerdict, find_field_changes, judge_field_changes
 from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import read_memory
-from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
+from bokit.core.model.source_rules import FIELD_NOT_FOUND, Context, Problem, Seen, Verdict
+
+if TYPE_CHECKING:
+    from bokit.core.model.undo import UndoStep, UndoTerms
 
 CODE_VERSION = "records-1"
 """Raised when the same body would be read differently."""
 RELEASED = "its source was removed, and a person released it"
-HASHED_SETTINGS = ("id", "fields", "items", "on_missing", "collection")
+HASHED_SETTINGS = ("id", "fields", "items", "on_missing", "collection", "without", "volatile", "deleted")
 """Settings that decide what a body means."""
+
+
+WITHOUT_ID = frozenset({"no-id", "no-object", TOO_DEEP})
+"""Problems of an item; without its id nobody knows whose it is."""
+SHADOWED = "the field `{name}` has a name that records need themselves; they show it in `_meta.shadowed`"
 
 
 class RecordRules:
     """Rules of items that have an id. Stateless, safe to share."""
 
     def hash_content(self, body: bytes, context: Context) -> str:
-        settings = {name: context.settings.get(name) for name in HASHED_SETTINGS}
-        return hash_body(body, json.dumps([CODE_VERSION, settings], sort_keys=True))
+        settings = {name: value for name in HASHED_SETTINGS if (value := context.settings.get(name)) is not None}
+        is_mapped = "fields" in settings  # then paths lead through records, not through items
+        left_out = [] if is_mapped else [*settings.get("without", ()), *settings.get("volatile", ())]
+        return hash_body(body, json.dumps([CODE_VERSION, settings], sort_keys=True), left_out)
 
     def read(self, body: bytes, context: Context, snapshot: bytes) -> Seen[SeenItem]:
         try:
-            whole, items = read_body(body)
-        except (ValueError, RecursionError):
+            (whole, items), problems = read_body(body), read_problems(body)
+        except (ValueError, TypeError, RecursionError):
             problem = Problem(code="not-json", message="it is not a JSON document with items")
             return Seen(verdict=Verdict.UNREADABLE, problems=(problem,))
-        return read_items(items, context.settings, whole=whole)
+        return read_items(items, context.settings, whole=whole, problems=problems)
 
     def recall(self, snapshot: bytes, context: Context) -> Seen[SeenItem]:
         """Return that nothing was seen: a held plan is applied to the records themselves."""
@@ -53,14 +74,25 @@ class RecordRules:
         return {"entries": [{"id": row.key, "fields": dict(row.fields)} for row in seen.entries], "whole": seen.whole}
 
     def match(self, known: Sequence[Record], seen: Seen[SeenItem], context: Context) -> RowMatches:
-        return RowMatches(known={r.key: r for r in known}, seen=seen, rows={row.key: row for row in seen.entries})
+        records, rows = {r.key: r for r in known}, {row.key: row for row in seen.entries}
+        verdict = _judge_fields(records, rows, context)
+        if verdict.held:
+            rows = {key: _keep_fields(records.get(key), row, verdict, context) for key, row in rows.items()}
+        return RowMatches(
+            known=records,
+            seen=seen,
+            rows=rows,
+            rejected=frozenset(p.uid for p in seen.problems if p.uid),
+            unidentified=sum(p.uid is None and p.code in WITHOUT_ID for p in seen.problems),
+            fields=verdict,
+        )
 
     def plan(self, matches: RowMatches, context: Context) -> Plan:
         record_context = _record_context(context)
         return _plan_new(matches, record_context) if context.new_only else _plan_all(matches, record_context)
 
     def guard(self, plan: Plan, matches: RowMatches, context: Context) -> Plan:
-        problems = [*matches.seen.problems, *_find_other_sources(matches, context)]
+        problems = [*matches.seen.problems, *_find_other_sources(matches, context), *_find_shadowed(matches)]
         listed = [*plan.problems, *(p.as_dict() for p in problems)][:MAX_ITEM_PROBLEMS]
         return replace(guard_records(plan, matches, _record_context(context)), problems=tuple(listed))
 
@@ -72,6 +104,9 @@ class RecordRules:
         return replace(plan, actions=tuple(a for a in plan.actions if a.record_id not in left))
 
     plans_current_body = False
+
+    def needs_body(self, hold: Hold) -> bool:
+        return hold.code == FIELDS
 
     def needs_elsewhere(self, matches: RowMatches, context: Context) -> bool:
         return False
@@ -102,6 +137,11 @@ class RecordRules:
         change = LoggedChange(record_id=record.id, at=at, by=by, action="release", reason=RELEASED, fields=action.fields)
         return action.after, change
 
+    def plan_undo(self, record: Record, log: Sequence[LoggedChange], lines: Iterable[str], terms: UndoTerms) -> UndoStep:
+        from bokit.core.items.undo import plan_undo
+
+        return plan_undo(record, log, lines, terms)
+
 
 def _record_context(context: Context) -> RecordContext:
     return RecordContext(fetch=context, settings=read_record_settings(context.settings))
@@ -110,8 +150,8 @@ def _record_context(context: Context) -> RecordContext:
 # ── reading ──
 
 
-def read_items(items: Sequence[Json], settings: Fields, *, whole: bool) -> Seen[SeenItem]:
-    """Return what *items* show, read by a source's settings.
+def read_items(items: Sequence[Json], settings: Fields, *, whole: bool, problems: Sequence[Problem] = ()) -> Seen[SeenItem]:
+    """Return what *items* show, read by a source's settings; *problems* are those of the fetch.
 
     an item                                         result
     not an object, without id, too large            a problem
@@ -122,7 +162,7 @@ def read_items(items: Sequence[Json], settings: Fields, *, whole: bool) -> Seen[
     """
     item_map, check = ItemMap.of(settings), SchemaCheck(read_record_settings(settings).schema)
     rows: dict[str, SeenItem] = {}
-    problems: list[Problem] = []
+    problems = list(problems)
     duplicates: set[str] = set()
     for item in items:
         row = item_map.read(item)
@@ -135,7 +175,45 @@ def read_items(items: Sequence[Json], settings: Fields, *, whole: bool) -> Seen[
     problems += [p for found in violations.values() for p in found]
     kept = tuple(rows[key] for key, found in violations.items() if not found)
     verdict = Verdict.PARTIAL if problems else Verdict.OK if kept else Verdict.EMPTY
-    return Seen(entries=kept, problems=tuple(problems), verdict=verdict, whole=whole)
+    notes = _find_empty_fields(item_map, kept)
+    return Seen(entries=kept, problems=(*notes, *problems), verdict=verdict, whole=whole)
+
+
+def _find_empty_fields(item_map: ItemMap, rows: Sequence[SeenItem]) -> list[Problem]:
+    """Return a note for each field whose declared place is in no item: its name may be misspelt."""
+    if item_map.fields is None or not rows:
+        return []
+    empty = {name for name in item_map.fields if all(row.fields.get(name) is None for row in rows)}
+    return [note_empty_field(name, where) for name, where in item_map.fields.items() if name in empty]
+
+
+def note_empty_field(name: str, where: str) -> Problem:
+    """Return the note of a field whose declared place is in no item."""
+    message = f"`{name}` is declared at `{where}`, which no item has; check `fields`"
+    return Problem(code=FIELD_NOT_FOUND, message=message, field=name)
+
+
+# ── fields ──
+
+
+def _judge_fields(known: Mapping[str, Record], rows: Mapping[str, SeenItem], context: Context) -> FieldVerdict:
+    """Return what is done with the fields that vanished or changed their type in most of this source's records."""
+    settings, memory, mapped = read_record_settings(context.settings), read_memory(context.memory), context.settings.get("fields")
+    own = ((r, row) for key, row in rows.items() if (r := known.get(key)) and r.source_id == context.source_id)
+    pairs = [(r.remote, row.fields) for r, row in own if r.presence is not Presence.GONE and not row.is_deleted]
+    left_out = frozenset([*settings.preserve, *settings.volatile, *(context.settings.get("without") or ())])
+    found = find_field_changes(pairs, mapped=mapped, left_out=left_out)
+    if settings.schema is not None:  # it decides about types
+        found = [drift for drift in found if drift.code != TYPE_CHANGED]
+    is_approved = memory.hold is not None and memory.hold.code == FIELDS and context.approved == memory.hold.plan_hash
+    approved = [str(release["key"]) for release in memory.hold.releases] if memory.hold and is_approved else []
+    return judge_field_changes(found, settings.schema_policy, memory.fields, context.at, approved)
+
+
+def _keep_fields(known: Record | None, row: SeenItem, verdict: FieldVerdict, context: Context) -> SeenItem:
+    if known is None or known.source_id != context.source_id:
+        return row
+    return replace(row, fields=verdict.keep(known.remote, row.fields))
 
 
 # ── planning ──
@@ -145,9 +223,10 @@ def _plan_all(matches: RowMatches, context: RecordContext) -> Plan:
     """Return the plan of a fetch. In an incremental one, records that are not shown count as unchanged."""
     fetch, seen = context.fetch, matches.seen
     mine = {key: row for key, row in matches.rows.items() if not is_foreign(matches.known.get(key), fetch)}
-    shown = [plan_shown(matches.known.get(key), key, row.fields, context) for key, row in mine.items()]
+    shown = [_plan_row(matches.known.get(key), row, context) for key, row in mine.items()]
     actions = [a for a in shown if a]
-    absent = [r for r in matches.known.values() if r.source_id == fetch.source_id and r.key not in matches.rows]
+    seen_keys = matches.rows.keys() | matches.rejected
+    absent = [r for r in matches.known.values() if r.source_id == fetch.source_id and r.key not in seen_keys]
     if seen.whole:
         actions += [a for r in absent if (a := plan_absent(r, context))]
     rest = 0 if seen.whole else sum(r.presence is not Presence.GONE for r in absent)
@@ -157,17 +236,26 @@ def _plan_all(matches: RowMatches, context: RecordContext) -> Plan:
         unchanged=shown.count(None) + rest,
         memory=fetch.memory,
         settle_at=_settle_at(absent, actions, context),
-        problems=tuple(p.as_dict() for p in _type_changes(matches, context)),
+        problems=tuple(p.as_dict() for p in _field_problems(matches, context)),
     )
 
 
-def _type_changes(matches: RowMatches, context: RecordContext) -> list[Problem]:
-    """Return fields that came as another type; where a schema is declared, the schema decides."""
+def _plan_row(known: Record | None, row: SeenItem, context: RecordContext) -> Action | None:
+    return plan_tombstone(known, context) if row.is_deleted else plan_shown(known, row.key, row.fields, context)
+
+
+def _field_problems(matches: RowMatches, context: RecordContext) -> list[Problem]:
+    """Return the fields that changed in most records, and single ones that came as another type.
+
+    Where a schema is declared, it decides about types.
+    """
+    most = [drift.as_problem() for drift in matches.fields.found]
     if context.settings.schema is not None:
-        return []
+        return most
+    named = {problem.field for problem in most}
     pairs = ((matches.known.get(key), row) for key, row in matches.rows.items())
     changes = [p for known, row in pairs if known for p in find_type_changes(known, row.key, row.fields)]
-    return changes[:MAX_ITEM_PROBLEMS]
+    return [*most, *(p for p in changes if p.field not in named)][:MAX_ITEM_PROBLEMS]
 
 
 def _settle_at(absent: Sequence[Record], actions: Sequence[Action], context: RecordContext) -> datetime | None:
@@ -179,7 +267,7 @@ def _settle_at(absent: Sequence[Record], actions: Sequence[Action], context: Rec
 def _plan_new(matches: RowMatches, context: RecordContext) -> Plan:
     """Return the plan that only creates records."""
     fetch = context.fetch
-    new = [row for key, row in matches.rows.items() if key not in matches.known]
+    new = [row for key, row in matches.rows.items() if key not in matches.known and not row.is_deleted]
     actions = sorted((a for row in new if (a := plan_shown(None, row.key, row.fields, context))), key=lambda a: a.record_id)
     present = [r for r in matches.known.values() if r.presence is not Presence.GONE]
     mine = {r.key for r in present if r.source_id == fetch.source_id}
@@ -190,6 +278,12 @@ def _plan_new(matches: RowMatches, context: RecordContext) -> Plan:
 def is_foreign(known: Record | None, context: Context) -> bool:
     """Return whether a record belongs to another source that still feeds the collection."""
     return known is not None and known.source_id in context.other_sources
+
+
+def _find_shadowed(matches: RowMatches) -> list[Problem]:
+    """Return a note for each name that the items use, and that a record's document needs itself."""
+    names = sorted({name for row in matches.rows.values() for name in RESERVED if name in row.fields})
+    return [Problem(code="reserved-name", message=SHADOWED.format(name=name), field=name) for name in names]
 
 
 def _find_other_sources(matches: RowMatches, context: Context) -> list[Problem]:

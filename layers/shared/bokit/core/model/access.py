@@ -44,6 +44,10 @@ class Principal:
     tenant: TenantId
     role: Role
     id: str  # the token's id, or the subject of a JWT; change logs show it as ``token:<id>``
+    expires_at: datetime | None = None
+    """When its token or JWT expires, where that is known."""
+    is_external: bool = False
+    """It came with the JWT of an identity provider, and has no token of Bokit's."""
 
     @property
     def by(self) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN, OWN = (
+UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN, OWN, FORMER = (
     "unreadable-feed",
     "empty-feed",
     "partial-feed",
@@ -22,6 +22,7 @@ UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN, OWN = (
     "other-listing",
     "sudden-bookings",
     "own-calendar",
+    "former-records",
 )
 """The codes of held plans."""
 MIN_SHRINK = 3

@@ -102,6 +102,8 @@ class Collection:
     schema: Fields | None = None  # a JSON Schema (2020-12) that records must match; None: any object
     buckets: int = 1  # over how many partitions its records are spread; fixed when it is declared
     interval: timedelta | None = None  # overrides ``sync.interval`` for its sources
+    schema_policy: str = "hold"
+    """What happens where a field vanishes or changes its type in most records at once: ``field_changes.SchemaPolicy``."""
     version: int = 0
 
 

@@ -18,6 +18,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from bokit.core.model.catalog import BOOKINGS, Collection, Source
 from bokit.core.model.documents import Count
+from bokit.core.model.field_changes import SchemaPolicy
 from bokit.core.model.limits import MAX_BUCKETS, MAX_KEY_LENGTH, MAX_PATHS, MAX_SCHEMA_BYTES, MAX_SUFFIX_LENGTH
 from bokit.core.model.records import CollectionName, Fields, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
@@ -46,10 +47,13 @@ class RecordSettings:
     schema: Fields | None = None
     buckets: int = 1
     on_missing: OnMissing = OnMissing.KEEP
+    volatile: tuple[str, ...] = ()
+    """Fields whose changes alone are not a change."""
+    schema_policy: SchemaPolicy = SchemaPolicy.HOLD
 
 
 def read_record_settings(settings: Fields) -> RecordSettings:
-    """Return the record's part of a source's settings: ``on_missing``, and :func:`copy_collection` as ``collection``."""
+    """Return the record's part of a source's settings: its own, and :func:`copy_collection` as ``collection``."""
     collection = settings.get("collection") or {}
     return RecordSettings(
         preserve=tuple(collection.get("preserve", ())),
@@ -57,6 +61,8 @@ def read_record_settings(settings: Fields) -> RecordSettings:
         schema=collection.get("schema"),
         buckets=collection.get("buckets", 1),
         on_missing=OnMissing(settings.get("on_missing", OnMissing.KEEP)),
+        volatile=tuple(settings.get("volatile") or ()),
+        schema_policy=SchemaPolicy(collection.get("schema_policy", SchemaPolicy.HOLD)),
     )
 
 
@@ -68,6 +74,7 @@ def copy_collection(collection: Collection) -> dict[str, Json]:
         "schema": collection.schema,
         "buckets": collection.buckets if collection.buckets != 1 else None,
         "interval": int(collection.interval.total_seconds()) if collection.interval else None,
+        "schema_policy": collection.schema_policy if collection.schema_policy != SchemaPolicy.HOLD else None,
     }
     return {name: value for name, value in values.items() if value}
 
@@ -182,6 +189,15 @@ def read_on_missing(value: Any) -> str:
     return str(value)
 
 
+def read_schema_policy(value: Any) -> str:
+    """Return what happens where a field vanishes or changes its type in most records at once; None: held."""
+    if value is None:
+        return str(SchemaPolicy.HOLD)
+    if value not in tuple(SchemaPolicy):
+        raise InputError(f"must be one of {', '.join(SchemaPolicy)}", code="bad-field")
+    return str(value)
+
+
 def read_schema(value: Any) -> Fields | None:
     """Return a valid JSON Schema (2020-12) of limited size; None and an empty one: any object."""
     if value is None or value == {} or value is True:
@@ -217,6 +233,7 @@ COLLECTION_READERS = {
     "schema": read_schema,
     "buckets": read_buckets,
     "interval": read_interval,
+    "schema_policy": read_schema_policy,
 }
 
 
@@ -229,6 +246,9 @@ class CollectionDocument(TypedDict):
     schema: Annotated[dict[str, Json] | None, "The JSON Schema that records must match."]
     buckets: Count
     interval: Annotated[Count | None, "Seconds between two syncs; null: the tenant's."]
+    schema_policy: Annotated[
+        str, "What happens where a field vanishes or changes its type in most records at once: hold, follow, stop."
+    ]
     counts: NotRequired[Annotated[dict[str, Count], "Number of records; only where asked for."]]
 
 
@@ -241,6 +261,7 @@ def describe_collection(collection: Collection, counts: Mapping[str, int] | None
         "schema": None if collection.schema is None else dict(collection.schema),
         "buckets": collection.buckets,
         "interval": None if collection.interval is None else int(collection.interval.total_seconds()),
+        "schema_policy": collection.schema_policy,
     }
     return doc if counts is None else {**doc, "counts": dict(counts)}
 
@@ -256,7 +277,12 @@ def feeds(source: Source, name: str) -> bool:
     return name in collections_of(source)
 
 
+def fed_by_tables(source: Source) -> dict[str, str]:
+    """Return the collection that each table of a source feeds, by the table's name."""
+    tables = source.settings.get("tables") or ()
+    return {str(t.get("name") or t["table"]): str(t.get("collection") or t["table"].rpartition(".")[2]) for t in tables}
+
+
 def collections_of(source: Source) -> set[str]:
     """Return the collections that a source feeds: its own, or those of its tables."""
-    tables = source.settings.get("tables") or ()
-    return {str(t.get("collection") or t["table"].rpartition(".")[2]) for t in tables} or {str(source.collection)}
+    return set(fed_by_tables(source).values()) or {str(source.collection)}

@@ -12,8 +12,11 @@ from datetime import UTC, date, datetime
 from itertools import accumulate
 from typing import Annotated, Any, NotRequired, TypedDict
 
+from bokit.core.model.exact_numbers import show_exact
 from bokit.core.model.records import FieldChange, Json, Record
 
+RESERVED = ("_meta", "_base")
+"""Names in a record's document that are Bokit's: a source's fields of these names are shown in ``_meta.shadowed``."""
 Time = Annotated[str, ("format", "date-time")]
 """A time that the document holds as text; others are ``datetime``."""
 Day = Annotated[str, ("format", "date")]
@@ -50,13 +53,18 @@ class EditDocument(TypedDict):
 
 def describe_diffs(changes: Mapping[str, FieldChange]) -> dict[str, FieldDiff]:
     """Return changed fields by name."""
-    return {name: {"from": c.before, "to": c.after} for name, c in sorted(changes.items())}
+    return {name: {"from": show_exact(c.before), "to": show_exact(c.after)} for name, c in sorted(changes.items())}
 
 
 def describe_edits(record: Record) -> dict[str, EditDocument]:
     """Return a record's edited fields by name."""
     return {
-        name: {"value": edit.value, "remote": record.remote.get(name), "by": edit.by, "at": write_time(edit.at)}
+        name: {
+            "value": show_exact(edit.value),
+            "remote": show_exact(record.remote.get(name)),
+            "by": edit.by,
+            "at": write_time(edit.at),
+        }
         for name, edit in sorted(record.edits.items())
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -27,6 +28,7 @@ class SourceState(StrEnum):
     HELD = "held"
     FAILING = "failing"
     STALE = "stale"
+    NEW = "new"
     OK = "ok"
 
 
@@ -45,6 +47,50 @@ def cancel_after_of(source: Source, options: Options) -> timedelta:
     """Return how long what *source* no longer shows is held: its own time, else the tenant's."""
     own = source.cancel_after
     return options.span("sync.cancel_after") if own is None or own > MAX_INTERVAL else own
+
+
+def terms_of(head: Head, options: Options) -> str:
+    """Return the settings with which a plan of this source, and the times in it, are computed: timezone and spans.
+
+    Where the stored ones differ, an unchanged response does not mean that nothing is to be done.
+    """
+    source = head.source
+    zone = source.timezone or head.unit_timezone or options["timezone"]
+    spans = cancel_after_of(source, options), timedelta(days=options["sync.horizon_days"]), interval_of(source, options)
+    return " ".join([zone, *(str(int(span.total_seconds())) for span in spans)])
+
+
+def has_terms(head: Head, options: Options, *, but_interval: bool = False) -> bool:
+    """Return whether the stored plan was computed with the settings of now; True where a former release computed it.
+
+    *but_interval*: another interval alone does not count.
+    """
+    found = terms_of(head, options)
+    known = found if head.terms is None else head.terms
+    return known.rpartition(" ")[0] == found.rpartition(" ")[0] if but_interval else known == found
+
+
+def plan_schedule(
+    schedule: SourceSchedule, head: Head, options: Options, now: datetime, *, again: bool = False
+) -> SourceSchedule:
+    """Return the line of a source with the interval in force and the due time that follows from it; a past one is now.
+
+    the stored plan was made with other settings, beside the interval     now
+    due already                                                           now
+    nothing attempted yet; neither the interval nor full passes changed   as it was
+    the last attempt failed                                               as it was, unless the new one comes sooner
+    went well                                                             an interval after it, or when a full pass is due
+
+    *again*: how often full passes run may have changed.
+    """
+    after = replace(schedule, interval=interval_of(head.source, options))
+    due = schedule.due_at or now
+    if due > now and schedule.attempted_at is not None and (again or after.interval != schedule.interval):
+        planned = plan_next_due(after, head.source.id, schedule.attempted_at)
+        full = next_full_at(head, options, now)
+        planned = min(planned, full) if full else planned
+        due = min(planned, due) if schedule.failures else planned
+    return replace(after, due_at=max(due, now) if has_terms(head, options, but_interval=True) else now)
 
 
 def is_due(schedule: SourceSchedule, now: datetime) -> bool:
@@ -178,15 +224,17 @@ def judge_source(head: Head, schedule: SourceSchedule, options: Options, now: da
 
     paused     a person paused it
     held       a guard holds what the feed would free
-    failing    the last attempt failed
+    failing    the last attempt failed, as a whole or for a table
     stale      no success for ``sync.stale_after``, whatever the reason; or the content that comes is older than that
+    new        no success yet: what its calendar holds is not known
     ok         else
     """
     if not head.source.enabled:
         return SourceState.PAUSED
     if head.hold:
         return SourceState.HELD
-    if schedule.failures:
+    if schedule.failures or any(not note.is_held for note in head.tables.values()):
         return SourceState.FAILING
-    stale = is_stale(head, schedule, options, now) or is_frozen(head, schedule.interval, options, now)
-    return SourceState.STALE if stale else SourceState.OK
+    if is_stale(head, schedule, options, now) or is_frozen(head, schedule.interval, options, now):
+        return SourceState.STALE
+    return SourceState.OK if freshness(head, schedule) else SourceState.NEW

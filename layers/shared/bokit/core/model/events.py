@@ -173,7 +173,7 @@ _CONFLICT_EVENTS = {"open": EventType.CONFLICT_OPENED, "close": EventType.CONFLI
 def event_of_record(record: Record, changes: Sequence[LoggedChange]) -> NewEvent | None:
     """Return the event of one record as it is written, with its *changes*; None: bookkeeping, of which nobody hears.
 
-    conflicts    opened, closed; as changed, each time that somebody should look again
+    conflicts    opened, closed; opened again each time that somebody should look again; else catalog.changed
     calendars    catalog.changed
     bookings     created, cancelled (merged too), restored, else changed
     others       record.changed
@@ -199,11 +199,14 @@ def _record_data(record: Record, changes: Sequence[LoggedChange]) -> dict[str, J
     return {"id": record.id, "version": record.version, "fields": names, **source, **run}
 
 
-def _conflict_event(record: Record, change: LoggedChange) -> NewEvent | None:
-    """Return the event of a conflict; one that goes on is opened again where ``opened`` was raised: there is more than before."""
+def _conflict_event(record: Record, change: LoggedChange) -> NewEvent:
+    """Return the event of a conflict; one that goes on is opened again where ``opened`` was raised: there is more than before.
+
+    An owner does not hear that it shrank or was acknowledged; but a page shows it.
+    """
     kind = EventType.CONFLICT_OPENED if "opened" in change.fields else _CONFLICT_EVENTS.get(change.action)
     if kind is None:
-        return None
+        return _catalog_event("conflict", record.id, record.version, is_removed=False)
     remote = record.remote
     nights, bookings = list(remote.get("nights", ()))[:MAX_EVENT_NAMES], list(remote.get("bookings", ()))[:MAX_EVENT_NAMES]
     data = {"id": record.id, "version": record.version, "unit_id": record.scope, "nights": nights, "bookings": bookings}
@@ -253,23 +256,33 @@ def events_of_head(before: Head, after: Head) -> list[NewEvent]:
     another hold, none   a hold, or offered again     source.held
     no standstill        standstill                   source.stale
     standstill           none                         source.recovered
+    a hold               none, and no failure         source.recovered
+
+    A source that recovers from two at once has one event.
     """
     source = {"source_id": after.source.id}
     events = []
     was_failing, is_failing = bool(before.failure and before.failure.notified), bool(after.failure and after.failure.notified)
     if after.failure and is_failing and not was_failing:
         events.append(NewEvent(type=EventType.SOURCE_FAILING, data={**source, "code": after.failure.code}))
-    if was_failing and after.failure is None:
-        events.append(NewEvent(type=EventType.SOURCE_RECOVERED, data={**source, "from": "failing"}))
     if after.hold and _hold_key(after) != _hold_key(before):
         events.append(
             NewEvent(type=EventType.SOURCE_HELD, data={**source, "code": after.hold.code, "plan": after.hold.plan_hash})
         )
     if after.standstill and before.standstill is None:
         events.append(NewEvent(type=EventType.SOURCE_STALE, data={**source, "code": "old-content"}))
-    if before.standstill and after.stale is None:
-        events.append(NewEvent(type=EventType.SOURCE_RECOVERED, data={**source, "from": "stale"}))
+    if ended := _ended_trouble(before, after):
+        events.append(NewEvent(type=EventType.SOURCE_RECOVERED, data={**source, "from": ended}))
     return events
+
+
+def _ended_trouble(before: Head, after: Head) -> str | None:
+    """Return from what a source recovered."""
+    if before.failure and before.failure.notified and after.failure is None:
+        return "failing"
+    if before.standstill and after.stale is None:
+        return "stale"
+    return "held" if before.hold and after.hold is None and after.failure is None else None
 
 
 def _hold_key(head: Head) -> tuple[object, ...] | None:

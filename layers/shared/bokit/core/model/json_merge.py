@@ -108,13 +108,13 @@ def patch_json(current: Any, wanted: Any) -> Any:
 def keep_paths(current: Json, incoming: Json, paths: Iterable[str], arrays: ArrayKeys) -> tuple[Any, dict[str, Json]]:
     """Return *incoming* with the values that *current* has at *paths*, and the values of *incoming* that were refused.
 
-    Where *current* has no value, *incoming* sets the first one.
+    Where *current* has no value, *incoming* sets the first one. An array whose items nothing identifies is kept as a whole.
     """
     refused: dict[str, Json] = {}
     for path in paths:
         after = _keep(current, incoming, path.split("."), "", arrays)
         if not is_same(after, incoming):
-            refused[path] = read_path(incoming, path)
+            refused[path] = _read_refused(incoming, path.split("."), "", arrays)
         incoming = after
     return incoming, refused
 
@@ -124,22 +124,71 @@ def _keep(current: Any, incoming: Any, parts: Sequence[str], path: str, arrays: 
         return incoming
     if not parts:
         return current
-    if isinstance(current, Mapping) and (isinstance(incoming, Mapping) or incoming in (ABSENT, None)):
-        new, name = incoming if isinstance(incoming, Mapping) else {}, parts[0]
-        kept = _keep(current.get(name, ABSENT), new.get(name, ABSENT), parts[1:], join_path(path, name), arrays)
-        return incoming if kept is ABSENT else {**new, name: kept}
+    if isinstance(current, Mapping):
+        for name, rest in path_heads(parts, current):
+            incoming = _keep_named(current, incoming, name, rest, join_path(path, name), arrays)
+        return incoming
     field = arrays.get(path)
     known, seen = (items_by_key(items, field) for items in (current, incoming)) if field else (None, None)
-    if known is None or seen is None:
-        return incoming
-    return [_keep(known.get(key, ABSENT), item, parts, path, arrays) for key, item in seen.items()]
+    if known is not None and seen is not None:
+        return [_keep(known.get(key, ABSENT), item, parts, path, arrays) for key, item in seen.items()]
+    has_any = isinstance(current, list) and any(read_path(item, ".".join(parts)) is not None for item in current)
+    return current if has_any else incoming
+
+
+def _keep_named(current: Object, incoming: Any, name: str, rest: Sequence[str], path: str, arrays: ArrayKeys) -> Any:
+    """Return *incoming* with what *current* keeps under *name*, also where an object has become something else."""
+    new = incoming if isinstance(incoming, Mapping) else {}
+    kept = _keep(current.get(name, ABSENT), new.get(name, ABSENT), rest, path, arrays)
+    return incoming if kept is ABSENT else {**new, name: kept}
+
+
+def _read_refused(incoming: Any, parts: Sequence[str], path: str, arrays: ArrayKeys) -> Json:
+    """Return what *incoming* has where a path leads, or where the path ends too early; None for items that are merged by key."""
+    if not parts or not isinstance(incoming, Mapping):
+        return None if incoming is ABSENT or (parts and path in arrays) else incoming
+    name, rest = path_heads(parts, incoming)[0]
+    return _read_refused(incoming.get(name, ABSENT), rest, join_path(path, name), arrays)
+
+
+def path_heads(parts: Sequence[str], value: Any) -> list[tuple[str, Sequence[str]]]:
+    """Return the names by which a path goes on inside an object, each with the rest of the path, the longest name first.
+
+    A name may have dots itself: ``address.city`` is a field of that name, or the city of an address, or both.
+    """
+    names = [(".".join(parts[:n]), parts[n:]) for n in range(len(parts), 0, -1)]
+    found = [(name, rest) for name, rest in names if isinstance(value, Mapping) and name in value]
+    return found or [(parts[0], parts[1:])]
 
 
 def read_path(value: Json, path: str) -> Json:
     """Return the value at *path*; None if there is none, or if it leads through an array."""
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+    parts: Sequence[str] = path.split(".")
+    while parts:
+        name, parts = path_heads(parts, value)[0]
+        value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def drop_paths(value: Json, paths: Iterable[str]) -> Any:
+    """Return *value* without what is at *paths*, in each item of an array that they lead through."""
+    for path in paths:
+        value = _drop(value, path.split("."))
+    return value
+
+
+def _drop(value: Any, parts: Sequence[str]) -> Any:
+    if isinstance(value, list):
+        return [_drop(item, parts) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    after = dict(value)
+    for name, rest in path_heads(parts, value):
+        if name in after and rest:
+            after[name] = _drop(after[name], rest)
+        else:
+            after.pop(name, None)
+    return after
 
 
 def items_by_key(items: Any, field: str) -> dict[str, Any] | None:

@@ -32,6 +32,10 @@ MAX_HISTORY_DAYS = 3660  # of ``history.keep_days``
 MAX_LIVE_BOOKINGS = 1_000
 """Bookings with nights to come that one source may have; what its feed shows beyond them is held as nights."""
 MAX_LIVE_NIGHTS = 100_000  # of these bookings together
+MAX_NAMES_SHOWN = 5  # of several things that an error lists
+MAX_SUGGESTIONS = 3  # names that an error offers in place of a misspelt one
+MAX_MISSPELT = 100
+"""Characters of a name for which similar ones are looked for, and that an error repeats."""
 MAX_KEY_LENGTH = 1024  # characters of a source's own id
 MAX_SUFFIX_LENGTH = 160  # characters of an escaped key; a longer one is hashed
 MAX_RETRY_WAIT = timedelta(hours=1)
@@ -43,6 +47,8 @@ OUTBOX_PARTITIONS = 16
 """Partitions of the outbox; a tenant's items are in one of them."""
 MAX_OUTBOX_EVENTS = 90
 """Events of one outbox item: they are numbered in one transaction, with the counter and the item."""
+EVENT_JUMP = 1_000_000
+"""Numbers that the event log of a restored table leaves out: a client that read one of the lost ones gets none of them again."""
 MAX_EVENT_NAMES = 100
 """Fields, nights and bookings that one event names."""
 MAX_SINGLE_EVENTS = 100
@@ -70,3 +76,6 @@ MAX_SILENCE = timedelta(days=5)
 """How long an endpoint may fail without any success before it is turned off."""
 MAX_ALERTS_APART = timedelta(days=1)
 """Between two notices that deliveries of one webhook are given up."""
+
+MAX_BACKUP_LINE = 2_000_000
+"""Bytes of a line of a backup: an item has 400 KB at most, and base64 and JSON's escapes make them more."""

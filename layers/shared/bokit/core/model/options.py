@@ -21,6 +21,8 @@ from bokit.core.model.limits import (
 from bokit.core.model.records import Fields, Json
 from bokit.errors import OptionError
 
+SPAN_PATTERN = r"^\s*[0-9]+\s*[smhdSMHD]?\s*$"
+"""A duration as text, for the OpenAPI document."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -148,7 +150,10 @@ def find_fault(option: Option, value: Json) -> str | None:
 def find_option(name: str) -> Option:
     """Return the option of this *name*; raises OptionError."""
     if (option := OPTIONS.get(name)) is None:
-        raise OptionError("no such option; `bokit options list` shows them", code="unknown-option", name=name)
+        from bokit.core.model.suggestions import did_you_mean, suggest
+
+        offer = did_you_mean(suggest(name, OPTIONS)) or "; `bokit options list` shows them"
+        raise OptionError(f"no such option{offer}", code="unknown-option", name=name)
     return option
 
 

@@ -73,6 +73,8 @@ class Record:
     version: int = 0  # raised by the store at each write; 0: not stored yet
     lines: tuple[str, ...] = field(default=(), compare=False)
     """The names of its change log's last lines, which no age deletes; kept by the store."""
+    in_parts: bool = field(default=False, compare=False)
+    """Its document is larger than one item of the table, and stored in parts; kept by the store, and not in the document."""
     created_at: datetime
     updated_at: datetime  # when a field or the presence last changed
 
@@ -116,6 +118,23 @@ class LoggedChange:
     run_id: RunId | None = None
     preserved: Mapping[str, FieldChange] = field(default_factory=dict)
     """Edited fields in which the source changed and we kept the person's value: the source's before and after."""
+    line: str = field(default="", compare=False)
+    """Its name in the log, which the store gives to what it reads; never stored with it."""
+
+    @property
+    def id(self) -> str:
+        """What a person names it by: its record's id, and the version that the record had after it."""
+        return name_change(self.record_id, self.line)
+
+
+def name_change(record_id: str, line: str) -> str:
+    """Return the id of the line of this name in a record's change log; a second line of one write ends in its place.
+
+    >>> name_change("unit_1.4h8k", "00001784548800000000#0000000007#000"), name_change("unit_1.4h8k", "01#07#001")
+    ('unit_1.4h8k@7', 'unit_1.4h8k@7.1')
+    """
+    _, version, place = line.split("#") if line else ("", "0", "0")
+    return f"{record_id}@{int(version)}" + (f".{int(place)}" if int(place) else "")
 
 
 def new_record(

@@ -74,6 +74,16 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableReport:
+    """What one run made of one table of a database."""
+
+    name: str
+    outcome: Outcome
+    error: Mapping[str, str] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
     """What one run made of one source."""
 
@@ -87,6 +97,14 @@ class SourceReport:
     plan: tuple[Action, ...] = ()  # filled in a dry run, and if the caller asked for details
     problems: tuple[Fields, ...] = ()
     """The first items that could not be used: ``{"code", "message", "uid", "field"}``."""
+    tables: tuple[TableReport, ...] = ()
+    """Of a database: each of the tables that were asked for."""
+
+    @property
+    def is_failed_in_part(self) -> bool:
+        """Return whether some of its tables could not be read, and others were."""
+        failed = [table.outcome is Outcome.FAILED for table in self.tables]
+        return any(failed) and not all(failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +132,8 @@ class OpenRun:
 
         queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends the rest
 
-    A source leaves *pending* with its report, in one write: a message that is delivered twice counts once.
+    A source leaves *pending* with its report, in one write: a message that is delivered twice counts once. As long as workers
+    make headway, they put *overdue_at* off.
     """
 
     run: Run  # QUEUED or RUNNING, with the reports so far
@@ -122,6 +141,15 @@ class OpenRun:
     overdue_at: datetime
     new_only: bool | None = None
     force: bool = False
+    named: bool = False
+    """A person named its sources, so paused ones are synced as well."""
+    waiting: frozenset[SourceId] = frozenset()
+    """Those that no message names any more, since their chain of messages was too long; the next tick sends them again."""
+
+    @property
+    def due_at(self) -> datetime:
+        """When the tick looks at it."""
+        return self.run.started_at if self.waiting else self.overdue_at
 
     @property
     def is_done(self) -> bool:
@@ -145,30 +173,41 @@ def judge_run(reports: tuple[SourceReport, ...]) -> RunStatus:
     """Return how a run ended: the sources' outcomes decide.
 
     none, or all skipped             skipped
-    all failed                       failed
+    all failed, each as a whole      failed
     some failed or held              partial
     else                             succeeded
     """
     outcomes = [r.outcome for r in reports]
     if all(o is Outcome.SKIPPED for o in outcomes):
         return RunStatus.SKIPPED
-    if all(o in (Outcome.FAILED, Outcome.SKIPPED) for o in outcomes):
+    if all(r.outcome in (Outcome.FAILED, Outcome.SKIPPED) and not r.is_failed_in_part for r in reports):
         return RunStatus.FAILED
     if Outcome.FAILED in outcomes or Outcome.HELD in outcomes:
         return RunStatus.PARTIAL
     return RunStatus.SUCCEEDED
 
 
+class TableReportDocument(TypedDict):
+    """What one run did with one table of a database."""
+
+    name: str
+    outcome: Outcome
+    error: ErrorDocument | None
+    counts: Counts
+
+
 class SourceReportDocument(TypedDict):
     """What one run did with one source."""
 
     source_id: str
-    name: str
+    name: Annotated[str, "What it was called then."]
+    full_name: Annotated[str, "With its unit's full name, as it is called now: `Garden flat / Airbnb`."]
     outcome: Outcome
     error: ErrorDocument | None
     counts: Counts
     duration_ms: Count
     problems: NotRequired[Annotated[list[ContentProblem], "The first of them; left out where there are none."]]
+    tables: NotRequired[Annotated[list[TableReportDocument], "Of a database: each table that was read, or could not be."]]
 
 
 class RunDocument(TypedDict):
@@ -185,8 +224,8 @@ class RunDocument(TypedDict):
     plan_total: NotRequired[Annotated[Count, "Where `plan` is too large to be shown whole: how many actions it has."]]
 
 
-def describe_run(run: Run) -> RunDocument:
-    """Return *run*'s document."""
+def describe_run(run: Run, names: Mapping[SourceId, str]) -> RunDocument:
+    """Return *run*'s document; *names*: the full names of the tenant's sources."""
     doc: RunDocument = {
         "run_id": run.run_id,
         "trigger": run.trigger,
@@ -194,25 +233,37 @@ def describe_run(run: Run) -> RunDocument:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "counts": _fill_counts(run.counts),
-        "sources": [_describe_report(r) for r in run.sources],
+        "sources": [_describe_report(r, names) for r in run.sources],
     }
     if run.dry_run:
         doc["plan"] = [action.as_dict() for report in run.sources for action in report.plan]
     return doc
 
 
-def _describe_report(report: SourceReport) -> SourceReportDocument:
+def _describe_report(report: SourceReport, names: Mapping[SourceId, str]) -> SourceReportDocument:
     doc: SourceReportDocument = {
         "source_id": report.source_id,
         "name": report.name,
+        "full_name": names.get(report.source_id, report.name),
         "outcome": report.outcome,
-        "error": cast("ErrorDocument", dict(report.error)) if report.error else None,
+        "error": _describe_error(report.error),
         "counts": _fill_counts(report.counts),
         "duration_ms": report.duration_ms,
     }
     if report.problems:
         doc["problems"] = [cast("ContentProblem", dict(p)) for p in report.problems]
+    if report.tables:
+        doc["tables"] = [_describe_table(table) for table in report.tables]
     return doc
+
+
+def _describe_table(table: TableReport) -> TableReportDocument:
+    counts, error = _fill_counts(table.counts), _describe_error(table.error)
+    return {"name": table.name, "outcome": table.outcome, "error": error, "counts": counts}
+
+
+def _describe_error(error: Mapping[str, str] | None) -> ErrorDocument | None:
+    return cast("ErrorDocument", dict(error)) if error else None
 
 
 def _fill_counts(counts: Mapping[str, int]) -> Counts:

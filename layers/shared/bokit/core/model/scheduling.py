@@ -39,11 +39,25 @@ class HoldNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableNote:
+    """A table of a database that needs a person, in short, for the status."""
+
+    code: str
+    message: str
+    since: datetime
+    is_held: bool = False  # a guard holds something of it; False: it could not be read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Staleness:
     """A source that answers, but with the same old content."""
 
     since: datetime  # when that content was made
     notified: bool = False
+
+
+LONG_LIST = "long-list"
+"""In place of a head's content hash: the source's list is too long for one body, and is synced part by part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,8 @@ class Head:
     content_hash: str | None = None
     entries: int = 0  # entries of the agreed content: the count ``seen`` of an unchanged sync
     settle_at: datetime | None = None  # the earliest time at which time alone can change the plan
+    terms: str | None = None
+    """With which settings its times were computed (``due_times.terms_of``): others make it plan again. None: not known."""
     snapshot_version: int = 0
     """Stored by no release outside of tests, and read by none; its stored name stays taken."""
     changed_at: datetime | None = None  # when a sync last changed a record
@@ -69,6 +85,8 @@ class Head:
     full_at: datetime | None = None
     """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None
+    tables: Mapping[str, TableNote] = field(default_factory=dict)
+    """Of a database: its tables that need a person, by name."""
     hold: HoldNote | None = None
     held_hash: str | None = None  # of the content that a guard holds, while the same again changes nothing before *settle_at*
     stale: Staleness | None = None
@@ -83,6 +101,8 @@ class Head:
 
     While nobody syncs it: so many workers died with it in hand.
     """
+    leased_until: datetime | None = field(default=None, compare=False)
+    """Until when its lease is held; None: it is free. Kept by the store."""
 
     @property
     def standstill(self) -> datetime | None:

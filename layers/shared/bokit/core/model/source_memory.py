@@ -115,6 +115,10 @@ class SourceMemory:
     empty_bodies: int = 0  # how many of them, apart, as far as that matters
     empty_at: datetime | None = None  # when the last of these was
     unshown: tuple[str, ...] = ()  # stays that held pages after enough of them did not show either: `filled_at` is kept for these
+    fields: Mapping[str, datetime] = field(default_factory=dict)
+    """Fields of records that vanished or changed their type, by ``FieldDrift.key``, and since when fetches agree on it."""
+    unidentified: int = 0  # items without an id that the last accepted list had
+    tombstones: tuple[str, ...] = ()  # those of *absent* that the source shows as deleted
     declined: bool = False  # a person discarded the hold: no time lifts it until the source's own feed is back
 
     def without_hold(self) -> SourceMemory:
@@ -131,7 +135,12 @@ class SourceMemory:
             habits=self.habits,
             doubted_at=self.doubted_at,
             quiet_until=self.quiet_until,
+            unidentified=self.unidentified,
         )
+
+
+LATER = ("uids", "renames", "platform", "habits", "ends_on", "fields", "unidentified", "tombstones")
+"""Fields that are left out where they are empty, as the releases before them wrote it."""
 
 
 def read_memory(memory: Fields) -> SourceMemory:
@@ -142,9 +151,7 @@ def read_memory(memory: Fields) -> SourceMemory:
 def write_memory(memory: SourceMemory) -> dict[str, Json]:
     """Return *memory* as JSON, without what is empty."""
     unset = SourceMemory()
-    empty = {
-        name for name in ("uids", "renames", "platform", "habits", "ends_on") if getattr(memory, name) == getattr(unset, name)
-    }
+    empty = {name for name in LATER if getattr(memory, name) == getattr(unset, name)}
     document = {name: value for name, value in RULES_CODEC.write(memory).items() if name not in empty}
     hold = document.get("hold")
     if isinstance(hold, dict) and hold.get("opens_at") is None:  # as former releases wrote it

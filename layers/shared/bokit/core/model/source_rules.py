@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import EndsOn
@@ -30,11 +30,16 @@ from bokit.core.model.records import (
     new_record,
 )
 
+if TYPE_CHECKING:
+    from bokit.core.model.undo import UndoStep, UndoTerms
+
 SEVERAL_ROOMS = "several-rooms"
 """The problem of a feed that lists several rooms at once."""
 TOO_MANY_BOOKINGS = "too-many-bookings"
 """The problem of a feed that shows more bookings than one source may have: the rest is held as nights."""
-ADVICE = (SEVERAL_ROOMS, TOO_MANY_BOOKINGS)
+FIELD_NOT_FOUND = "field-not-found"
+"""The problem of a field whose place is declared, and is in no item."""
+ADVICE = (SEVERAL_ROOMS, TOO_MANY_BOOKINGS, FIELD_NOT_FOUND)
 """Problems of the whole content, of which the owner hears while it stays the same: the source and the status show them."""
 
 E = TypeVar("E")
@@ -169,6 +174,10 @@ class Rules(Protocol[E, M]):
         """Whether a held plan that a person approved is made again from the body of that moment."""
         ...
 
+    def needs_body(self, hold: Hold) -> bool:
+        """Return whether *hold* can only be applied by the content of that moment."""
+        ...
+
     def bound(self, plan: Plan, matches: M, context: Context, room: int | None) -> Plan:
         """Return *plan* with at most *room* new records; None: without any change that may wait.
 
@@ -206,6 +215,10 @@ class Rules(Protocol[E, M]):
 
     def release(self, record: Record, *, by: str, at: datetime, zone: ZoneInfo) -> tuple[Record, LoggedChange] | None:
         """Return *record* released, after its source was removed; None if there is nothing to release."""
+        ...
+
+    def plan_undo(self, record: Record, log: Sequence[LoggedChange], lines: Iterable[str], terms: UndoTerms) -> UndoStep:
+        """Return what undoing these lines of the record's change log does; *log* holds it from the oldest of them on."""
         ...
 
 

@@ -7,12 +7,15 @@ May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
 """
 
 __all__ = [
+    "agenda",
     "calendar_reads",
+    "chart",
     "conflict_records",
     "conflicts",
     "contradictions",
     "echo_verdict",
     "links",
+    "night_evidence",
     "occupancy",
     "outgoing",
     "overlaps",

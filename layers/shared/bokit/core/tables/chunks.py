@@ -81,6 +81,23 @@ class TableState:
     """What the last sync agreed on for one table."""
 
     fingerprint: str = ""
+    """Its own among the states of a source: begins the names of its chunks, and marks its records where tables share them."""
+    collection: str = ""
+    key: tuple[str, ...] = ()
+    """With the collection, what a row is: a state belongs to these two (``core.tables.agreement``)."""
+    table: str = ""
+    name: str = ""
+    """Of a former table: what it was called."""
+    meaning: str = ""
+    """Identifies how the last whole pass read a row: with another one, the next pass is whole. Empty: a former release's."""
+    rules: str = ""
+    """Identifies the collection's rules at the last whole pass: with others, every row is compared with its record."""
+    policy: str = ""
+    """What the missing rows were settled by; with another one they are judged again."""
+    marks_records: bool = False
+    """Each of its records is marked as this table's, since others feed the same collection."""
+    recheck: bool = False
+    """Records were written that the chunks do not show: the next pass compares every row with its record."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Record field: what its column held ("integer", "text" …); a change is reported, not accepted."""
     chunks: tuple[ChunkSummary, ...] = ()
@@ -90,6 +107,8 @@ class TableState:
     """Rows that the last whole pass showed; the next one is measured by it."""
     watermark: Json = None
     """The last updated-at value seen, packed."""
+    unstamped: str = ""
+    """Identifies the rows without such a value, as the last incremental pass compared them."""
     full_at: datetime | None = None
     """When the last whole pass ended; kept for tables with a watermark."""
 
@@ -102,6 +121,16 @@ class TableState:
     def unconfirmed(self) -> int:
         """Rows that ranges no longer show, and no whole pass has decided about."""
         return sum(chunk.unconfirmed for chunk in self.chunks)
+
+    @property
+    def missing(self) -> int:
+        """Rows that a whole pass found missing."""
+        return sum(chunk.missing for chunk in self.chunks)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it keeps no row at all."""
+        return all(chunk.is_empty for chunk in self.chunks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +230,10 @@ def unpack_manifest(packed: bytes) -> dict[str, TableState]:
     return {name: _read_state(state) for name, state in _unpack(packed).get("tables", {}).items()}
 
 
+_LATER = ("collection", "table", "name", "meaning", "rules", "policy", "marks_records", "recheck", "unstamped")
+"""Fields that came later: left out where they are empty, so that a former release reads the rest."""
+
+
 def _write_state(state: TableState) -> dict[str, Json]:
     return {
         "fingerprint": state.fingerprint,
@@ -210,6 +243,8 @@ def _write_state(state: TableState) -> dict[str, Json]:
         "mark": state.watermark,
         "full_at": write_time(state.full_at) if state.full_at else None,
         "chunks": [_write_summary(chunk) for chunk in state.chunks],
+        **({"key": list(state.key)} if state.key else {}),
+        **{name: value for name in _LATER if (value := getattr(state, name))},
     }
 
 
@@ -222,6 +257,8 @@ def _read_state(stored: Fields) -> TableState:
         watermark=stored["mark"],
         full_at=datetime.fromisoformat(stored["full_at"]) if stored["full_at"] else None,
         chunks=tuple(_read_summary(chunk) for chunk in stored["chunks"]),
+        key=tuple(stored.get("key", ())),
+        **{name: stored[name] for name in _LATER if name in stored},
     )
 
 

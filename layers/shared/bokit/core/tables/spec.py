@@ -55,10 +55,7 @@ class TableSpec:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies what a row is and where its record is stored; when it changes, nothing kept of the table is used.
-
-        Fields and condition are not part of it: rows whose content changes with them are found by comparison.
-        """
+        """Begins the names of the table's chunks, and marks its records."""
         identity = json.dumps([self.table, self.collection, self.key])
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
@@ -71,6 +68,10 @@ class TableSettings:
     on_missing: OnMissing = OnMissing.KEEP
     allow_writable_account: bool = False
     """Use an account that could write; nothing is written all the same."""
+    left: frozenset[str] = frozenset()
+    """Names of tables that left the config file: their records stay as they were."""
+    removed: tuple[TableSpec, ...] = ()
+    """Tables that left it for good: their records are treated as rows that are gone."""
 
     def policy_of(self, table: TableSpec) -> OnMissing:
         """Return what becomes of the rows that *table* no longer shows."""
@@ -92,6 +93,8 @@ def read_table_settings(settings: Fields) -> TableSettings:
     policy, flag = settings.get("on_missing"), settings.get("allow_writable_account")
     return TableSettings(
         tables=tables,
+        left=frozenset(read_table(item).name for item in settings.get(LEFT, ())),
+        removed=tuple(read_table(item) for item in settings.get(REMOVED, ())),
         on_missing=OnMissing.KEEP if policy is None else located(_read_policy)(policy, "on_missing"),
         allow_writable_account=flag is not None and located(read_flag)(flag, "allow_writable_account"),
     )
@@ -101,8 +104,8 @@ def read_table(item: object, path: str = "table") -> TableSpec:
     """Return one table as it is declared; raises InputError that begins with *path*."""
     if not isinstance(item, Mapping):
         raise bad_setting(path, "not a mapping; write {table, collection, key}")
-    if unknown := [name for name in item if name not in _KEYS]:
-        raise bad_setting(path, f"unknown key {unknown[0]!r}; it has {', '.join(_KEYS)}")
+    if unknown := [name for name in item if name not in TABLE_KEYS]:
+        raise bad_setting(path, f"unknown key {unknown[0]!r}; it has {', '.join(TABLE_KEYS)}")
     if item.get("table") is None:
         raise bad_setting(f"{path}.table", "missing; write the table's name")
     table = located(_read_table_name)(item["table"], f"{path}.table")
@@ -117,7 +120,9 @@ def read_table(item: object, path: str = "table") -> TableSpec:
     )
 
 
-_KEYS = ("table", "collection", "key", "name", "fields", "where", "updated_at", "overlap", "on_missing")
+LEFT, REMOVED = "left_tables", "removed_tables"
+"""Settings that an import keeps of tables which are not in the file any more, as they were declared; no file has them."""
+TABLE_KEYS = ("table", "collection", "key", "name", "fields", "where", "updated_at", "overlap", "on_missing")
 
 
 def read_filter(text: Json) -> str:

@@ -10,11 +10,14 @@ booleans                      true or false
 dates                         "2026-06-01"
 times with a zone             UTC: "2026-06-01T12:00:00Z"
 times without one             in the source's timezone if it has one, then UTC; else as they are: "2026-06-01T12:00:00"
-times of day, spans           "12:00:00", and "36:00:00" beyond a day
-JSON, arrays, sets            as they are, their insides by the same rules
+times of day, spans           "12:00:00", and "36:00:00" beyond a day; with months or years PostgreSQL's text: "1 mon 2 days"
+JSON, arrays, sets            as they are, their insides by the same rules; JSON's numbers that drift as text
 up to 255 bytes               hexadecimal: "c0ffee"
 NULL, MySQL's date 0000-00-00 null
 all else                      the database's own text of it, where it has one
+
+A value that cannot be held (longer bytes, text in an unknown encoding, JSON nested too deeply) is left out of its row, and
+reported: its field keeps the value that it had. A row whose key is such a value, or which is too large, becomes no record.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json
-from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES
+from bokit.core.model.source_rules import Problem
+from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES, MAX_VALUE_DEPTH
 from bokit.errors import SourceMalformedError
 
 _LARGEST_EXACT = 2**53
@@ -42,27 +46,53 @@ KeyValues = tuple[Any, ...]
 """The values of a row's key columns, as the database returned them."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableValue:
+    """Stands in a row where the driver's value cannot be read."""
+
+    what: str
+    """Why, as it is reported: "holds text that is not UTF-8"."""
+    code: str
+    raw: bytes = b""
+    """What the database sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRow:
     """One row of a table as it is now."""
 
     key: str
-    """The key as text: the identity of its record."""
+    """The key as text: the identity of its record. Empty: it cannot be read, or is NULL."""
     fields: Fields
     digest: str
     """Equal for rows with the same content."""
     key_values: KeyValues = ()
+    problems: tuple[Problem, ...] = ()
+    """What could not be read of it."""
+    is_usable: bool = True
+    """False: it becomes no record."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The fields that could not be read."""
+        return tuple(problem.field for problem in self.problems if problem.field) if self.is_usable else ()
 
 
-def make_row(key: str, fields: Fields, key_values: KeyValues = ()) -> SeenRow:
-    """Return the row of these values; raises SourceMalformedError for one that is too large for a record."""
-    packed = _write([key, fields]).encode("utf-8", "surrogatepass")
+def make_row(key: str, fields: Fields, key_values: KeyValues = (), problems: tuple[Problem, ...] = ()) -> SeenRow:
+    """Return the row of these values; one that is too large for a record is not usable."""
+    left_out = [[problem.field, problem.code] for problem in problems]
+    packed = _write([key, fields, left_out] if left_out else [key, fields]).encode("utf-8", "surrogatepass")
     if len(packed) > MAX_ROW_BYTES:
-        message = "a row holds more than 256 KB; name the fields to read, without the large ones"
-        raise SourceMalformedError(message, code="row-size")
+        message = "the row holds more than 256 KB; name the fields to read, without the large ones"
+        return reject_row(Problem(code="row-size", message=message, uid=key), key_values)
     # 96 bits: enough that two versions of one row practically never share a digest
     digest = hashlib.blake2b(packed, digest_size=12).hexdigest()
-    return SeenRow(key=key, fields=fields, digest=digest, key_values=key_values)
+    return SeenRow(key=key, fields=fields, digest=digest, key_values=key_values, problems=problems)
+
+
+def reject_row(problem: Problem, key_values: KeyValues = ()) -> SeenRow:
+    """Return a row that becomes no record; its key is the problem's."""
+    return SeenRow(key=problem.uid or "", fields={}, digest="", key_values=key_values, problems=(problem,), is_usable=False)
 
 
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -107,6 +137,21 @@ def read_value(value: Any, column: ColumnFormat = PLAIN) -> Json:
     return read(value, column)
 
 
+def _read_nested(value: Any, column: ColumnFormat, depth: int = 1) -> Json:
+    """Return an array or object, its insides read; JSON's own values need no reader."""
+    if depth > MAX_VALUE_DEPTH:
+        raise SourceMalformedError(f"is nested more than {MAX_VALUE_DEPTH} deep", code="too-deep")
+    if isinstance(value, dict):
+        return {str(name): _read_nested(item, column, depth + 1) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_read_nested(item, column, depth + 1) for item in value]
+    return read_value(value, column)
+
+
+def _refuse(value: UnreadableValue, column: ColumnFormat) -> Json:
+    raise SourceMalformedError(value.what, code=value.code)
+
+
 def _read_float(value: float, column: ColumnFormat) -> Json:
     if math.isnan(value):
         return "NaN"
@@ -124,7 +169,7 @@ def _read_decimal(value: Decimal, column: ColumnFormat) -> Json:
 def _read_bytes(value: bytes | bytearray | memoryview, column: ColumnFormat) -> Json:
     content = bytes(value)
     if len(content) > MAX_BYTES_VALUE_LENGTH:
-        message = "holds more than 255 bytes that are not text; name the fields to read without it"
+        message = "holds more than 255 bytes that are not text; name the fields to read, without it"
         raise SourceMalformedError(message, code="blob")
     return content.hex()
 
@@ -160,9 +205,9 @@ _READER_TABLE: tuple[tuple[tuple[type, ...], _Reader], ...] = (
     ((datetime,), _read_time),  # before date, of which it is a subclass
     ((date, time), lambda value, column: value.isoformat()),
     ((timedelta,), _read_duration),
-    ((list, tuple), lambda value, column: [read_value(item, column) for item in value]),
+    ((list, tuple, dict), _read_nested),
+    ((UnreadableValue,), _refuse),
     ((set, frozenset), lambda value, column: sorted(str(read_value(item, column)) for item in value)),
-    ((dict,), lambda value, column: {str(name): read_value(item, column) for name, item in value.items()}),
     ((Enum,), lambda value, column: read_value(value.value, column)),
     ((UUID, object), lambda value, column: str(value)),
 )
@@ -219,16 +264,25 @@ def _unpack(value: Json) -> Any:
     return _UNPACK[tag](content)
 
 
+_SCALES = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+"""Numbers that count the time since 1970: from the first of a pair on, so many a second."""
+
+
+def scale_of(stamp: int) -> int:
+    """Return how many units of *stamp* are a second: it counts seconds, or from 10**11 on (the year 5138) smaller ones."""
+    return next((scale for least, scale in _SCALES if stamp >= least), 1)
+
+
 def _rewind(at: datetime, span: timedelta) -> datetime:
     return at - min(span, at - datetime.min.replace(tzinfo=at.tzinfo))
 
 
 def rewind_watermark(watermark: Any, span: timedelta) -> Any:
-    """Return the updated-at value that lies *span* before *watermark*, in the column's own type.
+    """Return the updated-at value that lies *span* before *watermark*, in the column's own type; None: it is not a time.
 
     times, dates      as they are
-    text              ISO 8601, as SQLite has times
-    numbers           seconds since 1970; from 10**11 on (the year 5138) milliseconds
+    text              ISO 8601, as SQLite's are compared
+    numbers           of seconds since 1970, or of smaller units (:func:`scale_of`)
 
     At the begin of the calendar (some databases have 0001-01-01 for "never") it is the first time that there is.
     """
@@ -238,7 +292,10 @@ def rewind_watermark(watermark: Any, span: timedelta) -> Any:
         days = timedelta(days=math.ceil(span / timedelta(days=1)))
         return watermark - min(days, watermark - date.min)
     if isinstance(watermark, str):
-        text = _rewind(datetime.fromisoformat(watermark), span).isoformat(sep="T" if "T" in watermark else " ")
-        return text[:10] if len(watermark) == 10 else text
-    scale = 1000 if watermark >= 10**11 else 1
-    return watermark - int(span.total_seconds() * scale)
+        try:
+            return _rewind(datetime.fromisoformat(watermark), span).isoformat(sep=" ")
+        except ValueError:
+            return None
+    if isinstance(watermark, int) and not isinstance(watermark, bool):
+        return watermark - int(span.total_seconds() * scale_of(watermark))
+    return None

@@ -4,14 +4,16 @@ Terms: a *unit group* is every unit linked with one, directly or not; a *page* i
 *replay* runs the engine over a history of fetches. This is the only package of the engine that knows ``core.bookings``,
 ``core.occupancy`` and ``core.ical``.
 May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``, ``engine.base``, ``engine.records``,
-``engine.sync``, ``errors``, ``sources``, ``store``.
+``engine.runs``, ``engine.sync``, ``errors``, ``sources``, ``store``.
 """
 
 __all__ = [
     "calendar_terms",
+    "charts",
     "conflict_notices",
     "conflicts",
     "inspect",
+    "moves",
     "outgoing",
     "pages",
     "replay",
@@ -19,4 +21,5 @@ __all__ = [
     "service",
     "serving",
     "terms",
+    "undo",
 ]

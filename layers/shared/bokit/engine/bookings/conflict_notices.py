@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.notices import Notice
 from bokit.core.model.records import Json, Presence
 from bokit.core.occupancy.conflict_records import ConflictChange
@@ -21,14 +22,13 @@ def notice_conflicts(changes: Sequence[ConflictChange], group: UnitGroup) -> Not
     It names MAX_CONFLICTS_NAMED by date, those that opened first, and says how many there are.
     """
     ordered = sorted(changes, key=lambda c: (c.news != "opened", c.record.remote["nights"], c.record.id))
-    names = {str(u.id): u.name for u in group.units}
     identity = "/".join(f"{c.news}/{c.record.id}/{c.record.remote['opened']}" for c in ordered)
     return Notice(
         id="ntc_" + hashlib.sha256(identity.encode()).hexdigest()[:20],
         type=f"conflict.{ordered[0].news}",
         tenant=group.tenant,
         at=group.at,
-        text=_write_sentence(ordered[0], names) if len(ordered) == 1 else _write_list(ordered, names),
+        text=_write_sentence(ordered[0], group.names) if len(ordered) == 1 else _write_list(ordered, group.names),
         facts=_list_facts(ordered),
     )
 
@@ -46,7 +46,7 @@ def _list_facts(ordered: Sequence[ConflictChange]) -> dict[str, Json]:
     }
 
 
-def _write_sentence(change: ConflictChange, names: Mapping[str, str]) -> str:
+def _write_sentence(change: ConflictChange, names: FullNames) -> str:
     """Return the notice of one conflict."""
     conflict, where = change.record.remote, _write_units(change, names)
     nights, many = _write_nights(change), len(conflict["bookings"])
@@ -60,7 +60,7 @@ def _write_sentence(change: ConflictChange, names: Mapping[str, str]) -> str:
     return f"{where}: {count} bookings hold {nights}; {SHOWN}"
 
 
-def _write_list(ordered: Sequence[ConflictChange], names: Mapping[str, str]) -> str:
+def _write_list(ordered: Sequence[ConflictChange], names: FullNames) -> str:
     """Return the notice of several conflicts."""
     opened = sum(c.news == "opened" for c in ordered)
     counts = [f"{n} {word}" for n, word in ((opened, "opened"), (len(ordered) - opened, "closed")) if n]
@@ -70,14 +70,14 @@ def _write_list(ordered: Sequence[ConflictChange], names: Mapping[str, str]) -> 
     return f"{len(ordered)} conflicts: {' and '.join(counts)}. {listed}. {SHOWN}"
 
 
-def _write_item(change: ConflictChange, names: Mapping[str, str]) -> str:
+def _write_item(change: ConflictChange, names: FullNames) -> str:
     conflict = change.record.remote
     state = "closed" if change.news == "closed" else conflict["certainty"]
     return f"{_write_units(change, names)}, {_write_nights(change)}: {len(conflict['bookings'])} bookings, {state}"
 
 
-def _write_units(change: ConflictChange, names: Mapping[str, str]) -> str:
-    units = [names.get(unit, unit) for unit in change.record.remote["unit_ids"]]
+def _write_units(change: ConflictChange, names: FullNames) -> str:
+    units = [names.of_unit(unit) for unit in change.record.remote["unit_ids"]]
     more = len(units) - MAX_UNITS_NAMED
     shown = units if more <= 0 else [*units[:MAX_UNITS_NAMED], f"{more} more"]
     return " and ".join(shown)

@@ -22,10 +22,10 @@ from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, 
 from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
-from bokit.engine.base.lookup import find_named
+from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import CALENDARS
-from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, write_body
+from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, load_last_read, write_body
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 
@@ -125,6 +125,11 @@ class CalendarService:
         """
         base, token = self.parts.api_url, self.token_of(calendar)
         return f"{base.rstrip('/')}/feeds/{token}.ics" if base and hash_token(token) == calendar.token_hash else None
+
+    def describe(self, calendar: OutCalendar, *, with_url: bool) -> CalendarDocument:
+        """Return a calendar's document, with its address where that may be shown."""
+        url = self.url_of(calendar) if with_url else None
+        return describe_calendar(calendar, url, load_last_read(self.store, calendar))
 
     # ── what they show ──
 
@@ -240,7 +245,7 @@ class CalendarService:
             return word.casefold()
         mine = [s for s in self.store.load_sources(tenant) if s.scope == Scope(unit.id) and s.removed_at is None]
         try:
-            return find_named(mine, word, "source").id
+            return find_named(mine, word, "source", lambda: load_names(self.store, tenant)).id
         except UnknownIdError:
             names = ", ".join(sorted(PLATFORM_NAMES))
             message = f"no such consumer; name a source of the unit, or one of {names}"
@@ -262,9 +267,10 @@ class CalendarDocument(_Consumer):
     url: Annotated[str | None, "Its secret address; null where the caller may not see it, or it is not known here."]
     created_at: datetime
     former_until: Annotated[datetime | None, "The former address works until then."]
+    last_read_at: Annotated[datetime | None, "When it was last read, to a quarter of an hour; null: never."]
 
 
-def describe_calendar(calendar: OutCalendar, url: str | None) -> CalendarDocument:
+def describe_calendar(calendar: OutCalendar, url: str | None, last_read_at: datetime | None) -> CalendarDocument:
     """Return a calendar's document; *url* where it may be shown."""
     return {
         "id": calendar.id,
@@ -275,4 +281,5 @@ def describe_calendar(calendar: OutCalendar, url: str | None) -> CalendarDocumen
         "url": url,
         "created_at": calendar.created_at,
         "former_until": calendar.former_until,
+        "last_read_at": last_read_at,
     }

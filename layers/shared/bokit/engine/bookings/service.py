@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Annotated, TypedDict, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
 from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
@@ -12,6 +13,7 @@ from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
+from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
@@ -21,6 +23,12 @@ from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.store.protocols import Store
 
+if TYPE_CHECKING:
+    from bokit.engine.bookings.charts import ChartService
+    from bokit.engine.bookings.moves import MovePlanner
+    from bokit.engine.bookings.night_evidence import EvidenceReader
+    from bokit.engine.bookings.undo import UndoService
+
 
 class BookingInFull(BookingDocument):
     """A booking with the open conflicts that it is in."""
@@ -29,14 +37,22 @@ class BookingInFull(BookingDocument):
 
 
 class HeldNight(TypedDict):
-    """Which bookings hold a unit's night, and what each outgoing calendar says of it."""
+    """Which bookings hold a unit's night, what each calendar that is read says of it, and each outgoing one."""
 
     unit_id: str
     unit: str
     night: Day
     held: bool
     by: list[ExplainedBooking]
+    feeds: Annotated[
+        list[NightEvidence], "The evidence: the calendars that are read for the unit, its parts, and what it is a part of."
+    ]
     published: Annotated[list[PublishedNight], "The unit's outgoing calendars, but for those of arrivals and departures."]
+
+
+def _by_arrival(doc: BookingDocument) -> tuple[str, str]:
+    """Return the sort key of a booking."""
+    return str(doc["check_in"] or ""), doc["id"]
 
 
 class BookingService:
@@ -44,18 +60,55 @@ class BookingService:
 
     def __init__(self, store: Store, records: RecordService, clock: Clock, defaults: Fields) -> None:
         self.store, self.record_service, self.clock = store, records, clock
-        self.reader = UnitGroupReader(store, defaults)
+        self.reader, self._defaults = UnitGroupReader(store, defaults), defaults
+
+    @cached_property
+    def charts(self) -> ChartService:
+        """The nights of units, and who comes and goes."""
+        from bokit.engine.bookings.charts import ChartService
+
+        return ChartService(self.store, self.record_service, self.clock, self._defaults)
+
+    @cached_property
+    def moves(self) -> MovePlanner:
+        """What plans moves of sources between units."""
+        from bokit.engine.bookings.moves import MovePlanner
+
+        return MovePlanner(self.store, self._defaults, self.clock)
+
+    @cached_property
+    def undo(self) -> UndoService:
+        """What gives back what runs and edits did."""
+        from bokit.engine.bookings.undo import UndoService
+
+        return UndoService(self.store, self.record_service, self.clock)
+
+    @cached_property
+    def _evidence(self) -> EvidenceReader:
+        from bokit.engine.bookings.night_evidence import EvidenceReader
+
+        return EvidenceReader(self.store, self.clock, self._defaults)
 
     def _load_views(self, tenant: TenantId, units: Sequence[UnitId]) -> list[UnitGroupView]:
         return self.reader.load_views(tenant, [Scope(u) for u in units], self.clock())
 
     def list_bookings(self, tenant: TenantId, units: Sequence[UnitId], *, windows: bool = False) -> list[BookingDocument]:
         """Return the documents of the units' own bookings, gone ones included, by arrival; with *windows*, those too."""
-        views = self._load_views(tenant, units)
-        found = [doc for view in views for doc in describe_bookings(view.occupancy, view.records)]
-        if windows:
-            found += [describe_one(r, view.occupancy) for view in views for r in view.records if is_window(r)]
-        return sorted((d for d in found if d["unit_id"] in units), key=lambda d: (str(d["check_in"] or ""), d["id"]))
+        found = [doc for of_unit in self.iterate_bookings(tenant, units, windows=windows) for doc in of_unit]
+        return sorted(found, key=_by_arrival)
+
+    def iterate_bookings(
+        self, tenant: TenantId, units: Sequence[UnitId], *, windows: bool = False
+    ) -> Iterator[list[BookingDocument]]:
+        """Yield the documents of one unit after the other, by arrival; each is read, with those linked to it, in its turn."""
+        groups = self.reader.load_groups(tenant, [Scope(u) for u in units], self.clock())
+        group_of = {scope: group for group in groups for scope in group.scopes}
+        described: dict[tuple[Scope, ...], list[BookingDocument]] = {}
+        for unit in units:
+            group = group_of[Scope(unit)]
+            if group.scopes not in described:
+                described[group.scopes] = _describe_view(self.reader.read_view(group), windows=windows)
+            yield [doc for doc in described[group.scopes] if doc["unit_id"] == unit]
 
     def show(self, tenant: TenantId, record_id: RecordId) -> BookingInFull:
         """Return the document of the booking with this record, with its open conflicts."""
@@ -79,16 +132,18 @@ class BookingService:
     def explain(self, tenant: TenantId, units: Sequence[UnitId], night: date) -> list[HeldNight]:
         """Return for each unit the bookings that hold *night*: its own, its parts', and those of what it is a part of."""
         held: list[HeldNight] = []
+        feeds = self._evidence.load_feeds(tenant)
         for view in self._load_views(tenant, units):
             for unit in (u for u in view.group.units if u.id in units):
                 by = explain_night(view.occupancy, Scope(unit.id), night)
                 held.append(
                     {
                         "unit_id": unit.id,
-                        "unit": unit.name,
+                        "unit": view.group.names.of(unit),
                         "night": night.isoformat(),
                         "held": bool(by),
                         "by": by,
+                        "feeds": self._evidence.describe(feeds, view, Scope(unit.id), night),
                         "published": self._explain_calendars(view, Scope(unit.id), night),
                     }
                 )
@@ -104,11 +159,16 @@ class BookingService:
         times = find_times(read_ranges(page.nights, page.first_read_at), night) if page else None
         return explain_calendar(view.publication, calendar, night, load_last_read(self.store, calendar), times)
 
-    def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:
-        """Return the unit's own records that hold a night to come: bookings by hand and windows, and those of removed sources."""
+    def list_held(self, tenant: TenantId, unit: UnitId) -> dict[RecordId, list[date]]:
+        """Return the unit's own records that hold nights to come, with the nights; also those of removed sources."""
         today = self.reader.load_group(tenant, Scope(unit), self.clock()).today
         records = self.store.load_records(tenant, BOOKINGS, Scope(unit))
-        return [r.id for r in records if max(held_nights(r), default=date.min) >= today]
+        held = ((r.id, sorted(night for night in held_nights(r) if night >= today)) for r in records)
+        return {record_id: nights for record_id, nights in held if nights}
+
+    def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:
+        """Return the unit's own records that hold a night to come."""
+        return list(self.list_held(tenant, unit))
 
     # ── conflicts ──
 
@@ -141,3 +201,10 @@ class BookingService:
         found = (r for r in self.reader.load_records(view.group, CONFLICTS) if is_open(r, view.group.today))
         conflicts = [describe_conflict(r, view.group.today) for r in found if ids & set(r.remote["bookings"])]
         return cast("BookingInFull", {**doc, "conflicts": conflicts})
+
+
+def _describe_view(view: UnitGroupView, *, windows: bool) -> list[BookingDocument]:
+    """Return the documents of the group's bookings, by arrival."""
+    found = describe_bookings(view.occupancy, view.records)
+    closed = (r for r in view.records if is_window(r)) if windows else ()
+    return sorted([*found, *(describe_one(r, view.occupancy) for r in closed)], key=_by_arrival)

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from bokit.core.bookings.edit import read_day, read_edit
 from bokit.core.bookings.release import nights_to_release
-from bokit.core.bookings.stay import RELEASED
+from bokit.core.bookings.stay import RELEASED, is_moved
 from bokit.core.ical.entries import EntryKind, Status
+from bokit.core.occupancy.agenda import AgendaEntry, DayDocument
+from bokit.core.occupancy.chart import NightDocument
 from bokit.core.occupancy.conflict_records import ConflictDocument
+from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import PublishedNight
-from bokit.core.occupancy.view import BookingDocument
+from bokit.core.occupancy.view import BookingDocument, ExplainedBooking
 
 __all__ = [
     "RELEASED",
+    "AgendaEntry",
     "BookingDocument",
     "ConflictDocument",
+    "DayDocument",
     "EntryKind",
+    "ExplainedBooking",
+    "NightDocument",
+    "NightEvidence",
     "PublishedNight",
     "Status",
+    "is_moved",
     "nights_to_release",
     "read_day",
     "read_edit",

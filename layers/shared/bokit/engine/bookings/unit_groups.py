@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, Property, Unit
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, Record, Scope, SourceId, TenantId
 from bokit.core.occupancy.calendar_reads import ReadLog
@@ -39,6 +40,8 @@ class UnitGroup:
     options: Options
     turnover: Mapping[Scope, int]
     """Days that each unit needs between a departure and an arrival."""
+    names: FullNames
+    """Of all the tenant's units."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +86,9 @@ class UnitGroupReader:
         properties = {p.id: p for p in self.store.load_properties(tenant)}
         places = {Scope(u.id): (u, properties.get(u.property_id)) for u in units}
         options = load_options(self.store, tenant, self.defaults)
+        names = FullNames(units, properties.values())
         found = dict.fromkeys(find_group(scope, units) for scope in scopes)
-        return [_read_group(group, [places[s] for s in group if s in places], options, tenant, at) for group in found]
+        return [_read_group(group, [places[s] for s in group if s in places], names, options, tenant, at) for group in found]
 
     def load_records(self, group: UnitGroup, collection: CollectionName = BOOKINGS) -> list[Record]:
         """Return every record of the group's units, gone ones included; strongly consistent."""
@@ -92,8 +96,11 @@ class UnitGroupReader:
 
     def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroupView]:
         """Return the groups of these units, each once, with all their records."""
-        groups = ((group, self.load_records(group)) for group in self.load_groups(tenant, scopes, at))
-        return [self.load_view(group, records, self.load_reads(group)) for group, records in groups]
+        return [self.read_view(group) for group in self.load_groups(tenant, scopes, at)]
+
+    def read_view(self, group: UnitGroup) -> UnitGroupView:
+        """Return what the group's records are to each other now."""
+        return self.load_view(group, self.load_records(group), self.load_reads(group))
 
     def load_reads(self, group: UnitGroup, pages: Pages | None = None) -> ReadLog:
         """Return what the consumers of the group's calendars read, from their *pages* where these are loaded already."""
@@ -122,7 +129,12 @@ class UnitGroupReader:
 
 
 def _read_group(
-    scopes: tuple[Scope, ...], places: Sequence[tuple[Unit, Property | None]], options: Options, tenant: TenantId, at: datetime
+    scopes: tuple[Scope, ...],
+    places: Sequence[tuple[Unit, Property | None]],
+    names: FullNames,
+    options: Options,
+    tenant: TenantId,
+    at: datetime,
 ) -> UnitGroup:
     zones = [u.timezone or (house and house.timezone) or options["timezone"] for u, house in places] or [options["timezone"]]
     turnover = {Scope(u.id): (u.turnover_days, house.turnover_days if house else None, 0) for u, house in places}
@@ -134,6 +146,7 @@ def _read_group(
         today=min(at.astimezone(ZoneInfo(zone)).date() for zone in zones),
         options=options,
         turnover={scope: next(d for d in days if d is not None) for scope, days in turnover.items()},
+        names=names,
     )
 
 

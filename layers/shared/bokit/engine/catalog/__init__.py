@@ -5,4 +5,16 @@ Terms: a *place* is a property or a unit; a source is written together with its 
 May import: core.items, core.model, core.tables, engine.base, engine.records, engine.runs, engine.sync, errors, observability, store.
 """  # noqa: E501 - the line is read by a test
 
-__all__ = ["access", "collections", "fields", "limits", "options", "parts", "places", "preview", "sources", "view"]
+__all__ = [
+    "access",
+    "collection_sources",
+    "collections",
+    "fields",
+    "limits",
+    "options",
+    "parts",
+    "places",
+    "preview",
+    "sources",
+    "view",
+]

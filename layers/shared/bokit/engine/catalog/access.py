@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -22,8 +23,16 @@ log = logging.getLogger("bokit.access")
 class TokenService:
     """A tenant's tokens."""
 
-    def __init__(self, store: Store, clock: Clock, new_id: Ids, new_secret: Callable[[], str]) -> None:
-        self.store, self.clock, self.new_id, self.new_secret = store, clock, new_id, new_secret
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        new_id: Ids,
+        new_secret: Callable[[], str],
+        close: Callable[[Token], object] | None = None,
+    ) -> None:
+        """*close* closes a revoked token's connections, where this process can; it must not raise."""
+        self.store, self.clock, self.new_id, self.new_secret, self.close = store, clock, new_id, new_secret, close
 
     def create(self, tenant: TenantId, role: Role, name: str = "", expires_in: timedelta | None = None) -> tuple[Token, str]:
         """Create a token; return it with its text, which is stored nowhere and shown only this once."""
@@ -72,16 +81,28 @@ class TokenService:
             raise UnknownIdError("no such token; `bokit token list` shows them")  # the error must not repeat its text
         return token
 
+    def describe_current(self, principal: Principal) -> CurrentTokenDocument:
+        """Return the document of the token that a request came with; a JWT is stored nowhere: no name, no end."""
+        name, expires_at = "", None
+        with suppress(UnknownIdError):
+            token = self.find(principal.tenant, TokenId(principal.id))
+            name, expires_at = token.name, token.expires_at
+        role, tenant = principal.role, principal.tenant
+        return CurrentTokenDocument(id=principal.id, name=name, role=role, tenant=tenant, expires_at=expires_at)
+
     def rename(self, tenant: TenantId, token_id: TokenId, name: str) -> Token:
         """Rename a token; its role stays."""
         return self.store.rename_token(tenant, token_id, _read_name(name))
 
     def revoke(self, tenant: TenantId, token_id: TokenId) -> Token:
-        """Revoke a token; the gateway caches decisions and may accept it for a minute more.
+        """Revoke a token, and close its connections; the gateway caches decisions and may accept it for a minute more.
 
         A tenant's last valid admin token may be revoked too: with access to the table, `bokit token create` makes another.
         """
-        return self.store.revoke_token(tenant, token_id, self.clock())
+        token = self.store.revoke_token(tenant, token_id, self.clock())
+        if self.close:
+            self.close(token)
+        return token
 
     def authorize(self, header: str | None) -> Principal | None:
         """Return whom an Authorization header acts for; None: nobody.
@@ -117,6 +138,16 @@ class TokenDocument(TypedDict):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+
+
+class CurrentTokenDocument(TypedDict):
+    """The token that a request came with (secret omitted), and the tenant that it acts for."""
+
+    id: str
+    name: str
+    role: Role
+    tenant: str
+    expires_at: datetime | None
 
 
 def describe_token(token: Token, now: datetime) -> TokenDocument:

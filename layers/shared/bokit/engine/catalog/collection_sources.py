@@ -45,6 +45,11 @@ def fed_by(settings: Fields, collection: str | None) -> list[CollectionName]:
     return [CollectionName(name) for name in dict.fromkeys(names) if name]
 
 
+def find_fed(service: SourceService, tenant: TenantId, name: str) -> Source | None:
+    """Return the source of collections that has this name."""
+    return next((s for s in service.list_sources(tenant) if unit_of(s) is None and s.name == name), None)
+
+
 def declare_source(
     service: SourceService,
     tenant: TenantId,
@@ -54,10 +59,11 @@ def declare_source(
 ) -> tuple[Source | None, Source]:
     """Add a source of *collections*, or change the one of its name; return it as it was and as it is."""
     values = read_fields(values, {name: SOURCE_READERS[name] for name in COMMON})
+    before = find_fed(service, tenant, values["name"])
     name, copies = collections[0].name, {str(c.name): copy_collection(c) for c in collections}
-    own = {"collections": copies} if "tables" in settings else {"collection": copies[name]}
-    settings = read_settings({**settings, **own})
-    before = next((s for s in service.list_sources(tenant) if unit_of(s) is None and s.name == values["name"]), None)
+    if "tables" in settings:  # collections that its tables fed before have records of theirs still
+        copies = {**(before.settings.get("collections", {}) if before else {}), **copies}
+    settings = read_settings({**settings, **({"collections": copies} if "tables" in settings else {"collection": copies[name]})})
     parents = [Parent(Collection, tenant, c.name, c.version) for c in collections]
     if before is None:
         source_id = SourceId(service.parts.new_id("src"))

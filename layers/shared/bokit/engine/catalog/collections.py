@@ -88,7 +88,7 @@ class CollectionService:
         def check_empty() -> None:
             if self._sources_of(collection):
                 raise StateError("the collection has sources; remove them first", code="not-empty", id=name)
-            if any(self._load_scopes(collection)):
+            if self.has_records(collection):
                 raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
 
         parent = Parent(Collection, tenant, collection.name)
@@ -113,7 +113,7 @@ class CollectionService:
 
     def _check_unused(self, collection: Collection, held: frozenset[SourceId]) -> None:
         """Raise StateError where the collection has records, StoreConflictError where it has sources but those that are held."""
-        if any(self._load_scopes(collection)):
+        if self.has_records(collection):
             message = "the number of buckets is fixed once there are records; declare another collection"
             raise StateError(message, code="fixed", field="buckets")
         if {source.id for source in self._sources_of(collection)} - held:
@@ -134,6 +134,10 @@ class CollectionService:
         return [s for s in found if feeds(s, collection.name)]
 
     # ── records ──
+
+    def has_records(self, collection: Collection) -> bool:
+        """Return whether a collection has any record, a missing or deleted one included."""
+        return any(self._load_scopes(collection))
 
     def count(self, collection: Collection) -> dict[str, int]:
         """Count the records by their presence, and those that a person edited; reads them all."""

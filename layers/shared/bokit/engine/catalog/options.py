@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, TypedDict
 
-from bokit.core.model.catalog import ShardId, Source
-from bokit.core.model.due_times import interval_of, plan_next_due
+from bokit.core.model.catalog import ShardId
+from bokit.core.model.due_times import plan_schedule
 from bokit.core.model.options import OPTIONS, Options, find_option, read_option
 from bokit.core.model.records import Json, SourceId, TenantId
 from bokit.core.model.scheduling import SourceSchedule
 from bokit.engine.base.tenant_options import check_interval, check_tenant, load_options
 from bokit.engine.catalog.parts import CatalogParts
 
-SCHEDULING = frozenset({"sync.interval", "sync.enabled", "install.complete"})
+FULL_PASSES = frozenset({"sync.full_interval", "sync.new_only"})
+"""Options that say when all of a source is read."""
+PLANNING = frozenset({"timezone", "sync.cancel_after", "sync.horizon_days"})
+"""Options with which a source's plan is computed."""
+SCHEDULING = FULL_PASSES | PLANNING | {"sync.interval", "sync.enabled", "install.complete"}
 PUBLISHED = frozenset({"export.anonymous"})
 """Options that change what outgoing calendars show."""
 
@@ -65,7 +68,8 @@ class OptionService:
     def _change(self, tenant: TenantId, name: str, value: Json) -> OptionDocument:
         """Compute what follows from the option's new *value* (None: its default), save it, and put it in force."""
         check_tenant(self.store, tenant)
-        lines = self._plan_lines(tenant, self.load(tenant).with_value(name, value)) if name in SCHEDULING else ()
+        options = self.load(tenant).with_value(name, value)
+        lines = self._plan_lines(tenant, options, again=name in FULL_PASSES) if name in SCHEDULING else ()
         self.store.save_option(tenant, name, value)
         for shard_id, source_id, line in lines:
             self.store.save_source_schedule(shard_id, source_id, line)
@@ -84,30 +88,14 @@ class OptionService:
             "fault": options.faults.get(name),
         }
 
-    def _plan_lines(self, tenant: TenantId, options: Options) -> list[tuple[ShardId, SourceId, SourceSchedule]]:
+    def _plan_lines(self, tenant: TenantId, options: Options, *, again: bool) -> list[tuple[ShardId, SourceId, SourceSchedule]]:
         """Return the lines that *options* change, each with its shard and source."""
-        now, sources = self.clock(), {s.id: s for s in self.store.load_sources(tenant) if s.is_active}
-        shards = self.store.load_shards(sorted({s.shard_id for s in sources.values()}))
-        lines = [(shard.id, source_id, line) for shard in shards for source_id, line in shard.schedules.items()]
-        planned = [
-            (shard_id, source_id, line, plan_schedule(line, sources[source_id], options, now))
-            for shard_id, source_id, line in lines
-            if source_id in sources
-        ]
-        return [(shard_id, source_id, after) for shard_id, source_id, before, after in planned if after != before]
-
-
-def plan_schedule(schedule: SourceSchedule, source: Source, options: Options, now: datetime) -> SourceSchedule:
-    """Return the line of *source* with the interval in force and the due time that follows from it; a past one is now.
-
-    last attempt    due
-    none            as it was
-    failed          as it was, unless the new interval comes sooner
-    went well       an interval after it
-    """
-    after = replace(schedule, interval=interval_of(source, options))
-    due = schedule.due_at or now
-    if after.interval != schedule.interval and schedule.attempted_at is not None:
-        planned = plan_next_due(after, source.id, schedule.attempted_at)
-        due = min(planned, due) if schedule.failures else planned
-    return replace(after, due_at=max(due, now))
+        now, changed = self.clock(), []
+        for shard_id in sorted({s.shard_id for s in self.store.load_sources(tenant) if s.is_active}):
+            shard, heads = self.store.load_heads(shard_id)
+            mine = [h for h in heads if h.source.tenant == tenant and h.source.is_active and h.source.id in shard.schedules]
+            for head in mine:
+                before = shard.schedules[head.source.id]
+                after = plan_schedule(before, head, options, now, again=again)
+                changed += [(shard_id, head.source.id, after)] if after != before else []
+        return changed

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bokit.engine.base.clock import Clock, Ids, new_id
+from bokit.errors import ConfigError
 
 if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
     from bokit.core.model.records import CollectionName, Fields, RecordId, TenantId
+    from bokit.engine.base.moves import MovePlanning
     from bokit.engine.base.reconcile import ReconcileRequest
     from bokit.engine.sync.kinds import SourceKind
     from bokit.store.protocols import Store
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 def do_nothing(*_: object) -> None:
     """Stand in for a check or a hook that this process does not need."""
+
+
+def no_moves() -> MovePlanning:
+    """Raise ConfigError: this process moves no source."""
+    raise ConfigError("this process moves no source")
 
 
 def find_nothing(*_: object) -> tuple[RecordId, ...]:
@@ -47,3 +54,5 @@ class CatalogParts:
     """Removes a unit's calendars."""
     find_holding: Callable[[TenantId, UnitId], Sequence[RecordId]] = find_nothing
     """Returns the unit's own records that hold a night to come."""
+    moves: Callable[[], MovePlanning] = no_moves
+    """Returns what plans the move of a source of bookings to another unit."""

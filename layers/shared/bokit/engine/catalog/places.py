@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Parent, Property, PropertyId, Tenant, Unit, UnitId
-from bokit.core.model.records import Json, Scope, TenantId
-from bokit.engine.base.lookup import Named, find_named
+from bokit.core.model.full_names import FullNames, Named
+from bokit.core.model.records import Json, Scope, SourceId, TenantId
+from bokit.engine.base.lookup import find_named, load_names, name_sources
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import check_tenant, has_tenant, load_zone_of_unit
-from bokit.engine.catalog.collections import CollectionService
 from bokit.engine.catalog.fields import PLACE_READERS, read_fields, read_name
 from bokit.engine.catalog.limits import MAX_ADD_TRIES, MAX_DELETE_TRIES, MAX_NAMED, MAX_UNIT_PARTS
-from bokit.engine.catalog.options import OptionService
 from bokit.engine.catalog.parts import CatalogParts
-from bokit.engine.catalog.sources import SourceService
 from bokit.errors import InputError, StateError, UnknownIdError
+
+if TYPE_CHECKING:
+    from bokit.engine.catalog.collections import CollectionService
+    from bokit.engine.catalog.options import OptionService
+    from bokit.engine.catalog.sources import SourceService
 
 
 class Catalog:
@@ -28,9 +31,27 @@ class Catalog:
 
     def __init__(self, parts: CatalogParts) -> None:
         self.parts, self.store, self.clock, self.new_id = parts, parts.store, parts.clock, parts.new_id
-        self.sources = SourceService(parts)
-        self.options = OptionService(parts)
-        self.collections = CollectionService(parts.store, parts.clock, self.sources)
+
+    @cached_property
+    def sources(self) -> SourceService:
+        """Sources; imported at first use, as those below."""
+        from bokit.engine.catalog.sources import SourceService
+
+        return SourceService(self.parts)
+
+    @cached_property
+    def options(self) -> OptionService:
+        """Options of tenants."""
+        from bokit.engine.catalog.options import OptionService
+
+        return OptionService(self.parts)
+
+    @cached_property
+    def collections(self) -> CollectionService:
+        """Collections of records."""
+        from bokit.engine.catalog.collections import CollectionService
+
+        return CollectionService(self.store, self.clock, self.sources)
 
     # ── tenants ──
 
@@ -101,7 +122,7 @@ class Catalog:
         return self.store.save_property(made, at=self.clock())
 
     def edit_property(self, tenant: TenantId, property_id: PropertyId, values: Mapping[str, Any]) -> Property:
-        """Change what *values* names; a new timezone reaches the sources of the property's units."""
+        """Change what *values* names; a new timezone reaches the sources of the property's units, and their conflicts."""
         before = self.store.load_property(tenant, property_id)
         after = replace(before, **read_fields(values, PLACE_READERS))
         others = [p for p in self.store.load_properties(tenant) if p.id != property_id]
@@ -110,9 +131,7 @@ class Catalog:
             return before
         saved = self.store.save_property(after, at=self.clock())
         for unit in self.list_units(tenant, property_id):
-            self._spread_timezone(unit)
-            if after.turnover_days != before.turnover_days:
-                self._reconcile(unit)
+            self._follow_property(unit, before, after)
         return saved
 
     def remove_property(self, tenant: TenantId, property_id: PropertyId) -> None:
@@ -134,7 +153,15 @@ class Catalog:
 
     def find_unit(self, tenant: TenantId, word: str) -> Unit:
         """Return the unit of this id or name."""
-        return find_named(self.store.load_units(tenant), word, "unit")
+        return find_named(self.store.load_units(tenant), word, "unit", lambda: self.load_names(tenant))
+
+    def load_names(self, tenant: TenantId) -> FullNames:
+        """Return the full names of the tenant's units and sources."""
+        return load_names(self.store, tenant)
+
+    def name_sources(self, tenant: TenantId) -> Mapping[SourceId, str]:
+        """Return the full name of each source, removed ones too."""
+        return name_sources(self.store, tenant)
 
     def load_unit(self, tenant: TenantId, unit_id: UnitId) -> Unit:
         """Return the unit of this id."""
@@ -151,19 +178,25 @@ class Catalog:
         return retry_on_conflict(lambda: self.store.save_unit(unit, within=within, at=self.clock()), MAX_ADD_TRIES)
 
     def edit_unit(self, tenant: TenantId, unit_id: UnitId, values: Mapping[str, Any]) -> Unit:
-        """Change what *values* names; a new timezone reaches the unit's sources."""
+        """Change what *values* names; a new timezone reaches the unit's sources.
+
+        *property_id* moves it to another property: its nights, bookings, sources and calendars stay its own.
+        """
         before = self.store.load_unit(tenant, unit_id)
-        after = replace(before, **self._read_unit(tenant, values))
+        house = self.store.load_property(tenant, values.get("property_id", before.property_id))
+        after = replace(before, **self._read_unit(tenant, values), property_id=house.id)
         if unit_id in self._parts_of(tenant, after.parts):
             raise InputError("a unit cannot be a part of itself", code="bad-field", field="parts")
-        self._check_free([u for u in self.list_units(tenant, before.property_id) if u.id != unit_id], after.name, "unit")
+        self._check_free([u for u in self.list_units(tenant, house.id) if u.id != unit_id], after.name, "unit")
         if after == before:
             return before
-        saved = self.store.save_unit(after, within=_as_parents(tenant, set(after.parts) - set(before.parts)), at=self.clock())
-        if after.timezone != before.timezone:
+        moved = [Parent(Property, tenant, house.id)] if house.id != before.property_id else []
+        within = [*moved, *_as_parents(tenant, set(after.parts) - set(before.parts))]
+        zone = load_zone_of_unit(self.store, before)
+        saved = self.store.save_unit(after, within=within, at=self.clock())
+        if load_zone_of_unit(self.store, saved) != zone:
             self._spread_timezone(saved)
-        if (after.parts, after.turnover_days, after.name) != (before.parts, before.turnover_days, before.name):
-            self._reconcile(before, saved)
+        self._reconcile(before, saved)
         return saved
 
     def remove_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
@@ -202,7 +235,7 @@ class Catalog:
 
     def _read_unit(self, tenant: TenantId, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a unit's fields in their types; parts are given by id or name."""
-        read = read_fields({name: value for name, value in values.items() if name != "parts"}, PLACE_READERS)
+        read = read_fields({name: value for name, value in values.items() if name not in ("parts", "property_id")}, PLACE_READERS)
         parts = values.get("parts")
         if parts is not None:
             found = [self.find_unit(tenant, word).id for word in _read_parts(parts)]
@@ -230,6 +263,14 @@ class Catalog:
         for scope in sorted({Scope(unit_id) for unit in units for unit_id in (unit.id, *unit.parts)}):
             request = ReconcileRequest(tenant=units[0].tenant, scope=scope, at=self.clock(), by="catalog")
             self.parts.reconcile(BOOKINGS, request)
+
+    def _follow_property(self, unit: Unit, before: Property, after: Property) -> None:
+        """Put a change of the property's settings in force in one of its units, where the unit has none of its own."""
+        if unit.timezone is None and after.timezone != before.timezone:
+            self._spread_timezone(unit)
+            self._reconcile(unit)
+        elif unit.turnover_days is None and after.turnover_days != before.turnover_days:
+            self._reconcile(unit)
 
     def _spread_timezone(self, unit: Unit) -> None:
         self.sources.set_unit_timezone(unit.tenant, unit.id, load_zone_of_unit(self.store, unit))

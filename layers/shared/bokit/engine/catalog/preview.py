@@ -11,7 +11,7 @@ from bokit.core.model.records import Fields, Json, RunId
 from bokit.core.model.runs import Trigger
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_rules import Problem, Verdict
-from bokit.engine.sync.elsewhere import load_elsewhere
+from bokit.engine.sync.elsewhere import load_elsewhere, load_other_sources
 from bokit.engine.sync.job import SyncJob, context_of
 from bokit.engine.sync.kinds import SourceKind
 from bokit.store.protocols import Store
@@ -32,10 +32,15 @@ class Preview:
         return {**self.shown, "problems": [p.as_dict() for p in self.problems], "verdict": str(self.verdict)}
 
 
-def preview_source(store: Store, head: Head, kind: SourceKind, options: Options, at: datetime) -> Preview:
-    """Fetch the source of *head* once, without its validators, and return what its rules read."""
+def preview_source(
+    store: Store, head: Head, kind: SourceKind, options: Options, at: datetime, *, seconds: float | None = None
+) -> Preview:
+    """Fetch the source of *head* once, without its validators, and return what its rules read.
+
+    *seconds*: how long it may take; None: the fetch's own deadline alone holds.
+    """
     source, rules = head.source, kind.rules
-    fetched = kind.fetcher.fetch(head.source)
+    fetched = kind.fetcher.fetch(head.source, seconds=seconds)
     job = SyncJob(run_id=RunId("preview"), trigger=Trigger.MANUAL, started_at=at, options=options)
     context = context_of(head, job, at, {}, fetched)
     seen = rules.read(fetched.body, context, b"")
@@ -49,5 +54,5 @@ def preview_source(store: Store, head: Head, kind: SourceKind, options: Options,
 
 def _has_same_address(store: Store, source: Source, fingerprint: str | None) -> bool:
     """Return whether another source's last accepted content came from the address that answered in the end."""
-    others = (s for s in store.load_sources(source.tenant) if s.id != source.id and s.removed_at is None)
+    others = load_other_sources(store, source)
     return fingerprint is not None and any(store.load_snapshot(s).memory.get("fingerprint") == fingerprint for s in others)

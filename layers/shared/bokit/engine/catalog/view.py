@@ -8,6 +8,7 @@ from typing import Annotated, TypedDict
 from bokit.core.model.catalog import EndsOn, Property, Source, Tenant, Unit
 from bokit.core.model.collections import unit_of
 from bokit.core.model.documents import Count, FieldDiff, describe_diffs
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.records import LoggedChange
 from bokit.engine.catalog.sources import SECRET
 from bokit.observability import redact
@@ -35,6 +36,7 @@ class UnitDocument(TypedDict):
 
     id: str
     name: str
+    full_name: Annotated[str, "After its property's, where another unit is called the same."]
     property_id: str
     timezone: str | None
     turnover_days: Count | None
@@ -46,6 +48,7 @@ class SourceDocument(TypedDict):
 
     id: str
     name: str
+    full_name: Annotated[str, "With its unit's full name: `Garden flat / Airbnb`."]
     kind: str
     unit_id: Annotated[str | None, "null: it feeds a collection."]
     collection: str
@@ -63,6 +66,7 @@ class SourceDocument(TypedDict):
 class ChangeDocument(TypedDict):
     """An entry of a record's change log."""
 
+    id: Annotated[str, "What `bokit undo` takes."]
     at: datetime
     by: str
     action: str
@@ -82,11 +86,12 @@ def describe_property(house: Property) -> PropertyDocument:
     return {"id": house.id, "name": house.name, "timezone": house.timezone, "turnover_days": house.turnover_days}
 
 
-def describe_unit(unit: Unit) -> UnitDocument:
+def describe_unit(unit: Unit, names: FullNames) -> UnitDocument:
     """Return a unit's document."""
     return {
         "id": unit.id,
         "name": unit.name,
+        "full_name": names.of(unit),
         "property_id": unit.property_id,
         "timezone": unit.timezone,
         "turnover_days": unit.turnover_days,
@@ -94,11 +99,12 @@ def describe_unit(unit: Unit) -> UnitDocument:
     }
 
 
-def describe_source(source: Source) -> SourceDocument:
+def describe_source(source: Source, names: FullNames) -> SourceDocument:
     """Return a source's document."""
     return {
         "id": source.id,
         "name": source.name,
+        "full_name": names.of(source),
         "kind": source.kind,
         "unit_id": unit_of(source),
         "collection": source.collection,
@@ -117,6 +123,7 @@ def describe_source(source: Source) -> SourceDocument:
 def describe_change(change: LoggedChange) -> ChangeDocument:
     """Return a line of a record's change log."""
     return {
+        "id": change.id,
         "at": change.at,
         "by": change.by,
         "action": change.action,

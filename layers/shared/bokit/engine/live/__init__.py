@@ -1,9 +1,9 @@
-"""What happened, for those who watch: the outbox is numbered into event logs, of which webhooks and alert channels are sent.
+"""What happened, for those who watch: numbered into event logs, and sent to webhooks, alert channels and open WebSockets.
 
 May import: core.alerts, core.model, engine.base, errors, observability, outlets, store.
 """
 
 __all__ = [
-    "alert_delivery", "alert_news", "alerts", "day_summary", "deliveries", "dispatch", "events", "limits", "notices", "stale",
-    "webhooks",
+    "alert_delivery", "alert_news", "alerts", "connections", "day_summary", "deliveries", "dispatch", "events", "limits",
+    "messages", "notices", "stale", "tickets", "webhooks",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.live.alert_news import NewsReader, find_new_failures, read_failures
 from bokit.engine.live.day_summary import SummaryParts, load_day
+from bokit.engine.live.gaps import count_lost, find_gap_end
 from bokit.engine.live.limits import (
     ALERT_CLAIM,
     MAX_ALERT_AGE,
@@ -201,13 +202,16 @@ class AlertTurn:
                 self._save(seq=last)
             if self.state.seq == last or len(self.state.pending) >= MAX_PENDING_ALERTS:
                 return
-            self._read_page(min(last, self.state.seq + MAX_EVENTS_PER_PAGE))
+            self._read_page(last)
 
-    def _read_page(self, until: int) -> None:
+    def _read_page(self, last: int) -> None:
+        """Read up to the last event of a page, or over a gap: what was lost in it is counted once."""
         tenant, after = self.channel.tenant, self.state.seq
+        until = min(last, after + MAX_EVENTS_PER_PAGE)
         events = self.store.load_events(tenant, after=after, until=until)
+        until = events[-1].seq if events else find_gap_end(self.store, tenant, until, last)
         alerts = self.writer.write(NewsReader(self.store, tenant, events).read())
-        if lost := until - after - len(events):
+        if lost := count_lost(until - after - len(events)):
             alerts.insert(0, self.writer.write_lost(until, lost, self.clock()))
         self._save(pending=self._queue(alerts), seq=until)
 

@@ -11,11 +11,13 @@ from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, Conflic
 from bokit.core.model.alerts import HoldCause, find_host
 from bokit.core.model.catalog import BOOKINGS, Source
 from bokit.core.model.events import CONFLICTS, Event, EventType
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.limits import MAX_ALERTS_APART
 from bokit.core.model.notices import name_hold
 from bokit.core.model.records import Record, RecordId, SourceId, TenantId
 from bokit.core.model.scheduling import Head
 from bokit.core.model.webhooks import WebhookFailure, WebhookId
+from bokit.engine.base.lookup import load_names
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Store
 
@@ -26,7 +28,7 @@ class NewsReader:
     def __init__(self, store: Store, tenant: TenantId, events: Sequence[Event]) -> None:
         self.store, self.tenant = store, tenant
         self.events = [event for event in events if event.type in ALERTED]
-        self._units = {str(u.id): u.name for u in store.load_units(tenant)} if self.events else {}
+        self._names = load_names(store, tenant) if self.events else FullNames()
         self._sources = {s.id: s for s in store.load_sources(tenant)} if self.events else {}
         self._conflicts = store.find_records(tenant, CONFLICTS, self._ids_of("id"))
         self._bookings = store.find_records(tenant, BOOKINGS, self._ids_of("bookings"))
@@ -72,7 +74,7 @@ class NewsReader:
         return ConflictNews(
             event_id=event.id,
             at=event.at,
-            units=tuple(self._units.get(unit, unit) for unit in ids),
+            units=tuple(self._names.of_unit(unit) for unit in ids),
             nights=tuple(date.fromisoformat(night) for night in event.data.get("nights", ())),
             bookings=tuple(self._name_booking(RecordId(str(each))) for each in event.data.get("bookings", ())),
             certainty=str(remote.get("certainty", "certain")),
@@ -81,7 +83,7 @@ class NewsReader:
         )
 
     def _name_booking(self, record_id: RecordId) -> BookingName:
-        return name_booking(self._bookings.get(record_id), self._sources)
+        return name_booking(self._bookings.get(record_id), self._sources, self._names)
 
     def _read_source(self, event: Event) -> SourceNews | None:
         source = self._sources.get(SourceId(str(event.data.get("source_id"))))
@@ -93,8 +95,7 @@ class NewsReader:
             type=event.type,
             at=event.at,
             source_id=source.id,
-            name=source.name,
-            unit=self._units.get(source.scope),
+            name=self._names.of(source),
             code=str(event.data.get("code") or event.data.get("from") or ""),
             detail=_say_why(event.type, head),
             since=self._find_since(event, head),
@@ -136,14 +137,14 @@ def name_webhook(store: Store, tenant: TenantId, webhook_id: WebhookId) -> str:
     return find_host(webhook.url) or webhook.id
 
 
-def name_booking(record: Record | None, sources: Mapping[SourceId, Source]) -> BookingName:
+def name_booking(record: Record | None, sources: Mapping[SourceId, Source], names: FullNames) -> BookingName:
     """Return a booking's name without its guest."""
     if record is None:
         return BookingName(source=None, check_in=None, check_out=None)
     source = sources.get(record.source_id) if record.source_id else None
     fields = record.fields
     return BookingName(
-        source=source.name if source else None,
+        source=names.of(source) if source else None,
         check_in=read_day(fields.get("check_in")),
         check_out=read_day(fields.get("check_out")),
     )

@@ -42,6 +42,7 @@ from bokit.core.model.webhooks import (
 )
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.live.dispatch import AT_ONCE, TurnMessage
+from bokit.engine.live.gaps import find_gap_end
 from bokit.engine.live.limits import (
     MAX_QUEUE_WAIT,
     MAX_TURN_HOPS,
@@ -198,7 +199,7 @@ class Turn:
             known = self.store.find_deliveries(tenant, self.webhook.id, [event.seq for event in wanted]) if wanted else {}
             if fresh := [self._new_delivery(event) for event in wanted if event.seq not in known]:
                 return [(delivery, None) for delivery in fresh]
-            self._move_to(until)
+            self._move_to(until if events else find_gap_end(self.store, tenant, until, last))
         return []
 
     def _new_delivery(self, event: Event) -> Delivery:

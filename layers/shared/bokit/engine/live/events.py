@@ -10,16 +10,16 @@ Many drains at once are harmless: one numbers an item, the others find it gone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from bokit.core.model.events import EventsDocument, OutboxItem, describe_event
-from bokit.core.model.limits import OUTBOX_PARTITIONS
+from bokit.core.model.events import Event, EventsDocument, EventType, OutboxItem, describe_event
+from bokit.core.model.limits import EVENT_JUMP, OUTBOX_PARTITIONS
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import Clock
-from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE, MAX_WAKE_LOST
+from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE, MAX_POSTING, MAX_WAKE_LOST
 from bokit.engine.live.notices import NoticePublisher
 from bokit.errors import InputError
 from bokit.observability import log_event
@@ -37,6 +37,8 @@ class DrainReport:
 
     items: int = 0
     events: int = 0
+    conflicts: int = 0
+    """Double bookings among the events: conflicts that opened."""
     notices: int = 0
     error: Exception | None = None
     """Why an item stays in the outbox; the others were numbered."""
@@ -46,7 +48,8 @@ class DrainReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
         failed = self.error is not None or self.refused is not None
-        return {"items": self.items, "events": self.events, "notices": self.notices, "failed": failed}
+        counts = {name: getattr(self, name) for name in ("items", "events", "conflicts", "notices")}
+        return {**counts, "failed": failed}
 
     def check(self) -> None:
         """Raise the error of the item that failed, so that the function fails and its alarm goes off."""
@@ -68,9 +71,15 @@ class EventLog:
     """Numbers the outbox's items, and reads the tenants' logs."""
 
     def __init__(
-        self, store: EventStore, clock: Clock, readers: LogReaders | None = None, publisher: NoticePublisher | None = None
+        self,
+        store: EventStore,
+        clock: Clock,
+        readers: LogReaders | None = None,
+        publisher: NoticePublisher | None = None,
+        post: Callable[[TenantId, Sequence[Event]], None] | None = None,
     ) -> None:
-        self.store, self.clock, self.readers, self.publisher = store, clock, readers, publisher
+        """*post* posts what was numbered to who watches at this moment; it must not raise."""
+        self.store, self.clock, self.readers, self.publisher, self.post = store, clock, readers, publisher, post
 
     # ── numbering ──
 
@@ -90,26 +99,39 @@ class EventLog:
         return report
 
     def _number_all(self, waiting: Sequence[OutboxItem]) -> DrainReport:
-        items, events, first = 0, 0, None
+        items, numbered, first = 0, list[tuple[TenantId, Event]](), None
         readers = dict[TenantId, bool]()
         for item in waiting:
             try:
-                is_numbered = self._number(item, readers)
+                events = self._number(item, readers)
             except Exception as error:
                 log.exception("an outbox item was not numbered", extra={"facts": {"item": item.id, "tenant": item.tenant}})
                 first = first or error
             else:
-                items, events = items + is_numbered, events + is_numbered * len(item.events)
+                items += events is not None
+                numbered += [(item.tenant, event) for event in events or ()]
+        self._post(numbered)
         self._wake(readers)
-        return DrainReport(items=items, events=events, error=first)
+        opened = sum(event.type == EventType.CONFLICT_OPENED for _, event in numbered)
+        return DrainReport(items=items, events=len(numbered), conflicts=opened, error=first)
 
-    def _number(self, item: OutboxItem, readers: dict[TenantId, bool]) -> bool:
-        """Number one item; where the tenant's log has readers, make the log due with it, should nobody wake them."""
+    def _post(self, numbered: Sequence[tuple[TenantId, Event]]) -> None:
+        began = self.clock()
+        for tenant in dict.fromkeys(tenant for tenant, _ in numbered if self.post):
+            if self.post and self.clock() - began <= MAX_POSTING:
+                self.post(tenant, [event for owner, event in numbered if owner == tenant])
+
+    def _number(self, item: OutboxItem, readers: dict[TenantId, bool]) -> Sequence[Event] | None:
+        """Number one item, and return its events; None if it was numbered already.
+
+        Where the tenant's log has readers, the log is due with it, should nobody wake them.
+        """
         now, tenant = self.clock(), item.tenant
         if tenant not in readers:
             readers[tenant] = self.readers is not None and self.readers.is_read(tenant)
         unread_at = now + MAX_WAKE_LOST if readers[tenant] else None
-        return self.store.number_events(item, expires_at=now + EVENT_TTL, unread_at=unread_at) is not None
+        last = self.store.number_events(item, expires_at=now + EVENT_TTL, unread_at=unread_at)
+        return None if last is None else item.numbered(last - len(item.events))
 
     def _wake(self, readers: Mapping[TenantId, bool]) -> None:
         """Wake who reads the logs; where that fails the tick finds the log due."""
@@ -130,6 +152,15 @@ class EventLog:
             yield from (item for item in new if _is_ready(item, now, older_than))
             if len(found) < MAX_OUTBOX_ITEMS or not new:
                 return
+
+    # ── after a restore ──
+
+    def jump(self, tenants: Iterable[TenantId], stamp: str) -> int:
+        """Raise each tenant's numbers by EVENT_JUMP, once for each *stamp*; return of how many tenants that was done.
+
+        After a restore, events that somebody read are lost, and other ones must not get their numbers.
+        """
+        return sum(self.store.raise_last_seq(tenant, by=EVENT_JUMP, stamp=stamp) for tenant in tenants)
 
     # ── reading ──
 

@@ -48,5 +48,28 @@ MAX_ALERT_UNREAD = timedelta(hours=1)
 """How long a channel goes without a look at the log, should every wake-up be lost."""
 ALERT_CLAIM = timedelta(minutes=5)
 """How long a turn holds its channel; after it, another may begin."""
+MAX_TICKET_AGE = timedelta(seconds=60)
+"""Of a ticket that opens a WebSocket."""
+MAX_CONNECTIONS = 200
+"""Open WebSockets of one tenant; who wants another asks for events instead."""
+MAX_CONNECTION_AGE = timedelta(hours=2)
+"""Of a WebSocket, as API Gateway has it; the client opens another one."""
+MAX_RESUMED_EVENTS = 200
+"""Events that a WebSocket sends at once, to one that resumes or after one drain; more are read by ``GET /events``."""
+MAX_POST_SECONDS = 3.0
+"""Of one message to one connection, and after which no further one is begun: the client finds the gap, and reads the events."""
+MAX_POSTING = timedelta(seconds=10)
+"""After which one drain posts to no further tenant, and one tick takes up no further revoked token: the gateway is slow."""
+MAX_POST_THREADS = 64
+"""Connections that one process posts to at the same time."""
+MAX_SEQ = 10**12 - 1  # of an event's number, as keys have it
+MAX_FRAME_BYTES = 32_000
+"""Of a message to a client; the gateway's frames take 32 KB. What is larger is read by ``GET /events``."""
+MAX_CLIENT_MESSAGE = 1_000
+"""Characters of a message from a client; there are two kinds, both short."""
+MAX_DUE_CLOSINGS = 100
+"""Ended connections and revoked tokens that one tick takes up."""
+MIN_PROGRESS_PAUSE = timedelta(seconds=1)
+"""Between two messages on the progress of one run."""
 MAX_PUBLISHING = timedelta(seconds=20)
 """How long one drain tries to publish notices; the next one goes on."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from bokit.core.items.planning import RecordDocument, describe_record
+from bokit.core.items.rules import RecordRules
 from bokit.core.model.catalog import BOOKINGS, Parent, Source, Unit
 from bokit.core.model.merge import accept_remote, compare_fields, edit_record
 from bokit.core.model.plan import Hold
@@ -24,6 +25,7 @@ from bokit.core.model.records import (
 )
 from bokit.core.model.runs import Outcome, Run, Trigger
 from bokit.core.model.source_rules import AnyRules
+from bokit.core.model.undo import UndoStep, UndoTerms
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.engine.base.reconcile import ReconcileRequest
 from bokit.engine.base.retry import retry_on_conflict
@@ -159,6 +161,21 @@ class RecordService:
 
         return retry_on_conflict(attempt, MAX_RECORD_EDIT_TRIES)
 
+    def save_changes(self, changes: Sequence[tuple[Record, Record, LoggedChange]], *, by: str) -> None:
+        """Write records as a person changed them, each before, after, and its line; then reconcile each scope once.
+
+        Raises StoreConflictError where one was changed since it was read; those before it are written.
+        """
+        written = dict[Scope, Record]()
+        try:
+            for before, after, change in changes:
+                kept = self._with_history(before, after, change.at)
+                save_edit(self.store, kept, change, self.defaults, within=_parents_of(kept))
+                written[after.scope] = after
+        finally:
+            for record in written.values():
+                self._reconcile(record, self.clock(), by)
+
     def _apply(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, patch: Patcher, by: str) -> Record:
         """Write what *patch* makes of a record, with its history, and reconcile what is derived from it."""
 
@@ -169,6 +186,12 @@ class RecordService:
         saved = self.apply_patch(tenant, collection, record_id, patch_with_history)
         self._reconcile(saved, self.clock(), by)
         return saved
+
+    def plan_undo(self, record: Record, log: Sequence[LoggedChange], lines: Iterable[str], terms: UndoTerms) -> UndoStep:
+        """Return what undoing these lines of the record's change log does, by the rules of its source or collection."""
+        is_pushed = record.source_id is None and record.collection != BOOKINGS
+        rules = RecordRules() if is_pushed else self._rules_of(record)
+        return rules.plan_undo(record, log, lines, terms)
 
     def _rules_of(self, record: Record) -> AnyRules:
         """Return the rules of the record's source; without a source, those of its collection."""

@@ -6,4 +6,17 @@ Terms: a *shard* holds up to a hundred sources that one tick *claims* together; 
 May import: core.model, engine.base, engine.sync, errors, observability, outlets, store.
 """
 
-__all__ = ["batch", "deadline", "history", "limits", "manual", "messages", "monitors", "queued_runs", "status", "tick", "traffic"]
+__all__ = [
+    "batch",
+    "dead_letters",
+    "deadline",
+    "history",
+    "limits",
+    "manual",
+    "messages",
+    "monitors",
+    "queued_runs",
+    "status",
+    "tick",
+    "traffic",
+]

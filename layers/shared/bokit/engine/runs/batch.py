@@ -16,14 +16,14 @@ So a source that kills its worker holds up no other. Who died with it in hand is
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from bokit.core.model.due_times import interval_of
+from bokit.core.model.due_times import FIRST_RETRY, interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, SourceReport, Trigger
@@ -80,6 +80,8 @@ class SyncWork:
     on_progress: Progress | None = None
     limiter: RateLimiter = field(default_factory=RateLimiter)
     done: dict[SourceId, SyncResult] = field(default_factory=dict)
+    advanced: set[SourceId] = field(default_factory=set)
+    """Sources that were read further than before, and not to their end."""
 
     @property
     def suspects(self) -> list[Head]:
@@ -168,19 +170,22 @@ class BatchRunner:
 
     # ── syncing ──
 
-    def sync_heads(self, work: SyncWork, *, exclusive: bool = False, meanwhile: Callable[[], None] = lambda: None) -> None:
+    def sync_heads(self, work: SyncWork, *, exclusive: bool = False, meanwhile: Callable[[], None] | None = None) -> None:
         """Sync every head into ``work.done``: several at a time, and then, one by one, those with which a worker died.
 
         Sources that ``work.stop`` prevents are missing there. *meanwhile* is called every *patience* seconds as long as some
-        are under way, and before each that is synced alone.
+        are under way, and before each that is synced alone. None: nothing is to be done beside, and no thread is needed.
         """
         suspects = work.suspects
         self._sync_together(work, [h for h in work.heads if not h.open_leases], exclusive, meanwhile)
         for head in suspects:
-            meanwhile()
+            if meanwhile:
+                meanwhile()
             self._sync_alone(work, head)
 
-    def _sync_together(self, work: SyncWork, heads: Sequence[Head], exclusive: bool, meanwhile: Callable[[], None]) -> None:
+    def _sync_together(
+        self, work: SyncWork, heads: Sequence[Head], exclusive: bool, meanwhile: Callable[[], None] | None
+    ) -> None:
         queue = HeadQueue(heads)
 
         def serve() -> None:
@@ -192,6 +197,9 @@ class BatchRunner:
                 queue.clear()
                 raise
 
+        if meanwhile is None:
+            serve()
+            return
         with ThreadPoolExecutor(max_workers=max(1, min(self.concurrency, len(heads)))) as pool:
             running = {pool.submit(serve) for _ in range(min(self.concurrency, len(heads)))}
             while running:
@@ -237,6 +245,8 @@ class BatchRunner:
         except Exception:
             log.exception("a source failed unexpectedly", extra={"facts": {"source_id": head.source.id}})
             result = SyncResult(report=_report_fault(head), failed=True, again=True)
+        if result.advanced:
+            work.advanced.add(head.source.id)
         if result.unfinished:
             return
         work.done[head.source.id] = result
@@ -266,6 +276,8 @@ class BatchClaim:
         self.store, self.clock, self.message, self.shard, self.work, self.idle = store, clock, message, shard, work, idle
         self.is_stale, self._is_released = False, False
         self._written: set[SourceId] = set()
+        self._begun: dict[SourceId, SourceSchedule] = {}
+        """The lines that this batch wrote of sources that had not ended."""
 
     def write_ended(self) -> None:
         """Write the lines of the sources that have ended; the first time, give the claim back with them."""
@@ -293,13 +305,25 @@ class BatchClaim:
         self._save_runs([run for run in self._end_runs() if run.sources])
         now, ended = self.clock(), self._ended()
         begun = {h.source.id: self.work.begun_schedule(h, now) for h in self.work.heads if h.source.id not in ended}
+        self._begun = begun
         self._complete({**ended, **begun}, None)
         self._is_released = True
 
     def _ended(self) -> dict[SourceId, SourceSchedule]:
         """Return the lines of the sources that ended and are not written yet."""
-        done = set(self.work.done) - self._written
-        return {h.source.id: self.work.next_schedule(h, self.clock) for h in self.work.heads if h.source.id in done}
+        ended = [h for h in self.work.heads if h.source.id in self.work.done and h.source.id not in self._written]
+        left = [h.source.id for h in ended if self.work.done[h.source.id].is_left]
+        tried = {h.source.id: self.work.next_schedule(h, self.clock) for h in ended if h.source.id not in left}
+        return {**tried, **self._postponed(left)}
+
+    def _postponed(self, left: Collection[SourceId]) -> dict[SourceId, SourceSchedule]:
+        """Return the lines of sources that were not tried, as others wrote them, else as they were; not due for some minutes."""
+        if not left:
+            return {}
+        (shard,), soon = self.store.load_shards([self.shard.id]), self.clock() + FIRST_RETRY
+        stored = {source_id: shard.schedules[source_id] for source_id in left if source_id in shard.schedules}
+        lines = {s: self.work.schedules[s] if line == self._begun.get(s) else line for s, line in stored.items()}
+        return {source_id: replace(line, due_at=line.due_at and max(line.due_at, soon)) for source_id, line in lines.items()}
 
     def _write(self, lines: Mapping[SourceId, SourceSchedule]) -> None:
         if lines and not self.is_stale:

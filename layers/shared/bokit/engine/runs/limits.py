@@ -10,6 +10,16 @@ MAX_REPORT_TRIES = 4
 """Attempts to write what ended at the end of a message; what is refused then comes again in a message of its own."""
 REPORT_PAUSE_SECONDS = 0.5
 """The pause before the second attempt; it grows by as much with each."""
+MAX_RECEIVES = 5
+"""How often the queues deliver a message that fails, as the template has it; then it is a dead letter. Throttling counts, too."""
+MAX_CHAIN_MESSAGES = 12
+"""Messages of which each is sent by the worker of the one before; then the tick goes on. AWS cuts such a chain at the 17th."""
+OVERDUE_AFTER = timedelta(minutes=75)
+"""How long a run goes on without headway: longer than all deliveries of a message, each hidden for twelve minutes."""
+MAX_POSTPONE_TRIES = 8
+"""Attempts to put a run off, while the workers of its other messages do the same."""
+MAX_RUN_AGE = timedelta(days=6)
+"""How long a run may be put off; its progress is kept for a week."""
 CLAIM_TTL = timedelta(minutes=15)
 """Longer than queue delay plus batch time; afterwards any tick may reclaim the shard, or what a batch left unfinished."""
 MAX_CLAIM_SECONDS = 10.0

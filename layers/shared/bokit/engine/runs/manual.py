@@ -139,16 +139,20 @@ class ManualSync:
         stop: Deadline,
         on_end: Progress | None = None,
         report: Report | None = None,
+        advanced: set[SourceId] | None = None,
         *,
         exclusive: bool = False,
     ) -> tuple[SourceReport, ...]:
         """Sync as :meth:`sync_sources` does. Lines are written by shard, then *report* is called with what ended, together.
 
+        *advanced*: takes the sources that were read further, and not to their end.
         *exclusive*: each under its lease from the start; else only where the source is not unchanged.
         """
-        work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, on_end)
+        further = set() if advanced is None else advanced
+        work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, on_end, advanced=further)
         ended = EndedSources(self.store, self.clock, work, writes_lines=not job.dry_run, report=report)
-        self.batch.sync_heads(work, exclusive=exclusive, meanwhile=ended.write)
+        # of a single one nothing has ended while it goes on
+        self.batch.sync_heads(work, exclusive=exclusive, meanwhile=ended.write if len(heads) > 1 else None)
         ended.write_last()
         return tuple(work.done[h.source.id].report for h in heads if h.source.id in work.done)
 

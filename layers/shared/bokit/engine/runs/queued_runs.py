@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
 from bokit.core.model.documents import count_within, write_json
-from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import (
     IdempotentResponse,
@@ -31,14 +29,13 @@ from bokit.core.model.runs import (
     RunStatus,
     SourceReport,
     describe_run,
-    judge_run,
 )
 from bokit.core.model.scheduling import Head
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.lookup import name_sources
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.runs.batch import Schedules
 from bokit.engine.runs.deadline import Deadline
-from bokit.engine.runs.history import expiry_of, log_run
 from bokit.engine.runs.limits import (
     MAX_DELAY_SECONDS,
     MAX_DRY_RUN_PAUSE_SECONDS,
@@ -46,10 +43,11 @@ from bokit.engine.runs.limits import (
     MAX_PLAN_BYTES,
     MAX_SOURCES_PER_DRY_RUN,
     MAX_SOURCES_PER_RUN,
-    SOURCES_PER_MESSAGE,
+    OVERDUE_AFTER,
 )
 from bokit.engine.runs.manual import ManualSync, SyncRequest
-from bokit.engine.runs.messages import SQL_ROUTE, RunMessage, route_of
+from bokit.engine.runs.messages import SQL_ROUTE, RunMessage, group_by_shard, next_hop, split_messages
+from bokit.engine.runs.open_runs import OpenRuns
 from bokit.engine.runs.tick import PartResult, do_each
 from bokit.engine.sync.finish import WORKER_DIED
 from bokit.engine.sync.lease import LEASE_HELD
@@ -62,8 +60,6 @@ log = logging.getLogger("bokit.dispatch")
 
 KEY_TTL = timedelta(hours=24)
 """How long an Idempotency-Key repeats its first response."""
-OVERDUE_AFTER = timedelta(minutes=45)
-"""Longer than three deliveries of a message, each hidden for twelve minutes before the next."""
 AGAIN_AFTER = 15
 """Seconds until a message of which no source could be synced comes again; *overdue_at* bounds how often."""
 
@@ -94,6 +90,18 @@ class WorkReport:
         return {"sources": self.sources, "left": self.left, "stale": self.stale}
 
 
+@dataclass(frozen=True, slots=True)
+class Headway:
+    """What one message brought a run on; false where it brought nothing."""
+
+    reported: set[SourceId] = field(default_factory=set)
+    advanced: set[SourceId] = field(default_factory=set)
+    """Sources that were read further, and not to their end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.reported or self.advanced)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
     """A request's Idempotency-Key, and the hash of what it asks."""
@@ -117,6 +125,7 @@ class QueuedRuns:
     ) -> None:
         self.store, self.manual, self.clock = store, manual, clock
         self.new_run_id, self.defaults, self.queue = new_run_id, defaults, queue
+        self.open_runs = OpenRuns(store, clock, defaults)
 
     # ── a request ──
 
@@ -146,10 +155,10 @@ class QueuedRuns:
         if first:
             return self._repeat(first, request, once, delay_seconds)
         try:
-            self._send(opened, sources, request, delay_seconds)
+            self._send(opened, sources, delay_seconds)
         except LaterError:
             if once.key is None:  # nobody can ask for this run again
-                self._give_up(opened, {"code": "queue", "message": "the queue did not accept it; nothing was synced"})
+                self.open_runs.give_up(opened, {"code": "queue", "message": "the queue did not accept it; nothing was synced"})
             raise
         return TriggerResult(status=answered.status, body=answered.body)
 
@@ -161,12 +170,12 @@ class QueuedRuns:
         if opened:
             passed = (self.clock() - opened.run.started_at).total_seconds()
             delay = max(0, math.ceil(delay_seconds - passed))
-            self._send(opened, self.store.load_sources(request.tenant), request, delay)
+            self._send(opened, self.store.load_sources(request.tenant), delay)
         return TriggerResult(status=first.status, body=first.body, repeated=True)
 
     def _answer_plan(self, request: SyncRequest, sources: Sequence[Source], once: RequestKey) -> TriggerResult:
         self._check_dry(request.tenant, sources)
-        body = write_json(cut_plan(describe_run(self.manual.run(request))))
+        body = write_json(cut_plan(describe_run(self.manual.run(request), name_sources(self.store, request.tenant))))
         if once.key is not None:
             first = self.store.save_answer(request.tenant, self._answer(once, 200, body, None), self.clock())
             if first:
@@ -202,7 +211,7 @@ class QueuedRuns:
             raise UnknownIdError("no such collection", id=name)
 
     def _check_dry(self, tenant: TenantId, sources: Sequence[Source]) -> None:
-        pauses = (len(sources) - 1) * self._options(tenant)["sync.request_delay"] / 1000
+        pauses = (len(sources) - 1) * load_options(self.store, tenant, self.defaults)["sync.request_delay"] / 1000
         has_sql = any(s.kind == SQL_ROUTE for s in sources)
         if len(sources) > MAX_SOURCES_PER_DRY_RUN or has_sql or pauses > MAX_DRY_RUN_PAUSE_SECONDS:
             most = f"at most {MAX_SOURCES_PER_DRY_RUN} sources, fewer where sync.request_delay is long, none of SQL"
@@ -221,7 +230,7 @@ class QueuedRuns:
             if opened is None and not self._has_ended(request.tenant, run_id):
                 raise
         if opened:
-            self._send(opened, sources, request, 0)
+            self._send(opened, sources, 0)
 
     def _store_run(
         self, opened: OpenRun, sources: Sequence[Source], answered: IdempotentResponse | None
@@ -229,7 +238,7 @@ class QueuedRuns:
         """Store a run whose sources report shard by shard."""
         run, shards = opened.run, group_by_shard(sources)
         together = [[s.id for s in own] for own in shards]
-        expires_at = self._expiry(run)
+        expires_at = self.open_runs.expiry(run)
         return self.store.open_run(opened, expires_at=expires_at, answered=answered, now=run.started_at, together=together)
 
     def _prepare(self, request: SyncRequest, run_id: RunId, sources: Sequence[Source], delay_seconds: int) -> OpenRun:
@@ -240,14 +249,15 @@ class QueuedRuns:
             pending=frozenset(s.id for s in sources),
             new_only=request.new_only,
             force=request.force,
+            named=bool(request.source_ids),
             overdue_at=now + timedelta(seconds=delay_seconds) + OVERDUE_AFTER,
         )
 
-    def _send(self, opened: OpenRun, sources: Sequence[Source], request: SyncRequest, delay_seconds: int) -> None:
+    def _send(self, opened: OpenRun, sources: Sequence[Source], delay_seconds: int) -> None:
         """Send the pending sources to the queue, or without one sync them here; without pending sources end the run."""
-        messages = split_messages(opened, sources, named=bool(request.source_ids))
+        messages = split_messages(opened, sources)
         if opened.is_done:
-            self._end(opened)
+            self.open_runs.end(opened)
         elif self.queue is not None:
             self.queue.send([m.to_json() for m in messages], delay_seconds=delay_seconds)
         else:
@@ -273,23 +283,31 @@ class QueuedRuns:
             log_event(log, "message dropped: its run is over", run_id=message.run_id)
             return WorkReport(stale=True)
         if opened.is_done:  # the worker that brought the last report died before it ended the run
-            self._end(opened)
+            self.open_runs.end(opened)
             return WorkReport()
-        pending = message.narrow(opened.pending)
-        reported = self._sync(opened, pending, Deadline(seconds_left)) if pending.source_ids else frozenset()
-        left = [source_id for source_id in pending.source_ids if source_id not in reported]
-        if left and self.queue:
-            self.queue.send([pending.narrow(left).to_json()], delay_seconds=0 if reported else AGAIN_AFTER)
-        return WorkReport(sources=len(reported), left=len(left))
+        pending, headway = message.narrow(opened.pending), Headway()
+        if pending.source_ids:
+            self._sync(opened, pending, Deadline(seconds_left), headway)
+        rest = pending.narrow([source_id for source_id in pending.source_ids if source_id not in headway.reported])
+        if self.queue:
+            self._go_on(opened, rest, headway, self.queue)
+        return WorkReport(sources=len(headway.reported), left=len(rest.source_ids))
 
-    def _sync(self, opened: OpenRun, message: RunMessage, stop: Deadline) -> frozenset[SourceId]:
-        """Sync the message's sources, and return those that were reported."""
-        reported: set[SourceId] = set()
+    def _go_on(self, opened: OpenRun, rest: RunMessage, headway: Headway, queue: Queue) -> None:
+        """Send what is left, or leave it to the tick where the chain of messages is long; put off when the run is overdue."""
+        waits = rest.source_ids if rest.is_last else ()
+        if waits or headway:
+            self.open_runs.postpone(opened, waiting=waits, has_headway=bool(headway))
+        if rest.source_ids and not waits:
+            queue.send([next_hop(rest).to_json()], delay_seconds=0 if headway else AGAIN_AFTER)
+
+    def _sync(self, opened: OpenRun, message: RunMessage, stop: Deadline, headway: Headway) -> None:
+        """Sync the message's sources, and note in *headway* those that were reported, or read further."""
 
         def report(reports: Sequence[SourceReport]) -> None:
             if reports:
-                self._report(opened.run, reports)
-                reported.update(r.source_id for r in reports)
+                self.open_runs.report(opened.run, reports)
+                headway.reported.update(r.source_id for r in reports)
 
         def report_synced(reports: Sequence[SourceReport]) -> None:
             report([r for r in reports if self.queue is None or not is_overtaken(r)])
@@ -301,12 +319,12 @@ class QueuedRuns:
             if active:
                 job = self.manual.make_sync_job(request, message.run_id, self.clock())
                 is_sql = message.route == SQL_ROUTE
-                self.manual.sync_heads(active, schedules, job, stop, report=report_synced, exclusive=is_sql)
+                further = headway.advanced
+                self.manual.sync_heads(active, schedules, job, stop, report=report_synced, advanced=further, exclusive=is_sql)
         except StoreConflictError:
             if self.queue is None:
                 raise
             log.warning("reports were refused; their sources come again", exc_info=True)
-        return frozenset(reported)
 
     def _load_heads(self, message: RunMessage) -> tuple[list[Head], Schedules, list[SourceReport]]:
         """Return the heads and lines of the message's sources, and the reports of those paused or removed since the request."""
@@ -331,76 +349,29 @@ class QueuedRuns:
     # ── the end ──
 
     def close_overdue(self, runs: Sequence[OpenRun]) -> PartResult:
-        """End those of *runs* that are overdue, their pending sources as failed; one that fails does not stop the others."""
+        """End those of *runs* that are overdue, their pending sources as failed, and send what waits of the others.
+
+        Counts those that were ended; one that fails does not stop the others.
+        """
         now = self.clock()
 
         def close(opened: OpenRun) -> bool:
             if opened.overdue_at > now:
+                self._send_waiting(opened)
                 return False
-            self._give_up(opened, {"code": "run-overdue", "message": "no worker synced it in time; trigger it again"})
+            self.open_runs.give_up(opened, {"code": "run-overdue", "message": "no worker synced it in time; trigger it again"})
             return True
 
         return do_each(runs, close)
 
-    def _give_up(self, opened: OpenRun, error: Mapping[str, str]) -> None:
-        """End a run, its pending sources as failed."""
-        names = {s.id: s.name for s in self.store.load_sources(opened.run.tenant)}
-        failed = [
-            SourceReport(source_id=source_id, name=names.get(source_id, source_id), outcome=Outcome.FAILED, error=error)
-            for source_id in sorted(opened.pending)
-        ]
-        if failed:
-            self._report(opened.run, failed)
-        else:
-            self._end(opened)
-
-    def _report(self, run: Run, reports: Sequence[SourceReport]) -> None:
-        """Add reports to the run; the last one ends it."""
-        after = self.store.report_sources(run.tenant, run.run_id, reports)
-        if after is not None and after.is_done:
-            self._end(after)
-
-    def _end(self, opened: OpenRun) -> None:
-        status = judge_run(opened.run.sources) if opened.run.sources else RunStatus.SUCCEEDED
-        run = replace(opened.run, status=status, finished_at=self.clock())
-        if self.store.close_run(run, expires_at=self._expiry(run)):
-            log_run(run)
-
-    def _expiry(self, run: Run) -> datetime:
-        return expiry_of(run, self._options(run.tenant))
-
-    def _options(self, tenant: TenantId) -> Options:
-        return load_options(self.store, tenant, self.defaults)
-
-
-def split_messages(opened: OpenRun, sources: Sequence[Source], *, named: bool) -> list[RunMessage]:
-    """Return the messages of a run's pending sources, one for each shard, since its heads are read and written at once.
-
-    A database has a message of its own, for the worker that reads databases.
-    *named*: a person named the sources, so paused ones are synced as well.
-    """
-    messages = []
-    for shard in group_by_shard(s for s in sources if s.id in opened.pending):
-        shard_id = shard[0].shard_id
-        size = 1 if route_of(shard_id) == SQL_ROUTE else SOURCES_PER_MESSAGE
-        for part in (shard[at : at + size] for at in range(0, len(shard), size)):
-            messages.append(
-                RunMessage(
-                    run_id=opened.run.run_id,
-                    tenant=opened.run.tenant,
-                    source_ids=tuple(s.id for s in part),
-                    paused=tuple(s.id for s in part if named and not s.enabled),
-                    shard_id=shard_id,
-                    route=route_of(shard_id),
-                )
-            )
-    return messages
-
-
-def group_by_shard(sources: Iterable[Source]) -> list[list[Source]]:
-    """Return *sources* by shard, those of databases last, in the order of their ids."""
-    ordered = sorted(sources, key=lambda s: (route_of(s.shard_id) == SQL_ROUTE, s.shard_id, s.id))
-    return [list(own) for _, own in groupby(ordered, key=lambda s: s.shard_id)]
+    def _send_waiting(self, opened: OpenRun) -> None:
+        """Send the sources whose chain of messages was too long, by a first message; a crash in between sends them twice."""
+        waiting = opened.waiting & opened.pending
+        if waiting:
+            sources = [s for s in self.store.load_sources(opened.run.tenant) if s.id in waiting]
+            self._send(replace(opened, pending=waiting), sources, 0)
+            log_event(log, "run goes on by the tick", run_id=opened.run.run_id, sources=len(waiting))
+        self.open_runs.clear_waiting(opened, opened.waiting)
 
 
 def is_overtaken(report: SourceReport) -> bool:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from bokit.core.model.alerts import AlertsDocument, describe_channel
-from bokit.core.model.collections import scopes_of, source_scopes, unit_of
+from bokit.core.model.collections import fed_by_tables, scopes_of, source_scopes, unit_of
 from bokit.core.model.documents import Count, ErrorDocument
 from bokit.core.model.due_times import SourceState, freshness, judge_source
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
 from bokit.core.model.quotas import QuotaDocument, QuotaOwner, day_of, describe_quotas
 from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
-from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule
+from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule, TableNote
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.lookup import load_names
 from bokit.engine.base.tenant_options import load_options
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Page, Store
@@ -34,10 +36,23 @@ class FreshnessDocument(TypedDict):
     next_due_at: datetime | None
     failures: Count | None
     error: ErrorDocument | None
+    content_made_at: Annotated[
+        datetime | None, "When the content that comes was made, where it is the same old one as before; null: it is not."
+    ]
     advice: Annotated[str | None, "What the owner should know or change, by what the source last showed; null: nothing."]
     renames_since: Annotated[
         datetime | None, "Since when its calendar renames its bookings at each fetch: those that were known are kept."
     ]
+
+
+class TableStatusDocument(TypedDict):
+    """One table of a database."""
+
+    name: str
+    collection: str
+    state: Annotated[SourceState, "`failing`: it could not be read; `held`: a guard holds something of it."]
+    since: Annotated[datetime | None, "Since when it needs a person; null: it does not."]
+    error: ErrorDocument | None
 
 
 class SourceStatusDocument(FreshnessDocument):
@@ -45,11 +60,13 @@ class SourceStatusDocument(FreshnessDocument):
 
     source_id: str
     name: str
+    full_name: Annotated[str, "With its unit's full name: `Garden flat / Airbnb`."]
     kind: str
     collection: str
     unit_id: str | None
     interval: Count
     hold: HoldSummary | None
+    tables: NotRequired[Annotated[list[TableStatusDocument], "Of a database: its tables."]]
 
 
 class StatusDocument(TypedDict):
@@ -79,12 +96,13 @@ class SourceStatus:
     schedule: SourceSchedule
     state: SourceState
 
-    def as_dict(self) -> SourceStatusDocument:
+    def as_dict(self, names: FullNames) -> SourceStatusDocument:
         """As the status shows it."""
         head, source, hold = self.head, self.head.source, self.head.hold
-        return {
+        doc: SourceStatusDocument = {
             "source_id": source.id,
             "name": source.name,
+            "full_name": names.of(source),
             "kind": source.kind,
             "collection": source.collection,
             "unit_id": unit_of(source),
@@ -96,10 +114,22 @@ class SourceStatus:
             "next_due_at": self.schedule.due_at,
             "failures": self.schedule.failures,
             "error": {"code": head.failure.code, "message": head.failure.message} if head.failure else None,
+            "content_made_at": head.stale.since if head.stale else None,
             "advice": head.advice,
             "renames_since": head.renames_since,
             "hold": _describe_note(hold) if hold else None,
         }
+        if source.settings.get("tables"):
+            doc["tables"] = self._describe_tables()
+        return doc
+
+    def _describe_tables(self) -> list[TableStatusDocument]:
+        """Return the tables of a database, and those that it does not declare any more but that need a person."""
+        declared, notes = fed_by_tables(self.head.source), self.head.tables
+        names = [*declared, *(name for name in notes if name not in declared)]
+        is_own = self.state not in (SourceState.HELD, SourceState.FAILING)
+        own = SourceState.FAILING if self.head.failure and not notes else self.state if is_own else SourceState.OK
+        return [_describe_table(name, declared.get(name, ""), notes.get(name), own) for name in names]
 
 
 def _describe_note(hold: HoldNote) -> HoldSummary:
@@ -112,6 +142,19 @@ def _describe_note(hold: HoldNote) -> HoldSummary:
     }
 
 
+def _describe_table(name: str, collection: str, note: TableNote | None, state: SourceState) -> TableStatusDocument:
+    if note is None:
+        return {"name": name, "collection": collection, "state": state, "since": None, "error": None}
+    state, error = SourceState.HELD if note.is_held else SourceState.FAILING, note.message
+    return {
+        "name": name,
+        "collection": collection,
+        "state": state,
+        "since": note.since,
+        "error": {"code": note.code, "message": error},
+    }
+
+
 class StatusService:
     """Reads status, totals and history."""
 
@@ -120,8 +163,10 @@ class StatusService:
 
     def load_sources(self, tenant: TenantId) -> list[SourceStatus]:
         """Return every source of the tenant that was not removed, with one query a shard."""
-        options, now = self._options(tenant), self.clock()
-        found = []
+        return self._judge_sources(tenant, self._options(tenant))
+
+    def _judge_sources(self, tenant: TenantId, options: Options) -> list[SourceStatus]:
+        found, now = [], self.clock()
         for shard, head in self._load_heads(tenant):
             schedule = shard.schedules[head.source.id]
             found.append(SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, options, now)))
@@ -130,7 +175,7 @@ class StatusService:
     def load_freshness(self, tenant: TenantId, source_id: SourceId) -> FreshnessDocument:
         """Return the freshness of one source; None throughout where it was removed."""
         found = self._find_source(tenant, source_id)
-        doc: Fields = found.as_dict() if found else {}
+        doc: Fields = found.as_dict(FullNames()) if found else {}
         return cast("FreshnessDocument", {name: doc.get(name) for name in FreshnessDocument.__annotations__})
 
     def _find_source(self, tenant: TenantId, source_id: SourceId) -> SourceStatus | None:
@@ -143,8 +188,10 @@ class StatusService:
         return SourceStatus(head=head, schedule=schedule, state=judge_source(head, schedule, self._options(tenant), self.clock()))
 
     def load_status(self, tenant: TenantId) -> StatusDocument:
-        """Return the tenant's status."""
-        options, sources = self._options(tenant), self.load_sources(tenant)
+        """Return the tenant's status, its sources by their full names."""
+        options, names = self._options(tenant), load_names(self.store, tenant)
+        sources = self._judge_sources(tenant, options)
+        shown = sorted((s.as_dict(names) for s in sources), key=lambda doc: (doc["full_name"].casefold(), doc["source_id"]))
         monitor = self.store.load_monitors([tenant]).get(tenant)
         states = [s.state for s in sources]
         return {
@@ -155,7 +202,7 @@ class StatusService:
             "monitor": None if monitor is None or monitor.is_over else monitor.as_dict(),
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
             "quotas": self.load_quotas(tenant),
-            "sources": [s.as_dict() for s in sources],
+            "sources": shown,
             "alerts": self.load_alerts(tenant),
             "cursor": None,
         }
@@ -166,8 +213,9 @@ class StatusService:
         return {"topic": self._has_topic, "channels": [describe_channel(c, states.get(c.id)) for c in channels]}
 
     def list_troubled(self, tenant: TenantId) -> list[str]:
-        """Return the names of the sources that need a person."""
-        return [s.head.source.name for s in self.load_sources(tenant) if s.state in TROUBLED]
+        """Return the full names of the sources that need a person."""
+        names = load_names(self.store, tenant)
+        return [names.of(s) for s in names.sorted(s.head.source for s in self.load_sources(tenant) if s.state in TROUBLED)]
 
     def load_quotas(self, tenant: TenantId | None) -> list[QuotaDocument]:
         """Return how much of its quotas the tenant (None: the stack) uses."""

@@ -7,6 +7,7 @@
     outbox       number what was left behind
     deliveries   start the turns of webhooks that are due
     alerts       serve the channels that are due
+    connections  close those at their end, and those of revoked tokens
 
 A part that fails does not stop the others.
 """
@@ -68,13 +69,15 @@ class TickReport:
     """Turns of webhooks that were started."""
     alerts: int = 0
     """Alert channels that were due."""
+    closings: int = 0
+    """Connections of the WebSocket that were closed."""
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        names = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "events", "turns", "alerts")
-        counts = {name: getattr(self, name) for name in names}
+        synced = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale")
+        counts = {name: getattr(self, name) for name in (*synced, "events", "turns", "alerts", "closings")}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
     def check(self) -> None:
@@ -226,11 +229,12 @@ class Tick:
         drain_outbox: Callable[[], OutboxReport],
         send_due: Callable[[], PartReport],
         deliver_alerts: Callable[[], PartReport],
+        close_due: Callable[[], PartReport],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
         self.report_stale, self.drain_outbox = report_stale, drain_outbox
-        self.send_due, self.deliver_alerts = send_due, deliver_alerts
+        self.send_due, self.deliver_alerts, self.close_due = send_due, deliver_alerts, close_due
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
@@ -249,7 +253,9 @@ class Tick:
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
         started = _attempt(lambda _: self._send_due_deliveries(), [self], "deliveries")
         served = _attempt(lambda _: self._deliver(), [self], "alerts")
-        failed = sent.error or begun.error or closed.error or numbered.error or started.error or served.error
+        ended = _attempt(lambda _: self._close_due(), [self], "connections")
+        parts = (begun, closed, numbered, started, served, ended)
+        failed = sent.error or next((part.error for part in parts if part.error), None)
         report = replace(
             sent,
             monitors=begun.count,
@@ -257,6 +263,7 @@ class Tick:
             events=numbered.count,
             turns=started.count,
             alerts=served.count,
+            closings=ended.count,
             error=failed,
         )
         log_event(log, "tick", **report.as_dict())
@@ -279,6 +286,10 @@ class Tick:
     def _deliver(self) -> PartResult:
         served = self.deliver_alerts()
         return PartResult(count=served.count, error=served.error)
+
+    def _close_due(self) -> PartResult:
+        ended = self.close_due()
+        return PartResult(count=ended.count, error=ended.error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)

@@ -6,4 +6,4 @@ Terms: the *fast path* ends after an unchanged fetch; the *slow path* holds the 
 May import: core.model, engine.base, errors, sources, store.
 """
 
-__all__ = ["actions", "elsewhere", "finish", "job", "kinds", "lease", "limits", "plan_limit", "sync"]
+__all__ = ["actions", "elsewhere", "finish", "job", "kinds", "lease", "limits", "pass_session", "plan_limit", "sync"]

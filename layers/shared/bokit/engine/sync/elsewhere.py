@@ -6,14 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from bokit.core.model.catalog import Source, Unit
+from bokit.core.model.full_names import FullNames
 from bokit.core.model.records import Record, Scope
 from bokit.core.model.source_rules import AnyRules
 from bokit.engine.sync.limits import MAX_COMPARED_UNITS
 from bokit.store.protocols import Store
 
 
+def load_other_sources(store: Store, source: Source) -> list[Source]:
+    """Return the tenant's sources beside *source*, without those that are removed."""
+    return [s for s in store.load_sources(source.tenant) if s.removed_at is None and s.id != source.id]
+
+
 def load_elsewhere(store: Store, source: Source, rules: AnyRules, platform: str | None) -> dict[str, str]:
-    """Return what identifies bookings beyond *source*, each with the name of where it is known.
+    """Return what identifies bookings beyond *source*, each with the full name of where it is known.
 
     sources of other, unlinked units          all of their bookings
     sources of the same unit                  those that were read on the same *platform*
@@ -29,17 +35,18 @@ class OtherSources:
         self.store, self.source, self.rules, self.platform = store, source, rules, platform
         units = list(store.load_units(source.tenant))
         self.linked = linked_scopes(source.scope, units)
-        self.names = {Scope(u.id): u.name for u in units}
+        self.names = FullNames(units, store.load_properties(source.tenant))
+        self.units = frozenset(Scope(u.id) for u in units)
 
     @cached_property
     def others(self) -> list[Source]:
         """The other sources that are not removed."""
-        return [s for s in self.store.load_sources(self.source.tenant) if s.removed_at is None and s.id != self.source.id]
+        return load_other_sources(self.store, self.source)
 
     @property
     def scopes(self) -> list[Scope]:
         """The units to compare with: the linked ones first."""
-        return sorted(self.names, key=lambda scope: (scope not in self.linked, scope))[:MAX_COMPARED_UNITS]
+        return sorted(self.units, key=lambda scope: (scope not in self.linked, scope))[:MAX_COMPARED_UNITS]
 
     def load(self) -> dict[str, str]:
         """Return what every unit knows."""
@@ -47,7 +54,7 @@ class OtherSources:
 
     def _load_scope(self, scope: Scope) -> Iterator[tuple[str, str]]:
         records = self.store.load_records(self.source.tenant, self.source.collection, scope)
-        yield from ((mark, self.names[scope]) for mark in self.rules.read_published(records))
+        yield from ((mark, self.names.of_unit(scope)) for mark in self.rules.read_published(records))
         if self._counts(scope):
             yield from (pair for other in self.others for pair in self._read_source(other, records, scope))
 
@@ -58,7 +65,7 @@ class OtherSources:
     def _read_source(self, other: Source, records: Sequence[Record], scope: Scope) -> Iterator[tuple[str, str]]:
         theirs = [r for r in records if r.source_id == other.id]
         platform = self.platform if scope in self.linked else None
-        return ((mark, other.name) for mark in self.rules.read_marks(theirs, platform))
+        return ((mark, self.names.of(other)) for mark in self.rules.read_marks(theirs, platform))
 
 
 def linked_scopes(scope: Scope, units: Iterable[Unit]) -> set[Scope]:

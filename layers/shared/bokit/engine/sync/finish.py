@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
+from bokit.core.model.catalog import Source
 from bokit.core.model.due_times import freshness
 from bokit.core.model.events import events_of_head, notice_items
 from bokit.core.model.notices import Notice, name_hold
@@ -13,16 +14,35 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.runs import Outcome, SourceReport
 from bokit.core.model.scheduling import Failure, Head, HoldNote, Lease, SourceSchedule
 from bokit.engine.base.clock import Clock
+from bokit.engine.base.lookup import load_names
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
 from bokit.engine.sync.lease import LEASE_HELD, SYNC_TTL, released_on_error
-from bokit.engine.sync.notices import notice_failure, notice_fresh, notice_hold, notice_recovery, notice_renames, notice_stale
-from bokit.errors import BokitError, LaterError, SourceUnavailableError, StoreConflictError, UnknownIdError
+from bokit.engine.sync.notices import (
+    notice_failure,
+    notice_fresh,
+    notice_hold,
+    notice_part_failure,
+    notice_recovery,
+    notice_renames,
+    notice_stale,
+)
+from bokit.errors import (
+    BokitError,
+    LaterError,
+    RequestRefusedError,
+    SourceUnavailableError,
+    StaleFenceError,
+    StoreConflictError,
+    UnknownIdError,
+)
 from bokit.store.protocols import Store
 
 log = logging.getLogger("bokit.sync")
 
 WORKER_DIED = "worker-died"
 WORKERS_DIED = "reading it stopped its worker {times} times in a row, so it is tried once a day; `bokit sync` tries it now"
+OTHERS = frozenset({LEASE_HELD, StaleFenceError.code})
+"""Codes by which another run has the source in hand."""
 
 
 class Finisher:
@@ -34,13 +54,14 @@ class Finisher:
     def save(self, before: Head, after: Head, hold: Hold | None, lease: Lease) -> None:
         """Save the head, which releases the lease, with its events and notices in the same transaction."""
         now = self.clock()
-        standstill = notice_stale(before, after, now), notice_fresh(before, after, now)
-        found = notice_recovery(before, now), notice_hold(before, hold, now), *standstill, notice_renames(before, after, now)
+        kinds = (notice_recovery, notice_part_failure, notice_stale, notice_fresh, notice_renames)
+        changes = (notice(before, after, now, self._name_of) for notice in kinds)
+        found = notice_hold(before, hold, now, self._name_of), *changes
         self._save_head(before, after, lease, now, *found)
 
     def fail(self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: Exception) -> SyncResult:
         """Record why the source failed, and return the result: whether and when trying again may help."""
-        known = error if isinstance(error, BokitError) else None
+        known = error if isinstance(error, BokitError) and not isinstance(error, RequestRefusedError) else None
         if known is None:
             log.exception("a source failed unexpectedly", extra={"facts": {"source_id": head.source.id}})
         shown = known or BokitError("an unexpected error; the log has its details", code="unexpected")
@@ -57,17 +78,18 @@ class Finisher:
         lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
         if lease is None:
             held = StoreConflictError("another run is syncing it", code=LEASE_HELD)
-            return SyncResult(report=report_source(head, recorder, Outcome.SKIPPED, held), failed=True, again=True)
+            return SyncResult(report=report_source(head, recorder, Outcome.SKIPPED, held), is_left=True)
         error = BokitError(WORKERS_DIED.format(times=head.open_leases), code=WORKER_DIED)
         since = freshness(head, schedule)
         failure = Failure(code=error.stable_code, message=error.message, since=since, notified=True)
         with released_on_error(self.store, lease):
-            self._save_failed(failure, lease, now, notice_failure(head.source, failure, now))
+            self._save_failed(failure, lease, now, notice_failure(head.source, failure, now, self._name_of))
         return SyncResult(report=report_source(head, recorder, Outcome.FAILED, error), failed=True)
 
     def skip_until_due(self, head: Head) -> SyncResult:
         """Leave a source that was given up until its day is over."""
-        return SyncResult(report=report_source(head, StepRecorder(self.clock), Outcome.SKIPPED, head.failure))
+        report = report_source(head, StepRecorder(self.clock), Outcome.SKIPPED, head.failure)
+        return SyncResult(report=report, is_left=True)
 
     def skip(
         self, head: Head, schedule: SourceSchedule, job: SyncJob, recorder: StepRecorder, error: StoreConflictError
@@ -75,6 +97,7 @@ class Finisher:
         """Leave the source to the run that was faster; lasting conflicts become a failure.
 
         another run synced it meanwhile, or it was removed    nothing is wrong
+        another run holds it, or took it over                 nothing is wrong: that run records how it ends
         else                                                  retry in some minutes
         else, in a row, and no success for an interval        retry, and notify the owner
         """
@@ -85,10 +108,17 @@ class Finisher:
             return SyncResult(report=report)
         if fresh.synced_at is not None and fresh.synced_at >= job.started_at:
             return SyncResult(report=report)
+        if self._is_in_other_hands(fresh, error):
+            return SyncResult(report=report, is_left=True)
         last = freshness(fresh, schedule)
         if schedule.failures and (last is None or self.clock() - last >= schedule.interval):
             self._note_failure(head, schedule, job, error, urgent=True)
         return SyncResult(report=report, failed=True, again=True)
+
+    def _is_in_other_hands(self, head: Head, error: StoreConflictError) -> bool:
+        """Return whether another run has the source: by a lease as runs acquire it, not by one that a wrong clock wrote."""
+        is_sound = head.leased_until is None or head.leased_until <= self.clock() + 2 * SYNC_TTL
+        return error.stable_code in OTHERS and is_sound
 
     def _note_failure(self, head: Head, schedule: SourceSchedule, job: SyncJob, error: BokitError, *, urgent: bool) -> None:
         """Keep the failure in the head where it is new; notify the owner once in a row of failures.
@@ -112,11 +142,14 @@ class Finisher:
         now = self.clock()
         is_news = failure.notified and not (head.failure and head.failure.notified)
         lease = self.store.acquire_lease(head.source, holder=job.run_id, now=now, until=now + SYNC_TTL)
-        notice = notice_failure(head.source, failure, now) if is_news else None
+        notice = notice_failure(head.source, failure, now, self._name_of) if is_news else None
         if lease:
             self._save_failed(failure, lease, now, notice)
         elif notice and schedule.failures:
             self.store.put_outbox(*notice_items([notice]))
+
+    def _name_of(self, source: Source) -> str:
+        return load_names(self.store, source.tenant).of(source)
 
     def _save_failed(self, failure: Failure, lease: Lease, now: datetime, notice: Notice | None) -> None:
         before = self.store.load_head(lease.source)
@@ -151,7 +184,8 @@ def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, chan
             delivered_at=before.delivered_at if before else None,
             opens_at=hold.opens_at,
         )
-    return replace(head, failure=None, hold=note, settle_at=settle_at, changed_at=changed_at or head.changed_at)
+    changed_at = changed_at or head.changed_at
+    return replace(head, failure=None, tables={}, hold=note, settle_at=settle_at, changed_at=changed_at)
 
 
 def report_source(

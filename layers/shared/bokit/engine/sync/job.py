@@ -70,8 +70,12 @@ class SyncResult:
     again: bool = False
     """It failed, and a retry soon may help."""
     retry_after: float | None = None
+    is_left: bool = False
+    """It was not tried: another run has it in hand, or it waits for its day. Its line in the shard stays as it is stored."""
     unfinished: bool = False
     """There was no time for all of it: it stays due, and resumes at its checkpoint."""
+    advanced: bool = False
+    """It is unfinished, and has come further than before."""
     full_by: datetime | None = None
     """When the next full pass is due, where not every pass is one."""
 

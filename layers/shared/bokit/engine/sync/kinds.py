@@ -13,7 +13,7 @@ from bokit.core.model.source_rules import AnyRules
 from bokit.engine.base.reconcile import ReconcilerFactory
 from bokit.engine.sync.finish import Finisher
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
-from bokit.sources.protocols import Fetcher
+from bokit.sources.protocols import Fetcher, LongList
 
 
 class TableSyncer(Protocol):
@@ -25,6 +25,20 @@ class TableSyncer(Protocol):
 
     def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Apply or discard what is held, as *job* says, without reading the database."""
+        ...
+
+
+class ListSyncer(Protocol):
+    """Syncs lists that are too long for one body, part by part."""
+
+    def run(
+        self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool, pages: LongList | None = None
+    ) -> SyncResult:
+        """Sync a list; *pages*: it was opened already."""
+        ...
+
+    def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
+        """Apply or discard what is held, as *job* says, without reading the list."""
         ...
 
 
@@ -40,6 +54,8 @@ class SourceKind:
     """Makes the reconciler of *collection*; None: nothing derives from its records."""
     tables: Callable[[Finisher], TableSyncer] | None = None
     """Makes the syncer of a database's tables; *fetcher* then shows their first rows alone, for a preview."""
+    lists: Callable[[Finisher], ListSyncer] | None = None
+    """Makes the syncer of lists that the *fetcher* found too long for one body."""
     is_shared: bool = False
     """Several sources, and people, may make records of one scope: the rules see all of them."""
     check_url: Callable[[str], object] | None = None

@@ -10,6 +10,8 @@ DEATH_WAIT = timedelta(days=1)  # between two tries of a source that workers die
 MIN_SECONDS_TO_SAVE = 10.0
 """Of the host's time, what a fetch leaves for reading and writing."""
 
+MAX_PASS_PROBLEMS = 50
+"""Problems of a sync of tables, or of a long list, that are listed one by one."""
 MAX_COMPARED_UNITS = 50
 """Units whose bookings are read to find whose calendar a foreign one is."""
 MAX_BULK_HOLD = timedelta(minutes=15)

@@ -17,26 +17,35 @@ from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import source_scopes
-from bokit.core.model.due_times import freshness, is_long_ago, judge_staleness, next_full_at
+from bokit.core.model.due_times import freshness, has_terms, is_long_ago, judge_staleness, next_full_at, terms_of
 from bokit.core.model.plan import Action, Hold, Plan, count_actions
 from bokit.core.model.records import CollectionName, Fields, Record, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
-from bokit.core.model.scheduling import Head, Lease, SourceSchedule
+from bokit.core.model.scheduling import LONG_LIST, Head, Lease, SourceSchedule
 from bokit.core.model.source_rules import ADVICE, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, hold, make_bulk, visible_actions
-from bokit.engine.sync.elsewhere import load_elsewhere
+from bokit.engine.sync.elsewhere import load_elsewhere, load_other_sources
 from bokit.engine.sync.finish import Finisher, next_head, recall_alert, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.lease import LEASE_HELD, acquire_lease, is_unsynced, released_on_error
 from bokit.engine.sync.plan_limit import PlanLimit, find_limit
-from bokit.errors import ConfigError, QuotaError, StaleFenceError, StoreConflictError, StoreUnreachableError
-from bokit.sources.protocols import Fetched
+from bokit.errors import ConfigError, QuotaError, StaleFenceError, StateError, StoreConflictError, StoreUnreachableError
+from bokit.sources.limits import MAX_BODY_ITEMS, MAX_WHOLE_ITEMS
+from bokit.sources.protocols import Fetched, LongList
 from bokit.store.protocols import Snapshot, Store
 
 NO_DEFAULTS: Fields = {}
+
+
+class LongListFoundError(Exception):
+    """A fetch found a list that is too long for one body: its pages, which another syncer reads."""
+
+    def __init__(self, pages: LongList) -> None:
+        super().__init__("the list is too long for one body")
+        self.pages = pages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +127,26 @@ class SourceSync:
 
     def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Apply or discard what is held, as *job* says: by the current body where the rules ask for it."""
-        if make := self.kind_of(head.source).tables:
+        kind = self.kind_of(head.source)
+        if make := kind.tables:
             return make(self.finisher).apply_held(head, job, recorder)
+        if kind.lists and self._is_long(head):
+            return kind.lists(self.finisher).apply_held(head, job, recorder)
         with self._lease(head, job, recorder) as lease:
             head = self.store.load_head(head.source)
-            is_read = job.approved and self.kind_of(head.source).rules.plans_current_body
-            fetched = self._fetch(head, replace(job, force=True), recorder) if is_read else Fetched(not_modified=True)
+            is_read = job.approved and self._needs_body(head.source)
+            try:
+                fetched = self._fetch(head, replace(job, force=True), recorder) if is_read else Fetched(not_modified=True)
+            except LongListFoundError:
+                raise StateError("the list has become a long one; sync it, and look again", code="plan-changed") from None
             return self._apply(head, job, recorder, lease, fetched)
+
+    def _needs_body(self, source: Source) -> bool:
+        rules = self.kind_of(source).rules
+        if rules.plans_current_body:
+            return True
+        hold = rules.read_hold(self.store.load_snapshot(source).memory)
+        return hold is not None and rules.needs_body(hold)
 
     def _next_full(self, head: Head, job: SyncJob) -> datetime | None:
         """Return when all of the source is to be read next, after this pass."""
@@ -132,10 +154,28 @@ class SourceSync:
         return next_full_at(replace(head, full_at=now) if is_full else head, job.options, now)
 
     def _attempt(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SyncResult:
-        if make := self.kind_of(head.source).tables:
+        kind = self.kind_of(head.source)
+        if make := kind.tables:
             return make(self.finisher).run(head, job, recorder, exclusive=exclusive)
-        report = self._sync_content(head, job, recorder, exclusive=exclusive)
-        return SyncResult(report=report, full_by=self._next_full(head, job))
+        full_by = self._next_full(head, job)
+        if kind.lists and self._is_long(head):
+            result = kind.lists(self.finisher).run(head, job, recorder, exclusive=exclusive)
+            return replace(result, full_by=full_by)
+        try:
+            return SyncResult(report=self._sync_content(head, job, recorder, exclusive=exclusive), full_by=full_by)
+        except LongListFoundError as found:
+            if kind.lists is None:
+                raise
+            pages = found.pages
+        result = kind.lists(self.finisher).run(head, job, recorder, exclusive=exclusive, pages=pages)
+        return replace(result, full_by=full_by)
+
+    def _is_long(self, head: Head) -> bool:
+        """Return whether a source's list is known to be too long for one body, or a pass over it is unfinished."""
+        is_paged = bool(head.source.settings.get("pages"))
+        if head.content_hash == LONG_LIST or head.entries > (MAX_BODY_ITEMS if is_paged else MAX_WHOLE_ITEMS):
+            return True
+        return head.content_hash is None and bool(self.store.load_snapshot(head.source).memory.get("list"))
 
     def _attempt_again(self, head: Head, job: SyncJob, recorder: StepRecorder, error: StaleFenceError) -> SyncResult:
         """Sync a source whose lease was taken over, where nobody has synced it since and nobody holds it now.
@@ -195,19 +235,25 @@ class SourceSync:
 
     def _fetch(self, head: Head, job: SyncJob, recorder: StepRecorder) -> Fetched:
         fetcher, source = self.kind_of(head.source).fetcher, with_request_delay(head.source, job)
-        etag, last_modified = (None, None) if job.force or not self._may_skip(head) else (head.etag, head.last_modified)
+        etag, last_modified = (None, None) if job.force or not self._may_skip(head, job) else (head.etag, head.last_modified)
         with recorder.step("fetch"):
-            return fetcher.fetch(source, etag=etag, last_modified=last_modified, **fetch_limits(job))
+            fetched = fetcher.fetch(source, etag=etag, last_modified=last_modified, **fetch_limits(job))
+        if fetched.pages is not None:
+            raise LongListFoundError(fetched.pages)
+        return fetched
 
-    def _may_skip(self, head: Head) -> bool:
-        """Return whether an unchanged response may skip the slow path: no failure recorded, settle_at not reached."""
+    def _may_skip(self, head: Head, job: SyncJob) -> bool:
+        """Return whether an unchanged response may skip the slow path.
+
+        So it is where no failure is recorded, settle_at is not reached, and the plan was made with the settings of now.
+        """
         is_due = head.settle_at is not None and self.clock() >= head.settle_at
-        return head.content_hash is not None and head.failure is None and not is_due
+        return head.content_hash is not None and head.failure is None and not is_due and has_terms(head, job.options)
 
     def _is_unchanged(self, head: Head, job: SyncJob, fetched: Fetched) -> Outcome | None:
         """Return how a fetch without news is reported; None: there may be news. Held content again is none, either."""
         known = head.content_hash or head.held_hash
-        if job.force or known is None or not self._may_skip(replace(head, content_hash=known)):
+        if job.force or known is None or not self._may_skip(replace(head, content_hash=known), job):
             return None
         if fetched.not_modified:
             return None if head.stamps_fetches else Outcome.NOT_MODIFIED
@@ -239,8 +285,7 @@ class SourceSync:
         """Return the other sources that feed a shared scope now."""
         if not self.kind_of(source).is_shared:
             return frozenset()
-        others = (s for s in self.store.load_sources(source.tenant) if s.collection == source.collection and s.id != source.id)
-        return frozenset(s.id for s in others if s.removed_at is None)
+        return frozenset(s.id for s in load_other_sources(self.store, source) if s.collection == source.collection)
 
     def _plan(self, head: Head, sync_input: SyncInput, recorder: StepRecorder, room: PlanLimit | None = None) -> Plan:
         source, context = head.source, sync_input.context
@@ -332,6 +377,8 @@ class SourceSync:
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
         stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, plan, seen)
         head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice, renames_since=plan.renames_since)
+        if not sync_input.context.new_only:  # else what was made with other settings is still planned again
+            head = replace(head, terms=terms_of(head, job.options))
         if not is_agreed:
             held = self._hash_held(head, plan, sync_input)
             unset = replace(head, etag=None, last_modified=None, content_hash=None, held_hash=held)

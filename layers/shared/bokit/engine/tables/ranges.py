@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bokit.core.model.source_rules import Problem
 from bokit.core.tables.chunks import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -23,15 +24,15 @@ from bokit.core.tables.chunks import (
     summarise_chunk,
 )
 from bokit.core.tables.progress import PassProgress
-from bokit.core.tables.values import KeyValues, SeenRow
-from bokit.engine.tables.table import BATCH, SyncedTable
-from bokit.errors import SourceMalformedError
+from bokit.core.tables.values import KeyValues, SeenRow, reject_row
+from bokit.engine.tables.table import BATCH, RowFaults, SyncedTable
 from bokit.sources.sql.protocols import DatabaseSnapshot
 
 RESERVE = 45.0
 """Seconds that a worker keeps for saving its progress."""
 CHECKPOINT = 25
 """A first pass saves its progress after this many chunks, however much time is left."""
+SAME_KEY = "two rows have this key as text; the first of them is used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class RangeSurvey:
     keys: KeyRange
     chunk: ChunkSummary | None
     differs: bool
+    faults: RowFaults
     is_cut: bool = False
     """There was no time for the whole range: *keys* end where the survey stopped."""
 
@@ -51,8 +53,8 @@ class TablePass:
     def __init__(self, table: SyncedTable, database: DatabaseSnapshot) -> None:
         self.table, self.session, self.database = table, table.session, database
         left = self.session.unfinished
-        self.force = self.session.job.force or bool(left and left.is_open)
-        """Compare every row with its record: a person asked for it, or the worker that began this pass crashed while writing."""
+        self.force = self.session.job.force or bool(left and left.is_open) or table.is_recheck_due
+        """Compare every row with its record: a person asked for it, or other rules; or who began this pass died while writing."""
 
     def run(self) -> bool:
         """Read the ranges that this pass has not read yet; return whether there was time for all."""
@@ -89,13 +91,17 @@ class TablePass:
 
     def _survey_range(self, keys: KeyRange, chunk: ChunkSummary | None, is_late: Callable[[], bool]) -> RangeSurvey:
         """Read one range and compare its digest; a range that was never read may be cut where the time ends."""
-        digest = RangeDigest()
+        digest, faults = RangeDigest(), RowFaults()
         for row in self.database.fetch_rows(self.table.spec, keys):
+            faults.add(row)
+            if not row.key:
+                continue
             digest.add(row.key, row.digest)
             if chunk is None and digest.rows % CHUNK_ROWS == 0 and is_late():
-                return RangeSurvey(keys=replace(keys, until=row.key_values), chunk=None, differs=True, is_cut=True)
+                cut = replace(keys, until=row.key_values)
+                return RangeSurvey(keys=cut, chunk=None, differs=True, faults=faults, is_cut=True)
         differs = self.force or chunk is None or digest.hexdigest() != chunk.digest
-        return RangeSurvey(keys=keys, chunk=chunk, differs=differs)
+        return RangeSurvey(keys=keys, chunk=chunk, differs=differs, faults=faults)
 
     # ── update ──
 
@@ -107,6 +113,7 @@ class TablePass:
             is_complete = True
             if survey.chunk is not None and not survey.differs:
                 self.session.counts["seen"] += survey.chunk.rows
+                self.table.note_faults(survey.faults)
                 chunks.append(survey.chunk)
             elif number > done and self._is_late():
                 return False
@@ -128,26 +135,35 @@ class TablePass:
 
     def _update_range(self, survey: RangeSurvey, chunks: list[ChunkSummary]) -> bool:
         """Compare a range row by row, and append its new chunks to *chunks*; return whether there was time for all."""
-        writer = ChunkWriter(self.table, survey, chunks)
+        writer, faults = ChunkWriter(self.table, survey, chunks), RowFaults()
         batch: list[SeenRow] = []
 
         def save() -> None:
-            writer.reject(self.table.save_rows(batch))
+            writer.reject(self.table.save_rows(batch, known=writer.known))
             batch.clear()
 
         for row in self.database.fetch_rows(self.table.spec, survey.keys):
+            faults.add(row)
             self.session.counts["seen"] += 1
-            if writer.add(row) or self.force:
+            if not row.key:
+                continue
+            if writer.has(row.key):  # the database distinguishes them: 1 and '1' of a column without a type
+                faults.add(reject_row(Problem(code="duplicate-key", message=SAME_KEY, uid=row.key)))
+                continue
+            if (writer.add(row) or self.force) and row.is_usable:
                 batch.append(row)
             if len(batch) >= BATCH or writer.is_full:
                 save()
             if writer.is_full:
                 writer.cut()
                 if survey.chunk is None and self._must_stop(chunks):
-                    self.session.counts["seen"] -= writer.waiting  # they are read again
+                    writer.stop()
+                    self._note_progress(chunks, len(chunks))
+                    self.table.note_faults(faults)
                     return False
         save()
         writer.end()
+        self.table.note_faults(faults)
         return True
 
     def _must_stop(self, chunks: Sequence[ChunkSummary]) -> bool:
@@ -166,22 +182,20 @@ class ChunkWriter:
         self._name = survey.chunk.name if survey.chunk else None
         self._before = table.session.load_chunk(survey.chunk.name) if survey.chunk else {}
         self._unseen, self._rows, self._size = dict(self._before), dict[str, RowDigest](), 0
-
-    @property
-    def waiting(self) -> int:
-        """Rows that are not in a written chunk yet."""
-        return len(self._rows)
+        self.known = {key for key, row in self._before.items() if row.digest != REJECTED} if table.is_shared else set()
+        """Keys of records that are this table's, where other tables feed the same collection."""
 
     @property
     def is_full(self) -> bool:
         """Return whether there are rows for two chunks."""
         return len(self._rows) >= 2 * CHUNK_ROWS or self._size >= 2 * CHUNK_BYTES
 
+    def has(self, key: str) -> bool:
+        """Return whether a row of this key was added, and not written yet."""
+        return key in self._rows
+
     def add(self, row: SeenRow) -> bool:
         """Add the next row; return whether it is new or changed."""
-        if row.key in self._rows:
-            message = "two rows share a key; name the columns that identify a row"
-            raise SourceMalformedError(f"table {self._table.spec.table!r}: {message}", code="duplicate-key")
         before = self._unseen.pop(row.key, None)
         self._rows[row.key] = RowDigest.of(row)
         self._size += len(row.key) + len(row.digest) + 8
@@ -191,7 +205,7 @@ class ChunkWriter:
         """Mark these rows as rejected: the next pass tries them again."""
         for key in keys:
             self._rows[key] = replace(self._rows[key], digest=REJECTED)
-        self._table.count_rejected(len(keys))
+        self._table.count("refused", len(keys))
 
     def cut(self) -> None:
         """Write the first half of the rows as a chunk of its own."""
@@ -199,6 +213,12 @@ class ChunkWriter:
         first = {key: self._rows.pop(key) for key in keys}
         self._size //= 2
         self._write(first, first[keys[-1]].key_values)
+
+    def stop(self) -> None:
+        """Write the rows so far: each has its record by now, and none may be without a chunk."""
+        last = list(self._rows.values())[-1]
+        self._write(self._rows, last.key_values)
+        self._rows, self._size = {}, 0
 
     def end(self) -> None:
         """Write the rest, with the rows that the range no longer shows."""

@@ -1,12 +1,13 @@
 """Syncs the tables of a SQL source: each row is a record, and unchanged rows are neither loaded nor written.
 
-    check      every table: columns, key, condition             one clear error, before anything is written
+    check      every table: columns, key, condition             a table that fails is left as it was, and stops no other
     survey     every key range: add up the rows' digests        the sum is the agreed one: nothing more is done
     update     the ranges that differ: load their chunk, compare row by row, write records that differ, then the chunk
     missing    rows that the whole table no longer shows are held, missing or gone, by the source's policy
+    former     the same for what a table showed under a former key or collection, or before it was removed
     close      manifest, notices, head
 
-A range is surveyed and updated in one snapshot: a row that cannot be read stops the sync before its first write. One page
+A range is surveyed and updated in one snapshot. A row that cannot be read stops itself alone, as a table does. One page
 of rows and one chunk are in memory at a time, whatever the table's size. A sync that outlasts its worker stores a checkpoint
 and resumes there when its source is due again.
 """
@@ -15,29 +16,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 
+from bokit.core.model.agreement import PARTIAL
 from bokit.core.model.catalog import Source
-from bokit.core.model.collections import collections_of
+from bokit.core.model.collections import feeds
 from bokit.core.model.due_times import DAILY, interval_of, plan_next_full
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import CollectionName, SourceId
-from bokit.core.model.runs import COUNTS, Outcome, SourceReport
+from bokit.core.model.runs import COUNTS, SourceReport
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_memory import read_memory
-from bokit.core.tables.chunks import TableState, chunk_names, unpack_manifest
-from bokit.core.tables.progress import changed_columns, make_hold, read_table_memory
+from bokit.core.tables.agreement import assign_states, is_former
+from bokit.core.tables.chunks import KeyRange, RangeDigest, chunk_names, unpack_manifest
+from bokit.core.tables.limits import MAX_UNSTAMPED_ROWS
+from bokit.core.tables.progress import hold_rows, make_hold, read_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import rewind_watermark, unpack_key
-from bokit.engine.sync.finish import Finisher, next_head, report_source
+from bokit.engine.sync.elsewhere import load_other_sources
+from bokit.engine.sync.finish import Finisher, next_head
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
-from bokit.engine.sync.lease import acquire_lease
-from bokit.engine.tables.missing import apply_held_removals, resolve_missing
+from bokit.engine.sync.pass_session import begin_pass
+from bokit.engine.tables.columns import check_columns, note_column_hold
+from bokit.engine.tables.former import apply_held_removals, discard_former, resolve_former
+from bokit.engine.tables.missing import resolve_missing
 from bokit.engine.tables.ranges import TablePass
+from bokit.engine.tables.reports import note_failure, note_tables, report_tables
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import SyncedTable
-from bokit.errors import InputError, SourceMalformedError
+from bokit.errors import InputError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.observability import log_event
 from bokit.sources.sql.protocols import DatabaseReader, DatabaseSnapshot
 
@@ -54,15 +63,22 @@ class TableSync:
         """Sync the tables of *head*'s source that *job* asks for."""
         with self._begin(head, job, exclusive=exclusive) as session, ExitStack() as stack:
             chosen = choose_tables(session.settings, job)
+            session.asked = frozenset(spec.name for spec in chosen)
             session.resume(is_whole=len(chosen) == len(session.settings.tables) and not job.new_only)
             with recorder.step("connect"):
                 database = stack.enter_context(self.reader.open(session.head.source, session.settings, job.seconds_left))
+            tables = [SyncedTable(session, spec) for spec in chosen]
             with recorder.step("check"):
-                for table in chosen:
-                    check_columns(session, database, table)
+                for table in tables:
+                    with stopping_alone(table, database):
+                        check_columns(table, database)
             with recorder.step("read"):
-                finished = self._read_all([SyncedTable(session, table) for table in chosen], database)
-            return self._close(session, recorder, finished=finished)
+                finished = self._read_all(tables, database)
+                if finished and session.covers_all:
+                    resolve_former(session)
+            if finished and all(table.name in session.failed for table in tables):
+                raise session.failed[tables[0].name]
+            return self._close(session, recorder, tables, finished=finished)
 
     def apply_held(self, head: Head, job: SyncJob, recorder: StepRecorder) -> SourceReport:
         """Apply or discard what is held, as *job* says, from the agreed state alone: the database is not asked."""
@@ -72,35 +88,22 @@ class TableSync:
             with recorder.step("apply"):
                 if hold and job.approved == hold.plan_hash:
                     apply_held_removals(session)
+                if hold and job.discarded == hold.plan_hash:
+                    discard_former(session)
                 if hold and hold.plan_hash in (job.approved, job.discarded):
                     session.memory = replace(session.memory, holds={})
-            return self._close(session, recorder, finished=True).report
+            return self._close(session, recorder, [], finished=True).report
 
     # ── beginning ──
 
-    @contextmanager
-    def _begin(self, head: Head, job: SyncJob, *, exclusive: bool) -> Iterator[TableSyncSession]:
-        """Begin a sync; *exclusive*: under the lease from the start. The lease is released here on error, or when it closes."""
-        lease, now = None, self.clock()
-        if exclusive and not job.dry_run:
-            lease = acquire_lease(self.store, head.source, job.holder, self.clock)
-        session = None
-        try:
-            fresh = replace(self.store.load_head(head.source), fence=lease.fence) if lease else head
-            session = self._open(fresh, job, exclusive=exclusive)
-            session.lease, session.leased_at = lease, now
-            yield session
-        except BaseException:
-            if session:
-                session.release_lease()
-            elif lease:
-                self.store.release_lease(lease)
-            raise
+    def _begin(self, head: Head, job: SyncJob, *, exclusive: bool) -> AbstractContextManager[TableSyncSession]:
+        open_session = partial(self._open, job=job, exclusive=exclusive)
+        return begin_pass(self.store, self.clock, head, job, open_session, exclusive=exclusive)
 
     def _open(self, head: Head, job: SyncJob, *, exclusive: bool) -> TableSyncSession:
         settings = read_table_settings(head.source.settings)
         snapshot = self.store.load_snapshot(head.source)
-        memory, states = read_table_memory(snapshot.memory), unpack_manifest(snapshot.content)
+        memory, stored = read_table_memory(snapshot.memory), unpack_manifest(snapshot.content)
         return TableSyncSession(
             store=self.store,
             clock=self.clock,
@@ -110,55 +113,74 @@ class TableSync:
             snapshot=snapshot,
             memory=memory,
             context=context_of(head, job, self.clock(), {}),
-            states=states,
-            former_chunks=chunk_names(states.values()),
+            states=assign_states(stored, settings),
+            former_chunks=chunk_names(stored.values()),
             exclusive=exclusive,
             unfinished=memory.part,
+            is_resumed=memory.part is not None,
             other_sources=self._find_other_sources(head.source, settings),
         )
 
     def _find_other_sources(self, source: Source, settings: TableSettings) -> Mapping[CollectionName, frozenset[SourceId]]:
         """Return the other sources that feed the tables' collections now."""
-        others = [s for s in self.store.load_sources(source.tenant) if s.id != source.id and s.removed_at is None]
+        others = load_other_sources(self.store, source)
         collections = {table.collection for table in settings.tables}
-        return {name: frozenset(s.id for s in others if name in collections_of(s)) for name in collections}
+        return {name: frozenset(s.id for s in others if feeds(s, name)) for name in collections}
 
     # ── reading ──
 
     def _read_all(self, tables: Sequence[SyncedTable], database: DatabaseSnapshot) -> bool:
-        """Read every table; return whether there was time for all."""
-        for table in tables:
-            if table.is_finished:
+        """Read every table; return whether there was time for all. Those that have records go first: theirs they stay."""
+        for table in sorted(tables, key=lambda t: not t.state.rows):
+            table.begin()
+            if table.is_finished or table.name in table.session.failed:
                 continue
             session, before = table.session, dict(table.session.counts)
-            if not self._read_table(table, database):
+            finished = True
+            with stopping_alone(table, database):
+                finished = self._read_table(table, database)
+            counts = {name: session.counts[name] - before.get(name, 0) for name in (*COUNTS, "seen_changed")}
+            for name, rows in counts.items():
+                table.count(name, rows)
+            if not finished:
                 return False
-            table.finish()
-            counts = {name: session.counts[name] - before.get(name, 0) for name in COUNTS if name in session.counts}
-            facts = {name: n for name, n in counts.items() if n}
-            log_event(log, "table read", source_id=session.head.source.id, table=table.name, run_id=session.job.run_id, **facts)
+            if table.name not in session.failed:
+                note_column_hold(table)
+                table.finish()
+                log_event(
+                    log,
+                    "table read",
+                    source_id=session.head.source.id,
+                    table=table.name,
+                    run_id=session.job.run_id,
+                    **table.counts,
+                )
         return True
 
     def _read_table(self, table: SyncedTable, database: DatabaseSnapshot) -> bool:
         """Read what is new in the table, what changed lately, or all of it; return whether there was time."""
         if table.session.job.new_only:
-            table.save_all(database, only_new=True)
+            table.save_all(database.fetch_rows(table.spec, KeyRange()), only_new=True)
             return True
-        if is_incremental(table):
-            read_updated(table, database)
+        if is_incremental(table) and read_updated(table, database):
             return True
-        watermark = database.fetch_watermark(table.spec) if table.spec.updated_at else None
+        watermark = table.note_watermark(database) if table.spec.updated_at else None
         if not TablePass(table, database).run():
             return False
+        table.agree()
+        if values := table.counted("left_out"):
+            table.session.advice.append(f"table {table.spec.table!r}: {values} values cannot be read, and keep what they were")
         if table.spec.updated_at:
-            table.save_watermark(watermark)
-            table.state = replace(table.state, full_at=table.session.at)
+            is_useful = advise_on_stamps(table, database)
+            table.state = replace(table.state, full_at=table.session.at, watermark=watermark if is_useful else None, unstamped="")
         resolve_missing(table, database)
         return True
 
     # ── the end ──
 
-    def _close(self, session: TableSyncSession, recorder: StepRecorder, *, finished: bool) -> SyncResult:
+    def _close(
+        self, session: TableSyncSession, recorder: StepRecorder, tables: Sequence[SyncedTable], *, finished: bool
+    ) -> SyncResult:
         """Store what was agreed, save the head, release the lease, and report."""
         with recorder.step("close"):
             if finished:
@@ -169,28 +191,24 @@ class TableSync:
                 session.release_bulk()
                 self._save_head(session, hold)
             session.release_lease()
-        return SyncResult(report=self._report(session, recorder, hold), unfinished=not finished)
+        advanced = not finished and session.has_advanced
+        report = report_tables(session, recorder, hold, tables)
+        return SyncResult(report=report, unfinished=not finished, advanced=advanced)
 
     def _save_head(self, session: TableSyncSession, hold: Hold | None) -> None:
         """Save the head if a sync wrote anything, or the head has changed."""
         head, at = session.head, session.at
         settle_at = session.settle_at if session.is_whole else head.settle_at
         after = next_head(head, hold, settle_at=settle_at, changed_at=at if session.has_changed else None)
-        after = replace(after, entries=sum(state.rows for state in session.states.values()))
+        rows = sum(state.rows for name, state in session.states.items() if not is_former(name))
+        advice = "; ".join(session.advice) or None if session.is_whole else head.advice
+        after = replace(after, entries=rows, advice=advice, failure=note_failure(session), tables=note_tables(session))
         is_new = after != head or head.open_leases > 1 or (session.lease is not None and not session.exclusive)
         if session.job.dry_run or not is_new:
             return
         lease = session.renew_lease()
         self.finisher.save(head, replace(after, synced_at=at), hold, lease)
         session.lease = None
-
-    def _report(self, session: TableSyncSession, recorder: StepRecorder, hold: Hold | None) -> SourceReport:
-        unchanged = max(0, session.counts["seen"] - session.counts["seen_changed"])
-        counts = {**{name: session.counts[name] for name in COUNTS}, "unchanged": unchanged, "refused": int(hold is not None)}
-        outcome = Outcome.HELD if hold else Outcome.CHANGED if session.has_changed else Outcome.UNCHANGED
-        report = report_source(session.head, recorder, outcome, hold)
-        problems = tuple(p.as_dict() for p in session.problems)
-        return replace(report, counts=counts, plan=tuple(session.actions), problems=problems)
 
 
 def choose_tables(settings: TableSettings, job: SyncJob) -> list[TableSpec]:
@@ -203,35 +221,75 @@ def choose_tables(settings: TableSettings, job: SyncJob) -> list[TableSpec]:
     return found
 
 
-def check_columns(session: TableSyncSession, database: DatabaseSnapshot, table: TableSpec) -> None:
-    """Raise SourceMalformedError if a column has changed its type since the last sync."""
-    columns, before = database.check_table(table), session.states.get(table.name, TableState())
-    if before.fingerprint != table.fingerprint:
-        session.states[table.name] = TableState(fingerprint=table.fingerprint, columns=columns)
-        return
-    changed = changed_columns(before.columns, columns)
-    if changed and not session.job.force:
-        changes = "; ".join(f"{name!r} held {was}, and holds {now}" for name, was, now in changed)
-        message = f"a column has changed its type ({changes}); if that is right, sync it once with --force"
-        raise SourceMalformedError(f"table {table.table!r}: {message}", code="type-changed")
-    session.states[table.name] = replace(before, columns=columns)
+@contextmanager
+def stopping_alone(table: SyncedTable, database: DatabaseSnapshot) -> Iterator[None]:
+    """Note inside errors of one table as its own; those of the whole database are raised."""
+    try:
+        with database.isolated():
+            yield
+    except (SourceMalformedError, SourceRefusedError) as error:
+        table.fail(error)
+    except SourceUnavailableError as error:
+        if error.stable_code not in OF_ONE_TABLE:
+            raise
+        table.fail(error)
+
+
+OF_ONE_TABLE = ("sql-timeout", "sql-busy")
+"""Errors that pass, and need not be those of the table after it."""
 
 
 def is_incremental(table: SyncedTable) -> bool:
-    """Return whether only updated rows are to be read: the table has a watermark, and no full pass is due or unfinished."""
+    """Return whether only updated rows are to be read.
+
+    The table has a watermark, the last whole pass read it as it is read now, and no full pass is due or unfinished.
+    """
     state, session = table.state, table.session
     options = session.job.options
     if not table.spec.updated_at or state.watermark is None or state.full_at is None or session.job.force or session.unfinished:
         return False
+    if table.is_recheck_due or not table.is_read_alike:
+        return False
     return plan_next_full(options["sync.full_interval"] or DAILY, state.full_at, options) > session.at
 
 
-def read_updated(table: SyncedTable, database: DatabaseSnapshot) -> None:
-    """Save the rows updated since the watermark, and some time before it; no row is found missing here."""
+def read_updated(table: SyncedTable, database: DatabaseSnapshot) -> bool:
+    """Save the rows updated since the watermark, and some time before it; no row is found missing here.
+
+    Rows without a time are compared as well. Return False where there are too many of them, or the watermark is not a time: then
+    the table has to be read as a whole.
+    """
     session = table.session
     overlap = table.spec.overlap or 2 * interval_of(session.head.source, session.job.options)
-    watermark = database.fetch_watermark(table.spec)
-    table.save_all(database, since=rewind_watermark(unpack_key([table.state.watermark])[0], overlap))
+    since = rewind_watermark(unpack_key([table.state.watermark])[0], overlap)
+    unstamped = database.fetch_unstamped(table.spec, MAX_UNSTAMPED_ROWS + 1)
+    if since is None or len(unstamped) > MAX_UNSTAMPED_ROWS:
+        return False
+    watermark = database.fetch_watermark(table.spec, session.at)
+    digest = RangeDigest()
+    for row in unstamped:
+        digest.add(row.key, row.digest)
+    if digest.hexdigest() != table.state.unstamped:
+        table.save_all(unstamped)
+        table.state = replace(table.state, unstamped=digest.hexdigest())
+    table.save_all(database.fetch_rows(table.spec, KeyRange(), since))
     session.is_whole = False
     if watermark is not None:
         table.save_watermark(watermark)
+    if table.counted("refused"):
+        before = session.memory.holds.get(table.name)
+        held = before if before and before.code != PARTIAL else hold_rows(before, session.at)
+        session.memory = replace(session.memory, holds={**session.memory.holds, table.name: held})
+    return True
+
+
+def advise_on_stamps(table: SyncedTable, database: DatabaseSnapshot) -> bool:
+    """Note what is wrong with the times of a table's rows; return whether they show which rows are new."""
+    missing, ahead = database.count_stamps(table.spec, table.session.at)
+    column, is_useful = table.spec.updated_at, missing <= MAX_UNSTAMPED_ROWS
+    if ahead:
+        table.advise("future-stamp", f"rows stamped later than now in {column!r}: {ahead}; they are read at every sync")
+    if missing:
+        then = "they are compared at every sync" if is_useful else "every sync reads the whole table"
+        table.advise("no-stamp", f"rows without a time in {column!r}: {missing}; {then}")
+    return is_useful

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
@@ -17,10 +17,10 @@ from bokit.engine.catalog.view import describe_change
 from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
 from bokit.http.limits import MAX_HEADER_LENGTH, MAX_RELEASED_NIGHTS
-from bokit.http.paging import Key, cut_page
+from bokit.http.paging import Key, cut_page, read_position
 from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply, reply_list, reply_stored
-from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows, updates
+from bokit.http.routing import OPERATOR, VIEWER, Call, Routes, lists, makes, shows, updates
 
 routes = Routes("bookings")
 
@@ -89,6 +89,13 @@ StatusFilter = Annotated[
 ]
 
 
+Order = Annotated[
+    Literal["arrival", "unit"],
+    Query(
+        description="`unit`: unit after unit, by id, and by arrival in each. A page then reads only the units that it shows; "
+        "by arrival each page reads them all. What is added or removed between two pages moves no other item."
+    ),
+]
 Night = Annotated[
     str, Query(alias="date", pattern=DAY, json_schema_extra=A_DATE, description="The night that begins on this day.")
 ]
@@ -101,6 +108,7 @@ def list_bookings(
     until: Until = None,
     kind: KindFilter = None,
     status: StatusFilter = None,
+    order: Order = "arrival",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Reply:
@@ -111,14 +119,35 @@ def list_bookings(
     call = routes.call
     wanted = _read_filter(since, until, kind, status)
     units = [unit.id for unit in call.find_units(unit_id)]
-    found = call.engine.bookings.list_bookings(call.tenant, units, windows=True)
-    list_id = ("bookings", unit_id, since, until, kind, status)
-    return call.reply_page(filter(wanted, found), dict, by_arrival, list_id, limit, cursor)
+    list_id = ("bookings", unit_id, since, until, kind, status, order)
+    if order == "arrival":
+        found = filter(wanted, call.engine.bookings.list_bookings(call.tenant, units, windows=True))
+        return call.reply_page(found, dict, by_arrival, list_id, limit, cursor)
+    after = read_position((call.tenant, *list_id), cursor) or ("",)
+    page = _read_units(call, [unit for unit in sorted(units) if unit >= after[0]], wanted, after, limit)
+    return call.reply_page(page, dict, by_unit, list_id, limit, cursor)
+
+
+def _read_units(
+    call: Call, units: Sequence[UnitId], wanted: Callable[[BookingDocument], bool], after: Key, limit: int
+) -> list[BookingDocument]:
+    """Return what is wanted of as many of *units*, from the first on, as fill a page and show whether another follows."""
+    found: list[BookingDocument] = []
+    for docs in call.engine.bookings.iterate_bookings(call.tenant, units, windows=True):
+        found += [doc for doc in docs if wanted(doc) and by_unit(doc) > after]
+        if len(found) > limit:
+            break
+    return found
 
 
 def by_arrival(doc: BookingDocument) -> Key:
     """Return the sort key of a booking."""
     return str(doc["check_in"] or ""), doc["id"]
+
+
+def by_unit(doc: BookingDocument) -> Key:
+    """Return the sort key of a booking where those of a unit follow each other."""
+    return doc["unit_id"], *by_arrival(doc)
 
 
 @routes.serve("POST", "/bookings", OPERATOR, makes("BookingInFull", "Created; see `conflicts`."))

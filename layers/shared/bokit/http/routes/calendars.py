@@ -12,7 +12,7 @@ from pydantic import Field
 
 from bokit.core.model.catalog import UnitId
 from bokit.engine.bookings.calendar_terms import CalendarChoice, CalendarId, CalendarVariant, OutCalendar
-from bokit.engine.bookings.outgoing import ROTATION_OVERLAP, CalendarDocument, describe_calendar
+from bokit.engine.bookings.outgoing import ROTATION_OVERLAP, CalendarDocument
 from bokit.http.bodies import Body
 from bokit.http.limits import MAX_ROTATION_OVERLAP
 from bokit.http.paging import Key
@@ -51,8 +51,7 @@ class Rotation(Body):
 def _describe(calendar: OutCalendar) -> CalendarDocument:
     """Return the calendar's document, with its address for operators."""
     call = routes.call
-    url = call.engine.calendars.url_of(calendar) if call.principal.role.may(OPERATOR) else None
-    return describe_calendar(calendar, url)
+    return call.engine.calendars.describe(calendar, with_url=call.principal.role.may(OPERATOR))
 
 
 def by_age(calendar: OutCalendar) -> Key:

@@ -1,16 +1,13 @@
-"""``/feeds``: outgoing calendars under their secret paths."""
+"""``/feeds``: outgoing calendars under their secret paths. The function that serves them answers by ``http.public``."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path
 
-from bokit.errors import UnknownIdError
-from bokit.http.conditional import is_known, write_http_date
-from bokit.http.replies import Reply
+from bokit.http.public import serve_feed
+from bokit.http.replies import Reply, reply_answer
 from bokit.http.routing import Routes
 
 routes = Routes("public")
@@ -44,20 +41,4 @@ def check_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_sinc
 
 
 def _answer(token: str, none_match: str | None, modified_since: str | None) -> Reply:
-    """Return the calendar under the path. Rotated, removed and invented paths look the same: 404 after one read."""
-    engine = routes.call.engine
-    page = engine.feeds.serve(token)
-    if page is None:
-        raise UnknownIdError("no such calendar")
-    engine.traffic.begin(page.tenant)
-    headers = {"ETag": page.etag, "Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex"}
-    if is_known(page.etag, page.changed_at, none_match=none_match, modified_since=modified_since):
-        return Response(status_code=304, body="", headers=headers)
-    headers |= _describe(page.changed_at)
-    return Response(status_code=200, content_type=page.content_type, body=page.body.decode(), headers=headers)
-
-
-def _describe(last: datetime) -> dict[str, str]:
-    """Return the headers of content written at *last*. Last-Modified is never after now (RFC 9110, section 8.8.2.1)."""
-    changed_at = min(last, routes.call.engine.clock())
-    return {"Last-Modified": write_http_date(changed_at), "Content-Disposition": 'inline; filename="calendar.ics"'}
+    return reply_answer(serve_feed(routes.call.visit(none_match=none_match, modified_since=modified_since), token))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -51,6 +52,7 @@ class NewUnit(NewProperty):
 class UnitEdit(PropertyEdit):
     """Changes to a unit."""
 
+    property_id: Word = ""
     parts: UnitParts = []
 
 
@@ -108,7 +110,8 @@ def list_units(property_id: PropertyFilter = None, limit: Limit = 50, cursor: Cu
     if of:
         call.engine.catalog.load_property(call.tenant, of)
     found = call.engine.catalog.list_units(call.tenant, of)
-    return call.reply_page(found, describe_unit, by_name, ("units", of), limit, cursor)
+    describe = partial(describe_unit, names=call.names)
+    return call.reply_page(found, describe, by_name, ("units", of), limit, cursor)
 
 
 @routes.serve("POST", "/units", OPERATOR, makes("Unit"))
@@ -117,21 +120,24 @@ def add_unit(body: NewUnit) -> Reply:
     call = routes.call
     values = body.sent()
     made = call.engine.catalog.add_unit(call.tenant, PropertyId(values.pop("property_id")), values)
-    return reply(describe_unit(made), 201, location=f"/units/{made.id}")
+    return reply(describe_unit(made, call.names), 201, location=f"/units/{made.id}")
 
 
 @routes.serve("GET", "/units/{id}", VIEWER, shows("Unit"))
 def show_unit(id: Id) -> Reply:
     """Show one unit."""
     call = routes.call
-    return reply(describe_unit(call.engine.catalog.load_unit(call.tenant, UnitId(id))))
+    return reply(describe_unit(call.engine.catalog.load_unit(call.tenant, UnitId(id)), call.names))
 
 
 @routes.serve("PATCH", "/units/{id}", OPERATOR, updates("Unit"))
 def edit_unit(id: Id, body: UnitEdit) -> Reply:
-    """Change a unit. A new timezone also applies to its sources."""
+    """Change a unit. A new timezone also applies to its sources.
+
+    With another `property_id` it moves there: its bookings, sources and calendars stay its own.
+    """
     call = routes.call
-    return reply(describe_unit(call.engine.catalog.edit_unit(call.tenant, UnitId(id), body.sent())))
+    return reply(describe_unit(call.engine.catalog.edit_unit(call.tenant, UnitId(id), body.sent()), call.names))
 
 
 @routes.serve("DELETE", "/units/{id}", ADMIN, NOTHING)

@@ -1,10 +1,9 @@
-"""Public routes, without a token."""
+"""Public routes, without a token. The function that serves them answers by ``http.public``, and does not import this."""
 
 from __future__ import annotations
 
-from bokit import __version__
-from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.http.replies import Reply, reply
+from bokit.http.public import serve_health
+from bokit.http.replies import Reply, reply_answer
 from bokit.http.routing import Routes, shows
 
 routes = Routes("public")
@@ -13,6 +12,4 @@ routes = Routes("public")
 @routes.serve("GET", "/health", None, shows("Health", "The API is up."))
 def show_health() -> Reply:
     """Check that the API is up; the table is not read."""
-    engine = routes.call.engine
-    engine.traffic.begin(DEFAULT_TENANT)
-    return reply({"status": "ok", "version": __version__, "stage": engine.stage})
+    return reply_answer(serve_health(routes.call.visit()))

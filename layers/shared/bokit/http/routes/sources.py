@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -48,6 +49,8 @@ class SourceEdit(SourceFields):
     name: Name = ""
     url: Url = ""
     enabled: bool = Field(default=True, description="false: pause it; its nights stay held.")
+    unit_id: Word = Field(default="", description="Another unit: it moves there with its bookings.")
+    release: bool = Field(default=False, description="true: move it although that frees nights of the unit that it leaves.")
 
 
 class HeldPlanRequest(Body):
@@ -71,7 +74,8 @@ def list_sources(unit_id: UnitFilter = None, removed: Removed = False, limit: Li
         call.engine.catalog.load_unit(call.tenant, UnitId(unit_id))
     found = call.engine.catalog.sources.list_sources(call.tenant, removed=removed)
     mine = [s for s in found if unit_id in (None, s.scope)]
-    return call.reply_page(mine, describe_source, by_unit, ("sources", unit_id, removed), limit, cursor)
+    describe = partial(describe_source, names=call.names)
+    return call.reply_page(mine, describe, by_unit, ("sources", unit_id, removed), limit, cursor)
 
 
 def by_unit(source: Source) -> Key:
@@ -93,7 +97,7 @@ def add_source(body: NewSource, preview: AsPreview = False) -> Reply:
     if preview:
         return reply(_cut_preview(sources.preview(call.tenant, unit, values).as_dict()))
     made = sources.add(call.tenant, unit, values)
-    return reply(describe_source(made), 201, location=f"/sources/{made.id}")
+    return reply(describe_source(made, call.names), 201, location=f"/sources/{made.id}")
 
 
 def _cut_preview(preview: dict[str, Any]) -> dict[str, Any]:
@@ -110,14 +114,22 @@ def show_source(id: Id) -> Reply:
     source = call.engine.catalog.sources.load(call.tenant, SourceId(id))
     hold = call.engine.records.find_hold(call.tenant, source.id)
     freshness = call.engine.status.load_freshness(call.tenant, source.id)
-    return reply({**describe_source(source), **freshness, "hold": hold and hold.as_dict()})
+    return reply({**describe_source(source, call.names), **freshness, "hold": hold and hold.as_dict()})
 
 
 @routes.serve("PATCH", "/sources/{id}", OPERATOR, updates("Source"))
 def edit_source(id: Id, body: SourceEdit) -> Reply:
-    """Change a source. With a new URL its stays are kept, and the guards check the first fetch."""
-    call = routes.call
-    return reply(describe_source(call.engine.catalog.sources.edit(call.tenant, SourceId(id), body.sent())))
+    """Change a source. With a new URL its stays are kept, and the guards check the first fetch.
+
+    With another `unit_id` it moves there, and its bookings go with it under new ids. A move that frees nights is refused
+    without `release`.
+    """
+    call, values, sources = routes.call, body.sent(), routes.call.engine.catalog.sources
+    unit, release = values.pop("unit_id", None), values.pop("release", False)
+    if unit is None:
+        return reply(describe_source(sources.edit(call.tenant, SourceId(id), values), call.names))
+    moved = sources.move(call.tenant, SourceId(id), UnitId(unit), values, by=call.by, release=release)
+    return reply(describe_source(moved, call.names))
 
 
 @routes.serve("DELETE", "/sources/{id}", ADMIN, shows("SourceRemoved", "No longer fetched."))
@@ -125,21 +137,28 @@ def remove_source(id: Id, release: Release = False) -> Reply:
     """Remove a source. Its future nights stay held until this is called with `release`."""
     call = routes.call
     done = call.engine.catalog.sources.remove(call.tenant, SourceId(id), release=release, by=call.by)
-    return reply({**describe_source(done.source), "released": done.released, "kept": done.kept})
+    return reply({**describe_source(done.source, call.names), "released": done.released, "kept": done.kept})
 
 
 @routes.serve("POST", "/sources/{id}/pause", OPERATOR, updates("Source"))
 def pause_source(id: Id) -> Reply:
     """Pause a source; its nights stay held."""
     call = routes.call
-    return reply(describe_source(call.engine.catalog.sources.pause(call.tenant, SourceId(id))))
+    return reply(describe_source(call.engine.catalog.sources.pause(call.tenant, SourceId(id)), call.names))
 
 
 @routes.serve("POST", "/sources/{id}/resume", OPERATOR, updates("Source"))
 def resume_source(id: Id) -> Reply:
     """Resume a paused source; it is due now."""
     call = routes.call
-    return reply(describe_source(call.engine.catalog.sources.resume(call.tenant, SourceId(id))))
+    return reply(describe_source(call.engine.catalog.sources.resume(call.tenant, SourceId(id)), call.names))
+
+
+@routes.serve("POST", "/sources/{id}/test", OPERATOR, shows("Preview", "What is read there; nothing was written."))
+def try_source(id: Id) -> Reply:
+    """Fetch a source once, as a sync would, and show what is read; nothing is written."""
+    call = routes.call
+    return reply(_cut_preview(call.engine.catalog.sources.test(call.tenant, SourceId(id)).as_dict()))
 
 
 @routes.serve("POST", "/sources/{id}/apply-held", OPERATOR, shows("Run", "The run that applied it."))
@@ -157,4 +176,4 @@ def discard_held(id: Id, body: HeldPlanRequest | None = None) -> Reply:
 def _decide(source_id: str, body: HeldPlanRequest | None, *, apply: bool) -> Reply:
     call, plan = routes.call, body.plan if body else None
     run = call.engine.records.resolve_hold(call.tenant, SourceId(source_id), plan_hash=plan, apply=apply, by=call.by)
-    return reply(describe_run(run))
+    return reply(describe_run(run, call.name_sources()))

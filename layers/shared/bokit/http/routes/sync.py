@@ -13,6 +13,7 @@ from pydantic import Field
 
 from bokit.core.model.records import CollectionName, RunId, SourceId, TenantId
 from bokit.core.model.runs import Trigger, describe_run
+from bokit.engine.live.messages import ACTIONS
 from bokit.engine.runs.limits import (
     MAX_DELAY_SECONDS,
     MAX_IDEMPOTENCY_KEY_LENGTH,
@@ -23,11 +24,12 @@ from bokit.engine.runs.limits import (
 )
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.status import SourceStatusDocument
-from bokit.http.bodies import Body, Word
+from bokit.http.bodies import Body, SpanText, Word
 from bokit.http.limits import MAX_PAGE_ITEMS
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
-from bokit.http.replies import JSON, Reply, reply, reply_stored
+from bokit.http.public import JSON
+from bokit.http.replies import Reply, reply, reply_stored
 from bokit.http.routing import OPERATOR, VIEWER, Routes, lists, makes, shows
 
 routes = Routes("sync")
@@ -52,7 +54,12 @@ class TriggerRequest(Body):
 class MonitorStart(Body):
     """The monitor to start."""
 
-    interval: int = Field(ge=MIN_MONITOR_SECONDS, le=MAX_MONITOR_SECONDS, description="Seconds between two runs.", examples=[300])
+    interval: Annotated[int, SpanText()] = Field(
+        ge=MIN_MONITOR_SECONDS,
+        le=MAX_MONITOR_SECONDS,
+        description="Time between two runs, in seconds or as `30m`.",
+        examples=[300, "30m"],
+    )
     new_only: NewOnly = None
     max_runs: int | None = Field(default=None, ge=1, le=MAX_MONITOR_RUNS, description="Stop after this many runs; null: never.")
 
@@ -145,16 +152,33 @@ def by_unit(doc: SourceStatusDocument) -> Key:
     return str(doc["unit_id"] or doc["collection"]), doc["name"], doc["source_id"]
 
 
+@routes.serve("POST", "/sync/ticket", VIEWER, shows("Ticket", "Open a WebSocket at `url`, once, before `expires_at`."))
+def issue_ticket() -> Reply:
+    """Get a ticket that opens a WebSocket.
+
+    404 `no-websocket`: the stack has none; read `GET /events` from time to time. So with 409 `too-many-connections`.
+    """
+    call = routes.call
+    return reply(call.engine.tickets.issue(call.principal))
+
+
+@routes.serve("GET", "/sync/websocket", VIEWER, shows("WebSocket"))
+def show_websocket() -> Reply:
+    """Show how to hear of events at once."""
+    return reply({"url": routes.call.engine.tickets.find_url(), "ticket": "/sync/ticket", "actions": list(ACTIONS)})
+
+
 @routes.serve("GET", "/sync/history", VIEWER, lists("Run"))
 def list_runs(limit: Limit = 50, cursor: Cursor = None) -> Reply:
     """List the runs, newest first."""
     call = routes.call
     fetch = partial(call.engine.status.load_history, call.tenant, cursor=cursor)
-    return reply_stored(lambda most: fetch(limit=most), describe_run, limit)
+    describe = partial(describe_run, names=call.name_sources())
+    return reply_stored(lambda most: fetch(limit=most), describe, limit)
 
 
 @routes.serve("GET", "/sync/history/{run_id}", VIEWER, shows("Run"))
 def show_run(run_id: Id) -> Reply:
     """Show one run."""
     call = routes.call
-    return reply(describe_run(call.engine.status.load_run(call.tenant, RunId(run_id))))
+    return reply(describe_run(call.engine.status.load_run(call.tenant, RunId(run_id)), call.name_sources()))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bokit.core.model.access import Token, TokenId, read_role
 from bokit.engine.catalog.access import describe_token
 from bokit.engine.catalog.limits import MAX_TOKEN_DAYS
-from bokit.http.bodies import Body, Name
+from bokit.http.bodies import Body, Name, SpanText
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply
-from bokit.http.routing import ADMIN, Routes, lists, makes, shows, updates
+from bokit.http.routing import ADMIN, VIEWER, Routes, lists, makes, shows, updates
 
 routes = Routes("tokens")
 
@@ -24,7 +24,9 @@ class NewToken(Body):
 
     name: Name = ""
     role: Literal["viewer", "operator", "admin"] = "viewer"
-    expires_in: int | None = Field(default=None, ge=1, le=MAX_TOKEN_DAYS * 86_400, description="Seconds; null: it never expires.")
+    expires_in: Annotated[int | None, SpanText()] = Field(
+        default=None, ge=1, le=MAX_TOKEN_DAYS * 86_400, description="In seconds or as `90d`; null: it never expires."
+    )
 
 
 class TokenEdit(Body):
@@ -53,6 +55,16 @@ def create_token(body: NewToken) -> Reply:
     span = None if body.expires_in is None else timedelta(seconds=body.expires_in)
     token, text = call.engine.access.create(call.tenant, read_role(body.role), body.name, span)
     return reply({**describe_token(token, call.engine.clock()), "token": text}, 201, location=f"/tokens/{token.id}")
+
+
+@routes.serve("GET", "/tokens/current", VIEWER, shows("CurrentToken"))
+def show_current_token() -> Reply:
+    """Show the token that the request came with: its role, its tenant and when it expires.
+
+    Of a JWT `id` is the subject; `name` is empty and `expires_at` null.
+    """
+    call = routes.call
+    return reply(call.engine.access.describe_current(call.principal))
 
 
 @routes.serve("GET", "/tokens/{id}", ADMIN, shows("Token"))

@@ -14,8 +14,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from bokit.core.tables.spec import TableSpec
+from bokit.core.tables.values import UnreadableValue
 from bokit.errors import BokitError, SourceMalformedError
 from bokit.sources.sql.errors import translate_driver
+from bokit.sources.sql.rows import load_json
 from bokit.sources.sql.shape import (
     MYSQL_COLUMNS,
     MYSQL_UNIQUES,
@@ -114,26 +116,53 @@ def _connect_postgresql(database: Database, reach: Reach) -> Any:
         if mode == "verify-full":
             given["sslrootcert"] = database.parameters.get("sslrootcert") or find_authorities()
     connection = psycopg.connect(port=database.port, **given)
-    _load_dates_leniently(connection)
+    _load_leniently(connection)
     return connection
 
 
-def _load_dates_leniently(connection: Any) -> None:
-    """Return dates that Python cannot hold (infinity, 20000-01-01) as PostgreSQL's text."""
+def _load_leniently(connection: Any) -> None:
+    """Return as PostgreSQL's text what Python's types cannot hold (infinity, 20000-01-01, 24:00, months); JSON exactly."""
     from psycopg import DataError
-    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+    from psycopg.types.datetime import DateLoader, IntervalLoader, TimeLoader, TimestampLoader, TimestamptzLoader
+    from psycopg.types.json import set_json_loads
+    from psycopg.types.string import TextLoader
 
     def lenient(loader: Any) -> Any:
         def load(self: Any, data: Any) -> Any:
+            # a month is not a number of days, nor is infinity: the loader of intervals would make them one
+            if loader is IntervalLoader and any(word in bytes(data) for word in (b"mon", b"year", b"infinity")):
+                return bytes(data).decode()
             try:
                 return loader.load(self, data)
-            except DataError:
+            except (DataError, ValueError, OverflowError):
                 return bytes(data).decode()
 
         return type(f"Lenient{loader.__name__}", (loader,), {"load": load})
 
-    for name, loader in (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader)):
+    dates = (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader))
+    for name, loader in (*dates, ("time", TimeLoader), ("interval", IntervalLoader)):
         connection.adapters.register_loader(name, lenient(loader))
+    for name in ("inet", "cidr"):
+        connection.adapters.register_loader(name, TextLoader)
+    set_json_loads(load_json, connection)
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":  # it checks no text, whatever it was sent
+        for name in ("text", "varchar", "bpchar", "name"):
+            connection.adapters.register_loader(name, _text_loader(TextLoader))
+
+
+def _text_loader(loader: Any) -> Any:
+    def load(self: Any, data: Any) -> Any:
+        return decode_text(bytes(data))
+
+    return type("UncheckedTextLoader", (loader,), {"load": load})
+
+
+def decode_text(text: bytes) -> str | UnreadableValue:
+    """Return a database's text; of another encoding than UTF-8, which is not known, what was sent."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return UnreadableValue("holds text that is not UTF-8", "bad-text", text)
 
 
 def _connect_sqlite(database: Database, reach: Reach) -> Any:
@@ -144,7 +173,7 @@ def _connect_sqlite(database: Database, reach: Reach) -> Any:
         raise SourceMalformedError("database file not found; write sqlite:////path/of/the/file", code="missing-table")
     url = f"file:{quote(str(file.resolve()))}?mode=ro"
     connection = sqlite3.connect(url, uri=True, timeout=CONNECT_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.text_factory = lambda text: text.decode(errors="replace")
+    connection.text_factory = decode_text
     return connection
 
 
@@ -171,6 +200,10 @@ class QueryLimit:
             self._seconds = max(left * LOWERED_SHARE, 1.0)
             self._connection.exec_driver_sql(_statement_limit(self._connection, self._family, self._seconds))
 
+    def forget(self) -> None:
+        """Note that the database has taken back what was lowered since the transaction began."""
+        self._seconds = float(STATEMENT_SECONDS)
+
 
 def _statement_limit(connection: Connection, family: str, seconds: float) -> str:
     """Return the statement that limits the later ones."""
@@ -194,6 +227,9 @@ _SESSION = {
         "SET lock_timeout = '{connect}s'",
         "SET idle_in_transaction_session_timeout = '{idle}s'",
         "SET TIME ZONE 'UTC'",
+        "SET extra_float_digits = 3",
+        "SET datestyle = 'ISO, YMD'",
+        "SET intervalstyle = 'postgres'",
     ),
     "mysql": (
         "SET NAMES utf8mb4",
@@ -212,6 +248,8 @@ _BEGIN = {
 def begin(connection: Connection, family: str) -> None:
     """Begin the transaction in which everything is read."""
     connection.exec_driver_sql(_BEGIN[family])
+    if family == "postgresql":  # where a transaction goes on after an error
+        connection.exec_driver_sql("SAVEPOINT opened")
 
 
 def load_shape(connection: Connection, family: str, table: TableSpec) -> TableShape:

@@ -28,11 +28,21 @@ class SqlFailure(Enum):
     BAD_VALUE = (SourceMalformedError, "bad-value", "the database could not compare or convert a value; look at `where`")
     READ_ONLY = (SourceMalformedError, "sql-read-only", "the condition would write; nothing is ever written to a source")
 
-    def as_error(self, table: str | None) -> BokitError:
-        """Return the error, whose message names *table*."""
+    def as_error(self, table: str | None, *, has_filter: bool = True) -> BokitError:
+        """Return the error, whose message names *table*, and its condition only where it has one."""
         kind: type[BokitError]
         kind, code, message = self.value
+        code, message = (code, message) if has_filter else _WITHOUT_FILTER.get(self.name, (code, message))
         return kind(_about(table, message), code=code)
+
+
+_WITHOUT_FILTER = {
+    "NO_COLUMN": ("missing-column", "a column is not there any more"),
+    "BAD_FILTER": ("sql-error", "the database refused the query"),
+    "BAD_VALUE": ("bad-value", "the database could not read, compare or convert a value"),
+    "READ_ONLY": ("sql-read-only", "reading it would write; nothing is ever written to a source"),
+}
+"""The same of a table without a condition."""
 
 
 _MYSQL_NUMBERS = {
@@ -83,18 +93,24 @@ NO_TLS = "the database offers no TLS; write sslmode=disable in the URL if that i
 
 
 @contextmanager
-def translated(table: str | None = None) -> Iterator[None]:
-    """Turn what drivers and SQLAlchemy raise inside into our errors; *table* is named in their messages."""
+def translated(table: str | None = None, *, has_filter: bool = False) -> Iterator[None]:
+    """Turn what drivers and SQLAlchemy raise inside into our errors; *table* is named in their messages.
+
+    A driver raises what it likes where it cannot read a value: that is the value's fault, not one of Bokit.
+    """
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     try:
         yield
     except DBAPIError as error:
-        ours = _translate(error.orig, table, is_lost=error.connection_invalidated)
+        ours = _translate(error.orig, table, is_lost=error.connection_invalidated, has_filter=has_filter)
     except SQLAlchemyError:
-        ours = SourceMalformedError("the database returned what cannot be read", code="sql-error")
+        ours = SourceMalformedError(_about(table, "the database returned what cannot be read"), code="sql-error")
     except (OSError, EOFError):
         ours = SqlFailure.UNREACHABLE.as_error(table)
+    except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
+        message, kind = "the database returned a value that cannot be read", type(error).__name__
+        ours = SourceMalformedError(_about(table, message), code="bad-value", kind=kind)
     else:
         return
     raise ours from None  # theirs quotes the statement and its values
@@ -114,10 +130,10 @@ def translate_driver(error: BaseException) -> BokitError:
     return SqlFailure.UNREACHABLE.as_error(None) if isinstance(error, OSError) else _translate(error, None, is_lost=False)
 
 
-def _translate(error: Any, table: str | None, *, is_lost: bool) -> BokitError:
+def _translate(error: Any, table: str | None, *, is_lost: bool, has_filter: bool = False) -> BokitError:
     failure = _find_failure(error) or (SqlFailure.UNREACHABLE if is_lost else None)
     if failure is not None:
-        return failure.as_error(table)
+        return failure.as_error(table, has_filter=has_filter)
     number = str(_number_of(error) or getattr(error, "sqlstate", None) or type(error).__name__)
     return SourceMalformedError(_about(table, "the database refused the query"), code="sql-error", number=number)
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MYSQL_HARMLESS = frozenset(
     (
         *("USAGE", "SELECT", "SHOW VIEW", "SHOW DATABASES", "PROCESS", "LOCK TABLES", "REFERENCES", "REPLICATION CLIENT"),
-        *("REPLICATION SLAVE", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR"),
+        *("REPLICATION SLAVE", "REPLICATION REPLICA", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICA MONITOR"),
+        *("SHOW_ROUTINE", "SHOW CREATE ROUTINE"),
     )
 )
 """Privileges that cannot write; every other one, and those to come, count as writing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 from bokit.core.model.catalog import Source
@@ -15,24 +16,39 @@ from bokit.core.tables.values import KeyValues, SeenRow
 class DatabaseSnapshot(Protocol):
     """A database, open for reading: every answer shows the same moment."""
 
-    def check_table(self, table: TableSpec) -> Mapping[str, str]:
+    def isolated(self) -> AbstractContextManager[None]:
+        """Return a context in which an error leaves the snapshot as it was: the tables after it can be read."""
+        ...
+
+    def check_table(self, table: TableSpec, *, is_known: bool = False) -> Mapping[str, str]:
         """Return what each record field's column holds ("integer", "text" …).
 
         Raises SourceMalformedError where a table or column is missing, or the key is none: a column that cannot be one, or
-        a value that two rows share.
+        values that rows share. Of a table that *is_known*, a few such rows are each a problem of their own.
         """
         ...
 
     def fetch_rows(self, table: TableSpec, keys: KeyRange, since: Any = None) -> Iterator[SeenRow]:
-        """Return the rows of a key range, in the database's order; with *since*, those updated from then on."""
+        """Return the rows of a key range, in the database's order; with *since*, those updated from then on.
+
+        What cannot be read of a row is among its problems.
+        """
         ...
 
     def fetch_existing_keys(self, table: TableSpec, keys: Sequence[KeyValues]) -> set[KeyValues]:
         """Return those of *keys* that have a row."""
         ...
 
-    def fetch_watermark(self, table: TableSpec) -> Any:
-        """Return the latest updated-at value that is not in the future, or None."""
+    def fetch_watermark(self, table: TableSpec, at: datetime) -> Any:
+        """Return the latest updated-at value that is not in the future, or None; *at* is now."""
+        ...
+
+    def fetch_unstamped(self, table: TableSpec, limit: int) -> Sequence[SeenRow]:
+        """Return the first rows without an updated-at value that is a time."""
+        ...
+
+    def count_stamps(self, table: TableSpec, at: datetime) -> tuple[int, int]:
+        """Return how many rows have no updated-at value that is a time, and how many one far in the future."""
         ...
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +20,9 @@ from sqlalchemy.types import NullType
 
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSpec
-from bokit.core.tables.values import KeyValues
+from bokit.core.tables.values import KeyValues, UnreadableValue
 from bokit.sources.sql.shape import Column, TableShape
+from bokit.sources.sql.stamps import UpdatedColumn
 
 PAGE_ROWS = 1000
 Condition = sa.ColumnElement[bool]
@@ -32,6 +34,8 @@ def _quoted(name: str) -> quoted_name:
 
 def _value(value: Any) -> sa.ColumnElement[Any]:
     """Return a bound value without a type of ours, to which the database would cast it and compare differently."""
+    if isinstance(value, UnreadableValue):
+        return sa.cast(sa.bindparam(None, value.raw, type_=NullType(), unique=True), sa.Text)
     return sa.bindparam(None, value, type_=NullType(), unique=True)
 
 
@@ -50,32 +54,47 @@ class Query:
         return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values())]))
 
     def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> sa.Select[Any]:
-        """Return the SELECT of the first rows of a range."""
+        """Return the SELECT of the first rows of a range; with *since*, of those updated from then on."""
         asked = self._select(*(self._shown(name) for name in self.names))
         if keys.after is not None:
             asked = asked.where(self._after(keys.after))
         if keys.until is not None:
             asked = asked.where(sa.not_(self._after(keys.until)) if self._has_nulls else self._up_to(keys.until))
-        if since is not None and self.spec.updated_at is not None:
-            asked = asked.where(self._column(self.spec.updated_at) >= _value(since))
+        if since is not None:
+            asked = asked.where(self._stamps().value >= _value(since))
         return asked.order_by(*self._order()).limit(limit)
+
+    def select_unstamped(self, limit: int) -> sa.Select[Any]:
+        """Return the SELECT of the first rows that have no time in their updated-at column."""
+        asked = self._select(*(self._shown(name) for name in self.names))
+        return asked.where(self._stamps().is_missing).order_by(*self._order()).limit(limit)
 
     def select_keys(self, keys: Sequence[KeyValues]) -> sa.Select[Any]:
         """Return the SELECT of those of *keys* that have a row."""
         wanted = sa.or_(sa.false(), *(self._equal(key) for key in keys))
         return self._select(*(self._shown(name) for name in self.spec.key)).where(wanted)
 
-    def select_duplicate(self) -> sa.Select[Any]:
-        """Return the SELECT of a key that two rows share."""
+    def select_duplicates(self, limit: int) -> sa.Select[Any]:
+        """Return the SELECT of the first keys that several rows share."""
         keys = [self._column(name) for name in self.spec.key]
-        return self._select(sa.literal_column("1")).group_by(*keys).having(sa.func.count() > 1).limit(1)
+        shown = [self._shown(name) for name in self.spec.key]
+        return self._select(*shown).group_by(*keys).having(sa.func.count() > 1).limit(limit)
 
-    def select_watermark(self) -> sa.Select[Any]:
+    def select_columns(self, names: Sequence[str], keys: KeyRange, limit: int) -> sa.Select[Any]:
+        """Return the SELECT of these columns alone, of the first rows of a range."""
+        asked = self._select(*(self._shown(name) for name in names)).order_by(*self._order()).limit(limit)
+        return asked if keys.after is None else asked.where(self._after(keys.after))
+
+    def select_watermark(self, at: datetime) -> sa.Select[Any]:
         """Return the SELECT of the latest updated-at value that is not in the future, where it would hide later updates."""
-        latest = self._column(str(self.spec.updated_at))
-        kind = self.shape.columns[str(self.spec.updated_at)].kind
-        past = latest <= sa.func.current_timestamp() if kind in ("time", "moment", "date") else sa.true()
-        return self._select(sa.func.max(latest)).where(past)
+        stamps = self._stamps()
+        return self._select(sa.func.max(stamps.value)).where(stamps.is_past(at))
+
+    def count_stamps(self, at: datetime) -> sa.Select[Any]:
+        """Return the SELECT of how many rows have no stamp, and how many one far in the future."""
+        stamps = self._stamps()
+        counted = (stamps.is_missing, stamps.is_far_ahead(at))
+        return self._select(*(sa.func.sum(sa.case((condition, 1), else_=0)) for condition in counted))
 
     # ── parts of the statements ──
 
@@ -92,6 +111,10 @@ class Query:
         kind = self.shape.columns[name].kind
         if kind == "geometry":
             return sa.func.ST_AsText(self._column(name))
+        if kind == "bits":
+            return self._key(name)
+        if kind == "single":  # as text the server rounds it to six digits; as a double it is what the column holds
+            return self._column(name) + sa.literal_column("0e0")
         if kind != "other":
             return self._column(name)
         return sa.cast(self._column(name), sa.CHAR if self.family == "mysql" else sa.String)
@@ -104,9 +127,16 @@ class Query:
 
     def _key(self, name: str) -> sa.ColumnElement[Any]:
         """Return a key column as it is compared. MySQL sorts an ENUM by its position, and compares it as text."""
-        if self.family == "mysql" and self.shape.columns[name].kind == "enum":
+        kind = self.shape.columns[name].kind
+        if self.family == "mysql" and kind == "enum":
             return sa.cast(self._column(name), sa.CHAR)
+        if kind == "bits":  # a number, not the bytes of one
+            return self._column(name) + sa.literal_column("0")
         return self._column(name)
+
+    def _stamps(self) -> UpdatedColumn:
+        name = str(self.spec.updated_at)
+        return UpdatedColumn(self._column(name), self.shape.columns[name], self.family, _value)
 
     @cached_property
     def _has_nulls(self) -> bool:

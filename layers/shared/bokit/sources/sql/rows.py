@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from bokit.core.model.exact_numbers import parse_json
 from bokit.core.model.records import Json
-from bokit.core.tables.values import ColumnFormat, KeyValues, SeenRow, make_row, read_value, write_row_key
+from bokit.core.model.source_rules import Problem
+from bokit.core.tables.values import (
+    ColumnFormat,
+    KeyValues,
+    SeenRow,
+    UnreadableValue,
+    make_row,
+    read_value,
+    reject_row,
+    write_row_key,
+)
 from bokit.errors import SourceMalformedError
-from bokit.sources.sql.shape import Column, table_error
+from bokit.sources.sql.shape import Column
 
 if TYPE_CHECKING:
     from bokit.sources.sql.query import Query
+
+NULL_KEY = Problem(code="null-key", message="a row's key is NULL; name columns that are not")
+DUPLICATE_KEY = "several rows share this key, and none of them is used; name the columns that identify a row"
 
 
 class RowReader:
@@ -25,29 +38,52 @@ class RowReader:
         fields = query.fields.items()
         self._fields = [(field, places[column.name], self._value_reader(column)) for field, column in fields]
         self._key = [self._value_reader(query.shape.columns[name]) for name in self._table.key]
+        self._shared = frozenset[str]()
+
+    def reject_duplicates(self, keys: Sequence[Sequence[Any]]) -> None:
+        """Have the rows of these keys, each of which several rows share, become no records."""
+        self._shared = frozenset(key for values in keys if (key := self.read_key(tuple(values))))
 
     def read(self, row: Sequence[Any]) -> SeenRow:
-        """Return *row*, whose first columns are the key's; raises SourceMalformedError for one that no record can hold."""
+        """Return *row*, whose first columns are the key's; what cannot be read of it is among its problems."""
         key_values = tuple(row[: len(self._key)])
-        name = ""
         try:
-            fields = {}
-            for name, n, read in self._fields:
-                fields[name] = read(row[n])
-            name = ""
-            return make_row(self.read_key(key_values), fields, key_values)
-        except SourceMalformedError as error:
-            if error.stable_code == "null-key":
-                raise
-            what = f"field {name!r} {error.message}" if name else error.message
-            raise table_error(self._table, what, error.stable_code) from None
+            key = self._read_key(key_values)
+        except Exception as error:  # whatever a driver's value raises is the row's own problem
+            problem = _problem_of(error)
+            return reject_row(Problem(code=problem.code, message=f"a row's key {problem.message}"), key_values)
+        if key is None:
+            return reject_row(NULL_KEY, key_values)
+        if key in self._shared:
+            return reject_row(Problem(code="duplicate-key", message=DUPLICATE_KEY, uid=key), key_values)
+        try:
+            return make_row(key, {name: read(row[n]) for name, n, read in self._fields}, key_values)
+        except Exception:  # rare: then value by value
+            fields, problems = self._read_each(row, key)
+            return make_row(key, fields, key_values, problems)
 
-    def read_key(self, key_values: KeyValues) -> str:
-        """Return a key as text; raises SourceMalformedError if it is NULL."""
+    def _read_each(self, row: Sequence[Any], key: str) -> tuple[dict[str, Json], tuple[Problem, ...]]:
+        """Return the fields that can be read, and a problem for each of the others."""
+        fields, problems = dict[str, Json](), list[Problem]()
+        for name, n, read in self._fields:
+            try:
+                fields[name] = read(row[n])
+            except Exception as error:
+                found = _problem_of(error)
+                message = f"field {name!r} {found.message}; it keeps the value that it had"
+                problems.append(Problem(code=found.code, message=message, uid=key, field=name))
+        return fields, tuple(problems)
+
+    def read_key(self, key_values: KeyValues) -> str | None:
+        """Return a key as text; None if it is NULL, or cannot be read."""
+        try:
+            return self._read_key(key_values)
+        except Exception:
+            return None
+
+    def _read_key(self, key_values: KeyValues) -> str | None:
         values = [read(value) for read, value in zip(self._key, key_values, strict=True)]
-        if values.count(None) == len(values):
-            raise table_error(self._table, "a row's key is NULL; name columns that are not", "null-key")
-        return write_row_key(values)
+        return None if values.count(None) == len(values) else write_row_key(values)
 
     def _value_reader(self, column: Column) -> Callable[[Any], Json]:
         is_utc = column.kind == "moment" and self._family == "mysql"
@@ -61,8 +97,23 @@ _JSON_TYPES = frozenset({str, int, bool, type(None)})
 """Types that JSON has as well: a short cut for most values."""
 
 
+def _problem_of(error: Exception) -> Problem:
+    """Return why a value cannot be read; what was not foreseen is the value's problem, too."""
+    if isinstance(error, SourceMalformedError):
+        return Problem(code=error.stable_code, message=error.message)
+    return Problem(code="bad-value", message="holds a value that cannot be read")
+
+
+def load_json(text: str | bytes) -> Any:
+    """Return JSON, its numbers exact."""
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        return UnreadableValue("holds JSON that cannot be read", "bad-json")
+
+
 def _read_json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, (str, bytes)) else value
+    return load_json(value) if isinstance(value, (str, bytes)) else value
 
 
 def _read_bits(value: Any) -> Any:
@@ -78,6 +129,10 @@ def _read_zero_date(value: Any) -> Any:
     return None if isinstance(value, str) and value.startswith("0000-00-00") else value
 
 
+def _read_padded(value: Any) -> Any:
+    return value.rstrip(" ") if isinstance(value, str) else value
+
+
 _CONVERTERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("mysql", "json"): _read_json,
     ("mysql", "bits"): _read_bits,
@@ -85,6 +140,6 @@ _CONVERTERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("mysql", "date"): _read_zero_date,
     ("mysql", "time"): _read_zero_date,
     ("mysql", "moment"): _read_zero_date,
-    ("postgresql", "padded"): str.rstrip,
+    ("postgresql", "padded"): _read_padded,
     ("sqlite", "boolean"): lambda value: bool(value) if value in (0, 1) else value,
 }

@@ -12,7 +12,8 @@ from bokit.errors import SourceMalformedError
 _MYSQL_TYPES = {
     "integer": "tinyint smallint mediumint int bigint year",
     "decimal": "decimal",
-    "float": "float double",
+    "single": "float",
+    "float": "double",
     "text": "char varchar tinytext text mediumtext longtext uuid inet4 inet6",
     "enum": "enum",
     "set": "set",
@@ -29,7 +30,7 @@ _POSTGRESQL_TYPES = {
     "integer": "smallint integer bigint",
     "decimal": "numeric",
     "float": "real double_precision",
-    "text": "text character_varying name",
+    "text": "text character_varying name citext",
     "padded": "character",
     "boolean": "boolean",
     "date": "date",
@@ -53,9 +54,12 @@ def _by_type(kinds: Mapping[str, str]) -> dict[str, str]:
 KINDS = {"mysql": _by_type(_MYSQL_TYPES), "postgresql": _by_type(_POSTGRESQL_TYPES)}
 """By family and type: what a column of the type holds. Other types are read as the database's own text."""
 KEY_KINDS = frozenset(
-    ("integer", "decimal", "text", "padded", "enum", "date", "time", "moment", "span", "uuid", "bytes", "boolean", "any")
+    (
+        *("integer", "decimal", "text", "padded", "enum", "date", "time", "moment", "span", "uuid", "bytes", "boolean"),
+        *("network", "bits", "any"),
+    )
 )
-"""What a key may be: kinds in which equal is equal."""
+"""What a key may be: kinds in which equal is equal. Of other types, those that PostgreSQL itself sorts in an index."""
 WATERMARK_KINDS = frozenset({"time", "moment", "date", "integer", "any"})
 """What an updated-at column may be."""
 
@@ -70,6 +74,13 @@ class Column:
     is_nullable: bool = True
     is_whole: bool = False
     """A decimal without places after the point."""
+    is_ordered: bool = False
+    """The database sorts it in an index."""
+
+    @property
+    def can_be_key(self) -> bool:
+        """Return whether it may identify a row."""
+        return self.kind in KEY_KINDS or (self.kind == "other" and self.is_ordered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +101,7 @@ def pick_columns(table: TableSpec, shape: TableShape) -> dict[str, Column]:
         if name not in shape.columns:
             raise table_error(table, f"no column {name!r}; it has {_list_columns(shape)}", "missing-column")
     for name in table.key:
-        if shape.columns[name].kind not in KEY_KINDS:
+        if not shape.columns[name].can_be_key:
             message = f"column {name!r} cannot be a key; name one of whole numbers, text, dates or UUIDs"
             raise table_error(table, message, "bad-key")
     if table.updated_at and shape.columns[table.updated_at].kind not in WATERMARK_KINDS:
@@ -123,11 +134,21 @@ MYSQL_UNIQUES = """
 SELECT index_name, column_name, nullable FROM information_schema.statistics
 WHERE table_schema = COALESCE(:schema, DATABASE()) AND table_name = :name AND non_unique = 0 AND sub_part IS NULL"""
 POSTGRESQL_COLUMNS = """
-SELECT a.attname, CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, NULL) END,
-       CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END,
-       CASE WHEN t.typname = 'numeric' AND a.atttypmod > 0 THEN (a.atttypmod - 4) & 65535 END
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-WHERE a.attrelid = pg_catalog.to_regclass(:relation) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""
+WITH RECURSIVE based AS (
+  SELECT a.attnum, a.attname, a.attnotnull, t.oid AS type, a.atttypmod AS typmod, t.typtype, t.typbasetype, t.typtypmod
+  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = pg_catalog.to_regclass(:relation) AND a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT b.attnum, b.attname, b.attnotnull, t.oid, b.typtypmod, t.typtype, t.typbasetype, t.typtypmod
+  FROM based b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')
+SELECT b.attname,
+       CASE WHEN b.typtype = 'e' THEN 'enum' WHEN t.typname = 'citext' THEN 'citext' ELSE format_type(b.type, NULL) END,
+       CASE WHEN b.attnotnull THEN 'NO' ELSE 'YES' END,
+       CASE WHEN t.typname = 'numeric' AND b.typmod > 0 THEN (b.typmod - 4) & 65535 END,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod
+               WHERE o.opcdefault AND o.opcintype = b.type AND m.amname = 'btree')
+FROM based b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE b.typtype <> 'd' ORDER BY b.attnum"""
+"""A domain is what it is made of, however many domains lie between."""
 POSTGRESQL_UNIQUES = """
 SELECT i.indexrelid, a.attname, CASE WHEN a.attnotnull THEN '' ELSE 'YES' END
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -143,8 +164,9 @@ def read_shape(family: str, columns: Sequence[Sequence[Any]], uniques: Sequence[
             kind=KINDS[family].get(str(column_type).lower(), "other"),
             is_nullable=nullable == "YES",
             is_whole=scale is not None and int(scale) == 0,
+            is_ordered=any(more),
         )
-        for name, column_type, nullable, scale in columns
+        for name, column_type, nullable, scale, *more in columns
     }
     indexes: dict[Any, set[str]] = {}
     nullable_indexes = {index for index, _, nullable in uniques if nullable == "YES"}

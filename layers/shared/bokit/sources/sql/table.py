@@ -11,15 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
 from bokit.core.tables.chunks import KeyRange
+from bokit.core.tables.limits import MAX_DUPLICATE_KEYS
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
-from bokit.core.tables.values import KeyValues, SeenRow
-from bokit.errors import ConfigError
+from bokit.core.tables.values import KeyValues, SeenRow, UnreadableValue
+from bokit.errors import BokitError, ConfigError, SourceMalformedError
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import count_down
 from bokit.sources.secrets import Reveal
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.engine import Connection
 
+    from bokit.sources.sql.connect import QueryLimit
     from bokit.sources.sql.query import Query
 
 KEYS_PER_QUERY = 200
@@ -65,7 +68,7 @@ class SqlReader:
                     check_account(connection, database.family, database.name, settings.tables)
                 begin(connection, database.family)
             zone = ZoneInfo(source.timezone) if source.timezone else None
-            yield SqlSnapshot(connection, database.family, zone, limit.lower)
+            yield SqlSnapshot(connection, database.family, zone, limit)
         finally:
             _close(connection)
 
@@ -109,16 +112,34 @@ def _close(connection: Connection) -> None:
 class SqlSnapshot:
     """A database, open for reading: every answer shows the same moment."""
 
-    def __init__(
-        self, connection: Connection, family: str, zone: ZoneInfo | None, limit_statement: Callable[[], None] = lambda: None
-    ) -> None:
-        self._connection, self._family, self._zone, self._limit_statement = connection, family, zone, limit_statement
+    def __init__(self, connection: Connection, family: str, zone: ZoneInfo | None, limit: QueryLimit | None = None) -> None:
+        self._connection, self._family, self._zone, self._limit = connection, family, zone, limit
         self._opened: dict[str, tuple[Query, RowReader]] = {}
 
-    def check_table(self, table: TableSpec) -> Mapping[str, str]:
-        query, _ = self._open_table(table)
-        if not has_unique_key(table, query.shape) and self._fetch(table, query.select_duplicate()):
-            raise table_error(table, "two rows share a key; name the columns that identify a row", "duplicate-key")
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        try:
+            yield
+        except BokitError:
+            self._recover()
+            raise
+
+    def _recover(self) -> None:
+        """Go back to the begin of the snapshot: in PostgreSQL an error ends the transaction for all that follows."""
+        if self._family == "postgresql":
+            with translated():
+                self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opened")
+            if self._limit:
+                self._limit.forget()
+
+    def check_table(self, table: TableSpec, *, is_known: bool = False) -> Mapping[str, str]:
+        query, reader = self._open_table(table)
+        if not has_unique_key(table, query.shape):
+            allowed = MAX_DUPLICATE_KEYS if is_known else 0
+            twice = self._fetch(table, query.select_duplicates(allowed + 1))
+            if len(twice) > allowed:
+                raise table_error(table, "rows share a key; name the columns that identify a row", "duplicate-key")
+            reader.reject_duplicates(twice)
         # one row, so the database rejects a wrong condition now
         self._fetch(table, query.select_page(KeyRange(), None, limit=1))
         return {field: column.kind for field, column in query.fields.items()}
@@ -127,29 +148,71 @@ class SqlSnapshot:
         from bokit.sources.sql.query import PAGE_ROWS
 
         query, reader = self._open_table(table)
+        last = None
         while True:
-            rows = self._fetch(table, query.select_page(keys, since, limit=PAGE_ROWS))
+            rows = self._fetch_page(table, query, keys, since, PAGE_ROWS)
             for row in rows:
-                yield reader.read(row)
+                seen = reader.read(row)
+                if not seen.key or seen.is_usable or seen.key != last:  # of rows that share a key, the first alone
+                    yield seen
+                last = seen.key
             if len(rows) < PAGE_ROWS:
                 return
-            keys = KeyRange(after=tuple(rows[-1][: len(table.key)]), until=keys.until)
+            keys = KeyRange(after=self._bound(table, tuple(rows[-1][: len(table.key)])), until=keys.until)
+
+    def _bound(self, table: TableSpec, key_values: KeyValues) -> KeyValues:
+        """Return the key after which the next page begins; raises SourceMalformedError where it cannot be sent."""
+        if self._family != "sqlite" and any(isinstance(value, UnreadableValue) for value in key_values):
+            raise table_error(table, "a key holds text that is not UTF-8; name other columns as key", "bad-text")
+        return key_values
 
     def fetch_existing_keys(self, table: TableSpec, keys: Sequence[KeyValues]) -> set[KeyValues]:
         query, reader = self._open_table(table)
-        found = set[str]()
+        found = set[str | None]()
         for n in range(0, len(keys), KEYS_PER_QUERY):
             rows = self._fetch(table, query.select_keys(keys[n : n + KEYS_PER_QUERY]))
             found |= {reader.read_key(tuple(row)) for row in rows}
         return {key for key in keys if reader.read_key(key) in found}
 
-    def fetch_watermark(self, table: TableSpec) -> Any:
+    def fetch_watermark(self, table: TableSpec, at: datetime) -> Any:
         query, _ = self._open_table(table)
-        return self._fetch(table, query.select_watermark())[0][0]
+        return self._fetch(table, query.select_watermark(at))[0][0]
+
+    def fetch_unstamped(self, table: TableSpec, limit: int) -> Sequence[SeenRow]:
+        query, reader = self._open_table(table)
+        return [reader.read(row) for row in self._fetch(table, query.select_unstamped(limit))]
+
+    def count_stamps(self, table: TableSpec, at: datetime) -> tuple[int, int]:
+        query, _ = self._open_table(table)
+        missing, ahead = self._fetch(table, query.count_stamps(at))[0]
+        return int(missing or 0), int(ahead or 0)
+
+    def _fetch_page(self, table: TableSpec, query: Query, keys: KeyRange, since: Any, limit: int) -> Sequence[Sequence[Any]]:
+        """Return one page; where a value cannot be read, the error names its column."""
+        try:
+            return self._fetch(table, query.select_page(keys, since, limit=limit))
+        except SourceMalformedError as error:
+            if error.stable_code != "bad-value":
+                raise
+            self._recover()
+            bad = [name for name in query.names if not self._can_read(table, query, name, keys, limit)]
+            if not bad:
+                raise
+            message = f"column {bad[0]!r} holds a value that cannot be read; name the fields to read, without it"
+        raise table_error(table, message, "bad-value")
+
+    def _can_read(self, table: TableSpec, query: Query, name: str, keys: KeyRange, limit: int) -> bool:
+        try:
+            with self.isolated():
+                self._fetch(table, query.select_columns([name], keys, limit))
+        except SourceMalformedError:
+            return False
+        return True
 
     def _fetch(self, table: TableSpec, statement: Select[Any]) -> Sequence[Sequence[Any]]:
-        with translated(table.table):
-            self._limit_statement()
+        with translated(table.table, has_filter=table.where is not None):
+            if self._limit:
+                self._limit.lower()
             return self._connection.execute(statement).all()
 
     def _open_table(self, table: TableSpec) -> tuple[Query, RowReader]:

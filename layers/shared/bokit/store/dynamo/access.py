@@ -49,7 +49,7 @@ class DynamoTokens(DynamoUsage):
     def find_token(self, digest: str) -> Token | None:
         key = keys.find_key(keys.token_key, digest)
         row = self._table.get(key) if key else None
-        return _read_token(row) if row else None
+        return read_token(row) if row else None
 
     def load_token(self, tenant: TenantId, token_id: TokenId) -> Token:
         line = self._table.get(keys.catalog_key(tenant, "TOKEN", token_id))
@@ -61,7 +61,7 @@ class DynamoTokens(DynamoUsage):
     def load_tokens(self, tenant: TenantId) -> Sequence[Token]:
         lines = self._table.query(keys.catalog_partition(tenant), ItemRow.sk.startswith("TOKEN#"))
         rows = self._table.get_all([keys.token_key(line.doc) for line in lines])
-        return sorted((_read_token(row) for row in rows.values()), key=lambda token: (token.created_at, token.id))
+        return sorted((read_token(row) for row in rows.values()), key=lambda token: (token.created_at, token.id))
 
     def touch_token(self, token: Token, at: datetime) -> None:
         """Record its last use, by one conditional write.
@@ -82,7 +82,8 @@ class DynamoTokens(DynamoUsage):
         token = self.load_token(tenant, token_id)
         if token.revoked_at is None:
             valid = (ItemRow.tenant == tenant) & ItemRow.revoked_at.does_not_exist()
-            actions = [ItemRow.revoked_at.set(write_micros(at))]
+            due = [ItemRow.due_pk.set(keys.DUE_CLOSINGS), ItemRow.due_at.set(write_micros(at))]
+            actions = [ItemRow.revoked_at.set(write_micros(at)), *due]
             update = UpdateItem(key=keys.token_key(token.hash), actions=actions, condition=valid)
             fewer = UsageChange(tenant=tenant, counted=QuotaName.TOKENS, more=-1)
             self.transact_counted(Transaction(updates=[update]), [fewer])  # if another was first, it is revoked as well
@@ -93,7 +94,7 @@ class DynamoTokens(DynamoUsage):
         known = ItemRow.tenant == token.tenant
         both = known if condition is None else known & condition
         row = self._table.update(UpdateItem(key=keys.token_key(token.hash), actions=[action], condition=both))
-        return _read_token(row) if row else None
+        return read_token(row) if row else None
 
 
 def _write_token(token: Token) -> str:
@@ -101,6 +102,7 @@ def _write_token(token: Token) -> str:
     return write_document(replace(token, last_used_at=None, revoked_at=None))
 
 
-def _read_token(row: ItemRow) -> Token:
+def read_token(row: ItemRow) -> Token:
+    """Return the token of its row."""
     used, revoked = read_optional_time(row.used_at), read_optional_time(row.revoked_at)
     return replace(read_document(Token, row.doc), last_used_at=used, revoked_at=revoked)

@@ -51,6 +51,7 @@ class DynamoCatalog(DynamoUsage):
         self._forget_usage(tenant)
         own = ItemRow.pk.startswith(keys.tenant_prefix(tenant))
         by_secret = ItemRow.pk.startswith("PAGE#") | ItemRow.pk.startswith("TOKEN#") | ItemRow.pk.startswith("OUT#")
+        by_secret = by_secret | ItemRow.pk.startswith("TICKET#")
         self._table.delete_all(self._table.scan_keys(own | (by_secret & (ItemRow.tenant == tenant))))
         self._table.delete(keys.tenant_key(tenant))
 
@@ -101,7 +102,13 @@ class DynamoCatalog(DynamoUsage):
         return saved
 
     def save_source(
-        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+        self,
+        head: Head,
+        schedule: SourceSchedule,
+        *,
+        within: Sequence[Parent] = (),
+        at: datetime | None = None,
+        is_back: bool = False,
     ) -> Source:
         source = head.source
         saved = replace(source, version=source.version + 1)
@@ -109,7 +116,7 @@ class DynamoCatalog(DynamoUsage):
         updates = [_update_head(replace(head, source=saved)), *use_parents(within)]
         if source.version == 0:
             updates.append(UpdateItem(key=keys.directory_key(shard), actions=[ItemRow.sources.add(1)]))
-        changes = self._count_source(source)
+        changes = self._count_source(source, is_back=is_back)
         for _ in range(MAX_WRITE_TRIES):
             state = self._table.get(keys.state_key(shard)) or self._make_shard(shard)
             update = write_lowered_schedules(state, {source.id: schedule})
@@ -121,9 +128,9 @@ class DynamoCatalog(DynamoUsage):
                 break
         raise StoreConflictError("the source was changed by another since it was read; read it again", id=source.id)
 
-    def _count_source(self, source: Source) -> list[UsageChange]:
+    def _count_source(self, source: Source, *, is_back: bool) -> list[UsageChange]:
         """Return what writing *source* changes of the number of sources: removed ones do not count."""
-        was_there = source.version > 0
+        was_there = source.version > 0 and not is_back
         if was_there and source.removed_at is not None:
             row = self._table.get(_key(Source, source.tenant, source.id))
             was_there = row is not None and read_document(Source, row.doc).removed_at is None

@@ -9,8 +9,6 @@ it free of gaps: of two that number a log at the same time one starts again.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -22,10 +20,14 @@ from bokit.core.model.notices import AlertNote, Notice
 from bokit.core.model.records import SourceId, TenantId
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
+from bokit.store.dynamo.faults import CollisionError
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.event_protocol import StaleNote
 from bokit.store.limits import MAX_NUMBERING_TRIES, MAX_OUTBOX_ITEMS
+
+LAST_EVENT = "9" * 12
+"""The sort key after which no event's comes."""
 
 
 class DynamoEvents:
@@ -50,7 +52,7 @@ class DynamoEvents:
             if failed and key in failed:
                 return None
             if failed is None or counter in failed:
-                time.sleep(random.random() * min(0.5, 0.01 * 2**attempt))  # noqa: S311 - chance spreads those that number
+                self._table.pauses.wait(attempt, first=0.01, most=0.5)
         raise StoreConflictError("the event log was written by others at the same time; try again")
 
     def _number(self, item: OutboxItem, last: int, expires_at: datetime, unread_at: datetime | None) -> list[keys.Key] | None:
@@ -70,7 +72,7 @@ class DynamoEvents:
         delete = DeleteItem(key=keys.outbox_key(item), condition=ItemRow.pk.exists())
         try:
             return self._table.transact(Transaction(deletes=[delete], puts=puts, updates=[count]))
-        except StoreConflictError:
+        except CollisionError:
             return None
 
     def delete_outbox(self, item: OutboxItem) -> None:
@@ -108,6 +110,16 @@ class DynamoEvents:
             return []
         between = ItemRow.sk.between(f"{after + 1:012d}", f"{until:012d}")
         return [read_document(Event, row.doc) for row in self._table.query(keys.events_partition(tenant), between)]
+
+    def find_next_event(self, tenant: TenantId, *, after: int) -> int | None:
+        between = ItemRow.sk.between(f"{after + 1:012d}", LAST_EVENT)
+        return next((int(row.sk) for row in self._table.query(keys.events_partition(tenant), between, limit=1)), None)
+
+    def raise_last_seq(self, tenant: TenantId, *, by: int, stamp: str) -> bool:
+        is_new = ItemRow.stamp.does_not_exist() | (ItemRow.stamp != stamp)
+        actions = [ItemRow.seq.add(by), ItemRow.stamp.set(stamp)]
+        key = keys.event_counter_key(tenant)
+        return self._table.update(UpdateItem(key=key, actions=actions, condition=is_new, once=True)) is not None
 
 
 def make_due(at: datetime | None) -> list[Action]:

@@ -1,4 +1,4 @@
-"""The operations on the table that the stores of this package use: thin over PynamoDB, errors translated here only.
+"""The operations on the table that the stores of this package use: thin over PynamoDB, and errors translated.
 
 A condition that fails is a return value (False, None, or the keys that failed), not an error: the caller knows its meaning.
 
@@ -16,45 +16,27 @@ recognised. A transaction has a token of botocore's, by which DynamoDB does the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.exceptions import PynamoDBException, TableDoesNotExist, TransactWriteError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from bokit.aws import open_session
-from bokit.errors import BokitError, InputError, StoreConflictError, StoreUnreachableError
-from bokit.store.dynamo.keys import DUE, Key
+from bokit.errors import StoreUnreachableError
+from bokit.store.dynamo.batches import BatchRequests
+from bokit.store.dynamo.faults import ConditionFailedError, translated
+from bokit.store.dynamo.keys import DUE, SCHEMA, Key
 from bokit.store.dynamo.model import ItemRow, bind_row
+from bokit.store.dynamo.pauses import Pauses
+from bokit.store.schema import check_schema
 
-_CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
-_BUSY = frozenset(
-    {
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "ProvisionedThroughputExceededException",
-        "InternalServerError",
-        "TransactionConflict",
-        "ThrottlingError",
-    }
-)
-_DENIED = frozenset(
-    {
-        "AccessDeniedException",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "ExpiredTokenException",
-        "MissingAuthenticationTokenException",
-        "IncompleteSignatureException",
-    }
-)
+_UNREAD = -1
+"""In the place of a schema number that was not read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +56,7 @@ class UpdateItem:
     actions: Sequence[Action]
     condition: Condition | None = None
     once: bool = False
-    """It must not happen twice (it adds to a number): a repetition of the same request is refused and recognised."""
+    """It must not happen twice, or its condition fails after it: a repetition of the same request is refused and recognised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,20 +91,15 @@ class Transaction:
         return [item.key for item in items]
 
 
-class _ConditionFailedError(StoreConflictError):
-    """At least one condition failed, and nothing else was wrong."""
-
-    def __init__(self, reasons: Sequence[str | None] = ()) -> None:
-        super().__init__("changed by another since it was read; read it again")
-        self.reasons = reasons
-
-
 class TableGateway:
     """One table's items. Every read is strongly consistent, except for the index, which cannot be."""
 
-    def __init__(self, table_name: str, *, region: str | None, endpoint_url: str | None) -> None:
+    def __init__(self, table_name: str, *, region: str | None, endpoint_url: str | None, pauses: Pauses | None = None) -> None:
+        self.pauses = pauses or Pauses()
         self._row = bind_row(table_name, region, endpoint_url)
-        self._facts = {"table": table_name}
+        self.name, self._facts = table_name, {"table": table_name}
+        self._schema_lock = threading.Lock()
+        self._schema: int | None = _UNREAD
         with self._translated():
             # The client is made here, once, and not by the first 32 threads at the same time.
             self._connection = self._row.shared_connection()
@@ -131,6 +108,23 @@ class TableGateway:
                 self.client: Any = self._connection.client
             except ValueError as error:
                 raise StoreUnreachableError("the table's address is not a URL; check AWS_ENDPOINT_URL", **self._facts) from error
+        self._batches = BatchRequests(connection=self._connection, table=table_name, pauses=self.pauses)
+
+    def load_schema(self) -> int | None:
+        """Return the table's schema number, read once by each process; None: no release has stored one."""
+        with self._schema_lock:
+            if self._schema == _UNREAD:
+                row = self.get(SCHEMA)
+                self._schema = None if row is None else int(row.schema_number)
+        return self._schema
+
+    def remember_schema(self, number: int | None) -> None:
+        """Note the number that was stored; None: another process stored one, which is read when it is needed."""
+        self._schema = _UNREAD if number is None else number
+
+    def _admit_write(self) -> None:
+        """Raise StoreUnreachableError before this process's first write to a table of a newer release."""
+        check_schema(self.load_schema())
 
     def get(self, key: Key) -> ItemRow | None:
         """Return one item, or None."""
@@ -143,8 +137,8 @@ class TableGateway:
     def get_all(self, keys: Iterable[Key]) -> dict[Key, ItemRow]:
         """Return the items that exist, read a hundred at a time."""
         with self._translated():
-            rows = self._row.batch_get([tuple(key) for key in keys], consistent_read=True)
-            return {Key(row.pk, row.sk): row for row in rows}
+            rows = [self._row.from_raw_data(item) for item in self._batches.read(keys)]
+        return {Key(row.pk, row.sk): row for row in rows}
 
     def query(
         self, pk: str, condition: Condition | None = None, *, newest_first: bool = False, limit: int | None = None
@@ -184,22 +178,24 @@ class TableGateway:
 
     def put(self, put: PutItem) -> bool:
         """Write one item; return False if its condition failed."""
+        self._admit_write()
         row, nonce = self._make(put), None if put.condition is None else _new_nonce()
         row.nonce = nonce
         try:
             with self._translated():
                 row.save(put.condition)
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return self._find_written(put.key, nonce) is not None
         return True
 
     def update(self, update: UpdateItem) -> ItemRow | None:
         """Change one item and return it as it is now; return None if the condition failed."""
+        self._admit_write()
         row, nonce = self._row(update.key.pk, update.key.sk), _new_nonce() if update.once else None
         try:
             with self._translated():
                 row.update(actions=_actions_of(update, nonce), condition=_condition_of(update, nonce))
-        except _ConditionFailedError:
+        except ConditionFailedError:
             return self._find_written(update.key, nonce)
         return row
 
@@ -216,24 +212,26 @@ class TableGateway:
 
     def delete(self, key: Key) -> None:
         """Remove one item, if it exists."""
+        self._admit_write()
         with self._translated():
             self._row(key.pk, key.sk).delete()
 
     def delete_all(self, keys: Iterable[Key]) -> None:
         """Remove many items, 25 a request, without a condition."""
-        with self._translated(), self._row.batch_write() as batch:
-            for key in keys:
-                batch.delete(self._row(key.pk, key.sk))
+        self._admit_write()
+        with self._translated():
+            self._batches.delete(keys)
 
     def transact(self, transaction: Transaction) -> list[Key]:
         """Write all or nothing; return the keys whose condition failed, none if it was written."""
+        self._admit_write()
         try:
             with self._translated():
                 self._send(transaction)
-        except _ConditionFailedError as error:
-            if not error.reasons:
+        except ConditionFailedError as error:
+            if not error.failed:
                 raise
-            return [key for key, code in zip(transaction.keys, error.reasons, strict=True) if code in _CONDITION_FAILED]
+            return [key for key, failed in zip(transaction.keys, error.failed, strict=True) if failed]
         return []
 
     def _send(self, transaction: Transaction) -> None:
@@ -250,15 +248,9 @@ class TableGateway:
     def _make(self, put: PutItem) -> ItemRow:
         return self._row(*put.key, **put.attributes)
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Raise our error for one of PynamoDB or botocore; let it pass where it is unknown."""
-        try:
-            yield
-        except (PynamoDBException, BotoCoreError, ClientError) as error:
-            if (ours := translate_error(error, self._facts)) is None:
-                raise
-            raise ours from error
+    def _translated(self) -> AbstractContextManager[None]:
+        """Raise an error of ours for each of PynamoDB's or botocore's."""
+        return translated(self._facts)
 
 
 def _new_nonce() -> str:
@@ -278,39 +270,6 @@ def _condition_of(update: UpdateItem, nonce: str | None) -> Condition | None:
     return both
 
 
-def translate_error(error: Exception, facts: Mapping[str, Any]) -> BokitError | None:
-    """Return our error for one of AWS or PynamoDB, or None if it is unknown."""
-    code = _code_of(error)
-    if code == "TransactionCanceledException" and isinstance(error, TransactWriteError):
-        return _translate_cancellation(error, facts)
-    if code in _CONDITION_FAILED:
-        return _ConditionFailedError()
-    if code in _BUSY:
-        return _busy(facts)
-    if code == "ResourceNotFoundException" or isinstance(error, TableDoesNotExist):
-        return StoreUnreachableError("no such table; run `make up`, or set BOKIT_TABLE to the stack's output", **facts)
-    if code in _DENIED:
-        return StoreUnreachableError("access to the table is denied; check the AWS credentials and their rights", **facts)
-    if code == "ValidationException" and _names_size(_message_of(error)):
-        return _too_large()
-    if code is None and _is_network(error):
-        return StoreUnreachableError(
-            "the table does not answer; run `make up`, or check AWS_ENDPOINT_URL and the region", **facts
-        )
-    return None
-
-
-def _translate_cancellation(error: TransactWriteError, facts: Mapping[str, Any]) -> BokitError | None:
-    codes = [None if reason is None else reason.code for reason in error.cancellation_reasons]
-    if not _BUSY.isdisjoint(codes):
-        return _busy(facts)
-    if not _CONDITION_FAILED.isdisjoint(codes):
-        return _ConditionFailedError(codes)
-    if any(reason and _names_size(reason.message) for reason in error.cancellation_reasons):
-        return _too_large()
-    return None
-
-
 def _with(write: PutItem | UpdateItem | DeleteItem, puts: Sequence[PutItem]) -> Transaction:
     """Return the transaction of one write and *puts*."""
     if isinstance(write, PutItem):
@@ -320,32 +279,5 @@ def _with(write: PutItem | UpdateItem | DeleteItem, puts: Sequence[PutItem]) -> 
     return Transaction(puts=puts, deletes=[write])
 
 
-def _busy(facts: Mapping[str, Any]) -> StoreConflictError:
-    return StoreConflictError("the table is busy; try again", code="store-busy", **facts)
-
-
-def _too_large() -> InputError:
-    return InputError("too large for the store", code="too-large")
-
-
 def _keys_of(rows: Iterable[ItemRow]) -> list[Key]:
     return [Key(row.pk, row.sk) for row in rows]
-
-
-def _code_of(error: Exception) -> str | None:
-    if isinstance(error, PynamoDBException):
-        return error.cause_response_code
-    return str(error.response.get("Error", {}).get("Code")) if isinstance(error, ClientError) else None
-
-
-def _message_of(error: Exception) -> str | None:
-    return error.cause_response_message if isinstance(error, PynamoDBException) else str(error)
-
-
-def _names_size(message: str | None) -> bool:
-    return "size" in (message or "").lower()
-
-
-def _is_network(error: Exception) -> bool:
-    """Return whether botocore got no answer: endpoint, connection, credentials, region."""
-    return isinstance(error, BotoCoreError) or isinstance(getattr(error, "cause", None), BotoCoreError)

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.codec import write_micros
+from bokit.core.model.connections import ConnectionId
 from bokit.core.model.events import OutboxItem
 from bokit.core.model.records import CollectionName, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.webhooks import Delivery, WebhookId
@@ -28,6 +29,8 @@ DUE_DELIVERIES = "DUE#DELIVERIES"
 """Another partition of that index: unread logs and endpoints. However many there are, they keep no sync waiting."""
 DUE_ALERTS = "DUE#ALERTS"
 """A third one: alert channels. However many are due, no sync waits for them."""
+DUE_CLOSINGS = "DUE#CLOSINGS"
+"""A fourth one: connections of the WebSocket by their end, and revoked tokens whose connections are to be closed."""
 SHARDS = "SHARDS"
 TENANTS = "TENANTS"
 USAGE = "USAGE"
@@ -39,6 +42,10 @@ class Key(NamedTuple):
 
     pk: str
     sk: str
+
+
+SCHEMA = Key("SCHEMA", "SCHEMA")
+"""The key of the table's schema number."""
 
 
 def join(*parts: str) -> str:
@@ -125,6 +132,26 @@ def token_key(digest: str) -> Key:
     return make_key(join("TOKEN", digest), "TOKEN")
 
 
+def is_token(key: Key) -> bool:
+    """Return whether *key* is that of a token."""
+    return key.sk == "TOKEN"
+
+
+def ticket_key(digest: str) -> Key:
+    """Return the key of a ticket: who opens a socket brings its hash, and does not say its tenant."""
+    return make_key(join("TICKET", digest), "TICKET")
+
+
+def connections_partition(tenant: TenantId) -> str:
+    """Return the partition of a tenant's open connections."""
+    return join("T", tenant, "CONNECTIONS")
+
+
+def connection_key(tenant: TenantId, connection_id: ConnectionId) -> Key:
+    """Return the key of an open connection."""
+    return make_key(connections_partition(tenant), f"OPEN#{join(connection_id)}")
+
+
 def published_key(digest: str) -> Key:
     """Return the key of a published document: a reader knows its path, and no tenant."""
     return make_key(join("PAGE", digest), "PAGE")
@@ -205,6 +232,14 @@ def progress_partition(run: Key) -> str:
     return f"{run.pk}#PROGRESS#{run.sk}"
 
 
+def run_of(pk: str) -> tuple[TenantId, RunId] | None:
+    """Return whose progress the partition *pk* holds: the tenant's open run; None of any other partition."""
+    parts = pk.split("#")
+    if len(parts) != 5 or (parts[0], *parts[2:4]) != ("T", "RUNS", "PROGRESS"):
+        return None
+    return TenantId(unquote(parts[1], errors="surrogatepass")), RunId(unquote(parts[4], errors="surrogatepass"))
+
+
 def progress_key(run: Key, stamp: str, number: int) -> Key:
     """Return the key of one progress item; *stamp* separates one division of the run's sources from another."""
     return make_key(progress_partition(run), f"{stamp}#{number:04d}")
@@ -233,6 +268,11 @@ def outbox_partition(number: int) -> str:
 def outbox_key(item: OutboxItem) -> Key:
     """Return the key of an outbox item."""
     return make_key(outbox_partition(item.partition), item.sort_key)
+
+
+def outbox_number(pk: str) -> int | None:
+    """Return which of the outbox's partitions *pk* is; None of any other partition."""
+    return int(pk.removeprefix("OUT#")) if pk.startswith("OUT#") else None
 
 
 def events_partition(tenant: TenantId) -> str:

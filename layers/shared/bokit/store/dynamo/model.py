@@ -30,8 +30,8 @@ class DueIndexMeta:
 
 
 class DueIndex(GlobalSecondaryIndex["ItemRow"]):  # type: ignore[no-untyped-call]
-    """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs, endpoints and alert
-    channels have its keys.
+    """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs, endpoints, alert
+    channels, connections and revoked tokens have its keys.
     """
 
     Meta = DueIndexMeta
@@ -49,7 +49,7 @@ class ItemRow(Model):
 
     doc = UnicodeAttribute(null=True)
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run,
-    webhook, endpoint, delivery, alert channel and its state."""
+    webhook, endpoint, delivery, alert channel and its state, ticket, connection."""
     version = NumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor,
     webhook, published document, alert channel or its state. Progress of an open run: raised with each report."""
@@ -57,7 +57,7 @@ class ItemRow(Model):
     """Property, unit and collection: how often something was written within it since it was written itself.
     Endpoint: how often it was woken."""
     tenant = UnicodeAttribute(null=True)
-    """Owner of a head, token, published document or outbox item, whose keys do not hold it."""
+    """Owner of a head, token, ticket, published document or outbox item, whose keys do not hold it."""
 
     fence = NumberAttribute(null=True)
     """Shard, head and endpoint: raised at each claim or lease."""
@@ -73,10 +73,13 @@ class ItemRow(Model):
     schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
     """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard, monitor, open run, unread log, endpoint and an alert channel's state: present if it has a due time."""
+    """Shard, monitor, open run, unread log, endpoint, an alert channel's state, connection and revoked token: present if it has
+    a due time.
+    """
     due_at = NumberAttribute(null=True)
     """Shard: the next due time. Monitor: the next run. Open run: when it is overdue. Alert channel: when to look again.
-    Event log: when those who read it are looked for. Endpoint: the next attempt."""
+    Event log: when those who read it are looked for. Endpoint: the next attempt.
+    Connection: its end. Token: when it was revoked, until its connections are closed."""
     lowered = NumberAttribute(null=True)
     """Shard: the earliest due time that was written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
@@ -113,10 +116,12 @@ class ItemRow(Model):
     """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors.
     Stale source: its last success. Delivery: the event's id."""
     expires_at = TTLAttribute(null=True)
-    """Run, progress, answer, published document, number of a day's writes, event, delivery, and a change that is not among
-    its record's last: when TTL may delete it."""
+    """Run, progress, answer, published document, number of a day's writes, event, delivery, ticket, connection, and a change that
+    is not among its record's last: when TTL may delete it."""
     used = NumberAttribute(null=True)
     """Usage: how much there is of what is counted."""
+    schema_number = NumberAttribute(attr_name="schema", null=True)
+    """Schema: the number of the form in which items are written."""
 
     @classmethod
     def shared_connection(cls) -> Connection:

@@ -74,7 +74,7 @@ def write_open_run(
         "groups": len(puts),
         "stamp": stamp,
         "due_pk": keys.DUE,
-        "due_at": write_micros(open_run.overdue_at),
+        "due_at": write_micros(open_run.due_at),
         "expires_at": expires_at,
     }
     return attributes, puts
@@ -99,6 +99,14 @@ def _progress_attributes(
         "version": version,
         "expires_at": expires_at,
     }
+
+
+def write_postponed(row: ItemRow, overdue_at: datetime, waiting: frozenset[SourceId]) -> UpdateItem:
+    """Return the write of when a run is due, on the condition that what it was asked is as *row* has it."""
+    after = replace(read_document(OpenRun, row.doc), overdue_at=overdue_at, waiting=waiting)
+    actions = [ItemRow.doc.set(write_document(after)), ItemRow.due_at.set(write_micros(after.due_at))]
+    unchanged = is_open_run() & (ItemRow.doc == row.doc)
+    return UpdateItem(key=Key(row.pk, row.sk), actions=actions, condition=unchanged, once=True)
 
 
 # ── a report ──

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bokit.core.model.codec import dump_json, read_document, write_document
 from bokit.errors import InputError
-from bokit.store.limits import MAX_CHUNK_BYTES, MAX_DOCUMENT_BYTES
+from bokit.store.limits import MAX_CHUNK_BYTES, MAX_DOCUMENT_BYTES, MAX_PACKED_BYTES
 from bokit.store.protocols import PublishedDocument, Snapshot
 
 
@@ -41,13 +41,16 @@ def unpack_published(
 def pack_document(document: str) -> dict[str, str | bytes]:
     """Return the attributes that hold *document*: as it is, or compressed where one item does not hold it.
 
-    So large is only a stay or a window of years whose nights each came at a time of their own. Raises InputError for one beyond
-    all bounds.
+    So large is a stay or a window of years whose nights each came at a time of their own, or a record of another collection
+    with its edits and what they were made of. Raises InputError for one beyond all bounds.
     """
     encoded = document.encode()
-    if len(encoded) > MAX_DOCUMENT_BYTES:
+    if len(encoded) <= MAX_CHUNK_BYTES:
+        return {"doc": document}
+    packed = zlib.compress(encoded) if len(encoded) <= MAX_DOCUMENT_BYTES else b""
+    if not 0 < len(packed) <= MAX_PACKED_BYTES:
         raise InputError("too large for the store", code="too-large")
-    return {"doc": document} if len(encoded) <= MAX_CHUNK_BYTES else {"packed": zlib.compress(encoded)}
+    return {"packed": packed}
 
 
 def unpack_document(packed: bytes) -> str:

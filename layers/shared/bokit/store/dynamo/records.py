@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
+from typing import Any
 
 from bokit.core.model.catalog import Parent, Source
 from bokit.core.model.codec import read_document, write_document
@@ -34,13 +35,13 @@ class DynamoRecords(DynamoParts, DynamoUsage):
 
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         rows = self._table.query(keys.record_partition(tenant, collection, scope))
-        return sorted((_read_record(row) for row in rows), key=lambda record: record.id)
+        return sorted(self._read_all(rows), key=lambda record: record.id)
 
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         row = self._table.get(_record_key(tenant, collection, record_id))
-        if row is None:
-            raise UnknownIdError("no such record", id=record_id)
-        return _read_record(row)
+        for record in self._read_all([row] if row else []):
+            return record
+        raise UnknownIdError("no such record", id=record_id)
 
     def apply_records(
         self,
@@ -55,19 +56,53 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         notices: Sequence[Notice] = (),
     ) -> Sequence[Record]:
         writes = pair_changes(records, changes, kept_days)
-        puts = {write.record.id: _put_write(write) for write in writes}
+        puts = {write.record.id: self._put_write(write) for write in writes}
 
         def size_of(write: RecordWrite) -> int:
-            return sum(len(put.attributes.get("doc") or put.attributes["packed"]) for put in puts[write.record.id])
+            return sum(len(a.get("doc") or a.get("packed") or b"") for a in (put.attributes for put in puts[write.record.id]))
 
-        for number, group in enumerate(split_transactions(writes, lambda write: write.actions, size_of)):
+        def actions_of(write: RecordWrite) -> int:
+            return len(puts[write.record.id]) + len(write.aged)
+
+        for number, group in enumerate(split_transactions(writes, actions_of, size_of)):
             outbox = put_bulk(bulk, number) if bulk else put_events(group[0].record.tenant, written_last(group), events_of(group))
             said = put_notices(notices) if number == 0 else []
             group_puts = [*(put for write in group for put in puts[write.record.id]), *outbox, *said]
             aged = [update for write in group for update in _age_changes(write)]
             new = [w.record for w in group if w.record.version == 1 and w.record.id in counted]
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
-        return [write.record for write in writes]
+            for write in group:
+                self._tidy_parts(write.record, puts[write.record.id][0])
+        return [replace(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
+
+    def _put_write(self, write: RecordWrite) -> list[PutItem]:
+        """Return the puts of one record, on the version that was read, of the parts of a large one, and of its changes."""
+        record = write.record
+        key = keys.record_key(record.tenant, record.collection, record.scope, record.id)
+        attributes: dict[str, Any] = pack_document(write_document(replace(record, version=0, in_parts=False)))
+        parts: list[PutItem] = []
+        if "packed" in attributes:
+            attributes, parts = self._split(key, attributes["packed"], turn=record.version)
+        put = PutItem(key=key, attributes={**attributes, "version": record.version}, condition=has_version(record.version - 1))
+        partition = keys.change_partition(record.tenant, record.id)
+        lines = zip(write.changes, write.lines, strict=True)
+        changes = (PutItem(key=keys.make_key(partition, line), attributes=pack_document(write_document(c))) for c, line in lines)
+        return [put, *changes, *parts]
+
+    def _tidy_parts(self, record: Record, put: PutItem) -> None:
+        """Delete the parts of a record that its last write replaced."""
+        if record.in_parts or "parts" in put.attributes:
+            self._delete_old_parts(put.key, put.attributes.get("stamp"), turn=record.version)
+
+    def _read_all(self, rows: Iterable[ItemRow]) -> Iterator[Record]:
+        """Yield the records in *rows*; one in parts is joined, and read again where a writer replaces it meanwhile."""
+        for row in rows:
+            if not row.parts:
+                yield _read_record(row, row.packed)
+                continue
+            whole, packed = self._load_packed(keys.Key(row.pk, row.sk))
+            if whole is not None:
+                yield _read_record(whole, packed or whole.packed)
 
     def _send(
         self,
@@ -91,7 +126,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
 
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
         by_key = {key: record for record in ids if (key := keys.find_key(_record_key, tenant, collection, record))}
-        return {by_key[key]: _read_record(row) for key, row in self._table.get_all(by_key).items()}
+        return {record.id: record for record in self._read_all(self._table.get_all(by_key).values())}
 
     def load_snapshot(self, source: Source) -> Snapshot:
         row, packed = self._load_packed(keys.snapshot_key(source))
@@ -166,7 +201,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
     ) -> Page[LoggedChange]:
         rows, rest = self._load_page(keys.change_partition(tenant, record_id), limit, cursor)
         # a line that somebody deleted from the table leaves a row without a document when it is aged
-        return Page(items=tuple(read_document(LoggedChange, row.doc) for row in rows if row.doc), cursor=rest)
+        return Page(items=tuple(_read_change(row) for row in rows if row.doc or row.packed), cursor=rest)
 
 
 def _taken_over(lease: Lease) -> StaleFenceError:
@@ -181,22 +216,14 @@ def _record_key(tenant: TenantId, collection: CollectionName, record: RecordId) 
     return keys.record_key(tenant, collection, scope_of(record), record)
 
 
-def _read_record(row: ItemRow) -> Record:
+def _read_record(row: ItemRow, packed: bytes | None) -> Record:
+    document = unpack_document(packed) if packed else row.doc
+    return replace(read_document(Record, document), version=int(row.version), in_parts=bool(row.parts))
+
+
+def _read_change(row: ItemRow) -> LoggedChange:
     document = row.doc if row.packed is None else unpack_document(row.packed)
-    return replace(read_document(Record, document), version=int(row.version))
-
-
-def _put_write(write: RecordWrite) -> list[PutItem]:
-    """Return the puts of one record, on the version that was read, and of its changes."""
-    record = write.record
-    put = PutItem(
-        key=keys.record_key(record.tenant, record.collection, record.scope, record.id),
-        attributes={**pack_document(write_document(replace(record, version=0))), "version": record.version},
-        condition=has_version(record.version - 1),
-    )
-    partition = keys.change_partition(record.tenant, record.id)
-    lines = zip(write.changes, write.lines, strict=True)
-    return [put, *(PutItem(key=keys.make_key(partition, line), attributes={"doc": write_document(c)}) for c, line in lines)]
+    return replace(read_document(LoggedChange, document), line=row.sk)
 
 
 def _count_records(new: Sequence[Record]) -> list[UsageChange]:

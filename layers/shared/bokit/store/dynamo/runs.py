@@ -14,6 +14,7 @@ from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.events import put_events
+from bokit.store.dynamo.faults import CollisionError
 from bokit.store.dynamo.former_open_runs import read_former_run, write_former_reports
 from bokit.store.dynamo.gateway import PutItem, Transaction
 from bokit.store.dynamo.keys import Key
@@ -27,6 +28,7 @@ from bokit.store.dynamo.open_runs import (
     join_open_run,
     read_progress,
     write_open_run,
+    write_postponed,
     write_progress,
 )
 from bokit.store.limits import MAX_FORMER_REPORT_BYTES, MAX_FORMER_REPORTS_PER_WRITE, MAX_WRITE_TRIES
@@ -77,9 +79,7 @@ class DynamoRuns(DynamoOpenRunReads):
         """Return the keys whose condition failed; None if the table refused ours since two transactions met."""
         try:
             return self._table.transact(Transaction(puts=puts))
-        except StoreConflictError as error:
-            if error.stable_code != "store-busy":
-                raise
+        except CollisionError:
             return None
 
     def save_answer(self, tenant: TenantId, answered: IdempotentResponse, now: datetime) -> IdempotentResponse | None:
@@ -176,6 +176,13 @@ class DynamoRuns(DynamoOpenRunReads):
                 return open_run
             share = int(row.share)
         raise _changed()
+
+    def postpone_run(self, open_run: OpenRun, *, overdue_at: datetime, waiting: frozenset[SourceId]) -> bool:
+        row = self._table.get(keys.run_key(open_run.run.tenant, open_run.run.run_id))
+        now = self._read_open_run(row) if row else None
+        if row is None or now is None or (now.overdue_at, now.waiting) != (open_run.overdue_at, open_run.waiting):
+            return False
+        return self._table.update(write_postponed(row, overdue_at, waiting)) is not None
 
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
         return self._table.write(self._put_run(run, expires_at, condition=is_open_run()), _put_end(run))

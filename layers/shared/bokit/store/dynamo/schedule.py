@@ -171,7 +171,8 @@ class DynamoSchedule(DynamoOpenRunReads):
         mine = ItemRow.holder == lease.holder
         one_less = ItemRow.open_leases.add(-1)
         if self._table.update(UpdateItem(key=key, actions=[*RELEASE, one_less], condition=same_fence & mine)) is None:
-            self._table.update(UpdateItem(key=key, actions=[one_less], condition=overtaken & (ItemRow.open_leases >= 1)))
+            counted = overtaken & (ItemRow.open_leases >= 1)
+            self._table.update(UpdateItem(key=key, actions=[one_less], condition=counted, once=True))
 
 
 def _hold(holder: str, until: datetime) -> list[Action]:

@@ -56,13 +56,13 @@ def schedule_path(source: SourceId) -> Path:
 
 def read_head(row: ItemRow) -> Head:
     """Return the head of its row."""
-    head, opened = read_document(Head, row.doc), max(0, int(row.open_leases or 0))
-    return replace(head, fence=int(row.fence or 0), version=int(row.version or 0), open_leases=opened)
+    head, opened, until = read_document(Head, row.doc), max(0, int(row.open_leases or 0)), read_optional_time(row.until)
+    return replace(head, fence=int(row.fence or 0), version=int(row.version or 0), open_leases=opened, leased_until=until)
 
 
 def write_head(head: Head) -> str:
-    """Return the document of a head; fence and version are attributes of their own."""
-    return write_document(replace(head, fence=0, version=0, open_leases=0))
+    """Return the document of a head; fence, version and lease are attributes of their own."""
+    return write_document(replace(head, fence=0, version=0, open_leases=0, leased_until=None))
 
 
 def read_optional_time(number: float | None) -> datetime | None:

@@ -10,8 +10,6 @@ A number that is not there yet, of a tenant of a former release, is counted once
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,6 +24,7 @@ from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Qu
 from bokit.core.model.records import Scope, TenantId
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
+from bokit.store.dynamo.faults import CollisionError
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.limits import MAX_BUSY_TRIES, MAX_USAGE_TRIES, MAX_WRITE_TRIES
@@ -102,8 +101,8 @@ class DynamoUsage:
         for attempt in range(MAX_BUSY_TRIES):
             try:
                 return self._table.transact(transaction)
-            except StoreConflictError:
-                time.sleep(random.random() * 0.02 * 2**attempt)  # noqa: S311 - chance spreads the writers
+            except CollisionError:
+                self._table.pauses.wait(attempt, first=0.02, most=1.0)
         raise StoreConflictError("others count at the same time; try again", code="usage-busy")
 
     def _find_room(self, change: UsageChange, failed: Sequence[keys.Key]) -> None:

@@ -24,7 +24,7 @@ from bokit.store.dynamo.gateway import DeleteItem, PutItem, Transaction, UpdateI
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import RELEASE
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
-from bokit.store.limits import clamp_limit
+from bokit.store.limits import MAX_PAGE_CURSOR, clamp_limit
 from bokit.store.protocols import DueDeliveries, Page
 
 _NEVER_DUE: Sequence[Action] = (ItemRow.due_pk.remove(), ItemRow.due_at.remove())
@@ -156,7 +156,7 @@ class DynamoWebhooks(DynamoUsage):
         self, tenant: TenantId, webhook_id: WebhookId, *, limit: int = 50, cursor: str | None = None
     ) -> Page[Delivery]:
         partition, taken = keys.deliveries_partition(tenant, webhook_id), clamp_limit(limit)
-        older = None if cursor is None else ItemRow.sk < read_cursor(partition, cursor)
+        older = None if cursor is None else ItemRow.sk < read_cursor(partition, cursor, max_length=MAX_PAGE_CURSOR)
         rows = self._table.query(partition, older, newest_first=True, limit=taken + 1)
         items = tuple(_read_delivery(row) for row in rows[:taken])
         return Page(items=items, cursor=write_cursor(partition, rows[taken - 1].sk) if len(rows) > taken else None)

@@ -61,6 +61,7 @@ class MemoryAccess(MemoryState):
             if token.revoked_at is None:
                 self._count(tenant, QuotaName.TOKENS, -1)
                 token = self._tokens[token.hash] = replace(token, revoked_at=at)
+                self._unclosed[token.hash] = at
             return token
 
     def save_published(self, published: PublishedDocument, *, only_if_unchanged: bool = False) -> None:

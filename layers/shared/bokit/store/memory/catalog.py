@@ -49,6 +49,7 @@ class MemoryCatalog(MemoryState):
                 self._stale,
                 self._alert_notes,
                 self._webhook_failures,
+                self._connections,
                 self._webhooks,
                 self._endpoints,
                 self._deliveries,
@@ -58,11 +59,14 @@ class MemoryCatalog(MemoryState):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]
             by_hash: list[dict[str, Any]] = [self._tokens, self._published]
+            self._tickets = {digest: ticket for digest, ticket in self._tickets.items() if ticket.caller.tenant != tenant}
             for values in by_hash:
                 for digest in [digest for digest, value in values.items() if value.tenant == tenant]:
                     del values[digest]
             self._outbox = {key: item for key, item in self._outbox.items() if item.tenant != tenant}
-            for own in (self._options, self._runs, self._monitors, self._tenants, self._events, self._last_seq, self._unread):
+            by_tenant: list[dict[TenantId, Any]] = [self._options, self._runs, self._monitors, self._tenants]
+            by_tenant += [self._events, self._last_seq, self._seq_stamps, self._unread]
+            for own in by_tenant:
                 own.pop(tenant, None)
 
     def _remove_from_shard(self, source: Source) -> None:
@@ -116,7 +120,13 @@ class MemoryCatalog(MemoryState):
             return saved
 
     def save_source(
-        self, head: Head, schedule: SourceSchedule, *, within: Sequence[Parent] = (), at: datetime | None = None
+        self,
+        head: Head,
+        schedule: SourceSchedule,
+        *,
+        within: Sequence[Parent] = (),
+        at: datetime | None = None,
+        is_back: bool = False,
     ) -> Source:
         with self._lock:
             source, shard = head.source, head.source.shard_id
@@ -126,7 +136,7 @@ class MemoryCatalog(MemoryState):
             stored = self._sources.get((source.tenant, source.id))
             next_version(source, stored)
             self._check_parents(within)
-            was_there = stored is not None and stored.removed_at is None
+            was_there = stored is not None and stored.removed_at is None and not is_back
             self._count(source.tenant, QuotaName.SOURCES, (source.removed_at is None) - was_there)
             self._use(within)
             saved = self._save(self._sources, source.id, source, at)

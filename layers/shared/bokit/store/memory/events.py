@@ -65,6 +65,18 @@ class MemoryEvents(MemoryState):
             self._put_outbox(item)
             return True
 
+    def find_next_event(self, tenant: TenantId, *, after: int) -> int | None:
+        with self._lock:
+            return min((seq for seq in self._events.get(tenant, {}) if seq > after), default=None)
+
+    def raise_last_seq(self, tenant: TenantId, *, by: int, stamp: str) -> bool:
+        with self._lock:
+            if self._seq_stamps.get(tenant) == stamp:
+                return False
+            self._seq_stamps[tenant] = stamp
+            self._last_seq[tenant] = self._last_seq.get(tenant, 0) + by
+            return True
+
     def clear_unread(self, tenant: TenantId, seq: int) -> None:
         with self._lock:
             if self._last_seq.get(tenant, 0) == seq:

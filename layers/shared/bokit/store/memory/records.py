@@ -88,7 +88,7 @@ class MemoryRecords(MemoryState):
         for write in writes:
             self._put_record(copy_record(write.record))
             log = self._changes.setdefault((write.record.tenant, write.record.id), {})
-            log.update(zip(write.lines, write.changes, strict=True))
+            log.update((line, replace(change, line=line)) for line, change in zip(write.lines, write.changes, strict=True))
             self._delete_aged(log, write)
 
     def _delete_aged(self, log: dict[str, LoggedChange], write: RecordWrite) -> None:

@@ -71,6 +71,14 @@ class MemoryRuns(MemoryState):
             run = replace(open_run.run, status=RunStatus.RUNNING, sources=(*open_run.run.sources, *first.values()))
             return self._put_open_run(replace(open_run, run=run, pending=open_run.pending - first.keys()))
 
+    def postpone_run(self, open_run: OpenRun, *, overdue_at: datetime, waiting: frozenset[SourceId]) -> bool:
+        with self._lock:
+            now = self._open_runs.get((open_run.run.tenant, open_run.run.run_id))
+            if now is None or (now.overdue_at, now.waiting) != (open_run.overdue_at, open_run.waiting):
+                return False
+            self._put_open_run(replace(now, overdue_at=overdue_at, waiting=waiting))
+            return True
+
     def close_run(self, run: Run, *, expires_at: datetime) -> bool:
         with self._lock:
             if (run.tenant, run.run_id) not in self._open_runs:

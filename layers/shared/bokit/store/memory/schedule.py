@@ -25,7 +25,7 @@ class MemorySchedule(MemoryState):
         with self._lock:
             shards = [(state.shard.next_due, shard, state.shard) for shard, state in self._shards.items()]
             monitors = [(monitor.next_at, tenant, monitor) for tenant, monitor in self._monitors.items()]
-            runs = [(open_run.overdue_at, run, open_run) for (_, run), open_run in self._open_runs.items()]
+            runs = [(open_run.due_at, run, open_run) for (_, run), open_run in self._open_runs.items()]
         timed: list[tuple[datetime, str, object]] = [
             (at, key, value) for at, key, value in (*shards, *monitors, *runs) if at and at <= now
         ]
@@ -54,11 +54,11 @@ class MemorySchedule(MemoryState):
     def load_heads(self, shard: ShardId) -> tuple[Shard, Sequence[Head]]:
         with self._lock:
             found = load_one(self._shards, shard, "shard", shard).shard
-            return found, [self._heads[source].head for source in sorted(found.schedules) if source in self._heads]
+            return found, [self._heads[source].leased_head for source in sorted(found.schedules) if source in self._heads]
 
     def load_head(self, source: Source) -> Head:
         with self._lock:
-            return self._load_head_state(source).head
+            return self._load_head_state(source).leased_head
 
     def complete_batch(
         self,

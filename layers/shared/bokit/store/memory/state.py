@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from bokit.core.model.access import Token
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
 from bokit.core.model.catalog import Collection, Parent, Property, PropertyId, ShardId, Source, Tenant, Unit, UnitId
+from bokit.core.model.connections import Connection, ConnectionId, Ticket
 from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox, notice_items
 from bokit.core.model.monitor import Monitor
@@ -54,6 +55,11 @@ class HeadState:
     holder: str | None = None
     until: datetime | None = None
 
+    @property
+    def leased_head(self) -> Head:
+        """The head as it is read, with its lease."""
+        return replace(self.head, leased_until=self.until)
+
 
 @dataclass(slots=True, kw_only=True)
 class EndpointState:
@@ -71,6 +77,7 @@ class MemoryState:
     def __init__(self, quotas: Quotas = UNBOUNDED) -> None:
         self._lock = RLock()
         self.quotas = quotas
+        self._schema: int | None = None
         self._used: Counter[tuple[TenantId | None, QuotaName]] = Counter()
         """How much there is of what is counted, by tenant and of the stack (None)."""
         self._written: Counter[tuple[TenantId, date]] = Counter()
@@ -105,6 +112,7 @@ class MemoryState:
         self._outbox: dict[tuple[int, str], OutboxItem] = {}
         self._events: dict[TenantId, dict[int, Event]] = {}
         self._last_seq: dict[TenantId, int] = {}
+        self._seq_stamps: dict[TenantId, str] = {}
         self._unread: dict[TenantId, datetime] = {}
         """When each log that was not read to its end is due."""
         self._webhooks: dict[tuple[TenantId, WebhookId], Webhook] = {}
@@ -114,6 +122,10 @@ class MemoryState:
         self._alert_channels: dict[tuple[TenantId, AlertChannelId], AlertChannel] = {}
         self._alert_states: dict[tuple[TenantId, AlertChannelId], AlertState] = {}
         self._alert_notes: dict[tuple[TenantId, SourceId], AlertNote] = {}
+        self._tickets: dict[str, Ticket] = {}
+        self._connections: dict[tuple[TenantId, ConnectionId], Connection] = {}
+        self._unclosed: dict[str, datetime] = {}
+        """Since when each revoked token's connections are to be closed."""
         self._webhook_failures: dict[tuple[TenantId, WebhookId], WebhookFailure] = {}
 
     def _put_outbox(self, *items: OutboxItem) -> None:

@@ -14,8 +14,10 @@ from bokit.engine.catalog.config.spec import (
     Config,
     PropertySpec,
     Spec,
+    UnitName,
     UnitSpec,
     error_at,
+    reach_parts,
     read_at,
     read_fields_at,
     read_list,
@@ -38,8 +40,12 @@ SOURCE_FIELDS = (
     "ignore_transparent",
     "enabled",
 )
-COLLECTION_FIELDS = ("name", "preserve", "array_keys", "schema", "buckets", "interval")
+COLLECTION_FIELDS = ("name", "preserve", "array_keys", "schema", "buckets", "interval", "schema_policy")
 PLACE_FIELDS = ("timezone", "turnover_days")
+PROPERTY_KEYS = ("name", *PLACE_FIELDS, "units")
+UNIT_KEYS = ("name", *PLACE_FIELDS, "parts", "sources")
+PART_KEYS = ("property", "unit")
+TOP_KEYS = ("properties", "collections", "sources")
 
 
 def refuse_file(name: str) -> object:
@@ -49,7 +55,7 @@ def refuse_file(name: str) -> object:
 
 def read_config(document: object, load_file: LoadFile = refuse_file) -> Config:
     """Return what the document declares."""
-    top = read_mapping(document, "the file", ("properties", "collections", "sources"))
+    top = read_mapping(document, "the file", TOP_KEYS)
     properties = read_list(top.get("properties"), "properties", _read_property)
     collections = read_list(top.get("collections"), "collections", partial(_read_collection, load_file=load_file))
     sources = read_list(top.get("sources"), "sources", _read_collection_source)
@@ -64,24 +70,31 @@ def read_config(document: object, load_file: LoadFile = refuse_file) -> Config:
 
 
 def _read_property(document: object, path: str) -> PropertySpec:
-    values = read_mapping(document, path, ("name", *PLACE_FIELDS, "units"))
-    units = read_list(values.get("units"), f"{path}.units", _read_unit)
+    values = read_mapping(document, path, PROPERTY_KEYS)
+    name = _name(values, path)
+    units = read_list(values.get("units"), f"{path}.units", partial(_read_unit, house=name))
     _refuse_twins(units)
     place = read_fields_at(path, values, PLACE_FIELDS, PLACE_READERS)
-    return PropertySpec(path=path, name=_name(values, path), values=place, units=units)
+    return PropertySpec(path=path, name=name, values=place, units=units)
 
 
-def _read_unit(document: object, path: str) -> UnitSpec:
-    values = read_mapping(document, path, ("name", *PLACE_FIELDS, "parts", "sources"))
+def _read_unit(document: object, path: str, house: str) -> UnitSpec:
+    values = read_mapping(document, path, UNIT_KEYS)
     sources = read_list(values.get("sources"), f"{path}.sources", _read_source)
     _refuse_twins(sources)
-    parts = read_list(values["parts"], f"{path}.parts", _read_part) if "parts" in values else None
+    read_part = partial(_read_part, house=house)
+    parts = read_list(values["parts"], f"{path}.parts", read_part) if "parts" in values else None
     place = read_fields_at(path, values, PLACE_FIELDS, PLACE_READERS)
     return UnitSpec(path=path, name=_name(values, path), values=place, parts=parts, sources=sources)
 
 
-def _read_part(document: object, path: str) -> str:
-    return read_at(path, lambda: read_name(document))
+def _read_part(document: object, path: str, house: str) -> UnitName:
+    """Return a linked unit: of the same property by its name, of another as ``{property: …, unit: …}``."""
+    if not isinstance(document, Mapping):
+        return house, read_at(path, lambda: read_name(document))
+    names = read_mapping(document, path, PART_KEYS, required=PART_KEYS)
+    of_house, of_unit = (read_at(f"{path}.{key}", partial(read_name, names[key])) for key in PART_KEYS)
+    return of_house, of_unit
 
 
 def _read_source(document: object, path: str) -> Spec:
@@ -99,25 +112,16 @@ def _name(values: Mapping[str, Any], path: str) -> str:
 
 
 def _check_parts(config: Config) -> None:
-    """Refuse parts that are not units of the same property, and units that are parts of themselves."""
+    """Refuse parts that the file does not declare, and units that are parts of themselves."""
+    parts = {(p.name, u.name): u.parts or () for p in config.properties for u in p.units}
     for spec in config.properties:
-        parts = {u.name: u.parts or () for u in spec.units}
         for unit in spec.units:
-            for number, name in enumerate(unit.parts or ()):
-                if name not in parts:
-                    raise error_at(f"{unit.path}.parts[{number}]", f"no unit of this property is named {name!r}")
-            if unit.name in _reach(parts, unit.name):
+            for number, (house, name) in enumerate(unit.parts or ()):
+                if (house, name) not in parts:
+                    where = "this property" if house == spec.name else f"property {house!r}"
+                    raise error_at(f"{unit.path}.parts[{number}]", f"no unit of {where} is named {name!r} in this file")
+            if (spec.name, unit.name) in reach_parts(parts, (spec.name, unit.name)):
                 raise error_at(f"{unit.path}.parts", "a unit cannot be a part of itself")
-
-
-def _reach(parts: Mapping[str, Sequence[str]], name: str) -> set[str]:
-    reached: set[str] = set()
-    waiting = list(parts[name])
-    while waiting:
-        if (part := waiting.pop()) not in reached:
-            reached.add(part)
-            waiting += parts.get(part, ())
-    return reached
 
 
 def _refuse_twins(specs: Sequence[Spec]) -> None:

@@ -1,120 +1,150 @@
-"""Declares what a config file says; what exists and is the same stays untouched, nothing is removed."""
+"""Declares what a config file says; what exists and is the same stays untouched, and nothing is removed unless asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from bokit.core.model.catalog import Collection, Property, PropertyId, Source, Unit, UnitId
 from bokit.core.model.collections import unit_of
-from bokit.core.model.quotas import QuotaName, QuotaOwner, day_of
-from bokit.core.model.records import Json, TenantId
-from bokit.engine.base.lookup import Named
-from bokit.engine.base.tenant_options import check_interval, load_options
-from bokit.engine.catalog.collection_sources import declare_source
-from bokit.engine.catalog.config.spec import CollectionSourceSpec, Config, PropertySpec, Spec, UnitSpec
+from bokit.core.model.full_names import Named
+from bokit.core.model.records import SourceId, TenantId
+from bokit.engine.catalog.collection_sources import declare_source, find_fed
+from bokit.engine.catalog.config.checks import at_path, check_config
+from bokit.engine.catalog.config.planning import (
+    ConfigItemDocument,
+    ConfigPlanDocument,
+    Difference,
+    ImportPlan,
+    compare_configs,
+    describe_item,
+    describe_left,
+)
+from bokit.engine.catalog.config.pruning import Pruning
+from bokit.engine.catalog.config.spec import CollectionSourceSpec, Config, ItemKind, Key, PropertySpec, Spec, UnitName, UnitSpec
+from bokit.engine.catalog.config.stored import read_stored
+from bokit.engine.catalog.config.tables import keep_former_tables
 from bokit.engine.catalog.places import Catalog
-from bokit.engine.catalog.sources import SECRET
-from bokit.errors import InputError
+from bokit.errors import StateError
 
-T = TypeVar("T")
 D = TypeVar("D", Property, Unit, Source)
 
 
 @dataclass(slots=True)
 class ImportResult:
-    """What an import added, changed and left unchanged."""
+    """What an import added, changed and left unchanged, and what became of that which is not in the file."""
 
-    added: list[dict[str, Json]] = field(default_factory=list)
-    changed: list[dict[str, Json]] = field(default_factory=list)
-    unchanged: list[dict[str, Json]] = field(default_factory=list)
+    added: list[ConfigItemDocument] = field(default_factory=list)
+    changed: list[ConfigItemDocument] = field(default_factory=list)
+    unchanged: list[ConfigItemDocument] = field(default_factory=list)
+    left: list[ConfigItemDocument] = field(default_factory=list)
+    removed: list[ConfigItemDocument] = field(default_factory=list)
+    kept: list[ConfigItemDocument] = field(default_factory=list)
 
-    def note(self, kind: str, before: object, after: Named | Collection) -> None:
+    def note(self, difference: Difference, before: object, after: Named | Collection) -> None:
         """Note what became of one item; *before*: None where it is new."""
-        place = self.added if before is None else self.unchanged if before == after else self.changed
-        place.append(_line(kind, after))
+        is_same = before == after or not difference.fields  # what is kept of tables outside the file does not count
+        place = self.added if before is None else self.unchanged if is_same else self.changed
+        item_id = after.name if isinstance(after, Collection) else after.id
+        place.append(describe_item(difference.item, item_id, difference.fields, difference.effects))
 
     def note_linked(self, unit: Unit) -> None:
         """Note that a unit's parts changed, after the unit itself was noted."""
-        line = _line("unit", unit)
-        if line in self.unchanged:
+        if line := next((doc for doc in self.unchanged if doc["id"] == unit.id), None):
             self.unchanged.remove(line)
             self.changed.append(line)
 
-    def as_dict(self) -> dict[str, list[dict[str, Json]]]:
+    def as_dict(self, *, dry_run: bool = False) -> ConfigPlanDocument:
         """Return it as `config import --json` prints it."""
-        return {"added": self.added, "changed": self.changed, "unchanged": self.unchanged}
+        return {
+            "dry_run": dry_run,
+            "added": self.added,
+            "changed": self.changed,
+            "unchanged": self.unchanged,
+            "left": self.left,
+            "removed": self.removed,
+            "kept": self.kept,
+        }
 
 
-def import_config(catalog: Catalog, tenant: TenantId, config: Config) -> ImportResult:
-    """Declare all of *config*; every source is checked before anything is written."""
-    return _Import(catalog, tenant, config).run()
+def plan_import(catalog: Catalog, tenant: TenantId, config: Config, *, prune: bool = False) -> ImportResult:
+    """Return what :func:`import_config` would do, checked as it checks; nothing is written."""
+    plan = _plan(catalog, tenant, config, prune=prune)
+    result, freed = ImportResult(), _find_freed(catalog, tenant, plan)
+    places = {"added": result.added, "changed": result.changed, "unchanged": result.unchanged}
+    for difference in plan.differences:
+        item_id = difference.stored.spec.id if difference.stored else None
+        doc = describe_item(difference.item, item_id, difference.fields, difference.effects)
+        nights = freed.get(difference.item.key)
+        places[difference.outcome].append({**doc, "frees": nights} if nights else doc)
+    pruning = Pruning(catalog, tenant, plan)
+    if prune:
+        pruning.foresee()
+    return _with_left(result, plan, pruning, prune=prune)
+
+
+def import_config(
+    catalog: Catalog, tenant: TenantId, config: Config, *, prune: bool = False, release: bool = False, by: str = "config"
+) -> ImportResult:
+    """Declare all of *config*; every source is checked before anything is written. *prune*: remove what is not in it.
+
+    Raises StateError where sources that move to other units free nights, unless a person said so by *release*.
+    """
+    plan = _plan(catalog, tenant, config, prune=prune)
+    if not release and (nights := sum(_find_freed(catalog, tenant, plan).values())):
+        raise StateError("sources that move would free nights; look at them, and confirm it", code="frees-nights", nights=nights)
+    pruning = Pruning(catalog, tenant, plan)
+    if prune:
+        pruning.remove_sources(by)
+    result = _Import(catalog, tenant, config, plan, by, prune=prune).run()
+    if prune:
+        pruning.remove_places()
+    return _with_left(result, plan, pruning, prune=prune)
+
+
+def _plan(catalog: Catalog, tenant: TenantId, config: Config, *, prune: bool) -> ImportPlan:
+    plan = compare_configs(read_stored(catalog, tenant), config)
+    check_config(catalog, tenant, config, plan, prune=prune)
+    return plan
+
+
+def _find_freed(catalog: Catalog, tenant: TenantId, plan: ImportPlan) -> dict[Key, int]:
+    """Return how many nights to come each source that moves to another unit frees."""
+    moved = {d.item.key: d.stored.spec.id for d in plan.differences if d.stored and d.moved_from and "unit" in d.fields}
+    sources = {key: catalog.sources.load(tenant, SourceId(str(source_id))) for key, source_id in moved.items()}
+    found = {key: len(catalog.parts.moves().find_freed(source)) for key, source in sources.items()}
+    return {key: nights for key, nights in found.items() if nights}
+
+
+def _with_left(result: ImportResult, plan: ImportPlan, pruning: Pruning, *, prune: bool) -> ImportResult:
+    result.left = [] if prune else [describe_left(item, removed=False) for item in plan.left]
+    result.removed, result.kept = pruning.removed, pruning.kept
+    return result
 
 
 class _Import:
-    def __init__(self, catalog: Catalog, tenant: TenantId, config: Config) -> None:
-        self.catalog, self.tenant, self.config, self.result = catalog, tenant, config, ImportResult()
+    def __init__(self, catalog: Catalog, tenant: TenantId, config: Config, plan: ImportPlan, by: str, *, prune: bool) -> None:
+        self.catalog, self.tenant, self.config, self.by, self.result = catalog, tenant, config, by, ImportResult()
+        self.prune = prune
+        self.differences = {d.item.key: d for d in plan.differences}
+        self.units: dict[UnitName, Unit] = {}
 
     def run(self) -> ImportResult:
-        self._check_sources()
-        self._check_quotas()
-        for spec in self.config.properties:
-            self._import_property(spec)
-        for collection in self._all_collections():
-            self._import_collection(collection)
+        for house in self.config.properties:
+            self._import_property(house)
+        linked = [(names, unit) for names, unit in self._all_units() if unit.parts is not None]
+        for names, unit in linked:
+            self._unlink_parts(names, unit)
+        for names, unit in linked:
+            self._link_parts(names, unit)
+        for key, difference in self.differences.items():
+            if key[0] == "collection":
+                self._import_collection(difference.item.spec)
         for source in self.config.sources:
             self._import_collection_source(source)
         return self.result
-
-    def _check_sources(self) -> None:
-        """Refuse unknown kinds, URLs that are never fetched, and the same URL twice, before anything is written."""
-        urls: dict[tuple[str, str], str] = {}
-        specs: list[tuple[Spec, str]] = []
-        specs += [(source, "") for p in self.config.properties for u in p.units for source in u.sources]
-        specs += [(source, source.feeds[0]) for source in self.config.sources]
-        for spec, collection in specs:
-            kind, url = spec.values["kind"], spec.values["url"]
-            if kind not in self.catalog.parts.kinds:
-                raise InputError(f"{spec.path}.kind: sources of this kind are not synced here", code="bad-config", kind=kind)
-            if (url, collection) in urls:
-                raise InputError(f"{spec.path}.url: the same URL as {urls[url, collection]}", code="bad-config")
-            urls[url, collection] = spec.path
-            if not url.startswith(SECRET):
-                check = self.catalog.parts.kinds[kind].check_url or self.catalog.parts.check_url
-                _at(f"{spec.path}.url", partial(check, url))
-
-    def _check_quotas(self) -> None:
-        """Raise QuotaError where the file declares more than the tenant and the stack may have, and a short interval's error.
-
-        Others may add something meanwhile: what is added counts for itself, and an import can be run again.
-        """
-        store, options = self.catalog.store, load_options(self.catalog.store, self.tenant, self.catalog.parts.defaults)
-        for spec in [
-            *self.config.collections,
-            *self.config.sources,
-            *(s for p in self.config.properties for u in p.units for s in u.sources),
-        ]:
-            _at(f"{spec.path}.interval", partial(check_interval, spec.values.get("interval"), options))
-        day, more = day_of(self.catalog.clock()), self._count_new()
-        for owner, tenant in ((QuotaOwner.TENANT, self.tenant), (QuotaOwner.STACK, None)):
-            used = store.load_usage(tenant, day)
-            for counted, new in more.items():
-                store.quotas.check(owner, counted, used[counted], new)
-
-    def _count_new(self) -> dict[QuotaName, int]:
-        """Return how many units and sources of the file are not there yet."""
-        names = {p.id: p.name for p in self.catalog.list_properties(self.tenant)}
-        units = {u.id: (names.get(u.property_id, ""), u.name) for u in self.catalog.list_units(self.tenant)}
-        known = self.catalog.sources.list_sources(self.tenant)
-        sources = {(*units.get(UnitId(s.scope), ()), s.name) if unit_of(s) else (s.name,) for s in known}
-        declared = {(p.name, u.name): u for p in self.config.properties for u in p.units}
-        wanted = {(*place, s.name) for place, u in declared.items() for s in u.sources} | {(s.name,) for s in self.config.sources}
-        return {
-            QuotaName.UNITS: len(declared.keys() - set(units.values())),
-            QuotaName.SOURCES: len(wanted - sources),
-        }
 
     # ── properties, units and their sources ──
 
@@ -122,74 +152,85 @@ class _Import:
         catalog, tenant = self.catalog, self.tenant
         before = next((p for p in catalog.list_properties(tenant) if p.name == spec.name), None)
         add = partial(catalog.add_property, tenant, {**spec.values, "name": spec.name})
-        after = self._declare("property", spec, before, add, partial(catalog.edit_property, tenant))
-        units = [self._import_unit(after.id, unit) for unit in spec.units]
-        by_name = {u.name: u.id for u in catalog.list_units(tenant, after.id)}
-        for unit, unit_spec in zip(units, spec.units, strict=True):
-            self._link_parts(unit, unit_spec, by_name)
+        key: Key = ("property", (spec.name,))
+        after = self._declare(key, spec, before, add, partial(catalog.edit_property, tenant))
+        for unit in spec.units:
+            self.units[spec.name, unit.name] = self._import_unit(spec.name, after.id, unit)
 
-    def _import_unit(self, property_id: PropertyId, spec: UnitSpec) -> Unit:
+    def _import_unit(self, house: str, property_id: PropertyId, spec: UnitSpec) -> Unit:
         catalog, tenant = self.catalog, self.tenant
-        before = next((u for u in catalog.list_units(tenant, property_id) if u.name == spec.name), None)
+        before = next((u for u in catalog.list_units(tenant) if u.id == self._stored_id("unit", (house, spec.name))), None)
         add = partial(catalog.add_unit, tenant, property_id, {**spec.values, "name": spec.name})
-        after = self._declare("unit", spec, before, add, partial(catalog.edit_unit, tenant))
+
+        def edit(unit_id: UnitId, values: Mapping[str, Any]) -> Unit:
+            return catalog.edit_unit(tenant, unit_id, {**values, "property_id": property_id})
+
+        after = self._declare(("unit", (house, spec.name)), spec, before, add, edit)
         for source in spec.sources:
-            self._import_source(after.id, source)
+            self._import_source((house, spec.name, source.name), after.id, source)
         return after
 
-    def _import_source(self, unit_id: UnitId, spec: Spec) -> None:
+    def _import_source(self, names: tuple[str, ...], unit_id: UnitId, spec: Spec) -> None:
         sources, tenant = self.catalog.sources, self.tenant
-        before = next((s for s in sources.list_sources(tenant) if unit_of(s) == unit_id and s.name == spec.name), None)
+        before = next((s for s in sources.list_sources(tenant) if s.id == self._stored_id("source", names)), None)
         add = partial(sources.add, tenant, unit_id, spec.values)
-        self._declare("source", spec, before, add, partial(sources.edit, tenant))
+
+        def edit(source_id: SourceId, values: Mapping[str, Any]) -> Source:
+            if before is None or unit_of(before) == unit_id:
+                return sources.edit(tenant, source_id, values)
+            return sources.move(tenant, source_id, unit_id, values, by=self.by, release=True)
+
+        self._declare(("source", names), spec, before, add, edit)
+
+    def _stored_id(self, kind: ItemKind, names: tuple[str, ...]) -> str | None:
+        """Return the id of what is stored of an item; None: it is new."""
+        stored = self.differences[kind, names].stored
+        return stored.spec.id if stored else None
 
     def _declare(
-        self, kind: str, spec: Spec, before: D | None, add: Callable[[], D], edit: Callable[[Any, Mapping[str, Any]], D]
+        self, key: Key, spec: Spec, before: D | None, add: Callable[[], D], edit: Callable[[Any, Mapping[str, Any]], D]
     ) -> D:
         """Add an item, or edit it where there is one *before*; note what became of it."""
-        after = _at(spec.path, add if before is None else partial(edit, before.id, spec.values))
-        self.result.note(kind, before, after)
+        after = at_path(spec.path, add if before is None else partial(edit, before.id, spec.values))
+        self.result.note(self.differences[key], before, after)
         return after
 
-    def _link_parts(self, unit: Unit, spec: UnitSpec, by_name: dict[str, UnitId]) -> None:
+    def _all_units(self) -> list[tuple[UnitName, UnitSpec]]:
+        return [((house.name, unit.name), unit) for house in self.config.properties for unit in house.units]
+
+    def _unlink_parts(self, names: UnitName, spec: UnitSpec) -> None:
+        """Remove the parts that a unit loses, before any is added: a link may turn round."""
+        unit, wanted = self.units[names], self._parts_of(spec)
+        if set(unit.parts) - set(wanted):
+            self._set_parts(names, spec, [part for part in unit.parts if part in wanted])
+
+    def _link_parts(self, names: UnitName, spec: UnitSpec) -> None:
         """Link a unit's parts once all units exist."""
-        if spec.parts is None:
-            return
-        parts = [by_name[name] for name in spec.parts]
-        if _at(f"{spec.path}.parts", lambda: self.catalog.edit_unit(unit.tenant, unit.id, {"parts": parts})) != unit:
+        self._set_parts(names, spec, self._parts_of(spec))
+
+    def _set_parts(self, names: UnitName, spec: UnitSpec, parts: Sequence[UnitId]) -> None:
+        unit = self.units[names]
+        linked = at_path(f"{spec.path}.parts", partial(self.catalog.edit_unit, unit.tenant, unit.id, {"parts": list(parts)}))
+        if linked != unit:
             self.result.note_linked(unit)
 
-    # ── collections and their sources ──
+    def _parts_of(self, spec: UnitSpec) -> list[UnitId]:
+        return [self.units[part].id for part in spec.parts or ()]
 
-    def _all_collections(self) -> list[Spec]:
-        """Return the collections that the file declares, and those that only its sources name."""
-        declared = {c.name for c in self.config.collections}
-        known = declared | {str(c.name) for c in self.catalog.collections.list_collections(self.tenant)}
-        named = {str(name): source.path for source in self.config.sources for name in source.feeds if name not in known}
-        implied = [Spec(path=path, name=name, values={"name": name}) for name, path in named.items()]
-        return [*self.config.collections, *implied]
+    # ── collections and their sources ──
 
     def _import_collection(self, spec: Spec) -> None:
         collections, tenant = self.catalog.collections, self.tenant
         before = next((c for c in collections.list_collections(tenant) if c.name == spec.name), None)
-        after = _at(spec.path, lambda: collections.declare(tenant, spec.values))
-        self.result.note("collection", before, after)
+        after = at_path(spec.path, partial(collections.declare, tenant, spec.values))
+        self.result.note(self.differences["collection", (spec.name,)], before, after)
 
     def _import_collection_source(self, spec: CollectionSourceSpec) -> None:
         catalog, tenant = self.catalog, self.tenant
         collections = [catalog.collections.find(tenant, name) for name in spec.feeds]
-        declare = partial(declare_source, catalog.sources, tenant, spec.values, spec.settings, collections)
-        before, after = _at(spec.path, declare)
-        self.result.note("source", before, after)
-
-
-def _line(kind: str, item: Named | Collection) -> dict[str, Json]:
-    return {"kind": kind, "name": item.name, "id": item.name if isinstance(item, Collection) else item.id}
-
-
-def _at(path: str, act: Callable[[], T]) -> T:
-    """Return what *act* returns; its refusal begins with *path*, the place in the file."""
-    try:
-        return act()
-    except InputError as error:
-        raise InputError(f"{path}: {error.message}", code=error.stable_code, **error.facts) from None
+        stored, settings = find_fed(catalog.sources, tenant, spec.name), spec.settings
+        if stored and "tables" in settings:
+            settings = keep_former_tables(stored.settings, settings, prune=self.prune)
+        declare = partial(declare_source, catalog.sources, tenant, spec.values, settings, collections)
+        before, after = at_path(spec.path, declare)
+        self.result.note(self.differences["source", (spec.name,)], before, after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from bokit.core.model.records import CollectionName, Fields
 from bokit.engine.catalog.fields import read_fields
@@ -13,7 +13,12 @@ from bokit.engine.catalog.limits import MAX_CONFIG_ITEMS
 from bokit.errors import BokitError, InputError
 
 T = TypeVar("T")
+ItemKind = Literal["property", "unit", "source", "table", "collection"]
+Key = tuple[ItemKind, tuple[str, ...]]
+"""An item's kind, and its names from the property down."""
 Readers = Mapping[str, Callable[[Any], Any]]
+UnitName = tuple[str, str]
+"""A property's name, and its unit's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +29,16 @@ class Spec:
     name: str
     values: Mapping[str, Any]
     """Its fields, in their types."""
+    id: str | None = None
+    """Of what is stored; None: read in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSpec(Spec):
     """A unit."""
 
-    parts: tuple[str, ...] | None = None
-    """Names of linked units; None: not given."""
+    parts: tuple[UnitName, ...] | None = None
+    """Linked units; None: not given."""
     sources: tuple[Spec, ...] = ()
 
 
@@ -48,6 +55,8 @@ class CollectionSourceSpec(Spec):
 
     settings: Fields
     feeds: tuple[CollectionName, ...]
+    left: tuple[Fields, ...] = ()
+    """Of what is stored: tables that are not in the file any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,17 @@ class Config:
     properties: tuple[PropertySpec, ...] = ()
     collections: tuple[Spec, ...] = ()
     sources: tuple[CollectionSourceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One declared item, with the values that are compared."""
+
+    key: Key
+    spec: Spec
+    values: Mapping[str, Any]
+    settings: Mapping[str, Any] | None = None
+    """Of a source of collections: compared as a whole: what the file leaves out goes."""
 
 
 def read_mapping(document: object, path: str, known: Sequence[str], required: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -102,3 +122,14 @@ def read_at(path: str, read: Callable[[], T]) -> T:
 def error_at(path: str, what: str) -> InputError:
     """Return the error of the value at *path*."""
     return InputError(f"{path}: {what}", code="bad-config")
+
+
+def reach_parts(parts: Mapping[UnitName, Sequence[UnitName]], unit: UnitName) -> set[UnitName]:
+    """Return a unit's parts, their parts, and so on."""
+    reached: set[UnitName] = set()
+    waiting = list(parts[unit])
+    while waiting:
+        if (part := waiting.pop()) not in reached:
+            reached.add(part)
+            waiting += parts.get(part, ())
+    return reached
