@@ -142,7 +142,6 @@ def test_a_record_of_the_largest_row_can_be_changed_and_edited(store: Store, scr
 
     assert store.load_record(DEFAULT_TENANT, collection, last.id) == last
     assert list(store.load_records(DEFAULT_TENANT, collection, Scope("clients"))) == [last]
-    assert list(store.iterate_records(DEFAULT_TENANT, collection, Scope("clients"))) == [last]
     assert store.find_records(DEFAULT_TENANT, collection, [last.id]) == {last.id: last}
     lines = store.load_changes(DEFAULT_TENANT, last.id).items
     assert [line.fields["n"].after for line in lines] == [2, 2, 2]

@@ -11,7 +11,6 @@ from threading import Barrier
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
-from bokit.core.model.collections import make_id
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import (
     CollectionName,
@@ -86,22 +85,6 @@ def test_records_come_by_scope_and_in_order(store: Store) -> None:
     store.apply_records([a_record(scope=Scope("unit_2")), a_record(collection=CollectionName("clients"))], [], lease=None)
 
     assert [record.id for record in load_all(store)] == sorted(ids)
-
-
-def test_records_are_read_as_they_are_asked_for(store: Store) -> None:
-    """In the order of their ids, from the first or behind any id, whether a record has it or not; of one scope alone."""
-    name, scope = CollectionName("clients"), Scope("clients")
-    made = [make_id(name, key) for key in ("7", "a.b", "a-b", "ü", "A", "~", "_", "x" * 500)]
-    store.apply_records([a_record(id=record, scope=scope, collection=name) for record in made], [], lease=None)
-    store.apply_records([a_record(scope=Scope("clients~1"), collection=name), a_record()], [], lease=None)
-
-    def behind(after: RecordId | None) -> list[RecordId]:
-        return [record.id for record in store.iterate_records(DEFAULT_TENANT, name, scope, after=after)]
-
-    assert behind(None) == sorted(made)
-    for after in (*made, RecordId("clients.!"), RecordId("clients.aa"), RecordId("clients.~~")):
-        assert behind(after) == [record for record in sorted(made) if record > after]
-    assert list(store.iterate_records(OTHER, name, scope)) == []
 
 
 def test_the_id_of_something_else_is_an_unknown_record(store: Store) -> None:

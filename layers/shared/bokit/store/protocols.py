@@ -9,7 +9,7 @@ StoreConflictError otherwise, and returns the value with its new version.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -220,15 +220,6 @@ class RecordStore(Protocol):
 
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         """Return every record of the scope, with those that are gone, strongly consistent."""
-
-    def iterate_records(
-        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, after: RecordId | None = None
-    ) -> Iterator[Record]:
-        """Yield the records of the scope behind *after*, in the order of their ids, and read them as they are asked for.
-
-        At no time more than one answer of the table is in memory. A record that is written meanwhile is yielded as it was
-        before or after.
-        """
 
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record: ...
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:

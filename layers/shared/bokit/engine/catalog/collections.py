@@ -137,18 +137,14 @@ class CollectionService:
 
     def has_records(self, collection: Collection) -> bool:
         """Return whether a collection has any record, a missing or deleted one included."""
-        return next(self.iterate(collection), None) is not None
+        return any(self._load_scopes(collection))
 
     def count(self, collection: Collection) -> dict[str, int]:
         """Count the records by their presence, and those that a person edited; reads them all."""
         counts = new_counts()
-        add_records(counts, self.iterate(collection))
+        for records in self._load_scopes(collection):
+            add_records(counts, records)
         return counts
-
-    def iterate(self, collection: Collection) -> Iterator[Record]:
-        """Yield the records, bucket by bucket, in the order of their ids; they are read as they are asked for."""
-        for scope in scopes_of(collection.name, collection.buckets):
-            yield from self.store.iterate_records(collection.tenant, collection.name, scope)
 
     def page(
         self, collection: Collection, *, limit: int = 50, cursor: str | None = None, presence: Presence | None = None
@@ -158,18 +154,15 @@ class CollectionService:
         scopes = scopes_of(collection.name, collection.buckets)
         number, _, after = ("0", "", "") if cursor is None else read_cursor(list_id, cursor).partition("/")
         found: list[Record] = []
-        first = int(number) if number.isdecimal() else len(scopes)
-        for scope in scopes[first:]:
-            for record in self.store.iterate_records(
-                collection.tenant, collection.name, scope, after=RecordId(after) if after else None
-            ):
-                if presence not in (None, record.presence):
-                    continue
-                if len(found) == limit:
-                    place = scopes.index(found[-1].scope)
-                    return Page(items=tuple(found), cursor=write_cursor(list_id, f"{place}/{found[-1].id}"))
-                found.append(record)
-            after = ""
+        at = int(number) if number.isdecimal() else len(scopes)
+        while at < len(scopes):
+            records = self.store.load_records(collection.tenant, collection.name, scopes[at])
+            found += [r for r in records if r.id > after and presence in (None, r.presence)]
+            if len(found) > limit:
+                last = found[limit - 1]
+                place = next(n for n, scope in enumerate(scopes) if scope == last.scope)
+                return Page(items=tuple(found[:limit]), cursor=write_cursor(list_id, f"{place}/{last.id}"))
+            at, after = at + 1, ""
         return Page(items=tuple(found))
 
     def get(self, collection: Collection, key: str) -> Record:
@@ -204,6 +197,10 @@ class CollectionService:
         """Return the record's change log, newest first."""
         record = self.get(collection, key)
         return self.store.load_changes(collection.tenant, record.id, limit=limit, cursor=cursor)
+
+    def _load_scopes(self, collection: Collection) -> Iterator[Sequence[Record]]:
+        scopes = scopes_of(collection.name, collection.buckets)
+        return (records for s in scopes if (records := self.store.load_records(collection.tenant, collection.name, s)))
 
 
 def _is_our_id(collection: Collection, key: str) -> bool:

@@ -230,7 +230,7 @@ class StatusService:
         collections: dict[str, dict[str, int]] = {}
         for collection, scope in sorted(scopes):
             counts = collections.setdefault(collection, new_counts())
-            add_records(counts, self.store.iterate_records(tenant, collection, scope))
+            add_records(counts, self.store.load_records(tenant, collection, scope))
         runs = self.load_history(tenant, limit=100).items
         statuses = [r.status for r in runs]
         return {

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -149,11 +149,6 @@ class TableGateway:
                 pk, condition, consistent_read=True, scan_index_forward=not newest_first, limit=limit, page_size=limit
             )
             return list(found)
-
-    def iterate(self, pk: str, condition: Condition | None = None) -> Iterator[ItemRow]:
-        """Yield the items of a partition, in the order of their sort keys; each answer is read once the last is used up."""
-        with self._translated():
-            yield from self._row.query(pk, condition, consistent_read=True)
 
     def query_keys(self, pk: str, condition: Condition | None = None) -> list[Key]:
         """Return the keys of the items of a partition."""

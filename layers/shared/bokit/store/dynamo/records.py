@@ -37,12 +37,6 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         rows = self._table.query(keys.record_partition(tenant, collection, scope))
         return sorted(self._read_all(rows), key=lambda record: record.id)
 
-    def iterate_records(
-        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, after: RecordId | None = None
-    ) -> Iterator[Record]:
-        behind = None if after is None else ItemRow.sk > keys.record_key(tenant, collection, scope, after).sk
-        return self._read_all(self._table.iterate(keys.record_partition(tenant, collection, scope), behind))
-
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         row = self._table.get(_record_key(tenant, collection, record_id))
         for record in self._read_all([row] if row else []):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -32,12 +31,6 @@ class MemoryRecords(MemoryState):
                 self._unsorted.discard(place)
                 records = self._records[place] = dict(sorted(records.items()))
             return list(records.values())
-
-    def iterate_records(
-        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, after: RecordId | None = None
-    ) -> Iterator[Record]:
-        records = self.load_records(tenant, collection, scope)
-        return iter(records if after is None else records[bisect_right(records, after, key=lambda record: record.id) :])
 
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         with self._lock:
