@@ -16,6 +16,7 @@ SAM := .bokit/sam/$(call stamp,requirements/sam.txt)
 LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
 SECURITY := .bokit/security/$(call stamp,requirements/security.txt)
 COMPARE := .bokit/compare/$(call stamp,requirements/compare.txt)
+DOCS := .bokit/docs/$(call stamp,requirements/docs.txt)
 NODE := .bokit/node/$(call stamp,requirements/node.txt)
 PAGE := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)-page
 WEB := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)
@@ -29,7 +30,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots
+.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,8 @@ $(SECURITY):
 	@local/setup_env.sh .bokit/security requirements/security.txt $@
 $(COMPARE):
 	@local/setup_env.sh .bokit/compare requirements/compare.txt $@
+$(DOCS):
+	@local/setup_env.sh .bokit/docs requirements/docs.txt $@
 $(NODE):
 	@local/setup_env.sh .bokit/node requirements/node.txt $@
 $(PAGE): $(NODE) # what builds the page, a tenth of it all
@@ -74,7 +77,7 @@ logs: $(DEV) ## what the functions log, as it comes (FUNCTION=sync_batch, SINCE=
 	@$(bin)/python -m local.logs $(FUNCTION) $(if $(SINCE),--since $(SINCE)) $(if $(ONCE),--once)
 
 test: ## run every test that needs no AWS account
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(WEB)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(WEB)
 	@$(bin)/python -m pytest -n $(WORKERS)
 
 quick: $(DEV) ## the fast tests of the core and the engine, in a minute
@@ -93,6 +96,9 @@ browsers: web $(DEV) ## the page in every language, scheme and size, in Chromium
 shots: web $(DEV) ## pictures of every view of the page, in .bokit/shots
 	@$(node) web/page/shots.ts
 
+docs: $(DEV) $(DOCS) ## build the documents as a site, into .bokit/site
+	@$(bin)/python -m local.docs.site
+
 schemas: $(DEV) ## write docs/schemas from the config file's fields and the documents of --json
 	@PYTHONPATH=layers/shared:cli $(bin)/python -m bokit_cli.schemas docs/schemas
 
@@ -102,7 +108,7 @@ openapi: $(DEV) ## write docs/openapi.json from the routes, with examples of a s
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 check: ## what CI runs: lint, types, import rules, template, security, tests
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(SECURITY) $(WEB)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(SECURITY) $(WEB)
 	@$(MAKE) --no-print-directory -s lint types template security
 	@$(bin)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 --cov --cov-report=term:skip-covered
 
