@@ -17,6 +17,7 @@ from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 import bokit.net.adapter  # noqa: F401 - its sockets derive from the real ones, before any is disabled
 from tests.support.aws_rules.watch import WATCH
+from tests.support.chosen_examples import choose_examples
 from tests.support.emulator import aws, emulated_store, emulator  # noqa: F401 - fixtures, one emulator for all folders
 from tests.support.loopback import keep_to_loopback
 from tests.support.required import fail_what_is_not_run, is_all_required
@@ -40,6 +41,11 @@ SUMMARY:Reserved
 END:VEVENT
 END:VCALENDAR
 """
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try the same examples in each run, unless others are asked for."""
+    choose_examples(config.getoption("--hypothesis-profile", None))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from unittest import mock
+from collections.abc import Callable
+from contextlib import nullcontext
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.internal.conjecture import providers
-from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.model.choice import BOOKED, CHOICES, NAMES, Spec, Step
 from tests.model.mutants import quiet
 from tests.model.play import Play
 from tests.model.styles import STYLES
+from tests.support.chosen_examples import leave_out_our_numbers
 
 PARTS, COUNT = 10, 40
 """Parts of the games, and steps of a game."""
@@ -73,14 +71,5 @@ def play_part(part: int, examples: int, *, is_random: bool) -> None:
         print_blob=is_random,
         suppress_health_check=list(HealthCheck),
     )
-    with quiet(), nullcontext() if is_random else only_our_numbers():
+    with quiet(), nullcontext() if is_random else leave_out_our_numbers():
         run_state_machine_as_test(type(f"Nights{part}", (Nights,), {"part": part}), settings=chosen)
-
-
-@contextmanager
-def only_our_numbers() -> Iterator[None]:
-    """Keep the numbers of the loaded code from Hypothesis, which mixes them in: each changed constant would change every game."""
-    providers.CONSTANTS_CACHE.cache.clear()
-    with mock.patch.object(providers, "_get_local_constants", Constants):
-        yield
-    providers.CONSTANTS_CACHE.cache.clear()

@@ -298,7 +298,8 @@ def test_what_takes_too_long_is_ended(sam):
         sam.forwarder.is_silent = False
 
     assert "timed out after 3 seconds" in done.stderr
-    assert done.stdout.strip() == ""
+    # the container says so too, where it comes to that before it is stopped
+    assert done.stdout.strip() in ("", "Task timed out after 3.00 seconds")
 
 
 def ask(url: str, token: str | None = None, body: dict[str, Any] | None = None) -> tuple[int, Any]:

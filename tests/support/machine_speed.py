@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from time import process_time
 
 ADDITIONS = 1_000_000
@@ -11,10 +10,9 @@ MAX_FLOORS_A_READ = 85
 """What one read or sync of a feed may cost, in floors: 5 s where the floor takes 0.06 s."""
 
 
-@cache
-def floor_seconds() -> float:
-    """Return the seconds of CPU that the floor takes in this process: the middle one of five."""
-    return sorted(_floor() for _ in range(5))[2]
+def count_floors(cpu_seconds: float) -> float:
+    """Return *cpu_seconds* as a multiple of the floor: the middle one of five that run now, beside what else runs now."""
+    return cpu_seconds / sorted(_floor() for _ in range(5))[2]
 
 
 def _floor() -> float:
@@ -22,8 +20,3 @@ def _floor() -> float:
     for number in range(ADDITIONS):
         total += number
     return process_time() - begun
-
-
-def count_floors(cpu_seconds: float) -> float:
-    """Return *cpu_seconds* as a multiple of the floor."""
-    return cpu_seconds / floor_seconds()

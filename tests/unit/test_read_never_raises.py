@@ -119,7 +119,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(mutated(), st.sampled_from((ROME, ZoneInfo("Pacific/Kiritimati"), ZoneInfo("America/Adak"))))
 def test_a_feed_after_accidents_is_read(body, zone):
     """Every reading ends, with a snapshot that says the same, none of our catch-alls needed, and no entry without nights."""
@@ -132,6 +132,30 @@ def test_a_feed_after_accidents_is_read(body, zone):
     if seen.snapshot:
         later = ReadSettings(at=AT + timedelta(days=40), timezone=zone)
         assert recall_entries(seen.snapshot, later) == read_ical(body, later)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, deadline=None)
+@given(mutated(), mutated())
+def test_what_is_kept_of_one_body_changes_nothing_of_the_next(last, body):
+    """A feed read with the snapshot of another body says what it says without."""
+    settled = ReadSettings(at=AT, timezone=ROME)
+
+    assert read_ical(body, settled, read_ical(last, settled).snapshot) == read_ical(body, settled)
+
+
+def test_a_zone_that_says_nothing_is_noted_for_each_event():
+    """Whichever of its events is read again, the note counts them all; one alone is named."""
+    events = [f"BEGIN:VEVENT\r\nUID:{n}\r\nDTSTART;TZID=Nowhere:2026120{n}T160000\r\nEND:VEVENT\r\n" for n in (1, 3, 5)]
+    last, body, single = (
+        f"BEGIN:VCALENDAR\r\n{''.join(some)}END:VCALENDAR\r\n".encode() for some in (events[:2], events, events[:1])
+    )
+    settled = ReadSettings(at=AT, timezone=ROME)
+    seen = read_ical(body, settled, read_ical(last, settled).snapshot)
+
+    assert seen == read_ical(body, settled)
+    assert [p.message for p in seen.problems] == ["3 events have a timezone that is unknown; the unit's is used"]
+    assert [p.uid for p in read_ical(single, settled).problems] == ["1"]
 
 
 @settings(max_examples=500, deadline=None)

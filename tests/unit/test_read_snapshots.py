@@ -40,7 +40,7 @@ def feeds(draw, platform):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_reading_with_a_snapshot_is_reading_without(data):
     """Through random edits of random feeds, days passing, each incremental reading equals a full one."""

@@ -19,9 +19,11 @@ from bokit.core.ical.recurrence import expand_series
 from bokit.core.ical.times import Zones, read_zones
 from bokit.core.model.source_rules import SEVERAL_ROOMS, Problem
 
+UNKNOWN_TIMEZONE = "unknown-timezone"
+"""The note of an event whose TZID says nothing to us."""
 NOTES = frozenset(
     {
-        "unknown-timezone",
+        UNKNOWN_TIMEZONE,
         "no-uid",
         "transparent",
         "transparent-ignored",
@@ -131,7 +133,7 @@ def _dates(event: EventLines) -> tuple[str, ...]:
 
 def _read_notes(events: Sequence[EventLines], zones: Zones) -> list[Problem]:
     unknown = "the event's timezone is unknown; the unit's is used"
-    notes = [Problem(code="unknown-timezone", message=unknown, uid=events[0].uid)] if zones.unknown else []
+    notes = [Problem(code=UNKNOWN_TIMEZONE, message=unknown, uid=events[0].uid)] if zones.unknown else []
     return notes + [Problem(code="no-uid", message="the event has no UID", uid=e.uid) for e in events if not e.has_uid]
 
 

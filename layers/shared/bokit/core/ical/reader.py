@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.entry_json import entry_as_dict
 from bokit.core.ical.events import NOT_A_STAY, ReadContext
-from bokit.core.ical.groups import NOTES, EventGroup, calendar_zones, group_events, read_group, sort_entries
+from bokit.core.ical.groups import NOTES, UNKNOWN_TIMEZONE, EventGroup, calendar_zones, group_events, read_group, sort_entries
 from bokit.core.ical.lexer import BodyText, CalendarText, decode_body, split_body, strip_stamps
 from bokit.core.ical.limits import MAX_FEED_BYTES, MAX_STAY, MAX_WINDOW, MAX_YEARS_AHEAD, MAX_YEARS_BACK
 from bokit.core.ical.platforms.base import Platform
@@ -47,6 +48,11 @@ _NOT_A_CALENDAR = {
     "json": "the URL returned JSON, not an iCal calendar",
     "not-a-calendar": "the URL did not return a calendar",
 }
+_TOGETHER = {
+    NOT_A_STAY: (1, "{} events mark arrivals and departures; their stays are events of their own"),
+    UNKNOWN_TIMEZONE: (2, "{} events have a timezone that is unknown; the unit's is used"),
+}
+"""From how many events on a note is one for all of them, and its text."""
 _FREE_BUSY = re.compile(r"^BEGIN:(?:VFREEBUSY|VAVAILABILITY)\b", re.I | re.M)
 _FIRST_CHARACTERS = {"<": "html", "{": "json", "[": "json"}
 
@@ -223,7 +229,7 @@ def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Ent
     entries = tuple(platform.classify(entries, today)) if platform.classify else entries
     doubtful = {p.uid for p in of_groups if p.code not in NOTES}
     rooms = note_rooms((e for e in entries if e.uid not in doubtful), today)
-    problems = (*rooms, *content.problems, *_count_skipped(of_groups), *far)
+    problems = (*rooms, *content.problems, *_count_together(of_groups), *far)
     return Seen(
         entries=entries,
         problems=problems,
@@ -233,13 +239,12 @@ def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Ent
     )
 
 
-def _count_skipped(problems: Sequence[Problem]) -> list[Problem]:
-    """Return *problems* with one note for all events that mark arrivals and departures: each stay has two."""
-    others = [problem for problem in problems if problem.code != NOT_A_STAY]
-    if count := len(problems) - len(others):
-        message = f"{count} events mark arrivals and departures; their stays are events of their own"
-        others.append(Problem(code=NOT_A_STAY, message=message))
-    return others
+def _count_together(problems: Sequence[Problem]) -> list[Problem]:
+    """Return *problems* with one note where many events have the same: each stay has two marks, each time one zone."""
+    counts = Counter(problem.code for problem in problems)
+    together = {code for code, (least, _) in _TOGETHER.items() if counts[code] >= least}
+    notes = [Problem(code=code, message=_TOGETHER[code][1].format(counts[code])) for code in sorted(together)]
+    return [problem for problem in problems if problem.code not in together] + notes
 
 
 def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) -> Verdict:

@@ -11,6 +11,7 @@ from calendar import isleap, monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 
 from bokit.core.ical.limits import MAX_FAILED_SEARCHES, MAX_OCCURRENCES, MAX_RULE_PERIODS, MAX_RULE_TEXT, MAX_SERIES_COST
 
@@ -65,6 +66,14 @@ def _are_numbers(parts: dict[str, list[str]]) -> bool:
 
 def can_happen(rule: Rule, start: date) -> bool:
     """Return whether some day fits *rule* within the periods that are searched."""
+    return _can_happen(rule.text, start)
+
+
+@lru_cache(maxsize=256)  # a feed's series often have one rule, and each reading of it asks again
+def _can_happen(text: str, start: date) -> bool:
+    rule = read_rule(text)
+    if rule is None:
+        return False
     tests = _read_tests(rule)
     if not tests and "BYSETPOS" not in rule.parts:
         return True

@@ -18,7 +18,7 @@ from bokit.core.ical.limits import MAX_SNAPSHOT_BYTES
 from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Problem
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Raise it whenever the same bytes would be read differently: older hashes and snapshots are then ignored."""
 
 

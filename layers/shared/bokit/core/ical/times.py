@@ -56,17 +56,15 @@ class Zones:
     """Of times in UTC: the calendar's X-WR-TIMEZONE, whose summer time their series follows, else UTC."""
     components: dict[str, str] = field(default_factory=dict)  # each TZID's VTIMEZONE
     unknown: set[str] = field(default_factory=set)
-    """Names that are not resolved; their times are read as floating."""
-    found: dict[str, tzinfo] = field(default_factory=dict)
+    """Names that were asked for and are not resolved, since the reader last cleared them; their times are read as floating."""
+    found: dict[str, tzinfo | None] = field(default_factory=dict)  # None: unknown, at each event that names it
     built: int = 0
 
     def find(self, name: str) -> tzinfo:
         """Return the zone that *name* means in this calendar."""
-        if name not in self.found:
-            if len(self.found) >= MAX_ZONE_NAMES:
-                return self._use_floating(name)
-            self.found[name] = find_zone(name) or self._build(name) or self._use_floating(name)
-        return self.found[name]
+        if name not in self.found and len(self.found) < MAX_ZONE_NAMES:
+            self.found[name] = find_zone(name) or self._build(name)
+        return self.found.get(name) or self._use_floating(name)
 
     def _build(self, name: str) -> tzinfo | None:
         text = self.components.get(name)
