@@ -3,8 +3,8 @@
 what changed in the settings            what becomes of the table's state
 the table's key or collection           a new one is begun; the old one is a *former* table's, whose records are judged
 the table's name, here or there         the same one goes on
-fields, condition, updated_at, zone,    the same one, and the next pass reads the whole table
-  URL
+fields, without, volatile, deleted,     the same one, and the next pass reads the whole table
+  condition, updated_at, zone, URL
 preserve, schema, array_keys            the same, and that pass compares every row with its record
 the table is not declared any more      a former table's: kept as it is until the table is back or removed for good
 """
@@ -39,7 +39,8 @@ def is_former(name: str) -> bool:
 
 def read_meaning(spec: TableSpec, source: Source) -> str:
     """Return what identifies how *source* reads a row of the table; the URL itself cannot be read from it."""
-    return _hash([READING, spec.fields, spec.where, spec.updated_at, source.timezone, source.url])
+    later = [spec.without, spec.volatile, spec.deleted]  # without them a table is read as by former releases
+    return _hash([READING, spec.fields, spec.where, spec.updated_at, source.timezone, source.url, *(later if any(later) else ())])
 
 
 def read_rules(collection: Fields | None) -> str:

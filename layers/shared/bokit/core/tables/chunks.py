@@ -20,7 +20,7 @@ from typing import Any
 
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json
-from bokit.core.tables.values import KeyValues, SeenRow, pack_key, unpack_key
+from bokit.core.tables.values import TOMBSTONE, KeyValues, SeenRow, pack_key, unpack_key
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 200_000
@@ -33,6 +33,8 @@ UNCONFIRMED = "?"
 """In place of a digest: its range no longer showed the row, and no whole pass has decided about it yet."""
 MISSING = "!"
 """In place of a digest: a whole pass found it missing, and its record is not due for removal yet."""
+PENDING = "~"
+"""Before the digest of a row that is shown as deleted: its record is still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,19 @@ class RowDigest:
     def is_present(self) -> bool:
         """Return whether the row was there when its range was last read."""
         return self.digest not in (UNCONFIRMED, MISSING)
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether it is shown as deleted, and its record is still there."""
+        return self.digest.startswith(PENDING)
+
+    def as_pending(self) -> RowDigest:
+        """Return it with its record still there."""
+        return self if self.is_pending else replace(self, digest=PENDING + self.digest)
+
+    def as_settled(self) -> RowDigest:
+        """Return it with its record gone."""
+        return replace(self, digest=self.digest.removeprefix(PENDING))
 
     @classmethod
     def of(cls, row: SeenRow) -> RowDigest:
@@ -69,6 +84,10 @@ class ChunkSummary:
     digest: str = ""
     unconfirmed: int = 0
     missing: int = 0
+    pending: int = 0
+    """Of *rows*, those that are shown as deleted while their records are still there."""
+    deleted: int = 0
+    """Of *rows*, the others that are shown as deleted: they have no record."""
 
     @property
     def is_empty(self) -> bool:
@@ -104,7 +123,11 @@ class TableState:
     last_number: int = 0
     """Number of the last chunk made: no name is used twice."""
     agreed_rows: int = 0
-    """Rows that the last whole pass showed; the next one is measured by it."""
+    """Rows that the last whole pass showed, without deleted ones; the next one is measured by it."""
+    filled: Mapping[str, int] = field(default_factory=dict)
+    """Record field: in how many rows it had a value at the last whole pass; of fields that can be without one."""
+    filled_of: int = 0
+    """How many rows there were then."""
     watermark: Json = None
     """The last updated-at value seen, packed."""
     unstamped: str = ""
@@ -126,6 +149,16 @@ class TableState:
     def missing(self) -> int:
         """Rows that a whole pass found missing."""
         return sum(chunk.missing for chunk in self.chunks)
+
+    @property
+    def pending(self) -> int:
+        """Rows that are shown as deleted, and whose records are still there."""
+        return sum(chunk.pending for chunk in self.chunks)
+
+    @property
+    def live(self) -> int:
+        """Rows that are present, without those that are deleted and have no record any more."""
+        return self.rows - sum(chunk.deleted for chunk in self.chunks)
 
     @property
     def is_empty(self) -> bool:
@@ -177,6 +210,8 @@ def summarise_chunk(name: str, until: KeyValues | None, chunk: Chunk) -> ChunkSu
             total.add(key, row.digest)
     states = [row.digest for row in chunk.values()]
     counts = {"unconfirmed": states.count(UNCONFIRMED), "missing": states.count(MISSING)}
+    for word, begin in (("pending", PENDING), ("deleted", TOMBSTONE)):
+        counts[word] = sum(state.startswith(begin) for state in states)
     return ChunkSummary(name=name, until=until, rows=total.rows, digest=total.hexdigest(), **counts)
 
 
@@ -230,7 +265,10 @@ def unpack_manifest(packed: bytes) -> dict[str, TableState]:
     return {name: _read_state(state) for name, state in _unpack(packed).get("tables", {}).items()}
 
 
-_LATER = ("collection", "table", "name", "meaning", "rules", "policy", "marks_records", "recheck", "unstamped")
+_LATER = (
+    *("collection", "table", "name", "meaning", "rules", "policy", "marks_records", "recheck", "unstamped"),
+    *("filled", "filled_of"),
+)
 """Fields that came later: left out where they are empty, so that a former release reads the rest."""
 
 
@@ -244,7 +282,7 @@ def _write_state(state: TableState) -> dict[str, Json]:
         "full_at": write_time(state.full_at) if state.full_at else None,
         "chunks": [_write_summary(chunk) for chunk in state.chunks],
         **({"key": list(state.key)} if state.key else {}),
-        **{name: value for name in _LATER if (value := getattr(state, name))},
+        **{name: dict(value) if name == "filled" else value for name in _LATER if (value := getattr(state, name))},
     }
 
 
@@ -264,13 +302,15 @@ def _read_state(stored: Fields) -> TableState:
 
 def _write_summary(chunk: ChunkSummary) -> list[Json]:
     until = None if chunk.until is None else pack_key(chunk.until)
-    return [chunk.name, until, chunk.rows, chunk.digest, chunk.unconfirmed, chunk.missing]
+    deleted = [chunk.pending, chunk.deleted] if chunk.pending or chunk.deleted else []
+    return [chunk.name, until, chunk.rows, chunk.digest, chunk.unconfirmed, chunk.missing, *deleted]
 
 
 def _read_summary(stored: Sequence[Any]) -> ChunkSummary:
-    name, until, rows, digest, unconfirmed, missing = stored
+    name, until, rows, digest, unconfirmed, missing, *more = stored
     until = None if until is None else unpack_key(until)
-    return ChunkSummary(name=name, until=until, rows=rows, digest=digest, unconfirmed=unconfirmed, missing=missing)
+    counts = {"unconfirmed": unconfirmed, "missing": missing, **dict(zip(("pending", "deleted"), more, strict=False))}
+    return ChunkSummary(name=name, until=until, rows=rows, digest=digest, **counts)
 
 
 def _pack(document: Json) -> bytes:

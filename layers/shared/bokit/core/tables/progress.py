@@ -2,8 +2,8 @@
 
 what a whole pass shows                       what is done now           held, and until when
 nothing, where rows were shown before         nothing                    all, until rows are shown, or a person applies it
-half of the rows gone at once                 what is shown              what is not shown, until passes agreed on it for
-                                                                         a day, or a person applies it
+half of the rows gone at once, or shown as    what is shown              what is not shown, until passes agreed on it for
+  deleted                                                                a day, or a person applies it
 rows that cannot be records                   everything else            these rows: their records stay as they were
 rows whose key cannot be read                 what is shown              these, and what is not shown: it may be theirs
 else                                          everything                 nothing
@@ -38,14 +38,15 @@ UNKNOWN_KEYS = "unknown-keys"
 """In a table's hold: ``PARTIAL``, with rows whose key cannot be read."""
 MESSAGES = {
     EMPTY: "Table {tables} suddenly shows no row at all; every record stays. If it is truly empty, apply the held plan.",
-    SHRUNKEN: "Half of the rows of table {tables}, or more, are gone at once; their records stay until the table has agreed "
-    "with itself for a day. If they are truly deleted, apply the held plan.",
+    SHRUNKEN: "Half of the rows of table {tables}, or more, are gone at once, or shown as deleted; their records stay until the "
+    "table has agreed with itself for a day. If they are truly deleted, apply the held plan.",
     PARTIAL: "Some rows of table {tables} could not be taken: not what the schema asks for, too large, unreadable, or shown by "
     "another table or source as well. Their records stay as they were, and everything else was synced. The run lists each.",
     UNKNOWN_KEYS: "Some rows of table {tables} have a key that cannot be read. The others were taken, and what is not shown was "
     "not counted as missing. The run lists each.",
-    FIELDS: "Columns of table {tables} are gone ({lost}). Their fields keep the values that they have, and everything else was "
-    "taken, until the table has agreed with itself for a day. If that is right, apply the held plan.",
+    FIELDS: "Columns of table {tables} are gone, or have no value in any row any more ({lost}). Their fields keep the values "
+    "that they have, and everything else was taken, until the table has agreed with itself for a day. If that is right, apply "
+    "the held plan.",
     FORMER: "Records that table {tables} showed before its key or its collection changed, or before it was removed, are shown by "
     "no table any more. They stay for a day, or where `on_missing` is keep until you decide: apply the held plan to remove "
     "them, discard it to keep them.",
@@ -142,9 +143,13 @@ def judge_missing_rows(
     again = state.missing if state.policy and state.policy != policy else 0
     known, gone = state.agreed_rows + again, state.unconfirmed + again
     loss = Loss(shown=state.rows, known=known, gone=gone, agreed_since=at)
-    is_shrunken = policy is not OnMissing.KEEP and loss.is_shrunken
-    code = EMPTY if loss.is_empty and not is_accepted else SHRUNKEN if is_shrunken else None
-    return None if code is None else _hold_loss(code, loss, policy, before, lost, at)
+    if loss.is_empty and not is_accepted:
+        return _hold_loss(EMPTY, loss, policy, before, lost, at)
+    unshown = 0 if policy is OnMissing.KEEP else gone
+    loss = replace(loss, gone=unshown + state.pending)
+    hold = _hold_loss(SHRUNKEN, loss, policy, before, lost, at) if loss.is_shrunken else None
+    is_removal = hold is not None and policy is OnMissing.KEEP  # of rows that are shown as deleted: whatever the policy
+    return replace(hold, action=str(OnMissing.DELETE)) if hold and is_removal else hold
 
 
 def judge_former_rows(
@@ -216,6 +221,20 @@ def lost_columns(before: Mapping[str, str], now: Mapping[str, str], rows: int) -
     """Return the fields whose column is gone, of a table that had so many rows: a few rows are ordinary."""
     gone = [name for name in before if name not in now] if rows >= MIN_SHRINK else []
     return [FieldDrift(code=VANISHED, path=(name,), records=rows, known=rows) for name in gone]
+
+
+def emptied_columns(state: TableState, rows: int, filled: Mapping[str, int]) -> list[FieldDrift]:
+    """Return the fields that half of the rows had, or more, and that none has (or hardly any); of a few rows none.
+
+    *filled*: how many of *rows* have each field now.
+    """
+    found: list[FieldDrift] = []
+    for name, had in state.filled.items():
+        usual, now = had * rows // max(state.filled_of, 1), filled.get(name)
+        is_usual = had >= MIN_SHRINK and had * 2 >= state.filled_of
+        if now is not None and is_usual and rows >= MIN_SHRINK and now * 10 <= usual:
+            found.append(FieldDrift(code=VANISHED, path=(name,), records=max(had - now, 0), known=had))
+    return found
 
 
 def changed_columns(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, str, str]]:

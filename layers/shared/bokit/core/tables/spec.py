@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from bokit.core.items.settings import bad_setting, located
-from bokit.core.model.collections import OnMissing, read_collection_name
+from bokit.core.model.collections import OnMissing, read_collection_name, read_paths
 from bokit.core.model.options import read_flag, read_seconds
 from bokit.core.model.records import CollectionName, Fields, Json
 from bokit.core.tables.limits import MAX_COLUMN_NAME_LENGTH, MAX_FILTER_LENGTH, MAX_KEY_COLUMNS, MAX_TABLES
@@ -42,6 +42,12 @@ class TableSpec:
     """How far before the watermark an incremental pass begins; None: twice the source's interval."""
     on_missing: OnMissing | None = None
     """None: the source's."""
+    without: tuple[str, ...] = ()
+    """Record fields that are left out; dots lead into columns of JSON. A column that is left out as a whole is never read."""
+    volatile: tuple[str, ...] = ()
+    """Record fields whose changes alone are not a change."""
+    deleted: str | None = None
+    """The column that says that a row is deleted, or a path inside one of JSON; one that is set makes the row a tombstone."""
 
     @property
     def schema(self) -> str | None:
@@ -122,7 +128,10 @@ def read_table(item: object, path: str = "table") -> TableSpec:
 
 LEFT, REMOVED = "left_tables", "removed_tables"
 """Settings that an import keeps of tables which are not in the file any more, as they were declared; no file has them."""
-TABLE_KEYS = ("table", "collection", "key", "name", "fields", "where", "updated_at", "overlap", "on_missing")
+TABLE_KEYS = (
+    *("table", "collection", "key", "name", "fields", "without", "volatile", "deleted"),
+    *("where", "updated_at", "overlap", "on_missing"),
+)
 
 
 def read_filter(text: Json) -> str:
@@ -174,6 +183,9 @@ _READERS: Mapping[str, Any] = {
     "updated_at": _read_name,
     "overlap": _read_overlap,
     "on_missing": _read_policy,
+    "without": read_paths,
+    "volatile": read_paths,
+    "deleted": _read_name,
 }
 
 

@@ -34,13 +34,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from bokit.core.items.reader import is_set
 from bokit.core.model.documents import write_time
+from bokit.core.model.json_merge import drop_paths, read_path
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES, MAX_VALUE_DEPTH
 from bokit.errors import SourceMalformedError
 
 _LARGEST_EXACT = 2**53
+TOMBSTONE = "x"
+"""Begins the digest of a row that its table shows as deleted."""
 
 KeyValues = tuple[Any, ...]
 """The values of a row's key columns, as the database returned them."""
@@ -73,21 +77,54 @@ class SeenRow:
     """False: it becomes no record."""
 
     @property
+    def is_deleted(self) -> bool:
+        """Return whether its table shows it as deleted."""
+        return self.digest.startswith(TOMBSTONE)
+
+    @property
     def left_out(self) -> tuple[str, ...]:
         """The fields that could not be read."""
         return tuple(problem.field for problem in self.problems if problem.field) if self.is_usable else ()
 
 
-def make_row(key: str, fields: Fields, key_values: KeyValues = (), problems: tuple[Problem, ...] = ()) -> SeenRow:
-    """Return the row of these values; one that is too large for a record is not usable."""
+def make_row(
+    key: str,
+    fields: Fields,
+    key_values: KeyValues = (),
+    problems: tuple[Problem, ...] = (),
+    *,
+    volatile: Sequence[str] = (),
+    is_deleted: bool = False,
+) -> SeenRow:
+    """Return the row of these values; one that is too large for a record is not usable.
+
+    *volatile*: paths whose changes alone are not a change; *is_deleted*: its table says that it is.
+    """
     left_out = [[problem.field, problem.code] for problem in problems]
-    packed = _write([key, fields, left_out] if left_out else [key, fields]).encode("utf-8", "surrogatepass")
+    packed = _pack_row(key, fields, left_out)
     if len(packed) > MAX_ROW_BYTES:
         message = "the row holds more than 256 KB; name the fields to read, without the large ones"
         return reject_row(Problem(code="row-size", message=message, uid=key), key_values)
+    if volatile:
+        packed = _pack_row(key, drop_paths(fields, volatile), left_out)
     # 96 bits: enough that two versions of one row practically never share a digest
     digest = hashlib.blake2b(packed, digest_size=12).hexdigest()
+    digest = TOMBSTONE + digest if is_deleted else digest
     return SeenRow(key=key, fields=fields, digest=digest, key_values=key_values, problems=problems)
+
+
+def _pack_row(key: str, fields: Fields, left_out: list[list[str | None]]) -> bytes:
+    return _write([key, fields, left_out] if left_out else [key, fields]).encode("utf-8", "surrogatepass")
+
+
+def is_tombstone(raw: Any, value: Json, path: str) -> bool:
+    """Return whether a row is deleted, by its column's *raw* value, which is read as *value*; *path* leads into JSON.
+
+    Set is what is set in an item of an API: a time is; 0, an empty text and "false" are not.
+    """
+    if isinstance(raw, Decimal):
+        return bool(raw)
+    return is_set(read_path(value, path) if path else value)
 
 
 def reject_row(problem: Problem, key_values: KeyValues = ()) -> SeenRow:

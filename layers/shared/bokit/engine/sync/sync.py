@@ -156,7 +156,7 @@ class SourceSync:
     def _attempt(self, head: Head, job: SyncJob, recorder: StepRecorder, *, exclusive: bool) -> SyncResult:
         kind = self.kind_of(head.source)
         if make := kind.tables:
-            return make(self.finisher).run(head, job, recorder, exclusive=exclusive)
+            return replace(make(self.finisher).run(head, job, recorder, exclusive=exclusive), full_by=self._next_full(head, job))
         full_by = self._next_full(head, job)
         if kind.lists and self._is_long(head):
             result = kind.lists(self.finisher).run(head, job, recorder, exclusive=exclusive)

@@ -17,6 +17,7 @@ from bokit.core.tables.chunks import MISSING, UNCONFIRMED, ChunkSummary, RowDige
 from bokit.core.tables.progress import UNKNOWN_KEYS, TableHold, hold_rows, judge_missing_rows
 from bokit.core.tables.values import KeyValues
 from bokit.engine.tables.table import BATCH, MARK, SyncedTable
+from bokit.engine.tables.tombstones import remove_pending
 from bokit.sources.sql.protocols import DatabaseSnapshot
 
 FindKeys = Callable[[Sequence[KeyValues]], Collection[KeyValues]]
@@ -30,22 +31,29 @@ def resolve_missing(table: SyncedTable, database: DatabaseSnapshot) -> None:
     table.state = replace(table.state, chunks=drop_empty_chunks(table.state.chunks))
     memory = session.memory
     is_accepted = name in memory.accepted and table.state.rows == 0
-    hold = _judge(table, memory.holds.get(name), is_accepted=is_accepted)
-    if hold is None:
+    before, is_unknown = memory.holds.get(name), bool(table.counted("unknown"))
+    hold = _judge(table, before, is_accepted=is_accepted, is_unknown=is_unknown)
+    if hold is None and is_unknown:  # what is not shown may be the row that cannot be read
+        remove_pending(table)
+        hold = hold_rows(before, session.at, code=UNKNOWN_KEYS)
+    elif hold is None:
         remove_missing(table, lambda keys: database.fetch_existing_keys(table.spec, keys))
-        hold = hold_rows(memory.holds.get(name), session.at) if table.counted("refused") else None
+        hold = hold_rows(before, session.at) if table.counted("refused") else None
     holds = {**memory.without_hold(name).holds, **({name: hold} if hold else {})}
     accepted = (memory.accepted - {name}) | ({name} if is_accepted else set())
     session.memory = replace(session.memory, holds=holds, accepted=accepted)
 
 
-def _judge(table: SyncedTable, before: TableHold | None, *, is_accepted: bool) -> TableHold | None:
-    if table.counted("unknown"):  # what is not shown may be the row that cannot be read
-        return hold_rows(before, table.session.at, code=UNKNOWN_KEYS)
-    is_judged_again = bool(table.state.policy) and table.state.policy != table.policy
+def _judge(table: SyncedTable, before: TableHold | None, *, is_accepted: bool, is_unknown: bool) -> TableHold | None:
+    """Return what a guard holds; *is_unknown*: rows have an unreadable key, and only those shown as deleted are judged."""
+    state = table.state
+    if is_unknown and not state.pending:
+        return None
+    is_judged_again = bool(state.policy) and state.policy != table.policy
     words = {UNCONFIRMED, MISSING} if is_judged_again else {UNCONFIRMED}
-    lost = identify_missing(table, words) if table.state.unconfirmed or is_judged_again else ""
-    return judge_missing_rows(table.state, table.policy, before, lost, table.session.at, is_accepted=is_accepted)
+    lost = identify_missing(table, words) if state.unconfirmed or state.pending or is_judged_again else ""
+    policy = OnMissing.KEEP if is_unknown else table.policy
+    return judge_missing_rows(state, policy, before, lost, table.session.at, is_accepted=is_accepted)
 
 
 def remove_missing(table: SyncedTable, find_keys: FindKeys = lambda keys: (), *, is_approved: bool = False) -> None:
@@ -54,16 +62,17 @@ def remove_missing(table: SyncedTable, find_keys: FindKeys = lambda keys: (), *,
     *find_keys* looks once more for each of their keys; *is_approved*: a person approved the removal.
     """
     chunks = tuple(_remove_of_chunk(table, find_keys, chunk, is_approved=is_approved) for chunk in table.state.chunks)
-    state = replace(table.state, chunks=drop_empty_chunks(chunks))
-    table.state = replace(state, agreed_rows=state.rows, policy=str(table.policy))
+    table.state = replace(table.state, chunks=drop_empty_chunks(chunks))
+    remove_pending(table, is_approved=is_approved)
+    table.state = replace(table.state, agreed_rows=table.state.live, policy=str(table.policy))
 
 
 def identify_missing(table: SyncedTable, words: Collection[str] = (UNCONFIRMED,)) -> str:
-    """Return a digest of the keys of unconfirmed rows, by which two passes are seen to agree on them."""
+    """Return a digest of the keys of unconfirmed and deleted rows, by which two passes are seen to agree on them."""
     digest = hashlib.sha256()
-    for chunk in (c for c in table.state.chunks if c.unconfirmed or (c.missing and MISSING in words)):
+    for chunk in (c for c in table.state.chunks if c.unconfirmed or c.pending or (c.missing and MISSING in words)):
         rows = table.session.load_chunk(chunk.name)
-        for key in sorted(k for k, row in rows.items() if row.digest in words):
+        for key in sorted(k for k, row in rows.items() if row.is_pending or row.digest in words):
             digest.update(f"{len(key)}:{key}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:16]
 

@@ -26,6 +26,7 @@ from bokit.core.tables.chunks import (
 from bokit.core.tables.progress import PassProgress
 from bokit.core.tables.values import KeyValues, SeenRow, reject_row
 from bokit.engine.tables.table import BATCH, RowFaults, SyncedTable
+from bokit.engine.tables.tombstones import find_doomed
 from bokit.sources.sql.protocols import DatabaseSnapshot
 
 RESERVE = 45.0
@@ -139,7 +140,8 @@ class TablePass:
         batch: list[SeenRow] = []
 
         def save() -> None:
-            writer.reject(self.table.save_rows(batch, known=writer.known))
+            writer.reject(self.table.save_rows([row for row in batch if not row.is_deleted], known=writer.known))
+            writer.doom(find_doomed(self.table, (row for row in batch if row.is_deleted)))
             batch.clear()
 
         for row in self.database.fetch_rows(self.table.spec, survey.keys):
@@ -206,6 +208,11 @@ class ChunkWriter:
         for key in keys:
             self._rows[key] = replace(self._rows[key], digest=REJECTED)
         self._table.count("refused", len(keys))
+
+    def doom(self, keys: Sequence[str]) -> None:
+        """Mark these rows, which are shown as deleted: their records are removed at the end of the pass."""
+        for key in keys:
+            self._rows[key] = self._rows[key].as_pending()
 
     def cut(self) -> None:
         """Write the first half of the rows as a chunk of its own."""

@@ -3,7 +3,8 @@
     check      every table: columns, key, condition             a table that fails is left as it was, and stops no other
     survey     every key range: add up the rows' digests        the sum is the agreed one: nothing more is done
     update     the ranges that differ: load their chunk, compare row by row, write records that differ, then the chunk
-    missing    rows that the whole table no longer shows are held, missing or gone, by the source's policy
+    missing    rows that the whole table no longer shows are held, missing or gone, by the source's policy; rows that it shows
+               as deleted are held or gone
     former     the same for what a table showed under a former key or collection, or before it was removed
     close      manifest, notices, head
 
@@ -20,32 +21,31 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
-from bokit.core.model.agreement import PARTIAL
 from bokit.core.model.catalog import Source
 from bokit.core.model.collections import feeds
-from bokit.core.model.due_times import DAILY, interval_of, plan_next_full
+from bokit.core.model.due_times import DAILY, has_full_passes, plan_next_full
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import CollectionName, SourceId
 from bokit.core.model.runs import COUNTS, SourceReport
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_memory import read_memory
 from bokit.core.tables.agreement import assign_states, is_former
-from bokit.core.tables.chunks import KeyRange, RangeDigest, chunk_names, unpack_manifest
+from bokit.core.tables.chunks import KeyRange, chunk_names, unpack_manifest
 from bokit.core.tables.limits import MAX_UNSTAMPED_ROWS
-from bokit.core.tables.progress import hold_rows, make_hold, read_table_memory
+from bokit.core.tables.progress import make_hold, read_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
-from bokit.core.tables.values import rewind_watermark, unpack_key
 from bokit.engine.sync.elsewhere import load_other_sources
 from bokit.engine.sync.finish import Finisher, next_head
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
 from bokit.engine.sync.pass_session import begin_pass
-from bokit.engine.tables.columns import check_columns, note_column_hold
+from bokit.engine.tables.columns import check_columns, check_values, note_column_hold
 from bokit.engine.tables.former import apply_held_removals, discard_former, resolve_former
 from bokit.engine.tables.missing import resolve_missing
 from bokit.engine.tables.ranges import TablePass
 from bokit.engine.tables.reports import note_failure, note_tables, report_tables
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import SyncedTable
+from bokit.engine.tables.updates import UpdatePass, save_new
 from bokit.errors import InputError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.observability import log_event
 from bokit.sources.sql.protocols import DatabaseReader, DatabaseSnapshot
@@ -160,10 +160,11 @@ class TableSync:
     def _read_table(self, table: SyncedTable, database: DatabaseSnapshot) -> bool:
         """Read what is new in the table, what changed lately, or all of it; return whether there was time."""
         if table.session.job.new_only:
-            table.save_all(database.fetch_rows(table.spec, KeyRange()), only_new=True)
+            save_new(table, database.fetch_rows(table.spec, KeyRange()))
             return True
-        if is_incremental(table) and read_updated(table, database):
+        if is_incremental(table) and UpdatePass(table, database).run():
             return True
+        check_values(table, database)
         watermark = table.note_watermark(database) if table.spec.updated_at else None
         if not TablePass(table, database).run():
             return False
@@ -200,9 +201,11 @@ class TableSync:
         head, at = session.head, session.at
         settle_at = session.settle_at if session.is_whole else head.settle_at
         after = next_head(head, hold, settle_at=settle_at, changed_at=at if session.has_changed else None)
-        rows = sum(state.rows for name, state in session.states.items() if not is_former(name))
+        rows = sum(state.live for name, state in session.states.items() if not is_former(name))
         advice = "; ".join(session.advice) or None if session.is_whole else head.advice
         after = replace(after, entries=rows, advice=advice, failure=note_failure(session), tables=note_tables(session))
+        if session.is_whole and not session.failed and has_full_passes(head.source, session.job.options):
+            after = replace(after, full_at=at)
         is_new = after != head or head.open_leases > 1 or (session.lease is not None and not session.exclusive)
         if session.job.dry_run or not is_new:
             return
@@ -251,36 +254,6 @@ def is_incremental(table: SyncedTable) -> bool:
     if table.is_recheck_due or not table.is_read_alike:
         return False
     return plan_next_full(options["sync.full_interval"] or DAILY, state.full_at, options) > session.at
-
-
-def read_updated(table: SyncedTable, database: DatabaseSnapshot) -> bool:
-    """Save the rows updated since the watermark, and some time before it; no row is found missing here.
-
-    Rows without a time are compared as well. Return False where there are too many of them, or the watermark is not a time: then
-    the table has to be read as a whole.
-    """
-    session = table.session
-    overlap = table.spec.overlap or 2 * interval_of(session.head.source, session.job.options)
-    since = rewind_watermark(unpack_key([table.state.watermark])[0], overlap)
-    unstamped = database.fetch_unstamped(table.spec, MAX_UNSTAMPED_ROWS + 1)
-    if since is None or len(unstamped) > MAX_UNSTAMPED_ROWS:
-        return False
-    watermark = database.fetch_watermark(table.spec, session.at)
-    digest = RangeDigest()
-    for row in unstamped:
-        digest.add(row.key, row.digest)
-    if digest.hexdigest() != table.state.unstamped:
-        table.save_all(unstamped)
-        table.state = replace(table.state, unstamped=digest.hexdigest())
-    table.save_all(database.fetch_rows(table.spec, KeyRange(), since))
-    session.is_whole = False
-    if watermark is not None:
-        table.save_watermark(watermark)
-    if table.counted("refused"):
-        before = session.memory.holds.get(table.name)
-        held = before if before and before.code != PARTIAL else hold_rows(before, session.at)
-        session.memory = replace(session.memory, holds={**session.memory.holds, table.name: held})
-    return True
 
 
 def advise_on_stamps(table: SyncedTable, database: DatabaseSnapshot) -> bool:

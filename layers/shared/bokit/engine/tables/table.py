@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bokit.core.items.planning import RecordContext, plan_shown
 from bokit.core.items.rules import is_foreign
 from bokit.core.model.collections import OnMissing, make_id, read_record_settings
-from bokit.core.model.field_changes import FieldVerdict
+from bokit.core.model.field_changes import FieldDrift, FieldVerdict
 from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.plan import Action
 from bokit.core.model.records import Json, Presence, Record, RecordId
@@ -60,12 +60,14 @@ class SyncedTable:
     def __init__(self, session: TableSyncSession, spec: TableSpec, name: str | None = None) -> None:
         self.session, self.spec, self.name = session, spec, name or spec.name
         self.verdict, self.column_hold = FieldVerdict(), session.memory.holds.get(self.name)
+        self.lost: list[FieldDrift] = []
+        """Columns that are gone."""
         source = session.head.source
         copies = source.settings.get("collections") or {}
         self.meaning, self.rules = read_meaning(spec, source), read_rules(copies.get(spec.collection))
         # a person decides about what a former table leaves, where nobody said what becomes of it
         policy = OnMissing.DELETE if is_former(self.name) and self.policy is OnMissing.KEEP else self.policy
-        settings = {"collection": copies.get(spec.collection), "on_missing": str(policy)}
+        settings = {"collection": copies.get(spec.collection), "on_missing": str(policy), "volatile": spec.volatile}
         others = session.other_sources.get(spec.collection, frozenset())
         context = replace(session.context, collection=spec.collection, other_sources=others)
         self.is_shared = spec.collection in session.shared
@@ -196,20 +198,6 @@ class SyncedTable:
             return False
         mark = record.memory.get(MARK)
         return mark is None or mark not in {state.fingerprint for state in self.session.others_of(self.name).values()}
-
-    def save_all(self, rows: Iterable[SeenRow], *, only_new: bool = False) -> None:
-        """Save rows without reading or writing chunks; *only_new*: those without a record."""
-        batch, faults = list[SeenRow](), RowFaults()
-        for row in rows:
-            self.session.counts["seen"] += 1
-            faults.add(row)
-            if row.is_usable:
-                batch.append(row)
-            if len(batch) >= BATCH:
-                self.count("refused", len(self.save_rows(batch, only_new=only_new)))
-                batch.clear()
-        self.count("refused", len(self.save_rows(batch, only_new=only_new)))
-        self.note_faults(faults)
 
     def save_rows(self, rows: Sequence[SeenRow], *, only_new: bool = False, known: Container[str] = ()) -> set[str]:
         """Make the records of *rows* agree with them; return the keys of rows that cannot become records.

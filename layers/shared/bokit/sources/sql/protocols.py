@@ -47,6 +47,10 @@ class DatabaseSnapshot(Protocol):
         """Return the first rows without an updated-at value that is a time."""
         ...
 
+    def count_filled(self, table: TableSpec) -> tuple[int, Mapping[str, int]]:
+        """Return the number of rows, and for each field that a row may have no value in how many of them have one."""
+        ...
+
     def count_stamps(self, table: TableSpec, at: datetime) -> tuple[int, int]:
         """Return how many rows have no updated-at value that is a time, and how many one far in the future."""
         ...

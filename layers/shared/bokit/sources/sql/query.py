@@ -21,10 +21,12 @@ from sqlalchemy.types import NullType
 from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.spec import TableSpec
 from bokit.core.tables.values import KeyValues, UnreadableValue
-from bokit.sources.sql.shape import Column, TableShape
+from bokit.sources.sql.shape import Column, TableShape, find_tombstone
 from bokit.sources.sql.stamps import UpdatedColumn
 
 PAGE_ROWS = 1000
+EMPTY_KINDS = frozenset({"text", "padded", "any"})
+"""What holds an empty text."""
 Condition = sa.ColumnElement[bool]
 
 
@@ -51,7 +53,19 @@ class Query:
     @cached_property
     def names(self) -> list[str]:
         """The columns that are read, the key's first."""
-        return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values())]))
+        tombstone = [self.tombstone[0]] if self.tombstone else []
+        return list(dict.fromkeys([*self.spec.key, *(c.name for c in self.fields.values()), *tombstone]))
+
+    @cached_property
+    def tombstone(self) -> tuple[str, str] | None:
+        """The column that says that a row is deleted, and the path inside it."""
+        return find_tombstone(self.spec, self.shape)
+
+    @cached_property
+    def fillable(self) -> dict[str, Column]:
+        """The fields that a row may have no value in: those of columns that can be NULL, or an empty text."""
+        fields = {name: column for name, column in self.fields.items() if column.name not in self.spec.key}
+        return {name: column for name, column in fields.items() if column.is_nullable or column.kind in EMPTY_KINDS}
 
     def select_page(self, keys: KeyRange, since: Any, *, limit: int) -> sa.Select[Any]:
         """Return the SELECT of the first rows of a range; with *since*, of those updated from then on."""
@@ -90,6 +104,11 @@ class Query:
         stamps = self._stamps()
         return self._select(sa.func.max(stamps.value)).where(stamps.is_past(at))
 
+    def count_filled(self) -> sa.Select[Any]:
+        """Return the SELECT of the number of rows, and of those that have a value, for each fillable field."""
+        counts = (sa.func.count(self._filled(column)) for column in self.fillable.values())
+        return self._select(sa.func.count(), *counts)
+
     def count_stamps(self, at: datetime) -> sa.Select[Any]:
         """Return the SELECT of how many rows have no stamp, and how many one far in the future."""
         stamps = self._stamps()
@@ -97,6 +116,11 @@ class Query:
         return self._select(*(sa.func.sum(sa.case((condition, 1), else_=0)) for condition in counted))
 
     # ── parts of the statements ──
+
+    def _filled(self, column: Column) -> sa.ColumnElement[Any]:
+        """Return a column with NULL for an empty text."""
+        shown = self._column(column.name)
+        return sa.func.nullif(shown, sa.literal_column("''")) if column.kind in EMPTY_KINDS else shown
 
     @cached_property
     def _table(self) -> Any:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.exact_numbers import parse_json
-from bokit.core.model.records import Json
+from bokit.core.model.json_merge import drop_paths
+from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.values import (
     ColumnFormat,
     KeyValues,
     SeenRow,
     UnreadableValue,
+    is_tombstone,
     make_row,
     read_value,
     reject_row,
@@ -39,6 +42,9 @@ class RowReader:
         self._fields = [(field, places[column.name], self._value_reader(column)) for field, column in fields]
         self._key = [self._value_reader(query.shape.columns[name]) for name in self._table.key]
         self._shared = frozenset[str]()
+        self._nested = [path for path in self._table.without if "." in path]
+        self._tombstone = (places[query.tombstone[0]], query.tombstone[1]) if query.tombstone else None
+        self._read_tombstone = self._value_reader(query.shape.columns[query.tombstone[0]]) if query.tombstone else None
 
     def reject_duplicates(self, keys: Sequence[Sequence[Any]]) -> None:
         """Have the rows of these keys, each of which several rows share, become no records."""
@@ -56,11 +62,33 @@ class RowReader:
             return reject_row(NULL_KEY, key_values)
         if key in self._shared:
             return reject_row(Problem(code="duplicate-key", message=DUPLICATE_KEY, uid=key), key_values)
+        is_deleted = self._is_deleted(row) if self._tombstone else False
+        if isinstance(is_deleted, Problem):
+            return reject_row(replace(is_deleted, uid=key), key_values)
         try:
-            return make_row(key, {name: read(row[n]) for name, n, read in self._fields}, key_values)
+            return self._make_row(key, {name: read(row[n]) for name, n, read in self._fields}, key_values, is_deleted)
         except Exception:  # rare: then value by value
             fields, problems = self._read_each(row, key)
-            return make_row(key, fields, key_values, problems)
+            return self._make_row(key, fields, key_values, is_deleted, problems)
+
+    def _make_row(
+        self, key: str, fields: Fields, key_values: KeyValues, is_deleted: bool, problems: tuple[Problem, ...] = ()
+    ) -> SeenRow:
+        if self._nested:
+            fields = drop_paths(fields, self._nested)
+        return make_row(key, fields, key_values, problems, volatile=self._table.volatile, is_deleted=is_deleted)
+
+    def _is_deleted(self, row: Sequence[Any]) -> bool | Problem:
+        """Return whether the row says that it is deleted; a problem where that cannot be read."""
+        if self._tombstone is None or self._read_tombstone is None:
+            return False
+        place, path = self._tombstone
+        try:
+            return is_tombstone(row[place], self._read_tombstone(row[place]), path)
+        except Exception as error:
+            found = _problem_of(error)
+            message = f"{self._table.deleted!r}, which says whether a row is deleted, {found.message}; its record stays as it is"
+            return Problem(code=found.code, message=message)
 
     def _read_each(self, row: Sequence[Any], key: str) -> tuple[dict[str, Json], tuple[Problem, ...]]:
         """Return the fields that can be read, and a problem for each of the others."""

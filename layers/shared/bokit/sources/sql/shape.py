@@ -97,7 +97,10 @@ def pick_columns(table: TableSpec, shape: TableShape) -> dict[str, Column]:
     if not shape.columns:
         raise table_error(table, "the database has no such table, or this account may not see it", "missing-table")
     names = dict(table.fields) if table.fields is not None else {name: name for name in shape.columns}
-    for name in [*names.values(), *table.key, *([table.updated_at] if table.updated_at else [])]:
+    names = {field: column for field, column in names.items() if field not in table.without}
+    tombstone = find_tombstone(table, shape)
+    flags = [*([table.updated_at] if table.updated_at else []), *([tombstone[0]] if tombstone else [])]
+    for name in [*names.values(), *table.key, *flags]:
         if name not in shape.columns:
             raise table_error(table, f"no column {name!r}; it has {_list_columns(shape)}", "missing-column")
     for name in table.key:
@@ -108,6 +111,16 @@ def pick_columns(table: TableSpec, shape: TableShape) -> dict[str, Column]:
         message = f"column {table.updated_at!r} does not hold times; name another as updated_at"
         raise table_error(table, message, "bad-updated-at")
     return {field: shape.columns[name] for field, name in names.items()}
+
+
+def find_tombstone(table: TableSpec, shape: TableShape) -> tuple[str, str] | None:
+    """Return the column that says that a row is deleted, and the path inside it (empty: the column itself); None: none does."""
+    if table.deleted is None:
+        return None
+    if table.deleted in shape.columns:
+        return table.deleted, ""
+    column, _, path = table.deleted.partition(".")
+    return column, path
 
 
 def has_unique_key(table: TableSpec, shape: TableShape) -> bool:

@@ -182,6 +182,13 @@ class SqlSnapshot:
         query, reader = self._open_table(table)
         return [reader.read(row) for row in self._fetch(table, query.select_unstamped(limit))]
 
+    def count_filled(self, table: TableSpec) -> tuple[int, Mapping[str, int]]:
+        query, _ = self._open_table(table)
+        if not query.fillable:
+            return 0, {}
+        rows, *filled = self._fetch(table, query.count_filled())[0]
+        return int(rows), {name: int(n) for name, n in zip(query.fillable, filled, strict=True)}
+
     def count_stamps(self, table: TableSpec, at: datetime) -> tuple[int, int]:
         query, _ = self._open_table(table)
         missing, ahead = self._fetch(table, query.count_stamps(at))[0]

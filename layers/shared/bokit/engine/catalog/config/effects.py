@@ -13,8 +13,13 @@ from bokit.engine.catalog.config.tables import TableChanges
 READ_ALL = frozenset({"url", "timezone"})
 """Fields of a source whose change makes all of it read again."""
 ITEM_SETTINGS = frozenset(
-    ("items", "id", "fields", "pages", "method", "body", "headers", "on_missing", "updated_since", "new_only", "collection")
+    (
+        *("items", "id", "fields", "without", "volatile", "deleted", "pages", "method", "body", "headers"),
+        *("on_missing", "updated_since", "new_only", "collection"),
+    )
 )
+READ_BY = ("fields", "without", "volatile", "deleted", "where", "updated_at")
+"""Settings of a table whose change makes all of it read again."""
 _RULES = ("preserve", "array_keys", "schema")
 _THEN = {
     OnMissing.KEEP: "they stay, and are held until you decide: `bokit source show` lists them, `apply-held` removes them, "
@@ -73,7 +78,7 @@ def _foresee_identity(name: str, before: TableSpec, spec: TableSpec, then: str) 
 
 
 def _readings(before: TableSpec, spec: TableSpec) -> list[tuple[str, Any, Any]]:
-    return [(word, getattr(before, word), getattr(spec, word)) for word in ("fields", "where", "updated_at")]
+    return [(word, getattr(before, word), getattr(spec, word)) for word in READ_BY]
 
 
 def foresee_left_table(spec: TableSpec, policy: OnMissing, *, removed: bool) -> list[str]:
