@@ -30,7 +30,7 @@ def draw_demo(width: int = 80) -> str:
     """Return what `bokit calendar december` shows of the demo's world in a terminal of this width, without colors."""
     world = build_demo(0, FIRST_NOW)
     with tempfile.TemporaryDirectory() as folder:
-        terminal = _open(world, Path(folder))
+        terminal = open_world(world, Path(folder))
         for source in sorted(terminal.bokit.catalog.sources.list_sources(DEFAULT_TENANT), key=lambda s: (s.name, s.id)):
             _run(terminal, "sync", "--source", source.id)  # one by one: which booking was first is then the same each time
             terminal.clock.move(minutes=1)
@@ -45,7 +45,7 @@ def draw_demo(width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
-def _open(world: World, folder: Path) -> Terminal:
+def open_world(world: World, folder: Path) -> Terminal:
     """Return a terminal with the demo's config file imported."""
     terminal = Terminal(SimpleNamespace(readouterr=lambda: SimpleNamespace(out="", err="")), folder)
     terminal.clock.at = world.now
