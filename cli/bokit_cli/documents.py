@@ -18,6 +18,7 @@ from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, Expla
 from bokit.engine.bookings.undo import UndoDocument
 from bokit.engine.catalog.access import TokenDocument
 from bokit.engine.catalog.config.planning import ConfigPlanDocument
+from bokit.engine.catalog.marks import MarkDocument
 from bokit.engine.catalog.options import OptionDocument
 from bokit.engine.catalog.view import ChangeDocument, PropertyDocument, SourceDocument, TenantDocument, UnitDocument
 from bokit.engine.runs.dead_letters import LetterDocument
@@ -317,6 +318,7 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "source discard-held": (RunDocument,),
     "source edit": (SourceEditedDocument,),
     "source list": ([SourceDocument],),
+    "source marks": ([MarkDocument],),
     "source pause": (SourceDocument,),
     "source remove": (SourceRemovedDocument,),
     "source restore": (SourceDocument,),

@@ -50,6 +50,14 @@ SOURCES = Table(
     Column("from", drop=2, least=16),
     Column("state", drop=5),
 )
+MARKS = Table(
+    Column("table", least=12),
+    Column("by", drop=3),
+    Column("mark"),
+    Column("read in full", drop=2),
+    Column("next", drop=1, least=20),
+    empty="no table of this name",
+)
 RELEASES = Table(Column("action", drop=1), Column("stay"), Column("who", least=10), Column("booking", drop=2))
 MAX_ENTRIES_SHOWN = 5
 NOT_ADDED = "nothing was added; fix the URL, or add it with --no-check"
@@ -382,6 +390,34 @@ def try_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT,
     doc = preview.as_dict()
     session.answer({"source_id": found.id, "error": None, **doc}, lambda c: show_preview(c, doc))
     return int(preview.verdict is Verdict.UNREADABLE)
+
+
+@sources.command("marks")
+def show_marks(
+    ctx: typer.Context,
+    source: SourceName,
+    table: Annotated[str | None, typer.Option("--table", metavar="TABLE", help="Only of this table.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Read all again at the next sync; no record is deleted.")] = False,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Show until which time each table of a source, or its list, was read; with --reset all is read again."""
+    session = Session(ctx, tenant, as_json)
+    service, found = session.bokit.catalog.sources, session.bokit.catalog.sources.find(session.tenant, source)
+    docs = service.reset_marks(session.tenant, found.id, table) if reset else service.list_marks(session.tenant, found.id)
+    docs = [doc for doc in docs if table in (None, doc["table"])]
+    now = session.bokit.clock()
+
+    def show(console: Console) -> None:
+        if reset:
+            print_line(console, f"reset: {session.names.of(found)}; the next sync, which is due now, reads all")
+        rows = [
+            (d["table"] or d["collection"], d["by"], d["mark"], d["full_at"] and ago_words(d["full_at"], now), d["meaning"])
+            for d in docs
+        ]
+        MARKS.print(console, rows)
+
+    session.answer_list(docs, show)
 
 
 @sources.command("apply-held")

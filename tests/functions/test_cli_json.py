@@ -155,6 +155,7 @@ CASES: dict[str, list[Make]] = {
     "source remove": [lambda s: (s.source,), lambda s: (s.source, "--release")],
     "source restore": [lambda s: s.json("source", "remove", s.source) and (s.source,)],
     "source resume": [lambda s: (s.source,)],
+    "source marks": [lambda s: (s.source,), lambda s: (s.source, "--reset")],
     "source show": [lambda s: (s.source,), lambda s: (s.hold(),)],
     "source test": [lambda s: (s.source,), lambda s: (s.fails(),)],
     "stats": [lambda s: ()],

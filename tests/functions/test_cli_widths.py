@@ -50,6 +50,7 @@ CASES: dict[str, Case] = {
     "replay.STAYS": Case(lambda w: ("replay", w.history), lambda d: len(d["stays"])),
     "settings.OPTIONS": Case(lambda w: ("options", "list")),
     "sources.ENTRIES": Case(lambda w: ("source", "test", w.sources[2][0]), lambda d: len(d["entries"])),
+    "sources.MARKS": Case(lambda w: ("source", "marks", w.sources[0][0])),
     "sources.RELEASES": Case(lambda w: ("source", "show", w.sources[0][0]), lambda d: len(d["hold"]["releases"])),
     "sources.SOURCES": Case(lambda w: ("source", "list", "--removed")),
     "status.FRESHNESS": Case(lambda w: ("status",), lambda d: len(d["sources"])),

@@ -134,6 +134,8 @@ def record_places(r: Recorder) -> dict[str, str]:
         r.ask(f"GET /{kind}/{{id}}", {"id": one})
         r.ask(f"PATCH /{kind}/{{id}}", {"id": one}, edit)
     r.ask("POST /sources/{id}/test", {"id": source})
+    r.ask("GET /sources/{id}/marks", {"id": source})
+    r.ask("DELETE /sources/{id}/marks", {"id": source})
     return {"property": house, "unit": unit, "source": source}
 
 

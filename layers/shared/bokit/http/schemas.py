@@ -25,6 +25,7 @@ from bokit.engine.bookings.service import BookingInFull, HeldNight
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
 from bokit.engine.catalog.access import CurrentTokenDocument, TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
+from bokit.engine.catalog.marks import MarksDocument
 from bokit.engine.catalog.options import OptionDocument
 from bokit.engine.catalog.view import ChangeDocument, PropertyDocument, SourceDocument, UnitDocument
 from bokit.engine.runs.status import StatusDocument
@@ -44,6 +45,7 @@ ANSWERS = (
     CurrentTokenDocument,
     DeliveryDocument,
     EventsDocument,
+    MarksDocument,
     OptionDocument,
     PatchResultDocument,
     PropertyDocument,

@@ -37,6 +37,7 @@ from bokit.errors import InputError, StateError, StoreConflictError
 
 if TYPE_CHECKING:
     from bokit.engine.base.moves import SourceMove
+    from bokit.engine.catalog.marks import MarkDocument
     from bokit.engine.catalog.preview import Preview
     from bokit.engine.sync.kinds import SourceKind
 
@@ -250,6 +251,24 @@ class SourceService:
             if source.scope == Scope(unit_id):
                 with self._lease(source):
                     self._rewrite(source, source, refetch=True, unit_timezone=zone)
+
+    def list_marks(self, tenant: TenantId, source_id: SourceId) -> list[MarkDocument]:
+        """Return until which time each table of the source, or its list, was read."""
+        from bokit.engine.catalog.marks import describe_marks
+
+        head = self.store.load_head(self.store.load_source(tenant, source_id))
+        return describe_marks(self.store, head, self._options(tenant), self.clock())
+
+    def reset_marks(self, tenant: TenantId, source_id: SourceId, table: str | None = None) -> list[MarkDocument]:
+        """Have all of a *table* read again by the next sync, or all of the source, which is due now; return its marks."""
+        from bokit.engine.catalog.marks import choose_marks, reset_marks
+
+        source = self._load_present(tenant, source_id)
+        names = choose_marks(self.store.load_head(source), table)
+        with self._lease(source) as lease:
+            reset_marks(self.store, self.store.load_head(source), names, lease)
+            self._rewrite(source, source, refetch=True, full_at=None)
+        return self.list_marks(tenant, source_id)
 
     # ── checks ──
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import Field
 
 from bokit.core.model.catalog import Source, UnitId
+from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.core.model.records import SourceId
 from bokit.core.model.runs import describe_run
 from bokit.engine.catalog.view import describe_source
@@ -63,6 +64,7 @@ class HeldPlanRequest(Body):
 
 Removed = Annotated[bool, Query(description="Removed ones too.")]
 AsPreview = Annotated[bool, Query(description="Fetch it and show what is read; add nothing.")]
+TableName = Annotated[str | None, Query(max_length=MAX_KEY_LENGTH, description="Only of this table.")]
 Release = Annotated[bool, Query(description="Release its future nights too.")]
 
 
@@ -159,6 +161,20 @@ def try_source(id: Id) -> Reply:
     """Fetch a source once, as a sync would, and show what is read; nothing is written."""
     call = routes.call
     return reply(_cut_preview(call.engine.catalog.sources.test(call.tenant, SourceId(id)).as_dict()))
+
+
+@routes.serve("GET", "/sources/{id}/marks", VIEWER, shows("Marks"))
+def list_marks(id: Id) -> Reply:
+    """Show until which time each table of a source, or its list, was read, and what the next sync reads."""
+    call = routes.call
+    return reply({"items": call.engine.catalog.sources.list_marks(call.tenant, SourceId(id))})
+
+
+@routes.serve("DELETE", "/sources/{id}/marks", OPERATOR, shows("Marks", "The next sync reads all of it."))
+def reset_marks(id: Id, table: TableName = None) -> Reply:
+    """Reset the mark of a table, or all of the source's: the next sync, which is due at once, reads all. No record is deleted."""
+    call = routes.call
+    return reply({"items": call.engine.catalog.sources.reset_marks(call.tenant, SourceId(id), table)})
 
 
 @routes.serve("POST", "/sources/{id}/apply-held", OPERATOR, shows("Run", "The run that applied it."))
