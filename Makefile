@@ -102,10 +102,11 @@ docs: $(DEV) $(DOCS) ## build the documents as a site, into .bokit/site
 schemas: $(DEV) ## write docs/schemas from the config file's fields and the documents of --json
 	@PYTHONPATH=layers/shared:cli $(bin)/python -m bokit_cli.schemas docs/schemas
 
-openapi: $(DEV) ## write docs/openapi.json from the routes, with examples of a small world
+openapi: $(DEV) ## write docs/openapi.json from the routes, with examples of a small world, and docs/http-api.md
 	@PYTHONPATH=layers/shared:. $(bin)/python -m tests.support.api_examples > docs/openapi-examples.json.new 2> /dev/null
 	@mv docs/openapi-examples.json.new docs/openapi-examples.json
 	@PYTHONPATH=layers/shared $(bin)/python -m bokit.http.openapi > docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	@PYTHONPATH=layers/shared:cli:. $(bin)/python -m tests.support.docs_blocks
 
 check: ## what CI runs: lint, types, import rules, template, security, tests
 	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(SECURITY) $(WEB)

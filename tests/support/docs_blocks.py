@@ -1,4 +1,5 @@
-"""Blocks of pages that are made from something else: runs of commands, the page's guides, the cost of three flats.
+"""Blocks of pages that are made from something else: runs of commands, the page's guides, the cost of three flats,
+the routes of the API.
 
 ``python -m tests.support.docs_blocks`` writes them into the pages; a test compares. A block stands between
 ``<!-- KIND NAME: begin -->`` and ``<!-- KIND NAME: end -->``.
@@ -16,7 +17,7 @@ from tests.support.docs_runs import RUNS
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 TEXTS = ROOT / "web/page/texts/en"
-_BLOCK = re.compile(r"(<!-- (run|copy|paste|cost) (\w+): begin -->\n)(.*?)(<!-- \2 \3: end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- (run|copy|paste|cost|api) (\w+): begin -->\n)(.*?)(<!-- \2 \3: end -->)", re.DOTALL)
 
 
 def show_run(name: str) -> str:
@@ -40,6 +41,22 @@ def show_cost(name: str) -> str:
     return page.split(f"<!-- {name}: begin -->\n", 1)[1].split(f"<!-- {name}: end -->", 1)[0]
 
 
+def show_api(_: str) -> str:
+    """Return the routes of docs/openapi.json: a table for each of its tags."""
+    document = json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))
+    routes = [(path, method, route) for path, ways in document["paths"].items() for method, route in ways.items()]
+    text = ""
+    for tag in document["tags"]:
+        rows = [
+            f"| `{method.upper()} {path}` | {route.get('x-bokit-role', 'anybody')} | {route['summary']} |\n"
+            for path, method, route in routes
+            if tag["name"] in route["tags"]
+        ]
+        head = f"\n## {tag['name'].capitalize()}\n\n{tag['description']}\n\n| route | role | does |\n| --- | --- | --- |\n"
+        text += head + "".join(rows)
+    return text + "\n"
+
+
 def as_list(text: str) -> str:
     """Return lines of the page as Markdown: numbered lines are a list, each other one is a paragraph."""
     lines = text.split("\n")
@@ -48,7 +65,13 @@ def as_list(text: str) -> str:
     return "".join(f"{gap}{line}\n" for gap, line in zip(gaps, lines, strict=True)) + "\n"
 
 
-MAKERS: Mapping[str, Callable[[str], str]] = {"run": show_run, "copy": show_copy, "paste": show_paste, "cost": show_cost}
+MAKERS: Mapping[str, Callable[[str], str]] = {
+    "run": show_run,
+    "copy": show_copy,
+    "paste": show_paste,
+    "cost": show_cost,
+    "api": show_api,
+}
 
 
 def fill(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 
 import pytest
 
 from tests.support.docs_blocks import DOCS, MAKERS, TEXTS, as_list, find_blocks
 from tests.support.docs_runs import RUNS, WIDTH
+from tests.support.terminal import JULY, Terminal, a_feed
 
 BLOCKS = find_blocks()
 
@@ -36,6 +38,18 @@ def test_every_guide_of_the_page_is_in_the_hosts_guide():
     there |= {f"paste {name.removeprefix('paste-')}" for name in read_texts("calendar") if name.startswith("paste-")}
 
     assert found == there
+
+
+def test_the_commands_of_start_as_a_host_run(tmp_path, capsys):
+    """A property, a unit, two calendars, a sync and two calendars to paste: each ends well."""
+    page = (DOCS / "start-as-a-host.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```\n(bokit property add.*?)```", page, re.DOTALL)
+    terminal = Terminal(capsys, tmp_path)
+    terminal.shelf.bodies |= dict.fromkeys(re.findall(r'--url "([^"]+)"', block), a_feed(JULY))
+    ends = {line: terminal.run(*shlex.split(line)[1:]).code for line in block.splitlines()}
+
+    assert ends == dict.fromkeys(ends, 0)
+    assert "HMABCDEF12" in terminal.run("bookings", "--json").out
 
 
 def test_the_steps_of_a_guide_are_a_list():
