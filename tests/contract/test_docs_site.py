@@ -18,6 +18,9 @@ MARKUP = re.compile(r"^(- |\* |```|\| ?---)|\| --- \||\*\*|\]\(", re.MULTILINE)
 """Markdown that was not understood."""
 
 
+pytestmark = pytest.mark.slow
+
+
 class Page(HTMLParser):
     """A built page: where it leads, what it loads, its anchors, and its text without code."""
 
