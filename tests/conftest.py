@@ -55,12 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Leave the long series out of coverage: traced, they take three times as long and cover nothing more.
+    """Trace the fast tests of pure code alone: they should cover every branch of it, and tracing doubles what a test costs.
 
     The mark ``no_cover`` is not enough: a worker of pytest-xdist has two recorders of pytest-cov, and it stops one.
     """
     tracer, of_threads = sys.gettrace(), threading.gettrace()
-    if tracer is None or not item.get_closest_marker("slow"):
+    if tracer is None or (_folder(item) in PURE and not item.get_closest_marker("slow")):
         return (yield)
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type] # as the library documents
@@ -77,11 +77,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> UnitScheduli
     return UnitScheduling(config, log)
 
 
+def _folder(item: pytest.Item) -> str:
+    """Return the folder of tests that one is in."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let no test speak to anything but loopback, and those of pure code to nothing at all."""
     enable_socket()
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    if folder in PURE and not item.get_closest_marker("enable_socket"):
+    if _folder(item) in PURE and not item.get_closest_marker("enable_socket"):
         disable_socket(allow_unix_socket=True)
     else:
         socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
