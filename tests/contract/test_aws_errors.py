@@ -150,6 +150,7 @@ CALLS: dict[str, Callable[[TableGateway], object]] = {
     "get": lambda table: table.get(KEY),
     "get_all": lambda table: table.get_all([KEY, ANOTHER]),
     "query": lambda table: table.query(KEY.pk),
+    "query_page": lambda table: table.query_page(KEY.pk, None, 10),
     "query_keys": lambda table: table.query_keys(KEY.pk),
     "query_one": lambda table: table.query_one(KEY.pk, ItemRow.doc.exists()),
     "query_due": lambda table: table.query_due(1, 1),

@@ -22,12 +22,13 @@ ELSEWHERE = {
     "body": "a record's document: MAX_ITEM_BYTES, MAX_RECORD_FIELDS, and MAX_BODY_BYTES for any body",
     "body.value": "an option's value: each option has its own bound, which tests/engine/test_own_fault.py tries",
     "path": "of an id or a name: one that does not exist is 404, however long, and the gateway bounds an address",
+    "query.filter": "maxProperties, and maxLength of each value: test_api_record_lists",
     "header.If-None-Match": "of a platform that reads a calendar, which must not be refused; the gateway bounds headers",
     "header.If-Modified-Since": "as If-None-Match",
     "header.Accept-Encoding": "of a browser that reads the page, as If-None-Match",
 }
 """What has no bound in the document, and what bounds it."""
-FIXED = (r"^\d{4}-\d{2}-\d{2}$", "^(present|missing|gone)$")
+FIXED = (r"^\d{4}-\d{2}-\d{2}$", "^(present|missing|gone|all)$")
 """Patterns of one length."""
 
 

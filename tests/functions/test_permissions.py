@@ -269,6 +269,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("GET", "/tokens/current", None),
     ):
         assert caller.ask(method, path, body).status < 500, path
+    delete_records(app)
     calendar = f"/calendars/{caller.get(f'{flat}/calendars')['items'][0]['id']}"
     conflict = f"/conflicts/{caller.get('/conflicts')['items'][0]['id']}"
     for method, path in (("POST", f"{conflict}/acknowledge"), ("POST", f"{calendar}/rotate"), ("DELETE", calendar)):
@@ -286,6 +287,20 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     resolve_large_hold(store, requests)
 
     check_role("ApiFunction", requests.needed)
+
+
+def delete_records(app: ApiApp) -> None:
+    """Push records, delete one, restore it, empty the collection, and remove it."""
+    app.bokit.catalog.collections.declare(DEFAULT_TENANT, {"name": "team"})
+    team, caller = "/collections/team", app.caller
+    for n in range(3):
+        assert caller.ask("PUT", f"{team}/records/{n}", {"n": n}).status == 200
+    assert caller.get(f"{team}/records", since="2026-01-01T00:00:00Z")["items"]
+    assert caller.ask("DELETE", f"{team}/records/1").status == 204
+    assert caller.ask("POST", f"{team}/records/1/restore").status == 200
+    for method, path in (("POST", f"{team}/empty"), ("DELETE", team)):
+        plan = caller.ask(method, path).doc["plan"]
+        assert caller.ask(method, path, query={"plan": plan}).status in (200, 204)
 
 
 def resolve_large_hold(store: DynamoStore, requests: Requests) -> None:

@@ -41,9 +41,12 @@ BY_HAND: dict[str, Any] = {
         "responses": {"200": {"application/json": {"openapi": "3.1.0", "info": {"title": "Bokit"}, "paths": {}}}}
     },
     "GET /worker.js": {"responses": {"200": {"text/javascript": "// the page's worker"}}},
+    "DELETE /collections/{name}": {
+        "responses": {"202": {"application/json": {"collection": "clients", "removed": 500, "plan": "mZ8nq3PAvc1kY2E5"}}}
+    },
     "POST /alerts/{id}/test": {"responses": {"200": {"application/json": {"sent": True}}}},
 }
-"""Files of the page, and what would leave this machine."""
+"""Files of the page, what would leave this machine, and what takes a thousand records."""
 
 
 class Recorder:
@@ -176,6 +179,10 @@ def record_collections(r: Recorder) -> None:
     r.ask(f"GET {path}", one)
     r.ask(f"GET {path}/changes", one)
     r.ask(f"POST {path}/accept-remote", one, {})
+    r.ask(f"DELETE {path}", one)
+    r.ask(f"POST {path}/restore", one)
+    plan = r.caller.ask("POST", "/collections/clients/empty").doc["plan"]
+    r.ask("POST /collections/{name}/empty", one, plan=plan)
 
 
 def record_syncs(r: Recorder, ids: dict[str, str]) -> None:

@@ -182,11 +182,11 @@ class Caller:
         """Return a caller of another role or tenant."""
         return Caller(self.bokit, by_token(tenant, role))
 
-    def every(self, path: str, limit: int = 2) -> list[Any]:
+    def every(self, path: str, limit: int = 2, **query: Any) -> list[Any]:
         """Return every item of a list, page by page."""
         items, cursor = [], None
         for _ in range(100):
-            page = self.get(path, limit=limit, **({"cursor": cursor} if cursor else {}))
+            page = self.get(path, limit=limit, **query, **({"cursor": cursor} if cursor else {}))
             assert len(page["items"]) <= limit
             items += page["items"]
             cursor = page["cursor"]

@@ -26,6 +26,7 @@ SECTIONS = {
     "core.ical.limits": "Feeds",
     "engine.bookings.limits": "Notices of conflicts",
     "core.items.limits": "Records, and items of APIs",
+    "engine.records.limits": "Lists, edits and deletions of records",
     "core.tables.limits": "Tables of databases",
     "engine.tables.limits": "Syncs of tables",
     "net.limits": "Outgoing requests",

@@ -99,6 +99,13 @@ def apply(store: Store) -> object:
     return saved, store.load_changes(RECORD.tenant, RECORD.id)
 
 
+def delete_record(store: Store) -> object:
+    saved = store.apply_records([RECORD], [CHANGE], lease=None, counted={RECORD.id})
+    store.delete_records(saved)
+    left = store.load_record_page(RECORD.tenant, RECORD.collection, RECORD.scope, limit=10)
+    return left, store.load_changes(RECORD.tenant, RECORD.id), store.load_usage(RECORD.tenant, NOW.date())
+
+
 def monitor(store: Store) -> object:
     first = store.save_monitor(MONITOR)
     return store.save_monitor(replace(first, runs=7)), store.load_monitors([first.tenant])
@@ -319,6 +326,7 @@ WRITES: dict[str, Write] = {
         release_too_late,
         fail_and_succeed,
         apply,
+        delete_record,
         snapshot,
         schedule,
         monitor,

@@ -19,6 +19,7 @@ from bokit.core.tables import limits as tables
 from bokit.engine.bookings import charts, outgoing
 from bokit.engine.catalog import limits as catalog
 from bokit.engine.live import limits as live
+from bokit.engine.records import limits as records
 from bokit.engine.runs import limits as runs
 from bokit.engine.runs import queued_runs
 from bokit.engine.sync import limits as sync
@@ -70,6 +71,8 @@ LIMITS = [
     ("docs/collections.md", "`overlap`, 300 s", api_spec.OVERLAP_SECONDS, 300),
     ("docs/collections.md", "is read in full once a day", due_times.DAILY, 86_400),
     ("docs/collections.md", "until fetches agree for a day", agreement.AGREEMENT, DAY),
+    ("docs/collections.md", "`since` goes back by an hour", records.FOLLOW_OVERLAP, HOUR),
+    ("docs/collections.md", "Up to ten filters", records.MAX_FILTERS, 10),
     ("docs/collections.md", "half of its records (at least three) at once", agreement.MIN_SHRINK, 3),
     ("docs/reference.md", "seconds between two syncs of a source, at least 60", catalog.MIN_INTERVAL_SECONDS, 60),
     ("docs/operations.md", "three times in a row", sync.MAX_WORKER_DEATHS, 3),

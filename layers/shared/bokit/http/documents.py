@@ -30,6 +30,8 @@ class ProblemDocument(TypedDict):
     detail: str
     code: Annotated[str, "Stable, for programs; docs/reference.md lists all codes."]
     errors: NotRequired[Annotated[list[FieldProblem], "What is wrong, field by field."]]
+    plan: NotRequired[Annotated[str, "With the codes `not-confirmed` and `plan-changed`: what to confirm, as it is now."]]
+    count: NotRequired[Annotated[int, "With the same codes, of a collection: how many records go, as far as they were counted."]]
     quota: NotRequired[Annotated[str, "With the code `quota`: what is counted."]]
     limit: NotRequired[Annotated[int, "With the code `quota`: how much is allowed."]]
     used: NotRequired[Annotated[int, "With the code `quota`: how much there is."]]

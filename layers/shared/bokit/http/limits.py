@@ -7,6 +7,7 @@ from datetime import timedelta
 MAX_BODY_BYTES = 256 * 1024  # of a request
 MAX_BODY_DEPTH = 32  # levels of nested objects and arrays
 MAX_TEXT_LENGTH = 4000  # characters of a note, an address, a guest's name …
+MAX_TIME_LENGTH = 40  # characters of a time
 MAX_GUESTS = 999  # of a booking: guests, adults, children
 MAX_EDITS = 100  # edits that one request gives up
 MAX_RELEASED_NIGHTS = 4000  # of one booking

@@ -14,6 +14,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from bokit import __version__
+from bokit.engine.records.limits import MAX_FILTERS
+from bokit.http.limits import MAX_TEXT_LENGTH
+from bokit.http.params import DEEP
 from bokit.http.problems import PROBLEM_JSON, HttpProblem
 from bokit.http.routers import load_routers
 from bokit.http.schemas import build_schemas, ref
@@ -120,6 +123,10 @@ def _clean_operation(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _without(_without_null(parameter["schema"]), "title", "description")
         parameter["name"] = HEADERS.get(parameter["name"], parameter["name"])
+        if parameter["name"] in DEEP:
+            values = {"type": "string", "maxLength": MAX_TEXT_LENGTH}
+            schema = {"type": "object", "additionalProperties": values, "maxProperties": MAX_FILTERS}
+            parameter |= {"style": "deepObject", "explode": True, "schema": schema}
     for status in ("204", "304"):
         operation["responses"].get(status, {}).pop("content", None)
     for content in operation.get("requestBody", {}).get("content", {}).values():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PROBLEM_JSON = "application/problem+json"
 SAFE_FACTS = frozenset({"id", "ids", "field", "known", "kind", "name", "source", "plan", "collection", "unit_id", "seq"}) | {
+    "count",
     "quota",
     "limit",
     "used",

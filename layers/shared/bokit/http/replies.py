@@ -14,6 +14,7 @@ from bokit.http.public import JSON, Answer, answer_problem
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+P = TypeVar("P", bound="Page[Any]")
 
 
 class Page(Protocol[T_co]):
@@ -35,16 +36,24 @@ def reply(document: Mapping[str, Any], status: int = 200, *, location: str | Non
     return Response(status_code=status, content_type=JSON, body=write_json(document), headers=headers)
 
 
-def reply_list(items: Iterable[Mapping[str, Any]], cursor: str | None = None) -> Reply:
+def reply_list(items: Iterable[Mapping[str, Any]], cursor: str | None = None, **members: Any) -> Reply:
     """Return a page of a list; *cursor* where another one follows."""
-    return reply({"items": list(items), "cursor": cursor})
+    return reply({"items": list(items), "cursor": cursor, **members})
 
 
-def reply_stored(fetch: Callable[[int], Page[T]], describe: Callable[[T], Mapping[str, Any]], limit: int) -> Reply:
-    """Answer a page of at most *limit* items that *fetch* loads; of fewer, where their documents are too large in all."""
+def reply_stored(
+    fetch: Callable[[int], P],
+    describe: Callable[[T], Mapping[str, Any]],
+    limit: int,
+    members: Callable[[P], Mapping[str, Any]] | None = None,
+) -> Reply:
+    """Answer a page of at most *limit* items that *fetch* loads; of fewer, where their documents are too large in all.
+
+    *members*: what else of a page is answered.
+    """
     while True:
         page = fetch(limit)
-        response = reply_list(map(describe, page.items), page.cursor)
+        response = reply_list(map(describe, page.items), page.cursor, **(members(page) if members else {}))
         if limit == 1 or sent_bytes(response.body or "") <= MAX_PAGE_BYTES:
             return response
         limit = max(1, min(limit, len(page.items)) // 2)

@@ -19,6 +19,7 @@ from bokit.core.model.records import SourceId, TenantId
 from bokit.engine.app import Bokit
 from bokit.http.limits import MAX_SHOWN_NAME
 from bokit.http.paging import Key, count_fitting, cut_page
+from bokit.http.params import read_deep_name
 from bokit.http.problems import RequestError
 from bokit.http.public import Visit
 from bokit.http.replies import Reply, reply_list
@@ -37,6 +38,8 @@ class Call:
 
     open_engine: Callable[[], Bokit]
     caller: Principal | None
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The query parameters as they came, for those whose names are the caller's own."""
     used: list[Bokit] = field(default_factory=list)
     """The engine, once this request has used it."""
 
@@ -183,7 +186,7 @@ def query_names(func: Callable[..., Any]) -> tuple[str, ...]:
 def check_query(func: Callable[..., Any], sent: Iterable[str]) -> None:
     """Raise RequestError where the request has a query parameter that the route does not know: it would be ignored."""
     known = query_names(func)
-    if unknown := sorted(set(sent) - set(known)):
+    if unknown := sorted(name for name in set(sent) if name not in known and read_deep_name(name)[0] not in known):
         name = unknown[0][:MAX_SHOWN_NAME]
         choice = f"known: {', '.join(known)}" if known else "this route takes none"
         message = f"no such query parameter: {name}; {choice}"
@@ -206,11 +209,12 @@ def updates(name: str) -> Answers:
     return shows(name, "Updated.")
 
 
-def lists(name: str, description: str = "A page of the list.") -> Answers:
-    """Return the answers of a route that lists documents of the schema *name*."""
+def lists(name: str, description: str = "A page of the list.", **members: Mapping[str, Any]) -> Answers:
+    """Return the answers of a route that lists documents of the schema *name*; *members*: the schemas of further members."""
     items = {"type": "array", "items": {"$ref": SCHEMAS + name}}
     cursor = {"type": ["string", "null"], "description": "Send it to get the next page; null: this was the last."}
-    schema = {"type": "object", "required": ["items", "cursor"], "properties": {"items": items, "cursor": cursor}}
+    properties = {"items": items, "cursor": cursor, **members}
+    schema = {"type": "object", "required": list(properties), "properties": properties}
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 

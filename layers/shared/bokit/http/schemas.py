@@ -28,6 +28,7 @@ from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.marks import MarksDocument
 from bokit.engine.catalog.options import OptionDocument
 from bokit.engine.catalog.view import ChangeDocument, PropertyDocument, SourceDocument, UnitDocument
+from bokit.engine.records.removal import EmptyingDocument
 from bokit.engine.runs.status import StatusDocument
 from bokit.http import documents
 
@@ -44,6 +45,7 @@ ANSWERS = (
     ConflictDocument,
     CurrentTokenDocument,
     DeliveryDocument,
+    EmptyingDocument,
     EventsDocument,
     MarksDocument,
     OptionDocument,

@@ -88,7 +88,7 @@ class Api:
         principal = read_principal(event)
         if not self._has_tenant(principal.tenant, engine()):
             raise RequestError("the token's tenant no longer exists", status=403, code="forbidden")
-        return Call(open_engine=engine, caller=principal)
+        return Call(open_engine=engine, caller=principal, query=event.get("queryStringParameters") or {})
 
     def _has_tenant(self, tenant: TenantId, engine: Bokit) -> bool:
         """Return whether the tenant exists; one that does is not looked up again for a minute."""

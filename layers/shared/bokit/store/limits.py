@@ -24,6 +24,8 @@ MAX_FORMER_REPORT_BYTES = 300_000
 """Bytes of all reports of an open run that a former release opened: they share one item with its sources."""
 MAX_FORMER_REPORTS_PER_WRITE = 50
 """Reports of one write of such a run; an update expression takes 4 KB."""
+MAX_READ_BYTES = 1_000_000
+"""Bytes of the records of one page, as they are stored; DynamoDB reads as much at a time."""
 MAX_PAGE_ITEMS = 1000
 """Items of one page of a list."""
 MAX_PAGE_CURSOR = 1200  # characters; longer than that of any sort key

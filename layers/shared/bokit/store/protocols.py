@@ -221,6 +221,15 @@ class RecordStore(Protocol):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         """Return every record of the scope, with those that are gone, strongly consistent."""
 
+    def load_record_page(
+        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
+    ) -> Page[Record]:
+        """Return some records of the scope, those behind *after*, in an order of the store's own that does not change.
+
+        They are at most *limit*, and about a megabyte as stored. The cursor is where the next page begins (None: this was
+        the last); any record's id may be given as *after*, also that of one that is not stored any more.
+        """
+
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record: ...
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
         """Return those of the records that exist, strongly consistent, a hundred in one batched read."""
@@ -252,6 +261,13 @@ class RecordStore(Protocol):
 
         A line of a change log is kept for ever while it is among the last MAX_KEPT_CHANGES of its record, and for *kept_days*
         more (None: for ever) after newer ones pushed it out.
+        """
+
+    def delete_records(self, records: Sequence[Record]) -> None:
+        """Delete records of one tenant with their change logs, each on its version; they count against no quota any more.
+
+        A record that does not exist any more is left out. Raises StoreConflictError where one was changed by another; those
+        before it may be deleted by then.
         """
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot: ...

@@ -4,6 +4,8 @@
     PUT with base   only what differs between ``_base`` (what its writer read) and the document is changed
     PATCH           a JSON merge patch: null removes a field (RFC 7396)
 
+A PUT brings back a record that was deleted by hand, with its fields; a PATCH of one is refused.
+
 Preserved fields keep their value. ``id``, ``createdAt``, ``updatedAt``, ``_meta`` and ``_base`` are Bokit's. Whole numbers beyond
 2^53 are text in documents; what comes back is exact again (``restore_exact``).
 """
@@ -17,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bokit.core.items.by_hand import RESTORED_BY_HAND, is_deleted_by_hand
 from bokit.core.items.limits import MAX_ITEM_BYTES, MAX_ITEM_DEPTH, MAX_RECORD_BYTES, MAX_RECORD_FIELDS
 from bokit.core.items.planning import describe_record
 from bokit.core.items.reader import normalise_numbers
@@ -27,7 +30,7 @@ from bokit.core.model.json_merge import ABSENT, is_same, keep_paths, overlay, pa
 from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.merge import compare_fields, normalise_fields
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Record
-from bokit.errors import InputError
+from bokit.errors import InputError, StateError
 
 TIMES = ("createdAt", "updatedAt")
 BASE = "_base"
@@ -98,6 +101,8 @@ def _without_reserved(values: Fields) -> dict[str, Json]:
 def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datetime, *, is_new: bool = False) -> PatchResult:
     """Return *known* with *patch* merged in, and its line for the change log; raises InputError on a schema violation."""
     patch = _restore(patch, known)
+    if patch.method is WriteMethod.PATCH and is_deleted_by_hand(known):
+        raise StateError("the record is deleted; restore it, or PUT it again", code="deleted", id=known.key)
     if "id" in patch.values and write_key(patch.values["id"]) != known.key:
         raise InputError("the record's id is the one of its path; leave it out", code="bad-field", field="id")
     current = {name: value for name, value in known.fields.items() if value is not None}
@@ -105,17 +110,18 @@ def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datet
     wanted, refused = keep_paths(current, merged, (*settings.preserve, *patch.preserve), settings.array_keys)
     wanted |= {n: v for n, v in known.fields.items() if v is None and wanted.get(n, ABSENT) is ABSENT}
     preserved = tuple(dict.fromkeys([*refused, *_refused_times(known, patch)]))
-    if not is_new and not compare_fields(known.fields, wanted):
+    is_back = is_deleted_by_hand(known)
+    if not (is_new or is_back or compare_fields(known.fields, wanted)):
         return PatchResult(record=known, change=None, preserved=preserved)
     _check_size(wanted, current)
     _check_schema(wanted, known.key, settings)
-    after = _with_fields(known, wanted, patch.by, at)
+    after = _with_fields(known.as_present(known.key) if is_back else known, wanted, patch.by, at)
     change = LoggedChange(
         record_id=known.id,
         at=at,
         by=patch.by,
-        action="create" if is_new else "edit",
-        reason="made by hand" if is_new else "edited by a person",
+        action="create" if is_new else "restore" if is_back else "edit",
+        reason="made by hand" if is_new else RESTORED_BY_HAND if is_back else "edited by a person",
         fields=compare_fields({} if is_new else known.fields, after.fields),
         preserved={path: FieldChange(before=read_path(current, path), after=value) for path, value in refused.items()},
     )

@@ -302,6 +302,14 @@ def bulk_item(source: Source, collection: CollectionName, run_id: RunId, at: dat
     return OutboxItem(tenant=source.tenant, id=name, at=at, events=(event,), is_bulk=True)
 
 
+def emptying_item(collection: Collection, at: datetime, first: str, count: int) -> OutboxItem:
+    """Return the outbox item of *count* records of a collection that were deleted at once, from that of the id *first* on."""
+    name = hashlib.sha256(f"{collection.tenant}/{first}/{write_micros(at)}".encode("utf-8", "surrogatepass")).hexdigest()[:26]
+    data = {"collection": collection.name, "source_id": None, "run_id": None, "counts": {"cancelled": count}}
+    event = NewEvent(type=EventType.COLLECTION_CHANGED, data=data)
+    return OutboxItem(tenant=collection.tenant, id=name, at=at, events=(event,), is_bulk=True)
+
+
 def join_events(found: Iterable[NewEvent | None]) -> list[NewEvent]:
     """Return the events that there are."""
     return [event for event in found if event is not None]

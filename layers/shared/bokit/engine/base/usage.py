@@ -32,16 +32,16 @@ def save_edit(
     ``RecordStore.apply_records``. Raises QuotaError if the tenant may write no more today.
     """
     days = days_kept(store, [record], defaults)
-    with _counted_edit(store, record.tenant, change.at):
+    with counted_writes(store, record.tenant, change.at, WRITES_OF_AN_EDIT):
         return store.apply_records([record], [change], lease=None, within=within, counted=counted, kept_days=days)[0]
 
 
 @contextmanager
-def _counted_edit(store: UsageStore, tenant: TenantId, at: datetime) -> Iterator[None]:
-    """Count an edit, unless it is refused inside; raises QuotaError if the tenant may write no more today."""
-    store.count_writes(tenant, day_of(at), WRITES_OF_AN_EDIT)
+def counted_writes(store: UsageStore, tenant: TenantId, at: datetime, writes: int) -> Iterator[None]:
+    """Count writes, unless they are refused inside; raises QuotaError if the tenant may not write so much more today."""
+    store.count_writes(tenant, day_of(at), writes)
     try:
         yield
     except BokitError:
-        store.count_writes(tenant, day_of(at), -WRITES_OF_AN_EDIT, forced=True)
+        store.count_writes(tenant, day_of(at), -writes, forced=True)
         raise

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
 
 from bokit.core.items.edit import PatchResult, WriteMethod, read_patch
 from bokit.core.items.planning import RecordDocument, describe_record
-from bokit.core.model.catalog import Collection, Parent, Source
+from bokit.core.model.catalog import Collection, Source
 from bokit.core.model.collections import (
     COLLECTION_READERS,
     copy_collection,
     feeds,
-    make_id,
     read_paths,
-    scopes_of,
 )
-from bokit.core.model.cursors import read_cursor, write_cursor
-from bokit.core.model.limits import MAX_KEY_LENGTH
-from bokit.core.model.records import LoggedChange, Presence, Record, RecordId, SourceId, TenantId
+from bokit.core.model.records import LoggedChange, Record, SourceId, TenantId
 from bokit.engine.base.clock import Clock
-from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import check_interval, load_options
 from bokit.engine.catalog.fields import read_fields
-from bokit.engine.catalog.limits import MAX_DELETE_TRIES
 from bokit.engine.catalog.sources import SourceService
-from bokit.engine.records.writes import Preconditions, RecordWriter
+from bokit.engine.records.listing import NOT_GONE, RecordFilter, RecordLists, RecordPage
+from bokit.engine.records.lookup import find_record, is_our_id, read_key
+from bokit.engine.records.removal import RecordRemoval
+from bokit.engine.records.walk import walk_records
+from bokit.engine.records.writes import ANY, Preconditions, RecordWriter
 from bokit.engine.runs.status import add_records, new_counts
 from bokit.errors import BokitError, InputError, StateError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Page, Store
-
-ANY = Preconditions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +48,8 @@ class CollectionService:
     def __init__(self, store: Store, clock: Clock, sources: SourceService, writer: RecordWriter | None = None) -> None:
         self.store, self.clock, self.sources = store, clock, sources
         self.writer = writer or RecordWriter(store, clock, sources.parts.defaults)
+        self.removal = RecordRemoval(store, clock, sources.parts.defaults)
+        self.lists = RecordLists(store, clock)
 
     # ── what is declared ──
 
@@ -83,16 +81,7 @@ class CollectionService:
 
     def remove(self, tenant: TenantId, name: str) -> None:
         """Delete the declaration of a collection without sources and records."""
-        collection = self.find(tenant, name)
-
-        def check_empty() -> None:
-            if self._sources_of(collection):
-                raise StateError("the collection has sources; remove them first", code="not-empty", id=name)
-            if self.has_records(collection):
-                raise StateError("the collection has records, which are kept; it cannot be removed", code="not-empty", id=name)
-
-        parent = Parent(Collection, tenant, collection.name)
-        retry_on_conflict(lambda: self.store.delete_parent(parent, check_empty, at=self.clock()), MAX_DELETE_TRIES)
+        self.removal.remove_declaration(self.find(tenant, name))
 
     def _spread(self, before: Collection, after: Collection) -> Collection:
         """Change the number of buckets of a collection without records, while none of its sources writes any.
@@ -137,43 +126,24 @@ class CollectionService:
 
     def has_records(self, collection: Collection) -> bool:
         """Return whether a collection has any record, a missing or deleted one included."""
-        return any(self._load_scopes(collection))
+        return self.removal.has_records(collection)
 
     def count(self, collection: Collection) -> dict[str, int]:
         """Count the records by their presence, and those that a person edited; reads them all."""
         counts = new_counts()
-        for records in self._load_scopes(collection):
-            add_records(counts, records)
+        for page in walk_records(self.store, collection):
+            add_records(counts, page.records)
         return counts
 
     def page(
-        self, collection: Collection, *, limit: int = 50, cursor: str | None = None, presence: Presence | None = None
-    ) -> Page[Record]:
-        """Return some records, bucket by bucket, in the order of their ids."""
-        list_id = f"records/{collection.tenant}/{collection.name}/{presence or ''}"
-        scopes = scopes_of(collection.name, collection.buckets)
-        number, _, after = ("0", "", "") if cursor is None else read_cursor(list_id, cursor).partition("/")
-        found: list[Record] = []
-        at = int(number) if number.isdecimal() else len(scopes)
-        while at < len(scopes):
-            records = self.store.load_records(collection.tenant, collection.name, scopes[at])
-            found += [r for r in records if r.id > after and presence in (None, r.presence)]
-            if len(found) > limit:
-                last = found[limit - 1]
-                place = next(n for n, scope in enumerate(scopes) if scope == last.scope)
-                return Page(items=tuple(found[:limit]), cursor=write_cursor(list_id, f"{place}/{last.id}"))
-            at, after = at + 1, ""
-        return Page(items=tuple(found))
+        self, collection: Collection, wanted: RecordFilter = NOT_GONE, *, limit: int = 50, cursor: str | None = None
+    ) -> RecordPage:
+        """Return some of the records that *wanted* admits, bucket by bucket, in an order that does not change."""
+        return self.lists.load_page(collection, wanted, limit=limit, cursor=cursor)
 
     def get(self, collection: Collection, key: str) -> Record:
         """Return the record with this key of its source, or id of ours (``clients.7``); by key in one read."""
-        record_id = make_id(collection.name, read_key(key), collection.buckets)
-        try:
-            return self.store.load_record(collection.tenant, collection.name, record_id)
-        except UnknownIdError:
-            if not _is_our_id(collection, key):
-                raise UnknownIdError("no such record", id=key) from None
-        return self.store.load_record(collection.tenant, collection.name, RecordId(key))
+        return find_record(self.store, collection, key)
 
     def write(self, collection: Collection, key: str, request: WriteRequest) -> PatchResult:
         """Apply a document to the record with this key; PUT creates a missing one, PATCH does not."""
@@ -184,7 +154,7 @@ class CollectionService:
 
     def _key_of(self, collection: Collection, key: str) -> str:
         """Return the key that *key* means: of an existing record named by our own id, its source's; else *key* itself."""
-        if not _is_our_id(collection, key):
+        if not is_our_id(collection, key):
             return key
         try:
             return self.get(collection, key).key
@@ -197,21 +167,6 @@ class CollectionService:
         """Return the record's change log, newest first."""
         record = self.get(collection, key)
         return self.store.load_changes(collection.tenant, record.id, limit=limit, cursor=cursor)
-
-    def _load_scopes(self, collection: Collection) -> Iterator[Sequence[Record]]:
-        scopes = scopes_of(collection.name, collection.buckets)
-        return (records for s in scopes if (records := self.store.load_records(collection.tenant, collection.name, s)))
-
-
-def _is_our_id(collection: Collection, key: str) -> bool:
-    return key.startswith((f"{collection.name}.", f"{collection.name}~"))
-
-
-def read_key(key: str) -> str:
-    """Return a key that a record may have."""
-    if not 0 < len(key) <= MAX_KEY_LENGTH or any(ord(c) < 32 for c in key):
-        raise InputError(f"not an id; it has 1 to {MAX_KEY_LENGTH} letters", code="bad-field", field="id")
-    return key
 
 
 class PatchResultDocument(TypedDict):

@@ -50,6 +50,10 @@ class Preconditions:
             raise StateError("the record is not the one that you read; read it again", code="precondition-failed", id=record.key)
 
 
+ANY = Preconditions()
+"""No preconditions."""
+
+
 class RecordWriter:
     """Writes patches into records of declared collections; safe to share between threads."""
 

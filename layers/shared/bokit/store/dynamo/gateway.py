@@ -150,6 +150,13 @@ class TableGateway:
             )
             return list(found)
 
+    def query_page(self, pk: str, condition: Condition | None, limit: int) -> tuple[list[ItemRow], bool]:
+        """Return the first items of a partition, by one request that reads a megabyte at most, and whether more may follow."""
+        with self._translated():
+            found = self._row.query(pk, condition, consistent_read=True, limit=limit, page_size=limit).page_iter
+            page = next(found)
+            return [self._row.from_raw_data(item) for item in page["Items"]], found.last_evaluated_key is not None
+
     def query_keys(self, pk: str, condition: Condition | None = None) -> list[Key]:
         """Return the keys of the items of a partition."""
         with self._translated():

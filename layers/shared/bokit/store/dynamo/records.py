@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 from bokit.core.model.catalog import Parent, Source
@@ -26,6 +26,7 @@ from bokit.store.dynamo.packing import pack_document, pack_snapshot, unpack_docu
 from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import RELEASE, write_head
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
+from bokit.store.limits import MAX_CHUNK_BYTES, MAX_READ_BYTES, MAX_TRANSACTION_ACTIONS, clamp_limit
 from bokit.store.protocols import Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
 
@@ -36,6 +37,17 @@ class DynamoRecords(DynamoParts, DynamoUsage):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         rows = self._table.query(keys.record_partition(tenant, collection, scope))
         return sorted(self._read_all(rows), key=lambda record: record.id)
+
+    def load_record_page(
+        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
+    ) -> Page[Record]:
+        begin = None if after is None else ItemRow.sk > keys.join(after)
+        found, has_more = self._table.query_page(keys.record_partition(tenant, collection, scope), begin, clamp_limit(limit))
+        sizes = accumulate(int(row.parts or 0) * MAX_CHUNK_BYTES + len(row.packed or row.doc or "") for row in found)
+        rows = found[: max(1, sum(size <= MAX_READ_BYTES for size in sizes))]
+        is_last = not rows or (not has_more and len(rows) == len(found))
+        cursor = None if is_last else keys.last_part(keys.Key(rows[-1].pk, rows[-1].sk))
+        return Page(items=tuple(self._read_all(rows)), cursor=cursor)
 
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         row = self._table.get(_record_key(tenant, collection, record_id))
@@ -74,6 +86,26 @@ class DynamoRecords(DynamoParts, DynamoUsage):
             for write in group:
                 self._tidy_parts(write.record, puts[write.record.id][0])
         return [replace(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
+
+    def delete_records(self, records: Sequence[Record]) -> None:
+        """Delete each record with its last changes in one transaction, and the oldest of a very long log before it."""
+        logs = {record.id: self._table.query_keys(keys.change_partition(record.tenant, record.id)) for record in records}
+        most = MAX_TRANSACTION_ACTIONS - 1
+        self._table.delete_all(key for log in logs.values() for key in log[:-most])
+        for group in split_transactions(records, lambda record: 1 + len(logs[record.id][-most:])):
+            self._delete_group({_record_key(r.tenant, r.collection, r.id): r for r in group}, logs, most)
+
+    def _delete_group(self, group: Mapping[keys.Key, Record], logs: Mapping[RecordId, Sequence[keys.Key]], most: int) -> None:
+        stored = self._table.get_all(group)
+        if not stored:
+            return
+        found = {key: group[key] for key in stored}
+        deletes = [DeleteItem(key=key, condition=has_version(record.version)) for key, record in found.items()]
+        deletes += [DeleteItem(key=line) for record in found.values() for line in logs[record.id][-most:]]
+        fewer = UsageChange(tenant=next(iter(found.values())).tenant, counted=QuotaName.RECORDS, more=-len(found))
+        self._send([], None, deletes=deletes, changes=[fewer])
+        parts = (part for key, row in stored.items() if row.parts for part in self._table.query_keys(keys.part_partition(key)))
+        self._table.delete_all(parts)
 
     def _put_write(self, write: RecordWrite) -> list[PutItem]:
         """Return the puts of one record, on the version that was read, of the parts of a large one, and of its changes."""

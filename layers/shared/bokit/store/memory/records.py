@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +16,7 @@ from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StoreConflictError, UnknownIdError
+from bokit.store.limits import clamp_limit
 from bokit.store.memory.state import MemoryState, load_one, load_page, next_version
 from bokit.store.protocols import Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
@@ -31,6 +33,15 @@ class MemoryRecords(MemoryState):
                 self._unsorted.discard(place)
                 records = self._records[place] = dict(sorted(records.items()))
             return list(records.values())
+
+    def load_record_page(
+        self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
+    ) -> Page[Record]:
+        records = self.load_records(tenant, collection, scope)
+        start = 0 if after is None else bisect_right(records, after, key=lambda record: record.id)
+        size = clamp_limit(limit)
+        page = records[start : start + size]
+        return Page(items=tuple(page), cursor=page[-1].id if len(records) > start + size else None)
 
     def load_record(self, tenant: TenantId, collection: CollectionName, record_id: RecordId) -> Record:
         with self._lock:
@@ -90,6 +101,18 @@ class MemoryRecords(MemoryState):
             log = self._changes.setdefault((write.record.tenant, write.record.id), {})
             log.update((line, replace(change, line=line)) for line, change in zip(write.lines, write.changes, strict=True))
             self._delete_aged(log, write)
+
+    def delete_records(self, records: Sequence[Record]) -> None:
+        with self._lock:
+            for record in records:
+                place = self._records.get((record.tenant, record.collection, record.scope), {})
+                if record.id not in place:
+                    continue
+                next_version(record, place[record.id])
+                del place[record.id]
+                for logs in (self._changes, self._aged):
+                    logs.pop((record.tenant, record.id), None)
+                self._count(record.tenant, QuotaName.RECORDS, -1)
 
     def _delete_aged(self, log: dict[str, LoggedChange], write: RecordWrite) -> None:
         """Delete what TTL would have deleted by now: the time of the newest line."""
