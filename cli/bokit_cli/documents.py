@@ -23,7 +23,7 @@ from bokit.engine.catalog.options import OptionDocument
 from bokit.engine.catalog.view import ChangeDocument, PropertyDocument, SourceDocument, TenantDocument, UnitDocument
 from bokit.engine.runs.dead_letters import LetterDocument
 from bokit.engine.runs.status import FreshnessDocument, StatusDocument
-from bokit.http.documents import EntryDocument, FieldProblem, SourceRemovedDocument
+from bokit.http.documents import EntryDocument, FieldProblem, ListingDocument, SampleDocument, SourceRemovedDocument
 
 
 class FailureDetails(TypedDict):
@@ -73,6 +73,8 @@ class SourceTestedDocument(TypedDict):
     problems: NotRequired[list[ContentProblem]]
     suggested: NotRequired[dict[str, str]]
     verdict: NotRequired[Literal["ok", "empty", "partial", "unreadable"]]
+    tables: NotRequired[list[SampleDocument]]
+    database: NotRequired[ListingDocument]
 
 
 class StatusShownDocument(StatusDocument):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bokit_cli.completion import complete_removed, complete_unit
+from bokit_cli.databases import print_marks, show_listing
 from bokit_cli.flags import DEFAULT, AsJson, CancelAfter, EndsOn, IgnoreTransparent, Interval, Platform, SourceName, Tenant, Zone
 from bokit_cli.places import unit_zones
 from bokit_cli.session import Session
@@ -49,14 +50,6 @@ SOURCES = Table(
     Column("collection", drop=4, least=10),  # of sources of no unit
     Column("from", drop=2, least=16),
     Column("state", drop=5),
-)
-MARKS = Table(
-    Column("table", least=12),
-    Column("by", drop=3),
-    Column("mark"),
-    Column("read in full", drop=2),
-    Column("next", drop=1, least=20),
-    empty="no table of this name",
 )
 RELEASES = Table(Column("action", drop=1), Column("stay"), Column("who", least=10), Column("booking", drop=2))
 MAX_ENTRIES_SHOWN = 5
@@ -150,6 +143,8 @@ def show_preview(console: Console, preview: dict[str, Any]) -> None:
     for problem in preview["problems"][:MAX_ENTRIES_SHOWN]:
         print_line(console, f"problem {problem_words(problem)}")
     show_suggestions(console, preview)
+    if "database" in preview:
+        show_listing(console, preview["database"])
 
 
 @sources.command("list")
@@ -387,9 +382,9 @@ def try_source(ctx: typer.Context, source: SourceName, tenant: Tenant = DEFAULT,
         text = f"{session.names.of(found)} failed: {error}"
         session.answer({"source_id": found.id, "error": failure}, lambda c: print_line(c, text))
         return 1
-    doc = preview.as_dict()
+    doc: dict[str, Any] = preview.as_dict()
     session.answer({"source_id": found.id, "error": None, **doc}, lambda c: show_preview(c, doc))
-    return int(preview.verdict is Verdict.UNREADABLE)
+    return int(preview.verdict is Verdict.UNREADABLE or any(table["error"] for table in doc.get("tables", ())))
 
 
 @sources.command("marks")
@@ -406,18 +401,8 @@ def show_marks(
     service, found = session.bokit.catalog.sources, session.bokit.catalog.sources.find(session.tenant, source)
     docs = service.reset_marks(session.tenant, found.id, table) if reset else service.list_marks(session.tenant, found.id)
     docs = [doc for doc in docs if table in (None, doc["table"])]
-    now = session.bokit.clock()
-
-    def show(console: Console) -> None:
-        if reset:
-            print_line(console, f"reset: {session.names.of(found)}; the next sync, which is due now, reads all")
-        rows = [
-            (d["table"] or d["collection"], d["by"], d["mark"], d["full_at"] and ago_words(d["full_at"], now), d["meaning"])
-            for d in docs
-        ]
-        MARKS.print(console, rows)
-
-    session.answer_list(docs, show)
+    note = f"reset: {session.names.of(found)}; the next sync, which is due now, reads all" if reset else ""
+    session.answer_list(docs, lambda c: print_marks(c, docs, note, session.bokit.clock()))
 
 
 @sources.command("apply-held")

@@ -137,3 +137,35 @@ def test_a_config_file_that_is_wrong_says_where(
     assert words in answer.err
     assert "pw@" not in answer.err
     assert terminal.json("source", "list")["items"] == []
+
+
+def test_a_source_test_lists_the_database(terminal: Terminal, billing: Billing, tmp_path: Path) -> None:
+    """Tables, columns and fitting settings; beside a table that is not there, which makes it exit with 1."""
+    text = CONFIG.format(url=billing.url)
+    declare(terminal, tmp_path, text)
+    shown = terminal.run("source", "test", "Billing")
+    assert shown.code == 0
+    lines = [line.split("\t") for line in shown.out.splitlines() if line.startswith(("table\t", "clients\t"))]
+    assert lines[0] == ["table", "key", "updated at", "deleted", "columns"]
+    assert lines[1][:2] == ["clients", "id"]
+    assert "raison_sociale" in lines[1][4]
+    declare(terminal, tmp_path, text.replace("table: clients,", "table: customers, name: clients,"))
+    missing = terminal.json("source", "test", "Billing", code=1)
+    assert [table["error"] and table["error"]["code"] for table in missing["tables"]] == ["missing-table", None]
+    assert "clients" in {table["table"] for table in missing["database"]["tables"]}
+    assert missing["verdict"] == "partial"
+
+
+def test_marks_of_a_database_are_shown_and_reset(terminal: Terminal, billing: Billing, tmp_path: Path) -> None:
+    """By table, in a sentence; `--reset` has all read again, of one table or of all."""
+    declare(terminal, tmp_path, CONFIG.format(url=billing.url))
+    terminal.json("sync", "--all")
+    shown = terminal.json("source", "marks", "Billing")["items"]
+    assert [(mark["table"], mark["mark"], mark["meaning"]) for mark in shown] == [
+        ("clients", None, "every sync reads all of it"),
+        ("forwarders", None, "every sync reads all of it"),
+    ]
+    reset = terminal.run("source", "marks", "Billing", "--reset", "--table", "clients")
+    assert "reset: Billing; the next sync, which is due now, reads all" in reset.out
+    assert "forwarders" not in reset.out
+    assert "the source reads no such table" in terminal.run("source", "marks", "Billing", "--reset", "--table", "nope").err

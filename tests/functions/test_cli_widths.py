@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import bokit_cli
-from bokit_cli import dead_letters, sources
+from bokit_cli import databases, dead_letters, sources
 from bokit_cli.tables import Table
 from tests.support.named_world import NamedWorld
 from tests.support.terminal import Terminal
@@ -50,7 +50,7 @@ CASES: dict[str, Case] = {
     "replay.STAYS": Case(lambda w: ("replay", w.history), lambda d: len(d["stays"])),
     "settings.OPTIONS": Case(lambda w: ("options", "list")),
     "sources.ENTRIES": Case(lambda w: ("source", "test", w.sources[2][0]), lambda d: len(d["entries"])),
-    "sources.MARKS": Case(lambda w: ("source", "marks", w.sources[0][0])),
+    "databases.MARKS": Case(lambda w: ("source", "marks", w.sources[0][0])),
     "sources.RELEASES": Case(lambda w: ("source", "show", w.sources[0][0]), lambda d: len(d["hold"]["releases"])),
     "sources.SOURCES": Case(lambda w: ("source", "list", "--removed")),
     "status.FRESHNESS": Case(lambda w: ("status",), lambda d: len(d["sources"])),
@@ -71,8 +71,15 @@ LETTER: Any = {
     "receives": 5,
 }
 RECORD = {"id": "clients.0001", "fields": {"raison_sociale": "Société des bateaux du vieux port et de ses environs"}}
+LISTED = {
+    "table": "commandes_fournisseurs_archive",
+    "columns": [{"name": name, "type": "varchar(255)"} for name in ("numero", "raison_sociale", "modifie_le", "supprime_le")],
+    "suggested": {"key": ["numero"], "updated_at": "modifie_le", "deleted": "supprime_le"},
+}
+LISTING = {"tables": [LISTED] * 2, "more": 0, "hidden": 0, "problem": None}
 DRAWN: dict[str, Callable[[Console], object]] = {
     "dead_letters.LETTERS": lambda c: dead_letters._show(c, [LETTER], ""),
+    "databases.TABLES": lambda c: databases.show_listing(c, LISTING),
     "sources.RECORDS": lambda c: sources.show_preview(c, {"verdict": "ok", "entries": [RECORD] * 2, "problems": []}),
 }
 """Tables of commands that need a queue or a database, printed by the same functions."""

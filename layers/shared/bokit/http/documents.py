@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
-from bokit.core.model.documents import ContentProblem, Count, Day
+from bokit.core.model.documents import ContentProblem, Count, Day, ErrorDocument
 from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.plan import HoldDocument
 from bokit.engine.bookings.terms import EntryKind, Status
@@ -118,6 +118,45 @@ class EntryDocument(TypedDict):
     check_out: Day
 
 
+class SampleDocument(TypedDict):
+    """A declared table of a database: its columns and first rows."""
+
+    name: str
+    table: str
+    collection: str
+    columns: Annotated[dict[str, str], "Record field: what its column holds."]
+    rows: Annotated[list[dict[str, Any]], "The first five."]
+    error: Annotated[ErrorDocument | None, "Why it cannot be read."]
+
+
+class ListedColumnDocument(TypedDict):
+    """A column."""
+
+    name: str
+    type: Annotated[str, "As the database calls it."]
+    nullable: bool
+
+
+class ListedTableDocument(TypedDict):
+    """A table or view of the database."""
+
+    table: Annotated[str, "As `table` takes it in the config file."]
+    view: bool
+    columns: list[ListedColumnDocument]
+    primary_key: list[str]
+    unique: Annotated[list[list[str]], "Other columns of which no two rows have the same."]
+    suggested: Annotated[dict[str, Any], "Settings that fit the table by its keys and names: `key`, `updated_at`, `deleted`."]
+
+
+class ListingDocument(TypedDict):
+    """The tables that the database has, as far as the account may see them."""
+
+    tables: Annotated[list[ListedTableDocument], "The first 200, by name."]
+    more: Annotated[Count, "How many more the account may read."]
+    hidden: Annotated[Count, "How many it may not read, where the database says so."]
+    problem: Annotated[str | None, "Why they cannot be listed."]
+
+
 class PreviewDocument(TypedDict):
     """What is read in a source; nothing was stored."""
 
@@ -127,6 +166,8 @@ class PreviewDocument(TypedDict):
     problems: list[ContentProblem]
     suggested: Annotated[dict[str, str], "Settings of the source that fit its content better, by name."]
     verdict: Literal["ok", "empty", "partial", "unreadable"]
+    tables: NotRequired[Annotated[list[SampleDocument], "Of a database: the tables that the source declares."]]
+    database: NotRequired[Annotated[ListingDocument, "Of a database: the tables that there are."]]
 
 
 ANSWERS = (

@@ -5,4 +5,4 @@ is the last updated-at value seen; a *pass* reads a whole table, in as many sync
 May import: core.items, core.model, errors.
 """
 
-__all__ = ["agreement", "chunks", "limits", "progress", "rules", "spec", "values"]
+__all__ = ["agreement", "chunks", "limits", "listing", "marks", "progress", "rules", "spec", "values"]

@@ -2,6 +2,10 @@
 
 MAX_TABLES = 200
 """Tables of one source."""
+MAX_LISTED_TABLES = 200
+"""Tables of a database that a preview lists."""
+MAX_LISTED_COLUMNS = 4000
+"""Columns of all tables that a preview lists, together."""
 MAX_COLUMN_NAME_LENGTH = 128
 """No database takes longer names; PostgreSQL 63, MySQL 64, SQL Server 128."""
 MAX_KEY_COLUMNS = 16  # of one table

@@ -36,6 +36,7 @@ from zoneinfo import ZoneInfo
 
 from bokit.core.items.reader import is_set
 from bokit.core.model.documents import write_time
+from bokit.core.model.exact_numbers import parse_json
 from bokit.core.model.json_merge import drop_paths, read_path
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
@@ -124,7 +125,10 @@ def is_tombstone(raw: Any, value: Json, path: str) -> bool:
     """
     if isinstance(raw, Decimal):
         return bool(raw)
-    return is_set(read_path(value, path) if path else value)
+    if not path:
+        return is_set(value)
+    document = parse_json(value) if isinstance(value, str) else value  # MariaDB and SQLite hold JSON as text
+    return is_set(read_path(document, path))
 
 
 def reject_row(problem: Problem, key_values: KeyValues = ()) -> SeenRow:

@@ -11,6 +11,7 @@ __all__ = [
     "collections",
     "fields",
     "limits",
+    "marks",
     "options",
     "parts",
     "places",

@@ -104,9 +104,12 @@ def add_source(body: NewSource, preview: AsPreview = False) -> Reply:
 
 def _cut_preview(preview: dict[str, Any]) -> dict[str, Any]:
     """Return a preview with its first entries by date, as many as fit into a page's bytes, and their total."""
-    entries = sorted(preview["entries"], key=lambda entry: str(entry["check_in"]))
+    entries = sorted(preview["entries"], key=lambda entry: str(entry.get("check_in", "")))
     shown, problems = entries[:MAX_PREVIEW_ENTRIES], preview["problems"][:MAX_PREVIEW_ENTRIES]
-    return {**preview, "entries": shown[: count_fitting(shown)], "total": len(entries), "problems": problems}
+    cut = {**preview, "entries": shown[: count_fitting(shown)], "total": len(entries), "problems": problems}
+    if tables := preview.get("tables"):
+        cut["tables"] = tables[: count_fitting(tables)]
+    return cut
 
 
 @routes.serve("GET", "/sources/{id}", VIEWER, shows("SourceInFull"))

@@ -21,7 +21,7 @@ from bokit.core.tables.chunks import KeyRange
 from bokit.core.tables.limits import MAX_DUPLICATE_KEYS
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
 from bokit.core.tables.values import KeyValues, SeenRow, UnreadableValue
-from bokit.errors import BokitError, ConfigError, SourceMalformedError
+from bokit.errors import BokitError, ConfigError, SourceMalformedError, SourceRefusedError
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import count_down
 from bokit.sources.secrets import Reveal
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.engine import Connection
 
+    from bokit.core.tables.listing import TableListing
     from bokit.sources.sql.connect import QueryLimit
     from bokit.sources.sql.query import Query
 
@@ -82,18 +83,25 @@ class SqlSample:
     def fetch(
         self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
     ) -> Fetched:
-        """Return the columns and first rows of every table, as JSON."""
+        """Return the columns and first rows of every declared table, and which tables the database has, as JSON."""
         settings = read_table_settings(source.settings)
         with self._reader.open(source, settings, None if seconds is None else count_down(seconds)) as database:
             samples = [_sample(database, table) for table in settings.tables]
-        return Fetched(body=json.dumps({"tables": samples}).encode())
+            listing = database.list_tables().as_dict()
+        return Fetched(body=json.dumps({"tables": samples, "database": listing}).encode())
 
 
 def _sample(database: SqlSnapshot, table: TableSpec) -> dict[str, Any]:
-    columns = dict(database.check_table(table))
-    rows = islice(database.fetch_rows(table, KeyRange()), SAMPLE_ROWS)
+    """Return the columns and first rows of one table, or why it cannot be read."""
+    sample: dict[str, Any] = {"name": table.name, "table": table.table, "collection": table.collection}
+    try:
+        with database.isolated():
+            columns = dict(database.check_table(table))
+            rows = list(islice(database.fetch_rows(table, KeyRange()), SAMPLE_ROWS))
+    except (SourceMalformedError, SourceRefusedError) as error:
+        return {**sample, "columns": {}, "rows": [], "error": {"code": error.stable_code, "message": error.message}}
     shown = [{"id": row.key, "collection": table.collection, "fields": dict(row.fields)} for row in rows]
-    return {"name": table.name, "table": table.table, "collection": table.collection, "columns": columns, "rows": shown}
+    return {**sample, "columns": columns, "rows": shown, "error": None}
 
 
 def _close(connection: Connection) -> None:
@@ -131,6 +139,15 @@ class SqlSnapshot:
                 self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT opened")
             if self._limit:
                 self._limit.forget()
+
+    def list_tables(self) -> TableListing:
+        """Return the tables that the database has, as far as the account may see them."""
+        from bokit.sources.sql.listing import list_tables
+
+        listing = list_tables(self._connection, self._family)
+        if listing.problem:
+            self._recover()
+        return listing
 
     def check_table(self, table: TableSpec, *, is_known: bool = False) -> Mapping[str, str]:
         query, reader = self._open_table(table)
