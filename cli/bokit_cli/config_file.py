@@ -295,8 +295,16 @@ def load_text(text: str, file: str) -> object:
 
     from bokit.errors import InputError
 
+    class Reader(yaml.SafeLoader):
+        """Reads 15:00 as the text that it is: YAML 1.1 has it for the number 900, written in base 60."""
+
+        def construct_yaml_int(self, node: Any) -> Any:
+            return node.value if ":" in node.value else super().construct_yaml_int(node)
+
+    Reader.add_constructor("tag:yaml.org,2002:int", Reader.construct_yaml_int)
+    is_json = text.lstrip().startswith(("{", "[")) and file.endswith(".json")
     try:
-        return json.loads(text) if text.lstrip().startswith(("{", "[")) and file.endswith(".json") else yaml.safe_load(text)
+        return json.loads(text) if is_json else yaml.load(text, Loader=Reader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}" if error.problem_mark else "somewhere"
         raise InputError(f"not YAML: {error.problem or 'wrong'}, {place}", file=file) from error

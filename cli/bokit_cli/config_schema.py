@@ -36,7 +36,13 @@ from bokit.engine.catalog.config.file import (
     TOP_KEYS,
     UNIT_KEYS,
 )
-from bokit.engine.catalog.limits import MAX_CONFIG_ITEMS, MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_UNIT_PARTS
+from bokit.engine.catalog.limits import (
+    MAX_CLEANING_MINUTES,
+    MAX_CONFIG_ITEMS,
+    MAX_NAME_LENGTH,
+    MAX_TURNOVER_DAYS,
+    MAX_UNIT_PARTS,
+)
 
 Schema = dict[str, Any]
 
@@ -111,10 +117,20 @@ TURNOVER = any_of(
     {"enum": [None, ""]},
 )
 
+CLOCK_TIME = any_of({"type": "string", "pattern": r"^\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*$"}, {"enum": [None, ""]})
+CLEANING = any_of(
+    {"type": "integer", "minimum": 0, "maximum": MAX_CLEANING_MINUTES},
+    {"type": "string", "pattern": r"^([0-9]{1,3}|0[0-9]{3}|1[0-3][0-9]{2}|14[0-3][0-9]|1440)$"},
+    {"enum": [None, ""]},
+)
+
 PLACE: dict[str, Schema] = {
     "name": say("Identifies it: another name is another one.", NAME),
     "timezone": say("An IANA name, as in Europe/Rome; a unit's is its property's if omitted.", ZONE),
     "turnover_days": say("Days between a departure and the next arrival.", TURNOVER),
+    "check_in_time": say("When guests may come; 15:00 if nothing says so.", CLOCK_TIME),
+    "check_out_time": say("When guests leave; 11:00 if nothing says so.", CLOCK_TIME),
+    "cleaning_minutes": say("How long cleaning takes between two guests.", CLEANING),
     "units": say("What is rented as one.", list_of({"$ref": "#/$defs/unit"})),
     "parts": say("Linked units: a night of one is a night of the other.", list_of({"$ref": "#/$defs/part"}, MAX_UNIT_PARTS)),
     "sources": say("Calendars of the unit.", list_of({"$ref": "#/$defs/source"})),

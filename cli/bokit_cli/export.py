@@ -38,7 +38,7 @@ def export_unit(
         ),
     ] = None,
     variant: Annotated[
-        str, typer.Option("--variant", metavar="NAME", help="occupied, bookings, arrivals or departures.")
+        str, typer.Option("--variant", metavar="NAME", help="occupied, bookings, arrivals, departures or turnovers.")
     ] = "occupied",
     details: Annotated[
         bool | None, typer.Option("--details/--anonymous", help="Name guests or not; if omitted, as export.anonymous says.")

@@ -37,6 +37,15 @@ Zone = Annotated[str | None, typer.Option("--timezone", metavar="NAME", help="As
 Turnover = Annotated[
     int | None, typer.Option("--turnover-days", metavar="DAYS", help="Days between a departure and the next arrival.")
 ]
+CheckIn = Annotated[
+    str | None, typer.Option("--check-in-time", metavar="HH:MM", help="When guests may come; 15:00 if nothing says so.")
+]
+CheckOut = Annotated[
+    str | None, typer.Option("--check-out-time", metavar="HH:MM", help="When guests leave; 11:00 if nothing says so.")
+]
+Cleaning = Annotated[
+    str | None, typer.Option("--cleaning-minutes", metavar="MINUTES", help="How long cleaning takes between two guests.")
+]
 Interval = Annotated[
     str | None, typer.Option("--interval", metavar="SPAN", help="Time between syncs: 15m, 2h; '' for the tenant's.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bokit_cli.completion import complete_property, complete_tenant, complete_unit
-from bokit_cli.flags import DEFAULT, AsJson, Tenant, Turnover, Zone
+from bokit_cli.flags import DEFAULT, AsJson, CheckIn, CheckOut, Cleaning, Tenant, Turnover, Zone
 from bokit_cli.removals import remove_property, remove_unit
 from bokit_cli.session import Session
 from bokit_cli.show import NO_PROPERTY, ago_words, print_line
@@ -86,6 +86,9 @@ def add_property(
     name: str,
     timezone: Zone = None,
     turnover_days: Turnover = None,
+    check_in_time: CheckIn = None,
+    check_out_time: CheckOut = None,
+    cleaning_minutes: Cleaning = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +96,8 @@ def add_property(
     from bokit.engine.catalog.view import describe_property
 
     session = Session(ctx, tenant, as_json)
-    values = {"name": name, "timezone": timezone, "turnover_days": turnover_days}
+    times = _times(check_in_time, check_out_time, cleaning_minutes)
+    values = {"name": name, "timezone": timezone, "turnover_days": turnover_days, **times}
     made = session.bokit.catalog.add_property(session.tenant, values)
     session.answer(describe_property(made), lambda c: print_line(c, f"added property {made.name}, {made.id}"))
 
@@ -105,6 +109,9 @@ def edit_property(
     name: Annotated[str | None, typer.Option("--name", help="New name.")] = None,
     timezone: Zone = None,
     turnover_days: Turnover = None,
+    check_in_time: CheckIn = None,
+    check_out_time: CheckOut = None,
+    cleaning_minutes: Cleaning = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -112,9 +119,14 @@ def edit_property(
     from bokit.engine.catalog.view import describe_property
 
     session = Session(ctx, tenant, as_json)
-    values, catalog = _given(name=name, timezone=timezone, turnover_days=turnover_days), session.bokit.catalog
+    times, catalog = _times(check_in_time, check_out_time, cleaning_minutes), session.bokit.catalog
+    values = _given(name=name, timezone=timezone, turnover_days=turnover_days, **times)
     made = catalog.edit_property(session.tenant, catalog.find_property(session.tenant, place).id, values)
     session.answer(describe_property(made), lambda c: print_line(c, f"changed: {made.name}"))
+
+
+def _times(check_in: str | None, check_out: str | None, cleaning: str | None) -> dict[str, str | None]:
+    return {"check_in_time": check_in, "check_out_time": check_out, "cleaning_minutes": cleaning}
 
 
 def _given(**given: object) -> dict[str, object]:
@@ -151,6 +163,9 @@ def add_unit(
         typer.Option("--part", metavar="UNIT", help="Part of this unit; may be repeated.", autocompletion=complete_unit),
     ] = None,
     turnover_days: Turnover = None,
+    check_in_time: CheckIn = None,
+    check_out_time: CheckOut = None,
+    cleaning_minutes: Cleaning = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -160,7 +175,8 @@ def add_unit(
     session = Session(ctx, tenant, as_json)
     catalog = session.bokit.catalog
     place = catalog.find_property(session.tenant, property_name)
-    values = {"name": name, "timezone": timezone, "turnover_days": turnover_days, "parts": part or []}
+    times = _times(check_in_time, check_out_time, cleaning_minutes)
+    values = {"name": name, "timezone": timezone, "turnover_days": turnover_days, "parts": part or [], **times}
     made, names = catalog.add_unit(session.tenant, place.id, values), session.names
     outcome = f"added unit {made.name} of {place.name}, {made.id}"
     session.answer(describe_unit(made, names), lambda c: print_line(c, outcome))
@@ -185,6 +201,9 @@ def edit_unit(
         ),
     ] = None,
     turnover_days: Turnover = None,
+    check_in_time: CheckIn = None,
+    check_out_time: CheckOut = None,
+    cleaning_minutes: Cleaning = None,
     tenant: Tenant = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
@@ -195,7 +214,8 @@ def edit_unit(
     catalog = session.bokit.catalog
     house = catalog.find_property(session.tenant, property_name) if property_name else None
     parts = None if part is None else [name for name in part if name]
-    values = _given(name=name, property_id=house and house.id, timezone=timezone, parts=parts, turnover_days=turnover_days)
+    moved_to, times = house and house.id, _times(check_in_time, check_out_time, cleaning_minutes)
+    values = _given(name=name, property_id=moved_to, timezone=timezone, parts=parts, turnover_days=turnover_days, **times)
     unit = catalog.find_unit(session.tenant, place)
     zone = unit_zones(session).get(unit.id)
     made, names = catalog.edit_unit(session.tenant, unit.id, values), session.names

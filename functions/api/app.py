@@ -14,6 +14,7 @@ api = Api(
     "tokens",
     "calendars",
     "conflicts",
+    "turnovers",
     "events",
     "webhooks",
     "alerts",

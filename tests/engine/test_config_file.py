@@ -84,7 +84,13 @@ ZONES = st.sampled_from(["Europe/Rome", "UTC", "America/New_York"])
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda v: st.lists(v, max_size=2), max_leaves=4
 )
-PLACE = {"timezone": ZONES, "turnover_days": st.integers(0, 30)}
+PLACE = {
+    "timezone": ZONES,
+    "turnover_days": st.integers(0, 30),
+    "check_in_time": st.times().map("{:%H:%M}".format),
+    "check_out_time": st.sampled_from(["11:00", "9:30", "00:00"]),
+    "cleaning_minutes": st.integers(0, 1440),
+}
 FEED = {
     "platform": st.sampled_from(["airbnb", "booking_com", "vrbo"]),
     "interval": SPANS,

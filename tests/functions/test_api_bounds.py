@@ -13,7 +13,13 @@ from bokit.core.model.limits import MAX_SPAN_SECONDS
 from bokit.engine.catalog.collection_sources import read_kind_settings
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.fields import read_settings
-from bokit.engine.catalog.limits import MAX_SETTINGS_BYTES, MAX_TOKEN_DAYS, MAX_TURNOVER_DAYS, MAX_UNIT_PARTS
+from bokit.engine.catalog.limits import (
+    MAX_CLEANING_MINUTES,
+    MAX_SETTINGS_BYTES,
+    MAX_TOKEN_DAYS,
+    MAX_TURNOVER_DAYS,
+    MAX_UNIT_PARTS,
+)
 from bokit.engine.runs.limits import MAX_DELAY_SECONDS, MAX_MONITOR_RUNS, MAX_MONITOR_SECONDS
 from bokit.errors import InputError
 from tests.support.caller import document, operations
@@ -119,6 +125,7 @@ def test_what_is_at_its_bound_can_be_computed_with(app, caller):
 
     assert caller.ask("PATCH", source, {"interval": MAX_SPAN_SECONDS, "cancel_after": MAX_SPAN_SECONDS}).status == 200
     assert caller.ask("PATCH", unit, {"turnover_days": MAX_TURNOVER_DAYS}).status == 200
+    assert caller.ask("PATCH", unit, {"cleaning_minutes": MAX_CLEANING_MINUTES}).status == 200
     token = caller.post("/tokens", {"name": "t" * 200, "role": "viewer", "expires_in": MAX_TOKEN_DAYS * 86_400})
     monitor = {"interval": MAX_MONITOR_SECONDS, "max_runs": MAX_MONITOR_RUNS}
     assert caller.ask("POST", "/sync/start", monitor).status == 201
@@ -128,7 +135,17 @@ def test_what_is_at_its_bound_can_be_computed_with(app, caller):
     app.bokit.tick()
 
     assert token["expires_at"]
-    paths = ("/sync/status", "/sync/history", "/sources", "/units", "/tokens", "/bookings", "/conflicts", "/options")
+    paths = (
+        "/sync/status",
+        "/sync/history",
+        "/sources",
+        "/units",
+        "/tokens",
+        "/bookings",
+        "/conflicts",
+        "/turnovers",
+        "/options",
+    )
     assert [caller.ask("GET", path).status for path in paths] == [200] * len(paths)
     line = app.store.load_heads(app.store.load_sources("default")[0].shard_id)[0].schedules[ids["source"]]
     assert line.due_at - app.clock() > timedelta(days=360)
@@ -142,6 +159,8 @@ def test_no_day_breaks_a_route(app, caller, day):
     asked = [
         caller.ask("GET", "/bookings", query={"from": day, "until": day}),
         caller.ask("GET", "/bookings/explain", query={"unit_id": ids["unit"], "date": day}),
+        caller.ask("GET", "/turnovers", query={"from": day}),
+        caller.ask("GET", "/turnovers", query={"until": day}),
         caller.ask("POST", "/bookings", {"unit_id": ids["unit"], "check_in": day, "check_out": day}),
         caller.ask("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-08-01", "check_out": day}),
     ]

@@ -198,6 +198,7 @@ def test_no_id_crosses(app):
         ("/sources", "unit_id", "unit"),
         ("/bookings", "unit_id", "unit"),
         ("/conflicts", "unit_id", "unit"),
+        ("/turnovers", "unit_id", "unit"),
     ],
 )
 def test_no_filter_crosses(app, query):

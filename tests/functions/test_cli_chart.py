@@ -117,17 +117,34 @@ def test_today_says_who_comes_and_goes_and_what_needs_a_person(terminal):
     """A turnover is said on both sides; a double booking and channels without a calendar wait for a person."""
     out = terminal.run("today").out
 
-    assert out.splitlines()[:6] == [
+    assert out.splitlines()[:8] == [
         "Mon 1 Jun 2026",
         "  1 guest leaves",
-        "    Villa Rosa / Garden flat: HMABCDEF12 (Airbnb), since Fri 29 May 2026, the next guest arrives the same day",
+        "    Villa Rosa / Garden flat: HMABCDEF12 (Airbnb), by 11:00, since Fri 29 May 2026, the next guest arrives the same day",
+        "  1 turnover",
+        "    Villa Rosa / Garden flat: 11:00 to 15:00",
         "  1 guest arrives",
-        "    Villa Rosa / Garden flat: HMABCDEF34 (Airbnb), until Thu 4 Jun 2026, the last guest leaves the same day",
+        "    Villa Rosa / Garden flat: HMABCDEF34 (Airbnb), from 15:00, until Thu 4 Jun 2026, the last guest leaves the same day",
         "needs you",
     ]
     assert "  double booking, likely: Villa Rosa / Garden flat, Mon 22 Jun 2026" in out
     assert "  no calendar: " in out
     assert "Loft / Airbnb" in out
+
+
+def test_a_turnover_has_the_units_times_and_says_where_they_are_too_short(terminal):
+    """With the time that cleaning takes, and a warning; the one of a day that has no guest after it says so."""
+    terminal.json("property", "edit", "Casa Luna", "--check-in-time", "16:00", "--cleaning-minutes", "330")
+    terminal.json("unit", "edit", "Loft", "--check-out-time", "10:30")
+
+    out, doc = terminal.run("week").out, terminal.json("week")
+
+    assert "    Loft: 10:30 to 16:00, cleaning takes 330 minutes\n" in out
+    assert "    Villa Rosa / Garden flat: from 11:00, the next guest comes Sat 20 Jun 2026 at 15:00\n" in out
+    assert "    Loft: from 10:30, nobody is booked after, cleaning takes 330 minutes\n" in out
+    assert [t["warning"] for day in doc["days"] for t in day["turnovers"]] == [None] * 4
+    terminal.json("unit", "edit", "Loft", "--cleaning-minutes", "331")
+    assert "    Loft: 10:30 to 16:00, cleaning takes 331 minutes, too little time\n" in terminal.run("week").out
 
 
 def test_a_week_has_its_empty_days_in_a_line(terminal):
@@ -137,7 +154,7 @@ def test_a_week_has_its_empty_days_in_a_line(terminal):
     assert [d["day"] for d in doc["days"]] == [f"2026-06-0{n}" for n in range(1, 8)]
     assert "Wed 3 Jun 2026: nobody arrives or leaves, 2 guests stay\n" in out
     assert "Sat 6 Jun 2026: nobody arrives or leaves, 1 guest stays\n" in out
-    assert "    Loft: Ann Meyer (By hand), until Sun 7 Jun 2026, the last guest leaves the same day\n" in out
+    assert "    Loft: Ann Meyer (By hand), from 15:00, until Sun 7 Jun 2026, the last guest leaves the same day\n" in out
 
 
 def test_a_need_ends_with_its_cause(terminal):

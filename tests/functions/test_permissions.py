@@ -259,6 +259,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("DELETE", "/options/sync.interval", None),
         ("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-07-11", "check_out": "2026-07-12"}),
         ("GET", "/conflicts", None),
+        ("GET", "/turnovers", None),
         ("POST", f"{flat}/calendars", {"for": "airbnb"}),
         ("GET", f"{flat}/calendars", None),
         ("PUT", "/options/export.anonymous", {"value": False}),

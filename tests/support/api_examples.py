@@ -131,7 +131,7 @@ def record_places(r: Recorder) -> dict[str, str]:
     r.ask("GET /sources")
     for kind, one, edit in (
         ("properties", house, {"name": "Villa Rosa"}),
-        ("units", unit, {"turnover_days": 1}),
+        ("units", unit, {"check_in_time": "16:00", "cleaning_minutes": 180}),
         ("sources", source, {"interval": "15m", "cancel_after": 86_400}),
     ):
         r.ask(f"GET /{kind}/{{id}}", {"id": one})
@@ -155,6 +155,7 @@ def record_bookings(r: Recorder, ids: dict[str, str]) -> None:
     conflict = {"id": r.ask("GET /conflicts")["items"][0]["id"]}
     r.ask("GET /conflicts/{id}", conflict)
     r.ask("POST /conflicts/{id}/acknowledge", conflict)
+    r.ask("GET /turnovers", unit_id=ids["unit"])
     made = r.ask("POST /units/{id}/calendars", {"id": ids["unit"]}, {"for": "airbnb"})
     calendar = {"id": made["id"]}
     r.ask("GET /units/{id}/calendars", {"id": ids["unit"]})

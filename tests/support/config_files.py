@@ -49,6 +49,13 @@ REFUSED = [
     ({"properties": ["Villa"]}, "properties[0]: not a mapping"),
     ({"properties": [{}]}, "properties[0].name: missing"),
     (change(("properties", 0, "timezone"), "Rome"), "properties[0].timezone: no such timezone"),
+    (change((*UNIT, "check_in_time"), "24:00"), "properties[0].units[0].check_in_time: not a time of day; write HH:MM"),
+    (change((*UNIT, "check_out_time"), 660), "properties[0].units[0].check_out_time: not a time of day; write HH:MM"),
+    (
+        change((*UNIT, "cleaning_minutes"), 1441),
+        "properties[0].units[0].cleaning_minutes: not a number of minutes from 0 to 1440",
+    ),
+    (change((*UNIT, "cleaning_minutes"), "1441"), "properties[0].units[0].cleaning_minutes: not a number of minutes"),
     (change((*UNIT, "name"), 7), "properties[0].units[0].name: not a name"),
     (change((*UNIT, "name"), "Loft"), "properties[0].units[1].name: the same name twice"),
     (change(("properties", 0, "units", 2, "parts"), ["Attic"]), "properties[0].units[2].parts[0]: no unit"),

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from bokit.core.model.limits import MAX_SPAN_SECONDS, MAX_SPAN_TEXT, MAX_ZONE_NAME_LENGTH, MIN_INTERVAL_SECONDS
 from bokit.core.model.options import SPAN_PATTERN, read_seconds
-from bokit.engine.catalog.limits import MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_URL_LENGTH
+from bokit.engine.catalog.limits import MAX_CLEANING_MINUTES, MAX_NAME_LENGTH, MAX_TURNOVER_DAYS, MAX_URL_LENGTH
 from bokit.errors import OptionError
 from bokit.http.limits import MAX_EDITS, MAX_GUESTS, MAX_TEXT_LENGTH
 from bokit.http.params import DAY
@@ -51,6 +51,18 @@ Zone = Annotated[
 ]
 Turnover = Annotated[
     int | None, Field(ge=0, le=MAX_TURNOVER_DAYS, description="Days between a departure and the next arrival; null: inherited.")
+]
+ClockTime = Annotated[
+    str | None,
+    Field(
+        max_length=MAX_NAME_LENGTH,
+        description="HH:MM, in the unit's timezone; null: inherited.",
+        examples=["15:00"],
+        json_schema_extra={"pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9]$"},  # checked by the engine, for a clearer message
+    ),
+]
+Minutes = Annotated[
+    int | None, Field(ge=0, le=MAX_CLEANING_MINUTES, description="How long cleaning takes; null: inherited.", examples=[180])
 ]
 Url = Annotated[
     str,

@@ -17,4 +17,5 @@ MAX_PAGE_BYTES = 2 * 2**20  # of a list's page, unless its first item is larger;
 MAX_PREVIEW_ENTRIES = 200  # that a preview shows
 MAX_FACT_LENGTH = 500  # characters of an error's fact; a longer one is left out of the problem document
 MAX_SHOWN_NAME = 60  # characters of an unknown query parameter's name that the error shows
+TURNOVER_SPAN, MAX_TURNOVER_SPAN = timedelta(days=31), timedelta(days=366)  # the days that one list covers
 MAX_ROTATION_OVERLAP = timedelta(days=30)  # how long a calendar's former address may work

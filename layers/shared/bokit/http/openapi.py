@@ -35,6 +35,7 @@ TAGS = {
     "bookings": "Bookings and blocks.",
     "options": "Options of the tenant.",
     "conflicts": "Double bookings.",
+    "turnovers": "Who leaves, who comes next, and the time between.",
     "events": "What happened, in order.",
     "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",

@@ -14,6 +14,7 @@ from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.errors import InputError
 from bokit.http.limits import MAX_PAGE_ITEMS, MAX_TEXT_LENGTH
 
+A_DATE = {"format": "date"}
 DAY = r"^\d{4}-\d{2}-\d{2}$"
 
 Id = Annotated[str, Path(description="The id.")]

@@ -15,6 +15,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "sources": ("sources",),
     "bookings": ("bookings",),
     "conflicts": ("conflicts",),
+    "turnovers": ("turnovers",),
     "events": ("events",),
     "options": ("options",),
     "collections": ("collections",),

@@ -22,7 +22,7 @@ from bokit.core.model.runs import RunDocument
 from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
-from bokit.engine.bookings.terms import BookingDocument, ConflictDocument
+from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, TurnoverDocument
 from bokit.engine.catalog.access import CurrentTokenDocument, TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.marks import MarksDocument
@@ -56,6 +56,7 @@ ANSWERS = (
     SourceDocument,
     StatusDocument,
     TokenDocument,
+    TurnoverDocument,
     UnitDocument,
     WebhookDocument,
     WebhookTestDocument,

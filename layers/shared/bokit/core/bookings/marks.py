@@ -11,7 +11,7 @@ from bokit.core.ical.entries import Entry
 from bokit.core.ical.writer import make_uid
 from bokit.core.model.records import Record
 
-CALENDAR_VARIANTS = ("occupied", "bookings", "arrivals", "departures")
+CALENDAR_VARIANTS = ("occupied", "bookings", "arrivals", "departures", "turnovers")
 NAME_MARK = "name:"
 
 

@@ -25,7 +25,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarEvent:
-    """One all-day event of an outgoing calendar."""
+    """One event of an outgoing calendar: of whole days, or, where both are a ``datetime``, of a time."""
 
     uid: str
     first: date
@@ -77,6 +77,11 @@ def write_calendar(name: str, events: Iterable[CalendarEvent]) -> bytes:
     return b"".join(piece for line in lines for piece in _fold(line))
 
 
+def _write_time(value: date) -> str:
+    """Return a day, or a time in UTC, which no reader needs a definition of a timezone for."""
+    return f":{value.astimezone(UTC):%Y%m%dT%H%M%SZ}" if isinstance(value, datetime) else f";VALUE=DATE:{value:%Y%m%d}"
+
+
 def _write_event(event: CalendarEvent) -> list[str]:
     stamp = f"{event.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     lines = [
@@ -84,8 +89,8 @@ def _write_event(event: CalendarEvent) -> list[str]:
         f"UID:{_escape(event.uid)}",
         f"DTSTAMP:{stamp}",
         f"LAST-MODIFIED:{stamp}",
-        f"DTSTART;VALUE=DATE:{event.first:%Y%m%d}",
-        f"DTEND;VALUE=DATE:{event.end:%Y%m%d}",
+        f"DTSTART{_write_time(event.first)}",
+        f"DTEND{_write_time(event.end)}",
         f"SUMMARY:{_escape(clean_line(event.summary))}",
     ]
     if event.description:

@@ -43,6 +43,9 @@ class Property:
     name: str
     timezone: str | None = None
     turnover_days: int | None = None  # days that must lie between a departure and the next arrival
+    check_in_time: str | None = None  # as in "15:00"; None: ``day_times`` has the default of this one and the next two
+    check_out_time: str | None = None
+    cleaning_minutes: int | None = None
     version: int = 0
 
 
@@ -56,6 +59,9 @@ class Unit:
     name: str
     timezone: str | None = None  # overrides the property's
     turnover_days: int | None = None  # overrides the property's
+    check_in_time: str | None = None  # overrides the property's, as the next two do
+    check_out_time: str | None = None
+    cleaning_minutes: int | None = None
     parts: tuple[UnitId, ...] = ()
     version: int = 0
 

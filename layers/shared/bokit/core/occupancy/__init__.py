@@ -21,5 +21,6 @@ __all__ = [
     "overlaps",
     "publication",
     "timeline",
+    "turnovers",
     "view",
 ]

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from bokit.core.ical.entries import EntryKind
 from bokit.core.model.catalog import BOOKINGS, Source
+from bokit.core.model.day_times import DEFAULT_TIMES, DayTimes
 from bokit.core.model.documents import Count, Day
-from bokit.core.model.records import Presence, SourceId
+from bokit.core.model.records import Presence, Scope, SourceId
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument
 
 
@@ -47,6 +49,7 @@ class AgendaEntry(Place):
     channels: Annotated[list[str], "The names of its sources."]
     check_in: Day
     check_out: Day
+    time: Annotated[str | None, "As in 11:00: when the guest leaves, or may come, on this day, in the unit's timezone."]
     guests: Count | None
     turnover: Annotated[bool, "Another guest arrives on the day on which this one leaves, or the other way round."]
     kept: Annotated[bool, "Its calendar no longer shows it, or was removed; it is held nevertheless."]
@@ -60,6 +63,7 @@ class DayDocument(TypedDict):
     arrives: list[AgendaEntry]
     stays: list[AgendaEntry]
     blocked: list[AgendaEntry]
+    turnovers: Annotated[list[TurnoverDocument], "Of the guests who leave; those of a unit made of parts leave all of them."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class AgendaNames:
     places: Mapping[str, Place]
     channel_of: Callable[[SourceId | None], str]
     kept: Set[str] = frozenset()
+    times: Mapping[Scope, DayTimes] = field(default_factory=dict)
 
 
 def part_of(booking: BookingDocument, day: str) -> DayPart | None:
@@ -86,31 +91,46 @@ def who_of(booking: BookingDocument) -> str:
     return str(booking["guest_name"] or booking["reservation_code"] or booking["summary"] or booking["kind"])
 
 
-def describe_day(bookings: Iterable[BookingDocument], day: str, names: AgendaNames) -> DayDocument:
-    """Return what *bookings* are on *day*."""
+def describe_day(
+    bookings: Iterable[BookingDocument], day: str, names: AgendaNames, turnovers: Iterable[TurnoverDocument] = ()
+) -> DayDocument:
+    """Return what *bookings* are on *day*; *turnovers* may be of other days, too."""
     parts: dict[DayPart, list[BookingDocument]] = {part: [] for part in DayPart}
     for booking in bookings:
         if booking["unit_id"] in names.places and (part := part_of(booking, day)):
             parts[part].append(booking)
+    order = list(names.places)
     return {
         "day": day,
-        "leaves": _describe_entries(parts[DayPart.LEAVES], names, parts[DayPart.ARRIVES]),
-        "arrives": _describe_entries(parts[DayPart.ARRIVES], names, parts[DayPart.LEAVES]),
+        "leaves": _describe_entries(parts[DayPart.LEAVES], names, "check_out", parts[DayPart.ARRIVES]),
+        "arrives": _describe_entries(parts[DayPart.ARRIVES], names, "check_in", parts[DayPart.LEAVES]),
         "stays": _describe_entries(parts[DayPart.STAYS], names),
         "blocked": _describe_entries(parts[DayPart.BLOCKED], names),
+        "turnovers": sorted(
+            (t for t in turnovers if t["date"] == day and t["unit_id"] in names.places),
+            key=lambda t: (order.index(t["unit_id"]), t["leaves"]),
+        ),
     }
 
 
 def _describe_entries(
-    bookings: Iterable[BookingDocument], names: AgendaNames, others: Iterable[BookingDocument] = ()
+    bookings: Iterable[BookingDocument],
+    names: AgendaNames,
+    time: Literal["check_in", "check_out"] | None = None,
+    others: Iterable[BookingDocument] = (),
 ) -> list[AgendaEntry]:
-    """Return the entries of *bookings* in the order of their places; *others* are those that come or go on the same day."""
+    """Return the entries of *bookings* in the order of their places; *others* are those that come or go on the same day.
+
+    *time* is which of the units' times is theirs on this day.
+    """
     changing, order = {b["unit_id"] for b in others}, list(names.places)
     found = sorted(bookings, key=lambda b: (order.index(b["unit_id"]), b["id"]))
-    return [_describe_entry(b, names, b["unit_id"] in changing) for b in found]
+    return [_describe_entry(b, names, b["unit_id"] in changing, time) for b in found]
 
 
-def _describe_entry(booking: BookingDocument, names: AgendaNames, turnover: bool) -> AgendaEntry:
+def _describe_entry(
+    booking: BookingDocument, names: AgendaNames, turnover: bool, time: Literal["check_in", "check_out"] | None
+) -> AgendaEntry:
     ids = {booking["id"], *(source["booking_id"] for source in booking["sources"])}
     sources = (source["source_id"] for source in booking["sources"])
     channels = dict.fromkeys(names.channel_of(SourceId(s) if s else None) for s in sources)
@@ -121,6 +141,7 @@ def _describe_entry(booking: BookingDocument, names: AgendaNames, turnover: bool
         "channels": list(channels),
         "check_in": str(booking["check_in"]),
         "check_out": str(booking["check_out"]),
+        "time": str(getattr(names.times.get(Scope(booking["unit_id"]), DEFAULT_TIMES), time)) if time else None,
         "guests": booking["guests"],
         "turnover": turnover,
         "kept": booking["presence"] == Presence.MISSING or bool(names.kept & ids),

@@ -21,6 +21,15 @@ def read_links(units: Iterable[Unit]) -> dict[Scope, frozenset[Scope]]:
     return {unit: frozenset(found | {other for other, under in below.items() if unit in under}) for unit, found in below.items()}
 
 
+def find_wholes(unit: Scope, units: Iterable[Unit]) -> set[Scope]:
+    """Return *unit* and every unit that it is a part of, directly or not."""
+    wholes: dict[Scope, set[Scope]] = {}
+    for whole in units:
+        for part in whole.parts:
+            wholes.setdefault(Scope(part), set()).add(Scope(whole.id))
+    return _reach(unit, wholes)
+
+
 def find_group(unit: Scope, units: Iterable[Unit]) -> tuple[Scope, ...]:
     """Return *unit* and every unit that is linked with it, directly or not, in the order of their ids."""
     linked: dict[Scope, set[Scope]] = {unit: set()}

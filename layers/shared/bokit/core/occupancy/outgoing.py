@@ -5,16 +5,19 @@ Which nights are shown is judged in ``core.occupancy.publication``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, NewType, TypedDict
 
 from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.bookings.stay import time_or_none
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
+from bokit.core.model.catalog import Unit
+from bokit.core.model.day_times import DEFAULT_TIMES, DayTimes
 from bokit.core.model.documents import Time
 from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
 from bokit.core.occupancy.calendar_reads import PublishedTimes
@@ -22,10 +25,17 @@ from bokit.core.occupancy.echo_verdict import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
 from bokit.core.occupancy.publication import PublicationRules, Withheld
+from bokit.core.occupancy.turnovers import Turnover, TurnoverWarning, UnitTimes, find_turnovers
 from bokit.errors import InputError
 
 CalendarId = NewType("CalendarId", str)
 
+MIN_TURNOVER_MINUTES = 60
+"""How long the event of a turnover lasts where guests may come before others leave, and nothing says how long cleaning takes."""
+TURNOVER_WARNINGS = {
+    TurnoverWarning.TOO_SHORT: "Too little time before the next guest",
+    TurnoverWarning.DOUBLE_BOOKING: "Double booking: the next guest has nights of this one's",
+}
 DETAILS = {"reservation_code": "Code", "guests": "Guests", "phone": "Phone", "phone_last4": "Phone ends in"}
 
 
@@ -40,6 +50,8 @@ class CalendarVariant(StrEnum):
     """One event on each day of arrival."""
     DEPARTURES = "departures"
     """One event on each day of departure."""
+    TURNOVERS = "turnovers"
+    """The time between two guests, for who cleans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,16 +126,25 @@ def read_variant(word: str) -> CalendarVariant:
         raise InputError(f"no such variant; write one of {names}", code="bad-field", field="variant") from None
 
 
-def select_events(rules: PublicationRules, calendar: OutCalendar, *, anonymous: bool) -> list[CalendarEvent]:
-    """Return the events of *calendar*, whose unit is in the occupancy of *rules*."""
+def select_events(
+    rules: PublicationRules,
+    calendar: OutCalendar,
+    *,
+    anonymous: bool,
+    units: Sequence[Unit] = (),
+    times: UnitTimes = MappingProxyType({}),
+) -> list[CalendarEvent]:
+    """Return the events of *calendar*, whose unit is in the occupancy of *rules*; *units* are those linked with it."""
     mine = rules.occupancy.of_unit(calendar.unit_id)
     judged = ((b, rules.judge(b, calendar.unit_id, calendar.consumer).shown) for b in mine)
     shown = [(b, join_nights(b.grid.nights(bits))) for b, bits in judged if bits]
     since = _first_day(r for b, _ in shown for r in b.records)
+    if calendar.variant is CalendarVariant.TURNOVERS:
+        found = find_turnovers(rules.occupancy, units, calendar.unit_id, times, (since, date.max))
+        published = {booking.id for booking, _ in shown}
+        return [_write_turnover(t, times, anonymous=anonymous) for t in found if t.leaves.id in published]
     return [
-        event
-        for booking, spans in shown
-        for event in _write_events(booking, _choose_days(booking, spans, calendar.variant), since, calendar, anonymous=anonymous)
+        event for booking, spans in shown for event in _write_events(booking, spans, since, calendar, times, anonymous=anonymous)
     ]
 
 
@@ -143,10 +164,13 @@ def _choose_days(booking: Booking, spans: list[Span], variant: CalendarVariant) 
 
 
 def _write_events(
-    booking: Booking, days: list[Span], since: date, calendar: OutCalendar, *, anonymous: bool
+    booking: Booking, spans: list[Span], since: date, calendar: OutCalendar, times: UnitTimes, *, anonymous: bool
 ) -> Iterator[CalendarEvent]:
-    summary, description = ("", "") if anonymous else _read_details(booking.fields)
+    days = _choose_days(booking, spans, calendar.variant)
+    summary, details = ("", "") if anonymous else _read_details(booking.fields)
     plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
+    clock = _write_clock(calendar.variant, times.get(booking.unit_id, DEFAULT_TIMES))
+    description = "\n".join(filter(None, (clock, details)))
     for number, (first, end) in enumerate(days):
         if end > since:
             yield CalendarEvent(
@@ -157,6 +181,41 @@ def _write_events(
                 description=description,
                 changed_at=max(r.updated_at for r in booking.records),
             )
+
+
+def _write_clock(variant: CalendarVariant, times: DayTimes) -> str:
+    """Return when guests may come, or leave, on the day of an event that stands for that."""
+    if variant is CalendarVariant.ARRIVALS:
+        return f"Check-in from {times.check_in}"
+    return f"Check-out by {times.check_out}" if variant is CalendarVariant.DEPARTURES else ""
+
+
+def _write_turnover(turnover: Turnover, times: UnitTimes, *, anonymous: bool) -> CalendarEvent:
+    """Return the event of a turnover: up to the next check-in, or to the usual time of that where nobody comes on the day."""
+    (since, until), leaves, arrives = turnover.span, turnover.leaves, turnover.arrives
+    end = until if until and turnover.is_same_day else times.get(turnover.unit_id, DEFAULT_TIMES).arrival_at(turnover.day)
+    least = since + timedelta(minutes=turnover.cleaning_minutes or MIN_TURNOVER_MINUTES)
+    lines = [f"Check-out by {since:%H:%M}", _write_next(turnover)]
+    if turnover.cleaning_minutes:
+        lines.append(f"Cleaning takes {turnover.cleaning_minutes} minutes")
+    lines += [TURNOVER_WARNINGS[turnover.warning]] if turnover.warning else []
+    for word, booking in () if anonymous else (("Leaves", leaves), ("Arrives", arrives)):
+        if booking is not None:
+            name, details = _read_details(booking.fields)
+            lines += [f"{word}: {name or 'guest'}", *filter(None, [details])]
+    return CalendarEvent(
+        uid=make_uid(leaves.id, CalendarVariant.TURNOVERS, "0"),
+        first=since,
+        end=end if end > since else least,
+        summary="Turnover, next guest the same day" if turnover.is_same_day else "Turnover",
+        description="\n".join(lines),
+        changed_at=max(r.updated_at for b in (leaves, arrives) if b for r in b.records),
+    )
+
+
+def _write_next(turnover: Turnover) -> str:
+    until = turnover.span[1]
+    return f"Next guest from {until:%a} {until.day} {until:%b %Y, %H:%M}" if until else "Nobody is booked after"
 
 
 def _read_details(fields: Fields) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from bokit.core.occupancy.agenda import AgendaNames, DayDocument, Place, describ
 from bokit.core.occupancy.chart import ChannelDocument, Channels, NightDocument, describe_nights
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, describe_conflict, is_open
 from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, describe_bookings, describe_one
 from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.calendar_reads import load_calendars
@@ -100,7 +101,13 @@ class _Setting:
     @property
     def names(self) -> AgendaNames:
         """Return what a day is described with."""
-        return AgendaNames(places=self.places, channel_of=self.channels.name_of, kept=self.kept)
+        times = {scope: times for view in self.views for scope, times in view.group.times.items()}
+        return AgendaNames(places=self.places, channel_of=self.channels.name_of, kept=self.kept, times=times)
+
+    def find_turnovers(self, days: int) -> list[TurnoverDocument]:
+        """Return the turnovers of today and of the days after it, *days* in all."""
+        scopes, period = [Scope(unit) for unit in self.places], (self.today, self.today + DAY * days)
+        return [describe_turnover(t) for view in self.views for t in view.find_turnovers(scopes, period)]
 
 
 class ChartService:
@@ -137,11 +144,11 @@ class ChartService:
         """Return today and the days after it, *days* in all."""
         setting = self._load(tenant, units)
         bookings = [doc for view in setting.views for doc in describe_bookings(view.occupancy, view.records)]
-        shown = [(setting.today + DAY * n).isoformat() for n in range(days)]
+        shown, turnovers = [(setting.today + DAY * n).isoformat() for n in range(days)], setting.find_turnovers(days)
         return {
             "at": write_time(setting.at),
             "today": setting.today.isoformat(),
-            "days": [describe_day(bookings, day, setting.names) for day in shown],
+            "days": [describe_day(bookings, day, setting.names, turnovers) for day in shown],
             "needs": [*_conflict_needs(setting), *_source_needs(setting), *self._calendar_needs(setting)],
         }
 

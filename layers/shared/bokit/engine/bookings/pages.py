@@ -122,7 +122,9 @@ def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
     if name is None:
         return None
     anonymous = bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
-    return write_calendar(name, select_events(view.publication, calendar, anonymous=anonymous))
+    units, times = view.group.units, view.group.times
+    events = select_events(view.publication, calendar, anonymous=anonymous, units=units, times=times)
+    return write_calendar(name, events)
 
 
 def list_nights(known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> Fields:

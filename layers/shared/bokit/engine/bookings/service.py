@@ -15,6 +15,7 @@ from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
 from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
+from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
@@ -169,6 +170,11 @@ class BookingService:
     def find_holding(self, tenant: TenantId, unit: UnitId) -> list[RecordId]:
         """Return the unit's own records that hold a night to come."""
         return list(self.list_held(tenant, unit))
+
+    def list_turnovers(self, tenant: TenantId, units: Sequence[UnitId], period: tuple[date, date]) -> list[TurnoverDocument]:
+        """Return the turnovers of *units* on the days of *period*, ``[first, end)``, by day and unit."""
+        found = [t for view in self._load_views(tenant, units) for t in view.find_turnovers(map(Scope, units), period)]
+        return [describe_turnover(t) for t in sorted(found, key=lambda t: (t.day, t.unit_id, t.leaves.id))]
 
     # ── conflicts ──
 

@@ -14,6 +14,7 @@ from bokit.core.occupancy.chart import NightDocument
 from bokit.core.occupancy.conflict_records import ConflictDocument
 from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import PublishedNight
+from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "NightEvidence",
     "PublishedNight",
     "Status",
+    "TurnoverDocument",
     "is_moved",
     "nights_to_release",
     "read_day",

@@ -8,8 +8,10 @@ from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
 
+from bokit.core.bookings.nights import Span
 from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, Property, Unit
+from bokit.core.model.day_times import DayTimes, read_times
 from bokit.core.model.full_names import FullNames
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Fields, Record, Scope, SourceId, TenantId
@@ -17,6 +19,7 @@ from bokit.core.occupancy.calendar_reads import ReadLog
 from bokit.core.occupancy.links import find_group
 from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
 from bokit.core.occupancy.publication import PublicationRules
+from bokit.core.occupancy.turnovers import Turnover, find_turnovers
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.bookings.calendar_reads import Pages, load_pages, load_read_log
@@ -40,6 +43,8 @@ class UnitGroup:
     options: Options
     turnover: Mapping[Scope, int]
     """Days that each unit needs between a departure and an arrival."""
+    times: Mapping[Scope, DayTimes]
+    """When guests of each unit arrive and leave, and how long it is cleaned."""
     names: FullNames
     """Of all the tenant's units."""
 
@@ -63,6 +68,11 @@ class UnitGroupView:
     def settle_at(self) -> datetime | None:
         """The earliest time at which time alone changes what a booking is, or what calendars show of it."""
         return earliest(self.occupancy.settle_at, self.publication.again_at)
+
+    def find_turnovers(self, scopes: Iterable[Scope], period: Span) -> list[Turnover]:
+        """Return the turnovers of those of *scopes* that are of the group, on the days of *period*."""
+        mine, units, times = set(scopes) & set(self.group.scopes), self.group.units, self.group.times
+        return [t for scope in sorted(mine) for t in find_turnovers(self.occupancy, units, scope, times, period)]
 
     @property
     def watch_at(self) -> datetime | None:
@@ -145,6 +155,7 @@ def _read_group(
         at=at,
         today=min(at.astimezone(ZoneInfo(zone)).date() for zone in zones),
         options=options,
+        times={Scope(u.id): read_times(u, house, options["timezone"]) for u, house in places},
         turnover={scope: next(d for d in days if d is not None) for scope, days in turnover.items()},
         names=names,
     )

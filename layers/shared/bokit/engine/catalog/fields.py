@@ -18,12 +18,15 @@ from bokit.core.model.records import Json
 from bokit.engine.base.fields import CONTROL, read_url
 from bokit.engine.base.fields import read_fields as read_fields
 from bokit.engine.catalog.limits import (
+    MAX_CLEANING_MINUTES,
     MAX_NAME_LENGTH,
     MAX_SETTINGS_BYTES,
     MAX_TURNOVER_DAYS,
     MIN_INTERVAL_SECONDS,
 )
 from bokit.errors import InputError
+
+CLOCK_TIME = re.compile("([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def read_name(value: Any) -> str:
@@ -81,6 +84,24 @@ def read_turnover(value: Any) -> int | None:
     return int(value)
 
 
+def read_clock_time(value: Any) -> str | None:
+    """Return a time of day as HH:MM; None and an empty text: the property's, else the default."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, str) and (found := CLOCK_TIME.fullmatch(value.strip())):
+        return f"{int(found[1]):02d}:{found[2]}"
+    raise InputError("not a time of day; write HH:MM, from 00:00 to 23:59", code="bad-field")
+
+
+def read_cleaning(value: Any) -> int | None:
+    """Return how many minutes cleaning takes; None and an empty text: the property's."""
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,4}", str(value)) or int(value) > MAX_CLEANING_MINUTES:
+        raise InputError(f"not a number of minutes from 0 to {MAX_CLEANING_MINUTES}", code="bad-field")
+    return int(value)
+
+
 def read_settings(value: Any) -> dict[str, Json]:
     """Return the settings of a kind of source."""
     if not isinstance(value, Mapping):
@@ -98,6 +119,9 @@ PLACE_READERS: dict[str, Callable[[Any], Any]] = {
     "name": read_name,
     "timezone": read_zone,
     "turnover_days": read_turnover,
+    "check_in_time": read_clock_time,
+    "check_out_time": read_clock_time,
+    "cleaning_minutes": read_cleaning,
 }
 """Of properties and units."""
 SOURCE_READERS: dict[str, Callable[[Any], Any]] = {

@@ -17,6 +17,7 @@ MAX_SETTINGS_BYTES = 300_000
 MAX_CONFIG_ITEMS = 10_000
 """Of one list of a config file."""
 MAX_TURNOVER_DAYS = 30  # between a departure and the next arrival
+MAX_CLEANING_MINUTES = 1440  # a day
 RESTORE_SPAN = timedelta(days=30)
 """How long the removal of a source can be taken back."""
 MAX_TOKEN_DAYS = 3660

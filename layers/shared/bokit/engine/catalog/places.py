@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.sources import SourceService
 
 
+INHERITED = ("turnover_days", "check_in_time", "check_out_time", "cleaning_minutes")
+"""Fields of a property that conflicts and calendars of its units depend on, where these have none of their own."""
+
+
 class Catalog:
     """Tenants, properties and units; ``sources``, ``options`` and ``collections`` are services of their own."""
 
@@ -113,7 +117,7 @@ class Catalog:
         return self.store.load_property(tenant, property_id)
 
     def add_property(self, tenant: TenantId, values: Mapping[str, Any]) -> Property:
-        """Add a property of *values* (name, timezone, turnover_days)."""
+        """Add a property of *values* (name, timezone, turnover_days, and the times of a day)."""
         read = read_fields(values, PLACE_READERS)
         name = read_name(read.get("name"))
         self._ensure_tenant(tenant)
@@ -168,7 +172,7 @@ class Catalog:
         return self.store.load_unit(tenant, unit_id)
 
     def add_unit(self, tenant: TenantId, property_id: PropertyId, values: Mapping[str, Any]) -> Unit:
-        """Add a unit of *values* (name, timezone, turnover_days, parts: ids of linked units) to a property."""
+        """Add a unit of *values* (as of a property, and parts: ids of linked units) to a property."""
         self.store.load_property(tenant, property_id)
         read = self._read_unit(tenant, values)
         name = read_name(read.get("name"))
@@ -269,7 +273,7 @@ class Catalog:
         if unit.timezone is None and after.timezone != before.timezone:
             self._spread_timezone(unit)
             self._reconcile(unit)
-        elif unit.turnover_days is None and after.turnover_days != before.turnover_days:
+        elif any(getattr(unit, name) is None and getattr(after, name) != getattr(before, name) for name in INHERITED):
             self._reconcile(unit)
 
     def _spread_timezone(self, unit: Unit) -> None:

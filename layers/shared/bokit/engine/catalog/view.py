@@ -29,6 +29,9 @@ class PropertyDocument(TypedDict):
     name: str
     timezone: str | None
     turnover_days: Count | None
+    check_in_time: Annotated[str | None, "As in 15:00, which is the default of units without a time of their own."]
+    check_out_time: Annotated[str | None, "As in 11:00, which is the default of units without a time of their own."]
+    cleaning_minutes: Count | None
 
 
 class UnitDocument(TypedDict):
@@ -40,6 +43,9 @@ class UnitDocument(TypedDict):
     property_id: str
     timezone: str | None
     turnover_days: Count | None
+    check_in_time: Annotated[str | None, "null: the property's, as of the next two."]
+    check_out_time: str | None
+    cleaning_minutes: Count | None
     parts: Annotated[list[str], "Ids of the units that it is made of."]
 
 
@@ -83,7 +89,15 @@ def describe_tenant(tenant: Tenant) -> TenantDocument:
 
 def describe_property(house: Property) -> PropertyDocument:
     """Return a property's document."""
-    return {"id": house.id, "name": house.name, "timezone": house.timezone, "turnover_days": house.turnover_days}
+    return {
+        "id": house.id,
+        "name": house.name,
+        "timezone": house.timezone,
+        "turnover_days": house.turnover_days,
+        "check_in_time": house.check_in_time,
+        "check_out_time": house.check_out_time,
+        "cleaning_minutes": house.cleaning_minutes,
+    }
 
 
 def describe_unit(unit: Unit, names: FullNames) -> UnitDocument:
@@ -95,6 +109,9 @@ def describe_unit(unit: Unit, names: FullNames) -> UnitDocument:
         "property_id": unit.property_id,
         "timezone": unit.timezone,
         "turnover_days": unit.turnover_days,
+        "check_in_time": unit.check_in_time,
+        "check_out_time": unit.check_out_time,
+        "cleaning_minutes": unit.cleaning_minutes,
         "parts": list(unit.parts),
     }
 

@@ -18,7 +18,7 @@ from bokit.errors import InputError
 from bokit.http.bodies import Body, Day, EditsToDrop, GuestCount, Text, Word
 from bokit.http.limits import MAX_HEADER_LENGTH, MAX_RELEASED_NIGHTS
 from bokit.http.paging import Key, cut_page, read_position
-from bokit.http.params import DAY, Cursor, Id, Limit, UnitFilter, words
+from bokit.http.params import A_DATE, DAY, Cursor, Id, Limit, UnitFilter, words
 from bokit.http.replies import Reply, reply, reply_list, reply_stored
 from bokit.http.routing import OPERATOR, VIEWER, Call, Routes, lists, makes, shows, updates
 
@@ -69,7 +69,6 @@ class NewBooking(BookingFields):
     status: str = Field(default="confirmed", max_length=20, examples=["confirmed"])
 
 
-A_DATE = {"format": "date"}
 From = Annotated[
     str | None,
     Query(alias="from", pattern=DAY, json_schema_extra=A_DATE, description="With a night on this day or later."),

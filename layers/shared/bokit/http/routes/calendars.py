@@ -33,7 +33,7 @@ class NewCalendar(Body):
         examples=["airbnb"],
         description="The consumer, whose own bookings are left out: a platform, or a source of the unit. null: anybody.",
     )
-    variant: Literal["occupied", "bookings", "arrivals", "departures"] = "occupied"
+    variant: Literal["occupied", "bookings", "arrivals", "departures", "turnovers"] = "occupied"
     details: bool | None = Field(default=None, description="Whether to name guests; null: as `export.anonymous` says.")
 
 

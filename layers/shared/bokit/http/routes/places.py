@@ -12,7 +12,7 @@ from bokit.core.model.catalog import Property, PropertyId, Unit, UnitId
 from bokit.core.model.limits import MAX_KEY_LENGTH
 from bokit.engine.catalog.limits import MAX_UNIT_PARTS
 from bokit.engine.catalog.view import describe_property, describe_unit
-from bokit.http.bodies import Body, Name, Turnover, Word, Zone
+from bokit.http.bodies import Body, ClockTime, Minutes, Name, Turnover, Word, Zone
 from bokit.http.paging import Key
 from bokit.http.params import Cursor, Id, Limit
 from bokit.http.replies import Reply, reply, reply_nothing
@@ -28,6 +28,9 @@ class PropertyFields(Body):
 
     timezone: Zone = None
     turnover_days: Turnover = None
+    check_in_time: ClockTime = None
+    check_out_time: ClockTime = None
+    cleaning_minutes: Minutes = None
 
 
 class NewProperty(PropertyFields):

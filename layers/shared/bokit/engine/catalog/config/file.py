@@ -41,7 +41,7 @@ SOURCE_FIELDS = (
     "enabled",
 )
 COLLECTION_FIELDS = ("name", "preserve", "array_keys", "schema", "buckets", "interval", "schema_policy")
-PLACE_FIELDS = ("timezone", "turnover_days")
+PLACE_FIELDS = ("timezone", "turnover_days", "check_in_time", "check_out_time", "cleaning_minutes")
 PROPERTY_KEYS = ("name", *PLACE_FIELDS, "units")
 UNIT_KEYS = ("name", *PLACE_FIELDS, "parts", "sources")
 PART_KEYS = ("property", "unit")
