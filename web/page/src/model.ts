@@ -8,6 +8,11 @@ export interface UnitLine {
   readonly id: string;
   readonly name: string;
   readonly property: string;
+  /** When guests may come, and when they have left, as in 15:00. */
+  readonly checkIn: string;
+  readonly checkOut: string;
+  /** Minutes that cleaning takes; 0 where nothing says so. */
+  readonly cleaning: number;
 }
 
 export interface Channel {
@@ -64,8 +69,16 @@ export class Model {
   }
 
   #showUnits({ units, properties }: Lists): void {
-    const lines = [...(units?.values() ?? [])].map(({ id, name, property_id }) => {
-      return { id, name, property: properties?.get(property_id)?.name ?? "" };
+    const lines = [...(units?.values() ?? [])].map((unit) => {
+      const house = properties?.get(unit.property_id);
+      return {
+        id: unit.id,
+        name: unit.name,
+        property: house?.name ?? "",
+        checkIn: unit.check_in_time ?? house?.check_in_time ?? "15:00",
+        checkOut: unit.check_out_time ?? house?.check_out_time ?? "11:00",
+        cleaning: unit.cleaning_minutes ?? house?.cleaning_minutes ?? 0,
+      };
     });
     const text = ({ property, name, id }: UnitLine) => [property, name, id].join("\u0000");
     this.units.value = lines.sort((one, other) => text(one).localeCompare(text(other)));

@@ -47,10 +47,30 @@ test("the day says who leaves, who arrives and who stays, and which unit changes
     await page.locator("[aria-live] section", { hasText: "Garden flat" }).first().waitFor();
     const found = await sections(page);
     assert.deepEqual(Object.keys(found), ["1 guest leaves", "1 guest arrives", "1 guest stays"]);
-    assert.match(String(found["1 guest leaves"]), /Garden flat Villa Rosa AdaBy hand · since .*⇄ The next guest arrives/);
-    assert.match(String(found["1 guest arrives"]), /Garden flat .* GraceBy hand · 3 people · until .* · not confirmed yet⇄/);
+    assert.match(
+      String(found["1 guest leaves"]),
+      /Garden flat Villa Rosa AdaBy hand · by 11:00 · since .*⇄ The next guest arrives the same day · 11:00–15:00$/,
+    );
+    assert.match(
+      String(found["1 guest arrives"]),
+      /Garden flat .* GraceBy hand · from 15:00 · 3 people · until .* · not confirmed yet⇄/,
+    );
     assert.match(String(found["1 guest stays"]), /Loft .*Mary/);
     assert.doesNotMatch(String(found["1 guest stays"]), /⇄/);
+  }),
+);
+
+test("times of a unit and of its property show at once, and that they are too short for cleaning", BROWSER, () =>
+  show("#/today", async (page) => {
+    const { property_id } = await world.ask("GET", `/units/${flat}`);
+    await page.getByText("11:00–15:00").first().waitFor();
+    await world.ask("PATCH", `/properties/${property_id}`, { check_in_time: "16:00", cleaning_minutes: 301 });
+    await page.getByText("from 16:00").waitFor();
+    await page.getByText("11:00–16:00 · ⚠ Cleaning takes 301 minutes: too little time").first().waitFor();
+    await world.ask("PATCH", `/units/${flat}`, { cleaning_minutes: 300 });
+    await until(async () => (await page.getByText("too little time").count()) === 0);
+    await world.ask("PATCH", `/properties/${property_id}`, { check_in_time: null, cleaning_minutes: null });
+    await page.getByText("from 15:00").waitFor();
   }),
 );
 

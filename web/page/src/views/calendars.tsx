@@ -93,7 +93,7 @@ export function UnitCalendars({ unit, isNew = false }: UnitProps) {
         <summary>{text("calendar.add")}</summary>
         <Form
           file="calendar"
-          fields="for: variant:occupied,bookings,arrivals,departures"
+          fields="for: variant:occupied,bookings,arrivals,departures,turnovers"
           options={{ for: [...consumers, ["", text("calendar.anybody")]] }}
           button="add"
           send={(body) => store.request("POST", path, body).then(loaded.reload)}

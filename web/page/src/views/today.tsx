@@ -3,6 +3,7 @@
 import type { Booking } from "bokit-client";
 import type { ViewProps } from "../app.tsx";
 import { dateOf, dayOf, formatDays, today } from "../days.ts";
+import type { UnitLine } from "../model.ts";
 import { go, to } from "../route.ts";
 import { DAYS_BACK, lists, model } from "../session.ts";
 import { language, type Name, text } from "../texts.ts";
@@ -82,9 +83,15 @@ export function Today({ about: [date = dateOf(today())] }: ViewProps) {
 
 interface LineProps {
   readonly booking: Booking;
-  readonly unit: { readonly name: string; readonly property: string } | undefined;
+  readonly unit: UnitLine | undefined;
   readonly turnover: boolean;
   readonly part: Part;
+}
+
+/** Return whether cleaning takes longer than there is between two guests of one day. */
+function isShort({ checkIn, checkOut, cleaning }: UnitLine): boolean {
+  const minutes = (clock: string) => Number(clock.slice(0, 2)) * 60 + Number(clock.slice(3));
+  return minutes(checkIn) - minutes(checkOut) < cleaning;
 }
 
 function Line({ booking, unit, turnover, part }: LineProps) {
@@ -92,6 +99,10 @@ function Line({ booking, unit, turnover, part }: LineProps) {
   const dayName = formatDays(language.value, { weekday: "short", day: "numeric", month: "short" });
   const until = part !== "leaves" && check_out && text("today.until", { date: dayName(dayOf(check_out)) });
   const since = part === "leaves" && check_in && text("today.since", { date: dayName(dayOf(check_in)) });
+  const time =
+    unit &&
+    ((part === "leaves" && text("today.by", { time: unit.checkOut })) ||
+      (part === "arrives" && text("today.from", { time: unit.checkIn })));
   const people = guests && text("today.guests", { n: guests });
   return (
     <li>
@@ -101,9 +112,14 @@ function Line({ booking, unit, turnover, part }: LineProps) {
           <i class="dot" data-color={model.channels.value.get(source_id ?? "")?.color} /> {whoOf(booking)}
         </span>
         <small>
-          {[channelOf(booking, model), people, until, since, ...remarksOf(booking, model)].filter(Boolean).join(" · ")}
+          {[channelOf(booking, model), time, people, until, since, ...remarksOf(booking, model)].filter(Boolean).join(" · ")}
         </small>
-        {turnover && <small class="turn">⇄ {text(part === "leaves" ? "today.thenArrives" : "today.firstLeaves")}</small>}
+        {turnover && unit && (
+          <small class="turn">
+            ⇄ {text(part === "leaves" ? "today.thenArrives" : "today.firstLeaves")} · {unit.checkOut}–{unit.checkIn}
+            {isShort(unit) && ` · ⚠ ${text("today.short", { n: unit.cleaning })}`}
+          </small>
+        )}
       </a>
     </li>
   );
