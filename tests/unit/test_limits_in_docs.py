@@ -87,6 +87,9 @@ LIMITS = [
     ("docs/reference.md", "Take back a removal, for 30 days", catalog.RESTORE_SPAN, 30 * DAY),
     ("docs/reference.md", "takes that back for 30 days", catalog.RESTORE_SPAN, 30 * DAY),
     ("docs/reference.md", "calendars that nobody has read for two days", charts.UNREAD_AFTER, 2 * DAY),
+    ("docs/reference.md", "how long cleaning takes, at most 1,440 minutes", catalog.MAX_CLEANING_MINUTES, 1440),
+    ("docs/reference.md", "of the next 31 days", http.TURNOVER_SPAN, 31 * DAY),
+    ("docs/reference.md", "of 366 days at most", http.MAX_TURNOVER_SPAN, 366 * DAY),
     ("docs/reference.md", "does not answer within two seconds", completion.MAX_SECONDS, 2),
     ("docs/reference.md", "stopped its worker three times in a row", sync.MAX_WORKER_DEATHS, 3),
     (
