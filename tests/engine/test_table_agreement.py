@@ -179,7 +179,7 @@ def test_settings_that_change_between_two_workers_of_a_pass_begin_it_again(file:
     app.clock.move(minutes=1)
     app.bokit.tick()
     assert app.queue is not None
-    budget = TimeBudget(75)
+    budget = TimeBudget(60)
     app.bokit.work(read_message(app.queue.bodies.pop(0)), seconds_left=budget.start())
     assert 0 < len(app.records("shops")) < 17
     app.declare({**SHOPS, **change}, on_missing="delete")

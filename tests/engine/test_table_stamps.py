@@ -105,7 +105,7 @@ def test_a_pass_of_several_workers_keeps_the_mark_of_its_first(file: SqliteFile,
     app.add_source(JOBS)
     app.bokit.tick()
     assert app.queue is not None
-    budget, is_changed, workers = TimeBudget(75), False, 0
+    budget, is_changed, workers = TimeBudget(60), False, 0
     while app.queue.bodies:
         app.bokit.work(read_message(app.queue.bodies.pop(0)), seconds_left=budget.start())
         app.clock.move(minutes=15)

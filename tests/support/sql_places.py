@@ -73,10 +73,14 @@ class Place:
         return a_source(kind="sql", url=url or self.url, **given)
 
     def read(self, table: dict[str, Any], keys: KeyRange = KeyRange(), **given: Any) -> list[Any]:  # noqa: B008 - frozen
-        """Return the rows of one table, after the checks."""
+        """Return the rows of one table, after the checks; of values of every type, unread rows are told apart."""
         with self.open(table, **given) as (opened, settings):
             opened.check_table(settings.tables[0])
-            return list(opened.fetch_rows(settings.tables[0], keys))
+            rows, raws = list(opened.fetch_rows(settings.tables[0], keys)), list(opened.fetch_raw(settings.tables[0], keys))
+        assert {row.raw for row in rows if not row.problems} <= set(raws) - {b""}
+        assert len(set(raws)) == len(raws)
+        assert not any(row.raw for row in rows if row.problems)
+        return rows
 
 
 @contextmanager

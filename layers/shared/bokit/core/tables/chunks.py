@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 from bokit.core.model.documents import write_time
@@ -88,6 +89,8 @@ class ChunkSummary:
     """Of *rows*, those that are shown as deleted while their records are still there."""
     deleted: int = 0
     """Of *rows*, the others that are shown as deleted: they have no record."""
+    raw: str = ""
+    """The digest of its rows as the driver returned them (:func:`digest_raw`); empty: each of them is read."""
 
     @property
     def is_empty(self) -> bool:
@@ -120,6 +123,8 @@ class TableState:
     columns: Mapping[str, str] = field(default_factory=dict)
     """Record field: what its column held ("integer", "text" …); a change is reported, not accepted."""
     chunks: tuple[ChunkSummary, ...] = ()
+    reading: str = ""
+    """Identifies how the rows of the chunks' ``raw`` were read: for another reading these digests say nothing."""
     last_number: int = 0
     """Number of the last chunk made: no name is used twice."""
     agreed_rows: int = 0
@@ -165,6 +170,12 @@ class TableState:
         """Return whether it keeps no row at all."""
         return all(chunk.is_empty for chunk in self.chunks)
 
+    def with_reading(self, reading: str) -> TableState:
+        """Return the state for rows that are read so: with another reading than before, each row is read once more."""
+        if reading == self.reading:
+            return self
+        return replace(self, reading=reading, chunks=tuple(replace(chunk, raw="") for chunk in self.chunks))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRange:
@@ -200,6 +211,17 @@ class RangeDigest:
     def hexdigest(self) -> str:
         """Return the digest of all rows; empty if there are none."""
         return self._hash.hexdigest() if self.rows else ""
+
+
+def digest_raw(rows: Iterable[bytes]) -> str:
+    """Return the digest of a range's rows as the driver returned them; empty if there are none, or one cannot be told."""
+    total, count = hashlib.blake2b(digest_size=12), 0
+    for row in rows:
+        if not row:
+            return ""
+        total.update(row)
+        count += 1
+    return total.hexdigest() if count else ""
 
 
 def summarise_chunk(name: str, until: KeyValues | None, chunk: Chunk) -> ChunkSummary:
@@ -267,7 +289,7 @@ def unpack_manifest(packed: bytes) -> dict[str, TableState]:
 
 _LATER = (
     *("collection", "table", "name", "meaning", "rules", "policy", "marks_records", "recheck", "unstamped"),
-    *("filled", "filled_of"),
+    *("filled", "filled_of", "reading"),
 )
 """Fields that came later: left out where they are empty, so that a former release reads the rest."""
 
@@ -282,6 +304,7 @@ def _write_state(state: TableState) -> dict[str, Json]:
         "full_at": write_time(state.full_at) if state.full_at else None,
         "chunks": [_write_summary(chunk) for chunk in state.chunks],
         **({"key": list(state.key)} if state.key else {}),
+        **({"raw": [chunk.raw for chunk in state.chunks]} if any(chunk.raw for chunk in state.chunks) else {}),
         **{name: dict(value) if name == "filled" else value for name in _LATER if (value := getattr(state, name))},
     }
 
@@ -294,7 +317,7 @@ def _read_state(stored: Fields) -> TableState:
         agreed_rows=stored["agreed"],
         watermark=stored["mark"],
         full_at=datetime.fromisoformat(stored["full_at"]) if stored["full_at"] else None,
-        chunks=tuple(_read_summary(chunk) for chunk in stored["chunks"]),
+        chunks=tuple(map(_read_summary, stored["chunks"], chain(stored.get("raw", ()), repeat("")))),
         key=tuple(stored.get("key", ())),
         **{name: stored[name] for name in _LATER if name in stored},
     )
@@ -306,11 +329,11 @@ def _write_summary(chunk: ChunkSummary) -> list[Json]:
     return [chunk.name, until, chunk.rows, chunk.digest, chunk.unconfirmed, chunk.missing, *deleted]
 
 
-def _read_summary(stored: Sequence[Any]) -> ChunkSummary:
+def _read_summary(stored: Sequence[Any], raw: str) -> ChunkSummary:
     name, until, rows, digest, unconfirmed, missing, *more = stored
     until = None if until is None else unpack_key(until)
     counts = {"unconfirmed": unconfirmed, "missing": missing, **dict(zip(("pending", "deleted"), more, strict=False))}
-    return ChunkSummary(name=name, until=until, rows=rows, digest=digest, **counts)
+    return replace(ChunkSummary(name=name, until=until, rows=rows, digest=digest, raw=raw), **counts)
 
 
 def _pack(document: Json) -> bytes:

@@ -71,6 +71,8 @@ class SeenRow:
     fields: Fields
     digest: str
     """Equal for rows with the same content."""
+    raw: bytes = b""
+    """Equal for rows that the driver returned alike; empty where something of it could not be read."""
     key_values: KeyValues = ()
     problems: tuple[Problem, ...] = ()
     """What could not be read of it."""
@@ -96,6 +98,7 @@ def make_row(
     *,
     volatile: Sequence[str] = (),
     is_deleted: bool = False,
+    raw: bytes = b"",
 ) -> SeenRow:
     """Return the row of these values; one that is too large for a record is not usable.
 
@@ -111,7 +114,7 @@ def make_row(
     # 96 bits: enough that two versions of one row practically never share a digest
     digest = hashlib.blake2b(packed, digest_size=12).hexdigest()
     digest = TOMBSTONE + digest if is_deleted else digest
-    return SeenRow(key=key, fields=fields, digest=digest, key_values=key_values, problems=problems)
+    return SeenRow(key=key, fields=fields, digest=digest, raw=raw, key_values=key_values, problems=problems)
 
 
 def _pack_row(key: str, fields: Fields, left_out: list[list[str | None]]) -> bytes:

@@ -101,7 +101,8 @@ def save_chunk(
     if after == before:
         return summary
     table.session.save_chunk(summary.name, after)
-    return summarise_chunk(summary.name, summary.until, after)
+    made = summarise_chunk(summary.name, summary.until, after)
+    return replace(made, raw=summary.raw) if made.digest == summary.digest else made
 
 
 def _remove_records(table: SyncedTable, keys: Sequence[str], *, is_approved: bool) -> set[str]:

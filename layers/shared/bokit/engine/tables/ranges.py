@@ -1,14 +1,15 @@
 """A whole pass over a table by key ranges: each range is surveyed first, and compared row by row only if its digest differs.
 
-The survey adds up the digests of a range's rows. If the sum is the agreed one, nothing else is done. Otherwise the range is
-read again, in the same snapshot, and each row is compared with the range's chunk. A range that was never read becomes as
-many chunks as it needs.
+The survey adds up what the driver returned for a range's rows, unread. If the sum is the agreed one, nothing else is done.
+Otherwise the range is read again, in the same snapshot, and each row is compared with the range's chunk. Where a row had a
+problem, or is read in another way than before, the survey reads each, and adds up the rows' own digests. A range that was
+never read becomes as many chunks as it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.chunks import (
@@ -19,6 +20,7 @@ from bokit.core.tables.chunks import (
     KeyRange,
     RangeDigest,
     RowDigest,
+    digest_raw,
     key_ranges,
     mark_unconfirmed,
     summarise_chunk,
@@ -42,10 +44,11 @@ class RangeSurvey:
 
     keys: KeyRange
     chunk: ChunkSummary | None
+    """Its chunk, as the survey leaves it; None: the range was never read."""
     differs: bool
-    faults: RowFaults
-    is_cut: bool = False
-    """There was no time for the whole range: *keys* end where the survey stopped."""
+    rows: int = 0
+    """Rows that it showed, where nothing differs."""
+    faults: RowFaults = field(default_factory=RowFaults)
 
 
 class TablePass:
@@ -59,6 +62,7 @@ class TablePass:
 
     def run(self) -> bool:
         """Read the ranges that this pass has not read yet; return whether there was time for all."""
+        self._compare_reading()
         done = self._done()
         while done < len(ranges := key_ranges(self.table.state)):
             surveys = self._survey(ranges[done:])
@@ -66,6 +70,11 @@ class TablePass:
                 return False
             done = self._done() if self.session.memory.part else done + len(surveys)
         return True
+
+    def _compare_reading(self) -> None:
+        """Read each row once more where rows are read in another way than those of the last pass."""
+        reading = f"{self.table.meaning}/{self.database.reading_of(self.table.spec)}"
+        self.table.state = self.table.state.with_reading(reading)
 
     def _done(self) -> int:
         progress = self.session.memory.part
@@ -87,22 +96,29 @@ class TablePass:
         for keys, chunk in ranges:
             if surveys and is_late():
                 break
-            surveys.append(self._survey_range(keys, chunk, is_late))
+            surveys.append(self._survey_range(keys, chunk))
         return surveys
 
-    def _survey_range(self, keys: KeyRange, chunk: ChunkSummary | None, is_late: Callable[[], bool]) -> RangeSurvey:
-        """Read one range and compare its digest; a range that was never read may be cut where the time ends."""
-        digest, faults = RangeDigest(), RowFaults()
+    def _survey_range(self, keys: KeyRange, chunk: ChunkSummary | None) -> RangeSurvey:
+        """Compare the digest of one range; what is compared row by row in any case is not read for it."""
+        if self.force or chunk is None:
+            return RangeSurvey(keys=keys, chunk=chunk, differs=True)
+        if chunk.raw:
+            raw = digest_raw(self.database.fetch_raw(self.table.spec, keys))
+            return RangeSurvey(keys=keys, chunk=chunk, differs=raw != chunk.raw, rows=chunk.rows)
+        return self._survey_rows(keys, chunk)
+
+    def _survey_rows(self, keys: KeyRange, chunk: ChunkSummary) -> RangeSurvey:
+        """Read each row of one range, and compare the digest of all; if it is the agreed one, the next survey need not."""
+        digest, faults, raws = RangeDigest(), RowFaults(), list[bytes]()
         for row in self.database.fetch_rows(self.table.spec, keys):
             faults.add(row)
-            if not row.key:
-                continue
-            digest.add(row.key, row.digest)
-            if chunk is None and digest.rows % CHUNK_ROWS == 0 and is_late():
-                cut = replace(keys, until=row.key_values)
-                return RangeSurvey(keys=cut, chunk=None, differs=True, faults=faults, is_cut=True)
-        differs = self.force or chunk is None or digest.hexdigest() != chunk.digest
-        return RangeSurvey(keys=keys, chunk=chunk, differs=differs, faults=faults)
+            raws.append(row.raw)
+            if row.key:
+                digest.add(row.key, row.digest)
+        seen = replace(chunk, raw=digest_raw(raws))
+        differs = digest.hexdigest() != chunk.digest
+        return RangeSurvey(keys=keys, chunk=seen, differs=differs, rows=len(raws), faults=faults)
 
     # ── update ──
 
@@ -113,7 +129,7 @@ class TablePass:
         for number, survey in enumerate(surveys, start=done):
             is_complete = True
             if survey.chunk is not None and not survey.differs:
-                self.session.counts["seen"] += survey.chunk.rows
+                self.session.counts["seen"] += survey.rows
                 self.table.note_faults(survey.faults)
                 chunks.append(survey.chunk)
             elif number > done and self._is_late():
@@ -123,7 +139,7 @@ class TablePass:
             self._note_progress([*chunks, *old[number + 1 :]], len(chunks))
             if not is_complete:
                 return False
-        return not any(s.is_cut for s in surveys) or not self._is_late()
+        return True
 
     def _note_progress(self, chunks: Sequence[ChunkSummary], done: int) -> None:
         """Keep how far the pass has come; it is stored with the next state."""
@@ -148,9 +164,11 @@ class TablePass:
             faults.add(row)
             self.session.counts["seen"] += 1
             if not row.key:
+                writer.doubt()
                 continue
             if writer.has(row.key):  # the database distinguishes them: 1 and '1' of a column without a type
                 faults.add(reject_row(Problem(code="duplicate-key", message=SAME_KEY, uid=row.key)))
+                writer.doubt()
                 continue
             if (writer.add(row) or self.force) and row.is_usable:
                 batch.append(row)
@@ -184,6 +202,7 @@ class ChunkWriter:
         self._name = survey.chunk.name if survey.chunk else None
         self._before = table.session.load_chunk(survey.chunk.name) if survey.chunk else {}
         self._unseen, self._rows, self._size = dict(self._before), dict[str, RowDigest](), 0
+        self._raws = dict[str, bytes]()
         self.known = {key for key, row in self._before.items() if row.digest != REJECTED} if table.is_shared else set()
         """Keys of records that are this table's, where other tables feed the same collection."""
 
@@ -199,41 +218,46 @@ class ChunkWriter:
     def add(self, row: SeenRow) -> bool:
         """Add the next row; return whether it is new or changed."""
         before = self._unseen.pop(row.key, None)
-        self._rows[row.key] = RowDigest.of(row)
+        self._rows[row.key], self._raws[row.key] = RowDigest.of(row), row.raw
         self._size += len(row.key) + len(row.digest) + 8
         return before is None or before.digest != row.digest
 
     def reject(self, keys: set[str]) -> None:
         """Mark these rows as rejected: the next pass tries them again."""
         for key in keys:
-            self._rows[key] = replace(self._rows[key], digest=REJECTED)
+            self._rows[key], self._raws[key] = replace(self._rows[key], digest=REJECTED), b""
         self._table.count("refused", len(keys))
 
     def doom(self, keys: Sequence[str]) -> None:
         """Mark these rows, which are shown as deleted: their records are removed at the end of the pass."""
         for key in keys:
-            self._rows[key] = self._rows[key].as_pending()
+            self._rows[key], self._raws[key] = self._rows[key].as_pending(), b""
+
+    def doubt(self) -> None:
+        """Note that the next row is in no chunk: the chunk that it would be in is read row by row by the next survey."""
+        self._raws[next(reversed(self._raws), "")] = b""
 
     def cut(self) -> None:
         """Write the first half of the rows as a chunk of its own."""
         keys = list(self._rows)[: len(self._rows) // 2]
         first = {key: self._rows.pop(key) for key in keys}
+        raws = [self._raws.pop(key) for key in ("", *keys) if key in self._raws]
         self._size //= 2
-        self._write(first, first[keys[-1]].key_values)
+        self._write(first, first[keys[-1]].key_values, raws)
 
     def stop(self) -> None:
         """Write the rows so far: each has its record by now, and none may be without a chunk."""
         last = list(self._rows.values())[-1]
-        self._write(self._rows, last.key_values)
-        self._rows, self._size = {}, 0
+        self._write(self._rows, last.key_values, self._raws.values())
+        self._rows, self._raws, self._size = {}, {}, 0
 
     def end(self) -> None:
         """Write the rest, with the rows that the range no longer shows."""
-        self._write({**self._rows, **mark_unconfirmed(self._unseen)}, self._keys.until)
+        self._write({**self._rows, **mark_unconfirmed(self._unseen)}, self._keys.until, self._raws.values())
 
-    def _write(self, chunk: dict[str, RowDigest], until: KeyValues | None) -> None:
+    def _write(self, chunk: dict[str, RowDigest], until: KeyValues | None, raws: Iterable[bytes]) -> None:
         name, is_same = self._name or self._table.name_chunk(), self._name is not None and chunk == self._before
         self._name = None
         if not is_same:
             self._table.session.save_chunk(name, chunk)
-        self._chunks.append(summarise_chunk(name, until, chunk))
+        self._chunks.append(replace(summarise_chunk(name, until, chunk), raw=digest_raw(raws)))

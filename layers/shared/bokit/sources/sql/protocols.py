@@ -35,6 +35,17 @@ class DatabaseSnapshot(Protocol):
         """
         ...
 
+    def reading_of(self, table: TableSpec) -> str:
+        """Return what identifies how rows are read: alike and of equal :meth:`fetch_raw`, they are equal rows."""
+        ...
+
+    def fetch_raw(self, table: TableSpec, keys: KeyRange) -> Iterator[bytes]:
+        """Return for each row of a key range what is equal for rows that the driver returned alike, as ``SeenRow.raw``.
+
+        It costs little: no value is converted.
+        """
+        ...
+
     def fetch_existing_keys(self, table: TableSpec, keys: Sequence[KeyValues]) -> set[KeyValues]:
         """Return those of *keys* that have a row."""
         ...

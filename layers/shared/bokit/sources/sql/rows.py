@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.exact_numbers import parse_json
@@ -45,6 +50,21 @@ class RowReader:
         self._nested = [path for path in self._table.without if "." in path]
         self._tombstone = (places[query.tombstone[0]], query.tombstone[1]) if query.tombstone else None
         self._read_tombstone = self._value_reader(query.shape.columns[query.tombstone[0]]) if query.tombstone else None
+        columns = [repr(query.shape.columns[name]) for name in query.names]
+        self._columns = [self._family, str(zone), columns, {name: column.name for name, column in fields}, self._table.key]
+
+    @property
+    def reading(self) -> str:
+        """What identifies how rows are read: their columns, and which keys are rejected."""
+        said = json.dumps([*self._columns, sorted(self._shared)]).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(said, digest_size=8).hexdigest()
+
+    def identify(self, row: Sequence[Any]) -> bytes:
+        """Return what is equal for rows that the driver returned alike; empty for a value that its repr does not tell."""
+        values = [*row]
+        if not EXACT_TYPES.issuperset(map(type, values)):
+            return b""
+        return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()
 
     def reject_duplicates(self, keys: Sequence[Sequence[Any]]) -> None:
         """Have the rows of these keys, each of which several rows share, become no records."""
@@ -66,17 +86,24 @@ class RowReader:
         if isinstance(is_deleted, Problem):
             return reject_row(replace(is_deleted, uid=key), key_values)
         try:
-            return self._make_row(key, {name: read(row[n]) for name, n, read in self._fields}, key_values, is_deleted)
+            fields = {name: read(row[n]) for name, n, read in self._fields}
+            return self._make_row(key, fields, key_values, is_deleted, raw=self.identify(row))
         except Exception:  # rare: then value by value
             fields, problems = self._read_each(row, key)
             return self._make_row(key, fields, key_values, is_deleted, problems)
 
     def _make_row(
-        self, key: str, fields: Fields, key_values: KeyValues, is_deleted: bool, problems: tuple[Problem, ...] = ()
+        self,
+        key: str,
+        fields: Fields,
+        key_values: KeyValues,
+        is_deleted: bool,
+        problems: tuple[Problem, ...] = (),
+        raw: bytes = b"",
     ) -> SeenRow:
         if self._nested:
             fields = drop_paths(fields, self._nested)
-        return make_row(key, fields, key_values, problems, volatile=self._table.volatile, is_deleted=is_deleted)
+        return make_row(key, fields, key_values, problems, volatile=self._table.volatile, is_deleted=is_deleted, raw=raw)
 
     def _is_deleted(self, row: Sequence[Any]) -> bool | Problem:
         """Return whether the row says that it is deleted; a problem where that cannot be read."""
@@ -121,6 +148,10 @@ class RowReader:
         return lambda value: value if type(value) in _JSON_TYPES else read_value(value, column_format)
 
 
+EXACT_TYPES = frozenset(
+    (str, int, float, bool, bytes, Decimal, datetime, date, time, timedelta, UUID, list, dict, UnreadableValue, type(None))
+)
+"""Types whose repr shows all of a value, and its type; arrays and objects hold values of these types alone."""
 _JSON_TYPES = frozenset({str, int, bool, type(None)})
 """Types that JSON has as well: a short cut for most values."""
 

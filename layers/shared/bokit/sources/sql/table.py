@@ -162,17 +162,31 @@ class SqlSnapshot:
         return {field: column.kind for field, column in query.fields.items()}
 
     def fetch_rows(self, table: TableSpec, keys: KeyRange, since: Any = None) -> Iterator[SeenRow]:
-        from bokit.sources.sql.query import PAGE_ROWS
-
-        query, reader = self._open_table(table)
+        _, reader = self._open_table(table)
         last = None
-        while True:
-            rows = self._fetch_page(table, query, keys, since, PAGE_ROWS)
+        for rows in self._fetch_pages(table, keys, since):
             for row in rows:
                 seen = reader.read(row)
                 if not seen.key or seen.is_usable or seen.key != last:  # of rows that share a key, the first alone
                     yield seen
                 last = seen.key
+
+    def reading_of(self, table: TableSpec) -> str:
+        return self._open_table(table)[1].reading
+
+    def fetch_raw(self, table: TableSpec, keys: KeyRange) -> Iterator[bytes]:
+        _, reader = self._open_table(table)
+        for rows in self._fetch_pages(table, keys, None):
+            yield from map(reader.identify, rows)
+
+    def _fetch_pages(self, table: TableSpec, keys: KeyRange, since: Any) -> Iterator[Sequence[Sequence[Any]]]:
+        """Yield the rows of a range page by page, as the driver returned them."""
+        from bokit.sources.sql.query import PAGE_ROWS
+
+        query, _ = self._open_table(table)
+        while True:
+            rows = self._fetch_page(table, query, keys, since, PAGE_ROWS)
+            yield rows
             if len(rows) < PAGE_ROWS:
                 return
             keys = KeyRange(after=self._bound(table, tuple(rows[-1][: len(table.key)])), until=keys.until)
