@@ -37,9 +37,9 @@ FIELDS = ({"name": "name"}, {"name": "extra"}, {"name": "name", "extra": "extra"
 def file(tmp_path: Path) -> SqliteFile:
     """A database of one table whose columns hold what they are given."""
     made = SqliteFile(tmp_path)
-    made.run("CREATE TABLE shops (id, name, extra)", "CREATE TABLE stocks (id INTEGER PRIMARY KEY, name TEXT)")
+    made.run("CREATE TABLE shops (id, name, extra)", "CREATE TABLE stocks (id INTEGER PRIMARY KEY, name TEXT, gone)")
     made.run("INSERT INTO shops VALUES (?, 'a', 1)", rows=[(n,) for n in range(20)])
-    made.run("INSERT INTO stocks VALUES (?, 'a')", rows=[(n,) for n in range(20)])
+    made.run("INSERT INTO stocks VALUES (?, 'a', NULL)", rows=[(n,) for n in range(20)])
     return made
 
 
@@ -55,9 +55,10 @@ def change(file: SqliteFile, lot: random.Random) -> None:
         f"DELETE FROM shops WHERE id = {n}",
         f"DELETE FROM shops WHERE id IS {key}",
         "UPDATE shops SET extra = 'same' WHERE typeof(id) = 'text'",
+        f"UPDATE stocks SET gone = {lot.choice(VALUES)} WHERE id = {n}",
         f"UPDATE stocks SET name = '{lot.choice(NAMES)}' WHERE id = {n}",
         f"DELETE FROM stocks WHERE id > {n}",
-        f"INSERT OR IGNORE INTO stocks VALUES ({n}, 'back')",
+        f"INSERT OR IGNORE INTO stocks VALUES ({n}, 'back', NULL)",
     )
     for statement in lot.sample(statements, lot.randrange(4)):
         file.run(statement)
@@ -66,7 +67,7 @@ def change(file: SqliteFile, lot: random.Random) -> None:
 def declare(app: SqlApp, settings: dict[str, Any]) -> None:
     """Declare the tables as *settings* say."""
     shops = {"table": "shops", "collection": "shops", "key": ["id"], "fields": settings["fields"]}
-    stocks = {"table": "stocks", "collection": "shops" if settings["shared"] else "stocks", "key": ["id"]}
+    stocks = {"table": "stocks", "collection": "shops" if settings["shared"] else "stocks", "key": ["id"], **settings["stocks"]}
     tables = [{name: value for name, value in table.items() if value is not None} for table in (shops, stocks)]
     app.declare(
         *tables,
@@ -96,7 +97,14 @@ def test_the_same_becomes_of_a_table_whose_rows_are_all_read(
     """Whatever changes in rows, columns and settings: records, logs and reports are those of an engine that reads every row."""
     shrink_tables(monkeypatch)
     lot, quick, thorough = random.Random(seed), SqlApp(file.url), SqlApp(file.url)
-    settings: dict[str, Any] = {"fields": FIELDS[0], "rules": {}, "on_missing": "delete", "shared": False, "zone": "Europe/Rome"}
+    settings: dict[str, Any] = {
+        "fields": FIELDS[0],
+        "rules": {},
+        "on_missing": "delete",
+        "shared": False,
+        "stocks": {},
+        "zone": "Europe/Rome",
+    }
     for step in range(25):
         if step == 0 or lot.random() < 0.15:
             changed = {
@@ -104,6 +112,7 @@ def test_the_same_becomes_of_a_table_whose_rows_are_all_read(
                 "rules": lot.choice(({}, {"preserve": ["name"]}, {"schema": {"properties": {"name": {"minLength": 1}}}})),
                 "on_missing": lot.choice(("keep", "mark", "delete")),
                 "shared": lot.random() < 0.3,
+                "stocks": lot.choice(({}, {"deleted": "gone"}, {"volatile": ["gone"]}, {"without": ["gone"]})),
             }
             settings |= {name: value for name, value in changed.items() if lot.random() < 0.5}
             declare(quick, settings)
@@ -139,7 +148,7 @@ def test_unchanged_rows_are_not_read(file: SqliteFile, monkeypatch: pytest.Monke
     assert len(read) == 20
 
 
-def test_rows_with_problems_are_read_and_told_each_time(file: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_with_problems_are_read_and_reported_each_time(file: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be read of a row is in the report of every pass; once it can be, its range is not read any more."""
     shrink_tables(monkeypatch)
     file.run("UPDATE stocks SET name = zeroblob(300) WHERE id = 6")

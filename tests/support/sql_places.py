@@ -73,7 +73,7 @@ class Place:
         return a_source(kind="sql", url=url or self.url, **given)
 
     def read(self, table: dict[str, Any], keys: KeyRange = KeyRange(), **given: Any) -> list[Any]:  # noqa: B008 - frozen
-        """Return the rows of one table, after the checks; of values of every type, unread rows are told apart."""
+        """Return the rows of one table, after the checks; rows of every type differ before they are read."""
         with self.open(table, **given) as (opened, settings):
             opened.check_table(settings.tables[0])
             rows, raws = list(opened.fetch_rows(settings.tables[0], keys)), list(opened.fetch_raw(settings.tables[0], keys))

@@ -50,7 +50,11 @@ def read_micros(number: int) -> datetime:
 
 def dump_json(value: Json) -> str:
     """Return *value* as compact ASCII, which no string can break, not even half a surrogate pair."""
-    return json.dumps(value, separators=(",", ":"))
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+"""One for all documents: making an encoder takes longer than writing a small one."""
 
 
 def copy_json(value: T) -> T:
@@ -140,6 +144,8 @@ class Codec:
             return _Shape(lambda items: sorted(one.write(i) for i in items), lambda items: frozenset(one.read(i) for i in items))
         if origin is Mapping:
             one = self._shape_of(inner[1])
+            if one is _AS_IS:
+                return _Shape(dict, dict)
             return _Shape(
                 lambda mapping: {name: one.write(value) for name, value in mapping.items()},
                 lambda mapping: {name: one.read(value) for name, value in mapping.items()},
@@ -155,8 +161,12 @@ class Codec:
         )
 
         def write(value: Any) -> Json:
-            given = ((stored_name, shape, getattr(value, name), default) for name, stored_name, shape, default in columns)
-            return {name: shape.write(one) for name, shape, one, default in given if is_full or one != default}
+            document = {}
+            for name, stored_name, shape, default in columns:  # a loop: each record is written at least twice
+                one = getattr(value, name)
+                if is_full or (one is not default and one != default):
+                    document[stored_name] = one if shape is _AS_IS else shape.write(one)
+            return document
 
         def read(document: Any) -> Any:
             known = ((by_stored_name[name], value) for name, value in document.items() if name in by_stored_name)

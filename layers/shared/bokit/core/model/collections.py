@@ -26,6 +26,7 @@ from bokit.errors import InputError
 BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars"})
 """Collections that Bokit keeps for itself."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
+_SAFE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _PATH = re.compile(r"[^.\x00-\x1f]{1,100}(\.[^.\x00-\x1f]{1,100}){0,9}")
 
 
@@ -118,12 +119,16 @@ def make_id(name: CollectionName, key: str, buckets: int = 1) -> RecordId:
     ('clients.7', 'clients.a=2Eb=2Fc')
     """
     scopes = scopes_of(name, buckets)
+    if buckets == 1:
+        return make_record_id(scopes[0], _escape_key(key))
     number = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:4], "big") % buckets
     return make_record_id(scopes[number], _escape_key(key))
 
 
 def _escape_key(key: str) -> str:
     """Return *key* as letters, digits, ``-``, ``_`` and ``=XX`` for other bytes; a long one as ``=h`` and its hash."""
+    if len(key) <= MAX_SUFFIX_LENGTH and _SAFE_KEY.fullmatch(key):
+        return key
     raw = key.encode("utf-8", "surrogatepass")
     safe = "".join(chr(b) if (chr(b).isalnum() and b < 128) or b in b"-_" else f"={b:02X}" for b in raw)
     return safe if len(safe) <= MAX_SUFFIX_LENGTH else f"=h{hashlib.sha256(raw).hexdigest()}"

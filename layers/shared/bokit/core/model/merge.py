@@ -101,7 +101,8 @@ def _judge_kind(before: Record, after: Record, has_fields: bool) -> ActionKind:
 
 def create_action(record: Record, reason: str) -> Action:
     """Return the action that makes *record*."""
-    return Action(kind=ActionKind.CREATE, before=None, after=record, fields=compare_fields({}, record.fields), reason=reason)
+    fields = {name: FieldChange(before=None, after=value) for name, value in sorted(record.fields.items()) if value is not None}
+    return Action(kind=ActionKind.CREATE, before=None, after=record, fields=fields, reason=reason)
 
 
 def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[Record, LoggedChange]:

@@ -214,7 +214,7 @@ class RangeDigest:
 
 
 def digest_raw(rows: Iterable[bytes]) -> str:
-    """Return the digest of a range's rows as the driver returned them; empty if there are none, or one cannot be told."""
+    """Return the digest of a range's rows as the driver returned them; empty if there are none, or one is not known."""
     total, count = hashlib.blake2b(digest_size=12), 0
     for row in rows:
         if not row:
@@ -231,10 +231,16 @@ def summarise_chunk(name: str, until: KeyValues | None, chunk: Chunk) -> ChunkSu
         if row.is_present:
             total.add(key, row.digest)
     states = [row.digest for row in chunk.values()]
-    counts = {"unconfirmed": states.count(UNCONFIRMED), "missing": states.count(MISSING)}
-    for word, begin in (("pending", PENDING), ("deleted", TOMBSTONE)):
-        counts[word] = sum(state.startswith(begin) for state in states)
-    return ChunkSummary(name=name, until=until, rows=total.rows, digest=total.hexdigest(), **counts)
+    return ChunkSummary(
+        name=name,
+        until=until,
+        rows=total.rows,
+        digest=total.hexdigest(),
+        unconfirmed=states.count(UNCONFIRMED),
+        missing=states.count(MISSING),
+        pending=sum(state.startswith(PENDING) for state in states),
+        deleted=sum(state.startswith(TOMBSTONE) for state in states),
+    )
 
 
 def drop_empty_chunks(chunks: Sequence[ChunkSummary]) -> tuple[ChunkSummary, ...]:
@@ -331,9 +337,18 @@ def _write_summary(chunk: ChunkSummary) -> list[Json]:
 
 def _read_summary(stored: Sequence[Any], raw: str) -> ChunkSummary:
     name, until, rows, digest, unconfirmed, missing, *more = stored
-    until = None if until is None else unpack_key(until)
-    counts = {"unconfirmed": unconfirmed, "missing": missing, **dict(zip(("pending", "deleted"), more, strict=False))}
-    return replace(ChunkSummary(name=name, until=until, rows=rows, digest=digest, raw=raw), **counts)
+    pending, deleted = more or (0, 0)
+    return ChunkSummary(
+        name=name,
+        until=None if until is None else unpack_key(until),
+        rows=rows,
+        digest=digest,
+        unconfirmed=unconfirmed,
+        missing=missing,
+        pending=pending,
+        deleted=deleted,
+        raw=raw,
+    )
 
 
 def _pack(document: Json) -> bytes:

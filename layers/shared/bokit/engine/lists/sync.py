@@ -24,10 +24,10 @@ from bokit.core.items.planning import RecordContext
 from bokit.core.items.rules import CODE_VERSION, HASHED_SETTINGS
 from bokit.core.model.agreement import PARTIAL
 from bokit.core.model.catalog import Source
-from bokit.core.model.collections import feeds, read_record_settings
+from bokit.core.model.collections import read_record_settings
 from bokit.core.model.field_changes import FIELDS
 from bokit.core.model.plan import Hold
-from bokit.core.model.records import Fields, SourceId
+from bokit.core.model.records import Fields
 from bokit.core.model.runs import COUNTS, Outcome, SourceReport
 from bokit.core.model.scheduling import LONG_LIST, Head
 from bokit.core.model.source_memory import SourceMemory
@@ -35,7 +35,7 @@ from bokit.core.model.source_rules import FIELD_NOT_FOUND
 from bokit.engine.lists.ending import ListEnding, apply_held_losses
 from bokit.engine.lists.parts import ListPass
 from bokit.engine.lists.session import ListSession, count_shown
-from bokit.engine.sync.elsewhere import load_other_sources
+from bokit.engine.sync.elsewhere import find_feeding
 from bokit.engine.sync.finish import Finisher, next_head, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, with_request_delay
 from bokit.engine.sync.pass_session import begin_pass
@@ -95,7 +95,9 @@ class ListSync:
 
     def _open(self, head: Head, job: SyncJob, *, exclusive: bool) -> ListSession:
         snapshot = self.store.load_snapshot(head.source)
-        context = replace(context_of(head, job, self.clock(), {}), other_sources=self._find_other_sources(head.source))
+        name = head.source.collection
+        others = find_feeding(self.store, head.source, name)[name]
+        context = replace(context_of(head, job, self.clock(), {}), other_sources=others)
         return ListSession(
             store=self.store,
             clock=self.clock,
@@ -109,9 +111,6 @@ class ListSync:
             memory=read_list_memory(snapshot.memory),
             salt=write_salt(head.source),
         )
-
-    def _find_other_sources(self, source: Source) -> frozenset[SourceId]:
-        return frozenset(s.id for s in load_other_sources(self.store, source) if feeds(s, source.collection))
 
     def _open_list(self, session: ListSession, token: Fields | None) -> LongList:
         head, job = session.head, session.job

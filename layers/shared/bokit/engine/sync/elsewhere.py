@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from bokit.core.model.catalog import Source, Unit
+from bokit.core.model.collections import feeds
 from bokit.core.model.full_names import FullNames
-from bokit.core.model.records import Record, Scope
+from bokit.core.model.records import CollectionName, Record, Scope, SourceId
 from bokit.core.model.source_rules import AnyRules
 from bokit.engine.sync.limits import MAX_COMPARED_UNITS
 from bokit.store.protocols import Store
@@ -16,6 +17,12 @@ from bokit.store.protocols import Store
 def load_other_sources(store: Store, source: Source) -> list[Source]:
     """Return the tenant's sources beside *source*, without those that are removed."""
     return [s for s in store.load_sources(source.tenant) if s.removed_at is None and s.id != source.id]
+
+
+def find_feeding(store: Store, source: Source, *names: CollectionName) -> dict[CollectionName, frozenset[SourceId]]:
+    """Return the other sources that feed each of these collections now, by a list or by a table: their records are theirs."""
+    others = load_other_sources(store, source)
+    return {name: frozenset(other.id for other in others if feeds(other, name)) for name in names}
 
 
 def load_elsewhere(store: Store, source: Source, rules: AnyRules, platform: str | None) -> dict[str, str]:

@@ -26,7 +26,7 @@ from bokit.core.model.source_rules import ADVICE, Context, Seen, Verdict
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.reconcile import Reconciler, ReconcileRequest, earliest
 from bokit.engine.sync.actions import apply_actions, hold, make_bulk, visible_actions
-from bokit.engine.sync.elsewhere import load_elsewhere, load_other_sources
+from bokit.engine.sync.elsewhere import find_feeding, load_elsewhere
 from bokit.engine.sync.finish import Finisher, next_head, recall_alert, report_source
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of, fetch_limits, plan_pass, with_request_delay
 from bokit.engine.sync.kinds import SourceKind
@@ -283,9 +283,8 @@ class SourceSync:
 
     def _other_sources(self, source: Source) -> frozenset[SourceId]:
         """Return the other sources that feed a shared scope now."""
-        if not self.kind_of(source).is_shared:
-            return frozenset()
-        return frozenset(s.id for s in load_other_sources(self.store, source) if s.collection == source.collection)
+        name = source.collection
+        return find_feeding(self.store, source, name)[name] if self.kind_of(source).is_shared else frozenset()
 
     def _plan(self, head: Head, sync_input: SyncInput, recorder: StepRecorder, room: PlanLimit | None = None) -> Plan:
         source, context = head.source, sync_input.context

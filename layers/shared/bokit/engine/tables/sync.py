@@ -16,16 +16,13 @@ and resumes there when its source is due again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 
-from bokit.core.model.catalog import Source
-from bokit.core.model.collections import feeds
 from bokit.core.model.due_times import DAILY, has_full_passes, plan_next_full
 from bokit.core.model.plan import Hold
-from bokit.core.model.records import CollectionName, SourceId
 from bokit.core.model.runs import COUNTS, SourceReport
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_memory import read_memory
@@ -34,7 +31,7 @@ from bokit.core.tables.chunks import KeyRange, chunk_names, unpack_manifest
 from bokit.core.tables.limits import MAX_UNSTAMPED_ROWS
 from bokit.core.tables.progress import make_hold, read_table_memory
 from bokit.core.tables.spec import TableSettings, TableSpec, read_table_settings
-from bokit.engine.sync.elsewhere import load_other_sources
+from bokit.engine.sync.elsewhere import find_feeding
 from bokit.engine.sync.finish import Finisher, next_head
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
 from bokit.engine.sync.pass_session import begin_pass
@@ -46,7 +43,7 @@ from bokit.engine.tables.reports import note_failure, note_tables, report_tables
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import SyncedTable
 from bokit.engine.tables.updates import UpdatePass, save_new
-from bokit.errors import InputError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
+from bokit.errors import InputError, QuotaError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.observability import log_event
 from bokit.sources.sql.protocols import DatabaseReader, DatabaseSnapshot
 
@@ -118,14 +115,8 @@ class TableSync:
             exclusive=exclusive,
             unfinished=memory.part,
             is_resumed=memory.part is not None,
-            other_sources=self._find_other_sources(head.source, settings),
+            other_sources=find_feeding(self.store, head.source, *{table.collection for table in settings.tables}),
         )
-
-    def _find_other_sources(self, source: Source, settings: TableSettings) -> Mapping[CollectionName, frozenset[SourceId]]:
-        """Return the other sources that feed the tables' collections now."""
-        others = load_other_sources(self.store, source)
-        collections = {table.collection for table in settings.tables}
-        return {name: frozenset(s.id for s in others if feeds(s, name)) for name in collections}
 
     # ── reading ──
 
@@ -226,12 +217,14 @@ def choose_tables(settings: TableSettings, job: SyncJob) -> list[TableSpec]:
 
 @contextmanager
 def stopping_alone(table: SyncedTable, database: DatabaseSnapshot) -> Iterator[None]:
-    """Note inside errors of one table as its own; those of the whole database are raised."""
+    """Note inside errors of one table as its own, a quota that it reached among them; those of the whole database are raised."""
     try:
         with database.isolated():
             yield
     except (SourceMalformedError, SourceRefusedError) as error:
         table.fail(error)
+    except QuotaError as error:
+        table.fail(QuotaError(f"table {table.spec.table!r}: {error.message}", **error.facts))
     except SourceUnavailableError as error:
         if error.stable_code not in OF_ONE_TABLE:
             raise

@@ -60,7 +60,7 @@ class RowReader:
         return hashlib.blake2b(said, digest_size=8).hexdigest()
 
     def identify(self, row: Sequence[Any]) -> bytes:
-        """Return what is equal for rows that the driver returned alike; empty for a value that its repr does not tell."""
+        """Return what is equal for rows that the driver returned alike; empty for a value that its repr does not show whole."""
         values = [*row]
         if not EXACT_TYPES.issuperset(map(type, values)):
             return b""
