@@ -10,6 +10,7 @@ from typing import TypeVar
 from bokit.core.model.catalog import Source
 from bokit.core.model.change_sizes import fit_change
 from bokit.core.model.codec import read_micros, write_micros
+from bokit.core.model.collections import BUILT_IN
 from bokit.core.model.events import NewEvent, event_of_record, join_events
 from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
@@ -64,7 +65,9 @@ def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None
     # of one write's own lines none is aged: an item takes one action of a transaction
     pushed = [name for name in names[:-MAX_KEPT_CHANGES] if name not in new]
     aged = () if kept_days is None else tuple((name, written_at(name) + timedelta(days=kept_days)) for name in pushed)
-    kept = replace(record, lines=names[-MAX_KEPT_CHANGES:])
+    is_declared = record.collection not in BUILT_IN
+    writer = changes[-1].by if changes and is_declared else record.updated_by
+    kept = replace(record, lines=names[-MAX_KEPT_CHANGES:], updated_by=writer)
     fitting = tuple(fit_change(change, MAX_CHUNK_BYTES) for change in changes)
     return RecordWrite(record=kept, changes=fitting, lines=new, aged=aged)
 

@@ -6,7 +6,8 @@
 
 A PUT brings back a record that was deleted by hand, with its fields; a PATCH of one is refused.
 
-Preserved fields keep their value. ``id``, ``createdAt``, ``updatedAt``, ``_meta`` and ``_base`` are Bokit's. Whole numbers beyond
+Preserved fields keep their value. ``id``, ``createdAt``, ``updatedAt``, ``updatedBy``, ``_meta`` and ``_base`` are Bokit's.
+Whole numbers beyond
 2^53 are text in documents; what comes back is exact again (``restore_exact``).
 """
 
@@ -32,7 +33,7 @@ from bokit.core.model.merge import compare_fields, normalise_fields
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Record
 from bokit.errors import InputError, StateError
 
-TIMES = ("createdAt", "updatedAt")
+OWN = ("createdAt", "updatedAt", "updatedBy")
 BASE = "_base"
 
 
@@ -95,7 +96,7 @@ def read_record_edit(values: Any) -> dict[str, Json]:
 
 
 def _without_reserved(values: Fields) -> dict[str, Json]:
-    return {n: v for n, v in values.items() if n not in (*TIMES, "id")}
+    return {n: v for n, v in values.items() if n not in (*OWN, "id")}
 
 
 def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datetime, *, is_new: bool = False) -> PatchResult:
@@ -109,7 +110,7 @@ def merge_patch(known: Record, patch: Patch, settings: RecordSettings, at: datet
     merged = _merge(current, patch, settings)
     wanted, refused = keep_paths(current, merged, (*settings.preserve, *patch.preserve), settings.array_keys)
     wanted |= {n: v for n, v in known.fields.items() if v is None and wanted.get(n, ABSENT) is ABSENT}
-    preserved = tuple(dict.fromkeys([*refused, *_refused_times(known, patch)]))
+    preserved = tuple(dict.fromkeys([*refused, *_refused_own(known, patch)]))
     is_back = is_deleted_by_hand(known)
     if not (is_new or is_back or compare_fields(known.fields, wanted)):
         return PatchResult(record=known, change=None, preserved=preserved)
@@ -143,9 +144,9 @@ def _merge(current: dict[str, Json], patch: Patch, settings: RecordSettings) -> 
     return dict(overlay(current, values, settings.array_keys))
 
 
-def _refused_times(known: Record, patch: Patch) -> list[str]:
+def _refused_own(known: Record, patch: Patch) -> list[str]:
     document: Fields = dict(describe_record(known))
-    return [n for n in TIMES if n in patch.values and not is_same(patch.values[n], document.get(n))]
+    return [n for n in OWN if n in patch.values and not is_same(patch.values[n], document.get(n))]
 
 
 def _check_size(wanted: Fields, current: Fields) -> None:

@@ -195,10 +195,11 @@ class RecordMeta(TypedDict):
     ]
     created_at: Time
     updated_at: Time
+    updated_by: Annotated[str | None, "Who made the last change: `token:…`, `source:…`; null: not known, of a former release."]
 
 
 class RecordDocument(TypedDict):
-    """A record: its own fields and `_meta`. `createdAt` and `updatedAt` are Bokit's where the source has none.
+    """A record: its own fields and `_meta`. `createdAt`, `updatedAt` and `updatedBy` are Bokit's where the source has none.
 
     Whole numbers beyond 2^53 are text, which programs in JavaScript read and write unchanged.
     """
@@ -206,6 +207,7 @@ class RecordDocument(TypedDict):
     id: str
     createdAt: Json
     updatedAt: Json
+    updatedBy: Json
     _meta: RecordMeta
 
 
@@ -216,9 +218,12 @@ def describe_record(record: Record) -> RecordDocument:
     shown: dict[str, Json] = {
         "createdAt": write_time(record.created_at),
         "updatedAt": write_time(record.updated_at),
+        "updatedBy": record.updated_by,
         **{name: show_exact(value) for name, value in fields.items() if name not in shadowed},
         "id": record.key,
     }
+    if record.source_id is None and record.updated_by:  # what a program pushed to a former release does not stand in its place
+        shown["updatedBy"] = record.updated_by
     state = describe_state(record)
     return cast("RecordDocument", {**shown, "_meta": {**state, "shadowed": shadowed} if shadowed else state})
 
@@ -242,6 +247,7 @@ def describe_state(record: Record) -> RecordMeta:
         "edits": describe_edits(record),
         "created_at": write_time(record.created_at),
         "updated_at": write_time(record.updated_at),
+        "updated_by": record.updated_by,
     }
 
 

@@ -75,6 +75,8 @@ class Record:
     """The names of its change log's last lines, which no age deletes; kept by the store."""
     in_parts: bool = field(default=False, compare=False)
     """Its document is larger than one item of the table, and stored in parts; kept by the store, and not in the document."""
+    updated_by: str | None = field(default=None, compare=False)
+    """Who made its last logged change, as the log has it; kept by the store, of declared collections."""
     created_at: datetime
     updated_at: datetime  # when a field or the presence last changed
 

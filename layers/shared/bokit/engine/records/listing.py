@@ -104,7 +104,10 @@ class RecordLists:
         if cursor is None:
             return self.clock() - FOLLOW_OVERLAP, WalkPosition()
         micros, _, position = read_cursor(list_id, cursor).partition("/")
-        return read_micros(int(micros)), read_position(position)
+        try:
+            return read_micros(int(micros)), read_position(position)
+        except (ValueError, OverflowError):
+            raise InputError("not a cursor of this list; begin at the first page", code="bad-cursor") from None
 
 
 def check_filter(collection: Collection, wanted: RecordFilter) -> None:
