@@ -50,6 +50,10 @@ class RowReader:
         self._nested = [path for path in self._table.without if "." in path]
         self._tombstone = (places[query.tombstone[0]], query.tombstone[1]) if query.tombstone else None
         self._read_tombstone = self._value_reader(query.shape.columns[query.tombstone[0]]) if query.tombstone else None
+        counted = {n for field, n, _ in self._fields if field not in self._table.volatile} | set(range(len(self._key)))
+        counted |= {self._tombstone[0]} if self._tombstone else set()
+        self._counted = sorted(counted) if len(counted) < len(places) else []
+        """Places of the values whose change is one; empty: all."""
         columns = [repr(query.shape.columns[name]) for name in query.names]
         self._columns = [self._family, str(zone), columns, {name: column.name for name, column in fields}, self._table.key]
 
@@ -61,7 +65,7 @@ class RowReader:
 
     def identify(self, row: Sequence[Any]) -> bytes:
         """Return what is equal for rows that the driver returned alike; empty for a value that its repr does not show whole."""
-        values = [*row]
+        values = [row[n] for n in self._counted] if self._counted else [*row]
         if not EXACT_TYPES.issuperset(map(type, values)):
             return b""
         return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()
