@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import (
     bench_cold,
     bench_command_line,
+    bench_export,
     bench_json,
     bench_live,
     bench_matching,
@@ -37,6 +38,7 @@ def main() -> int:
         "traffic": bench_traffic,
         "tables": bench_tables,
         "json": bench_json,
+        "export": bench_export,
         "page": bench_page,
         "live": bench_live,
     }

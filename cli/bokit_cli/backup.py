@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bokit_cli.flags import DEFAULT, AsJson
+from bokit_cli.new_files import new_file
 from bokit_cli.session import Session
 from bokit_cli.show import print_line
 
@@ -39,15 +39,8 @@ def create_backup(ctx: typer.Context, file: BackupFile, as_json: AsJson = False)
     service = open_backup(session.bokit)
     if file.exists():
         raise InputError("the file exists already; choose another name", file=str(file))
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    try:
-        with _create(unfinished, compressed=file.suffix == ".gz") as opened:
-            counts = service.create(opened.write)
-        unfinished.replace(file)
-    except OSError as error:
-        raise InputError(f"the file cannot be written: {error.strerror}", file=str(file)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with new_file(file) as opened:
+        counts = service.create(opened.write)
     session.answer({"file": str(file), "counts": counts}, lambda c: _show(c, f"wrote {file}", counts, KEEP_IT))
 
 
@@ -71,24 +64,6 @@ def restore_backup(
 
 
 NEXT = "event numbers were raised; pages and webhooks of before read on by themselves"
-
-
-def _create(path: Path, *, compressed: bool) -> IO[bytes]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    raw = os.fdopen(descriptor, "wb")
-    return cast("IO[bytes]", _Compressed(raw)) if compressed else raw
-
-
-class _Compressed(gzip.GzipFile):
-    """A compressed file that closes the one below it."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        super().__init__(fileobj=raw, mode="wb", mtime=0)
-        self._raw = raw
-
-    def close(self) -> None:
-        super().close()
-        self._raw.close()
 
 
 def _read(path: Path) -> Iterator[bytes]:

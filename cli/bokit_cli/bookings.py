@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.changes import BY_HAND, show_changes, source_names
 from bokit_cli.completion import complete_unit
 from bokit_cli.evidence import evidence_lines
 from bokit_cli.feeds import read_day
 from bokit_cli.flags import DEFAULT, AsJson, BookingId, Cursor, Limit, SetFields, Tenant, UnitFilter
 from bokit_cli.session import Session
 from bokit_cli.show import (
-    DONE_WORDS,
     ago_words,
     clean,
     count_nights,
@@ -24,7 +24,6 @@ from bokit_cli.show import (
     nights_words,
     plural,
     print_line,
-    print_next,
     short_id,
     status_words,
     stay_words,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from bokit.core.model.records import Record
     from bokit.engine.bookings.service import BookingInFull, HeldNight
     from bokit.engine.bookings.terms import BookingDocument, PublishedNight
-    from bokit.engine.catalog.view import ChangeDocument
 
 booking = typer.Typer(no_args_is_help=True, help="Add or edit a booking; edits survive syncs.")
 
@@ -56,8 +54,6 @@ BOOKINGS = Table(
 NO_BOOKING = "no booking yet; `bokit sync` reads the calendars that are due, `bokit booking add` enters one by hand"
 ECHOING = ("echo", "fading")
 MIN_ID_LENGTH = 4  # characters of an id that are enough to find it
-BY_HAND = "entered by hand"
-DONE_BY_PEOPLE = {"create": BY_HAND, "edit": "edited", "acknowledge": "acknowledged", "move": "moved with its source"}
 
 
 def register(app: typer.Typer) -> None:
@@ -162,11 +158,6 @@ def _state_word(doc: BookingDocument) -> str:
 def who_words(doc: BookingDocument) -> str:
     """Return the guest's name, or what else identifies the booking."""
     return clean(doc.get("guest_name") or doc.get("reservation_code") or doc.get("summary") or doc.get("kind"))
-
-
-def source_names(session: Session) -> dict[str | None, str]:
-    """Return the full names of all sources, removed ones too, by id."""
-    return dict(session.name_sources().items())
 
 
 def origin_words(doc: BookingDocument, names: dict[str | None, str]) -> str:
@@ -354,30 +345,5 @@ def list_changes(
     record = find_booking(session, booking_id)
     page = session.bokit.records.list_changes(session.tenant, record.id, limit=limit, cursor=cursor)
     docs = [describe_change(c) for c in page.items]
-    session.answer_list(docs, lambda c: _show_changes(c, session, docs, booking_id, page.cursor), page.cursor)
-
-
-def _show_changes(console: Console, session: Session, docs: list[ChangeDocument], booking_id: str, cursor: str | None) -> None:
-    names, places, now = source_names(session), session.names, session.bokit.clock()
-    for doc in docs:
-        record_id, _, version = doc["id"].rpartition("@")
-        print_line(console, f"{ago_words(doc['at'], now)}  {short_id(record_id)}@{version}  {_change_words(doc, names)}")
-        for name, change in doc["fields"].items():
-            if name == "unit_id":
-                print_line(console, f"  unit: {places.of_unit(str(change['from']))} → {places.of_unit(str(change['to']))}")
-                continue
-            words = status_words if name == "status" else value_words
-            print_line(console, f"  {name}: {words(change['from'])} → {words(change['to'])}")
-        for name, change in doc["preserved"].items():
-            print_line(console, f"  {name}: the source now says {value_words(change['to'])}; the edit is kept")
-    if not docs:
-        print_line(console, "no changes yet")
-    print_next(console, f"bokit booking changes {booking_id}", cursor)
-
-
-def _change_words(doc: ChangeDocument, names: dict[str | None, str]) -> str:
-    """Return what happened: ``edited by root``, or ``updated by Airbnb: REASON``."""
-    kind, _, name = doc["by"].partition(":")
-    if kind != "source" and doc["action"] in DONE_BY_PEOPLE:
-        return f"{DONE_BY_PEOPLE[doc['action']]} by {name}"
-    return f"{DONE_WORDS.get(doc['action'], doc['action'])} by {names.get(name, name)}: {doc['reason']}"
+    more = f"bokit booking changes {booking_id}"
+    session.answer_list(docs, lambda c: show_changes(c, session, docs, more, page.cursor), page.cursor)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bokit_cli.bookings import BY_HAND, who_words
+from bokit_cli.bookings import who_words
+from bokit_cli.changes import BY_HAND
 from bokit_cli.completion import complete_property, complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.lines import cut, isolate, order, wrap

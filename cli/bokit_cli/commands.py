@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "tenant": CommandEntry("places", "Tenants (customers of the stack)."),
     "source": CommandEntry("sources", "Sources of bookings: feeds, each for one unit."),
     "booking": CommandEntry("bookings", "Add or edit a booking; edits survive syncs."),
+    "collection": CommandEntry("collections", "Collections of records: show, empty and remove them."),
+    "records": CommandEntry("records", "Records of a collection: read, change, delete and export them."),
     "options": CommandEntry("settings", "Options of the tenant."),
     "config": CommandEntry("config_file", "Everything that is declared, from and to one file."),
     "token": CommandEntry("tokens", "API tokens, each for one tenant and one role."),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from itertools import islice
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from bokit_cli.session import Session
 
 MAX_SECONDS = 2.0
+MAX_RECORDS_OFFERED = 2000
+"""Of a collection; so many are read to find the ids that begin as what was typed."""
 COMPLETED = "_BOKIT_COMPLETE"
 """The variable in which a shell says what it wants, as typer names it."""
 _SPECIAL = re.compile(r"([^\w@%+=:,./-])")
@@ -144,8 +147,21 @@ def _tenants(session: Session) -> Iterable[Choice]:
 def _collections(session: Session) -> Iterable[Choice]:
     from bokit.core.model.collections import collections_of
 
-    sources = session.bokit.catalog.sources.list_sources(session.tenant)
-    return [Choice(name) for name in sorted({name for s in sources for name in collections_of(s)})]
+    catalog = session.bokit.catalog
+    fed = {name for s in catalog.sources.list_sources(session.tenant) for name in collections_of(s)}
+    declared = {str(c.name) for c in catalog.collections.list_collections(session.tenant)}
+    return [Choice(name) for name in sorted(fed | declared)]
+
+
+def complete_record(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Complete a record's id, once ``--collection`` says of which collection."""
+
+    def load(session: Session) -> Iterable[Choice]:
+        collections = session.bokit.catalog.collections
+        found = collections.find(session.tenant, ctx.params.get("collection") or "")
+        return [Choice(r.key, about=found.name) for r in islice(collections.iterate(found), MAX_RECORDS_OFFERED)]
+
+    return completes(load)(ctx, incomplete)
 
 
 def _tables(session: Session) -> Iterable[Choice]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bokit_cli.bookings import MIN_ID_LENGTH, find_units, origin_words, source_names, who_words
+from bokit_cli.bookings import MIN_ID_LENGTH, find_units, origin_words, who_words
+from bokit_cli.changes import source_names
 from bokit_cli.completion import complete_unit
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from bokit.core.items.planning import RecordDocument
 from bokit.core.model.alerts import AlertChannelDocument
+from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.documents import ContentProblem, Count, Day, ErrorDocument, Time
 from bokit.core.model.plan import HoldDocument
 from bokit.core.model.quotas import QuotaDocument
@@ -17,6 +19,7 @@ from bokit.engine.bookings.service import BookingInFull
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, ExplainedBooking, NightEvidence, PublishedNight
 from bokit.engine.bookings.undo import UndoDocument
 from bokit.engine.catalog.access import TokenDocument
+from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.config.planning import ConfigPlanDocument
 from bokit.engine.catalog.marks import MarkDocument
 from bokit.engine.catalog.options import OptionDocument
@@ -182,6 +185,24 @@ class BackupDocument(TypedDict):
     counts: dict[str, Count]
 
 
+class CollectionLossDocument(TypedDict):
+    """What emptying or removing a collection deletes."""
+
+    collection: str
+    records: Annotated[Count, "So many were deleted, or would be."]
+    removed: Annotated[bool, "false: a dry run."]
+
+
+class RecordsExportedDocument(TypedDict):
+    """A file of records that was written."""
+
+    file: str
+    format: Literal["csv", "ndjson"]
+    records: Count
+    columns: Annotated[list[str], "Of CSV, in order; of NDJSON none."]
+    guarded: Annotated[Count, "Cells with a ' before them, since a spreadsheet might run them as formulas."]
+
+
 class QuotasDocument(TypedDict):
     """How much of their quotas the tenant and the whole stack use."""
 
@@ -294,6 +315,10 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "booking edit": (BookingInFull,),
     "bookings": ([BookingDocument], [NightShownDocument]),
     "calendar": (ChartDocument,),
+    "collection empty": (CollectionLossDocument,),
+    "collection list": ([CollectionDocument],),
+    "collection remove": (CollectionLossDocument,),
+    "collection show": (CollectionDocument,),
     "config diff": (ConfigPlanDocument,),
     "config export": (ConfigWrittenDocument, CONFIG),
     "config import": (ConfigPlanDocument,),
@@ -314,6 +339,13 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "property list": ([PropertyDocument],),
     "property remove": (PlaceRemovedDocument,),
     "quotas": (QuotasDocument,),
+    "records delete": (RecordDocument,),
+    "records export": (RecordsExportedDocument,),
+    "records get": (RecordDocument,),
+    "records history": ([ChangeDocument],),
+    "records list": ([RecordDocument],),
+    "records restore": (RecordDocument,),
+    "records set": (PatchResultDocument,),
     "replay": (ReplayDocument,),
     "source add": (SourceAddedDocument,),
     "source apply-held": (RunDocument,),

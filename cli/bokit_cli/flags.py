@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bokit_cli.completion import complete_booking, complete_platform, complete_source, complete_tenant, complete_unit
+from bokit_cli.completion import (
+    complete_booking,
+    complete_collection,
+    complete_platform,
+    complete_record,
+    complete_source,
+    complete_tenant,
+    complete_unit,
+)
 
 
 class EndsOnWord(StrEnum):
@@ -61,6 +69,26 @@ IgnoreTransparent = Annotated[
     bool | None,
     typer.Option("--ignore-transparent/--no-ignore-transparent", help='Whether events marked as "free" hold no nights.'),
 ]
+CollectionName = Annotated[
+    str, typer.Option("--collection", metavar="NAME", help="The collection.", autocompletion=complete_collection)
+]
+RecordKey = Annotated[
+    str, typer.Argument(metavar="ID", help="Record id, as its source gives it.", autocompletion=complete_record)
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="FIELD=VALUE", help="Only records with this value; dots lead into objects; may be repeated."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only what changed after it, deleted ones too: 2026-07-01, a full time, or 2h."),
+]
+PresenceFilter = Annotated[
+    str | None,
+    typer.Option("--presence", metavar="STATE", help="present, missing, gone, or all; if omitted, all that are not gone."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")]
 SetFields = typer.Option("--set", metavar="FIELD=VALUE", help="May be repeated, as in --set check_in=2026-07-01.")
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Maximum number of items.")]
 Cursor = Annotated[str | None, typer.Option("--cursor", metavar="TEXT", help="Where the last page ended.")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bokit_cli.changes import short_change
 from bokit_cli.completion import complete_run
 from bokit_cli.flags import DEFAULT, AsJson, Cursor, Limit, Tenant
 from bokit_cli.session import Session
@@ -17,7 +18,6 @@ from bokit_cli.show import (
     print_line,
     print_more,
     print_next,
-    short_id,
     word,
 )
 from bokit_cli.sync import run_words, show_run
@@ -74,10 +74,9 @@ def _show_one(console: Console, run: Run, session: Session) -> None:
     show_run(console, run, session.name_sources(), empty="nothing was due")
     changes, names = session.bokit.bookings.undo.list_changes(run), session.names
     for change in changes[:MAX_BOOKINGS_SHOWN]:
-        record_id, _, version = change.id.rpartition("@")
-        scope = record_id.rpartition(".")[0]
-        shown = record_id if names.of_unit(scope) == scope else short_id(record_id)  # not of a unit
-        print_line(console, f"  {shown}@{version}  {DONE_WORDS.get(change.action, change.action)}: {change.reason}")
+        print_line(
+            console, f"  {short_change(change.id, names)}  {DONE_WORDS.get(change.action, change.action)}: {change.reason}"
+        )
     print_more(console, len(changes) - MAX_BOOKINGS_SHOWN, "  ")
     if changes:
         print_line(console, f"`bokit undo {run.run_id} --dry-run` shows what could be given back")

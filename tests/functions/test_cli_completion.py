@@ -90,6 +90,19 @@ def test_ids_are_offered_once_they_are_begun(offer, terminal):
     assert offer("history", "run_") == [terminal.json("history")["items"][0]["run_id"]]
 
 
+def test_records_are_offered_once_their_collection_is_named(offer, terminal):
+    """Collections that no source feeds, too; without the option there is nothing to offer."""
+    terminal.bokit.catalog.collections.declare("default", {"name": "guests"})
+    for key in ("7", "71", "8"):
+        terminal.json("records", "set", key, "--collection", "guests", "--create", "--set", "name=x")
+
+    assert offer("records", "list", "--collection", "g") == ["guests"]
+    assert offer("collection", "show", "") == ["bookings", "guests"]
+    assert offer("records", "get", "--collection", "guests", "7") == ["7", "71"]
+    assert offer("records", "get", "7") == []
+    assert offer("records", "get", "--collection", "boats", "") == []
+
+
 def test_other_shells_quote_themselves_and_show_what_it_is(offer, terminal):
     """The id stands beside the name."""
     first, second = (s["id"] for s in terminal.json("source", "list")["items"])

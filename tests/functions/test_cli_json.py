@@ -96,11 +96,19 @@ class Scene:
     def alert(self, server: Any) -> str:
         return str(self.json("alert", "add", "webhook", "--url", server.url, "--name", "Phone", "--no-test")["id"])
 
+    def clients(self) -> tuple[str, str]:
+        """Declare a collection with a record; return the option that names it."""
+        self.json("config", "import", self.write("clients.yaml", "collections: [{name: clients, preserve: [joined]}]"))
+        fields = ("name=Ada", "joined=2020", "n:=9007199254740993", "address:={}", "_meta2:=null")
+        self.json("records", "set", "7", "--create", *CLIENTS, *(word for field in fields for word in ("--set", field)))
+        return CLIENTS
+
     def other_feed(self) -> tuple[str, ...]:
         self.terminal.shelf.bodies[OTHER] = a_feed(an_event(7, "2026-09-01", "2026-09-04", "HMABCDEF77"))
         return ("VRBO", "--unit", "Garden flat", "--url", OTHER)
 
 
+CLIENTS = ("--collection", "clients")
 Make = Callable[[Scene], Any]
 CASES: dict[str, list[Make]] = {
     "booking accept-remote": [lambda s: (s.json("booking", "edit", s.booking, "--set", "notes=x")["id"],)],
@@ -114,6 +122,13 @@ CASES: dict[str, list[Make]] = {
         lambda s: s.conflict() and ("--all",),
     ],
     "calendar": [lambda s: s.conflict() and (), lambda s: ("--days", "60"), lambda s: s.hold() and ("Garden flat", "2026-07")],
+    "collection empty": [
+        lambda s: s.clients() and ("clients", "--dry-run"),
+        lambda s: s.clients() and ("clients", "--yes"),
+    ],
+    "collection list": [lambda s: s.clients() and (), lambda s: s.clients() and ("--counts",)],
+    "collection remove": [lambda s: s.clients() and ("clients", "--yes")],
+    "collection show": [lambda s: s.clients() and ("clients",)],
     "config diff": [lambda s: (s.write("more.yaml", CONFIG), "--prune"), lambda s: (s.write("less.yaml", "{}"), "--prune")],
     "config export": [lambda s: (), lambda s: (str(s.folder / "out.yaml"),)],
     "config import": [
@@ -142,6 +157,16 @@ CASES: dict[str, list[Make]] = {
     "property list": [lambda s: ()],
     "property remove": [lambda s: ("Villa Rosa", "--release", "--yes")],
     "quotas": [lambda s: ()],
+    "records delete": [lambda s: ("7", *s.clients())],
+    "records export": [
+        lambda s: (*s.clients(), "--output", str(s.folder / "clients.csv")),
+        lambda s: (*s.clients(), "--output", str(s.folder / "clients.ndjson.gz"), "--no-meta"),
+    ],
+    "records get": [lambda s: ("7", *s.clients())],
+    "records history": [lambda s: ("7", *s.clients())],
+    "records list": [lambda s: s.clients(), lambda s: (*s.clients(), "--where", "name=Nobody")],
+    "records restore": [lambda s: s.json("records", "delete", "7", *s.clients()) and ("7", *CLIENTS)],
+    "records set": [lambda s: ("7", *s.clients(), "--set", "name=Eva", "--set", "joined=2021")],
     "replay": [lambda s: (s.history(),), lambda s: (s.history(), s.history(), "--unit")],
     "source add": [lambda s: s.other_feed(), lambda s: (*s.other_feed(), "--no-check")],
     "source apply-held": [lambda s: (s.hold(),)],

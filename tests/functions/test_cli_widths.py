@@ -38,6 +38,7 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {
     "alerts.CHANNELS": Case(lambda w: ("alert", "list")),
     "bookings.BOOKINGS": Case(lambda w: ("bookings", "--all")),
+    "collections.COLLECTIONS": Case(lambda w: ("collection", "list", "--counts")),
     "config_file.CHANGES": Case(
         lambda w: ("config", "diff", w.config, "--prune"),
         lambda d: sum(len(d[how]) for how in ("added", "changed", "removed", "kept", "left")),
@@ -47,6 +48,7 @@ CASES: dict[str, Case] = {
     "places.PROPERTIES": Case(lambda w: ("property", "list")),
     "places.TENANTS": Case(lambda w: ("tenant", "list")),
     "places.UNITS": Case(lambda w: ("unit", "list")),
+    "records.RECORDS": Case(lambda w: ("records", "list", "--collection", w.collection)),
     "replay.STAYS": Case(lambda w: ("replay", w.history), lambda d: len(d["stays"])),
     "settings.OPTIONS": Case(lambda w: ("options", "list")),
     "sources.ENTRIES": Case(lambda w: ("source", "test", w.sources[2][0]), lambda d: len(d["entries"])),

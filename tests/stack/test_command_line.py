@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
 import socket
@@ -93,6 +95,40 @@ def test_a_stacks_table_goes_into_a_file_and_out_of_it(deployed: Deployed, tmp_p
     same({key: found[key] for key in wanted if key in found}, wanted)
     assert len([pk for pk, _ in wanted if pk.startswith(f"T#{client.tenant}#")]) >= 3
     deployed.client("dynamodb").delete_table(TableName=other.table_name)
+
+
+def test_the_records_of_a_collection(deployed: Deployed, tmp_path: Path):
+    """Pushed through the API, then listed, edited, exported, deleted, restored, and removed with their collection."""
+    shell, client = Shell(deployed, tmp_path), open_client(deployed)
+    tenant = ("--tenant", str(client.tenant))
+    of = ("--collection", "guests", *tenant)
+    (tmp_path / "guests.yaml").write_text("collections: [{name: guests, buckets: 3, preserve: [joined]}]")
+    shell.json("config", "import", "guests.yaml", *tenant)
+    for number in range(30):
+        assert (
+            client.ask("PUT", f"/collections/guests/records/{number}", {"name": f"Guest {number}", "n": 2**53 + number})[0] == 200
+        )
+
+    assert shell.json("collection", "show", "guests", *tenant)["counts"]["records"] == 30
+    shell.json("records", "set", "7", *of, "--set", "name==1+1", "--set", "joined=2020")
+    assert shell.json("records", "set", "7", *of, "--set", "joined=2021")["preserved"] == ["joined"]
+    assert [r["id"] for r in shell.json("records", "list", *of, "--where", "joined=2020")["items"]] == ["7"]
+    assert len(shell.json("records", "history", "7", *of)["items"]) == 2
+    for name in ("guests.csv", "guests.ndjson.gz"):
+        assert shell.json("records", "export", *of, "--output", name)["records"] == 30
+    with (tmp_path / "guests.csv").open(encoding="utf-8", newline="") as opened:
+        rows = {row["id"]: row for row in csv.DictReader(opened)}
+    lines = [json.loads(line) for line in gzip.decompress((tmp_path / "guests.ndjson.gz").read_bytes()).splitlines()]
+    assert (len(rows), rows["7"]["name"], rows["7"]["n"]) == (30, "'=1+1", str(2**53 + 7))
+    assert {line["id"]: line["n"] for line in lines} == {f"{number}": 2**53 + number for number in range(30)}
+
+    shell.json("records", "delete", "7", *of)
+    assert shell.json("records", "restore", "7", *of)["name"] == "=1+1"
+    assert shell.run("collection", "empty", "guests", *tenant, BOKIT_STACK=STACK).returncode == 2
+    assert shell.json("collection", "empty", "guests", "--yes", *tenant)["records"] == 30
+    assert shell.json("records", "list", *of)["items"] == []
+    assert shell.json("collection", "remove", "guests", "--yes", *tenant)["removed"]
+    assert shell.json("collection", "list", *tenant)["items"] == []
 
 
 class AtStack(StackLocator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class NamedWorld:
         self.make("alert", "add", "webhook", "--url", "http://127.0.0.1:1/alerts", "--name", "משרד הניקיון", "--no-test")
         self.make("token", "create", "--name", "the cleaning company in the old harbour", "--role", "operator")
         self.make("token", "create", "--expires-in", "7d")
+        self._push()
         self._age()
 
     def make(self, *arguments: str) -> Any:
@@ -62,6 +64,16 @@ class NamedWorld:
             added = self.make("source", "add", name, "--unit", unit, "--url", url, "--platform", platform)
             ids.append(str(added["id"]))
         return ids
+
+    def _push(self) -> None:
+        """Declare collections, and push records with long ids and values."""
+        self.collection = "bateaux_du_vieux_port"
+        declared = {"name": self.collection, "preserve": ["raison_sociale", "adresse.code_postal"]}
+        file = self.write("boats.json", json.dumps({"collections": [declared, {"name": "clients"}]}))
+        self.make("config", "import", file)
+        for number, guest in enumerate(GUESTS):
+            fields = ("--set", f"raison_sociale={guest}", "--set", f"numéro:={number}", "--set", f"adresse.ville={guest[::-1]}")
+            self.make("records", "set", f"boat-{number}-{guest}", "--collection", self.collection, "--create", *fields)
 
     def _age(self) -> None:
         """Let one feed come empty and one not at all, and let hours pass."""

@@ -6,6 +6,6 @@ May import: core.model, errors.
 """
 
 __all__ = [
-    "api_spec", "by_hand", "edit", "guard", "links", "long_lists", "page_signals", "paging", "planning", "reader", "rules",
-    "settings", "undo",
+    "api_spec", "by_hand", "cells", "edit", "guard", "links", "long_lists", "page_signals", "paging", "planning",
+    "reader", "rules", "settings", "undo",
 ]  # fmt: skip

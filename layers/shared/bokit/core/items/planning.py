@@ -213,19 +213,27 @@ class RecordDocument(TypedDict):
 
 def describe_record(record: Record) -> RecordDocument:
     """Return *record*'s document. ``id`` is the source's own."""
+    shown, shadowed = split_fields(record)
+    meta = describe_state(record)
+    if shadowed:
+        meta["shadowed"] = show_exact(shadowed)
+    return cast("RecordDocument", {**{name: show_exact(value) for name, value in shown.items()}, "_meta": meta})
+
+
+def split_fields(record: Record) -> tuple[dict[str, Json], dict[str, Json]]:
+    """Return what a record's document shows beside ``_meta``, and the fields whose names the document needs itself."""
     fields = {name: value for name, value in record.fields.items() if value is not None or record.remote.get(name) is None}
-    shadowed = {name: show_exact(value) for name, value in fields.items() if is_shadowed(name, value, record.key)}
+    shadowed = {name: value for name, value in fields.items() if is_shadowed(name, value, record.key)}
     shown: dict[str, Json] = {
         "createdAt": write_time(record.created_at),
         "updatedAt": write_time(record.updated_at),
         "updatedBy": record.updated_by,
-        **{name: show_exact(value) for name, value in fields.items() if name not in shadowed},
+        **{name: value for name, value in fields.items() if name not in shadowed},
         "id": record.key,
     }
     if record.source_id is None and record.updated_by:  # what a program pushed to a former release does not stand in its place
         shown["updatedBy"] = record.updated_by
-    state = describe_state(record)
-    return cast("RecordDocument", {**shown, "_meta": {**state, "shadowed": shadowed} if shadowed else state})
+    return shown, shadowed
 
 
 def is_shadowed(name: str, value: Json, key: str) -> bool:

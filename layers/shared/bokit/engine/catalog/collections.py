@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
@@ -21,7 +21,7 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import check_interval, load_options
 from bokit.engine.catalog.fields import read_fields
 from bokit.engine.catalog.sources import SourceService
-from bokit.engine.records.listing import NOT_GONE, RecordFilter, RecordLists, RecordPage
+from bokit.engine.records.listing import NOT_GONE, RecordFilter, RecordLists, RecordPage, check_filter
 from bokit.engine.records.lookup import find_record, is_our_id, read_key
 from bokit.engine.records.removal import RecordRemoval
 from bokit.engine.records.walk import walk_records
@@ -134,6 +134,11 @@ class CollectionService:
         for page in walk_records(self.store, collection):
             add_records(counts, page.records)
         return counts
+
+    def iterate(self, collection: Collection, wanted: RecordFilter = NOT_GONE) -> Iterator[Record]:
+        """Yield all records that *wanted* admits, and read them as they are asked for; raises InputError for the filter."""
+        check_filter(collection, wanted)
+        return (r for page in walk_records(self.store, collection) for r in page.records if wanted.admits(r))
 
     def page(
         self, collection: Collection, wanted: RecordFilter = NOT_GONE, *, limit: int = 50, cursor: str | None = None

@@ -23,6 +23,8 @@ MAX_FILTERS = 10
 """Fields of one filter."""
 FOLLOW_OVERLAP = timedelta(hours=1)
 """How far before its beginning the next list of changes begins: a sync writes records with the time at which it began."""
+MAX_EXPORT_COLUMNS = 10_000
+"""Different fields of the records of one CSV."""
 MAX_COUNTED = 20_000
 """Records that are read to count what emptying a collection would delete, and to see whether it changed."""
 MAX_REMOVED_AT_ONCE = 500
