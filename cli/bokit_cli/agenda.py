@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bokit_cli.bookings import find_units
+from bokit_cli.finding import find_units
 from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
 from bokit_cli.session import Session
 from bokit_cli.show import dates_words, day_words, plural, print_line, short_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +10,10 @@ import typer
 
 from bokit_cli.changes import BY_HAND, show_changes, source_names
 from bokit_cli.completion import complete_unit
+from bokit_cli.door_codes import show_access
 from bokit_cli.evidence import evidence_lines
 from bokit_cli.feeds import read_day
+from bokit_cli.finding import find_booking, find_units
 from bokit_cli.flags import DEFAULT, AsJson, BookingId, Cursor, Limit, SetFields, Tenant, UnitFilter
 from bokit_cli.session import Session
 from bokit_cli.show import (
@@ -53,12 +55,12 @@ BOOKINGS = Table(
 )
 NO_BOOKING = "no booking yet; `bokit sync` reads the calendars that are due, `bokit booking add` enters one by hand"
 ECHOING = ("echo", "fading")
-MIN_ID_LENGTH = 4  # characters of an id that are enough to find it
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("bookings")(list_bookings)
+    booking.command("access")(show_access)
     app.add_typer(booking, name="booking")
 
 
@@ -81,20 +83,6 @@ def list_bookings(
         return
     shown = session.bokit.bookings.list_bookings(session.tenant, list(units))
     session.answer_list(shown, lambda c: _show_bookings(c, session, shown, units, everything))
-
-
-def find_units(session: Session, unit: str | None) -> dict[UnitId, str]:
-    """Return the full names of the unit that *unit* names, or of all, by id and in their order."""
-    catalog, names = session.bokit.catalog, session.names
-    found = [catalog.find_unit(session.tenant, unit)] if unit else names.sorted(catalog.list_units(session.tenant))
-    return {u.id: names.of(u) for u in found}
-
-
-def _load(session: Session, units: Sequence[str]) -> list[Record]:
-    from bokit.core.model.catalog import BOOKINGS
-    from bokit.core.model.records import Scope
-
-    return session.bokit.records.list_records(session.tenant, BOOKINGS, [Scope(u) for u in units])
 
 
 def _show_bookings(
@@ -215,25 +203,6 @@ def _calendar_words(calendar: PublishedNight, names: dict[str | None, str], now:
         closed += f", {lasting_words(datetime.fromisoformat(since), now)}"
         read += ", and not since" if read_at and not calendar["read_closed_at"] else ""
     return f"{name}{variant}: {closed}; {read}"
-
-
-def find_booking(session: Session, text: str) -> Record:
-    """Return the booking with this id, or with the short one that tables show."""
-    from bokit.core.model.catalog import BOOKINGS
-    from bokit.core.model.records import RecordId
-    from bokit.engine.bookings.terms import is_moved
-    from bokit.errors import InputError, UnknownIdError
-
-    if "." in text:
-        return session.bokit.records.find_record(session.tenant, BOOKINGS, RecordId(text))
-    records = _load(session, list(find_units(session, None))) if len(text) >= MIN_ID_LENGTH else []
-    found = [r for r in records if r.id.rpartition(".")[2].startswith(text) and not is_moved(r)]
-    if len(found) > 1:
-        ids = ", ".join(r.id for r in found)
-        raise InputError("several bookings match; write more of the id", code="ambiguous-id", ids=ids)
-    if not found:
-        raise UnknownIdError("no such booking; `bokit bookings --all` shows them", id=text)
-    return found[0]
 
 
 @booking.command("add")

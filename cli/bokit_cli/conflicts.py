@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bokit_cli.bookings import MIN_ID_LENGTH, find_units, origin_words, who_words
+from bokit_cli.bookings import origin_words, who_words
 from bokit_cli.changes import source_names
 from bokit_cli.completion import complete_unit
+from bokit_cli.finding import MIN_ID_LENGTH, find_units
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
 from bokit_cli.show import MAX_BOOKINGS_SHOWN, ago_words, dates_words, print_line, print_more, short_id, stay_words

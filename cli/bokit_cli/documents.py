@@ -15,6 +15,7 @@ from bokit.core.model.runs import RunDocument
 from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
 from bokit.engine.base.moves import MoveDocument
 from bokit.engine.bookings.charts import AgendaDocument, ChartDocument, NeedDocument
+from bokit.engine.bookings.door_codes import AccessDocument
 from bokit.engine.bookings.service import BookingInFull
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, ExplainedBooking, NightEvidence, PublishedNight
 from bokit.engine.bookings.undo import UndoDocument
@@ -310,6 +311,7 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "backup create": (BackupDocument,),
     "backup restore": (BackupDocument,),
     "booking accept-remote": (BookingInFull,),
+    "booking access": (AccessDocument,),
     "booking add": (BookingInFull,),
     "booking changes": ([ChangeDocument],),
     "booking edit": (BookingInFull,),

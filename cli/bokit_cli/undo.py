@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bokit_cli.bookings import find_booking
 from bokit_cli.completion import complete_run
+from bokit_cli.finding import find_booking
 from bokit_cli.flags import DEFAULT, AsJson, Tenant
 from bokit_cli.session import Session
 from bokit_cli.show import nights_words, plural, print_line, short_id, status_words, stay_words, value_words

@@ -78,6 +78,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/alerts": {"kind": "webhook", "url": "https://8.8.8.8/new"},
     "/sync/start": {"interval": 300},
     "/options/{name}": {"value": 3600},
+    "/bookings/{id}/access": {"code": "4812"},
 }
 """The least body of each route that needs one."""
 
@@ -105,6 +106,7 @@ class HostileApp(ApiApp):
         for first, end in (("2026-07-01", "2026-07-09"), ("2026-07-05", "2026-07-12")):
             body = {"unit_id": ids["unit"], "check_in": first, "check_out": end}
             self.ids["bookings"] = self.caller.post("/bookings", body)["id"]
+        self.caller.ask("PUT", "/options/access.codes", {"value": True})
         self.ids["conflicts"] = self.caller.get("/conflicts")["items"][0]["id"]
         self.ids["webhooks"] = self.caller.post("/webhooks", {"url": "https://8.8.8.8/hook"})["id"]
         self.ids["alerts"] = self.caller.post("/alerts", {"kind": "webhook", "url": "https://8.8.8.8/hook"})["id"]

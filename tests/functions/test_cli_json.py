@@ -112,6 +112,7 @@ CLIENTS = ("--collection", "clients")
 Make = Callable[[Scene], Any]
 CASES: dict[str, list[Make]] = {
     "booking accept-remote": [lambda s: (s.json("booking", "edit", s.booking, "--set", "notes=x")["id"],)],
+    "booking access": [lambda s: (s.json("options", "set", "access.codes", "true")["name"] and s.booking,)],
     "booking add": [lambda s: ("--unit", "Garden flat", "--set", "check_in=2026-10-01", "--set", "check_out=2026-10-03")],
     "booking changes": [lambda s: (s.booking,)],
     "booking edit": [lambda s: (s.booking, "--set", "guest_name=Ann", "--set", "check_out=2026-07-15")],

@@ -94,6 +94,7 @@ def record_examples() -> dict[str, Any]:
         record_syncs(recorder, ids)
         record_access(recorder)
         record_outlets(recorder)
+        record_door_codes(recorder, ids)
         record_removals(recorder, ids)
     return dict(sorted((BY_HAND | json.loads(rename(json.dumps(recorder.found)))).items()))
 
@@ -165,6 +166,18 @@ def record_bookings(r: Recorder, ids: dict[str, str]) -> None:
     r.ask("DELETE /calendars/{id}", calendar)
     r.app.bokit.events.drain()
     r.ask("GET /events")
+
+
+def record_door_codes(r: Recorder, ids: dict[str, str]) -> None:
+    """Turn door codes on, read one, set one by hand, and make a new one."""
+    r.app.bokit.catalog.options.set(DEFAULT_TENANT, "access.codes", True)
+    stays = [
+        b for b in r.caller.get("/bookings", unit_id=ids["unit"])["items"] if (b["kind"], b["state"]) == ("reservation", "own")
+    ]
+    booking = {"id": stays[-1]["id"]}
+    r.ask("GET /bookings/{id}/access", booking)
+    r.ask("PUT /bookings/{id}/access", booking, {"code": "4812"})
+    r.ask("DELETE /bookings/{id}/access", booking)
 
 
 def record_collections(r: Recorder) -> None:

@@ -133,6 +133,7 @@ LIMITS = [
     ("docs/webhooks.md", "each up to a tenth later", model.MAX_JITTER, 0.1),
     ("docs/webhooks.md", "in `bokit webhook deliveries ID` for 30 days", store.DELIVERY_TTL, 30 * DAY),
     ("docs/webhooks.md", "After five days without any success", model.MAX_SILENCE, 5 * DAY),
+    ("docs/reference.md", "had it less than 90 days ago", occupancy.DOOR_CODE_REST, 90 * DAY),
     ("docs/reference.md", "more than five redirects", net.MAX_REDIRECTS, 5),
     ("docs/reference.md", "a run takes at most a thousand sources", runs.MAX_SOURCES_PER_RUN, 1000),
     ("docs/reference.md", "takes effect within a minute", AUTHORIZER["AuthorizerResultTtlInSeconds"] <= 60, True),

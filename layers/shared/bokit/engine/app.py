@@ -192,7 +192,7 @@ class Bokit:
         """Bookings of linked units, their conflicts, and bookings entered by hand."""
         from bokit.engine.bookings.service import BookingService
 
-        return BookingService(self.store, self.records, self.clock, self.defaults)
+        return BookingService(self.store, self.records, self.clock, self.defaults, self._parts.calendar_key)
 
     @cached_property
     def calendars(self) -> CalendarService:
@@ -227,6 +227,7 @@ class Bokit:
                 check_url=parts.check_url,
                 reconcile=lambda collection, request: self.source_sync.reconcile(collection, request),
                 publish=lambda tenant: self.calendars.publish_all(tenant),
+                follow_doors=lambda tenant: self.bookings.door_codes.follow_all(tenant),
                 unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
                 moves=lambda: self.bookings.moves,
                 find_holding=lambda tenant, unit_id: self.bookings.find_holding(tenant, unit_id),
@@ -346,8 +347,7 @@ class Bokit:
         """What alert channels read and send."""
         from bokit.engine.live.alert_delivery import AlertDelivery, send_to_queue
 
-        queue = self._parts.deliver_queue
-        send = send_to_queue(queue) if queue else None
+        send = send_to_queue(queue) if (queue := self._parts.deliver_queue) else None
         return AlertDelivery(self.store, lambda: self._alert_sender, self.clock, self.defaults, self._digest_parts(), send)
 
     @cached_property

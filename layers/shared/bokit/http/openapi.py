@@ -171,6 +171,8 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {412}
     if path == "/events":
         statuses |= {410}
+    if path == "/bookings/{id}/access":
+        statuses |= {409}
     answers = _without(operation["responses"], "422")
     answers |= {str(status): {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"} for status in statuses}
     if method == "head":

@@ -13,7 +13,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "units": ("places", "calendars"),
     "calendars": ("calendars",),
     "sources": ("sources",),
-    "bookings": ("bookings",),
+    "bookings": ("bookings", "door_codes"),
     "conflicts": ("conflicts",),
     "turnovers": ("turnovers",),
     "events": ("events",),

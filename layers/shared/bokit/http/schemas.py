@@ -20,6 +20,7 @@ from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.events import EventsDocument
 from bokit.core.model.runs import RunDocument
 from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
+from bokit.engine.bookings.door_codes import AccessDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
 from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, TurnoverDocument
@@ -35,6 +36,7 @@ from bokit.http import documents
 Schema = dict[str, Any]
 
 ANSWERS = (
+    AccessDocument,
     AlertChannelDocument,
     BookingDocument,
     BookingInFull,

@@ -11,7 +11,7 @@ from bokit.core.model.catalog import Source
 from bokit.core.model.change_sizes import fit_change
 from bokit.core.model.codec import read_micros, write_micros
 from bokit.core.model.collections import BUILT_IN
-from bokit.core.model.events import NewEvent, event_of_record, join_events
+from bokit.core.model.events import NewEvent, events_of_record
 from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
 from bokit.core.model.scheduling import HeartbeatRun, Lease
@@ -74,7 +74,7 @@ def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None
 
 def events_of(writes: Iterable[RecordWrite]) -> list[NewEvent]:
     """Return the events of records that are written together."""
-    return join_events(event_of_record(write.record, write.changes) for write in writes)
+    return [event for write in writes for event in events_of_record(write.record, write.changes)]
 
 
 def written_last(writes: Iterable[RecordWrite]) -> datetime:

@@ -92,8 +92,8 @@ class Identity:
         a closure where a reservation was, or the other way    yes
         round
         the same nights, or the guest is here and the start    no, unless the stay was gone, or its UID changed in a
-        rolled at midnight                                     feed whose UIDs do not change all the time; where they
-                                                               identify, unless those of two stays or more changed
+        rolled at midnight                                     feed whose UIDs do not change all the time, unless all
+                                                               changed, those of two stays or more
         else                                                   yes
         """
         is_same_uid = stay.record.key == entry_key(entry)
@@ -105,5 +105,5 @@ class Identity:
             return True
         is_clip = self.uids.is_new_day and stay.check_in < entry.check_in
         role = self.uids.role_of(entry)
-        is_other = role is UidRole.UNKNOWN or (role is UidRole.IDENTITY and not self._is_reissued)
+        is_other = role in (UidRole.UNKNOWN, UidRole.IDENTITY) and not self._is_reissued
         return not is_same_uid and not is_clip and is_other

@@ -29,6 +29,9 @@ MIN_STAND_STILL = timedelta(days=4)
 MAX_ROLL_DELAY, MAX_ROLL_GAP = timedelta(hours=3), timedelta(hours=12)
 """How long after midnight a closure rolls, or how far apart two fetches show it that a midnight lies between."""
 
+MAX_CODE_DRAWS = 50
+"""Random door codes that are drawn; if all are given, the next free number is taken."""
+
 MAX_FEED_PROBLEMS = 20
 """Problems of a feed that a run's report lists."""
 MAX_PAIRS_NEAR, MAX_PAIRS_OF_UID = 4, 2

@@ -40,7 +40,7 @@ from bokit.core.bookings.stay import (
 from bokit.core.bookings.window import closed_nights, plan_window, rule_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import write_time
-from bokit.core.model.merge import CONFIRM, change_action, create_action
+from bokit.core.model.merge import CONFIRM, DOUBTED_AT, change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Fields, Presence, Record, RecordId, make_record_id
 from bokit.core.model.source_rules import Context
@@ -144,16 +144,17 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
               today
     any       codeless, frees nights                the nights stay held until they were open for long enough
     any       else                                  the source's values, but for what a person edited
-    edited    by its nights alone, perhaps another  as above, and a person is asked to confirm the guest
-              guest
+    any       by its nights alone, perhaps another  as above, and it is doubted; where a person edited the guest, a
+              guest                                 person is asked to confirm
     """
     entry, stay = pair.entry, pair.stay
     if stay is None:
         return None
     check_in, check_out, rules_state = _plan_dates(stay, entry, diff)
     remote = {**read_remote(entry), **_write_dates(check_in, check_out)}
-    if pair.by_nights and GUEST_FIELDS & set(stay.record.edits) and not _was_shown(stay, entry, diff):
-        rules_state = {**rules_state, CONFIRM: ANOTHER_GUEST}
+    if pair.by_nights and not _was_shown(stay, entry, diff):
+        asked = {CONFIRM: ANOTHER_GUEST} if GUEST_FIELDS & set(stay.record.edits) else {}
+        rules_state = {**rules_state, DOUBTED_AT: write_time(diff.at), **asked}
     after = replace(stay.record.as_present(entry_key(entry)), remote=remote, memory=rules_state)
     return change_action(stay.record, after, pair.reason, diff.at)
 

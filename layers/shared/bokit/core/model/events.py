@@ -24,6 +24,7 @@ from bokit.core.model.runs import OpenRun, Run, Trigger
 from bokit.core.model.scheduling import Head
 
 CONFLICTS, CALENDARS = CollectionName("conflicts"), CollectionName("calendars")
+DOOR_CODES = CollectionName("door_codes")
 
 
 class EventType(StrEnum):
@@ -168,6 +169,19 @@ _BOOKING_EVENTS = {
     "restore": EventType.BOOKING_RESTORED,
 }
 _CONFLICT_EVENTS = {"open": EventType.CONFLICT_OPENED, "close": EventType.CONFLICT_CLOSED}
+
+
+def events_of_record(record: Record, changes: Sequence[LoggedChange]) -> list[NewEvent]:
+    """Return the events of one record as it is written, with its *changes*: of a unit's door codes one for each that changed."""
+    if record.collection == DOOR_CODES:
+        return [_door_code_event(record, news) for news in record.remote.get("news", ())]
+    return join_events([event_of_record(record, changes)])
+
+
+def _door_code_event(record: Record, news: Fields) -> NewEvent:
+    said = {name: value for name, value in news.items() if name != "kind"}
+    data = {**said, "unit_id": record.scope, "version": record.version}
+    return NewEvent(type=EventType(f"access.{news['kind']}"), data=data)
 
 
 def event_of_record(record: Record, changes: Sequence[LoggedChange]) -> NewEvent | None:

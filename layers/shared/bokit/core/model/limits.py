@@ -54,6 +54,11 @@ MAX_EVENT_NAMES = 100
 MAX_SINGLE_EVENTS = 100
 """Changed records of a collection in one run that are events of their own; more are one event."""
 
+MIN_DOOR_CODE, MAX_DOOR_CODE = 4, 10
+"""Digits of a door code."""
+MAX_DOOR_BUFFER_MINUTES = 1440
+"""By which a door code is valid before check-in and after check-out: a day."""
+
 MAX_EVENT_TYPES = 50  # that one webhook asks for
 WEBHOOK_SECRET_BYTES = 32
 """Random bytes of a webhook's secret; Standard Webhooks takes 24 to 64."""

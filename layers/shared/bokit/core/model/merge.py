@@ -25,6 +25,8 @@ from bokit.errors import InputError
 
 CONFIRM = "confirm"
 """In a record's rules state: what a person is asked to confirm; gone with the next edit."""
+DOUBTED_AT = "doubted_at"
+"""In a record's rules state: when it last became perhaps another thing than it was; gone once a person confirms it."""
 
 
 def normalise(value: Any) -> Any:
@@ -106,7 +108,9 @@ def create_action(record: Record, reason: str) -> Action:
 
 
 def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[Record, LoggedChange]:
-    """Return *record* with a person's *values*, and the line for its change log (no fields: nothing changed).
+    """Return *record* with a person's *values* (none: it is confirmed), and the line for its change log.
+
+    A line without fields: nothing changed.
 
     made by hand    equals the effective value    result
     yes             no                            the value itself changes
@@ -120,6 +124,7 @@ def edit_record(record: Record, values: Fields, by: str, at: datetime) -> tuple[
     else:
         made = {n: Edit(value=v, base=_base_of(record, n), by=by, at=at) for n, v in changed.items()}
         after = replace(record, edits={**record.edits, **made})
+    after = after if wanted else replace(after, memory=_without(after.memory, DOUBTED_AT))
     return _logged(record, after, by, at, "edit", "edited by a person")
 
 
@@ -146,7 +151,11 @@ def accept_remote(record: Record, fields: Iterable[str] | None, by: str, at: dat
 
 def _logged(before: Record, after: Record, by: str, at: datetime, action: str, reason: str) -> tuple[Record, LoggedChange]:
     """Return *after* and the line of its change log; a person who writes has confirmed what the record asks for."""
-    after = replace(after, memory={name: value for name, value in after.memory.items() if name != CONFIRM})
+    after = replace(after, memory=_without(after.memory, CONFIRM))
     fields = compare_fields(before.fields, after.fields)
     after = replace(after, updated_at=at) if fields else after
     return after, LoggedChange(record_id=before.id, at=at, by=by, action=action, reason=reason, fields=fields)
+
+
+def _without(memory: Fields, name: str) -> Fields:
+    return {other: value for other, value in memory.items() if other != name}

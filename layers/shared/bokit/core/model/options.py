@@ -10,12 +10,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.limits import (
+    MAX_DOOR_BUFFER_MINUTES,
+    MAX_DOOR_CODE,
     MAX_HISTORY_DAYS,
     MAX_HORIZON_DAYS,
     MAX_REQUEST_DELAY_MS,
     MAX_SPAN_SECONDS,
     MAX_SPAN_TEXT,
     MAX_ZONE_NAME_LENGTH,
+    MIN_DOOR_CODE,
     MIN_INTERVAL_SECONDS,
 )
 from bokit.core.model.records import Fields, Json
@@ -97,6 +100,16 @@ class Option:
     about: str
 
 
+def _read_word(*choices: str) -> Callable[[Any], str]:
+    def read(value: object) -> str:
+        word = str(value).strip().lower()
+        if word not in choices:
+            raise OptionError(f"must be one of {', '.join(choices)}", value=value)
+        return word
+
+    return read
+
+
 def _read_span(least: int) -> Callable[[Any], int]:
     return lambda value: read_seconds(value, least=least)
 
@@ -124,6 +137,20 @@ _TABLE = (
     ),
     Option("install.complete", False, read_flag, "until true, nothing syncs by itself; set with the first source"),
     Option("export.anonymous", True, read_flag, "outgoing calendars contain no guest names"),
+    Option("access.codes", False, read_flag, "each stay has a door code, which operators read"),
+    Option(
+        "access.source",
+        "random",
+        _read_word("random", "phone", "manual"),
+        "how a door code is chosen: random, phone (the last digits of the guest's, where known), or manual: by a person alone",
+    ),
+    Option("access.length", 4, _read_count(MIN_DOOR_CODE, MAX_DOOR_CODE), "digits of a new door code"),
+    Option(
+        "access.buffer_minutes",
+        0,
+        _read_count(0, MAX_DOOR_BUFFER_MINUTES),
+        "minutes by which a door code is valid before check-in and after check-out",
+    ),
     Option("timezone", "UTC", read_timezone, "of units and properties that have none"),
     Option("locale", "en", _read_locale, "the language of pages and notices"),
 )

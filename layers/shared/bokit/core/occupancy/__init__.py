@@ -13,6 +13,7 @@ __all__ = [
     "conflict_records",
     "conflicts",
     "contradictions",
+    "door_code_book",
     "echo_verdict",
     "links",
     "night_evidence",

@@ -27,3 +27,7 @@ MAX_JOIN_TRIES = 50
 """Bookings of the same nights, or with the same reference, among which the one is looked for that another source reports."""
 MAX_BESIDE = 24
 """Records beside a closure by which it is judged, where there are more than so many for each record of its units."""
+DOOR_CODE_REST = timedelta(days=90)
+"""How long after a stay's end its door code, and those that it had before, are given to no other stay of the unit."""
+MAX_FORMER_CODES = 20
+"""Door codes that one stay had before and that are remembered; of more, the last."""

@@ -12,6 +12,8 @@ __all__ = [
     "charts",
     "conflict_notices",
     "conflicts",
+    "door_code_books",
+    "door_codes",
     "inspect",
     "moves",
     "outgoing",

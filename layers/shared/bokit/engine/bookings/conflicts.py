@@ -15,6 +15,7 @@ from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import days_kept
 from bokit.engine.bookings.calendar_reads import Pages
 from bokit.engine.bookings.conflict_notices import notice_conflicts
+from bokit.engine.bookings.door_code_books import DoorCodeBooks
 from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
 from bokit.store.protocols import Store
@@ -34,7 +35,7 @@ class _Gathered:
 
 
 class BookingReconciler:
-    """Finds conflicts after bookings were written, stores and reports them, and publishes outgoing calendars."""
+    """Finds conflicts after bookings were written, stores and reports them, follows door codes, publishes outgoing calendars."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class BookingReconciler:
     ) -> None:
         self.store, self.defaults = store, defaults
         self.reader = UnitGroupReader(store, defaults)
-        self.publisher, self.observe = publisher, observe
+        self.publisher, self.observe, self.books = publisher, observe, DoorCodeBooks(store)
 
     def record_history(self, before: Record | None, after: Record, at: datetime) -> Record:
         """Return *after* with the nights that a person gained and released; what a person adds was not there before."""
@@ -70,6 +71,7 @@ class BookingReconciler:
         conflicts = find_conflicts(view.occupancy, found.group.turnover, list_known(found.conflicts))
         changes = plan_conflicts(found.conflicts, conflicts, author)
         self._write(found.group, changes)
+        self.books.follow(view)
         if self.publisher and found.pages.calendars:
             self.publisher.publish_view(found.pages, view, found.records)
         if self.observe:

@@ -1,4 +1,4 @@
-"""Limits of the notices about bookings."""
+"""Limits of what is done with bookings."""
 
 from __future__ import annotations
 
@@ -6,3 +6,5 @@ MAX_CONFLICTS_NAMED = 20
 """Conflicts that the notice of one run names."""
 MAX_UNITS_NAMED = 3
 """Units of one conflict that a notice names."""
+MAX_DOOR_CODE_TRIES = 5
+"""How often a door code is written again where somebody else wrote one of the unit meanwhile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, TypedDict, cast
@@ -17,7 +17,7 @@ from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
-from bokit.engine.base.clock import Clock
+from bokit.engine.base.clock import Clock, new_bytes
 from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
 from bokit.engine.bookings.pages import load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
@@ -26,6 +26,7 @@ from bokit.store.protocols import Store
 
 if TYPE_CHECKING:
     from bokit.engine.bookings.charts import ChartService
+    from bokit.engine.bookings.door_codes import DoorCodeService
     from bokit.engine.bookings.moves import MovePlanner
     from bokit.engine.bookings.night_evidence import EvidenceReader
     from bokit.engine.bookings.undo import UndoService
@@ -59,8 +60,11 @@ def _by_arrival(doc: BookingDocument) -> tuple[str, str]:
 class BookingService:
     """Bookings as people see them: joint ones once, echoes with their originals, and conflicts."""
 
-    def __init__(self, store: Store, records: RecordService, clock: Clock, defaults: Fields) -> None:
-        self.store, self.record_service, self.clock = store, records, clock
+    def __init__(
+        self, store: Store, records: RecordService, clock: Clock, defaults: Fields, key: Callable[[], str] | None = None
+    ) -> None:
+        """*key* returns the stack's secret of outgoing calendars, which seals door codes; None: this process opens none."""
+        self.store, self.record_service, self.clock, self._key = store, records, clock, key
         self.reader, self._defaults = UnitGroupReader(store, defaults), defaults
 
     @cached_property
@@ -69,6 +73,14 @@ class BookingService:
         from bokit.engine.bookings.charts import ChartService
 
         return ChartService(self.store, self.record_service, self.clock, self._defaults)
+
+    @cached_property
+    def door_codes(self) -> DoorCodeService:
+        """Door codes of stays."""
+        from bokit.engine.bookings.door_codes import DoorCodeService
+        from bokit.engine.bookings.outgoing import no_key
+
+        return DoorCodeService(self.store, self.clock, self.reader, self._key or no_key, new_bytes)
 
     @cached_property
     def moves(self) -> MovePlanner:

@@ -20,6 +20,8 @@ PLANNING = frozenset({"timezone", "sync.cancel_after", "sync.horizon_days"})
 SCHEDULING = FULL_PASSES | PLANNING | {"sync.interval", "sync.enabled", "install.complete"}
 PUBLISHED = frozenset({"export.anonymous"})
 """Options that change what outgoing calendars show."""
+DOORS = frozenset({"access.codes", "access.source", "access.buffer_minutes", "timezone"})
+"""Options that change which door codes there are, and when they are valid."""
 
 
 class OptionDocument(TypedDict):
@@ -38,6 +40,7 @@ class OptionService:
 
     def __init__(self, parts: CatalogParts) -> None:
         self.store, self.clock, self.defaults, self.publish = parts.store, parts.clock, parts.defaults, parts.publish
+        self.follow_doors = parts.follow_doors
 
     def load(self, tenant: TenantId) -> Options:
         """Return the tenant's options over the stack's defaults."""
@@ -75,6 +78,8 @@ class OptionService:
             self.store.save_source_schedule(shard_id, source_id, line)
         if name in PUBLISHED:
             self.publish(tenant)
+        if name in DOORS and (options["access.codes"] or name == "access.codes"):
+            self.follow_doors(tenant)
         return self.get(tenant, name)
 
     def _describe(self, options: Options, name: str) -> OptionDocument:

@@ -50,6 +50,8 @@ class CatalogParts:
     """Makes what derives from a scope's records agree with them."""
     publish: Callable[[TenantId], object] = do_nothing
     """Publishes the tenant's calendars again after an option changed what they show."""
+    follow_doors: Callable[[TenantId], object] = do_nothing
+    """Stores and reports what an option changed of the tenant's door codes."""
     unpublish: Callable[[TenantId, UnitId], object] = do_nothing
     """Removes a unit's calendars."""
     find_holding: Callable[[TenantId, UnitId], Sequence[RecordId]] = find_nothing
