@@ -281,3 +281,21 @@ for (const { name, ...look } of LOOKS)
       look,
     );
   });
+
+test("the door code is fetched when it is asked for, and replaced", BROWSER, async () => {
+  await tester.world.ask("PUT", "/options/access.codes", { value: true });
+  const code = async () => (await tester.world.ask("GET", `/bookings/${read.id}/access`)).code;
+  await tester.show(`#/booking/${read.id}`, async (page) => {
+    await panel(page).getByRole("button", { name: "Show the door code" }).click();
+    await panel(page)
+      .getByText(await code())
+      .waitFor();
+    const former = await code();
+    await panel(page).getByRole("button", { name: "Make another door code" }).click();
+    await panel(page).getByRole("button", { name: "Make another door code" }).click();
+    await panel(page).getByText(former).waitFor({ state: "detached" });
+    await panel(page)
+      .getByText(await code())
+      .waitFor();
+  });
+});

@@ -13,6 +13,7 @@ import { text } from "../texts.ts";
 import { whoOf } from "../who.ts";
 import { nightsText, rangeText, say, unitName } from "../words.ts";
 import { ConflictList } from "./conflicts.tsx";
+import { DoorCode } from "./door_code.tsx";
 
 /** A line of a booking's log. */
 interface LoggedChange {
@@ -81,6 +82,7 @@ function Details({ booking, put }: Props) {
           <Action run={() => ask({ confirm: null })}>{text("booking.confirmSame")}</Action>
         </>
       )}
+      {kind === "reservation" && state === "own" && may("operator") && <DoorCode key={booking.id} id={booking.id} />}
       {edits[0] && (
         <>
           <h3>{text("booking.edits")}</h3>
