@@ -10,6 +10,8 @@ import pytest
 
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.limits import (
+    MAX_DOOR_BUFFER_MINUTES,
+    MAX_DOOR_CODE,
     MAX_HISTORY_DAYS,
     MAX_HORIZON_DAYS,
     MAX_INTERVAL,
@@ -47,8 +49,11 @@ AT_THE_BOUND: dict[str, tuple[Any, Any]] = {
     "history.keep_days": (MAX_HISTORY_DAYS, 10**15),
     "timezone": ("America/Argentina/ComodRivadavia", "Europe/" + "R" * 100),
     "locale": ("de-AT", "deutsch"),
+    "access.source": ("manual", "x" * 1000),
+    "access.length": (MAX_DOOR_CODE, MAX_DOOR_CODE + 1),
+    "access.buffer_minutes": (MAX_DOOR_BUFFER_MINUTES, MAX_DOOR_BUFFER_MINUTES + 1),
 }
-FLAGS = {"sync.enabled", "sync.on_traffic", "sync.new_only", "install.complete", "export.anonymous"}
+FLAGS = {"sync.enabled", "sync.on_traffic", "sync.new_only", "install.complete", "export.anonymous", "access.codes"}
 
 
 @pytest.fixture
