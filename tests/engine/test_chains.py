@@ -28,6 +28,10 @@ from tests.support.webhook_app import WebhookApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
 HIDDEN = timedelta(minutes=12)
+SECONDS = 80
+"""Of a worker: each question of its takes one."""
+ROWS = 1200
+"""Of a table that takes more than two chains of workers."""
 
 
 def follow(app: Any) -> LineageQueue:
@@ -150,7 +154,7 @@ def test_a_table_that_takes_hours_is_read_by_chains_of_twelve(how, tmp_path: Pat
     shrink_tables(monkeypatch)
     file = SqliteFile(tmp_path)
     file.run("CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT)")
-    file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, f"Client {n}") for n in range(1200)])
+    file.run("INSERT INTO clients VALUES (?, ?)", rows=[(n, f"Client {n}") for n in range(ROWS)])
     app = SqlApp(file.url, queue=True)
     queue = follow(app)
     app.store.save_option(DEFAULT_TENANT, "sync.enabled", how != "trigger")
@@ -158,18 +162,18 @@ def test_a_table_that_takes_hours_is_read_by_chains_of_twelve(how, tmp_path: Pat
     begin(app, how)
 
     def work(body: str) -> None:
-        left = iter(range(150, 0, -1))
+        left = iter(range(SECONDS, 0, -1))
         app.bokit.work(read_message(body), seconds_left=lambda: float(next(left, 0)))
         app.clock.move(minutes=9)
 
     live(app, 6, work)
 
-    assert (len(app.records()), queue.deepest) == (1200, MAX_CHAIN_MESSAGES)
+    assert (len(app.records()), queue.deepest) == (ROWS, MAX_CHAIN_MESSAGES)
     assert len(queue.worked) > 1.5 * MAX_CHAIN_MESSAGES
     assert app.schedule(source).succeeded_at is not None
     if how != "schedule":
         (run,) = asked_runs(app)
-        assert (run.status, run.counts["created"], run.sources[0].error) == (RunStatus.SUCCEEDED, 1200, None)
+        assert (run.status, run.counts["created"], run.sources[0].error) == (RunStatus.SUCCEEDED, ROWS, None)
         assert run.finished_at is not None
         assert run.finished_at - START > 2 * OVERDUE_AFTER
 

@@ -34,6 +34,8 @@ class TableSyncSession(PassSession):
     """The tables that this sync was asked for."""
     failed: dict[str, BokitError] = field(default_factory=dict)
     """The tables that could not be read, and why."""
+    is_out_of_time: bool = False
+    """A statement was stopped because this worker's own time comes to its end: the next worker asks again."""
     advice: list[str] = field(default_factory=list)
     """What the owner should know of the tables."""
 

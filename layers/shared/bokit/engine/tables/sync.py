@@ -35,7 +35,7 @@ from bokit.engine.sync.elsewhere import find_feeding
 from bokit.engine.sync.finish import Finisher, next_head
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of
 from bokit.engine.sync.pass_session import begin_pass
-from bokit.engine.tables.columns import check_columns, check_values, note_column_hold
+from bokit.engine.tables.columns import SLOW, check_columns, check_values, note_column_hold
 from bokit.engine.tables.former import apply_held_removals, discard_former, resolve_former
 from bokit.engine.tables.missing import resolve_missing
 from bokit.engine.tables.ranges import TablePass
@@ -123,17 +123,19 @@ class TableSync:
     def _read_all(self, tables: Sequence[SyncedTable], database: DatabaseSnapshot) -> bool:
         """Read every table; return whether there was time for all. Those that have records go first: theirs they stay."""
         for table in sorted(tables, key=lambda t: not t.state.rows):
-            table.begin()
-            if table.is_finished or table.name in table.session.failed:
-                continue
             session, before = table.session, dict(table.session.counts)
+            if session.is_out_of_time:
+                return False
+            table.begin()
+            if table.is_finished or table.name in session.failed:
+                continue
             finished = True
             with stopping_alone(table, database):
                 finished = self._read_table(table, database)
             counts = {name: session.counts[name] - before.get(name, 0) for name in (*COUNTS, "seen_changed")}
             for name, rows in counts.items():
                 table.count(name, rows)
-            if not finished:
+            if not finished or session.is_out_of_time:
                 return False
             if table.name not in session.failed:
                 note_column_hold(table)
@@ -228,10 +230,18 @@ def stopping_alone(table: SyncedTable, database: DatabaseSnapshot) -> Iterator[N
     except SourceUnavailableError as error:
         if error.stable_code not in OF_ONE_TABLE:
             raise
-        table.fail(error)
+        if error.stable_code == SLOW and table.session.seconds_left() < LATE:
+            table.session.is_out_of_time = True
+        else:
+            table.fail(error)
 
 
-OF_ONE_TABLE = ("sql-timeout", "sql-busy")
+LATE = 50.0
+"""A statement that is stopped with fewer seconds left than these had less time than others: the worker's own end came too soon.
+
+The limit of a statement that begins 130 s before the worker's end or later is lowered, so that 46 s are left (``QueryLimit``).
+"""
+OF_ONE_TABLE = (SLOW, "sql-busy")
 """Errors that pass, and need not be those of the table after it."""
 
 
