@@ -28,9 +28,9 @@ from tests.support.webhook_app import WebhookApp
 
 ALL = SyncRequest(tenant=DEFAULT_TENANT, trigger=Trigger.MANUAL, everything=True)
 HIDDEN = timedelta(minutes=12)
-SECONDS = 80
+SECONDS = 110
 """Of a worker: each question of its takes one."""
-ROWS = 1200
+ROWS = 2100
 """Of a table that takes more than two chains of workers."""
 
 
@@ -173,7 +173,9 @@ def test_a_table_that_takes_hours_is_read_by_chains_of_twelve(how, tmp_path: Pat
     assert app.schedule(source).succeeded_at is not None
     if how != "schedule":
         (run,) = asked_runs(app)
-        assert (run.status, run.counts["created"], run.sources[0].error) == (RunStatus.SUCCEEDED, ROWS, None)
+        assert (run.status, run.sources[0].error) == (RunStatus.SUCCEEDED, None)
+        # the schedule reads parts of the same pass; whose part is the last reports it all
+        assert sum(r.counts.get("created", 0) for r in app.bokit.status.load_history(DEFAULT_TENANT).items) == ROWS
         assert run.finished_at is not None
         assert run.finished_at - START > 2 * OVERDUE_AFTER
 

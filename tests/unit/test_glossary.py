@@ -18,7 +18,8 @@ Column Config Content Context Copy Counts Created Current Data Database Delete D
 Dispatch Document Drop Due Dynamo Ended Engine Error Event Exchange
 Explained Facts Failure Field Fields File Files Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
-Limiter Line Lines List Loader Loss Mail Malformed Manual Map Memory Message Messages Meta Method Named Never New No Number
+Limiter Line Lines List Listed Listing Loader Loss Mail Malformed Manual Map Mark Marks Memory Message Messages Meta Method Named
+Never New No Number
 Occurrence On Other Out Own Pair Part Parts Path Plain Private Progress Put Query Queue Quoted Range Rate Raw Reach Read
 Reader Reason Refused Removal Removed Report Request Response Result Rotation Routes Safe Sample Schema Sequence Series
 Service Ses Session Set Settings Shape Snapshot Sns Span Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store

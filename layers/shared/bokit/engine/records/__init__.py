@@ -3,4 +3,4 @@
 May import: core.items, core.model, engine.base, engine.runs, engine.sync, errors, store.
 """
 
-__all__ = ["export", "listing", "lookup", "removal", "service", "walk", "writes"]
+__all__ = ["export", "limits", "listing", "lookup", "removal", "service", "walk", "writes"]
