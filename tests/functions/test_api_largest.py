@@ -27,7 +27,8 @@ QUOTED = '"\\'
 """Takes two bytes, and eight where JSON is inside JSON."""
 FIRST = date(2026, 7, 1)
 BIG, CROWD, LONG = "https://8.8.8.8/big.ics", "https://8.8.8.8/crowd.ics", "https://8.8.8.8/long.ics"
-NOT_BOUNDED_HERE = {"/openapi.json"}
+NOT_BOUNDED_HERE = {"/openapi.json", "/bookings/{id}/access"}
+"""One document of ours, and one whose fields are all short and of which there is nothing while door codes are off."""
 
 
 def event(number: int, start: date, nights: int, text: str) -> str:
