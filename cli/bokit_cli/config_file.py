@@ -304,7 +304,7 @@ def load_text(text: str, file: str) -> object:
     Reader.add_constructor("tag:yaml.org,2002:int", Reader.construct_yaml_int)
     is_json = text.lstrip().startswith(("{", "[")) and file.endswith(".json")
     try:
-        return json.loads(text) if is_json else yaml.load(text, Loader=Reader)  # noqa: S506 - a SafeLoader
+        return json.loads(text) if is_json else yaml.load(text, Loader=Reader)  # noqa: S506 # nosec B506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}" if error.problem_mark else "somewhere"
         raise InputError(f"not YAML: {error.problem or 'wrong'}, {place}", file=file) from error

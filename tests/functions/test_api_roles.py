@@ -23,6 +23,8 @@ ADMINS = {
     ("DELETE", "/properties/{id}"),
     ("DELETE", "/units/{id}"),
     ("DELETE", "/sources/{id}"),
+    ("DELETE", "/collections/{name}"),
+    ("POST", "/collections/{name}/empty"),
     ("PUT", "/options/{name}"),
     ("DELETE", "/options/{name}"),
     ("GET", "/tokens"),
