@@ -18,6 +18,7 @@ from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.engine.lists.sync import ListSync
+from bokit.engine.records.listing import RecordFilter
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind
 from bokit.errors import SourceUnavailableError
@@ -128,7 +129,8 @@ class JsonApp:
         return self.bokit.catalog.collections.write(self.collection, str(record_id), request)
 
     def records(self) -> list[Record]:
-        return list(self.bokit.catalog.collections.page(self.collection, limit=1000).items)
+        """Return all records, deleted ones too."""
+        return list(self.bokit.catalog.collections.page(self.collection, RecordFilter(with_gone=True), limit=1000).items)
 
     def snapshot(self) -> dict[str, tuple[Any, ...]]:
         """Return what is stored of every record."""

@@ -76,7 +76,7 @@ function prune(base: Item, data: Item): Item {
 }
 
 /** Names that are Bokit's. */
-const RESERVED = /^(_.*|createdAt|updatedAt)$/;
+const RESERVED = /^(_.*|createdAt|updatedAt|updatedBy)$/;
 
 /** Return a save of what differs between *data* and *base*. */
 export function makeSave(collection: string, id: string, data: Item, base: Item | undefined, options: SaveOptions): Save {

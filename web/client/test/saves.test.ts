@@ -32,7 +32,7 @@ const stored = async () => fieldsOf(await world.ask("GET", path()).catch(() => (
 const changes = async () => (await world.ask("GET", `${path()}/changes`)).items.length;
 
 /** Return a record's own fields. */
-function fieldsOf({ id: _id, createdAt, updatedAt, _meta, ...fields }: any): any {
+function fieldsOf({ id: _id, createdAt, updatedAt, updatedBy, _meta, ...fields }: any): any {
   return fields;
 }
 
