@@ -608,7 +608,7 @@ def test_a_collection_with_records_keeps_its_buckets_and_cannot_be_removed():
     collections = app.bokit.catalog.collections
     with pytest.raises(InputError, match="buckets is fixed"):
         app.declare(collection={"buckets": 4})
-    with pytest.raises(StateError, match="has sources"):
+    with pytest.raises(StateError, match="a source feeds this collection"):
         collections.remove(DEFAULT_TENANT, "clients")
     app.bokit.catalog.sources.remove(DEFAULT_TENANT, app.source.id, by="user:ada")
     with pytest.raises(StateError, match="has records"):
