@@ -41,7 +41,14 @@ async function open(
 }
 
 const settings = async () => {
-  const { id: _id, createdAt, updatedAt, updatedBy, _meta, ...fields } = await world.ask("GET", "/collections/settings/records/main");
+  const {
+    id: _id,
+    createdAt,
+    updatedAt,
+    updatedBy,
+    _meta,
+    ...fields
+  } = await world.ask("GET", "/collections/settings/records/main");
   return fields;
 };
 const put = (data: object) => world.ask("PUT", "/collections/settings/records/main", data);

@@ -56,7 +56,14 @@ const member = (page: Page, name: string) => page.getByRole("form", { name, exac
 const city = (page: Page) => page.getByLabel("City");
 const put = (path: string, data: object) => world.ask("PUT", `/collections/${path}`, data);
 const record = async (path: string) => {
-  const { createdAt: _created, updatedAt: _updated, updatedBy: _by, _meta, id: _id, ...fields } = await world.ask("GET", `/collections/${path}`);
+  const {
+    createdAt: _created,
+    updatedAt: _updated,
+    updatedBy: _by,
+    _meta,
+    id: _id,
+    ...fields
+  } = await world.ask("GET", `/collections/${path}`);
   return fields;
 };
 const shows = (page: Page, label: string, value: string) =>
