@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from bokit.core.items.cells import guard_cell, write_cell, write_line
+from bokit.core.items.edit import OWN
 from bokit.core.items.planning import describe_state, split_fields
 from bokit.core.model.documents import write_json
 from bokit.core.model.records import Fields, Json, Record
@@ -21,8 +22,6 @@ from bokit.engine.records.limits import MAX_EXPORT_COLUMNS
 from bokit.errors import InputError
 
 META = "_meta"
-_OWN = ("createdAt", "updatedAt", "updatedBy")
-"""Columns of Bokit's own; they come after the record's."""
 
 
 @dataclass(kw_only=True)
@@ -73,7 +72,7 @@ class RecordExport:
                 message = f"the records have more than {MAX_EXPORT_COLUMNS} different fields; export them as NDJSON"
                 raise InputError(message, code="too-large")
             spool.write(json.dumps([shown, meta]).encode() + b"\n")
-        own = [name for name in _OWN if name in names]
+        own = [name for name in OWN if name in names]  # they come after the record's
         return [*(name for name in names if name not in own), *own], list(metas)
 
     def _describe(self, record: Record) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
