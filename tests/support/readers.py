@@ -40,7 +40,10 @@ class Block:
 
 
 def read_blocks() -> list[Block]:
-    """Return the ``sh`` blocks of README and docs, in the reader's order. Blocks for a real AWS account are not marked ``sh``."""
+    """Return the ``sh`` blocks of README and docs, in the reader's order.
+
+    What needs a real AWS account, or data of a reader's own, is marked otherwise.
+    """
     files = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     return [block for file in files for block in _blocks_of(str(file.relative_to(ROOT)), file.read_text(encoding="utf-8"))]
 
