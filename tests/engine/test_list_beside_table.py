@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas
+from bokit.core.model.catalog import DEFAULT_TENANT
+from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas, day_of
 from bokit.core.model.runs import Outcome
+from bokit.core.tables.chunks import unpack_manifest
 from tests.support.json_app import JsonApp
-from tests.support.sql_app import SqlApp, SqliteFile
+from tests.support.sql_app import SqlApp, SqliteFile, shrink_tables
 
 
 @pytest.fixture
@@ -69,3 +71,42 @@ def test_a_quota_that_one_table_reaches_is_its_own(file: SqliteFile) -> None:
     app.store.quotas = Quotas()
     assert app.report().outcome is Outcome.CHANGED
     assert sorted(app.records()) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("room", [0, 4, 12])
+def test_a_quota_that_former_records_reach_stops_them_alone(file: SqliteFile, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """However many of them were removed: every table is followed, the status says why, and the next day the rest is removed."""
+    shrink_tables(monkeypatch)
+    file.run("CREATE TABLE shops (id INTEGER PRIMARY KEY, code TEXT)")
+    file.run("INSERT INTO shops VALUES (?, ?)", rows=[(n, f"s{n}") for n in range(1, 10)])
+    app, lines = SqlApp(file.url), {"table": "lines", "collection": "lines", "key": ["id"]}
+    shops = {"table": "shops", "collection": "shops", "key": ["id"]}
+    app.declare(shops, lines, on_missing="delete")
+    app.sync()
+    app.declare({**shops, "key": ["code"]}, lines, on_missing="delete")
+    codes = app.report().error
+    app.sync(advance=25 * 3600)  # missing, after a day
+    file.run("UPDATE lines SET name = 'B' WHERE id = 2")
+    app.clock.move(days=1)
+    used = app.store.load_usage(DEFAULT_TENANT, day_of(app.clock()))[QuotaName.WRITES]
+    app.store.quotas = replace(Quotas(), limits={(QuotaOwner.TENANT, QuotaName.WRITES): used + 2 + room})
+    report = app.report()
+    status = app.bokit.status.load_status(DEFAULT_TENANT)["sources"][0]
+    before = sorted(app.presences("shops").values())
+
+    assert codes is not None
+    assert codes["code"] == "former-records"
+    assert [(table.name, table.outcome) for table in report.tables] == [("shops", Outcome.UNCHANGED), ("lines", Outcome.CHANGED)]
+    assert (report.outcome, report.error and report.error["code"]) == (Outcome.FAILED, "quota")
+    assert report.error is not None
+    assert "former records of table 'shops'" in report.error["message"]
+    assert [(table["name"], table["error"]["code"]) for table in status["tables"] if table["error"]] == [("shops", "quota")]
+    assert app.records("lines")["2"].fields["name"] == "B"
+    assert before.count("gone") == room // 2  # a record and its line of the change log
+    app.store.quotas = Quotas()
+    app.clock.move(days=1)
+    assert app.report().outcome is Outcome.CHANGED
+    assert sorted(app.presences("shops").values()) == ["gone"] * 9 + ["present"] * 9
+    assert [app.report().outcome for _ in range(3)] == [Outcome.UNCHANGED] * 3
+    source = app.bokit.catalog.sources.find(DEFAULT_TENANT, "Billing")
+    assert sorted(unpack_manifest(app.store.load_snapshot(source).content)) == ["lines", "shops"]

@@ -24,14 +24,31 @@ from bokit.engine.tables.columns import apply_held_columns
 from bokit.engine.tables.missing import identify_missing, remove_missing, save_chunk
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import BATCH, SyncedTable
+from bokit.errors import QuotaError
 
 
 def resolve_former(session: TableSyncSession) -> None:
-    """Judge what former tables showed, where every table that feeds the same collection now could be read."""
+    """Judge what former tables showed, where every table that feeds the same collection now could be read.
+
+    A quota that one of them reaches is that one's failure; the next pass goes on with it.
+    """
     for table in list(former_tables(session)):
         feeding = {name: state for name, state in session.others_of(table.name).items() if not is_former(name)}
-        if all(state.marks_records and name not in session.failed for name, state in feeding.items()):
+        if not all(state.marks_records and name not in session.failed for name, state in feeding.items()):
+            continue
+        try:
             _resolve(table)
+        except QuotaError as error:
+            _keep_agreement(table)
+            table.fail(QuotaError(f"former records of table {table.state.name!r}: {error.message}", **error.facts))
+
+
+def _keep_agreement(table: SyncedTable) -> None:
+    """Let the hold of a table be one of the rows that are left: passes had agreed on them, and need not do so again."""
+    memory, name = table.session.memory, table.name
+    if name in memory.holds:
+        left = replace(memory.holds[name], lost=identify_missing(table))
+        table.session.memory = replace(memory, holds={**memory.holds, name: left})
 
 
 def former_tables(session: TableSyncSession) -> Iterator[SyncedTable]:

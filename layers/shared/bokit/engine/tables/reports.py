@@ -8,6 +8,7 @@ from dataclasses import replace
 from bokit.core.model.plan import Hold
 from bokit.core.model.runs import COUNTS, Outcome, SourceReport, TableReport
 from bokit.core.model.scheduling import Failure, TableNote
+from bokit.core.tables.agreement import is_former
 from bokit.core.tables.progress import describe_hold
 from bokit.engine.sync.finish import report_source
 from bokit.engine.sync.job import StepRecorder
@@ -46,10 +47,11 @@ def note_tables(session: TableSyncSession) -> dict[str, TableNote]:
     for name, hold in session.memory.holds.items():
         shown = hold.table or name
         notes[shown] = TableNote(code=hold.code, message=_cut(describe_hold(hold, repr(shown))), since=hold.since, is_held=True)
-    for name, error in session.failed.items():
+    for name, error in sorted(session.failed.items(), key=lambda item: not is_former(item[0])):
+        shown = session.states[name].name if is_former(name) else name
         note = TableNote(code=error.stable_code, message=_cut(error.message), since=session.at)
-        was = before.get(name)
-        notes[name] = replace(note, since=was.since) if was and was.code == note.code else note
+        was = before.get(shown)
+        notes[shown] = replace(note, since=was.since) if was and was.code == note.code else note
     return notes
 
 
