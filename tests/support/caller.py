@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -246,7 +246,9 @@ def about(path: str, ids: dict[str, str]) -> str:
 class ApiApp:
     """The product behind the handlers: memory store, feeds on a shelf, a clock that stands still, a queue that is kept."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None) -> None:
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, store: Store | None = None, kinds: Mapping[str, SourceKind] | None = None
+    ) -> None:
         self.clock, self.store, self.shelf, self.queue = ManualClock(), store or MemoryStore(), Shelf(), MemoryQueue()
         self.alerts, self.deliver_queue, self.receivers = MemoryAlerts(), MemoryQueue(), Receivers()
         self.sockets = MemoryConnections()
@@ -255,7 +257,7 @@ class ApiApp:
         self.bokit = Bokit(
             EngineParts(
                 store=self.store,
-                kinds={"ical": bookings},
+                kinds={"ical": bookings, **(kinds or {})},
                 alerts=self.alerts,
                 clock=self.clock,
                 queue=self.queue,

@@ -118,6 +118,14 @@ class EntryDocument(TypedDict):
     check_out: Day
 
 
+class SeenRecordDocument(TypedDict):
+    """A record, as its source shows it."""
+
+    id: str
+    fields: dict[str, Any]
+    collection: NotRequired[Annotated[str, "Of a database: the collection of its table."]]
+
+
 class SampleDocument(TypedDict):
     """A declared table of a database: its columns and first rows."""
 
@@ -125,7 +133,7 @@ class SampleDocument(TypedDict):
     table: str
     collection: str
     columns: Annotated[dict[str, str], "Record field: what its column holds."]
-    rows: Annotated[list[dict[str, Any]], "The first five."]
+    rows: Annotated[list[SeenRecordDocument], "The first five."]
     error: Annotated[ErrorDocument | None, "Why it cannot be read."]
 
 
@@ -158,7 +166,7 @@ class ListingDocument(TypedDict):
 
 
 class PreviewDocument(TypedDict):
-    """What is read in a source; nothing was stored."""
+    """What is read in a calendar; nothing was stored."""
 
     platform: str | None
     entries: list[EntryDocument]
@@ -166,6 +174,20 @@ class PreviewDocument(TypedDict):
     problems: list[ContentProblem]
     suggested: Annotated[dict[str, str], "Settings of the source that fit its content better, by name."]
     verdict: Literal["ok", "empty", "partial", "unreadable"]
+
+
+class SourceTestDocument(TypedDict):
+    """What is read in a source; nothing was stored."""
+
+    platform: Annotated[str | None, "null: its records are no bookings."]
+    entries: Annotated[
+        list[EntryDocument | SeenRecordDocument], "Events of a calendar, or records; of a database the first five a table."
+    ]
+    total: Annotated[Count, "Number of entries; the first 200 are shown."]
+    problems: list[ContentProblem]
+    suggested: Annotated[dict[str, str], "Settings of the source that fit its content better, by name."]
+    verdict: Literal["ok", "empty", "partial", "unreadable"]
+    whole: NotRequired[Annotated[bool, "Of an API: whether its whole list was read."]]
     tables: NotRequired[Annotated[list[SampleDocument], "Of a database: the tables that the source declares."]]
     database: NotRequired[Annotated[ListingDocument, "Of a database: the tables that there are."]]
 
@@ -184,4 +206,5 @@ ANSWERS = (
     SourceInFull,
     SourceRemovedDocument,
     PreviewDocument,
+    SourceTestDocument,
 )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bokit.core.model.records import Fields, Json
 from bokit.errors import (
     BokitError,
+    ConfigError,
     InputError,
     LaterError,
     NeverError,
@@ -51,6 +52,7 @@ STATUSES: tuple[tuple[type[BokitError], str | None, int], ...] = (
     (StoreUnreachableError, None, 503),
     (NeverError, None, 422),
     (LaterError, None, 422),
+    (ConfigError, "no-libraries", 409),
 )
 """Class, code (None: any) and status; the first match counts. A source that cannot be read is 422: the error is not ours."""
 RETRY_AFTER = {409: "1", 503: "5"}  # seconds, for errors that pass by themselves

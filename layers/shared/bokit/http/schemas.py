@@ -107,7 +107,8 @@ def _schema_of(hint: Any, schemas: dict[str, Schema]) -> Schema:
     if origin is Annotated:
         return _annotate(_schema_of(hint.__origin__, schemas), hint.__metadata__)
     if origin in (Union, UnionType):
-        return _nullable(_schema_of(next(arg for arg in args if arg is not NoneType), schemas))
+        choices = [_schema_of(arg, schemas) for arg in args if arg is not NoneType]
+        return _nullable(choices[0]) if len(choices) == 1 else {"anyOf": choices + [{"type": "null"}] * (NoneType in args)}
     if origin is list:
         return {"type": "array", "items": _schema_of(args[0], schemas)}
     if origin is dict:

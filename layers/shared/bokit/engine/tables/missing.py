@@ -97,7 +97,7 @@ def _remove_of_chunk(table: SyncedTable, find_keys: FindKeys, summary: ChunkSumm
 def save_chunk(
     table: SyncedTable, summary: ChunkSummary, before: dict[str, RowDigest], after: dict[str, RowDigest]
 ) -> ChunkSummary:
-    """Write a chunk, if it changed, and return its line: counted anew, since a sync that was cut short may have written it."""
+    """Write a chunk, if it changed, and return its line, counted again: a sync that was cut short may have written it."""
     if after != before:
         table.session.save_chunk(summary.name, after)
     made = summarise_chunk(summary.name, summary.until, after)

@@ -106,7 +106,14 @@ def _cut_preview(preview: dict[str, Any]) -> dict[str, Any]:
     """Return a preview with its first entries by date, as many as fit into a page's bytes, and their total."""
     entries = sorted(preview["entries"], key=lambda entry: str(entry.get("check_in", "")))
     shown, problems = entries[:MAX_PREVIEW_ENTRIES], preview["problems"][:MAX_PREVIEW_ENTRIES]
-    cut = {**preview, "entries": shown[: count_fitting(shown)], "total": len(entries), "problems": problems}
+    cut = {
+        "platform": None,
+        "suggested": {},
+        **preview,
+        "entries": shown[: count_fitting(shown)],
+        "total": len(entries),
+        "problems": problems,
+    }
     if tables := preview.get("tables"):
         cut["tables"] = tables[: count_fitting(tables)]
     return cut
@@ -159,7 +166,7 @@ def resume_source(id: Id) -> Reply:
     return reply(describe_source(call.engine.catalog.sources.resume(call.tenant, SourceId(id)), call.names))
 
 
-@routes.serve("POST", "/sources/{id}/test", OPERATOR, shows("Preview", "What is read there; nothing was written."))
+@routes.serve("POST", "/sources/{id}/test", OPERATOR, shows("SourceTest", "What is read there; nothing was written."))
 def try_source(id: Id) -> Reply:
     """Fetch a source once, as a sync would, and show what is read; nothing is written."""
     call = routes.call

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 KEYS_PER_QUERY = 200
 SAMPLE_ROWS = 5
+NO_LIBRARIES = (
+    "databases are read by the command line and by the worker of databases: SQLAlchemy, PyMySQL and psycopg are missing here"
+)
 
 
 class SqlReader:
@@ -56,7 +59,7 @@ class SqlReader:
         try:
             from bokit.sources.sql.connect import QueryLimit, begin, connect
         except ImportError as error:
-            raise ConfigError("the databases' libraries are not installed here: SQLAlchemy, PyMySQL, psycopg") from error
+            raise ConfigError(NO_LIBRARIES, code="no-libraries") from error
         from bokit.sources.sql.grants import check_account
 
         database = read_database_url(self._reveal(source.url, source.tenant), self._reach)
