@@ -32,9 +32,6 @@ export interface EventReader {
   close(): void;
 }
 
-/** The place of the last event in an answer that is full. */
-const LAST = 999;
-
 /** Follow the log until the reader is closed. */
 export function readEvents(request: Request, listener: Listener, timing: Timing): EventReader {
   let seq = -1;
@@ -97,7 +94,7 @@ export function readEvents(request: Request, listener: Listener, timing: Timing)
   }
 
   /** Catch up, then call *next*; a failure closes the socket, and the loop goes on as without one. */
-  function catchUpThen(next: () => void): void {
+  function catchUpThen(next?: () => void): void {
     catchUp().then(next, () => loseSocket(socket));
   }
 
@@ -109,7 +106,7 @@ export function readEvents(request: Request, listener: Listener, timing: Timing)
         page = await request("GET", `/events?since=${seq}`);
         page.items.forEach(take);
         moveTo(page.seq);
-      } while (page.items[LAST] && !isClosed);
+      } while (page.items[999] && !isClosed);
     } catch (error) {
       if ((error as ApiError).status !== 410) throw error;
       reset((error as ApiError).problem["seq"] ?? -1);
@@ -179,7 +176,7 @@ export function readEvents(request: Request, listener: Listener, timing: Timing)
     if (type === "resync") catchUpThen(becomeLive);
     else if (message.id) take(message);
     // a number below ours: the table was restored, which the log itself says best
-    else if (place < seq) catchUpThen(() => {});
+    else if (place < seq) catchUpThen();
     checkGap(place ?? 0);
   }
 

@@ -4,10 +4,10 @@ import { parseJson, writeJson } from "./json.ts";
 
 /** A request that failed: the API's problem document, or no answer at all (status 0, code "network"). */
 export class ApiError extends Error {
-  readonly status: number;
-  readonly code: string;
+  declare readonly status: number;
+  declare readonly code: string;
   /** The problem document (RFC 9457), where the API sent one. */
-  readonly problem: { readonly [name: string]: any };
+  declare readonly problem: { readonly [name: string]: any };
 
   constructor(status: number, problem: { readonly [name: string]: any } = {}) {
     super(problem["detail"] ?? problem["message"] ?? `HTTP ${status}`);
@@ -31,9 +31,15 @@ export function makeRequest(url: string, token: string): Request {
   const base = url.replace(/\/+$/, "");
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   return async (method, path, body) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const response = await fetch(base + path, { method, headers, signal, body: writeJson(body) ?? null }).catch(fail);
-    const document = readDocument(await response.text().catch(fail));
+    const sent = { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS), body: writeJson(body) ?? null };
+    const response = await fetch(base + path, sent).catch(fail);
+    const text = await response.text().catch(fail);
+    let document: any;
+    try {
+      document = parseJson(text);
+    } catch {
+      // there is none: an empty answer, a proxy's error page
+    }
     if (response.ok) return document;
     throw new ApiError(response.status, document);
   };
@@ -41,13 +47,4 @@ export function makeRequest(url: string, token: string): Request {
 
 function fail(error: unknown): never {
   throw new ApiError(0, { code: "network", detail: String(error) });
-}
-
-/** Return the document; undefined where there is none (an empty answer, a proxy's error page). */
-function readDocument(text: string): any {
-  try {
-    return parseJson(text);
-  } catch {
-    return undefined;
-  }
 }

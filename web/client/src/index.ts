@@ -7,6 +7,7 @@ import {
   makeQueue,
   makeSave,
   merge,
+  type RecordName,
   type Save,
   type SaveError,
   type SaveOptions,
@@ -94,6 +95,8 @@ export interface Store {
   readonly save: (collection: string, id: string, data: Item, options?: SaveOptions) => Promise<SaveResult>;
   /** Merge *data* into a record soon: with other saves of it, and even if the page is closed or offline now. */
   readonly queueSave: (collection: string, id: string, data: Item, options?: SaveOptions) => void;
+  /** Delete a record that was pushed, with what waits to be saved of it. Throws ApiError. */
+  readonly remove: (collection: string, id: string) => Promise<void>;
   /** Send refused saves again; forget one. */
   readonly retrySaves: () => void;
   readonly discardSave: (save: Save) => void;
@@ -135,22 +138,22 @@ export function connect({
 
   function addTable(name: string): void {
     if (tables.has(name)) return;
-    const table = makeTable(kindOf(name, bookings), request, {
-      onItems: (...given) => onItems(name, ...given),
-      onRead: (error) => onRead(name, error),
-    });
-    tables.set(name, table);
+    tables.set(name, makeTable(name, kindOf(name, bookings), request, { onItems, onRead }));
   }
 
   function onItems(name: string, items: Items, changes: readonly Change[], isFirst: boolean): void {
     const collection = collectionOf(name);
     if (!collection) publish({ lists: { ...state.lists, [name]: items } });
     else {
-      for (const [, record] of changes) if (record) remember(collection, record);
+      for (const [id, record] of changes) remember(keyOf({ collection, id }), record);
       records = { ...records, [collection]: items };
       showRecords();
     }
-    if (!isFirst && !isSilent) for (const [id, record] of changes) dispatch({ list: name, collection, id, record });
+    if (isFirst || isSilent) return;
+    for (const [id, record] of changes)
+      globalThis.document?.dispatchEvent(
+        new CustomEvent("bokit:change", { detail: { list: name, collection, id, record } satisfies ChangeDetail, bubbles: true }),
+      );
   }
 
   /** Show records as they will be once what waits is saved: who spreads one into the next save keeps the last one's change. */
@@ -185,10 +188,7 @@ export function connect({
 
   function onEvent(event: AnyEvent): void {
     tables.forEach((table) => table.take(event));
-    if (event.type.startsWith("sync.")) noteRun(event);
-  }
-
-  function noteRun(event: AnyEvent): void {
+    if (!event.type.startsWith("sync.")) return;
     const runs = new Map(state.runs);
     const id = event.data["run_id"] as string;
     event.type === "sync.finished" ? runs.delete(id) : runs.set(id, event);
@@ -196,13 +196,12 @@ export function connect({
   }
 
   function onConnection(connection: Connection, error: ApiError | null): void {
-    const isBack = state.connection === "offline";
-    if (connection === state.connection && error?.code === state.error?.code) return;
+    const before = state;
+    if (connection === before.connection && error?.code === before.error?.code) return;
     publish({ connection, error });
-    if (isBack) {
-      readTables();
-      queue.schedule();
-    }
+    if (before.connection !== "offline") return;
+    readTables();
+    queue.schedule();
   }
 
   // ── saves ──
@@ -211,42 +210,36 @@ export function connect({
     return makeSave(collection, id, data, options.base ?? baseOf(keyOf({ collection, id }), data), options);
   }
 
+  const versionsOf = (key: string): Item[] => versions.get(key) ?? [];
+
   /** Return the record as the author of *data* read it: the version that it names, else the newest that we have. */
   function baseOf(key: string, data: Item): Item | undefined {
-    const known = versions.get(key) ?? [];
+    const known = versionsOf(key);
     return known.findLast((record) => versionOf(record) === versionOf(data)) ?? (data["_meta"] ? undefined : known.at(-1));
   }
 
-  function remember(collection: string, record: Item): void {
-    const key = keyOf({ collection, id: record["id"] });
-    versions.set(key, [...(versions.get(key) ?? []), record].slice(-MAX_VERSIONS));
+  function remember(key: string, record: Item | null): void {
+    versions.set(key, record ? [...versionsOf(key), record].slice(-MAX_VERSIONS) : []);
   }
 
   /** What was saved is what its author knows: to set a field back to what it was before is a change. */
   function learn(save: Save): Save {
-    const former = versions.get(keyOf(save)) ?? [];
+    const key = keyOf(save);
     versions.set(
-      keyOf(save),
-      former.map((version) => merge(version, save.data)),
+      key,
+      versionsOf(key).map((version) => merge(version, save.data)),
     );
     return save;
   }
 
-  function onSaved({ collection, notify }: Save, { record }: SaveResult): void {
+  function onSaved({ collection, id, notify }: RecordName & { readonly notify?: boolean }, record: Item | null): void {
     publish({ lastSaveTime: new Date() });
-    isSilent = !notify;
-    tables.get(nameOf(collection))?.put(record);
+    isSilent = notify === false;
+    tables.get(nameOf(collection))?.put(record?.["id"] ?? id, record);
     isSilent = false;
   }
 
-  const queue = makeQueue({
-    request,
-    storage,
-    timing,
-    name: `bokit:saves:${url} ${account}:`,
-    onSaved,
-    onChange: showRecords,
-  });
+  const queue = makeQueue(`bokit:saves:${url} ${account}:`, storage, request, timing, { onSaved, onChange: showRecords });
   let state: State = {
     connection: "connecting",
     error: null,
@@ -254,13 +247,12 @@ export function connect({
     lists: {},
     collections: {},
     runs: new Map(),
-    saves: queue.list(),
+    saves: [],
     lastSaveTime: null,
   };
   const reader = readEvents(request, { onReset, onEvent, onConnection }, timing);
   lists.forEach(addTable);
   const statusTimer = setInterval(() => tables.get("status")?.reset(), STATUS_MS);
-  queue.schedule();
   globalThis.addEventListener?.("online", reader.hurry, { signal });
   globalThis.document?.addEventListener("visibilitychange", reader.hurry, { signal });
 
@@ -270,7 +262,7 @@ export function connect({
     },
     subscribe: (listener) => {
       listeners.add(listener);
-      return () => void listeners.delete(listener);
+      return () => listeners.delete(listener);
     },
     watch: (...names) => {
       names.forEach(addTable);
@@ -280,10 +272,11 @@ export function connect({
     save: async (...given) => {
       const save = prepare(...given);
       const result = await sendSave(request, save);
-      onSaved(learn(save), result);
+      onSaved(learn(save), result.record);
       return result;
     },
     queueSave: (...given) => queue.add(learn(prepare(...given))),
+    remove: queue.remove,
     retrySaves: queue.retry,
     discardSave: queue.discard,
     close: () => {
@@ -293,10 +286,6 @@ export function connect({
       queue.close();
     },
   };
-}
-
-function dispatch(detail: ChangeDetail): void {
-  globalThis.document?.dispatchEvent(new CustomEvent("bokit:change", { detail, bubbles: true }));
 }
 
 function browserStorage(): Storage {

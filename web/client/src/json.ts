@@ -16,6 +16,8 @@ export function parseJson(text: string): any {
   );
 }
 
+export const isSame = (one: unknown, other: unknown) => writeJson(one) === writeJson(other);
+
 /** Return *value* as JSON; undefined for undefined. */
 export function writeJson(value: unknown): string {
   return JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? MARK + inner : inner))?.replace(MARKED, "$1");

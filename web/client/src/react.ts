@@ -48,7 +48,9 @@ export type RealtimeSync<Collection extends string> = {
   readonly sync: (collection: Collection, data: Item, options?: SyncOptions) => Promise<SaveResult>;
   /** Merge *data* into a record soon, with other saves of it, and even if the page is closed or offline now. */
   readonly queueSync: (collection: Collection, id: string, data: Item, options?: SaveOptions) => void;
-  /** Whether a save is on its way, or waits. */
+  /** Delete a pushed record now, and what waits to be saved of it; the error is in `syncError`, too. */
+  readonly remove: (collection: Collection, id: string) => Promise<void>;
+  /** Whether a save or removal is on its way, or a save waits. */
   readonly syncing: boolean;
   /** What was refused last; a queued save with its `code`, and `errors` by field. */
   readonly syncError: ApiError | (Error & Partial<SaveError>) | null;
@@ -86,22 +88,25 @@ export function useRealtimeSync<const Collection extends string>({
     [store, names],
   );
 
+  const send = useCallback(async <Result>(result: Promise<Result>) => {
+    setSending((count) => count + 1);
+    try {
+      await result;
+      setError(null);
+      return result;
+    } catch (error) {
+      setError(error as Error);
+      throw error;
+    } finally {
+      setSending((count) => count - 1);
+    }
+  }, []);
   const sync = useCallback(
-    async (collection: string, data: Item, { id = data["id"] ?? "main", ...options }: SyncOptions = {}) => {
-      setSending((count) => count + 1);
-      try {
-        const result = await store.save(collection, String(id), data, options);
-        setError(null);
-        return result;
-      } catch (error) {
-        setError(error as Error);
-        throw error;
-      } finally {
-        setSending((count) => count - 1);
-      }
-    },
-    [store],
+    (collection: string, data: Item, { id = data["id"] ?? "main", ...options }: SyncOptions = {}) =>
+      send(store.save(collection, String(id), data, options)),
+    [store, send],
   );
+  const remove = useCallback((collection: string, id: string) => send(store.remove(collection, id)), [store, send]);
   const ours = saves.filter((save) => (collections as readonly string[]).includes(save.collection));
   const failed = ours.find((save) => save.error)?.error;
   const byName = useMemo(
@@ -117,6 +122,7 @@ export function useRealtimeSync<const Collection extends string>({
     ...byName,
     sync,
     queueSync: store.queueSave,
+    remove,
     syncing: sending > 0 || ours.some((save) => !save.error),
     syncError: error ?? (failed ? Object.assign(new Error(failed.message), failed) : null),
     lastSyncTime: lastSaveTime,

@@ -9,8 +9,8 @@
  */
 
 import type { ApiError, Request } from "./http.ts";
-import { parseJson, writeJson } from "./json.ts";
-import type { Item } from "./tables.ts";
+import { isSame, parseJson, writeJson } from "./json.ts";
+import { type Item, recordsPath } from "./tables.ts";
 import { backoff, type Timing } from "./timing.ts";
 
 export interface SaveOptions {
@@ -51,9 +51,8 @@ export interface Storage {
   [key: string]: string;
 }
 
-const isObject = (value: unknown): value is Item => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Item => value instanceof Object && !Array.isArray(value);
 
-const isSame = (one: unknown, other: unknown) => writeJson(one) === writeJson(other);
 const pick = (item: Item, isPicked: (name: string) => boolean): Item =>
   Object.fromEntries(Object.entries(item).filter(([name]) => isPicked(name)));
 
@@ -85,23 +84,24 @@ export function makeSave(collection: string, id: string, data: Item, base: Item 
   return { collection, id, data: changed, base: base && prune(base, changed), preserve, notify, error: null };
 }
 
-/** Send one save. */
-export function sendSave(request: Request, { collection, id, data, base, preserve }: Save): Promise<SaveResult> {
-  const query = preserve.length ? `?preserve=${encodeURIComponent(preserve.join())}` : "";
-  const path = `/collections/${encodeURIComponent(collection)}/records/${encodeURIComponent(id)}${query}`;
-  return request("PUT", path, base ? { ...data, _base: base } : data);
+/** Which record. */
+export interface RecordName {
+  readonly collection: string;
+  readonly id: string;
 }
 
-const SAVE_DELAY_MS = 300;
+const pathOf = ({ collection, id }: RecordName) => `${recordsPath(collection)}/${encodeURIComponent(id)}`;
 
-export interface QueueParts {
-  readonly request: Request;
-  readonly storage: Storage;
-  readonly timing: Timing;
-  /** How the names begin under which they are stored: another server's or token's are never sent. */
-  readonly name: string;
-  /** The server has it. */
-  onSaved(save: Save, result: SaveResult): void;
+/** Send one save. */
+export function sendSave(request: Request, save: Save): Promise<SaveResult> {
+  const { data, base, preserve } = save;
+  const query = preserve[0] ? `?preserve=${encodeURIComponent(preserve.join())}` : "";
+  return request("PUT", pathOf(save) + query, { ...data, _base: base });
+}
+
+export interface QueueListener {
+  /** The server has it; null: the record was deleted. */
+  onSaved(save: RecordName & { readonly notify?: boolean }, record: Item | null): void;
   /** What waits, or failed, is different now. */
   onChange(): void;
 }
@@ -112,6 +112,8 @@ export interface SaveQueue {
   /** Return what waits, is on its way, or failed. */
   list(): Save[];
   add(save: Save): void;
+  /** Delete a record, after what is on its way, and forget what waits for it. */
+  remove(collection: string, id: string): Promise<void>;
   /** Send what failed again. */
   retry(): void;
   /** Forget a save. */
@@ -121,7 +123,18 @@ export interface SaveQueue {
   close(): void;
 }
 
-export function makeQueue({ request, storage, timing, name, onSaved, onChange }: QueueParts): SaveQueue {
+/**
+ * Return a queue of the saves in *storage*.
+ *
+ * *name*: how the names begin under which they are stored. Those of another server or token are never sent.
+ */
+export function makeQueue(
+  name: string,
+  storage: Storage,
+  request: Request,
+  timing: Timing,
+  { onSaved, onChange }: QueueListener,
+): SaveQueue {
   /** Tabs do not see each other's writes at once: each has a key of its own, and takes over those of tabs that are gone. */
   const own = name + Math.random();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -130,7 +143,8 @@ export function makeQueue({ request, storage, timing, name, onSaved, onChange }:
   let isClosed = false;
   let release: (() => void) | undefined;
 
-  function schedule(delayMs = SAVE_DELAY_MS): void {
+  /** Send what waits after a moment, in which more is merged. */
+  function schedule(delayMs = 300): void {
     clearTimeout(timer);
     if (isClosed) return;
     timer = setTimeout(() => {
@@ -144,9 +158,9 @@ export function makeQueue({ request, storage, timing, name, onSaved, onChange }:
       if (isClosed) return;
       if (save.error) continue;
       try {
-        const result = await sendSave(request, save);
+        const { record } = await sendSave(request, save);
         failures = 0;
-        onSaved(save, result);
+        onSaved(save, record);
         forget(save);
       } catch (error) {
         const { isTemporary = true, code, message, problem } = error as ApiError;
@@ -167,7 +181,7 @@ export function makeQueue({ request, storage, timing, name, onSaved, onChange }:
   }
 
   const list = () => Object.values(read(own));
-  const find = (save: Save) => read(own)[keyOf(save)];
+  const find = (record: RecordName) => read(own)[keyOf(record)];
 
   function read(key: string): Saves {
     return parseJson(storage[key] ?? "{}");
@@ -185,19 +199,32 @@ export function makeQueue({ request, storage, timing, name, onSaved, onChange }:
     schedule();
   }
 
-  function takeOver(key: string): void {
-    if (isClosed) return;
-    Object.values(read(key)).forEach(add);
-    delete storage[key];
+  async function remove(collection: string, id: string): Promise<void> {
+    const record = { collection, id };
+    const waiting = find(record);
+    const removal = working.then(() => request("DELETE", pathOf(record)));
+    working = removal.catch(() => {});
+    await removal;
+    if (waiting) forget(waiting);
+    onSaved(record, null);
   }
 
   void lock(own, () => new Promise<void>((resolve) => (release = resolve)));
-  for (const key of Object.keys(storage)) if (key.startsWith(name)) void lock(key, () => takeOver(key));
+  for (const key of Object.keys(storage)) {
+    if (!key.startsWith(name)) continue;
+    // of a tab that is gone
+    void lock(key, () => {
+      if (isClosed) return;
+      Object.values(read(key)).forEach(add);
+      delete storage[key];
+    });
+  }
   return {
     list,
     add,
+    remove,
     retry: () => {
-      for (const save of list()) if (save.error) write(save, { ...save, error: null });
+      list().forEach((save) => write(save, { ...save, error: null }));
       schedule();
     },
     discard: write,
@@ -216,8 +243,7 @@ async function lock(name: string, work: () => Promise<void> | void): Promise<voi
   await (globalThis.navigator?.locks?.request(name, work) ?? work());
 }
 
-export const keyOf = ({ collection, id }: { readonly collection: string; readonly id: string }) =>
-  JSON.stringify([collection, id]);
+export const keyOf = ({ collection, id }: RecordName) => `${collection}/${id}`;
 
 /** Return both saves as one. */
 function mergeSaves(earlier: Save, later: Save): Save {

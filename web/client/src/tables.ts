@@ -10,7 +10,7 @@
 import type { Booking, Conflict, Property, Source, SourceStatus, Unit } from "./api.ts";
 import type { AnyEvent } from "./events.ts";
 import type { ApiError, Request } from "./http.ts";
-import { writeJson } from "./json.ts";
+import { isSame } from "./json.ts";
 
 /** An item of any table: a booking, a unit, a record … */
 export type Item = { readonly [name: string]: any };
@@ -42,7 +42,7 @@ export interface Kind {
 }
 
 /** What an event is about: `booking.changed`, `catalog.changed unit`, `collection.changed clients` … */
-const topicOf = ({ type, data }: AnyEvent): string => [type, data["kind"] ?? data["collection"]].join(" ").trim();
+const topicOf = ({ type, data }: AnyEvent): string => [type, data["kind"] ?? data["collection"]].join(" ");
 
 function listKind(path: string, topics: RegExp): Kind {
   return {
@@ -57,16 +57,19 @@ function bookingsKind(query: string): Kind {
   return {
     partOf: (event) => {
       const topic = topicOf(event);
-      if (/^(booking|conflict)\./.test(topic)) return event.data["unit_id"] as string;
-      return /^(coll\S+ bookings|cat\S+ unit|source.[hr])/.test(topic) ? ALL : undefined;
+      if (/^(booking|conflict)/.test(topic)) return event.data["unit_id"] as string;
+      return / bookings| unit|source.[hr]/.test(topic) ? ALL : undefined;
     },
     pathOf: (unit) => path + (unit && `&unit_id=${encodeURIComponent(unit)}`),
     isIn: (item, unit) => item["unit_id"] === unit,
   };
 }
 
+/** Return the path of a collection's records. */
+export const recordsPath = (collection: string) => `/collections/${encodeURIComponent(collection)}/records`;
+
 function recordsKind(name: string): Kind {
-  const path = `/collections/${encodeURIComponent(name)}/records`;
+  const path = recordsPath(name);
   return {
     partOf: (event) => {
       const topic = topicOf(event);
@@ -80,25 +83,23 @@ function recordsKind(name: string): Kind {
   };
 }
 
-/** What makes a list out of date. */
+/** What makes a list out of date; a list that is read once too often stays right. */
 const TOPICS: { readonly [list: string]: RegExp } = {
-  conflicts: /^conflict\.| conflict$/,
-  properties: / property$/,
-  units: / (unit|property)$/,
+  conflicts: /conflict/,
+  properties: / property/,
+  units: / unit| property/,
   // full names hold the unit's name, and where needed the property's
-  sources: / (source|unit|property)$/,
+  sources: / source| unit| property/,
   // a source's first sync is a change of its collection
-  status: /^source\.|^sync\.finished|^collection\.| (source|unit|property)$/,
+  status: /source|sync.finished|collection\.| unit| property/,
 };
 
 /** All lists but the collections. */
 export const LISTS = ["bookings", ...Object.keys(TOPICS)] as (keyof Lists)[];
 
-const PREFIX = "collections/";
-
 /** The name of a collection's table, and the collection of a table's name. */
-export const nameOf = (collection: string) => PREFIX + collection;
-export const collectionOf = (name: string) => name.split(PREFIX)[1] ?? "";
+export const nameOf = (collection: string) => `collections/${collection}`;
+export const collectionOf = (name: string) => name.split("collections/")[1] ?? "";
 
 /** Return the kind of the table of this name: one of the API's lists, or `collections/<name>`. */
 export function kindOf(name: string, query = ""): Kind {
@@ -111,10 +112,10 @@ export const versionOf = (item: Item | undefined): number => item?.["_meta"]?.ve
 const idOf = (item: Item): string => item["id"] ?? item["source_id"];
 
 export interface Watcher {
-  /** Items changed; null stands for one that was removed. */
-  onItems(items: Items, changes: readonly Change[], isFirst: boolean): void;
+  /** Items of the table *name* changed; null stands for one that was removed. */
+  onItems(name: string, items: Items, changes: readonly Change[], isFirst: boolean): void;
   /** It was read; or it could not be. */
-  onRead(error: ApiError | null): void;
+  onRead(name: string, error: ApiError | null): void;
 }
 
 export interface Table {
@@ -123,18 +124,18 @@ export interface Table {
   take(event: AnyEvent): void;
   /** Read what is out of date. After a failure it stays so: call again. */
   read(): void;
-  /** Take an item that a save answered. */
-  put(item: Item): void;
+  /** Take an item that a save answered; null: it was removed. */
+  put(id: string, item: Item | null): void;
 }
 
 /** Return a table of this kind, empty until it is reset or read. */
-export function makeTable(kind: Kind, request: Request, watcher: Watcher): Table {
+export function makeTable(name: string, kind: Kind, request: Request, watcher: Watcher): Table {
   let items: Items = new Map();
   let isLoaded = false;
   let isReading = false;
   const outdated = new Set([ALL]);
-  /** What saves answered since the reading began. */
-  const saved = new Set<string>();
+  /** What saves answered since the reading began: versions below these are older. */
+  const saved = new Map<string, number>();
 
   function take(event: AnyEvent): void {
     const part = kind.partOf(event);
@@ -156,15 +157,14 @@ export function makeTable(kind: Kind, request: Request, watcher: Watcher): Table
         parts = outdated.has(ALL) || outdated.size > MAX_PARTS ? [ALL] : [...outdated];
         outdated.clear();
         saved.clear();
-        const answers = await Promise.all(parts.map((part) => readPart(kind.pathOf(part))));
-        answers.forEach((found, at) => replace(parts[at] as string, found));
+        await Promise.all(parts.map(async (part) => replace(part, await readPart(kind.pathOf(part)))));
       }
     } catch (error) {
       for (const part of parts) outdated.add(part);
       failure = error as ApiError;
     }
     isReading = false;
-    watcher.onRead(failure);
+    watcher.onRead(name, failure);
   }
 
   async function readPart(path: string): Promise<Item[]> {
@@ -173,7 +173,8 @@ export function makeTable(kind: Kind, request: Request, watcher: Watcher): Table
       for (let cursor = ""; ; ) {
         const page = await request("GET", cursor ? `${path}&cursor=${encodeURIComponent(cursor)}` : path);
         found.push(...(page.items ?? page.sources ?? [page]));
-        if (!(cursor = page.cursor)) return found;
+        // a deleted record can still be read by its id
+        if (!(cursor = page.cursor)) return found.filter((item) => item["_meta"]?.presence !== "gone");
       }
     } catch (error) {
       // a record or a collection that does not exist, or was removed
@@ -198,7 +199,7 @@ export function makeTable(kind: Kind, request: Request, watcher: Watcher): Table
     change(found, gone, isFirst);
   }
 
-  function change(found: readonly Item[], gone: readonly string[], isFirst: boolean): void {
+  function change(found: readonly Item[], gone: readonly string[], isFirst = false): void {
     const changes: Change[] = [
       ...found.filter(isNews).map((item) => [idOf(item), item] as const),
       ...gone.map((id) => [id, null] as const),
@@ -207,23 +208,23 @@ export function makeTable(kind: Kind, request: Request, watcher: Watcher): Table
     const after = new Map(items);
     for (const [id, item] of changes) item ? after.set(id, item) : after.delete(id);
     items = after;
-    watcher.onItems(items, changes, isFirst);
+    watcher.onItems(name, items, changes, isFirst);
   }
 
   /** What is equal keeps its identity: nobody draws it again. */
   function isNews(item: Item): boolean {
     const known = items.get(idOf(item));
-    const isOlder = saved.has(idOf(item)) && versionOf(item) < versionOf(known);
-    return !isOlder && writeJson(item) !== writeJson(known);
+    const isOlder = versionOf(item) < (saved.get(idOf(item)) ?? 0);
+    return !isOlder && !isSame(item, known);
   }
 
   return {
     reset: () => markOutdated(ALL),
     take,
     read,
-    put: (item) => {
-      saved.add(idOf(item));
-      change([item], [], false);
+    put: (id, item) => {
+      saved.set(id, item ? Math.max(versionOf(item), versionOf(items.get(id))) : Infinity);
+      change(item ? [item] : [], item ? [] : [id]);
     },
   };
 }

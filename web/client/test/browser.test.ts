@@ -150,6 +150,35 @@ test("in React, what one window saves shows in the other one", BROWSER, () =>
   ),
 );
 
+test("in React, a removed record is gone in every window", BROWSER, () =>
+  open("office", async (one) =>
+    open("office", async (other) => {
+      await world.ask("PUT", "/collections/team-members/records/ada", { name: "Ada" });
+      for (const page of [one, other])
+        await page.waitForFunction(() => document.querySelector("#team")?.textContent === '["Ada"]');
+
+      await one.click("#remove");
+
+      for (const page of [one, other]) await page.waitForFunction(() => document.querySelector("#team")?.textContent === "[]");
+      await one.waitForFunction(
+        () => document.querySelector("#state")?.textContent === "idle" && document.querySelector("#time")?.textContent,
+      );
+    }),
+  ),
+);
+
+test("in React, a removal that is refused says why", BROWSER, () =>
+  open(
+    "office",
+    async (page) => {
+      await page.click("#remove");
+      await page.waitForFunction(() => document.querySelector("#error")?.textContent?.includes("operator"));
+      assert.equal(await page.textContent("#state"), "idle");
+    },
+    world.tokens.viewer,
+  ),
+);
+
 test("in React, an edit made offline survives a reload and is merged with another person's", BROWSER, () =>
   open("office", async (page, context) => {
     await put({ name: "Villa", city: "Rome" });

@@ -89,6 +89,9 @@ test("the packed package is imported and typed in another project, without a dep
        sync.queueSync("team-members", "ada", { age: 41 });
        void sync.syncTeamMembers({ id: "ada" }, { id: "ada" }).then(({ changed, preserved }) => [changed, preserved.length]);
        void sync.sync("settings", {});
+       void sync.remove("team-members", "ada").then(() => store.remove("settings", "main"));
+       // @ts-expect-error: a collection that was not asked for
+       void sync.remove("clients", "7");
        // @ts-expect-error: a collection that was not asked for
        sync.syncClients;
        return <button onClick={save} disabled={sync.syncing}>{saved}</button>;

@@ -293,6 +293,100 @@ test("a viewer's save fails, and is not tried for ever", async () => {
   await until(() => store.state.saves[0]?.error?.code === "forbidden");
 });
 
+test("a removed record is deleted there, and gone here at once", async () => {
+  await put({ name: "Ada" });
+  const store = await open();
+  const former = store.state.lastSaveTime;
+
+  await store.remove("team", id);
+
+  assert.deepEqual([shown(store), (await world.ask("GET", path()))._meta.presence], [undefined, "gone"]);
+  assert.notEqual(store.state.lastSaveTime, former);
+  await assert.rejects(store.remove("team", "nobody"), (error) => error instanceof ApiError && error.status === 404);
+});
+
+test("a record that somebody else deletes leaves the store, by the event of that record alone", async () => {
+  await put({ name: "Ada" });
+  await world.ask("PUT", "/collections/team/records/other", { name: "Grace" });
+  const store = await open();
+  world.paths.length = 0;
+
+  await world.ask("DELETE", path());
+
+  await until(() => !shown(store));
+  assert.ok(store.state.collections["team"]?.get("other"));
+  assert.deepEqual(
+    world.paths.filter((read) => read.includes("records?")),
+    [],
+  );
+});
+
+test("an answer that is older than a removal does not undo it", async () => {
+  await put({ n: 1 });
+  const store = await open();
+  const seen: unknown[] = [];
+  store.subscribe(() => seen.push(shown(store)));
+
+  world.delayMs = 400;
+  await put({ n: 2 });
+  await until(() => world.paths.some((path) => path.includes(`team.${id}`)));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  world.delayMs = 0;
+  await store.remove("team", id);
+  seen.length = 0;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+
+  assert.deepEqual([seen.filter(Boolean), shown(store)], [[], undefined]);
+});
+
+test("what waits for a removed record is not sent after it, and what is on its way comes before it", async () => {
+  await put({ name: "Ada" });
+  const store = await open();
+
+  store.queueSave("team", id, { name: "Eve" });
+  await store.remove("team", id);
+  assert.deepEqual(store.state.saves, []);
+  await put({ name: "Ada" });
+  await until(() => shown(store));
+  world.delayMs = 100;
+  store.queueSave("team", id, { name: "Bob" });
+  await until(() => world.paths.filter((path) => path === `/collections/team/records/${id}`).length > 1);
+  await store.remove("team", id);
+  world.delayMs = 0;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+
+  assert.deepEqual([store.state.saves, shown(store)], [[], undefined]);
+  assert.equal((await world.ask("GET", path()))._meta.presence, "gone");
+});
+
+test("a removal that fails leaves the record, and what waits for it", async () => {
+  await put({ name: "Ada" });
+  const store = await open();
+
+  world.broken = id;
+  store.queueSave("team", id, { name: "Eve" });
+  await assert.rejects(store.remove("team", id), (error) => error instanceof ApiError && error.isTemporary);
+  assert.deepEqual(
+    store.state.saves.map((save) => save.data),
+    [{ name: "Eve" }],
+  );
+  world.broken = "";
+
+  await until(() => isSaved(store));
+  assert.deepEqual(await stored(), { name: "Eve" });
+});
+
+test("a removed record comes back with a save, whatever it held before", async () => {
+  await put({ name: "Ada" });
+  const store = await open();
+
+  await store.remove("team", id);
+  await store.save("team", id, { name: "Ada", city: "Rome" });
+
+  assert.deepEqual(fieldsOf(shown(store)), { name: "Ada", city: "Rome" });
+  assert.equal((await world.ask("GET", path()))._meta.presence, "present");
+});
+
 test("integers beyond 2^53 are text, and survive in both directions", async () => {
   const text =
     '{"n": 12345678901234567890, "list": [-9007199254740993, 9007199254740991, 0.125], "text": "12345678901234567890"}';

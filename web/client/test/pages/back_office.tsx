@@ -9,7 +9,7 @@ const COLLECTIONS = ["settings", "team-members"] as const;
 
 function Settings() {
   const { collections } = useBokit();
-  const { syncSettings, syncTeamMembers, queueSync, syncing, syncError, lastSyncTime } = useRealtimeSync({
+  const { syncSettings, syncTeamMembers, queueSync, remove, syncing, syncError, lastSyncTime } = useRealtimeSync({
     collections: COLLECTIONS,
   });
   const stored = collections["settings"]?.get("main");
@@ -34,6 +34,9 @@ function Settings() {
       </button>
       <button type="button" id="bad" onClick={() => void syncTeamMembers({ id: "ada", age: "old" }).catch(() => {})}>
         Refused
+      </button>
+      <button type="button" id="remove" onClick={() => void remove("team-members", "ada").catch(() => {})}>
+        Remove
       </button>
       <output id="state">{syncing ? "syncing" : "idle"}</output>
       <output id="error">{syncError?.message}</output>
