@@ -24,7 +24,7 @@ class CommandEntry(NamedTuple):
 COMMANDS: Mapping[str, CommandEntry] = {
     "sync": CommandEntry("sync", "Sync what is due, or what the options select."),
     "status": CommandEntry("status", "Show when each calendar was last read."),
-    "stats": CommandEntry("status", "Show totals: records, sources, runs."),
+    "stats": CommandEntry("status", "Show totals: records, sources, runs; or how full your units are."),
     "doctor": CommandEntry("doctor", "Check everything that syncs depend on, and say how to fix what is wrong."),
     "quotas": CommandEntry("status", "Show how much of its quotas the tenant uses, and the stack."),
     "history": CommandEntry("history", "List the runs and how they went; with RUN, show that run."),

@@ -17,7 +17,14 @@ from bokit.engine.base.moves import MoveDocument
 from bokit.engine.bookings.charts import AgendaDocument, ChartDocument, NeedDocument
 from bokit.engine.bookings.door_codes import AccessDocument
 from bokit.engine.bookings.service import BookingInFull
-from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, ExplainedBooking, NightEvidence, PublishedNight
+from bokit.engine.bookings.terms import (
+    BookingDocument,
+    ConflictDocument,
+    ExplainedBooking,
+    NightEvidence,
+    OccupancyDocument,
+    PublishedNight,
+)
 from bokit.engine.bookings.undo import UndoDocument
 from bokit.engine.catalog.access import TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
@@ -361,7 +368,7 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "source resume": (SourceDocument,),
     "source show": (SourceShownDocument,),
     "source test": (SourceTestedDocument,),
-    "stats": (StatsDocument,),
+    "stats": (StatsDocument, [OccupancyDocument]),
     "status": (StatusShownDocument,),
     "sync": (RunDocument, [RunDocument], StatusShownDocument),
     "tenant add": (TenantDocument,),

@@ -8,7 +8,8 @@ import typer
 
 from bokit_cli.alerts import show_who_hears
 from bokit_cli.dead_letters import start_counting
-from bokit_cli.flags import DEFAULT, AsJson, Tenant
+from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
+from bokit_cli.occupancy import ByWord, show_occupancy
 from bokit_cli.places import unit_zones
 from bokit_cli.session import Session
 from bokit_cli.show import (
@@ -197,9 +198,35 @@ def _used_words(quota: QuotaDocument) -> str:
     return f"{quota['used']} of {quota['limit']} {quota['name']}"
 
 
-def stats(ctx: typer.Context, tenant: Tenant = DEFAULT, as_json: AsJson = False) -> None:
-    """Show totals: records, sources, runs."""
+def stats(
+    ctx: typer.Context,
+    occupancy: Annotated[
+        bool, typer.Option("--occupancy", help="Nights sold, blocked and free, by unit, channel and month, in place of totals.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="The first night; January 1 of this year if omitted.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DATE", help="The day after the last night; a year after the first if omitted."),
+    ] = None,
+    unit: UnitFilter = None,
+    by: Annotated[ByWord | None, typer.Option("--by", help="What a line is of; a unit in a month if omitted.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    tenant: Tenant = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Show totals: records, sources, runs; or how full your units are."""
+    from bokit.errors import InputError
+
+    if not occupancy and (since or until or unit or by or as_csv):
+        raise InputError("--from, --until, --unit, --by and --csv go with --occupancy", field="--occupancy")
+    if as_csv and as_json:
+        raise InputError("use --csv or --json, not both", field="--csv")
     session = Session(ctx, tenant, as_json)
+    if occupancy:
+        show_occupancy(session, unit, since, until, by or ByWord.UNIT_MONTH, as_csv=as_csv)
+        return
     doc = session.bokit.status.load_stats(session.tenant)
     session.answer(doc, lambda c: _show_stats(c, doc, session))
 

@@ -15,6 +15,7 @@ api = Api(
     "calendars",
     "conflicts",
     "turnovers",
+    "occupancy",
     "events",
     "webhooks",
     "alerts",

@@ -144,6 +144,7 @@ def test_what_is_at_its_bound_can_be_computed_with(app, caller):
         "/bookings",
         "/conflicts",
         "/turnovers",
+        "/occupancy",
         "/options",
     )
     assert [caller.ask("GET", path).status for path in paths] == [200] * len(paths)
@@ -161,6 +162,8 @@ def test_no_day_breaks_a_route(app, caller, day):
         caller.ask("GET", "/bookings/explain", query={"unit_id": ids["unit"], "date": day}),
         caller.ask("GET", "/turnovers", query={"from": day}),
         caller.ask("GET", "/turnovers", query={"until": day}),
+        caller.ask("GET", "/occupancy", query={"from": day}),
+        caller.ask("GET", "/occupancy", query={"until": day}),
         caller.ask("POST", "/bookings", {"unit_id": ids["unit"], "check_in": day, "check_out": day}),
         caller.ask("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-08-01", "check_out": day}),
     ]

@@ -204,6 +204,7 @@ def test_no_id_crosses(app):
         ("/bookings", "unit_id", "unit"),
         ("/conflicts", "unit_id", "unit"),
         ("/turnovers", "unit_id", "unit"),
+        ("/occupancy", "unit_id", "unit"),
     ],
 )
 def test_no_filter_crosses(app, query):

@@ -184,7 +184,7 @@ CASES: dict[str, list[Make]] = {
     "source marks": [lambda s: (s.source,), lambda s: (s.source, "--reset")],
     "source show": [lambda s: (s.source,), lambda s: (s.hold(),)],
     "source test": [lambda s: (s.source,), lambda s: (s.fails(),)],
-    "stats": [lambda s: ()],
+    "stats": [lambda s: (), lambda s: ("--occupancy",), lambda s: ("--occupancy", "--by", "total", "--unit", "Garden flat")],
     "status": [
         lambda s: (),
         lambda s: s.hold() and (),

@@ -45,6 +45,7 @@ CASES: dict[str, Case] = {
     ),
     "feeds.ENTRIES": Case(lambda w: ("feed", "inspect", w.feed), lambda d: len(d["entries"])),
     "history.RUNS": Case(lambda w: ("history",)),
+    "occupancy.OCCUPANCY": Case(lambda w: ("stats", "--occupancy")),
     "places.PROPERTIES": Case(lambda w: ("property", "list")),
     "places.TENANTS": Case(lambda w: ("tenant", "list")),
     "places.UNITS": Case(lambda w: ("unit", "list")),

@@ -264,6 +264,7 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-07-11", "check_out": "2026-07-12"}),
         ("GET", "/conflicts", None),
         ("GET", "/turnovers", None),
+        ("GET", "/occupancy", None),
         ("POST", f"{flat}/calendars", {"for": "airbnb"}),
         ("GET", f"{flat}/calendars", None),
         ("PUT", "/options/export.anonymous", {"value": False}),

@@ -157,6 +157,7 @@ def record_bookings(r: Recorder, ids: dict[str, str]) -> None:
     r.ask("GET /conflicts/{id}", conflict)
     r.ask("POST /conflicts/{id}/acknowledge", conflict)
     r.ask("GET /turnovers", unit_id=ids["unit"])
+    r.ask("GET /occupancy", unit_id=ids["unit"], by="total")
     made = r.ask("POST /units/{id}/calendars", {"id": ids["unit"]}, {"for": "airbnb"})
     calendar = {"id": made["id"]}
     r.ask("GET /units/{id}/calendars", {"id": ids["unit"]})

@@ -36,6 +36,7 @@ const VIEWS: { readonly [name: string]: View } = {
   conflicts: later("Conflicts"),
   sources: later("Sources"),
   calendars: later("Calendars"),
+  occupancy: later("Occupancy"),
   runs: later("Runs"),
   messages: later("Messages"),
   setup: later("SetUp"),

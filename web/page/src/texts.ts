@@ -11,6 +11,7 @@ import type conflict from "../texts/en/conflict.json";
 import type freshness from "../texts/en/freshness.json";
 import type message from "../texts/en/message.json";
 import type night from "../texts/en/night.json";
+import type occupancy from "../texts/en/occupancy.json";
 import type run from "../texts/en/run.json";
 import type setup from "../texts/en/setup.json";
 import type shell from "../texts/en/shell.json";
@@ -26,6 +27,7 @@ interface Files {
   freshness: typeof freshness;
   message: typeof message;
   night: typeof night;
+  occupancy: typeof occupancy;
   run: typeof run;
   setup: typeof setup;
   shell: typeof shell;

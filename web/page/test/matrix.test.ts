@@ -113,14 +113,17 @@ test(`hostile strings in every field of every view are shown as texts`, BROWSER,
   const many = Array.from({ length: 60 }, (_, at) => ({ ...unit, id: `unit_many_${at}`, name: `Flat ${at}` }));
   await tester.show("#/today", async (page) => {
     page.on("dialog", () => assert.fail("a dialog"));
-    await page.route(/\/(units|properties|sources|bookings|conflicts|calendars|webhooks|alerts|sync|tokens)\b/, async (route) => {
-      const response = await route.fetch();
-      const type = response.headers()["content-type"] ?? "";
-      if (!type.includes("json") || route.request().url().includes("/sync/ticket")) return route.fulfill({ response });
-      const document = await response.json();
-      if (/\/units\?/.test(route.request().url())) document.items.push(...many);
-      await route.fulfill({ response, json: replace(document) });
-    });
+    await page.route(
+      /\/(units|properties|sources|bookings|conflicts|calendars|occupancy|webhooks|alerts|sync|tokens)\b/,
+      async (route) => {
+        const response = await route.fetch();
+        const type = response.headers()["content-type"] ?? "";
+        if (!type.includes("json") || route.request().url().includes("/sync/ticket")) return route.fulfill({ response });
+        const document = await response.json();
+        if (/\/units\?/.test(route.request().url())) document.items.push(...many);
+        await route.fulfill({ response, json: replace(document) });
+      },
+    );
     for (let round = 0; shown.size < HOSTILE.length; round++) {
       await page.reload();
       await page.getByRole("navigation").waitFor();

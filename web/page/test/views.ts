@@ -40,6 +40,7 @@ export async function furnish(world: World): Promise<{ readonly [name: string]: 
     conflicts: "#/conflicts",
     sources: "#/sources",
     calendars: "#/calendars",
+    occupancy: "#/occupancy",
     runs: "#/runs",
     messages: "#/messages",
     setup: "#/setup",

@@ -36,6 +36,7 @@ TAGS = {
     "options": "Options of the tenant.",
     "conflicts": "Double bookings.",
     "turnovers": "Who leaves, who comes next, and the time between.",
+    "occupancy": "Nights sold, blocked and free, by month.",
     "events": "What happened, in order.",
     "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",

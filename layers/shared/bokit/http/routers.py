@@ -16,6 +16,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "bookings": ("bookings", "door_codes"),
     "conflicts": ("conflicts",),
     "turnovers": ("turnovers",),
+    "occupancy": ("occupancy",),
     "events": ("events",),
     "options": ("options",),
     "collections": ("collections",),

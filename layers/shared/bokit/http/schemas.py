@@ -23,7 +23,7 @@ from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, Webhook
 from bokit.engine.bookings.door_codes import AccessDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
-from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, TurnoverDocument
+from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, OccupancyDocument, TurnoverDocument
 from bokit.engine.catalog.access import CurrentTokenDocument, TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.marks import MarksDocument
@@ -50,6 +50,7 @@ ANSWERS = (
     EmptyingDocument,
     EventsDocument,
     MarksDocument,
+    OccupancyDocument,
     OptionDocument,
     PatchResultDocument,
     PropertyDocument,
@@ -71,6 +72,7 @@ PRIMITIVES: dict[object, Schema] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},
+    float: {"type": "number"},
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
     NoneType: {"type": "null"},

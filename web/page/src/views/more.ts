@@ -6,6 +6,7 @@ export { Calendars } from "./calendars.tsx";
 export { ConflictPanel, Conflicts } from "./conflicts.tsx";
 export { Messages } from "./messages.tsx";
 export { NightPanel } from "./night.tsx";
+export { Occupancy } from "./occupancy.tsx";
 export { ProviderSignIn, SignInAgain } from "./provider.tsx";
 export { RunPanel, Runs } from "./runs.tsx";
 export { SetUp } from "./setup.tsx";

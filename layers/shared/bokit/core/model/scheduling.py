@@ -82,6 +82,8 @@ class Head:
     changed_at: datetime | None = None  # when a sync last changed a record
     synced_at: datetime | None = None
     """When the slow path last succeeded; freshness is the later of this and the shard's heartbeat."""
+    first_synced_at: datetime | None = None
+    """When the first sync of a calendar or an API succeeded; None: not yet, it was held, or a former release did not note it."""
     full_at: datetime | None = None
     """When a full pass last succeeded, for sources that also have passes for what is new or changed."""
     failure: Failure | None = None

@@ -16,6 +16,7 @@ __all__ = [
     "door_code_book",
     "echo_verdict",
     "links",
+    "night_counts",
     "night_evidence",
     "occupancy",
     "outgoing",

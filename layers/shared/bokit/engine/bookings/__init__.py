@@ -16,6 +16,7 @@ __all__ = [
     "door_codes",
     "inspect",
     "moves",
+    "night_counts",
     "outgoing",
     "pages",
     "replay",

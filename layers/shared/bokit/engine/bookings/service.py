@@ -13,6 +13,7 @@ from bokit.core.model.documents import Day
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
+from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
 from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
@@ -187,6 +188,14 @@ class BookingService:
         """Return the turnovers of *units* on the days of *period*, ``[first, end)``, by day and unit."""
         found = [t for view in self._load_views(tenant, units) for t in view.find_turnovers(map(Scope, units), period)]
         return [describe_turnover(t) for t in sorted(found, key=lambda t: (t.day, t.unit_id, t.leaves.id))]
+
+    def list_occupancy(
+        self, tenant: TenantId, units: Sequence[UnitId], period: tuple[date, date], by: CountsBy = CountsBy.UNIT_MONTH
+    ) -> list[OccupancyDocument]:
+        """Return how full *units* are in *period*, ``[first, end)``, by month and unit."""
+        from bokit.engine.bookings.night_counts import NightCounter
+
+        return NightCounter(self.store, self.reader, self.clock).list_counts(tenant, units, period, by)
 
     # ── conflicts ──
 

@@ -12,6 +12,7 @@ from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.occupancy.agenda import AgendaEntry, DayDocument
 from bokit.core.occupancy.chart import NightDocument
 from bokit.core.occupancy.conflict_records import ConflictDocument
+from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
 from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import PublishedNight
 from bokit.core.occupancy.turnovers import TurnoverDocument
@@ -22,11 +23,13 @@ __all__ = [
     "AgendaEntry",
     "BookingDocument",
     "ConflictDocument",
+    "CountsBy",
     "DayDocument",
     "EntryKind",
     "ExplainedBooking",
     "NightDocument",
     "NightEvidence",
+    "OccupancyDocument",
     "PublishedNight",
     "Status",
     "TurnoverDocument",

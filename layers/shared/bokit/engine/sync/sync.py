@@ -372,7 +372,9 @@ class SourceSync:
         """Return the head to store: only a wholly read, accepted fetch leaves its ETag and hash."""
         at, fetched, seen = sync_input.context.at, sync_input.fetched, sync_input.seen
         changed_at = at if visible_actions(plan.actions) else None
-        head = replace(next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at), synced_at=at)
+        first = at if head.synced_at is None and not plan.refused else head.first_synced_at
+        head = next_head(head, plan.hold, settle_at=plan.settle_at, changed_at=changed_at)
+        head = replace(head, synced_at=at, first_synced_at=first)
         stamps = plan.stamps_fetches or (plan.refused and head.stamps_fetches)
         stale, advice = judge_staleness(head, plan, job.options, at), read_advice(head, plan, seen)
         head = replace(head, stamps_fetches=stamps, stale=stale, advice=advice, renames_since=plan.renames_since)
