@@ -68,6 +68,17 @@ def test_deleted_records_leave_nothing(store: Store) -> None:
     assert store.load_usage(DEFAULT_TENANT, NOW.date())[QuotaName.RECORDS] == 1
 
 
+def test_records_that_count_against_no_quota_are_deleted_without_it(store: Store) -> None:
+    """What Bokit keeps for itself, such as door codes, was never counted."""
+    record, own = a_record(), a_record(id=RecordId("unit_1.codes"))
+    saved = store.apply_records([record, own], [], lease=None, counted={record.id})
+
+    store.delete_records([saved[1]], counted=False)
+
+    assert read_all(store, 10) == [saved[0]]
+    assert store.load_usage(DEFAULT_TENANT, NOW.date())[QuotaName.RECORDS] == 1
+
+
 def test_a_record_that_was_changed_is_not_deleted(store: Store) -> None:
     """A deletion is on the version that was read."""
     first = store.apply_records([a_record()], [], lease=None)[0]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.errors import InputError, StateError
+from bokit.core.model.events import DOOR_CODES
+from bokit.core.model.quotas import QuotaName
+from bokit.errors import InputError, StateError, UnknownIdError
 from tests.support.door_app import GENERIC, DoorApp, calendar, event, stay
 
 LATER = stay("z", 60, 63)
@@ -315,3 +319,37 @@ def test_another_secret_opens_no_code(home):
     assert home.access()["state"] == "lost"
     assert home.access()["code"] is None
     assert renew(home, home.id_of())["state"] == "ready"
+
+
+def test_other_times_are_reported_at_once(home):
+    """Of the unit, and of its property where the unit has none of its own: a lock follows without waiting for a sync."""
+    code, catalog = home.code(), home.bokit.catalog
+    home.news()
+
+    catalog.edit_unit(DEFAULT_TENANT, home.unit, {"check_in_time": "16:00"})
+    assert home.news() == [("changed", ["valid_from"])] * 2
+    house = catalog.load_unit(DEFAULT_TENANT, home.unit).property_id
+    catalog.edit_property(DEFAULT_TENANT, house, {"check_in_time": "14:00", "check_out_time": "10:00"})
+    assert home.news() == [("changed", ["valid_until"])] * 2
+    catalog.edit_property(DEFAULT_TENANT, house, {"timezone": "Asia/Bangkok"})
+    assert home.news() == [("changed", ["valid_from", "valid_until"])] * 2
+
+    assert (home.code(), home.access()["valid_from"]) == (code, "2026-12-02T09:00:00Z")
+
+
+def test_a_unit_that_is_removed_leaves_no_codes(home):
+    """Nor those of past stays; a removal that was interrupted before that is repeated."""
+    home.code()
+    (source,) = home.bokit.catalog.sources.list_sources(DEFAULT_TENANT)
+    home.bokit.catalog.sources.remove(DEFAULT_TENANT, source.id, release=True, by="user:rosa")
+    (book,) = home.store.load_records(DEFAULT_TENANT, DOOR_CODES, home.unit)
+    before = home.store.load_usage(DEFAULT_TENANT, home.clock().date())
+
+    home.bokit.catalog.remove_unit(DEFAULT_TENANT, home.unit)
+    assert home.store.load_records(DEFAULT_TENANT, DOOR_CODES, home.unit) == []
+    assert home.store.load_usage(DEFAULT_TENANT, home.clock().date())[QuotaName.RECORDS] == before[QuotaName.RECORDS]
+
+    home.store.apply_records([replace(book, version=0)], [], lease=None)
+    with pytest.raises(UnknownIdError):
+        home.bokit.catalog.remove_unit(DEFAULT_TENANT, home.unit)
+    assert home.store.load_records(DEFAULT_TENANT, DOOR_CODES, home.unit) == []

@@ -126,3 +126,42 @@ def test_arrivals_and_departures_say_the_time(home):
     assert [str(e["DESCRIPTION"]) for e in events(home, ARRIVALS)] == ["Check-in from 15:00"] * 2
     assert [str(e["DESCRIPTION"]) for e in events(home, DEPARTURES)] == ["Check-out by 10:00"] * 2
     assert not any(isinstance(e["DTSTART"].dt, datetime) for e in events(home, ARRIVALS))
+
+
+def stamps(home: Flat, variant: CalendarVariant) -> list[Any]:
+    """Return when each event last changed, as the calendar says."""
+    return [e["LAST-MODIFIED"].dt for e in events(home, variant)]
+
+
+@pytest.mark.parametrize("field", ["check_in_time", "check_out_time", "timezone", "cleaning_minutes"])
+@pytest.mark.parametrize("place", ["unit", "property"])
+def test_other_times_change_the_stamp_with_the_body(home, field, place):
+    """A reader that goes by LAST-MODIFIED takes the new times over, be they the unit's or inherited."""
+    catalog, value = home.bokit.catalog, {"timezone": "Asia/Bangkok", "cleaning_minutes": 90}.get(field, "12:30")
+    catalog.edit_unit(DEFAULT_TENANT, home.flat, {"timezone": None})
+    before, body = stamps(home, TURNOVERS), home.body(home.calendar(variant=TURNOVERS))
+    home.clock.move(hours=1)
+
+    edit = catalog.edit_unit if place == "unit" else catalog.edit_property
+    edit(DEFAULT_TENANT, home.flat if place == "unit" else home.rosa.id, {field: value})
+
+    changed_at = home.clock().replace(microsecond=0)
+    assert home.body(home.calendar(variant=TURNOVERS)) != body
+    assert stamps(home, TURNOVERS) == [changed_at] * len(before)
+    assert all(at < changed_at for at in before)
+
+
+def test_what_says_no_time_keeps_its_stamp(home):
+    """Calendars of nights, and times of the property that the unit has of its own; another name changes none."""
+    nights, bookings = (home.calendar(variant=CalendarVariant(name)) for name in ("occupied", "bookings"))
+    own = {"check_in_time": "16:00", "check_out_time": "10:00", "timezone": "Europe/Rome", "cleaning_minutes": 60}
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, home.flat, own)
+    before = [home.body(nights), home.body(bookings), home.body(home.calendar(variant=TURNOVERS)), stamps(home, ARRIVALS)]
+    home.clock.move(hours=1)
+
+    home.bokit.catalog.edit_property(DEFAULT_TENANT, home.rosa.id, {"check_in_time": "12:00", "name": "Blu"})
+    assert [home.body(nights), home.body(bookings), home.body(home.calendar(variant=TURNOVERS)), stamps(home, ARRIVALS)] == before
+
+    home.bokit.catalog.edit_unit(DEFAULT_TENANT, home.flat, {"check_in_time": "17:00"})
+    assert [home.body(nights), home.body(bookings)] == before[:2]
+    assert stamps(home, ARRIVALS) == [home.clock().replace(microsecond=0)] * 2

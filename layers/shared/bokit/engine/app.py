@@ -183,9 +183,8 @@ class Bokit:
         """Freshness, totals and history."""
         from bokit.engine.runs.status import StatusService
 
-        return StatusService(
-            self.store, self.clock, self.defaults, has_topic=bool(self._parts.alerts and self._parts.alerts.delivers)
-        )
+        has_topic = bool(self._parts.alerts and self._parts.alerts.delivers)
+        return StatusService(self.store, self.clock, self.defaults, has_topic=has_topic)
 
     @cached_property
     def bookings(self) -> BookingService:
@@ -229,6 +228,7 @@ class Bokit:
                 publish=lambda tenant: self.calendars.publish_all(tenant),
                 follow_doors=lambda tenant: self.bookings.door_codes.follow_all(tenant),
                 unpublish=lambda tenant, unit_id: self.calendars.remove_all(tenant, unit_id),
+                forget_doors=lambda tenant, unit_id: self.bookings.door_codes.forget(tenant, unit_id),
                 moves=lambda: self.bookings.moves,
                 find_holding=lambda tenant, unit_id: self.bookings.find_holding(tenant, unit_id),
             )

@@ -263,8 +263,10 @@ class RecordStore(Protocol):
         more (None: for ever) after newer ones pushed it out.
         """
 
-    def delete_records(self, records: Sequence[Record]) -> None:
+    def delete_records(self, records: Sequence[Record], *, counted: bool = True) -> None:
         """Delete records of one tenant with their change logs, each on its version; they count against no quota any more.
+
+        *counted* is False for those that never did: what Bokit keeps for itself.
 
         A record that does not exist any more is left out. Raises StoreConflictError where one was changed by another; those
         before it may be deleted by then.

@@ -46,6 +46,7 @@ class Property:
     check_in_time: str | None = None  # as in "15:00"; None: ``day_times`` has the default of this one and the next two
     check_out_time: str | None = None
     cleaning_minutes: int | None = None
+    times_changed_at: datetime | None = None  # when its timezone or one of its times last changed; None: never, or not known
     version: int = 0
 
 
@@ -62,6 +63,7 @@ class Unit:
     check_in_time: str | None = None  # overrides the property's, as the next two do
     check_out_time: str | None = None
     cleaning_minutes: int | None = None
+    times_changed_at: datetime | None = None  # as the property's; also when it moved to another one
     parts: tuple[UnitId, ...] = ()
     version: int = 0
 

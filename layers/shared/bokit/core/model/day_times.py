@@ -11,6 +11,8 @@ from bokit.core.model.catalog import Property, Unit
 
 CHECK_IN_TIME, CHECK_OUT_TIME = "15:00", "11:00"
 """Where neither unit nor property has a time of its own."""
+TIME_FIELDS = ("timezone", "check_in_time", "check_out_time", "cleaning_minutes")
+"""The fields of units and properties that these times are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class DayTimes:
     check_in: str = CHECK_IN_TIME
     check_out: str = CHECK_OUT_TIME
     cleaning_minutes: int | None = None
+    changed_at: datetime | None = None
+    """When one of them last changed; None: never, or not known."""
 
     def arrival_at(self, day: date) -> datetime:
         """Return when guests may come on *day*, in the unit's timezone."""
@@ -47,9 +51,12 @@ def read_times(unit: Unit, house: Property | None, zone: str) -> DayTimes:
     """Return the times of *unit*: its own, else its property's, else the defaults; *zone* is the tenant's timezone."""
     places: Sequence[Unit | Property] = [place for place in (unit, house) if place is not None]
     cleaning = (place.cleaning_minutes for place in places)
+    inherits = any(getattr(unit, name) is None for name in TIME_FIELDS)
+    changed = [place.times_changed_at for place in (places if inherits else [unit])]
     return DayTimes(
         zone=next((place.timezone for place in places if place.timezone), zone),
         check_in=next((place.check_in_time for place in places if place.check_in_time), CHECK_IN_TIME),
         check_out=next((place.check_out_time for place in places if place.check_out_time), CHECK_OUT_TIME),
         cleaning_minutes=next((minutes for minutes in cleaning if minutes is not None), None),
+        changed_at=max((at for at in changed if at), default=None),
     )

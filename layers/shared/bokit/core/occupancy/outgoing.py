@@ -167,9 +167,10 @@ def _write_events(
     booking: Booking, spans: list[Span], since: date, calendar: OutCalendar, times: UnitTimes, *, anonymous: bool
 ) -> Iterator[CalendarEvent]:
     days = _choose_days(booking, spans, calendar.variant)
+    times_of = times.get(booking.unit_id, DEFAULT_TIMES)
     summary, details = ("", "") if anonymous else _read_details(booking.fields)
     plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
-    clock = _write_clock(calendar.variant, times.get(booking.unit_id, DEFAULT_TIMES))
+    clock = _write_clock(calendar.variant, times_of)
     description = "\n".join(filter(None, (clock, details)))
     for number, (first, end) in enumerate(days):
         if end > since:
@@ -179,7 +180,7 @@ def _write_events(
                 end=end,
                 summary=summary or plain,
                 description=description,
-                changed_at=max(r.updated_at for r in booking.records),
+                changed_at=_find_last_change([booking], [times_of] if clock else []),
             )
 
 
@@ -193,6 +194,8 @@ def _write_clock(variant: CalendarVariant, times: DayTimes) -> str:
 def _write_turnover(turnover: Turnover, times: UnitTimes, *, anonymous: bool) -> CalendarEvent:
     """Return the event of a turnover: up to the next check-in, or to the usual time of that where nobody comes on the day."""
     (since, until), leaves, arrives = turnover.span, turnover.leaves, turnover.arrives
+    guests = [booking for booking in (leaves, arrives) if booking is not None]
+    places = (turnover.unit_id, *(booking.unit_id for booking in guests))
     end = until if until and turnover.is_same_day else times.get(turnover.unit_id, DEFAULT_TIMES).arrival_at(turnover.day)
     least = since + timedelta(minutes=turnover.cleaning_minutes or MIN_TURNOVER_MINUTES)
     lines = [f"Check-out by {since:%H:%M}", _write_next(turnover)]
@@ -209,8 +212,14 @@ def _write_turnover(turnover: Turnover, times: UnitTimes, *, anonymous: bool) ->
         end=end if end > since else least,
         summary="Turnover, next guest the same day" if turnover.is_same_day else "Turnover",
         description="\n".join(lines),
-        changed_at=max(r.updated_at for b in (leaves, arrives) if b for r in b.records),
+        changed_at=_find_last_change(guests, (times.get(unit, DEFAULT_TIMES) for unit in places)),
     )
+
+
+def _find_last_change(bookings: Iterable[Booking], times: Iterable[DayTimes]) -> datetime:
+    """Return when an event last changed: with its bookings, or with the times of their units that it says."""
+    changed = [r.updated_at for booking in bookings for r in booking.records]
+    return max([*changed, *(of_unit.changed_at for of_unit in times if of_unit.changed_at)])
 
 
 def _write_next(turnover: Turnover) -> str:

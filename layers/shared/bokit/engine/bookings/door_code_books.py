@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from bokit.core.bookings.nights import Span
 from bokit.core.model.events import DOOR_CODES
 from bokit.core.model.options import Options
-from bokit.core.model.records import Record, RecordId, Scope
+from bokit.core.model.records import Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.door_code_book import (
     BookTerms,
     DoorCodeBook,
@@ -72,6 +72,11 @@ class DoorCodeBooks:
         if after.codes != book.before.codes:
             record = write_book(book.record, after, book.group.tenant, book.unit, book.group.at)
             self.store.apply_records([record], [], lease=None)
+
+    def remove(self, tenant: TenantId, unit: Scope) -> None:
+        """Delete the book of a unit; raises StoreConflictError where somebody writes it."""
+        found = self.store.find_records(tenant, DOOR_CODES, [book_id(unit)])
+        self.store.delete_records(list(found.values()), counted=False)
 
     def _load_records(self, group: UnitGroup) -> Mapping[RecordId, Record]:
         return self.store.find_records(group.tenant, DOOR_CODES, [book_id(Scope(unit.id)) for unit in group.units])

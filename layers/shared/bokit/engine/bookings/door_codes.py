@@ -18,7 +18,7 @@ from bokit.core.bookings.door_codes import (
     seal_code,
 )
 from bokit.core.bookings.stay import ANOTHER_GUEST
-from bokit.core.model.catalog import BOOKINGS
+from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Time, write_time
 from bokit.core.model.quotas import day_of
 from bokit.core.model.records import RecordId, Scope, TenantId
@@ -117,6 +117,10 @@ class DoorCodeService:
         """Store and report what an option changed of the codes of all units."""
         for view in self.reader.load_views(tenant, [Scope(u.id) for u in self.store.load_units(tenant)], self.clock()):
             retry_on_conflict(partial(self.books.follow_again, view), MAX_DOOR_CODE_TRIES)
+
+    def forget(self, tenant: TenantId, unit_id: UnitId) -> None:
+        """Delete the door codes of a unit that is removed, those of past stays as well."""
+        retry_on_conflict(lambda: self.books.remove(tenant, Scope(unit_id)), MAX_DOOR_CODE_TRIES)
 
     # ── within ──
 

@@ -54,6 +54,8 @@ class CatalogParts:
     """Stores and reports what an option changed of the tenant's door codes."""
     unpublish: Callable[[TenantId, UnitId], object] = do_nothing
     """Removes a unit's calendars."""
+    forget_doors: Callable[[TenantId, UnitId], object] = do_nothing
+    """Removes a unit's door codes."""
     find_holding: Callable[[TenantId, UnitId], Sequence[RecordId]] = find_nothing
     """Returns the unit's own records that hold a night to come."""
     moves: Callable[[], MovePlanning] = no_moves

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Parent, Property, PropertyId, Tenant, Unit, UnitId
+from bokit.core.model.day_times import TIME_FIELDS
 from bokit.core.model.full_names import FullNames, Named
 from bokit.core.model.records import Json, Scope, SourceId, TenantId
 from bokit.engine.base.lookup import find_named, load_names, name_sources
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.sources import SourceService
 
 
-INHERITED = ("turnover_days", "check_in_time", "check_out_time", "cleaning_minutes")
+INHERITED = ("turnover_days", *TIME_FIELDS)
 """Fields of a property that conflicts and calendars of its units depend on, where these have none of their own."""
 
 
@@ -133,6 +134,8 @@ class Catalog:
         self._check_free(others, after.name, "property")
         if after == before:
             return before
+        if _differ(before, after, TIME_FIELDS):
+            after = replace(after, times_changed_at=self.clock())
         saved = self.store.save_property(after, at=self.clock())
         for unit in self.list_units(tenant, property_id):
             self._follow_property(unit, before, after)
@@ -194,6 +197,8 @@ class Catalog:
         self._check_free([u for u in self.list_units(tenant, house.id) if u.id != unit_id], after.name, "unit")
         if after == before:
             return before
+        if _differ(before, after, (*TIME_FIELDS, "property_id")):
+            after = replace(after, times_changed_at=self.clock())
         moved = [Parent(Property, tenant, house.id)] if house.id != before.property_id else []
         within = [*moved, *_as_parents(tenant, set(after.parts) - set(before.parts))]
         zone = load_zone_of_unit(self.store, before)
@@ -204,9 +209,9 @@ class Catalog:
         return saved
 
     def remove_unit(self, tenant: TenantId, unit_id: UnitId) -> None:
-        """Delete a unit that has no sources, holds no night to come, and is not a part of another; then its calendars.
+        """Delete a unit that has no sources, holds no night to come, and is not a part of another; then what is only its own.
 
-        The calendars of a unit that is gone already are deleted, too: a removal that was interrupted can be repeated.
+        Calendars and door codes of a unit that is gone already are deleted, too: a removal that was interrupted can be repeated.
         """
 
         def check_empty() -> None:
@@ -218,9 +223,14 @@ class Catalog:
             self.store.load_unit(tenant, unit_id)
             self._delete(Parent(Unit, tenant, unit_id), check_empty)
         except UnknownIdError:
-            self.parts.unpublish(tenant, unit_id)
+            self._forget(tenant, unit_id)
             raise
+        self._forget(tenant, unit_id)
+
+    def _forget(self, tenant: TenantId, unit_id: UnitId) -> None:
+        """Delete what belongs to a unit that is gone."""
         self.parts.unpublish(tenant, unit_id)
+        self.parts.forget_doors(tenant, unit_id)
 
     def _check_holds_nothing(self, tenant: TenantId, unit_id: UnitId) -> None:
         """Raise StateError where a unit has sources, or holds a night to come without one."""
@@ -273,11 +283,15 @@ class Catalog:
         if unit.timezone is None and after.timezone != before.timezone:
             self._spread_timezone(unit)
             self._reconcile(unit)
-        elif any(getattr(unit, name) is None and getattr(after, name) != getattr(before, name) for name in INHERITED):
+        elif _differ(before, after, (name for name in INHERITED if getattr(unit, name) is None)):
             self._reconcile(unit)
 
     def _spread_timezone(self, unit: Unit) -> None:
         self.sources.set_unit_timezone(unit.tenant, unit.id, load_zone_of_unit(self.store, unit))
+
+
+def _differ(before: Property | Unit, after: Property | Unit, names: Iterable[str]) -> bool:
+    return any(getattr(before, name) != getattr(after, name) for name in names)
 
 
 def _as_parents(tenant: TenantId, parts: Iterable[UnitId]) -> list[Parent]:

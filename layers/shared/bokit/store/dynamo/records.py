@@ -87,23 +87,26 @@ class DynamoRecords(DynamoParts, DynamoUsage):
                 self._tidy_parts(write.record, puts[write.record.id][0])
         return [replace(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
 
-    def delete_records(self, records: Sequence[Record]) -> None:
+    def delete_records(self, records: Sequence[Record], *, counted: bool = True) -> None:
         """Delete each record with its last changes in one transaction, and the oldest of a very long log before it."""
         logs = {record.id: self._table.query_keys(keys.change_partition(record.tenant, record.id)) for record in records}
         most = MAX_TRANSACTION_ACTIONS - 1
         self._table.delete_all(key for log in logs.values() for key in log[:-most])
         for group in split_transactions(records, lambda record: 1 + len(logs[record.id][-most:])):
-            self._delete_group({_record_key(r.tenant, r.collection, r.id): r for r in group}, logs, most)
+            mine = {record.id: logs[record.id][-most:] for record in group}
+            self._delete_group({_record_key(r.tenant, r.collection, r.id): r for r in group}, mine, counted=counted)
 
-    def _delete_group(self, group: Mapping[keys.Key, Record], logs: Mapping[RecordId, Sequence[keys.Key]], most: int) -> None:
+    def _delete_group(
+        self, group: Mapping[keys.Key, Record], logs: Mapping[RecordId, Sequence[keys.Key]], *, counted: bool
+    ) -> None:
         stored = self._table.get_all(group)
         if not stored:
             return
         found = {key: group[key] for key in stored}
         deletes = [DeleteItem(key=key, condition=has_version(record.version)) for key, record in found.items()]
-        deletes += [DeleteItem(key=line) for record in found.values() for line in logs[record.id][-most:]]
+        deletes += [DeleteItem(key=line) for record in found.values() for line in logs[record.id]]
         fewer = UsageChange(tenant=next(iter(found.values())).tenant, counted=QuotaName.RECORDS, more=-len(found))
-        self._send([], None, deletes=deletes, changes=[fewer])
+        self._send([], None, deletes=deletes, changes=[fewer] if counted else [])
         parts = (part for key, row in stored.items() if row.parts for part in self._table.query_keys(keys.part_partition(key)))
         self._table.delete_all(parts)
 

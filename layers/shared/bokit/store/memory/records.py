@@ -102,7 +102,7 @@ class MemoryRecords(MemoryState):
             log.update((line, replace(change, line=line)) for line, change in zip(write.lines, write.changes, strict=True))
             self._delete_aged(log, write)
 
-    def delete_records(self, records: Sequence[Record]) -> None:
+    def delete_records(self, records: Sequence[Record], *, counted: bool = True) -> None:
         with self._lock:
             for record in records:
                 place = self._records.get((record.tenant, record.collection, record.scope), {})
@@ -112,7 +112,7 @@ class MemoryRecords(MemoryState):
                 del place[record.id]
                 for logs in (self._changes, self._aged):
                     logs.pop((record.tenant, record.id), None)
-                self._count(record.tenant, QuotaName.RECORDS, -1)
+                self._count(record.tenant, QuotaName.RECORDS, -int(counted))
 
     def _delete_aged(self, log: dict[str, LoggedChange], write: RecordWrite) -> None:
         """Delete what TTL would have deleted by now: the time of the newest line."""
