@@ -30,7 +30,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots docs
+.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks fuzz bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,10 @@ reliability: $(DEV) $(CLOUD) ## count what faults lose, double or open: one tabl
 attacks: ## seven attacks by one tenant on the local cloud, and how fresh another one's sources stay (MINUTES=30)
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@$(bin)/python -m tests.support.attacks $(or $(MINUTES),30) $(if $(EACH),--each)
+
+fuzz: ## made-up requests to each operation of the API (COUNT=10)
+	@$(MAKE) --no-print-directory -s -j 3 setup
+	@BOKIT_FUZZ=$(or $(COUNT),10) $(bin)/python -m pytest tests/stack/test_schemathesis.py
 
 bench: ## run the benchmarks, as ratios against peers
 	@$(MAKE) --no-print-directory -s -j 3 setup web

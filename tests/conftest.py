@@ -55,12 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Trace the fast tests of pure code alone: they should cover every branch of it, and tracing doubles what a test costs.
+    """Trace the fast tests of the core alone: they should cover every branch of it, and tracing doubles what a test costs.
 
     The mark ``no_cover`` is not enough: a worker of pytest-xdist has two recorders of pytest-cov, and it stops one.
     """
     tracer, of_threads = sys.gettrace(), threading.gettrace()
-    if tracer is None or (_folder(item) in PURE and not item.get_closest_marker("slow")):
+    if tracer is None or (_folder(item) == "unit" and not item.get_closest_marker("slow")):
         return (yield)
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type] # as the library documents

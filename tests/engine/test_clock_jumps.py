@@ -13,11 +13,11 @@ from tests.support.clock_jumps import HOUR, count_readings, live_all
 @pytest.mark.parametrize("by", [HOUR, -HOUR], ids=["ahead", "back"])
 def test_a_clock_that_jumps_at_any_reading_costs_nothing(by: timedelta, record_property) -> None:
     """A sample of ``make reliability``: claims, leases, evidence, due times and staleness are computed with the wrong time."""
-    damage = live_all(step=23, hours=(by,))
+    damage = live_all(step=67, hours=(by,))
 
     assert not damage.is_damage, damage.traces[:5]
     record_property("jumps", damage.tried)
-    assert damage.tried >= 40
+    assert damage.tried >= 12
 
 
 def test_a_life_reads_the_clock_often() -> None:

@@ -1,6 +1,6 @@
 """The engine beside a model of nights that did not write it: Hypothesis chooses the steps, ``play`` compares.
 
-The same sequences each time here: 2,000 where every test is required, as in CI, and a sample elsewhere. ``make model`` plays
+The same sequences each time here: 600 where every test is required, as in CI, and a sample elsewhere. ``make model`` plays
 20,000, others each time, and every mutant. A sequence that once failed is kept in ``kept.py``.
 """
 
@@ -14,7 +14,7 @@ from tests.model.mutants import find_mutant, quiet
 from tests.model.play import replay
 from tests.support.required import is_all_required
 
-EXAMPLES = 200 if is_all_required() else 12
+EXAMPLES = 60 if is_all_required() else 12
 """Games of each part."""
 SAMPLE = ("one_fetch_cancels", "updates_drop_edits", "held_feeds_close_nothing")
 """Mutants that are found soon."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,11 @@ CHECKS = (
     "ignored_auth",
 )
 """All checks but those that every valid shape is accepted: a well-formed cursor may be invalid, and an id unknown."""
+EXAMPLES = int(os.environ.get("BOKIT_FUZZ") or 0)
+"""Made-up requests to each operation, beside those of the document and of every limit that it names (``make fuzz``).
+
+The gate has none: which of them there is time for depends on the machine, and so would what fails.
+"""
 
 
 @pytest.fixture
@@ -71,13 +77,11 @@ def test_the_api_answers_as_its_document_says(client, tmp_path, record_property)
         "--checks",
         ",".join(CHECKS),
         "--phases",
-        "examples,coverage,fuzzing",
+        "examples,coverage,fuzzing" if EXAMPLES else "examples,coverage",
         "--max-examples",
-        "3",
+        str(EXAMPLES or 1),
         "--seed",
         "1",
-        "--max-time",
-        "100",
         "--workers",
         "2",
         "--continue-on-failure",
@@ -89,11 +93,11 @@ def test_the_api_answers_as_its_document_says(client, tmp_path, record_property)
         "--request-timeout",
         "60",
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600 + 300 * EXAMPLES, check=False)
     tested, cases = (int(re.search(p, done.stdout)[1]) for p in (r"Tested: +(\d+)", r"(\d+) generated"))
     record_property("cases", cases)
 
-    assert done.returncode == 0, done.stdout[-8000:]
+    assert done.returncode == 0, done.stdout.partition(" FAILURES ")[2][:8000]
     assert tested == len(OPERATIONS)
     assert cases > 10 * tested
 

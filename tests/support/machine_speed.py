@@ -8,7 +8,7 @@ from time import process_time
 OBJECTS = 60_000
 """Of the floor: dates, texts and dicts made and sorted, as a reader makes them, in about 0.06 s of CPU.
 
-A loop of additions does not measure it: a busy neighbour that takes the memory and its caches slows a reader down, and hardly the loop.
+A loop of additions does not measure it: where memory and its caches are busy, reading takes longer, and such a loop hardly.
 """
 MAX_FLOORS_A_READ = 85
 """What one read or sync of a feed may cost, in floors: 5 s where the floor takes 0.06 s."""

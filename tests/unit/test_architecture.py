@@ -7,6 +7,7 @@ import importlib
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,17 @@ MAX_MEDIAN_LINES, MAX_P90_LINES = 4, 14
 """Of the bodies of a package's functions."""
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    """Return a file's syntax, read once."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Return every module that a file imports, at whatever place."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -33,7 +41,7 @@ def imports_of(path: Path) -> set[str]:
 
 def lengths_of(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each function with the lines of its body, its docstring left out."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) is not None else node.body
             lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0

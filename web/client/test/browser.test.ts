@@ -53,7 +53,7 @@ const settings = async () => {
 };
 const put = (data: object) => world.ask("PUT", "/collections/settings/records/main", data);
 const indicator = (page: Page) => page.locator("bokit-sync-indicator");
-const says = (page: Page, text: string) => indicator(page).getByText(text, { exact: true }).waitFor({ timeout: 20_000 });
+const says = (page: Page, text: string) => indicator(page).getByText(text, { exact: true }).waitFor({ timeout: 90_000 });
 
 test("the indicator says how things are, under a strict policy, and shows details on click", BROWSER, () =>
   open("plain", async (page) => {

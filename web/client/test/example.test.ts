@@ -51,7 +51,7 @@ async function open(run: (page: Page, context: BrowserContext) => Promise<void>)
 }
 
 const says = (page: Page, text: string) =>
-  page.locator("bokit-sync-indicator").getByText(text, { exact: true }).waitFor({ timeout: 30_000 });
+  page.locator("bokit-sync-indicator").getByText(text, { exact: true }).waitFor({ timeout: 90_000 });
 const member = (page: Page, name: string) => page.getByRole("form", { name, exact: true });
 const city = (page: Page) => page.getByLabel("City");
 const put = (path: string, data: object) => world.ask("PUT", `/collections/${path}`, data);

@@ -243,8 +243,8 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** Wait until *check* returns something, and return it. */
-export async function until<T>(check: () => T | Promise<T>, what = "it", ms = 20_000): Promise<NonNullable<T>> {
+/** Wait until *check* returns something, and return it; a busy machine takes its time. */
+export async function until<T>(check: () => T | Promise<T>, what = "it", ms = 90_000): Promise<NonNullable<T>> {
   const end = Date.now() + ms;
   for (;;) {
     const found = await check();

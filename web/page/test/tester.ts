@@ -52,6 +52,7 @@ export class Tester {
   async open(path: string, run: (page: Page) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
     const context = await this.browser.newContext({ locale: "en-GB", serviceWorkers: "block", ...options });
     try {
+      context.setDefaultTimeout(90_000); // a busy machine takes its time
       const page = await context.newPage();
       const complaints = await watchPage(page);
       await page.goto(this.world.url + path);

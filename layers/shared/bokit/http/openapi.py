@@ -57,6 +57,7 @@ PROBLEMS = {
     413: ("TooLarge", "The body is larger than 256 KB."),
     422: ("Unprocessable", "A field is wrong; see `errors`."),
     429: ("TooManyRequests", "The gateway's own answer; try again in a moment."),
+    431: ("HeadersTooLarge", "Address and headers are larger than 10 KB together. The gateway's own answer, without a body."),
     500: ("Unexpected", "An unexpected error in Bokit or the gateway."),
     503: ("Unavailable", "The table cannot be reached, or the gateway timed out; try again."),
 }
@@ -80,6 +81,7 @@ _PROBLEM_CODES = {
     503: "unavailable",
 }
 BY_GATEWAY = frozenset({401, 403, 429, 500, 503})
+WITHOUT_BODY = frozenset({431})
 OPTIONAL = frozenset({"/", "/manifest.webmanifest", "/worker.js"})
 """Files of the page: where it was not built, they are not found."""
 WRITING = frozenset({"post", "put", "patch", "delete"})
@@ -166,6 +168,8 @@ def _add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
         statuses |= {404} if path != "/openapi.json" else set()
     if operation.get("parameters") or operation.get("requestBody"):
         statuses |= {422}
+    if operation.get("parameters"):
+        statuses |= {431}
     if method in WRITING:
         statuses |= {409, 413, 422}
     if any(parameter["name"] == "If-Match" for parameter in operation.get("parameters", ())):
@@ -189,6 +193,8 @@ def _without_content(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_problem(status: int, about: str) -> dict[str, Any]:
+    if status in WITHOUT_BODY:
+        return {"description": about}
     content: dict[str, Any] = {PROBLEM_JSON: {"schema": ref("Problem")}}
     if status in BY_GATEWAY:
         content["application/json"] = {"schema": ref("GatewayMessage")}
@@ -214,6 +220,8 @@ def add_examples(document: dict[str, Any], examples: Mapping[str, Any]) -> None:
                 for media, answer in answers.items():
                     operation["responses"][status]["content"][media]["example"] = answer
     for status, (name, about) in PROBLEMS.items():
+        if status in WITHOUT_BODY:
+            continue
         problem = HttpProblem(status=status, code=_PROBLEM_CODES.get(status, "bad-request"), detail=about)
         document["components"]["responses"][name]["content"][PROBLEM_JSON]["example"] = problem.as_dict()
 
