@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bokit_cli.booking_export import export_bookings
 from bokit_cli.changes import BY_HAND, show_changes, source_names
 from bokit_cli.completion import complete_unit
 from bokit_cli.door_codes import show_access
@@ -61,6 +62,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("bookings")(list_bookings)
     booking.command("access")(show_access)
+    booking.command("export")(export_bookings)
     app.add_typer(booking, name="booking")
 
 

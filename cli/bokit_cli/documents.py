@@ -202,12 +202,12 @@ class CollectionLossDocument(TypedDict):
 
 
 class RecordsExportedDocument(TypedDict):
-    """A file of records that was written."""
+    """A file of records that was written; of bookings, its lines or events."""
 
     file: str
-    format: Literal["csv", "ndjson"]
+    format: Literal["csv", "ndjson", "ics"]
     records: Count
-    columns: Annotated[list[str], "Of CSV, in order; of NDJSON none."]
+    columns: Annotated[list[str], "Of CSV, in order; of other forms none."]
     guarded: Annotated[Count, "Cells with a ' before them, since a spreadsheet might run them as formulas."]
 
 
@@ -322,6 +322,7 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "booking add": (BookingInFull,),
     "booking changes": ([ChangeDocument],),
     "booking edit": (BookingInFull,),
+    "booking export": (RecordsExportedDocument,),
     "bookings": ([BookingDocument], [NightShownDocument]),
     "calendar": (ChartDocument,),
     "collection empty": (CollectionLossDocument,),

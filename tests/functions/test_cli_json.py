@@ -115,6 +115,10 @@ CASES: dict[str, list[Make]] = {
     "booking access": [lambda s: (s.json("options", "set", "access.codes", "true")["name"] and s.booking,)],
     "booking add": [lambda s: ("--unit", "Garden flat", "--set", "check_in=2026-10-01", "--set", "check_out=2026-10-03")],
     "booking changes": [lambda s: (s.booking,)],
+    "booking export": [
+        lambda s: ("arrivals", "--output", str(s.folder / "arrivals.csv")),
+        lambda s: ("changes", "--output", str(s.folder / "changes.ics")),
+    ],
     "booking edit": [lambda s: (s.booking, "--set", "guest_name=Ann", "--set", "check_out=2026-07-15")],
     "bookings": [
         lambda s: (),

@@ -8,6 +8,7 @@ May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
 
 __all__ = [
     "agenda",
+    "booking_rows",
     "calendar_reads",
     "chart",
     "conflict_records",

@@ -168,7 +168,7 @@ def _write_events(
 ) -> Iterator[CalendarEvent]:
     days = _choose_days(booking, spans, calendar.variant)
     times_of = times.get(booking.unit_id, DEFAULT_TIMES)
-    summary, details = ("", "") if anonymous else _read_details(booking.fields)
+    summary, details = ("", "") if anonymous else read_details(booking.fields)
     plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
     clock = _write_clock(calendar.variant, times_of)
     description = "\n".join(filter(None, (clock, details)))
@@ -204,7 +204,7 @@ def _write_turnover(turnover: Turnover, times: UnitTimes, *, anonymous: bool) ->
     lines += [TURNOVER_WARNINGS[turnover.warning]] if turnover.warning else []
     for word, booking in () if anonymous else (("Leaves", leaves), ("Arrives", arrives)):
         if booking is not None:
-            name, details = _read_details(booking.fields)
+            name, details = read_details(booking.fields)
             lines += [f"{word}: {name or 'guest'}", *filter(None, [details])]
     return CalendarEvent(
         uid=make_uid(leaves.id, CalendarVariant.TURNOVERS, "0"),
@@ -227,7 +227,7 @@ def _write_next(turnover: Turnover) -> str:
     return f"Next guest from {until:%a} {until.day} {until:%b %Y, %H:%M}" if until else "Nobody is booked after"
 
 
-def _read_details(fields: Fields) -> tuple[str, str]:
+def read_details(fields: Fields) -> tuple[str, str]:
     """Return summary and description of a booking whose guest may be named; a person's notes stay private."""
     lines = [f"{label}: {fields[name]}" for name, label in DETAILS.items() if fields.get(name)]
     return str(fields.get("guest_name") or ""), "\n".join(lines)

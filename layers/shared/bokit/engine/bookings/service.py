@@ -26,6 +26,7 @@ from bokit.engine.records.service import RecordService
 from bokit.store.protocols import Store
 
 if TYPE_CHECKING:
+    from bokit.engine.bookings.booking_export import BookingExporter
     from bokit.engine.bookings.charts import ChartService
     from bokit.engine.bookings.door_codes import DoorCodeService
     from bokit.engine.bookings.moves import MovePlanner
@@ -74,6 +75,13 @@ class BookingService:
         from bokit.engine.bookings.charts import ChartService
 
         return ChartService(self.store, self.record_service, self.clock, self._defaults)
+
+    @cached_property
+    def exporter(self) -> BookingExporter:
+        """What exports arrivals, departures, bookings and changes."""
+        from bokit.engine.bookings.booking_export import BookingExporter
+
+        return BookingExporter(self.store, self.reader, self.clock)
 
     @cached_property
     def door_codes(self) -> DoorCodeService:

@@ -10,6 +10,7 @@ from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import RELEASED, is_moved
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.occupancy.agenda import AgendaEntry, DayDocument
+from bokit.core.occupancy.booking_rows import ExportKind
 from bokit.core.occupancy.chart import NightDocument
 from bokit.core.occupancy.conflict_records import ConflictDocument
 from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
@@ -27,6 +28,7 @@ __all__ = [
     "DayDocument",
     "EntryKind",
     "ExplainedBooking",
+    "ExportKind",
     "NightDocument",
     "NightEvidence",
     "OccupancyDocument",
