@@ -169,6 +169,36 @@ test("more units, other names and time zones", BROWSER, () =>
   }),
 );
 
+test("times are shown as they are, changed, and given back to the house", BROWSER, () =>
+  tester.show("#/setup", async (page) => {
+    const form = await openForm(page, /Check-in, check-out/);
+    const unit = (await world.ask("GET", "/units")).items.find(({ name }: any) => name === "Garden flat");
+    const stored = async () => {
+      const { check_in_time, check_out_time, cleaning_minutes } = await world.ask("GET", `/units/${unit.id}`);
+      return [check_in_time, check_out_time, cleaning_minutes];
+    };
+    await until(async () => (await form.locator("option").count()) >= 3);
+    await form.getByLabel("House or unit").selectOption({ label: "Villa Rosa · Garden flat" });
+    await form.getByLabel("Guests come from").fill("16:30");
+    await form.getByLabel("Cleaning takes").fill("an hour");
+    await form.getByRole("button", { name: "Save" }).click();
+    await say(page, "Write whole minutes");
+    assert.deepEqual(await stored(), [null, null, null]);
+    await form.getByLabel("Cleaning takes").fill("90");
+    await form.getByRole("button", { name: "Save" }).click();
+    await until(async () => (await form.getByLabel("Guests come from").inputValue()) === "16:30");
+    await until(async () => JSON.stringify(await stored()) === '["16:30",null,90]');
+
+    await form.getByLabel("House or unit").selectOption({ label: "Villa Rosa" });
+    assert.equal(await form.getByLabel("Guests come from").inputValue(), "");
+    await form.getByLabel("House or unit").selectOption({ label: "Villa Rosa · Garden flat" });
+    assert.equal(await form.getByLabel("Cleaning takes").inputValue(), "90");
+    await form.getByLabel("Cleaning takes").fill("");
+    await form.getByRole("button", { name: "Save" }).click();
+    await until(async () => JSON.stringify(await stored()) === '["16:30",null,null]');
+  }),
+);
+
 test("another tenant, empty, sees the same first steps", BROWSER, () =>
   tester.show("#/sources", (page) => page.locator("details[open] input[name=name]").waitFor(), {}, "other"),
 );
@@ -178,7 +208,7 @@ for (const { name, ...look } of LOOKS)
     tester.show(
       "#/setup",
       async (page) => {
-        await until(async () => (await page.locator("details.card").count()) === 4);
+        await until(async () => (await page.locator("details.card").count()) === 5);
         await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
         for (const dir of ["ltr", "rtl"]) {
           await page.evaluate((dir) => void (document.documentElement.dir = dir), dir);

@@ -73,6 +73,53 @@ export function SetUp() {
           />
         </Step>
       )}
+      {next > 0 && (
+        <Step title="times">
+          <Times places={[...pathsOf("properties", houses), ...pathsOf("units", units)]} />
+        </Step>
+      )}
+    </>
+  );
+}
+
+/** When guests come and leave, and how long cleaning takes: of a house, or of a unit that differs from it. */
+function Times({ places }: { readonly places: Options }) {
+  const place = useSignal(places[0]?.[0] ?? "");
+  const [, kind = "", id = ""] = place.value.split("/");
+  const known = (kind === "units" ? lists.units : lists.properties).value?.get(id);
+  const minutes = known?.cleaning_minutes;
+  return (
+    <>
+      <label class="field">
+        {text("setup.place")}
+        <select onChange={({ currentTarget }) => (place.value = currentTarget.value)}>
+          {places.map(([path, name]) => (
+            <option key={path} value={path}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Form
+        key={place.value}
+        file="setup"
+        fields="check_in_time? check_out_time? cleaning_minutes?"
+        values={{
+          check_in_time: known?.check_in_time,
+          check_out_time: known?.check_out_time,
+          cleaning_minutes: minutes == null ? null : `${minutes}`,
+        }}
+        send={({ check_in_time, check_out_time, cleaning_minutes: typed }) =>
+          store.request("PATCH", place.value, {
+            check_in_time: check_in_time ?? null,
+            check_out_time: check_out_time ?? null,
+            // what is no number goes as it was typed, and is refused
+            cleaning_minutes: typed && /^\d+$/.test(typed) ? Number(typed) : (typed ?? null),
+          })
+        }
+      >
+        <p class="hint">{text("setup.inherited")}</p>
+      </Form>
     </>
   );
 }
