@@ -17,6 +17,7 @@ from bokit.core.model import limits as model
 from bokit.core.occupancy import limits as occupancy
 from bokit.core.tables import limits as tables
 from bokit.engine.bookings import charts, outgoing
+from bokit.engine.bookings import limits as engine_bookings
 from bokit.engine.catalog import limits as catalog
 from bokit.engine.live import limits as live
 from bokit.engine.records import limits as records
@@ -90,6 +91,7 @@ LIMITS = [
     ("docs/reference.md", "how long cleaning takes, at most 1,440 minutes", catalog.MAX_CLEANING_MINUTES, 1440),
     ("docs/reference.md", "of the next 31 days", http.TURNOVER_SPAN, 31 * DAY),
     ("docs/reference.md", "of 366 days at most", http.MAX_TURNOVER_SPAN, 366 * DAY),
+    ("docs/occupancy.md", "At most 366 days are counted at once", engine_bookings.MAX_OCCUPANCY_SPAN, 366 * DAY),
     ("docs/reference.md", "does not answer within two seconds", completion.MAX_SECONDS, 2),
     ("docs/reference.md", "stopped its worker three times in a row", sync.MAX_WORKER_DEATHS, 3),
     (
