@@ -23,7 +23,7 @@ from sqlalchemy import create_engine, select
 from bokit.core.model.catalog import Source
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.collections import make_id
-from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId
+from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId, revise
 from bokit.core.model.scheduling import Lease
 from bokit.core.tables.values import write_row_key
 from bokit.store.memory.store import MemoryStore
@@ -63,7 +63,7 @@ class DiskStore(MemoryStore):
         self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None, **_: object
     ) -> Sequence[Record]:
         self.written += len(records)
-        saved = [replace(r, version=r.version + 1) for r in records]
+        saved = [revise(r, version=r.version + 1) for r in records]
         self._put((f"r/{r.id}", write_document(r).encode()) for r in saved)
         self._put((f"c/{c.record_id}/{c.at}", write_document(c).encode()) for c in changes)
         return saved

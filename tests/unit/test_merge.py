@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bokit.core.ical.entries import Status
+from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.merge import (
     accept_remote,
     change_action,
@@ -21,7 +23,20 @@ from bokit.core.model.merge import (
     normalise_fields,
 )
 from bokit.core.model.plan import ActionKind
-from bokit.core.model.records import CollectionName, FieldChange, Presence, Record, Scope, SourceId, TenantId, make_record_id
+from bokit.core.model.records import (
+    CollectionName,
+    FieldChange,
+    LoggedChange,
+    Presence,
+    Record,
+    RecordId,
+    Scope,
+    SourceId,
+    TenantId,
+    make_record_id,
+    new_record,
+    revise,
+)
 from bokit.errors import InputError
 
 AT = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
@@ -190,3 +205,35 @@ def test_compared_fields_are_those_that_differ(one, other):
     """A field absent is a field of None; equal values are no change."""
     assert compare_fields(one, one) == {}
     assert all(c.before != c.after for c in compare_fields(one, other).values())
+
+
+def test_the_fields_of_a_new_record_read_as_changes_of_nothing():
+    """They equal a dict of changes, are stored as one, and read back as one; what has no value is none of them."""
+    made = new_record(
+        RecordId("clients.7"),
+        TenantId("default"),
+        CollectionName("clients"),
+        AT,
+        remote={"b": {"é": [1, "\ud800"]}, "a": 0.5, "c": None},
+    )
+    action = create_action(made, "new")
+    line = LoggedChange(record_id=made.id, at=AT, by="source:crm", action="create", reason="new", fields=action.fields)
+    plain = {"a": FieldChange(before=None, after=0.5), "b": FieldChange(before=None, after={"é": [1, "\ud800"]})}
+
+    assert (list(action.fields), dict(action.fields), len(action.fields)) == (["a", "b"], plain, 2)
+    assert action.fields == plain
+    assert write_document(line) == write_document(replace(line, fields=plain))
+    assert read_document(LoggedChange, write_document(line)) == line
+
+
+def test_a_revised_record_is_a_replaced_one():
+    """Every field, and an unknown name is refused as there."""
+    made = new_record(RecordId("clients.7"), TenantId("default"), CollectionName("clients"), AT, remote={"a": 1})
+
+    assert revise(made, version=3, lines=("x",)) == replace(made, version=3, lines=("x",))
+    assert [getattr(revise(made, lines=("x",)), f.name) for f in dataclasses.fields(Record)] == [
+        getattr(replace(made, lines=("x",)), f.name) for f in dataclasses.fields(Record)
+    ]
+    assert made.version == 0
+    with pytest.raises(TypeError, match="colour"):
+        revise(made, colour="red")

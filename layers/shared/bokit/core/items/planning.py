@@ -27,7 +27,7 @@ from bokit.core.model.field_changes import type_name
 from bokit.core.model.json_merge import ABSENT, drop_paths, is_same, keep_paths, or_none, overlay, read_path, rebase
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
-from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record
+from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record, revise
 from bokit.core.model.source_rules import Context, Problem
 
 REFUSED_VALUES = "said"
@@ -60,7 +60,7 @@ def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordCo
     if known is None:
         record_id = make_id(context.fetch.collection, key, context.settings.buckets)
         made = context.fetch.new_record(record_id, key, dict(fields))
-        return create_action(replace(made, memory=context.mark) if context.mark else made, SHOWN)
+        return create_action(revise(made, memory=context.mark) if context.mark else made, SHOWN)
     if known.source_id != context.fetch.source_id:
         return _plan_adoption(known, key, fields, context)
     settings = context.settings

@@ -13,14 +13,17 @@ import json
 import types
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
+from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bokit.core.model.documents import write_time
-from bokit.core.model.records import Json, Record, TenantId
+from bokit.core.model.json_text import make_writer
+from bokit.core.model.records import FieldChange, Json, NewFields, Record, TenantId
 from bokit.core.model.scheduling import Failure, SourceSchedule
 
 T = TypeVar("T")
@@ -50,11 +53,10 @@ def read_micros(number: int) -> datetime:
 
 def dump_json(value: Json) -> str:
     """Return *value* as compact ASCII, which no string can break, not even half a surrogate pair."""
-    return _encode(value)
+    return _write_text(value)
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-"""One for all documents: making an encoder takes longer than writing a small one."""
+_write_text = make_writer()
 
 
 def copy_json(value: T) -> T:
@@ -146,11 +148,20 @@ class Codec:
             one = self._shape_of(inner[1])
             if one is _AS_IS:
                 return _Shape(dict, dict)
-            return _Shape(
-                lambda mapping: {name: one.write(value) for name, value in mapping.items()},
-                lambda mapping: {name: one.read(value) for name, value in mapping.items()},
-            )
+            write = self._changes_writer(one) if inner[1] is FieldChange else partial(_write_mapping, one)
+            return _Shape(write, lambda mapping: {name: one.read(value) for name, value in mapping.items()})
         return _AS_IS
+
+    def _changes_writer(self, one: _Shape) -> Callable[[Mapping[str, FieldChange]], Json]:
+        """Return what writes the changes of a record's fields: those of a new record are not made for it."""
+        before, after = self._stored_names_of(FieldChange).values()
+
+        def write(changes: Mapping[str, FieldChange]) -> Json:
+            if isinstance(changes, NewFields):
+                return {name: {before: None, after: value} for name, value in changes.after.items()}
+            return _write_mapping(one, changes)
+
+        return write
 
     def _shape_of_dataclass(self, kind: Any) -> _Shape:
         hints, stored = get_type_hints(kind), self._stored_names_of(kind)
@@ -160,19 +171,26 @@ class Codec:
             {stored_name: (name, shape) for name, stored_name, shape, _ in columns},
         )
 
+        read_values = _values_reader([name for name, *_ in columns])
+        written = [(stored_name, None if shape is _AS_IS else shape.write, default) for _, stored_name, shape, default in columns]
+
         def write(value: Any) -> Json:
             document = {}
-            for name, stored_name, shape, default in columns:  # a loop: each record is written at least twice
-                one = getattr(value, name)
+            for (stored_name, write_one, default), one in zip(written, read_values(value), strict=True):
                 if is_full or (one is not default and one != default):
-                    document[stored_name] = one if shape is _AS_IS else shape.write(one)
+                    document[stored_name] = one if write_one is None else write_one(one)
             return document
+
+        def write_plain(value: Any) -> Json:
+            return dict(zip(stored_names, read_values(value), strict=True))
 
         def read(document: Any) -> Any:
             known = ((by_stored_name[name], value) for name, value in document.items() if name in by_stored_name)
             return kind(**{name: shape.read(value) for (name, shape), value in known})
 
-        return _Shape(write, read)
+        stored_names = [stored_name for stored_name, *_ in written]
+        is_plain = all(write_one is None and (is_full or default is MISSING) for _, write_one, default in written)
+        return _Shape(write_plain if is_plain else write, read)
 
     def _stored_names_of(self, kind: Any) -> dict[str, str]:
         """Return the stored name of each field of *kind*; raises TypeError if the table of names cannot be right."""
@@ -183,6 +201,17 @@ class Codec:
         if len(set(stored.values())) < len(stored):
             raise TypeError(f"two fields of {kind.__name__} have the same stored name")
         return stored
+
+
+def _write_mapping(one: _Shape, mapping: Mapping[str, Any]) -> Json:
+    return {name: one.write(value) for name, value in mapping.items()}
+
+
+def _values_reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that returns these attributes of a value."""
+    if len(names) == 1:
+        return lambda value: (getattr(value, names[0]),)
+    return attrgetter(*names) if names else lambda value: ()
 
 
 def _default_of(field: Field[Any]) -> Any:

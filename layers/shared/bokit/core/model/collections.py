@@ -118,9 +118,9 @@ def make_id(name: CollectionName, key: str, buckets: int = 1) -> RecordId:
     >>> make_id(CollectionName("clients"), "7"), make_id(CollectionName("clients"), "a.b/c")
     ('clients.7', 'clients.a=2Eb=2Fc')
     """
-    scopes = scopes_of(name, buckets)
     if buckets == 1:
-        return make_record_id(scopes[0], _escape_key(key))
+        return make_record_id(Scope(name), _escape_key(key))
+    scopes = scopes_of(name, buckets)
     number = int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:4], "big") % buckets
     return make_record_id(scopes[number], _escape_key(key))
 

@@ -20,7 +20,7 @@ from typing import Any
 from bokit.core.model.documents import write_time
 from bokit.core.model.json_merge import is_same
 from bokit.core.model.plan import Action, ActionKind
-from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Presence, Record
+from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, NewFields, Presence, Record
 from bokit.errors import InputError
 
 CONFIRM = "confirm"
@@ -103,7 +103,7 @@ def _judge_kind(before: Record, after: Record, has_fields: bool) -> ActionKind:
 
 def create_action(record: Record, reason: str) -> Action:
     """Return the action that makes *record*."""
-    fields = {name: FieldChange(before=None, after=value) for name, value in sorted(record.fields.items()) if value is not None}
+    fields = NewFields({name: value for name, value in sorted(record.fields.items()) if value is not None})
     return Action(kind=ActionKind.CREATE, before=None, after=record, fields=fields, reason=reason)
 
 

@@ -23,7 +23,6 @@ reported: its field keeps the value that it had. A row whose key is such a value
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from bokit.core.items.reader import is_set
 from bokit.core.model.documents import write_time
 from bokit.core.model.exact_numbers import parse_json
 from bokit.core.model.json_merge import drop_paths, read_path
+from bokit.core.model.json_text import make_writer
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES, MAX_VALUE_DEPTH
@@ -139,8 +139,7 @@ def reject_row(problem: Problem, key_values: KeyValues = ()) -> SeenRow:
     return SeenRow(key=problem.uid or "", fields={}, digest="", key_values=key_values, problems=(problem,), is_usable=False)
 
 
-_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-"""One for all rows: making an encoder takes longer than encoding a row."""
+_write = make_writer(is_ascii=False, sorts_keys=True)
 
 
 def write_row_key(values: Sequence[Json]) -> str:
@@ -275,6 +274,7 @@ _PACK: tuple[tuple[type | tuple[type, ...], str, Callable[[Any], Json]], ...] = 
     (timedelta, "s", lambda span: [span.days, span.seconds, span.microseconds]),
     (time, "c", time.isoformat),
 )
+_AS_THEY_ARE = frozenset({int, str})
 _UNPACK: dict[str, Callable[[Any], Any]] = {
     "t": datetime.fromisoformat,
     "n": Decimal,
@@ -292,6 +292,8 @@ def pack_key(values: KeyValues) -> list[Json]:
 
 
 def _pack(value: Any) -> Json:
+    if type(value) in _AS_THEY_ARE:  # the usual case, for each row of a chunk
+        return value  # type: ignore[no-any-return]
     found = (({tag: write(value)}) for kinds, tag, write in _PACK if isinstance(value, kinds))
     return next(found, value)
 

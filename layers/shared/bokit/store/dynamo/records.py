@@ -14,7 +14,7 @@ from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.events import NewEvent, OutboxItem
 from bokit.core.model.notices import Notice
 from bokit.core.model.quotas import QuotaName
-from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
+from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, revise, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
@@ -85,7 +85,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
             for write in group:
                 self._tidy_parts(write.record, puts[write.record.id][0])
-        return [replace(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
+        return [revise(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
 
     def delete_records(self, records: Sequence[Record], *, counted: bool = True) -> None:
         """Delete each record with its last changes in one transaction, and the oldest of a very long log before it."""
@@ -114,7 +114,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         """Return the puts of one record, on the version that was read, of the parts of a large one, and of its changes."""
         record = write.record
         key = keys.record_key(record.tenant, record.collection, record.scope, record.id)
-        attributes: dict[str, Any] = pack_document(write_document(replace(record, version=0, in_parts=False)))
+        attributes: dict[str, Any] = pack_document(write_document(revise(record, version=0, in_parts=False)))
         parts: list[PutItem] = []
         if "packed" in attributes:
             attributes, parts = self._split(key, attributes["packed"], turn=record.version)
