@@ -124,5 +124,6 @@ def _need_words(need: NeedDocument) -> str:
         what = "too little time between guests" if need["state"] == "turnover" else f"double booking, {need['state']}"
         return f"{what}: {need['name']}, {dates_words(need['nights'])}; `bokit conflicts` shows it ({short_id(need['id'])})"
     if need["kind"] == "calendar":
-        return f'unread: {need["name"]}: nobody reads this calendar; `bokit export "{need["unit"]}"` shows its address'
+        why = need["message"] or "nobody reads this calendar"
+        return f'unread: {need["name"]}: {why}; `bokit export "{need["unit"]}"` shows its address'
     return f"{need['state']}: {need['name']}: {SOURCE_WORDS[need['state']]}; `bokit source show {need['id']}`"

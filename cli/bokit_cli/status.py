@@ -134,6 +134,10 @@ def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], l
                 console,
                 f"renaming: {source['full_name']} calls its bookings by other names at each fetch; the known ones are kept",
             )
+    for unread in doc["unread"]:
+        pace = exact_span_words(unread["usual_interval_s"])
+        who = f"{unread['name']} last read the calendar of {unread['unit']} {ago_words(unread['last_read_at'], now)}"
+        print_line(console, f"unread: {who}; it usually reads it every {pace}")
     if monitor := doc["monitor"]:
         of = f" of {monitor['max_runs']}" if monitor["max_runs"] else ""
         pace, due = exact_span_words(monitor["interval"]), _due_words(monitor["next_at"], now)

@@ -48,6 +48,7 @@ def _need_words(need: NeedDocument) -> str:
         why = "its changes wait for your decision" if need["state"] == "held" else need["message"]
         return f"{need['state']}: {need['name']}{f' ({why})' if why else ''}"
     if need["kind"] == "calendar":
-        return f"nobody reads this calendar: {need['name']}"
+        why = need["message"]
+        return f"a calendar is no longer read: {need['name']} ({why})" if why else f"nobody reads this calendar: {need['name']}"
     what = "too little time between guests" if need["state"] == "turnover" else f"double booking, {need['state']}"
     return f"{what}: {need['name']}, {dates_words(need['nights'])}"

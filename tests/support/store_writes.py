@@ -12,11 +12,12 @@ from bokit.core.model.catalog import DEFAULT_TENANT, Parent, Property, Unit
 from bokit.core.model.connections import Connection, ConnectionId, Ticket
 from bokit.core.model.events import Event, EventType, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.notices import AlertNote
+from bokit.core.model.readers import Reader, UnreadCalendar
 from bokit.core.model.records import SourceId
 from bokit.core.model.scheduling import Failure, Lease
 from bokit.core.model.webhooks import Delivery, DeliveryState, Endpoint, Webhook, WebhookFailure, WebhookId
 from bokit.store.event_protocol import StaleNote
-from bokit.store.protocols import Snapshot, Store
+from bokit.store.protocols import ReadersChange, Snapshot, Store
 from tests.support.builders import (
     DAY,
     HOUR,
@@ -146,6 +147,20 @@ def token(store: Store) -> object:
     store.save_token(made)
     store.touch_token(made, NOW + HOUR)
     return store.revoke_token(made.tenant, made.id, NOW + DAY), store.load_tokens(made.tenant)
+
+
+def readers(store: Store) -> object:
+    store.save_published(PAGE)
+    first = (Reader(kind="airbnb", read_at=NOW),)
+    missed = (replace(first[0], reported_at=NOW + DAY),)
+    touched = store.touch_published(PAGE.hash, NOW, ReadersChange(before=(), after=first, due_at=NOW + HOUR))
+    due = store.load_due_readers(NOW + DAY, 9)
+    unread = UnreadCalendar(tenant=DEFAULT_TENANT, id=PAGE.id, unit_id="unit_1", readers=missed)
+    change = ReadersChange(before=first, after=missed, due_at=None)
+    saved = store.save_readers(PAGE.hash, change, unread, an_item("e"))
+    found, told = store.find_published(PAGE.hash), store.load_unread(DEFAULT_TENANT)
+    store.delete_unread(DEFAULT_TENANT, PAGE.id)
+    return touched, due, saved, found and found.readers, told, store.load_unread(DEFAULT_TENANT)
 
 
 def page(store: Store) -> object:
@@ -340,6 +355,7 @@ WRITES: dict[str, Write] = {
         usage,
         token,
         page,
+        readers,
         webhook,
         wake_and_replace,
         alert,

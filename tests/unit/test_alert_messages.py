@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bokit.core.alerts.catalogs import CATALOGS, ENGLISH, find_catalog
 from bokit.core.alerts.limits import MAX_ALERT_TEXT, MAX_ALERT_TITLE, MAX_NAMED
 from bokit.core.alerts.messages import AlertWriter
-from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, OtherNews, SourceNews
+from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, OtherNews, SourceNews, UnreadNews
 from bokit.core.alerts.quiet_hours import find_digest_day, find_quiet_end, next_digest, read_quiet_hours
 from bokit.core.model.events import EventType
 from bokit.errors import InputError
@@ -69,6 +69,15 @@ def source(type_: EventType = EventType.SOURCE_FAILING, **given: object) -> Sour
     return SourceNews(**values | given)
 
 
+UNREAD = UnreadNews(
+    event_id="evt_4",
+    type=EventType.CALENDAR_UNREAD,
+    at=AT,
+    unit="Rose room",
+    reader="Airbnb",
+    late=timedelta(hours=9, seconds=40),
+    usual=timedelta(hours=3),
+)
 ALL = [
     conflict(),
     conflict(certainty="possible", at=AT + timedelta(1)),
@@ -76,7 +85,7 @@ ALL = [
     conflict(is_over=True, at=AT + timedelta(3)),
     *[source(t) for t in EventType if t.startswith("source.")],
     OtherNews(event_id="evt_3", type=EventType.WEBHOOK_DISABLED, at=AT, name="hooks.example"),
-    OtherNews(event_id="evt_4", type=EventType.CALENDAR_UNREAD, at=AT, name="Airbnb"),
+    UNREAD,
     OtherNews(event_id="whk_1/2026", type=WEBHOOK_FAILED, at=AT, name="hooks.example"),
 ]
 
@@ -89,6 +98,15 @@ def test_everything_that_is_sent_has_words() -> None:
     assert len(alerts) == len(ALL)
     assert all("What to do:" in alert.text or "nothing left to do" in alert.text for alert in alerts)
     assert not any("{" in alert.title + alert.text for alert in alerts)
+
+
+def test_a_calendar_that_is_no_longer_read_names_the_platform_the_flat_and_the_times() -> None:
+    """In words that a host understands at a glance."""
+    (alert,) = AlertWriter(ENGLISH, ROME).write([UNREAD])
+
+    assert alert.title == "Airbnb no longer reads the calendar of Rose room"
+    said = "Airbnb has not read the calendar of Rose room for 9 h; it usually reads it every 3 h."
+    assert alert.text.splitlines()[0] == said
 
 
 def test_a_double_booking_names_the_flat_the_nights_and_the_bookings() -> None:

@@ -49,7 +49,7 @@ FEED_MODULES = (
 )
 LIVE = ("events", "dispatcher", "alert_delivery", "connections")
 WARMUPS: Mapping[str, Warmup] = {
-    "sync": Warmup(services=("_tick", *LIVE, "_stale_service"), clients=("sqs",)),
+    "sync": Warmup(services=("_tick", *LIVE), clients=("sqs",)),
     "sync_batch": Warmup(
         services=("batch", "queued_runs"), kinds=("ical",), clients=("sqs",), modules=FEED_MODULES, fetches=True
     ),

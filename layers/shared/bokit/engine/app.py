@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from bokit.engine.live.dispatch import Dispatcher
     from bokit.engine.live.events import EventLog
     from bokit.engine.live.messages import MessageService
-    from bokit.engine.live.stale import StaleService
     from bokit.engine.live.tickets import TicketService
     from bokit.engine.live.webhooks import WebhookService
     from bokit.engine.records.service import RecordService
@@ -137,8 +136,10 @@ class Bokit:
 
     @cached_property
     def _tick(self) -> Tick:
+        from bokit.engine.bookings.unread import UnreadService
         from bokit.engine.live.events import AT_ONCE
         from bokit.engine.live.limits import MAX_LEFT_BEHIND
+        from bokit.engine.live.stale import StaleService
         from bokit.engine.runs.tick import Tick
 
         return Tick(
@@ -148,18 +149,13 @@ class Bokit:
             self._sender(self._parts.queue),
             run_due_monitors=lambda monitors: self.monitors.run_due_monitors(monitors),
             close_overdue=lambda runs: self.queued_runs.close_overdue(runs),
-            report_stale=lambda shards, stored: self._stale_service.report(shards, stored),
+            report_stale=lambda shards, stored: StaleService(self.store, self.clock, self.defaults).report(shards, stored),
+            report_unread=lambda: UnreadService(self.store, self.clock).report(),
             drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
             send_due=lambda: self.dispatcher.send_due(),
             deliver_alerts=lambda: self.alert_delivery.run_due(),
             close_due=lambda: self.connections.close_due(),
         )
-
-    @cached_property
-    def _stale_service(self) -> StaleService:
-        from bokit.engine.live.stale import StaleService
-
-        return StaleService(self.store, self.clock, self.defaults)
 
     @cached_property
     def manual(self) -> ManualSync:

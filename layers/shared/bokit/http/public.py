@@ -72,12 +72,14 @@ class Visit:
     """``If-Modified-Since``."""
     accepted: str | None = None
     """``Accept-Encoding``."""
+    agent: str | None = None
+    """``User-Agent``."""
 
 
 def serve_feed(visit: Visit, token: str) -> Answer:
     """Return the calendar under the path. Rotated, removed and invented paths look the same: 404 after one read."""
     engine = visit.open_engine()
-    page = engine.feeds.serve(token)
+    page = engine.feeds.serve(token, visit.agent)
     if page is None:
         raise UnknownIdError("no such calendar")
     engine.traffic.begin(page.tenant)
@@ -160,6 +162,7 @@ class PublicApi:
             none_match=headers.get("if-none-match"),
             modified_since=headers.get("if-modified-since"),
             accepted=headers.get("accept-encoding"),
+            agent=headers.get("user-agent"),
         )
         return serve(visit, *match.groups())
 

@@ -13,6 +13,7 @@ __all__ = [
     "memory",
     "page",
     "protocols",
+    "published_protocol",
     "schema",
     "webhook_protocol",
     "writes",

@@ -39,6 +39,9 @@ from bokit.store.connection_protocol import ConnectionStore
 from bokit.store.connection_protocol import DueClosings as DueClosings
 from bokit.store.event_protocol import EventStore
 from bokit.store.page import Page as Page
+from bokit.store.published_protocol import PublishedDocument as PublishedDocument
+from bokit.store.published_protocol import PublishedStore as PublishedStore
+from bokit.store.published_protocol import ReadersChange as ReadersChange
 from bokit.store.schema import SchemaStore
 from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
 from bokit.store.webhook_protocol import WebhookStore as WebhookStore
@@ -52,34 +55,6 @@ class Due:
     monitors: tuple[Monitor, ...] = ()
     runs: tuple[OpenRun, ...] = ()
     """Open runs that are overdue."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedDocument:
-    """One document under a secret path, as it is served."""
-
-    hash: str
-    """SHA-256 of the path's token."""
-    tenant: TenantId
-    id: str
-    """The outgoing calendar from which it is made."""
-    body: bytes
-    content_type: str
-    etag: str
-    changed_at: datetime
-    """Last-Modified: when *body* last changed."""
-    expires_at: datetime | None = None
-    """End of a rotated path; None: it is current."""
-    refresh_at: datetime | None = None
-    """When time alone changes it."""
-    nights: Fields = field(default_factory=dict)
-    """Which nights *body* closes, since when, and who read it with them (``core.occupancy.calendar_reads``)."""
-    read_at: datetime | None = field(default=None, compare=False)
-    """When it was last read, to a quarter of an hour; kept by the store (``touch_published``)."""
-    first_read_at: datetime | None = field(default=None, compare=False)
-    """When it was first read after it was written; kept by the store, until the document is written again."""
-    version: int = field(default=0, compare=False)
-    """Set by the store; 0: not stored yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,24 +309,6 @@ class AccessStore(Protocol):
 
     def revoke_token(self, tenant: TenantId, token_id: TokenId, at: datetime) -> Token:
         """Revoke it; a second time changes nothing."""
-
-
-class PublishedStore(Protocol):
-    """Documents under secret paths, readable by anybody who knows one: outgoing calendars, served in one read."""
-
-    def save_published(self, published: PublishedDocument, *, only_if_unchanged: bool = False) -> None:
-        """Replace what is stored under its hash; with *only_if_unchanged* on its version, else StoreConflictError is raised."""
-
-    def find_published(self, digest: str) -> PublishedDocument | None:
-        """Return the document of this hash, in one read (large ones take more). It may be expired."""
-
-    def touch_published(self, digest: str, at: datetime) -> None:
-        """Record that the document was read at *at*, by one conditional write; nothing if it is gone, or was read later.
-
-        The first such time after the document was written is its ``first_read_at``.
-        """
-
-    def delete_published(self, digest: str) -> None: ...
 
 
 class UsageStore(Protocol):

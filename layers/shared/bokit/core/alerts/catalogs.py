@@ -114,12 +114,16 @@ ENGLISH: Catalog = {
     ),
     "webhook.gone": "it answered that it is gone for good",
     "webhook.failing": "it accepted nothing for days",
-    "calendar.unread.title": "A platform no longer reads your calendar",
+    "calendar.unread.title": "{reader} no longer reads the calendar of {unit}",
     "calendar.unread.text": (
-        "Nobody has read {name} for a long time.\n"
-        "Nights that are taken elsewhere may be open on that platform.\n"
-        "What to do: check on the platform that Bokit's calendar is still imported."
+        "{reader} has not read the calendar of {unit} for {late}; it usually reads it every {usual}.\n"
+        "Nights that were taken elsewhere since then may still be open there.\n"
+        "What to do: look on the platform whether Bokit's calendar is still imported, and import it again if it is not. "
+        "Until it is read, close by hand what was taken since."
     ),
+    "span.minutes": "{count} min",
+    "span.hours": "{count} h",
+    "span.days": "{count} days",
     # ── digest and test ──
     "digest.title": "{weekday}, {day}",
     "digest.arrivals": "Arrivals: {items}.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bokit.core.alerts.catalogs import Catalog
@@ -23,9 +23,10 @@ from bokit.core.alerts.limits import (
     MAX_NAMED,
     MIN_QUIET_BEFORE_ARRIVAL,
 )
-from bokit.core.alerts.news import BookingName, ConflictNews, DayNews, News, OtherNews, SourceNews, Visit
+from bokit.core.alerts.news import BookingName, ConflictNews, DayNews, News, OtherNews, SourceNews, UnreadNews, Visit
 from bokit.core.model.alerts import PendingAlert, Severity
 from bokit.core.model.events import EventType
+from bokit.core.model.readers import round_span
 
 
 class AlertWriter:
@@ -47,7 +48,7 @@ class AlertWriter:
             return self._write_conflicts([n for n in group if isinstance(n, ConflictNews)])
         if isinstance(first, SourceNews):
             return self._write_sources([n for n in group if isinstance(n, SourceNews)])
-        return self._write_other(first)
+        return self._write_unread(first) if isinstance(first, UnreadNews) else self._write_other(first)
 
     # ── conflicts ──
 
@@ -105,6 +106,11 @@ class AlertWriter:
         why = self.words.get(f"webhook.{news.reason}", self.words["webhook.failing"])
         title, text = self._say(news.type, name=news.name, detail=why)
         return make_alert(news.event_id, news.type, Severity.WARNING, title, text, news.at)
+
+    def _write_unread(self, news: UnreadNews) -> PendingAlert:
+        late, usual = self._name_span(news.late), self._name_span(news.usual)
+        title, text = self._say("calendar.unread", reader=news.reader, unit=news.unit, late=late, usual=usual)
+        return make_alert(news.event_id, str(news.type), Severity.WARNING, title, text, news.at)
 
     # ── digest, test ──
 
@@ -181,6 +187,10 @@ class AlertWriter:
     def _name_day(self, day: date, *, with_year: bool = False) -> str:
         month = self.words["months"].split()[day.month - 1]
         return self.words["day_with_year" if with_year else "day"].format(day=day.day, month=month, year=day.year)
+
+    def _name_span(self, span: timedelta) -> str:
+        count, unit = round_span(span)
+        return self.words[f"span.{unit}"].format(count=count)
 
     def _name_time(self, at: datetime | None) -> str:
         if at is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from bokit.core.model.alerts import HoldCause
@@ -75,7 +75,24 @@ class OtherNews:
     """Of a webhook that was switched off: ``gone`` or ``failing``."""
 
 
-News: TypeAlias = ConflictNews | SourceNews | OtherNews
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadNews:
+    """An outgoing calendar that a platform no longer reads."""
+
+    event_id: str
+    type: EventType
+    at: datetime
+    unit: str
+    """Its full name."""
+    reader: str
+    """The platform's name."""
+    late: timedelta
+    """For how long it has not read."""
+    usual: timedelta
+    """How often it usually reads."""
+
+
+News: TypeAlias = ConflictNews | SourceNews | UnreadNews | OtherNews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +127,6 @@ ALERTED: Mapping[EventType, str] = {
     EventType.SOURCE_STALE: "source",
     EventType.SOURCE_RECOVERED: "source",
     EventType.WEBHOOK_DISABLED: "other",
-    EventType.CALENDAR_UNREAD: "other",
+    EventType.CALENDAR_UNREAD: "calendar",
 }
 """The events of which alerts are made, and what each is about."""

@@ -84,3 +84,7 @@ MAX_ALERTS_APART = timedelta(days=1)
 
 MAX_BACKUP_LINE = 2_000_000
 """Bytes of a line of a backup: an item has 400 KB at most, and base64 and JSON's escapes make them more."""
+
+MIN_BETWEEN_READS = timedelta(minutes=15)
+"""Between two reads of an outgoing calendar by one kind of reader that are written: a burst is one read."""
+MAX_GAPS = 12  # between reads of an outgoing calendar, kept of each kind of reader

@@ -26,4 +26,5 @@ __all__ = [
     "serving",
     "terms",
     "undo",
+    "unread",
 ]

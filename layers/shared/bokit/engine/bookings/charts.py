@@ -13,6 +13,7 @@ from bokit.core.model.collections import unit_of
 from bokit.core.model.documents import Day, Time, write_time
 from bokit.core.model.due_times import SourceState
 from bokit.core.model.full_names import FullNames, join_names
+from bokit.core.model.readers import Reader, Readers, name_reader, round_span
 from bokit.core.model.records import Fields, Scope, SourceId, TenantId
 from bokit.core.occupancy.agenda import AgendaNames, DayDocument, Place, describe_day, find_without_calendar
 from bokit.core.occupancy.chart import ChannelDocument, Channels, NightDocument, describe_nights
@@ -65,7 +66,7 @@ class NeedDocument(TypedDict):
     unit_id: str | None
     unit: Annotated[str | None, "The unit's full name."]
     nights: Annotated[list[Day], "Of a conflict."]
-    message: Annotated[str | None, "What is wrong with a source, in a sentence."]
+    message: Annotated[str | None, "What is wrong with a source, or who no longer reads a calendar, in a sentence."]
 
 
 class AgendaDocument(TypedDict):
@@ -208,15 +209,36 @@ class ChartService:
         calendars = load_calendars(self.store, setting.tenant, [Scope(unit) for unit in setting.places])
         missing = find_without_calendar(setting.sources, calendars)
         names: dict[str, str] = {str(s.id): s.name for s in setting.sources}
+        missed = {calendar.id: calendar.readers for calendar in self.store.load_unread(setting.tenant)}
         unread = [
-            _need(setting, "calendar", c.id, "unread", c.unit_id, name=names.get(c.consumer or "", c.consumer))
+            _need(
+                setting,
+                "calendar",
+                c.id,
+                "unread",
+                c.unit_id,
+                name=names.get(c.consumer or "", c.consumer),
+                message=_say_missed(missed.get(c.id, ()), setting.at),
+            )
             for c in calendars
-            if c.variant is CalendarVariant.OCCUPIED and self._is_unread(c, setting.at)
+            if c.id in missed or (c.variant is CalendarVariant.OCCUPIED and self._is_unread(c, setting.at))
         ]
         return [*unread, *(_need(setting, "calendar", s.id, "missing", s.scope, name=s.name) for s in missing)]
 
     def _is_unread(self, calendar: OutCalendar, at: datetime) -> bool:
         return (load_last_read(self.store, calendar) or calendar.created_at) < at - UNREAD_AFTER
+
+
+def _say_missed(readers: Readers, at: datetime) -> str | None:
+    """Return which readers are missed, in a sentence; None: none that was known."""
+    if not readers:
+        return None
+    return "; ".join(_say_one_missed(reader, at) for reader in readers)
+
+
+def _say_one_missed(reader: Reader, at: datetime) -> str:
+    late, usual = (f"{count} {unit}" for count, unit in map(round_span, (at - reader.read_at, reader.usual_interval or DAY)))
+    return f"{name_reader(reader.kind)} has not read it for {late}; it usually reads it every {usual}"
 
 
 def _is_of_unit(source: Source) -> bool:

@@ -11,3 +11,5 @@ MAX_UNITS_NAMED = 3
 MAX_DOOR_CODE_TRIES = 5
 """How often a door code is written again where somebody else wrote one of the unit meanwhile."""
 MAX_OCCUPANCY_SPAN = timedelta(days=366)  # whose nights are counted at once
+MAX_DUE_READERS = 100
+"""Outgoing calendars whose readers one tick judges; the others follow a minute later."""

@@ -18,6 +18,7 @@ from typing import Annotated, TypedDict
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Parent, Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
+from bokit.core.model.readers import ReaderDocument, Readers, describe_reader
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
@@ -25,7 +26,8 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import CALENDARS
-from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, load_last_read, write_body
+from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, write_body
+from bokit.engine.bookings.unread import load_readers
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 
@@ -102,6 +104,7 @@ class CalendarService:
         """Delete the calendar; its paths are unknown from now on."""
         before, _ = self._rewrite(tenant, calendar_id, lambda before, _: before, gone=True)
         self._delete_pages(before.hashes)
+        self.store.delete_unread(tenant, calendar_id)
 
     def remove_all(self, tenant: TenantId, unit_id: UnitId) -> None:
         """Delete every calendar of a unit."""
@@ -129,7 +132,7 @@ class CalendarService:
     def describe(self, calendar: OutCalendar, *, with_url: bool) -> CalendarDocument:
         """Return a calendar's document, with its address where that may be shown."""
         url = self.url_of(calendar) if with_url else None
-        return describe_calendar(calendar, url, load_last_read(self.store, calendar))
+        return describe_calendar(calendar, url, *load_readers(self.store, calendar))
 
     # ── what they show ──
 
@@ -268,9 +271,12 @@ class CalendarDocument(_Consumer):
     created_at: datetime
     former_until: Annotated[datetime | None, "The former address works until then."]
     last_read_at: Annotated[datetime | None, "When it was last read, to a quarter of an hour; null: never."]
+    readers: Annotated[list[ReaderDocument], "Which kinds of program read it, and how often."]
 
 
-def describe_calendar(calendar: OutCalendar, url: str | None, last_read_at: datetime | None) -> CalendarDocument:
+def describe_calendar(
+    calendar: OutCalendar, url: str | None, last_read_at: datetime | None, readers: Readers
+) -> CalendarDocument:
     """Return a calendar's document; *url* where it may be shown."""
     return {
         "id": calendar.id,
@@ -282,4 +288,5 @@ def describe_calendar(calendar: OutCalendar, url: str | None, last_read_at: date
         "created_at": calendar.created_at,
         "former_until": calendar.former_until,
         "last_read_at": last_read_at,
+        "readers": [describe_reader(reader) for reader in readers],
     }

@@ -86,16 +86,18 @@ class CalendarPublisher:
         for calendar in pages.calendars:
             for token_hash in (h for h in calendar.hashes if h in pages.by_hash):
                 if view := views.get(calendar.unit_id):  # none: unlinked meanwhile, which publishes the page itself
-                    self._write_page(token_hash, pages.by_hash[token_hash], calendar, view)
+                    self._write_page(token_hash, pages, calendar, view)
 
-    def _write_page(self, token_hash: str, known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> None:
-        """Write the page under *token_hash* where it differs from what is *known*."""
+    def _write_page(self, token_hash: str, pages: Pages, calendar: OutCalendar, view: UnitGroupView) -> None:
+        """Write the page under *token_hash* where it differs; a first one has the readers of the path before it."""
+        known, former = pages.by_hash[token_hash], pages.by_hash.get(calendar.former_hash or "")
         until, body, at = expires_at(calendar, token_hash), write_body(calendar, view), view.group.at
         if body is None or (until is not None and until <= at):
             self._end(known, until or at)
             return
         page = make_page(token_hash, known, calendar, body, at)
-        page = replace(page, expires_at=until, refresh_at=view.settle_at)
+        readers = former.readers if former and known is None else page.readers
+        page = replace(page, expires_at=until, refresh_at=view.settle_at, readers=readers)
         if page != known:
             page = replace(page, nights=list_nights(known, calendar, view))
             self.store.save_published(page, only_if_unchanged=True)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bokit.core.model.access import hash_token
+from bokit.core.model.limits import MIN_BETWEEN_READS
+from bokit.core.model.readers import find_kind, next_check, note_read
 from bokit.errors import BokitError
+from bokit.store.published_protocol import ReadersChange
 
 if TYPE_CHECKING:
     from bokit.engine.base.clock import Clock
-    from bokit.store.protocols import PublishedDocument, Store
+    from bokit.store.protocols import Store
+    from bokit.store.published_protocol import PublishedDocument
 
 log = logging.getLogger("bokit.calendars")
 
-MIN_BETWEEN_TOUCHES = timedelta(minutes=15)
+MAX_TOUCH_TRIES = 3
+"""Attempts to record a read where other readers came at the same moment."""
 
 
 class CalendarServer:
@@ -25,27 +30,46 @@ class CalendarServer:
     def __init__(self, store: Store, clock: Clock, refresh: Callable[[PublishedDocument], object]) -> None:
         self.store, self.clock, self.refresh = store, clock, refresh
 
-    def serve(self, token: str) -> PublishedDocument | None:
-        """Return the page under this path, in one read; None: there is none, or it has expired.
+    def serve(self, token: str, agent: str | None = None) -> PublishedDocument | None:
+        """Return the page under this path, in one read; None: there is none, or it has expired. *agent*: who reads it.
 
         The first request after ``refresh_at`` publishes the page again. That it was read is written at most once in
-        MIN_BETWEEN_TOUCHES, and at the first request after the page changed: closures are judged by that.
+        MIN_BETWEEN_READS for each kind of reader, and at the first request after the page changed: closures are judged by that.
         """
+        page = self.find(token)
+        if page is not None:
+            self._record_read(page, agent)
+        return page
+
+    def find(self, token: str) -> PublishedDocument | None:
+        """Return the page under this path; that it was looked for is not recorded."""
         token_hash, now = hash_token(token), self.clock()
         page = self._find_page(token_hash, now)
         if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self.refresh(page)
             page = self._find_page(token_hash, now)
-        if page is not None and _is_news(page, now):
-            self._touch(page, now)
         return page
 
-    def _touch(self, page: PublishedDocument, now: datetime) -> None:
+    def _record_read(self, page: PublishedDocument, agent: str | None) -> None:
         """Record the read. Where that fails, the page is served all the same, and the next read is recorded."""
         try:
-            self.store.touch_published(page.hash, now)
+            for _ in range(MAX_TOUCH_TRIES):
+                if self._touch(page, agent) or (found := self.store.find_published(page.hash)) is None:
+                    return
+                page = found
         except BokitError:
             log.warning("a calendar's read was not recorded", exc_info=True, extra={"facts": {"tenant": page.tenant}})
+
+    def _touch(self, page: PublishedDocument, agent: str | None) -> bool:
+        """Write the read if it is news; return False where others changed the readers meanwhile."""
+        now = self.clock()
+        readers = note_read(page.readers, find_kind(agent).id, now)
+        if readers is not None:
+            change = ReadersChange(before=page.readers, after=readers, due_at=next_check(readers))
+            return self.store.touch_published(page.hash, now, change)
+        if _is_news(page, now):
+            self.store.touch_published(page.hash, now)
+        return True
 
     def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
         page = self.store.find_published(token_hash)
@@ -53,6 +77,6 @@ class CalendarServer:
 
 
 def _is_news(page: PublishedDocument, now: datetime) -> bool:
-    """Return whether a read of *page* is worth a write."""
+    """Return whether a read of *page* is worth a write, whoever reads it."""
     is_first = page.read_at is None or page.first_read_at is None
-    return is_first or (page.read_at is not None and now - page.read_at >= MIN_BETWEEN_TOUCHES)
+    return is_first or (page.read_at is not None and now - page.read_at >= MIN_BETWEEN_READS)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, News, OtherNews, SourceNews
+from bokit.core.alerts.news import ALERTED, WEBHOOK_FAILED, BookingName, ConflictNews, News, OtherNews, SourceNews, UnreadNews
 from bokit.core.model.alerts import HoldCause, find_host
 from bokit.core.model.catalog import BOOKINGS, Source
 from bokit.core.model.events import CONFLICTS, Event, EventType
 from bokit.core.model.full_names import FullNames
 from bokit.core.model.limits import MAX_ALERTS_APART
 from bokit.core.model.notices import name_hold
+from bokit.core.model.readers import name_reader
 from bokit.core.model.records import Record, RecordId, SourceId, TenantId
 from bokit.core.model.scheduling import Head
 from bokit.core.model.webhooks import WebhookFailure, WebhookId
@@ -55,15 +56,29 @@ class NewsReader:
             return self._read_conflict(event)
         if about == "source":
             return self._read_source(event)
+        if about == "calendar":
+            return self._read_unread(event)
         name, reason = self._name_other(event.data), str(event.data.get("reason", ""))
         return OtherNews(event_id=event.id, type=event.type, at=event.at, name=name, reason=reason)
 
     def _name_other(self, data: Mapping[str, Any]) -> str:
-        """Return the host of a webhook, or the name of a calendar that its event gives."""
+        """Return the host of a webhook, or what its event gives."""
         try:
             return name_webhook(self.store, self.tenant, WebhookId(str(data["webhook_id"])))
         except (UnknownIdError, KeyError):
             return next((str(data[name]) for name in ("name", "webhook_id", "id") if data.get(name)), "?")
+
+    def _read_unread(self, event: Event) -> UnreadNews:
+        data = event.data
+        return UnreadNews(
+            event_id=event.id,
+            type=event.type,
+            at=event.at,
+            unit=self._names.of_unit(str(data["unit_id"])),
+            reader=name_reader(str(data["kind"])),
+            late=event.at - datetime.fromisoformat(str(data["last_read_at"])),
+            usual=timedelta(seconds=int(data["usual_interval_s"])),
+        )
 
     def _read_conflict(self, event: Event) -> ConflictNews | None:
         record = self._conflicts.get(RecordId(str(event.data.get("id"))))

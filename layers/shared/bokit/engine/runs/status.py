@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
 from bokit.core.model.alerts import AlertsDocument, describe_channel
@@ -16,6 +16,7 @@ from bokit.core.model.monitor import MonitorDocument
 from bokit.core.model.options import Options
 from bokit.core.model.plan import HoldSummary
 from bokit.core.model.quotas import QuotaDocument, QuotaOwner, day_of, describe_quotas
+from bokit.core.model.readers import name_reader
 from bokit.core.model.records import Fields, Presence, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule, TableNote
@@ -69,6 +70,18 @@ class SourceStatusDocument(FreshnessDocument):
     tables: NotRequired[Annotated[list[TableStatusDocument], "Of a database: its tables."]]
 
 
+class UnreadDocument(TypedDict):
+    """An outgoing calendar that a kind of program has not read for three times its usual interval."""
+
+    calendar_id: str
+    unit_id: str
+    unit: Annotated[str, "The unit's full name."]
+    kind: Annotated[str, "Of the program: `airbnb`, `booking_com`, …"]
+    name: Annotated[str, "The program's name, as a person knows it."]
+    last_read_at: datetime
+    usual_interval_s: Count
+
+
 class StatusDocument(TypedDict):
     """The tenant's status."""
 
@@ -80,6 +93,7 @@ class StatusDocument(TypedDict):
     totals: dict[str, Count]
     quotas: Annotated[list[QuotaDocument], "How near the tenant is to its quotas."]
     sources: list[SourceStatusDocument]
+    unread: Annotated[list[UnreadDocument], "Outgoing calendars that a platform no longer reads."]
     alerts: Annotated[AlertsDocument, "Who hears of what needs a person."]
     cursor: Annotated[str | None, "Send it to get the sources after these; null: these were the last."]
 
@@ -203,6 +217,7 @@ class StatusService:
             "totals": {"sources": len(sources), **{str(s): states.count(s) for s in SourceState}},
             "quotas": self.load_quotas(tenant),
             "sources": shown,
+            "unread": self.list_unread(tenant, names),
             "alerts": self.load_alerts(tenant),
             "cursor": None,
         }
@@ -211,6 +226,23 @@ class StatusService:
         """Return who hears of what needs a person."""
         channels, states = self.store.load_alert_channels(tenant), self.store.load_alert_states(tenant)
         return {"topic": self._has_topic, "channels": [describe_channel(c, states.get(c.id)) for c in channels]}
+
+    def list_unread(self, tenant: TenantId, names: FullNames) -> list[UnreadDocument]:
+        """Return the outgoing calendars that some readers no longer read, by unit."""
+        found: list[UnreadDocument] = [
+            {
+                "calendar_id": calendar.id,
+                "unit_id": calendar.unit_id,
+                "unit": names.of_unit(calendar.unit_id),
+                "kind": reader.kind,
+                "name": name_reader(reader.kind),
+                "last_read_at": reader.read_at,
+                "usual_interval_s": int((reader.usual_interval or timedelta()).total_seconds()),
+            }
+            for calendar in self.store.load_unread(tenant)
+            for reader in calendar.readers
+        ]
+        return sorted(found, key=lambda doc: (doc["unit"].casefold(), doc["calendar_id"], doc["kind"]))
 
     def list_troubled(self, tenant: TenantId) -> list[str]:
         """Return the full names of the sources that need a person."""

@@ -4,6 +4,7 @@
     monitors     begin their runs
     open runs    end those that are overdue
     stale        put out an event for sources without a success for long, once a spell
+    unread       put out an event for outgoing calendars that a platform no longer reads, once until it reads again
     outbox       number what was left behind
     deliveries   start the turns of webhooks that are due
     alerts       serve the channels that are due
@@ -63,6 +64,8 @@ class TickReport:
     """Overdue runs that were ended."""
     stale: int = 0
     """Sources that went stale."""
+    unread: int = 0
+    """Readers that no longer read an outgoing calendar."""
     events: int = 0
     """Events that had been left in the outbox."""
     turns: int = 0
@@ -76,7 +79,7 @@ class TickReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
-        synced = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale")
+        synced = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "unread")
         counts = {name: getattr(self, name) for name in (*synced, "events", "turns", "alerts", "closings")}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
@@ -226,6 +229,7 @@ class Tick:
         run_due_monitors: Callable[[Sequence[Monitor]], PartResult],
         close_overdue: Callable[[Sequence[OpenRun]], PartResult],
         report_stale: Callable[[Sequence[Shard], StoredOptions], PartReport],
+        report_unread: Callable[[], PartReport],
         drain_outbox: Callable[[], OutboxReport],
         send_due: Callable[[], PartReport],
         deliver_alerts: Callable[[], PartReport],
@@ -233,7 +237,7 @@ class Tick:
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
-        self.report_stale, self.drain_outbox = report_stale, drain_outbox
+        self.report_stale, self.report_unread, self.drain_outbox = report_stale, report_unread, drain_outbox
         self.send_due, self.deliver_alerts, self.close_due = send_due, deliver_alerts, close_due
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
@@ -250,16 +254,18 @@ class Tick:
             sent = TickReport(shards=len(shards), error=error)
         begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
         closed = _attempt(self.close_overdue, due.runs, "overdue runs")
+        unread = _attempt(lambda _: _result_of(self.report_unread()), [self], "unread calendars")
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
-        started = _attempt(lambda _: self._send_due_deliveries(), [self], "deliveries")
-        served = _attempt(lambda _: self._deliver(), [self], "alerts")
-        ended = _attempt(lambda _: self._close_due(), [self], "connections")
-        parts = (begun, closed, numbered, started, served, ended)
+        started = _attempt(lambda _: _result_of(self.send_due()), [self], "deliveries")
+        served = _attempt(lambda _: _result_of(self.deliver_alerts()), [self], "alerts")
+        ended = _attempt(lambda _: _result_of(self.close_due()), [self], "connections")
+        parts = (begun, closed, unread, numbered, started, served, ended)
         failed = sent.error or next((part.error for part in parts if part.error), None)
         report = replace(
             sent,
             monitors=begun.count,
             closed=closed.count,
+            unread=unread.count,
             events=numbered.count,
             turns=started.count,
             alerts=served.count,
@@ -271,25 +277,9 @@ class Tick:
             raise sent.error
         return report
 
-    def _report_stale(self, shards: Sequence[Shard], stored: StoredOptions) -> PartResult:
-        found = self.report_stale(shards, stored)
-        return PartResult(count=found.count, error=found.error)
-
-    def _send_due_deliveries(self) -> PartResult:
-        started = self.send_due()
-        return PartResult(count=started.count, error=started.error)
-
     def _drain(self) -> PartResult:
         drained = self.drain_outbox()
         return PartResult(count=drained.events + drained.notices, error=drained.error)
-
-    def _deliver(self) -> PartResult:
-        served = self.deliver_alerts()
-        return PartResult(count=served.count, error=served.error)
-
-    def _close_due(self) -> PartResult:
-        ended = self.close_due()
-        return PartResult(count=ended.count, error=ended.error)
 
     def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
@@ -297,7 +287,7 @@ class Tick:
         messages = self.claimer.claim(shards, stored, trigger, monitors=monitors, errors=errors)
         if messages:
             self.send(messages)
-        stale = _attempt(lambda read: self._report_stale(read, stored), shards, "stale sources")
+        stale = _attempt(lambda read: _result_of(self.report_stale(read, stored)), shards, "stale sources")
         return TickReport(
             shards=len(shards),
             sources=sum(len(m.source_ids) for m in messages),
@@ -334,6 +324,10 @@ def _attempt(act: Callable[[Sequence[T]], PartResult], items: Sequence[T], part:
     if result.error:
         log.error("a part of the tick failed", exc_info=result.error, extra={"facts": {"part": part}})
     return result
+
+
+def _result_of(found: PartReport) -> PartResult:
+    return PartResult(count=found.count, error=found.error)
 
 
 def _delayed_by(monitor: Monitor | None, schedule: SourceSchedule) -> SourceSchedule:

@@ -31,6 +31,8 @@ DUE_ALERTS = "DUE#ALERTS"
 """A third one: alert channels. However many are due, no sync waits for them."""
 DUE_CLOSINGS = "DUE#CLOSINGS"
 """A fourth one: connections of the WebSocket by their end, and revoked tokens whose connections are to be closed."""
+DUE_READERS = "DUE#READERS"
+"""A fifth one: published documents, by when one of their readers is missed."""
 SHARDS = "SHARDS"
 TENANTS = "TENANTS"
 USAGE = "USAGE"
@@ -155,6 +157,21 @@ def connection_key(tenant: TenantId, connection_id: ConnectionId) -> Key:
 def published_key(digest: str) -> Key:
     """Return the key of a published document: a reader knows its path, and no tenant."""
     return make_key(join("PAGE", digest), "PAGE")
+
+
+def digest_of(key: Key) -> str:
+    """Return the hash of the published document with *key*."""
+    return unquote(key.pk.partition("#")[2], errors="surrogatepass")
+
+
+def unread_partition(tenant: TenantId) -> str:
+    """Return the partition of the tenant's calendars that some readers no longer read."""
+    return join("T", tenant, "UNREAD")
+
+
+def unread_key(tenant: TenantId, calendar_id: str) -> Key:
+    """Return the key of such a calendar."""
+    return make_key(unread_partition(tenant), join(calendar_id))
 
 
 def shard_partition(shard: ShardId) -> str:

@@ -31,7 +31,7 @@ class DueIndexMeta:
 
 class DueIndex(GlobalSecondaryIndex["ItemRow"]):  # type: ignore[no-untyped-call]
     """Items by the time at which they are due. Sparse: shards, monitors, open runs, unread event logs, endpoints, alert
-    channels, connections and revoked tokens have its keys.
+    channels, connections, revoked tokens and published documents that are read have its keys.
     """
 
     Meta = DueIndexMeta
@@ -49,7 +49,7 @@ class ItemRow(Model):
 
     doc = UnicodeAttribute(null=True)
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run,
-    webhook, endpoint, delivery, alert channel and its state, ticket, connection."""
+    webhook, endpoint, delivery, alert channel and its state, ticket, connection, calendar that is unread."""
     version = NumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor,
     webhook, published document, alert channel or its state. Progress of an open run: raised with each report."""
@@ -73,13 +73,14 @@ class ItemRow(Model):
     schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
     """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
-    """Shard, monitor, open run, unread log, endpoint, an alert channel's state, connection and revoked token: present if it has
-    a due time.
+    """Shard, monitor, open run, unread log, endpoint, an alert channel's state, connection, revoked token and published document:
+    present if it has a due time.
     """
     due_at = NumberAttribute(null=True)
     """Shard: the next due time. Monitor: the next run. Open run: when it is overdue. Alert channel: when to look again.
     Event log: when those who read it are looked for. Endpoint: the next attempt.
-    Connection: its end. Token: when it was revoked, until its connections are closed."""
+    Connection: its end. Token: when it was revoked, until its connections are closed.
+    Published document: when one of its readers is missed."""
     lowered = NumberAttribute(null=True)
     """Shard: the earliest due time that was written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
@@ -104,6 +105,8 @@ class ItemRow(Model):
     """Token: its last use. Published document: when it was last read."""
     first_used_at = NumberAttribute(null=True)
     """Published document: when it was first read after it was written."""
+    readers = UnicodeAttribute(null=True)
+    """Published document: which kinds of program read it."""
     revoked_at = NumberAttribute(null=True)
     """Token: when it was revoked."""
 

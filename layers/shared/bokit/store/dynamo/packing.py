@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.model.codec import dump_json, read_document, write_document
+from bokit.core.model.readers import Readers
 from bokit.errors import InputError
 from bokit.store.limits import MAX_CHUNK_BYTES, MAX_DOCUMENT_BYTES, MAX_PACKED_BYTES
 from bokit.store.protocols import PublishedDocument, Snapshot
@@ -26,7 +27,7 @@ def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
 
 def pack_published(published: PublishedDocument) -> bytes:
     """Return a published document, compressed as one: its body unchanged, and the rest but its reads as JSON."""
-    return _pack_pair(write_document(replace(published, body=b"", read_at=None, first_read_at=None)), published.body)
+    return _pack_pair(write_document(replace(published, body=b"", read_at=None, first_read_at=None, readers=())), published.body)
 
 
 def unpack_published(
@@ -36,6 +37,23 @@ def unpack_published(
     document, body = _unpack_pair(packed)
     stored = read_document(PublishedDocument, document)
     return replace(stored, body=body, version=version, read_at=read_at, first_read_at=first_read_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderList:
+    """Readers, as an attribute of their own has them."""
+
+    readers: Readers
+
+
+def write_readers(readers: Readers) -> str:
+    """Return the attribute that holds *readers*: the same for the same ones, since it is a condition, too."""
+    return write_document(ReaderList(readers=readers))
+
+
+def read_readers(stored: str | None) -> Readers:
+    """Return the readers that :func:`write_readers` wrote; none where nothing is stored."""
+    return read_document(ReaderList, stored).readers if stored else ()
 
 
 def pack_document(document: str) -> dict[str, str | bytes]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from bokit.core.model.codec import write_micros
+from pynamodb.expressions.update import Action
+
+from bokit.core.model.codec import read_document, write_document, write_micros
+from bokit.core.model.events import OutboxItem
+from bokit.core.model.readers import UnreadCalendar, next_check
+from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import has_version
-from bokit.store.dynamo.gateway import PutItem, UpdateItem
+from bokit.store.dynamo.events import put_item
+from bokit.store.dynamo.gateway import DeleteItem, PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
-from bokit.store.dynamo.packing import pack_published, unpack_published
+from bokit.store.dynamo.packing import pack_published, read_readers, unpack_published, write_readers
 from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import read_optional_time
 from bokit.store.limits import MAX_WRITE_TRIES
-from bokit.store.protocols import PublishedDocument
+from bokit.store.protocols import PublishedDocument, ReadersChange
 
 
 class DynamoPublished(DynamoParts):
@@ -35,8 +44,7 @@ class DynamoPublished(DynamoParts):
             attributes, parts = self._split(key, packed, turn=turn, tenant=published.tenant, expires_at=published.expires_at)
             for part in parts:
                 self._table.put(part)
-            used_at = stored.used_at if stored else published.read_at and write_micros(published.read_at)
-            written = {**attributes, "version": turn, "used_at": used_at}
+            written = {**attributes, "version": turn, **_kept_reads(stored, published)}
             put = PutItem(key=key, attributes=written, condition=has_version(turn - 1))
             if self._table.put(put):
                 if parts or (stored and stored.parts):
@@ -50,14 +58,39 @@ class DynamoPublished(DynamoParts):
         if row is None:
             return None
         times = read_optional_time(row.used_at), read_optional_time(row.first_used_at)
-        return unpack_published(packed, int(row.version), *times)
+        return replace(unpack_published(packed, int(row.version), *times), readers=read_readers(row.readers))
 
-    def touch_published(self, digest: str, at: datetime) -> None:
-        newer = ItemRow.used_at.does_not_exist() | (ItemRow.used_at < write_micros(at))
+    def touch_published(self, digest: str, at: datetime, readers: ReadersChange | None = None) -> bool:
         first = ItemRow.first_used_at.set(ItemRow.first_used_at | write_micros(at))
-        actions = [ItemRow.used_at.set(write_micros(at)), first]
-        condition = ItemRow.version.exists() & newer
-        self._table.update(UpdateItem(key=keys.published_key(digest), actions=actions, condition=condition))
+        actions: list[Action] = [ItemRow.used_at.set(write_micros(at)), first]
+        if readers is None:
+            news = ItemRow.version.exists() & (ItemRow.used_at.does_not_exist() | (ItemRow.used_at < write_micros(at)))
+            touch = UpdateItem(key=keys.published_key(digest), actions=actions, condition=news)
+        else:
+            touch = replace(_replace_readers(digest, readers, actions), once=True)
+        return self._table.update(touch) is not None
+
+    def save_readers(
+        self, digest: str, readers: ReadersChange, unread: UnreadCalendar | None = None, item: OutboxItem | None = None
+    ) -> bool:
+        puts, deletes = [put_item(item)] if item else [], []
+        if unread is not None:
+            key = keys.unread_key(unread.tenant, unread.id)
+            if unread.readers:
+                puts.append(PutItem(key=key, attributes={"doc": write_document(unread)}))
+            else:
+                deletes.append(DeleteItem(key=key))
+        update = _replace_readers(digest, readers)
+        return not self._table.transact(Transaction(puts=puts, deletes=deletes, updates=[update]))
+
+    def load_due_readers(self, now: datetime, limit: int) -> Sequence[str]:
+        return [keys.digest_of(key) for key in self._table.query_due(write_micros(now), limit, keys.DUE_READERS)]
+
+    def load_unread(self, tenant: TenantId) -> Sequence[UnreadCalendar]:
+        return [read_document(UnreadCalendar, row.doc) for row in self._table.query(keys.unread_partition(tenant))]
+
+    def delete_unread(self, tenant: TenantId, calendar_id: str) -> None:
+        self._table.delete(keys.unread_key(tenant, calendar_id))
 
     def delete_published(self, digest: str) -> None:
         key = keys.published_key(digest)
@@ -66,3 +99,27 @@ class DynamoPublished(DynamoParts):
         self._table.delete(key)
         if stored.parts:
             self._delete_old_parts(key, None, turn=int(stored.version))
+
+
+def _kept_reads(stored: ItemRow | None, published: PublishedDocument) -> dict[str, Any]:
+    """Return what the next item keeps of who read the document: as it is stored, else as the first one brings it."""
+    if stored:
+        return {name: getattr(stored, name) for name in ("used_at", "readers", "due_pk", "due_at")}
+    due_at = next_check(published.readers)
+    due = {"due_pk": keys.DUE_READERS, "due_at": write_micros(due_at)} if due_at else {}
+    readers = write_readers(published.readers) if published.readers else None
+    return {"used_at": published.read_at and write_micros(published.read_at), "readers": readers, **due}
+
+
+def _replace_readers(digest: str, readers: ReadersChange, more: Iterable[Action] = ()) -> UpdateItem:
+    """Return the write of a document's readers, on the condition that they are as they were read."""
+    is_same = ItemRow.readers == write_readers(readers.before) if readers.before else ItemRow.readers.does_not_exist()
+    stored = ItemRow.readers.set(write_readers(readers.after)) if readers.after else ItemRow.readers.remove()
+    actions = [*more, stored, *_make_due(readers.due_at)]
+    return UpdateItem(key=keys.published_key(digest), actions=actions, condition=ItemRow.version.exists() & is_same)
+
+
+def _make_due(at: datetime | None) -> list[Action]:
+    if at is None:
+        return [ItemRow.due_pk.remove(), ItemRow.due_at.remove()]
+    return [ItemRow.due_pk.set(keys.DUE_READERS), ItemRow.due_at.set(write_micros(at))]

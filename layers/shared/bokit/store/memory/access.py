@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.access import Token, TokenId
+from bokit.core.model.events import OutboxItem
 from bokit.core.model.quotas import QuotaName
+from bokit.core.model.readers import UnreadCalendar, next_check
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
-from bokit.store.memory.state import MemoryState
-from bokit.store.protocols import PublishedDocument
+from bokit.store.memory.state import MemoryState, load_all
+from bokit.store.protocols import PublishedDocument, ReadersChange
 
 
 class MemoryAccess(MemoryState):
@@ -70,19 +72,63 @@ class MemoryAccess(MemoryState):
             version = stored.version if stored else 0
             if only_if_unchanged and published.version != version:
                 raise StoreConflictError("the document was written by another meanwhile; make it again", id=published.id)
-            read_at = stored.read_at if stored else published.read_at
-            self._published[published.hash] = replace(published, version=version + 1, read_at=read_at, first_read_at=None)
+            kept = stored or published
+            self._published[published.hash] = replace(
+                published, version=version + 1, read_at=kept.read_at, first_read_at=None, readers=kept.readers
+            )
+            if stored is None:
+                self._set_readers_due(published.hash, next_check(published.readers))
 
     def find_published(self, digest: str) -> PublishedDocument | None:
         with self._lock:
             return self._published.get(digest)
 
-    def touch_published(self, digest: str, at: datetime) -> None:
+    def touch_published(self, digest: str, at: datetime, readers: ReadersChange | None = None) -> bool:
         with self._lock:
             stored = self._published.get(digest)
-            if stored is not None and (stored.read_at is None or stored.read_at < at):
-                self._published[digest] = replace(stored, read_at=at, first_read_at=stored.first_read_at or at)
+            if stored is None or (readers is None and stored.read_at is not None and stored.read_at >= at):
+                return False
+            if readers is not None and not self.save_readers(digest, readers):
+                return False
+            first = stored.first_read_at or at
+            self._published[digest] = replace(self._published[digest], read_at=at, first_read_at=first)
+            return True
+
+    def save_readers(
+        self, digest: str, readers: ReadersChange, unread: UnreadCalendar | None = None, item: OutboxItem | None = None
+    ) -> bool:
+        with self._lock:
+            stored = self._published.get(digest)
+            if stored is None or stored.readers != readers.before:
+                return False
+            self._published[digest] = replace(stored, readers=readers.after)
+            self._set_readers_due(digest, readers.due_at)
+            if unread is not None:
+                self.delete_unread(unread.tenant, unread.id)
+                if unread.readers:
+                    self._unread_calendars[unread.tenant, unread.id] = unread
+            if item is not None:
+                self._put_outbox(item)
+            return True
+
+    def _set_readers_due(self, digest: str, at: datetime | None) -> None:
+        self._readers_due.pop(digest, None)
+        if at is not None:
+            self._readers_due[digest] = at
+
+    def load_due_readers(self, now: datetime, limit: int) -> Sequence[str]:
+        with self._lock:
+            return [digest for at, digest in sorted((at, d) for d, at in self._readers_due.items()) if at <= now][:limit]
+
+    def load_unread(self, tenant: TenantId) -> Sequence[UnreadCalendar]:
+        with self._lock:
+            return sorted(load_all(self._unread_calendars, tenant), key=lambda calendar: calendar.id)
+
+    def delete_unread(self, tenant: TenantId, calendar_id: str) -> None:
+        with self._lock:
+            self._unread_calendars.pop((tenant, calendar_id), None)
 
     def delete_published(self, digest: str) -> None:
         with self._lock:
             self._published.pop(digest, None)
+            self._readers_due.pop(digest, None)

@@ -55,6 +55,7 @@ class MemoryCatalog(MemoryState):
                 self._deliveries,
                 self._alert_channels,
                 self._alert_states,
+                self._unread_calendars,
             ):
                 for key in [key for key in values if key[0] == tenant]:
                     del values[key]
@@ -63,6 +64,7 @@ class MemoryCatalog(MemoryState):
             for values in by_hash:
                 for digest in [digest for digest, value in values.items() if value.tenant == tenant]:
                     del values[digest]
+                    self._readers_due.pop(digest, None)
             self._outbox = {key: item for key, item in self._outbox.items() if item.tenant != tenant}
             by_tenant: list[dict[TenantId, Any]] = [self._options, self._runs, self._monitors, self._tenants]
             by_tenant += [self._events, self._last_seq, self._seq_stamps, self._unread]

@@ -18,6 +18,7 @@ from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox, no
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.notices import AlertNote, Notice
 from bokit.core.model.quotas import QUOTAS, UNBOUNDED, QuotaName, QuotaOwner, Quotas
+from bokit.core.model.readers import UnreadCalendar
 from bokit.core.model.records import CollectionName, Json, LoggedChange, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule, earliest
@@ -105,6 +106,9 @@ class MemoryState:
         self._monitors: dict[TenantId, Monitor] = {}
         self._tokens: dict[str, Token] = {}
         self._published: dict[str, PublishedDocument] = {}
+        self._readers_due: dict[str, datetime] = {}
+        """When the readers of each document are to be looked at."""
+        self._unread_calendars: dict[tuple[TenantId, str], UnreadCalendar] = {}
         self._hold_events()
 
     def _hold_events(self) -> None:
