@@ -112,7 +112,7 @@ interface CardProps {
 }
 
 function Card({ calendar, source, isNew, reload }: CardProps) {
-  const { id, for: consumer, variant, details, url, last_read_at: read, former_until: until } = calendar;
+  const { id, for: consumer, variant, details, url, last_read_at: read, former_until: until, readers } = calendar;
   const platform = source ? platformOf(source) : (consumer ?? "anybody");
   const name = source?.name ?? find(`calendar.${platform}`) ?? platform;
   const path = `/calendars/${id}`;
@@ -127,6 +127,9 @@ function Card({ calendar, source, isNew, reload }: CardProps) {
         {read ? text("calendar.read", { at: timeOf(read) }) : text("calendar.unread")}{" "}
         {until && Date.parse(until) > Date.now() && text("calendar.former", { at: timeOf(until) })}
       </p>
+      {readers.map((reader) => (
+        <ReaderLine key={reader.kind} reader={reader} />
+      ))}
       <details open={isNew && !read}>
         <summary>{text("calendar.where")}</summary>
         <p class="guide">{find(`calendar.paste-${platform}`) ?? text("calendar.paste-other")}</p>
@@ -141,5 +144,17 @@ function Card({ calendar, source, isNew, reload }: CardProps) {
         done={reload}
       />
     </article>
+  );
+}
+
+/** One kind of program that reads a calendar, and whether it has stopped. */
+function ReaderLine({ reader }: { readonly reader: Calendar["readers"][number] }) {
+  const { kind, last_read_at: at, usual_interval_s: usual, unread } = reader;
+  const name = find(`calendar.reader-${kind}`) ?? find(`calendar.${kind}`) ?? kind;
+  const values = { name, at: timeOf(at), n: Math.max(1, Math.round((usual ?? 0) / 3600)) };
+  return (
+    <p class={unread ? "notice" : "reader"} data-tone={unread ? "bad" : undefined}>
+      {text(unread ? "calendar.missed" : usual ? "calendar.usual" : "calendar.reads", values)}
+    </p>
   );
 }
