@@ -66,14 +66,17 @@ def export_unit(
     if rotate:
         calendar = calendars.rotate(session.tenant, calendar.id)
     url, text = calendars.url_of(calendar), calendars.write(calendar).decode()
-    session.answer({"url": url, "calendar": text}, lambda _: _show(url, text))
+    website = calendars.taken_url_of(calendar)
+    session.answer({"url": url, "availability_url": website, "calendar": text}, lambda _: _show(url, website, text))
 
 
-def _show(url: str | None, text: str) -> None:
-    """Print the calendar on standard output, so that it can go into a file, and its address on standard error."""
+def _show(url: str | None, website: str | None, text: str) -> None:
+    """Print the calendar on standard output, so that it can go into a file, and its addresses on standard error."""
     sys.stdout.write(text)
     sys.stdout.flush()
     where = url or "not known: BOKIT_API_URL is not set, or the stack's calendar secret has changed (then use --rotate)"
     sys.stderr.write(f"address: {where}\n")
+    if website:
+        sys.stderr.write(f"taken nights for your own website: {website}\n")
     if url and _GATEWAY.match(url):
         sys.stderr.write(ENDS_WITH_STACK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -297,3 +298,79 @@ def test_the_default_tenants_calendar_is_nobody_elses(app, caller, unit):
         assert theirs.ask(method, path).code == "not-found"
     assert len(app.bokit.calendars.list_calendars(DEFAULT_TENANT)) == 1
     assert read(caller, calendar).status == 200
+
+
+# ── who reads it ──
+
+
+def test_readers_are_known_by_their_user_agent(caller, unit, app):
+    """The kind, the last read and the usual interval, once four reads are known; nothing that the reader sent."""
+    calendar = open_calendar(caller, unit, **{"for": "vrbo"})
+    for _ in range(4):
+        read(caller, calendar, User_Agent="Airbnb/1.0 <script>")
+        last_read_at = write_time(app.clock())
+        app.clock.move(hours=3)
+    read(caller, calendar, User_Agent="Mozilla/5.0 (X11) Gecko/20100101 Firefox/128.0")
+
+    doc = caller.get(f"/calendars/{calendar['id']}")
+    assert doc["readers"] == [
+        {"kind": "airbnb", "last_read_at": last_read_at, "usual_interval_s": 10_800, "unread": False},
+        {"kind": "browser", "last_read_at": doc["last_read_at"], "usual_interval_s": None, "unread": False},
+    ]
+    assert caller.get("/sync/status")["unread"] == []
+
+    app.clock.move(hours=6, minutes=1)
+    app.bokit.tick()
+
+    (found,) = caller.get("/sync/status")["unread"]
+    assert (found["calendar_id"], found["kind"], found["name"], found["usual_interval_s"]) == (
+        calendar["id"],
+        "airbnb",
+        "Airbnb",
+        10_800,
+    )
+
+
+# ── one's own website ──
+
+
+def test_a_website_reads_taken_nights(caller, unit):
+    """JSON for any website's script, with an ETag that a browser sends again: 304 while nothing is new."""
+    calendar = open_calendar(caller, unit)
+    path = path_of(calendar).replace(".ics", ".json")
+    assert calendar["availability_url"] == f"https://api.example{path}"
+
+    answer = caller.ask("GET", path, authorizer=None)
+
+    assert answer.status == 200
+    assert set(json.loads(answer.text)) == {"unit", "as_of", "taken"}
+    assert len(json.loads(answer.text)["taken"]) == 2
+    assert answer.headers == {
+        "Cache-Control": "private, no-cache",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex",
+        "Content-Type": "application/json",
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "Date, ETag",
+        "ETag": answer.headers["ETag"],
+    }
+    again = caller.ask("GET", path, headers={"If-None-Match": answer.headers["ETag"]}, authorizer=None)
+    assert (again.status, again.text, again.headers["Access-Control-Allow-Origin"]) == (304, "", "*")
+    head = caller.ask("HEAD", path, authorizer=None)
+    assert (head.status, head.text, head.headers["ETag"]) == (200, "", answer.headers["ETag"])
+
+
+def test_taken_nights_name_no_guest_and_hide_with_the_calendar(caller, unit):
+    """Neither guests nor texts; unknown, removed and naming paths are 404 alike; other methods 405."""
+    calendar = open_calendar(caller, unit)
+    path = path_of(calendar).replace(".ics", ".json")
+    text = caller.ask("GET", path, authorizer=None).text
+    assert not any(word in text for word in ("Reserved", "summary", "guest", "HM", "airbnb"))
+    assert caller.ask("POST", path, authorizer=None).status == 405
+
+    named = open_calendar(caller, unit, details=True)
+    assert named["availability_url"] is None
+    assert caller.ask("DELETE", f"/calendars/{calendar['id']}").status == 204
+    for hidden in (path, path_of(named).replace(".ics", ".json"), "/feeds/invented.json"):
+        answer = caller.ask("GET", hidden, authorizer=None)
+        assert (answer.status, json.loads(answer.text)["code"]) == (404, "not-found")

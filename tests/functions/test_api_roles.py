@@ -80,7 +80,8 @@ def test_every_route_says_which_role_it_needs():
     for router in load_routers():
         registered = {(m, route[0].replace("<", "{").replace(">", "}")) for route in router._routes for m in route[1]}
         assert registered == set(router.roles)
-    open_to_all = {("GET", path) for path in ("/feeds/{token}.ics", "/health", *PAGE_PATHS)} | {("HEAD", "/feeds/{token}.ics")}
+    feeds = ("/feeds/{token}.ics", "/feeds/{token}.json")
+    open_to_all = {("GET", path) for path in (*feeds, "/health", *PAGE_PATHS)} | {("HEAD", path) for path in feeds}
     assert {(m, p) for m, p, role in ROUTES if role is None} == open_to_all
 
 

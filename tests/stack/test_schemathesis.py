@@ -27,7 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs/openapi.json"
 PATHS = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
 OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for method in methods]
-PUBLIC = {("GET", path) for path in ("/health", "/feeds/{token}.ics", *PAGE_PATHS)} | {("HEAD", "/feeds/{token}.ics")}
+FEEDS = ("/feeds/{token}.ics", "/feeds/{token}.json")
+PUBLIC = {("GET", path) for path in ("/health", *FEEDS, *PAGE_PATHS)} | {("HEAD", path) for path in FEEDS}
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

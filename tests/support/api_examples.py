@@ -164,6 +164,7 @@ def record_bookings(r: Recorder, ids: dict[str, str]) -> None:
     r.ask("GET /calendars/{id}", calendar)
     address = r.ask("POST /calendars/{id}/rotate", calendar, {"overlap_seconds": 86_400})["url"]
     r.ask("GET /feeds/{token}.ics", {"token": address.rpartition("/")[2].removesuffix(".ics")})
+    r.ask("GET /feeds/{token}.json", {"token": address.rpartition("/")[2].removesuffix(".ics")})
     r.ask("DELETE /calendars/{id}", calendar)
     r.app.bokit.events.drain()
     r.ask("GET /events")

@@ -158,9 +158,9 @@ def readers(store: Store) -> object:
     unread = UnreadCalendar(tenant=DEFAULT_TENANT, id=PAGE.id, unit_id="unit_1", readers=missed)
     change = ReadersChange(before=first, after=missed, due_at=None)
     saved = store.save_readers(PAGE.hash, change, unread, an_item("e"))
-    found, told = store.find_published(PAGE.hash), store.load_unread(DEFAULT_TENANT)
+    found, noted = store.find_published(PAGE.hash), store.load_unread(DEFAULT_TENANT)
     store.delete_unread(DEFAULT_TENANT, PAGE.id)
-    return touched, due, saved, found and found.readers, told, store.load_unread(DEFAULT_TENANT)
+    return touched, due, saved, found and found.readers, noted, store.load_unread(DEFAULT_TENANT)
 
 
 def page(store: Store) -> object:

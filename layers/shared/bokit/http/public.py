@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from bokit import __version__
@@ -32,6 +33,8 @@ ON_EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosni
 JSON = "application/json"
 START = datetime(1970, 1, 1, tzinfo=UTC)
 METHODS = ("GET", "HEAD")
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Date, ETag"}
+"""Headers by which a script of any website may read an answer, and by which clock it was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,22 @@ def serve_feed(visit: Visit, token: str) -> Answer:
     return Answer(content=page.body, media=page.content_type, headers=headers)
 
 
+def serve_taken(visit: Visit, token: str) -> Answer:
+    """Return the taken nights of the calendar's unit, for any website; 404 where the path shows none, as for invented ones."""
+    engine = visit.open_engine()
+    found = engine.feeds.serve_taken(token)
+    if found is None:
+        raise UnknownIdError("no such calendar")
+    page, document = found
+    engine.traffic.begin(page.tenant)
+    content = write_json(document).encode()
+    etag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "X-Robots-Tag": "noindex", **ANY_ORIGIN}
+    if is_known(etag, START, none_match=visit.none_match, modified_since=None):
+        return Answer(status=304, headers=headers)
+    return Answer(content=content, media=JSON, headers=headers)
+
+
 def serve_health(visit: Visit) -> Answer:
     """Return that the API is up; the table is not read."""
     engine = visit.open_engine()
@@ -114,6 +133,7 @@ def serve_file(visit: Visit, path: str) -> Answer:
 
 PATHS: tuple[tuple[re.Pattern[str], Callable[..., Answer]], ...] = (
     (re.compile(r"/feeds/([^/]+)\.ics"), serve_feed),
+    (re.compile(r"/feeds/([^/]+)\.json"), serve_taken),
     (re.compile(r"/health"), serve_health),
     (re.compile(r"/(|page\.json|manifest\.webmanifest|worker\.js|(?:assets|icons)/[^/]+)"), serve_file),
 )

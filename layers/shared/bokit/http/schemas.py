@@ -20,6 +20,7 @@ from bokit.core.model.collections import CollectionDocument
 from bokit.core.model.events import EventsDocument
 from bokit.core.model.runs import RunDocument
 from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
+from bokit.engine.bookings.availability import AvailabilityDocument
 from bokit.engine.bookings.door_codes import AccessDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
@@ -38,6 +39,7 @@ Schema = dict[str, Any]
 ANSWERS = (
     AccessDocument,
     AlertChannelDocument,
+    AvailabilityDocument,
     BookingDocument,
     BookingInFull,
     HeldNight,

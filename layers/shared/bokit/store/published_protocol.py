@@ -32,6 +32,10 @@ class PublishedDocument:
     """When time alone changes it."""
     nights: Fields = field(default_factory=dict)
     """Which nights *body* closes, since when, and who read it with them (``core.occupancy.calendar_reads``)."""
+    availability: Fields = field(default_factory=dict)
+    """The unit's taken nights, for one's own website: ``unit``, its name (None: the path shows none), ``units``, those linked
+    with it, and ``taken``. Empty: a former release wrote the page.
+    """
     read_at: datetime | None = field(default=None, compare=False)
     """When it was last read, to a quarter of an hour; kept by the store (``touch_published``)."""
     first_read_at: datetime | None = field(default=None, compare=False)

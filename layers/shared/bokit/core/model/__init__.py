@@ -14,6 +14,6 @@ __all__ = [
     "records", "runs", "scheduling", "source_memory", "source_rules", "suggestions", "undo", "webhook_retries",
     "webhook_signature", "webhooks",
     "day_times", "documents", "due_times", "events", "exact_numbers", "field_changes", "full_names", "json_merge", "json_schema",
-    "limits", "merge", "monitor", "notices", "options", "plan", "platform_names", "quotas", "readers", "records", "runs", "scheduling",
-    "source_memory", "source_rules", "suggestions", "undo", "webhook_retries", "webhook_signature", "webhooks",
+    "limits", "merge", "monitor", "notices", "options", "plan", "platform_names", "quotas", "readers", "records", "runs",
+    "scheduling", "source_memory", "source_rules", "suggestions", "undo", "webhook_retries", "webhook_signature", "webhooks",
 ]  # fmt: skip

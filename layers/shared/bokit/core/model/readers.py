@@ -181,7 +181,7 @@ def name_reader(kind: str) -> str:
 
 
 def note_read(readers: Readers, kind: str, at: datetime) -> Readers | None:
-    """Return *readers* after a read by *kind*; None: its last one was less than MIN_BETWEEN_READS ago, which is no news.
+    """Return *readers* after a read by *kind*; None: its last one was less than MIN_BETWEEN_READS ago.
 
     So a burst of reads is one read, and one calendar is written at most once in that time for each kind.
     """

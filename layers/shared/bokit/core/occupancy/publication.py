@@ -29,7 +29,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.echo_verdict import EchoState
@@ -89,6 +89,15 @@ class PublicationRules:
                 withheld.append((reason, found))
                 rest &= ~found
         return Publication(shown=rest, withheld=tuple(withheld))
+
+    def find_taken(self, unit: Scope) -> list[Span]:
+        """Return the nights of *unit* that a guest who looks for free ones cannot have: for one's own website.
+
+        That is all that any calendar of the unit shows, and what calendars leave out because somebody else says it: a consumer's
+        own bookings, what fades, what repeats another. Nights that a platform's own rules close are free elsewhere.
+        """
+        found = ((booking, booking.bits & ~_window_nights(booking)) for booking in self.occupancy.of_unit(unit))
+        return join_nights({night for booking, bits in found for night in booking.grid.nights(bits)})
 
     def explain(self, booking: Booking, unit: Scope, consumer: str | None, night: date) -> Withheld | None:
         """Return why the calendar leaves out this *night* of *booking*; None: it shows it."""

@@ -9,6 +9,7 @@ May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``
 
 __all__ = [
     "booking_export",
+    "availability",
     "calendar_terms",
     "charts",
     "conflict_notices",

@@ -18,7 +18,7 @@ from typing import Annotated, TypedDict
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Parent, Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
-from bokit.core.model.readers import ReaderDocument, Readers, describe_reader
+from bokit.core.model.readers import ReaderDocument, describe_reader, merge_readers
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
@@ -26,8 +26,7 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import CALENDARS
-from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, write_body
-from bokit.engine.bookings.unread import load_readers
+from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, last_read, load_own_pages, write_body
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 
@@ -130,9 +129,13 @@ class CalendarService:
         return f"{base.rstrip('/')}/feeds/{token}.ics" if base and hash_token(token) == calendar.token_hash else None
 
     def describe(self, calendar: OutCalendar, *, with_url: bool) -> CalendarDocument:
-        """Return a calendar's document, with its address where that may be shown."""
-        url = self.url_of(calendar) if with_url else None
-        return describe_calendar(calendar, url, *load_readers(self.store, calendar))
+        """Return a calendar's document, with its addresses where they may be shown."""
+        url, pages = self.url_of(calendar) if with_url else None, load_own_pages(self.store, calendar)
+        return describe_calendar(calendar, url, pages)
+
+    def taken_url_of(self, calendar: OutCalendar) -> str | None:
+        """Return the address of the unit's taken nights, for one's own website; None where the calendar has none."""
+        return find_taken_url(self.url_of(calendar), load_own_pages(self.store, calendar))
 
     # ── what they show ──
 
@@ -270,13 +273,16 @@ class CalendarDocument(_Consumer):
     url: Annotated[str | None, "Its secret address; null where the caller may not see it, or it is not known here."]
     created_at: datetime
     former_until: Annotated[datetime | None, "The former address works until then."]
+    availability_url: Annotated[
+        str | None,
+        "The address of the unit's taken nights, for one's own website; null as `url`, and where the calendar names guests or "
+        "is `turnovers`.",
+    ]
     last_read_at: Annotated[datetime | None, "When it was last read, to a quarter of an hour; null: never."]
     readers: Annotated[list[ReaderDocument], "Which kinds of program read it, and how often."]
 
 
-def describe_calendar(
-    calendar: OutCalendar, url: str | None, last_read_at: datetime | None, readers: Readers
-) -> CalendarDocument:
+def describe_calendar(calendar: OutCalendar, url: str | None, pages: Sequence[PublishedDocument]) -> CalendarDocument:
     """Return a calendar's document; *url* where it may be shown."""
     return {
         "id": calendar.id,
@@ -287,6 +293,13 @@ def describe_calendar(
         "url": url,
         "created_at": calendar.created_at,
         "former_until": calendar.former_until,
-        "last_read_at": last_read_at,
-        "readers": [describe_reader(reader) for reader in readers],
+        "availability_url": find_taken_url(url, pages),
+        "last_read_at": last_read(pages),
+        "readers": [describe_reader(reader) for reader in merge_readers(page.readers for page in pages)],
     }
+
+
+def find_taken_url(url: str | None, pages: Sequence[PublishedDocument]) -> str | None:
+    """Return the address of the taken nights beside that of the calendar; None where its current page shows none."""
+    shows = any(page.availability.get("unit") for page in pages[:1])
+    return f"{url.removesuffix('.ics')}.json" if url and shows else None

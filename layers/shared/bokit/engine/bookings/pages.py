@@ -18,7 +18,7 @@ from bokit.core.bookings.nights import nights_of
 from bokit.core.ical.writer import hash_calendar, write_calendar
 from bokit.core.model.records import Fields, Record, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import HELD, record_ranges
-from bokit.core.occupancy.outgoing import OutCalendar, select_events
+from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar, select_events
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, Pages, expires_at, load_calendars, load_pages
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
@@ -30,10 +30,19 @@ MAX_TRIES = 8
 SECOND = timedelta(seconds=1)
 
 
+def load_own_pages(store: Store, calendar: OutCalendar) -> list[PublishedDocument]:
+    """Return the pages of *calendar*: under its current path, and under the former one."""
+    return [page for token_hash in calendar.hashes if (page := store.find_published(token_hash))]
+
+
+def last_read(pages: Iterable[PublishedDocument]) -> datetime | None:
+    """Return when a calendar with these *pages* was last read."""
+    return max((page.read_at for page in pages if page.read_at), default=None)
+
+
 def load_last_read(store: Store, calendar: OutCalendar) -> datetime | None:
     """Return when *calendar* was last read, under its current path or the former one."""
-    pages = (store.find_published(token_hash) for token_hash in calendar.hashes)
-    return max((page.read_at for page in pages if page and page.read_at), default=None)
+    return last_read(load_own_pages(store, calendar))
 
 
 class CalendarPublisher:
@@ -97,7 +106,8 @@ class CalendarPublisher:
             return
         page = make_page(token_hash, known, calendar, body, at)
         readers = former.readers if former and known is None else page.readers
-        page = replace(page, expires_at=until, refresh_at=view.settle_at, readers=readers)
+        taken = list_taken(calendar, view)
+        page = replace(page, expires_at=until, refresh_at=view.settle_at, readers=readers, availability=taken)
         if page != known:
             page = replace(page, nights=list_nights(known, calendar, view))
             self.store.save_published(page, only_if_unchanged=True)
@@ -114,19 +124,41 @@ class CalendarPublisher:
         """End a path at *at*; the page is written, not deleted, since the function that serves pages may not delete."""
         if page is not None and (page.expires_at is None or page.expires_at > at):
             nights = record_ranges(page.nights, (), at=at, first_read_at=page.first_read_at) if HELD in page.nights else {}
-            ended = replace(page, body=b"", nights=nights, expires_at=at, refresh_at=None)
+            ended = replace(page, body=b"", nights=nights, availability={}, expires_at=at, refresh_at=None)
             self.store.save_published(ended, only_if_unchanged=True)
 
 
 def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
     """Return the calendar's text; None where its unit no longer exists."""
-    name = next((u.name for u in view.group.units if Scope(u.id) == calendar.unit_id), None)
+    name, anonymous = _name_unit(calendar, view), _is_anonymous(calendar, view)
     if name is None:
         return None
-    anonymous = bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
     units, times = view.group.units, view.group.times
     events = select_events(view.publication, calendar, anonymous=anonymous, units=units, times=times)
     return write_calendar(name, events)
+
+
+def _name_unit(calendar: OutCalendar, view: UnitGroupView) -> str | None:
+    return next((u.name for u in view.group.units if Scope(u.id) == calendar.unit_id), None)
+
+
+def _is_anonymous(calendar: OutCalendar, view: UnitGroupView) -> bool:
+    return bool(view.group.options["export.anonymous"]) if calendar.details is None else not calendar.details
+
+
+def list_taken(calendar: OutCalendar, view: UnitGroupView) -> Fields:
+    """Return what a page keeps for one's own website, whose visitors all know the path: the unit's name and its taken nights.
+
+    A path for who cleans, and one whose calendar names guests, shows none: nobody should be led to put it on a website.
+    """
+    if calendar.variant is CalendarVariant.TURNOVERS or not _is_anonymous(calendar, view):
+        return {"unit": None}
+    taken = view.publication.find_taken(calendar.unit_id)
+    return {
+        "unit": _name_unit(calendar, view),
+        "units": [str(scope) for scope in view.group.scopes],
+        "taken": [[first.isoformat(), end.isoformat()] for first, end in taken],
+    }
 
 
 def list_nights(known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> Fields:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from bokit.core.model.access import hash_token
 from bokit.core.model.limits import MIN_BETWEEN_READS
 from bokit.core.model.readers import find_kind, next_check, note_read
+from bokit.engine.bookings.availability import UnitFreshness, describe_availability
 from bokit.errors import BokitError
 from bokit.store.published_protocol import ReadersChange
 
 if TYPE_CHECKING:
     from bokit.engine.base.clock import Clock
+    from bokit.engine.bookings.availability import AvailabilityDocument
     from bokit.store.protocols import Store
     from bokit.store.published_protocol import PublishedDocument
 
@@ -29,6 +31,7 @@ class CalendarServer:
 
     def __init__(self, store: Store, clock: Clock, refresh: Callable[[PublishedDocument], object]) -> None:
         self.store, self.clock, self.refresh = store, clock, refresh
+        self.freshness = UnitFreshness(store, clock)
 
     def serve(self, token: str, agent: str | None = None) -> PublishedDocument | None:
         """Return the page under this path, in one read; None: there is none, or it has expired. *agent*: who reads it.
@@ -49,6 +52,20 @@ class CalendarServer:
             self.refresh(page)
             page = self._find_page(token_hash, now)
         return page
+
+    def serve_taken(self, token: str) -> tuple[PublishedDocument, AvailabilityDocument] | None:
+        """Return the page under this path, and the taken nights of its unit; None: there is none, or the path shows none.
+
+        A website's visitors are not the calendar's consumer: their reads are not recorded.
+        """
+        page = self.find(token)
+        if page is not None and not page.availability:  # a former release wrote it
+            self.refresh(page)
+            page = self._find_page(page.hash, self.clock())
+        if page is None or not page.availability.get("unit"):
+            return None
+        as_of = self.freshness.as_of(page.tenant, page.availability["units"])
+        return page, describe_availability(page, as_of)
 
     def _record_read(self, page: PublishedDocument, agent: str | None) -> None:
         """Record the read. Where that fails, the page is served all the same, and the next read is recorded."""
@@ -77,6 +94,6 @@ class CalendarServer:
 
 
 def _is_news(page: PublishedDocument, now: datetime) -> bool:
-    """Return whether a read of *page* is worth a write, whoever reads it."""
+    """Return whether a read of *page* is worth a write, for any reader."""
     is_first = page.read_at is None or page.first_read_at is None
     return is_first or (page.read_at is not None and now - page.read_at >= MIN_BETWEEN_READS)

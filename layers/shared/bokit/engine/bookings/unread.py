@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bokit.core.model.documents import write_time
 from bokit.core.model.events import CALENDARS, EventType, NewEvent, OutboxItem, fill_outbox
-from bokit.core.model.readers import Reader, Readers, UnreadCalendar, describe_reader, judge_readers, merge_readers, next_check
+from bokit.core.model.readers import Reader, UnreadCalendar, describe_reader, judge_readers, merge_readers, next_check
 from bokit.core.model.records import RecordId
 from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.limits import MAX_DUE_READERS
@@ -108,9 +108,3 @@ def _describe_missed(calendar: OutCalendar, reader: Reader) -> dict[str, str | i
         "last_read_at": write_time(said["last_read_at"]),
         "usual_interval_s": said["usual_interval_s"],
     }
-
-
-def load_readers(store: Store, calendar: OutCalendar) -> tuple[datetime | None, Readers]:
-    """Return when *calendar* was last read, under its current path or the former one, and who reads it."""
-    pages = [page for token_hash in calendar.hashes if (page := store.find_published(token_hash))]
-    return max((page.read_at for page in pages if page.read_at), default=None), merge_readers(page.readers for page in pages)

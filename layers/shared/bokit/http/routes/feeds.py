@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path
 
-from bokit.http.public import serve_feed
+from bokit.http.public import serve_feed, serve_taken
 from bokit.http.replies import Reply, reply_answer
-from bokit.http.routing import Routes
+from bokit.http.routing import Routes, shows
 
 routes = Routes("public")
 
@@ -27,6 +27,16 @@ KNOWN: dict[str, Any] = {"description": "Not modified.", "headers": {name: HEADE
 CALENDAR = {"text/calendar": {"schema": {"type": "string"}}}
 FOUND = {"description": "The calendar (RFC 5545).", "headers": HEADERS, "content": CALENDAR}
 
+ABOUT_TAKEN = {
+    "ETag": ABOUT_HEADERS["ETag"],
+    "Cache-Control": ABOUT_HEADERS["Cache-Control"],
+    "Access-Control-Allow-Origin": "Any website's script may read it.",
+}
+TAKEN_HEADERS = {name: {"description": about, "schema": {"type": "string"}} for name, about in ABOUT_TAKEN.items()}
+TAKEN_KNOWN: dict[str, Any] = {"description": "Not modified.", "headers": TAKEN_HEADERS}
+TAKEN_EXISTS: dict[str, Any] = {"description": "They are shown.", "headers": TAKEN_HEADERS}
+TAKEN: dict[str, Any] = {**shows("Availability", "The taken nights.")[200], "headers": TAKEN_HEADERS}
+
 
 @routes.serve("GET", "/feeds/{token}.ics", None, {200: FOUND, 304: KNOWN})
 def read_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since: IfModifiedSince = None) -> Reply:
@@ -38,6 +48,22 @@ def read_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since
 def check_feed(token: Token, if_none_match: IfNoneMatch = None, if_modified_since: IfModifiedSince = None) -> Reply:
     """Check whether a calendar exists and has changed."""
     return _answer(token, if_none_match, if_modified_since)
+
+
+@routes.serve("GET", "/feeds/{token}.json", None, {200: TAKEN, 304: TAKEN_KNOWN})
+def read_taken(token: Token, if_none_match: IfNoneMatch = None) -> Reply:
+    """Read the taken nights of a calendar's unit, for one's own website."""
+    return _answer_taken(token, if_none_match)
+
+
+@routes.serve("HEAD", "/feeds/{token}.json", None, {200: TAKEN_EXISTS, 304: TAKEN_KNOWN})
+def check_taken(token: Token, if_none_match: IfNoneMatch = None) -> Reply:
+    """Check whether taken nights are shown, and have changed."""
+    return _answer_taken(token, if_none_match)
+
+
+def _answer_taken(token: str, none_match: str | None) -> Reply:
+    return reply_answer(serve_taken(routes.call.visit(none_match=none_match), token))
 
 
 def _answer(token: str, none_match: str | None, modified_since: str | None) -> Reply:
