@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transformSync } from "esbuild";
 import { writeTypes } from "./client/api_types.mjs";
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -23,6 +23,8 @@ function buildClient() {
   rmSync(path("client/dist"), { recursive: true, force: true });
   const compiler = path("node_modules/typescript/bin/tsc");
   execFileSync(process.execPath, [compiler, "--project", path("client")], { stdio: "inherit" });
+  const element = path("client/dist/availability.js"); // websites load this file as it is
+  writeFileSync(element, transformSync(readFileSync(element, "utf8"), { minify: true, format: "esm", target: "es2022" }).code);
 }
 
 /** Bundle for browsers; return the names of the files. */

@@ -12,7 +12,7 @@ from bokit import config, stack
 from bokit.core.bookings import limits as bookings
 from bokit.core.ical import limits as ical
 from bokit.core.items import api_spec
-from bokit.core.model import agreement, due_times
+from bokit.core.model import agreement, due_times, readers
 from bokit.core.model import limits as model
 from bokit.core.occupancy import limits as occupancy
 from bokit.core.tables import limits as tables
@@ -58,6 +58,9 @@ LIMITS = [
     ("docs/operations.md", "A feed: 5 MB, 20 s", net.DEADLINE_SECONDS, 20),
     ("docs/operations.md", "A feed: 5 MB, 20 s, 10,000 events", ical.MAX_FEED_EVENTS, 10_000),
     ("docs/operations.md", "A shard: 100 sources", catalog.MAX_SOURCES_PER_SHARD, 100),
+    ("docs/operations.md", "to a quarter of an hour, and how long it usually waits", model.MIN_BETWEEN_READS, 15 * MINUTE),
+    ("docs/operations.md", "from the last twelve gaps", model.MAX_GAPS, 12),
+    ("docs/operations.md", "at least an hour, the schedule puts out", readers.SOONEST_UNREAD, HOUR),
     ("docs/collections.md", "number of partitions for the records, 1 to 256", model.MAX_BUCKETS, 256),
     ("docs/collections.md", "pages without end (2,000 pages", sources.MAX_PAGES, 2000),
     ("docs/collections.md", "pages without end (2,000 pages, 50 MB", sources.MAX_LIST_BYTES, 50 * MB),

@@ -44,6 +44,14 @@ test("the store has at most 5 kB, the indicator 2 kB, the hooks 1 kB", async (t)
   );
 });
 
+test("the calendar for one's own website is a file of at most 4 kB that imports nothing", (t) => {
+  const text = readText("client/dist/availability.js");
+  const bytes = gzipSync(text, { level: 9 }).length;
+  t.diagnostic(`availability ${bytes} bytes`);
+  assert.ok(bytes <= 4000, String(bytes));
+  assert.doesNotMatch(text, /\bimport\b|innerHTML|\beval\b|\.style\b/);
+});
+
 test("the packed package is imported and typed in another project, without a dependency", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "bokit-pack-"));
   t.after(() => rmSync(folder, { recursive: true }));

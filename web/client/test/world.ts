@@ -60,7 +60,8 @@ export class World {
   /** Tokens of an identity provider, and the API's own that each stands for; none: it has ended. */
   readonly passes = new Map<string, string>();
   private readonly api: ChildProcess;
-  private readonly apiPort: number;
+  /** Where the API itself listens, with the headers that it sends. */
+  readonly apiPort: number;
   private readonly server: Server;
   private readonly sockets = new WebSocketServer({ noServer: true });
   private readonly opened = new Map<string, Connection>();

@@ -113,6 +113,7 @@ interface CardProps {
 
 function Card({ calendar, source, isNew, reload }: CardProps) {
   const { id, for: consumer, variant, details, url, last_read_at: read, former_until: until, readers } = calendar;
+  const website = calendar.availability_url;
   const platform = source ? platformOf(source) : (consumer ?? "anybody");
   const name = source?.name ?? find(`calendar.${platform}`) ?? platform;
   const path = `/calendars/${id}`;
@@ -134,6 +135,13 @@ function Card({ calendar, source, isNew, reload }: CardProps) {
         <summary>{text("calendar.where")}</summary>
         <p class="guide">{find(`calendar.paste-${platform}`) ?? text("calendar.paste-other")}</p>
       </details>
+      {!consumer && website && (
+        <details>
+          <summary>{text("calendar.website")}</summary>
+          <p>{text("calendar.website-about")}</p>
+          <Copy value={website} label={text("calendar.website")} />
+        </details>
+      )}
       <Buttons
         file="calendar"
         of={[
