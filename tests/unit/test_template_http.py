@@ -154,11 +154,15 @@ def test_a_page_of_any_origin_may_ask_and_no_browser_adds_what_it_knows():
 
 
 def test_no_function_sends_headers_that_the_gateway_would_drop():
-    """With CORS configured, the gateway ignores a function's own: only the template says who may read an answer."""
+    """With CORS configured, the gateway ignores a function's own: only the template says who may read an answer.
+
+    Taken nights alone are for any website where the template names no origins; docs/frontends.md says what it takes where it does.
+    """
+    for_any_website = {ROOT / "layers/shared/bokit/http" / name for name in ("public.py", "routes/feeds.py")}
     code = [file for folder in ("layers/shared/bokit", "functions") for file in (ROOT / folder).rglob("*.py")]
 
     assert len(code) > 100
-    assert [file for file in code if "access-control-" in file.read_text(encoding="utf-8").lower()] == []
+    assert {file for file in code if "access-control-" in file.read_text(encoding="utf-8").lower()} == for_any_website
 
 
 @pytest.mark.parametrize(
