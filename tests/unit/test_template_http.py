@@ -156,7 +156,7 @@ def test_a_page_of_any_origin_may_ask_and_no_browser_adds_what_it_knows():
 def test_no_function_sends_headers_that_the_gateway_would_drop():
     """With CORS configured, the gateway ignores a function's own: only the template says who may read an answer.
 
-    Taken nights alone are for any website where the template names no origins; docs/frontends.md says what it takes where it does.
+    Taken nights alone are for any website where the template names no origins; docs/frontends.md says what else it takes.
     """
     for_any_website = {ROOT / "layers/shared/bokit/http" / name for name in ("public.py", "routes/feeds.py")}
     code = [file for folder in ("layers/shared/bokit", "functions") for file in (ROOT / folder).rglob("*.py")]
