@@ -8,8 +8,8 @@ May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``
 """
 
 __all__ = [
-    "booking_export",
     "availability",
+    "booking_export",
     "calendar_terms",
     "charts",
     "conflict_notices",
