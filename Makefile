@@ -17,6 +17,7 @@ LAMBDA := .bokit/lambda/$(call stamp,requirements/lambda.txt)
 SECURITY := .bokit/security/$(call stamp,requirements/security.txt)
 COMPARE := .bokit/compare/$(call stamp,requirements/compare.txt)
 DOCS := .bokit/docs/$(call stamp,requirements/docs.txt)
+MCP := .bokit/mcp/$(call stamp,requirements/mcp.txt)
 NODE := .bokit/node/$(call stamp,requirements/node.txt)
 PAGE := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)-page
 WEB := web/node_modules/$(call stamp,requirements/node.txt web/package-lock.json)
@@ -30,7 +31,7 @@ offline := AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true SAM_CLI_T
 # one worker more than there are processors: who waits for the local cloud leaves them to others
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks fuzz bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots docs
+.PHONY: help demo up down logs test quick model openapi schemas check reliability attacks fuzz bench compare deploy deploy-check restore fmt lint types template security checkpoint lock setup web browsers shots docs mcp
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,8 @@ $(COMPARE):
 	@local/setup_env.sh .bokit/compare requirements/compare.txt $@
 $(DOCS):
 	@local/setup_env.sh .bokit/docs requirements/docs.txt $@
+$(MCP):
+	@local/setup_env.sh .bokit/mcp requirements/mcp.txt $@
 $(NODE):
 	@local/setup_env.sh .bokit/node requirements/node.txt $@
 $(PAGE): $(NODE) # what builds the page, a tenth of it all
@@ -77,7 +80,7 @@ logs: $(DEV) ## what the functions log, as it comes (FUNCTION=sync_batch, SINCE=
 	@$(bin)/python -m local.logs $(FUNCTION) $(if $(SINCE),--since $(SINCE)) $(if $(ONCE),--once)
 
 test: ## run every test that needs no AWS account
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(WEB)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(MCP) $(WEB)
 	@$(bin)/python -m pytest -n $(WORKERS)
 
 quick: $(DEV) ## the fast tests of the core and the engine, in a minute
@@ -99,6 +102,8 @@ shots: web $(DEV) ## pictures of every view of the page, in .bokit/shots
 docs: $(DEV) $(DOCS) ## build the documents as a site, into .bokit/site
 	@$(bin)/python -m local.docs.site
 
+mcp: $(DEV) $(MCP) ## set up what `bokit mcp` needs, the door for assistants (docs/assistants.md)
+
 schemas: $(DEV) ## write docs/schemas from the config file's fields and the documents of --json
 	@PYTHONPATH=layers/shared:cli $(bin)/python -m bokit_cli.schemas docs/schemas
 
@@ -109,7 +114,7 @@ openapi: $(DEV) ## write docs/openapi.json from the routes, with examples of a s
 	@PYTHONPATH=layers/shared:cli:. $(bin)/python -m tests.support.docs_blocks
 
 check: ## what CI runs: lint, types, import rules, template, security, tests
-	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(SECURITY) $(WEB)
+	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(MCP) $(SECURITY) $(WEB)
 	@$(MAKE) --no-print-directory -s lint types template security
 	@$(bin)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 --cov --cov-report=term:skip-covered
 
@@ -169,7 +174,7 @@ template: $(DEV) $(SAM) ## cfn-lint and sam validate
 	@$(offline) .bokit/sam/bin/sam validate --lint
 
 security: $(SECURITY) ## bandit on the code, checkov on the template
-	@.bokit/security/bin/bandit --quiet --configfile pyproject.toml --recursive layers/shared/bokit cli/bokit_cli functions local
+	@.bokit/security/bin/bandit --quiet --configfile pyproject.toml --recursive layers/shared/bokit cli functions local
 	@$(offline) .bokit/security/bin/checkov --config-file .checkov.yaml
 
 checkpoint: $(DEV) ## make the local cloud save its data now

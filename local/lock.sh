@@ -13,7 +13,7 @@ compile() {
 unused=(--no-emit-package click --no-emit-package charset-normalizer --no-emit-package botocore)
 shared=(--no-emit-package jmespath --no-emit-package python-dateutil --no-emit-package six --no-emit-package urllib3)
 
-for name in dev cloud sam lambda compare security docs node; do compile "requirements/$name.in" -o "requirements/$name.txt"; done
+for name in dev cloud sam lambda compare security docs mcp node; do compile "requirements/$name.in" -o "requirements/$name.txt"; done
 compile -c requirements/dev.txt "${unused[@]}" layers/shared/requirements.in -o layers/shared/requirements.txt
 compile -c requirements/dev.txt --no-emit-package typing-extensions functions/sync_sql/requirements.in -o functions/sync_sql/requirements.txt
 compile -c requirements/dev.txt "${shared[@]}" layers/shared/requirements-boto3.in -o layers/shared/requirements-boto3.txt

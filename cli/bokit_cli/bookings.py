@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -218,7 +218,7 @@ def add_booking(
     """Enter a booking by hand, or a block (--set kind=block); shows its conflicts."""
     session = Session(ctx, tenant, as_json)
     (place,) = find_units(session, unit)
-    doc = session.bokit.bookings.create(session.tenant, place, dict(_read_pair(pair) for pair in values), by=session.user)
+    doc = session.bokit.bookings.create(session.tenant, place, read_pairs(values), by=session.user)
     session.answer(doc, lambda c: _show_booking(c, doc))
 
 
@@ -238,7 +238,7 @@ def edit_booking(
     from bokit.engine.bookings.terms import RELEASED, nights_to_release, read_edit
     from bokit.errors import InputError
 
-    changes: dict[str, Any] = dict(_read_pair(pair) for pair in values or [])
+    changes: dict[str, Any] = {**read_pairs(values or [])}
     if not changes and not release:
         raise InputError('nothing to change; use --set FIELD=VALUE, as in --set guest_name="Ann Meyer"')
     session = Session(ctx, tenant, as_json)
@@ -247,6 +247,11 @@ def edit_booking(
         changes[RELEASED] = nights_to_release(record, read_edit(record, changes))
     after = session.bokit.records.edit(session.tenant, BOOKINGS, record.id, changes, by=session.user)
     _answer_booking(session, after, set(nights_to_release(after, {})) - set(after.fields.get(RELEASED) or ()))
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the values of ``--set``, by field."""
+    return dict(map(_read_pair, pairs))
 
 
 def _read_pair(pair: str) -> tuple[str, str]:

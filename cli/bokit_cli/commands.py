@@ -49,6 +49,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "token": CommandEntry("tokens", "API tokens, each for one tenant and one role."),
     "webhook": CommandEntry("webhooks", "Who hears of events, by signed requests."),
     "alert": CommandEntry("alerts", "Channels on which Bokit notifies you of what needs a person."),
+    "plan": CommandEntry("plans", "Plan a change that a person applies: what an assistant may ask for."),
+    "apply-plan": CommandEntry("plans", "Show a plan and apply it, once you have confirmed it in a terminal."),
+    "mcp": CommandEntry("assistants", "Serve an assistant (MCP): it reads, and plans what you apply."),
     "backup": CommandEntry("backup", "Everything that the stack's table holds, in a file."),
     "dead-letters": CommandEntry("dead_letters", "Messages that failed too often, of every tenant."),
 }

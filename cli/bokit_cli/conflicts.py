@@ -44,13 +44,13 @@ def list_conflicts(
     session = Session(ctx, tenant, as_json)
     units = find_units(session, unit)
     if acknowledge is not None:
-        _acknowledge(session, _find_conflict(session, acknowledge))
+        _acknowledge(session, find_conflict(session, acknowledge))
         return
     found = session.bokit.bookings.list_conflicts(session.tenant, list(units), everything=everything)
     session.answer_list(found, lambda c: _show_conflicts(c, session, found))
 
 
-def _find_conflict(session: Session, text: str) -> str:
+def find_conflict(session: Session, text: str) -> str:
     """Return the id of the conflict that *text* is, or begins."""
     from bokit.errors import InputError, UnknownIdError
 

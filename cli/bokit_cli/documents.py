@@ -111,6 +111,16 @@ class DoctorDocument(TypedDict):
     checks: list[CheckDocument]
 
 
+class PlanMadeDocument(TypedDict):
+    """A change that waits for a person; nothing is written."""
+
+    plan: Annotated[str, "Identifies it."]
+    about: Annotated[str, "What it does, in plain words."]
+    record_id: Annotated[str, "The booking, or the conflict."]
+    expires_at: Time
+    apply: Annotated[str, "The command with which a person applies it, in a terminal."]
+
+
 class TokenShownDocument(TypedDict):
     """A new token with its text, which is shown only once."""
 
@@ -345,6 +355,8 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "options list": ([OptionDocument],),
     "options set": (OptionDocument,),
     "options unset": (OptionDocument,),
+    "plan acknowledge": (PlanMadeDocument,),
+    "plan edit": (PlanMadeDocument,),
     "property add": (PropertyDocument,),
     "property edit": (PropertyDocument,),
     "property list": ([PropertyDocument],),

@@ -45,6 +45,13 @@ class StackLocator:
 
         return next((f for f in self.folders if (f / LOCAL_FILE).is_file()), Path.cwd()) / ".bokit"
 
+    @property
+    def plans(self) -> Path:
+        """The user's folder of plans that wait for a person."""
+        from bokit.config import find_cache_folder
+
+        return find_cache_folder().with_name("plans")
+
     def load_settings(self) -> Settings:
         """Return the stack's settings, or raise an error that says what to do."""
         from bokit.config import read_environment

@@ -25,8 +25,8 @@ from tests.support.alert_server import serve_alerts
 from tests.support.command_schema import SCHEMA, close, commands
 from tests.support.terminal import AUGUST, JULY, URL, Terminal, a_feed, an_event
 
-PROGRAMS = frozenset({"mcp"})
-"""Commands that answer no document: a program speaks with them."""
+PROGRAMS = frozenset({"mcp", "apply-plan"})
+"""Commands that answer no document: a program speaks with them, or a person in a terminal."""
 FLAT = f'{{name: Garden flat, sources: [{{name: Airbnb, url: "{URL}"}}]}}'
 CONFIG = f"properties: [{{name: Villa Rosa, units: [{{name: Loft}}, {FLAT}]}}]"
 OTHER = "https://8.8.8.8/other.ics"
@@ -157,6 +157,8 @@ CASES: dict[str, list[Make]] = {
     "options list": [lambda s: ()],
     "options set": [lambda s: ("sync.interval", "15m")],
     "options unset": [lambda s: ("sync.interval",)],
+    "plan acknowledge": [lambda s: (s.conflict(),)],
+    "plan edit": [lambda s: (s.booking, "--set", "check_out=2026-07-15", "--set", "guest_name=Ann")],
     "property add": [lambda s: ("Villa Blu", "--turnover-days", "2")],
     "property edit": [lambda s: ("Villa Rosa", "--name", "Villa Blu", "--timezone", "UTC")],
     "property list": [lambda s: ()],

@@ -89,6 +89,10 @@ class MemoryLocator(StackLocator):
     def home(self) -> Path:
         return self._home
 
+    @property
+    def plans(self) -> Path:
+        return self._home / "plans"
+
     def load_settings(self) -> Settings:
         return Settings(table_name="memory")
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, TypedDict, cast
 
 from bokit.core.bookings.stay import held_nights, is_window
 from bokit.core.model.catalog import BOOKINGS, UnitId
 from bokit.core.model.documents import Day
-from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId
+from bokit.core.model.records import Fields, LoggedChange, Record, RecordId, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
 from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
@@ -23,6 +23,7 @@ from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
 from bokit.engine.bookings.pages import load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
+from bokit.engine.records.writes import ANY, Preconditions
 from bokit.store.protocols import Store
 
 if TYPE_CHECKING:
@@ -221,10 +222,17 @@ class BookingService:
         """Return one conflict, open or closed."""
         return self._describe_conflict(self.store.load_record(tenant, CONFLICTS, conflict_id))
 
-    def acknowledge(self, tenant: TenantId, conflict_id: RecordId, *, by: str) -> ConflictDocument:
-        """Note that a person knows of a conflict; it is muted until a booking or a night is added."""
-        write = self.record_service.apply_patch
-        return self._describe_conflict(write(tenant, CONFLICTS, conflict_id, lambda r, at: acknowledge_conflict(r, by, at)))
+    def acknowledge(self, tenant: TenantId, conflict_id: RecordId, *, by: str, terms: Preconditions = ANY) -> ConflictDocument:
+        """Note that a person knows of a conflict; it is muted until a booking or a night is added.
+
+        Raises StateError where *terms* do not hold of the conflict.
+        """
+
+        def patch(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+            terms.check(record)
+            return acknowledge_conflict(record, by, at)
+
+        return self._describe_conflict(self.record_service.apply_patch(tenant, CONFLICTS, conflict_id, patch))
 
     def _describe_conflict(self, record: Record) -> ConflictDocument:
         return describe_conflict(record, self.reader.load_group(record.tenant, record.scope, self.clock()).today)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from bokit.core.bookings.edit import read_day, read_edit
 from bokit.core.bookings.release import nights_to_release
-from bokit.core.bookings.stay import RELEASED, is_moved
+from bokit.core.bookings.stay import GUEST_FIELDS, RELEASED, is_moved
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.occupancy.agenda import AgendaEntry, DayDocument
 from bokit.core.occupancy.booking_rows import ExportKind
 from bokit.core.occupancy.chart import NightDocument
-from bokit.core.occupancy.conflict_records import ConflictDocument
+from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument
 from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
 from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import PublishedNight
@@ -20,6 +20,8 @@ from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking
 
 __all__ = [
+    "CONFLICTS",
+    "GUEST_FIELDS",
     "RELEASED",
     "AgendaEntry",
     "BookingDocument",

@@ -32,6 +32,7 @@ from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.base.tenant_options import load_options
 from bokit.engine.base.usage import save_edit
 from bokit.engine.records.limits import MAX_RECORD_EDIT_TRIES
+from bokit.engine.records.writes import ANY, Preconditions
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.sync.job import StepRecorder, SyncJob
 from bokit.engine.sync.plan_limit import read_quota_hold
@@ -87,10 +88,23 @@ class RecordService:
         self._reconcile(saved, at, by)
         return saved
 
-    def edit(self, tenant: TenantId, collection: CollectionName, record_id: RecordId, values: Fields, *, by: str) -> Record:
-        """Set a person's *values* in the record; they stand until given up, and every change is logged."""
+    def edit(
+        self,
+        tenant: TenantId,
+        collection: CollectionName,
+        record_id: RecordId,
+        values: Fields,
+        *,
+        by: str,
+        terms: Preconditions = ANY,
+    ) -> Record:
+        """Set a person's *values* in the record; they stand until given up, and every change is logged.
+
+        Raises StateError where *terms* do not hold of the record.
+        """
 
         def patch(record: Record, at: datetime) -> tuple[Record, LoggedChange | None]:
+            terms.check(record)
             return edit_record(record, self._rules_of(record).read_edit(record, values), by=by, at=at)
 
         return self._apply(tenant, collection, record_id, patch, by)
