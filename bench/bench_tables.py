@@ -6,6 +6,7 @@ pipeline: select all rows, load each row's record, compare.
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 import subprocess
@@ -26,6 +27,7 @@ from bokit.core.model.collections import make_id
 from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId, revise
 from bokit.core.model.scheduling import Lease
 from bokit.core.tables.values import write_row_key
+from bokit.handlers import MANY_OBJECTS
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Snapshot
 from simulator.billing import SPECS, TABLES, Billing
@@ -94,6 +96,7 @@ class DiskStore(MemoryStore):
 
 def sync_once(url: str, disk: str) -> dict[str, float]:
     """Sync the five tables once, in this process; return its counts, time and memory."""
+    gc.set_threshold(MANY_OBJECTS)  # as the worker of databases does
     store = DiskStore(Path(disk))
     ledger = SqlApp(url, store)
     ledger.add_source(*[{**spec, "updated_at": None} for spec in SPECS])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bokit.handlers import MANY_OBJECTS
 from bokit.store.dynamo.create_table import create_table
 from tests.support.builders import a_name
 from tests.support.emulator import REGION, needs_emulator, run_emulator
@@ -55,7 +56,7 @@ FETCHING = {"sync_batch", "deliver"}
 """Who sends requests to others' hosts."""
 
 CHILD = """
-import json, socket, sys
+import gc, json, socket, sys
 event = json.loads(sys.argv[1])
 asked = []
 connect = socket.socket.connect
@@ -81,7 +82,8 @@ class Context:
 
 before = set(sys.modules)
 import app
-at_init = {"modules": sorted(sys.modules), "clients": list(made), "asked": list(asked), "trusted": len(loaded)}
+at_init = {"modules": sorted(sys.modules), "clients": list(made), "asked": list(asked), "trusted": len(loaded),
+           "objects": gc.get_threshold()[0]}
 answer, error = None, None
 try:
     answer = app.lambda_handler(event, Context())
@@ -214,3 +216,9 @@ def test_a_table_that_is_away_does_not_stop_init(function):
 
     assert seen["init"]["asked"] == []
     assert "could be made ready" not in seen["log"]
+
+
+@pytest.mark.parametrize("function", ["sync", "sync_batch", "sync_sql", "api"])
+def test_garbage_is_looked_for_rarely(function: str, first: Callable[[str], dict[str, Any]]) -> None:
+    """Python's own threshold makes it look dozens of times for each hundred rows."""
+    assert first(function)["init"]["objects"] == MANY_OBJECTS
