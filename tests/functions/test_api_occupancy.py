@@ -89,7 +89,7 @@ def test_a_unit_that_there_is_not(caller):
     assert caller.ask("GET", "/occupancy", query={"unit_id": "none"}).code == "not-found"
 
 
-def test_the_description_says_that_there_is_no_money():
+def test_the_description_says_that_it_counts_no_money():
     """Of amounts nothing is known."""
     described = document()["paths"]["/occupancy"]["get"]
 

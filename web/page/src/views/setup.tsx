@@ -113,7 +113,7 @@ function Times({ places }: { readonly places: Options }) {
           store.request("PATCH", place.value, {
             check_in_time: check_in_time ?? null,
             check_out_time: check_out_time ?? null,
-            // what is no number goes as it was typed, and is refused
+            // what is not a number goes as it was typed, and is refused
             cleaning_minutes: typed && /^\d+$/.test(typed) ? Number(typed) : (typed ?? null),
           })
         }
