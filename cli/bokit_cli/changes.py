@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from bokit.engine.catalog.view import ChangeDocument
 
 BY_HAND = "entered by hand"
-DONE_BY_PEOPLE = {"create": BY_HAND, "edit": "edited", "acknowledge": "acknowledged", "move": "moved with its source"}
+DONE_BY_PEOPLE = {
+    "create": BY_HAND,
+    "edit": "edited",
+    "acknowledge": "acknowledged",
+    "move": "moved with its source",
+    "erase": "guest erased",
+}
 
 
 def source_names(session: Session) -> dict[str | None, str]:

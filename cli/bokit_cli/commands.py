@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "tenant": CommandEntry("places", "Tenants (customers of the stack)."),
     "source": CommandEntry("sources", "Sources of bookings: feeds, each for one unit."),
     "booking": CommandEntry("bookings", "Add or edit a booking; edits survive syncs."),
+    "guest": CommandEntry("guests", "What is kept of a guest: find, export and erase it."),
     "collection": CommandEntry("collections", "Collections of records: show, empty and remove them."),
     "records": CommandEntry("records", "Records of a collection: read, change, delete and export them."),
     "options": CommandEntry("settings", "Options of the tenant."),

@@ -16,6 +16,7 @@ from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, Webhook
 from bokit.engine.base.moves import MoveDocument
 from bokit.engine.bookings.charts import AgendaDocument, ChartDocument, NeedDocument
 from bokit.engine.bookings.door_codes import AccessDocument
+from bokit.engine.bookings.guests import GuestBookingDocument, GuestExportDocument
 from bokit.engine.bookings.service import BookingInFull
 from bokit.engine.bookings.terms import (
     BookingDocument,
@@ -24,6 +25,7 @@ from bokit.engine.bookings.terms import (
     NightEvidence,
     OccupancyDocument,
     PublishedNight,
+    ReceiptDocument,
 )
 from bokit.engine.bookings.undo import UndoDocument
 from bokit.engine.catalog.access import TokenDocument
@@ -317,6 +319,22 @@ class SourceShownDocument(SourceDocument, FreshnessDocument):
     hold: HoldShown | None
 
 
+class GuestsExportedDocument(TypedDict):
+    """A file that was written."""
+
+    file: str
+    bookings: Count
+
+
+class GuestsErasedDocument(TypedDict):
+    """What was erased, or with `--dry-run` would be."""
+
+    bookings: Annotated[list[GuestBookingDocument], "Those that name the guest; empty with `--again`."]
+    fields: Annotated[Count, "Values that a source or a person gave."]
+    phone_codes: Annotated[list[str], "Stays to come whose door code is digits of the guest's phone: it stays valid."]
+    receipts: Annotated[list[ReceiptDocument], "Empty where nothing was erased."]
+
+
 Shape = Any
 """A document's type; in a list where the command prints ``{"items": […], "cursor"}``."""
 CONFIG = "the config file"
@@ -350,6 +368,10 @@ COMMANDS: dict[str, tuple[Shape, ...]] = {
     "doctor": (DoctorDocument,),
     "export": (ExportDocument, RemovedDocument),
     "feed inspect": (FeedDocument,),
+    "guest erase": (GuestsErasedDocument,),
+    "guest export": ([GuestExportDocument], GuestsExportedDocument),
+    "guest find": ([GuestBookingDocument],),
+    "guest receipts": ([ReceiptDocument],),
     "history": ([RunDocument], RunDocument),
     "options get": (OptionDocument,),
     "options list": ([OptionDocument],),

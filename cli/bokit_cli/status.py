@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bokit.core.model.quotas import QuotaDocument
+    from bokit.engine.base.retention import RetentionDocument
     from bokit.engine.runs.status import SourceStatusDocument, StatusDocument
 
 FRESHNESS = Table(
@@ -111,6 +112,18 @@ def answer_check(session: Session) -> int:
     return int(bool(needs or letters))
 
 
+def _show_letters(console: Console, letters: int | None) -> None:
+    if letters:
+        words = "dead letter waits" if letters == 1 else "dead letters wait"
+        print_line(console, f"{letters} {words} for a person; `bokit dead-letters list` shows what failed")
+
+
+def _show_retention(console: Console, retention: RetentionDocument | None, now: datetime) -> None:
+    if retention and retention["error"]:
+        last = ago_words(retention["last_run_at"], now) if retention["last_run_at"] else "never"
+        print_line(console, f"guest.keep_days: erasing guests failed, and last ended {last}: {retention['error']}")
+
+
 def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], letters: int | None, empty: str) -> None:
     now = doc["at"]
     rows = [_status_row(source, now) for source in doc["sources"]]
@@ -143,13 +156,11 @@ def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], l
         pace, due = exact_span_words(monitor["interval"]), _due_words(monitor["next_at"], now)
         runs = f"every {pace}, run {monitor['runs']}{of}, next {due}"
         print_line(console, f"a monitor replaces the schedule: {runs}")
-    for quota in doc["quotas"]:
-        if is_near(quota):
-            print_line(console, f"near a quota: {_used_words(quota)}; `bokit quotas` shows all")
-    if letters:
-        words = "dead letter waits" if letters == 1 else "dead letters wait"
-        print_line(console, f"{letters} {words} for a person; `bokit dead-letters list` shows what failed")
+    for quota in filter(is_near, doc["quotas"]):
+        print_line(console, f"near a quota: {_used_words(quota)}; `bokit quotas` shows all")
+    _show_letters(console, letters)
     show_who_hears(console, doc["alerts"], now)
+    _show_retention(console, doc["retention"], now)
     if not doc["enabled"]:
         print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
 

@@ -16,6 +16,7 @@ api = Api(
     "conflicts",
     "turnovers",
     "occupancy",
+    "guests",
     "events",
     "webhooks",
     "alerts",

@@ -449,3 +449,20 @@ def test_a_removed_tenants_records_are_none_in_whatever_order_they_came(store: S
 
     again = store.apply_records([a_record(id=RecordId("unit_1.a"))], [], lease=None)
     assert load_all(store) == again
+
+
+def test_lines_of_a_change_log_are_written_again(store):
+    """Each in its place, whether it was compressed or will be; one that does not exist stays so, another is left as it is."""
+    record = a_record()
+    long = {f"f{n}": FieldChange(before="x" * 30_000, after=str(n)) for n in range(15)}
+    store.apply_records([record], [a_change(record), replace(a_change(record), fields=long)], lease=None)
+    second, first = store.load_changes(record.tenant, record.id).items
+    lines = {second.line: replace(second, fields={}), first.line: replace(first, reason="other"), f"{first.line}0": first}
+    store.rewrite_changes(record.tenant, record.id, lines)
+
+    after = store.load_changes(record.tenant, record.id).items
+    assert [(c.line, c.reason, dict(c.fields)) for c in after] == [
+        (second.line, second.reason, {}),
+        (first.line, "other", dict(first.fields)),
+    ]
+    assert store.load_record(record.tenant, record.collection, record.id).version == 1

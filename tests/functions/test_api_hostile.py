@@ -79,6 +79,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/sync/start": {"interval": 300},
     "/options/{name}": {"value": 3600},
     "/bookings/{id}/access": {"code": "4812"},
+    "/guests/find": {"who": "Ada"},
+    "/guests/export": {"booking": "{bookings}"},
+    "/guests/erase": {"bookings": ["{bookings}"]},
 }
 """The least body of each route that needs one."""
 

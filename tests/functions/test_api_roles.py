@@ -46,6 +46,10 @@ ADMINS = {
     ("PATCH", "/alerts/{id}"),
     ("DELETE", "/alerts/{id}"),
     ("POST", "/alerts/{id}/test"),
+    ("POST", "/guests/find"),
+    ("POST", "/guests/export"),
+    ("POST", "/guests/erase"),
+    ("GET", "/guests/receipts"),
 }
 OPERATORS = {("GET", "/bookings/{id}/access")}
 """What is read and no viewer's business."""
@@ -71,6 +75,9 @@ BODIES = {
     ("POST", "/bookings"): {"unit_id": "{unit}", "check_in": "2026-09-01", "check_out": "2026-09-05"},
     ("POST", "/sync/trigger"): {"source_ids": ["{source}"]},
     ("POST", "/sync/start"): {"interval": 60},
+    ("POST", "/guests/find"): {"who": "Ada"},
+    ("POST", "/guests/export"): {"booking": "{booking}"},
+    ("POST", "/guests/erase"): {"bookings": ["{booking}"]},
 }
 """A body for each route that takes one; in braces the ids of what it is about."""
 

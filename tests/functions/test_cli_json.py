@@ -62,6 +62,11 @@ class Scene:
     def booking(self) -> str:
         return str(self.json("bookings")["items"][0]["id"])
 
+    def guest(self) -> str:
+        """Name the guest of a booking; return the name."""
+        self.json("booking", "edit", self.booking, "--set", "guest_name=Ada Lovelace")
+        return "Ada Lovelace"
+
     def conflict(self) -> str:
         """Enter a booking beside another one; return their conflict's id."""
         self.json("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-07-11", "--set", "check_out=2026-07-13")
@@ -152,6 +157,14 @@ CASES: dict[str, list[Make]] = {
         lambda s: (s.write("x.ics", a_feed()),),
         lambda s: (s.write("x.ics", b"<html>"),),
     ],
+    "guest erase": [
+        lambda s: (s.guest(), "--dry-run"),
+        lambda s: (s.guest(), "--yes"),
+        lambda s: s.json("guest", "erase", s.guest(), "--yes") and ("--again",),
+    ],
+    "guest export": [lambda s: (s.guest(),), lambda s: (s.guest(), "--output", str(s.folder / "guest.json"))],
+    "guest find": [lambda s: (s.guest(),), lambda s: ("nobody",)],
+    "guest receipts": [lambda s: s.json("guest", "erase", s.guest(), "--yes") and ()],
     "history": [lambda s: (), lambda s: (s.json("history")["items"][0]["run_id"],), lambda s: s.hold() and ()],
     "options get": [lambda s: ("sync.interval",)],
     "options list": [lambda s: ()],
@@ -231,7 +244,7 @@ CASES: dict[str, list[Make]] = {
     "week": [lambda s: (), lambda s: s.conflict() and s.fails() and ("--unit", "Garden flat")],
 }
 """By a command's words, the arguments of each run of it."""
-FILES = {"config export", "export"}
+FILES = {"config export", "export", "guest export"}
 """What they print is a file, as it is."""
 ON_ALERTS = {"alert add", "alert list", "alert remove", "alert test"}
 ON_AWS = {"backup create", "backup restore", "dead-letters list", "dead-letters redrive", "dead-letters discard"}

@@ -26,6 +26,8 @@ from bokit.errors import SourceUnavailableError
 from bokit.outlets.memory import MemoryQueue
 from bokit.sources.protocols import Fetched
 from bokit.store.dynamo.create_table import create_table
+from bokit.store.dynamo.gateway import PutItem
+from bokit.store.dynamo.keys import part_key, snapshot_key
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
 from tests.support.alert_home import Home
@@ -33,6 +35,7 @@ from tests.support.alert_server import serve_alerts
 from tests.support.apartment import AIRBNB, VRBO
 from tests.support.aws_rules.watch import Sent
 from tests.support.caller import ApiApp
+from tests.support.door_app import DoorApp, calendar, stay
 from tests.support.iam import Need, Policies, allows, unused_of
 from tests.support.live_app import LiveApp
 from tests.support.resolved import REGION, Resolved
@@ -116,7 +119,21 @@ def test_the_tick_may_do_what_it_does_and_nothing_else(store):
     begun += [r.monitors for r in (*reports, app.bokit.tick(Trigger.SCHEDULE))]
 
     assert ([r.closed for r in reports], begun, len(app.queue.bodies)) == ([2, 0], [1, 0, 0, 1], 4)
+    with requests.of_others():
+        host = host_of_old_guests(store)
+    erased = host.bokit.bookings.retention.run_due()
+    assert (erased.count, erased.error) == (1, None)
     check_role("SyncFunction", requests.needed)
+
+
+def host_of_old_guests(store: DynamoStore) -> DoorApp:
+    """Return a host with a guest of half a year ago, and with a part of the feed's snapshot that no run deleted."""
+    host = DoorApp(store, guest_keep_days=10)
+    source = host.add(calendar(stay("Q", 20, 24)))
+    part = part_key(snapshot_key(source), "000000000000-x", 0)
+    store._table.put(PutItem(key=part, attributes={"packed": b"x"}))
+    host.clock.at = host.clock.at.replace(year=2027, month=6, day=1)
+    return host
 
 
 def test_the_event_log_may_do_what_it_does_and_nothing_else(store):
@@ -261,6 +278,9 @@ def test_the_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
         ("GET", f"{booking}/access", None),
         ("PUT", f"{booking}/access", {"code": "4812"}),
         ("DELETE", f"{booking}/access", None),
+        ("POST", "/guests/find", {"who": "nobody"}),
+        ("POST", "/guests/export", {"booking": booking.rpartition("/")[2]}),
+        ("GET", "/guests/receipts", None),
         ("POST", "/bookings", {"unit_id": ids["unit"], "check_in": "2026-07-11", "check_out": "2026-07-12"}),
         ("GET", "/conflicts", None),
         ("GET", "/turnovers", None),

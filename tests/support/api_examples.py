@@ -95,6 +95,7 @@ def record_examples() -> dict[str, Any]:
         record_access(recorder)
         record_outlets(recorder)
         record_door_codes(recorder, ids)
+        record_guests(recorder, ids)
         record_removals(recorder, ids)
     return dict(sorted((BY_HAND | json.loads(rename(json.dumps(recorder.found)))).items()))
 
@@ -263,6 +264,17 @@ def record_outlets(r: Recorder) -> None:
     r.ask("GET /alerts/{id}", alert)
     r.ask("PATCH /alerts/{id}", alert, {"name": "reception"})
     r.ask("DELETE /alerts/{id}", alert)
+
+
+def record_guests(r: Recorder, ids: dict[str, str]) -> None:
+    """Find a guest, export what is kept, and erase it."""
+    booking = r.caller.get("/bookings", unit_id=ids["unit"])["items"][0]["id"]
+    r.caller.ask("PATCH", f"/bookings/{booking}", {"guest_name": "Ada Lovelace"})
+    r.ask("POST /guests/find", {}, {"who": "Ada Lovelace"})
+    r.ask("POST /guests/export", {}, {"booking": booking})
+    plan = r.caller.ask("POST", "/guests/erase", {"bookings": [booking]}).doc["plan"]
+    r.ask("POST /guests/erase", {}, {"bookings": [booking], "plan": plan})
+    r.ask("GET /guests/receipts")
 
 
 def record_removals(r: Recorder, ids: dict[str, str]) -> None:

@@ -39,8 +39,8 @@ def calendar(*events: str, prodid: str = AIRBNB) -> bytes:
 class DoorApp(OneFeedApp):
     """Reads the codes and the news of them."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__()
+    def __init__(self, store: Any = None, **options: Any) -> None:
+        super().__init__(store)
         self.seen = 0
         for name, value in {"access.codes": True, **options}.items():
             self.set(name.replace("_", ".", 1), value)

@@ -24,7 +24,7 @@ SECTIONS = {
     "core.alerts.limits": "Alerts",
     "engine.live.limits": "The event log and alert channels",
     "core.ical.limits": "Feeds",
-    "engine.bookings.limits": "Notices of conflicts, and door codes",
+    "engine.bookings.limits": "Notices of conflicts, door codes, and guests",
     "core.items.limits": "Records, and items of APIs",
     "engine.records.limits": "Lists, edits and deletions of records",
     "core.tables.limits": "Tables of databases",

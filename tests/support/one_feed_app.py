@@ -19,6 +19,7 @@ from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
 from bokit.wiring import make_booking_reconciler
+from tests.support.rows_app import Receivers
 from tests.support.simulated_app import TickingClock
 
 URL = "https://feeds.example/flat.ics"
@@ -27,9 +28,9 @@ URL = "https://feeds.example/flat.ics"
 class OneFeedApp:
     """A host of one flat."""
 
-    def __init__(self, **defaults: Any) -> None:
-        self.clock, self.store, self.feed = TickingClock(), MemoryStore(), TaggedFeed()
-        self.alerts = MemoryAlerts()
+    def __init__(self, store: Any = None, **defaults: Any) -> None:
+        self.clock, self.store, self.feed = TickingClock(), MemoryStore() if store is None else store, TaggedFeed()
+        self.alerts, self.receivers = MemoryAlerts(), Receivers()
         self.clock.at = self.clock.at.replace(year=2026, month=11, day=20)
         kind = SourceKind(fetcher=self.feed, rules=BookingRules(), collection=BOOKINGS, reconciler=make_booking_reconciler)
         parts = EngineParts(
@@ -40,6 +41,7 @@ class OneFeedApp:
             clock=self.clock,
             calendar_key=lambda: "k" * 43,
             api_url="https://api.example",
+            open_sender=lambda: self.receivers,
         )
         self.bokit = Bokit(parts)
         house = self.bokit.catalog.add_property(DEFAULT_TENANT, {"name": "Rosa", "timezone": "Europe/Rome"})
@@ -84,10 +86,13 @@ class TaggedFeed:
 
     def __init__(self) -> None:
         self.body, self.answers = b"", list[str]()
+        self.bodies: dict[str, bytes] = {}
+        """By the address of a source: what it shows in place of *body*."""
 
     def fetch(
         self, source: Source, *, etag: str | None = None, last_modified: str | None = None, seconds: float | None = None
     ) -> Fetched:
-        own = hashlib.sha256(self.body).hexdigest()
+        body = self.bodies.get(source.url, self.body)
+        own = hashlib.sha256(body).hexdigest()
         self.answers.append("304" if etag == own else "200")
-        return Fetched(not_modified=True) if etag == own else Fetched(body=self.body, etag=own)
+        return Fetched(not_modified=True) if etag == own else Fetched(body=body, etag=own)

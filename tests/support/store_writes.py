@@ -100,6 +100,13 @@ def apply(store: Store) -> object:
     return saved, store.load_changes(RECORD.tenant, RECORD.id)
 
 
+def rewrite(store: Store) -> object:
+    store.apply_records([RECORD], [CHANGE, replace(CHANGE, reason="another")], lease=None)
+    first, second = store.load_changes(RECORD.tenant, RECORD.id).items
+    store.rewrite_changes(RECORD.tenant, RECORD.id, {first.line: replace(first, fields={}), f"{first.line}0": second})
+    return first, second, store.load_changes(RECORD.tenant, RECORD.id)
+
+
 def delete_record(store: Store) -> object:
     saved = store.apply_records([RECORD], [CHANGE], lease=None, counted={RECORD.id})
     store.delete_records(saved)
@@ -341,6 +348,7 @@ WRITES: dict[str, Write] = {
         release_too_late,
         fail_and_succeed,
         apply,
+        rewrite,
         delete_record,
         snapshot,
         schedule,

@@ -100,10 +100,10 @@ def test_a_claim_outlasts_a_database_sync():
 
 
 def test_the_tick_can_not_scan():
-    """The scheduled function may read by key and index, update claims, runs and monitors, send, post, and publish notices."""
+    """The scheduled function may read by key and index, update claims, runs and monitors, erase, send, post, and publish."""
     actions = {a for s in policy_statements("SyncFunctionRole") for a in as_list(s["Action"])}
 
-    words = {"BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
+    words = {"BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"}
     assert actions == {*(f"dynamodb:{word}" for word in words), "sqs:SendMessage", "execute-api:ManageConnections", *PUBLISHING}
 
 

@@ -112,8 +112,6 @@ class Bokit:
         self.store, self.clock, self.kinds, self.stage = parts.store, parts.clock, parts.kinds, parts.stage
         self.defaults, self.api_url, self._parts = dict(parts.defaults or {}), parts.api_url, parts
 
-    # ── syncing ──
-
     @cached_property
     def source_sync(self) -> SourceSync:
         """One source's sync."""
@@ -155,6 +153,7 @@ class Bokit:
             send_due=lambda: self.dispatcher.send_due(),
             deliver_alerts=lambda: self.alert_delivery.run_due(),
             close_due=lambda: self.connections.close_due(),
+            apply_retention=lambda: self.bookings.retention.run_due(),
         )
 
     @cached_property

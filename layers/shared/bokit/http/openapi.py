@@ -37,6 +37,7 @@ TAGS = {
     "conflicts": "Double bookings.",
     "turnovers": "Who leaves, who comes next, and the time between.",
     "occupancy": "Nights sold, blocked and free, by month.",
+    "guests": "Find, export and erase a guest.",
     "events": "What happened, in order.",
     "calendars": "Outgoing calendars.",
     "collections": "Any other synced data, as records.",

@@ -17,6 +17,7 @@ ROUTERS: Mapping[str, tuple[str, ...]] = {
     "conflicts": ("conflicts",),
     "turnovers": ("turnovers",),
     "occupancy": ("occupancy",),
+    "guests": ("guests",),
     "events": ("events",),
     "options": ("options",),
     "collections": ("collections",),

@@ -22,9 +22,16 @@ from bokit.core.model.runs import RunDocument
 from bokit.core.model.webhooks import DeliveryDocument, WebhookDocument, WebhookTestDocument
 from bokit.engine.bookings.availability import AvailabilityDocument
 from bokit.engine.bookings.door_codes import AccessDocument
+from bokit.engine.bookings.guests import GuestBookingDocument, GuestExportDocument
 from bokit.engine.bookings.outgoing import CalendarDocument
 from bokit.engine.bookings.service import BookingInFull, HeldNight
-from bokit.engine.bookings.terms import BookingDocument, ConflictDocument, OccupancyDocument, TurnoverDocument
+from bokit.engine.bookings.terms import (
+    BookingDocument,
+    ConflictDocument,
+    OccupancyDocument,
+    ReceiptDocument,
+    TurnoverDocument,
+)
 from bokit.engine.catalog.access import CurrentTokenDocument, TokenDocument
 from bokit.engine.catalog.collections import PatchResultDocument
 from bokit.engine.catalog.marks import MarksDocument
@@ -51,11 +58,14 @@ ANSWERS = (
     DeliveryDocument,
     EmptyingDocument,
     EventsDocument,
+    GuestBookingDocument,
+    GuestExportDocument,
     MarksDocument,
     OccupancyDocument,
     OptionDocument,
     PatchResultDocument,
     PropertyDocument,
+    ReceiptDocument,
     RecordDocument,
     RunDocument,
     SourceDocument,

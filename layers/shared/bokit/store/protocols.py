@@ -35,6 +35,7 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Run, SourceReport
 from bokit.core.model.scheduling import Head, HeartbeatRun, Lease, Shard, SourceSchedule
 from bokit.store.alert_protocol import AlertStore
+from bokit.store.change_protocol import ChangeStore
 from bokit.store.connection_protocol import ConnectionStore
 from bokit.store.connection_protocol import DueClosings as DueClosings
 from bokit.store.event_protocol import EventStore
@@ -190,7 +191,7 @@ class ScheduleStore(Protocol):
         """Release it, if it was not taken over; in any case it is no longer one of the head's ``open_leases``."""
 
 
-class RecordStore(Protocol):
+class RecordStore(ChangeStore, Protocol):
     """Records, their change logs, and the agreed state of their source."""
 
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
@@ -209,9 +210,7 @@ class RecordStore(Protocol):
     def find_records(self, tenant: TenantId, collection: CollectionName, ids: Iterable[RecordId]) -> Mapping[RecordId, Record]:
         """Return those of the records that exist, strongly consistent, a hundred in one batched read."""
 
-    def load_snapshot(self, source: Source) -> Snapshot:
-        """Return the source's agreed state; an empty one before the first."""
-
+    def load_snapshot(self, source: Source) -> Snapshot: ...  # an empty one before the first
     def apply_records(
         self,
         records: Sequence[Record],

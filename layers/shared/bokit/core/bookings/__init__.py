@@ -6,4 +6,18 @@ history* says since when it holds each night.
 May import: ``core.ical``, ``core.model``, ``errors``.
 """
 
-__all__ = ["door_codes", "edit", "evidence", "move", "names", "night_history", "nights", "release", "rules", "stay", "undo"]
+__all__ = [
+    "door_codes",
+    "edit",
+    "erasure",
+    "evidence",
+    "guest_search",
+    "move",
+    "names",
+    "night_history",
+    "nights",
+    "release",
+    "rules",
+    "stay",
+    "undo",
+]

@@ -27,7 +27,7 @@ from bokit.core.bookings.limits import (
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import nights, write_spans
 from bokit.core.bookings.pairs import MatchReason
-from bokit.core.bookings.stay import GoneReason
+from bokit.core.bookings.stay import GoneReason, read_code
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Presence, Record
 from bokit.core.model.source_memory import SourceMemory
@@ -319,6 +319,6 @@ def next_release_at(records: Iterable[Record], context: Context) -> datetime | N
 
 
 def _waiting_since(record: Record) -> list[datetime]:
-    coded = record.presence is Presence.MISSING and record.remote.get("reservation_code")
+    coded = record.presence is Presence.MISSING and read_code(record)
     own = [record.missing_since] if coded and record.missing_since else []
     return [*own, *read_open(record).values()]

@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from bokit.core.bookings.erasure import is_other_guest, read_erasure, without_guest
 from bokit.core.bookings.evidence import (
     Evidence,
     OpenNights,
@@ -29,6 +30,7 @@ from bokit.core.bookings.nights import DAY, NightIndex, NightSet, nights, nights
 from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.stay import (
     ANOTHER_GUEST,
+    ERASED,
     GUEST_FIELDS,
     GoneReason,
     Stay,
@@ -151,12 +153,29 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
     if stay is None:
         return None
     check_in, check_out, rules_state = _plan_dates(stay, entry, diff)
-    remote = {**read_remote(entry), **_write_dates(check_in, check_out)}
-    if pair.by_nights and not _was_shown(stay, entry, diff):
+    is_doubted = pair.by_nights and not _was_shown(stay, entry, diff)
+    said, rules_state = _plan_guest(stay, entry, rules_state, is_doubted=is_doubted)
+    remote = {**said, **_write_dates(check_in, check_out)}
+    if is_doubted:
         asked = {CONFIRM: ANOTHER_GUEST} if GUEST_FIELDS & set(stay.record.edits) else {}
         rules_state = {**rules_state, DOUBTED_AT: write_time(diff.at), **asked}
     after = replace(stay.record.as_present(entry_key(entry)), remote=remote, memory=rules_state)
     return change_action(stay.record, after, pair.reason, diff.at)
+
+
+def _plan_guest(stay: Stay, entry: Entry, rules_state: Fields, *, is_doubted: bool) -> tuple[Fields, Fields]:
+    """Return what the record keeps of what *entry* says, and its rules state.
+
+    not erased                                             all of it
+    erased, and by its nights alone another guest's now    all of it: nothing is erased of this guest
+    erased                                                 nothing of the guest, whatever the feed says
+    """
+    erasure = read_erasure(stay.record)
+    if erasure is None:
+        return read_remote(entry), rules_state
+    if is_doubted and is_other_guest(erasure, entry):
+        return read_remote(entry), {name: value for name, value in rules_state.items() if name != ERASED}
+    return without_guest(read_remote(entry)), rules_state
 
 
 def _plan_new(pairs: Sequence[Pair], context: Context) -> list[Action]:

@@ -253,6 +253,8 @@ def _with_parts(entry: Entry, stay: Stay, parts: Sequence[str]) -> Entry:
     unset = Entry(uid="", kind=entry.kind, status=entry.status, check_in=entry.check_in, check_out=entry.check_out)
     names = [name for part in parts for name in PARTS[part]]
     values: dict[str, Any] = {name: stay.record.remote.get(name, getattr(unset, name)) for name in names if hasattr(unset, name)}
+    if CODE in parts:
+        values["reservation_code"] = stay.code  # of an erased guest, what the feed shows and the record does not have
     if UID in parts:
         values |= {"uid": _uid_of(stay), "recurrence_id": stay.record.remote.get("recurrence_id")}
     return replace(entry, **values)

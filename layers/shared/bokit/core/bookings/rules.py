@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.bookings.booking_limits import explain_rest
 from bokit.core.bookings.bounds import bound_plan
 from bokit.core.bookings.edit import read_edit
+from bokit.core.bookings.erasure import mask_content, recognise
 from bokit.core.bookings.evidence import (
     NO_RELEASE,
     SURE_REASONS,
@@ -101,7 +102,8 @@ class BookingRules:
 
     def match(self, known: Sequence[Record], seen: Seen[Entry], context: Context) -> FeedMatches:
         window = next((r for r in known if is_window(r)), None)
-        stays, traits = [read_stay(r) for r in known if not is_window(r)], traits_of(seen.platform)
+        stays = recognise([read_stay(r) for r in known if not is_window(r)], seen.entries)
+        traits = traits_of(seen.platform)
         seen, state, today = with_known_ends(seen, stays), read_memory(context.memory), local_today(context)
         seen, renames = keep_names(seen, stays, state.renames, today, context)
         accepted_at = state.read_at if state.held_since else context.last_read
@@ -131,7 +133,8 @@ class BookingRules:
         guarded = _with_history(_guard(plan, matches, context, state), matches, context, state)
         rest = explain_rest(matches.matches.rest, context.limits)
         problems = _list_problems([*rest, *matches.seen.problems])
-        return replace(_with_renames(guarded, matches.renames, context), problems=problems)
+        content = mask_content(guarded, matches.stays, matches.seen.snapshot)
+        return replace(_with_renames(guarded, matches.renames, context), problems=problems, content=content)
 
     def bound(self, plan: Plan, matches: FeedMatches, context: Context, room: int | None) -> Plan:
         return bound_plan(plan, matches, context, room)

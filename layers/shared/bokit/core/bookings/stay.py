@@ -48,6 +48,8 @@ DETAIL_FIELDS = BOOKING_FIELDS[6:]
 GUEST_FIELDS = frozenset(DETAIL_FIELDS) - {"recurrence_id", "extra"}
 """Fields that are about the guest: a person's values of them are no other guest's."""
 ANOTHER_GUEST = "may be another guest"
+ERASED = "erased"
+"""In a record's rules state: what is kept of a guest who was erased (``core.bookings.erasure``)."""
 NIGHTS, ROLLING, PROVISIONAL, RELEASED = "nights", "rolling", "provisional", "released_nights"
 REST = "rest"
 """In a window: those of its rolling nights that are of bookings beyond the limits of its source."""
@@ -104,9 +106,24 @@ def read_stay(record: Record) -> Stay:
         status=Status(remote["status"]),
         check_in=check_in,
         check_out=check_out,
-        code=remote.get("reservation_code"),
-        guest_name=remote.get("guest_name"),
+        code=read_code(record),
+        guest_name=remote.get("guest_name") or _erased_name(record),
     )
+
+
+def read_code(record: Record) -> str | None:
+    """Return the reservation code that the source shows; of an erased guest's booking, what is kept in its place."""
+    return record.remote.get("reservation_code") or _erased(record).get("code")
+
+
+def _erased_name(record: Record) -> str | None:
+    """Return what is kept in place of the name of an erased guest; None of a block, whatever its summary said."""
+    is_stay = record.remote["kind"] == EntryKind.RESERVATION
+    return " ".join(_erased(record).get("title", ())) or None if is_stay else None
+
+
+def _erased(record: Record) -> Fields:
+    return record.memory.get(ERASED) or {}
 
 
 def read_remote(entry: Entry) -> dict[str, Json]:

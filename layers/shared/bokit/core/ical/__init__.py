@@ -6,4 +6,4 @@ status; a *platform* file holds what one platform's feeds do beyond the standard
 May import: ``core.model``.
 """
 
-__all__ = ["entries", "entry_json", "groups", "labels", "lexer", "reader", "rooms", "suggestions", "writer"]
+__all__ = ["entries", "entry_json", "groups", "labels", "lexer", "reader", "rooms", "snapshot", "suggestions", "writer"]

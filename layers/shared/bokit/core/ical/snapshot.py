@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -20,6 +20,9 @@ from bokit.core.model.source_rules import Problem
 
 CODE_VERSION = "5"
 """Raise it whenever the same bytes would be read differently: older hashes and snapshots are then ignored."""
+
+MASKED = "!"
+"""How the name of a group begins that was changed after it was read: no fingerprint begins so."""
 
 
 class KeptSeries(NamedTuple):
@@ -95,6 +98,28 @@ def keep_group(group: EventGroup, calendar: int, read: GroupContent, window: tup
     member = [calendar, group.uid, group.texts, [day.isoformat() for day in window]] if series else None
     line = _write([entries, [p.as_dict() for p in read.problems], member])
     return KeptGroup(read.entries, read.problems, series, line)
+
+
+def mask_snapshot(snapshot: bytes, mask: Callable[[Entry], Entry | None]) -> tuple[bytes, int]:
+    """Return *snapshot* with what *mask* makes of its entries (None: nothing), and how many it changed.
+
+    A group with such an entry is kept under a name that no fingerprint has: the next reading of a body parses it again, and
+    only a recall takes what is kept. Of a series its texts go, too.
+    """
+    content = unpack_snapshot(snapshot)
+    if content is None:
+        return snapshot, 0
+    groups, count = dict[str, KeptGroup](), 0
+    for key, kept in content.groups.items():
+        entries = tuple(mask(entry) or entry for entry in kept.entries)
+        if entries == kept.entries:
+            groups[key] = kept
+            continue
+        count += sum(new != entry for new, entry in zip(entries, kept.entries, strict=True))
+        packed: list[Json] = [pack_entry(entry) for entry in entries]
+        line = _write([packed, [p.as_dict() for p in kept.problems], None])
+        groups[f"{MASKED}{len(groups)}"] = KeptGroup(entries, kept.problems, None, line)
+    return (pack_snapshot(replace(content, groups=groups)), count) if count else (snapshot, 0)
 
 
 def _write(value: object) -> str:

@@ -23,7 +23,7 @@ from bokit.core.model.limits import MAX_BUCKETS, MAX_KEY_LENGTH, MAX_PATHS, MAX_
 from bokit.core.model.records import CollectionName, Fields, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
 
-BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars", "door_codes"})
+BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars", "door_codes", ".erasures"})
 """Collections that Bokit keeps for itself."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]+")

@@ -29,6 +29,11 @@ MAX_REQUEST_DELAY_MS = 60_000  # of ``sync.request_delay``
 MAX_HORIZON_DAYS = 3660  # of ``sync.horizon_days``
 MAX_QUOTA = 1_000_000_000_000  # that a parameter of the stack may set
 MAX_HISTORY_DAYS = 3660  # of ``history.keep_days``
+MAX_GUEST_DAYS = 3660  # of ``guest.keep_days``
+MIN_GUEST_QUERY, MAX_GUEST_QUERY = 3, 200
+"""Characters of a name, a phone, an address or a code by which a guest is looked for."""
+MIN_GUEST_DIGITS = 4
+"""Digits of a phone, and characters of a code within an address, by which a guest is looked for."""
 MAX_LIVE_BOOKINGS = 1_000
 """Bookings with nights to come that one source may have; what its feed shows beyond them is held as nights."""
 MAX_LIVE_NIGHTS = 100_000  # of these bookings together

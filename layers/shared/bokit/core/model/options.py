@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from bokit.core.model.limits import (
     MAX_DOOR_BUFFER_MINUTES,
     MAX_DOOR_CODE,
+    MAX_GUEST_DAYS,
     MAX_HISTORY_DAYS,
     MAX_HORIZON_DAYS,
     MAX_REQUEST_DELAY_MS,
@@ -137,6 +138,12 @@ _TABLE = (
     ),
     Option("install.complete", False, read_flag, "until true, nothing syncs by itself; set with the first source"),
     Option("export.anonymous", True, read_flag, "outgoing calendars contain no guest names"),
+    Option(
+        "guest.keep_days",
+        None,
+        _read_count(1, MAX_GUEST_DAYS),
+        "days after departure for which guest details are kept; unset: until they are erased",
+    ),
     Option("access.codes", False, read_flag, "each stay has a door code, which operators read"),
     Option(
         "access.source",

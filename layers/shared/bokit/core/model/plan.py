@@ -134,6 +134,8 @@ class Plan:
     memory: Fields = field(default_factory=dict)  # what the rules keep of the source until the next fetch
     problems: tuple[Fields, ...] = ()
     """What could not be used, item by item: ``{"code", "message", "uid", "field"}``."""
+    content: bytes | None = None
+    """What is kept of the content in place of its snapshot, which shows guests who were erased; None: the snapshot."""
 
     @property
     def is_empty(self) -> bool:

@@ -11,7 +11,7 @@ ended 90 days ago                            forgotten, and free
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -62,6 +62,11 @@ class DoorCode:
     is_revoked: bool = False
     is_reported: bool = False
     """That there is a code was reported, and not that it was revoked."""
+
+    @property
+    def is_of_phone(self) -> bool:
+        """It is the last digits of the guest's phone."""
+        return self.origin is CodeOrigin.PHONE and self.sealed is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +174,13 @@ def _follow(known: DoorCode | None, stay: DoorStay, terms: BookTerms) -> DoorCod
         is_doubted=stay.doubted_at not in (None, guest),
         is_revoked=made.is_revoked and valid_until <= terms.at,
     )
+
+
+def forget_phone_codes(book: DoorCodeBook, records: Container[RecordId], at: datetime) -> tuple[DoorCodeBook, int]:
+    """Return *book* without the codes of *records* that were made of a phone and are over, and how many they were."""
+    going = [c for c in book.codes.values() if c.is_of_phone and c.valid_until <= at and any(r in records for r in c.records)]
+    forgotten = {code.id: replace(code, sealed=None, former=(), origin=None) for code in going}
+    return DoorCodeBook(codes={**book.codes, **forgotten}), len(forgotten)
 
 
 def _without_old(codes: Mapping[RecordId, DoorCode], today: date) -> dict[RecordId, DoorCode]:

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bokit.core.bookings.erasure import (
+    Erasure,
+    digest_code,
+    digest_email,
+    digest_phone,
+    digest_words,
+    read_erasure,
+    read_last_digits,
+)
 from bokit.core.bookings.names import Words, fold, is_neutral, read_title, read_words
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.ical.entries import EntryKind
@@ -36,10 +45,53 @@ class GuestIdentity:
     phone: str | None = None
     """The last four digits."""
     email: str | None = None
+    key: str | None = None
+    """Of an erased guest: the key of the digests in place of references, names, phone and address."""
 
 
 def read_identity(record: Record) -> GuestIdentity:
-    """Return what *record*, with a person's edits, says of its guest."""
+    """Return what *record*, with a person's edits, says of its guest; of one that was erased, what is kept in its place."""
+    shown = _read_shown(record)
+    erasure = read_erasure(record)
+    return _with_digests(record, shown, erasure) if erasure else shown
+
+
+def _with_digests(record: Record, shown: GuestIdentity, erasure: Erasure) -> GuestIdentity:
+    """Return the identity of an erased guest; what a person entered since then comes first."""
+    kept = {"reservation_code": erasure.code, "ota_reference": erasure.reference, "ota": record.fields.get("ota")}
+    masked = _mask(shown, erasure.key)
+    return replace(
+        masked,
+        is_named=shown.is_named or erasure.is_named,
+        refs=masked.refs or frozenset(_read_refs(record, kept, shown.platform, shown.channel)),
+        names=masked.names or erasure.names,
+        title=masked.title or erasure.title,
+        phone=masked.phone or erasure.phone,
+        email=masked.email or erasure.email,
+    )
+
+
+def _mask(identity: GuestIdentity, key: str) -> GuestIdentity:
+    """Return *identity* as digests under *key*."""
+    return replace(
+        identity,
+        refs=frozenset((owner, digest_code(key, ref)) for owner, ref in identity.refs),
+        names=digest_words(key, identity.names),
+        title=digest_words(key, identity.title),
+        phone=digest_phone(key, identity.phone),
+        email=digest_email(key, identity.email),
+        key=key,
+    )
+
+
+def _alike(one: GuestIdentity, other: GuestIdentity) -> tuple[GuestIdentity, GuestIdentity]:
+    """Return both as digests where one of them is of an erased guest."""
+    if one.key == other.key:
+        return one, other
+    return (_mask(one, str(other.key)), other) if one.key is None else (one, _mask(other, one.key))
+
+
+def _read_shown(record: Record) -> GuestIdentity:
     local = record.fields
     platform = record.memory.get(PLATFORM)
     channel = _read_channel(local, platform)
@@ -51,7 +103,7 @@ def read_identity(record: Record) -> GuestIdentity:
         channel=channel,
         names=read_words(local.get("guest_name")),
         title=read_title(record.remote.get("guest_name"), record.remote.get("summary")),
-        phone=_read_phone(local),
+        phone=read_last_digits(local),
         email=fold(local.get("email")) or None,
     )
 
@@ -67,6 +119,7 @@ def may_repeat(identity: GuestIdentity, kind: EntryKind) -> bool:
 
 def share_reference(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether both have the same reference of the same platform."""
+    one, other = _alike(one, other)
     return bool(one.refs & other.refs)
 
 
@@ -78,6 +131,7 @@ def contradict(one: GuestIdentity, other: GuestIdentity) -> bool:
     no word of the guests' names in common, other digits of
     the phone, another address                                  they cannot
     """
+    one, other = _alike(one, other)
     if share_reference(one, other):
         return False
     mine, theirs = dict(one.refs), dict(other.refs)
@@ -90,6 +144,7 @@ def contradict(one: GuestIdentity, other: GuestIdentity) -> bool:
 
 def agree(one: GuestIdentity, other: GuestIdentity) -> bool:
     """Return whether both name the same guest."""
+    one, other = _alike(one, other)
     same = (one.phone and one.phone == other.phone) or (one.email and one.email == other.email)
     return bool(one.names & other.names or same)
 
@@ -134,8 +189,3 @@ def _read_refs(record: Record, local: Fields, platform: str | None, channel: str
         if text:
             found.setdefault("airbnb" if _AIRBNB.fullmatch(text) else whose, text)
     return sorted(found.items())
-
-
-def _read_phone(local: Fields) -> str | None:
-    digits = re.sub(r"\D", "", str(local.get("phone_last4") or local.get("phone") or ""))
-    return digits[-4:] if len(digits) >= 4 else None

@@ -5,4 +5,4 @@ Terms: a *reconciler* makes derived data (conflicts, published calendars) agree 
 May import: core.model, errors, store.
 """
 
-__all__ = ["backup", "clock", "faults", "fields", "lookup", "moves", "reconcile", "retry", "tenant_options", "usage"]
+__all__ = ["backup", "clock", "faults", "fields", "lookup", "moves", "reconcile", "retention", "retry", "tenant_options", "usage"]

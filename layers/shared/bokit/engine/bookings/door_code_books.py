@@ -7,7 +7,7 @@ GET              ─► ``door_codes``, which has the key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +21,7 @@ from bokit.core.occupancy.door_code_book import (
     DoorStay,
     book_id,
     follow_stays,
+    forget_phone_codes,
     read_book,
     read_door_stays,
     write_book,
@@ -77,6 +78,21 @@ class DoorCodeBooks:
         """Delete the book of a unit; raises StoreConflictError where somebody writes it."""
         found = self.store.find_records(tenant, DOOR_CODES, [book_id(unit)])
         self.store.delete_records(list(found.values()), counted=False)
+
+    def load_units(self, tenant: TenantId, units: Iterable[Scope]) -> Mapping[Scope, DoorCodeBook]:
+        """Return the books of *units* as they are stored, in one read."""
+        found = self.store.find_records(tenant, DOOR_CODES, [book_id(unit) for unit in units])
+        return {record.scope: read_book(record) for record in found.values()}
+
+    def forget_phone_codes(self, tenant: TenantId, units: Iterable[Scope], records: Container[RecordId], at: datetime) -> int:
+        """Forget codes of *records* that are over and were made of a phone; return how many. Raises StoreConflictError."""
+        count = 0
+        for record in self.store.find_records(tenant, DOOR_CODES, [book_id(unit) for unit in units]).values():
+            after, forgotten = forget_phone_codes(read_book(record), records, at)
+            if forgotten:
+                self.store.apply_records([write_book(record, after, tenant, record.scope, at)], [], lease=None)
+            count += forgotten
+        return count
 
     def _load_records(self, group: UnitGroup) -> Mapping[RecordId, Record]:
         return self.store.find_records(group.tenant, DOOR_CODES, [book_id(Scope(unit.id)) for unit in group.units])

@@ -13,3 +13,15 @@ MAX_DOOR_CODE_TRIES = 5
 MAX_OCCUPANCY_SPAN = timedelta(days=366)  # whose nights are counted at once
 MAX_DUE_READERS = 100
 """Outgoing calendars whose readers one tick judges; the others follow a minute later."""
+MAX_GUEST_LOGS = 300
+"""Change logs that one search for a guest reads; the next page goes on."""
+MAX_GUESTS_FOUND = 100
+"""Bookings on one page of such a search, besides other records of the last of them."""
+MAX_ERASED_AT_ONCE = 50
+"""Records of which one request erases the guest."""
+MAX_ERASURE_TRIES = 5
+"""How often an erasure is written again where somebody else changed a record meanwhile."""
+MAX_RETENTION_PART = 25
+"""Records of which one tick erases the guest, by ``guest.keep_days``; the next hour goes on."""
+MAX_RETENTION_SECONDS = 15
+"""After so many seconds one tick begins no further unit."""

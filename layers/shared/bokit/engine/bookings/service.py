@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from bokit.engine.bookings.booking_export import BookingExporter
     from bokit.engine.bookings.charts import ChartService
     from bokit.engine.bookings.door_codes import DoorCodeService
+    from bokit.engine.bookings.erasing import ErasureService
+    from bokit.engine.bookings.guests import GuestSearch
     from bokit.engine.bookings.moves import MovePlanner
     from bokit.engine.bookings.night_evidence import EvidenceReader
+    from bokit.engine.bookings.retention import RetentionService
     from bokit.engine.bookings.undo import UndoService
 
 
@@ -105,6 +108,28 @@ class BookingService:
         from bokit.engine.bookings.undo import UndoService
 
         return UndoService(self.store, self.record_service, self.clock)
+
+    @cached_property
+    def guests(self) -> GuestSearch:
+        """Bookings by their guests."""
+        from bokit.engine.bookings.guests import GuestSearch
+
+        return GuestSearch(self.store, self.clock, self.reader)
+
+    @cached_property
+    def erasing(self) -> ErasureService:
+        """What erases guests."""
+        from bokit.engine.bookings.erasing import ErasureService
+
+        reconcile, new = self.record_service.sync.reconcile, self.record_service.new_id
+        return ErasureService(self.store, self.clock, self.guests, reconcile, new, new_bytes, self._defaults)
+
+    @cached_property
+    def retention(self) -> RetentionService:
+        """What erases guests when their time is over."""
+        from bokit.engine.bookings.retention import RetentionService
+
+        return RetentionService(self.store, self.clock, lambda: self.erasing, self._defaults)
 
     @cached_property
     def _evidence(self) -> EvidenceReader:

@@ -18,6 +18,7 @@ from bokit.core.occupancy.night_evidence import NightEvidence
 from bokit.core.occupancy.outgoing import PublishedNight
 from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking
+from bokit.engine.bookings.receipts import ReceiptDocument
 
 __all__ = [
     "CONFLICTS",
@@ -35,6 +36,7 @@ __all__ = [
     "NightEvidence",
     "OccupancyDocument",
     "PublishedNight",
+    "ReceiptDocument",
     "Status",
     "TurnoverDocument",
     "is_moved",

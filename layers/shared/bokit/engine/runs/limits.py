@@ -42,3 +42,5 @@ MAX_LATE_SOURCES = 100
 """Late shards that one check of a request reads."""
 MAX_TENANTS = 10_000
 """Tenants that an instance remembers."""
+RETENTION_MINUTE = 7
+"""The minute of each hour in which the tick looks for guests whose time is over (``guest.keep_days``)."""

@@ -22,6 +22,7 @@ from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, HoldNote, Shard, SourceSchedule, TableNote
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import load_names
+from bokit.engine.base.retention import RetentionDocument, describe_retention, load_state
 from bokit.engine.base.tenant_options import load_options
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Page, Store
@@ -95,6 +96,7 @@ class StatusDocument(TypedDict):
     sources: list[SourceStatusDocument]
     unread: Annotated[list[UnreadDocument], "Outgoing calendars that a platform no longer reads."]
     alerts: Annotated[AlertsDocument, "Who hears of what needs a person."]
+    retention: Annotated[RetentionDocument | None, "How far the retention of guest details is; null: `guest.keep_days` is unset."]
     cursor: Annotated[str | None, "Send it to get the sources after these; null: these were the last."]
 
 
@@ -219,8 +221,13 @@ class StatusService:
             "sources": shown,
             "unread": self.list_unread(tenant, names),
             "alerts": self.load_alerts(tenant),
+            "retention": self._load_retention(tenant, options),
             "cursor": None,
         }
+
+    def _load_retention(self, tenant: TenantId, options: Options) -> RetentionDocument | None:
+        days = options["guest.keep_days"]
+        return None if days is None else describe_retention(load_state(self.store, tenant, self.clock()), int(days))
 
     def load_alerts(self, tenant: TenantId) -> AlertsDocument:
         """Return who hears of what needs a person."""

@@ -9,6 +9,7 @@
     deliveries   start the turns of webhooks that are due
     alerts       serve the channels that are due
     connections  close those at their end, and those of revoked tokens
+    retention    erase guests whose time is over, in one minute of each hour
 
 A part that fails does not stop the others.
 """
@@ -30,7 +31,7 @@ from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.faults import contained
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.runs.limits import CLAIM_TTL, MAX_DUE_PER_TICK
+from bokit.engine.runs.limits import CLAIM_TTL, MAX_DUE_PER_TICK, RETENTION_MINUTE
 from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
 from bokit.observability import log_event
@@ -74,13 +75,15 @@ class TickReport:
     """Alert channels that were due."""
     closings: int = 0
     """Connections of the WebSocket that were closed."""
+    erased: int = 0
+    """Bookings whose guest was erased, as ``guest.keep_days`` says."""
     error: Exception | None = None
     """Why a part of the tick failed; the other parts were done."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the facts for the log."""
         synced = ("shards", "sources", "sent", "overdue_intervals", "monitors", "closed", "stale", "unread")
-        counts = {name: getattr(self, name) for name in (*synced, "events", "turns", "alerts", "closings")}
+        counts = {name: getattr(self, name) for name in (*synced, "events", "turns", "alerts", "closings", "erased")}
         return {**counts, "overdue_intervals": round(self.overdue_intervals, 2), "failed": self.error is not None}
 
     def check(self) -> None:
@@ -234,11 +237,13 @@ class Tick:
         send_due: Callable[[], PartReport],
         deliver_alerts: Callable[[], PartReport],
         close_due: Callable[[], PartReport],
+        apply_retention: Callable[[], PartReport],
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
         self.report_stale, self.report_unread, self.drain_outbox = report_stale, report_unread, drain_outbox
         self.send_due, self.deliver_alerts, self.close_due = send_due, deliver_alerts, close_due
+        self.apply_retention = apply_retention
 
     def run(self, trigger: Trigger = Trigger.SCHEDULE) -> TickReport:
         """Claim and send what is due now, begin the monitors' runs, and end overdue ones.
@@ -259,7 +264,9 @@ class Tick:
         started = _attempt(lambda _: _result_of(self.send_due()), [self], "deliveries")
         served = _attempt(lambda _: _result_of(self.deliver_alerts()), [self], "alerts")
         ended = _attempt(lambda _: _result_of(self.close_due()), [self], "connections")
-        parts = (begun, closed, unread, numbered, started, served, ended)
+        is_time = now.minute == RETENTION_MINUTE
+        erased = _attempt(lambda _: _result_of(self.apply_retention()), [self] * is_time, "retention")
+        parts = (begun, closed, unread, numbered, started, served, ended, erased)
         failed = sent.error or next((part.error for part in parts if part.error), None)
         report = replace(
             sent,
@@ -270,6 +277,7 @@ class Tick:
             turns=started.count,
             alerts=served.count,
             closings=ended.count,
+            erased=erased.count,
             error=failed,
         )
         log_event(log, "tick", **report.as_dict())

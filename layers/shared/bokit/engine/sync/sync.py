@@ -341,7 +341,8 @@ class SourceSync:
         if plan.actions:
             self._apply_actions(head, plan.actions, job, lease, sync_input.context.at, forced=forced)
         is_agreed, before = sync_input.is_trusted and not plan.refused, sync_input.snapshot
-        content = sync_input.seen.snapshot if is_agreed and sync_input.seen.snapshot else before.content
+        shown = plan.content or sync_input.seen.snapshot
+        content = shown if is_agreed and shown else before.content
         if content != before.content or dict(plan.memory) != dict(before.memory):
             self.store.save_snapshot(replace(before, content=content, memory=plan.memory), lease=lease)
         return is_agreed

@@ -238,6 +238,20 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         # a line that somebody deleted from the table leaves a row without a document when it is aged
         return Page(items=tuple(_read_change(row) for row in rows if row.doc or row.packed), cursor=rest)
 
+    def rewrite_changes(self, tenant: TenantId, record_id: RecordId, lines: Mapping[str, LoggedChange]) -> None:
+        partition = keys.change_partition(tenant, record_id)
+        for line, change in lines.items():
+            self._table.update(_rewrite_change(keys.make_key(partition, line), change))
+
+
+def _rewrite_change(key: keys.Key, change: LoggedChange) -> UpdateItem:
+    """Return the update that replaces a line's document, where there is one; its age stays."""
+    attributes: dict[str, Any] = pack_document(write_document(replace(change, line="")))
+    is_packed = "packed" in attributes
+    new = ItemRow.packed.set(attributes["packed"]) if is_packed else ItemRow.doc.set(attributes["doc"])
+    other = ItemRow.doc.remove() if is_packed else ItemRow.packed.remove()
+    return UpdateItem(key=key, actions=[new, other], condition=ItemRow.doc.exists() | ItemRow.packed.exists())
+
 
 def _taken_over(lease: Lease) -> StaleFenceError:
     return StaleFenceError("the lease was taken over by another run", source_id=lease.source.id)

@@ -173,3 +173,8 @@ class MemoryRecords(MemoryState):
     ) -> Page[LoggedChange]:
         with self._lock:
             return load_page(self._changes.get((tenant, record_id), {}), f"{tenant}#{record_id}", limit, cursor)
+
+    def rewrite_changes(self, tenant: TenantId, record_id: RecordId, lines: Mapping[str, LoggedChange]) -> None:
+        with self._lock:
+            log = self._changes.get((tenant, record_id), {})
+            log.update((line, replace(change, line=line)) for line, change in lines.items() if line in log)
