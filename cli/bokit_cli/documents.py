@@ -185,7 +185,6 @@ class ExportDocument(TypedDict):
     """A unit's outgoing calendar, and its secret URL."""
 
     url: str
-    availability_url: Annotated[str | None, "The address of the unit's taken nights, for one's own website; null: it has none."]
     calendar: Annotated[str, "iCalendar."]
 
 

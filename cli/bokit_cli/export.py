@@ -67,7 +67,7 @@ def export_unit(
         calendar = calendars.rotate(session.tenant, calendar.id)
     url, text = calendars.url_of(calendar), calendars.write(calendar).decode()
     website = calendars.taken_url_of(calendar)
-    session.answer({"url": url, "availability_url": website, "calendar": text}, lambda _: _show(url, website, text))
+    session.answer({"url": url, "calendar": text}, lambda _: _show(url, website, text))
 
 
 def _show(url: str | None, website: str | None, text: str) -> None:

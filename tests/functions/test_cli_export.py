@@ -51,6 +51,16 @@ def test_an_address_that_ends_with_the_stack_comes_with_a_note(capsys, tmp_path,
     assert ("only a custom domain survives" in result.err) == ends
 
 
+def test_the_address_for_ones_own_website_is_printed_where_there_is_one(terminal):
+    """Beside the calendar's; none where guests are named, since visitors would read them, and none of turnovers."""
+    beside = terminal.run("export", "Garden flat", "--anonymous").err.splitlines()
+    address, website = (line.rpartition(": ")[2] for line in beside)
+
+    assert website == address.replace(".ics", ".json")
+    for option in ("--details", "--variant=turnovers"):
+        assert "website" not in terminal.run("export", "Garden flat", option).err
+
+
 def test_programs_get_both_in_one_document(terminal):
     """``{"url", "calendar"}``; what is served under the address is what was printed."""
     result = terminal.json("export", "Garden flat", "--for", "vrbo")

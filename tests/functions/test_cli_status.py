@@ -121,3 +121,30 @@ def test_a_source_that_another_run_syncs_is_skipped_and_is_well(terminal, is_new
     )
     assert terminal.json("status")["sources"] == before
     assert before[0]["state"] == ("new" if is_new else "ok")
+
+
+def test_a_calendar_that_a_platform_no_longer_reads_is_named(terminal):
+    """By `status`, its check, `today` and --json, until it is read again."""
+    terminal.furnish()
+    terminal.json("sync", "--all")
+    url = terminal.json("export", "Garden flat", "--for", "vrbo")["url"]
+    token = url.rpartition("/")[2].removesuffix(".ics")
+    for _ in range(4):
+        terminal.clock.move(hours=3)
+        terminal.json("sync", "--all")
+        terminal.bokit.feeds.serve(token, "HomeAway/1.0")
+    terminal.clock.move(hours=10)
+    terminal.json("sync", "--all")
+    terminal.bokit.tick()
+
+    said = "unread: Vrbo last read the calendar of Garden flat 10 h ago; it usually reads it every 3 h"
+    assert said in terminal.run("status").out
+    check = terminal.run("status", "--check")
+    assert (check.code, "Vrbo has not read it for 10 hours" in check.out) == (1, True)
+    assert "Vrbo has not read it for 10 hours; it usually reads it every 3 hours" in terminal.run("today").out
+    assert [doc["kind"] for doc in terminal.json("status")["unread"]] == ["vrbo"]
+
+    terminal.clock.move(minutes=1)
+    terminal.bokit.feeds.serve(token, "HomeAway/1.0")
+    terminal.bokit.tick()
+    assert terminal.json("status")["unread"] == []
