@@ -16,6 +16,8 @@ from bokit_cli.session import Session
 from bokit_cli.show import dates_words, print_line, short_id, stay_words, value_words
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bokit.core.model.records import Record
     from bokit_cli.documents import PlanMadeDocument
     from bokit_cli.plan_files import WaitingPlan
@@ -152,7 +154,12 @@ def _keep(session: Session, kind: Any, record: Record, about: str, values: Mappi
         "expires_at": write_time(waiting.expires_at),
         "apply": command,
     }
-    session.answer(doc, lambda c: print_line(c, f"{about}\nnothing is written yet; `{command}` applies it"))
+
+    def show(console: Console) -> None:
+        print_line(console, about)
+        print_line(console, f"nothing is written yet; `{command}` applies it")
+
+    session.answer(doc, show)
 
 
 def _stack_of(session: Session) -> str:
