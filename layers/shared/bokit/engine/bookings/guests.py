@@ -17,7 +17,7 @@ from bokit.core.model.cursors import read_cursor, write_cursor
 from bokit.core.model.documents import Day, FieldDiff, Time, describe_diffs, write_time
 from bokit.core.model.records import LoggedChange, Record, RecordId, Scope, TenantId
 from bokit.engine.base.clock import Clock
-from bokit.engine.bookings.limits import MAX_GUEST_LOGS, MAX_GUESTS_FOUND
+from bokit.engine.bookings.limits import MAX_GUEST_LOGS, MAX_GUEST_RECORDS, MAX_GUESTS_FOUND
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.store.protocols import Store
 
@@ -104,13 +104,13 @@ class GuestSearch:
     def find(self, tenant: TenantId, who: str, *, cursor: str | None = None) -> GuestPage:
         """Return some of the bookings that name *who*, cancelled and moved ones too; raises InputError for too short a text.
 
-        One call reads a limited number of change logs, so a page may be empty and have a cursor.
+        One call looks into a limited number of bookings and change logs, so a page may be empty and have a cursor.
         """
         query, list_id = read_query(who), f"guests/{tenant}/{who}"
         after = read_cursor(list_id, cursor) if cursor else ""
         items, logs, last = dict[RecordId, FoundGuest](), 0, ""
-        for view, record in self._walk(tenant, after):
-            if logs >= MAX_GUEST_LOGS or len(items) >= MAX_GUESTS_FOUND:
+        for number, (view, record) in enumerate(self._walk(tenant, after)):
+            if logs >= MAX_GUEST_LOGS or len(items) >= MAX_GUESTS_FOUND or number >= MAX_GUEST_RECORDS:
                 return GuestPage(items=tuple(items.values()), cursor=write_cursor(list_id, last))
             logs += len(record.lines) > 1
             last = _place(record)

@@ -15,6 +15,8 @@ MAX_DUE_READERS = 100
 """Outgoing calendars whose readers one tick judges; the others follow a minute later."""
 MAX_GUEST_LOGS = 300
 """Change logs that one search for a guest reads; the next page goes on."""
+MAX_GUEST_RECORDS = 5000
+"""Records that one search for a guest looks into."""
 MAX_GUESTS_FOUND = 100
 """Bookings on one page of such a search, besides other records of the last of them."""
 MAX_ERASED_AT_ONCE = 50
