@@ -108,6 +108,22 @@ test("a guide for each platform, and when it was last read", BROWSER, async () =
   });
 });
 
+test("who reads a calendar, how often, and who has stopped", BROWSER, async () => {
+  const path = new URL((await listed()).find((one: any) => one.for === "booking_com").url).pathname;
+  const read = () => fetch(`http://127.0.0.1:${world.apiPort}${path}`, { headers: { "user-agent": "Booking.com" } });
+  for (let n = 0; n < 4; n++) {
+    await world.ask("POST", "/_test/sync", { hours: 2 });
+    assert.equal((await read()).status, 200);
+  }
+  const line = (page: any, said: RegExp) => page.locator("article:has(h3:text-is('Booking.com'))").getByText(said).waitFor();
+  await tester.show("#/calendars", (page) => line(page, /Booking\.com: .*2026.*, usually every 2 hours\./));
+  await world.ask("POST", "/_test/sync", { hours: 7 });
+  await tester.show("#/calendars", async (page) => {
+    await line(page, /Booking\.com has not read it since .*2026.*, and usually does every 2 hours\./);
+    if (process.env["BOKIT_SHOTS"]) await page.screenshot({ path: `${process.env["BOKIT_SHOTS"]}/readers.png`, fullPage: true });
+  });
+});
+
 test("a new address, and the end of a calendar: both ask before", BROWSER, () =>
   tester.show("#/calendars", async (page) => {
     const card = page.locator("article:has(h3:text-is('Booking.com'))");
