@@ -130,7 +130,7 @@ def test_the_servers_log_of_whole_syncs_shows_selects_alone(place: Place, billin
 
 @pytest.mark.parametrize("place", [DATABASES[0]], indirect=True)
 def test_memory_is_flat(place: Place, billing: Billing, tmp_path: Path) -> None:
-    """Ten times the rows take a fifth more memory at most, beside what the store itself keeps, first sync and unchanged one.
+    """Ten times the rows take a quarter more memory at most, beside what the store itself keeps, first sync and unchanged one.
 
     With chunks and pages a tenth as large; `make bench` measures twenty and two hundred thousand rows with the real ones. Each in
     a process of its own: what other tests left behind takes memory, too.
@@ -142,8 +142,8 @@ def test_memory_is_flat(place: Place, billing: Billing, tmp_path: Path) -> None:
         with get_context("spawn").Pool(1) as pool:
             peaks.append(pool.apply(measure_peaks, (place.url, tmp_path / str(rows))))
     (first, again), (first_of_ten, again_of_ten) = peaks
-    assert first_of_ten < first * 1.2
-    assert again_of_ten < again * 1.2
+    assert first_of_ten < first * 1.25
+    assert again_of_ten < again * 1.25
 
 
 def measure_peaks(url: str, folder: Path) -> tuple[int, int]:
