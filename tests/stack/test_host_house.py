@@ -29,7 +29,7 @@ GUEST = "Ann Sentinel-Meyer"
 
 
 class Channel:
-    """A channel's feed on loopback; it shows the stays that it is told, each a UID, its nights and its guest."""
+    """A channel's feed on loopback; it shows the stays that it is given, each a UID, its nights and its guest."""
 
     def __init__(self) -> None:
         self.stays: list[tuple[str, date, date, str]] = []
