@@ -58,7 +58,7 @@ ClockTime = Annotated[
         max_length=MAX_NAME_LENGTH,
         description="HH:MM, in the unit's timezone; null: inherited.",
         examples=["15:00"],
-        json_schema_extra={"pattern": r"^(\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*)?$"},  # checked by the engine, for a clearer message
+        json_schema_extra={"pattern": r"^(\s*([01]?[0-9]|2[0-3]):[0-5][0-9]\s*)?$"},  # the engine says more clearly what is wrong
     ),
 ]
 Minutes = Annotated[
