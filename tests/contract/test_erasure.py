@@ -11,7 +11,7 @@ import pytest
 from bokit.core.bookings.stay import held_nights
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import Presence, Record
-from bokit.engine.bookings.erasing import ReceiptDocument
+from bokit.engine.bookings.receipts import ReceiptDocument
 from bokit.errors import StateError
 from bokit.store.memory.store import MemoryStore
 from tests.support.door_app import GENERIC, DoorApp, calendar, event, stay
@@ -323,6 +323,7 @@ def test_guests_go_so_many_days_after_departure(coded: GuestApp) -> None:
     assert [r["reason"] for r in coded.bokit.bookings.erasing.list_receipts(DEFAULT_TENANT)] == ["retention"]
     assert state is not None
     assert (state["keep_days"], state["erased"], state["error"]) == (10, 2, None)
+    assert state["last_run_at"] is not None
     assert coded.clock.at - state["last_run_at"] < timedelta(seconds=1)
 
 

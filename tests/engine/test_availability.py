@@ -41,7 +41,7 @@ class Website(Flat):
     def nights_shown(self, calendar: OutCalendar) -> set[date]:
         """Return the nights that a calendar's events close."""
         events = Calendar.from_ical(self.body(calendar)).events
-        spans = [(event["DTSTART"].dt, event["DTEND"].dt) for event in events]
+        spans: list[tuple[date, date]] = [(event["DTSTART"].dt, event["DTEND"].dt) for event in events]  # type: ignore[misc]
         return {first + DAY * n for first, end in spans for n in range((end - first).days)}
 
     def nights_taken(self, calendar: OutCalendar) -> set[date]:
