@@ -28,7 +28,7 @@ from bokit.http import limits as http
 from bokit.net import limits as net
 from bokit.sources import limits as sources
 from bokit.store import limits as store
-from bokit_cli import completion, plan_files
+from bokit_cli import completion
 from bokit_cli import sync as sync_command
 from tests.support import limits_page
 from tests.support.transformed import resources, source_template
@@ -160,7 +160,6 @@ LIMITS = [
     ("docs/decisions/0008-who-holds-a-night.md", "for 72 hours where it stops reading", occupancy.MAX_UNREAD_FADING, 72 * HOUR),
     ("docs/decisions/0008-who-holds-a-night.md", "Two bookings of a source", occupancy.MIN_LINK_BOOKINGS, 2),
     ("docs/decisions/0009-records-of-any-collection.md", "limits a schema to 32 KB", model.MAX_SCHEMA_BYTES, 32_000),
-    ("docs/reference.md", "the plan is older than a day", plan_files.KEPT, timedelta(days=1)),
 ]
 
 OTHER_NUMBERS = {
