@@ -129,6 +129,11 @@ KEPT: Mapping[str, Kept] = {
         [(2, False, 2), (2, False, 4), (2, False, 4)],
         "book 0 2 1, book 0 3 1, hours 4, cancel 0, move 1 1, swap 0, close 0 10 1, hours 0, pause 2, cancel 0, hours 4, finish",
     ),
+    "a-booking-is-shortened-and-then-its-feed-is-empty": (
+        [(1, True, 1), (1, True, 1), (0, False, 4)],
+        "resize 26 -2, hours 0, book 0 43 1, cancel 25, swap 1, book 1 40 1, cancel 35, cancel 0, cancel 0, cancel 0, hours 3, "
+        "finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

@@ -84,6 +84,8 @@ class Known:
     """When it last showed again what it had not shown before: absences begin again."""
     uids: dict[str, set[int | None]] = field(default_factory=dict)
     shown: dict[int, Shown] = field(default_factory=dict)
+    accepted: dict[int, Shown] = field(default_factory=dict)
+    """The bookings of its last accepted fetch: where a held one shows nothing, a move that was shown before stays shown."""
     is_accepted: bool = False
     nights: dict[tuple[int | None, int], Seen] = field(default_factory=dict)
     is_paused: bool = False
@@ -184,6 +186,7 @@ class Play:
             known.former, known.former_at = known.latest, known.accepted_at or now
             known.latest, known.accepted_at = answer.nights, now
         shown = self._note_events(channel, answer)
+        known.accepted = known.accepted if is_held else known.shown
         is_stale = answer.fault == "stale" and self.world.channels[channel].style.stamped
         is_evidence = answer.fault not in NO_EVIDENCE and not is_stale and bool(answer.events)
         for key, seen in known.nights.items():
@@ -369,15 +372,15 @@ class Play:
         is_long_empty = known.empty_since and known.empty_bodies >= 6 and now - known.empty_since >= 2 * DAY
         if is_long_empty and known.empty_since and known.empty_since - seen.since <= DAY:
             return True  # the first bookings of a quiet listing, on trial
-        shown = known.shown.get(of)
-        if shown and (shown.cancelled or self._was_moved(self.world.items[of], night)):
+        shown = known.shown.get(of) or known.accepted.get(of)
+        if shown and (shown.cancelled or self._was_moved(self.world.items[of], shown, night)):
             return True
         return seen.absent_since is not None and now - seen.absent_since >= self.cancel_after - APART and seen.fetches >= 2
 
-    def _was_moved(self, item: Item, night: int) -> bool:
+    def _was_moved(self, item: Item, shown: Shown, night: int) -> bool:
         """Return whether the feed itself shows *item* elsewhere now."""
-        style, event = self.world.channels[item.channel].style, self.known[item.channel].shown[item.number]
-        return style.identifies(is_guest=item.is_guest) and not event.nights & (1 << night)
+        style = self.world.channels[item.channel].style
+        return style.identifies(is_guest=item.is_guest) and not shown.nights & (1 << night)
 
     def _check_marks(self, bookings: Iterable[Held]) -> None:
         records = {str(r.id): r for r in self.driver.records()}
