@@ -12,6 +12,7 @@ from bokit.core.model.catalog import Tenant
 from bokit.core.model.limits import (
     MAX_DOOR_BUFFER_MINUTES,
     MAX_DOOR_CODE,
+    MAX_GUEST_DAYS,
     MAX_HISTORY_DAYS,
     MAX_HORIZON_DAYS,
     MAX_INTERVAL,
@@ -47,6 +48,7 @@ AT_THE_BOUND: dict[str, tuple[Any, Any]] = {
     "sync.stale_after": ("365d", "99999999999999d"),
     "sync.horizon_days": (MAX_HORIZON_DAYS, MAX_HORIZON_DAYS + 1),
     "history.keep_days": (MAX_HISTORY_DAYS, 10**15),
+    "guest.keep_days": (MAX_GUEST_DAYS, MAX_GUEST_DAYS + 1),
     "timezone": ("America/Argentina/ComodRivadavia", "Europe/" + "R" * 100),
     "locale": ("de-AT", "deutsch"),
     "access.source": ("manual", "x" * 1000),

@@ -73,7 +73,8 @@ def test_an_unchanged_batch_costs_a_claim_a_read_and_a_beat():
 
     outbox = [call for call in store.calls if call == "load_outbox"]
     assert len(outbox) == OUTBOX_PARTITIONS
-    of_tick = ["load_due", "load_options", "load_monitors", "claim_shard", "load_due_deliveries", "load_due_alerts"]
+    of_tick = ["load_due", "load_options", "load_monitors", "claim_shard", "load_due_readers", "load_due_deliveries"]
+    of_tick += ["load_due_alerts"]
     assert [call for call in store.calls if call not in ("load_outbox", "raise_schema")] == [
         *of_tick,
         "load_heads",

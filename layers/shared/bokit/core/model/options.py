@@ -37,7 +37,7 @@ def read_seconds(text: str | int, *, least: int = 0, most: int = MAX_SPAN_SECOND
     (900, 90)
     """
     given = "" if isinstance(text, bool) else str(text).strip().lower()
-    found = re.fullmatch(r"([0-9]+)\s*([smhd]?)", given) if len(given) <= MAX_SPAN_TEXT else None
+    found = re.fullmatch(r"([0-9]+)\s*([smhd]?)", given) if len(str(text)) <= MAX_SPAN_TEXT else None
     if not found:
         raise OptionError("not a duration, use 900, 15m, 24h or 7d", value=text)
     seconds = int(found[1]) * _UNITS[found[2] or "s"]
