@@ -18,7 +18,7 @@ from rich.console import Console
 import bokit_cli
 from bokit_cli import databases, dead_letters, sources
 from bokit_cli.tables import Table
-from tests.support.named_world import NamedWorld
+from tests.support.named_world import GUESTS, NamedWorld
 from tests.support.terminal import Terminal
 
 WIDTHS = (80, 40)
@@ -44,6 +44,8 @@ CASES: dict[str, Case] = {
         lambda d: sum(len(d[how]) for how in ("added", "changed", "removed", "kept", "left")),
     ),
     "feeds.ENTRIES": Case(lambda w: ("feed", "inspect", w.feed), lambda d: len(d["entries"])),
+    "guests.GUESTS": Case(lambda w: ("guest", "find", GUESTS[0])),
+    "guests.RECEIPTS": Case(lambda w: ("guest", "receipts")),
     "history.RUNS": Case(lambda w: ("history",)),
     "occupancy.OCCUPANCY": Case(lambda w: ("stats", "--occupancy")),
     "places.PROPERTIES": Case(lambda w: ("property", "list")),

@@ -29,6 +29,7 @@ class NamedWorld:
         self.make("sync", "--all")
         for booking, guest in zip(self.make("bookings")["items"], GUESTS, strict=False):
             self.make("booking", "edit", booking["id"], "--set", f"guest_name={guest}")
+        self.make("guest", "erase", GUESTS[-1], "--yes")
         self.webhook = self.make("webhook", "add", HOOK, "--type", "booking.created", "--type", "sync.finished")["id"]
         self.make("alert", "add", "webhook", "--url", "http://127.0.0.1:1/alerts", "--name", "משרד הניקיון", "--no-test")
         self.make("token", "create", "--name", "the cleaning company in the old harbour", "--role", "operator")
