@@ -52,26 +52,26 @@ class ReaderKind:
     """What its User-Agent has somewhere."""
 
 
-def _kind(kind_id: str, name: str, watch: Watch, pattern: str) -> ReaderKind:
-    return ReaderKind(id=kind_id, name=name, watch=watch, pattern=re.compile(pattern, re.IGNORECASE))
+def _kind(kind_id: str, name: str, watch: Watch, pattern: re.Pattern[str]) -> ReaderKind:
+    return ReaderKind(id=kind_id, name=name, watch=watch, pattern=pattern)
 
 
-OTHER = _kind("other", "Another program", Watch.IF_STEADY, "")
+OTHER = _kind("other", "Another program", Watch.IF_STEADY, re.compile(""))
 KINDS: tuple[ReaderKind, ...] = (
-    _kind("airbnb", "Airbnb", Watch.ALWAYS, r"airbnb"),
-    _kind("booking_com", "Booking.com", Watch.ALWAYS, r"booking\.com|bookingcom"),
-    _kind("vrbo", "Vrbo", Watch.ALWAYS, r"vrbo|homeaway|abritel|fewo-?direkt|expedia"),
-    _kind("tripadvisor", "Tripadvisor", Watch.ALWAYS, r"tripadvisor|flipkey|holidaylettings"),
-    _kind("beds24", "Beds24", Watch.ALWAYS, r"beds24"),
-    _kind("smoobu", "Smoobu", Watch.ALWAYS, r"smoobu"),
-    _kind("lodgify", "Lodgify", Watch.ALWAYS, r"lodgify"),
-    _kind("hostaway", "Hostaway", Watch.ALWAYS, r"hostaway"),
-    _kind("guesty", "Guesty", Watch.ALWAYS, r"guesty"),
-    _kind("ownerrez", "OwnerRez", Watch.ALWAYS, r"ownerre[sz]"),
-    _kind("google", "Google Calendar", Watch.ALWAYS, r"google-calendar|googlecalendar"),
-    _kind("apple", "Apple Calendar", Watch.NEVER, r"dataaccessd|calendaragent|calendard|\bical/|cfnetwork"),
-    _kind("outlook", "Outlook", Watch.IF_STEADY, r"outlook|exchange|ms-?office|microsoft"),
-    _kind("browser", "A browser", Watch.NEVER, r"^mozilla/.*(?:firefox|gecko|chrome|safari|edg|opera)"),
+    _kind("airbnb", "Airbnb", Watch.ALWAYS, re.compile(r"airbnb", re.I)),
+    _kind("booking_com", "Booking.com", Watch.ALWAYS, re.compile(r"booking\.com|bookingcom", re.I)),
+    _kind("vrbo", "Vrbo", Watch.ALWAYS, re.compile(r"vrbo|homeaway|abritel|fewo-?direkt|expedia", re.I)),
+    _kind("tripadvisor", "Tripadvisor", Watch.ALWAYS, re.compile(r"tripadvisor|flipkey|holidaylettings", re.I)),
+    _kind("beds24", "Beds24", Watch.ALWAYS, re.compile(r"beds24", re.I)),
+    _kind("smoobu", "Smoobu", Watch.ALWAYS, re.compile(r"smoobu", re.I)),
+    _kind("lodgify", "Lodgify", Watch.ALWAYS, re.compile(r"lodgify", re.I)),
+    _kind("hostaway", "Hostaway", Watch.ALWAYS, re.compile(r"hostaway", re.I)),
+    _kind("guesty", "Guesty", Watch.ALWAYS, re.compile(r"guesty", re.I)),
+    _kind("ownerrez", "OwnerRez", Watch.ALWAYS, re.compile(r"ownerre[sz]", re.I)),
+    _kind("google", "Google Calendar", Watch.ALWAYS, re.compile(r"google-calendar|googlecalendar", re.I)),
+    _kind("apple", "Apple Calendar", Watch.NEVER, re.compile(r"dataaccessd|calendaragent|calendard|\bical/|cfnetwork", re.I)),
+    _kind("outlook", "Outlook", Watch.IF_STEADY, re.compile(r"outlook|exchange|ms-?office|microsoft", re.I)),
+    _kind("browser", "A browser", Watch.NEVER, re.compile(r"^mozilla/.*(?:firefox|gecko|chrome|safari|edg|opera)", re.I)),
     OTHER,
 )
 """The kinds, the first that fits first; OTHER fits all."""
