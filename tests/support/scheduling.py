@@ -31,6 +31,7 @@ APART = (
     "tests/engine/test_no_mass_loss.py",
     "tests/model/test_nights.py",
     "tests/unit/test_hostile_feeds.py",
+    "tests/unit/test_matching_costs.py",
     "tests/unit/test_read_never_raises.py",
     "tests/unit/test_read_snapshots.py",
 )
@@ -46,6 +47,7 @@ FIRST = (
     "tests/contract/",
     "tests/engine/",
     "tests/unit/test_hostile_feeds.py",
+    "tests/unit/test_matching_costs.py",
 )
 """Beginnings of paths, in the order in which they are run; the rest follows as it was collected."""
 
