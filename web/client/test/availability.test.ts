@@ -179,7 +179,7 @@ test("what cannot be read, or is old, is never free", BROWSER, () =>
     // an address of nothing: what was known of another is forgotten
     await page.evaluate(
       (url) => document.querySelector("bokit-availability")?.setAttribute("url", url),
-      address.replace(/\w{9}\.json/, "x.json"),
+      address.replace(/[^/]{9}\.json/, "x.json"),
     );
     await page.locator("bokit-availability [role=status]", { hasText: "not known now" }).waitFor();
     assert.deepEqual(await states(page, "2026-06-21", "2026-06-19"), ["unknown", "unknown"]);
