@@ -12,7 +12,7 @@ from bokit_cli.csv_lines import note_guarded, print_bytes, write_csv
 from bokit_cli.feeds import read_day
 from bokit_cli.finding import find_units
 from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
-from bokit_cli.new_files import new_file
+from bokit_cli.new_files import new_file, read_form
 from bokit_cli.session import Session
 from bokit_cli.show import plural, print_line
 
@@ -36,6 +36,9 @@ class FormWord(StrEnum):
 
     CSV = "csv"
     ICS = "ics"
+
+
+_SUFFIXES = {".csv": FormWord.CSV, ".ics": FormWord.ICS}
 
 
 def export_bookings(
@@ -67,7 +70,7 @@ def export_bookings(
 
     if as_json and output is None:
         raise InputError("with --json, --output says where the export goes; without it that is the output", field="--output")
-    wanted_form = form or _read_form(output)
+    wanted_form = form or read_form(output, _SUFFIXES)
     first, end = (read_day(name, day) if day else None for name, day in (("--from", since), ("--until", until)))
     session = Session(ctx, tenant, as_json)
     choice = ExportChoice(kind=ExportKind(what), first=first, end=end, is_anonymous=anonymous)
@@ -77,15 +80,6 @@ def export_bookings(
     else:
         text, guarded = export.write_calendar(), 0
     _answer(session, export, wanted_form, output, text, guarded)
-
-
-def _read_form(output: Path | None) -> FormWord:
-    from bokit.errors import InputError
-
-    suffix = "" if output is None else Path(output.name.removesuffix(".gz")).suffix.removeprefix(".")
-    if suffix not in set(FormWord):
-        raise InputError("--format csv or --format ics says in which form", field="--format")
-    return FormWord(suffix)
 
 
 def _answer(session: Session, export: BookingExport, form: FormWord, output: Path | None, text: bytes, guarded: int) -> None:

@@ -36,7 +36,7 @@ def print_bytes(text: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def note_guarded(guarded: int) -> None:
-    """Say on standard error which cells are not as they are stored."""
+def note_guarded(guarded: int, *, hint: str = "") -> None:
+    """Say on standard error which cells are not as they are stored; *hint*: how to have them so."""
     if guarded:
-        sys.stderr.write(f"note: {plural(guarded, 'cell')} that a spreadsheet may run as formulas have a ' before them\n")
+        sys.stderr.write(f"note: {plural(guarded, 'cell')} that a spreadsheet may run as formulas have a ' before them{hint}\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
+
+Form = TypeVar("Form", bound=str)
 
 
 @contextmanager
@@ -27,6 +29,20 @@ def new_file(file: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"the file cannot be written: {error.strerror}", file=str(file)) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def read_form(file: Path | None, forms: Mapping[str, Form]) -> Form:
+    """Return the form that a file's name ends in, compressed or not; raises InputError where it says none.
+
+    *forms* are by suffix.
+    """
+    from bokit.errors import InputError
+
+    suffix = "" if file is None else Path(file.name.removesuffix(".gz")).suffix
+    if suffix not in forms:
+        choices = " or ".join(f"--format {form}" for form in dict.fromkeys(forms.values()))
+        raise InputError(f"{choices} says in which form", field="--format")
+    return forms[suffix]
 
 
 def _create(path: Path, *, compressed: bool) -> IO[bytes]:

@@ -13,8 +13,9 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from bokit_cli.collections import find_collection
+from bokit_cli.csv_lines import note_guarded
 from bokit_cli.flags import DEFAULT, AsJson, CollectionName, PresenceFilter, Since, Tenant, Where
-from bokit_cli.new_files import new_file
+from bokit_cli.new_files import new_file, read_form
 from bokit_cli.record_values import read_filter
 from bokit_cli.session import Session
 from bokit_cli.show import plural, print_line
@@ -67,7 +68,7 @@ def export_records(
 
     if as_json and output is None:
         raise InputError("with --json, --output says where the records go; without it they are the output", field="--output")
-    wanted_form = form or _read_form(output)
+    wanted_form = form or read_form(output, _SUFFIXES)
     session = Session(ctx, tenant, as_json)
     found = find_collection(session, collection)
     wanted = read_filter(where, since, presence, session.bokit.clock())
@@ -84,18 +85,9 @@ def export_records(
         "guarded": export.guarded,
     }
     if output is None:
-        _note(export)
+        note_guarded(export.guarded, hint="; --exact leaves it out")
     else:
         session.answer(document, lambda c: _show(c, export, output))
-
-
-def _read_form(output: Path | None) -> ExportWord:
-    from bokit.errors import InputError
-
-    suffix = "" if output is None else Path(output.name.removesuffix(".gz")).suffix
-    if suffix not in _SUFFIXES:
-        raise InputError("--format csv or --format ndjson says in which form", field="--format")
-    return _SUFFIXES[suffix]
 
 
 def _write(export: RecordExport, form: ExportWord, output: Path | None) -> None:
@@ -142,11 +134,4 @@ def _progress(session: Session, name: str) -> Iterator[Callable[[Iterable[Record
 def _show(console: Console, export: RecordExport, output: Path) -> None:
     columns = f", {plural(len(export.columns), 'column')}" if export.columns else ""
     print_line(console, f"wrote {output}: {plural(export.count, 'record')}{columns}")
-    _note(export)
-
-
-def _note(export: RecordExport) -> None:
-    """Say on standard error what is not as it is stored."""
-    if export.guarded:
-        cells = plural(export.guarded, "cell")
-        sys.stderr.write(f"note: {cells} that a spreadsheet may run as formulas have a ' before them; --exact leaves it out\n")
+    note_guarded(export.guarded, hint="; --exact leaves it out")

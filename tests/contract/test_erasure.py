@@ -193,10 +193,10 @@ def test_a_guest_is_found_by_code_phone_and_address(coded: GuestApp, who: str) -
     assert [f.record.id for f in coded.bokit.bookings.guests.find_all(DEFAULT_TENANT, who)] == [record_id]
 
 
-def test_a_search_goes_on_page_by_page(coded: GuestApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_goes_on_page_by_page(coded: GuestApp) -> None:
     """Where one page may look into one booking alone, all are found by as many pages, each once."""
-    monkeypatch.setattr("bokit.engine.bookings.guests.MAX_GUEST_RECORDS", 1)
     search = coded.bokit.bookings.guests
+    search.max_records = 1
     first = search.find(DEFAULT_TENANT, "reserved hm")
     found = [search.find_all(DEFAULT_TENANT, f"HM{letter * 8}") for letter in "QBC"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from bokit.core.bookings.limits import MAX_STAY_NIGHTS, MAX_TEXT_LENGTH, MAX_YEAR, MIN_YEAR
+from bokit.core.bookings.nights import Span
 from bokit.core.bookings.stay import DETAIL_FIELDS, RELEASED
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.merge import CONFIRM
@@ -70,6 +71,13 @@ def read_day(name: str, value: Any) -> str:
     if not MIN_YEAR <= day.year <= MAX_YEAR:
         raise _bad(name, f"a day of the years {MIN_YEAR} to {MAX_YEAR}")
     return day.isoformat()
+
+
+def limit_period(first: date, end: date, most: timedelta) -> Span:
+    """Return the days ``[first, end)`` that a person names with ``from`` and ``until``; InputError for none or too many."""
+    if not first < end <= first + most:
+        raise InputError(f"until must be 1 to {most.days} days after from", code="bad-field", field="until")
+    return first, end
 
 
 def _read_dates(name: str, value: Any) -> list[str]:

@@ -41,7 +41,7 @@ class Watch(StrEnum):
     """A person's device or browser: it reads when it is switched on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ReaderKind:
     """A kind of program that reads calendars."""
 
@@ -52,26 +52,24 @@ class ReaderKind:
     """What its User-Agent has somewhere."""
 
 
-def _kind(kind_id: str, name: str, watch: Watch, pattern: re.Pattern[str]) -> ReaderKind:
-    return ReaderKind(id=kind_id, name=name, watch=watch, pattern=pattern)
-
-
-OTHER = _kind("other", "Another program", Watch.IF_STEADY, re.compile(""))
+OTHER = ReaderKind("other", "Another program", Watch.IF_STEADY, re.compile(""))
 KINDS: tuple[ReaderKind, ...] = (
-    _kind("airbnb", "Airbnb", Watch.ALWAYS, re.compile(r"airbnb", re.I)),
-    _kind("booking_com", "Booking.com", Watch.ALWAYS, re.compile(r"booking\.com|bookingcom", re.I)),
-    _kind("vrbo", "Vrbo", Watch.ALWAYS, re.compile(r"vrbo|homeaway|abritel|fewo-?direkt|expedia", re.I)),
-    _kind("tripadvisor", "Tripadvisor", Watch.ALWAYS, re.compile(r"tripadvisor|flipkey|holidaylettings", re.I)),
-    _kind("beds24", "Beds24", Watch.ALWAYS, re.compile(r"beds24", re.I)),
-    _kind("smoobu", "Smoobu", Watch.ALWAYS, re.compile(r"smoobu", re.I)),
-    _kind("lodgify", "Lodgify", Watch.ALWAYS, re.compile(r"lodgify", re.I)),
-    _kind("hostaway", "Hostaway", Watch.ALWAYS, re.compile(r"hostaway", re.I)),
-    _kind("guesty", "Guesty", Watch.ALWAYS, re.compile(r"guesty", re.I)),
-    _kind("ownerrez", "OwnerRez", Watch.ALWAYS, re.compile(r"ownerre[sz]", re.I)),
-    _kind("google", "Google Calendar", Watch.ALWAYS, re.compile(r"google-calendar|googlecalendar", re.I)),
-    _kind("apple", "Apple Calendar", Watch.NEVER, re.compile(r"dataaccessd|calendaragent|calendard|\bical/|cfnetwork", re.I)),
-    _kind("outlook", "Outlook", Watch.IF_STEADY, re.compile(r"outlook|exchange|ms-?office|microsoft", re.I)),
-    _kind("browser", "A browser", Watch.NEVER, re.compile(r"^mozilla/.*(?:firefox|gecko|chrome|safari|edg|opera)", re.I)),
+    ReaderKind("airbnb", "Airbnb", Watch.ALWAYS, re.compile(r"airbnb", re.I)),
+    ReaderKind("booking_com", "Booking.com", Watch.ALWAYS, re.compile(r"booking\.com|bookingcom", re.I)),
+    ReaderKind("vrbo", "Vrbo", Watch.ALWAYS, re.compile(r"vrbo|homeaway|abritel|fewo-?direkt|expedia", re.I)),
+    ReaderKind("tripadvisor", "Tripadvisor", Watch.ALWAYS, re.compile(r"tripadvisor|flipkey|holidaylettings", re.I)),
+    ReaderKind("beds24", "Beds24", Watch.ALWAYS, re.compile(r"beds24", re.I)),
+    ReaderKind("smoobu", "Smoobu", Watch.ALWAYS, re.compile(r"smoobu", re.I)),
+    ReaderKind("lodgify", "Lodgify", Watch.ALWAYS, re.compile(r"lodgify", re.I)),
+    ReaderKind("hostaway", "Hostaway", Watch.ALWAYS, re.compile(r"hostaway", re.I)),
+    ReaderKind("guesty", "Guesty", Watch.ALWAYS, re.compile(r"guesty", re.I)),
+    ReaderKind("ownerrez", "OwnerRez", Watch.ALWAYS, re.compile(r"ownerre[sz]", re.I)),
+    ReaderKind("google", "Google Calendar", Watch.ALWAYS, re.compile(r"google-calendar|googlecalendar", re.I)),
+    ReaderKind(
+        "apple", "Apple Calendar", Watch.NEVER, re.compile(r"dataaccessd|calendaragent|calendard|\bical/|cfnetwork", re.I)
+    ),
+    ReaderKind("outlook", "Outlook", Watch.IF_STEADY, re.compile(r"outlook|exchange|ms-?office|microsoft", re.I)),
+    ReaderKind("browser", "A browser", Watch.NEVER, re.compile(r"^mozilla/.*(?:firefox|gecko|chrome|safari|edg|opera)", re.I)),
     OTHER,
 )
 """The kinds, the first that fits first; OTHER fits all."""
@@ -81,7 +79,7 @@ BY_ID = {kind.id: kind for kind in KINDS}
 def find_kind(agent: str | None) -> ReaderKind:
     """Return the kind of reader that sends this User-Agent.
 
-    >>> find_kind("Airbnb/1.0").id, find_kind("Google-Calendar-Importer").id, find_kind(None).id
+    >>> findReaderKind("Airbnb/1.0").id, findReaderKind("Google-Calendar-Importer").id, find_kind(None).id
     ('airbnb', 'google', 'other')
     """
     text = (agent or "")[:500]

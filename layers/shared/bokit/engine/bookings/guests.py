@@ -100,6 +100,7 @@ class GuestSearch:
 
     def __init__(self, store: Store, clock: Clock, reader: UnitGroupReader) -> None:
         self.store, self.clock, self.reader = store, clock, reader
+        self.max_records = MAX_GUEST_RECORDS
 
     def find(self, tenant: TenantId, who: str, *, cursor: str | None = None) -> GuestPage:
         """Return some of the bookings that name *who*, cancelled and moved ones too; raises InputError for too short a text.
@@ -110,7 +111,7 @@ class GuestSearch:
         after = read_cursor(list_id, cursor) if cursor else ""
         items, logs, last = dict[RecordId, FoundGuest](), 0, ""
         for number, (view, record) in enumerate(self._walk(tenant, after)):
-            if logs >= MAX_GUEST_LOGS or len(items) >= MAX_GUESTS_FOUND or number >= MAX_GUEST_RECORDS:
+            if logs >= MAX_GUEST_LOGS or len(items) >= MAX_GUESTS_FOUND or number >= self.max_records:
                 return GuestPage(items=tuple(items.values()), cursor=write_cursor(list_id, last))
             logs += len(record.lines) > 1
             last = _place(record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 
-from bokit.core.bookings.edit import read_day
+from bokit.core.bookings.edit import limit_period, read_day
 from bokit.core.bookings.nights import Span
 from bokit.core.bookings.stay import is_moved, is_window
 from bokit.core.model.catalog import Source, UnitId
@@ -24,7 +24,6 @@ from bokit.core.occupancy.night_counts import (
 from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.limits import MAX_OCCUPANCY_SPAN
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
-from bokit.errors import InputError
 from bokit.store.protocols import Store
 
 
@@ -36,9 +35,7 @@ def read_period(since: str | None, until: str | None, today: date) -> Span:
     """
     first = date.fromisoformat(read_day("from", since)) if since else date(today.year, 1, 1)
     end = date.fromisoformat(read_day("until", until)) if until else _add_year(first)
-    if not first < end <= first + MAX_OCCUPANCY_SPAN:
-        raise InputError(f"until must be 1 to {MAX_OCCUPANCY_SPAN.days} days after from", code="bad-field", field="until")
-    return first, end
+    return limit_period(first, end, MAX_OCCUPANCY_SPAN)
 
 
 def _add_year(day: date) -> date:

@@ -5,7 +5,7 @@ They know the core of bookings by these names alone.
 
 from __future__ import annotations
 
-from bokit.core.bookings.edit import read_day, read_edit
+from bokit.core.bookings.edit import limit_period, read_day, read_edit
 from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import GUEST_FIELDS, RELEASED, is_moved
 from bokit.core.ical.entries import EntryKind, Status
@@ -40,6 +40,7 @@ __all__ = [
     "Status",
     "TurnoverDocument",
     "is_moved",
+    "limit_period",
     "nights_to_release",
     "read_day",
     "read_edit",

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from bokit.engine.bookings.terms import TurnoverDocument, read_day
-from bokit.errors import InputError
+from bokit.engine.bookings.terms import TurnoverDocument, limit_period, read_day
 from bokit.http.limits import MAX_TURNOVER_SPAN, TURNOVER_SPAN
 from bokit.http.paging import Key
 from bokit.http.params import A_DATE, DAY, Cursor, Limit, UnitFilter
@@ -44,9 +43,7 @@ def list_turnovers(
     units = [unit.id for unit in call.find_units(unit_id)]
     first = date.fromisoformat(read_day("from", since)) if since else call.engine.bookings.charts.load_today(call.tenant, units)
     end = date.fromisoformat(read_day("until", until)) if until else first + TURNOVER_SPAN
-    if not first < end <= first + MAX_TURNOVER_SPAN:
-        raise InputError(f"until must be 1 to {MAX_TURNOVER_SPAN.days} days after from", code="bad-field", field="until")
-    found = call.engine.bookings.list_turnovers(call.tenant, units, (first, end))
+    found = call.engine.bookings.list_turnovers(call.tenant, units, limit_period(first, end, MAX_TURNOVER_SPAN))
     return call.reply_page(found, dict, by_day, ("turnovers", unit_id, since, until), limit, cursor)
 
 
