@@ -129,9 +129,9 @@ fuzz: ## made-up requests to each operation of the API (COUNT=10)
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@BOKIT_FUZZ=$(or $(COUNT),10) $(bin)/python -m pytest tests/stack/test_schemathesis.py
 
-bench: ## run the benchmarks, as ratios against peers
-	@$(MAKE) --no-print-directory -s -j 3 setup web
-	@$(bin)/python -m bench
+bench: ## run the benchmarks: one table of ratios against peers (NAMES="reading start")
+	@$(MAKE) --no-print-directory -s -j 3 setup web $(COMPARE)
+	@$(bin)/python -m bench $(NAMES)
 
 # more worlds than the command's default, for the page
 SEEDS ?= 1-4

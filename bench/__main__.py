@@ -1,54 +1,67 @@
-"""Run every benchmark, print the ratios, and write ``bench/report.json``."""
+"""``make bench``: run every benchmark, or those that are named, print one table, and write ``bench/report.json``.
+
+Exits with 1 where a benchmark breaks; one whose parts this machine lacks, or a goal that is missed, is only shown.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bench import (
-    bench_cold,
-    bench_command_line,
-    bench_export,
-    bench_json,
-    bench_live,
-    bench_matching,
-    bench_page,
-    bench_reading,
-    bench_start,
-    bench_tables,
-    bench_traffic,
-    bench_unchanged,
-)
+from bench.suite import LOGS, NAMES, ROOT, Outcome, run_bench
+from bench.table import count_met, draw_table
 
 REPORT = Path(__file__).with_name("report.json")
 
 
-def main() -> int:
-    """Run all benchmarks and return 0; a ratio that misses its target is reported, not an error."""
-    report: dict[str, object] = {"python": platform.python_version(), "machine": platform.machine()}
-    benches = {
-        "reading": bench_reading,
-        "matching": bench_matching,
-        "unchanged": bench_unchanged,
-        "start": bench_start,
-        "cold": bench_cold,
-        "command_line": bench_command_line,
-        "traffic": bench_traffic,
-        "tables": bench_tables,
-        "json": bench_json,
-        "export": bench_export,
-        "page": bench_page,
-        "live": bench_live,
-    }
-    for name, bench in benches.items():
-        print(f"\n{name}")
-        report[name] = bench.run()
-        bench.show(report[name])  # type: ignore[attr-defined]
-    REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"\nwritten to {REPORT.relative_to(REPORT.parents[1])}")
-    return 0
+def main(given: Sequence[str] | None = None) -> int:
+    """Run what is asked for; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Run benchmarks; ratios against peers in one table.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(NAMES)}")
+    asked = parser.parse_args(given)
+    if unknown := sorted(set(asked.names) - set(NAMES)):
+        parser.error(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(NAMES)}")
+    outcomes = run_all([name for name in NAMES if name in asked.names] or NAMES, REPORT)
+    print(draw_table(outcomes))
+    print(f"{count_met(outcomes)}; written to {REPORT.relative_to(ROOT)}")
+    for outcome in outcomes:
+        if outcome.broken:
+            print(f"{outcome.name} broke; what it printed is in {LOGS.relative_to(ROOT)}/{outcome.name}.log")
+    return 1 if any(outcome.broken for outcome in outcomes) else 0
+
+
+def run_all(names: Sequence[str], file: Path) -> list[Outcome]:
+    """Run these benchmarks; what was measured is in *file* after each. Where only some run, it keeps the others'."""
+    report: dict[str, Any] = {} if tuple(names) == NAMES else read_report(file)
+    report |= {"python": platform.python_version(), "machine": platform.machine()}
+    outcomes = []
+    for name in names:
+        _show_progress(f"{name} …")
+        outcomes.append(run_bench(name))
+        report[name] = outcomes[-1].document
+        file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _show_progress("")
+    return outcomes
+
+
+def read_report(file: Path) -> dict[str, Any]:
+    """Return the last report, or an empty one where there is none that can be read."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _show_progress(text: str) -> None:
+    """Write over the terminal's line; a file or a pipe gets nothing."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

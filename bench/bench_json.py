@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from bench.bench_tables import DiskStore, read_peak
+from bench.rows import Row, show_rows
 from bokit.net.response import SafeResponse
 from tests.support.json_app import JsonApp
 from tests.support.rows_app import Died
@@ -103,24 +104,43 @@ def run() -> dict[str, Any]:
             cwd=Path(__file__).parents[1],
             env={"PYTHONPATH": "layers/shared:cli:.", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )
-    return {**json.loads(done.stdout.splitlines()[-1]), "target": TARGETS}
+    report = json.loads(done.stdout.splitlines()[-1])
+    extra, share = report["unchanged"]["requests"] - PAGES, round(report["peak_mb"] / TARGETS["peak_mb"], 3)
+    return {**report, "extra_requests": extra, "peak_of_goal": share}
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print a line for each sync and the ratios."""
-    first, unchanged, target = report["first"], report["unchanged"], report["target"]
-    for step in ("first", "unchanged", "1 %"):
-        row = report[step]
-        done = f"{row['requests']} requests, {row['created']} created, {row['updated']} updated"
-        print(f"  {row['seen']:>7} items, {step:<9} {row['cpu_s']:>6.2f} s CPU, {row['wall_s']:>6.2f} s; {done}")
-    print(f"  killed {first['deaths']} times, at each third request: page 1 was requested {first['from_start']} time(s)")
-    extra, writes = unchanged["requests"] - PAGES, unchanged["store_writes"]
-    print(f"  unchanged: {extra} request(s) beyond the pages (at most {target['extra_requests']}), {writes} writes")
-    print(f"  peak memory for {report['mb']:g} MB: {report['peak_mb']:g} MB (at most {target['peak_mb']:g})")
+def rows(report: dict[str, Any]) -> list[Row]:
+    """Return what an unchanged sync requests and writes, and the peak memory."""
+    measured: dict[str, Any] = {"at_most": True, "is_ratio": False}
+    return [
+        Row(
+            name="json.extra_requests",
+            what=f"requests beyond {PAGES} pages of JSON, unchanged",
+            ours=f"{report['unchanged']['requests']}",
+            ratio=report["extra_requests"],
+            goal=TARGETS["extra_requests"],
+            **measured,
+        ),
+        Row(
+            name="json.unchanged.store_writes",
+            what=f"writes of {PAGES * PAGE_ITEMS:,} unchanged items of JSON",
+            ratio=report["unchanged"]["store_writes"],
+            goal=TARGETS["unchanged_writes"],
+            **measured,
+        ),
+        Row(
+            name="json.peak_of_goal",
+            what=f"memory of {report['mb']:.0f} MB of JSON, of {TARGETS['peak_mb']} MB",
+            ours=f"{report['peak_mb']:.0f} MB",
+            ratio=report["peak_of_goal"],
+            goal=1,
+            **measured,
+        ),
+    ]
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(json.dumps(sync_all(sys.argv[1])))
     else:
-        show(run())
+        show_rows(rows(run()))

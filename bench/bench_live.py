@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.rows import LackingError, Row, show_rows
 from local import stack
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,12 +25,12 @@ TARGETS = {"median": 250.0, "p99": 1000.0}
 
 
 def run(rounds: int = ROUNDS) -> dict[str, Any]:
-    """Return milliseconds by percentile; nothing without a browser, or where `make web` never ran."""
+    """Return milliseconds by percentile; raises LackingError without a browser or Node."""
     from tests.support.deployed import make_place, run_cloud
     from tests.support.page_on_stack import make_env, serve_feeds
 
     if not NODE.exists():
-        return {}
+        raise LackingError("no Node is set up")
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # the local cloud takes any
     with tempfile.TemporaryDirectory(prefix="bokit-bench-") as folder, serve_feeds() as feeds:
         built = stack.build_stack(make_place(Path(folder, "built")))
@@ -46,30 +47,30 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
 def summarize(measured: dict[str, Any]) -> dict[str, Any]:
     """Return the percentiles of what was measured."""
     if "not_run" in measured:
-        return {}
+        raise LackingError(str(measured["not_run"]))
     times = sorted(measured["times"])
     p99 = times[min(len(times) - 1, int(len(times) * 0.99))]
-    return {
-        "edits": len(times),
-        "websocket": measured["isLive"],
-        "median": round(statistics.median(times), 1),
-        "p99": round(p99, 1),
-        "targets": TARGETS,
-    }
+    percentiles = {"median": round(statistics.median(times), 1), "p99": round(p99, 1)}
+    shares = {name: round(percentiles[name] / goal, 3) for name, goal in TARGETS.items()}
+    return {"edits": len(times), "websocket": measured["isLive"], **percentiles, "of_goal": shares}
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print the percentiles beside their targets."""
-    if not report:
-        print("  not run: no Chromium or no Node here")
-        return
-    way = "by its WebSocket" if report["websocket"] else "by polling: the stack has no WebSocket"
-    print(f"  {report['edits']} edits in a terminal, on the open page {way}")
-    for name, target in TARGETS.items():
-        print(f"  {name:<7} {report[name]:>7.1f} ms (target {target:.0f})")
+def rows(report: dict[str, Any]) -> list[Row]:
+    """Return the percentiles, of their goals."""
+    way = "its WebSocket" if report["websocket"] else "polls"
+    return [
+        Row(
+            name=f"live.of_goal.{name}",
+            what=f"an edit on an open page by {way}, {name}, of {goal:.0f} ms",
+            ours=f"{report[name]:.0f} ms",
+            ratio=report["of_goal"][name],
+            goal=1,
+            at_most=True,
+            is_ratio=False,
+        )
+        for name, goal in TARGETS.items()
+    ]
 
 
 if __name__ == "__main__":
-    made = run(*map(int, sys.argv[1:]))
-    print(json.dumps(made, indent=1))
-    show(made)
+    show_rows(rows(run(*map(int, sys.argv[1:]))))

@@ -11,6 +11,8 @@ import json
 import subprocess
 from pathlib import Path
 
+from bench.rows import LackingError, Row, show_rows
+
 ROOT = Path(__file__).resolve().parents[1]
 NODE = ROOT / ".bokit/node/bin/node"
 ROUNDS = 7
@@ -19,35 +21,38 @@ TARGETS = {"paint": 10.0, "change": 20.0}
 
 
 def run() -> dict[str, dict[str, float]]:
-    """Return the medians of both and their ratios; nothing without a browser, or where `make web` never ran."""
+    """Return the medians of both and their ratios; raises LackingError without a browser or Node."""
     if not NODE.exists():
-        return {}
+        raise LackingError("no Node is set up")
     script = [str(NODE), "web/page/bench/chart.ts", str(ROUNDS)]
     done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600)
     measured: dict[str, float] = json.loads(done.stdout)
     if "not_run" in measured:
-        return {}
+        raise LackingError(str(measured["not_run"]))
     return {
         what: {
             "ms": round(measured[f"{what}_ms"], 1),
             "peer_ms": round(measured[f"peer_{what}_ms"], 1),
             "ratio": round(measured[f"{what}_ratio"], 1),
-            "target": target,
         }
-        for what, target in TARGETS.items()
+        for what in TARGETS
     }
 
 
-def show(report: dict[str, dict[str, float]]) -> None:
-    """Print a line for the first drawing and one for a change."""
-    for what, row in report.items():
-        faster = f"{row['ratio']:.1f} times faster (target {row['target']:.0f})"
-        print(f"  {what:<7} {row['ms']:>7.1f} ms; @event-calendar {row['peer_ms']:.1f} ms; {faster}")
-    if not report:
-        print("  not run: no Chromium or no Node here")
+def rows(report: dict[str, dict[str, float]]) -> list[Row]:
+    """Return a row for the first drawing and one for a change."""
+    return [
+        Row(
+            name=f"page.{what}.ratio",
+            what=f"the page's chart, {what}; @event-calendar",
+            ours=f"{row['ms']:.1f} ms",
+            peer=f"{row['peer_ms']:.1f} ms",
+            ratio=row["ratio"],
+            goal=TARGETS[what],
+        )
+        for what, row in report.items()
+    ]
 
 
 if __name__ == "__main__":
-    made = run()
-    print(json.dumps(made, indent=1))
-    show(made)
+    show_rows(rows(run()))

@@ -12,7 +12,6 @@ medians are compared. CPU time is measured: it dominates in a small Lambda, and 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from bench.bench_unchanged import emulator
+from bench.rows import Row, show_rows
 from bokit.store.dynamo.create_table import create_table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,6 +96,11 @@ PAIRS = {
     "authorize": ("table", 1.25),
 }
 """Handler: the alternative, and the largest accepted ratio of the two."""
+ALTERNATIVES = {
+    "usual": "the usual set" if HAS_XRAY else "the usual set, no Tracer",
+    "resolver": "a bare resolver",
+    "table": "PynamoDB and a logger",
+}
 
 MEASURE = """
 import sys, time
@@ -131,8 +136,9 @@ def start(way: str, env: Mapping[str, str]) -> tuple[float, float]:
 
 def environment(endpoint_url: str) -> dict[str, str]:
     """Return the environment of a function."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # an unpacked layer has it
     return {
-        **os.environ,
+        **kept,
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -149,8 +155,8 @@ def environment(endpoint_url: str) -> dict[str, str]:
     }
 
 
-def run() -> dict[str, dict[str, float]]:
-    """Return CPU time, the alternative's CPU time, their ratio and the target for each handler."""
+def run(rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """Return CPU time, the alternative's CPU time and their ratio for each handler: the medians of *rounds* starts."""
     with emulator() as endpoint_url:
         env = environment(endpoint_url)
         os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
@@ -158,7 +164,7 @@ def run() -> dict[str, dict[str, float]]:
         for way in WAYS:
             start(way, env)  # compiles byte code and fills the page cache, as in an unpacked layer
         taken: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for way in WAYS:
                 taken[way].append(start(way, env))
     walls, cpus = ({way: median(t[i] for t in times) for way, times in taken.items()} for i in (0, 1))
@@ -169,9 +175,8 @@ def run() -> dict[str, dict[str, float]]:
             "peer_ms": round(walls[peer], 1),
             "peer_cpu_ms": round(cpus[peer], 1),
             "ratio": round(cpus[way] / cpus[peer], 3),
-            "target": round(target, 3),
         }
-        for way, (peer, target) in PAIRS.items()
+        for way, (peer, _) in PAIRS.items()
     }
     return report | weigh_layer()
 
@@ -185,26 +190,24 @@ def weigh_layer() -> dict[str, dict[str, float]]:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(p for p in LAYER.rglob("*") if p.is_file()):
                 file.write(path, path.relative_to(LAYER))
-        return {"layer": {"bytes": packed.stat().st_size, "target": MAX_LAYER_BYTES}}
+        return {"layer": {"bytes": packed.stat().st_size, "of_goal": round(packed.stat().st_size / MAX_LAYER_BYTES, 3)}}
 
 
-def show(report: dict[str, dict[str, float]]) -> None:
-    """Print a line for each handler and for the layer."""
-    for way, row in report.items():
-        if way == "layer":
-            print(f"  the layer, zipped: {row['bytes'] / 1e6:.2f} MB (target {row['target'] / 1e6:.0f})")
-            continue
-        print(
-            f"  {way:<10} {row['cpu_ms']:>6.0f} ms of CPU ({row['ms']:.0f} ms); {PAIRS[way][0]} {row['peer_cpu_ms']:.0f} ms "
-            f"({row['peer_ms']:.0f} ms); ratio {row['ratio']:.2f} (target at most {row['target']:.2f})"
-        )
-    if not HAS_XRAY:
-        print("  the usual set is without Tracer, whose SDK is not installed here")
-    if "layer" not in report:
-        print("  the layer was not weighed: `sam build` makes one")
+def rows(report: dict[str, dict[str, float]]) -> list[Row]:
+    """Return a row for each handler, and for the layer where one is built."""
+    made = []
+    for way, (peer, goal) in PAIRS.items():
+        row = report[way]
+        beside = {"peer" if peer == "usual" else "floor": f"{row['peer_cpu_ms']:.0f} ms"}
+        ours = f"{row['cpu_ms']:.0f} ms"
+        what = f"start of {way}; {ALTERNATIVES[peer]}"
+        made.append(Row(name=f"start.{way}.ratio", what=what, ours=ours, ratio=row["ratio"], goal=goal, at_most=True, **beside))
+    if layer := report.get("layer"):
+        what, ours = f"the layer, zipped, of {MAX_LAYER_BYTES / 1e6:.0f} MB", f"{layer['bytes'] / 1e6:.2f} MB"
+        share = layer["of_goal"]
+        made.append(Row(name="start.layer.of_goal", what=what, ours=ours, ratio=share, goal=1, at_most=True, is_ratio=False))
+    return made
 
 
 if __name__ == "__main__":
-    measured = run()
-    print(json.dumps(measured, indent=1))
-    show(measured)
+    show_rows(rows(run()))

@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, select
 
+from bench.rows import LackingError, Row, show_rows
 from bokit.core.model.catalog import Source
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.collections import make_id
@@ -133,9 +134,9 @@ def compare_plainly(url: str, disk: str) -> dict[str, float]:
 
 
 def run() -> dict[str, Any]:
-    """Measure both sizes; without MariaDB, report that nothing was run."""
+    """Measure both sizes; raises LackingError without MariaDB."""
     if not (MARIADB and INSTALL_DB):
-        return {"not run": "mariadb-server is not installed"}
+        raise LackingError("mariadb-server is not installed")
     with ExitStack() as stack:
         server = stack.enter_context(run_mariadb())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -153,7 +154,6 @@ def run() -> dict[str, Any]:
         "memory": {step: round(large[step]["peak_mb"] / small[step]["peak_mb"], 3) for step in ("first", "unchanged", "1 %")},
         "unchanged": round(large["plain"]["cpu_s"] / large["unchanged"]["cpu_s"], 2),
         "first": round(large["first"]["cpu_s"] / large["plain"]["cpu_s"], 2),
-        "target": TARGETS,
     }
 
 
@@ -185,33 +185,31 @@ def _child(work: str, url: str, disk: Path) -> dict[str, Any]:
     return result
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print a line for each sync and the ratios."""
-    if "not run" in report:
-        print(f"  not run: {report['not run']}")
-        return
-    for rows, taken in report["sizes"].items():
-        for step in ("first", "unchanged", "1 %"):
-            row = taken[step]
-            print(
-                f"  {rows:>7} rows, {step:<9} {row['cpu_s']:>6.2f} s CPU, {row['wall_s']:>6.2f} s; "
-                f"peak {row['peak_mb']:.0f} MB; {row['written']} records, {row['store_writes']} writes"
-            )
-        print(f"  {rows:>7} rows, the server was sent {', '.join(taken['statements'])} alone")
-    memory = max(report["memory"].values())
-    print(f"  peak memory of ten times the rows: {memory:g} × (at most {report['target']['memory']:g})")
-    print(
-        f"  an unchanged sync beside select, load and compare: {report['unchanged']:g} × less CPU "
-        f"(target {report['target']['unchanged']:g})"
-    )
-    print(
-        f"  a first sync beside the same, which writes nothing: {report['first']:g} × its CPU "
-        f"(at most {report['target']['first']:g})"
-    )
+def rows(report: dict[str, Any]) -> list[Row]:
+    """Return the memory of ten times the rows, and the CPU of two syncs beside the simple pipeline."""
+    small, large = (report["sizes"][str(count)] for count in SIZES)
+    plain = f"{large['plain']['cpu_s']:.1f} s"
+    made = [
+        Row(
+            name=f"tables.memory.{step}",
+            what=f"memory of {SIZES[1]:,} SQL rows, {step}; of a tenth",
+            ours=f"{large[step]['peak_mb']:.0f} MB",
+            floor=f"{small[step]['peak_mb']:.0f} MB",
+            ratio=ratio,
+            goal=TARGETS["memory"],
+            at_most=True,
+        )
+        for step, ratio in report["memory"].items()
+    ]
+    for name, at_most in (("unchanged", False), ("first", True)):
+        what, ours = f"{SIZES[1]:,} SQL rows, {name}; select, load, compare", f"{large[name]['cpu_s']:.1f} s"
+        goal = TARGETS[name]
+        made.append(Row(name=f"tables.{name}", what=what, ours=ours, peer=plain, ratio=report[name], goal=goal, at_most=at_most))
+    return made
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         print(json.dumps({"sync": sync_once, "plain": compare_plainly}[sys.argv[1]](sys.argv[2], sys.argv[3])))
     else:
-        show(run())
+        show_rows(rows(run()))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
 
+from bench.rows import Row, show_rows
 from bokit.core.model.catalog import DEFAULT_TENANT, ShardId, Source
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
@@ -33,6 +34,8 @@ class SlowStore:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
+        if not callable(method):
+            return method  # such as its quotas
 
         def call(*args: Any, **given: Any) -> Any:
             time.sleep(CALL)
@@ -117,21 +120,23 @@ def run() -> dict[str, float]:
         "first_off_ms": round(off[0], 2),
         "first_on_ms": round(on[0], 2),
         "syncs_started": len(queue.bodies),
-        "target": MAX_RATIO,
     }
 
 
-def show(report: dict[str, float]) -> None:
-    """Print the results."""
-    print(
-        f"  a request {report['on_ms']:.1f} ms, {report['off_ms']:.1f} ms where traffic wakes nothing; ratio {report['ratio']:g} "
-        f"(target {report['target']:g})"
-    )
-    print(
-        f"  the one that woke the sync {report['first_on_ms']:.1f} ms, {report['first_off_ms']:.1f} ms without; "
-        f"syncs started by {REQUESTS} requests: {report['syncs_started']}"
-    )
+def rows(report: dict[str, float]) -> list[Row]:
+    """Return what a request spends on starting a sync."""
+    return [
+        Row(
+            name="traffic.ratio",
+            what="a request while a sync is overdue; with nothing to wake",
+            ours=f"{report['on_ms']:.1f} ms",
+            floor=f"{report['off_ms']:.1f} ms",
+            ratio=report["ratio"],
+            goal=MAX_RATIO,
+            at_most=True,
+        )
+    ]
 
 
 if __name__ == "__main__":
-    show(run())
+    show_rows(rows(run()))

@@ -28,6 +28,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.models import Model
 
 from bench.bench_reading import build_feed
+from bench.rows import LackingError, Row, show_rows
 from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.store.dynamo.create_table import create_table
@@ -80,11 +81,13 @@ def feed_server() -> Iterator[str]:
 
 @contextmanager
 def emulator() -> Iterator[str]:
-    """Run MiniStack on a free port of loopback."""
+    """Run MiniStack on a free port of loopback; raises LackingError where it is not set up."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     program = os.environ.get("BOKIT_MINISTACK", str(Path(__file__).parents[1] / ".bokit/cloud/bin/ministack"))
+    if not Path(program).exists():
+        raise LackingError("the local cloud is not set up: `make setup` does it")
     env = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0", "SFTP_PORT": "0"}
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([program], env=env, stdout=log, stderr=log)
@@ -177,7 +180,7 @@ class Ours:
             raise RuntimeError("not every feed was synced")
 
 
-def run() -> dict[str, dict[str, float]]:
+def run(rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
     """Measure both in turn; return CPU milliseconds for each feed, their ratio, and Bokit's table requests for each batch."""
     os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
     with emulator() as endpoint_url, feed_server() as feed_url:
@@ -185,22 +188,27 @@ def run() -> dict[str, dict[str, float]]:
         plain.sync()
         ours.sync_unchanged()
         ours.requests.clear()
-        pairs = [(cpu(plain.sync), cpu(ours.sync)) for _ in range(ROUNDS)]
+        pairs = [(cpu(plain.sync), cpu(ours.sync)) for _ in range(rounds)]
     theirs, mine = (median(p[i] for p in pairs) / FEEDS for i in (0, 1))
     ratio = median(p / o for p, o in pairs)
-    counted = {name: n / ROUNDS for name, n in sorted(ours.requests.items())}
-    return {"cpu": {"ours_ms": mine, "plain_ms": theirs, "ratio": ratio, "target": TARGET}, "requests_a_batch": counted}
+    counted = {name: n / rounds for name, n in sorted(ours.requests.items())}
+    return {"cpu": {"ours_ms": mine, "plain_ms": theirs, "ratio": ratio}, "requests_a_batch": counted}
 
 
-def show(report: dict[str, dict[str, float]]) -> None:
-    """Print the results."""
+def rows(report: dict[str, dict[str, float]]) -> list[Row]:
+    """Return what an unchanged feed costs."""
     c = report["cpu"]
-    print(
-        f"  an unchanged feed of {EVENTS} events, fetch and store included: {c['ours_ms']:.2f} ms of CPU;"
-        f" requests + icalendar + PynamoDB {c['plain_ms']:.2f} ms; ratio {c['ratio']:.1f} (target {c['target']})"
-    )
-    print(f"  table requests a batch of {FEEDS}, with its tick: {report['requests_a_batch']}")
+    return [
+        Row(
+            name="unchanged.cpu.ratio",
+            what=f"an unchanged feed of {EVENTS}; requests+icalendar+PynamoDB",
+            ours=f"{c['ours_ms']:.2f} ms",
+            peer=f"{c['plain_ms']:.1f} ms",
+            ratio=c["ratio"],
+            goal=TARGET,
+        )
+    ]
 
 
 if __name__ == "__main__":
-    show(run())
+    show_rows(rows(run()))

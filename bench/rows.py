@@ -22,6 +22,8 @@ class Row:
     """With its unit: ``0.52 ms``."""
     peer: str = ""
     floor: str = ""
+    is_ratio: bool = True
+    """Else it is a count, or a time or a size as a part of its goal, which depends on the machine: no history keeps it."""
 
     @property
     def is_met(self) -> bool:
@@ -29,10 +31,16 @@ class Row:
         return self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
 
 
+class LackingError(Exception):
+    """Raised by a benchmark's ``run`` where the machine lacks what it needs, such as a browser; the message says what."""
+
+
 def show_rows(rows: Iterable[Row]) -> None:
     """Print a line for each figure."""
     for row in rows:
-        sides = ", ".join(f"{name} {value}" for name, value in (("ours", row.ours), ("peer", row.peer), ("floor", row.floor)) if value)
+        sides = ", ".join(
+            f"{name} {value}" for name, value in (("ours", row.ours), ("peer", row.peer), ("floor", row.floor)) if value
+        )
         print(f"{row.what}: {sides}; ratio {row.ratio:.3g} (goal {'at most' if row.at_most else 'at least'} {row.goal:g})")
 
 
