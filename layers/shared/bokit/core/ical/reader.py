@@ -223,7 +223,7 @@ def _refresh(kept: KeptGroup, calendars: Sequence[CalendarText], zones: Sequence
 def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Entry]:
     groups = content.groups.values()
     shown = sort_entries(_clip(entry, today) for group in groups for entry in group.entries)
-    entries = tuple(e for e in shown if _is_in_reach(e, today))
+    entries = _in_reach(shown, today)
     of_groups = sorted((p for group in groups for p in group.problems), key=lambda p: (p.uid or "", p.code))
     far = _note_far(len(shown) - len(entries))
     entries = tuple(platform.classify(entries, today)) if platform.classify else entries
@@ -254,9 +254,10 @@ def _judge(has_entries: bool, problems: tuple[Problem, ...], *, is_whole: bool) 
     return Verdict.PARTIAL if is_damaged else Verdict.OK
 
 
-def _is_in_reach(entry: Entry, today: date) -> bool:
-    """Return whether a stay is of the years that are read; the result is the same all through a year."""
-    return entry.check_in.year <= today.year + MAX_YEARS_AHEAD and entry.check_out.year >= today.year - MAX_YEARS_BACK
+def _in_reach(entries: Sequence[Entry], today: date) -> tuple[Entry, ...]:
+    """Return the stays of the years that are read; the result is the same all through a year."""
+    first, last = today.year - MAX_YEARS_BACK, today.year + MAX_YEARS_AHEAD
+    return tuple(e for e in entries if e.check_in.year <= last and e.check_out.year >= first)
 
 
 def _note_far(count: int) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from heapq import heappop, heappush
+from operator import attrgetter
 
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind
 from bokit.core.ical.limits import MIN_DOUBLE_SPANS, MIN_ROOM_GUESTS
@@ -31,23 +32,43 @@ def note_rooms(entries: Iterable[Entry], today: date) -> list[Problem]:
     return [Problem(code=SEVERAL_ROOMS, message=MESSAGE.format(guests=most, night=night))]
 
 
-def _crowded_spans(entries: Sequence[Entry], today: date) -> Iterator[tuple[int, date]]:
+def _crowded_spans(entries: Iterable[Entry], today: date) -> Iterator[tuple[int, date]]:
     """Yield for each span of stays that lie over each other how many reservations there are at once, and from when."""
-    begun: list[tuple[date, int]] = []
-    present: dict[Hashable, int] = {}
-    ordered = sorted(entries, key=lambda e: (e.check_in, e.check_out, e.uid))
-    most = 0, today
-    for number, entry in enumerate(ordered):
-        while begun and begun[0][0] <= entry.check_in:
-            _leave(present, _guest_of(ordered[heappop(begun)[1]]))
-        if not begun and most[0] > 1:
+    for stays in _overlapping(sorted(entries, key=attrgetter("check_in", "check_out", "uid"))):
+        most = _most_at_once(stays, today)
+        if most[0] > 1:
             yield most
-        most = (0, today) if not begun else most
+
+
+def _overlapping(ordered: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Yield the stays of each span of nights on which they lie over each other. Most stays lie alone, and cost nothing more."""
+    stays, until = list[Entry](), date.min
+    for entry in ordered:
+        if entry.check_in >= until:
+            if len(stays) > 1:
+                yield stays
+            stays, until = [entry], entry.check_out
+        else:
+            stays.append(entry)
+            until = max(until, entry.check_out)
+    if len(stays) > 1:
+        yield stays
+
+
+def _most_at_once(stays: Sequence[Entry], today: date) -> tuple[int, date]:
+    """Return how many reservations there are at most on one night of *stays*, which are in order, and on which first."""
+    begun: list[tuple[date, int]] = []
+    guests = [_guest_of(entry) for entry in stays]
+    present: dict[Hashable, int] = {}
+    most, since = 0, today
+    for number, entry in enumerate(stays):
+        while begun and begun[0][0] <= entry.check_in:
+            _leave(present, guests[heappop(begun)[1]])
         heappush(begun, (entry.check_out, number))
-        present[_guest_of(entry)] = present.get(_guest_of(entry), 0) + 1
-        most = max(most, (len(present), max(entry.check_in, today)), key=lambda span: span[0])
-    if most[0] > 1:
-        yield most
+        present[guests[number]] = present.get(guests[number], 0) + 1
+        if len(present) > most:
+            most, since = len(present), max(entry.check_in, today)
+    return most, since
 
 
 def _leave(present: dict[Hashable, int], guest: Hashable) -> None:
