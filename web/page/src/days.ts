@@ -7,9 +7,7 @@ export const dayOf = (date: string): number => Date.parse(`${date}T00:00:00Z`) /
 export const dateOf = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 
 /** Return today's day in the time zone of the reader. */
-export function today(now = new Date()): number {
-  return dayOf(new Intl.DateTimeFormat("sv-SE").format(now));
-}
+export const today = (now = new Date()): number => Math.floor((+now - now.getTimezoneOffset() * 60_000) / DAY_MS);
 
 /** 0 is Sunday. */
 export const weekdayOf = (day: number): number => (((day + 4) % 7) + 7) % 7;
@@ -17,6 +15,15 @@ export const isWeekend = (day: number): boolean => weekdayOf(day) % 6 === 0;
 
 /** Return what writes days in a language, by the Gregorian calendar. */
 export function formatDays(language: string, options: Intl.DateTimeFormatOptions): (day: number) => string {
-  const format = new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC", calendar: "gregory" });
-  return (day) => format.format(day * DAY_MS);
+  const key = language + JSON.stringify(options);
+  let format = formats.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat(language, { ...options, timeZone: "UTC", calendar: "gregory" });
+    formats.set(key, format);
+  }
+  const { format: write } = format;
+  return (day) => write(day * DAY_MS);
 }
+
+/** Making one takes as long as writing a thousand days. */
+const formats = new Map<string, Intl.DateTimeFormat>();

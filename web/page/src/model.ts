@@ -80,8 +80,8 @@ export class Model {
         cleaning: unit.cleaning_minutes ?? house?.cleaning_minutes ?? 0,
       };
     });
-    const text = ({ property, name, id }: UnitLine) => [property, name, id].join("\u0000");
-    this.units.value = lines.sort((one, other) => text(one).localeCompare(text(other)));
+    const sortBy = ["property", "name", "id"] as const;
+    this.units.value = lines.sort((one, other) => sortBy.reduce((by, part) => by || one[part].localeCompare(other[part]), 0));
   }
 
   /** Sources of one name are one channel; each of the first ones has a color of its own. */

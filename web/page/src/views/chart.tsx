@@ -116,6 +116,7 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
   });
   const shown = useComputed(() => {
     const { top, height } = part.value;
+    if (!height) return []; // before its size is known
     const isIn = (at: number) => (tops.value[at + 1] ?? 0) >= top - MARGIN && (tops.value[at] ?? 0) <= top + height + MARGIN;
     return model.units.value.map((unit, at) => ({ unit, top: tops.value[at] ?? 0 })).filter((_, at) => isIn(at));
   });
