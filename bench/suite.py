@@ -19,6 +19,7 @@ NAMES = (
     "reading",
     "matching",
     "unchanged",
+    "vdirsyncer",
     "start",
     "cold",
     "command_line",

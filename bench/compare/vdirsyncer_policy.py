@@ -20,8 +20,8 @@ from simulator.score.serving import ResponseServer
 
 PYTHON = Path(__file__).resolve().parents[2] / ".bokit/compare/bin/python"
 WORKER = Path(__file__).with_name("vdirsyncer_worker.py")
-_GENERAL = '[general]\nstatus_path = "{folder}/status"\n'
-_PAIR = """
+GENERAL = '[general]\nstatus_path = "{folder}/status"\n'
+PAIR = """
 [pair {pair}]
 a = "{pair}_feed"
 b = "{pair}_files"
@@ -40,6 +40,35 @@ SETTLES_IN = 2
 """Syncs of one body after which another changes nothing: the first reverts an edit's upload, the second the edit."""
 
 
+class VdirsyncerWorker:
+    """One process of vdirsyncer, which runs command after command: see ``vdirsyncer_worker.py``."""
+
+    def __init__(self, python: Path, config: Path) -> None:
+        # no proxy of this machine's: all traffic stays on loopback
+        env = {"PATH": "/usr/bin:/bin", "HOME": str(config.parent), "NO_PROXY": "*"}
+        command = [str(python), str(WORKER), str(config)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+        )
+
+    def run(self, command: str) -> tuple[str, float]:
+        """Run a command; return its exit code, and the seconds of CPU of the process so far."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise SimulatorError("vdirsyncer cannot be talked to")
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        if not (answer := self._process.stdout.readline()):
+            raise SimulatorError("vdirsyncer ended; see `.bokit/compare/bin/vdirsyncer --version`")
+        code, cpu = answer.split()
+        return code, float(cpu)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
 class VdirsyncerPolicy(Rows):
     """Runs ``vdirsyncer sync`` for each response that is not the one before; stamps alone change nothing for it."""
 
@@ -49,9 +78,9 @@ class VdirsyncerPolicy(Rows):
         super().__init__()
         self._folder = TemporaryDirectory(prefix="bokit-vdirsyncer-")
         self._config = Path(self._folder.name) / "config"
-        self._config.write_text(_GENERAL.format(folder=self._folder.name), encoding="utf-8")
+        self._config.write_text(GENERAL.format(folder=self._folder.name), encoding="utf-8")
         self._server = ResponseServer()
-        self._worker = _start(python, self._config)
+        self._worker = VdirsyncerWorker(python, self._config)
         self._seen: dict[str, tuple[bytes, int]] = {}
 
     def read(self, fetch: Fetch) -> None:
@@ -64,7 +93,7 @@ class VdirsyncerPolicy(Rows):
         last, times = self._seen.get(name, (b"", 0))
         times = times if body == last else 0
         if times < SETTLES_IN:
-            self._run(f"sync {_pair(fetch.channel)}")
+            self._worker.run(f"sync {_pair(fetch.channel)}")
             self.rows[name] = dict(self._read_files(fetch.channel))
         self._seen[name] = (body, times + 1)
 
@@ -74,18 +103,8 @@ class VdirsyncerPolicy(Rows):
         (Path(self._folder.name) / pair).mkdir()
         url = self._server.url_of(channel)
         with self._config.open("a", encoding="utf-8") as config:
-            config.write(_PAIR.format(pair=pair, url=url, folder=self._folder.name))
-        self._run(f"discover {pair}")
-
-    def _run(self, command: str) -> str:
-        """Run a command and return its exit code."""
-        if self._worker.stdin is None or self._worker.stdout is None:
-            raise SimulatorError("vdirsyncer cannot be talked to")
-        self._worker.stdin.write(f"{command}\n")
-        self._worker.stdin.flush()
-        if not (code := self._worker.stdout.readline()):
-            raise SimulatorError("vdirsyncer ended; see `.bokit/compare/bin/vdirsyncer --version`")
-        return code
+            config.write(PAIR.format(pair=pair, url=url, folder=self._folder.name))
+        self._worker.run(f"discover {pair}")
 
     def _read_files(self, channel: Channel) -> Mapping[str, HeldStay]:
         found = {}
@@ -104,25 +123,10 @@ class VdirsyncerPolicy(Rows):
 
     def close(self) -> None:
         """End the process, the server and the folder."""
-        if self._worker.stdin:
-            self._worker.stdin.close()
-        self._worker.wait(timeout=30)
+        self._worker.close()
         self._server.stop()
         self._folder.cleanup()
 
 
 def _pair(channel: Channel) -> str:
     return re.sub(r"\W", "_", channel.name)
-
-
-def _start(python: Path, config: Path) -> subprocess.Popen[str]:
-    # no proxy of this machine's: all traffic stays on loopback
-    env = {"PATH": "/usr/bin:/bin", "HOME": str(config.parent), "NO_PROXY": "*"}
-    return subprocess.Popen(
-        [str(python), str(WORKER), str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=env,
-    )
