@@ -201,7 +201,7 @@ def _port(text: str) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     world = (load_world(options.state) if options.state else None) or _new_world(options)
-    server = SimulatorServer(SharedWorld(world, options.state), options.port)
+    server = SimulatorServer(SharedWorld(world, options.state, _read_clock), options.port)
     server.shared.save()
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -213,8 +213,12 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _read_clock() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a new world starts at the real time, and what is served is stamped with it
+
+
 def _new_world(options: argparse.Namespace) -> World:
-    now = datetime.now(UTC)  # noqa: TID251 - a new world starts at the real time; nothing else reads the clock
+    now = _read_clock()
     if options.scenario == "empty":
         return World(seed=options.seed, now=now)
     world = build_demo(options.seed, now)

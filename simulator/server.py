@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,16 @@ HANG_SECONDS = 120.0
 
 
 class SharedWorld:
-    """A world with a lock, saved to its folder after each change."""
+    """A world with a lock, saved to its folder after each change.
 
-    def __init__(self, world: World, folder: Path | None = None) -> None:
+    *clock*: platforms write when they made a response, however long nothing changes there; omitted, a response has the
+    world's own time alone.
+    """
+
+    def __init__(self, world: World, folder: Path | None = None, clock: Callable[[], datetime] | None = None) -> None:
         self.world = world
         self._folder = folder
+        self._clock = clock
         self._lock = threading.Lock()
 
     def read(self, read: Callable[[World], Any]) -> Any:
@@ -49,7 +55,7 @@ class SharedWorld:
         """Return the response of *feed*; save the world if a fault was counted down."""
         with self._lock:
             faults = self.world.faults.get(feed)
-            answer = self.world.answer(feed, **options)
+            answer = self.world.answer(feed, stamp=self._clock() if self._clock else None, **options)
             if faults != self.world.faults.get(feed):
                 self._save()
             return answer

@@ -205,11 +205,15 @@ class World:
         """Return the correct feed; *options* apply to this call only. Changes nothing."""
         return self._render(self.feed(feed), self.now, options)
 
-    def answer(self, feed: str, /, **options: Any) -> SimulatedResponse:
-        """Return the response to an HTTP client, with faults; counts it."""
+    def answer(self, feed: str, /, *, stamp: datetime | None = None, **options: Any) -> SimulatedResponse:
+        """Return the response to an HTTP client, with faults; counts it.
+
+        It is stamped with its own time: a second later than the response before it, and not before *stamp*.
+        """
         found = self.feed(feed)
         self.answers += 1
-        body = self._render(found, self.now + timedelta(seconds=self.answers % 3600), options)
+        own = self.now + timedelta(seconds=self.answers % 3600)
+        body = self._render(found, max(own, stamp or own), options)
         queued = faults.drop_ended(self.faults.get(feed, ()), self.now)
         if not queued:
             self.faults.pop(feed, None)

@@ -246,15 +246,30 @@ def opening_words(opens_at: datetime, zone: str, now: datetime) -> str:
     return f"opens {at:%a} {at.day} {at:%b %H:%M} ({zone}) unless you say no"
 
 
+def stale_words(made_at: datetime | None, read_at: datetime | None, now: datetime) -> str:
+    """Return why a source is stale: when the content that comes was made, or when it was last read.
+
+    >>> noon = datetime.fromisoformat("2026-08-03T12:00:00Z")
+    >>> stale_words(None, noon, datetime.fromisoformat("2026-08-03T14:00:00Z"))
+    'last read 2 h ago; `bokit doctor` shows whether the schedule runs'
+    """
+    if made_at is None:
+        return f"last read {ago_words(read_at, now) if read_at else 'never'}; `bokit doctor` shows whether the schedule runs"
+    return (
+        f"it answers, but with the calendar of {ago_words(made_at, now)}: nothing is cancelled meanwhile, and new bookings may "
+        "be missing; open its address in a browser, or ask the platform"
+    )
+
+
 def count_words(counts: Mapping[str, int]) -> str:
     """Return the counts that are not zero.
 
     >>> count_words({"seen": 3, "created": 2, "missing": 0, "refused": 1})
-    '2 created, 1 source held back'
+    '2 created, 1 not taken'
     """
     shown = [f"{n} {name}" for name, n in counts.items() if n and name not in ("seen", "unchanged", "refused")]
-    if held := counts.get("refused"):
-        shown.append(f"{plural(held, 'source')} held back")
+    if refused := counts.get("refused"):
+        shown.append(f"{refused} not taken")
     return ", ".join(shown) or f"{counts.get('seen', 0)} seen, nothing new"
 
 

@@ -25,6 +25,7 @@ from bokit_cli.show import (
     print_line,
     problem_words,
     show_suggestions,
+    stale_words,
     value_words,
 )
 from bokit_cli.sync import end_run, show_run
@@ -207,6 +208,7 @@ def _show_source(console: Console, session: Session, doc: dict[str, Any]) -> Non
             "last change": doc["last_change_at"] and ago_words(doc["last_change_at"], now),
             "next sync": doc["next_due_at"] and ago_words(doc["next_due_at"], now),
             "content made": doc["content_made_at"] and ago_words(doc["content_made_at"], now),
+            "stale": stale_words(doc["content_made_at"], doc["last_success_at"], now) if doc["state"] == "stale" else None,
             "error": doc["error"] and doc["error"]["message"],
             "advice": doc["advice"],
             "renames since": doc["renames_since"] and ago_words(doc["renames_since"], now),

@@ -21,6 +21,7 @@ from bokit_cli.show import (
     plural,
     print_facts,
     print_line,
+    stale_words,
     word,
 )
 from bokit_cli.status_check import check_words, load_needs
@@ -136,6 +137,9 @@ def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], l
         elif error := source["error"]:
             times = f" ({plural(source['failures'], 'failure')} in a row)" if source["failures"] else ""
             print_line(console, f"failing: {source['full_name']}: {error['message']}{times}")
+        elif source["state"] == "stale":
+            why = stale_words(source["content_made_at"], source["last_success_at"], now)
+            print_line(console, f"stale: {source['full_name']}: {why}")
         for table in source.get("tables", ()):
             if (error := table["error"]) and table["since"]:
                 since = ago_words(table["since"], now)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from bokit.core.model.plan import Action
     from bokit.core.model.records import Record, SourceId
-    from bokit.core.model.runs import Run
+    from bokit.core.model.runs import Run, SourceReport
     from bokit.engine.runs.batch import Progress
     from bokit.engine.runs.manual import SyncRequest
 
@@ -268,10 +268,7 @@ def show_run(
     """Print a run: a line for each source by its full name, its plan if there is one, its problems, and a line of totals."""
     words = new_words if new_only else count_words
     reports = sorted(((names.get(r.source_id, r.name), r) for r in run.sources), key=lambda pair: pair[0].casefold())
-    rows = [
-        (name, word(r.outcome), r.error["message"] if r.error else words(r.counts), _took_words(r.duration_ms))
-        for name, r in reports
-    ]
+    rows = [(name, word(r.outcome), _report_words(r, words), _took_words(r.duration_ms)) for name, r in reports]
     if not SYNCED.print(console, rows, empty):
         for name, report in reports:
             if report.error:
@@ -290,6 +287,17 @@ def show_run(
         print_line(console, f"{would}{run.status}: {run_words(run, words)}")
 
 
+def _report_words(report: SourceReport, words: Callable[[Mapping[str, int]], str]) -> str:
+    if report.error:
+        return report.error["message"]
+    return "held back; `bokit status` says why" if _is_held_back(report) else words(report.counts)
+
+
+def _is_held_back(report: SourceReport) -> bool:
+    """Return whether the whole content waits, not rows of it, and no hold says why: it is old, or others count at this moment."""
+    return bool(report.counts.get("refused")) and not (report.error or report.problems or report.tables)
+
+
 def _took_words(milliseconds: int) -> str:
     return span_words(milliseconds / 1000) if milliseconds >= 1000 else "< 1 s"
 
@@ -305,8 +313,13 @@ def run_words(run: Run, words: Callable[[Mapping[str, int]], str] = count_words)
         facts.append(f"{plural(in_part, 'source')} failed in part")
     if left := sum((report.error or {}).get("code") == LEASE_HELD for report in run.sources):
         facts.append(f"{plural(left, 'source')} left to another run, which syncs {'it' if left == 1 else 'them'}")
-    if not facts or any(counts.values()):
+    held = [report for report in run.sources if report.outcome == "held" or _is_held_back(report)]
+    counts["refused"] -= sum(report.counts.get("refused", 0) for report in held)
+    has_news = any(n for name, n in counts.items() if name not in ("seen", "unchanged"))
+    if has_news if held else not facts or any(counts.values()):
         facts.append(words(counts))
+    if held:
+        facts.append(f"{plural(len(held), 'source')} held back")
     return ", ".join(facts)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.errors import BokitError, SourceUnavailableError, StoreUnreachableError
-from tests.support.terminal import URL, Terminal, a_feed
+from tests.support.terminal import JULY, URL, Terminal, a_feed
 
 BOOKED = ("booking", "add", "--unit", "Garden flat", "--set", "check_in=2026-07-11", "--set", "check_out=2026-07-13")
 
@@ -148,3 +148,39 @@ def test_a_calendar_that_a_platform_no_longer_reads_is_named(terminal):
     terminal.bokit.feeds.serve(token, "HomeAway/1.0")
     terminal.bokit.tick()
     assert terminal.json("status")["unread"] == []
+
+
+def serve_stamped(terminal: Terminal) -> None:
+    """Serve the calendar as Airbnb does: with the time at which it was made."""
+    stamped = JULY.replace("UID:", f"DTSTAMP:{terminal.clock():%Y%m%dT%H%M%SZ}\r\nUID:")
+    terminal.shelf.bodies[URL] = a_feed(stamped)
+
+
+def test_a_calendar_that_stands_still_is_said_with_its_age_and_what_that_means(terminal):
+    """By the sync that reads it, by the status, and of the source; the next fresh one ends it."""
+    terminal.furnish()
+    for hours in (0, 1):
+        terminal.clock.move(hours=hours)
+        serve_stamped(terminal)
+        terminal.json("sync", "--all", "--force")
+    terminal.clock.move(hours=9)
+    synced = terminal.run("sync", "--all", "--force")
+    why = "it answers, but with the calendar of 9 h ago: nothing is cancelled meanwhile, and new bookings may be missing"
+
+    assert "Garden flat / Airbnb\tunchanged\theld back; `bokit status` says why" in synced.out
+    assert synced.out.endswith(": 1 source held back\n")
+    assert f"stale: Garden flat / Airbnb: {why}" in terminal.run("status").out
+    assert why in terminal.run("source", "show", "Airbnb").out
+    assert "1 source held back" in terminal.run("history").out
+    serve_stamped(terminal)
+    assert "held back" not in terminal.run("sync", "--all", "--force").out
+    assert "stale" not in terminal.run("status").out
+
+
+def test_a_source_that_was_not_read_for_long_is_said_with_the_last_time(terminal):
+    terminal.furnish()
+    terminal.json("sync", "--all")
+    terminal.clock.move(hours=9)
+
+    line = "stale: Garden flat / Airbnb: last read 9 h ago; `bokit doctor` shows whether the schedule runs"
+    assert line in terminal.run("status").out

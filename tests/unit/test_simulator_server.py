@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,20 @@ def test_feeds_are_served_without_an_etag(server):
     assert not {"ETag", "Last-Modified"} & set(first.headers)
     assert first.body != second.body
     assert [e["UID"] for e in events(first.body)] == [e["UID"] for e in events(second.body)]
+
+
+def test_a_platform_stamps_what_it_serves_with_the_time_of_day_though_nothing_changes_there(tmp_path):
+    """Each response is a second later at least; a world that was played ahead of the clock keeps its own time."""
+    world, later = build_demo(1, NOW), NOW + timedelta(hours=2)
+    shared = SharedWorld(world, tmp_path, lambda: later)
+    stamps = []
+    for days in (0, 3):
+        world.advance(days=days)
+        stamps.append({line for line in shared.answer(AIRBNB).body.splitlines() if line.startswith(b"DTSTAMP")})
+
+    assert stamps[0] == {b"DTSTAMP:20261120T110000Z"}
+    assert stamps[1] == {b"DTSTAMP:20261123T090002Z"}
+    assert world.now == NOW + timedelta(days=3)
 
 
 def test_an_etag_is_sent_and_honoured_where_the_feed_has_one(server):
