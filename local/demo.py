@@ -48,8 +48,8 @@ def run_demo(place: Place) -> None:
         show_records(demo)
     with chapter("Your bookings"):
         demo.show("bookings")
-        demo.show("calendar")
-    print(NEXT.format(simulator=place.simulator_url, api=addresses["api_url"], page=addresses["page_url"]))
+        demo.show("calendar", "--days", "31")  # on the last days of a month its calendar shows little
+    print(NEXT.format(feed=BOOKING, simulator=place.simulator_url, api=addresses["api_url"], page=addresses["page_url"]))
 
 
 def say(line: str) -> None:
@@ -210,6 +210,8 @@ Try next
   .venv/bin/bokit export UNIT --for vrbo       a unit's calendar for a channel, and its address
   .venv/bin/bokit feed inspect FILE_OR_URL     what Bokit reads in a calendar of yours
   .venv/bin/python -m simulator --help         book, move and cancel simulated stays ({simulator})
+  .venv/bin/python -m simulator fault {feed} empty-calendar
+                                               break a calendar, and see on the page how Bokit holds it; `clear` fixes it
   make down                                    stop everything; `make up` continues with the same data
 
 Open the page: the calendar of all units, signed in by its link

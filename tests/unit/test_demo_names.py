@@ -37,3 +37,12 @@ def test_examples_use_no_name_of_the_demo(file):
 
     assert not {CRM, BILLING} & {source["name"] for source in document.get("sources", ())}
     assert not [c for c in document["collections"] if c["name"].startswith(PREFIX)]
+
+
+@pytest.mark.parametrize("kind", ["collections", "sources"])
+def test_the_examples_declare_nothing_twice(kind):
+    """README imports one after another: none changes what another one declared, and no collection has two sources' ids."""
+    names = [item["name"] for file in EXAMPLES for item in yaml.safe_load(file.read_text(encoding="utf-8")).get(kind, ())]
+
+    assert len(names) > 1
+    assert sorted(names) == sorted(set(names))
