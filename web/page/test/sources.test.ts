@@ -118,11 +118,50 @@ test("of several troubles the worst comes first, with a count", BROWSER, () =>
         await pass(2, "failing", "paused");
         await page.clock.fastForward("01:01");
         await says(page, /Garden flat \/ Airbnb has not been read since/);
-        await line(page).getByRole("link", { name: "1 more calendar needs a look." }).click();
+        await line(page).getByRole("link", { name: "1 more needs a look." }).click();
         await page.getByRole("link", { name: "Garden flat / VRBO" }).waitFor();
       }),
     ),
   ),
+);
+
+test("a source of other records is said after all calendars, and nothing of nights", BROWSER, () =>
+  withFeed("Airbnb", async (calendar) => {
+    await pass(0, "ok");
+    await openLive(async (page) => {
+      await page.route(/\/sync\/status/, async (route) => {
+        const answer = await route.fetch();
+        const doc = await answer.json();
+        const data = { source_id: "src_crm", name: "CRM", full_name: "CRM", kind: "json", collection: "clients", unit_id: null };
+        const sources = [...doc.sources, { ...doc.sources[0], ...data, state: "failing", last_success_at: null }];
+        await route.fulfill({ response: answer, json: { ...doc, sources } });
+      });
+      await page.reload();
+      await says(page, "CRM needs a look: its records stay as they were.");
+      await page.evaluate(() => void (location.hash = "#/today"));
+      await page.getByText("CRM: cannot be read", { exact: true }).waitFor();
+      await world.ask("POST", `/sources/${calendar.id}/pause`);
+      await says(page, /^Garden flat \/ Airbnb is paused/);
+      await says(page, "1 more needs a look.");
+    });
+  }),
+);
+
+test("what has not come yet is not said to be empty", BROWSER, () =>
+  tester.open("/", async (page) => {
+    await page.route(/\/(units|bookings|conflicts)\b/, () => {}); // no answer comes
+    await page.goto("about:blank");
+    await page.goto(`${world.url}/#token=${world.tokens.admin}`);
+    for (const [name, empty] of [
+      ["chart", "No units yet"],
+      ["today", "Nobody arrives or leaves"],
+      ["conflicts", "No double bookings"],
+    ] as const) {
+      await page.evaluate((hash) => void (location.hash = hash), `#/${name}`);
+      await page.locator("main").getByText("Loading…").first().waitFor();
+      assert.equal(await page.getByText(empty).count(), 0, name);
+    }
+  }),
 );
 
 test("an open page gets old by itself, and says when it is cut off", BROWSER, () =>

@@ -36,7 +36,7 @@ export function ChartView() {
       {sign}
     </button>
   );
-  if (!lists.units.value?.size) return <p>{text("shell.empty")}</p>;
+  if (!lists.units.value?.size) return <p>{text(lists.units.value ? "shell.empty" : "shell.loading")}</p>;
   return (
     <>
       <div class="controls">

@@ -21,7 +21,7 @@ export function Conflicts() {
   const now = useConflicts();
   return (
     <>
-      {lists.conflicts.value && !now.length && <p class="empty">{text("conflict.none")}</p>}
+      {!now.length && <p class="empty">{text(lists.conflicts.value ? "conflict.none" : "shell.loading")}</p>}
       <ConflictList conflicts={now} />
       {hasFormer.value ? (
         <Former />

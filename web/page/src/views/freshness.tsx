@@ -73,10 +73,13 @@ function saySources(): Sentence[] {
   }
   if (!lists.status.value || !standing.value) return [{ tone: "good", says: text("shell.loading") }];
   if (!sources.length) return [{ tone: "warn", says: text("freshness.none"), href: to("setup") }];
-  return isCutOff() ? [] : [{ tone: "good", says: sayRead(sources) }];
+  const calendars = sources.filter(({ unit_id }) => unit_id);
+  return isCutOff() ? [] : [{ tone: "good", says: sayRead(calendars.length ? calendars : sources) }];
 }
 
-const rankOf = ({ state }: SourceStatus) => URGENCY.findIndex((states) => states.includes(state ?? ""));
+/** A source of other records than bookings closes no nights: it comes after all calendars. */
+const rankOf = ({ state, unit_id }: SourceStatus) =>
+  URGENCY.findIndex((states) => states.includes(state ?? "")) + (unit_id ? 0 : URGENCY.length);
 const byUrgency = (one: SourceStatus, other: SourceStatus) =>
   rankOf(one) - rankOf(other) || (one.last_success_at ?? "").localeCompare(other.last_success_at ?? "");
 
@@ -87,6 +90,7 @@ export function sayTrouble(source: Troubled): Sentence {
   const { state, last_success_at: read, content_made_at: made } = source;
   const name = nameOf(source);
   const href = to("source", source.source_id);
+  if (!source.unit_id) return { tone: "warn", says: text("freshness.records", { name }), href };
   if (state === "held" || state === "paused" || state === "new")
     return { tone: "warn", says: text(`freshness.${state}`, { name }), href };
   if (state === "stale" && made) return { tone: "bad", says: text("freshness.old", { name, at: momentOf(made) }), href };

@@ -35,6 +35,10 @@ export function Sources() {
   );
 }
 
+/** Say a state in a word or two; an old calendar is read in time, and not late. */
+const sayState = ({ state, content_made_at: made }: SourceStatus) =>
+  text(state === "stale" && made ? "today.stale" : (`source.${state}` as Name));
+
 function Group({ name, sources }: { readonly name: string; readonly sources: readonly SourceStatus[] }) {
   const [state, read, next] = [text("source.state"), text("source.lastRead"), text("source.due")];
   return (
@@ -56,7 +60,7 @@ function Group({ name, sources }: { readonly name: string; readonly sources: rea
                 <a href={to("source", source.source_id)}>{nameOf(source)}</a>
               </th>
               <td data-label={state}>
-                <State of={source.state} says={text(`source.${source.state}` as Name)} />
+                <State of={source.state} says={sayState(source)} />
               </td>
               <td data-label={read}>{momentOf(source.last_success_at)}</td>
               <td data-label={next}>{sayNext(source)}</td>
@@ -154,7 +158,7 @@ export function SourcePanel({ about: [id = ""] }: ViewProps) {
         {removed
           ? text("source.removed", { at: momentOf(removed) })
           : source.state === "ok"
-            ? text("source.okAbout")
+            ? text(source.unit_id ? "source.okAbout" : "source.ok")
             : sayTrouble({ ...source, source_id: id }).says}
       </p>
       <p ref={outcome} class="outcome" role="status" tabIndex={-1}>

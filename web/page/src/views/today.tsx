@@ -54,7 +54,7 @@ export function Today({ about: [date = dateOf(today())] }: ViewProps) {
       <h2>{formatDays(language.value, { weekday: "long", day: "numeric", month: "long", year: "numeric" })(day)}</h2>
       <Needs />
       <div aria-live="polite">
-        {!parts.has("leaves") && !parts.has("arrives") && <p>{text("today.quiet")}</p>}
+        {!parts.has("leaves") && !parts.has("arrives") && <p>{text(lists.bookings.value ? "today.quiet" : "shell.loading")}</p>}
         {PARTS.filter((part) => parts.has(part)).map((part) => {
           const found = parts.get(part)?.sort((one, other) => orderOf(one) - orderOf(other)) ?? [];
           return (
@@ -146,7 +146,8 @@ function Needs() {
         {sources.map(({ source_id, name, unit_id, state }) => (
           <li key={source_id}>
             <a href={to("source", source_id)}>
-              <b>{name}</b> {nameOf(unit_id)}: {text(`today.${state}` as Name)}
+              <b>{name}</b>
+              {unit_id ? ` ${nameOf(unit_id)}` : ""}: {text(`today.${state}` as Name)}
             </a>
           </li>
         ))}
