@@ -130,16 +130,7 @@ def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], l
     rows = [_status_row(source, now) for source in doc["sources"]]
     FRESHNESS.print(console, rows, empty)
     for source in doc["sources"]:
-        if hold := source["hold"]:
-            print_line(console, f"held: {source['full_name']}: {hold['message']} `bokit source show {source['source_id']}`")
-            if opens_at := hold["opens_at"]:
-                print_line(console, f"  {opening_words(opens_at, zones.get(str(source['unit_id']), 'UTC'), now)}")
-        elif error := source["error"]:
-            times = f" ({plural(source['failures'], 'failure')} in a row)" if source["failures"] else ""
-            print_line(console, f"failing: {source['full_name']}: {error['message']}{times}")
-        elif source["state"] == "stale":
-            why = stale_words(source["content_made_at"], source["last_success_at"], now)
-            print_line(console, f"stale: {source['full_name']}: {why}")
+        _show_trouble(console, source, zones.get(str(source["unit_id"]), "UTC"), now)
         for table in source.get("tables", ()):
             if (error := table["error"]) and table["since"]:
                 since = ago_words(table["since"], now)
@@ -167,6 +158,20 @@ def _show_status(console: Console, doc: StatusDocument, zones: dict[str, str], l
     _show_retention(console, doc["retention"], now)
     if not doc["enabled"]:
         print_line(console, "automatic syncing is off; `bokit options set sync.enabled true` turns it on")
+
+
+def _show_trouble(console: Console, source: SourceStatusDocument, zone: str, now: datetime) -> None:
+    """Print why a source is held, fails or is stale."""
+    if hold := source["hold"]:
+        print_line(console, f"held: {source['full_name']}: {hold['message']} `bokit source show {source['source_id']}`")
+        if opens_at := hold["opens_at"]:
+            print_line(console, f"  {opening_words(opens_at, zone, now)}")
+    elif error := source["error"]:
+        times = f" ({plural(source['failures'], 'failure')} in a row)" if source["failures"] else ""
+        print_line(console, f"failing: {source['full_name']}: {error['message']}{times}")
+    elif source["state"] == "stale":
+        why = stale_words(source["content_made_at"], source["last_success_at"], now)
+        print_line(console, f"stale: {source['full_name']}: {why}")
 
 
 def _status_row(source: SourceStatusDocument, now: datetime) -> tuple[object, ...]:
