@@ -117,6 +117,7 @@ check: ## what CI runs: lint, types, import rules, template, security, tests
 	@$(MAKE) --no-print-directory -s -j 3 setup $(COMPARE) $(DOCS) $(MCP) $(SECURITY) $(WEB)
 	@$(MAKE) --no-print-directory -s lint types template security
 	@$(bin)/python -m pytest -n $(WORKERS) --durations=40 --durations-min=10 --cov --cov-report=term:skip-covered
+	@$(bin)/python -m bench --compare
 
 reliability: $(DEV) $(CLOUD) ## count what faults lose, double or open: one table (JSON=1, COUNT=200 listings, LINES="clock")
 	@$(bin)/python -m tests.support.reliability $(if $(JSON),--json) --count $(or $(COUNT),200) $(LINES)
@@ -129,9 +130,9 @@ fuzz: ## made-up requests to each operation of the API (COUNT=10)
 	@$(MAKE) --no-print-directory -s -j 3 setup
 	@BOKIT_FUZZ=$(or $(COUNT),10) $(bin)/python -m pytest tests/stack/test_schemathesis.py
 
-bench: ## run the benchmarks: one table of ratios against peers (NAMES="reading start")
+bench: ## run the benchmarks: one table of ratios against peers (NAMES="reading start", RECORD=1 keeps the ratios and draws them)
 	@$(MAKE) --no-print-directory -s -j 3 setup web $(COMPARE)
-	@$(bin)/python -m bench $(NAMES)
+	@$(bin)/python -m bench $(if $(RECORD),--record) $(NAMES)
 
 # more worlds than the command's default, for the page
 SEEDS ?= 1-4

@@ -1,6 +1,9 @@
 """``make bench``: run every benchmark, or those that are named, print one table, and write ``bench/report.json``.
 
 Exits with 1 where a benchmark breaks; one whose parts this machine lacks, or a goal that is missed, is only shown.
+
+    --record     keeps the ratios in the history, for the commit that is checked out, and draws it
+    --compare    runs the short ones alone, and says which ratio is worse than the history's last one: the gate's last line
 """
 
 from __future__ import annotations
@@ -13,6 +16,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.draw import draw
+from bench.gate import compare
+from bench.history import (
+    HISTORY,
+    PICTURE,
+    HistoryError,
+    describe_commit,
+    read_history,
+    write_history,
+)
 from bench.suite import LOGS, NAMES, ROOT, Outcome, run_bench
 from bench.table import count_met, draw_table
 
@@ -23,12 +36,34 @@ def main(given: Sequence[str] | None = None) -> int:
     """Run what is asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Run benchmarks; ratios against peers in one table.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(NAMES)}")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--record", action="store_true", help="keep the ratios of this commit in bench/history.json, and draw it")
+    way.add_argument("--compare", action="store_true", help="run the short ones, and print which ratios fell; never fails")
     asked = parser.parse_args(given)
     if unknown := sorted(set(asked.names) - set(NAMES)):
         parser.error(f"no benchmark is named {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    outcomes = run_all([name for name in NAMES if name in asked.names] or NAMES, REPORT)
+    names = [name for name in NAMES if name in asked.names] or list(NAMES)
+    try:
+        if asked.compare:
+            print(*compare(read_history(HISTORY)), sep="\n")
+            return 0
+        return show(names, is_recorded=asked.record)
+    except HistoryError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 0 if asked.compare else 1
+
+
+def show(names: Sequence[str], *, is_recorded: bool) -> int:
+    """Run these benchmarks, print the table, and record the ratios where asked to; return the exit status."""
+    entry, history = (describe_commit(), read_history(HISTORY)) if is_recorded else (None, None)  # what is wrong is said at once
+    outcomes = run_all(names, REPORT)
     print(draw_table(outcomes))
     print(f"{count_met(outcomes)}; written to {REPORT.relative_to(ROOT)}")
+    if entry and history:
+        history = history.add(entry, [row for outcome in outcomes for row in outcome.rows])
+        write_history(history, HISTORY)
+        PICTURE.write_text(draw(history), encoding="utf-8")
+        print(f"recorded for {entry.commit} in {HISTORY.relative_to(ROOT)}, drawn in {PICTURE.relative_to(ROOT)}")
     for outcome in outcomes:
         if outcome.broken:
             print(f"{outcome.name} broke; what it printed is in {LOGS.relative_to(ROOT)}/{outcome.name}.log")
