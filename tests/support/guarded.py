@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-import urllib3
 
 from bokit.errors import AddressRefusedError, SourceMalformedError, SourceUnavailableError
-from bokit.net.adapter import GuardedAdapter
+from bokit.net.adapter import GuardedAdapter, Opened
 from bokit.net.guard import Guard
 from bokit.net.session import SafeSession
+from bokit.net.wire import Input, WireResponse
 from tests.support.damage import Damage
 from tests.support.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 
@@ -92,9 +92,11 @@ class LuredAdapter(GuardedAdapter):
     lure = b""
     status = 302
 
-    def _send_once(self, request: Any, target: Any, exchange: Any) -> urllib3.BaseHTTPResponse:
+    def _send_once(self, request: Any, target: Any, exchange: Any) -> Opened:
         if target.host == "feeds.example.org":
-            return urllib3.HTTPResponse(status=self.status, headers={"Location": self.lure.decode("latin-1")})
+            return WireResponse(
+                Input(socket.socket()), "GET", 1, self.status, {"location": ("Location", self.lure.decode("latin-1"))}
+            ), None
         return super()._send_once(request, target, exchange)
 
 

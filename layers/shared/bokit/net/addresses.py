@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bokit.errors import AddressRefusedError
@@ -135,14 +136,14 @@ def read_url(url: str, *, allow_private_addresses: bool = False) -> Target:
     if parts.scheme not in SCHEMES:
         raise _bad("not a URL that can be fetched; write https://…, http://… or webcal://…")
     user, _, place = parts.netloc.rpartition("@")
-    found = _HOST_AND_PORT.fullmatch(place)
-    host = _read_host(found) if found and "@" not in user else None
-    if found is None or host is None:
+    found = None if "@" in user else _read_place(place)
+    if found is None:
         raise _bad("not a host name; write the URL as the platform shows it")
+    host, written_port = found
     if not allow_private_addresses and not _may_be_public(host):
         raise AddressRefusedError("the address is not public; a deployed stack fetches public addresses only")
-    scheme = _read_scheme(parts.scheme, is_local=allow_private_addresses and bool(found["port"]))
-    port = int(found["port"] or SCHEMES[scheme])
+    scheme = _read_scheme(parts.scheme, is_local=allow_private_addresses and bool(written_port))
+    port = int(written_port or SCHEMES[scheme])
     if not 0 < port < 65536:
         raise _bad("the port of a URL must be 1–65535")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -178,6 +179,14 @@ def _read_auth(user: str) -> tuple[str, str] | None:
     return (unquote(name), unquote(password)) if user.strip(":") else None
 
 
+@lru_cache(maxsize=1024)
+def _read_place(place: str) -> tuple[str, str | None] | None:
+    """Return host and port, as it is written, of what a URL has between user info and path: kept, for it holds no secret."""
+    found = _HOST_AND_PORT.fullmatch(place)
+    host = _read_host(found) if found else None
+    return (host, found["port"]) if found and host is not None else None
+
+
 def _read_host(found: re.Match[str]) -> str | None:
     """Return the host in ASCII, as it is resolved; None for one that a resolver would read differently."""
     if found["v6"]:
@@ -202,6 +211,7 @@ def _in_ascii(name: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _may_be_public(host: str) -> bool:
     """Return whether *host* could be public, by its text: literal addresses, odd number forms, local names.
 

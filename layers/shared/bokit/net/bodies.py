@@ -6,10 +6,9 @@ import re
 import zlib
 from collections.abc import Callable
 
-import urllib3
-
 from bokit.errors import SourceMalformedError, SourceUnavailableError
 from bokit.net.limits import MAX_BODY_PIECES
+from bokit.net.wire import WireResponse
 
 CHUNK_BYTES = 65_536
 _NO_ENCODINGS = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "text"})
@@ -18,25 +17,26 @@ _GZIP_START = b"\x1f\x8b"
 _GZIP, _DEFLATE = frozenset({"gzip", "x-gzip"}), "deflate"
 
 
-def read_body(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
+def read_body(response: WireResponse, max_bytes: int) -> bytes:
     """Return the decoded body; raises if it is (or is announced) larger than *max_bytes*, is cut short, or is wrongly encoded."""
     if _announced(response) > max_bytes:
         raise _too_large(max_bytes)
-    decoder = _Decoder(_read_encoding(response.headers.get("content-encoding", "")))
-    body, taken = bytearray(), 0
-    for pieces, raw in enumerate(response.stream(CHUNK_BYTES, decode_content=False)):
-        taken += len(raw)
-        body += decoder.feed(raw, max_bytes + 1 - len(body))
-        if max(taken, len(body)) > max_bytes or pieces >= MAX_BODY_PIECES:
+    decoder = _Decoder(_read_encoding(response.header("content-encoding")))
+    parts, taken, size = [], 0, 0
+    for pieces, raw in enumerate(response.stream(CHUNK_BYTES)):
+        part = decoder.feed(raw, max_bytes + 1 - size)
+        taken, size = taken + len(raw), size + len(part)
+        if max(taken, size) > max_bytes or pieces >= MAX_BODY_PIECES:
             raise _too_large(max_bytes)
-    body += decoder.finish()
+        parts.append(part)
+    parts.append(decoder.finish())
     if not decoder.is_whole:
         raise SourceUnavailableError("the response was cut short; Bokit will retry", code="truncated")
-    return bytes(body)
+    return b"".join(parts) if len(parts) > 2 or parts[-1] else parts[0]
 
 
-def _announced(response: urllib3.BaseHTTPResponse) -> int:
-    length = response.headers.get("content-length", "").lstrip("0")
+def _announced(response: WireResponse) -> int:
+    length = response.header("content-length").lstrip("0")
     return int(length[:18]) if length.isascii() and length.isdecimal() else 0
 
 

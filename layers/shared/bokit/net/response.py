@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import requests
+from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
@@ -19,17 +22,29 @@ class SafeResponse(requests.Response):
         *,
         url: str,
         status: int,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | Iterable[tuple[str, str]],
         body: bytes = b"",
         request: requests.PreparedRequest | None = None,
     ) -> None:
-        super().__init__()
+        # requests' own makes a jar of cookies for each response, which nobody reads
         self.url, self.status_code = url, status
         self.headers = CaseInsensitiveDict(headers)
-        self.encoding = get_encoding_from_headers(self.headers)
+        self.history: list[requests.Response] = []
         self._content, self._content_consumed = body, True
+        self.raw, self._next, self.reason = None, None, ""
+        self.elapsed = timedelta()
         if request:
             self.request = request
+
+    @cached_property
+    def cookies(self) -> RequestsCookieJar:  # type: ignore[override]
+        """Return no cookies."""
+        return RequestsCookieJar()
+
+    @cached_property
+    def encoding(self) -> str | None:  # type: ignore[override]
+        """Return the character set that the headers name."""
+        return get_encoding_from_headers(self.headers)
 
     @property
     def host(self) -> str:

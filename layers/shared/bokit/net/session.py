@@ -84,25 +84,30 @@ class SafeSession(requests.Session):
         target = read_url(url, allow_private_addresses=self._allow_private)
         prepared = requests.PreparedRequest()
         prepared.method, prepared.url = method, target.url
-        prepared.headers = self._default_headers()
-        prepared.headers.update(headers or {})
+        prepared.headers = CaseInsensitiveDict([*self._default_headers(), *(headers or {}).items()])
         if data is not None or json is not None:
             prepared.prepare_body(data, None, json)
         _authorize(prepared, target)
-        return self.send(prepared, timeout=timeout, allow_redirects=allow_redirects)
+        return self._send(prepared, target, timeout, allow_redirects)
 
-    def _default_headers(self) -> CaseInsensitiveDict[str]:
-        return CaseInsensitiveDict({name: str(value) for name, value in self.headers.items()})
+    def _default_headers(self) -> list[tuple[str, str]]:
+        return [(name, str(value)) for name, value in self.headers.items()]
 
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, *, timeout: float | None = None, allow_redirects: bool = True
     ) -> SafeResponse:
         """Send a prepared request straight through the adapter; see :meth:`request`."""
+        target = read_url(str(request.url), allow_private_addresses=self._allow_private)
+        return self._send(request, target, timeout, allow_redirects)
+
+    def _send(
+        self, request: requests.PreparedRequest, target: Target, timeout: float | None, allow_redirects: bool
+    ) -> SafeResponse:
         self.adapter.open_pools()
         ends = time.monotonic() + (self._deadline if timeout is None else min(timeout, self._deadline))
         history: list[requests.Response] = []
         while True:
-            response = self.adapter.send(request, timeout=ends - time.monotonic())
+            response = self.adapter.ask(request, target, ends - time.monotonic())
             location = response.headers.get("location")
             if response.status_code not in REDIRECTS or not location or not allow_redirects:
                 response.history = history
@@ -110,27 +115,28 @@ class SafeSession(requests.Session):
             if len(history) == MAX_REDIRECTS:
                 raise SourceMalformedError("the URL redirects too often", code="too-many-redirects")
             history.append(response)
-            request = self._follow(request, response.status_code, location)
+            request, target = self._follow(request, target, response.status_code, location)
 
-    def _follow(self, request: requests.PreparedRequest, status: int, location: str) -> requests.PreparedRequest:
-        """Return the request that follows a redirect; raises AddressRefusedError if it is not followed.
+    def _follow(
+        self, request: requests.PreparedRequest, here: Target, status: int, location: str
+    ) -> tuple[requests.PreparedRequest, Target]:
+        """Return the request that follows a redirect, and where it goes; raises AddressRefusedError if it is not followed.
 
         303, and 301 or 302 to a POST      GET without a body, as browsers do; RFC 9110 15.4
         to another origin                  without credentials, and without headers that could hold any
         """
-        here = read_url(str(request.url), allow_private_addresses=self._allow_private)
         onward = self._read_location(here, location)
         following = request.copy()
         following.url = onward.url
         if onward.origin != here.origin:
-            following.headers = self._default_headers()
+            following.headers = CaseInsensitiveDict(self._default_headers())
             following.headers.update({name: value for name, value in request.headers.items() if name.lower() in HARMLESS})
         if (status == 303 and request.method != "HEAD") or (status in (301, 302) and request.method == "POST"):
             following.method, following.body = "GET", None
             for name in [name for name in following.headers if name.lower().startswith("content-")]:
                 del following.headers[name]
         _authorize(following, onward)
-        return following
+        return following, onward
 
     def _read_location(self, here: Target, location: str) -> Target:
         """Return where a redirect leads. Errors of either parser quote the URL and are dropped."""
