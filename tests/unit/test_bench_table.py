@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +91,13 @@ def test_every_benchmark_is_in_the_table_and_says_what_its_rows_are():
         assert {"run", "rows"} <= set(functions), name
         if name in QUICK:
             assert [arg.arg for arg in functions["run"].args.args] == ["rounds"], name
+
+
+def test_every_benchmark_has_a_line_in_the_documents():
+    """In docs/speed.md, in the table's order."""
+    page = (FOLDER.parent / "docs/speed.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(NAMES)
 
 
 def test_a_row_is_found_in_the_report_by_its_name():
