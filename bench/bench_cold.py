@@ -250,7 +250,7 @@ def rows(report: Mapping[str, Mapping[str, Any]]) -> list[Row]:
     return [
         Row(
             name=f"cold.{function}.of_goal",
-            what=f"first call of {function}, of {MAX_FIRST_MS} ms; the second",
+            what=f"{function}: first call in {MAX_FIRST_MS} ms; second",
             ours=f"{row['first']:.0f} ms",
             floor=f"{row['second']:.0f} ms",
             ratio=row["of_goal"],

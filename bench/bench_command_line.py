@@ -133,7 +133,7 @@ def rows(report: dict[str, dict[str, Any]]) -> list[Row]:
     return [
         Row(
             name=f"command_line.{way}.ratio",
-            what=f"the command line's {way}; a program on {peer}; Python",
+            what=f"bokit {way}; a {peer} program; Python",
             ours=f"{report[way]['cpu_ms']:.0f} ms",
             peer=f"{report[way]['peer_cpu_ms']:.0f} ms",
             floor=f"{report[way]['python_cpu_ms']:.0f} ms",

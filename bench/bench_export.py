@@ -134,7 +134,7 @@ def rows(report: dict[str, Any]) -> list[Row]:
     made = [
         Row(
             name=f"export.memory.{form}",
-            what=f"memory of {SIZES[1]:,} records as {form}; of a tenth",
+            what=f"memory, {SIZES[1]:,} records, {form}; a tenth",
             ours=f"{large[form]['peak_mb']:.0f} MB",
             floor=f"{small[form]['peak_mb']:.0f} MB",
             ratio=ratio,

@@ -61,7 +61,7 @@ def rows(report: dict[str, Any]) -> list[Row]:
     return [
         Row(
             name=f"live.of_goal.{name}",
-            what=f"an edit on an open page by {way}, {name}, of {goal:.0f} ms",
+            what=f"edit to page by {way}, {name}, of {goal:.0f} ms",
             ours=f"{report[name]:.0f} ms",
             ratio=report["of_goal"][name],
             goal=1,

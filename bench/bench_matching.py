@@ -71,7 +71,7 @@ def rows(report: dict[str, Any]) -> list[Row]:
     return [
         Row(
             name="matching.ratio",
-            what=f"sync of {report['events']:,} events, worst shape; icalendar",
+            what=f"sync {report['events']:,} events, worst; icalendar",
             ours=slow,
             peer=f"{worst['icalendar']:.2f} s",
             ratio=report["ratio"],

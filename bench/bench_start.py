@@ -97,7 +97,7 @@ PAIRS = {
 }
 """Handler: the alternative, and the largest accepted ratio of the two."""
 ALTERNATIVES = {
-    "usual": "the usual set" if HAS_XRAY else "the usual set, no Tracer",
+    "usual": "usual set" if HAS_XRAY else "usual set, no Tracer",
     "resolver": "a bare resolver",
     "table": "PynamoDB and a logger",
 }

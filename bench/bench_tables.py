@@ -192,7 +192,7 @@ def rows(report: dict[str, Any]) -> list[Row]:
     made = [
         Row(
             name=f"tables.memory.{step}",
-            what=f"memory of {SIZES[1]:,} SQL rows, {step}; of a tenth",
+            what=f"memory, {SIZES[1]:,} SQL rows, {step}; a tenth",
             ours=f"{large[step]['peak_mb']:.0f} MB",
             floor=f"{small[step]['peak_mb']:.0f} MB",
             ratio=ratio,
@@ -202,7 +202,7 @@ def rows(report: dict[str, Any]) -> list[Row]:
         for step, ratio in report["memory"].items()
     ]
     for name, at_most in (("unchanged", False), ("first", True)):
-        what, ours = f"{SIZES[1]:,} SQL rows, {name}; select, load, compare", f"{large[name]['cpu_s']:.1f} s"
+        what, ours = f"{SIZES[1]:,} SQL rows, {name}; simple pipeline", f"{large[name]['cpu_s']:.1f} s"
         goal = TARGETS[name]
         made.append(Row(name=f"tables.{name}", what=what, ours=ours, peer=plain, ratio=report[name], goal=goal, at_most=at_most))
     return made

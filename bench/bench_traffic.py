@@ -128,7 +128,7 @@ def rows(report: dict[str, float]) -> list[Row]:
     return [
         Row(
             name="traffic.ratio",
-            what="a request while a sync is overdue; with nothing to wake",
+            what="a request that wakes a sync; one that does not",
             ours=f"{report['on_ms']:.1f} ms",
             floor=f"{report['off_ms']:.1f} ms",
             ratio=report["ratio"],
