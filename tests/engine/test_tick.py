@@ -81,6 +81,24 @@ def test_a_source_is_due_again_after_its_interval():
     assert len(app.fetcher.asked) == 6
 
 
+@pytest.mark.parametrize("interval", [300, 900, 3600])
+def test_sources_that_were_synced_together_are_claimed_together(interval):
+    """One claim and one batch an interval, although each source has a due time of its own, and ticks come some seconds off."""
+    app = TestApp(queue=True)
+    for n in range(50):
+        app.add_source(f"s{n}", {}, interval=interval)
+    sizes = []
+    for minute in range(4 * interval // 60):
+        app.clock.move(seconds=(0, 3, -2, 4, 1, -3)[minute % 6])
+        app.bokit.tick()
+        app.clock.move(seconds=-(0, 3, -2, 4, 1, -3)[minute % 6])
+        sizes += [len(read_message(body).source_ids) for body in app.queue.bodies]
+        run_queue(app)
+        app.clock.move(minutes=1)
+
+    assert sizes == [50] * 4
+
+
 @pytest.mark.parametrize("seconds", [0, 10, 55])
 def test_a_message_that_waits_costs_no_interval(seconds):
     """A source of a minute is synced at each tick, however long its message waits for a worker within the minute."""

@@ -16,6 +16,8 @@ from bokit.core.model.scheduling import Head, SourceSchedule, Staleness
 
 FIRST_RETRY = timedelta(minutes=2)
 TICK = timedelta(minutes=1)
+MAX_SPREAD = TICK * 0.4
+"""Of the due times of sources that were synced together."""
 DAILY = 86_400
 MAX_DUE_AHEAD = MAX_INTERVAL + timedelta(days=2)
 """No due time is further away: an interval, and what clocks and jitter add."""
@@ -141,10 +143,13 @@ def plan_next_due(schedule: SourceSchedule, source_id: str, started_at: datetime
     """Return when a source is due again after a success.
 
     A little early rather than late: a tick some seconds before the minute must not cost another minute. The jitter is the
-    source's own, which spreads a thousand sources that were added at once.
+    source's own, and all of a batch are due between the same two ticks: else each tick would claim a part of their shard.
+
+        tick ─────────┬──────────────────────┬─────────────────────────────┬──────►
+        due           │ 6 s   ← jitter 24 s →      30 s: a tick may be as  │ all are claimed
+                                                   early as this
     """
-    early = min(schedule.interval * 0.05, TICK / 2)
-    spread = min(schedule.interval * 0.05, TICK)
+    early, spread = min(schedule.interval * 0.05, TICK / 2), min(schedule.interval * 0.05, MAX_SPREAD)
     return started_at + schedule.interval - early - spread * _share(source_id, "jitter")
 
 
