@@ -20,6 +20,7 @@ NAMES = (
     "matching",
     "unchanged",
     "vdirsyncer",
+    "scale",
     "start",
     "cold",
     "command_line",
