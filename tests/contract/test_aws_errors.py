@@ -154,6 +154,7 @@ CALLS: dict[str, Callable[[TableGateway], object]] = {
     "query_keys": lambda table: table.query_keys(KEY.pk),
     "query_one": lambda table: table.query_one(KEY.pk, ItemRow.doc.exists()),
     "query_due": lambda table: table.query_due(1, 1),
+    "query_due_page": lambda table: table.query_due_page(1, 1, None),
     "count": lambda table: table.count(KEY.pk),
     "scan_keys": lambda table: table.scan_keys(EXISTS),
     "put": lambda table: table.put(PUT),

@@ -40,6 +40,21 @@ def test_due_shards_come_earliest_first(store: Store) -> None:
     assert store.load_due(NOW - 2 * DAY).shards == ()
 
 
+def test_what_is_due_comes_page_by_page(store: Store) -> None:
+    """Each page goes on where the one before ended, also among equal times, and whatever was completed meanwhile."""
+    ids = [due_at(store, NOW - n // 2 * HOUR) for n in range(7)]
+    due_at(store, NOW + HOUR)
+    pages = [store.load_due(NOW, 3)]
+    store.complete_batch(pages[0].shards[0].id, fence=0, schedules={}, next_due=NOW + HOUR, run=None)
+    while pages[-1].cursor is not None:
+        pages.append(store.load_due(NOW, 3, pages[-1].cursor))
+
+    found = [shard.id for page in pages for shard in page.shards]
+    assert sorted(found) == sorted(ids)
+    assert [len(page.shards) for page in pages][:3] == [3, 3, 1]
+    assert store.load_due(NOW, 50).cursor is None
+
+
 def test_a_due_shard_comes_whole(store: Store) -> None:
     """A shard that the index finds has all that the shard itself has."""
     source = add_source(store)

@@ -56,6 +56,8 @@ class Due:
     monitors: tuple[Monitor, ...] = ()
     runs: tuple[OpenRun, ...] = ()
     """Open runs that are overdue."""
+    cursor: str | None = field(default=None, compare=False)
+    """Send it to get what is due after these; None: that is all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +148,11 @@ class CatalogStore(Protocol):
 class ScheduleStore(Protocol):
     """Heads, shards, claims and leases: all that an unchanged sync touches."""
 
-    def load_due(self, now: datetime, limit: int = 100) -> Due:
-        """Return shards, monitors and open runs whose time is not after *now*, earliest first, by one index query."""
+    def load_due(self, now: datetime, limit: int = 100, cursor: str | None = None) -> Due:
+        """Return shards, monitors and open runs whose time is not after *now*, earliest first, by one index query.
+
+        *cursor*: that of the page before, asked for with the same *now*.
+        """
 
     def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]:
         """Return the shards that exist, in the order of *ids*."""

@@ -154,6 +154,10 @@ class Shard:
     fence: int = 0  # raised at each claim
     recent: tuple[HeartbeatRun, ...] = ()  # the last few unchanged batches, newest first
 
+    def is_held(self, now: datetime, holder: str | None = None) -> bool:
+        """Return whether another than *holder* has claimed it, and the claim has not expired."""
+        return self.holder not in (None, holder) and self.claimed_until is not None and self.claimed_until > now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:

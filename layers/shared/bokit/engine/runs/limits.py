@@ -36,8 +36,10 @@ MAX_DELAY_SECONDS = 900
 MAX_IDEMPOTENCY_KEY_LENGTH = 255  # characters
 MIN_MONITOR_SECONDS, MAX_MONITOR_SECONDS = 60, 366 * 86_400  # between two runs of a monitor
 MAX_MONITOR_RUNS = 1_000_000_000  # after which a monitor stops
-MAX_DUE_PER_TICK = 1000
-"""Shards, monitors and open runs that one tick reads."""
+MAX_DUE_PER_PAGE = 100
+"""Shards, monitors and open runs that a tick reads, claims and sends before it reads the next: a tick that dies loses no more."""
+MAX_DUE_SPAN = timedelta(seconds=20)
+"""How long a tick goes on to a next page; what is due after it is the next tick's. The function has 50 s for all parts."""
 MAX_LATE_SOURCES = 100
 """Late shards that one check of a request reads."""
 MAX_TENANTS = 10_000

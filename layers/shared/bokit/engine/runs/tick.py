@@ -1,4 +1,4 @@
-"""The tick: every minute, find what is due, by one query of the index.
+"""The tick: every minute, find what is due, by a query of the index for each hundred.
 
     shards       claim each by a condition, and send its due sources; a tenant's monitor takes their place
     monitors     begin their runs
@@ -11,14 +11,21 @@
     connections  close those at their end, and those of revoked tokens
     retention    erase guests whose time is over, in one minute of each hour
 
-A part that fails does not stop the others.
+A part that fails does not stop the others. The first three are done page by page:
+
+    time ─────────┬───────────────────────┬──────────────────────┬───────────────────────────────────►
+    read          │ 100 due items         │ the next 100         │ … until none is left, or for 20 s
+    claim, send   │  98, two are held     │  100                 │
+    workers       ·                       │ begin                │
+
+So what can not be claimed now keeps nothing behind it waiting, however much it is.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -31,12 +38,12 @@ from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.faults import contained
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.runs.limits import CLAIM_TTL, MAX_DUE_PER_TICK, RETENTION_MINUTE
+from bokit.engine.runs.limits import CLAIM_TTL, MAX_DUE_PER_PAGE, MAX_DUE_SPAN, RETENTION_MINUTE
 from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
-from bokit.store.protocols import Store
+from bokit.store.protocols import Due, Store
 
 log = logging.getLogger("bokit.tick")
 T = TypeVar("T")
@@ -109,6 +116,27 @@ class PartReport(Protocol):
     def error(self) -> Exception | None: ...
 
 
+@dataclass(slots=True)
+class DuePages:
+    """What came of the pages of what is due, together."""
+
+    sent: TickReport = field(default_factory=TickReport)
+    error: Exception | None = None
+    """Of a part that keeps no source from being sent."""
+
+    def add(self, page: TickReport, error: Exception | None) -> None:
+        """Add what came of one page."""
+        before = self.sent
+        names = ("shards", "sources", "sent", "monitors", "closed", "stale")
+        self.sent = replace(
+            before,
+            **{name: getattr(before, name) + getattr(page, name) for name in names},
+            overdue_intervals=max(before.overdue_intervals, page.overdue_intervals),
+            error=before.error or page.error,
+        )
+        self.error = self.error or error
+
+
 class OutboxReport(Protocol):
     """What a drain of the outbox did."""
 
@@ -150,6 +178,8 @@ class BatchClaimer:
 
         messages = []
         for shard in shards:
+            if shard.is_held(now, run_id):
+                continue
             with contained(errors):
                 if find_due(shard) and (claimed := self._claim_shard(shard, run_id or self.new_run_id(now), now)):
                     messages += self._make_messages(claimed, trigger, find_due(claimed), stored)
@@ -251,14 +281,8 @@ class Tick:
         Raises at the end what kept sources from being sent; the error of another part is in the report.
         """
         now = self.clock()
-        due = self.store.load_due(now + EARLY, limit=MAX_DUE_PER_TICK)
-        shards = [s for s in due.shards if s.next_due is not None and s.next_due <= now]
-        try:
-            sent = self._send_due(shards, trigger, now)
-        except Exception as error:
-            sent = TickReport(shards=len(shards), error=error)
-        begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
-        closed = _attempt(self.close_overdue, due.runs, "overdue runs")
+        pages = self._do_pages(trigger, now)
+        sent = pages.sent
         unread = _attempt(lambda _: _result_of(self.report_unread()), [self], "unread calendars")
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
         started = _attempt(lambda _: _result_of(self.send_due()), [self], "deliveries")
@@ -266,12 +290,10 @@ class Tick:
         ended = _attempt(lambda _: _result_of(self.close_due()), [self], "connections")
         is_time = now.minute == RETENTION_MINUTE
         erased = _attempt(lambda _: _result_of(self.apply_retention()), [self] * is_time, "retention")
-        parts = (begun, closed, unread, numbered, started, served, ended, erased)
-        failed = sent.error or next((part.error for part in parts if part.error), None)
+        parts = (unread, numbered, started, served, ended, erased)
+        failed = sent.error or pages.error or next((part.error for part in parts if part.error), None)
         report = replace(
             sent,
-            monitors=begun.count,
-            closed=closed.count,
             unread=unread.count,
             events=numbered.count,
             turns=started.count,
@@ -284,6 +306,30 @@ class Tick:
         if sent.error:
             raise sent.error
         return report
+
+    def _do_pages(self, trigger: Trigger, now: datetime) -> DuePages:
+        """Do what is due, page by page; none follows one that could not be sent, since its claims would be lost as well."""
+        pages = DuePages()
+        for due in self._load_pages(now):
+            shards, is_sent = [s for s in due.shards if s.next_due is not None and s.next_due <= now], True
+            try:
+                sent = self._send_due(shards, trigger, now)
+            except Exception as error:
+                sent, is_sent = TickReport(shards=len(shards), error=error), False
+            begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
+            closed = _attempt(self.close_overdue, due.runs, "overdue runs")
+            pages.add(replace(sent, monitors=begun.count, closed=closed.count), begun.error or closed.error)
+            if not is_sent:
+                break
+        return pages
+
+    def _load_pages(self, now: datetime) -> Iterator[Due]:
+        """Yield what is due, the earliest first, as long as there is time."""
+        due = self.store.load_due(now + EARLY, limit=MAX_DUE_PER_PAGE)
+        yield due
+        while due.cursor is not None and self.clock() - now < MAX_DUE_SPAN:
+            due = self.store.load_due(now + EARLY, limit=MAX_DUE_PER_PAGE, cursor=due.cursor)
+            yield due
 
     def _drain(self) -> PartResult:
         drained = self.drain_outbox()

@@ -35,6 +35,8 @@ from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.pauses import Pauses
 from bokit.store.schema import check_schema
 
+IndexPlace = Mapping[str, Any]
+"""The keys of an item of the index, as DynamoDB has them: a query goes on after it."""
 _UNREAD = -1
 """In the place of a schema number that was not read yet."""
 
@@ -177,6 +179,13 @@ class TableGateway:
         """Return the keys of the items of a *partition* of the index that are due by *until*, earliest first."""
         with self._translated():
             return _keys_of(self._row.due.query(partition, ItemRow.due_at <= until, limit=limit, page_size=limit))
+
+    def query_due_page(self, until: int, limit: int, after: IndexPlace | None) -> tuple[list[Key], IndexPlace | None]:
+        """Return the keys of DUE *after* a place in the index, as ``query_due`` does, and the place where more may follow."""
+        with self._translated():
+            place = None if after is None else dict(after)
+            found = self._row.due.query(DUE, ItemRow.due_at <= until, limit=limit, page_size=limit, last_evaluated_key=place)
+            return _keys_of(found), found.last_evaluated_key
 
     def scan_keys(self, filtered: Condition) -> list[Key]:
         """Return the keys of all items for which *filtered* holds. Reads the whole table."""

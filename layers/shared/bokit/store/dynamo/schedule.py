@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -34,10 +35,11 @@ from bokit.store.protocols import Due
 class DynamoSchedule(DynamoOpenRunReads):
     """``ScheduleStore`` on the table."""
 
-    def load_due(self, now: datetime, limit: int = 100) -> Due:
+    def load_due(self, now: datetime, limit: int = 100, cursor: str | None = None) -> Due:
         # The index is eventually consistent and has keys only: the items are read, and their times compared again.
         until = write_micros(now)
-        rows = self._table.get_all(self._table.query_due(until, limit))
+        found, place = self._table.query_due_page(until, limit, json.loads(cursor) if cursor else None)
+        rows = self._table.get_all(found)
         due = [(key, row) for key, row in rows.items() if row.due_at is not None and row.due_at <= until]
         shards, monitors, runs = [], [], []
         for key, row in sorted(due, key=lambda found: (found[1].due_at, found[0])):
@@ -47,7 +49,8 @@ class DynamoSchedule(DynamoOpenRunReads):
                 monitors.append(read_monitor(row))
             elif open_run := self._read_open_run(row):
                 runs.append(open_run)
-        return Due(shards=tuple(shards), monitors=tuple(monitors), runs=tuple(runs))
+        more = json.dumps(place) if place else None
+        return Due(shards=tuple(shards), monitors=tuple(monitors), runs=tuple(runs), cursor=more)
 
     def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]:
         wanted = {keys.state_key(shard): shard for shard in ids}

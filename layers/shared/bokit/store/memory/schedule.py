@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import ShardId, Source
+from bokit.core.model.codec import write_micros
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import SourceId
 from bokit.core.model.runs import OpenRun
@@ -21,7 +22,7 @@ from bokit.store.writes import sort_recent
 class MemorySchedule(MemoryState):
     """``ScheduleStore`` in memory."""
 
-    def load_due(self, now: datetime, limit: int = 100) -> Due:
+    def load_due(self, now: datetime, limit: int = 100, cursor: str | None = None) -> Due:
         with self._lock:
             shards = [(state.shard.next_due, shard, state.shard) for shard, state in self._shards.items()]
             monitors = [(monitor.next_at, tenant, monitor) for tenant, monitor in self._monitors.items()]
@@ -29,11 +30,14 @@ class MemorySchedule(MemoryState):
         timed: list[tuple[datetime, str, object]] = [
             (at, key, value) for at, key, value in (*shards, *monitors, *runs) if at and at <= now
         ]
-        due = [value for _, _, value in sorted(timed, key=lambda found: found[:2])[:limit]]
+        after = [(at, key, value) for at, key, value in timed if cursor is None or _place_of(at, key) > cursor]
+        page = sorted(after, key=lambda found: found[:2])[:limit]
+        due = [value for _, _, value in page]
         return Due(
             shards=tuple(value for value in due if isinstance(value, Shard)),
             monitors=tuple(value for value in due if isinstance(value, Monitor)),
             runs=tuple(value for value in due if isinstance(value, OpenRun)),
+            cursor=_place_of(*page[-1][:2]) if len(after) > limit else None,
         )
 
     def load_shards(self, ids: Iterable[ShardId]) -> Sequence[Shard]:
@@ -116,3 +120,8 @@ class MemorySchedule(MemoryState):
                 state.holder = state.until = None
             if is_ours or state.head.fence > lease.fence:
                 state.head = replace(state.head, open_leases=max(0, state.head.open_leases - 1))
+
+
+def _place_of(at: datetime, key: str) -> str:
+    """Return where something is among what is due; places sort as due times do."""
+    return f"{write_micros(at):020d} {key}"
