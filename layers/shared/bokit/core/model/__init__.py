@@ -9,7 +9,7 @@ May import: ``errors``.
 
 __all__ = [
     "access", "agreement", "alerts", "backup_file", "catalog", "change_sizes", "codec", "collections", "connections", "cursors",
-    "day_times", "documents", "due_times", "events", "exact_numbers", "field_changes", "full_names", "json_merge",
+    "day_times", "documents", "due_groups", "due_times", "events", "exact_numbers", "field_changes", "full_names", "json_merge",
     "json_schema", "json_text", "limits", "merge", "monitor", "notices", "options", "plan", "platform_names", "quotas",
     "readers", "records", "runs", "scheduling", "source_memory", "source_rules", "suggestions", "undo", "webhook_retries",
     "webhook_signature", "webhooks",

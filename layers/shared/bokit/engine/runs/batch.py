@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from bokit.core.model.due_groups import draw_together
 from bokit.core.model.due_times import FIRST_RETRY, interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import SourceId, TenantId
@@ -297,7 +298,9 @@ class BatchClaim:
             self._write({**self._ended(), **{source_id: self.work.schedules[source_id] for source_id in left}})
             return runs
         self._save_runs([run for run in runs if not is_unchanged(run)])
-        self._complete(self._ended(), self._heartbeat(runs))
+        ended = self._ended()
+        others = {source_id: line for source_id, line in self.shard.schedules.items() if source_id not in ended}
+        self._complete(draw_together(ended, others, self.clock()) if others else ended, self._heartbeat(runs))
         return runs
 
     def _release(self) -> None:
