@@ -57,6 +57,18 @@ def test_an_item_is_numbered_whole_and_once(store: Store) -> None:
     assert (event.id, event.type, event.at) == (f"evt_{first.id}_00", EventType.RECORD_CHANGED, NOW)
 
 
+def test_the_outbox_is_read_in_parts(store: Store) -> None:
+    """Each part goes on after the last item of the one before, which may be numbered by then."""
+    items = [an_item(name, at=NOW + n * HOUR) for n, name in enumerate("abcd")] + [an_item("e", is_bulk=True)]
+    for item in reversed(items):
+        store.put_outbox(item)
+
+    first = store.load_outbox(items[0].partition, limit=2)
+    number(store, first[-1])
+    assert [*first, *store.load_outbox(items[0].partition, after=first[-1])] == items
+    assert store.load_outbox(items[0].partition, after=items[-1]) == []
+
+
 def test_the_largest_item_fits_one_transaction(store: Store) -> None:
     """Ninety events, the counter and the deletion."""
     item = an_item(events=MAX_OUTBOX_EVENTS)

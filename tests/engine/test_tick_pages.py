@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bokit.core.model.catalog import Tenant
+from bokit.core.model.events import EventType, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.records import TenantId
+from bokit.engine.live.limits import MAX_STALE_PER_TICK
 from bokit.engine.runs.limits import MAX_DUE_PER_PAGE
 from bokit.engine.runs.messages import read_message
+from bokit.store.limits import MAX_OUTBOX_ITEMS
 from bokit.store.memory.store import MemoryStore
+from tests.support.queued_work import run_queue
 from tests.support.rows_app import DEFAULT_TENANT, START, CallCounter, TestApp
 
 
@@ -87,3 +93,35 @@ def test_a_shard_that_is_being_worked_costs_a_tick_no_write():
     app.clock.move(minutes=1)
     app.bokit.tick()
     assert store.calls.count("claim_shard") == 1
+
+
+def test_after_an_outage_syncs_go_first_and_events_follow_some_at_a_time():
+    """All sources are stale at once: each has an event of its own, and none waits for those of others to be written."""
+    app = TestApp(queue=True)
+    ids = add_shards(app, MAX_STALE_PER_TICK + 50)
+    app.bokit.tick()
+    run_queue(app)
+    app.clock.move(days=1)
+
+    first, second = app.bokit.tick(), app.bokit.tick()
+
+    assert (first.sent, first.stale, second.stale) == (len(ids), MAX_STALE_PER_TICK, 50)
+    assert app.bokit.tick().stale == 0
+
+
+def test_a_drain_reads_each_item_of_the_outbox_once():
+    """However many wait in one partition, and also where none may be numbered yet."""
+    app = TestApp()
+    for n in range(2 * MAX_OUTBOX_ITEMS + 50):
+        event = NewEvent(type=EventType.SOURCE_STALE, data={"source_id": str(n)})
+        app.store.put_outbox(*fill_outbox(DEFAULT_TENANT, app.clock(), [event]))
+    load, pages = app.store.load_outbox, []
+
+    def note(*args: Any, **named: Any) -> Sequence[OutboxItem]:
+        pages.append(load(*args, **named))
+        return pages[-1]
+
+    app.store.load_outbox = note
+    assert app.bokit.events.drain(older_than=timedelta(hours=1)).items == 0
+    assert sorted(len(page) for page in pages if page) == [50, MAX_OUTBOX_ITEMS, MAX_OUTBOX_ITEMS]
+    assert app.bokit.events.drain().items == 2 * MAX_OUTBOX_ITEMS + 50

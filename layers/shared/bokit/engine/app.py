@@ -140,6 +140,7 @@ class Bokit:
         from bokit.engine.live.stale import StaleService
         from bokit.engine.runs.tick import Tick
 
+        stale = StaleService(self.store, self.clock, self.defaults)
         return Tick(
             self.store,
             self._batch_claimer,
@@ -147,7 +148,8 @@ class Bokit:
             self._sender(self._parts.queue),
             run_due_monitors=lambda monitors: self.monitors.run_due_monitors(monitors),
             close_overdue=lambda runs: self.queued_runs.close_overdue(runs),
-            report_stale=lambda shards, stored: StaleService(self.store, self.clock, self.defaults).report(shards, stored),
+            find_stale=stale.find,
+            report_stale=stale.report,
             report_unread=lambda: UnreadService(self.store, self.clock).report(),
             drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
             send_due=lambda: self.dispatcher.send_due(),

@@ -32,8 +32,10 @@ class EventStore(Protocol):
     def put_outbox(self, item: OutboxItem) -> None:
         """Write an outbox item alone; one with its place is replaced."""
 
-    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
-        """Return the items of a partition, the oldest first."""
+    def load_outbox(
+        self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS, after: OutboxItem | None = None
+    ) -> Sequence[OutboxItem]:
+        """Return the items of a partition, the oldest first; those *after* one that was loaded before."""
 
     def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
         """Give the item's events the next numbers of the tenant's log, all or none, and delete the item.

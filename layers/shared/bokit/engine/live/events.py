@@ -144,14 +144,13 @@ class EventLog:
 
     def _load_ready(self, partition: int, older_than: timedelta) -> Iterable[OutboxItem]:
         """Yield what may be numbered now, page by page, each item once."""
-        now, seen = self.clock(), set[str]()
+        now, last = self.clock(), None
         while True:
-            found = self.store.load_outbox(partition, limit=MAX_OUTBOX_ITEMS + len(seen))
-            new = [item for item in found if item.sort_key not in seen]
-            seen.update(item.sort_key for item in new)
-            yield from (item for item in new if _is_ready(item, now, older_than))
-            if len(found) < MAX_OUTBOX_ITEMS or not new:
+            found = self.store.load_outbox(partition, after=last)
+            yield from (item for item in found if _is_ready(item, now, older_than))
+            if len(found) < MAX_OUTBOX_ITEMS:
                 return
+            last = found[-1]
 
     # ── after a restore ──
 

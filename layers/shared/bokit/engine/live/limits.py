@@ -8,6 +8,9 @@ MAX_EVENTS_PER_PAGE = 1000  # of one answer of ``GET /events``
 MAX_LEFT_BEHIND = timedelta(seconds=60)
 """How old an outbox item gets before the tick numbers it: whatever should have woken ``notify`` was lost."""
 
+MAX_STALE_PER_TICK = 200
+"""Events of stale sources that one tick puts out, a write each: after an outage all sources are stale at once."""
+
 MAX_DELIVERY_SECONDS = 15.0
 """Of one attempt, from the name to the answer's head."""
 MAX_TURN_SECONDS = 40.0

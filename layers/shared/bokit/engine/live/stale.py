@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from bokit.core.model.due_times import stale_after
 from bokit.core.model.events import EventType, NewEvent, fill_outbox
@@ -17,6 +18,7 @@ from bokit.core.model.options import Options
 from bokit.core.model.records import Fields, SourceId, TenantId
 from bokit.core.model.scheduling import Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
+from bokit.engine.live.limits import MAX_STALE_PER_TICK
 from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import Store
 
@@ -35,23 +37,34 @@ class StaleService:
     def __init__(self, store: Store, clock: Clock, defaults: Fields) -> None:
         self.store, self.clock, self.defaults = store, clock, defaults
 
-    def report(self, shards: Sequence[Shard], stored: Mapping[TenantId, Fields]) -> StaleSources:
-        """Put an event into the outbox for each source of *shards* that went stale; one that fails does not stop the others.
+    def find(self, shards: Sequence[Shard], stored: Mapping[TenantId, Fields]) -> list[StaleNote]:
+        """Return the sources of *shards* that are stale by what their lines say, whether that is known or not.
 
         *stored*: the options that their tenants have set.
         """
-        now = self.clock()
         lines = {source_id: line for shard in shards for source_id, line in shard.schedules.items()}
         options = {tenant: Options(stored.get(tenant), self.defaults) for tenant in {line.tenant for line in lines.values()}}
-        late = list(_find_late(lines, options, now))
-        known = self.store.load_stale_notes((note.tenant, note.source_id) for note in late) if late else {}
+        return list(_find_late(lines, options, self.clock()))
+
+    def report(self, late: Sequence[StaleNote]) -> StaleSources:
+        """Put an event into the outbox for each source that went stale; one that fails does not stop the others.
+
+        At most MAX_STALE_PER_TICK: the next tick finds those that are left, unless they were synced by then.
+        """
+        now = self.clock()
         count, first = 0, None
-        for note in (note for note in late if known.get(note.source_id) != note.since):
+        for note in islice(self._drop_known(late), MAX_STALE_PER_TICK):
             try:
                 count += self._report_one(note, now)
             except Exception as error:
                 first = first or error
         return StaleSources(count=count, error=first)
+
+    def _drop_known(self, late: Sequence[StaleNote]) -> Iterator[StaleNote]:
+        for at in range(0, len(late), MAX_STALE_PER_TICK):
+            some = late[at : at + MAX_STALE_PER_TICK]
+            known = self.store.load_stale_notes((note.tenant, note.source_id) for note in some)
+            yield from (note for note in some if known.get(note.source_id) != note.since)
 
     def _report_one(self, note: StaleNote, now: datetime) -> bool:
         event = NewEvent(type=EventType.SOURCE_STALE, data={"source_id": note.source_id, "code": "overdue"})

@@ -43,6 +43,7 @@ from bokit.engine.runs.messages import BatchMessage
 from bokit.errors import StoreConflictError
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
+from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import Due, Store
 
 log = logging.getLogger("bokit.tick")
@@ -121,13 +122,15 @@ class DuePages:
     """What came of the pages of what is due, together."""
 
     sent: TickReport = field(default_factory=TickReport)
+    late: list[StaleNote] = field(default_factory=list)
+    """Sources that are stale, known ones, too."""
     error: Exception | None = None
     """Of a part that keeps no source from being sent."""
 
     def add(self, page: TickReport, error: Exception | None) -> None:
         """Add what came of one page."""
         before = self.sent
-        names = ("shards", "sources", "sent", "monitors", "closed", "stale")
+        names = ("shards", "sources", "sent", "monitors", "closed")
         self.sent = replace(
             before,
             **{name: getattr(before, name) + getattr(page, name) for name in names},
@@ -261,7 +264,8 @@ class Tick:
         send: Send,
         run_due_monitors: Callable[[Sequence[Monitor]], PartResult],
         close_overdue: Callable[[Sequence[OpenRun]], PartResult],
-        report_stale: Callable[[Sequence[Shard], StoredOptions], PartReport],
+        find_stale: Callable[[Sequence[Shard], StoredOptions], Sequence[StaleNote]],
+        report_stale: Callable[[Sequence[StaleNote]], PartReport],
         report_unread: Callable[[], PartReport],
         drain_outbox: Callable[[], OutboxReport],
         send_due: Callable[[], PartReport],
@@ -271,7 +275,8 @@ class Tick:
     ) -> None:
         self.store, self.claimer, self.clock, self.send = store, claimer, clock, send
         self.run_due_monitors, self.close_overdue = run_due_monitors, close_overdue
-        self.report_stale, self.report_unread, self.drain_outbox = report_stale, report_unread, drain_outbox
+        self.find_stale, self.report_stale = find_stale, report_stale
+        self.report_unread, self.drain_outbox = report_unread, drain_outbox
         self.send_due, self.deliver_alerts, self.close_due = send_due, deliver_alerts, close_due
         self.apply_retention = apply_retention
 
@@ -283,6 +288,7 @@ class Tick:
         now = self.clock()
         pages = self._do_pages(trigger, now)
         sent = pages.sent
+        stale = _attempt(lambda late: _result_of(self.report_stale(late)), pages.late, "stale sources")
         unread = _attempt(lambda _: _result_of(self.report_unread()), [self], "unread calendars")
         numbered = _attempt(lambda _: self._drain(), [self], "outbox")
         started = _attempt(lambda _: _result_of(self.send_due()), [self], "deliveries")
@@ -290,10 +296,11 @@ class Tick:
         ended = _attempt(lambda _: _result_of(self.close_due()), [self], "connections")
         is_time = now.minute == RETENTION_MINUTE
         erased = _attempt(lambda _: _result_of(self.apply_retention()), [self] * is_time, "retention")
-        parts = (unread, numbered, started, served, ended, erased)
+        parts = (stale, unread, numbered, started, served, ended, erased)
         failed = sent.error or pages.error or next((part.error for part in parts if part.error), None)
         report = replace(
             sent,
+            stale=stale.count,
             unread=unread.count,
             events=numbered.count,
             turns=started.count,
@@ -313,7 +320,7 @@ class Tick:
         for due in self._load_pages(now):
             shards, is_sent = [s for s in due.shards if s.next_due is not None and s.next_due <= now], True
             try:
-                sent = self._send_due(shards, trigger, now)
+                sent = self._send_due(shards, trigger, now, pages.late)
             except Exception as error:
                 sent, is_sent = TickReport(shards=len(shards), error=error), False
             begun = _attempt(self.run_due_monitors, due.monitors, "monitors")
@@ -335,20 +342,19 @@ class Tick:
         drained = self.drain_outbox()
         return PartResult(count=drained.events + drained.notices, error=drained.error)
 
-    def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime) -> TickReport:
+    def _send_due(self, shards: Sequence[Shard], trigger: Trigger, now: datetime, late: list[StaleNote]) -> TickReport:
         stored, monitors = self.claimer.load_options(shards), self.claimer.load_monitors(shards)
         errors: list[Exception] = []
         messages = self.claimer.claim(shards, stored, trigger, monitors=monitors, errors=errors)
         if messages:
             self.send(messages)
-        stale = _attempt(lambda read: _result_of(self.report_stale(read, stored)), shards, "stale sources")
+        late += self.find_stale(shards, stored)
         return TickReport(
             shards=len(shards),
             sources=sum(len(m.source_ids) for m in messages),
             sent=len(messages),
             overdue_intervals=self._overdue(shards, stored, monitors, now),
-            stale=stale.count,
-            error=errors[0] if errors else stale.error,
+            error=errors[0] if errors else None,
         )
 
     def _overdue(self, shards: Sequence[Shard], stored: StoredOptions, monitors: Monitors, now: datetime) -> float:

@@ -38,8 +38,11 @@ class DynamoEvents:
     def put_outbox(self, item: OutboxItem) -> None:
         self._table.put(put_item(item))
 
-    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
-        rows = self._table.query(keys.outbox_partition(partition), limit=limit)
+    def load_outbox(
+        self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS, after: OutboxItem | None = None
+    ) -> Sequence[OutboxItem]:
+        later = None if after is None else ItemRow.sk > keys.outbox_key(after).sk
+        rows = self._table.query(keys.outbox_partition(partition), later, limit=limit)
         return [read_document(OutboxItem, unpack(row.packed)) for row in rows]
 
     def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:

@@ -21,9 +21,12 @@ class MemoryEvents(MemoryState):
         with self._lock:
             self._put_outbox(item)
 
-    def load_outbox(self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS) -> Sequence[OutboxItem]:
+    def load_outbox(
+        self, partition: int, *, limit: int = MAX_OUTBOX_ITEMS, after: OutboxItem | None = None
+    ) -> Sequence[OutboxItem]:
+        begin = "" if after is None else after.sort_key
         with self._lock:
-            items = [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition]
+            items = [self._outbox[key] for key in sorted(self._outbox) if key[0] == partition and key[1] > begin]
             return [read_document(OutboxItem, write_document(item)) for item in items[:limit]]
 
     def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
