@@ -157,12 +157,12 @@ class Overtaken:
 
 
 def test_a_claim_on_what_was_synced_since_it_was_read_sends_nothing():
-    """A tick reads a shard that another has claimed, and claims it itself once that one has ended: nothing is due any more."""
+    """A tick reads a shard, a person syncs its sources, and the tick claims it: nothing is due any more, and it is released."""
     app = SimulatedApp(concurrency=1)
     app.save_tenant()
     source = app.add_source("airbnb/garden")
-    app.bokit.tick()
-    slow = app.open(store=Overtaken(app.store, app.deliver_all))
+    by_hand = SyncRequest(tenant=DEFAULT_TENANT, source_ids=(source.id,))
+    slow = app.open(store=Overtaken(app.store, lambda: app.bokit.sync(by_hand)))
 
     report = slow.tick()
 
