@@ -85,7 +85,7 @@ def export_bookings(
 def _answer(session: Session, export: BookingExport, form: FormWord, output: Path | None, text: bytes, guarded: int) -> None:
     if output is None:
         print_bytes(text)
-        note_guarded(guarded)
+        note_guarded(guarded, has_exact=True)
         return
     with new_file(output) as opened:
         opened.write(text)
@@ -95,6 +95,6 @@ def _answer(session: Session, export: BookingExport, form: FormWord, output: Pat
 
     def show(console: Console) -> None:
         print_line(console, f"wrote {output}: {plural(count, 'line' if form is FormWord.CSV else 'event')}")
-        note_guarded(guarded)
+        note_guarded(guarded, has_exact=True)
 
     session.answer(document, show)

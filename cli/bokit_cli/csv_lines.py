@@ -36,7 +36,8 @@ def print_bytes(text: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def note_guarded(guarded: int, *, hint: str = "") -> None:
-    """Say on standard error which cells are not as they are stored; *hint*: how to have them so."""
+def note_guarded(guarded: int, *, has_exact: bool = False) -> None:
+    """Say on standard error which cells are not as they are stored; *has_exact*: an option leaves them so."""
     if guarded:
-        sys.stderr.write(f"note: {plural(guarded, 'cell')} that a spreadsheet may run as formulas have a ' before them{hint}\n")
+        hint = "; --exact leaves it out" if has_exact else ""
+        sys.stderr.write(f"note: a ' stands before {plural(guarded, 'cell')} that a spreadsheet may run as a formula{hint}\n")

@@ -85,7 +85,7 @@ def export_records(
         "guarded": export.guarded,
     }
     if output is None:
-        note_guarded(export.guarded, hint="; --exact leaves it out")
+        note_guarded(export.guarded, has_exact=True)
     else:
         session.answer(document, lambda c: _show(c, export, output))
 
@@ -134,4 +134,4 @@ def _progress(session: Session, name: str) -> Iterator[Callable[[Iterable[Record
 def _show(console: Console, export: RecordExport, output: Path) -> None:
     columns = f", {plural(len(export.columns), 'column')}" if export.columns else ""
     print_line(console, f"wrote {output}: {plural(export.count, 'record')}{columns}")
-    note_guarded(export.guarded, hint="; --exact leaves it out")
+    note_guarded(export.guarded, has_exact=True)

@@ -146,7 +146,7 @@ def test_a_file_is_written_whole(terminal, tmp_path):
 
     answer = terminal.run(*EXPORT, "arrivals", "--output", str(file))
     assert answer.out == f"wrote {file}: 2 lines\n"
-    assert answer.err == "note: 1 cell that a spreadsheet may run as formulas have a ' before them\n"
+    assert answer.err == "note: a ' stands before 1 cell that a spreadsheet may run as a formula; --exact leaves it out\n"
     assert b"'=cmd()" in file.read_bytes()
     terminal.run(*EXPORT, "arrivals", "--output", str(file), "--exact")
     assert b",=cmd()" in file.read_bytes()

@@ -74,7 +74,7 @@ def test_csv_has_a_line_for_all_channels_and_one_for_each(terminal):
     assert (rows[0]["from"], rows[0]["until"], rows[0]["occupancy_percent"], rows[0]["stay_mean"]) == (
         *("2026-06-01", "2026-07-01", "30", "3.0"),
     )
-    assert answer.err == "note: 3 cells that a spreadsheet may run as formulas have a ' before them\n"
+    assert answer.err == "note: a ' stands before 3 cells that a spreadsheet may run as a formula\n"
 
 
 def test_json_has_the_documents_of_the_api(terminal):
