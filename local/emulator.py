@@ -11,6 +11,7 @@ A deployment is saved when it has ended: half of one could be neither used nor u
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -100,7 +101,35 @@ def end_updates(text: str) -> str:
     >>> end_updates('{"StackStatus": "UPDATE_IN_PROGRESS"}')
     '{"StackStatus": "UPDATE_COMPLETE"}'
     """
-    return re.sub(r'"StackStatus": "UPDATE\\w*_IN_PROGRESS"', '"StackStatus": "UPDATE_COMPLETE"', text)
+    return re.sub(r'"StackStatus": "UPDATE\w*_IN_PROGRESS"', '"StackStatus": "UPDATE_COMPLETE"', text)
+
+
+def rewind_streams(text: str) -> str:
+    """Return Lambda's state in which streams are read from their beginning.
+
+    MiniStack keeps how far each was read, and not what was in it: after a restart the first records count from nought again, and
+    a function would sleep until as many as ever before had come.
+
+    >>> rewind_streams('{"payload": {"dynamodb_stream_positions": {"data": {"a mapping": 1680}}}}')
+    '{"payload": {"dynamodb_stream_positions": {"data": {"a mapping": 0}}}}'
+    """
+    state = json.loads(text)
+    positions = state["payload"]["dynamodb_stream_positions"]["data"]
+    positions.update(dict.fromkeys(positions, 0))
+    return json.dumps(state)
+
+
+REPAIRS: Mapping[str, Callable[[str], str]] = {"cloudformation.json": end_updates, "lambda.json": rewind_streams}
+"""What MiniStack's state of a service lacks after a restart, by file."""
+
+
+def repair(folder: Path) -> None:
+    """Put the saved state of each service right, in place."""
+    for name, fix in REPAIRS.items():
+        if (file := folder / name).exists():
+            fixed = file.with_suffix(".fixed")
+            fixed.write_text(fix(file.read_text()))
+            fixed.replace(file)
 
 
 def main() -> None:
@@ -108,10 +137,7 @@ def main() -> None:
     folder = Path(os.environ["STATE_DIR"])
     if recover(folder):
         logging.warning("the last save was cut off: this is the state of the one before")
-    if (file := folder / "cloudformation.json").exists():
-        fixed = file.with_suffix(".fixed")
-        fixed.write_text(end_updates(file.read_text()))
-        fixed.replace(file)
+    repair(folder)
 
     from ministack import app  # type: ignore[import-not-found]
 

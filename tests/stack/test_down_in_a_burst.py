@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local import cloud
+from local.logs import Logs
 from local.update import note_as_deployed
 from tests.support.api_client import Client, open_client
 from tests.support.deployed import Deployed, run_cloud, wait_until
@@ -66,6 +67,13 @@ def load_log(client: Client) -> list[Any]:
     return items
 
 
+def count_wakes(own: Deployed) -> int:
+    """Return how often the table's stream has woken the function that numbers events; the schedule logs elsewhere."""
+    group = Logs(connect=own.client, stack=own.name, pause=0).find_groups()["notify"]
+    pages = own.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return sum("outbox drained" in event["message"] for page in pages for event in page["events"])
+
+
 def test_make_down_in_the_middle_of_a_burst_loses_nothing(own: Deployed, receiver: Receiver, record_property: Any) -> None:
     """Wherever each event was, in the outbox, the log or a delivery: it is in the log once, and arrives."""
     client, accepted = open_client(own), list[str]()
@@ -88,3 +96,7 @@ def test_make_down_in_the_middle_of_a_burst_loses_nothing(own: Deployed, receive
     named = [event["data"]["id"] for event in log if event["type"] == "catalog.changed"]
     assert set(accepted) <= set(named)
     assert len(named) == len(set(named)) == len({event["id"] for event in log})
+
+    woken = count_wakes(own)
+    assert client.ask("POST", "/properties", {"name": "A house after the restart"})[0] == 201
+    wait_until(lambda: count_wakes(own) > woken, seconds=100)

@@ -192,6 +192,20 @@ def test_equal_folders_make_equal_archives(tmp_path):
 # ── saves ──
 
 
+def test_after_a_restart_no_update_is_under_way_and_streams_are_read_from_their_first_record(tmp_path):
+    """MiniStack keeps both as they were, and nobody goes on with them; other services' files stay as they are."""
+    (tmp_path / "cloudformation.json").write_text('{"a": {"StackStatus": "UPDATE_ROLLBACK_IN_PROGRESS"}}')
+    streams = {"kinesis_positions": {"data": {}}, "dynamodb_stream_positions": {"data": {"one": 1680, "two": 0}}}
+    (tmp_path / "lambda.json").write_text(json.dumps({"payload": streams}))
+    (tmp_path / "sqs.json").write_text("{}")
+    emulator.repair(tmp_path)
+
+    assert "UPDATE_COMPLETE" in (tmp_path / "cloudformation.json").read_text()
+    found = json.loads((tmp_path / "lambda.json").read_text())["payload"]
+    assert found == {**streams, "dynamodb_stream_positions": {"data": {"one": 0, "two": 0}}}
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["cloudformation.json", "lambda.json", "sqs.json"]
+
+
 def save(folder: Path, content: str) -> None:
     """Save two services, as MiniStack does: each file is replaced."""
 

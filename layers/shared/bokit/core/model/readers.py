@@ -79,7 +79,7 @@ BY_ID = {kind.id: kind for kind in KINDS}
 def find_kind(agent: str | None) -> ReaderKind:
     """Return the kind of reader that sends this User-Agent.
 
-    >>> findReaderKind("Airbnb/1.0").id, findReaderKind("Google-Calendar-Importer").id, find_kind(None).id
+    >>> find_kind("Airbnb/1.0").id, find_kind("Google-Calendar-Importer").id, find_kind(None).id
     ('airbnb', 'google', 'other')
     """
     text = (agent or "")[:500]
