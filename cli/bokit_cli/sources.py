@@ -347,6 +347,7 @@ def remove_source(
         if done.kept:
             nights = f"the nights of {plural(done.kept, 'booking')} stay held"
             print_line(console, f"{nights}; `bokit source remove {found.id} --release` releases them")
+        print_line(console, f"`bokit source restore {found.id}` takes this back, for 30 days")
 
     session.answer({**describe_source(done.source, names), "released": done.released, "kept": done.kept}, show)
 

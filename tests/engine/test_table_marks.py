@@ -65,7 +65,7 @@ def test_the_mark_of_each_table_is_shown(app: SqlApp, file: SqliteFile) -> None:
     app.sync()
     shown = marks(app, source)
     assert shown["clients"][:3] == ("at", "2026-06-01 09:00:00.000", app.clock())
-    assert "with at from 2026-06-01 09:00:00.000 on, and some time before it; all of it from 2026-06-02T12:05" in str(
+    assert "with at from 2026-06-01 09:00:00.000 on, and some time before it; all of it from 2026-06-02 12:05 UTC on" in str(
         shown["clients"]
     )
     assert shown["other"] == (None, None, None, "every sync reads all of it")

@@ -206,6 +206,7 @@ def test_a_removed_source_keeps_its_nights_until_they_are_released(terminal):
     answer = terminal.run("source", "remove", "Airbnb")
 
     assert "--release" in answer.out
+    assert f"`bokit source restore {source}` takes this back, for 30 days" in answer.out
     assert all(b["blocks_nights"] for b in terminal.json("bookings")["items"])
     assert terminal.json("source", "remove", source, "--release")["released"] == 2
     assert not any(b["blocks_nights"] for b in terminal.json("bookings")["items"])

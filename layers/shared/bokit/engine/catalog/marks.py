@@ -94,7 +94,7 @@ def _say(by: str | None, updated: str | None, due: datetime | None) -> str:
         return WHOLE
     if updated is None:
         return FIRST
-    return f"{updated}; all of it from {write_time(due)} on" if due else updated
+    return f"{updated}; all of it from {due:%Y-%m-%d %H:%M} UTC on" if due else updated
 
 
 # ── resetting ──
