@@ -121,6 +121,23 @@ def test_nothing_of_an_erased_guest_is_left_or_comes_back(app: GuestApp) -> None
     assert app.guest().presence is Presence.PRESENT
 
 
+def test_alerts_that_wait_and_notices_name_no_guest(app: GuestApp) -> None:
+    """Of a double booking of the guest's nights, before the erasure as after it: an alert that waits is stored with its text."""
+    channel = app.bokit.alerts.add(DEFAULT_TENANT, {"kind": "webhook", "url": HOOK})
+    app.by_hand(19, 22, guest_name="Ann Lee")
+    app.bokit.events.drain()
+    app.clock.move(minutes=5)
+    app.bokit.alert_delivery.run_due()
+    waiting = app.store.load_alert_state(DEFAULT_TENANT, channel.id).pending
+    texts = repr([waiting, list(app.alerts.notices.values())]).lower()
+
+    assert [alert.type for alert in waiting] == ["conflict.opened"]
+    assert any("conflict" in notice.type for notice in app.alerts.notices.values())
+    assert not [word for word in WORDS if word in texts]
+    app.erase()
+    assert app.found() == set()
+
+
 def test_a_delivery_that_waits_sends_no_guest(coded: GuestApp) -> None:
     """With details the booking is read at each attempt: one that failed before the erasure is sent without its guest."""
     coded.bokit.webhooks.add(DEFAULT_TENANT, {"url": HOOK, "details": True})
