@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bokit.config import Settings
 from bokit.core.model.options import LEAST_INTERVAL
 from bokit.engine.base.clock import Clock, read_clock
+from bokit.engine.bookings.limits import MAX_KEPT_SECONDS
 from bokit.errors import NO_TABLE
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def build_engine(
             check_url=open_url_check(settings),
             stage=settings.stage,
             api_url=settings.api_url,
+            keep_seconds=MAX_KEPT_SECONDS,
             calendar_key=open_calendar_key(settings),
             sql_queue=open_queue_at(settings, settings.sql_queue_url),
             deliver_queue=deliver_queue or open_queue_at(settings, settings.deliver_queue_url),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,8 @@ class EngineParts:
     """Spreads the waits of deliveries."""
     api_url: str | None = None
     """Where the stack's API answers."""
+    keep_seconds: int = 0
+    """How long a process may serve an outgoing calendar that is polled very often without reading it again."""
     calendar_key: Callable[[], str] | None = None
     """Returns the secret from which the paths of outgoing calendars derive."""
     live_url: str | None = None
@@ -205,7 +207,8 @@ class Bokit:
         """Outgoing calendars, as platforms read them."""
         from bokit.engine.bookings.serving import CalendarServer
 
-        return CalendarServer(self.store, self.clock, lambda page: self.calendars.refresh(page))
+        keep = timedelta(seconds=self._parts.keep_seconds)
+        return CalendarServer(self.store, self.clock, lambda page: self.calendars.refresh(page), keep)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -1,16 +1,28 @@
-"""Serving outgoing calendars: one read by the hash of the path's token. Light to import: each poll may be a cold start."""
+"""Serving outgoing calendars: one read by the hash of the path's token. Light to import: each poll may be a cold start.
+
+Of a calendar that is polled very often, a process keeps the page for a minute (``page_memory``). Closures are judged by which
+page a platform has read first, so that one must not get an older page afterwards, from a process that still keeps it:
+
+    time          ──┬───────────────┬────────────────────┬──────────────────────────────►
+    page            │ A             │ B is written       ·
+    process 1       │ keeps A       ·  serves A          │ a minute later: reads B
+    process 2       ·               ·  serves B: not     │ serves B: recorded as the first read of B
+                                       recorded yet
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bokit.core.model.access import hash_token
 from bokit.core.model.limits import MIN_BETWEEN_READS
 from bokit.core.model.readers import find_kind, next_check, note_read
 from bokit.engine.bookings.availability import UnitFreshness, describe_availability
+from bokit.engine.bookings.page_memory import PageMemory
 from bokit.errors import BokitError
 from bokit.store.published_protocol import ReadersChange
 
@@ -29,28 +41,40 @@ MAX_TOUCH_TRIES = 3
 class CalendarServer:
     """Finds the page under a secret path."""
 
-    def __init__(self, store: Store, clock: Clock, refresh: Callable[[PublishedDocument], object]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, refresh: Callable[[PublishedDocument], object], keep: timedelta = timedelta()
+    ) -> None:
         self.store, self.clock, self.refresh = store, clock, refresh
-        self.freshness = UnitFreshness(store, clock)
+        self.freshness, self.memory = UnitFreshness(store, clock), PageMemory(keep)
 
     def serve(self, token: str, agent: str | None = None) -> PublishedDocument | None:
         """Return the page under this path, in one read; None: there is none, or it has expired. *agent*: who reads it.
 
         The first request after ``refresh_at`` publishes the page again. That it was read is written at most once in
-        MIN_BETWEEN_READS for each kind of reader, and at the first request after the page changed: closures are judged by that.
+        MIN_BETWEEN_READS for each kind of reader, and at the first request after the page changed, or after the minute in which
+        another process may serve the page before it: closures are judged by that.
         """
-        page = self.find(token)
+        digest, now = hash_token(token), self.clock()
+        is_kept, page = self.memory.recall(digest, now)
+        if is_kept and (page is None or not self._is_recorded(page, agent, now)):
+            return page
+        page = self._load(digest, now)
         if page is not None:
             self._record_read(page, agent)
         return page
 
     def find(self, token: str) -> PublishedDocument | None:
         """Return the page under this path; that it was looked for is not recorded."""
-        token_hash, now = hash_token(token), self.clock()
-        page = self._find_page(token_hash, now)
+        digest, now = hash_token(token), self.clock()
+        is_kept, page = self.memory.recall(digest, now)
+        return page if is_kept else self._load(digest, now)
+
+    def _load(self, digest: str, now: datetime) -> PublishedDocument | None:
+        page = self._find_page(digest, now)
         if page is not None and page.refresh_at is not None and page.refresh_at <= now:
             self.refresh(page)
-            page = self._find_page(token_hash, now)
+            page = self._find_page(digest, now)
+        self.memory.remember(digest, page, now)
         return page
 
     def serve_taken(self, token: str) -> tuple[PublishedDocument, AvailabilityDocument] | None:
@@ -80,13 +104,20 @@ class CalendarServer:
     def _touch(self, page: PublishedDocument, agent: str | None) -> bool:
         """Write the read if it is news; return False where others changed the readers meanwhile."""
         now = self.clock()
+        if not self._is_recorded(page, agent, now):
+            return True
         readers = note_read(page.readers, find_kind(agent).id, now)
-        if readers is not None:
-            change = ReadersChange(before=page.readers, after=readers, due_at=next_check(readers))
-            return self.store.touch_published(page.hash, now, change)
-        if _is_news(page, now):
-            self.store.touch_published(page.hash, now)
+        change = readers and ReadersChange(before=page.readers, after=readers, due_at=next_check(readers))
+        if not self.store.touch_published(page.hash, now, change or None) and change:
+            return False
+        self.memory.update(replace(page, read_at=now, first_read_at=page.first_read_at or now, readers=readers or page.readers))
         return True
+
+    def _is_recorded(self, page: PublishedDocument, agent: str | None, now: datetime) -> bool:
+        """Return whether this read of *page* is written: it is news, and nobody may get an older page any more."""
+        if page.read_at is not None and now - page.changed_at < self.memory.keep:
+            return False
+        return _is_news(page, now) or note_read(page.readers, find_kind(agent).id, now) is not None
 
     def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
         page = self.store.find_published(token_hash)
