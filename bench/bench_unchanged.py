@@ -47,7 +47,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
     body = build_feed(EVENTS)
 
     def do_GET(self) -> None:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ").encode()
+        stamp = self.made_at().strftime("%Y%m%dT%H%M%SZ").encode()
         body = re.sub(rb"DTSTAMP:\d{8}T\d{6}Z", b"DTSTAMP:" + stamp, self.body)
         self.send_response(200)
         self.send_header("Content-Type", "text/calendar")
@@ -55,22 +55,25 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def made_at(self) -> datetime:
+        return datetime.now(UTC)
+
     def log_message(self, *args: Any) -> None:
         pass
 
 
-def serve(port: Any) -> None:
+def serve(port: Any, answers: type[Answers] = Answers) -> None:
     """Send the port and serve until the process ends."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), answers)
     port.send(server.server_port)
     server.serve_forever()
 
 
 @contextmanager
-def feed_server() -> Iterator[str]:
+def feed_server(answers: type[Answers] = Answers) -> Iterator[str]:
     """Serve the feed in a separate process, whose CPU time is not measured."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, answers), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"

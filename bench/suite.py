@@ -21,6 +21,8 @@ NAMES = (
     "unchanged",
     "vdirsyncer",
     "scale",
+    "change",
+    "poll",
     "start",
     "cold",
     "command_line",

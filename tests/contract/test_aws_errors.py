@@ -272,6 +272,8 @@ TWICE = pytest.param("apply_records", marks=pytest.mark.breaks("item-twice"))
 def test_every_method_of_the_store_ends_in_an_error_of_ours(name: str, store: DynamoStore) -> None:
     """At whichever of its requests the table fails: a method that is new here is tried as well, with made-up arguments."""
     arguments = make_up_arguments(METHODS[name])
+    if name == "apply_records":
+        arguments["writes"] = None  # counting them is tried by itself; in an empty table it ends the write
     tried = 0
     for case in LATER_CASES:
         answer, kind, _ = CASES[case]

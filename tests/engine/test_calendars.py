@@ -563,7 +563,7 @@ def test_a_path_that_ends_between_its_calendar_and_its_page_stays_ended(home):
         assert home.page(calendar) is None
 
 
-@pytest.mark.parametrize("at", ["find_published", "load_options", "save_published"])
+@pytest.mark.parametrize("at", ["find_published", "load_places", "save_published"])
 @pytest.mark.parametrize("linked", [False, True])
 def test_a_slow_run_does_not_undo_a_new_option(home, at, linked):
     """A booking is written while the option changes, at any moment of the run: its guest is named."""

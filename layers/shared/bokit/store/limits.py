@@ -14,6 +14,8 @@ MAX_TRANSACTION_ACTIONS = 97
 """DynamoDB takes 100; the others check the lease, count new records, and put the events."""
 MAX_TRANSACTION_BYTES = 3_000_000
 """DynamoDB takes 4 MB, names and keys included."""
+MAX_REMEMBERED = 4_000
+"""Characters of a record's document that a process remembers as it was read."""
 MAX_PENDING_SOURCES = 1000
 """Sources of one open run: a report reads the progress of all of them."""
 MAX_PROGRESS_SOURCES = 100

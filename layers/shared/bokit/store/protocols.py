@@ -69,6 +69,23 @@ class Snapshot:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """A tenant's units and properties, and the options that it set."""
+
+    units: tuple[Unit, ...]
+    properties: tuple[Property, ...]
+    options: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayWrites:
+    """On which day's quota the records and changes of a write count; *forced*: they are written however many there were."""
+
+    day: date
+    forced: bool = False
+
+
 class CatalogStore(Protocol):
     """Tenants, properties, units, sources, collections and options."""
 
@@ -81,6 +98,9 @@ class CatalogStore(Protocol):
 
     def load_properties(self, tenant: TenantId) -> Sequence[Property]: ...
     def load_units(self, tenant: TenantId) -> Sequence[Unit]: ...
+    def load_places(self, tenant: TenantId) -> Places:
+        """Return what :meth:`load_units`, :meth:`load_properties` and :meth:`load_options` do, by fewer requests."""
+
     def load_sources(self, tenant: TenantId) -> Sequence[Source]:
         """Return every source of the tenant, with the removed ones."""
 
@@ -202,6 +222,11 @@ class RecordStore(ChangeStore, Protocol):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         """Return every record of the scope, with those that are gone, strongly consistent."""
 
+    def load_scopes(
+        self, tenant: TenantId, collections: Iterable[CollectionName], scopes: Sequence[Scope]
+    ) -> Mapping[CollectionName, Sequence[Record]]:
+        """Return every record of these scopes by its collection, read one collection after another, as :meth:`load_records`."""
+
     def load_record_page(
         self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
     ) -> Page[Record]:
@@ -227,6 +252,8 @@ class RecordStore(ChangeStore, Protocol):
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
         notices: Sequence[Notice] = (),
+        writes: DayWrites | None = None,
+        snapshot: Snapshot | None = None,
     ) -> Sequence[Record]:
         """Write *records*, each on its version, with their changes, in transactions of at most 97 actions and the lease's check.
 
@@ -237,6 +264,11 @@ class RecordStore(ChangeStore, Protocol):
 
         *counted*: the new ones among them that count against the tenant's quota of records; where it has no room for a
         transaction's, QuotaError is raised, and what the transactions before it wrote stays.
+
+        *writes*: they count against a day's quota, before anything is written, as :meth:`count_writes` counts.
+
+        *snapshot*: the lease's source's, saved as :meth:`save_snapshot` does. Where records and snapshot fit one transaction
+        it is written in theirs, else after them.
 
         A line of a change log is kept for ever while it is among the last MAX_KEPT_CHANGES of its record, and for *kept_days*
         more (None: for ever) after newer ones pushed it out.

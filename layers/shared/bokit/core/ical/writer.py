@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from bokit.core.ical.limits import MAX_WRITTEN_TEXT
 
 PRODID = "-//Bokit//Calendar//EN"
+CRLF = b"\r\n"
+LINE_OCTETS = 75
+"""How long a line may be (section 3.1)."""
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _MISREAD = re.compile(r"\\(?=[nN])")
@@ -74,7 +77,7 @@ def write_calendar(name: str, events: Iterable[CalendarEvent]) -> bytes:
     for event in sorted(events, key=lambda e: (e.first, e.end, e.uid)):
         lines += _write_event(event)
     lines.append("END:VCALENDAR")
-    return b"".join(piece for line in lines for piece in _fold(line))
+    return b"".join([line.encode() + CRLF if len(line) <= LINE_OCTETS and line.isascii() else _fold(line) for line in lines])
 
 
 def _write_time(value: date) -> str:
@@ -103,16 +106,17 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
 
 
-def _fold(line: str) -> Iterator[bytes]:
-    """Yield *line* in pieces of at most 75 octets, none of which cuts a character (section 3.1)."""
-    encoded, start, room = line.encode(), 0, 75
+def _fold(line: str) -> bytes:
+    """Return *line* in pieces of at most 75 octets, none of which cuts a character (section 3.1)."""
+    encoded, start, room = line.encode(), 0, LINE_OCTETS
+    pieces = []
     while len(encoded) - start > room:
         end = start + room
         while encoded[end] & 0xC0 == 0x80:  # a UTF-8 continuation: step back to the character's first octet
             end -= 1
-        yield encoded[start:end] + b"\r\n "
-        start, room = end, 74  # a continuation line begins with a space
-    yield encoded[start:] + b"\r\n"
+        pieces.append(encoded[start:end])
+        start, room = end, LINE_OCTETS - 1  # a continuation line begins with a space
+    return (CRLF + b" ").join([*pieces, encoded[start:]]) + CRLF
 
 
 def hash_calendar(body: bytes) -> str:

@@ -181,7 +181,8 @@ class Overlaps:
     @cached_property
     def shared(self) -> Sequence[Overlap]:
         """What each shares with others that it may be in conflict with."""
-        found = [self.timeline.meet(nights, self.may_meet(n)) for n, nights in enumerate(self.nights)]
+        twice = _held_twice(self.nights)  # most share no night with anybody
+        found = [self.timeline.meet(bits, self.may_meet(n)) if bits & twice else (0, 0) for n, bits in enumerate(self.nights)]
         return [Overlap(nights, others, self._meet_firmly(n, others)) for n, (nights, others) in enumerate(found)]
 
     def _meet_firmly(self, n: int, others: Members) -> Members:
@@ -314,6 +315,15 @@ def _number_known(known: Iterable[Iterable[RecordId]], occupancy: Occupancy) -> 
 
 def _number_bookings(bookings: Sequence[Booking]) -> dict[RecordId, Members]:
     return dict(_collect((b.id, n) for n, b in enumerate(bookings)))
+
+
+def _held_twice(all_nights: Iterable[Bits]) -> Bits:
+    """Return the nights that more than one of *all_nights* has."""
+    once = twice = 0
+    for nights in all_nights:
+        twice |= once & nights
+        once |= nights
+    return twice
 
 
 def _collect(numbered: Iterable[tuple[Key, int]]) -> dict[Key, Members]:

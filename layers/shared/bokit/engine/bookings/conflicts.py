@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bokit.core.bookings.night_history import record_night_history
+from bokit.core.model.catalog import BOOKINGS
 from bokit.core.model.records import Fields, Record, Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictAuthor, ConflictChange, list_known, plan_conflicts
 from bokit.core.occupancy.conflicts import find_conflicts
@@ -88,8 +89,8 @@ class BookingReconciler:
         linked = self._load_pages(request, [s for s in group.scopes if s != scope])
         if linked.calendars:
             pages, group = pages | linked, self.reader.load_group(tenant, scope, request.at)
-        records, conflicts = self.reader.load_records(group), self.reader.load_records(group, CONFLICTS)
-        return _Gathered(group=group, records=records, conflicts=conflicts, pages=pages)
+        found = self.store.load_scopes(tenant, (BOOKINGS, CONFLICTS), group.scopes)
+        return _Gathered(group=group, records=found[BOOKINGS], conflicts=found[CONFLICTS], pages=pages)
 
     def _load_pages(self, request: ReconcileRequest, scopes: Sequence[Scope]) -> Pages:
         return self.publisher.load_pages(request.tenant, scopes) if self.publisher else Pages()

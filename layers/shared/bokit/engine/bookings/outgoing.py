@@ -26,7 +26,7 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import CALENDARS
-from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, last_read, load_own_pages, write_body
+from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, last_read, list_events, load_own_pages, write_body
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
 
@@ -142,7 +142,7 @@ class CalendarService:
     def write(self, calendar: OutCalendar) -> bytes:
         """Return the calendar as it is now."""
         views = self.publisher.load_views(calendar.tenant, [calendar.unit_id], self.clock())
-        body = write_body(calendar, views[calendar.unit_id])
+        body = write_body(calendar, views[calendar.unit_id], list_events(calendar, views[calendar.unit_id]))
         if body is None:
             raise UnknownIdError("no such unit", id=calendar.unit_id)
         return body

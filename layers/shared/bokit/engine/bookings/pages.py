@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from bokit.core.bookings.nights import nights_of
-from bokit.core.ical.writer import hash_calendar, write_calendar
+from bokit.core.ical.writer import CalendarEvent, hash_calendar, write_calendar
 from bokit.core.model.records import Fields, Record, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import HELD, record_ranges
 from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar, select_events
@@ -100,7 +100,8 @@ class CalendarPublisher:
     def _write_page(self, token_hash: str, pages: Pages, calendar: OutCalendar, view: UnitGroupView) -> None:
         """Write the page under *token_hash* where it differs; a first one has the readers of the path before it."""
         known, former = pages.by_hash[token_hash], pages.by_hash.get(calendar.former_hash or "")
-        until, body, at = expires_at(calendar, token_hash), write_body(calendar, view), view.group.at
+        until, at, events = expires_at(calendar, token_hash), view.group.at, list_events(calendar, view)
+        body = write_body(calendar, view, events)
         if body is None or (until is not None and until <= at):
             self._end(known, until or at)
             return
@@ -109,7 +110,7 @@ class CalendarPublisher:
         taken = list_taken(calendar, view)
         page = replace(page, expires_at=until, refresh_at=view.settle_at, readers=readers, availability=taken)
         if page != known:
-            page = replace(page, nights=list_nights(known, calendar, view))
+            page = replace(page, nights=list_nights(known, calendar, view, events))
             self.store.save_published(page, only_if_unchanged=True)
             if known is None:
                 self._check_still_there(token_hash, calendar, at)
@@ -128,14 +129,18 @@ class CalendarPublisher:
             self.store.save_published(ended, only_if_unchanged=True)
 
 
-def write_body(calendar: OutCalendar, view: UnitGroupView) -> bytes | None:
-    """Return the calendar's text; None where its unit no longer exists."""
-    name, anonymous = _name_unit(calendar, view), _is_anonymous(calendar, view)
-    if name is None:
+def list_events(calendar: OutCalendar, view: UnitGroupView) -> list[CalendarEvent] | None:
+    """Return what the calendar shows; None where its unit no longer exists."""
+    if _name_unit(calendar, view) is None:
         return None
-    units, times = view.group.units, view.group.times
-    events = select_events(view.publication, calendar, anonymous=anonymous, units=units, times=times)
-    return write_calendar(name, events)
+    units, times, anonymous = view.group.units, view.group.times, _is_anonymous(calendar, view)
+    return select_events(view.publication, calendar, anonymous=anonymous, units=units, times=times)
+
+
+def write_body(calendar: OutCalendar, view: UnitGroupView, events: Sequence[CalendarEvent] | None) -> bytes | None:
+    """Return the text of a calendar of *events*; None where its unit no longer exists."""
+    name = _name_unit(calendar, view)
+    return None if name is None or events is None else write_calendar(name, events)
 
 
 def _name_unit(calendar: OutCalendar, view: UnitGroupView) -> str | None:
@@ -161,12 +166,13 @@ def list_taken(calendar: OutCalendar, view: UnitGroupView) -> Fields:
     }
 
 
-def list_nights(known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView) -> Fields:
-    """Return what a page that is written keeps of its nights; nothing where it shows single days."""
+def list_nights(
+    known: PublishedDocument | None, calendar: OutCalendar, view: UnitGroupView, events: Iterable[CalendarEvent] | None
+) -> Fields:
+    """Return what a page of *events* that is written keeps of its nights; nothing where it shows single days."""
     if calendar.variant not in SHOWING_NIGHTS:
         return {}
-    events = select_events(view.publication, calendar, anonymous=True)
-    shown = nights_of((event.first, event.end) for event in events)
+    shown = nights_of((event.first, event.end) for event in events or ())
     first_read_at = known.first_read_at if known else None
     return record_ranges(known.nights if known else None, shown, at=view.group.at, first_read_at=first_read_at)
 

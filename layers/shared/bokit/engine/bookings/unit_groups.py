@@ -21,7 +21,6 @@ from bokit.core.occupancy.occupancy import Occupancy, read_occupancy
 from bokit.core.occupancy.publication import PublicationRules
 from bokit.core.occupancy.turnovers import Turnover, find_turnovers
 from bokit.engine.base.reconcile import earliest
-from bokit.engine.base.tenant_options import load_options
 from bokit.engine.bookings.calendar_reads import Pages, load_pages, load_read_log
 from bokit.store.protocols import Store
 
@@ -92,17 +91,17 @@ class UnitGroupReader:
 
     def load_groups(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroup]:
         """Return the groups of the units of these *scopes*, each once."""
-        units = self.store.load_units(tenant)
-        properties = {p.id: p for p in self.store.load_properties(tenant)}
+        found_places = self.store.load_places(tenant)
+        units, options = found_places.units, Options(found_places.options, self.defaults)
+        properties = {p.id: p for p in found_places.properties}
         places = {Scope(u.id): (u, properties.get(u.property_id)) for u in units}
-        options = load_options(self.store, tenant, self.defaults)
-        names = FullNames(units, properties.values())
+        names = FullNames(units, found_places.properties)
         found = dict.fromkeys(find_group(scope, units) for scope in scopes)
         return [_read_group(group, [places[s] for s in group if s in places], names, options, tenant, at) for group in found]
 
     def load_records(self, group: UnitGroup, collection: CollectionName = BOOKINGS) -> list[Record]:
         """Return every record of the group's units, gone ones included; strongly consistent."""
-        return [r for scope in group.scopes for r in self.store.load_records(group.tenant, collection, scope)]
+        return list(self.store.load_scopes(group.tenant, [collection], group.scopes)[collection])
 
     def load_views(self, tenant: TenantId, scopes: Iterable[Scope], at: datetime) -> list[UnitGroupView]:
         """Return the groups of these units, each once, with all their records."""

@@ -15,7 +15,7 @@ from bokit.core.model.records import LoggedChange
 from bokit.core.model.scheduling import Head, Lease
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.limits import MAX_BULK_HOLD
-from bokit.store.protocols import Store
+from bokit.store.protocols import DayWrites, Snapshot, Store
 
 
 def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -33,18 +33,27 @@ def apply_actions(
     lease: Lease,
     forced: bool = False,
     bulk: OutboxItem | None = None,
+    snapshot: Snapshot | None = None,
 ) -> None:
-    """Write the records that *actions* leave behind, and log the visible changes.
+    """Write the records that *actions* leave behind, log the visible changes, and then save *snapshot*.
 
     Raises QuotaError where the tenant has no room for them; *forced*: however much it wrote today.
     *bulk*: the one event that stands for all of them, instead of one for each.
     """
     by = job.by or f"source:{source.id}"
     changes = [_log_action(action, at, by, job) for action in visible_actions(actions)]
-    store.count_writes(source.tenant, day_of(at), len(actions) + len(changes), forced=forced)
     new = {action.record_id for action in actions if action.kind is ActionKind.CREATE}
     kept_days = job.options["history.keep_days"]
-    store.apply_records([action.after for action in actions], changes, lease=lease, counted=new, kept_days=kept_days, bulk=bulk)
+    store.apply_records(
+        [action.after for action in actions],
+        changes,
+        lease=lease,
+        counted=new,
+        kept_days=kept_days,
+        bulk=bulk,
+        writes=DayWrites(day=day_of(at), forced=forced),
+        snapshot=snapshot,
+    )
 
 
 def events_of_actions(source: Source, actions: Sequence[Action], job: SyncJob, at: datetime) -> list[NewEvent]:

@@ -338,24 +338,40 @@ class SourceSync:
 
     def _write(self, head: Head, plan: Plan, job: SyncJob, lease: Lease, sync_input: SyncInput, *, forced: bool) -> bool:
         """Write records and snapshot, but not the head; return whether the content is now the agreed state."""
-        if plan.actions:
-            self._apply_actions(head, plan.actions, job, lease, sync_input.context.at, forced=forced)
         is_agreed, before = sync_input.is_trusted and not plan.refused, sync_input.snapshot
         shown = plan.content or sync_input.seen.snapshot
         content = shown if is_agreed and shown else before.content
-        if content != before.content or dict(plan.memory) != dict(before.memory):
-            self.store.save_snapshot(replace(before, content=content, memory=plan.memory), lease=lease)
+        is_new = content != before.content or dict(plan.memory) != dict(before.memory)
+        snapshot = replace(before, content=content, memory=plan.memory) if is_new else None
+        if plan.actions:
+            self._apply_actions(head, plan.actions, job, lease, sync_input.context.at, forced=forced, snapshot=snapshot)
+        elif snapshot:
+            self.store.save_snapshot(snapshot, lease=lease)
         return is_agreed
 
     def _apply_actions(
-        self, head: Head, actions: Sequence[Action], job: SyncJob, lease: Lease, at: datetime, *, forced: bool
+        self,
+        head: Head,
+        actions: Sequence[Action],
+        job: SyncJob,
+        lease: Lease,
+        at: datetime,
+        *,
+        forced: bool,
+        snapshot: Snapshot | None,
     ) -> None:
-        """Write records, each with its event; of many, the one event is released when all of them are written."""
+        """Write records, each with its event, and the snapshot with them.
+
+        Of many, the one event is released when all of the records are written, before the snapshot: after a crash in between
+        they are planned again.
+        """
         bulk = make_bulk(head, actions, job, at)
-        held = hold(bulk) if bulk else None
-        apply_actions(self.store, head.source, actions, job, at=at, lease=lease, forced=forced, bulk=held)
+        held, with_them = (hold(bulk), None) if bulk else (None, snapshot)
+        apply_actions(self.store, head.source, actions, job, at=at, lease=lease, forced=forced, bulk=held, snapshot=with_them)
         if bulk:
             self.store.put_outbox(bulk)
+            if snapshot:
+                self.store.save_snapshot(snapshot, lease=lease)
 
     def _reconcile_plan(self, source: Source, job: SyncJob, sync_input: SyncInput, hold: Hold | None) -> datetime | None:
         """Reconcile whether the plan changed anything or not: a run that crashed may not have done so."""

@@ -24,6 +24,7 @@ from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_schedules
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.limits import MAX_WRITE_TRIES
+from bokit.store.protocols import Places
 
 T = TypeVar("T", Property, Unit, Source, Collection)
 
@@ -191,6 +192,15 @@ class DynamoCatalog(DynamoUsage):
         by_key = {keys.options_key(tenant): tenant for tenant in tenants}
         stored = {by_key[key]: json.loads(row.doc) for key, row in self._table.get_all(by_key).items()}
         return {tenant: options for tenant, options in stored.items() if options}
+
+    def load_places(self, tenant: TenantId) -> Places:
+        """Read options and properties by one query, since their keys are neighbours, and units by another."""
+        partition, first, last = keys.catalog_partition(tenant), keys.options_key(tenant), f"{_KINDS[Property]}$"
+        found = self._table.query(partition, ItemRow.sk.between(first.sk, last))
+        options: Fields = next((json.loads(row.doc) for row in found if row.sk == first.sk), {})
+        properties = (read_document(Property, row.doc) for row in found if row.sk.startswith(f"{_KINDS[Property]}#"))
+        units = tuple(self._load_all(Unit, tenant))
+        return Places(units=units, properties=tuple(sorted(properties, key=_id_of)), options=options)
 
     def save_option(self, tenant: TenantId, name: str, value: Json | None) -> None:
         key = keys.options_key(tenant)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate, chain
 from typing import Any
 
@@ -26,9 +27,19 @@ from bokit.store.dynamo.packing import pack_document, pack_snapshot, unpack_docu
 from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import RELEASE, write_head
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
-from bokit.store.limits import MAX_CHUNK_BYTES, MAX_READ_BYTES, MAX_TRANSACTION_ACTIONS, clamp_limit
-from bokit.store.protocols import Page, Snapshot
+from bokit.store.limits import (
+    MAX_CHUNK_BYTES,
+    MAX_READ_BYTES,
+    MAX_REMEMBERED,
+    MAX_TRANSACTION_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    clamp_limit,
+)
+from bokit.store.protocols import DayWrites, Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
+
+REMEMBERED = 1000
+"""Documents of records that are not read again where they are stored unchanged: a few megabytes."""
 
 
 class DynamoRecords(DynamoParts, DynamoUsage):
@@ -37,6 +48,11 @@ class DynamoRecords(DynamoParts, DynamoUsage):
     def load_records(self, tenant: TenantId, collection: CollectionName, scope: Scope) -> Sequence[Record]:
         rows = self._table.query(keys.record_partition(tenant, collection, scope))
         return sorted(self._read_all(rows), key=lambda record: record.id)
+
+    def load_scopes(
+        self, tenant: TenantId, collections: Iterable[CollectionName], scopes: Sequence[Scope]
+    ) -> Mapping[CollectionName, Sequence[Record]]:
+        return {name: [r for scope in scopes for r in self.load_records(tenant, name, scope)] for name in collections}
 
     def load_record_page(
         self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
@@ -66,9 +82,13 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
         notices: Sequence[Notice] = (),
+        writes: DayWrites | None = None,
+        snapshot: Snapshot | None = None,
     ) -> Sequence[Record]:
-        writes = pair_changes(records, changes, kept_days)
-        puts = {write.record.id: self._put_write(write) for write in writes}
+        if writes and records:
+            self.count_writes(records[0].tenant, writes.day, len(records) + len(changes), forced=writes.forced)
+        paired = pair_changes(records, changes, kept_days)
+        puts = {write.record.id: self._put_write(write) for write in paired}
 
         def size_of(write: RecordWrite) -> int:
             return sum(len(a.get("doc") or a.get("packed") or b"") for a in (put.attributes for put in puts[write.record.id]))
@@ -76,16 +96,36 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         def actions_of(write: RecordWrite) -> int:
             return len(puts[write.record.id]) + len(write.aged)
 
-        for number, group in enumerate(split_transactions(writes, actions_of, size_of)):
+        groups = split_transactions(paired, actions_of, size_of)
+        with_them = self._put_with(snapshot, lease, sum(map(actions_of, paired)), sum(map(size_of, paired)))
+        for number, group in enumerate(groups):
             outbox = put_bulk(bulk, number) if bulk else put_events(group[0].record.tenant, written_last(group), events_of(group))
             said = put_notices(notices) if number == 0 else []
-            group_puts = [*(put for write in group for put in puts[write.record.id]), *outbox, *said]
+            group_puts = [*(put for write in group for put in puts[write.record.id]), *with_them, *outbox, *said]
             aged = [update for write in group for update in _age_changes(write)]
             new = [w.record for w in group if w.record.version == 1 and w.record.id in counted]
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
             for write in group:
                 self._tidy_parts(write.record, puts[write.record.id][0])
-        return [revise(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in writes]
+        if lease is not None and with_them:
+            self._delete_old_parts(with_them[0].key, None, turn=lease.fence)
+        elif lease is not None and snapshot is not None:
+            self.save_snapshot(snapshot, lease=lease)
+        return [revise(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in paired]
+
+    def _put_with(self, snapshot: Snapshot | None, lease: Lease | None, actions: int, size: int) -> list[PutItem]:
+        """Return the put of *snapshot* where it fits the transaction of records of so many actions and bytes; else none."""
+        if snapshot is None or lease is None or not 0 < actions < MAX_TRANSACTION_ACTIONS:
+            return []
+        put, *parts = self._put_snapshot(snapshot, lease)
+        return [put] if not parts and size + len(put.attributes["packed"]) <= MAX_TRANSACTION_BYTES else []
+
+    def _put_snapshot(self, snapshot: Snapshot, lease: Lease) -> list[PutItem]:
+        """Return the put of a snapshot's item, on its version, and those of its parts."""
+        key, saved = keys.snapshot_key(lease.source), replace(snapshot, version=snapshot.version + 1)
+        attributes, parts = self._split(key, pack_snapshot(saved), turn=lease.fence)
+        condition = has_version(snapshot.version)
+        return [PutItem(key=key, attributes={**attributes, "version": saved.version}, condition=condition), *parts]
 
     def delete_records(self, records: Sequence[Record], *, counted: bool = True) -> None:
         """Delete each record with its last changes in one transaction, and the oldest of a very long log before it."""
@@ -172,15 +212,12 @@ class DynamoRecords(DynamoParts, DynamoUsage):
 
         A crash in between leaves the old state whole, and parts that the next save deletes.
         """
-        key = keys.snapshot_key(lease.source)
-        saved = replace(snapshot, version=snapshot.version + 1)
-        attributes, parts = self._split(key, pack_snapshot(saved), turn=lease.fence)
+        put, *parts = self._put_snapshot(snapshot, lease)
         for part in parts:
             self._send([part], lease)
-        condition = has_version(snapshot.version)
-        self._send([PutItem(key=key, attributes={**attributes, "version": saved.version}, condition=condition)], lease)
-        self._delete_old_parts(key, attributes.get("stamp"), turn=lease.fence)
-        return saved
+        self._send([put], lease)
+        self._delete_old_parts(put.key, put.attributes.get("stamp"), turn=lease.fence)
+        return replace(snapshot, version=snapshot.version + 1)
 
     def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
         by_key = {keys.chunk_key(source, name): name for name in names}
@@ -267,7 +304,16 @@ def _record_key(tenant: TenantId, collection: CollectionName, record: RecordId) 
 
 def _read_record(row: ItemRow, packed: bytes | None) -> Record:
     document = unpack_document(packed) if packed else row.doc
-    return replace(read_document(Record, document), version=int(row.version), in_parts=bool(row.parts))
+    read = _read_again if len(document) <= MAX_REMEMBERED else _read_stored
+    return revise(read(document), version=int(row.version), in_parts=bool(row.parts))
+
+
+def _read_stored(document: str) -> Record:
+    return read_document(Record, document)
+
+
+_read_again = lru_cache(maxsize=REMEMBERED)(_read_stored)
+"""A slow sync loads a unit's records twice, before its writes and after them, and most are the same text."""
 
 
 def _read_change(row: ItemRow) -> LoggedChange:

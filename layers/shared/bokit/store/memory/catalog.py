@@ -15,6 +15,7 @@ from bokit.core.model.records import Fields, Json, SourceId, TenantId
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import HeadState, MemoryState, ShardState, load_all, load_one, next_version
+from bokit.store.protocols import Places
 
 V = TypeVar("V", Property, Unit, Source, Collection)
 
@@ -77,6 +78,11 @@ class MemoryCatalog(MemoryState):
         if state := self._shards.get(source.shard_id):
             schedules = {other: schedule for other, schedule in state.shard.schedules.items() if other != source.id}
             state.shard = replace(state.shard, schedules=schedules, fence=state.shard.fence + 1)
+
+    def load_places(self, tenant: TenantId) -> Places:
+        with self._lock:
+            options = self.load_options([tenant]).get(tenant, {})
+            return Places(units=tuple(self.load_units(tenant)), properties=tuple(self.load_properties(tenant)), options=options)
 
     def load_properties(self, tenant: TenantId) -> Sequence[Property]:
         with self._lock:

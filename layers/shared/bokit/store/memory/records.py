@@ -18,7 +18,7 @@ from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.limits import clamp_limit
 from bokit.store.memory.state import MemoryState, load_one, load_page, next_version
-from bokit.store.protocols import Page, Snapshot
+from bokit.store.protocols import DayWrites, Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
 
 
@@ -33,6 +33,11 @@ class MemoryRecords(MemoryState):
                 self._unsorted.discard(place)
                 records = self._records[place] = dict(sorted(records.items()))
             return list(records.values())
+
+    def load_scopes(
+        self, tenant: TenantId, collections: Iterable[CollectionName], scopes: Sequence[Scope]
+    ) -> Mapping[CollectionName, Sequence[Record]]:
+        return {name: [r for scope in scopes for r in self.load_records(tenant, name, scope)] for name in collections}
 
     def load_record_page(
         self, tenant: TenantId, collection: CollectionName, scope: Scope, *, limit: int, after: RecordId | None = None
@@ -72,19 +77,28 @@ class MemoryRecords(MemoryState):
         kept_days: int | None = None,
         bulk: OutboxItem | None = None,
         notices: Sequence[Notice] = (),
+        writes: DayWrites | None = None,
+        snapshot: Snapshot | None = None,
     ) -> Sequence[Record]:
-        writes = pair_changes(records, changes, kept_days)
-        for group in split_transactions(writes, lambda write: write.actions):
+        if writes and records:
+            self.count_writes(records[0].tenant, writes.day, len(records) + len(changes), forced=writes.forced)
+        paired = pair_changes(records, changes, kept_days)
+        for group in split_transactions(paired, lambda write: write.actions):
+            is_first, is_last = group[0] is paired[0], group[-1] is paired[-1]
             with self._lock:
                 if lease is not None:
                     self._check(lease)
+                if lease is not None and snapshot is not None and is_first and is_last:
+                    next_version(snapshot, self._snapshots.get(lease.source.id))
                 self._write_all(group, within, counted)
                 if bulk is None:
                     self._put_events(group[0].record.tenant, written_last(group), *events_of(group))
-                elif group[0] is writes[0]:
+                elif is_first:
                     self._put_outbox(bulk)
-                self._put_notices(notices if group[0] is writes[0] else ())
-        return [write.record for write in writes]
+                self._put_notices(notices if is_first else ())
+                if lease is not None and snapshot is not None and is_last:
+                    self.save_snapshot(snapshot, lease=lease)
+        return [write.record for write in paired]
 
     def _write_all(self, writes: Sequence[RecordWrite], within: Sequence[Parent], counted: Container[RecordId]) -> None:
         for record in (write.record for write in writes):

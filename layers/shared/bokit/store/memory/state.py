@@ -171,6 +171,12 @@ class MemoryState:
             if parent.version not in (None, stored.version):
                 raise StoreConflictError(f"the {name} was changed by another since it was read; read it again", id=parent.id)
 
+    def count_writes(self, tenant: TenantId, day: date, writes: int, *, forced: bool = False) -> None:
+        with self._lock:
+            if not forced:
+                self.quotas.check(QuotaOwner.TENANT, QuotaName.WRITES, self._written[tenant, day], writes)
+            self._written[tenant, day] += writes
+
     def _count(self, tenant: TenantId, counted: QuotaName, more: int) -> None:
         """Change what the tenant and the stack have; raises QuotaError where that is too much, and then changes nothing."""
         owners = {QuotaOwner.TENANT: tenant} | ({QuotaOwner.STACK: None} if QUOTAS[counted].stack is not None else {})

@@ -18,9 +18,3 @@ class MemoryUsage(MemoryState):
         with self._lock:
             used = {c: self._used[tenant, c] for c in QuotaName if QUOTAS[c].default_of(owner) is not None}
             return used | ({} if tenant is None else {QuotaName.WRITES: self._written[tenant, day]})
-
-    def count_writes(self, tenant: TenantId, day: date, writes: int, *, forced: bool = False) -> None:
-        with self._lock:
-            if not forced:
-                self.quotas.check(QuotaOwner.TENANT, QuotaName.WRITES, self._written[tenant, day], writes)
-            self._written[tenant, day] += writes
