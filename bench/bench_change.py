@@ -165,22 +165,23 @@ def run() -> dict[str, Any]:
 
 def rows(report: dict[str, Any]) -> list[Row]:
     """Return the figures of *report*."""
-    what, unit, cpu_of = "slow sync of 100 events, one moved", report["unit"], report.get("cpu")
-    said = {"peer": f"{cpu_of['former_calls']} in {FORMER}"} if cpu_of else {}
+    what, unit, cpu_of = "one of 100 events moved", report["unit"], report.get("cpu")
+    peer = str(cpu_of["former_calls"]) if cpu_of else ""
     calls = report["calls"]["ratio"]
     found = [
         Row(
             name="change.calls.ratio",
-            what=f"{what}: calls of the store",
+            what=f"{what}: store calls; {FORMER}",
             ratio=calls,
             goal=MAX_CALLS,
             at_most=True,
+            is_ratio=False,
             ours=f"{calls}",
-            **said,
+            peer=peer,
         ),
         Row(
             name="change.unit.ratio",
-            what="conflicts and calendars of 20 sources, 500 bookings, to one serialisation by icalendar",
+            what="a unit of 20 sources, 500 stays; icalendar's text",
             ratio=unit["ratio"],
             goal=MAX_UNIT_RATIO,
             at_most=True,
@@ -189,16 +190,15 @@ def rows(report: dict[str, Any]) -> list[Row]:
         ),
     ]
     if cpu_of:
-        peer = f"{cpu_of['former_ms']:.1f} ms in {FORMER}"
         found.append(
             Row(
                 name="change.cpu.ratio",
-                what=what,
+                what=f"{what}: CPU; {FORMER}",
                 ratio=cpu_of["ratio"],
                 goal=MAX_RATIO,
                 at_most=True,
                 ours=f"{report['ours_ms']:.1f} ms",
-                peer=peer,
+                peer=f"{cpu_of['former_ms']:.1f} ms",
             )
         )
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
+from textwrap import shorten
 
 from bench.history import PICTURE, Entry, History, Kept, is_loss, read_history
 
@@ -17,6 +18,8 @@ WIDTH, ROW, TOP, FOOT = 760, 22, 76, 30
 LINE_LEFT, LINE_WIDTH = 392, 180
 HALF = 7
 """Half the height of a line's scale, in pixels."""
+MOST = 62
+"""Characters of what was measured, at most: the line begins behind them."""
 LEAST_SPAN = math.log(1.5)
 """What half the height stands for at least, so that noise looks small."""
 LEGEND = "Up is better. Dashed: the goal. A triangle: worse by more than a fifth."
@@ -74,9 +77,10 @@ def _line(place: int, name: str, kept: Kept, entries: Sequence[Entry]) -> Iterat
     gains = [math.log(kept.gain_of(ratio)) for _, ratio in found]
     span = max(LEAST_SPAN, *map(abs, gains))
     points = [(_x(number, len(entries)), 11 - HALF * gain / span) for (number, _), gain in zip(found, gains, strict=True)]
+    what = shorten(kept.what, MOST, placeholder=" …")
     is_met, last = gains[-1] >= 0, found[-1][1]
     goal = f"{'≤' if kept.at_most else '≥'} {kept.goal:.3g}"
-    yield f'<g transform="translate(0 {TOP + place * ROW})"><text x="16" y="15">{escape(kept.what)}</text>'
+    yield f'<g transform="translate(0 {TOP + place * ROW})"><text x="16" y="15">{escape(what)}</text>'
     yield f'<path class="l" d="M{"L".join(f"{x:g} {y:.1f}" for x, y in points)}"/>'
     steps = zip(found, found[1:], points[1:], strict=False)
     falls = [at for (_, before), (_, now), at in steps if is_loss(before, now, at_most=kept.at_most)]

@@ -250,6 +250,14 @@ def test_the_picture_marks_losses_and_missed_goals():
     ]
 
 
+def test_words_that_are_too_long_for_the_picture_end_before_the_line():
+    long = replace(fast(310), what="polls of one calendar " * 5)
+    words = [found.text or "" for found in ElementTree.fromstring(draw(History().add(entry(), [long]))).iter(f"{SVG}text")]  # noqa: S314
+
+    assert words[-4:-1] == ["310", "≥ 300", "yes"]
+    assert words[-5] == "polls of one calendar polls of one calendar polls of one …"
+
+
 def test_up_is_better_in_the_picture_whatever_the_goal():
     history = History().add(entry(1), [small(1.2), fast(200)]).add(entry(2), [small(0.9), fast(400)])
     lines = [path.get("d") or "" for path in ElementTree.fromstring(draw(history)).iter(f"{SVG}path") if path.get("class") == "l"]  # noqa: S314
