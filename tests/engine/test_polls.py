@@ -9,7 +9,8 @@ import pytest
 
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.engine.bookings.limits import MAX_KEPT_BYTES, MAX_KEPT_PAGES, MAX_KEPT_SECONDS, MIN_POLLS_KEPT
+from bokit.core.model.limits import MAX_KEPT_SECONDS
+from bokit.engine.bookings.limits import MAX_KEPT_BYTES, MAX_KEPT_PAGES, MIN_POLLS_KEPT
 from bokit.engine.bookings.page_memory import PageMemory
 from bokit.engine.bookings.serving import CalendarServer
 from tests.support.apartment import Flat

@@ -7,9 +7,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from bokit.config import Settings
+from bokit.core.model.limits import MAX_KEPT_SECONDS
 from bokit.core.model.options import LEAST_INTERVAL
 from bokit.engine.base.clock import Clock, read_clock
-from bokit.engine.bookings.limits import MAX_KEPT_SECONDS
 from bokit.errors import NO_TABLE
 
 if TYPE_CHECKING:

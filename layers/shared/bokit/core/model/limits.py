@@ -92,4 +92,6 @@ MAX_BACKUP_LINE = 2_000_000
 
 MIN_BETWEEN_READS = timedelta(minutes=15)
 """Between two reads of an outgoing calendar by one kind of reader that are written: a burst is one read."""
+MAX_KEPT_SECONDS = 60
+"""How long a process serves an outgoing calendar that is polled very often without reading the table again."""
 MAX_GAPS = 12  # between reads of an outgoing calendar, kept of each kind of reader

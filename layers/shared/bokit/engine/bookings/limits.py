@@ -11,10 +11,8 @@ MAX_UNITS_NAMED = 3
 MAX_DOOR_CODE_TRIES = 5
 """How often a door code is written again where somebody else wrote one of the unit meanwhile."""
 MAX_OCCUPANCY_SPAN = timedelta(days=366)  # whose nights are counted at once
-MAX_KEPT_SECONDS = 60
-"""How long a process serves a calendar that is polled very often without reading the table again."""
 MIN_POLLS_KEPT = 10
-"""Polls of one calendar in that time, at one process, from which on it is polled so often."""
+"""Polls of one calendar in MAX_KEPT_SECONDS, at one process, from which on it is polled very often."""
 MAX_KEPT_PAGES = 1000
 """Paths whose polls a process counts; of more, those polled longest ago are forgotten."""
 MAX_KEPT_BYTES = 16_000_000
