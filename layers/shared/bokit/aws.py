@@ -7,6 +7,7 @@ of a client. Everything else, credentials, signing and retries too, is botocore'
 
 from __future__ import annotations
 
+import threading
 from base64 import b64decode
 from functools import cache
 from typing import Any
@@ -94,8 +95,29 @@ def shared_loader() -> LightLoader:
     return LightLoader()
 
 
+_CREATING = threading.Lock()
+"""A session makes one client at a time."""
+
+
+@cache
+def share_session() -> Session:
+    """Return the one session of which all clients of this process are made from now on.
+
+    A session costs as much as two clients. What it is configured by must not change any more, as in a function.
+    """
+    _shared.append(_make_session())
+    return _shared[0]
+
+
+_shared: list[Session] = []
+
+
 def open_session() -> Session:
-    """Return a new botocore session, configured by the environment; PynamoDB makes its client of one."""
+    """Return the shared botocore session, or a new one, configured by the environment; PynamoDB makes its client of one."""
+    return _shared[0] if _shared else _make_session()
+
+
+def _make_session() -> Session:
     session = get_session()
     session.register_component("response_parser_factory", _LightParsers())
     if session.get_config_variable("data_path") is None:  # else the user has documents of their own
@@ -109,4 +131,5 @@ def make_client(service: str, *, region: str | None = None, endpoint_url: str | 
     It is what boto3's own client is, without boto3: that makes classes of resources besides, which nothing here uses.
     """
     config = Config(**{"connect_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS, "retries": RETRIES, **given})
-    return open_session().create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)
+    with _CREATING:
+        return open_session().create_client(service, region_name=region, endpoint_url=endpoint_url, config=config)

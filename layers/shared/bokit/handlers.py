@@ -74,6 +74,9 @@ def make_ready(*steps: Callable[[], object]) -> None:
         return
     gc.set_threshold(MANY_OBJECTS)
     try:
+        from bokit.aws import share_session
+
+        share_session()
         for name in LATE_IMPORTS:
             import_module(name)
         for step in steps:
