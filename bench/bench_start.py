@@ -89,10 +89,10 @@ answer = app.resolve(event, Context())
 }
 """The code of each new process."""
 PAIRS = {
-    "sync": ("usual", 1 / 3.5),
-    "sync_batch": ("usual", 1 / 3.5),
-    "api": ("resolver", 1.25),
-    "api_sync": ("resolver", 1.25),
+    "sync": ("usual", 0.29),
+    "sync_batch": ("usual", 0.29),
+    "api": ("resolver", 1.2),
+    "api_sync": ("resolver", 1.2),
     "authorize": ("table", 1.25),
 }
 """Handler: the alternative, and the largest accepted ratio of the two."""
