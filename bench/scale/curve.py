@@ -42,9 +42,8 @@ def draw_curve(report: Mapping[str, Any]) -> str:
     """Return the SVG of a report of ``bench_scale``."""
     measured = {panel.name: {store: _relate(panel, found["sizes"]) for store, found in report.items()} for panel in PANELS}
     sizes = sorted({int(count) for found in report.values() for count in found["sizes"]})
-    said = [
-        f"{name}, {WHERE[store]}: {_list(points)}." for name, by_store in measured.items() for store, points in by_store.items()
-    ]
+    lines = [(name, store, points) for name, by_store in measured.items() for store, points in by_store.items()]
+    said = " ".join(f"{name}, {WHERE[store]}: {_list(points)}." for name, store, points in lines)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title desc">',
         '<title id="title">What a feed costs, by the number of feeds</title>',
@@ -74,7 +73,7 @@ def _draw_panel(left: int, panel: Panel, lines: Mapping[str, Points], sizes: Seq
         share = math.log(count / sizes[0]) / math.log(sizes[-1] / sizes[0]) if len(sizes) > 1 else 0
         return left + EDGE + (PANEL - 2 * EDGE) * share
 
-    yield f'<text class="name" x="{left}" y="20">{panel.name}, {sizes[0]:,} feeds = 1</text>'
+    yield f'<text class="name" x="{left}" y="20">{panel.name} (1 at {sizes[0]:,})</text>'
     for ratio in (0, 0.5, 1, 1.5):
         yield f'<line class="grid" x1="{left}" x2="{right}" y1="{_y(ratio):.0f}" y2="{_y(ratio):.0f}"/>'
         yield f'<text x="{left - 6}" y="{_y(ratio) + 4:.0f}" text-anchor="end">{ratio:g}</text>'

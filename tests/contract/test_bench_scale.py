@@ -59,5 +59,8 @@ def test_the_curve_lists_its_figures_and_no_times():
     drawn = ET.fromstring(draw_curve(REPORT))  # noqa: S314 - our own text
 
     said = "".join(drawn.find("{http://www.w3.org/2000/svg}desc").itertext())
-    assert "CPU of one feed, feeds in the table: 1.00 at 1,000, 1.10 at 10,000." in said
+    assert said == (
+        "Relative to the smallest number of feeds. CPU of one feed, feeds in the table: 1.00 at 1,000, 1.10 at 10,000. "
+        "Memory of a worker, feeds in the table: 1.00 at 1,000, 1.10 at 10,000."
+    )
     assert not [text for text in drawn.itertext() if " ms" in text or "MB" in text]
