@@ -30,7 +30,7 @@ HEADINGS = {  # in the page's words, and in its order
 TURNOVER = {"leaves": "the next guest arrives the same day", "arrives": "the last guest leaves the same day"}
 TIMES = {"leaves": "by", "arrives": "from"}
 WARNINGS = {"too-short": "too little time", "double-booking": "double booking: the next guest has nights of this one's"}
-SOURCE_WORDS = {"held": "its changes wait for your decision", "failing": "cannot be read", "stale": "shows an old calendar"}
+SOURCE_WORDS = {"held": "its changes wait for your decision", "failing": "cannot be read", "stale": "nothing fresh came"}
 
 
 def register(app: typer.Typer) -> None:

@@ -125,17 +125,22 @@ test("of several troubles the worst comes first, with a count", BROWSER, () =>
   ),
 );
 
+/** Have the status say of the first source what *change* does, beside it. */
+const patchStatus = (page: Page, change: (source: any) => readonly any[]) =>
+  page.route(/\/sync\/status/, async (route) => {
+    try {
+      const answer = await route.fetch();
+      const doc = await answer.json();
+      await route.fulfill({ response: answer, json: { ...doc, sources: doc.sources.flatMap(change) } });
+    } catch {} // the page was closed meanwhile
+  });
+
 test("a source of other records is said after all calendars, and nothing of nights", BROWSER, () =>
   withFeed("Airbnb", async (calendar) => {
     await pass(0, "ok");
     await openLive(async (page) => {
-      await page.route(/\/sync\/status/, async (route) => {
-        const answer = await route.fetch();
-        const doc = await answer.json();
-        const data = { source_id: "src_crm", name: "CRM", full_name: "CRM", kind: "json", collection: "clients", unit_id: null };
-        const sources = [...doc.sources, { ...doc.sources[0], ...data, state: "failing", last_success_at: null }];
-        await route.fulfill({ response: answer, json: { ...doc, sources } });
-      });
+      const data = { source_id: "src_crm", name: "CRM", full_name: "CRM", kind: "json", collection: "clients", unit_id: null };
+      await patchStatus(page, (one) => [one, { ...one, ...data, state: "failing", last_success_at: null }]);
       await page.reload();
       await says(page, "CRM needs a look: its records stay as they were.");
       await page.evaluate(() => void (location.hash = "#/today"));
@@ -144,6 +149,22 @@ test("a source of other records is said after all calendars, and nothing of nigh
       await says(page, /^Garden flat \/ Airbnb is paused/);
       await says(page, "1 more needs a look.");
     });
+  }),
+);
+
+test("the day says of a calendar that it is late, or that it is old", BROWSER, () =>
+  withFeed("Airbnb", async () => {
+    await pass(0, "ok");
+    for (const [made, word] of [
+      [null, "late"],
+      ["2026-06-01T09:00:00Z", "shows an old calendar"],
+    ] as const)
+      await openLive(async (page) => {
+        await patchStatus(page, (one) => [{ ...one, state: "stale", content_made_at: made }]);
+        await page.reload();
+        await page.evaluate(() => void (location.hash = "#/today"));
+        await page.getByText(`Airbnb Garden flat: ${word}`, { exact: true }).waitFor();
+      });
   }),
 );
 

@@ -143,11 +143,12 @@ function Needs() {
             </a>
           </li>
         ))}
-        {sources.map(({ source_id, name, unit_id, state }) => (
+        {sources.map(({ source_id, name, unit_id, state, content_made_at: made }) => (
           <li key={source_id}>
             <a href={to("source", source_id)}>
               <b>{name}</b>
-              {unit_id ? ` ${nameOf(unit_id)}` : ""}: {text(`today.${state}` as Name)}
+              {unit_id ? ` ${nameOf(unit_id)}` : ""}:{" "}
+              {text(state === "stale" && !made ? "source.stale" : (`today.${state}` as Name))}
             </a>
           </li>
         ))}
