@@ -16,6 +16,8 @@ from bokit.core.ical.labels import is_label
 
 Words = frozenset[str]
 """The words of a name, without case and accents; empty: no name is known."""
+NO_WORDS: Words = frozenset()
+_WORD = re.compile(r"\w+")
 
 
 class NameVerdict(StrEnum):
@@ -47,7 +49,7 @@ def fold(text: str | None) -> str:
 
 def read_words(name: str | None) -> Words:
     """Return the words of a name."""
-    return frozenset(word for word in re.findall(r"\w+", fold(name)) if len(word) > 1)
+    return frozenset(word for word in _WORD.findall(fold(name)) if len(word) > 1) if name else NO_WORDS
 
 
 def read_title(guest_name: str | None, summary: str | None) -> Words:

@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from bokit.core.ical.limits import MAX_WRITTEN_TEXT
 
 PRODID = "-//Bokit//Calendar//EN"
 CRLF = b"\r\n"
+REMEMBERED_EVENTS = 1000
+"""Events whose lines are remembered: the calendars of one unit, for each platform, have most events in common."""
 LINE_OCTETS = 75
 """How long a line may be (section 3.1)."""
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -85,7 +88,8 @@ def _write_time(value: date) -> str:
     return f":{value.astimezone(UTC):%Y%m%dT%H%M%SZ}" if isinstance(value, datetime) else f";VALUE=DATE:{value:%Y%m%d}"
 
 
-def _write_event(event: CalendarEvent) -> list[str]:
+@lru_cache(maxsize=REMEMBERED_EVENTS)
+def _write_event(event: CalendarEvent) -> tuple[str, ...]:
     stamp = f"{event.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     lines = [
         "BEGIN:VEVENT",
@@ -98,7 +102,7 @@ def _write_event(event: CalendarEvent) -> list[str]:
     ]
     if event.description:
         lines.append(f"DESCRIPTION:{_escape(clean_text(event.description))}")
-    return [*lines, "TRANSP:OPAQUE", "END:VEVENT"]
+    return (*lines, "TRANSP:OPAQUE", "END:VEVENT")
 
 
 def _escape(text: str) -> str:

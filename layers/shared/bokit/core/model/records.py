@@ -83,7 +83,7 @@ class Record:
     @property
     def fields(self) -> dict[str, Any]:
         """The effective values: a person's if there is one, else the source's."""
-        return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}}
+        return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}} if self.edits else dict(self.remote)
 
     def as_present(self, key: str) -> Record:
         """Return the record as one that its source shows, under *key*."""

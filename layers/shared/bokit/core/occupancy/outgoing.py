@@ -143,9 +143,13 @@ def select_events(
         found = find_turnovers(rules.occupancy, units, calendar.unit_id, times, (since, date.max))
         published = {booking.id for booking, _ in shown}
         return [_write_turnover(t, times, anonymous=anonymous) for t in found if t.leaves.id in published]
-    return [
-        event for booking, spans in shown for event in _write_events(booking, spans, since, calendar, times, anonymous=anonymous)
-    ]
+    found_events: list[CalendarEvent] = []
+    for booking, spans in shown:
+        key = booking.id, tuple(spans), since, calendar.variant, times.get(booking.unit_id), anonymous
+        if key not in rules.written:
+            rules.written[key] = list(_write_events(booking, spans, since, calendar, times, anonymous=anonymous))
+        found_events += rules.written[key]
+    return found_events
 
 
 def _first_day(records: Iterable[Record]) -> date:

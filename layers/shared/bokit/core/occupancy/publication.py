@@ -22,7 +22,7 @@ fetch then (``again_at``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -31,6 +31,7 @@ from functools import cached_property
 from bokit.core.bookings.night_history import PLATFORM
 from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.bookings.stay import published_nights, read_span
+from bokit.core.ical.writer import CalendarEvent
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.holdings import HeldNights
@@ -67,6 +68,9 @@ class PublicationRules:
     def __init__(self, occupancy: Occupancy) -> None:
         self.occupancy = occupancy
         self._contested = _contested_nights(occupancy)
+        self._taken: dict[Scope, list[Span]] = {}
+        self.written: dict[Hashable, Sequence[CalendarEvent]] = {}
+        """The events that calendars have of a booking, by what they depend on: most calendars of a unit show the same."""
 
     @property
     def again_at(self) -> datetime | None:
@@ -96,8 +100,10 @@ class PublicationRules:
         That is all that any calendar of the unit shows, and what calendars leave out because somebody else says it: a consumer's
         own bookings, what fades, what repeats another. Nights that a platform's own rules close are free elsewhere.
         """
-        found = ((booking, booking.bits & ~_window_nights(booking)) for booking in self.occupancy.of_unit(unit))
-        return join_nights({night for booking, bits in found for night in booking.grid.nights(bits)})
+        if unit not in self._taken:  # asked for each calendar of the unit
+            found = ((booking, booking.bits & ~_window_nights(booking)) for booking in self.occupancy.of_unit(unit))
+            self._taken[unit] = join_nights({night for booking, bits in found for night in booking.grid.nights(bits)})
+        return self._taken[unit]
 
     def explain(self, booking: Booking, unit: Scope, consumer: str | None, night: date) -> Withheld | None:
         """Return why the calendar leaves out this *night* of *booking*; None: it shows it."""
