@@ -100,6 +100,15 @@ def test_a_batch_is_drawn_to_a_larger_group_of_its_shard(others, earlier):
     assert drawn["m"].due_at == START + QUARTER - earlier * MINUTE
 
 
+@pytest.mark.parametrize("minutes", [2, 12])
+def test_a_line_that_is_due_before_its_interval_is_over_is_not_moved(minutes):
+    """It was put off, or a full pass comes first: earlier still, it would be due at each tick until then."""
+    ended = {"m": line(START + minutes * MINUTE)}
+    others = {name: line(START + 7 * MINUTE) for name in ("x", "y")}
+
+    assert draw_together(ended, others, START) == ended
+
+
 def test_lines_that_failed_or_have_no_time_are_not_moved():
     ended = {"bad": line(START + QUARTER, failures=1), "idle": line(None), "other": line(START + QUARTER, interval=MINUTE)}
     others = {name: line(START + 5 * MINUTE) for name in ("a", "b")}

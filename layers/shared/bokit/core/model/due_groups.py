@@ -20,6 +20,8 @@ from bokit.core.model.scheduling import SourceSchedule
 
 MAX_SHARE_EARLIER = 0.1
 """Of its interval: how much earlier than usual a source may be due."""
+LEAST_SHARE_LATER = 0.85
+"""Of its interval: how much later a source is due at least after a success that nothing brings forward."""
 Lines = Mapping[SourceId, SourceSchedule]
 
 
@@ -39,11 +41,13 @@ class DueGroup:
 def draw_together(ended: Lines, others: Lines, now: datetime) -> dict[SourceId, SourceSchedule]:
     """Return the lines of a batch that *ended*, drawn to a larger group among the *others* of its shard.
 
-    Lines that failed, or that are due already, neither move nor draw.
+    Lines that failed, or that are due already, neither move nor draw; and only those move that are due an interval later, not
+    those that were put off, or whose full pass comes first: they would be due at each tick until then.
     """
     drawn = dict(ended)
     for interval in {line.interval for line in ended.values()} & {line.interval for line in others.values()}:
-        ours, theirs = (_find_largest(lines, interval, now) for lines in (ended, others))
+        ours = _find_largest(ended, interval, now + interval * LEAST_SHARE_LATER)
+        theirs = _find_largest(others, interval, now)
         if ours is None or theirs is None or ours.rank < theirs.rank:
             continue
         ahead = (ours.first_due - theirs.first_due) % interval
@@ -57,12 +61,12 @@ def _advance(line: SourceSchedule, earlier: timedelta) -> SourceSchedule:
     return replace(line, due_at=line.due_at and line.due_at - earlier)
 
 
-def _find_largest(lines: Lines, interval: timedelta, now: datetime) -> DueGroup | None:
-    """Return the largest group of an interval whose due times lie within what chance spreads; None: there is none."""
+def _find_largest(lines: Lines, interval: timedelta, after: datetime) -> DueGroup | None:
+    """Return the largest group of an interval that is due later, within what chance spreads; None: there is none."""
     timed = sorted(
         (line.due_at, source_id)
         for source_id, line in lines.items()
-        if line.interval == interval and line.due_at is not None and line.due_at > now and not line.failures
+        if line.interval == interval and line.due_at is not None and line.due_at > after and not line.failures
     )
     return min(_group(timed), key=lambda group: group.rank, default=None)
 
