@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, UnknownServiceError
+from botocore.parsers import ResponseParserFactory
 from botocore.session import Session, get_session
 
-from bokit.aws import LightLoader, make_client, open_session
+from bokit import aws
+from bokit.aws import USER_AGENT, LightLoader, make_client, open_session
 from bokit.store.dynamo.store import DynamoStore
 from tests.support.transformed import ROOT
 
@@ -180,3 +183,57 @@ def test_another_service_is_refused_by_name():
     """A service that Bokit does not call is unknown, and the error lists those that are not."""
     with pytest.raises(UnknownServiceError, match="dynamodb"):
         open_session().create_client("ec2", "us-east-1")
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_who_asks_is_said_by_name_and_version(service):
+    """Not by what botocore would put together for each request; retries and signing are not touched by it."""
+    client, sent = make_client(service, region="eu-central-1"), []
+
+    def stop(request: Any, **_: Any) -> None:
+        sent.append(request.headers)
+        raise InterruptedError
+
+    client.meta.events.register(f"before-send.{service}", stop)
+    name, given = CALLS[service]
+    with pytest.raises(InterruptedError):
+        getattr(client, name)(**given)
+
+    assert sent[0]["User-Agent"].startswith(USER_AGENT.encode())  # Powertools adds its own where it is imported
+    assert b"/eu-central-1/" in sent[0]["Authorization"]
+
+
+def test_a_function_makes_all_clients_of_one_session(monkeypatch):
+    """Each call returns the shared one from then on; before it, each is a session of its own."""
+    monkeypatch.setattr(aws, "_shared", [])
+    assert open_session() is not open_session()
+
+    shared = aws.share_session.__wrapped__()
+
+    assert open_session() is open_session() is shared
+    assert make_client("sqs", region="eu-central-1").meta.region_name == "eu-central-1"
+
+
+ITEM = {
+    "doc": {"S": "x"},
+    "version": {"N": "3"},
+    "packed": {"B": "YWI="},
+    "set": {"SS": ["a", "b"]},
+    "bytes": {"BS": ["YWI=", ""]},
+    "map": {"M": {"deep": {"L": [{"B": "YWI="}, {"NULL": True}, {"BOOL": False}]}}},
+}
+
+
+def test_answers_of_the_table_are_read_as_botocores_own_parser_reads_them():
+    """Values of every kind, in an answer's item, items and attributes."""
+    model = get_session().get_service_model("dynamodb")
+    for operation, body in (
+        ("GetItem", {"Item": ITEM}),
+        ("Query", {"Items": [ITEM, ITEM], "Count": 2, "LastEvaluatedKey": {"pk": {"S": "a"}}}),
+        ("UpdateItem", {"Attributes": ITEM}),
+        ("BatchGetItem", {"Responses": {"t": [ITEM]}, "UnprocessedKeys": {"t": {"Keys": [{"pk": {"S": "a"}}]}}}),
+    ):
+        answer = {"status_code": 200, "headers": {}, "body": json.dumps(body).encode()}
+        shape = model.operation_model(operation).output_shape
+        ours, theirs = (parsers.create_parser("json") for parsers in (aws._LightParsers(), ResponseParserFactory()))
+        assert ours.parse(answer, shape) == theirs.parse(answer, shape), operation
