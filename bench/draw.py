@@ -67,7 +67,7 @@ def _head(entries: Sequence[Entry]) -> Iterator[str]:
     for x, side, words in titles:
         yield f'<text class="f{side}" x="{x}" y="60">{words}</text>'
     for number in sorted({0, len(entries) - 1} if entries else ()):
-        side = " e" if number else ""
+        side = " e" if number or len(entries) == 1 else ""
         yield f'<text class="f{side}" x="{_x(number, len(entries)):g}" y="60">{escape(entries[number].commit)}</text>'
 
 

@@ -250,6 +250,19 @@ def test_the_picture_marks_losses_and_missed_goals():
     ]
 
 
+@pytest.mark.parametrize(("count", "sides"), [(1, ["e"]), (2, ["", "e"]), (4, ["", "e"])])
+def test_the_first_and_the_last_commit_stand_over_the_lines(count: int, sides: list[str]):
+    """Each towards the lines' middle, where no title is."""
+    history = History()
+    for number in range(1, count + 1):
+        history = history.add(entry(number), [fast(310)])
+    found = [
+        text for text in ElementTree.fromstring(draw(history)).iter(f"{SVG}text") if text.text in {"0000001", f"{count:07x}"}
+    ]
+
+    assert [(text.get("class") or "").removeprefix("f").strip() for text in found] == sides
+
+
 def test_words_that_are_too_long_for_the_picture_end_before_the_line():
     long = replace(fast(310), what="polls of one calendar " * 5)
     words = [found.text or "" for found in ElementTree.fromstring(draw(History().add(entry(), [long]))).iter(f"{SVG}text")]  # noqa: S314
