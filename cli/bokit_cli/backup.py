@@ -82,5 +82,6 @@ def _read(path: Path) -> Iterator[bytes]:
 
 
 def _show(console: Console, done: str, counts: Mapping[str, int], note: str) -> None:
-    print_line(console, f"{done}: " + ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
+    parts = (f"{count:,} {name if count != 1 else name.removesuffix('s')}" for name, count in sorted(counts.items()))
+    print_line(console, f"{done}: {', '.join(parts)}")
     print_line(console, note)

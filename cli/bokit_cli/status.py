@@ -255,8 +255,18 @@ def stats(
     session.answer(doc, lambda c: _show_stats(c, doc, session))
 
 
+def _collection_words(counts: dict[str, int]) -> str:
+    """Return how many records a collection has, and in which state.
+
+    >>> _collection_words({"records": 1, "present": 1}), _collection_words({"records": 0})
+    ('1 record, 1 present', 'no records')
+    """
+    others = {name: count for name, count in counts.items() if name != "records"}
+    return f"{plural(counts['records'], 'record')}, {count_words(others)}" if counts["records"] else "no records"
+
+
 def _show_stats(console: Console, doc: dict[str, Any], session: Session) -> None:
-    collections = {name: count_words(n) if n["records"] else "no records" for name, n in doc["collections"].items()}
+    collections = {name: _collection_words(n) for name, n in doc["collections"].items()}
     runs = ", ".join(f"{n} {name}" for name, n in doc["runs"].items() if name != "counted")
     last = {f"last {plural(doc['runs']['counted'], 'run')}": runs} if runs else {"runs": "none yet"}
     success = ago_words(doc["last_success_at"], session.bokit.clock())

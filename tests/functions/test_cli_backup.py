@@ -57,9 +57,10 @@ def test_a_table_goes_into_a_file_and_out_of_it(bokit, name):
 
 
 def test_the_file_is_its_owners_alone(bokit):
-    """Mode 600, and a line says that it has guests in it."""
+    """Mode 600, a line says what it has, and another that it has guests in it."""
     answer = bokit("one", "backup", "create", "backup.ndjson")
 
+    assert ", 1 tenant\n" in answer.out
     assert "guests" in answer.out
     assert stat.S_IMODE(Path("backup.ndjson").stat().st_mode) == 0o600
 
