@@ -17,13 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from bokit.core.model.documents import write_time
 from bokit.core.model.json_text import make_writer
-from bokit.core.model.records import FieldChange, Json, NewFields, Record, TenantId
+from bokit.core.model.records import FieldChange, Fields, Json, NewFields, Record, TenantId
 from bokit.core.model.scheduling import Failure, SourceSchedule
 
 T = TypeVar("T")
@@ -114,9 +114,10 @@ class Codec:
         """Return a dataclass's value as the text of a JSON document."""
         return dump_json(self.write(value))
 
-    def read_document(self, kind: type[T], document: str) -> T:
-        """Return the value of *kind* that :meth:`write_document` wrote."""
-        return self.read(kind, json.loads(document))
+    def read_document(self, kind: type[T], document: str, beside: Fields | None = None) -> T:
+        """Return the value of *kind* that :meth:`write_document` wrote; *beside*: fields that are stored beside the document."""
+        found = json.loads(document)
+        return self.read(kind, {**found, **beside} if beside else found)
 
     def _shape_of(self, hint: Any) -> _Shape:
         """Return how *hint* is written; worked out once for each type."""
@@ -245,8 +246,9 @@ def write_schedule_line(schedule: SourceSchedule) -> str:
     return dump_json([schedule.tenant, due, schedule.interval // MICROSECOND, attempted, last, schedule.failures])
 
 
+@lru_cache(maxsize=1024)
 def read_schedule_line(line: str) -> SourceSchedule:
-    """Return the schedule that :func:`write_schedule_line` wrote."""
+    """Return the schedule that :func:`write_schedule_line` wrote; kept, since claim, batch and tick read the same lines."""
     tenant, due, span, attempted, last, failures = json.loads(line)
     times = (due, attempted, attempted if last == 1 else last)
     due_at, attempted_at, succeeded_at = (None if number is None else read_micros(number) for number in times)

@@ -7,6 +7,7 @@ Versions are plain numbers, and each condition on one is written where it is nee
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
@@ -24,6 +25,18 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
 
 from bokit.aws import CONNECT_SECONDS, READ_SECONDS
+
+
+class LinesAttribute(Attribute[Mapping[str, str]]):
+    """A map of texts, read without an object for each."""
+
+    attr_type = "M"
+
+    def serialize(self, value: Mapping[str, str]) -> Any:
+        return {name: {"S": text} for name, text in value.items()}
+
+    def deserialize(self, value: Any) -> Mapping[str, str]:
+        return {name: text["S"] for name, text in value.items()}
 
 
 class DueIndexMeta:
@@ -74,7 +87,7 @@ class ItemRow(Model):
     nonce = UnicodeAttribute(null=True)
     """Shard and head: which request claimed or leased it. Elsewhere: which request wrote the item, if it had a condition."""
 
-    schedules: MapAttribute[str, str] = MapAttribute(attr_name="beats", null=True)  # type: ignore[no-untyped-call]
+    schedules = LinesAttribute(attr_name="beats", null=True)
     """Shard: one schedule line for each source."""
     due_pk = UnicodeAttribute(null=True)
     """Shard, monitor, open run, unread log, endpoint, an alert channel's state, connection, revoked token and published document:

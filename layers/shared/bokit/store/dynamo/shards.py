@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
 
 from pynamodb.expressions.operand import Path
 from pynamodb.expressions.update import Action
@@ -36,17 +36,23 @@ _RECENT = [f"recent_{slot}" for slot in range(MAX_RECENT_BATCHES)]
 
 def read_shard(shard_id: ShardId, row: ItemRow) -> Shard:
     """Return the shard of its row."""
-    lines: Any = row.schedules
+    lines = row.schedules or {}
     packed = [getattr(row, name) for name in _RECENT]
     return Shard(
         id=shard_id,
-        schedules={SourceId(source): read_schedule_line(line) for source, line in lines.as_dict().items()} if lines else {},
+        schedules={SourceId(source): read_schedule_line(line) for source, line in lines.items()},
         next_due=read_optional_time(row.due_at),
         holder=row.holder,
         claimed_until=read_optional_time(row.until),
         fence=int(row.fence or 0),
-        recent=sort_recent(read_document(HeartbeatRun, unpack(run)) for run in packed if run),
+        recent=sort_recent(_read_recent(run) for run in packed if run),
     )
+
+
+@lru_cache(maxsize=256)
+def _read_recent(packed: bytes) -> HeartbeatRun:
+    """Return a batch's run; kept, since each batch of a shard reads those before it three times."""
+    return read_document(HeartbeatRun, unpack(packed))
 
 
 def schedule_path(source: SourceId) -> Path:
@@ -56,8 +62,8 @@ def schedule_path(source: SourceId) -> Path:
 
 def read_head(row: ItemRow) -> Head:
     """Return the head of its row."""
-    head, opened, until = read_document(Head, row.doc), max(0, int(row.open_leases or 0)), read_optional_time(row.until)
-    return replace(head, fence=int(row.fence or 0), version=int(row.version or 0), open_leases=opened, leased_until=until)
+    own = {"fence": int(row.fence or 0), "version": int(row.version or 0), "open_leases": max(0, int(row.open_leases or 0))}
+    return read_document(Head, row.doc, {**own, "leased_until": row.until})
 
 
 def write_head(head: Head) -> str:
