@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Source
@@ -58,7 +59,13 @@ def terms_of(head: Head, options: Options) -> str:
     """
     source = head.source
     zone = source.timezone or head.unit_timezone or options["timezone"]
-    spans = cancel_after_of(source, options), timedelta(days=options["sync.horizon_days"]), interval_of(source, options)
+    return _write_terms(zone, cancel_after_of(source, options), options["sync.horizon_days"], interval_of(source, options))
+
+
+@lru_cache(maxsize=256)
+def _write_terms(zone: str, cancel_after: timedelta, horizon_days: int, interval: timedelta) -> str:
+    """Return these settings as a head keeps them: kept here, too, since most sources have the same."""
+    spans = cancel_after, timedelta(days=horizon_days), interval
     return " ".join([zone, *(str(int(span.total_seconds())) for span in spans)])
 
 

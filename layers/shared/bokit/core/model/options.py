@@ -203,6 +203,8 @@ class Options:
         self._defaults = dict(defaults or {})
         self._values: dict[str, Any] = {}
         """What was asked for, read once: a batch asks for the same few options a hundred times."""
+        self._spans: dict[str, timedelta] = {}
+        self._least = timedelta(seconds=self._defaults.get(LEAST_INTERVAL, MIN_INTERVAL_SECONDS))
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._values:
@@ -231,12 +233,14 @@ class Options:
 
     def span(self, name: str) -> timedelta:
         """Return an option in seconds as a timedelta."""
-        return timedelta(seconds=self[name])
+        if name not in self._spans:
+            self._spans[name] = timedelta(seconds=self[name])
+        return self._spans[name]
 
     @property
     def least_interval(self) -> timedelta:
         """How often a source is synced at most, as the stack says."""
-        return timedelta(seconds=self._defaults.get(LEAST_INTERVAL, MIN_INTERVAL_SECONDS))
+        return self._least
 
     @property
     def stale_after(self) -> timedelta | None:

@@ -99,7 +99,8 @@ class SyncWork:
         source, job, now = head.source, self.jobs[head.source.tenant], clock()
         before, result = self.schedules[source.id], self.done[source.id]
         try:
-            line = result.next_schedule(replace(before, interval=interval_of(source, job.options)), job, now)
+            interval = interval_of(source, job.options)
+            line = result.next_schedule(before if before.interval == interval else replace(before, interval=interval), job, now)
         except Exception:
             log.exception("a due time could not be computed", extra={"facts": {"source_id": source.id}})
             line = replace(before, due_at=now + FAULT_WAIT, attempted_at=now, failures=before.failures + 1)
@@ -146,16 +147,24 @@ class BatchRunner:
         gone = named - {h.source.id for h in heads}
         idle = [h.source.id for h in heads if not h.source.is_active] + sorted(gone)
         claimed_at = shard.claimed_until and shard.claimed_until - CLAIM_TTL
-        job = partial(self._make_job, message, claimed_at=claimed_at, new_only=new_only, details=details)
+        stop = stop or Deadline()
+        job = partial(self._make_job, message, claimed_at=claimed_at, new_only=new_only, details=details, stop=stop)
         jobs = {tenant: job(tenant) for tenant in {h.source.tenant for h in active}}
-        work = SyncWork(active, shard.schedules, jobs, stop or Deadline(), on_progress)
+        work = SyncWork(active, shard.schedules, jobs, stop, on_progress)
         batch = BatchClaim(self.store, self.clock, message, shard, work, idle)
         self.sync_heads(work, meanwhile=batch.write_ended)
         runs = batch.complete()
         return BatchReport(runs=runs, stale=batch.is_stale, left=len(active) - len(work.done))
 
     def _make_job(
-        self, message: BatchMessage, tenant: TenantId, *, claimed_at: datetime | None, new_only: bool | None, details: bool
+        self,
+        message: BatchMessage,
+        tenant: TenantId,
+        *,
+        claimed_at: datetime | None,
+        new_only: bool | None,
+        details: bool,
+        stop: Deadline,
     ) -> SyncJob:
         options = message.options_of(tenant)
         _log_faults(tenant, options)
@@ -167,6 +176,7 @@ class BatchRunner:
             options=options,
             new_only=new_only,
             details=details,
+            seconds_left=stop.seconds_left,
         )
 
     # ── syncing ──
@@ -214,7 +224,8 @@ class BatchRunner:
         source, job = head.source, work.jobs[head.source.tenant]
         if not work.limiter.wait(source.tenant, job.options["sync.request_delay"], work.stop):
             return
-        job = replace(job, seconds_left=work.stop.seconds_left)
+        if job.seconds_left != work.stop.seconds_left:
+            job = replace(job, seconds_left=work.stop.seconds_left)
         self._note(work, head, lambda: self.sync.sync(head, work.schedules[source.id], job, exclusive=exclusive))
 
     def _sync_alone(self, work: SyncWork, head: Head) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -189,7 +190,11 @@ def next_head(head: Head, hold: Hold | None, *, settle_at: datetime | None, chan
 
 
 def report_source(
-    head: Head, recorder: StepRecorder, outcome: Outcome, error: BokitError | Hold | HoldNote | Failure | None = None
+    head: Head,
+    recorder: StepRecorder,
+    outcome: Outcome,
+    error: BokitError | Hold | HoldNote | Failure | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> SourceReport:
     """Return the report of a source's sync so far; *error*: why it failed, was skipped, or is held."""
     code = error.stable_code if isinstance(error, BokitError) else error and error.code
@@ -198,6 +203,7 @@ def report_source(
         name=head.source.name,
         outcome=outcome,
         error={"code": str(code), "message": error.message} if error else None,
+        counts=counts or {},
         duration_ms=recorder.duration_ms(),
         steps=tuple(recorder.steps),
     )

@@ -148,8 +148,8 @@ def context_of(head: Head, job: SyncJob, at: datetime, memory: Fields, fetched: 
     )
 
 
-def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
-    """Return *job* with the decision for this source: read only what is new, or all.
+def plan_pass(head: Head, job: SyncJob, now: datetime, *, last_read: datetime | None) -> SyncJob:
+    """Return *job* with *last_read*, and with the decision for this source: read only what is new, or all.
 
     job.new_only is set                           as it says
     new_only is off                               all; of an incremental source, what changed lately
@@ -157,10 +157,10 @@ def plan_pass(head: Head, job: SyncJob, now: datetime) -> SyncJob:
     either, and a full pass is due, or forced     all, read again whatever ETag and hash say
     """
     if job.new_only is not None:
-        return job
+        return replace(job, last_read=last_read)
     is_on = bool(job.options["sync.new_only"] or head.source.settings.get("new_only"))
     full = job.force or is_full_due(head, job.options, now)
-    return replace(job, new_only=is_on and not full, force=full)
+    return replace(job, new_only=is_on and not full, force=full, last_read=last_read)
 
 
 def fetch_limits(job: SyncJob) -> dict[str, float]:

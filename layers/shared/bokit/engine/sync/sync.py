@@ -105,7 +105,7 @@ class SourceSync:
         """
         recorder = StepRecorder(self.clock)
         try:
-            job = plan_pass(head, replace(job, last_read=freshness(head, schedule)), self.clock())
+            job = plan_pass(head, job, self.clock(), last_read=freshness(head, schedule))
             try:
                 return self._attempt(head, job, recorder, exclusive=exclusive)
             except StaleFenceError as error:
@@ -235,7 +235,8 @@ class SourceSync:
 
     def _fetch(self, head: Head, job: SyncJob, recorder: StepRecorder) -> Fetched:
         fetcher, source = self.kind_of(head.source).fetcher, with_request_delay(head.source, job)
-        etag, last_modified = (None, None) if job.force or not self._may_skip(head, job) else (head.etag, head.last_modified)
+        may_skip = head.content_hash is not None and not job.force and self._may_skip(head, job)
+        etag, last_modified = (head.etag, head.last_modified) if may_skip else (None, None)
         with recorder.step("fetch"):
             fetched = fetcher.fetch(source, etag=etag, last_modified=last_modified, **fetch_limits(job))
         if fetched.pages is not None:
@@ -243,17 +244,17 @@ class SourceSync:
         return fetched
 
     def _may_skip(self, head: Head, job: SyncJob) -> bool:
-        """Return whether an unchanged response may skip the slow path.
+        """Return whether an unchanged response may skip the slow path, where the hash of the last one is known.
 
         So it is where no failure is recorded, settle_at is not reached, and the plan was made with the settings of now.
         """
         is_due = head.settle_at is not None and self.clock() >= head.settle_at
-        return head.content_hash is not None and head.failure is None and not is_due and has_terms(head, job.options)
+        return head.failure is None and not is_due and has_terms(head, job.options)
 
     def _is_unchanged(self, head: Head, job: SyncJob, fetched: Fetched) -> Outcome | None:
         """Return how a fetch without news is reported; None: there may be news. Held content again is none, either."""
         known = head.content_hash or head.held_hash
-        if job.force or known is None or not self._may_skip(replace(head, content_hash=known), job):
+        if job.force or known is None or not self._may_skip(head, job):
             return None
         if fetched.not_modified:
             return None if head.stamps_fetches else Outcome.NOT_MODIFIED
@@ -429,8 +430,8 @@ def read_advice(head: Head, plan: Plan, seen: Seen[object]) -> str | None:
 
 def report_unchanged(head: Head, recorder: StepRecorder, outcome: Outcome) -> SourceReport:
     """Return the report of a sync without news: what was agreed, or held, stands."""
-    report = report_source(head, recorder, Outcome.HELD if head.hold else outcome, head.hold)
-    return replace(report, counts={"seen": head.entries, "unchanged": head.entries})
+    counts = {"seen": head.entries, "unchanged": head.entries}
+    return report_source(head, recorder, Outcome.HELD if head.hold else outcome, head.hold, counts)
 
 
 def report_plan(head: Head, job: SyncJob, recorder: StepRecorder, plan: Plan) -> SourceReport:
