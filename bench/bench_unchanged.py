@@ -47,6 +47,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
+    disable_nagle_algorithm = True  # else the rest of an answer waits for what confirms its beginning
     body = build_feed(EVENTS)
 
     def do_GET(self) -> None:

@@ -305,7 +305,7 @@ def test_only_the_gateway_and_its_helpers_call_pynamodb() -> None:
         if not str(node.module).startswith("pynamodb.expressions")
     }
 
-    assert senders == {"gateway", "batches", "faults", "model", "light_client"}
+    assert senders == {"gateway", "batches", "faults", "model"}
 
 
 # ── batches ──

@@ -130,14 +130,6 @@ def test_clients_of_boto3_ask_the_same_addresses(sessions, service):
     assert make_client(service, region="eu-central-1", endpoint_url="http://127.0.0.1:9").meta.endpoint_url.endswith(":9")
 
 
-@pytest.mark.parametrize("region", REGIONS)
-def test_the_tables_client_asks_where_botocores_own_would(sessions, region):
-    """It signs by itself: for the same region and service, in every partition."""
-    table = DynamoStore("bokit", region=region).client
-
-    assert follow(table, "dynamodb") == destination_of(sessions[1], "dynamodb", region, {})
-
-
 @pytest.mark.parametrize("service", ALL_CALLS)
 def test_no_client_waits_for_long(service):
     """Every client gives up a connection after 3 seconds and a response after 10, the table's too."""

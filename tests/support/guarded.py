@@ -14,7 +14,7 @@ from bokit.errors import AddressRefusedError, SourceMalformedError, SourceUnavai
 from bokit.net.adapter import GuardedAdapter, Opened
 from bokit.net.guard import Guard
 from bokit.net.session import SafeSession
-from bokit.wire import Input, WireResponse
+from bokit.net.wire import Input, WireResponse
 from tests.support.damage import Damage
 from tests.support.scripted_server import Script, ScriptedServer, make_certificate, ok, say
 

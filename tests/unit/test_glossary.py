@@ -24,8 +24,7 @@ Occurrence On Other Out Own Pair Part Parts Path Plain Private Progress Put Quer
 Reader Reason Refused Removal Removed Report Request Response Result Rotation Routes Safe Sample Schema Sequence Series
 Service Ses Session Set Settings Shape Snapshot Sns Span Spec Specs Sql Sqs Stale Start State Status Step Stop Stopped Store
 Stream Summary Survey Synced Syncer Table Target Test Tested Text Time Tls To Transaction Triggered Type Unavailable Unknown
-Unreachable Unreadable Update Updated Value Variant Version Versioned View Waiting Wire Work Write Writer
-Zones Attribute Parser Parsers Signer
+Unreachable Unreadable Update Updated Value Variant Version Versioned View Waiting Wire Work Write Writer Zones
 """
 ORDINARY = frozenset(_ORDINARY.split())
 """Words of class names that any engineer knows, and that mean nothing special here."""

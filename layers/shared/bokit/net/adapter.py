@@ -23,8 +23,7 @@ from bokit.net.connections import Connections, Sock
 from bokit.net.guard import Exchange, Guard, PrivateAddressError, make_tls_context, shared_tls_context
 from bokit.net.limits import DEADLINE_SECONDS, MAX_BODY_BYTES, MAX_ERROR_CAUSES
 from bokit.net.response import SafeResponse
-from bokit.net.sending import write_request
-from bokit.wire import WireResponse, read_response
+from bokit.net.wire import WireResponse, read_response, write_request
 
 REPEATABLE = frozenset({"GET", "HEAD"})
 T = TypeVar("T")

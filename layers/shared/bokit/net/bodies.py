@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bokit.errors import SourceMalformedError, SourceUnavailableError
 from bokit.net.limits import MAX_BODY_PIECES
-from bokit.wire import WireResponse
+from bokit.net.wire import WireResponse
 
 CHUNK_BYTES = 65_536
 _NO_ENCODINGS = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "text"})

@@ -31,7 +31,6 @@ from bokit.errors import StoreUnreachableError
 from bokit.store.dynamo.batches import BatchRequests
 from bokit.store.dynamo.faults import ConditionFailedError, translated
 from bokit.store.dynamo.keys import DUE, SCHEMA, Key
-from bokit.store.dynamo.light_client import lighten
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.pauses import Pauses
 from bokit.store.schema import check_schema
@@ -108,7 +107,7 @@ class TableGateway:
             self._connection = self._row.shared_connection()
             self._connection._local.session = open_session()  # PynamoDB has no public way to pass a session
             try:
-                self.client: Any = lighten(self._connection.client)
+                self.client: Any = self._connection.client
             except ValueError as error:
                 raise StoreUnreachableError("the table's address is not a URL; check AWS_ENDPOINT_URL", **self._facts) from error
         self._batches = BatchRequests(connection=self._connection, table=table_name, pauses=self.pauses)

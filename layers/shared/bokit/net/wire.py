@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: a response from the bytes that come, in as few calls and copies as possible.
+"""HTTP/1.1 on a socket: the bytes of a request, and a response from the bytes that come, without a copy more than needed.
 
     head     every line as the standard has it: split here; any other: as Python's own ``http.client`` reads it
     body     of the announced length, in chunks, or until the connection ends
@@ -12,29 +12,62 @@ import http.client
 import io
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from urllib.parse import quote
+
+from bokit.net.addresses import SCHEMES, Target
+from bokit.net.limits import MAX_HEAD_BYTES, MAX_INTERIM_RESPONSES, MAX_LINE_BYTES, MAX_TRAILERS
 
 RECEIVE_BYTES = 65_536
-MAX_HEAD_BYTES = 1_000_000
-"""Of a response's head; Python's own limits are 100 lines of 64 KB."""
-MAX_LINE_BYTES = 65_536
-"""Of a line between the chunks of a body."""
-MAX_TRAILERS = 100
-"""Lines after the last chunk of a body."""
-MAX_INTERIM_RESPONSES = 100
-"""Of one request: early hints and the like (1xx), which come before its response."""
-TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-ILLEGAL = re.compile(r"[\r\n\0]")
-"""What no header may hold: it would be read as another line."""
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ILLEGAL = re.compile(r"[\r\n\0]")
+_SAFE = "-._~!$&'()*+,;=:@/?"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]+")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(r"HTTP/1\.(\d+)[ \t]+([1-9]\d\d)(?:[ \t][^\r\n]*)?")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
 _EMPTY_LINES = (b"\r\n", b"\n")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 MAX_LENGTH_DIGITS = 18
 """Of an announced length; a longer one is beyond every cap."""
 
 Headers = dict[str, tuple[str, str]]
 """By their names in lower case: names as they came, and values; of a name that came again the values, joined."""
+
+
+def write_request(method: str, target: Target, headers: Mapping[str, str], body: bytes | str | None) -> bytes:
+    """Return a request as it is sent; raises ValueError for what could be read as more than one line."""
+    content = body.encode() if isinstance(body, str) else body
+    path = target.path if _PLAIN_PATH.fullmatch(target.path) else encode_path(target.path)
+    given = {name.lower() for name in headers}
+    lines = [f"{method} {path} HTTP/1.1"]
+    if "host" not in given:
+        lines.append(f"Host: {_host_of(target)}")
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or _ILLEGAL.search(value):
+            raise ValueError("not a header")
+        lines.append(f"{name}: {value}")
+    if "content-length" not in given and (content is not None or method in _WITH_BODY):
+        lines.append(f"Content-Length: {len(content or b'')}")
+    if not _TOKEN.fullmatch(method) or _ILLEGAL.search(path):
+        raise ValueError("not a request")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (content or b"")
+
+
+def encode_path(path: str) -> str:
+    """Return a path and query of which every character may be sent; a ``%`` stays one where all of them begin an escape.
+
+    >>> encode_path("/Łódź/a%2fb?q=50")
+    '/%C5%81%C3%B3d%C5%BA/a%2Fb?q=50'
+    """
+    escaped, count = _ESCAPE.subn(lambda found: found[0].upper(), path)
+    return quote(escaped, safe=_SAFE + "%" * (count == path.count("%")), errors="surrogatepass")
+
+
+def _host_of(target: Target) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return host if target.port == SCHEMES[target.scheme] else f"{host}:{target.port}"
 
 
 class Input:
@@ -51,14 +84,17 @@ class Input:
 
     def read_head(self) -> bytes:
         """Return a head with the empty line at its end."""
-        came: bytes | bytearray = self._rest[self._at :]
+        came = bytearray(self._rest[self._at :])
         searched = 0
         while not (found := _HEAD_END.search(came, searched)):
             searched = max(0, len(came) - 2)
-            _check_begun_head(came)
+            if not b"HTTP/".startswith(came[:5]):
+                raise http.client.BadStatusLine("")
+            if len(came) > MAX_HEAD_BYTES:
+                raise http.client.LineTooLong("head")
             if not (more := self._receive(RECEIVE_BYTES)):
                 raise http.client.IncompleteRead(b"") if came else http.client.RemoteDisconnected("")
-            came = _append(came, more)
+            came += more
         self._rest, self._at = bytes(came), found.end()
         return self._rest[: self._at]
 
@@ -89,23 +125,6 @@ class Input:
         return self.read((end + 1 if end >= 0 else len(self._rest)) - self._at)
 
 
-def _check_begun_head(came: bytes | bytearray) -> None:
-    """Raise for the beginning of something other than a head of HTTP, or of one without end."""
-    if not b"HTTP/".startswith(came[:5]):
-        raise http.client.BadStatusLine("")
-    if len(came) > MAX_HEAD_BYTES:
-        raise http.client.LineTooLong("head")
-
-
-def _append(came: bytes | bytearray, more: bytes) -> bytes | bytearray:
-    """Return both; the usual head comes at once, and its body with it, without a copy."""
-    if not came:
-        return more
-    both = came if isinstance(came, bytearray) else bytearray(came)
-    both += more
-    return both
-
-
 class WireResponse:
     """A response whose head has come: its status and headers, and its body as it comes."""
 
@@ -116,17 +135,14 @@ class WireResponse:
         self._length = None if self._is_chunked else _read_length(self.header("content-length"))
         if status in (204, 304) or status < 200 or method == "HEAD":
             self._is_chunked, self._length = False, 0
-        self._closes = self._ends_connection(version)
+        connection = self.header("connection").lower()
+        self._closes = "close" in connection if version else "keep-alive" not in connection
         self._is_read = self._length == 0
 
     def header(self, name: str) -> str:
         """Return the value of a header, by its name in lower case; empty: it did not come."""
         found = self.headers.get(name)
         return found[1] if found else ""
-
-    def _ends_connection(self, version: int) -> bool:
-        connection = self.header("connection").lower()
-        return "close" in connection if version else "keep-alive" not in connection
 
     @property
     def may_be_followed(self) -> bool:
@@ -198,7 +214,7 @@ def _split_headers(text: str) -> Headers | None:
     headers: Headers = {}
     for line in lines[:-2]:
         name, colon, value = line.partition(":")
-        if not colon or not TOKEN.fullmatch(name) or ILLEGAL.search(value):
+        if not colon or not _TOKEN.fullmatch(name) or _ILLEGAL.search(value):
             return None
         _add(headers, name, value)
     return headers
