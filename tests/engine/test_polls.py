@@ -130,6 +130,20 @@ def test_who_got_a_new_page_is_recorded_when_nobody_gets_the_former_one_any_more
     assert home.store.find_published(home.made.token_hash).first_read_at is not None
 
 
+def test_who_reads_a_page_that_just_changed_is_noted_all_the_same(home: Polled) -> None:
+    """Else a platform that reads at the same minute as the feeds change would seem to have stopped."""
+    home.poll(1)
+    for night in (40, 42, 44):
+        home.move(hours=2)
+        home.block(night)
+        begun = home.clock()
+        home.poll(1)
+
+        found = home.store.find_published(home.made.token_hash)
+        assert [reader.read_at > begun for reader in found.readers] == [True]
+        assert found.first_read_at is None
+
+
 def test_the_first_read_of_a_new_calendar_is_recorded_at_once(home: Polled) -> None:
     """Nobody can have an older one: who pastes its address sees that it is read."""
     home.poll(1)

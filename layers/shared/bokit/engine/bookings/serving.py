@@ -6,8 +6,8 @@ page a platform has read first, so that one must not get an older page afterward
     time          ──┬───────────────┬────────────────────┬──────────────────────────────►
     page            │ A             │ B is written       ·
     process 1       │ keeps A       ·  serves A          │ a minute later: reads B
-    process 2       ·               ·  serves B: not     │ serves B: recorded as the first read of B
-                                       recorded yet
+    process 2       ·               ·  serves B: notes   │ serves B: recorded as the first read of B
+                                       its reader alone
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class CalendarServer:
         """Return the page under this path, in one read; None: there is none, or it has expired. *agent*: who reads it.
 
         The first request after ``refresh_at`` publishes the page again. That it was read is written at most once in
-        MIN_BETWEEN_READS for each kind of reader, and at the first request after the page changed, or after the minute in which
-        another process may serve the page before it: closures are judged by that.
+        MIN_BETWEEN_READS for each kind of reader, and at the first request after the page changed; in the minute in which another
+        process may serve the page before it, its reader alone is noted: closures are judged by the rest.
         """
         digest, now = hash_token(token), self.clock()
         is_kept, page = self.memory.recall(digest, now)
@@ -104,20 +104,28 @@ class CalendarServer:
     def _touch(self, page: PublishedDocument, agent: str | None) -> bool:
         """Write the read if it is news; return False where others changed the readers meanwhile."""
         now = self.clock()
-        if not self._is_recorded(page, agent, now):
-            return True
         readers = note_read(page.readers, find_kind(agent).id, now)
         change = readers and ReadersChange(before=page.readers, after=readers, due_at=next_check(readers))
+        if not self._is_only_page(page, now):  # who reads it is noted, but not that this page was read
+            if change and not self.store.save_readers(page.hash, change):
+                return False
+            self.memory.update(replace(page, readers=readers or page.readers))
+            return True
+        if not (change or _is_news(page, now)):
+            return True
         if not self.store.touch_published(page.hash, now, change or None) and change:
             return False
         self.memory.update(replace(page, read_at=now, first_read_at=page.first_read_at or now, readers=readers or page.readers))
         return True
 
     def _is_recorded(self, page: PublishedDocument, agent: str | None, now: datetime) -> bool:
-        """Return whether this read of *page* is written: it is news, and nobody may get an older page any more."""
-        if page.read_at is not None and now - page.changed_at < self.memory.keep:
-            return False
-        return _is_news(page, now) or note_read(page.readers, find_kind(agent).id, now) is not None
+        """Return whether anything of this read of *page* is written."""
+        is_new_to_page = self._is_only_page(page, now) and _is_news(page, now)
+        return is_new_to_page or note_read(page.readers, find_kind(agent).id, now) is not None
+
+    def _is_only_page(self, page: PublishedDocument, now: datetime) -> bool:
+        """Return whether nobody may get an older page any more, from a process that keeps it."""
+        return page.read_at is None or now - page.changed_at >= self.memory.keep
 
     def _find_page(self, token_hash: str, now: datetime) -> PublishedDocument | None:
         page = self.store.find_published(token_hash)
