@@ -13,8 +13,8 @@ ROWS = re.findall(
 )
 
 _ORDINARY = """
-Access Action Adapter Answer Attribute Before Ends Address Api Author Bad Body Bokit Bound By Call Cause Changes Check Choice Client Codec
-Column Config Content Context Copy Counts Created Current Data Database Delete Diff Disabled Disagreement
+Access Action Adapter Answer Attribute Before Ends Address Api Author Bad Body Bokit Bound By Call Cause Changes Check Choice
+Client Codec Column Config Content Context Copy Counts Created Current Data Database Delete Diff Disabled Disagreement
 Dispatch Document Drop Due Dynamo Ended Engine Error Event Exchange
 Explained Facts Failure Field Fields File Files Finisher First Format Formatter Forwarded Found Full Gateway General Group Guarded
 Health Http Ical Id Idempotent Import In Index Inject Input Item Json Keep Kept Key Kind Known Later Lazy Light Limit
