@@ -123,7 +123,8 @@ def run_mariadb(*, tls: bool = False) -> Iterator[Server]:
     with _folder("mysql") as folder, open(folder / "out", "wb") as out:
         cert, key = make_certificate(folder, "mysql") if tls else (None, None)
         as_user = [f"--user={_user('mysql')}"]
-        data = [f"--datadir={folder / 'data'}"]
+        # not the environment's, in which the server's user may not write
+        data = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"]
         subprocess.run(
             [str(INSTALL_DB), "--no-defaults", *as_user, *data, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True,
