@@ -84,6 +84,10 @@ class SyncWork:
     advanced: set[SourceId] = field(default_factory=set)
     """Sources that were read further than before, and not to their end."""
 
+    def __post_init__(self) -> None:
+        """Let each sync know how much time is left."""
+        self.jobs = {tenant: replace(job, seconds_left=self.stop.seconds_left) for tenant, job in self.jobs.items()}
+
     @property
     def suspects(self) -> list[Head]:
         """The heads with which a worker died in hand, those with the fewest deaths first."""
@@ -147,24 +151,16 @@ class BatchRunner:
         gone = named - {h.source.id for h in heads}
         idle = [h.source.id for h in heads if not h.source.is_active] + sorted(gone)
         claimed_at = shard.claimed_until and shard.claimed_until - CLAIM_TTL
-        stop = stop or Deadline()
-        job = partial(self._make_job, message, claimed_at=claimed_at, new_only=new_only, details=details, stop=stop)
+        job = partial(self._make_job, message, claimed_at=claimed_at, new_only=new_only, details=details)
         jobs = {tenant: job(tenant) for tenant in {h.source.tenant for h in active}}
-        work = SyncWork(active, shard.schedules, jobs, stop, on_progress)
+        work = SyncWork(active, shard.schedules, jobs, stop or Deadline(), on_progress)
         batch = BatchClaim(self.store, self.clock, message, shard, work, idle)
         self.sync_heads(work, meanwhile=batch.write_ended)
         runs = batch.complete()
         return BatchReport(runs=runs, stale=batch.is_stale, left=len(active) - len(work.done))
 
     def _make_job(
-        self,
-        message: BatchMessage,
-        tenant: TenantId,
-        *,
-        claimed_at: datetime | None,
-        new_only: bool | None,
-        details: bool,
-        stop: Deadline,
+        self, message: BatchMessage, tenant: TenantId, *, claimed_at: datetime | None, new_only: bool | None, details: bool
     ) -> SyncJob:
         options = message.options_of(tenant)
         _log_faults(tenant, options)
@@ -176,7 +172,6 @@ class BatchRunner:
             options=options,
             new_only=new_only,
             details=details,
-            seconds_left=stop.seconds_left,
         )
 
     # ── syncing ──
@@ -224,8 +219,6 @@ class BatchRunner:
         source, job = head.source, work.jobs[head.source.tenant]
         if not work.limiter.wait(source.tenant, job.options["sync.request_delay"], work.stop):
             return
-        if job.seconds_left != work.stop.seconds_left:
-            job = replace(job, seconds_left=work.stop.seconds_left)
         self._note(work, head, lambda: self.sync.sync(head, work.schedules[source.id], job, exclusive=exclusive))
 
     def _sync_alone(self, work: SyncWork, head: Head) -> None:
