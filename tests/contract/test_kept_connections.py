@@ -36,7 +36,7 @@ def test_the_connections_that_are_kept_are_bounded(serve: Serve) -> None:
     server = serve(script)
     with ThreadPoolExecutor(MAX_POOL_SIZE + 4) as pool:
         list(pool.map(lambda number: client.get(server.url(f"/{number}")), range(MAX_POOL_SIZE + 4)))
-    kept = client.adapter.open_pools()
+    kept = client.adapter.open_connections()
     assert kept.count() == MAX_POOL_SIZE
     plain = serve(say(ok()))
     for number in range(MAX_POOLS + 6):

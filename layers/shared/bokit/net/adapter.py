@@ -75,7 +75,7 @@ class GuardedAdapter(BaseAdapter):
     def _send_once(self, request: PreparedRequest, target: Target, exchange: Exchange) -> Opened:
         method = str(request.method)
         sent = write_request(method, target, request.headers, request.body)
-        sock = self.open_pools().take(target, exchange)
+        sock = self.open_connections().take(target, exchange)
         try:
             sock.sendall(sent)
             return read_response(sock, method), sock
@@ -96,12 +96,12 @@ class GuardedAdapter(BaseAdapter):
             _close(sock)
             raise
         if sock and raw.may_be_followed:
-            self.open_pools().keep(target, sock)
+            self.open_connections().keep(target, sock)
         else:
             _close(sock)
         return body
 
-    def open_pools(self) -> Connections:
+    def open_connections(self) -> Connections:
         """Return the connections, made for the first request but not on its time: loading the certificates takes a while."""
         if self._connections is None:
             with self._lock:

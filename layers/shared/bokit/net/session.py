@@ -103,7 +103,7 @@ class SafeSession(requests.Session):
     def _send(
         self, request: requests.PreparedRequest, target: Target, timeout: float | None, allow_redirects: bool
     ) -> SafeResponse:
-        self.adapter.open_pools()
+        self.adapter.open_connections()
         ends = time.monotonic() + (self._deadline if timeout is None else min(timeout, self._deadline))
         history: list[requests.Response] = []
         while True:

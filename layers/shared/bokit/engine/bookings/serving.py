@@ -105,7 +105,7 @@ class CalendarServer:
         """Write the read if it is news; return False where others changed the readers meanwhile."""
         now = self.clock()
         readers = note_read(page.readers, find_kind(agent).id, now)
-        change = readers and ReadersChange(before=page.readers, after=readers, due_at=next_check(readers))
+        change = ReadersChange(before=page.readers, after=readers, due_at=next_check(readers)) if readers else None
         if not self._is_only_page(page, now):  # who reads it is noted, but not that this page was read
             if change and not self.store.save_readers(page.hash, change):
                 return False
@@ -113,7 +113,7 @@ class CalendarServer:
             return True
         if not (change or _is_news(page, now)):
             return True
-        if not self.store.touch_published(page.hash, now, change or None) and change:
+        if not self.store.touch_published(page.hash, now, change) and change:
             return False
         self.memory.update(replace(page, read_at=now, first_read_at=page.first_read_at or now, readers=readers or page.readers))
         return True
