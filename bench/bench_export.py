@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.bench_tables import DiskStore, read_peak
-from bench.rows import Row, show_rows
+from bench.rows import Row, memory_rows, show_rows
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
 from bokit.core.model.codec import read_document
 from bokit.core.model.collections import make_id
@@ -130,19 +130,7 @@ def _child(disk: Path, target: Path) -> dict[str, Any]:
 
 def rows(report: dict[str, Any]) -> list[Row]:
     """Return the memory of ten times the records in both forms, and the most of all."""
-    small, large = (report["sizes"][str(count)] for count in SIZES)
-    made = [
-        Row(
-            name=f"export.memory.{form}",
-            what=f"memory, {SIZES[1]:,} records, {form}; a tenth",
-            ours=f"{large[form]['peak_mb']:.0f} MB",
-            floor=f"{small[form]['peak_mb']:.0f} MB",
-            ratio=ratio,
-            goal=TARGETS["memory"],
-            at_most=True,
-        )
-        for form, ratio in report["memory"].items()
-    ]
+    made = memory_rows("export", "records", report, SIZES, TARGETS["memory"])
     what, ours = f"the most of these, of {TARGETS['peak_mb']} MB", f"{report['peak_mb']:.0f} MB"
     most = Row(
         name="export.peak_of_goal", what=what, ours=ours, ratio=report["peak_of_goal"], goal=1, at_most=True, is_ratio=False

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, select
 
-from bench.rows import LackingError, Row, show_rows
+from bench.rows import LackingError, Row, memory_rows, show_rows
 from bokit.core.model.catalog import Source
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.collections import make_id
@@ -187,20 +187,9 @@ def _child(work: str, url: str, disk: Path) -> dict[str, Any]:
 
 def rows(report: dict[str, Any]) -> list[Row]:
     """Return the memory of ten times the rows, and the CPU of two syncs beside the simple pipeline."""
-    small, large = (report["sizes"][str(count)] for count in SIZES)
+    large = report["sizes"][str(SIZES[1])]
     plain = f"{large['plain']['cpu_s']:.1f} s"
-    made = [
-        Row(
-            name=f"tables.memory.{step}",
-            what=f"memory, {SIZES[1]:,} SQL rows, {step}; a tenth",
-            ours=f"{large[step]['peak_mb']:.0f} MB",
-            floor=f"{small[step]['peak_mb']:.0f} MB",
-            ratio=ratio,
-            goal=TARGETS["memory"],
-            at_most=True,
-        )
-        for step, ratio in report["memory"].items()
-    ]
+    made = memory_rows("tables", "SQL rows", report, SIZES, TARGETS["memory"])
     for name, at_most in (("unchanged", False), ("first", True)):
         what, ours = f"{SIZES[1]:,} SQL rows, {name}; simple pipeline", f"{large[name]['cpu_s']:.1f} s"
         goal = TARGETS[name]

@@ -50,3 +50,20 @@ def look_up(report: Mapping[str, Any], name: str) -> float:
     for part in name.split("."):
         found = found[part]
     return float(found)
+
+
+def memory_rows(bench: str, items: str, report: Mapping[str, Any], sizes: tuple[int, int], goal: float) -> list[Row]:
+    """Return what each step of *bench* takes of memory with ten times the *items*, beside a tenth: *goal* times at most."""
+    small, large = (report["sizes"][str(count)] for count in sizes)
+    return [
+        Row(
+            name=f"{bench}.memory.{step}",
+            what=f"memory, {sizes[1]:,} {items}, {step}; a tenth",
+            ours=f"{large[step]['peak_mb']:.0f} MB",
+            floor=f"{small[step]['peak_mb']:.0f} MB",
+            ratio=ratio,
+            goal=goal,
+            at_most=True,
+        )
+        for step, ratio in report["memory"].items()
+    ]
