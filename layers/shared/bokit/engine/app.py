@@ -153,7 +153,7 @@ class Bokit:
             find_stale=stale.find,
             report_stale=stale.report,
             report_unread=lambda: UnreadService(self.store, self.clock).report(),
-            drain_outbox=lambda: self.events.drain(older_than=AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
+            drain_outbox=lambda: self.events.drain_left_behind(AT_ONCE if self._parts.queue is None else MAX_LEFT_BEHIND),
             send_due=lambda: self.dispatcher.send_due(),
             deliver_alerts=lambda: self.alert_delivery.run_due(),
             close_due=lambda: self.connections.close_due(),

@@ -76,10 +76,13 @@ class OutboxItem:
     notice: Notice | None = None
     """What is published in the place of events; the item stays until it was accepted."""
 
+    former_partition: int | None = None
+    """The partition where a former release put it; None: it is in its tenant's."""
+
     @property
     def partition(self) -> int:
         """Which of the outbox's partitions holds it."""
-        return partition_of(self.tenant)
+        return partition_of(self.tenant) if self.former_partition is None else self.former_partition
 
     @property
     def sort_key(self) -> str:

@@ -48,8 +48,10 @@ MAX_RETRY_WAIT = timedelta(hours=1)
 MAX_RETRY_AFTER = timedelta(hours=24)
 """Accepted of a source's Retry-After."""
 
-OUTBOX_PARTITIONS = 16
-"""Partitions of the outbox; a tenant's items are in one of them."""
+OUTBOX_PARTITIONS = 4
+"""Partitions of the outbox; a tenant's items are in one of them. Each takes 1,000 write units a second; a tick reads them all."""
+FORMER_OUTBOX_PARTITIONS = 16
+"""Partitions of the outbox in former releases: what they put into one of them is numbered there."""
 MAX_OUTBOX_EVENTS = 90
 """Events of one outbox item: they are numbered in one transaction, with the counter and the item."""
 EVENT_JUMP = 1_000_000

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bokit.core.model.events import Event, EventsDocument, EventType, OutboxItem, describe_event
-from bokit.core.model.limits import EVENT_JUMP, OUTBOX_PARTITIONS
+from bokit.core.model.limits import EVENT_JUMP, FORMER_OUTBOX_PARTITIONS, OUTBOX_PARTITIONS
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import Clock
 from bokit.engine.live.limits import MAX_EVENTS_PER_PAGE, MAX_POSTING, MAX_WAKE_LOST
@@ -29,6 +29,7 @@ from bokit.store.limits import EVENT_TTL, MAX_OUTBOX_ITEMS
 log = logging.getLogger("bokit.events")
 
 AT_ONCE = timedelta()
+FORMER_PARTITIONS = range(OUTBOX_PARTITIONS, FORMER_OUTBOX_PARTITIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,11 @@ class EventLog:
         if report != DrainReport():
             log_event(log, "outbox drained", **report.as_dict())
         return report
+
+    def drain_left_behind(self, older_than: timedelta) -> DrainReport:
+        """Number what nobody was woken for; each minute looks into one more partition, of those that only former releases use."""
+        former = FORMER_PARTITIONS[self.clock().minute % len(FORMER_PARTITIONS)]
+        return self.drain([*range(OUTBOX_PARTITIONS), former], older_than=older_than)
 
     def _number_all(self, waiting: Sequence[OutboxItem]) -> DrainReport:
         items, numbered, first = 0, list[tuple[TenantId, Event]](), None

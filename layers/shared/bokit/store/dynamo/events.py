@@ -10,12 +10,14 @@ it free of gaps: of two that number a log at the same time one starts again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pynamodb.expressions.update import Action
 
 from bokit.core.model.codec import pack, read_document, read_micros, unpack, write_document, write_micros
 from bokit.core.model.events import Event, NewEvent, OutboxItem, fill_outbox, notice_items
+from bokit.core.model.limits import OUTBOX_PARTITIONS
 from bokit.core.model.notices import AlertNote, Notice
 from bokit.core.model.records import SourceId, TenantId
 from bokit.errors import StoreConflictError
@@ -43,7 +45,8 @@ class DynamoEvents:
     ) -> Sequence[OutboxItem]:
         later = None if after is None else ItemRow.sk > keys.outbox_key(after).sk
         rows = self._table.query(keys.outbox_partition(partition), later, limit=limit)
-        return [read_document(OutboxItem, unpack(row.packed)) for row in rows]
+        former = None if partition < OUTBOX_PARTITIONS else partition
+        return [replace(read_document(OutboxItem, unpack(row.packed)), former_partition=former) for row in rows]
 
     def number_events(self, item: OutboxItem, *, expires_at: datetime, unread_at: datetime | None = None) -> int | None:
         key, counter = keys.outbox_key(item), keys.event_counter_key(item.tenant)
