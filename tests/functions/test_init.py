@@ -83,7 +83,7 @@ class Context:
 before = set(sys.modules)
 import app
 at_init = {"modules": sorted(sys.modules), "clients": list(made), "asked": list(asked), "trusted": len(loaded),
-           "objects": gc.get_threshold()[0]}
+           "objects": gc.get_threshold()[0], "collects": gc.isenabled(), "kept": gc.get_freeze_count()}
 answer, error = None, None
 try:
     answer = app.lambda_handler(event, Context())
@@ -221,4 +221,7 @@ def test_a_table_that_is_away_does_not_stop_init(function):
 @pytest.mark.parametrize("function", ["sync", "sync_batch", "sync_sql", "api"])
 def test_garbage_is_looked_for_rarely(function: str, first: Callable[[str], dict[str, Any]]) -> None:
     """Python's own threshold makes it look dozens of times for each hundred rows."""
-    assert first(function)["init"]["objects"] == MANY_OBJECTS
+    init = first(function)["init"]
+
+    assert (init["objects"], init["collects"]) == (MANY_OBJECTS, True)
+    assert init["kept"] > MANY_OBJECTS  # what INIT made is left out
