@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT, Source, UnitId
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.runs.manual import SyncRequest
 from bokit.outlets.memory import MemoryAlerts
 from bokit.store.memory.store import MemoryStore

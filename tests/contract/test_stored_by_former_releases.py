@@ -20,7 +20,7 @@ from bokit.core.model.codec import write_document
 from bokit.core.model.records import RecordId, RunId
 from bokit.core.model.runs import Outcome
 from bokit.core.model.source_memory import read_memory, write_memory
-from bokit.core.occupancy.outgoing import read_calendar
+from bokit.core.occupancy.out_calendar import read_calendar
 from bokit.core.tables.chunks import pack_chunk, pack_manifest, unpack_chunk, unpack_manifest
 from bokit.core.tables.progress import read_table_memory, write_table_memory
 from bokit.errors import UnknownIdError

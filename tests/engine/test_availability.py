@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT, UnitId
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from simulator.model import SimulatorError
 from tests.support.apartment import AIRBNB, BOOKING, DAY, VRBO, Flat
 from tests.support.rows_app import CallCounter

@@ -13,7 +13,7 @@ import pytest
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Scope, TenantId
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
 from bokit.engine.bookings.calendar_reads import CALENDARS
 from bokit.engine.bookings.pages import CalendarPublisher

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.core.occupancy.outgoing import CalendarVariant
+from bokit.core.occupancy.out_calendar import CalendarVariant
 from tests.support.apartment import AIRBNB, BOOKING, DAY, VRBO, Flat
 
 VILLA = "vrbo/villa"

@@ -18,7 +18,7 @@ from bokit.core.model.options import LEAST_INTERVAL, Options
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas, day_of, next_day, read_quotas
 from bokit.core.model.records import Record, RecordId, Scope, SourceId
 from bokit.core.model.runs import Outcome, SourceReport
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.errors import InputError, QuotaError

@@ -13,7 +13,7 @@ from bokit.core.bookings.stay import is_window
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import Record, RecordId
 from bokit.core.model.runs import Outcome
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from tests.support.feed_bodies import TODAY
 from tests.support.one_feed_app import OneFeedApp
 from tests.support.published_nights import nights, published_nights

@@ -10,7 +10,7 @@ import pytest
 from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT
-from bokit.core.occupancy.outgoing import CalendarVariant
+from bokit.core.occupancy.out_calendar import CalendarVariant
 from tests.support.apartment import Flat
 
 TURNOVERS, ARRIVALS, DEPARTURES = CalendarVariant.TURNOVERS, CalendarVariant.ARRIVALS, CalendarVariant.DEPARTURES

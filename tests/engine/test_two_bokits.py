@@ -14,7 +14,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Property, Propert
 from bokit.core.model.records import Scope, SourceId
 from bokit.core.model.scheduling import Head, SourceSchedule
 from bokit.core.occupancy.limits import MAX_FADING
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.protocols import Fetched
 from bokit.wiring import make_booking_reconciler

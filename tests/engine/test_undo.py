@@ -11,7 +11,7 @@ import pytest
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import LoggedChange, Presence, Record, RunId
 from bokit.core.model.runs import Outcome
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.bookings.undo import UndoPlan
 from bokit.errors import StateError, UnknownIdError
 from tests.support.feed_shapes import ShapedEvent, word, write

@@ -11,7 +11,7 @@ import pytest
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.documents import write_time
 from bokit.core.model.events import EventType
-from bokit.core.occupancy.outgoing import OutCalendar
+from bokit.core.occupancy.out_calendar import OutCalendar
 from tests.support.apartment import AIRBNB, Flat
 from tests.support.emulator import empty_table, needs_emulator
 from tests.support.rows_app import CallCounter

@@ -14,7 +14,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, UnitId
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Presence, Record, Scope
 from bokit.core.model.runs import SourceReport
-from bokit.core.occupancy.outgoing import CalendarChoice
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind

@@ -11,7 +11,7 @@ from typing import Any
 from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source, Tenant
 from bokit.core.model.records import RecordId, Scope, SourceId
-from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarChoice, OutCalendar
 from bokit.engine.app import Bokit, EngineParts
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.sync.kinds import SourceKind

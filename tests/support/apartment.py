@@ -10,7 +10,7 @@ from icalendar import Calendar
 from bokit.core.bookings.rules import BookingRules
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, UnitId
 from bokit.core.model.records import Record, Scope
-from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarChoice, OutCalendar
 from bokit.engine.bookings.conflicts import BookingReconciler
 from bokit.engine.sync.kinds import SourceKind
 from bokit.store.protocols import PublishedDocument

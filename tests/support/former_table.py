@@ -12,8 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bokit.core.bookings.evidence import read_misses, read_open
+from bokit.core.bookings.evidence import read_misses
 from bokit.core.bookings.night_history import PLATFORM, read_gains, read_leaves
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.stay import GoneReason, held_nights, is_window, read_remote, read_stay
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.snapshot import unpack_snapshot
@@ -26,7 +27,7 @@ from bokit.core.model.collections import make_id, read_record_settings
 from bokit.core.model.records import CollectionName, Json, Record, RecordId, RunId, Scope, SourceId, TenantId
 from bokit.core.model.source_memory import read_memory
 from bokit.core.occupancy.conflict_records import CONFLICTS, describe_conflict
-from bokit.core.occupancy.outgoing import OutCalendar, read_calendar
+from bokit.core.occupancy.out_calendar import OutCalendar, read_calendar
 from bokit.core.tables.chunks import unpack_chunk, unpack_manifest
 from bokit.core.tables.progress import read_table_memory
 from bokit.core.tables.spec import read_table_settings

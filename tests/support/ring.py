@@ -11,7 +11,7 @@ from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT, Property, PropertyId, Unit, UnitId
 from bokit.core.model.records import Scope
-from bokit.core.occupancy.outgoing import CalendarChoice, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarChoice, OutCalendar
 from simulator.model import SimulatorError, Span, cut
 from tests.support.simulated_app import SimulatedApp
 

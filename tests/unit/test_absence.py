@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.bookings.evidence import fetch_gap
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence

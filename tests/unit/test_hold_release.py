@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bokit.core.bookings.evidence import fetch_gap
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Problem, Seen, Verdict
 from tests.support.simulated_source import SimulatedSource, block, closure, kinds, nights_of, reservation

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
-from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.matching import FeedMatches
 from bokit.core.bookings.nights import nights_of, read_spans
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.stay import PROVISIONAL, REST, ROLLING, held_nights, is_window, window_nights
 from bokit.core.bookings.window import WindowNights, plan_window_change
 from bokit.core.model.plan import Action, ActionKind, Plan

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.habits import shows_begun
 from bokit.core.bookings.limits import (
     ARRIVAL_CARE,
@@ -18,32 +19,23 @@ from bokit.core.bookings.limits import (
     CARE_TIME,
     EMPTY_WAIT,
     MAX_DOUBT_PERIODS,
-    MAX_FETCH_GAP,
     MIN_EMPTY_BODIES,
-    MIN_FETCH_GAP,
     MIN_FETCH_SPACING,
     MIN_FETCHES_IN_DOUBT,
 )
 from bokit.core.bookings.matching import Matches
-from bokit.core.bookings.nights import nights, write_spans
+from bokit.core.bookings.open_nights import MISSED, OpenNights, read_open, with_open_nights
 from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import GoneReason, read_code
 from bokit.core.model.documents import write_time
-from bokit.core.model.records import Fields, Json, Presence, Record
+from bokit.core.model.records import Json, Presence, Record
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
 
-OPEN = "open"
-"""In a record's rules state: nights that it holds and its feed shows open, as ``[first, end, since]``."""
-MISSED = "missed"
-"""In a record's rules state: how many accepted fetches in a row missed it, as far as that matters, the times of the first
-and the last, and when it was last shown."""
 EMPTY_BEFORE = "empty"
 """The last of these, where the calendar was empty before the first."""
 SURE_REASONS = frozenset({MatchReason.CODE, MatchReason.UID, MatchReason.NIGHTS})
 """Reasons that show a stay to be the one it was."""
-OpenNights = Mapping[date, datetime]
-"""Nights that the feed shows open, each with the time since when."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +126,6 @@ class Evidence:
 def _is_near_arrival(record: Record, context: Context) -> bool:
     arrival = datetime.combine(date.fromisoformat(record.remote["check_in"]), time(), context.timezone)
     return abs(arrival - context.at) <= ARRIVAL_CARE
-
-
-def fetch_gap(context: Context) -> timedelta:
-    """Return how far apart two fetches must be to count as two."""
-    return gap_of(context.interval or timedelta())
-
-
-def gap_of(interval: timedelta) -> timedelta:
-    """Return how far apart two fetches of a source of this *interval* must be to count as two."""
-    return min(max(MIN_FETCH_GAP, interval / 4), MAX_FETCH_GAP)
 
 
 NO_RELEASE = Evidence(releases=False)
@@ -273,32 +255,6 @@ def write_misses(record: Record, evidence: Evidence, context: Context) -> list[J
         *(write_time(t) for t in (misses.first, misses.last, shown)),
         *([EMPTY_BEFORE] if is_after_empty else []),
     ]
-
-
-def open_nights(record: Record, shown: Iterable[date], since: datetime) -> dict[date, datetime]:
-    """Return the nights that *record* holds and the feed shows open, each with the time since when."""
-    known = read_open(record)
-    return {night: known.get(night, since) for night in shown}
-
-
-def read_open(record: Record) -> dict[date, datetime]:
-    """Return the open nights in *record*'s rules state."""
-    return {
-        night: datetime.fromisoformat(since)
-        for first, end, since in record.memory.get(OPEN, ())
-        for night in nights(date.fromisoformat(first), date.fromisoformat(end))
-    }
-
-
-def with_open_nights(rules_state: Fields, opened: OpenNights, missed: list[Json] | None = None) -> dict[str, Json]:
-    """Return *rules_state* with *opened* and *missed* in place of its open nights and missed fetches."""
-    kept: dict[str, Json] = {name: value for name, value in rules_state.items() if name not in (OPEN, MISSED)}
-    kept |= {MISSED: missed} if missed else {}
-    by_time: dict[datetime, set[date]] = {}
-    for night, since in opened.items():
-        by_time.setdefault(since, set()).add(night)
-    rows = [[*span, write_time(since)] for since, held in sorted(by_time.items()) for span in write_spans(held)]
-    return {**kept, OPEN: rows} if rows else kept
 
 
 def nights_kept(opened: OpenNights, evidence: Evidence, context: Context) -> dict[date, datetime]:

@@ -26,8 +26,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bokit.core.bookings.evidence import fetch_gap
 from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.limits import (
     EMPTY_WAIT,
     MAX_SMALL_LISTING,

@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bokit.core.bookings.evidence import fetch_gap, next_release_at
+from bokit.core.bookings.evidence import next_release_at
 from bokit.core.bookings.feed_owner import OwnerEvidence
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.guard import Judgement
 from bokit.core.bookings.hold_release import AGREEING
 from bokit.core.bookings.limits import MAX_FETCH_GAP, MIN_AGREEING_FETCHES, REMINDER_DAYS

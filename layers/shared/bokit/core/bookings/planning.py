@@ -11,22 +11,15 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from bokit.core.bookings.erasure import is_other_guest, read_erasure, without_guest
-from bokit.core.bookings.evidence import (
-    Evidence,
-    OpenNights,
-    forget_contradicted,
-    nights_kept,
-    open_nights,
-    read_open,
-    with_open_nights,
-    write_misses,
-)
+from bokit.core.bookings.erasure import read_erasure, without_guest
+from bokit.core.bookings.evidence import Evidence, forget_contradicted, nights_kept, write_misses
 from bokit.core.bookings.habits import vanished_after_arrival
 from bokit.core.bookings.limits import MAX_JOINED_JUDGED
+from bokit.core.bookings.masking import is_other_guest
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.names import Words, read_title
 from bokit.core.bookings.nights import DAY, NightIndex, NightSet, nights, nights_of
+from bokit.core.bookings.open_nights import OpenNights, open_nights, read_open, with_open_nights
 from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.stay import (
     ANOTHER_GUEST,

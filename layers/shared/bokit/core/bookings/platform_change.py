@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bokit.core.bookings.evidence import fetch_gap
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.limits import MIN_PLATFORM_FETCHES, PLATFORM_TIME
 from bokit.core.ical.entries import Entry
 from bokit.core.model.source_memory import PlatformHistory, SourceMemory

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from bokit.core.bookings.booking_limits import explain_rest
 from bokit.core.bookings.bounds import bound_plan
 from bokit.core.bookings.edit import read_edit
-from bokit.core.bookings.erasure import mask_content, recognise
 from bokit.core.bookings.evidence import (
     NO_RELEASE,
     SURE_REASONS,
@@ -19,7 +18,6 @@ from bokit.core.bookings.evidence import (
     contradicted_by_held,
     last_doubted_at,
     next_release_at,
-    read_open,
     was_missed_before,
     weigh_fetch,
 )
@@ -40,10 +38,12 @@ from bokit.core.bookings.known_ends import with_known_ends
 from bokit.core.bookings.limits import MAX_FEED_PROBLEMS, MAX_START_AGE, TRIAL_TIME
 from bokit.core.bookings.local_days import local_today, next_midnight
 from bokit.core.bookings.marks import own_marks, stay_marks
+from bokit.core.bookings.masking import mask_content, recognise
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
 from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
 from bokit.core.bookings.release import release_record

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from bokit.core.bookings.evidence import fetch_gap, read_open
+from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.limits import (
     LAST_SURE_DAY,
     MAX_AGE_ERROR,
@@ -39,6 +39,7 @@ from bokit.core.bookings.limits import (
     STALE_INTERVALS,
 )
 from bokit.core.bookings.matching import FeedMatches
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.pairs import Pair
 from bokit.core.bookings.rolling import end_of
 from bokit.core.bookings.stay import entry_key

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from bokit.core.bookings.evidence import MISSED, OPEN
 from bokit.core.bookings.move import MOVE
+from bokit.core.bookings.open_nights import MISSED, OPEN
 from bokit.core.bookings.release import nights_to_release
 from bokit.core.bookings.stay import RELEASED, GoneReason, held_nights, is_window
 from bokit.core.ical.entries import Status

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from bokit.core.bookings.evidence import Evidence, OpenNights, nights_kept, open_nights, read_open, with_open_nights
+from bokit.core.bookings.evidence import Evidence, nights_kept
 from bokit.core.bookings.limits import MAX_WINDOW_AHEAD
 from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.nights import DAY, nights_of, read_spans, write_spans
+from bokit.core.bookings.open_nights import OpenNights, open_nights, read_open, with_open_nights
 from bokit.core.bookings.stay import NIGHTS, PROVISIONAL, REST, ROLLING, window_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.merge import change_action, create_action

@@ -20,6 +20,7 @@ __all__ = [
     "night_counts",
     "night_evidence",
     "occupancy",
+    "out_calendar",
     "outgoing",
     "overlaps",
     "publication",

@@ -17,7 +17,7 @@ from bokit.core.model.day_times import DEFAULT_TIMES, DayTimes
 from bokit.core.model.documents import Count, Day
 from bokit.core.model.records import Presence, Scope, SourceId
 from bokit.core.occupancy.echo_verdict import EchoState
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument
 

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from bokit.core.bookings.evidence import read_open
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
 from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
 from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.records import Presence, Record, Scope, SourceId

@@ -6,11 +6,9 @@ Which nights are shown is judged in ``core.occupancy.publication``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, NewType, TypedDict
+from typing import Annotated, TypedDict
 
 from bokit.core.bookings.nights import DAY, Span, join_nights
 from bokit.core.bookings.stay import time_or_none
@@ -19,16 +17,14 @@ from bokit.core.ical.writer import CalendarEvent, make_uid
 from bokit.core.model.catalog import Unit
 from bokit.core.model.day_times import DEFAULT_TIMES, DayTimes
 from bokit.core.model.documents import Time
-from bokit.core.model.records import Fields, Json, Record, Scope, TenantId, scope_of
+from bokit.core.model.records import Fields, Record
 from bokit.core.occupancy.calendar_reads import PublishedTimes
 from bokit.core.occupancy.echo_verdict import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
 from bokit.core.occupancy.occupancy import Booking
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.publication import PublicationRules, Withheld
 from bokit.core.occupancy.turnovers import Turnover, TurnoverWarning, UnitTimes, find_turnovers
-from bokit.errors import InputError
-
-CalendarId = NewType("CalendarId", str)
 
 MIN_TURNOVER_MINUTES = 60
 """How long the event of a turnover lasts where guests may come before others leave, and nothing says how long cleaning takes."""
@@ -37,93 +33,6 @@ TURNOVER_WARNINGS = {
     TurnoverWarning.DOUBLE_BOOKING: "Double booking: the next guest has nights of this one's",
 }
 DETAILS = {"reservation_code": "Code", "guests": "Guests", "phone": "Phone", "phone_last4": "Phone ends in"}
-
-
-class CalendarVariant(StrEnum):
-    """What a calendar shows."""
-
-    OCCUPIED = "occupied"
-    """Every booking and closure."""
-    BOOKINGS = "bookings"
-    """Reservations alone."""
-    ARRIVALS = "arrivals"
-    """One event on each day of arrival."""
-    DEPARTURES = "departures"
-    """One event on each day of departure."""
-    TURNOVERS = "turnovers"
-    """The time between two guests, for who cleans."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarChoice:
-    """For whom a unit's calendar is, and what it shows: a unit has one calendar for each."""
-
-    consumer: str | None = None
-    """A platform's name, or a source's id, whose own bookings are left out. None: for anybody."""
-    variant: CalendarVariant = CalendarVariant.OCCUPIED
-    details: bool | None = None
-    """Whether guests are named; None: as ``export.anonymous`` says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutCalendar(CalendarChoice):
-    """One unit's calendar. The token of its path is not stored, only the token's hash."""
-
-    id: CalendarId
-    tenant: TenantId
-    unit_id: Scope
-    rotation: int = 1
-    """How often it was given a path. The token derives from it, the stack's key and the id."""
-    token_hash: str
-    former_hash: str | None = None
-    former_until: datetime | None = None
-    """The path before the last rotation works until then."""
-    created_at: datetime
-
-    @property
-    def hashes(self) -> tuple[str, ...]:
-        """The hashes of its paths: the current one, and the former one."""
-        return (self.token_hash, self.former_hash) if self.former_hash else (self.token_hash,)
-
-    def as_fields(self) -> dict[str, Json]:
-        """Return the calendar as its record keeps it."""
-        return {
-            "consumer": self.consumer,
-            "variant": str(self.variant),
-            "details": self.details,
-            "turn": self.rotation,
-            "hash": self.token_hash,
-            "former_hash": self.former_hash,
-            "former_until": self.former_until.isoformat() if self.former_until else None,
-        }
-
-
-def read_calendar(record: Record) -> OutCalendar:
-    """Return the calendar that *record* keeps."""
-    remote = record.remote
-    until = remote.get("former_until")
-    return OutCalendar(
-        id=CalendarId(record.id),
-        tenant=record.tenant,
-        unit_id=scope_of(record.id),
-        consumer=remote["consumer"],
-        variant=CalendarVariant(remote["variant"]),
-        details=remote["details"],
-        rotation=remote["turn"],
-        token_hash=remote["hash"],
-        former_hash=remote.get("former_hash"),
-        former_until=datetime.fromisoformat(until) if until else None,
-        created_at=record.created_at,
-    )
-
-
-def read_variant(word: str) -> CalendarVariant:
-    """Return the variant of this name, or raise InputError that lists them."""
-    try:
-        return CalendarVariant(word.strip().casefold())
-    except ValueError:
-        names = ", ".join(CalendarVariant)
-        raise InputError(f"no such variant; write one of {names}", code="bad-field", field="variant") from None
 
 
 def select_events(

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bokit.core.bookings.evidence import gap_of
+from bokit.core.bookings.fetch_gaps import gap_of
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
 from bokit.core.occupancy.calendar_reads import HELD, CalendarReads, ReadLog, read_ranges
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar, read_calendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar, read_calendar
 from bokit.store.protocols import PublishedDocument, Store
 
 CALENDARS = CollectionName("calendars")

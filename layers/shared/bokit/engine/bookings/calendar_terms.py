@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_variant
+from bokit.core.occupancy.out_calendar import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_variant
 
 __all__ = ["CalendarChoice", "CalendarId", "CalendarVariant", "OutCalendar", "read_variant"]

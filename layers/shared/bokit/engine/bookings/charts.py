@@ -18,7 +18,7 @@ from bokit.core.model.records import Fields, Scope, SourceId, TenantId
 from bokit.core.occupancy.agenda import AgendaNames, DayDocument, Place, describe_day, find_without_calendar
 from bokit.core.occupancy.chart import ChannelDocument, Channels, NightDocument, describe_nights
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, describe_conflict, is_open
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, describe_bookings, describe_one
 from bokit.engine.base.clock import Clock

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, TypedDict
 
-from bokit.core.bookings.erasure import ERASE, erase_change, erase_record, find_mask, has_guest, hidden_fields
+from bokit.core.bookings.erasure import ERASE, erase_change, erase_record, has_guest, hidden_fields
+from bokit.core.bookings.masking import find_mask
 from bokit.core.bookings.stay import is_window
 from bokit.core.ical.snapshot import mask_snapshot
 from bokit.core.model.catalog import BOOKINGS, Source

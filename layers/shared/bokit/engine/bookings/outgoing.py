@@ -21,7 +21,7 @@ from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.readers import ReaderDocument, describe_reader, merge_readers
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
 from bokit.core.occupancy.occupancy import Occupancy
-from bokit.core.occupancy.outgoing import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
+from bokit.core.occupancy.out_calendar import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict

@@ -18,7 +18,8 @@ from bokit.core.bookings.nights import nights_of
 from bokit.core.ical.writer import CalendarEvent, hash_calendar, write_calendar
 from bokit.core.model.records import Fields, Record, Scope, TenantId
 from bokit.core.occupancy.calendar_reads import HELD, record_ranges
-from bokit.core.occupancy.outgoing import CalendarVariant, OutCalendar, select_events
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
+from bokit.core.occupancy.outgoing import select_events
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, Pages, expires_at, load_calendars, load_pages
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records

@@ -15,7 +15,8 @@ from bokit.core.occupancy.calendar_reads import find_times, read_ranges
 from bokit.core.occupancy.conflict_records import CONFLICTS, ConflictDocument, acknowledge_conflict, describe_conflict, is_open
 from bokit.core.occupancy.night_counts import CountsBy, OccupancyDocument
 from bokit.core.occupancy.night_evidence import NightEvidence
-from bokit.core.occupancy.outgoing import OutCalendar, PublishedNight, explain_calendar
+from bokit.core.occupancy.out_calendar import OutCalendar
+from bokit.core.occupancy.outgoing import PublishedNight, explain_calendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock, new_bytes

@@ -26,7 +26,7 @@ from bokit.errors import UnknownIdError
 from bokit.store.protocols import PublishedDocument, ReadersChange, Store
 
 if TYPE_CHECKING:
-    from bokit.core.occupancy.outgoing import OutCalendar
+    from bokit.core.occupancy.out_calendar import OutCalendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class UnreadService:
 
     def _find_calendar(self, page: PublishedDocument) -> OutCalendar | None:
         """Return the calendar of a page; None where it was removed, or the page is not one of its paths any more."""
-        from bokit.core.occupancy.outgoing import read_calendar  # most ticks find nothing due, and start without it
+        from bokit.core.occupancy.out_calendar import read_calendar  # most ticks find nothing due, and start without it
 
         try:
             record = self.store.load_record(page.tenant, CALENDARS, RecordId(page.id))
