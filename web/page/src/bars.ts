@@ -40,8 +40,11 @@ export interface Row {
   readonly lanes: number;
 }
 
-/** Return the bars of one unit's bookings. An echo is drawn with the bookings that it repeats; what holds no night is left out. */
-export function layOut(bookings: readonly Booking[], conflicts: readonly Conflict[] = []): Row {
+/**
+ * Return the bars of one unit's bookings. An echo is drawn with the bookings that it repeats; what holds no night is left out.
+ * Bars that are as they were before are the same objects, so that they are not drawn again.
+ */
+export function layOut(bookings: readonly Booking[], conflicts: readonly Conflict[] = [], before?: Row): Row {
   const byId = new Map(bookings.map((booking) => [booking.id, booking]));
   const parts = new Map(bookings.map((booking) => [booking.id, partsOf(booking)]));
   const echoes = new Map<string, Booking[]>();
@@ -51,26 +54,33 @@ export function layOut(bookings: readonly Booking[], conflicts: readonly Conflic
     const covering = originals.flatMap((id) => parts.get(id) ?? []);
     if (parts.get(booking.id)?.every((part) => isCovered(part, covering))) parts.delete(booking.id);
   }
-  const spans = [...parts].flatMap(([id, found]) => found.map((part) => ({ booking: byId.get(id) as Booking, ...part })));
+  const spans = [...parts].flatMap(([id, found]) =>
+    found.map((part, at) => ({ key: `${id}.${at}`, booking: byId.get(id) as Booking, ...part })),
+  );
   spans.sort((one, other) => one.from - other.from || one.until - other.until || (one.booking.id < other.booking.id ? -1 : 1));
   const departures = new Set(spans.filter(({ look }) => look === "reservation").map(({ until }) => until));
+  const known = new Map(before?.bars.map((bar) => [bar.key, bar]));
   const ends: number[] = [];
-  const bars = spans.map(({ booking, from, until, look }) => {
-    const { id } = booking;
-    return {
-      key: `${id}.${from}`,
-      booking,
-      from,
-      until,
-      look,
+  const bars = spans.map((span): Bar => {
+    const { key, booking, from, until, look } = span;
+    const bar = {
+      ...span,
       lane: look === "window" ? -1 : placeIn(ends, from, until),
-      echoes: echoes.get(id) ?? [],
-      conflict: conflicts.find((conflict) => conflict.bookings.includes(id)),
+      echoes: echoes.get(booking.id) ?? NONE,
+      conflict: conflicts.find((conflict) => conflict.bookings.includes(booking.id)),
       isTurnover: look === "reservation" && departures.has(from),
     };
+    const old = known.get(key);
+    return old && isSame(old, bar) ? old : bar;
   });
   return { bars, marks: conflicts.flatMap(marksOf), lanes: Math.max(1, ends.length) };
 }
+
+const NONE: readonly Booking[] = [];
+
+/** Return whether two of one kind hold the same. */
+export const isSame = <T extends object>(one: T, other: T): boolean =>
+  (Object.keys(one) as (keyof T)[]).every((name) => one[name] === other[name]);
 
 export const EMPTY: Row = layOut([]);
 
@@ -84,11 +94,13 @@ interface Part {
 function partsOf({ kind, state, blocks_nights, check_in, check_out, held_nights, provisional_nights, fading_nights }: Booking) {
   const parts: Part[] = [];
   if (!blocks_nights && !fading_nights?.length) return parts;
-  const dates = check_in && check_out && check_in < check_out ? [[check_in, check_out]] : [];
+  const dates: Span[] = check_in && check_out && check_in < check_out ? [[dayOf(check_in), dayOf(check_out)]] : [];
   const isWindow = kind === "window";
-  const inner = (isWindow ? (provisional_nights ?? []) : dates).map(spanOf);
-  const look = isWindow ? "held" : fading_nights?.length ? "fading" : state === "echo" ? "echo" : kind;
-  for (const [first, end] of (held_nights ?? dates).map(spanOf)) {
+  const look: Look = isWindow ? "held" : fading_nights?.length ? "fading" : state === "echo" ? "echo" : kind;
+  // nearly all
+  if (!held_nights && !isWindow) return dates.map(([from, until]) => ({ from, until, look }));
+  const inner = isWindow ? (provisional_nights ?? []).map(spanOf) : dates;
+  for (const [first, end] of held_nights?.map(spanOf) ?? dates) {
     let from = first;
     const add = (until: number, part: Look) => {
       if (from < until) parts.push({ from, until, look: part });
@@ -142,6 +154,10 @@ export interface Stop {
 }
 
 const nightStop = (from: number): Stop => ({ key: `${from}`, from });
+
+/** Return what has a key: a bar, a mark, or else the free night. */
+export const stopOf = ({ bars, marks }: Row, key: string): Bar | Mark | Stop =>
+  bars.find((bar) => bar.key === key) ?? marks.find((mark) => mark.key === key) ?? nightStop(Number(key));
 
 /** Return what is at a night of a row. */
 export const stopAt = ({ bars, marks }: Row, night: number): Stop =>

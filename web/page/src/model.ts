@@ -41,9 +41,9 @@ export class Model {
     return row;
   }
 
-  #layOut(unitId: string): Row {
+  #layOut(unitId: string, before?: Row): Row {
     const bookings = this.#bookings.get(unitId);
-    return bookings ? layOut(bookings, this.#conflicts.get(unitId)) : EMPTY;
+    return bookings ? layOut(bookings, this.#conflicts.get(unitId), before) : EMPTY;
   }
 
   /** Follow a store until the returned function is called. */
@@ -64,7 +64,7 @@ export class Model {
     if (lists.conflicts !== before.conflicts) note(this.#conflicts, lists.conflicts, ({ unit_ids }) => unit_ids, changed);
     for (const unitId of changed) {
       const row = this.#rows.get(unitId);
-      if (row) row.value = this.#layOut(unitId);
+      if (row) row.value = this.#layOut(unitId, row.peek());
     }
   }
 

@@ -164,6 +164,19 @@ test("a window has a strip of its own, but for nights that a guard keeps closed"
   assert.deepEqual([row.lanes, ...row.bars.map(({ lane }) => lane)], [1, -1, 0, 0, -1]);
 });
 
+test("bars that did not change are the same objects, whatever else did", () => {
+  const [a, b, c] = [booking("a", 0, 2), booking("b", 2, 5), booking("c", 9, 12)];
+  const conflict = { id: "c1", nights: [at(9)], bookings: ["c"], status: "open" } as any;
+  const before = layOut([a, b, c], [conflict]);
+  const kept = (row: Row) => row.bars.filter((bar) => before.bars.includes(bar)).map((bar) => bar.booking.id);
+  assert.deepEqual(kept(layOut([a, b, c], [conflict], before)), ["a", "b", "c"]);
+  // b no longer arrives when a leaves
+  assert.deepEqual(kept(layOut([booking("a", 0, 1), b, c], [conflict], before)), ["c"]);
+  assert.deepEqual(kept(layOut([a, { ...b, guest_name: "Eve" }, c], [conflict], before)), ["a", "c"]);
+  assert.deepEqual(kept(layOut([a, b, c], [{ ...conflict, status: "acknowledged" }], before)), ["a", "b"]);
+  assert.deepEqual(kept(layOut([a, b, c, booking("d", 14, 15)], [conflict], before)), ["a", "b", "c"]);
+});
+
 test("only bars with a day in view are drawn", () => {
   const row = layOut([booking("a", 0, 2), booking("b", 2, 5), booking("c", 9, 12)]);
   assert.deepEqual(

@@ -161,20 +161,34 @@ test("scrolling draws what comes into view, and nothing again", BROWSER, () =>
   }),
 );
 
-test("a change within a unit draws that unit alone", BROWSER, () =>
+test("a change within a unit draws that unit alone, and of its bars those that changed", BROWSER, () =>
   open("/chart", async (page) => {
     await page.evaluate("draw(10, 30, 30)");
-    const units = await page.evaluate(async () => {
-      const touched = new Set<string>();
-      const observer = new MutationObserver((mutations) => {
-        for (const { target } of mutations) touched.add((target as Element).closest(".unit")?.ariaLabel ?? "elsewhere");
-      });
-      observer.observe(document.querySelector("main")!, { subtree: true, childList: true, attributes: true });
-      await (globalThis as any).move("b21");
-      observer.disconnect();
-      return [...touched];
-    });
-    assert.deepEqual(units, ["Villa Flat 001"]);
+    /** Move a booking; return the units and the bars that were touched. */
+    const move = (booking: string) =>
+      page.evaluate(async (booking) => {
+        const [units, bars] = [new Set<string>(), new Set<string>()];
+        const observer = new MutationObserver((mutations) => {
+          for (const { target } of mutations) {
+            const element = (target.parentElement?.closest("button") ?? target) as HTMLElement;
+            units.add(element.closest(".unit")?.ariaLabel ?? "elsewhere");
+            if (element.matches(".bar")) bars.add(/Guest \d+/.exec(element.ariaLabel ?? "")?.[0] ?? "");
+          }
+        });
+        const options = { subtree: true, childList: true, attributes: true, characterData: true };
+        observer.observe(document.querySelector("main")!, options);
+        await (globalThis as any).move(booking);
+        observer.disconnect();
+        return [[...units], [...bars].sort()];
+      }, booking);
+    assert.deepEqual(await move("b21"), [["Villa Flat 001"], ["Guest 21"]]);
+    // it now overlaps the one that follows: their row is higher, and those below move down
+    await bar(page, /Guest 1\b/).focus();
+    assert.deepEqual(await move("b1"), [["Villa Flat 001"], ["Guest 1", "Guest 11"]]);
+    assert.match(
+      await page.evaluate(() => document.activeElement?.ariaLabel ?? ""),
+      /Guest 1, 2 July 2026|Guest 1, July 2, 2026/,
+    );
   }),
 );
 
