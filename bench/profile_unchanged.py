@@ -31,7 +31,7 @@ PARTS = (
     ("the tick: due shards", f"{STORE}.load_due"),
     ("the tick: options", f"{STORE}.load_options"),
     ("the tick: monitors", f"{STORE}.load_monitors"),
-    ("the tick: the outbox, 16 reads", f"{STORE}.load_outbox"),
+    ("the tick: the outbox, 5 reads", f"{STORE}.load_outbox"),
     ("claim", f"{STORE}.claim_shard"),
     ("the batch", "bokit.engine.runs.batch:BatchRunner.run"),
     ("heads: read and decode", f"{STORE}.load_heads"),

@@ -27,7 +27,8 @@ from bokit.errors import StoreConflictError
 from bokit.store.protocols import PublishedDocument, Store
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
-MAX_TRIES = 8
+MAX_TRIES = 20
+"""Attempts to publish a page that others write meanwhile: each of them had one accepted, so there are as many as writers."""
 SECOND = timedelta(seconds=1)
 
 
