@@ -22,7 +22,7 @@ from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGr
 from bokit.store.protocols import Store
 
 MAX_TRIES = 5
-"""How often conflicts are planned again where another run wrote them meanwhile."""
+"""How often conflicts are planned again where another run wrote them meanwhile, or may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,15 @@ class _Gathered:
     records: Sequence[Record]
     conflicts: Sequence[Record]
     pages: Pages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What must be written of the conflicts of what was gathered."""
+
+    gathered: _Gathered
+    view: UnitGroupView
+    changes: Sequence[ConflictChange]
 
 
 class BookingReconciler:
@@ -58,11 +67,34 @@ class BookingReconciler:
         """Open, change and close the conflicts of the unit and of those linked to it, then publish their calendars.
 
         Everything is read after the run's own writes, strongly consistent: of two runs that end at the same time, the
-        later one sees both. Where both write the same conflict, the slower one starts again.
+        later one sees both. Where both write the same conflict, the slower one starts again. What it writes may come
+        after another run has looked, so it looks once more itself:
+
+            slower run   │ reads: no conflict ·                 ·              │ closes  │ reads: there is one, opens it
+            faster run   ·                    │ writes a booking │ reads: open  ·
         """
         return retry_on_conflict(lambda: self._reconcile(request), MAX_TRIES)
 
     def _reconcile(self, request: ReconcileRequest) -> datetime | None:
+        planned = self._write_conflicts(request)
+        found, view = planned.gathered, planned.view
+        self.books.follow(view)
+        if self.publisher and found.pages.calendars:
+            self.publisher.publish_view(found.pages, view, found.records)
+        if self.observe:
+            self.observe(view)
+        return earliest(self._held_again_at(view, request), view.settle_at, view.watch_at)
+
+    def _write_conflicts(self, request: ReconcileRequest) -> _Planned:
+        """Write what changed of the conflicts until nothing does, and return what was read last."""
+        for _ in range(MAX_TRIES):
+            planned = self._plan(request)
+            if not planned.changes:
+                break
+            self._write(planned.gathered.group, planned.changes)
+        return planned
+
+    def _plan(self, request: ReconcileRequest) -> _Planned:
         found = self._gather(request)
         reads = self.reader.load_reads(found.group, found.pages) if self.publisher else None
         view = self.reader.load_view(found.group, recent_records(found.records, found.group.today), reads, request.held)
@@ -70,14 +102,7 @@ class BookingReconciler:
             tenant=request.tenant, at=request.at, today=found.group.today, by=request.by, run_id=request.run_id
         )
         conflicts = find_conflicts(view.occupancy, found.group.turnover, list_known(found.conflicts))
-        changes = plan_conflicts(found.conflicts, conflicts, author)
-        self._write(found.group, changes)
-        self.books.follow(view)
-        if self.publisher and found.pages.calendars:
-            self.publisher.publish_view(found.pages, view, found.records)
-        if self.observe:
-            self.observe(view)
-        return earliest(self._held_again_at(view, request), view.settle_at, view.watch_at)
+        return _Planned(gathered=found, view=view, changes=plan_conflicts(found.conflicts, conflicts, author))
 
     def _gather(self, request: ReconcileRequest) -> _Gathered:
         """Load everything once. Pages come before what they are made from (see ``pages``), so first those of the unit itself;
@@ -106,8 +131,6 @@ class BookingReconciler:
 
     def _write(self, group: UnitGroup, changes: Sequence[ConflictChange]) -> None:
         """Write what changed, and one notice of it with the first of them."""
-        if not changes:
-            return
         news = [c for c in changes if c.news]
         records, lines = [c.record for c in changes], [c.line for c in changes]
         notices = [notice_conflicts(news, group)] if news else []
