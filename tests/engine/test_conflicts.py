@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
+from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Scope
 from bokit.core.occupancy.conflict_records import CONFLICTS
 from bokit.engine.runs.manual import SyncRequest
@@ -183,34 +183,6 @@ def test_a_slower_writer_of_the_same_conflict_looks_again(home):
 
     assert [r.error for r in run.sources] == [None, None]
     assert [c["version"] for c in home.conflicts()] == [1]
-
-
-def test_a_slow_close_does_not_hide_what_another_run_saw_open(home):
-    """It was planned from bookings of before; the other run found the conflict open and had nothing to write."""
-    days = [{"check_in": home.day(first), "check_out": home.day(first + 4)} for first in (20, 22, 30)]
-    for each in days[:2]:
-        home.bokit.bookings.create(DEFAULT_TENANT, home.flat, each, by="user:rosa")
-    (moved,) = (
-        r for r in home.store.load_records(DEFAULT_TENANT, BOOKINGS, Scope(home.flat)) if r.fields["check_in"] == home.day(22)
-    )
-
-    class Overtaken(CallCounter):
-        def __getattr__(self, name):
-            call = super().__getattr__(name)
-
-            def raced(*args, **given):
-                if name == "apply_records" and args[0][0].collection == CONFLICTS and "raced" not in self.calls:
-                    self.calls.append("raced")
-                    home.bokit.bookings.edit(DEFAULT_TENANT, moved.id, days[1], by="user:marco")
-                return call(*args, **given)
-
-            return raced
-
-    slow = home.open(store=Overtaken(home.store))
-    slow.bookings.edit(DEFAULT_TENANT, moved.id, days[2], by="user:rosa")
-
-    assert "raced" in slow.store.calls
-    assert [c["nights"] for c in home.conflicts()] == [[home.day(22), home.day(23)]]
 
 
 def test_a_booking_by_hand_returns_its_conflicts(home):
