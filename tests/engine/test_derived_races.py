@@ -81,7 +81,7 @@ def test_a_slow_close_does_not_hide_a_double_booking_that_is_back() -> None:
 
 
 def test_a_slow_change_of_a_door_code_does_not_lock_the_guest_out() -> None:
-    """Its times were those of the other days. The other writes the book as well, so that the slow one is refused and looks again."""
+    """Its times were those of the other days. The other writes the book as well: the slow one is refused, and looks again."""
     home = DoorApp()
     booking = home.by_hand(20, 24)
     before, _ = home.access(booking), home.news()
