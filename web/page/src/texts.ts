@@ -18,6 +18,7 @@ import type shell from "../texts/en/shell.json";
 import type signin from "../texts/en/signin.json";
 import type source from "../texts/en/source.json";
 import type today from "../texts/en/today.json";
+import { formatDays } from "./days.ts";
 
 interface Files {
   booking: typeof booking;
@@ -66,7 +67,10 @@ export const isKnown = (wanted: readonly string[]): boolean => wanted.some((tag)
 export async function loadTexts(wanted: readonly string[]): Promise<void> {
   const files = languages();
   const tag = chooseLanguage(wanted, Object.keys(files));
-  showTexts(tag, await (await fetch(`assets/${files[baseOf(tag)]}`)).json());
+  const file = fetch(`assets/${files[baseOf(tag)]}`);
+  // the first date of a page takes a sixth of its first picture: it is written while the file is on its way
+  formatDays(baseOf(tag), {})(0);
+  showTexts(tag, await (await file).json());
 }
 
 /** Show the page in a language. */

@@ -137,6 +137,26 @@ test("of 300 units and 9,000 bookings only what is in view is in the document", 
   }),
 );
 
+test("what is in view is drawn first, and what is beside it after that", BROWSER, () =>
+  open("/chart", async (page) => {
+    const [first, later] = await page.evaluate(async () => {
+      const count = () => [".unit", ".bar", ".day"].map((name) => document.querySelectorAll(name).length);
+      await (globalThis as any).draw(300, 365, 9000);
+      const first = count();
+      for (let tries = 500; tries-- && count()[0] === first[0]; ) await new Promise((resolve) => setTimeout(resolve));
+      const { bottom, right } = document.querySelector(".chart")!.getBoundingClientRect();
+      const isSeen = (element: Element) =>
+        element.getBoundingClientRect().top < bottom && element.getBoundingClientRect().left < right;
+      const seen = [".unit", ".day"].map((name) => [...document.querySelectorAll(name)].filter(isSeen).length);
+      return [[first[0], first[2], ...seen], count()];
+    });
+    const [units = 0, days = 0, seenUnits = 0, seenDays = 0] = first as number[];
+    assert.ok(units >= seenUnits && days >= seenDays, JSON.stringify(first));
+    assert.ok(units < seenUnits + 3 && days < seenDays + 3, JSON.stringify(first));
+    assert.ok((later?.[0] ?? 0) > units + 2 && (later?.[2] ?? 0) > days + 2, JSON.stringify(later));
+  }),
+);
+
 test("scrolling draws what comes into view, and nothing again", BROWSER, () =>
   open("/chart", async (page) => {
     await page.evaluate("draw(300, 365, 9000)");

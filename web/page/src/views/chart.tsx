@@ -19,8 +19,10 @@ import { language, text } from "../texts.ts";
 import { type Cursor, heightOf, px, type Span, UnitRow } from "./row.tsx";
 
 const HEAD = 44;
-/** How many pixels beyond the visible part are drawn. */
+/** How many pixels beyond the visible part are drawn, once that is. */
 const MARGIN = 160;
+
+const isRightToLeft = (element: Element) => getComputedStyle(element).direction === "rtl";
 
 export interface View {
   /** The first day, and how many there are. */
@@ -64,6 +66,7 @@ export interface ChartProps {
 export function TapeChart({ model, view, onOpen }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const part = useSignal<Part>({ left: 0, top: 0, width: 0, height: 0 });
+  const margin = useSignal(0);
   const cursor = useSignal<Cursor | undefined>(undefined);
   const tops = useComputed(() => placeRows(model.units.value.map((unit) => model.rowOf(unit.id).value)));
   const { first, days, scale, day, top } = view.value;
@@ -81,13 +84,15 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
   };
   const scrollTo = (left: number, top?: number) => {
     const element = box.current as HTMLDivElement;
-    element.scrollTo({ left: getComputedStyle(element).direction === "rtl" ? -left : left, ...(top !== undefined && { top }) });
+    element.scrollTo({ left: isRightToLeft(element) ? -left : left, ...(top !== undefined && { top }) });
     read();
   };
   useLayoutEffect(() => {
     const observer = new ResizeObserver(read);
     observer.observe(box.current as HTMLDivElement);
     scrollTo((day.value - first) * scale, top.value);
+    // after the first picture
+    requestAnimationFrame(() => setTimeout(() => (margin.value = MARGIN)));
     return () => observer.disconnect();
   }, [first, scale]);
   useSignalEffect(() => {
@@ -97,12 +102,12 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
   });
   // numbers of rows, so that a change within one draws no other one
   const firstRow = useComputed(() => {
-    const seen = part.value.top - MARGIN;
+    const seen = part.value.top - margin.value;
     return tops.value.findIndex((_, at) => (tops.value[at + 1] ?? seen) >= seen);
   });
   const endRow = useComputed(() => {
     const { top, height } = part.value;
-    const end = tops.value.findIndex((start) => start > top + height + MARGIN);
+    const end = tops.value.findIndex((start) => start > top + height + margin.value);
     // none before their size is known
     return height <= 0 ? 0 : end < 0 ? model.units.value.length : end;
   });
@@ -110,12 +115,12 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
   const below = useComputed(() => (tops.value.at(-1) ?? 0) - (tops.value[endRow.value] ?? 0));
   const from = useComputed(() => {
     const { first, scale } = view.value;
-    return Math.max(first, first + Math.floor((part.value.left - MARGIN) / scale));
+    return Math.max(first, first + Math.floor((part.value.left - margin.value) / scale));
   });
   const until = useComputed(() => {
     const { first, days, scale } = view.value;
     const { left, width } = part.value;
-    return Math.min(first + days, first + Math.ceil((left + width + MARGIN) / scale));
+    return Math.min(first + days, first + Math.ceil((left + width + margin.value) / scale));
   });
   // the same where neither changes: scrolling down draws no bar again
   const span = useComputed(() => ({ from: from.value, until: until.value }));
@@ -161,8 +166,7 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
       const next = units[units.findIndex(({ id }) => id === unit) + below];
       return next && focus({ unit: next.id, ...stopAt(model.rowOf(next.id).value, from) });
     }
-    const isRightToLeft = getComputedStyle(box.current as Element).direction === "rtl";
-    const next = stopBeside(row, { key, from }, isRightToLeft ? -beside : beside);
+    const next = stopBeside(row, { key, from }, isRightToLeft(box.current as Element) ? -beside : beside);
     if (next.from >= first && next.from < first + days) focus({ unit, ...next });
   };
   const onFocus = ({ target }: FocusEvent) => {
@@ -178,7 +182,7 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
     const unit = element.dataset["unit"] ?? "";
     const row = model.rowOf(unit).value;
     const { left, right } = (element.querySelector(".name") as Element).getBoundingClientRect();
-    const x = getComputedStyle(element).direction === "rtl" ? left - clientX : clientX - right;
+    const x = isRightToLeft(element) ? left - clientX : clientX - right;
     const at = first + (Math.abs(box.current?.scrollLeft ?? 0) + x) / scale;
     const stop = stopOf(row, key ?? `${nightAt(row, at)}`);
     if ("booking" in stop) onOpen("booking", stop.booking.id);
