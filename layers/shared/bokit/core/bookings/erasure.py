@@ -84,7 +84,8 @@ def _digest(key: str, use: str, text: str) -> bytes:
 
 def read_last_digits(fields: Fields) -> str | None:
     """Return the last four digits of the guest's phone; None where so many are not known."""
-    digits = re.sub(r"\D", "", str(fields.get("phone_last4") or fields.get("phone") or ""))
+    given = fields.get("phone_last4") or fields.get("phone")
+    digits = re.sub(r"\D", "", str(given)) if given else ""
     return digits[-4:] if len(digits) >= 4 else None
 
 

@@ -17,7 +17,7 @@ from bokit.core.ical.labels import is_label
 Words = frozenset[str]
 """The words of a name, without case and accents; empty: no name is known."""
 NO_WORDS: Words = frozenset()
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\w{2,}")
 
 
 class NameVerdict(StrEnum):
@@ -44,12 +44,12 @@ def fold(text: str | None) -> str:
     if given.isascii():
         return given.casefold().strip()
     plain = unicodedata.normalize("NFKD", given).casefold()
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip()
+    return "".join([c for c in plain if not unicodedata.combining(c)]).strip()
 
 
 def read_words(name: str | None) -> Words:
     """Return the words of a name."""
-    return frozenset(word for word in _WORD.findall(fold(name)) if len(word) > 1) if name else NO_WORDS
+    return frozenset(_WORD.findall(fold(name))) if name else NO_WORDS
 
 
 def read_title(guest_name: str | None, summary: str | None) -> Words:

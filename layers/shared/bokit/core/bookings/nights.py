@@ -32,7 +32,7 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
     [(1, 9)]
     """
     joined: list[Span] = []
-    for first, end in sorted(span for span in spans if span[0] < span[1]):
+    for first, end in sorted([span for span in spans if span[0] < span[1]]):
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, TypedDict, cast
 
-from bokit.core.bookings.nights import Span, nights, nights_of, read_spans
+from bokit.core.bookings.nights import Span, join_nights, join_spans, nights, nights_of, read_spans
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
 from bokit.core.model.merge import CONFIRM, normalise_fields
@@ -157,12 +157,18 @@ def held_nights(record: Record) -> set[date]:
 
     A window holds its nights, those that roll, and the provisional ones. Nights count as the source's until it is gone.
     """
-    local, remote = record.fields, record.remote
-    if not ({local.get("status"), remote.get("status")} & BLOCKING):
-        return set()
+    return nights_of(held_spans(record, record.fields))
+
+
+def held_spans(record: Record, local: Fields) -> list[Span]:
+    """Return the nights of :func:`held_nights` as spans, as few as can be, in order; *local* are the fields of *record*."""
+    remote = record.remote
+    if not (local.get("status") in BLOCKING or remote.get("status") in BLOCKING):
+        return []
     if is_window(record):
-        return window_nights(record) | published_nights(record)
-    return nights_of([read_span(local), read_span(remote)]) - released_nights(record)
+        return join_spans(read_spans(row for name in (NIGHTS, ROLLING, PROVISIONAL) for row in remote.get(name, ())))
+    spans = join_spans([read_span(local), read_span(remote)] if record.edits else [read_span(remote)])
+    return join_nights(nights_of(spans) - released_nights(record)) if local.get(RELEASED) else spans
 
 
 def released_nights(record: Record) -> set[date]:

@@ -102,6 +102,8 @@ def judge_echoes(
 
     *reads* is what our calendars held when they were read; None: not known, of any.
     """
+    if not any(h.is_candidate for h in holdings):
+        return {}
     readers = SourceReads(reads, grid)
     read = {h.record.id: readers.of(h.record) for h in holdings if h.is_candidate}
     by_source = _group_by_source(holdings)  # with nights that they took over, which they closed all the time

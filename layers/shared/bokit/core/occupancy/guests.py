@@ -49,9 +49,12 @@ class GuestIdentity:
     """Of an erased guest: the key of the digests in place of references, names, phone and address."""
 
 
-def read_identity(record: Record) -> GuestIdentity:
-    """Return what *record*, with a person's edits, says of its guest; of one that was erased, what is kept in its place."""
-    shown = _read_shown(record)
+def read_identity(record: Record, local: Fields) -> GuestIdentity:
+    """Return what *record*, with a person's edits, says of its guest; of one that was erased, what is kept in its place.
+
+    *local* are the fields of *record*.
+    """
+    shown = _read_shown(record, local)
     erasure = read_erasure(record)
     return _with_digests(record, shown, erasure) if erasure else shown
 
@@ -63,7 +66,7 @@ def _with_digests(record: Record, shown: GuestIdentity, erasure: Erasure) -> Gue
     return replace(
         masked,
         is_named=shown.is_named or erasure.is_named,
-        refs=masked.refs or frozenset(_read_refs(record, kept, shown.platform, shown.channel)),
+        refs=masked.refs or _read_refs(record, kept, shown.platform, shown.channel),
         names=masked.names or erasure.names,
         title=masked.title or erasure.title,
         phone=masked.phone or erasure.phone,
@@ -91,20 +94,20 @@ def _alike(one: GuestIdentity, other: GuestIdentity) -> tuple[GuestIdentity, Gue
     return (_mask(one, str(other.key)), other) if one.key is None else (one, _mask(other, one.key))
 
 
-def _read_shown(record: Record) -> GuestIdentity:
-    local = record.fields
-    platform = record.memory.get(PLATFORM)
-    channel = _read_channel(local, platform)
+def _read_shown(record: Record, local: Fields) -> GuestIdentity:
+    platform, remote, email = record.memory.get(PLATFORM), record.remote, local.get("email")
+    channel, name = _read_channel(local, platform), local.get("guest_name")
+    names, theirs = read_words(name), remote.get("guest_name")
     return GuestIdentity(
         platform=platform,
         by_hand=record.source_id is None,
-        is_named=any(local.get(key) for key in _KEYS) or not is_neutral(local.get("summary")),
-        refs=frozenset(_read_refs(record, local, platform, channel)),
+        is_named=bool(name) or any(map(local.get, _KEYS)) or not is_neutral(local.get("summary")),
+        refs=_read_refs(record, local, platform, channel),
         channel=channel,
-        names=read_words(local.get("guest_name")),
-        title=read_title(record.remote.get("guest_name"), record.remote.get("summary")),
+        names=names,
+        title=names if names and name == theirs else read_title(theirs, remote.get("summary")),
         phone=read_last_digits(local),
-        email=fold(local.get("email")) or None,
+        email=fold(email) or None if email else None,
     )
 
 
@@ -179,13 +182,16 @@ def _read_platform(name: str | None) -> str | None:
     return find_platform_name(word) if word else None
 
 
-def _read_refs(record: Record, local: Fields, platform: str | None, channel: str | None) -> list[tuple[str, str]]:
+def _read_refs(record: Record, local: Fields, platform: str | None, channel: str | None) -> frozenset[tuple[str, str]]:
     """Return the references with their owners. Airbnb's are recognised by their shape, in any field."""
+    code, reference = local.get("reservation_code"), local.get("ota_reference")
+    if not (code or reference):
+        return frozenset()
     owner = platform or record.source_id or "by hand"
     booked_on = channel or str(local.get("ota") or owner)
     found: dict[str, str] = {}
-    for whose, ref in ((owner, local.get("reservation_code")), (booked_on, local.get("ota_reference"))):
+    for whose, ref in ((owner, code), (booked_on, reference)):
         text = str(ref or "").strip().upper()
         if text:
             found.setdefault("airbnb" if _AIRBNB.fullmatch(text) else whose, text)
-    return sorted(found.items())
+    return frozenset(found.items())

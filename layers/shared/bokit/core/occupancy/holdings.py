@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from bokit.core.bookings.night_history import GAINED, LEFT, read_leaves
 from bokit.core.bookings.nights import DAY
-from bokit.core.bookings.open_nights import read_open
-from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
+from bokit.core.bookings.open_nights import OPEN, read_open
+from bokit.core.bookings.stay import doubtful_nights, held_spans, is_window, read_span
 from bokit.core.ical.entries import LATE_END, EntryKind
-from bokit.core.model.records import Presence, Record, Scope, SourceId
+from bokit.core.model.records import Fields, Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent, join_bits
 
@@ -79,7 +79,7 @@ class HeldNights:
     @property
     def seen_at(self) -> datetime:
         """When the first of its nights was first seen."""
-        return min((s.seen for s in self.since), default=self.record.created_at)
+        return min([s.seen for s in self.since]) if self.since else self.record.created_at
 
     @property
     def order(self) -> tuple[bool, datetime, str]:
@@ -106,31 +106,31 @@ def read_held_nights(
 
     *held_since* are the sources whose feed a guard holds, each with the time since when.
     """
-    nights = [(r, held) for r in records if (held := held_nights(r))]
-    grid = NightGrid(first=min([today, *(min(held) for _, held in nights)]), today=today)
-    doubted = held_since or {}
-    found = [_read_held(r, grid.bits(held), grid) for r, held in nights]
-    found = [replace(h, held_since=doubted[h.source]) if h.source and h.source in doubted else h for h in found]
+    given = [(r, local, spans) for r in records if (spans := held_spans(r, local := r.fields))]
+    grid = NightGrid(first=min([today, *(spans[0][0] for _, _, spans in given)]), today=today)
+    found = [_read_held(r, local, grid.join(spans), grid) for r, local, spans in given]
+    if held_since:
+        found = [replace(h, held_since=held_since[h.source]) if h.source and h.source in held_since else h for h in found]
     return grid, sorted(found, key=lambda h: h.order)
 
 
-def _read_held(record: Record, bits: Bits, grid: NightGrid) -> HeldNights:
-    judged = bits & grid.to_come or bits
+def _read_held(record: Record, local: Fields, bits: Bits, grid: NightGrid) -> HeldNights:
+    to_come = bits & grid.to_come
     if is_window(record):
         doubtful = bits & grid.bits(n for n in doubtful_nights(record) if n >= grid.first)
-        return HeldNights(record=record, kind=EntryKind.WINDOW, bits=bits, judged=judged, doubtful=doubtful)
-    kind, identity = EntryKind(record.fields["kind"]), read_identity(record)
+        return HeldNights(record=record, kind=EntryKind.WINDOW, bits=bits, judged=to_come or bits, doubtful=doubtful)
+    kind, identity = EntryKind(local["kind"]), read_identity(record, local)
     return HeldNights(
         record=record,
         kind=kind,
         bits=bits,
-        judged=judged,
+        judged=to_come or bits,
         late=bits & _read_late(record, grid),
         since=_read_first_seen(record, bits, grid),
         identity=identity,
         is_candidate=may_repeat(identity, kind),
-        is_past=not bits & grid.to_come,
-        reported=bits & grid.span(*read_span(record.remote)) if record.source_id else bits,
+        is_past=not to_come,
+        reported=bits & grid.span(*read_span(record.remote)) if record.source_id and record.edits else bits,
         unshown=_read_unshown(record, bits, grid),
     )
 
@@ -150,7 +150,7 @@ def _read_first_seen(record: Record, bits: Bits, grid: NightGrid) -> tuple[First
     for first, end, seen, *others in record.memory.get(GAINED, ()):
         mine = grid.span(date.fromisoformat(first), date.fromisoformat(end)) & rest
         rest &= ~mine
-        times = (datetime.fromisoformat(time) if time else None for time in others)
+        times = [datetime.fromisoformat(time) if time else None for time in others]
         found.append(FirstSeen(mine, datetime.fromisoformat(seen), *times))
     return (*found, FirstSeen(rest, record.created_at, None)) if rest else tuple(found)
 
@@ -159,6 +159,8 @@ def _read_unshown(record: Record, bits: Bits, grid: NightGrid) -> tuple[tuple[Bi
     """Return which of *bits* the source no longer shows, and since when."""
     if record.presence is Presence.MISSING and record.missing_since is not None:
         return ((bits, record.missing_since),)
+    if OPEN not in record.memory:
+        return ()
     by_time: dict[datetime, list[date]] = {}
     for night, since in read_open(record).items():
         by_time.setdefault(since, []).append(night)

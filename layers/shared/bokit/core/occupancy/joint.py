@@ -5,7 +5,7 @@ Its records stay apart, since evidence and cancellation are each source's own. D
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 from bokit.core.bookings.night_history import PLATFORM
@@ -34,15 +34,18 @@ def join_holdings(holdings: Sequence[HeldNights]) -> list[JointHoldings]:
     by_ref: dict[tuple[str, ...], dict[int, JointHoldings]] = {}
     by_dates: dict[tuple[str, int], dict[int, JointHoldings]] = {}
     for holding in holdings:
-        group = _find_group(holding, by_ref, by_dates) if _can_join(holding) else None
+        if not _can_join(holding):
+            groups.append([holding])
+            continue
+        refs = [by_ref.setdefault((holding.unit, *ref), {}) for ref in sorted(holding.identity.refs)]
+        dates = by_dates.setdefault((holding.unit, holding.bits), {})
+        group = _find_group(holding, refs, dates)
         if group is None:
             group = []
             groups.append(group)
         group.append(holding)
-        if _can_join(holding):
-            for key in _ref_keys(holding):
-                by_ref.setdefault(key, {})[id(group)] = group
-            by_dates.setdefault((holding.unit, holding.bits), {})[id(group)] = group
+        for known in (*refs, dates):
+            known[id(group)] = group
     return groups
 
 
@@ -50,21 +53,21 @@ def _can_join(holding: HeldNights) -> bool:
     return holding.kind is EntryKind.RESERVATION and not holding.is_candidate
 
 
-def _ref_keys(holding: HeldNights) -> list[tuple[str, ...]]:
-    return [(holding.unit, *ref) for ref in sorted(holding.identity.refs)]
-
-
 def _find_group(
-    holding: HeldNights,
-    by_ref: Mapping[tuple[str, ...], Mapping[int, JointHoldings]],
-    by_dates: Mapping[tuple[str, int], Mapping[int, JointHoldings]],
+    holding: HeldNights, refs: Iterable[Mapping[int, JointHoldings]], dates: Mapping[int, JointHoldings]
 ) -> JointHoldings | None:
-    """Return the booking that *holding* belongs to: among the first MAX_JOIN_TRIES with its reference, or its nights."""
-    same_ref = [g for key in _ref_keys(holding) for g in islice(by_ref.get(key, {}).values(), MAX_JOIN_TRIES)]
-    same_dates = islice(by_dates.get((holding.unit, holding.bits), {}).values(), MAX_JOIN_TRIES)
-    surely = (g for g in same_ref if _fits(holding, g))
-    likely = (g for g in same_dates if _fits(holding, g) and all(_may_be_one(holding, h) for h in g))
-    return next(surely, None) or next(likely, None)
+    """Return the booking that *holding* belongs to: among the first MAX_JOIN_TRIES with its reference, or its nights.
+
+    *refs* are the bookings with each of its references, *dates* those with its nights.
+    """
+    for known in refs:
+        for group in islice(known.values(), MAX_JOIN_TRIES):
+            if _fits(holding, group):
+                return group
+    for group in islice(dates.values(), MAX_JOIN_TRIES):
+        if _fits(holding, group) and all(_may_be_one(holding, h) for h in group):
+            return group
+    return None
 
 
 def _fits(holding: HeldNights, group: JointHoldings) -> bool:

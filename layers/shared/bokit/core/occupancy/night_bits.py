@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
+
+from bokit.core.bookings.nights import Span
 
 Bits = int
 """A set of nights; bit 0 is the first night of the grid."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class NightGrid:
     """Which night each bit is, and from which bit on nights are to come."""
 
     first: date
     today: date
 
-    @property
+    @cached_property
     def to_come(self) -> Bits:
         """Every night from today on."""
         return -1 << max(0, (self.today - self.first).days)
@@ -37,8 +39,22 @@ class NightGrid:
 
     def span(self, first: date, end: date) -> Bits:
         """Return the nights of ``[first, end)`` that are in the grid."""
-        start = max(0, (first - self.first).days)
-        return ((1 << max(0, (end - self.first).days - start)) - 1) << start
+        start = self.first.toordinal()
+        skipped = max(0, first.toordinal() - start)
+        return ((1 << max(0, end.toordinal() - start - skipped)) - 1) << skipped
+
+    def join(self, spans: Iterable[Span]) -> Bits:
+        """Return the nights of all *spans* that are in the grid."""
+        return join_bits(self.span(first, end) for first, end in spans)
+
+    def spans(self, bits: Bits) -> list[Span]:
+        """Return the spans that the nights of *bits* make, as few and as long as can be, in order.
+
+        >>> [(a.day, b.day) for a, b in NightGrid(first=date(2026, 7, 1), today=date(2026, 7, 1)).spans(0b1011)]
+        [(1, 3), (4, 5)]
+        """
+        start = self.first.toordinal()
+        return [(date.fromordinal(start + first), date.fromordinal(start + end)) for first, end in runs(bits)]
 
     def nights(self, bits: Bits) -> tuple[date, ...]:
         """Return the nights of *bits*, in order."""
@@ -48,6 +64,23 @@ class NightGrid:
             found.append(date.fromordinal(start + lowest.bit_length() - 1))
             bits ^= lowest
         return tuple(found)
+
+
+def runs(nights: Bits) -> Iterator[tuple[int, int]]:
+    """Yield the first night and the end of each row of nights without a gap.
+
+    >>> list(runs(0b1100110))
+    [(1, 3), (5, 7)]
+    """
+    first = 0
+    while nights:
+        skip = (nights & -nights).bit_length() - 1
+        nights >>= skip
+        length = (~nights & nights + 1).bit_length() - 1
+        first += skip
+        yield first, first + length
+        nights >>= length
+        first += length
 
 
 def join_bits(found: Iterable[Bits]) -> Bits:

@@ -36,21 +36,22 @@ class Booking:
     verdict: EchoVerdict = OWN
     echo_of: tuple[RecordId, ...] = ()
     """Ids of the originals that it repeats, in the order of their nights."""
+    id: RecordId = field(init=False)
+    """The id of its first record: stable as long as that holds a night."""
+    unit_id: Scope = field(init=False)
+    """The unit that was booked; linked units share its nights."""
+    bits: Bits = field(init=False)
+    """Every night that a record of it holds."""
 
-    @property
-    def id(self) -> RecordId:
-        """The id of its first record: stable as long as that holds a night."""
-        return self.holdings[0].record.id
-
-    @property
-    def unit_id(self) -> Scope:
-        """The unit that was booked; linked units share its nights."""
-        return self.holdings[0].unit
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self.holdings[0].record.id)
+        object.__setattr__(self, "unit_id", self.holdings[0].record.scope)
+        object.__setattr__(self, "bits", join_bits([h.bits for h in self.holdings]))
 
     @property
     def records(self) -> tuple[Record, ...]:
         """Its records, one for each source, the first seen first."""
-        return tuple(h.record for h in self.holdings)
+        return tuple([h.record for h in self.holdings])
 
     @property
     def kind(self) -> EntryKind:
@@ -65,17 +66,17 @@ class Booking:
     @property
     def seen_at(self) -> datetime:
         """When it was first seen here."""
-        return min(h.seen_at for h in self.holdings)
+        return min([h.seen_at for h in self.holdings])
 
     @property
     def is_missing(self) -> bool:
         """No source shows it any more; its nights are still held."""
-        return all(r.presence is Presence.MISSING for r in self.records)
+        return all(h.record.presence is Presence.MISSING for h in self.holdings)
 
-    @cached_property
-    def bits(self) -> Bits:
-        """Every night that a record of it holds."""
-        return join_bits(h.bits for h in self.holdings)
+    @property
+    def updated_at(self) -> datetime:
+        """When one of its records last changed."""
+        return max([h.record.updated_at for h in self.holdings])
 
     @cached_property
     def nights(self) -> tuple[date, ...]:
@@ -136,7 +137,8 @@ class Occupancy:
 
     def of_unit(self, unit: Scope) -> list[Booking]:
         """Return the bookings that hold nights of *unit*: its own, its parts', and those of what it is a part of."""
-        return [b for b in self.bookings if b.unit_id in self.links[unit]]
+        linked = self.links[unit]
+        return [b for b in self.bookings if b.unit_id in linked]
 
     def holding(self, unit: Scope, night: date) -> list[Booking]:
         """Return the bookings that hold *night* of *unit*, originals first."""
@@ -169,7 +171,7 @@ def read_occupancy(
     bookings = [_read_booking(group, grid, verdicts.get(group[0].record.id, OWN), ids) for group in groups]
     windows = [h for h in holdings if h.kind is EntryKind.WINDOW]
     bookings += [Booking(holdings=(h,), grid=grid, verdict=EchoVerdict(state=EchoState.WINDOW)) for h in windows]
-    by_record = {r.id: b for b in bookings for r in b.records}
+    by_record = {h.record.id: b for b in bookings for h in b.holdings}
     return Occupancy(bookings=tuple(bookings), links=links, grid=grid, at=at, by_record=by_record)
 
 
@@ -181,5 +183,5 @@ def _read_links(units: Iterable[Unit], records: Iterable[Record]) -> Links:
 def _read_booking(
     group: Sequence[HeldNights], grid: NightGrid, verdict: EchoVerdict, ids: Mapping[RecordId, RecordId]
 ) -> Booking:
-    echo_of = tuple(dict.fromkeys(ids[h.record.id] for h in verdict.of))
+    echo_of = tuple(dict.fromkeys(ids[h.record.id] for h in verdict.of)) if verdict.of else ()
     return Booking(holdings=tuple(group), grid=grid, verdict=verdict, echo_of=echo_of)

@@ -5,27 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from bokit.core.occupancy.night_bits import Bits
+from bokit.core.occupancy.night_bits import Bits, runs
 
 Members = int
 """A set of holdings; bit n is the n-th of a list."""
-
-
-def runs(nights: Bits) -> Iterator[tuple[int, int]]:
-    """Yield the first night and the end of each row of nights without a gap.
-
-    >>> list(runs(0b1100110))
-    [(1, 3), (5, 7)]
-    """
-    first = 0
-    while nights:
-        skip = (nights & -nights).bit_length() - 1
-        nights >>= skip
-        length = (~nights & nights + 1).bit_length() - 1
-        first += skip
-        yield first, first + length
-        nights >>= length
-        first += length
 
 
 def each(members: Members) -> Iterator[int]:

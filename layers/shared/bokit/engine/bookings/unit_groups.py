@@ -167,4 +167,5 @@ def recent_records(records: Iterable[Record], today: date) -> list[Record]:
 
 
 def _last_end(record: Record) -> str:
-    return max(str(values.get("check_out", "9999")) for values in (record.remote, record.fields))
+    end = str(record.remote.get("check_out", "9999"))
+    return max(end, str(record.fields.get("check_out", "9999"))) if record.edits else end

@@ -32,4 +32,5 @@ def find_platform(name: str | None = None, prodid: str | None = None, host: str 
 
 def traits_of(name: str | None) -> Traits:
     """Return the traits of the platform of this *name*; the general ones for an unknown one."""
-    return BY_NAME[find_platform_name(name or "") or GENERIC.name].traits
+    known = BY_NAME.get(name or "")  # as records have it; an owner may spell it in another way
+    return (known or BY_NAME[find_platform_name(name or "") or GENERIC.name]).traits
