@@ -123,7 +123,7 @@ def _is_one(groups: Set[int | None]) -> bool:
 def _shared_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
     """Return the holdings with the nights that they share, and echoes that may be bookings of their own; and their edges."""
     places = [_Place(b, met, n) for n, (b, met) in enumerate(zip(overlaps.bookings, overlaps.shared, strict=True))]
-    edges = [met.others | overlaps.mask[booking.id] for booking, met, *_ in places]
+    edges = [met.others and met.others | overlaps.mask[booking.id] for booking, met, *_ in places]
     numbers: dict[RecordId, int] = {}
     for echo, original, nights in _doubtful_echoes(overlaps):
         mine = numbers.setdefault(echo.id, len(places))
@@ -131,9 +131,10 @@ def _shared_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
             places.append(_Place(echo, Overlap()))
             edges.append(0)
         places[mine] = _Place(echo, Overlap(nights=places[mine].met.nights | nights))
-        theirs = next(each(overlaps.mask[original.id]))
+        their_mask = overlaps.mask[original.id]
+        theirs = next(each(their_mask))
         edges[mine] |= 1 << theirs
-        edges[theirs] |= 1 << mine
+        edges[theirs] |= their_mask | 1 << mine
     return places, edges
 
 
@@ -158,8 +159,8 @@ def _turnover_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
     places = [_Place(overlaps.bookings[n], met, n, "leaves") for n, met in enumerate(leaves)]
     places += [_Place(overlaps.bookings[n], met, n, "arrives") for n, met in enumerate(arrives)]
     masks = [overlaps.mask[booking.id] for booking in overlaps.bookings]
-    edges = [met.others << size | mask for met, mask in zip(leaves, masks, strict=True)]
-    return places, edges + [met.others | mask << size for met, mask in zip(arrives, masks, strict=True)]
+    edges = [met.others and met.others << size | mask for met, mask in zip(leaves, masks, strict=True)]
+    return places, edges + [met.others and met.others | mask << size for met, mask in zip(arrives, masks, strict=True)]
 
 
 def _read_groups(overlaps: Overlaps, places: Sequence[_Place], edges: Sequence[Members]) -> list[_Group]:

@@ -49,6 +49,9 @@ class Overlap(NamedTuple):
     """Those of the others that it meets not only in a night that is held for a late end alone."""
 
 
+NOTHING = Overlap()
+
+
 class Overlaps:
     """The holdings of *occupancy* that hold nights to come for themselves, and which of them meet.
 
@@ -60,7 +63,7 @@ class Overlaps:
         self, occupancy: Occupancy, turnover: Mapping[Scope, int], known: Iterable[Iterable[RecordId]] | None = None
     ) -> None:
         self.occupancy, self._turnover = occupancy, turnover
-        own = [(b, h, _own_nights(b, h)) for b in occupancy.bookings if b.state is EchoState.OWN for h in b.holdings]
+        own = [(b, h, _own_nights(b, h)) for b in occupancy.bookings if b.verdict.state is EchoState.OWN for h in b.holdings]
         rows = [row for row in own if row[2]]
         self.bookings: Sequence[Booking] = [booking for booking, _, _ in rows]
         self.holdings: Sequence[HeldNights] = [holding for _, holding, _ in rows]
@@ -68,6 +71,7 @@ class Overlaps:
         self.nights: Sequence[Bits] = [nights & occupancy.grid.to_come for nights in self.all_nights]
         self.mask = _number_bookings(self.bookings)
         self._classes: dict[tuple[Scope, EntryKind, SourceId | None], Members] = {}
+        self._twice: dict[SourceId | None, Bits] = {}
         self._contradictions: dict[SourceId | None, Contradictions] = {}
         self._left_open: dict[SourceId | None, Members] = {}
         self._known = None if known is None else _number_known(known, occupancy)
@@ -82,13 +86,31 @@ class Overlaps:
         one of them is missing                                                  only where an open conflict has both
         """
         holding = self.holdings[n]
-        key = holding.unit, holding.kind, holding.source
-        if key not in self._classes:
-            self._classes[key] = self._of_links(holding.unit) & self._of_kinds(holding.kind) & ~self._of_source(holding.source)
-        found = self._classes[key]
+        found = self._of_other_sources(n)
         if holding.source is not None:
             found |= self._of_other_guests(holding) & self._of_links(holding.unit) & self._of_kinds(holding.kind)
         return found & self._counted(n) & ~self.mask[self.bookings[n].id]
+
+    def _may_share(self, n: int) -> Members:
+        """Return what :meth:`may_meet` does, of those that share a night with the n-th: seldom one of its own source."""
+        if self.nights[n] & self._held_twice_by(self.holdings[n].source):
+            return self.may_meet(n)
+        return self._of_other_sources(n) & self._counted(n) & ~self.mask[self.bookings[n].id]
+
+    def _held_twice_by(self, source: SourceId | None) -> Bits:
+        """Return the nights that two or more of *source* hold; of those entered by hand none, who are no source."""
+        if source not in self._twice:
+            mine = each(self._of_source(source))
+            self._twice[source] = _held_twice(self.nights[n] for n in mine)
+        return self._twice[source]
+
+    def _of_other_sources(self, n: int) -> Members:
+        """Return those of linked units and of other sources with which the n-th may be in conflict."""
+        holding = self.holdings[n]
+        key = holding.unit, holding.kind, holding.source
+        if key not in self._classes:
+            self._classes[key] = self._of_links(holding.unit) & self._of_kinds(holding.kind) & ~self._of_source(holding.source)
+        return self._classes[key]
 
     def _of_links(self, unit: Scope) -> Members:
         return reduce(or_, (self._by_unit.get(linked, 0) for linked in self.occupancy.links[unit]), 0)
@@ -133,7 +155,7 @@ class Overlaps:
 
     def select(self, chosen: Iterable[bool]) -> Members:
         """Return the members for which *chosen*, in their order, is true."""
-        return int("".join("01"[is_in] for is_in in chosen)[::-1] or "0", 2)
+        return int("".join(["01"[is_in] for is_in in chosen])[::-1] or "0", 2)
 
     @cached_property
     def _everyone(self) -> Members:
@@ -181,9 +203,13 @@ class Overlaps:
     @cached_property
     def shared(self) -> Sequence[Overlap]:
         """What each shares with others that it may be in conflict with."""
-        twice = _held_twice(self.nights)  # most share no night with anybody
-        found = [self.timeline.meet(bits, self.may_meet(n)) if bits & twice else (0, 0) for n, bits in enumerate(self.nights)]
-        return [Overlap(nights, others, self._meet_firmly(n, others)) for n, (nights, others) in enumerate(found)]
+        found, twice = [NOTHING] * len(self.holdings), _held_twice(self.nights)  # most share no night with anybody
+        crowded = Timeline.of_each([bits & twice for bits in self.nights])
+        for n, bits in enumerate(self.nights):
+            if bits & twice:
+                nights, others = crowded.meet(bits & twice, self._may_share(n))
+                found[n] = Overlap(nights, others, self._meet_firmly(n, others)) if others else NOTHING
+        return found
 
     def _meet_firmly(self, n: int, others: Members) -> Members:
         """Return which of *others* the n-th meets not only in a night for a late end alone: there, or in a turnover."""
@@ -218,7 +244,7 @@ class Overlaps:
 
         Guests alone, who share no night to come with each other.
         """
-        leaves, arrives = [Overlap()] * len(self.holdings), [Overlap()] * len(self.holdings)
+        leaves, arrives = [NOTHING] * len(self.holdings), [NOTHING] * len(self.holdings)
         for n in each(self.reservations if any(self._needed) else 0):
             others = self.may_meet(n) & self.reservations & ~self.shared[n].others
             nights, found = self.timeline.meet(self._needed[n], others)
@@ -283,6 +309,8 @@ class Overlaps:
         """
         nights: dict[int, Members] = {}
         found: dict[int, Members] = {}
+        if not closures:
+            return found
         for _, is_left_open, n, bits in sorted(self._times(closures), key=itemgetter(0, 1), reverse=True):
             for night in each(bits):
                 if is_left_open:
