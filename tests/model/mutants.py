@@ -127,7 +127,7 @@ def blocks_are_private() -> Any:
 
     def judge(self: PublicationRules, booking: Any, unit: Any, consumer: Any) -> Any:
         found = real(self, booking, unit, consumer)
-        return replace(found, shown=0) if booking.kind is EntryKind.BLOCK else found
+        return found._replace(shown=0) if booking.kind is EntryKind.BLOCK else found
 
     return patch.object(PublicationRules, "judge", judge)
 

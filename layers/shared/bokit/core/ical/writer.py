@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from bokit.core.ical.limits import MAX_WRITTEN_TEXT
 
 PRODID = "-//Bokit//Calendar//EN"
 CRLF = b"\r\n"
-REMEMBERED_EVENTS = 1000
-"""Events whose lines are remembered: the calendars of one unit, for each platform, have most events in common."""
 LINE_OCTETS = 75
 """How long a line may be (section 3.1)."""
 _BREAKS = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -29,7 +27,7 @@ _OWN_UID = re.compile("[0-9a-f]{32}@bokit")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CalendarEvent:
     """One event of an outgoing calendar: of whole days, or, where both are a ``datetime``, of a time."""
 
@@ -41,6 +39,23 @@ class CalendarEvent:
     changed_at: datetime
     """DTSTAMP and LAST-MODIFIED: when its content last changed. An unchanged event keeps its bytes."""
 
+    @cached_property
+    def text(self) -> bytes:
+        """Its lines: the calendars of one unit, for each platform, have most events in common."""
+        stamp = _write_time(self.changed_at)
+        lines = [
+            "BEGIN:VEVENT",
+            f"UID:{_escape(self.uid)}",
+            f"DTSTAMP{stamp}",
+            f"LAST-MODIFIED{stamp}",
+            f"DTSTART{_write_time(self.first)}",
+            f"DTEND{_write_time(self.end)}",
+            f"SUMMARY:{_escape(clean_line(self.summary))}",
+        ]
+        if self.description:
+            lines.append(f"DESCRIPTION:{_escape(clean_text(self.description))}")
+        return _write_lines([*lines, "TRANSP:OPAQUE", "END:VEVENT"])
+
 
 def clean_text(text: str) -> str:
     r"""Return *text* as a calendar can carry it: line breaks as LF, no control characters, no half of a character.
@@ -48,7 +63,8 @@ def clean_text(text: str) -> str:
     >>> clean_text("a\rb\u2028c\x00")
     'a\nb\nc'
     """
-    text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub("\n", text)))
+    if not (text.isascii() and text.isprintable()):
+        text = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", _BREAKS.sub("\n", text)))
     # node-ical undoes escapes in the wrong order: it reads an escaped backslash before an n as a line break
     return _curl_quotes(_MISREAD.sub("\uff3c", text[:MAX_WRITTEN_TEXT]))
 
@@ -77,37 +93,34 @@ def write_calendar(name: str, events: Iterable[CalendarEvent]) -> bytes:
     """Return the calendar of *events*, ordered by date: equal events give equal bytes (RFC 5545; X-WR-CALNAME is custom)."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", "CALSCALE:GREGORIAN", "METHOD:PUBLISH"]
     lines.append(f"X-WR-CALNAME:{_escape(clean_line(name))}")
-    for event in sorted(events, key=lambda e: (e.first, e.end, e.uid)):
-        lines += _write_event(event)
-    lines.append("END:VCALENDAR")
-    return b"".join([line.encode() + CRLF if len(line) <= LINE_OCTETS and line.isascii() else _fold(line) for line in lines])
+    written = [event.text for event in sorted(events, key=lambda e: (e.first, e.end, e.uid))]
+    return b"".join([_write_lines(lines), *written, _write_lines(["END:VCALENDAR"])])
 
 
 def _write_time(value: date) -> str:
     """Return a day, or a time in UTC, which no reader needs a definition of a timezone for."""
-    return f":{value.astimezone(UTC):%Y%m%dT%H%M%SZ}" if isinstance(value, datetime) else f";VALUE=DATE:{value:%Y%m%d}"
+    if not isinstance(value, datetime):
+        return f";VALUE=DATE:{value.isoformat().replace('-', '')}"
+    return _write_moment(value)
 
 
-@lru_cache(maxsize=REMEMBERED_EVENTS)
-def _write_event(event: CalendarEvent) -> tuple[str, ...]:
-    stamp = f"{event.changed_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    lines = [
-        "BEGIN:VEVENT",
-        f"UID:{_escape(event.uid)}",
-        f"DTSTAMP:{stamp}",
-        f"LAST-MODIFIED:{stamp}",
-        f"DTSTART{_write_time(event.first)}",
-        f"DTEND{_write_time(event.end)}",
-        f"SUMMARY:{_escape(clean_line(event.summary))}",
-    ]
-    if event.description:
-        lines.append(f"DESCRIPTION:{_escape(clean_text(event.description))}")
-    return (*lines, "TRANSP:OPAQUE", "END:VEVENT")
+@lru_cache(maxsize=128)
+def _write_moment(value: datetime) -> str:
+    """Return a time in UTC: what one sync wrote last changed at the same time."""
+    return f":{value.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _escape(text: str) -> str:
     """Return a TEXT value (section 3.3.11)."""
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+
+
+def _write_lines(lines: Sequence[str]) -> bytes:
+    """Return *lines*, each ended and folded; most are short, and ASCII."""
+    text = "\r\n".join([*lines, ""])
+    if text.isascii() and max(map(len, lines)) <= LINE_OCTETS:
+        return text.encode()
+    return b"".join(map(_fold, lines))
 
 
 def _fold(line: str) -> bytes:

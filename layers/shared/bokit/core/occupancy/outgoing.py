@@ -5,12 +5,12 @@ Which nights are shown is judged in ``core.occupancy.publication``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, TypedDict
 
-from bokit.core.bookings.nights import DAY, Span, join_nights
+from bokit.core.bookings.nights import DAY, Span
 from bokit.core.bookings.stay import time_or_none
 from bokit.core.ical.entries import EntryKind
 from bokit.core.ical.writer import CalendarEvent, make_uid
@@ -21,6 +21,7 @@ from bokit.core.model.records import Fields, Record
 from bokit.core.occupancy.calendar_reads import PublishedTimes
 from bokit.core.occupancy.echo_verdict import EchoVerdict
 from bokit.core.occupancy.limits import MAX_EXPORTED_AGE
+from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.publication import PublicationRules, Withheld
@@ -45,31 +46,31 @@ def select_events(
 ) -> list[CalendarEvent]:
     """Return the events of *calendar*, whose unit is in the occupancy of *rules*; *units* are those linked with it."""
     mine = rules.occupancy.of_unit(calendar.unit_id)
-    judged = ((b, rules.judge(b, calendar.unit_id, calendar.consumer).shown) for b in mine)
-    shown = [(b, join_nights(b.grid.nights(bits))) for b, bits in judged if bits]
-    since = _first_day(r for b, _ in shown for r in b.records)
+    judged = [(b, rules.judge(b, calendar.unit_id, calendar.consumer).shown) for b in mine]
+    shown = [(b, bits) for b, bits in judged if bits]
+    since = _first_day(h.record for b, _ in shown for h in b.holdings)
     if calendar.variant is CalendarVariant.TURNOVERS:
         found = find_turnovers(rules.occupancy, units, calendar.unit_id, times, (since, date.max))
         published = {booking.id for booking, _ in shown}
         return [_write_turnover(t, times, anonymous=anonymous) for t in found if t.leaves.id in published]
-    found_events: list[CalendarEvent] = []
-    for booking, spans in shown:
-        key = booking.id, tuple(spans), since, calendar.variant, times.get(booking.unit_id), anonymous
-        if key not in rules.written:
-            rules.written[key] = list(_write_events(booking, spans, since, calendar, times, anonymous=anonymous))
-        found_events += rules.written[key]
-    return found_events
+    written = rules.written.setdefault((since, calendar.variant, anonymous, *times.items()), {})
+    for booking, bits in shown:
+        if (booking.id, bits) not in written:
+            given = booking, bits, since, calendar.variant, times.get(booking.unit_id, DEFAULT_TIMES)
+            written[booking.id, bits] = _write_events(*given, anonymous=anonymous)
+    return [event for booking, bits in shown for event in written[booking.id, bits]]
 
 
 def _first_day(records: Iterable[Record]) -> date:
     """Return the day before which nothing is exported: derived from the data alone, so equal data gives equal bytes."""
-    return max((r.updated_at.date() for r in records), default=date.min + MAX_EXPORTED_AGE) - MAX_EXPORTED_AGE
+    return max([r.updated_at.date() for r in records], default=date.min + MAX_EXPORTED_AGE) - MAX_EXPORTED_AGE
 
 
-def _choose_days(booking: Booking, spans: list[Span], variant: CalendarVariant) -> list[Span]:
+def _choose_days(booking: Booking, bits: Bits, variant: CalendarVariant) -> Sequence[Span]:
     """Return the events' days: the nights that it holds, or the one day on which the guests arrive or depart."""
     if booking.kind is not EntryKind.RESERVATION and variant is not CalendarVariant.OCCUPIED:
-        return []
+        return ()
+    spans = booking.grid.spans(bits)
     if variant in (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS):
         return spans
     day = spans[0][0] if variant is CalendarVariant.ARRIVALS else spans[-1][1]
@@ -77,24 +78,28 @@ def _choose_days(booking: Booking, spans: list[Span], variant: CalendarVariant) 
 
 
 def _write_events(
-    booking: Booking, spans: list[Span], since: date, calendar: OutCalendar, times: UnitTimes, *, anonymous: bool
-) -> Iterator[CalendarEvent]:
-    days = _choose_days(booking, spans, calendar.variant)
-    times_of = times.get(booking.unit_id, DEFAULT_TIMES)
+    booking: Booking, bits: Bits, since: date, variant: CalendarVariant, times: DayTimes, *, anonymous: bool
+) -> list[CalendarEvent]:
+    """Return the events of the nights *bits* of *booking*; none that ended by *since*."""
+    days = [(number, first, end) for number, (first, end) in enumerate(_choose_days(booking, bits, variant)) if end > since]
+    if not days:
+        return []
     summary, details = ("", "") if anonymous else read_details(booking.fields)
     plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
-    clock = _write_clock(calendar.variant, times_of)
+    clock = _write_clock(variant, times)
     description = "\n".join(filter(None, (clock, details)))
-    for number, (first, end) in enumerate(days):
-        if end > since:
-            yield CalendarEvent(
-                uid=make_uid(booking.id, calendar.variant, str(number)),
-                first=first,
-                end=end,
-                summary=summary or plain,
-                description=description,
-                changed_at=_find_last_change([booking], [times_of] if clock else []),
-            )
+    changed_at = _find_last_change([booking], [times] if clock else [])
+    return [
+        CalendarEvent(
+            uid=make_uid(booking.id, variant, str(number)),
+            first=first,
+            end=end,
+            summary=summary or plain,
+            description=description,
+            changed_at=changed_at,
+        )
+        for number, first, end in days
+    ]
 
 
 def _write_clock(variant: CalendarVariant, times: DayTimes) -> str:
@@ -131,7 +136,7 @@ def _write_turnover(turnover: Turnover, times: UnitTimes, *, anonymous: bool) ->
 
 def _find_last_change(bookings: Iterable[Booking], times: Iterable[DayTimes]) -> datetime:
     """Return when an event last changed: with its bookings, or with the times of their units that it says."""
-    changed = [r.updated_at for booking in bookings for r in booking.records]
+    changed = [booking.updated_at for booking in bookings]
     return max([*changed, *(of_unit.changed_at for of_unit in times if of_unit.changed_at)])
 
 

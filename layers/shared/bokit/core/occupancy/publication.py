@@ -23,17 +23,17 @@ fetch then (``again_at``).
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from bokit.core.bookings.night_history import PLATFORM
-from bokit.core.bookings.nights import DAY, Span, join_nights
+from bokit.core.bookings.nights import DAY, Span
 from bokit.core.bookings.stay import published_nights, read_span
 from bokit.core.ical.writer import CalendarEvent
 from bokit.core.model.records import Record, RecordId, Scope
-from bokit.core.occupancy.echo_verdict import EchoState
+from bokit.core.occupancy.echo_verdict import OWN, EchoState
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.night_bits import Bits, join_bits
@@ -53,8 +53,7 @@ class Withheld(StrEnum):
     """The calendar shows reservations alone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
+class Publication(NamedTuple):
     """What one calendar shows of one booking."""
 
     shown: Bits
@@ -69,8 +68,10 @@ class PublicationRules:
         self.occupancy = occupancy
         self._contested = _contested_nights(occupancy)
         self._taken: dict[Scope, list[Span]] = {}
-        self.written: dict[Hashable, Sequence[CalendarEvent]] = {}
-        """The events that calendars have of a booking, by what they depend on: most calendars of a unit show the same."""
+        self.written: dict[Hashable, dict[tuple[RecordId, Bits], Sequence[CalendarEvent]]] = {}
+        """The events that calendars have of a booking's nights, by what else they depend on: most calendars of a unit show the
+        same.
+        """
 
     @property
     def again_at(self) -> datetime | None:
@@ -79,20 +80,26 @@ class PublicationRules:
 
     def judge(self, booking: Booking, unit: Scope, consumer: str | None) -> Publication:
         """Return what the calendar of *unit* for *consumer* (None: for anybody) shows of *booking*."""
-        verdict, rest, withheld = booking.verdict, booking.bits, []
-        rows = [
-            (Withheld.WINDOW, _window_nights(booking)),
-            (Withheld.CONSUMERS_OWN, _reported_nights(booking, unit, consumer)),
-            (Withheld.FADING, verdict.fades),
-            (Withheld.ECHO, self._repeated_nights(booking, unit, consumer)),
-        ]
-        if booking.state in (EchoState.ECHO, EchoState.FADING):  # what is past of it was judged when it was to come
-            rows.append((Withheld.ECHO, ~verdict.repeats))
-        for reason, nights in rows:
+        rest, withheld = booking.bits, tuple[tuple[Withheld, Bits], ...]()
+        for reason, nights in self._left_out(booking, unit, consumer):
             if found := rest & nights:
-                withheld.append((reason, found))
+                withheld += ((reason, found),)
                 rest &= ~found
-        return Publication(shown=rest, withheld=tuple(withheld))
+        return Publication(rest, withheld)
+
+    def _left_out(self, booking: Booking, unit: Scope, consumer: str | None) -> list[tuple[Withheld, Bits]]:
+        """Return the rows of the module's table that leave nights out, in order."""
+        verdict, rows = booking.verdict, []
+        if verdict.state is EchoState.WINDOW:
+            rows.append((Withheld.WINDOW, _window_nights(booking)))
+        if consumer is not None and (reported := _reported_nights(booking, unit, consumer)):
+            rows.append((Withheld.CONSUMERS_OWN, reported))
+        if verdict is OWN:
+            return rows
+        rows += [(Withheld.FADING, verdict.fades), (Withheld.ECHO, self._repeated_nights(booking, unit, consumer))]
+        if verdict.state in (EchoState.ECHO, EchoState.FADING):  # what is past of it was judged when it was to come
+            rows.append((Withheld.ECHO, ~verdict.repeats))
+        return rows
 
     def find_taken(self, unit: Scope) -> list[Span]:
         """Return the nights of *unit* that a guest who looks for free ones cannot have: for one's own website.
@@ -101,8 +108,8 @@ class PublicationRules:
         own bookings, what fades, what repeats another. Nights that a platform's own rules close are free elsewhere.
         """
         if unit not in self._taken:  # asked for each calendar of the unit
-            found = ((booking, booking.bits & ~_window_nights(booking)) for booking in self.occupancy.of_unit(unit))
-            self._taken[unit] = join_nights({night for booking, bits in found for night in booking.grid.nights(bits)})
+            mine = self.occupancy.of_unit(unit)
+            self._taken[unit] = self.occupancy.grid.spans(join_bits(b.bits & ~_window_nights(b) for b in mine))
         return self._taken[unit]
 
     def explain(self, booking: Booking, unit: Scope, consumer: str | None, night: date) -> Withheld | None:
@@ -186,6 +193,8 @@ def _reported_nights(booking: Booking, unit: Scope, consumer: str | None) -> Bit
     Of a booking that another reports too, those alone that the consumer still shows: what it does not, it may sell again.
     """
     own = [h for h in booking.holdings if _is_of(consumer, h)]
+    if not own:
+        return 0
     known = [h for h in own if h.unit == unit]
     if known and booking.state is EchoState.WINDOW:
         return booking.bits
