@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -147,18 +146,12 @@ def fold(text: str) -> str:
 _KNOWN = {fold(phrase): label for label, lines in reversed(WORDS.items()) for line in lines for phrase in line.split("|")}
 
 
-def _any_of(phrases: Iterable[str]) -> str:
-    return "|".join(map(re.escape, sorted(phrases, key=len, reverse=True)))
-
-
 _ALONE = frozenset({"block", "blocco", "sperre", "huolto", "remont", "entretien", "blackout"})
 """Closures that are also surnames, or parts of other texts: they count where nothing else stands beside them."""
 _CLOSURES = [phrase for phrase, label in _KNOWN.items() if label is Label.CLOSURE and phrase not in _ALONE]
-_CLOSED = re.compile(rf"(?<!\w)(?:{_any_of(_CLOSURES)})(?!\w)")
-"""A closure's words count anywhere in a text: ``Blocked By Guesty``, ``CLOSED - Not available``."""
+_LONGEST_FIRST = sorted(_KNOWN, key=len, reverse=True)
 _STRONGEST = (Label.REQUEST, Label.TENTATIVE, Label.RESERVATION)
 _MAX_PHRASE = max(phrase.count(" ") for phrase in _KNOWN) + 1  # words
-_LEADING = re.compile(rf"(?:{_any_of(_KNOWN)})(?!\w)")
 _BY_PERSON = re.compile("block|blok|bloq|blocc|gesperrt|sparr|sperr|estetty|μπλοκ|αποκλεισμεν|บลอก")
 
 
@@ -197,11 +190,39 @@ def _read_label(summary: str) -> LabelReading:
         return LabelReading(label=label)
     if not label and (named := _read_named(summary)):
         return named
-    if label or _CLOSED.search(folded):
+    if label or _says_closed(folded):
         return LabelReading(label=Label.CLOSURE, is_blocked=_BY_PERSON.search(folded) is not None)
-    found = _LEADING.match(folded)
-    leading = _KNOWN[found[0]] if found else None
+    leading = _find_leading(folded)
     return LabelReading(label=leading) if leading in (Label.TENTATIVE, Label.REQUEST) else LabelReading()
+
+
+def _says_closed(folded: str) -> bool:
+    """Return whether the words of a closure are anywhere in a text: ``Blocked By Guesty``, ``CLOSED - Not available``.
+
+    One pattern of all phrases would do the same, but takes milliseconds to compile at each start.
+    """
+    return any(phrase in folded and _has_words(folded, phrase) for phrase in _CLOSURES)
+
+
+def _has_words(folded: str, phrase: str) -> bool:
+    """Return whether *phrase* stands in a text apart from other letters and digits."""
+    at = folded.find(phrase)
+    while at >= 0:
+        end = at + len(phrase)
+        if not _is_letter(folded[max(0, at - 1) : at]) and not _is_letter(folded[end : end + 1]):
+            return True
+        at = folded.find(phrase, at + 1)
+    return False
+
+
+def _find_leading(folded: str) -> Label | None:
+    """Return the label with which a text begins, the longest."""
+    leading = (p for p in _LONGEST_FIRST if folded.startswith(p) and not _is_letter(folded[len(p) : len(p) + 1]))
+    return next((_KNOWN[phrase] for phrase in leading), None)
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _label_of(folded: str) -> Label | None:
@@ -226,8 +247,12 @@ def _read_several(folded: str) -> set[Label]:
 
 def is_label(summary: str) -> bool:
     """Return whether *summary* says only that its nights are taken, and names nobody."""
-    text = summary[:MAX_LABEL_TEXT]
-    return _has_labels_only(text) or _CLOSED.search(fold(text)) is not None
+    return _is_label(summary[:MAX_LABEL_TEXT])
+
+
+@lru_cache(maxsize=2048)
+def _is_label(text: str) -> bool:
+    return _has_labels_only(text) or _says_closed(fold(text))
 
 
 def _has_labels_only(text: str) -> bool:
@@ -244,7 +269,7 @@ def _read_named(summary: str) -> LabelReading | None:
         first, second = summary[: mark.start()], summary[mark.end() :]
         for words, name in ((fold(first), second), (fold(second), first)):
             label = _label_of(words)
-            if label and label is not Label.CLOSURE and words not in _NAMELESS and not _CLOSED.search(fold(name)):
+            if label and label is not Label.CLOSURE and words not in _NAMELESS and not _says_closed(fold(name)):
                 return LabelReading(label=label, guest=_read_name(name))
     return None
 
