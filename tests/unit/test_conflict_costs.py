@@ -8,16 +8,21 @@ from functools import partial
 
 import pytest
 
+from bokit.core.ical.writer import write_calendar
 from bokit.core.model.records import RunId, Scope
 from bokit.core.occupancy.conflict_records import ConflictAuthor, list_known, plan_conflicts
 from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.core.occupancy.limits import MAX_CONFLICT_BOOKINGS
 from bokit.core.occupancy.occupancy import read_occupancy
+from bokit.core.occupancy.out_calendar import CalendarId, OutCalendar
+from bokit.core.occupancy.outgoing import select_events
 from bokit.core.occupancy.publication import PublicationRules
 from tests.support.builders import HOUR, NOW
 from tests.support.july import FLAT, TODAY, a_stay
 
 TURNOVER = {Scope("unit_1"): 2}
+MAX_STEPS_EACH = 460
+"""For a booking that meets few others, with conflicts and two calendars; each night, pair or value made twice shows here."""
 
 
 def a_booking(source, platform, number, first, end, **given):
@@ -135,3 +140,35 @@ def test_a_group_of_thousands_is_cut_between_bookings():
     assert sorted(len(c.bookings) for c in found) == [667, 667, 667]
     assert {b for c in found for b in c.bookings} == {r.id for r in guests}
     assert plan_conflicts(known, find_conflicts(read_occupancy(FLAT, guests, today=TODAY, at=NOW), {}), author()) == []
+
+
+def publish_two_calendars(records):
+    """Read the bookings, find their conflicts and write two platforms' calendars; return the texts and the conflicts."""
+    occupancy = read_occupancy(FLAT, records, today=TODAY, at=NOW + HOUR)
+    found, rules = find_conflicts(occupancy, {}, []), PublicationRules(occupancy)
+    given = {
+        "id": CalendarId("unit_1.c"),
+        "tenant": "default",
+        "unit_id": Scope("unit_1"),
+        "token_hash": "hash",
+        "created_at": NOW,
+    }
+    calendars = [OutCalendar(consumer=consumer, **given) for consumer in ("airbnb", "booking_com")]
+    return [write_calendar("Flat", select_events(rules, calendar, anonymous=True)) for calendar in calendars], found
+
+
+def test_a_booking_of_a_unit_with_many_sources_costs_few_steps():
+    """What a slow sync works out of 400 bookings of 20 sources, some of which share a night, is bounded for each of them."""
+    stays = [(i, i + 1 + (i // 20 % 10 == 0)) for i in range(400)]
+    records = [
+        a_booking(f"src_{i % 20}", "vrbo", i, *span, guest_name=f"Ann{i} Foo{i}", seen=NOW, after=NOW - HOUR)
+        for i, span in enumerate(stays)
+    ]
+
+    (one, other), found = publish_two_calendars(records)
+    steps = count_steps(partial(publish_two_calendars, records))
+
+    assert one == other
+    assert one.count(b"BEGIN:VEVENT") == 400
+    assert found
+    assert steps <= MAX_STEPS_EACH * len(records)

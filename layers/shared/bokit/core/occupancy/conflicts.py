@@ -156,6 +156,8 @@ def _turnover_graph(overlaps: Overlaps) -> tuple[list[_Place], list[Members]]:
     """Return each holding twice, as one that leaves and one that arrives: two gaps of one guest are two conflicts."""
     leaves, arrives = overlaps.find_turnovers()
     size = len(leaves)
+    if not any(met.others for met in leaves):  # most units need no day between two guests
+        return [], []
     places = [_Place(overlaps.bookings[n], met, n, "leaves") for n, met in enumerate(leaves)]
     places += [_Place(overlaps.bookings[n], met, n, "arrives") for n, met in enumerate(arrives)]
     masks = [overlaps.mask[booking.id] for booking in overlaps.bookings]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bokit.core.bookings.erasure import (
     Erasure,
@@ -25,8 +25,7 @@ _AIRBNB = re.compile(r"HM[A-Z0-9]{8}")
 _KEYS = ("reservation_code", "ota_reference", "guest_name", "phone", "phone_last4", "email")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestIdentity:
+class GuestIdentity(NamedTuple):
     """What distinguishes one reservation from another."""
 
     platform: str | None
@@ -63,8 +62,7 @@ def _with_digests(record: Record, shown: GuestIdentity, erasure: Erasure) -> Gue
     """Return the identity of an erased guest; what a person entered since then comes first."""
     kept = {"reservation_code": erasure.code, "ota_reference": erasure.reference, "ota": record.fields.get("ota")}
     masked = _mask(shown, erasure.key)
-    return replace(
-        masked,
+    return masked._replace(
         is_named=shown.is_named or erasure.is_named,
         refs=masked.refs or _read_refs(record, kept, shown.platform, shown.channel),
         names=masked.names or erasure.names,
@@ -76,8 +74,7 @@ def _with_digests(record: Record, shown: GuestIdentity, erasure: Erasure) -> Gue
 
 def _mask(identity: GuestIdentity, key: str) -> GuestIdentity:
     """Return *identity* as digests under *key*."""
-    return replace(
-        identity,
+    return identity._replace(
         refs=frozenset((owner, digest_code(key, ref)) for owner, ref in identity.refs),
         names=digest_words(key, identity.names),
         title=digest_words(key, identity.title),

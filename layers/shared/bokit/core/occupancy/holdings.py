@@ -30,7 +30,7 @@ class FirstSeen(NamedTuple):
     """When the record took them over from another of its source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)  # frozen ones take three times as long to make, and there is one for each record
 class HeldNights:
     """The nights that one record holds."""
 

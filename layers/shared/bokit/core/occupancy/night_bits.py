@@ -45,7 +45,10 @@ class NightGrid:
 
     def join(self, spans: Iterable[Span]) -> Bits:
         """Return the nights of all *spans* that are in the grid."""
-        return join_bits(self.span(first, end) for first, end in spans)
+        bits = 0
+        for first, end in spans:
+            bits |= self.span(first, end)
+        return bits
 
     def spans(self, bits: Bits) -> list[Span]:
         """Return the spans that the nights of *bits* make, as few and as long as can be, in order.

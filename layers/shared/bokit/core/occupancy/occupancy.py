@@ -27,7 +27,7 @@ from bokit.core.occupancy.links import Links, read_links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)  # not frozen, as ``HeldNights``
 class Booking:
     """One booking: a reservation with all its sources, a closure, an echo, or a source's window."""
 
@@ -44,9 +44,9 @@ class Booking:
     """Every night that a record of it holds."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", self.holdings[0].record.id)
-        object.__setattr__(self, "unit_id", self.holdings[0].record.scope)
-        object.__setattr__(self, "bits", join_bits([h.bits for h in self.holdings]))
+        first = self.holdings[0]
+        self.id, self.unit_id = first.record.id, first.record.scope
+        self.bits = join_bits([h.bits for h in self.holdings])
 
     @property
     def records(self) -> tuple[Record, ...]:

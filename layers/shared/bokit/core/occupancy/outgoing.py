@@ -88,7 +88,7 @@ def _write_events(
     plain = "Reserved" if booking.kind is EntryKind.RESERVATION else "Not available"
     clock = _write_clock(variant, times)
     description = "\n".join(filter(None, (clock, details)))
-    changed_at = _find_last_change([booking], [times] if clock else [])
+    changed_at = _find_last_change([booking], [times]) if clock else booking.updated_at
     return [
         CalendarEvent(
             uid=make_uid(booking.id, variant, str(number)),

@@ -15,7 +15,7 @@ from operator import itemgetter, or_
 from typing import NamedTuple, TypeVar
 
 from bokit.core.ical.entries import EntryKind
-from bokit.core.model.records import RecordId, Scope, SourceId
+from bokit.core.model.records import Presence, RecordId, Scope, SourceId
 from bokit.core.occupancy.contradictions import Contradictions
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.holdings import HeldNights
@@ -173,7 +173,8 @@ class Overlaps:
 
     @cached_property
     def _present(self) -> Members:
-        return self.select(not b.is_missing for b in self.bookings)
+        missing = (n for n, h in enumerate(self.holdings) if h.record.presence is Presence.MISSING)
+        return self._everyone & ~reduce(or_, (1 << n for n in missing if self.bookings[n].is_missing), 0)
 
     @cached_property
     def _by_unit(self) -> Mapping[Scope, Members]:

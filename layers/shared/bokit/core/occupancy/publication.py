@@ -207,7 +207,8 @@ def _span_bits(record: Record, booking: Booking) -> Bits:
 
 
 def _is_of(consumer: str | None, holding: HeldNights) -> bool:
-    return consumer is not None and consumer in (holding.record.memory.get(PLATFORM), holding.source)
+    record = holding.record
+    return consumer is not None and consumer in (record.memory.get(PLATFORM), record.source_id)
 
 
 def _doubted_nights(holding: HeldNights) -> Bits:
