@@ -8,7 +8,7 @@ import pytest
 
 from bokit.core.items.undo import MADE, NOT_IN_TABLE
 from bokit.core.model.catalog import DEFAULT_TENANT, Collection
-from bokit.core.model.records import CollectionName, Presence, RunId
+from bokit.core.model.records import CollectionName, Fields, Presence, RunId
 from bokit.engine.bookings.undo import UndoPlan
 from bokit.errors import UnknownIdError
 from tests.support.json_app import JsonApp
@@ -37,7 +37,7 @@ class Clients(JsonApp):
         self.clock.move(hours=hours)
         return self.sync().run_id
 
-    def fields(self, key: int | str = 7) -> dict[str, Any]:
+    def fields(self, key: int | str = 7) -> Fields:
         return self.record(key).fields
 
 

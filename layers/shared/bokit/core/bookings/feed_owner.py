@@ -140,7 +140,7 @@ class OwnerEvidence:
             return []
         today = self.found.matches.today
         stays = (s for s in self.found.stays if not s.is_gone and s.record.missing_since is None)
-        return [s for s in stays if s.nights_from(today)]
+        return [s for s in stays if s.is_to_come(today)]
 
     @cached_property
     def shown(self) -> list[Entry]:

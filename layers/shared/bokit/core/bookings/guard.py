@@ -91,7 +91,7 @@ TRUSTED = Judgement(code=None)
 def judge_fetch(evidence: OwnerEvidence) -> Judgement:
     """Return the guard that applies to this fetch: the first of whose feed it is, how it was read, and what is gone."""
     seen, matches = evidence.found.seen, evidence.found.matches
-    future = [s for s in evidence.found.stays if not s.is_gone and s.nights_from(matches.today)]
+    future = [s for s in evidence.found.stays if not s.is_gone and s.is_to_come(matches.today)]
     if seen.verdict is Verdict.UNREADABLE:
         return Judgement(code=UNREADABLE)
     if not seen.entries and (future or rule_nights(matches)):
@@ -212,7 +212,7 @@ def _describe_releases(code: str, found: FeedMatches) -> list[dict[str, Json]]:
     """Return what applying the hold would release, for people and for the hold's hash."""
     matches = found.matches
     lost = sorted(matches.absent, key=lambda s: s.record.id)
-    future = [s for s in lost if not s.is_gone and s.nights_from(matches.today)]
+    future = [s for s in lost if not s.is_gone and s.is_to_come(matches.today)]
     releases = [_describe_release("cancel", s.record.id, s.kind, s.check_in.isoformat(), s.check_out.isoformat()) for s in future]
     if code not in (SHRUNKEN, SUDDEN) and matches.window and (spans := write_spans(rule_nights(matches))):
         releases.append(_describe_release("free", matches.window.id, "window", spans[0][0], spans[-1][1]))

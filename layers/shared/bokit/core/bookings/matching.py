@@ -186,8 +186,26 @@ def _unmatched(stays: Sequence[Stay], pairs: Iterable[Pair]) -> list[Stay]:
     return [s for s in stays if s.record.id not in taken]
 
 
-def _entry_order(entry: Entry) -> tuple[str, ...]:
-    return (entry.check_in.isoformat(), entry.check_out.isoformat(), entry.uid, entry.recurrence_id or "", repr(entry))
+class _WrittenOut:
+    """All that an entry says, as the last part of an order: only two that are equal in all before it are written out."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _WrittenOut) and (self._entry is other._entry or repr(self._entry) == repr(other._entry))
+
+    def __lt__(self, other: _WrittenOut) -> bool:
+        return repr(self._entry) < repr(other._entry)
+
+    def __hash__(self) -> int:
+        return hash(self._entry.uid)
+
+
+def _entry_order(entry: Entry) -> tuple[Any, ...]:
+    return (entry.check_in, entry.check_out, entry.uid, entry.recurrence_id or "", _WrittenOut(entry))
 
 
 def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
@@ -199,8 +217,8 @@ def _join_coded(entries: Sequence[Entry]) -> list[Entry]:
     for same in by_code.values():
         live = [e for e in same if e.status not in CANCELLED]
         chosen = [e for e in same if e.status in BLOCKING] or live or same
-        first = min(chosen, key=_entry_order)
-        joined.append(replace(first, check_out=max(e.check_out for e in chosen)))
+        first, end = min(chosen, key=_entry_order), max(e.check_out for e in chosen)
+        joined.append(first if end == first.check_out else replace(first, check_out=end))
     return joined
 
 

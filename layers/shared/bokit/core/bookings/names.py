@@ -61,7 +61,9 @@ class NameReader:
     """Reads names in one feed: a summary that several of its entries have is a label, not a guest."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        uses = Counter(fold(e.summary) for e in entries if e.summary)
+        uses = Counter[str]()
+        for summary, count in Counter(e.summary for e in entries if e.summary).items():
+            uses[fold(summary)] += count
         self._labels = {summary for summary, count in uses.items() if count >= MIN_LABEL_USES}
         self._words = dict[tuple[str | None, str | None], Words]()
 

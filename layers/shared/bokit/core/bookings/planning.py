@@ -28,13 +28,14 @@ from bokit.core.bookings.stay import (
     GoneReason,
     Stay,
     entry_key,
-    held_nights,
+    held_spans,
     read_remote,
     released_nights,
 )
 from bokit.core.bookings.window import closed_nights, plan_window, rule_nights
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import write_time
+from bokit.core.model.json_merge import is_same
 from bokit.core.model.merge import CONFIRM, DOUBTED_AT, change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Fields, Presence, Record, RecordId, make_record_id
@@ -125,8 +126,9 @@ def _unheld_nights(actions: list[Action], diff: BookingDiff) -> set[date]:
     matches = diff.matches
     before = [p.stay.record for p in (*matches.pairs, *matches.ended) if p.stay] + [s.record for s in matches.absent]
     records = {r.id: r for r in before} | {a.record_id: a.after for a in actions}
-    held = {n for r in records.values() for n in held_nights(r) | released_nights(r)}
-    return diff.closed - held - closed_nights((*matches.windows, *matches.rolling, *matches.rest), diff.today)
+    held = nights_of(span for r in records.values() for span in held_spans(r, r.fields))
+    released = {n for r in records.values() for n in released_nights(r)}
+    return diff.closed - held - released - closed_nights((*matches.windows, *matches.rolling, *matches.rest), diff.today)
 
 
 def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
@@ -152,8 +154,18 @@ def _plan_pair(pair: Pair, diff: BookingDiff) -> Action | None:
     if is_doubted:
         asked = {CONFIRM: ANOTHER_GUEST} if GUEST_FIELDS & set(stay.record.edits) else {}
         rules_state = {**rules_state, DOUBTED_AT: write_time(diff.at), **asked}
-    after = replace(stay.record.as_present(entry_key(entry)), remote=remote, memory=rules_state)
+    if _is_shown_so(stay.record, entry_key(entry), remote, rules_state):
+        return None
+    after = stay.record.as_present(entry_key(entry), remote=remote, memory=rules_state)
     return change_action(stay.record, after, pair.reason, diff.at)
+
+
+def _is_shown_so(record: Record, key: str, remote: Fields, rules_state: Fields) -> bool:
+    """Return whether the source showed *record* in the same way before: most stays of a feed are equal."""
+    absence = (record.missing_since, record.gone_at, record.gone_reason)
+    if record.presence is not Presence.PRESENT or absence != (None, None, None):
+        return False
+    return record.key == key and record.memory == rules_state and is_same(record.remote, remote)
 
 
 def _plan_guest(stay: Stay, entry: Entry, rules_state: Fields, *, is_doubted: bool) -> tuple[Fields, Fields]:

@@ -186,10 +186,11 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     is_long_ago = history.at is not None and context.at - history.at > gap
     renamed = False
     for part in PARTS:
-        shown = {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
-        if not shown:
+        is_kept = part not in marks and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
+        shown = set() if is_kept else {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
+        if not is_kept and not shown:
             continue
-        if _is_new(part, shown, twins, history):
+        if not is_kept and _is_new(part, shown, twins, history):
             kept = times.get(part, 0) >= MIN_RENAMES
             times[part] = min(MIN_RENAMES, 1 if is_long_ago and not kept else times.get(part, 0) + 1)
             marks[part] = tuple(sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
@@ -198,6 +199,11 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
             times.pop(part, None)
             marks.pop(part, None)
     return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
+
+
+def _has_same(part: str, entry: Entry, stay: Stay) -> bool:
+    """Return whether *entry* says in this *part* what *stay* is known by: one of them is enough for a part that is not new."""
+    return bool(text := _of_entry(part, entry)) and text == _of_stay(part, stay)
 
 
 def _is_new(part: str, shown: set[str], twins: _Twins, history: RenameHistory) -> bool:

@@ -42,7 +42,7 @@ from bokit.core.bookings.masking import mask_content, recognise
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
-from bokit.core.bookings.nights import DAY
+from bokit.core.bookings.nights import DAY, NightSet
 from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
@@ -50,7 +50,7 @@ from bokit.core.bookings.release import release_record
 from bokit.core.bookings.renames import UID, believed_at, keep_names, kept_parts, notified_since, role_traits
 from bokit.core.bookings.rolling import ClosureRules
 from bokit.core.bookings.staleness import follows_fetches, learn_roll, learn_stamps, next_roll_at, note_stale, stale_since
-from bokit.core.bookings.stay import GoneReason, Stay, held_nights, is_window, read_stay
+from bokit.core.bookings.stay import GoneReason, Stay, held_nights, held_spans, is_window, read_stay
 from bokit.core.bookings.uids import UidRoles, learn_uids
 from bokit.core.bookings.window import closed_nights, plan_provisional
 from bokit.core.ical.entries import Entry, Status
@@ -247,7 +247,8 @@ def _with_history(plan: Plan, found: FeedMatches, context: Context, state: Sourc
     if not plan.actions:
         return plan
     last_read = None if state.held_since or plan.refused else context.last_read
-    shown, platform = read_shown(found.known, context.at), found.seen.platform
+    asked = NightSet(span for action in plan.actions for span in held_spans(action.after, action.after.fields))
+    shown, platform = read_shown(found.known, context.at, asked), found.seen.platform
 
     def with_history(action: Action) -> Action:
         if is_window(action.after):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Annotated, TypedDict, cast
 
 from bokit.core.bookings.nights import Span, join_nights, join_spans, nights, nights_of, read_spans
@@ -43,6 +44,7 @@ class BookingFields(TypedDict):
 
 
 BOOKING_FIELDS = tuple(BookingFields.__annotations__)
+_values_of = attrgetter(*BOOKING_FIELDS)
 DETAIL_FIELDS = BOOKING_FIELDS[6:]
 """Fields of an entry that a booking keeps as they are."""
 GUEST_FIELDS = frozenset(DETAIL_FIELDS) - {"recurrence_id", "extra"}
@@ -95,6 +97,10 @@ class Stay:
         """Return the nights that are not past."""
         return nights(max(self.check_in, today), self.check_out)
 
+    def is_to_come(self, today: date) -> bool:
+        """Return whether any of its nights is not past."""
+        return max(self.check_in, today) < self.check_out
+
 
 def read_stay(record: Record) -> Stay:
     """Return the source's side of *record* as a stay."""
@@ -128,8 +134,8 @@ def _erased(record: Record) -> Fields:
 
 def read_remote(entry: Entry) -> dict[str, Json]:
     """Return *entry* as a record keeps it, without empty fields."""
-    values = {f.name: getattr(entry, f.name) for f in fields(entry)}
-    return normalise_fields({name: values[name] for name in BOOKING_FIELDS if values[name] not in (None, "", {})})
+    values = zip(BOOKING_FIELDS, _values_of(entry), strict=True)
+    return normalise_fields({name: value for name, value in values if value is not None and value not in ("", {})})
 
 
 def entry_key(entry: Entry) -> str:

@@ -81,7 +81,8 @@ def plan_window(matches: Matches, context: Context, evidence: Evidence, unheld: 
     if not evidence.releases:
         new = (shown | rolls | unheld | doubtful) - before - rolled
         return plan_window_change(matches.window, WindowNights(by_rule=before, rolling=rolled, provisional=new), context)
-    open_now = (before | rolled | doubtful) - matches.closed
+    closed = matches.closed if matches.window else set()
+    open_now = (before | rolled | doubtful) - closed
     opened = open_nights(matches.window, open_now, evidence.open_since(context)) if matches.window else {}
     kept = nights_kept(opened, evidence, context)
     rolling = rolls | (set(kept) & rolled)

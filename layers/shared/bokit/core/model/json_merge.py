@@ -28,8 +28,8 @@ def is_same(one: Any, other: Any) -> bool:
         return True
     if one != other or isinstance(one, bool) is not isinstance(other, bool):
         return False
-    if isinstance(one, Mapping):
-        return all(is_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, Mapping):  # strings, the usual case, are equal to strings alone
+        return all(value.__class__ is str or is_same(value, other[name]) for name, value in one.items())
     if isinstance(one, (list, tuple)):
         return all(is_same(mine, theirs) for mine, theirs in zip(one, other, strict=True))
     return True

@@ -50,7 +50,7 @@ def normalise(value: Any) -> Any:
 
 def normalise_fields(values: Mapping[str, Any]) -> dict[str, Json]:
     """Return *values* as JSON would return them."""
-    return {name: normalise(value) for name, value in values.items()}
+    return {name: value if value.__class__ is str else normalise(value) for name, value in values.items()}
 
 
 def compare_fields(before: Fields, after: Fields) -> dict[str, FieldChange]:

@@ -81,13 +81,14 @@ class Record:
     updated_at: datetime  # when a field or the presence last changed
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Fields:
         """The effective values: a person's if there is one, else the source's."""
-        return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}} if self.edits else dict(self.remote)
+        return {**self.remote, **{name: edit.value for name, edit in self.edits.items()}} if self.edits else self.remote
 
-    def as_present(self, key: str) -> Record:
-        """Return the record as one that its source shows, under *key*."""
-        return replace(self, key=key, presence=Presence.PRESENT, missing_since=None, gone_at=None, gone_reason=None)
+    def as_present(self, key: str, **changes: Any) -> Record:
+        """Return the record as one that its source shows, under *key*, with other *changes*."""
+        shown = {"presence": Presence.PRESENT, "missing_since": None, "gone_at": None, "gone_reason": None}
+        return revise(self, key=key, **shown, **changes)
 
     def as_gone(self, at: datetime, reason: str) -> Record:
         """Return the record as one that is cancelled or deleted since *at*."""
