@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from moto import mock_aws
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, ShardId
 from bokit.core.model.records import RunId, Scope, SourceId, TenantId
 from bokit.core.model.scheduling import Shard
-from bokit.errors import InputError, StoreUnreachableError
+from bokit.errors import InputError, StoreConflictError, StoreUnreachableError
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
@@ -107,6 +108,38 @@ def test_a_slow_sync_counts_its_requests(dynamo: DynamoStore) -> None:
         dynamo.save_head(replace(a_head(source), version=1), lease=lease)
 
     assert sent == {"UpdateItem": 2, "TransactWriteItems": 3, "Query": 2, "GetItem": 1}
+
+
+def test_a_known_page_is_replaced_by_one_request_and_keeps_who_read_it(dynamo: DynamoStore) -> None:
+    """What is stored of its readers meanwhile stays; when it was first read counts from its new body on."""
+    dynamo.save_published(a_page(hash="h", body=b"old", expires_at=NOW + timedelta(days=9)))
+    known = dynamo.find_published("h")
+    assert known is not None
+    dynamo.touch_published("h", NOW)
+    with counted(dynamo) as sent:
+        dynamo.save_published(replace(known, body=b"new", expires_at=None), only_if_unchanged=True)
+
+    found = dynamo.find_published("h")
+    assert sent == {"UpdateItem": 1}
+    assert found is not None
+    assert (found.body, found.expires_at, found.version) == (b"new", None, 2)
+    assert (found.read_at, found.first_read_at) == (NOW, None)
+    with pytest.raises(StoreConflictError):
+        dynamo.save_published(replace(known, body=b"late"), only_if_unchanged=True)
+
+
+def test_a_known_page_that_becomes_small_leaves_no_part_behind(dynamo: DynamoStore) -> None:
+    """A page in parts is looked at before it is replaced, on the same condition."""
+    for size in (1_000_000, 10):
+        known = dynamo.find_published("h")
+        body = random.Random(size).randbytes(size)
+        dynamo.save_published(a_page(hash="h", body=body, version=known.version if known else 0), only_if_unchanged=True)
+
+    found = dynamo.find_published("h")
+    pages = dynamo.client.get_paginator("scan").paginate(TableName=dynamo.table_name)
+    assert found is not None
+    assert (len(found.body), found.version) == (10, 2)
+    assert not [item for page in pages for item in page["Items"] if "#PARTS" in item["pk"]["S"]]
 
 
 def test_a_replaced_large_snapshot_leaves_no_part_behind(dynamo: DynamoStore) -> None:

@@ -19,6 +19,7 @@ from moto import mock_aws
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.runs import Trigger
+from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.runs.limits import OVERDUE_AFTER
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
@@ -367,15 +368,17 @@ def test_the_sync_api_may_do_what_it_does_and_nothing_else(store, monkeypatch):
 
 
 def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
-    """A calendar is read, an old one published again, an overdue sync woken: exactly the permissions of the public's role."""
+    """A calendar is read, an old one and a first one published, an overdue sync woken: exactly the permissions of its role."""
     app = ApiApp(monkeypatch, store)
     requests, caller = Requests(store), app.caller
     with requests.of_others():
         ids = app.furnish()
         app.sync()
-        calendar = app.bokit.calendars.open(DEFAULT_TENANT, ids["unit"])
+        choices = CalendarChoice(), CalendarChoice(consumer="vrbo")
+        calendar, other = (app.bokit.calendars.open(DEFAULT_TENANT, ids["unit"], choice) for choice in choices)
         page = store.find_published(calendar.token_hash)
         store.save_published(replace(page, body=b"old", etag='"old"', refresh_at=app.clock()))
+        store.delete_published(other.token_hash)
         app.sent()
     app.move(hours=9)
 
@@ -383,6 +386,7 @@ def test_the_public_may_do_what_it_does_and_nothing_else(store, monkeypatch):
     assert app.sent()
     answer = caller.ask("GET", f"/feeds/{app.bokit.calendars.token_of(calendar)}.ics", authorizer=None)
     assert answer.headers["ETag"] == page.etag
+    assert store.find_published(other.token_hash) is not None
     assert caller.ask("GET", "/feeds/none.ics", authorizer=None).status == 404
     app.sent()
 

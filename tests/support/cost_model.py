@@ -80,7 +80,7 @@ COUNTS = {
     "tick": Count("a minute of the schedule, nothing due", 0, 18, ("SyncFunction",), 800),
     "batch of 6": Count("reading 6 calendars, none changed", 6, 5, ("SyncBatchFunction",), 1_100, sends=1),
     "batch of 100": Count("reading 100 calendars, none changed", 30, 26, ("SyncBatchFunction",), 1_100, sends=1),
-    "change": Count("a new booking, beside the reading: stored, logged, published", 26, 27, ("NotifyFunction",), 1_100),
+    "change": Count("a new booking, beside the reading: stored, logged, published", 26, 24, ("NotifyFunction",), 1_100),
     "poll": Count("a platform reads an outgoing calendar", 4, 1.5, ("PublicFunction",)),
     "guess": Count("somebody asks for a calendar that does not exist", 0, 1, ("PublicFunction",)),
     "request": Count("a request of the HTTP API, with its token", 1, 14, ("AuthorizeFunction", "ApiFunction")),

@@ -67,6 +67,8 @@ class Snapshot:
     content: bytes = b""
     memory: Fields = field(default_factory=dict)
     version: int = 0
+    in_parts: bool = field(default=False, compare=False)
+    """It is larger than one item of the table, and stored in parts; kept by the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

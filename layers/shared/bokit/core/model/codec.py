@@ -169,7 +169,7 @@ class Codec:
         columns = [(f.name, stored[f.name], self._shape_of(hints[f.name]), _default_of(f)) for f in fields(kind)]
         is_full, by_stored_name = (
             not self._omits_defaults,
-            {stored_name: (name, shape) for name, stored_name, shape, _ in columns},
+            {stored_name: (name, None if shape is _AS_IS else shape.read) for name, stored_name, shape, _ in columns},
         )
 
         read_values = _values_reader([name for name, *_ in columns])
@@ -187,7 +187,7 @@ class Codec:
 
         def read(document: Any) -> Any:
             known = ((by_stored_name[name], value) for name, value in document.items() if name in by_stored_name)
-            return kind(**{name: shape.read(value) for (name, shape), value in known})
+            return kind(**{name: value if read_one is None else read_one(value) for (name, read_one), value in known})
 
         stored_names = [stored_name for stored_name, *_ in written]
         is_plain = all(write_one is None and (is_full or default is MISSING) for _, write_one, default in written)

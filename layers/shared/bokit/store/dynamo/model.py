@@ -154,7 +154,11 @@ class ItemRow(Model):
         for stored_name, value in data.items():
             name, attribute = attributes.get(stored_name, (None, None))
             if name is not None and attribute is not None and "NULL" not in value:
-                setattr(row, name, attribute.deserialize(attribute.get_value(value)))
+                found = attribute.deserialize(attribute.get_value(value))
+                if "M" in value:  # the attribute makes an object of it
+                    setattr(row, name, found)
+                else:
+                    row.attribute_values[name] = found
         return row
 
     @classmethod

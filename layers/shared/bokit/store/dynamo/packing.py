@@ -19,10 +19,10 @@ def pack_snapshot(snapshot: Snapshot) -> bytes:
     return _pack_pair(dump_json(dict(snapshot.memory)), snapshot.content)
 
 
-def unpack_snapshot(packed: bytes, version: int) -> Snapshot:
+def unpack_snapshot(packed: bytes, version: int, *, in_parts: bool = False) -> Snapshot:
     """Return the snapshot that :func:`pack_snapshot` compressed."""
     memory, content = _unpack_pair(packed)
-    return Snapshot(content=content, memory=json.loads(memory), version=version)
+    return Snapshot(content=content, memory=json.loads(memory), version=version, in_parts=in_parts)
 
 
 def pack_published(published: PublishedDocument) -> bytes:

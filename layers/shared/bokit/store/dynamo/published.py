@@ -33,9 +33,11 @@ class DynamoPublished(DynamoParts):
         """Write its parts first and the item with their stamp last: readers get the old document or the new one.
 
         The version is the turn that distinguishes old parts from new ones, and so it is always the condition. Of two writers the
-        later wins, unless it asked for an unchanged document.
+        later wins, unless it asked for an unchanged document: that is replaced without a look at it, where one item holds both.
         """
         key, packed = keys.published_key(published.hash), pack_published(published)
+        if only_if_unchanged and published.version and self._replace_known(key, packed, published):
+            return
         for _ in range(MAX_WRITE_TRIES):
             stored = self._table.get(key)
             turn = int(stored.version) + 1 if stored else 1
@@ -51,6 +53,17 @@ class DynamoPublished(DynamoParts):
                     self._delete_old_parts(key, attributes.get("stamp"), turn=turn)
                 return
         raise StoreConflictError("the document was written by others at the same time; try again", id=published.id)
+
+    def _replace_known(self, key: keys.Key, packed: bytes, published: PublishedDocument) -> bool:
+        """Replace a document of one item that is still as it was read; who read it stays as it is stored. False: look at it."""
+        attributes, parts = self._split(key, packed)
+        if parts:
+            return False
+        ends = ItemRow.expires_at.set(published.expires_at) if published.expires_at else ItemRow.expires_at.remove()
+        replaced = [ItemRow.packed.set(attributes["packed"]), ItemRow.version.set(published.version + 1)]
+        is_known = has_version(published.version) & ItemRow.parts.does_not_exist()
+        actions = [*replaced, ends, ItemRow.first_used_at.remove()]
+        return self._table.update(UpdateItem(key=key, actions=actions, condition=is_known, once=True)) is not None
 
     def find_published(self, digest: str) -> PublishedDocument | None:
         key = keys.find_key(keys.published_key, digest)

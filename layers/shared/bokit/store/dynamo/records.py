@@ -107,8 +107,9 @@ class DynamoRecords(DynamoParts, DynamoUsage):
             self._send(group_puts, lease, within=within, updates=aged, changes=_count_records(new))
             for write in group:
                 self._tidy_parts(write.record, puts[write.record.id][0])
-        if lease is not None and with_them:
-            self._delete_old_parts(with_them[0].key, None, turn=lease.fence)
+        if lease is not None and snapshot is not None and with_them:
+            if snapshot.in_parts:  # what a crash left of others is deleted where one is saved by itself, as an erasure does
+                self._delete_old_parts(with_them[0].key, None, turn=lease.fence)
         elif lease is not None and snapshot is not None:
             self.save_snapshot(snapshot, lease=lease)
         return [revise(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in paired]
@@ -205,19 +206,19 @@ class DynamoRecords(DynamoParts, DynamoUsage):
 
     def load_snapshot(self, source: Source) -> Snapshot:
         row, packed = self._load_packed(keys.snapshot_key(source))
-        return unpack_snapshot(packed, int(row.version)) if row else Snapshot()
+        return unpack_snapshot(packed, int(row.version), in_parts=bool(row.parts)) if row else Snapshot()
 
     def save_snapshot(self, snapshot: Snapshot, *, lease: Lease) -> Snapshot:
         """Write its parts first and the item with their stamp last, on the version.
 
-        A crash in between leaves the old state whole, and parts that the next save deletes.
+        A crash in between leaves the old state whole, and parts that the next save by itself deletes.
         """
         put, *parts = self._put_snapshot(snapshot, lease)
         for part in parts:
             self._send([part], lease)
         self._send([put], lease)
         self._delete_old_parts(put.key, put.attributes.get("stamp"), turn=lease.fence)
-        return replace(snapshot, version=snapshot.version + 1)
+        return replace(snapshot, version=snapshot.version + 1, in_parts=bool(parts))
 
     def load_chunks(self, source: Source, names: Iterable[str]) -> Mapping[str, bytes]:
         by_key = {keys.chunk_key(source, name): name for name in names}
@@ -305,11 +306,11 @@ def _record_key(tenant: TenantId, collection: CollectionName, record: RecordId) 
 def _read_record(row: ItemRow, packed: bytes | None) -> Record:
     document = unpack_document(packed) if packed else row.doc
     read = _read_again if len(document) <= MAX_REMEMBERED else _read_stored
-    return revise(read(document), version=int(row.version), in_parts=bool(row.parts))
+    return read(document, int(row.version), bool(row.parts))
 
 
-def _read_stored(document: str) -> Record:
-    return read_document(Record, document)
+def _read_stored(document: str, version: int, in_parts: bool) -> Record:
+    return read_document(Record, document, {"version": version, "in_parts": in_parts})
 
 
 _read_again = lru_cache(maxsize=REMEMBERED)(_read_stored)
