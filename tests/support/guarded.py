@@ -94,9 +94,9 @@ class LuredAdapter(GuardedAdapter):
 
     def _send_once(self, request: Any, target: Any, exchange: Any) -> Opened:
         if target.host == "feeds.example.org":
-            return WireResponse(
-                Input(socket.socket()), "GET", 1, self.status, {"location": ("Location", self.lure.decode("latin-1"))}
-            ), None
+            played = WireResponse(Input(socket.socket()), "GET")
+            played.status, played.fields = self.status, {"location": ("Location", self.lure.decode("latin-1"))}
+            return played, None
         return super()._send_once(request, target, exchange)
 
 

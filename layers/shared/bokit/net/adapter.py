@@ -54,7 +54,7 @@ class GuardedAdapter(BaseAdapter):
         exchange = self._guard.start(target.host, DEADLINE_SECONDS if timeout is None else timeout)
         raw, sock = self._open(request, target, exchange)
         body = self._read(raw, sock, target, exchange)
-        return SafeResponse(url=target.url, status=raw.status, headers=raw.headers.values(), body=body, request=request)
+        return SafeResponse(url=target.url, status=raw.status, headers=raw.fields.values(), body=body, request=request)
 
     def close(self) -> None:
         """Close every connection."""

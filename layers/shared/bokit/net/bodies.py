@@ -10,7 +10,6 @@ from bokit.errors import SourceMalformedError, SourceUnavailableError
 from bokit.net.limits import MAX_BODY_PIECES
 from bokit.net.wire import WireResponse
 
-CHUNK_BYTES = 65_536
 _NO_ENCODINGS = frozenset({"", "identity", "none", "binary", "7bit", "8bit", "text"})
 _CHARSET = re.compile(r"(?:utf-?(?:8|16)|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?1|windows-125\d|cp125\d)")
 _GZIP_START = b"\x1f\x8b"
@@ -19,11 +18,11 @@ _GZIP, _DEFLATE = frozenset({"gzip", "x-gzip"}), "deflate"
 
 def read_body(response: WireResponse, max_bytes: int) -> bytes:
     """Return the decoded body; raises if it is (or is announced) larger than *max_bytes*, is cut short, or is wrongly encoded."""
-    if _announced(response) > max_bytes:
+    if (response.length or 0) > max_bytes:
         raise _too_large(max_bytes)
     decoder = _Decoder(_read_encoding(response.header("content-encoding")))
     parts, taken, size = [], 0, 0
-    for pieces, raw in enumerate(response.stream(CHUNK_BYTES)):
+    for pieces, raw in enumerate(response.stream(max_bytes)):
         part = decoder.feed(raw, max_bytes + 1 - size)
         taken, size = taken + len(raw), size + len(part)
         if max(taken, size) > max_bytes or pieces >= MAX_BODY_PIECES:
@@ -33,11 +32,6 @@ def read_body(response: WireResponse, max_bytes: int) -> bytes:
     if not decoder.is_whole:
         raise SourceUnavailableError("the response was cut short; Bokit will retry", code="truncated")
     return b"".join(parts) if len(parts) > 2 or parts[-1] else parts[0]
-
-
-def _announced(response: WireResponse) -> int:
-    length = response.header("content-length").lstrip("0")
-    return int(length[:18]) if length.isascii() and length.isdecimal() else 0
 
 
 def _too_large(max_bytes: int) -> SourceMalformedError:

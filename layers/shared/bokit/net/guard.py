@@ -63,9 +63,9 @@ class DeadlineSocket(socket.socket):
 
     ends: float
 
-    def recv(self, *args: Any) -> bytes:
+    def recv_into(self, *args: Any) -> int:
         self.settimeout(_seconds_until(self.ends))
-        return super().recv(*args)
+        return super().recv_into(*args)
 
 
 class DeadlineTlsSocket(ssl.SSLSocket):
@@ -73,9 +73,9 @@ class DeadlineTlsSocket(ssl.SSLSocket):
 
     ends: float
 
-    def recv(self, *args: Any) -> bytes:
+    def recv_into(self, *args: Any) -> int:
         self.settimeout(_seconds_until(self.ends))
-        return super().recv(*args)
+        return super().recv_into(*args)
 
 
 def make_tls_context(ca_file: str | None = None) -> ssl.SSLContext:

@@ -18,9 +18,6 @@ MAX_POOL_SIZE = 16
 """Connections that are kept to one host."""
 MAX_ERROR_CAUSES = 50
 """Causes of an error that are looked at."""
-MAX_HEAD_BYTES = 1_000_000
-"""Of a response's head; Python's own limits are 100 lines of 64 KB."""
-MAX_LINE_BYTES = 65_536
-"""Of a line between the chunks of a body."""
-MAX_TRAILERS = 100
-"""Lines after the last chunk of a body."""
+MAX_FRAME_BYTES = 1_000_000
+"""Of a response besides its body: its head, the sizes of chunks, and what follows the last chunk; Python's own limits are 100
+headers, and 64 KB a line."""

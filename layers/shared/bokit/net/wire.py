@@ -1,9 +1,7 @@
-"""HTTP/1.1 on a socket: the bytes of a request, and a response from the bytes that come, without a copy more than needed.
+"""HTTP/1.1 on a socket: the bytes of a request, and a response as Python's own ``http.client`` reads it, within limits.
 
-    head     every line as the standard has it: split here; any other: as Python's own ``http.client`` reads it
-    body     of the announced length, in chunks, or until the connection ends
-
-Errors are those of ``http.client``.
+What ``http.client`` leaves open is closed here: how much may come, a head that is cut short, two lengths, a body that ends too
+early, and what comes after it. Errors are those of ``http.client``.
 """
 
 from __future__ import annotations
@@ -13,10 +11,11 @@ import io
 import re
 import socket
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from bokit.net.addresses import SCHEMES, Target
-from bokit.net.limits import MAX_HEAD_BYTES, MAX_INTERIM_RESPONSES, MAX_LINE_BYTES, MAX_TRAILERS
+from bokit.net.limits import MAX_FRAME_BYTES, MAX_INTERIM_RESPONSES
 
 RECEIVE_BYTES = 65_536
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -24,16 +23,7 @@ _ILLEGAL = re.compile(r"[\r\n\0]")
 _SAFE = "-._~!$&'()*+,;=:@/?"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]+")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-_HEAD_END = re.compile(rb"\n\r?\n")
-_STATUS = re.compile(r"HTTP/1\.(\d+)[ \t]+([1-9]\d\d)(?:[ \t][^\r\n]*)?")
-_HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
-_EMPTY_LINES = (b"\r\n", b"\n")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-MAX_LENGTH_DIGITS = 18
-"""Of an announced length; a longer one is beyond every cap."""
-
-Headers = dict[str, tuple[str, str]]
-"""By their names in lower case: names as they came, and values; of a name that came again the values, joined."""
 
 
 def write_request(method: str, target: Target, headers: Mapping[str, str], body: bytes | str | None) -> bytes:
@@ -70,175 +60,100 @@ def _host_of(target: Target) -> str:
     return host if target.port == SCHEMES[target.scheme] else f"{host}:{target.port}"
 
 
-class Input:
-    """What a connection brings, read in as few calls as possible; one for each response."""
+class RawInput(io.RawIOBase):
+    """What a socket brings, and no more than may come: ``http.client`` reads heads and trailers for as long as they come."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self._receive = sock.recv
-        self._rest, self._at = b"", 0
+        self._receive = sock.recv_into
+        self.left = MAX_FRAME_BYTES
+        """Bytes that may still come."""
+        self.has_ended = False
 
-    @property
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        if self.has_ended:
+            return 0
+        if self.left <= 0:
+            raise http.client.HTTPException("more than may come")
+        count = self._receive(buffer)
+        self.left -= count
+        self.has_ended = not count
+        return count
+
+
+class Input(io.BufferedReader):
+    """The same, in as few calls as possible; to ``http.client`` it is the socket and the socket's file."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.incoming = RawInput(sock)
+        super().__init__(self.incoming, RECEIVE_BYTES)
+
+    def makefile(self, mode: str) -> Input:
+        return self
+
+    def close(self) -> None:
+        """Stay open: ``http.client`` closes it at the end of each response, interim ones too."""
+
     def is_used(self) -> bool:
-        """Return whether nothing is left of what came."""
-        return self._at == len(self._rest)
-
-    def read_head(self) -> bytes:
-        """Return a head with the empty line at its end."""
-        came = bytearray(self._rest[self._at :])
-        searched = 0
-        while not (found := _HEAD_END.search(came, searched)):
-            searched = max(0, len(came) - 2)
-            if not b"HTTP/".startswith(came[:5]):
-                raise http.client.BadStatusLine("")
-            if len(came) > MAX_HEAD_BYTES:
-                raise http.client.LineTooLong("head")
-            if not (more := self._receive(RECEIVE_BYTES)):
-                raise http.client.IncompleteRead(b"") if came else http.client.RemoteDisconnected("")
-            came += more
-        self._rest, self._at = bytes(came), found.end()
-        return self._rest[: self._at]
-
-    def read(self, size: int) -> bytes:
-        """Return *size* bytes; fewer where the connection ends."""
-        begun, self._at = self._at, min(self._at + size, len(self._rest))
-        piece = self._rest[begun : self._at]
-        if len(piece) == size:
-            return piece
-        pieces, left = [piece], size - len(piece)
-        while left and (more := self._receive(min(left, RECEIVE_BYTES))):
-            pieces.append(more)
-            left -= len(more)
-        return b"".join(pieces)
-
-    def read_some(self, size: int) -> bytes:
-        """Return what is there, at most *size* bytes; none where the connection has ended."""
-        return self._receive(size) if self.is_used else self.read(min(size, len(self._rest) - self._at))
-
-    def read_line(self) -> bytes:
-        """Return a line with its end; without one where the connection ends."""
-        while (end := self._rest.find(b"\n", self._at)) < 0:
-            if len(self._rest) - self._at > MAX_LINE_BYTES:
-                raise http.client.LineTooLong("line")
-            if not (more := self._receive(RECEIVE_BYTES)):
-                break
-            self._rest, self._at = self._rest[self._at :] + more, 0
-        return self.read((end + 1 if end >= 0 else len(self._rest)) - self._at)
+        """Return whether the connection goes on and nothing is left of what came; nothing more is received."""
+        if self.incoming.has_ended:
+            return False
+        self.incoming.has_ended = True
+        return not self.peek()
 
 
-class WireResponse:
+class WireResponse(http.client.HTTPResponse):
     """A response whose head has come: its status and headers, and its body as it comes."""
 
-    def __init__(self, source: Input, method: str, version: int, status: int, headers: Headers) -> None:
-        self._source, self.status, self.headers = source, status, headers
-        encodings = self.header("transfer-encoding").lower().split(",")
-        self._is_chunked = any(name.strip() == "chunked" for name in encodings)
-        self._length = None if self._is_chunked else _read_length(self.header("content-length"))
-        if status in (204, 304) or status < 200 or method == "HEAD":
-            self._is_chunked, self._length = False, 0
-        connection = self.header("connection").lower()
-        self._closes = "close" in connection if version else "keep-alive" not in connection
-        self._is_read = self._length == 0
+    def __init__(self, source: Input, method: str) -> None:
+        super().__init__(source, method=method)  # type: ignore[arg-type]  # all that it does with a socket is to open its file
+        self._source = source
+        self.fields: dict[str, tuple[str, str]] = {}
+        """By their names in lower case: names as they came, and values; of a name that came again the values, joined."""
+
+    def begin(self) -> None:
+        super().begin()
+        if self._source.incoming.has_ended:
+            raise http.client.IncompleteRead(b"")
+        fields = self.fields
+        for name, value in self.getheaders():
+            key, text = name.lower(), value.strip(" \t")
+            fields[key] = (name, f"{fields[key][1]}, {text}") if key in fields else (name, text)
+        if len(set(map(str.strip, self.header("content-length").split(",")))) > 1:
+            raise http.client.HTTPException("two lengths")
+        encodings = map(str.strip, self.header("transfer-encoding").lower().split(","))
+        if not self.chunked and self.length != 0 and "chunked" in encodings:
+            # `http.client` knows chunks of what is not encoded otherwise
+            self.chunked, self.chunk_left, self.length = True, None, None
 
     def header(self, name: str) -> str:
         """Return the value of a header, by its name in lower case; empty: it did not come."""
-        found = self.headers.get(name)
+        found = self.fields.get(name)
         return found[1] if found else ""
 
     @property
     def may_be_followed(self) -> bool:
         """Return whether another response may come on this connection: this one was read, and its end is known."""
-        is_open = not self._closes and (self._is_chunked or self._length is not None)
-        return is_open and self._is_read and self._source.is_used and self.status >= 200
+        is_read = self.length == 0 or (self.chunked and self.isclosed())
+        return is_read and not self.will_close and self.status >= 200 and self._source.is_used()
 
-    def stream(self, size: int) -> Iterator[bytes]:
-        """Yield the body in pieces of at most *size* bytes; raises IncompleteRead where it is cut short."""
-        if self._is_chunked:
-            yield from self._stream_chunks(size)
-        elif self._length is None:
-            while piece := self._source.read_some(size):
-                yield piece
-        else:
-            yield from self._stream_length(self._length, size)
-        self._is_read = True
-
-    def _stream_length(self, length: int, size: int) -> Iterator[bytes]:
-        while length:
-            piece = self._source.read(min(length, size))
-            length -= len(piece)
-            if not piece:
-                raise http.client.IncompleteRead(b"", length)
+    def stream(self, max_bytes: int) -> Iterator[bytes]:
+        """Yield the body in pieces; raises HTTPException where it is cut short, or much more than *max_bytes* come."""
+        self._source.incoming.left = max_bytes + MAX_FRAME_BYTES
+        while self.length != 0 and (piece := self.read1(RECEIVE_BYTES)):
             yield piece
-
-    def _stream_chunks(self, size: int) -> Iterator[bytes]:
-        while length := self._read_chunk_size():
-            yield from self._stream_length(length, size)
-            if self._source.read_line() not in _EMPTY_LINES:
-                raise http.client.IncompleteRead(b"")
-        for _ in range(MAX_TRAILERS):
-            if self._source.read_line() in (*_EMPTY_LINES, b""):
-                return
-        raise http.client.HTTPException("too many trailers")
-
-    def _read_chunk_size(self) -> int:
-        size = self._source.read_line().partition(b";")[0].strip()
-        if not _HEX.fullmatch(size):
-            raise http.client.IncompleteRead(b"")
-        return int(size, 16)
+        if self.length:
+            raise http.client.IncompleteRead(b"", self.length)
 
 
 def read_response(sock: socket.socket, method: str) -> WireResponse:
     """Return the response to a request of this *method*, its head read; interim responses (1xx) are skipped."""
     source = Input(sock)
     for _ in range(MAX_INTERIM_RESPONSES):
-        version, status, headers = _read_head(source.read_head())
-        if status >= 200 or status == http.client.SWITCHING_PROTOCOLS:
-            return WireResponse(source, method, version, status, headers)
+        response = WireResponse(source, method)
+        response.begin()
+        if response.status >= 200 or response.status == http.client.SWITCHING_PROTOCOLS:
+            return response
     raise http.client.HTTPException("too many interim responses")
-
-
-def _read_head(head: bytes) -> tuple[int, int, Headers]:
-    """Return the minor version, the status and the headers of a head."""
-    first, _, rest = head.partition(b"\n")
-    found = _STATUS.fullmatch(first.decode("latin-1").rstrip())
-    if not found:
-        raise http.client.BadStatusLine("")
-    headers = _split_headers(rest.decode("latin-1"))
-    return min(int(found[1][:3]), 1), int(found[2]), _parse_headers(rest) if headers is None else headers
-
-
-def _split_headers(text: str) -> Headers | None:
-    """Return the headers where every line is a name, a colon and a value, and ends in CR LF; else None."""
-    lines = text.split("\r\n")
-    if len(lines) > http.client._MAXHEADERS or lines[-2:] != ["", ""]:  # type: ignore[attr-defined]
-        return None
-    headers: Headers = {}
-    for line in lines[:-2]:
-        name, colon, value = line.partition(":")
-        if not colon or not _TOKEN.fullmatch(name) or _ILLEGAL.search(value):
-            return None
-        _add(headers, name, value)
-    return headers
-
-
-def _parse_headers(rest: bytes) -> Headers:
-    """Return headers as Python's own reader understands them: folded, with other line ends, or with lines that are none."""
-    headers: Headers = {}
-    for name, value in http.client.parse_headers(io.BytesIO(rest)).items():
-        _add(headers, name, str(value))
-    return headers
-
-
-def _add(headers: Headers, name: str, value: str) -> None:
-    key, value = name.lower(), value.strip(" \t")
-    headers[key] = (name, f"{headers[key][1]}, {value}") if key in headers else (name, value)
-
-
-def _read_length(header: str) -> int | None:
-    """Return the announced length of a body; None: none is. Raises HTTPException where two are announced."""
-    lengths = {each.strip().lstrip("0") or "0" for each in header.split(",")} if header else set()
-    if len(lengths) > 1:
-        raise http.client.HTTPException("two lengths")
-    text = next(iter(lengths), "")
-    if not (text.isascii() and text.isdecimal()):
-        return None
-    return int(text) if len(text) <= MAX_LENGTH_DIGITS else 10**MAX_LENGTH_DIGITS
