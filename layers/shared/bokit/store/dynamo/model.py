@@ -39,6 +39,13 @@ class LinesAttribute(Attribute[Mapping[str, str]]):
         return {name: text["S"] for name, text in value.items()}
 
 
+class PlainNumberAttribute(NumberAttribute):
+    """A whole number, as all of ours are: read as one, not by a parser of JSON."""
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
 class DueIndexMeta:
     """Keys only: copying the schedules as well would double the cost of every claim."""
 
@@ -67,22 +74,22 @@ class ItemRow(Model):
     doc = UnicodeAttribute(null=True)
     """The value itself: tenant, property, unit, source, collection, options, head, record, change, monitor, token, open run,
     webhook, endpoint, delivery, alert channel and its state, ticket, connection, calendar that is unread."""
-    version = NumberAttribute(null=True)
+    version = PlainNumberAttribute(null=True)
     """The condition of the next write of a property, unit, source, collection, options, head, record, snapshot, monitor,
     webhook, published document, alert channel or its state. Progress of an open run: raised with each report."""
-    uses = NumberAttribute(null=True)
+    uses = PlainNumberAttribute(null=True)
     """Property, unit and collection: how often something was written within it since it was written itself.
     Endpoint: how often it was woken."""
     tenant = UnicodeAttribute(null=True)
     """Owner of a head, token, ticket, published document or outbox item, whose keys do not hold it."""
 
-    fence = NumberAttribute(null=True)
+    fence = PlainNumberAttribute(null=True)
     """Shard, head and endpoint: raised at each claim or lease."""
     holder = UnicodeAttribute(null=True)
     """Shard and head: the run that has the claim or lease. Endpoint: who sends."""
-    open_leases = NumberAttribute(null=True)
+    open_leases = PlainNumberAttribute(null=True)
     """Head: leases that were acquired and neither released nor ended by a success."""
-    until = NumberAttribute(null=True)
+    until = PlainNumberAttribute(null=True)
     """Shard, head and endpoint: end of the claim or lease. Answer: until when its key is taken."""
     nonce = UnicodeAttribute(null=True)
     """Shard and head: which request claimed or leased it. Elsewhere: which request wrote the item, if it had a condition."""
@@ -93,44 +100,44 @@ class ItemRow(Model):
     """Shard, monitor, open run, unread log, endpoint, an alert channel's state, connection, revoked token and published document:
     present if it has a due time.
     """
-    due_at = NumberAttribute(null=True)
+    due_at = PlainNumberAttribute(null=True)
     """Shard: the next due time. Monitor: the next run. Open run: when it is overdue. Alert channel: when to look again.
     Event log: when those who read it are looked for. Endpoint: the next attempt.
     Connection: its end. Token: when it was revoked, until its connections are closed.
     Published document: when one of its readers is missed."""
-    lowered = NumberAttribute(null=True)
+    lowered = PlainNumberAttribute(null=True)
     """Shard: the earliest due time that was written outside the present claim."""
     recent_0 = BinaryAttribute(null=True, legacy_encoding=False)
     """Shard, like the next three: an unchanged batch's run, compressed. The claim's fence selects the slot."""
     recent_1 = BinaryAttribute(null=True, legacy_encoding=False)
     recent_2 = BinaryAttribute(null=True, legacy_encoding=False)
     recent_3 = BinaryAttribute(null=True, legacy_encoding=False)
-    sources = NumberAttribute(null=True)
+    sources = PlainNumberAttribute(null=True)
     """The list of shards: the number of the shard's sources."""
 
-    seq = NumberAttribute(null=True)
+    seq = PlainNumberAttribute(null=True)
     """Counter of an event log: the number of its last event."""
-    groups = NumberAttribute(null=True)
+    groups = PlainNumberAttribute(null=True)
     """Open run: the number of items that hold its progress. An ended run has none."""
     pending = UnicodeSetAttribute(null=True)
     """Progress of an open run: the sources that have not reported. A former release's open run: the same."""
     reports: MapAttribute[str, bytes] = MapAttribute(null=True)  # type: ignore[no-untyped-call]
     """A former release's open run: what each source reported, compressed. An ended run has none."""
-    share = NumberAttribute(null=True)
+    share = PlainNumberAttribute(null=True)
     """A former release's open run: the bytes that one report may take, for all to fit."""
-    used_at = NumberAttribute(null=True)
+    used_at = PlainNumberAttribute(null=True)
     """Token: its last use. Published document: when it was last read."""
-    first_used_at = NumberAttribute(null=True)
+    first_used_at = PlainNumberAttribute(null=True)
     """Published document: when it was first read after it was written."""
     readers = UnicodeAttribute(null=True)
     """Published document: which kinds of program read it."""
-    revoked_at = NumberAttribute(null=True)
+    revoked_at = PlainNumberAttribute(null=True)
     """Token: when it was revoked."""
 
     packed = BinaryAttribute(null=True, legacy_encoding=False)
     """Snapshot, chunk, run, answer, published document, and their parts: compressed bytes. Progress: the reports. Record: its
     document, where that is too large for one item."""
-    parts = NumberAttribute(null=True)
+    parts = PlainNumberAttribute(null=True)
     """As *packed*: the number of parts that hold the bytes, where one item does not."""
     stamp = UnicodeAttribute(null=True)
     """As *packed*: which content's parts. Open run: which progress items. Monitor: which of the tenant's monitors.
@@ -138,9 +145,9 @@ class ItemRow(Model):
     expires_at = TTLAttribute(null=True)
     """Run, progress, answer, published document, number of a day's writes, event, delivery, ticket, connection, and a change that
     is not among its record's last: when TTL may delete it."""
-    used = NumberAttribute(null=True)
+    used = PlainNumberAttribute(null=True)
     """Usage: how much there is of what is counted."""
-    schema_number = NumberAttribute(attr_name="schema", null=True)
+    schema_number = PlainNumberAttribute(attr_name="schema", null=True)
     """Schema: the number of the form in which items are written."""
 
     @classmethod
