@@ -40,10 +40,10 @@ class LinesAttribute(Attribute[Mapping[str, str]]):
 
 
 class PlainNumberAttribute(NumberAttribute):
-    """A whole number, as all of ours are: read as one, not by a parser of JSON."""
+    """A number that is whole, as all of ours are: its digits are read as such, and not by a parser of JSON."""
 
-    def deserialize(self, value: str) -> int:
-        return int(value)
+    def deserialize(self, value: str) -> Any:
+        return int(value) if value.isdecimal() else super().deserialize(value)
 
 
 class DueIndexMeta:
