@@ -43,7 +43,7 @@ class PlainNumberAttribute(NumberAttribute):
     """A number that is whole, as all of ours are: its digits are read as such, and not by a parser of JSON."""
 
     def deserialize(self, value: str) -> Any:
-        return int(value) if value.isdecimal() else super().deserialize(value)
+        return int(value) if value.isdecimal() else super().deserialize(value)  # type: ignore[no-untyped-call]
 
 
 class DueIndexMeta:
