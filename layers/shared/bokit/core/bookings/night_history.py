@@ -19,8 +19,8 @@ from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
-from bokit.core.bookings.nights import NightSet, Span, join_nights, nights
-from bokit.core.bookings.stay import doubtful_nights, held_nights, held_spans, is_window, read_span
+from bokit.core.bookings.nights import Span, join_nights, nights
+from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Presence, Record
 
@@ -127,23 +127,25 @@ def record_provisional_history(after: Record, at: datetime, shown: Mapping[date,
     return replace(after, memory={**rules_state, **gained})
 
 
-def read_shown(known: Iterable[Record], at: datetime, asked: NightSet | None = None) -> dict[date, Times]:
+def read_shown(known: Iterable[Record], at: datetime, asked: Span | None = None) -> dict[date, Times]:
     """Return the nights that a source's records hold, with their times; since when its window holds one by rule is not known.
 
-    Records without any of the nights *asked* for are left out (None: all nights are).
+    Records without any night of the span that is *asked* for are left out (None: of all nights).
     """
     shown: dict[date, Times] = {}
     for record in known:
         if is_window(record):
             shown = dict.fromkeys(held_nights(record), Times(at)) | _read_gained(record) | shown
-        elif record.presence is not Presence.GONE and (asked is None or _holds_any(record, asked)):
+        elif record.presence is not Presence.GONE and (asked is None or _may_hold_any(record, *asked)):
             mine = _by_night(record)
             shown |= {n: times for n, times in mine.items() if n not in shown or times.seen <= shown[n].seen}
     return shown
 
 
-def _holds_any(record: Record, asked: NightSet) -> bool:
-    return any(asked.meets(*span) for span in held_spans(record, record.fields))
+def _may_hold_any(record: Record, first: date, end: date) -> bool:
+    """Return whether *record* may hold a night of ``[first, end)``; one with edits may hold others than its source shows."""
+    shown = record.remote
+    return bool(record.edits) or (shown["check_in"] < end.isoformat() and shown["check_out"] > first.isoformat())
 
 
 def _by_night(record: Record) -> dict[date, Times]:

@@ -146,6 +146,9 @@ def _pair_up(entries: Sequence[Entry], stays: Sequence[Stay]) -> Iterator[tuple[
 
     Each step takes the head of a queue, so that a thousand entries of the same nights cost a thousand steps.
     """
+    if len(entries) == len(stays) == 1:
+        yield entries[0], stays[0]
+        return
     queues: dict[str | None, deque[int]] = {}
     for place, stay in enumerate(stays):
         queues.setdefault(stay.code or None, deque()).append(place)

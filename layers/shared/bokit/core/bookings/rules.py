@@ -42,7 +42,7 @@ from bokit.core.bookings.masking import mask_content, recognise
 from bokit.core.bookings.matching import FeedMatches, Matches, match_entries
 from bokit.core.bookings.names import NameReader
 from bokit.core.bookings.night_history import PLATFORM, read_shown, record_night_history, record_provisional_history
-from bokit.core.bookings.nights import DAY, NightSet
+from bokit.core.bookings.nights import DAY
 from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.planning import cancel_action, plan_bookings
 from bokit.core.bookings.platform_change import is_in_question, known_platform, learn_platform
@@ -247,7 +247,8 @@ def _with_history(plan: Plan, found: FeedMatches, context: Context, state: Sourc
     if not plan.actions:
         return plan
     last_read = None if state.held_since or plan.refused else context.last_read
-    asked = NightSet(span for action in plan.actions for span in held_spans(action.after, action.after.fields))
+    spans = [span for action in plan.actions for span in held_spans(action.after, action.after.fields)]
+    asked = (min(first for first, _ in spans), max(end for _, end in spans)) if spans else None
     shown, platform = read_shown(found.known, context.at, asked), found.seen.platform
 
     def with_history(action: Action) -> Action:
