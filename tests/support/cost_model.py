@@ -77,7 +77,7 @@ class Count:
 
 
 COUNTS = {
-    "tick": Count("a minute of the schedule, nothing due", 0, 18, ("SyncFunction",), 800),
+    "tick": Count("a minute of the schedule, nothing due", 0, 7.5, ("SyncFunction",), 800),
     "batch of 6": Count("reading 6 calendars, none changed", 6, 5, ("SyncBatchFunction",), 1_100, sends=1),
     "batch of 100": Count("reading 100 calendars, none changed", 30, 26, ("SyncBatchFunction",), 1_100, sends=1),
     "change": Count("a new booking, beside the reading: stored, logged, published", 26, 24, ("NotifyFunction",), 1_100),
