@@ -91,8 +91,8 @@ export function TapeChart({ model, view, onOpen }: ChartProps) {
     const observer = new ResizeObserver(read);
     observer.observe(box.current as HTMLDivElement);
     scrollTo((day.value - first) * scale, top.value);
-    // after the first picture
-    requestAnimationFrame(() => setTimeout(() => (margin.value = MARGIN)));
+    // after the first picture, and what a person does at once
+    setTimeout(() => (margin.value = MARGIN), 200);
     return () => observer.disconnect();
   }, [first, scale]);
   useSignalEffect(() => {
