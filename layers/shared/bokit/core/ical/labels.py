@@ -247,11 +247,7 @@ def _read_several(folded: str) -> set[Label]:
 
 def is_label(summary: str) -> bool:
     """Return whether *summary* says only that its nights are taken, and names nobody."""
-    return _is_label(summary[:MAX_LABEL_TEXT])
-
-
-@lru_cache(maxsize=2048)
-def _is_label(text: str) -> bool:
+    text = summary[:MAX_LABEL_TEXT]
     return _has_labels_only(text) or _says_closed(fold(text))
 
 
