@@ -31,8 +31,11 @@ def join_spans(spans: Iterable[Span]) -> list[Span]:
     >>> [(a.day, b.day) for a, b in join_spans([(date(2026, 1, 5), date(2026, 1, 9)), (date(2026, 1, 1), date(2026, 1, 5))])]
     [(1, 9)]
     """
+    found = [span for span in spans if span[0] < span[1]]
+    if len(found) < 2:  # most bookings hold one span
+        return found
     joined: list[Span] = []
-    for first, end in sorted([span for span in spans if span[0] < span[1]]):
+    for first, end in sorted(found):
         if joined and first <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:

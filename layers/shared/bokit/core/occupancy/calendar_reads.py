@@ -41,8 +41,7 @@ class PublishedTimes(NamedTuple):
     """When it was first read without the night."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedRange:
+class PublishedRange(NamedTuple):
     """Nights that a calendar holds, or held, in the same time."""
 
     first: date
@@ -52,12 +51,14 @@ class PublishedRange:
 
 def read_ranges(stored: Fields, first_read_at: datetime | None) -> list[PublishedRange]:
     """Return the ranges that a page keeps; *first_read_at* is the first read since the page was written."""
-    found = []
+    found: list[PublishedRange] = []
+    known: dict[tuple[str | None, ...], PublishedTimes] = {}
     for first, end, *row in (*stored.get(HELD, ()), *stored.get(LEFT, ())):
-        times = PublishedTimes(*(datetime.fromisoformat(time) if time else None for time in row))
-        found.append(
-            PublishedRange(first=date.fromisoformat(first), end=date.fromisoformat(end), times=_add_read(times, first_read_at))
-        )
+        written = tuple(row)  # many ranges have the same times, so each of them is read once
+        if (times := known.get(written)) is None:
+            read = PublishedTimes(*(datetime.fromisoformat(time) if time else None for time in row))
+            times = known[written] = _add_read(read, first_read_at)
+        found.append(PublishedRange(date.fromisoformat(first), date.fromisoformat(end), times))
     return found
 
 
