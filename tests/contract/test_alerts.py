@@ -22,7 +22,7 @@ from bokit.engine.live.alert_delivery import read_place
 from bokit.engine.live.events import EventLog
 from bokit.engine.live.limits import MAX_ALERT_AGE, MAX_ALERT_UNREAD, MAX_PENDING_ALERTS
 from bokit.engine.runs.manual import SyncRequest
-from bokit.errors import InputError, QuotaError, SourceRefusedError, StateError, UnknownIdError
+from bokit.errors import InputError, QuotaError, StateError, UnknownIdError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.limits import EVENT_TTL
 from tests.support.alert_home import Home
@@ -586,14 +586,3 @@ def test_a_channel_is_checked_before_it_is_saved(home: Home, server: AlertServer
         home.notify(server)
     home.bokit.alerts.remove(DEFAULT_TENANT, made.id)
     home.notify(server)
-
-
-def test_a_test_message_goes_out_at_once_or_says_why_not(home: Home, server: AlertServer) -> None:
-    """Also in quiet hours."""
-    channel = home.notify(server, quiet_hours="00:00-23:59")
-    home.bokit.alerts.test(DEFAULT_TENANT, channel.id)
-    assert server.titles() == ["Test message from Bokit"]
-
-    server.status = 403
-    with pytest.raises(SourceRefusedError, match="HTTP 403"):
-        home.bokit.alerts.test(DEFAULT_TENANT, channel.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,7 @@ from bokit.engine.base.lookup import find_named
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.base.tenant_options import check_tenant, load_options
 from bokit.engine.live.limits import MAX_ALERT_UNREAD
-from bokit.errors import InputError, StateError
+from bokit.errors import BokitError, InputError, StateError, StoreConflictError
 from bokit.outlets.protocols import AlertSender
 from bokit.store.protocols import Store
 
@@ -141,12 +142,34 @@ class AlertService:
         self.store.delete_alert_channel(tenant, channel_id)
 
     def test(self, tenant: TenantId, channel_id: AlertChannelId) -> None:
-        """Send a test message now, whatever the quiet hours; raises what the sender raises."""
+        """Send a test message now, whatever the quiet hours; raises what the sender raises.
+
+        The channel's state says how it went, as of any other message.
+        """
         channel = self.find(tenant, channel_id)
         self._check(channel)
         options = load_options(self.store, tenant, self.defaults)
         writer = AlertWriter(find_catalog(str(options["locale"])), ZoneInfo(options["timezone"]))
-        self.sender.send(channel, writer.write_test(self.new_id("test"), self.clock()))
+        try:
+            self.sender.send(channel, writer.write_test(self.new_id("test"), self.clock()))
+        except BokitError as error:
+            self._note_test(channel, error)
+            raise
+        self._note_test(channel, None)
+
+    def _note_test(self, channel: AlertChannel, error: BokitError | None) -> None:
+        """Store how a test went, unless the channel is being served: then its turn does. What waited is sent after a success."""
+        now, state = self.clock(), self.store.load_alert_state(channel.tenant, channel.id)
+        if state.held_until and state.held_until > now:
+            return
+        if error:
+            noted = replace(state, failing_since=state.failing_since or now, error=error.message)
+        else:
+            noted = replace(state, failures=0, retry_at=None, failing_since=None, error=None, delivered_at=now)
+        with suppress(StoreConflictError):
+            self.store.save_alert_state(noted)
+        if error is None and state.pending:
+            self.store.wake_alert(channel.tenant, channel.id, now)
 
 
 def _settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
