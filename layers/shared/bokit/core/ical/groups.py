@@ -50,10 +50,12 @@ class EventGroup(NamedTuple):
     uid: str
     texts: tuple[str, ...]
 
-    def fingerprint(self, salt: str) -> str:
-        """Return a hash that is equal if the events and *salt* are."""
-        content = f"{salt}{self.texts[0]}" if len(self.texts) == 1 else "\0".join((salt, *self.texts))
-        return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    def fingerprint(self, salted: hashlib.blake2b) -> str:
+        """Return a hash that is equal if the events are, and the salt with which *salted* began; that is copied."""
+        content = self.texts[0] if len(self.texts) == 1 else "\0".join(("", *self.texts))
+        digest = salted.copy()
+        digest.update(content.encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ _MARK = re.compile(r"\n(BEGIN|END):[ \t]*([A-Z0-9-]{1,40})[ \t]*(?=\n|\Z)", re.I
 _HAS_END = re.compile(r"^(?:DTEND|DURATION)\b", re.I | re.M)
 _HEAD = re.compile(r'(?:[^":\n]++|"[^"\n]*+"?+)*+')
 _PARAMETER = re.compile(r'(?:[^";\n]++|"[^"\n]*+"?+)++')
+_LONE_CR = re.compile(rb"\r(?!\n)")
 _INDENTED_EVENT = re.compile(rb"\n([ \t]{1,200})BEGIN:VEVENT[ \t]*\n")
 _INDENTED_LINES = re.compile(rb"\nBEGIN:VEVENT[ \t]*\n([ \t]{1,200})(?=[A-Z][A-Z-]{1,40}[;:])")
 _STRAY = re.compile(r"^(?:DTSTART|dtstart)\b", re.M)
@@ -89,11 +90,11 @@ def decode_body(body: bytes) -> str:
         body = body.decode("utf-16", "replace").encode()
     elif encoding := _WITHOUT_MARK.get(body[:2]):
         body = body.decode(encoding, "replace").encode()
-    if body.count(b"\r") != body.count(b"\r\n"):
+    if _LONE_CR.search(body):
         # CR CR LF, or old lines that end in CR alone; a pattern would backtrack at every CR
         body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = _remove_indents(body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf"))
-    unfolded = lines.replace(b"\n ", b"")
+    unfolded = b"".join(lines.split(b"\n "))  # half the time of a replacement
     return _decode(unfolded.replace(b"\n\t", b"") if b"\t" in unfolded else unfolded).removeprefix("\ufeff").lstrip()
 
 

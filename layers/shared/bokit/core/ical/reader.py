@@ -30,9 +30,9 @@ from bokit.core.ical.snapshot import (
     CODE_VERSION,
     BodyContent,
     KeptGroup,
+    begin_fingerprint,
     keep_group,
     pack_snapshot,
-    salt_of,
     unpack_snapshot,
 )
 from bokit.core.ical.suggestions import suggest_settings
@@ -191,11 +191,11 @@ def _read_groups(body: BodyText, context: ReadContext, last: BodyContent | None)
     settings = (context.platform.name, str(context.timezone), *chosen)
     groups: dict[str, KeptGroup] = {}
     for number, calendar in enumerate(body.calendars):
-        salt, zones = salt_of(calendar, number, settings), calendar_zones(calendar, context.timezone)
+        salted, zones = begin_fingerprint(calendar, number, settings), calendar_zones(calendar, context.timezone)
         for group in group_events(calendar):
-            key = group.fingerprint(salt)
+            key = group.fingerprint(salted)
             kept = known.get(key)
-            if kept is None or not _is_current(kept, context):
+            if kept is None or (kept.series and not _is_current(kept, context)):
                 kept = keep_group(group, number, read_group(group, calendar, zones, context), context.window)
             groups[key] = kept
     return BodyContent(
@@ -222,7 +222,7 @@ def _refresh(kept: KeptGroup, calendars: Sequence[CalendarText], zones: Sequence
 
 def _assemble(content: BodyContent, platform: Platform, today: date) -> Seen[Entry]:
     groups = content.groups.values()
-    shown = sort_entries(_clip(entry, today) for group in groups for entry in group.entries)
+    shown = sort_entries(_clip(e, today) if e.check_out - e.check_in > MAX_STAY else e for g in groups for e in g.entries)
     entries = _in_reach(shown, today)
     of_groups = sorted((p for group in groups for p in group.problems), key=lambda p: (p.uid or "", p.code))
     far = _note_far(len(shown) - len(entries))
@@ -269,9 +269,7 @@ def _note_far(count: int) -> list[Problem]:
 
 
 def _clip(entry: Entry, today: date) -> Entry:
-    """Clip a stay of more than ten years to the years around *today*; the result is the same all through a year."""
-    if entry.check_out - entry.check_in <= MAX_STAY:
-        return entry
+    """Clip a stay of more than MAX_STAY to the years around *today*; the result is the same all through a year."""
     first, last = date(max(1, today.year - 1), 1, 1), date(today.year + 6, 1, 1)
     if entry.check_out <= first:  # long ago
         return replace(entry, check_in=entry.check_out - MAX_STAY)

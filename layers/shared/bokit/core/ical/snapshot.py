@@ -55,10 +55,11 @@ class BodyContent:
     is_whole: bool = True
 
 
-def salt_of(calendar: CalendarText, number: int, settings: tuple[str, ...]) -> str:
-    """Return what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, is read."""
+def begin_fingerprint(calendar: CalendarText, number: int, settings: tuple[str, ...]) -> hashlib.blake2b:
+    """Return a hash of what, beside its own text, decides how an event of *calendar*, the *number*-th of its body, is read."""
     content = json.dumps([CODE_VERSION, *settings, number, calendar.head])
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    salt = hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return hashlib.blake2b(salt.encode(), digest_size=12)
 
 
 def pack_snapshot(content: BodyContent) -> bytes:
