@@ -10,7 +10,7 @@ import { furnish } from "./views.ts";
 
 const ALL_SIZES = { ...SIZES, small: { width: 320, height: 640 } };
 const LANGUAGES = ["en", "fr", "th", "ar"];
-const SAMPLE = ["en light large", "th dark small", "ar light phone"];
+const SAMPLE = ["fr light large", "th dark small", "ar light phone"];
 const isWhole = process.env["BOKIT_BROWSERS"] === "all";
 
 let tester: Tester;
