@@ -122,6 +122,21 @@ test("a phone shows the day first, a finger opens a booking", BROWSER, () =>
   ),
 );
 
+test("on paper the day is a list without what is pressed, and none of it is cut", BROWSER, () =>
+  show("#/today", async (page) => {
+    await page.getByText("Grace").first().waitFor();
+    await page.setViewportSize({ width: 794, height: 300 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollHeight <= 300), "the view scrolls within itself");
+    await page.emulateMedia({ media: "print" });
+    const height = await page.evaluate(() => document.querySelector("main")?.scrollHeight ?? 0);
+    assert.ok(height > 300);
+    assert.ok(await page.evaluate((height) => document.documentElement.scrollHeight >= height, height), "the page is as long");
+    assert.equal(await page.getByText("Grace").first().isVisible(), true);
+    for (const role of ["navigation", "button"] as const)
+      for (const pressed of await page.getByRole(role).all()) assert.equal(await pressed.isVisible(), false);
+  }),
+);
+
 test("a wide screen shows the chart first", BROWSER, () =>
   tester.open(`/#token=${world.tokens.admin}`, (page) => page.locator(".chart").waitFor()),
 );
