@@ -15,8 +15,8 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import Scope, TenantId
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.engine.app import Bokit
-from bokit.engine.bookings.calendar_reads import CALENDARS
 from bokit.engine.bookings.pages import CalendarPublisher
+from bokit.engine.bookings.stored_calendars import CALENDARS
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
 from tests.support.apartment import AIRBNB, VRBO, Flat

@@ -17,7 +17,7 @@ from bokit.core.model.plan import ActionKind, Plan
 from bokit.core.model.records import Presence
 from bokit.core.model.scheduling import Staleness
 from bokit.core.model.source_memory import SourceHabits, read_memory
-from bokit.sources.responses import read_made_at
+from bokit.net.headers import read_made_at
 from tests.support.builders import a_head, a_schedule
 from tests.support.simulated_source import START, SimulatedSource, block, kinds, nights_of, reservation
 

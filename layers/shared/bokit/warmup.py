@@ -62,7 +62,7 @@ WARMUPS: Mapping[str, Warmup] = {
     "deliver": Warmup(
         services=("deliveries", "alert_delivery"),
         clients=("sqs",),
-        modules=("bokit.net.session", "bokit.outlets.webhook"),
+        modules=("bokit.engine.live.alert_turn", "bokit.net.session", "bokit.outlets.webhook"),
         fetches=True,
     ),
 }

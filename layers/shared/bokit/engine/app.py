@@ -348,7 +348,7 @@ class Bokit:
         from bokit.engine.live.alert_delivery import AlertDelivery, send_to_queue
 
         send = send_to_queue(queue) if (queue := self._parts.deliver_queue) else None
-        return AlertDelivery(self.store, lambda: self._alert_sender, self.clock, self.defaults, self._digest_parts(), send)
+        return AlertDelivery(self.store, lambda: self._alert_sender, self.clock, self.defaults, self._digest_parts, send)
 
     @cached_property
     def _alert_sender(self) -> AlertSender:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -12,6 +11,8 @@ import requests
 from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
+
+from bokit.net.headers import read_retry_after
 
 
 class SafeResponse(requests.Response):
@@ -60,22 +61,3 @@ class SafeResponse(requests.Response):
     def retry_after(self) -> float | None:
         """Return the seconds that the server asks us to wait, or None."""
         return read_retry_after(self.headers.get("retry-after"), self.headers.get("date"))
-
-
-def read_retry_after(value: str | None, date: str | None = None) -> float | None:
-    """Return the seconds of a Retry-After header: a number, or a time compared with the server's own *date*.
-
-    >>> read_retry_after("120")
-    120.0
-
-    Source: RFC 9110, section 10.2.3.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        until = email.utils.parsedate_to_datetime(text)
-        now = email.utils.parsedate_to_datetime(date or "")
-        return max(0.0, (until - now).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None

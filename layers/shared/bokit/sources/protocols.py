@@ -11,7 +11,7 @@ from typing import Protocol
 from bokit.core.model.catalog import Source
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
-from bokit.sources.responses import read_made_at
+from bokit.net.headers import read_made_at
 
 
 class LongList(Protocol):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
-from bokit.net.response import SafeResponse, read_retry_after
+from bokit.net.headers import read_date, read_retry_after
+from bokit.net.response import SafeResponse
 from bokit.sources.limits import MAX_HEADER_LENGTH
 
 
@@ -66,7 +67,7 @@ def read_wait(response: SafeResponse, now: datetime | None) -> float | None:
     text = next((value for name in RESET if (value := response.headers.get(name, "").strip())), "")
     if not (text.isascii() and text.isdecimal()):
         return None
-    seconds, clock = int(text[:12]), _read_date(date or "")
+    seconds, clock = int(text[:12]), read_date(date or "")
     if seconds <= _DAY:
         return float(seconds)
     return max(0.0, seconds - clock.timestamp()) if clock else None
@@ -95,27 +96,3 @@ def read_header(response: SafeResponse, name: str) -> str | None:
     """Return a header that is kept with the source; None if it is missing or too long for that."""
     value = response.headers.get(name, "")
     return value if 0 < len(value) <= MAX_HEADER_LENGTH else None
-
-
-def read_made_at(date: str | None, age: str | None, at: datetime) -> datetime | None:
-    """Return when a response that came at *at* was made, by its Date or its Age, whichever is earlier; None: it has neither.
-
-    A cache repeats the Date of the original, or writes its own and says the age of the content, in seconds.
-
-    Source: RFC 9111, sections 4.2.3 and 5.1.
-    """
-    made = [_read_date(date or ""), _before(at, (age or "").strip())]
-    return min((moment for moment in made if moment), default=None)
-
-
-def _read_date(text: str) -> datetime | None:
-    try:
-        made = parsedate_to_datetime(text)
-        return (made if made.tzinfo else made.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _before(at: datetime, seconds: str) -> datetime | None:
-    is_number = seconds.isascii() and seconds.isdecimal()
-    return at - timedelta(seconds=int(seconds[:9])) if is_number else None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.fetch_gaps import gap_of
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import Options
-from bokit.core.model.records import CollectionName, Scope, SourceId, TenantId
+from bokit.core.model.records import Scope, SourceId, TenantId
 from bokit.core.occupancy.calendar_reads import HELD, CalendarReads, ReadLog, read_ranges
-from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar, read_calendar
+from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
+from bokit.engine.bookings.stored_calendars import load_all_calendars, load_calendars
 from bokit.store.protocols import PublishedDocument, Store
 
-CALENDARS = CollectionName("calendars")
 SHOWING_NIGHTS = (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS)
 
 
@@ -50,21 +50,9 @@ def expires_at(calendar: OutCalendar, token_hash: str) -> datetime | None:
     return None if token_hash == calendar.token_hash else calendar.former_until
 
 
-def load_calendars(store: Store, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
-    """Return the calendars of these units."""
-    return _load_calendars(store, tenant, scopes)[0]
-
-
-def _load_calendars(store: Store, tenant: TenantId, scopes: Iterable[Scope]) -> tuple[list[OutCalendar], tuple[OutCalendar, ...]]:
-    """Return the calendars of these units, and those that were removed."""
-    found = [r for scope in scopes for r in store.load_records(tenant, CALENDARS, scope)]
-    removed = tuple(read_calendar(r) for r in found if r.gone_at is not None)
-    return [read_calendar(r) for r in found if r.gone_at is None], removed
-
-
 def load_pages(store: Store, tenant: TenantId, scopes: Sequence[Scope]) -> Pages:
     """Return the calendars of these units with their pages; load them before everything that pages are made from."""
-    calendars, removed = _load_calendars(store, tenant, scopes)
+    calendars, removed = load_all_calendars(store, tenant, scopes)
     by_hash = {token_hash: store.find_published(token_hash) for c in calendars for token_hash in c.hashes}
     pages = Pages(calendars=tuple(calendars), by_hash=by_hash, removed=removed)
     return pages if pages.are_current else replace(pages, calendars=tuple(load_calendars(store, tenant, scopes)))

@@ -22,8 +22,7 @@ from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, describe_bookings, describe_one
 from bokit.engine.base.clock import Clock
-from bokit.engine.bookings.calendar_reads import load_calendars
-from bokit.engine.bookings.pages import load_last_read
+from bokit.engine.bookings.stored_calendars import load_calendars, load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.engine.runs.status import TROUBLED, SourceStatus, StatusService

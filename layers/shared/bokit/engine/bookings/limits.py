@@ -8,6 +8,8 @@ MAX_CONFLICTS_NAMED = 20
 """Conflicts that the notice of one run names."""
 MAX_UNITS_NAMED = 3
 """Units of one conflict that a notice names."""
+MAX_PAGE_TRIES = 20
+"""Attempts to publish a page that others write meanwhile: each of them had one accepted, so there are as many as writers."""
 MAX_DOOR_CODE_TRIES = 5
 """How often a door code is written again where somebody else wrote one of the unit meanwhile."""
 MAX_OCCUPANCY_SPAN = timedelta(days=366)  # whose nights are counted at once

@@ -13,22 +13,26 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Annotated, TypedDict
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from bokit.core.model.access import hash_token
 from bokit.core.model.catalog import Parent, Unit, UnitId
 from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.readers import ReaderDocument, describe_reader, merge_readers
 from bokit.core.model.records import Fields, Record, RecordId, Scope, TenantId, make_record_id, new_record
-from bokit.core.occupancy.occupancy import Occupancy
 from bokit.core.occupancy.out_calendar import CalendarChoice, CalendarId, CalendarVariant, OutCalendar, read_calendar
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import find_named, load_names
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.bookings.calendar_reads import CALENDARS
-from bokit.engine.bookings.pages import MAX_TRIES, CalendarPublisher, last_read, list_events, load_own_pages, write_body
+from bokit.engine.bookings.limits import MAX_PAGE_TRIES
+from bokit.engine.bookings.stored_calendars import CALENDARS, last_read, load_calendars, load_own_pages
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
+
+if TYPE_CHECKING:
+    from bokit.core.occupancy.occupancy import Occupancy
+    from bokit.engine.bookings.pages import CalendarPublisher
 
 log = logging.getLogger("bokit.calendars")
 
@@ -63,14 +67,20 @@ class CalendarService:
 
     def __init__(self, parts: CalendarParts) -> None:
         self.parts, self.store, self.clock = parts, parts.store, parts.clock
-        self.publisher = CalendarPublisher(parts.store, parts.defaults)
+
+    @cached_property
+    def publisher(self) -> CalendarPublisher:
+        """What writes pages; imported when one is written, since most requests only list calendars."""
+        from bokit.engine.bookings.pages import CalendarPublisher
+
+        return CalendarPublisher(self.store, self.parts.defaults)
 
     # ── which there are ──
 
     def list_calendars(self, tenant: TenantId, unit_id: UnitId | None = None) -> list[OutCalendar]:
         """Return the tenant's calendars, or those of one unit."""
         units = [unit_id] if unit_id else [u.id for u in self.store.load_units(tenant)]
-        return self.publisher.load_calendars(tenant, [Scope(unit) for unit in units])
+        return load_calendars(self.store, tenant, [Scope(unit) for unit in units])
 
     def find(self, tenant: TenantId, calendar_id: CalendarId) -> OutCalendar:
         """Return one calendar, or raise UnknownIdError."""
@@ -79,7 +89,7 @@ class CalendarService:
     def open(self, tenant: TenantId, unit_id: UnitId, choice: CalendarChoice = ANYBODY) -> OutCalendar:
         """Return the unit's calendar of this *choice*, created where there is none yet, and published."""
         calendar_id, choice = self._resolve(tenant, unit_id, choice)
-        calendar = retry_on_conflict(lambda: self._find_or_create(tenant, calendar_id, choice), MAX_TRIES)
+        calendar = retry_on_conflict(lambda: self._find_or_create(tenant, calendar_id, choice), MAX_PAGE_TRIES)
         self._publish(tenant, calendar.unit_id)
         return calendar
 
@@ -141,8 +151,7 @@ class CalendarService:
 
     def write(self, calendar: OutCalendar) -> bytes:
         """Return the calendar as it is now."""
-        views = self.publisher.load_views(calendar.tenant, [calendar.unit_id], self.clock())
-        body = write_body(calendar, views[calendar.unit_id], list_events(calendar, views[calendar.unit_id]))
+        body = self.publisher.write(calendar, self.clock())
         if body is None:
             raise UnknownIdError("no such unit", id=calendar.unit_id)
         return body
@@ -219,7 +228,7 @@ class CalendarService:
             self._save(record, after, now, gone_at=now if gone else None)
             return before, after
 
-        return retry_on_conflict(write, MAX_TRIES)
+        return retry_on_conflict(write, MAX_PAGE_TRIES)
 
     def _save(
         self,

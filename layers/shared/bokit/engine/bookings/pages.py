@@ -21,30 +21,15 @@ from bokit.core.occupancy.calendar_reads import HELD, record_ranges
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.outgoing import select_events
 from bokit.engine.base.retry import retry_on_conflict
-from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, Pages, expires_at, load_calendars, load_pages
+from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, Pages, expires_at, load_pages
+from bokit.engine.bookings.limits import MAX_PAGE_TRIES
+from bokit.engine.bookings.stored_calendars import load_calendars
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import PublishedDocument, Store
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
-MAX_TRIES = 20
-"""Attempts to publish a page that others write meanwhile: each of them had one accepted, so there are as many as writers."""
 SECOND = timedelta(seconds=1)
-
-
-def load_own_pages(store: Store, calendar: OutCalendar) -> list[PublishedDocument]:
-    """Return the pages of *calendar*: under its current path, and under the former one."""
-    return [page for token_hash in calendar.hashes if (page := store.find_published(token_hash))]
-
-
-def last_read(pages: Iterable[PublishedDocument]) -> datetime | None:
-    """Return when a calendar with these *pages* was last read."""
-    return max((page.read_at for page in pages if page.read_at), default=None)
-
-
-def load_last_read(store: Store, calendar: OutCalendar) -> datetime | None:
-    """Return when *calendar* was last read, under its current path or the former one."""
-    return last_read(load_own_pages(store, calendar))
 
 
 class CalendarPublisher:
@@ -70,9 +55,14 @@ class CalendarPublisher:
             views |= dict.fromkeys(group.scopes, view)
         return views
 
+    def write(self, calendar: OutCalendar, at: datetime) -> bytes | None:
+        """Return the text of *calendar* as it is at *at*; None where its unit no longer exists."""
+        view = self.load_views(calendar.tenant, [calendar.unit_id], at)[calendar.unit_id]
+        return write_body(calendar, view, list_events(calendar, view))
+
     def publish(self, tenant: TenantId, scopes: Sequence[Scope], at: datetime) -> None:
         """Write every page of these units' calendars that changed."""
-        retry_on_conflict(lambda: self._publish(tenant, scopes, at), MAX_TRIES)
+        retry_on_conflict(lambda: self._publish(tenant, scopes, at), MAX_PAGE_TRIES)
 
     def _publish(self, tenant: TenantId, scopes: Sequence[Scope], at: datetime) -> None:
         pages = self.load_pages(tenant, scopes)

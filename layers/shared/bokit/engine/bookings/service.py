@@ -20,8 +20,8 @@ from bokit.core.occupancy.outgoing import PublishedNight, explain_calendar
 from bokit.core.occupancy.turnovers import TurnoverDocument, describe_turnover
 from bokit.core.occupancy.view import BookingDocument, ExplainedBooking, describe_bookings, describe_one, explain_night
 from bokit.engine.base.clock import Clock, new_bytes
-from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS, load_calendars
-from bokit.engine.bookings.pages import load_last_read
+from bokit.engine.bookings.calendar_reads import SHOWING_NIGHTS
+from bokit.engine.bookings.stored_calendars import load_calendars, load_last_read
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.engine.records.writes import ANY, Preconditions

@@ -4,6 +4,6 @@ May import: core.alerts, core.model, engine.base, errors, observability, outlets
 """
 
 __all__ = [
-    "alert_delivery", "alert_news", "alerts", "connections", "day_summary", "deliveries", "dispatch", "events", "limits",
-    "messages", "notices", "stale", "tickets", "webhooks",
+    "alert_delivery", "alert_news", "alert_turn", "alerts", "connections", "day_summary", "deliveries", "dispatch", "events",
+    "limits", "messages", "notices", "stale", "tickets", "webhooks",
 ]  # fmt: skip
