@@ -165,7 +165,7 @@ class Bokit:
         """Syncs that a person starts."""
         from bokit.engine.runs.manual import ManualSync
 
-        return ManualSync(self.store, self.batch, self._batch_claimer, self.clock, self._parts.new_run_id, self.defaults)
+        return ManualSync(self.store, lambda: self.batch, self._batch_claimer, self.clock, self._parts.new_run_id, self.defaults)
 
     # ── services ──
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.collections import feeds, tables_of
@@ -13,14 +14,16 @@ from bokit.core.model.runs import Run, RunStatus, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.tenant_options import load_options
-from bokit.engine.runs.batch import BatchRunner, Progress, Schedules, SyncWork
 from bokit.engine.runs.deadline import Deadline
-from bokit.engine.runs.ended import EndedSources, Report
 from bokit.engine.runs.history import end_run, log_run, save_run
 from bokit.engine.runs.tick import BatchClaimer
 from bokit.engine.sync.job import SyncJob
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Store
+
+if TYPE_CHECKING:
+    from bokit.engine.runs.batch import BatchRunner, Progress, Schedules
+    from bokit.engine.runs.ended import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +54,18 @@ class SyncRequest:
 
 
 class ManualSync:
-    """Runs syncs in this process."""
+    """Runs syncs in this process. What syncs is opened with the first: most requests only select sources, for a queue."""
 
     def __init__(
         self,
         store: Store,
-        batch: BatchRunner,
+        open_batch: Callable[[], BatchRunner],
         claimer: BatchClaimer,
         clock: Clock,
         new_run_id: Callable[[datetime], str],
         defaults: Fields,
     ) -> None:
-        self.store, self.batch, self.claimer, self.clock = store, batch, claimer, clock
+        self.store, self.open_batch, self.claimer, self.clock = store, open_batch, claimer, clock
         self.new_run_id, self.defaults = new_run_id, defaults
 
     def run(self, request: SyncRequest, *, stop: Deadline | None = None, on_progress: Progress | None = None) -> Run:
@@ -106,12 +109,12 @@ class ManualSync:
 
     def _due(self, request: SyncRequest, job: SyncJob, stop: Deadline, on_progress: Progress | None) -> tuple[SourceReport, ...]:
         """Sync what is due, under the same claims as the tick's: nothing is synced twice."""
-        shards = self._load_shards(request.tenant)
+        shards, batch = self._load_shards(request.tenant), self.open_batch()
         stored = self.claimer.load_options(shards)
         reports: list[SourceReport] = []
         for shard in shards:
             for message in self.claimer.claim([shard], stored, request.trigger, only=request.tenant, run_id=job.run_id):
-                done = self.batch.run(message, stop=stop, on_progress=on_progress, new_only=job.new_only, details=job.details)
+                done = batch.run(message, stop=stop, on_progress=on_progress, new_only=job.new_only, details=job.details)
                 reports += [r for run in done.runs for r in run.sources]
         return tuple(reports)
 
@@ -148,11 +151,14 @@ class ManualSync:
         *advanced*: takes the sources that were read further, and not to their end.
         *exclusive*: each under its lease from the start; else only where the source is not unchanged.
         """
+        from bokit.engine.runs.batch import SyncWork
+        from bokit.engine.runs.ended import EndedSources
+
         further = set() if advanced is None else advanced
         work = SyncWork(heads, schedules, {h.source.tenant: job for h in heads}, stop, on_end, advanced=further)
         ended = EndedSources(self.store, self.clock, work, writes_lines=not job.dry_run, report=report)
         # of a single one nothing has ended while it goes on
-        self.batch.sync_heads(work, exclusive=exclusive, meanwhile=ended.write if len(heads) > 1 else None)
+        self.open_batch().sync_heads(work, exclusive=exclusive, meanwhile=ended.write if len(heads) > 1 else None)
         ended.write_last()
         return tuple(work.done[h.source.id].report for h in heads if h.source.id in work.done)
 

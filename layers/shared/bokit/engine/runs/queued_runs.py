@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bokit.core.model.catalog import BOOKINGS, ShardId, Source, UnitId
 from bokit.core.model.documents import count_within, write_json
@@ -34,7 +35,6 @@ from bokit.core.model.scheduling import Head
 from bokit.engine.base.clock import Clock
 from bokit.engine.base.lookup import name_sources
 from bokit.engine.base.tenant_options import load_options
-from bokit.engine.runs.batch import Schedules
 from bokit.engine.runs.deadline import Deadline
 from bokit.engine.runs.limits import (
     MAX_DELAY_SECONDS,
@@ -55,6 +55,9 @@ from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdEr
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
 from bokit.store.protocols import Store
+
+if TYPE_CHECKING:
+    from bokit.engine.runs.batch import Schedules
 
 log = logging.getLogger("bokit.dispatch")
 
