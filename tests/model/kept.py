@@ -134,6 +134,17 @@ KEPT: Mapping[str, Kept] = {
         "resize 26 -2, hours 0, book 0 43 1, cancel 25, swap 1, book 1 40 1, cancel 35, cancel 0, cancel 0, cancel 0, hours 3, "
         "finish",
     ),
+    "a-guest-who-took-some-nights-of-another-and-moves-away": (
+        [(4, False, 1)],
+        "hours 0, book 0 34 3, unhand 3, hours 0, hours 0, swap 29, resize 1 -2, hours 0, hours 1, move 29 -3, sync 1",
+    ),
+    "the-same-among-many-and-in-one-word-for-all": (
+        [(9, False, 4)],
+        "book 0 56 2, book 0 42 7, cancel 0, cancel 9, move 25 10, edit 7, close 1 9 4, hours 4, sync 2, again 2, again 0, "
+        "sync 1, hours 3, hours 3, hours 0, resize 17 -1, hours 1, close 2 48 4, sync 1, cancel 9, book 0 6 2, close 0 45 1, "
+        "book 2 33 4, cancel 0, again 0, hours 0, pause 2, fault 1 1 1, move 19 -3, crash 2 18, book 2 33 2, close 1 27 5, "
+        "book 1 33 2, close 1 16 1, move 17 -3, fault 1 1 1, sync 0, finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

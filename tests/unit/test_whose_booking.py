@@ -8,8 +8,9 @@ import pytest
 
 from bokit.core.bookings.edit import read_edit
 from bokit.core.bookings.names import is_neutral
+from bokit.core.bookings.nights import nights
 from bokit.core.bookings.pairs import MatchReason
-from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason, describe_booking
+from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason, describe_booking, held_nights
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import RawEvent, UidRole
@@ -176,6 +177,39 @@ def test_uids_that_all_change_do_not_move_a_stay():
     source.see(past, taken("d@x", 12, 22), taken("e@x", 40, 44))
 
     assert source.records[mine].presence is Presence.MISSING
+
+
+def test_who_took_some_nights_of_a_stay_and_moves_away_opens_none_of_the_others():
+    """The new UID had the stay by its nights alone; where it goes says nothing of the nights that it never showed."""
+    source = SimulatedSource("generic")
+    source.see(taken("a@x", 10, 13), FAR)
+    mine = edit(source, notes="door 4711")
+    source.see(taken("b@x", 10, 11), FAR, hours=1)
+    assert len(source.stays()) == 2
+
+    source.see(taken("b@x", 6, 7), FAR, hours=3)
+    moved = next(r for r in source.stays() if r.key == "b@x" and r.id != mine)
+    assert held_nights(moved) == nights(day(6), day(7))
+    assert held_nights(source.records[mine]) == nights(day(10), day(13))
+    assert not moved.edits
+
+    for _ in range(3):
+        source.see(taken("b@x", 6, 7), FAR, hours=13)
+    assert moved.id in [r.id for r in source.stays(Presence.PRESENT)]
+    assert source.records[mine].presence is Presence.GONE
+
+
+def test_a_uid_that_showed_all_the_nights_moves_with_its_edits():
+    """Shorter, then elsewhere: what its own UID no longer shows is no other guest's."""
+    source = SimulatedSource("generic")
+    source.see(taken("a@x", 10, 13), FAR)
+    mine = edit(source, notes="late")
+    source.see(taken("a@x", 10, 11), FAR, hours=1)
+
+    source.see(taken("a@x", 6, 7), FAR, hours=3)
+
+    assert len(source.stays()) == 2
+    assert held_nights(source.records[mine]) == nights(day(6), day(7))
 
 
 def test_the_only_stay_of_a_feed_is_judged_by_its_nights():

@@ -12,6 +12,7 @@ from bokit.core.bookings.identity import Identity
 from bokit.core.bookings.limits import MIN_WINDOW_END, MIN_WINDOW_START
 from bokit.core.bookings.names import NameReader, NameVerdict, Words
 from bokit.core.bookings.nights import NightRanges, NightSet, nights, nights_of
+from bokit.core.bookings.open_nights import read_open
 from bokit.core.bookings.pairing import near_rounds, uid_rounds
 from bokit.core.bookings.pairs import MatchReason, Pair
 from bokit.core.bookings.rolling import ClosureRules, Rolls, WindowVerdict
@@ -19,6 +20,7 @@ from bokit.core.bookings.stay import GoneReason, Stay, entry_key
 from bokit.core.bookings.uids import UidRoles
 from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.ical.platforms.base import Traits
+from bokit.core.model.merge import DOUBTED_AT
 from bokit.core.model.records import Record
 from bokit.core.model.source_memory import RenameHistory
 from bokit.core.model.source_rules import BookingLimits, Seen
@@ -227,7 +229,8 @@ def _match_exact(
 ) -> _Assignment:
     """Return the pairs with the same code or, where the UID is not made of dates, the same UID.
 
-    Several stays may have had one UID: those with the same nights first. Two names that differ are two guests.
+    Several stays may have had one UID: those with the same nights first. Two names that differ are two guests, and so are
+    perhaps a stay and a UID that :func:`_may_be_other` knows.
     """
     ordered = sorted(stays, key=lambda s: (not s.is_gone, s.record.created_at, s.record.id))
     by_code = {known.code: known for known in ordered if known.code}
@@ -245,9 +248,23 @@ def _match_exact(
 
 def _has_same_uid(entry: Entry, stay: Stay, names: NameReader) -> bool:
     """Return whether nothing else says that *entry*, with the UID of *stay*, is another booking."""
-    if stay.code and entry.reservation_code:
+    if (stay.code and entry.reservation_code) or _may_be_other(entry, stay):
         return False
     return names.compare(stay, entry, same_uid=True) is not NameVerdict.DIFFER
+
+
+def _may_be_other(entry: Entry, stay: Stay) -> bool:
+    """Return whether *entry* took over some nights of *stay* under a UID of its own, and has left them now.
+
+    the feed shows             the stay
+    A on 14th to 17th          is A's
+    B on 14th to 15th, no A    is B's, by its nights alone; the 15th and the 16th are held until they were open for long enough
+    B on 11th to 12th          stays as A left it: where B goes says nothing of A's nights
+    """
+    doubted = stay.record.memory.get(DOUBTED_AT)
+    if doubted is None or _count_shared(stay, entry):
+        return False
+    return any(since <= datetime.fromisoformat(doubted) for since in read_open(stay.record).values())
 
 
 def _uid_order(entry: Entry, stay: Stay) -> tuple[Any, ...]:
