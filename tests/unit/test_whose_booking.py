@@ -200,7 +200,7 @@ def test_who_took_some_nights_of_a_stay_and_moves_away_opens_none_of_the_others(
 
 
 def test_a_uid_that_showed_all_the_nights_moves_with_its_edits():
-    """Shorter, then elsewhere: what its own UID no longer shows is no other guest's."""
+    """Shorter, then elsewhere, under one UID: the booking and what was written about it go along."""
     source = SimulatedSource("generic")
     source.see(taken("a@x", 10, 13), FAR)
     mine = edit(source, notes="late")
