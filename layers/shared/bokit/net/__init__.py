@@ -4,4 +4,4 @@ A *target* is a URL that was checked; an *exchange* is one request with its redi
 May import: ``errors``.
 """
 
-__all__ = ["addresses", "response", "session"]
+__all__ = ["addresses", "headers", "response", "session"]
