@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NewType, TypedDict
@@ -120,6 +120,14 @@ class AlertState:
     failures_read: Mapping[str, datetime] = field(default_factory=dict)
     """By webhook: when the delivery was given up of which the channel read last."""
     version: int = 0
+
+    def as_accepted(self, at: datetime) -> AlertState:
+        """Return it after the service accepted a message at *at*: what waits may be sent."""
+        return replace(self, failures=0, retry_at=None, failing_since=None, error=None, delivered_at=at)
+
+    def as_refused(self, at: datetime, error: str) -> AlertState:
+        """Return it after the service did not accept a message at *at*, and why; when to try again is not said here."""
+        return replace(self, failing_since=self.failing_since or at, error=error)
 
 
 class AlertChannelDocument(TypedDict):

@@ -193,8 +193,8 @@ class AlertTurn:
             return self._fail(BokitError("an unexpected error; the log has its details", code="unexpected"))
         self._refused = 0
         self._note_holds(alert)
-        well = {"failures": 0, "retry_at": None, "failing_since": None, "error": None}
-        self._save(pending=self._without(alert), delivered_at=self.clock(), **well)
+        self.state = self.state.as_accepted(self.clock())
+        self._save(pending=self._without(alert))
         return None
 
     def _note_holds(self, alert: PendingAlert) -> None:
@@ -208,8 +208,8 @@ class AlertTurn:
         self._refused = self._refused + 1 if isinstance(error, NeverError) else 0
         asked = error.retry_after if isinstance(error, SourceUnavailableError) else None
         retry_at = now + retry_after(failures, self.channel.id, asked)
-        since = self.state.failing_since or now
-        self._save(failures=failures, retry_at=retry_at, failing_since=since, error=error.message)
+        self.state = self.state.as_refused(now, error.message)
+        self._save(failures=failures, retry_at=retry_at)
         log_event(log, "alert not accepted", channel=self.channel.id, code=error.stable_code, failures=failures)
         return retry_at
 

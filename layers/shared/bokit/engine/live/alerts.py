@@ -162,10 +162,7 @@ class AlertService:
         now, state = self.clock(), self.store.load_alert_state(channel.tenant, channel.id)
         if state.held_until and state.held_until > now:
             return
-        if error:
-            noted = replace(state, failing_since=state.failing_since or now, error=error.message)
-        else:
-            noted = replace(state, failures=0, retry_at=None, failing_since=None, error=None, delivered_at=now)
+        noted = state.as_refused(now, error.message) if error else state.as_accepted(now)
         with suppress(StoreConflictError):
             self.store.save_alert_state(noted)
         if error is None and state.pending:
