@@ -264,7 +264,8 @@ def _may_be_other(entry: Entry, stay: Stay) -> bool:
     doubted = stay.record.memory.get(DOUBTED_AT)
     if doubted is None or _count_shared(stay, entry):
         return False
-    return any(since <= datetime.fromisoformat(doubted) for since in read_open(stay.record).values())
+    doubted_at = datetime.fromisoformat(doubted)
+    return any(since <= doubted_at for since in read_open(stay.record).values())
 
 
 def _uid_order(entry: Entry, stay: Stay) -> tuple[Any, ...]:

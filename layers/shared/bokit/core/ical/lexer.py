@@ -91,7 +91,7 @@ def decode_body(body: bytes) -> str:
     elif encoding := _WITHOUT_MARK.get(body[:2]):
         body = body.decode(encoding, "replace").encode()
     if _LONE_CR.search(body):
-        # CR CR LF, or old lines that end in CR alone; a pattern would backtrack at every CR
+        # CR CR LF, or old lines that end in CR alone; a pattern that takes all of these would backtrack at every CR
         body = body.replace(b"\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     lines = _remove_indents(body.translate(None, b"\r\0").removeprefix(b"\xef\xbb\xbf"))
     unfolded = b"".join(lines.split(b"\n "))  # half the time of a replacement

@@ -195,7 +195,7 @@ def _read_groups(body: BodyText, context: ReadContext, last: BodyContent | None)
         for group in group_events(calendar):
             key = group.fingerprint(salted)
             kept = known.get(key)
-            if kept is None or (kept.series and not _is_current(kept, context)):
+            if kept is None or not _is_current(kept, context):
                 kept = keep_group(group, number, read_group(group, calendar, zones, context), context.window)
             groups[key] = kept
     return BodyContent(

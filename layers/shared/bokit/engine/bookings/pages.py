@@ -38,10 +38,6 @@ class CalendarPublisher:
     def __init__(self, store: Store, defaults: Fields) -> None:
         self.store, self.reader = store, UnitGroupReader(store, defaults)
 
-    def load_calendars(self, tenant: TenantId, scopes: Iterable[Scope]) -> list[OutCalendar]:
-        """Return the calendars of these units."""
-        return load_calendars(self.store, tenant, scopes)
-
     def load_pages(self, tenant: TenantId, scopes: Sequence[Scope]) -> Pages:
         """Return the calendars of these units with their pages; load them before everything that pages are made from."""
         return load_pages(self.store, tenant, scopes)
@@ -109,7 +105,8 @@ class CalendarPublisher:
 
     def _check_still_there(self, token_hash: str, calendar: OutCalendar, at: datetime) -> None:
         """End a first page whose calendar was removed or rotated before there was a page to delete."""
-        now = next((c for c in self.load_calendars(calendar.tenant, [calendar.unit_id]) if c.id == calendar.id), None)
+        mine = load_calendars(self.store, calendar.tenant, [calendar.unit_id])
+        now = next((c for c in mine if c.id == calendar.id), None)
         if now is None or token_hash not in now.hashes:
             self._end(self.store.find_published(token_hash), at)
 
