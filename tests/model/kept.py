@@ -145,6 +145,14 @@ KEPT: Mapping[str, Kept] = {
         "book 2 33 4, cancel 0, again 0, hours 0, pause 2, fault 1 1 1, move 19 -3, crash 2 18, book 2 33 2, close 1 27 5, "
         "book 1 33 2, close 1 16 1, move 17 -3, fault 1 1 1, sync 0, finish",
     ),
+    "nights-that-a-calendar-shows-open-after-days-of-empty-bodies": (
+        [(1, False, 4), (4, False, 4)],
+        "fault 1 5 20, crash 0 28, book 2 56 7, discard 0, unhand 1, edit 26, swap 22, edit 9, apply 2, "
+        "fault 1 6 20, cancel 11, cancel 3, hours 0, swap 0, cancel 0, address 0, cancel 19, edit 12, hours 0, "
+        "cancel 14, resize 37 3, remove 1, resize 15 -2, unhand 1, book 1 50 6, sync 1, cancel 28, cancel 18, "
+        "cancel 5, close 1 13 4, edit 9, cancel 27, hours 4, book 1 1 3, cancel 39, hours 4, book 0 52 4, "
+        "book 1 31 2, again 1, finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

@@ -27,6 +27,8 @@ APART = timedelta(seconds=60)
 REST = (1, 1, 6, 16, 1, 12, 12, 11, 1, 12, 12, 11)
 """Hours between the syncs of the time of rest: 96 in all."""
 NO_EVIDENCE = frozenset({"down", "html", "empty", "cut"})
+EMPTY_BODIES = 6
+"""As many make a calendar that was empty, not one that failed for once."""
 FADING = timedelta(hours=36 + 24)
 LEASE = timedelta(minutes=6)
 CANCEL_AFTER = (24, 24, 30, 12)
@@ -49,14 +51,17 @@ class Seen:
     fetches: int = 0
     is_anonymous: bool = False
     was_accepted: bool = False
+    was_empty: bool = False
+    """The calendar was empty, in enough bodies, before the first fetch that showed it open."""
 
     @property
     def shown_until(self) -> tuple[datetime, bool]:
         """Its last fetch, and whether another of the same time left it out already."""
         return self.last, self.absent_since != self.last
 
-    def miss(self, at: datetime) -> None:
+    def miss(self, at: datetime, *, was_empty: bool) -> None:
         """Note a fetch that showed it open."""
+        self.was_empty = was_empty if self.absent_since is None else self.was_empty
         self.absent_since = self.absent_since or at
         if self.absent_at is None or at - self.absent_at >= APART:
             self.absent_at, self.fetches = at, self.fetches + 1
@@ -179,6 +184,7 @@ class Play:
         if answer is None or answer.body is None or answer.fault == "html":
             return
         is_held = outcome == "held"
+        was_empty = known.empty_bodies >= EMPTY_BODIES
         known.empty_since = None if answer.events else known.empty_since or now
         known.empty_bodies = 0 if answer.events else known.empty_bodies + 1
         known.closed, known.is_accepted = answer.nights, not is_held
@@ -191,7 +197,7 @@ class Play:
         is_evidence = answer.fault not in NO_EVIDENCE and not is_stale and bool(answer.events)
         for key, seen in known.nights.items():
             if key not in shown and (is_evidence or not is_held or not seen.was_accepted):
-                seen.miss(now)
+                seen.miss(now, was_empty=was_empty)
         for key, is_anonymous in shown.items():
             before = known.nights.get(key)
             if before and before.absent_since:
@@ -369,11 +375,13 @@ class Play:
             return known.is_removed or seen.absent_since is not None
         if seen.absent_since is None and known.empty_since is None:
             return False
-        is_long_empty = known.empty_since and known.empty_bodies >= 6 and now - known.empty_since >= 2 * DAY
+        is_long_empty = known.empty_since and known.empty_bodies >= EMPTY_BODIES and now - known.empty_since >= 2 * DAY
         if is_long_empty and known.empty_since and known.empty_since - seen.since <= DAY:
             return True  # the first bookings of a quiet listing, on trial
         shown = known.shown.get(of) or known.accepted.get(of)
         if shown and (shown.cancelled or self._was_moved(self.world.items[of], shown, night)):
+            return True
+        if seen.was_empty and seen.fetches >= 3 and now - seen.last >= max(3 * DAY, self.cancel_after):
             return True
         return seen.absent_since is not None and now - seen.absent_since >= self.cancel_after - APART and seen.fetches >= 2
 

@@ -242,6 +242,24 @@ def test_how_long_the_feed_must_miss_it_after_an_outage(hours, fetches):
     assert [kinds(source.see(B, C, D)) for _ in range(26)].index([CANCEL]) == fetches
 
 
+@pytest.mark.parametrize("minutes", [15, 60, 240])
+@pytest.mark.parametrize("shape", ["stay", "closure"])
+def test_nights_that_a_stay_lost_after_an_outage_of_days_open_in_the_third_fetch(minutes, shape):
+    """Not sooner, however long the interval is."""
+    longer, shorter = (stay("a", 10, 16), stay("a", 10, 13)) if shape == "stay" else (closure(10, 16), closure(10, 13))
+    source = SimulatedSource("generic" if shape == "stay" else "booking_com", interval=timedelta(minutes=minutes))
+    source.see(longer, *FAR)
+    for _ in range(100 * 60 // minutes):
+        source.see(hours=minutes / 60)
+
+    lost, held = nights_of(13, 16), []
+    for _ in range(3):
+        source.see(shorter, *FAR, hours=minutes / 60)
+        held.append(lost <= source.held())
+
+    assert (held, lost & source.held()) == ([True, True, False], set())
+
+
 def test_what_a_page_showed_amid_an_outage_was_shown_then():
     """Half a page that is held, ten hours before the feed is back: the three days begin with it."""
     source = outage(60, A, B, C, D)
@@ -301,16 +319,6 @@ def test_one_that_a_third_fetch_shows_is_kept():
     source.see(A, B, C, D)
     assert nights_of(10, 14) <= source.held()
     assert [kinds(source.see(B, C, D)) for _ in range(25)].index([CANCEL]) == 24
-
-
-def test_nights_that_are_open_after_an_outage_of_days_open_as_soon():
-    """The stay came back shorter."""
-    source = outage(73, closure(10, 20), closure(40, 44))
-    for _ in range(2):
-        source.see(closure(10, 14), closure(40, 44), hours=0.25)
-        assert nights_of(10, 20) <= source.held()
-    source.see(closure(10, 14), closure(40, 44), hours=0.25)
-    assert nights_of(10, 20) & source.held() == nights_of(10, 14)
 
 
 def test_an_unreadable_calendar_of_days_says_nothing_of_absence():

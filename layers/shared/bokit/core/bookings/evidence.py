@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from bokit.core.bookings.fetch_gaps import fetch_gap
+from bokit.core.bookings.fetch_gaps import fetch_gap, two_fetches_of
 from bokit.core.bookings.habits import shows_begun
 from bokit.core.bookings.limits import (
     ARRIVAL_CARE,
@@ -82,7 +82,7 @@ class Evidence:
         """
         if self.filled_at is None or self.unshown is not None:
             return context.at
-        third = context.at + (MIN_FETCHES_IN_DOUBT - 1) * fetch_gap(context)
+        third = context.at + two_fetches_of(context.interval or timedelta())
         return min(context.at, max(self.filled_at + unseen_wait(context), third) - context.cancel_after)
 
     def filled_before(self, record: Record) -> datetime | None:

@@ -16,3 +16,8 @@ def fetch_gap(context: Context) -> timedelta:
 def gap_of(interval: timedelta) -> timedelta:
     """Return how far apart two fetches of a source of this *interval* must be to count as two."""
     return min(max(MIN_FETCH_GAP, interval / 4), MAX_FETCH_GAP)
+
+
+def two_fetches_of(interval: timedelta) -> timedelta:
+    """Return the time after a fetch in which two others of this *interval* come, the second of them a little early at most."""
+    return max(2 * interval - gap_of(interval), 2 * gap_of(interval))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bokit.core.bookings.fetch_gaps import gap_of
+from bokit.core.bookings.fetch_gaps import two_fetches_of
 from bokit.core.model.due_times import interval_of
 from bokit.core.model.options import Options
 from bokit.core.model.records import Scope, SourceId, TenantId
@@ -80,4 +80,4 @@ def _read_calendar(calendar: OutCalendar, pages: Pages) -> list[CalendarReads]:
 def _load_two_fetches(store: Store, tenant: TenantId, options: Options) -> dict[SourceId, timedelta]:
     """Return the time in which two fetches of each source come, the second of them nearly an interval after the first."""
     intervals = {s.id: interval_of(s, options) for s in store.load_sources(tenant)}
-    return {source: max(2 * interval - gap_of(interval), gap_of(interval)) for source, interval in intervals.items()}
+    return {source: two_fetches_of(interval) for source, interval in intervals.items()}
