@@ -23,7 +23,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -39,6 +38,7 @@ from bokit.core.model.runs import Trigger
 from bokit.engine.runs.manual import SyncRequest
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.dynamo.create_table import create_table
+from bokit.values import replace
 from bokit.wiring import build_engine
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,13 @@ from bench.rows import LackingError, Row, memory_rows, show_rows
 from bokit.core.model.catalog import Source
 from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.collections import make_id
-from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId, revise
+from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, TenantId
 from bokit.core.model.scheduling import Lease
 from bokit.core.tables.values import write_row_key
 from bokit.handlers import MANY_OBJECTS
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Snapshot
+from bokit.values import replace
 from simulator.billing import SPECS, TABLES, Billing
 from tests.support.servers import INSTALL_DB, MARIADB, PASSWORD, run_mariadb
 from tests.support.sql_app import SqlApp
@@ -66,7 +66,7 @@ class DiskStore(MemoryStore):
         self, records: Sequence[Record], changes: Sequence[LoggedChange], *, lease: Lease | None, **_: object
     ) -> Sequence[Record]:
         self.written += len(records)
-        saved = [revise(r, version=r.version + 1) for r in records]
+        saved = [replace(r, version=r.version + 1) for r in records]
         self._put((f"r/{r.id}", write_document(r).encode()) for r in saved)
         self._put((f"c/{c.record_id}/{c.at}", write_document(c).encode()) for c in changes)
         return saved

@@ -10,7 +10,7 @@ The store in memory lives in a process of its own, as a table does, and the engi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from multiprocessing import get_context
@@ -32,6 +32,7 @@ from bokit.store.dynamo.shards import write_head
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
 from bokit.store.protocols import Store
+from bokit.values import replace
 from bokit.wiring import build_engine
 
 INTERVAL = timedelta(minutes=15)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bokit.values import replace
 from bokit_cli.show import NO_PROPERTY, NO_SOURCE, NO_UNIT, print_json
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from bokit.values import replace
 from bokit_cli.completion import complete_collection, complete_source, complete_table
 from bokit_cli.flags import DEFAULT, AsJson, Tenant, UnitFilter
 from bokit_cli.interrupts import Interrupts

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.errors import SourceRefusedError
+from bokit.values import replace
 from tests.support.alert_home import Home
 from tests.support.alert_server import AlertServer, serve_alerts
 from tests.support.apartment import AIRBNB, VRBO

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -25,6 +24,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import InputError, QuotaError, StateError, UnknownIdError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.limits import EVENT_TTL
+from bokit.values import replace
 from tests.support.alert_home import Home
 from tests.support.alert_server import AlertServer, serve_alerts
 from tests.support.apartment import AIRBNB, VRBO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bokit.store.dynamo.store import DynamoStore
 from bokit.store.limits import MAX_BATCH_TRIES
 from bokit.store.protocols import Store
 from bokit.store.schema import SCHEMA
+from bokit.values import replace
 from tests.support.emulator import REGION
 from tests.support.made_up import make_up_arguments
 from tests.support.wire import CORAL, DYNAMO, SECRET, WireAnswer, cancellation, document, refusal, scripted

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -21,6 +20,7 @@ from bokit.store.dynamo.items import is_left_out, is_part
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Snapshot
 from bokit.store.schema import SCHEMA
+from bokit.values import replace
 from tests.support.apartment import AIRBNB, Flat
 from tests.support.builders import NOW
 from tests.support.former_table import ICAL, LOADS, TENANT, put_items, source_of, write_plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from bokit.store.dynamo import keys
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.limits import MAX_KEPT_CHANGES
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import NOW, a_change, a_record
 
 DAYS = 90

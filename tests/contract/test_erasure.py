@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from bokit.core.model.records import Presence, Record
 from bokit.engine.bookings.receipts import ReceiptDocument
 from bokit.errors import StateError
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 from tests.support.door_app import GENERIC, DoorApp, calendar, event, stay
 from tests.support.stored_texts import stored_texts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,6 +35,7 @@ from bokit.store.dynamo import keys
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.limits import MAX_CHUNK_BYTES
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import NOW, a_record
 
 UNIT = Scope("unit_1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.http.limits import MAX_PREVIEW_ENTRIES
+from bokit.values import replace
 from bokit.wiring import open_kinds
 from tests.support.caller import ApiApp
 from tests.support.scripted_server import ScriptedServer

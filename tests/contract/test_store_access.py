@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -15,6 +14,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_page, a_token
 from tests.support.steps import OTHER
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState, ChannelKind, PendingAlert, Severity
@@ -12,6 +10,7 @@ from bokit.core.model.records import TenantId
 from bokit.core.model.webhooks import WebhookFailure, WebhookId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import HOUR, NOW
 from tests.support.steps import OTHER
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,6 +23,7 @@ from bokit.core.model.records import CollectionName, RecordId, Scope, SourceId, 
 from bokit.core.model.scheduling import Failure, HoldNote, Shard, SourceSchedule
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import (
     DAY,
     HOUR,

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +23,7 @@ from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.limits import MAX_DOCUMENT_BYTES, MAX_PACKED_BYTES
 from bokit.store.protocols import Snapshot
+from bokit.values import replace
 from tests.support.builders import (
     DAY,
     NOW,

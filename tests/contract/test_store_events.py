@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -17,6 +16,7 @@ from bokit.core.model.records import Scope, SourceId, TenantId, make_record_id
 from bokit.errors import StoreConflictError
 from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, a_change, a_record
 from tests.support.steps import OTHER, add_source, lease_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 
@@ -15,6 +14,7 @@ from bokit.core.model.records import RunId, TenantId
 from bokit.core.model.runs import OpenRun
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Due, Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_head, a_monitor, a_report, a_schedule, a_source, an_open_run
 from tests.support.steps import OTHER, close
 

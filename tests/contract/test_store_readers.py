@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from bokit.core.model.catalog import DEFAULT_TENANT
@@ -10,6 +9,7 @@ from bokit.core.model.events import EventType, NewEvent, OutboxItem, fill_outbox
 from bokit.core.model.readers import Reader, Readers, UnreadCalendar, next_check
 from bokit.core.model.records import TenantId
 from bokit.store.protocols import PublishedDocument, ReadersChange, Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, a_page
 from tests.support.steps import OTHER
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
@@ -11,6 +9,7 @@ from bokit.core.model.quotas import QuotaName
 from bokit.core.model.records import Record, RecordId, Scope
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import NOW, a_change, a_record
 
 UNIT = Scope("unit_1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -27,6 +26,7 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import Outcome, Run, RunStatus, Trigger
 from bokit.errors import InputError, StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Snapshot, Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_change, a_record, a_report, a_run, an_edit
 from tests.support.steps import OTHER, add_record, add_run, add_source, lease_of
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
@@ -16,6 +15,7 @@ from bokit.core.model.records import RunId, SourceId, TenantId
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, RunStatus, RunStep, SourceReport
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NAUGHTY_STRINGS, NOW, a_record, a_report, an_answer, an_open_run
 from tests.support.steps import OTHER, close
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 
@@ -16,6 +15,7 @@ from bokit.core.model.scheduling import Failure, Shard
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.protocols import Snapshot, Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, a_batch_run, a_change, a_head, a_record, a_schedule, a_source
 from tests.support.steps import add_source, claim, lease_of
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from threading import Barrier
@@ -27,6 +26,7 @@ from bokit.errors import QuotaError, StaleFenceError, StoreConflictError
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import DAY, NOW, a_change, a_head, a_record, a_schedule, a_token, a_unit
 from tests.support.steps import OTHER, add_source, lease_of
 

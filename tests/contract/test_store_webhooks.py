@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
@@ -17,6 +16,7 @@ from bokit.core.model.records import TenantId
 from bokit.core.model.webhooks import Delivery, DeliveryState, DisabledReason, Endpoint, Webhook, WebhookId
 from bokit.errors import InputError, StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW
 from tests.support.steps import OTHER
 

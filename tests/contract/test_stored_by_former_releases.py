@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +25,7 @@ from bokit.core.tables.progress import read_table_memory, write_table_memory
 from bokit.errors import UnknownIdError
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.store import DynamoStore
+from bokit.values import replace
 from tests.support.builders import a_report, a_schedule
 from tests.support.former_table import (
     API,

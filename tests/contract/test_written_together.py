@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -13,6 +12,7 @@ from bokit.core.model.records import CollectionName, Scope
 from bokit.errors import QuotaError, StaleFenceError, StoreConflictError
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import DayWrites, Snapshot, Store
+from bokit.values import replace
 from tests.support.builders import NOW, a_change, a_property, a_record, a_unit
 from tests.support.steps import OTHER, add_source, lease_of
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,6 +14,7 @@ from icalendar import Calendar
 
 from bokit.core.model.catalog import DEFAULT_TENANT, UnitId
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
+from bokit.values import replace
 from simulator.model import SimulatorError
 from tests.support.apartment import AIRBNB, BOOKING, DAY, VRBO, Flat
 from tests.support.rows_app import CallCounter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -18,6 +17,7 @@ from bokit.engine.catalog.collections import WriteRequest
 from bokit.engine.catalog.config.file import read_config
 from bokit.engine.catalog.config.importing import import_config
 from bokit.engine.runs.manual import SyncRequest
+from bokit.values import replace
 from tests.support.interrupted import REFUSED, InterruptedStore
 from tests.support.json_app import CRM, JsonApp
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.stored_calendars import CALENDARS
 from bokit.errors import InputError, StoreConflictError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 from tests.support.apartment import AIRBNB, VRBO, Flat
 from tests.support.emulator import empty_table, needs_emulator
 from tests.support.rows_app import CallCounter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import RunMessage, read_message
 from bokit.errors import InputError, LaterError, StoreConflictError
 from bokit.store.limits import PROGRESS_TTL
+from bokit.values import replace
 from tests.support.lineage import LineageQueue
 from tests.support.queued_work import ROW
 from tests.support.rows_app import START, TestApp

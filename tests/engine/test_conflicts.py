@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
@@ -15,6 +14,7 @@ from bokit.core.occupancy.conflict_records import CONFLICTS
 from bokit.engine.runs.manual import SyncRequest
 from bokit.errors import InputError, UnknownIdError
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 from tests.support.apartment import AIRBNB, BOOKING, VRBO, Apartment
 from tests.support.rows_app import CallCounter, Died
 

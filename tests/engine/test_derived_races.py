@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.events import DOOR_CODES
 from bokit.core.occupancy.conflict_records import CONFLICTS
 from bokit.engine.app import Bokit
+from bokit.values import replace
 from tests.support.apartment import Flat
 from tests.support.door_app import FIRST, DoorApp
 from tests.support.rows_app import CallCounter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -25,6 +24,7 @@ from bokit.errors import (
     StoreUnreachableError,
     UnknownIdError,
 )
+from bokit.values import replace
 from tests.support.queued_work import ROW, Failing, furnish, work_off
 from tests.support.rows_app import START, CallCounter, TestApp
 from tests.support.simulated_app import Calls, Died, SimulatedApp

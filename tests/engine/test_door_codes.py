@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.events import DOOR_CODES
 from bokit.core.model.quotas import QuotaName
 from bokit.errors import InputError, StateError, UnknownIdError
+from bokit.values import replace
 from tests.support.door_app import GENERIC, DoorApp, calendar, event, stay
 
 LATER = stay("z", 60, 63)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from bokit.errors import InputError, SourceRefusedError, SourceUnavailableError,
 from bokit.sources.protocols import Fetched
 from bokit.store.limits import EVENT_TTL
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 from tests.support.apartment import AIRBNB, BOOKING, Apartment, Flat
 from tests.support.queued_work import ROW, furnish, run_queue, work_off
 from tests.support.rows_app import START, CallCounter, Died, ManualClock, TestApp

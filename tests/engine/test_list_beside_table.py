@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas, day_of
 from bokit.core.model.runs import Outcome
 from bokit.core.tables.chunks import unpack_manifest
+from bokit.values import replace
 from tests.support.json_app import JsonApp
 from tests.support.sql_app import SqlApp, SqliteFile, shrink_tables
 

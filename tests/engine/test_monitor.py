@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from bokit.engine.runs import monitors as monitors_module
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.errors import InputError, StateError, StoreUnreachableError
+from bokit.values import replace
 from tests.support.queued_work import ROW, Failing, furnish, work_off
 from tests.support.rows_app import START, TestApp
 from tests.support.simulated_app import Calls, Died, SimulatedApp

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from bokit.errors import LaterError, SourceRefusedError
 from bokit.outlets.memory import MemoryAlerts
 from bokit.sources.protocols import Fetched
 from bokit.store.limits import EVENT_TTL
+from bokit.values import replace
 from tests.support.apartment import AIRBNB, VRBO, Apartment
 from tests.support.queued_work import run_queue
 from tests.support.rows_app import Died, TestApp

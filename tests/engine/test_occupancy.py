@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +11,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.occupancy.night_counts import CountsBy
 from bokit.engine.bookings.night_counts import read_period
 from bokit.errors import InputError
+from bokit.values import replace
 from tests.support.door_app import calendar, stay
 from tests.support.one_feed_app import OneFeedApp
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from bokit.core.model.options import OPTIONS, Options
 from bokit.core.model.records import TenantId
 from bokit.core.model.scheduling import Head
 from bokit.errors import OptionError
+from bokit.values import replace
 from tests.support.rows_app import START, TestApp
 
 OTHER = TenantId("other")

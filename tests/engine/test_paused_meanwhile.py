@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from bokit.values import replace
 from tests.support.queued_work import run_queue
 from tests.support.rows_app import TestApp
 

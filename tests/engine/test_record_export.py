@@ -8,7 +8,6 @@ import io
 import json
 import tempfile
 import tracemalloc
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from bokit.engine.records import export as exports
 from bokit.engine.records.export import RecordExport
 from bokit.engine.records.walk import walk_records
 from bokit.errors import InputError
+from bokit.values import replace
 from tests.support.builders import NAUGHTY_STRINGS, NOW, an_edit
 
 

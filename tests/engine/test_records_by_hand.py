@@ -298,7 +298,7 @@ class Rival:
     def apply_records(self, records, changes, **more):
         if self.on and self.left:
             self.left -= 1
-            from dataclasses import replace
+            from bokit.values import replace
 
             now = self._inner.load_record(records[0].tenant, records[0].collection, records[0].id)
             self._inner.apply_records([replace(now, remote={"n": now.remote["n"] + 1})], [], lease=None)

@@ -122,7 +122,7 @@ def test_force_compares_every_row_with_its_record(app: SqlApp) -> None:
     """A full resync corrects records that differ from the table, and writes nothing else."""
     app.add_source(CLIENTS)
     app.sync()
-    from dataclasses import replace
+    from bokit.values import replace
 
     spoilt = replace(app.records()["5"], remote={"id": 5, "name": "spoilt", "email": None})
     app.store.apply_records([spoilt], [], lease=None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from bokit.core.model.records import Record, SourceId
 from bokit.core.model.runs import Outcome
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, read_message
 from bokit.outlets.memory import MemoryQueue
+from bokit.values import replace
 from tests.support.rows_app import CallCounter, Died
 from tests.support.sql_app import CLIENTS, SqlApp, SqliteFile, TimeBudget, shrink_tables
 

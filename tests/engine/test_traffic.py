@@ -6,7 +6,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +20,7 @@ from bokit.engine.runs import traffic
 from bokit.engine.runs.messages import BatchMessage, read_message
 from bokit.engine.runs.traffic import TrafficTrigger
 from bokit.errors import LaterError, StoreUnreachableError
+from bokit.values import replace
 from tests.support.queued_work import run_queue
 from tests.support.rows_app import START, CallCounter, TestApp
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -17,6 +16,7 @@ from bokit.core.occupancy.limits import MAX_FADING
 from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.sync.kinds import SourceKind
 from bokit.sources.protocols import Fetched
+from bokit.values import replace
 from bokit.wiring import make_booking_reconciler
 from simulator.model import SimulatorError
 from simulator.world import World

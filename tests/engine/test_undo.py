@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from bokit.core.model.runs import Outcome
 from bokit.core.occupancy.out_calendar import CalendarChoice
 from bokit.engine.bookings.undo import UndoPlan
 from bokit.errors import StateError, UnknownIdError
+from bokit.values import replace
 from tests.support.feed_shapes import ShapedEvent, word, write
 from tests.support.one_feed_app import OneFeedApp
 
@@ -70,7 +71,7 @@ def home() -> Home:
 
 
 def later(event: ShapedEvent, days: int) -> ShapedEvent:
-    return replace(event, first=event.first + days)
+    return dataclasses.replace(event, first=event.first + days)
 
 
 def test_an_edit_is_undone_and_the_field_is_its_source_s_again(home):

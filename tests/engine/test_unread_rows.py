@@ -180,6 +180,6 @@ def test_a_manifest_of_a_former_release_is_completed_without_reading_chunks(
 
 
 def _with_state(app: SqlApp, source: Any, state: TableState) -> Any:
-    from dataclasses import replace
+    from bokit.values import replace
 
     return replace(app.store.load_snapshot(source), content=pack_manifest({"stocks": state}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
@@ -22,6 +22,7 @@ from bokit.engine.sync.finish import WORKER_DIED
 from bokit.engine.sync.kinds import SourceKind
 from bokit.engine.sync.limits import DEATH_WAIT, MAX_WORKER_DEATHS
 from bokit.sources.protocols import Fetched
+from bokit.values import replace
 from tests.support.rows_app import DEFAULT_TENANT, ROWS, START, RowRules, TestApp
 from tests.support.simulated_app import Calls, Died
 

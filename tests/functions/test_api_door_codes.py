@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import os
-from dataclasses import replace
 
 import pytest
 from moto import mock_aws
@@ -15,6 +14,7 @@ from bokit.core.model.merge import DOUBTED_AT
 from bokit.engine.live.dispatch import read_turn
 from bokit.store.dynamo.create_table import create_table
 from bokit.store.dynamo.store import DynamoStore
+from bokit.values import replace
 from bokit.wiring import open_backup
 from tests.support.caller import ApiApp
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.core.model.quotas import QuotaName, QuotaOwner, Quotas
 from bokit.core.model.records import CollectionName, Record, RecordId, Scope, SourceId
 from bokit.engine.records import removal
+from bokit.values import replace
 from tests.support.caller import ApiApp, Caller
 
 TEAM = "/collections/team"

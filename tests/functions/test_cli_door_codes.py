@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.merge import DOUBTED_AT
+from bokit.values import replace
 from tests.support.terminal import Terminal
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from bokit.engine.runs.messages import BatchMessage, RunMessage, read_message
 from bokit.errors import StoreConflictError, StoreUnreachableError
 from bokit.outlets.memory import MemoryQueue
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 from bokit.wiring import build_engine
 from functions.deliver import app as deliver
 from functions.notify import app as notify

@@ -9,7 +9,6 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -31,6 +30,7 @@ from bokit.store.dynamo.gateway import PutItem
 from bokit.store.dynamo.keys import part_key, snapshot_key
 from bokit.store.dynamo.packing import cut_chunks
 from bokit.store.dynamo.store import DynamoStore
+from bokit.values import replace
 from tests.support.alert_home import Home
 from tests.support.alert_server import serve_alerts
 from tests.support.apartment import AIRBNB, VRBO

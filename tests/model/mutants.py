@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -32,6 +31,7 @@ from bokit.engine.catalog.sources import SourceService
 from bokit.engine.sync.job import context_of
 from bokit.engine.sync.lease import acquire_lease
 from bokit.engine.sync.sync import SourceSync
+from bokit.values import replace
 from tests.model.choice import choose
 from tests.model.play import ModelError, replay
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from bokit.core.model.access import Role
 from bokit.core.model.catalog import Tenant
 from bokit.core.model.records import TenantId
+from bokit.values import replace
 from tests.support.builders import a_name
 from tests.support.deployed import Deployed, open_stack, wait_until
 

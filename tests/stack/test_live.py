@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import read_clock
+from bokit.values import replace
 from tests.support.api_client import Client, open_client
 from tests.support.deployed import open_stack, wait_until
 from tests.support.node import find_node

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +14,7 @@ from bokit.engine.runs.limits import OVERDUE_AFTER
 from bokit.engine.runs.manual import SyncRequest
 from bokit.engine.runs.messages import read_message
 from bokit.store.dynamo.store import DynamoStore
+from bokit.values import replace
 from tests.support.emulator import empty_table, needs_emulator
 from tests.support.queued_work import ROW, work_off
 from tests.support.rows_app import TestApp

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT, Source
 from bokit.engine.runs.manual import SyncRequest
 from bokit.sources.protocols import Fetched
+from bokit.values import replace
 from tests.support.emulator import needs_emulator
 from tests.support.side_by_side import FEEDS, ROUNDS, Crowd, judge_truth, play_rounds
 from tests.support.simulated_app import WorldFetcher

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bokit.config import Settings
 from bokit.core.model.catalog import DEFAULT_TENANT
 from bokit.engine.app import Bokit
 from bokit.engine.base.clock import read_clock
+from bokit.values import replace
 from bokit.wiring import build_engine
 from simulator.world import World
 from tests.support.emulator import REGION, make_dynamo_store, needs_emulator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -38,6 +37,7 @@ from bokit.core.model.records import (
 from bokit.core.model.runs import IdempotentResponse, OpenRun, Outcome, Run, RunStatus, RunStep, SourceReport, Trigger
 from bokit.core.model.scheduling import Head, HeartbeatRun, SourceSchedule
 from bokit.store.protocols import PublishedDocument
+from bokit.values import replace
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 """The present of most tests."""

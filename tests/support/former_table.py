@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -34,6 +33,7 @@ from bokit.core.tables.spec import read_table_settings
 from bokit.engine.bookings.outgoing import CalendarParts, CalendarService
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.protocols import Store
+from bokit.values import MISSING, Value, defaults_of, fields_of
 
 FOLDER = Path(__file__).parents[1] / "data" / "stored" / "d9eec7f"
 
@@ -267,9 +267,9 @@ def write_plain(value: object) -> Json:
 
 
 def _names_of(value: object) -> list[str]:
-    """Return the fields of a dataclass, a NamedTuple or a namespace; none for any other value."""
-    if is_dataclass(value):
-        return [field.name for field in fields(value)]
+    """Return the fields of a value, a NamedTuple or a namespace; none for anything else."""
+    if isinstance(value, Value):
+        return list(fields_of(type(value)))
     return list(vars(value)) if isinstance(value, SimpleNamespace) else list(getattr(value, "_fields", ()))
 
 
@@ -318,6 +318,4 @@ def find_silent_fields(then: Json, now: object) -> Iterator[tuple[str, bool]]:
 
 
 def _defaults_of(value: Any) -> dict[str, object]:
-    if not is_dataclass(value):
-        return {}
-    return {f.name: f.default_factory() if f.default_factory is not MISSING else f.default for f in fields(value)}
+    return defaults_of(type(value)) if isinstance(value, Value) else {}

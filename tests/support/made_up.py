@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import dataclasses
 import types
 import typing
 from datetime import date, datetime, timedelta
@@ -11,6 +10,7 @@ from enum import Enum
 from typing import Any
 
 from bokit.core.model.catalog import Parent, Property
+from bokit.values import MISSING, Value, defaults_of
 from tests.support.builders import NOW, a_change, a_record
 
 TEXT = "made-up"
@@ -47,16 +47,15 @@ def make_up(hint: Any) -> Any:
         return PLAIN[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return next(iter(hint))
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and issubclass(hint, Value):
         return make_up_fields(hint)
     return _make_up_generic(hint)
 
 
-def make_up_fields(kind: type) -> Any:
-    """Return an instance of a dataclass with what it asks for; defaults stay."""
+def make_up_fields(kind: type[Value]) -> Any:
+    """Return a value of a class with what it asks for; defaults stay."""
     hints = typing.get_type_hints(kind)
-    missing = dataclasses.MISSING
-    asked = [f.name for f in dataclasses.fields(kind) if f.init and f.default is missing and f.default_factory is missing]
+    asked = [name for name, default in defaults_of(kind).items() if default is MISSING]
     return kind(**{name: make_up(hints[name]) for name in asked})
 
 

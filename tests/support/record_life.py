@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ from bokit.core.items.reader import write_body, write_line
 from bokit.core.items.rules import RecordRules
 from bokit.core.model.records import CollectionName, Presence, Scope, SourceId, TenantId
 from bokit.core.model.source_rules import Context
+from bokit.values import replace
 
 AT = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
 CLIENTS = CollectionName("clients")

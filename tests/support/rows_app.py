@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from bokit.engine.sync.kinds import SourceKind
 from bokit.outlets.memory import MemoryAlerts, MemoryQueue
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
+from bokit.values import replace
 
 START = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ROWS = CollectionName("rows")

@@ -7,7 +7,6 @@ entries made no difference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from bokit.core.model.catalog import BOOKINGS, DEFAULT_TENANT
 from bokit.core.model.plan import ActionKind, Plan
 from bokit.core.model.records import Presence, Record, Scope, SourceId
 from bokit.core.model.source_rules import Context, Seen, Verdict
+from bokit.values import replace
 
 START = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 TODAY = START.date()

@@ -95,7 +95,7 @@ class SqlApp:
 
     def change_settings(self, source: Source, **settings: Any) -> Source:
         """Give the source other settings."""
-        from dataclasses import replace
+        from bokit.values import replace
 
         head = self.store.load_head(source)
         after = replace(head, source=replace(head.source, settings={**head.source.settings, **settings}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from bokit.core.model.catalog import Source
@@ -10,6 +9,7 @@ from bokit.core.model.records import Record, TenantId
 from bokit.core.model.runs import OpenRun, Run, RunStatus
 from bokit.core.model.scheduling import Lease, Shard
 from bokit.store.protocols import Store
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, a_change, a_head, a_record, a_run, a_schedule, a_source
 
 OTHER = TenantId("other")

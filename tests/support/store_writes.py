@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 from bokit.core.model.access import Principal, Role
@@ -18,6 +17,7 @@ from bokit.core.model.scheduling import Failure, Lease
 from bokit.core.model.webhooks import Delivery, DeliveryState, Endpoint, Webhook, WebhookFailure, WebhookId
 from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import ReadersChange, Snapshot, Store
+from bokit.values import replace
 from tests.support.builders import (
     DAY,
     HOUR,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from bokit.store.dynamo.store import DynamoStore
 from bokit.store.memory.store import MemoryStore
+from bokit.values import Value, fields_of
 
 
 def stored_texts(store: Any) -> Iterator[str]:
@@ -60,8 +60,8 @@ def texts_of(value: Any, seen: set[int]) -> Iterator[str]:
         inner: Any = [*value.keys(), *value.values()]
     elif isinstance(value, (list, tuple, set, frozenset)):
         inner = value
-    elif is_dataclass(value):
-        inner = [getattr(value, f.name) for f in fields(value)]
+    elif isinstance(value, Value):
+        inner = [getattr(value, name) for name in fields_of(type(value))]
     else:
         inner = vars(value).values() if hasattr(value, "__dict__") else ()
     for one in list(inner):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from bokit.core.occupancy.calendar_reads import CalendarReads, ReadLog, read_ran
 from bokit.core.occupancy.conflicts import find_conflicts
 from bokit.core.occupancy.limits import MAX_FADING, MAX_READ_AGE, MAX_UNREAD_FADING
 from bokit.core.occupancy.occupancy import read_occupancy
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, an_edit
 from tests.support.july import FLAT, TODAY, a_block, a_closure, an_airbnb, states
 

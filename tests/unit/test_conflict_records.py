@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -19,6 +18,7 @@ from bokit.core.occupancy.conflict_records import (
 )
 from bokit.core.occupancy.conflicts import Certainty, Conflict
 from bokit.errors import StateError
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW
 
 FOUND = Conflict(

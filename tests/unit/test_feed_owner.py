@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.writer import make_uid
 from bokit.core.model.source_memory import read_memory
 from bokit.core.model.source_rules import Seen
+from bokit.values import replace
 from tests.support.simulated_source import RULES, SimulatedSource, closure, day, kinds, nights_of, reservation, window
 
 AIRBNB = tuple(reservation(f"HM{letter * 8}", 10 * n, 10 * n + 4) for n, letter in enumerate("ABCD", start=1))

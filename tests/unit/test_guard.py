@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +11,7 @@ from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Edit, Presence
 from bokit.core.model.source_rules import Verdict
+from bokit.values import replace
 from tests.support.simulated_source import RULES, SimulatedSource, closure, kinds, nights_of, reservation, window
 
 CREATE, CANCEL, MARK_MISSING, UPDATE = ActionKind.CREATE, ActionKind.CANCEL, ActionKind.MARK_MISSING, ActionKind.UPDATE

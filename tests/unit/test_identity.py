@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bokit.core.bookings.pairs import MatchReason
 from bokit.core.bookings.stay import ANOTHER_GUEST, GoneReason
 from bokit.core.ical.entries import EntryKind, Status
 from bokit.core.model.merge import CONFIRM
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
+from bokit.values import replace
 from tests.support.builders import an_edit
 from tests.support.simulated_source import (
     SimulatedSource,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +19,7 @@ from bokit.core.model.limits import MAX_LIVE_BOOKINGS
 from bokit.core.model.plan import Plan
 from bokit.core.model.records import Record, RecordId, Scope, SourceId
 from bokit.core.model.source_rules import BookingLimits, Context
+from bokit.values import replace
 from tests.support.feed_shapes import SHAPES, FeedShape, ShapedEvent, write
 
 AT = datetime(2026, 11, 20, 10, 20, tzinfo=UTC)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -35,9 +33,9 @@ from bokit.core.model.records import (
     TenantId,
     make_record_id,
     new_record,
-    revise,
 )
 from bokit.errors import InputError
+from bokit.values import replace
 
 AT = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 6, 2, 9, 0, tzinfo=UTC)
@@ -224,16 +222,3 @@ def test_the_fields_of_a_new_record_read_as_changes_of_nothing():
     assert action.fields == plain
     assert write_document(line) == write_document(replace(line, fields=plain))
     assert read_document(LoggedChange, write_document(line)) == line
-
-
-def test_a_revised_record_is_a_replaced_one():
-    """Every field, and an unknown name is refused as there."""
-    made = new_record(RecordId("clients.7"), TenantId("default"), CollectionName("clients"), AT, remote={"a": 1})
-
-    assert revise(made, version=3, lines=("x",)) == replace(made, version=3, lines=("x",))
-    assert [getattr(revise(made, lines=("x",)), f.name) for f in dataclasses.fields(Record)] == [
-        getattr(replace(made, lines=("x",)), f.name) for f in dataclasses.fields(Record)
-    ]
-    assert made.version == 0
-    with pytest.raises(TypeError, match="colour"):
-        revise(made, colour="red")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from statistics import fmean, median
 
@@ -25,6 +24,7 @@ from bokit.core.occupancy.night_counts import (
     sum_counts,
 )
 from bokit.core.occupancy.occupancy import read_occupancy
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, an_edit
 from tests.support.july import FLAT, TODAY, VILLA, a_block, a_closure, a_stay, an_airbnb
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 from bokit.core.bookings.limits import MAX_LEFT_AGE
@@ -17,6 +16,7 @@ from bokit.core.bookings.night_history import (
     record_provisional_history,
 )
 from bokit.core.model.records import Presence
+from bokit.values import replace
 from tests.support.builders import DAY, HOUR, NOW, a_record, an_edit
 
 STAY = {"kind": "reservation", "status": "confirmed"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,7 @@ from bokit.core.ical.platforms.registry import PLATFORMS
 from bokit.core.ical.reader import ReadSettings, hash_ical, inspect_feed, read_ical
 from bokit.core.model.platform_names import PLATFORM_NAMES
 from bokit.core.model.source_rules import Seen, Verdict
+from bokit.values import defaults_of
 from tests.support.feed_bodies import AT, sample
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.ics"))
@@ -42,7 +42,7 @@ def summarise_feed(body: bytes) -> dict[str, object]:
 
 def changed_fields(entry: Entry) -> dict[str, object]:
     """The fields that differ from their defaults."""
-    plain = {f.name: {} if f.name == "extra" else f.default for f in fields(Entry)}
+    plain = defaults_of(Entry)
     return {name: value for name, value in entry_as_dict(entry).items() if value != plain[name]}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.items.reader import write_body, write_line
@@ -11,6 +9,7 @@ from bokit.core.items.rules import read_items
 from bokit.core.model.field_changes import FieldVerdict, SchemaPolicy, find_field_changes, judge_field_changes
 from bokit.core.model.records import Presence
 from bokit.core.model.source_rules import Problem
+from bokit.values import replace
 from tests.support.record_life import AT, RULES, Life
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +20,7 @@ from bokit.core.model.records import Presence, RecordId, Scope, SourceId, Tenant
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_rules import Verdict
 from bokit.errors import InputError, SourceMalformedError
+from bokit.values import replace
 from tests.support.record_life import AT, CLIENTS, CONTEXT, RULES, Life
 
 FIELDS = st.dictionaries(

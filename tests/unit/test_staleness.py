@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -18,6 +17,7 @@ from bokit.core.model.records import Presence
 from bokit.core.model.scheduling import Staleness
 from bokit.core.model.source_memory import SourceHabits, read_memory
 from bokit.net.headers import read_made_at
+from bokit.values import replace
 from tests.support.builders import a_head, a_schedule
 from tests.support.simulated_source import START, SimulatedSource, block, kinds, nights_of, reservation
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import pytest
 
 from bokit.core.model.codec import Codec
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class Before(Value):
     """A class as a former release had it."""
 
     code: str
     sent: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class After:
+class After(Value):
     """The same class with a field renamed."""
 
     code: str
     notified: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Value):
     """A class that holds the renamed field deep within."""
 
     failures: tuple[After, ...] = ()

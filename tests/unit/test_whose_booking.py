@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bokit.core.bookings.edit import read_edit
@@ -20,6 +18,7 @@ from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Presence
 from bokit.core.model.source_memory import UidHistory, read_memory
 from bokit.errors import InputError
+from bokit.values import replace
 from tests.support.simulated_source import START, SimulatedSource, block, closure, day, kinds, reasons, reservation
 
 ZOE = "Zoe Zimmer"

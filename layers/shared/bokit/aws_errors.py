@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
+
+from bokit.values import Value
 
 AWS_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 """All that a call of botocore's raises; the last one has no class in common with the others."""
@@ -93,8 +94,7 @@ _ENDINGS = ("exception", "error", "fault")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsService:
+class AwsService(Value):
     """What Bokit calls a service, or the thing in it that it asks for, and what to do where it is not there."""
 
     name: str
@@ -102,8 +102,7 @@ class AwsService:
     unreachable: str = "check the network, AWS_ENDPOINT_URL and the region"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsFault:
+class AwsFault(Value):
     """What one error means."""
 
     cause: AwsCause

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from bokit.core.model.options import read_flag, read_seconds
 from bokit.core.model.quotas import Quotas, default_quotas, read_quotas
 from bokit.errors import ConfigError, OptionError
+from bokit.values import Value, field
 
 T = TypeVar("T")
 Env = Mapping[str, str]
@@ -29,8 +29,7 @@ MAX_CONCURRENCY = 64
 QUOTAS_EXAMPLE = "tenant.sources=200 stack.sources=5000 interval=300"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Value):
     """Where a process runs. :meth:`from_env` has the names of the variables."""
 
     table_name: str
@@ -159,8 +158,7 @@ def read_dead_letters(text: str) -> dict[str, tuple[str, str | None]]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StackChoice:
+class StackChoice(Value):
     """The deployed stack that a command line names, and as whom and where it asks; None: what the environment says."""
 
     stack: str | None = None

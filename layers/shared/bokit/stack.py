@@ -15,7 +15,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 from bokit.config import Env, Settings
 from bokit.engine.base.clock import Clock, read_clock
 from bokit.errors import BokitError, ConfigError, InputError, StoreUnreachableError
+from bokit.values import Value
 
 KEPT = timedelta(minutes=15)
 OUTPUTS = {
@@ -49,8 +49,7 @@ PARAMETERS = {
 """Likewise, and the parameters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Caller:
+class _Caller(Value):
     """Who asks CloudFormation, and where."""
 
     region: str

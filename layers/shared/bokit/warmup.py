@@ -11,10 +11,10 @@ table that is away, or settings that are wrong, are the first call's to report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from bokit.values import Value
 from bokit.wiring import prepare_clients, prepare_sessions
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from bokit.engine.app import Bokit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warmup:
+class Warmup(Value):
     """What is made ready."""
 
     services: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 Every service is made at its first use.
 
-May import: core.model, engine, errors, outlets, store.
+May import: core.model, engine, errors, outlets, store, values.
 """
 
 __all__ = ["app"]

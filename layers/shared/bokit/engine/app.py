@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from bokit.engine.catalog.parts import CatalogParts, do_nothing
 from bokit.engine.runs.limits import MAX_CLAIM_SECONDS
 from bokit.engine.runs.messages import SQL_ROUTE, BatchMessage, Forwarded, RunMessage, next_hop
 from bokit.errors import ConfigError, StoreUnreachableError
+from bokit.values import Value, replace
 
 if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
@@ -61,8 +61,7 @@ def no_sender() -> WebhookSender:
     raise ConfigError("this process sends to no webhook")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineParts:
+class EngineParts(Value):
     """What Bokit is assembled from."""
 
     store: Store

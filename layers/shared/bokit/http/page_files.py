@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 
 from bokit import __version__
 from bokit.core.model.documents import write_json
+from bokit.values import Value
 
 if TYPE_CHECKING:
     from bokit.http.documents import PageSettingsDocument
@@ -54,8 +54,7 @@ _HASHED = re.compile(r"assets/.+-[A-Z0-9]{8}\.\w+")
 _LINK = re.compile(r'(\s(?:href|src)=")(?![/#]|\w+:)')
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageFile:
+class PageFile(Value, dict=True):
     """One file as it is sent."""
 
     content: bytes
@@ -76,8 +75,7 @@ class PageFile:
         return self.content, vary
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageFiles:
+class PageFiles(Value, dict=True):
     """The page's files in *folder*, and what the page has to know of its stack."""
 
     folder: Path

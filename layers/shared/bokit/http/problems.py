@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +23,7 @@ from bokit.errors import (
     UnknownIdError,
 )
 from bokit.http.limits import MAX_FACT_LENGTH
+from bokit.values import Value, field
 
 if TYPE_CHECKING:
     from bokit.http.documents import ProblemDocument
@@ -68,8 +68,7 @@ class RequestError(InputError):
         self.status, self.headers = status, dict(headers or {})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpProblem:
+class HttpProblem(Value):
     """A problem document with its headers."""
 
     status: int

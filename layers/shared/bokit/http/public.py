@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from bokit.errors import UnknownIdError
 from bokit.http.conditional import is_known, write_http_date
 from bokit.http.problems import PROBLEM_JSON, HttpProblem, RequestError, no_such_route, read_problem
 from bokit.http.requests import read_event, read_host, read_method
+from bokit.values import Value, field
 
 if TYPE_CHECKING:
     from bokit.engine.app import Bokit
@@ -37,8 +37,7 @@ ANY_ORIGIN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers
 """Headers by which a script of any website may read an answer, and by which clock it was given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Value):
     """An answer, before it is written as the gateway takes it."""
 
     status: int = 200
@@ -62,8 +61,7 @@ class Answer:
         return {"statusCode": self.status, "headers": headers, "body": body, "isBase64Encoded": is_encoded}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(Value):
     """One request that needs no token. The engine and the page's files are opened by those who need them."""
 
     open_engine: Callable[[], Bokit]

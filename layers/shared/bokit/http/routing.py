@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -23,6 +22,7 @@ from bokit.http.params import read_deep_name
 from bokit.http.problems import RequestError
 from bokit.http.public import Visit
 from bokit.http.replies import Reply, reply_list
+from bokit.values import Value, field
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -32,8 +32,7 @@ VIEWER, OPERATOR, ADMIN = Role
 SCHEMAS = "#/components/schemas/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Value):
     """One authorized request: the engine, and the caller (None: anybody, on a public route)."""
 
     open_engine: Callable[[], Bokit]

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from bokit.errors import AddressRefusedError
 from bokit.net.limits import MAX_URL_LENGTH
+from bokit.values import Value
 
 SCHEMES = {"http": 80, "https": 443, "webcal": 443, "webcals": 443}
 
@@ -97,8 +97,7 @@ def _unwrap(address: Address) -> Address:
     return address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Value, not_shown=("path", "auth")):
     """A URL that was checked: where to connect, what to request, and what may be shown of it."""
 
     scheme: str
@@ -106,9 +105,9 @@ class Target:
     host: str
     """In ASCII and lower case; an IPv6 address without brackets."""
     port: int
-    path: str = field(repr=False)
+    path: str
     """Path and query."""
-    auth: tuple[str, str] | None = field(default=None, repr=False)
+    auth: tuple[str, str] | None = None
 
     @property
     def url(self) -> str:

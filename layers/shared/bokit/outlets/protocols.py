@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from bokit.core.model.alerts import AlertChannel, PendingAlert
 from bokit.core.model.connections import ConnectionId
 from bokit.core.model.notices import Notice
 from bokit.core.model.webhooks import Answer
+from bokit.values import Value
 
 
 class Queue(Protocol):
@@ -20,8 +20,7 @@ class Queue(Protocol):
         """Send every body, or raise LaterError: sending one twice is harmless."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class DeadLetter(Value):
     """A message that failed too often."""
 
     id: str

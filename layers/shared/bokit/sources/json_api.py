@@ -10,7 +10,7 @@ import email.utils
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bokit.core.items.api_spec import ApiSpec, read_api
@@ -29,6 +29,7 @@ from bokit.sources.json_pages import Waiting as Waiting
 from bokit.sources.protocols import Fetched
 from bokit.sources.responses import read_header
 from bokit.sources.secrets import PREFIX, Reveal
+from bokit.values import replace
 
 SINCE = "since:"
 """Begins what an incremental source stores in place of an ETag: when the last agreed pass began."""

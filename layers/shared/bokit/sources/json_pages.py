@@ -12,7 +12,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.items.api_spec import ApiSpec
@@ -27,6 +27,7 @@ from bokit.net.response import SafeResponse
 from bokit.net.session import SafeSession
 from bokit.sources import limits
 from bokit.sources.responses import StatusMessages, redirected_host, status_error
+from bokit.values import Value, replace
 
 NUMBERED = "first:"
 """Begins what a source whose pages count from a number of its own stores in place of an ETag: that number."""
@@ -40,8 +41,7 @@ MESSAGES = StatusMessages(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Value):
     """Time and chance for spacing and retries; tests hand in their own."""
 
     sleep: Callable[[float], object] = time.sleep

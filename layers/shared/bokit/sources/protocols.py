@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from bokit.core.model.catalog import Source
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.net.headers import read_made_at
+from bokit.values import Value
 
 
 class LongList(Protocol):
@@ -61,8 +61,7 @@ class ListReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Value, not_shown=("pages", "url")):
     """The result of a fetch: a whole body, or that nothing changed."""
 
     body: bytes = b""
@@ -75,9 +74,9 @@ class Fetched:
     """The headers by which a cache says how old the response is; read only where it matters (:meth:`made_at`)."""
     host: str | None = None
     """Of the URL that the owner gave; evidence of the platform."""
-    pages: LongList | None = field(default=None, repr=False)
+    pages: LongList | None = None
     """Of a list that is too long for one body: its pages; *body* has the first items."""
-    url: str | None = field(default=None, repr=False)
+    url: str | None = None
     """Which answered in the end, after ``secret:`` and redirects; None: the kind of source has none."""
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -13,10 +12,10 @@ from bokit.errors import BokitError, SourceMalformedError, SourceRefusedError, S
 from bokit.net.headers import read_date, read_retry_after
 from bokit.net.response import SafeResponse
 from bokit.sources.limits import MAX_HEADER_LENGTH
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusMessages:
+class StatusMessages(Value):
     """What the owner reads about a kind of source; the status is added."""
 
     refused: str

@@ -14,11 +14,11 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from bokit.core.model.records import TenantId
 from bokit.errors import BokitError, SourceRefusedError, SourceUnavailableError
+from bokit.values import Value
 
 PREFIX = "secret:"
 KEEP_SECONDS = 300.0
@@ -29,8 +29,7 @@ Reveal = Callable[[str, TenantId], str]
 """Returns a text, or the secret of the tenant that it refers to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretName:
+class SecretName(Value):
     """What one reference asks for."""
 
     given: str

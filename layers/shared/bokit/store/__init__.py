@@ -2,7 +2,7 @@
 
 A *shard* groups sources that are claimed together; a *claim* and a *lease* hold a shard or a source for one run; a *fence* is
 the number that refuses the writes of a run whose claim or lease was taken over.
-May import: ``core.model``, ``errors``.
+May import: ``core.model``, ``errors``, ``values``.
 """
 
 __all__ = [

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.access import Token
 from bokit.core.model.connections import Connection, ConnectionId, Ticket
 from bokit.core.model.records import TenantId
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueClosings:
+class DueClosings(Value):
     """What is to be closed now."""
 
     connections: tuple[Connection, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,10 +10,10 @@ from bokit.core.model.events import Event, OutboxItem
 from bokit.core.model.notices import AlertNote
 from bokit.core.model.records import SourceId, TenantId
 from bokit.store.limits import MAX_OUTBOX_ITEMS
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleNote:
+class StaleNote(Value):
     """A source that is stale since its last success: noted once."""
 
     tenant: TenantId

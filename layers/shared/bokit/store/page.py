@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from bokit.values import Value
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Value, Generic[T]):
     """A part of a list, and the cursor of the next one (None: this was the last)."""
 
     items: tuple[T, ...]

@@ -10,7 +10,6 @@ StoreConflictError otherwise, and returns the value with its new version.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -46,33 +45,31 @@ from bokit.store.published_protocol import ReadersChange as ReadersChange
 from bokit.store.schema import SchemaStore
 from bokit.store.webhook_protocol import DueDeliveries as DueDeliveries
 from bokit.store.webhook_protocol import WebhookStore as WebhookStore
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class Due(Value, not_compared=("cursor",)):
     """What is due now."""
 
     shards: tuple[Shard, ...] = ()
     monitors: tuple[Monitor, ...] = ()
     runs: tuple[OpenRun, ...] = ()
     """Open runs that are overdue."""
-    cursor: str | None = field(default=None, compare=False)
+    cursor: str | None = None
     """Send it to get what is due after these; None: that is all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Value, not_compared=("in_parts",)):
     """The source's agreed state: the last accepted content, read, and what the rules keep."""
 
     content: bytes = b""
     memory: Fields = field(default_factory=dict)
     version: int = 0
-    in_parts: bool = field(default=False, compare=False)
+    in_parts: bool = False
     """It is larger than one item of the table, and stored in parts; kept by the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Places(Value):
     """A tenant's units and properties, and the options that it set."""
 
     units: tuple[Unit, ...]
@@ -80,8 +77,7 @@ class Places:
     options: Fields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayWrites:
+class DayWrites(Value):
     """On which day's quota the records and changes of a write count; *forced*: they are written however many there were."""
 
     day: date

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.events import OutboxItem
 from bokit.core.model.readers import Readers, UnreadCalendar
 from bokit.core.model.records import Fields, TenantId
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedDocument:
+class PublishedDocument(Value, not_compared=("read_at", "first_read_at", "readers", "version")):
     """One document under a secret path, as it is served."""
 
     hash: str
@@ -36,18 +35,17 @@ class PublishedDocument:
     """The unit's taken nights, for one's own website: ``unit``, its name (None: the path shows none), ``units``, those linked
     with it, and ``taken``. Empty: a former release wrote the page.
     """
-    read_at: datetime | None = field(default=None, compare=False)
+    read_at: datetime | None = None
     """When it was last read, to a quarter of an hour; kept by the store (``touch_published``)."""
-    first_read_at: datetime | None = field(default=None, compare=False)
+    first_read_at: datetime | None = None
     """When it was first read after it was written; kept by the store, until the document is written again."""
-    readers: Readers = field(default=(), compare=False)
+    readers: Readers = ()
     """Which kinds of program read it; kept by the store."""
-    version: int = field(default=0, compare=False)
+    version: int = 0
     """Set by the store; 0: not stored yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadersChange:
+class ReadersChange(Value):
     """What becomes of the readers of a document."""
 
     before: Readers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,10 +10,10 @@ from bokit.core.model.events import OutboxItem
 from bokit.core.model.records import TenantId
 from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookId
 from bokit.store.page import Page
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DueDeliveries:
+class DueDeliveries(Value):
     """What is due to be sent now."""
 
     logs: tuple[TenantId, ...] = ()

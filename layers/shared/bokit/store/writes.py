@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -12,7 +11,7 @@ from bokit.core.model.change_sizes import fit_change
 from bokit.core.model.codec import read_micros, write_micros
 from bokit.core.model.collections import BUILT_IN
 from bokit.core.model.events import NewEvent, events_of_record
-from bokit.core.model.records import LoggedChange, Record, RecordId, revise
+from bokit.core.model.records import LoggedChange, Record, RecordId
 from bokit.core.model.runs import OpenRun
 from bokit.core.model.scheduling import HeartbeatRun, Lease
 from bokit.errors import InputError, StaleFenceError, StoreConflictError
@@ -23,12 +22,12 @@ from bokit.store.limits import (
     MAX_TRANSACTION_ACTIONS,
     MAX_TRANSACTION_BYTES,
 )
+from bokit.values import Value, replace
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordWrite:
+class RecordWrite(Value):
     """One record to store, with the lines of its change log."""
 
     record: Record
@@ -54,7 +53,7 @@ def pair_changes(records: Sequence[Record], changes: Sequence[LoggedChange], kep
         raise StoreConflictError("one write has the same record twice")
     for change in changes:
         by_record[change.record_id].append(change)
-    raised = (revise(record, version=record.version + 1) for record in records)
+    raised = (replace(record, version=record.version + 1) for record in records)
     return [_pair(record, by_record[record.id], kept_days) for record in raised]
 
 
@@ -67,7 +66,7 @@ def _pair(record: Record, changes: Sequence[LoggedChange], kept_days: int | None
     aged = () if kept_days is None else tuple((name, written_at(name) + timedelta(days=kept_days)) for name in pushed)
     is_declared = record.collection not in BUILT_IN
     writer = changes[-1].by if changes and is_declared else record.updated_by
-    kept = revise(record, lines=names[-MAX_KEPT_CHANGES:], updated_by=writer)
+    kept = replace(record, lines=names[-MAX_KEPT_CHANGES:], updated_by=writer)
     fitting = tuple(fit_change(change, MAX_CHUNK_BYTES) for change in changes)
     return RecordWrite(record=kept, changes=fitting, lines=new, aged=aged)
 

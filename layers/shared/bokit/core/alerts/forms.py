@@ -15,7 +15,6 @@ E-mail is not posted: it goes through SES.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +22,7 @@ from bokit.core.alerts.limits import MAX_DISCORD_TEXT, MAX_NTFY_BYTES, MAX_SLACK
 from bokit.core.model.alerts import ChannelKind, PendingAlert, Severity
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields
+from bokit.values import Value, field
 
 NTFY_PRIORITY = {Severity.INFO: 2, Severity.WARNING: 4, Severity.CRITICAL: 5}  # of 1 to 5; 3 is the default
 NTFY_TAGS = {Severity.INFO: "information_source", Severity.WARNING: "warning", Severity.CRITICAL: "rotating_light"}
@@ -32,17 +32,15 @@ _DISCORD_LETTERS = str.maketrans({letter: f"\\{letter}" for letter in "\\*_~|"})
 Settings = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(Value, not_shown=("url", "headers")):
     """One POST of JSON."""
 
-    url: str = field(repr=False)
+    url: str
     body: Fields
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Value):
     """One kind of channel: its settings, and what it is posted; None: it is sent otherwise."""
 
     required: tuple[str, ...]

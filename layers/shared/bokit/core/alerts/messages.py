@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -27,6 +26,7 @@ from bokit.core.alerts.news import BookingName, ConflictNews, DayNews, News, Oth
 from bokit.core.model.alerts import PendingAlert, Severity
 from bokit.core.model.events import EventType
 from bokit.core.model.readers import round_span
+from bokit.values import replace
 
 
 class AlertWriter:

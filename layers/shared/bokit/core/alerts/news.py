@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
 from bokit.core.model.alerts import HoldCause
 from bokit.core.model.events import EventType
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingName:
+class BookingName(Value):
     """A booking without its guest: who reports it, and its days."""
 
     source: str | None
@@ -21,8 +20,7 @@ class BookingName:
     check_out: date | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictNews:
+class ConflictNews(Value):
     """A double booking that was found, or that is over."""
 
     event_id: str
@@ -43,8 +41,7 @@ class ConflictNews:
         return self.certainty != "possible" and not self.is_turnover
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceNews:
+class SourceNews(Value):
     """A calendar, or another source, that fails, is held, is stale, or is well again."""
 
     event_id: str
@@ -63,8 +60,7 @@ class SourceNews:
     """The hold, of one that is held."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherNews:
+class OtherNews(Value):
     """Something of which the type and one name are enough."""
 
     event_id: str
@@ -75,8 +71,7 @@ class OtherNews:
     """Of a webhook that was switched off: ``gone`` or ``failing``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadNews:
+class UnreadNews(Value):
     """An outgoing calendar that a platform no longer reads."""
 
     event_id: str
@@ -95,8 +90,7 @@ class UnreadNews:
 News: TypeAlias = ConflictNews | SourceNews | UnreadNews | OtherNews
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Visit(Value):
     """An arrival or a departure of a day."""
 
     unit: str
@@ -104,8 +98,7 @@ class Visit:
     nights: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayNews:
+class DayNews(Value):
     """What a digest says of a day."""
 
     day: date

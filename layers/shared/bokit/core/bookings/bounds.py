@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date
 
 from bokit.core.bookings.matching import FeedMatches
@@ -14,6 +13,7 @@ from bokit.core.bookings.window import WindowNights, plan_window_change
 from bokit.core.model.plan import Action, ActionKind, Plan
 from bokit.core.model.records import Record
 from bokit.core.model.source_rules import Context
+from bokit.values import replace
 
 
 def bound_plan(plan: Plan, found: FeedMatches, context: Context, room: int | None) -> Plan:

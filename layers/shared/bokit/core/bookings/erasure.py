@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from bokit.core.bookings.names import Words, fold, is_neutral, read_title, read_words
@@ -23,6 +22,7 @@ from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.documents import write_time
 from bokit.core.model.merge import CONFIRM
 from bokit.core.model.records import FieldChange, Fields, Json, LoggedChange, Record
+from bokit.values import Value, replace
 
 PERSONAL_FIELDS = (GUEST_FIELDS - {"ota"}) | {"extra"}
 """Fields that are erased: all that is about the guest. The channel of the booking is not."""
@@ -33,8 +33,7 @@ _WORD_DIGITS, _PHONE_DIGITS = 3, 2
 """Hexadecimal digits of the digest of a word of a name, and of a phone's last digits: 12 and 8 bits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure:
+class Erasure(Value):
     """What is kept of an erased guest: no value, but digests by which the same ones are recognised."""
 
     key: str

@@ -7,7 +7,6 @@ when, and released once that is long enough ago and at least two fetches agree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -31,6 +30,7 @@ from bokit.core.model.documents import write_time
 from bokit.core.model.records import Json, Presence, Record
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, field, replace
 
 EMPTY_BEFORE = "empty"
 """The last of these, where the calendar was empty before the first."""
@@ -38,8 +38,7 @@ SURE_REASONS = frozenset({MatchReason.CODE, MatchReason.UID, MatchReason.NIGHTS}
 """Reasons that show a stay to be the one it was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Value):
     """How far one fetch may be trusted."""
 
     releases: bool = True

@@ -7,7 +7,6 @@ the same UID, so neither proves anything. Windows are nobody's: every listing of
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -42,6 +41,7 @@ from bokit.core.model.agreement import MIN_SHRINK, OTHER, SUDDEN
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, replace
 
 SATURDAY = 5
 Marks = Mapping[str, str]
@@ -119,8 +119,7 @@ def judge_owner(evidence: OwnerEvidence) -> FeedOwner:
     return FeedOwner.QUIET if evidence.arrivals and not evidence.future else FeedOwner.NO_NEWS
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnerEvidence:
+class OwnerEvidence(Value, dict=True):
     """What one fetch shows of a source's known stays."""
 
     found: FeedMatches

@@ -18,7 +18,6 @@ Whose feed it is: ``feed_owner``. What lifts a hold: ``hold_release``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial, judge_owner
@@ -46,6 +45,7 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.records import Json
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Verdict
+from bokit.values import Value
 
 MESSAGES = {
     UNREADABLE: "The address did not answer with a calendar; nothing was changed. Check the feed's address.",
@@ -75,8 +75,7 @@ EMPTY_OPENS = (
 CAN_APPLY = frozenset({EMPTY, OTHER, SHRUNKEN, SUDDEN})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Value):
     """What a guard says of one fetch."""
 
     code: str | None  # of the guard that holds it; None: it is trusted

@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bokit.core.bookings.erasure import PERSONAL_FIELDS
 from bokit.core.bookings.names import Words, fold, read_words
 from bokit.core.model.limits import MAX_GUEST_QUERY, MIN_GUEST_DIGITS, MIN_GUEST_QUERY
 from bokit.core.model.records import Fields, Json, LoggedChange, Record
 from bokit.errors import InputError
+from bokit.values import Value
 
 _CODES = ("reservation_code", "ota_reference", "reservation_url")
 _PHONES = ("phone", "phone_last4")
 _PHONE = re.compile(r"\+?[\d\s()./-]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestQuery:
+class GuestQuery(Value):
     """Whom a person looks for, in each way in which the text can be meant."""
 
     text: str

@@ -6,7 +6,6 @@ Some systems list only what starts today or later: an ongoing stay vanishes on i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from bokit.core.bookings.matching import Matches
 from bokit.core.bookings.stay import Stay
 from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.source_memory import SourceHabits
+from bokit.values import replace
 
 DAY = timedelta(days=1)
 

@@ -23,7 +23,6 @@ empty, stale) do not erase it; an accepted fetch does. Fetches closer than a qua
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.feed_owner import FeedOwner, OwnerEvidence, is_on_trial
@@ -46,13 +45,13 @@ from bokit.core.model.agreement import AGREEMENT, EMPTY, OTHER, OWN, SHRUNKEN, S
 from bokit.core.model.plan import Hold
 from bokit.core.model.source_memory import SourceMemory
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, replace
 
 AGREEING = frozenset({OTHER, SHRUNKEN, SUDDEN})
 """Holds that agreement lifts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class Agreement(Value):
     """Held fetches that agree, the present one among them."""
 
     since: datetime

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bokit.core.bookings.stay import Stay, entry_key
 from bokit.core.ical.entries import Entry
 from bokit.core.ical.groups import BAD_ENDS, BAD_START
 from bokit.core.model.source_rules import Seen
+from bokit.values import replace
 
 
 def with_known_ends(seen: Seen[Entry], stays: Sequence[Stay]) -> Seen[Entry]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from bokit.core.bookings.erasure import (
     Erasure,
@@ -23,6 +22,7 @@ from bokit.core.ical.entries import LATE_END, Entry, EntryKind
 from bokit.core.ical.snapshot import mask_snapshot
 from bokit.core.model.plan import Plan
 from bokit.core.model.records import Record
+from bokit.values import replace
 
 
 def recognise(stays: Sequence[Stay], entries: Sequence[Entry]) -> list[Stay]:

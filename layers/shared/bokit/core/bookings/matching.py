@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -24,12 +23,12 @@ from bokit.core.model.merge import DOUBTED_AT
 from bokit.core.model.records import Record
 from bokit.core.model.source_memory import RenameHistory
 from bokit.core.model.source_rules import BookingLimits, Seen
+from bokit.values import Value, field, replace
 
 CANCELLED = frozenset({Status.CANCELLED, Status.CANCELLED_BY_GUEST, Status.CANCELLED_BY_OWNER, Status.DELETED, Status.VANISHED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matches:
+class Matches(Value):
     """The whole assignment of one feed."""
 
     pairs: tuple[Pair, ...]
@@ -57,8 +56,7 @@ class Matches:
         return nights_of((max(e.check_in, self.today), e.check_out) for e in entries if e.status in BLOCKING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedMatches:
+class FeedMatches(Value):
     """Which known stay each entry of a feed is, beside what was matched."""
 
     known: Sequence[Record]

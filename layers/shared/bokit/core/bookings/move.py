@@ -9,7 +9,6 @@ cancelled            as it is: it may come back         the same, without a line
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.bookings.release import released_values
@@ -25,13 +24,13 @@ from bokit.core.model.records import (
     Scope,
     make_record_id,
 )
+from bokit.values import Value, replace
 
 MOVE = "move"
 """The action of the lines, one in the log of each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordMove:
+class RecordMove(Value):
     """One record's move."""
 
     there: Record

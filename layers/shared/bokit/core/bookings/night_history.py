@@ -14,7 +14,6 @@ echo that its platform has not dropped yet. The run that changes a record keeps 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 
@@ -23,6 +22,7 @@ from bokit.core.bookings.nights import Span, join_nights, nights
 from bokit.core.bookings.stay import doubtful_nights, held_nights, is_window, read_span
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Presence, Record
+from bokit.values import Value, replace
 
 T = TypeVar("T", bound=Hashable)
 
@@ -40,8 +40,7 @@ GAINED, LEFT, PLATFORM = "gained", "left", "platform"
 """Names in a record's rules state; *platform* is whose feed it came from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightsGained:
+class NightsGained(Value):
     """Nights that a record holds, and since when."""
 
     first: date
@@ -50,7 +49,6 @@ class NightsGained:
     after: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class NightsLeft(NightsGained):
     """Nights that a record held and released."""
 

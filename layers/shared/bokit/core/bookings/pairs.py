@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from bokit.core.bookings.stay import Stay
 from bokit.core.ical.entries import Entry
+from bokit.values import Value
 
 
 class MatchReason(StrEnum):
@@ -23,8 +23,7 @@ class MatchReason(StrEnum):
     SPLIT = "split off from a joined stay"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(Value):
     """An entry and its stay (None: a new one)."""
 
     entry: Entry

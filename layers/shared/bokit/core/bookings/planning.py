@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import islice
@@ -40,10 +39,10 @@ from bokit.core.model.merge import CONFIRM, DOUBTED_AT, change_action, create_ac
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Fields, Presence, Record, RecordId, make_record_id
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, replace
 
 
-@dataclass(frozen=True, kw_only=True)
-class BookingDiff:
+class BookingDiff(Value, dict=True):
     """One fetch beside the known stays: what the plan of each stay is made from. What all stays need is found once."""
 
     matches: Matches

@@ -14,13 +14,12 @@ A platform decides what UIDs prove and what a closure is: read as another's, eve
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bokit.core.bookings.fetch_gaps import fetch_gap
 from bokit.core.bookings.limits import MIN_PLATFORM_FETCHES, PLATFORM_TIME
 from bokit.core.ical.entries import Entry
 from bokit.core.model.source_memory import PlatformHistory, SourceMemory
 from bokit.core.model.source_rules import Context, Seen
+from bokit.values import replace
 
 
 def known_platform(state: SourceMemory, context: Context) -> str | None:

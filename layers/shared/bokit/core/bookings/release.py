@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 
 from bokit.core.bookings.nights import nights
@@ -11,6 +10,7 @@ from bokit.core.ical.entries import BLOCKING, Status
 from bokit.core.model.merge import change_action
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
+from bokit.values import replace
 
 
 def nights_to_release(record: Record, values: Fields) -> list[str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -32,6 +31,7 @@ from bokit.core.ical.entries import CANCELLED, Entry
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.model.source_memory import RenameHistory
 from bokit.core.model.source_rules import Context, Seen
+from bokit.values import Value, field, replace
 
 UID, CODE, NAME, TEXT = "uid", "code", "name", "text"
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -46,16 +46,14 @@ Slot = tuple[str, date, date]
 """A kind, the first night to come, and the day of departure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Twins:
+class _Twins(Value):
     """Entries, each with the known stay of its nights, and all stays that have such nights."""
 
     pairs: Sequence[tuple[Entry, Stay]]
     stays: Sequence[Stay]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Renames:
+class Renames(Value):
     """What is kept of one fetch, and what the next one is compared with."""
 
     history: RenameHistory

@@ -25,7 +25,6 @@ else; also where the start rolls and the end does not        a stay or block    
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 
@@ -45,6 +44,7 @@ from bokit.core.ical.entries import BLOCKING, Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.source_memory import Roll, SourceHabits
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, replace
 
 
 class WindowVerdict(StrEnum):
@@ -59,8 +59,7 @@ def end_of(roll: Roll) -> date:
     return date.fromisoformat(roll.day) + timedelta(days=roll.ahead)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rolls:
+class Rolls(Value):
     """The closures of a feed that may roll, as they are after this fetch."""
 
     notice: Roll | None = None

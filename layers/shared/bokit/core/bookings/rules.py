@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -66,6 +65,7 @@ from bokit.core.model.plan import RELEASES, Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import RenameHistory, SourceMemory, UidHistory, read_memory, write_memory
 from bokit.core.model.source_rules import ADVICE, Context, Problem, Seen, Verdict
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.core.model.undo import UndoStep, UndoTerms

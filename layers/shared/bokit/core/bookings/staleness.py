@@ -23,7 +23,6 @@ body has no stamp: it was made when it was fetched.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from bokit.core.bookings.fetch_gaps import fetch_gap
@@ -46,6 +45,7 @@ from bokit.core.bookings.stay import entry_key
 from bokit.core.ical.platforms.base import Traits
 from bokit.core.model.source_memory import SourceHabits
 from bokit.core.model.source_rules import Context, Verdict
+from bokit.values import replace
 
 
 def follows_fetches(habits: SourceHabits, traits: Traits) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -13,6 +12,7 @@ from bokit.core.ical.entries import BLOCKING, Entry, EntryKind, Status
 from bokit.core.model.documents import Count, Day, EditDocument, Time, describe_edits, write_time
 from bokit.core.model.merge import CONFIRM, normalise_fields
 from bokit.core.model.records import Fields, Json, Presence, Record
+from bokit.values import Value
 
 
 class BookingFields(TypedDict):
@@ -71,8 +71,7 @@ class GoneReason(StrEnum):
     """And where to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Stay(Value):
     """What the source last said of one booking, typed."""
 
     record: Record

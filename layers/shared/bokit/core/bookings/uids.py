@@ -9,7 +9,6 @@ every other feed                                    learned     see :func:`UidRo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from bokit.core.bookings.limits import MIN_UID_FETCHES, VOLATILE_TIME, VOLATILE_UPDATE
@@ -17,10 +16,10 @@ from bokit.core.bookings.stay import Stay, entry_key
 from bokit.core.ical.entries import Entry, EntryKind
 from bokit.core.ical.platforms.base import Traits, UidRole
 from bokit.core.model.source_memory import UidHistory
+from bokit.values import Value, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UidRoles:
+class UidRoles(Value):
     """What one source's UIDs prove at one fetch."""
 
     traits: Traits

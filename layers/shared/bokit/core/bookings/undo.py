@@ -15,7 +15,6 @@ releases that too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 
 from bokit.core.bookings.move import MOVE
@@ -38,6 +37,7 @@ from bokit.core.model.undo import (
     put_value,
     select_lines,
 )
+from bokit.values import replace
 
 STATED = frozenset({str(GoneReason.CANCELLED), str(GoneReason.REPLACED)})
 """Reasons by which its source would cancel it again at once."""

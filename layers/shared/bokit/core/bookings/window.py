@@ -6,7 +6,6 @@ It also holds, apart and provisionally, what a feed closes that may be another l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import date
 
 from bokit.core.bookings.evidence import Evidence, nights_kept
@@ -20,12 +19,12 @@ from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Json, Record, make_record_id
 from bokit.core.model.source_rules import Context
+from bokit.values import Value, field, replace
 
 REASON = "nights that the calendar's own rules close"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowNights:
+class WindowNights(Value):
     """What a window holds: by rule, by closures that roll, and provisionally; and which of its nights the feed shows open."""
 
     by_rule: set[date] = field(default_factory=set)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from bokit.core.model.records import Fields
+from bokit.values import Value, field
 
 
 class EntryKind(StrEnum):
@@ -44,8 +44,7 @@ LATE_END = "late_end"
 """In an entry's *extra*: its last night is held only since it ends late in the evening."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Value):
     """One event of a feed, in the unit's timezone. The stay is half-open: ``[check_in, check_out)``."""
 
     uid: str

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, make_dataclass
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.model.merge import normalise
 from bokit.core.model.records import Json
+from bokit.values import MISSING, defaults_of, fields_of
 
-_NAMES = tuple(f.name for f in fields(Entry))
-_DEFAULTS: list[Json] = [{} if f.name == "extra" else None if f.default is MISSING else f.default for f in fields(Entry)]
-_DEFAULT_TAILS = tuple(tuple(_DEFAULTS[size:]) for size in range(len(_DEFAULTS) + 1))
+_NAMES = fields_of(Entry)
+_DEFAULTS = [None if default is MISSING else default for default in defaults_of(Entry).values()]
 _KIND, _STATUS, _CHECK_IN, _CHECK_OUT = map(_NAMES.index, ("kind", "status", "check_in", "check_out"))
 _TIMES = tuple(map(_NAMES.index, ("starts_at", "ends_at")))
 _MIN_SIZE = max(_KIND, _STATUS, _CHECK_IN, _CHECK_OUT, *_TIMES) + 1
 _KINDS = {str(kind): kind for kind in EntryKind}
 _STATUSES = {str(status): status for status in Status}
-_MutableEntry = make_dataclass("_MutableEntry", _NAMES, slots=True)
-"""The same slots as an Entry's, filled by position, not frozen: a frozen value's __init__ takes six times as long."""
 
 
 def entry_as_dict(entry: Entry) -> dict[str, Json]:
@@ -42,6 +39,4 @@ def unpack_entry(values: list[Any]) -> Entry:
     for place in _TIMES:
         if values[place]:
             values[place] = datetime.fromisoformat(values[place])
-    entry: Any = _MutableEntry(*values, *_DEFAULT_TAILS[len(values)])
-    entry.__class__ = Entry
-    return cast("Entry", entry)
+    return Entry(**dict(zip(_NAMES[: len(values)], values, strict=True)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
+
+from bokit.values import Value
 
 NIGHT = timedelta(days=1)
 DAY_BEGINS_BEFORE = time(0, 2)
@@ -20,8 +21,7 @@ class EndsBeforeStartError(ValueError):
     """An event that ends before it starts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventNights:
+class EventNights(Value):
     """The nights ``[check_in, check_out)`` of an event."""
 
     check_in: date

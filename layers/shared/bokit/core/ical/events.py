@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from bokit.core.ical.platforms.base import Platform, RawEvent
 from bokit.core.ical.recurrence_rules import Budget
 from bokit.core.ical.times import Zones, read_duration, read_when
 from bokit.core.model.source_rules import Problem
+from bokit.values import Value, field
 
 _RECURRING = ("RRULE", "RDATE", "RECURRENCE-ID")
 _START_LINE = re.compile(r"^(DTSTART)[^:\n]*:( ?)", re.I | re.M)
@@ -32,8 +32,7 @@ NOT_A_STAY = "not-a-stay"
 Span = tuple[When, When]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadContext:
+class ReadContext(Value):
     """What decides, beside an event's own text, how it is read: its unit, platform and fetch."""
 
     timezone: ZoneInfo
@@ -46,8 +45,7 @@ class ReadContext:
     """The owner's setting: events marked as "free" (TRANSP:TRANSPARENT) hold no nights."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventLines:
+class EventLines(Value):
     """The property lines of one event: (parameters, value) by name.
 
     The first of a repeated name counts; *repeated* keeps the further ones of dates and STATUS, since a line of an

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from bokit.core.ical.limits import MAX_SERIES_TEXT
 from bokit.core.ical.recurrence import expand_series
 from bokit.core.ical.times import Zones, read_zones
 from bokit.core.model.source_rules import SEVERAL_ROOMS, Problem
+from bokit.values import Value
 
 UNKNOWN_TIMEZONE = "unknown-timezone"
 """The note of an event whose TZID says nothing to us."""
@@ -58,8 +58,7 @@ class EventGroup(NamedTuple):
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupContent:
+class GroupContent(Value):
     """What a group says. A series says more as time goes by, and is kept with its texts and its window."""
 
     entries: tuple[Entry, ...] = ()

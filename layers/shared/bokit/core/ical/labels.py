@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from bokit.core.model.platform_names import find_platform_name
+from bokit.values import Value
 
 
 class Label(StrEnum):
@@ -155,8 +155,7 @@ _MAX_PHRASE = max(phrase.count(" ") for phrase in _KNOWN) + 1  # words
 _BY_PERSON = re.compile("block|blok|bloq|blocc|gesperrt|sparr|sperr|estetty|μπλοκ|αποκλεισμεν|บลอก")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelReading:
+class LabelReading(Value):
     """What a summary says: its label, if it is known, and the guest whom it names beside it."""
 
     label: Label | None = None

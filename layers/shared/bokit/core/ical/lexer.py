@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bokit.core.ical.limits import MAX_CALENDARS, MAX_FEED_EVENTS, MAX_OPEN_COMPONENTS, MAX_PARAMETER_TEXT
+from bokit.values import Value, field
 
 _FIRST_STAMP = re.compile(rb"\nDTSTAMP[^\n:]*:(\d{8}T\d{6}Z)")
 _STAMP = re.compile(rb"\nDTSTAMP[^\n]*+(?:\n[ \t][^\n]*+)*+\n")
@@ -36,8 +36,7 @@ _WITHOUT_MARK = {b"B\0": "utf-16-le", b"\0B": "utf-16-be"}
 """How a calendar in UTF-16 begins that has no byte order mark."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarText:
+class CalendarText(Value):
     """One VCALENDAR, unfolded: its own lines, and its components as they stand."""
 
     head: str  # all that stands outside of events, timezones included: a change in it may change every event
@@ -47,8 +46,7 @@ class CalendarText:
     """The calendar's own properties, names in upper case."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodyText:
+class BodyText(Value):
     """A body split into calendars. *is_whole*: every component that began has ended."""
 
     calendars: tuple[CalendarText, ...] = ()

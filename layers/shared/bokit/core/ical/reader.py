@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -39,6 +38,7 @@ from bokit.core.ical.suggestions import suggest_settings
 from bokit.core.ical.times import Zones
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.source_rules import Problem, Seen, Verdict
+from bokit.values import Value, replace
 
 PAST = timedelta(days=60)
 """Series are expanded from this long before today."""
@@ -57,8 +57,7 @@ _FREE_BUSY = re.compile(r"^BEGIN:(?:VFREEBUSY|VAVAILABILITY)\b", re.I | re.M)
 _FIRST_CHARACTERS = {"<": "html", "{": "json", "[": "json"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSettings:
+class ReadSettings(Value):
     """How a feed is read: the time of its fetch, and what the owners of unit and source have set."""
 
     at: datetime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,13 +12,13 @@ from bokit.core.ical.lexer import read_lines
 from bokit.core.ical.limits import MAX_SERIES_DATES, MAX_SERIES_EVENTS, MAX_SERIES_RULES
 from bokit.core.ical.recurrence_rules import Budget, Rule, read_rule
 from bokit.core.ical.times import Zones, read_duration, read_when
+from bokit.values import Value
 
 _INDEX = "X-BOKIT-INDEX"
 """Leads from an occurrence back to its event."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occurrence:
+class Occurrence(Value):
     """One stay of a series: its event, when it is, and which of the series it is."""
 
     event: EventLines

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from calendar import isleap, monthrange
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
 from bokit.core.ical.limits import MAX_FAILED_SEARCHES, MAX_OCCURRENCES, MAX_RULE_PERIODS, MAX_RULE_TEXT, MAX_SERIES_COST
+from bokit.values import Value, field
 
 FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
 _CLOCK = ("BYHOUR", "BYMINUTE", "BYSECOND")
@@ -25,8 +26,7 @@ SERIES_COST, DATE_COST = 300, 20
 """What each event of a series costs, and each RDATE and EXDATE, in days of a rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Value):
     """An RRULE's parts, checked."""
 
     text: str

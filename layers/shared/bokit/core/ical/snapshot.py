@@ -6,7 +6,6 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from bokit.core.ical.lexer import CalendarText
 from bokit.core.ical.limits import MAX_SNAPSHOT_BYTES
 from bokit.core.model.records import Json
 from bokit.core.model.source_rules import Problem
+from bokit.values import Value, field, replace
 
 CODE_VERSION = "5"
 """Raise it whenever the same bytes would be read differently: older hashes and snapshots are then ignored."""
@@ -43,8 +43,7 @@ class KeptGroup(NamedTuple):
     line: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodyContent:
+class BodyContent(Value):
     """What a body says, group by group: a snapshot, unpacked."""
 
     groups: Mapping[str, KeptGroup] = field(default_factory=dict)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 
 from bokit.core.ical.limits import MAX_WRITTEN_TEXT
+from bokit.values import Value
 
 PRODID = "-//Bokit//Calendar//EN"
 CRLF = b"\r\n"
@@ -27,8 +27,7 @@ _OWN_UID = re.compile("[0-9a-f]{32}@bokit")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalendarEvent:
+class CalendarEvent(Value, dict=True):
     """One event of an outgoing calendar: of whole days, or, where both are a ``datetime``, of a time."""
 
     uid: str

@@ -2,7 +2,7 @@
 
 Terms: an *item* is one object of an API's list; a *row* is an item read (key and fields); a *record* is what is stored;
 a *patch* is a requested change of one record.
-May import: core.model, errors.
+May import: core.model, errors, values.
 """
 
 __all__ = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -19,6 +18,7 @@ from bokit.core.model.documents import RESERVED
 from bokit.core.model.options import read_flag, read_seconds
 from bokit.core.model.records import Fields, Json
 from bokit.errors import InputError
+from bokit.values import Value, field, replace
 
 METHODS = ("GET", "POST")
 OVERLAP_SECONDS = 300
@@ -37,8 +37,7 @@ class TimeFormat(StrEnum):
     DATE = "date"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdatedSince:
+class UpdatedSince(Value):
     """How an API is asked for what has changed since a time."""
 
     param: str
@@ -53,8 +52,7 @@ class UpdatedSince:
         return at.date().isoformat() if self.format is TimeFormat.DATE else f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiSpec:
+class ApiSpec(Value):
     """How a JSON API is asked. Its URL is the source's."""
 
     method: str = "GET"

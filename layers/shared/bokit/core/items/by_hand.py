@@ -7,11 +7,11 @@ gone, deleted by hand     nothing          present         present, and changed 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import LoggedChange, Presence, Record
+from bokit.values import replace
 
 DELETED_BY_HAND = "deleted by hand"
 """Why a record is gone that a person or a program deleted."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -32,6 +31,7 @@ from bokit.core.model.json_schema import SchemaCheck
 from bokit.core.model.merge import compare_fields, normalise_fields
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, Record
 from bokit.errors import InputError, StateError
+from bokit.values import Value, replace
 
 OWN = ("createdAt", "updatedAt", "updatedBy")
 BASE = "_base"
@@ -44,8 +44,7 @@ class WriteMethod(StrEnum):
     PATCH = "patch"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
+class Patch(Value):
     """A change requested of one record."""
 
     method: WriteMethod
@@ -57,8 +56,7 @@ class Patch:
     """What the writer read; None: not given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatchResult:
+class PatchResult(Value):
     """The outcome of a patch."""
 
     record: Record

@@ -18,7 +18,6 @@ else                                            everything                 nothi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.items.limits import MAX_RELEASES_SHOWN
@@ -32,6 +31,7 @@ from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Json, Presence, Record
 from bokit.core.model.source_memory import SourceMemory, read_memory, write_memory
 from bokit.core.model.source_rules import Context, Problem, Seen, Verdict
+from bokit.values import Value, replace
 
 UNIDENTIFIED, INCOMPLETE_LIST, UNUSABLE = "unidentified-items", "incomplete-list", "unusable-items"
 """Codes of held plans of records alone."""
@@ -58,8 +58,7 @@ ACCEPTED = "accepted_empty"
 APPROVED = "a person applied the held plan"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuardInput:
+class GuardInput(Value):
     """A plan and the evidence behind it."""
 
     plan: Plan

@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +36,7 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_memory import SourceMemory, read_memory, write_memory
 from bokit.core.model.source_rules import Problem
+from bokit.values import Value, field, replace
 
 FORMAT = 1
 BUCKET_ITEMS = 2000
@@ -55,8 +55,7 @@ MISSING = "!"
 ABSENT = frozenset({UNCONFIRMED, TOMBSTONE, MISSING})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListState:
+class ListState(Value):
     """The manifest: what the last pass agreed on."""
 
     generation: int = 0
@@ -91,8 +90,7 @@ class ListState:
         return replace(self, rows=rows, buckets=wanted, generation=self.generation + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListProgress:
+class ListProgress(Value):
     """How far an unfinished pass has come. Stored; fields keep their names."""
 
     token: Fields | None = None
@@ -120,8 +118,7 @@ class ListProgress:
         return [self.name_of(number) for number in range(self.logs)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListMemory:
+class ListMemory(Value):
     """What is remembered of a long list between two syncs."""
 
     rules: SourceMemory = field(default_factory=SourceMemory)
@@ -161,8 +158,7 @@ def write_list_memory(memory: ListMemory) -> dict[str, Json]:
 # ── judging ──
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListEvidence:
+class ListEvidence(Value):
     """What a pass has shown, in counts."""
 
     shown: int

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from bokit.core.model.records import Json
+from bokit.values import Value, field
 
 
 def words(text: str) -> frozenset[str]:
@@ -54,8 +54,7 @@ _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\",;\s]*))", re.I)
 _RANGE = re.compile(r"^\s*(?:[\w-]+[ =]\s*)?(?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15}|\*)\s*$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Value):
     """One response of a list: its document, and what its headers say."""
 
     document: Json = None
@@ -65,8 +64,7 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Value):
     """One thing that a response says: where it says it, by which name, and the value."""
 
     where: str
@@ -76,8 +74,7 @@ class Signal:
     """Of the field or header, without case and signs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
+class Signals(Value):
     """What a response says of pages after it."""
 
     more: tuple[Signal, ...] = ()

@@ -14,7 +14,7 @@ The items of an incomplete list are taken, and nothing that it does not show cou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -27,6 +27,7 @@ from bokit.core.items.reader import search
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.errors import SourceMalformedError
+from bokit.values import Value, replace
 
 MORE_PAGES, PAGE_MISSING, API_ERROR = "more-pages", "page-missing", "api-error"
 INCOMPLETE = frozenset({MORE_PAGES, PAGE_MISSING, API_ERROR})
@@ -54,8 +55,7 @@ class PageStyle(StrEnum):
     CURSOR = "cursor"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pagination:
+class Pagination(Value):
     """How the pages of an API follow one another, as it is declared."""
 
     style: PageStyle = PageStyle.NONE
@@ -85,11 +85,10 @@ class Pagination:
         return self.style in (PageStyle.PAGE, PageStyle.OFFSET)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRequest:
+class PageRequest(Value, not_shown=("url",)):
     """The request of one page."""
 
-    url: str = field(repr=False)
+    url: str
     body: Json = None
 
     def with_params(self, pages: Pagination, params: Mapping[str, Any]) -> PageRequest:

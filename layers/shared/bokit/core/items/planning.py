@@ -16,7 +16,6 @@ any       as deleted  any                              gone; what is not known i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated, NotRequired, TypedDict, cast
 
@@ -27,8 +26,9 @@ from bokit.core.model.field_changes import type_name
 from bokit.core.model.json_merge import ABSENT, drop_paths, is_same, keep_paths, or_none, overlay, read_path, rebase
 from bokit.core.model.merge import change_action, create_action
 from bokit.core.model.plan import Action, ActionKind
-from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record, revise
+from bokit.core.model.records import Edit, FieldChange, Fields, Json, Presence, Record
 from bokit.core.model.source_rules import Context, Problem
+from bokit.values import Value, field, replace
 
 REFUSED_VALUES = "said"
 """In a record's memory: what its source says at preserved paths, where the record has something else."""
@@ -37,8 +37,7 @@ ADOPTED = "the source shows what a person made by hand"
 NOT_SHOWN, DELETED = "the source does not show it", "deleted at the source"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordContext:
+class RecordContext(Value):
     """The context of one fetch, with the settings of the collection that its records belong to."""
 
     fetch: Context
@@ -60,7 +59,7 @@ def plan_shown(known: Record | None, key: str, fields: Fields, context: RecordCo
     if known is None:
         record_id = make_id(context.fetch.collection, key, context.settings.buckets)
         made = context.fetch.new_record(record_id, key, dict(fields))
-        return create_action(revise(made, memory=context.mark) if context.mark else made, SHOWN)
+        return create_action(replace(made, memory=context.mark) if context.mark else made, SHOWN)
     if known.source_id != context.fetch.source_id:
         return _plan_adoption(known, key, fields, context)
     settings = context.settings

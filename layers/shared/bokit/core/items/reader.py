@@ -13,7 +13,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -25,13 +24,13 @@ from bokit.core.model.json_merge import drop_paths
 from bokit.core.model.records import Fields, Json, Record
 from bokit.core.model.source_rules import Problem, Seen
 from bokit.errors import InputError, SourceMalformedError
+from bokit.values import Value, field
 
 TOO_DEEP = "too-deep"
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\[\])?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenItem:
+class SeenItem(Value):
     """One item, read: the key and the fields of its record."""
 
     key: str
@@ -40,8 +39,7 @@ class SeenItem:
     """The source shows it, and says that it is deleted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowMatches:
+class RowMatches(Value):
     """Which known record each row is; both by key."""
 
     known: Mapping[str, Record]
@@ -154,8 +152,7 @@ def read_problems(body: bytes) -> tuple[Problem, ...]:
 # ── items ──
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemMap:
+class ItemMap(Value):
     """Where an item holds its id and its fields: plain names, or JMESPath expressions."""
 
     id: str

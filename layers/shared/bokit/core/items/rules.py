@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -33,6 +32,7 @@ from bokit.core.model.plan import Action, ActionKind, Hold, Plan
 from bokit.core.model.records import Fields, Json, LoggedChange, Presence, Record
 from bokit.core.model.source_memory import read_memory
 from bokit.core.model.source_rules import FIELD_NOT_FOUND, Context, Problem, Seen, Verdict
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.core.model.undo import UndoStep, UndoTerms

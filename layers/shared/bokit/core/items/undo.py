@@ -13,7 +13,6 @@ A field that a later line names is left alone, and so is one that the collection
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from bokit.core.items.planning import REFUSED_VALUES
 from bokit.core.model.json_schema import SchemaCheck
@@ -30,6 +29,7 @@ from bokit.core.model.undo import (
     later_words,
     select_lines,
 )
+from bokit.values import replace
 
 MADE = "an undo deletes no record; its source shows it, or a program that pushed it may have it still"
 NOT_IN_TABLE = "its table has no such row any more; it comes back when the row does"

@@ -4,7 +4,7 @@ Terms: a *record* is one thing in a *collection*; an *edit* is a person's value 
 the change of one record; a *hold* is what a guard keeps back of a plan; *rules* say how a kind of source is read, matched,
 planned and guarded; a *head* is the small item of a source that a sync reads first, a *shard* the schedule of a hundred.
 
-May import: ``errors``.
+May import: ``errors``, ``values``.
 """
 
 __all__ = [

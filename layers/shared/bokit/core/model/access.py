@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
 from bokit.core.model.records import TenantId
 from bokit.errors import InputError
+from bokit.values import Value
 
 TokenId = NewType("TokenId", str)
 
@@ -37,8 +37,7 @@ class Role(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class Principal(Value):
     """Who makes a request; its tenant comes from here alone."""
 
     tenant: TenantId
@@ -55,8 +54,7 @@ class Principal:
         return f"token:{self.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Value):
     """One token as it is stored, without its secret."""
 
     id: TokenId

@@ -11,8 +11,9 @@ What counts as known and as gone is each guard's own: stays in the future, recor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from bokit.values import Value
 
 UNREADABLE, EMPTY, PARTIAL, SHRUNKEN, OTHER, SUDDEN, OWN, FORMER = (
     "unreadable-feed",
@@ -31,8 +32,7 @@ AGREEMENT = timedelta(hours=24)
 """How long fetches must agree on a loss before it is trusted; an empty feed is offered again after as long."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Loss(Value):
     """What a fetch no longer shows, in counts, and since when fetches agree on it (:func:`agreeing_since`)."""
 
     shown: int

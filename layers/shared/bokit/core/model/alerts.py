@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NewType, TypedDict
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bokit.core.model.documents import Count
 from bokit.core.model.records import SourceId, TenantId
+from bokit.values import Value, field, replace
 
 AlertChannelId = NewType("AlertChannelId", str)
 SECRET_PREFIX = "secret:"  # noqa: S105 - begins a reference, and is none
@@ -42,8 +42,7 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertChannel:
+class AlertChannel(Value):
     """One place where a tenant is notified. Its settings may be secrets, or ``secret:<name>`` of one."""
 
     id: AlertChannelId
@@ -61,8 +60,7 @@ class AlertChannel:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldCause:
+class HoldCause(Value):
     """What a message about a held source is about; a hold that time lifts asks whether a person was notified of it."""
 
     source_id: SourceId
@@ -70,8 +68,7 @@ class HoldCause:
     """The hold's code and the time at which it began."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingAlert:
+class PendingAlert(Value):
     """A message that a channel has not sent yet."""
 
     id: str
@@ -90,8 +87,7 @@ class PendingAlert:
     """From then on quiet hours do not hold it back; None: they do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertState:
+class AlertState(Value):
     """How far a channel is in the tenant's event log, and what it still has to send."""
 
     tenant: TenantId

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from bokit.core.model.records import CollectionName, Fields, Scope, SourceId, TenantId
+from bokit.values import Value, field
 
 PropertyId = NewType("PropertyId", str)
 UnitId = NewType("UnitId", str)
@@ -25,8 +25,7 @@ class EndsOn(StrEnum):
     LAST_NIGHT = "last-night"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
+class Tenant(Value):
     """A customer of the stack: everything else belongs to exactly one."""
 
     id: TenantId
@@ -34,8 +33,7 @@ class Tenant:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Property:
+class Property(Value):
     """A house, with its timezone."""
 
     id: PropertyId
@@ -50,8 +48,7 @@ class Property:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class Unit(Value):
     """What guests rent as one: a flat, a room, or a whole villa made of *parts*."""
 
     id: UnitId
@@ -68,8 +65,7 @@ class Unit:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Value):
     """Where records come from. *url* is a secret, or ``secret:<name>`` of one."""
 
     id: SourceId
@@ -97,8 +93,7 @@ class Source:
         return self.enabled and self.removed_at is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class Collection(Value):
     """Records of one sort: bookings are built in, every other is declared."""
 
     name: CollectionName

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bokit.core.model.codec import dump_json, write_document
 from bokit.core.model.records import FieldChange, Json, LoggedChange
+from bokit.values import replace
 
 CUT = "_cut"
 """The one name of what stands for a value that was cut: ``{"_cut": {"bytes": 262144, "begins": "…"}}``."""

@@ -1,4 +1,4 @@
-"""Values to JSON and back, by the types that their dataclasses declare.
+"""Values to JSON and back, by the types that their classes declare.
 
 Stored documents hold times and spans as integers of microseconds (times since 1970, in UTC), which do not drift. A field
 that equals its default is left out: heads stay small, and a field that came later reads as its default from older rows.
@@ -14,7 +14,6 @@ import types
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache, partial
@@ -25,6 +24,7 @@ from bokit.core.model.documents import write_time
 from bokit.core.model.json_text import make_writer
 from bokit.core.model.records import FieldChange, Fields, Json, NewFields, Record, TenantId
 from bokit.core.model.scheduling import Failure, SourceSchedule
+from bokit.values import MISSING, Value, defaults_of, fields_of, replace
 
 T = TypeVar("T")
 StoredNames = Mapping[type[Any], Mapping[str, str]]
@@ -80,8 +80,7 @@ def unpack(packed: bytes) -> str:
     return zlib.decompress(packed).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(Value, kw_only=False):
     """How values of one type are written and read."""
 
     write: Callable[[Any], Any]
@@ -103,7 +102,7 @@ class Codec:
         self._shapes: dict[Any, _Shape] = {datetime: time, timedelta: _SPAN, bytes: _BYTES}
 
     def write(self, value: object) -> dict[str, Json]:
-        """Return a dataclass's value as JSON."""
+        """Return a value as JSON."""
         return self._shape_of(type(value)).write(value)  # type: ignore[no-any-return]
 
     def read(self, kind: type[T], value: Json) -> T:
@@ -111,7 +110,7 @@ class Codec:
         return self._shape_of(kind).read(value)  # type: ignore[no-any-return]
 
     def write_document(self, value: object) -> str:
-        """Return a dataclass's value as the text of a JSON document."""
+        """Return a value as the text of a JSON document."""
         return dump_json(self.write(value))
 
     def read_document(self, kind: type[T], document: str, beside: Fields | None = None) -> T:
@@ -129,8 +128,8 @@ class Codec:
     def _make_shape(self, hint: Any) -> _Shape:
         if inner := getattr(hint, "__supertype__", None):  # a NewType
             return self._shape_of(inner)
-        if is_dataclass(hint):
-            return self._shape_of_dataclass(hint)
+        if isinstance(hint, type) and issubclass(hint, Value):
+            return self._shape_of_value(hint)
         if isinstance(hint, type) and issubclass(hint, Enum):
             return _Shape(lambda member: member.value, hint)
         return self._shape_of_container(get_origin(hint), get_args(hint))
@@ -164,9 +163,9 @@ class Codec:
 
         return write
 
-    def _shape_of_dataclass(self, kind: Any) -> _Shape:
+    def _shape_of_value(self, kind: type[Value]) -> _Shape:
         hints, stored = get_type_hints(kind), self._stored_names_of(kind)
-        columns = [(f.name, stored[f.name], self._shape_of(hints[f.name]), _default_of(f)) for f in fields(kind)]
+        columns = [(name, stored[name], self._shape_of(hints[name]), default) for name, default in defaults_of(kind).items()]
         is_full, by_stored_name = (
             not self._omits_defaults,
             {stored_name: (name, None if shape is _AS_IS else shape.read) for name, stored_name, shape, _ in columns},
@@ -193,9 +192,9 @@ class Codec:
         is_plain = all(write_one is None and (is_full or default is MISSING) for _, write_one, default in written)
         return _Shape(write_plain if is_plain else write, read)
 
-    def _stored_names_of(self, kind: Any) -> dict[str, str]:
+    def _stored_names_of(self, kind: type[Value]) -> dict[str, str]:
         """Return the stored name of each field of *kind*; raises TypeError if the table of names cannot be right."""
-        renamed, names = self._stored_names.get(kind, {}), [field.name for field in fields(kind)]
+        renamed, names = self._stored_names.get(kind, {}), fields_of(kind)
         stored = {name: renamed.get(name, name) for name in names}
         if unknown := sorted(set(renamed) - set(names)):
             raise TypeError(f"{kind.__name__} has no field {unknown[0]!r} that could have a stored name")
@@ -213,10 +212,6 @@ def _values_reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     if len(names) == 1:
         return lambda value: (getattr(value, names[0]),)
     return attrgetter(*names) if names else lambda value: ()
-
-
-def _default_of(field: Field[Any]) -> Any:
-    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 class _RulesCodec(Codec):

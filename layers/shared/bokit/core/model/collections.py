@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NotRequired, TypedDict
@@ -22,6 +21,7 @@ from bokit.core.model.field_changes import SchemaPolicy
 from bokit.core.model.limits import MAX_BUCKETS, MAX_KEY_LENGTH, MAX_PATHS, MAX_SCHEMA_BYTES, MAX_SUFFIX_LENGTH
 from bokit.core.model.records import CollectionName, Fields, Json, RecordId, Scope, make_record_id
 from bokit.errors import InputError
+from bokit.values import Value, field
 
 BUILT_IN = frozenset({str(BOOKINGS), "conflicts", "calendars", "door_codes", ".erasures"})
 """Collections that Bokit keeps for itself."""
@@ -39,8 +39,7 @@ class OnMissing(StrEnum):
     """It is missing, and gone once ``cancel_after`` has passed and two fetches agreed; its record is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordSettings:
+class RecordSettings(Value):
     """The settings of a record's collection and source that the rules need."""
 
     preserve: tuple[str, ...] = ()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NewType
 
 from bokit.core.model.access import Principal, Role
 from bokit.core.model.records import TenantId
+from bokit.values import Value
 
 ConnectionId = NewType("ConnectionId", str)
 """The gateway's id of an open socket."""
@@ -21,8 +21,7 @@ ConnectionId = NewType("ConnectionId", str)
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ticket:
+class Ticket(Value):
     """Opens one connection for a caller."""
 
     hash: str
@@ -31,8 +30,7 @@ class Ticket:
     """Of the ticket itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
+class Connection(Value):
     """An open socket, and whom it acts for."""
 
     id: ConnectionId

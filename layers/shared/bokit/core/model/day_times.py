@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from bokit.core.model.catalog import Property, Unit
+from bokit.values import Value
 
 CHECK_IN_TIME, CHECK_OUT_TIME = "15:00", "11:00"
 """Where neither unit nor property has a time of its own."""
@@ -15,8 +15,7 @@ TIME_FIELDS = ("timezone", "check_in_time", "check_out_time", "cleaning_minutes"
 """The fields of units and properties that these times are made of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayTimes:
+class DayTimes(Value):
     """The times that apply to a unit."""
 
     zone: str = "UTC"

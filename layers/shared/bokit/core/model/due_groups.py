@@ -11,12 +11,12 @@ A group is drawn to a larger one of the same interval, by a tenth of the interva
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.due_times import MAX_SPREAD
 from bokit.core.model.records import SourceId
 from bokit.core.model.scheduling import SourceSchedule
+from bokit.values import Value, replace
 
 MAX_SHARE_EARLIER = 0.1
 """Of its interval: how much earlier than usual a source may be due."""
@@ -25,8 +25,7 @@ LEAST_SHARE_LATER = 0.85
 Lines = Mapping[SourceId, SourceSchedule]
 
 
-@dataclass(frozen=True, slots=True)
-class DueGroup:
+class DueGroup(Value, kw_only=False):
     """Sources of one interval that are due together."""
 
     first_due: datetime

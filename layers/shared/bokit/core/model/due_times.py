@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -14,6 +13,7 @@ from bokit.core.model.limits import MAX_INTERVAL, MAX_RETRY_AFTER, MAX_RETRY_WAI
 from bokit.core.model.options import Options
 from bokit.core.model.plan import Plan
 from bokit.core.model.scheduling import Head, SourceSchedule, Staleness
+from bokit.values import replace
 
 FIRST_RETRY = timedelta(minutes=2)
 TICK = timedelta(minutes=1)

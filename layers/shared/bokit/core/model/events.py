@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypedDict
@@ -22,6 +21,7 @@ from bokit.core.model.notices import Notice
 from bokit.core.model.records import CollectionName, Fields, Json, LoggedChange, Record, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Run, Trigger
 from bokit.core.model.scheduling import Head
+from bokit.values import Value, field
 
 CONFLICTS, CALENDARS = CollectionName("conflicts"), CollectionName("calendars")
 DOOR_CODES = CollectionName("door_codes")
@@ -53,16 +53,14 @@ class EventType(StrEnum):
     CALENDAR_UNREAD = "calendar.unread"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewEvent:
+class NewEvent(Value):
     """Something that happened, without a number yet."""
 
     type: EventType
     data: Fields = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxItem:
+class OutboxItem(Value):
     """All events of one write, which are numbered together, once; or one notice, which is published."""
 
     tenant: TenantId
@@ -97,8 +95,7 @@ class OutboxItem:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value):
     """An event of a tenant's log."""
 
     id: str

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -26,6 +25,7 @@ from bokit.core.model.agreement import MIN_SHRINK, has_agreed
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
+from bokit.values import Value, field
 
 VANISHED, TYPE_CHANGED, FIELDS = "field-vanished", "type-changed", "fields-changed"
 """Codes of the two changes, and of the plan that holds them."""
@@ -44,8 +44,7 @@ class SchemaPolicy(StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldDrift:
+class FieldDrift(Value):
     """One field that vanished or changed its type."""
 
     code: str
@@ -83,8 +82,7 @@ class FieldDrift:
         return {"action": self.code, "field": self.name, "records": self.records, "of": self.known, "key": self.key}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldVerdict:
+class FieldVerdict(Value):
     """What is done with the fields that vanished or changed their type."""
 
     found: tuple[FieldDrift, ...] = ()

@@ -12,7 +12,6 @@ An edit stands until a person removes it (``accept_remote``), even if the source
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -22,6 +21,7 @@ from bokit.core.model.json_merge import is_same
 from bokit.core.model.plan import Action, ActionKind
 from bokit.core.model.records import Edit, FieldChange, Fields, Json, LoggedChange, NewFields, Presence, Record
 from bokit.errors import InputError
+from bokit.values import replace
 
 CONFIRM = "confirm"
 """In a record's rules state: what a person is asked to confirm; gone with the next edit."""

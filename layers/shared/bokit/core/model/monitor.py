@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypedDict
 
 from bokit.core.model.documents import Count
 from bokit.core.model.records import RunId, TenantId
+from bokit.values import Value, replace
 
 
 class MonitorDocument(TypedDict):
@@ -23,8 +23,7 @@ class MonitorDocument(TypedDict):
     last_run_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Monitor:
+class Monitor(Value):
     """One tenant's monitor while it runs; it is deleted when it stops."""
 
     tenant: TenantId

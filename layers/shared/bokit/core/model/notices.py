@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.model.records import Fields, SourceId, TenantId
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notice(Value):
     """Something an owner should know. Publishing it again repeats its id."""
 
     id: str
@@ -24,8 +23,7 @@ class Notice:
     """Of a held source: which hold it is, as ``AlertNote`` says it; it is not published."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertNote:
+class AlertNote(Value):
     """That a notice of a hold was accepted for a person; kept once for a hold, one for a source."""
 
     tenant: TenantId

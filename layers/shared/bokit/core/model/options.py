@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from bokit.core.model.limits import (
 )
 from bokit.core.model.records import Fields, Json
 from bokit.errors import OptionError
+from bokit.values import Value
 
 SPAN_PATTERN = r"^\s*[0-9]+\s*[smhdSMHD]?\s*$"
 """A duration as text, for the OpenAPI document."""
@@ -91,8 +91,7 @@ def _read_locale(value: Json) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Value, kw_only=False):
     """One option: its default, how a value is read, and what it does."""
 
     name: str

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypedDict
 
 from bokit.core.model.documents import FieldDiff, describe_diffs
 from bokit.core.model.records import FieldChange, Fields, Json, Record, RecordId
+from bokit.values import Value, field
 
 
 class ActionKind(StrEnum):
@@ -58,8 +58,7 @@ class HoldDocument(HoldSummary):
 RELEASES = frozenset({ActionKind.CANCEL, ActionKind.MERGE})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Value):
     """One record's change: before, after, the fields that differ, and the named reason."""
 
     kind: ActionKind
@@ -81,8 +80,7 @@ class Action:
         return {"action": str(self.kind), "record_id": self.record_id, "reason": self.reason, "fields": fields}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Value):
     """What a guard holds back, why, and since when."""
 
     code: str  # ``empty-feed``, ``unreadable-feed``, ``shrunken-feed``, ``partial-feed``, ``other-listing`` …
@@ -114,8 +112,7 @@ class Hold:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Value):
     """All that follows from one fetch: what is done now, what is held, and when time alone may change it."""
 
     actions: tuple[Action, ...] = ()

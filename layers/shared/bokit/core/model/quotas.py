@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, TypedDict
@@ -15,6 +14,7 @@ from typing import Annotated, TypedDict
 from bokit.core.model.documents import Count
 from bokit.core.model.limits import MAX_INTERVAL, MAX_QUOTA, MIN_INTERVAL_SECONDS
 from bokit.errors import QuotaError
+from bokit.values import Value, field
 
 
 class QuotaName(StrEnum):
@@ -36,8 +36,7 @@ class QuotaOwner(StrEnum):
     STACK = "stack"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Value, kw_only=False):
     """One quota: its defaults, what is counted, and what makes room."""
 
     counted: QuotaName
@@ -84,8 +83,7 @@ class QuotaDocument(TypedDict):
     resets_at: Annotated[datetime | None, "When counting begins again; null: it does not."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quotas:
+class Quotas(Value):
     """How much each tenant and the stack may have, and how often a source is synced at most; where none is set: no bound."""
 
     limits: Mapping[tuple[QuotaOwner, QuotaName], int] = field(default_factory=dict)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TypedDict
 
 from bokit.core.model.limits import MAX_GAPS, MIN_BETWEEN_READS
 from bokit.core.model.records import TenantId
+from bokit.values import Value, replace
 
 BELIEVED_GAPS = 3
 """Gaps between reads that must be known before a rhythm is believed: four reads."""
@@ -41,8 +41,7 @@ class Watch(StrEnum):
     """A person's device or browser: it reads when it is switched on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReaderKind:
+class ReaderKind(Value, kw_only=False):
     """A kind of program that reads calendars."""
 
     id: str
@@ -86,8 +85,7 @@ def find_kind(agent: str | None) -> ReaderKind:
     return next(kind for kind in KINDS if kind.pattern.search(text))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Reader(Value):
     """One kind of program that reads a calendar, as the calendar's page keeps it."""
 
     kind: str
@@ -140,8 +138,7 @@ Readers = tuple[Reader, ...]
 """Of one calendar: at most one of each kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadCalendar:
+class UnreadCalendar(Value):
     """A calendar that some of its readers no longer read: for the status."""
 
     tenant: TenantId

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NotRequired, TypedDict, cast
@@ -11,6 +10,7 @@ from typing import Annotated, NotRequired, TypedDict, cast
 from bokit.core.model.documents import ContentProblem, Count, ErrorDocument
 from bokit.core.model.plan import Action, ActionDocument
 from bokit.core.model.records import Fields, RunId, SourceId, TenantId
+from bokit.values import Value, field
 
 
 class Counts(TypedDict):
@@ -63,8 +63,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStep:
+class RunStep(Value):
     """One recorded step of a source's sync."""
 
     name: str
@@ -73,8 +72,7 @@ class RunStep:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableReport:
+class TableReport(Value):
     """What one run made of one table of a database."""
 
     name: str
@@ -83,8 +81,7 @@ class TableReport:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceReport:
+class SourceReport(Value):
     """What one run made of one source."""
 
     source_id: SourceId
@@ -107,8 +104,7 @@ class SourceReport:
         return any(failed) and not all(failed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Value):
     """One run of one tenant."""
 
     run_id: RunId
@@ -126,8 +122,7 @@ class Run:
         return {name: sum(s.counts.get(name, 0) for s in self.sources) for name in COUNTS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRun:
+class OpenRun(Value):
     """A run whose work goes through the queue: its request, which sources are pending, and until when.
 
         queued ─► running ─► ended        the last pending source ends it; at *overdue_at* the tick ends the rest
@@ -157,8 +152,7 @@ class OpenRun:
         return not self.pending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdempotentResponse:
+class IdempotentResponse(Value):
     """The first request under an Idempotency-Key, and its response."""
 
     key: str

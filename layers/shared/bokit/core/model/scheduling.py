@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import ShardId, Source
 from bokit.core.model.limits import MAX_INTERVAL
 from bokit.core.model.records import RunId, SourceId, TenantId
+from bokit.values import Value, field, force_setattr
 
 SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Value):
     """Why a source's last attempt failed, and since when."""
 
     code: str
@@ -25,8 +24,7 @@ class Failure:
     """The owner was notified: at the second failure in a row, or at one that a retry does not fix."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldNote:
+class HoldNote(Value):
     """A held plan in short, for the status; the whole plan is in the source's memory."""
 
     code: str
@@ -38,8 +36,7 @@ class HoldNote:
     opens_at: datetime | None = None  # when time lifts it; None: never, or a former release wrote it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableNote:
+class TableNote(Value):
     """A table of a database that needs a person, in short, for the status."""
 
     code: str
@@ -48,8 +45,7 @@ class TableNote:
     is_held: bool = False  # a guard holds something of it; False: it could not be read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Staleness:
+class Staleness(Value):
     """A source that answers, but with the same old content."""
 
     since: datetime  # when that content was made
@@ -60,8 +56,7 @@ LONG_LIST = "long-list"
 """In place of a head's content hash: the source's list is too long for one body, and is synced part by part."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Value, not_compared=("open_leases", "leased_until")):
     """The small item that the fast path reads: ids, times and hashes, no guest's data.
 
     Heads of a shard are stored side by side: one query reads a hundred. The catalog copies here what a sync needs of
@@ -98,12 +93,12 @@ class Head:
     stamps_fetches: bool = False  # its content is stamped with the time of the fetch: an old stamp is old content
     fence: int = 0  # raised whenever the source's lease is acquired; writes with an older one are refused
     version: int = 0
-    open_leases: int = field(default=0, compare=False)
+    open_leases: int = 0
     """How often its lease was acquired and neither released nor ended by a success; kept by the store.
 
     While nobody syncs it: so many workers died with it in hand.
     """
-    leased_until: datetime | None = field(default=None, compare=False)
+    leased_until: datetime | None = None
     """Until when its lease is held; None: it is free. Kept by the store."""
 
     @property
@@ -112,8 +107,7 @@ class Head:
         return self.stale.since if self.stale and self.stale.notified else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceSchedule:
+class SourceSchedule(Value):
     """One source's line in its shard: when it is due, and its last attempts."""
 
     tenant: TenantId
@@ -127,11 +121,10 @@ class SourceSchedule:
         """Read an interval beyond the limits, which a former release stored, as the limit: times are computed with it."""
         bounded = min(max(self.interval, SECOND), MAX_INTERVAL)
         if bounded != self.interval:
-            object.__setattr__(self, "interval", bounded)
+            force_setattr(self, "interval", bounded)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeartbeatRun:
+class HeartbeatRun(Value):
     """A batch that found nothing new: its heartbeat is its run record."""
 
     run_id: RunId
@@ -141,8 +134,7 @@ class HeartbeatRun:
     sources: tuple[SourceId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class Shard(Value):
     """Up to a hundred sources that are claimed, read and beaten together: one item."""
 
     id: ShardId
@@ -159,8 +151,7 @@ class Shard:
         return self.holder not in (None, holder) and self.claimed_until is not None and self.claimed_until > now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Value):
     """A claim on one source: writes carry *fence*, and are refused once another run took the lease."""
 
     source: Source

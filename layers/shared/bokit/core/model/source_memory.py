@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.model.catalog import EndsOn
 from bokit.core.model.codec import RULES_CODEC
 from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UidHistory:
+class UidHistory(Value):
     """What accepted fetches taught of a feed's UIDs."""
 
     kept: int = 0
@@ -24,8 +23,7 @@ class UidHistory:
     """When every UID changed at once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roll:
+class Roll(Value):
     """A closure that may roll with the calendar, as it was on the last day that it did."""
 
     ahead: int  # days from that day to its end, or to its first day
@@ -35,8 +33,7 @@ class Roll:
     at: datetime | None = None  # of the first fetch that showed it so on that day; None: it is not expected to roll
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformHistory:
+class PlatformHistory(Value):
     """As whose feed a source is read, where its owner does not say it."""
 
     name: str | None = None
@@ -50,8 +47,7 @@ class PlatformHistory:
     """When the last of these was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceHabits:
+class SourceHabits(Value):
     """What accepted fetches taught of how a source shows its stays."""
 
     begun: tuple[str, ...] = ()  # stays that it showed well after their arrival, as many as prove the habit
@@ -69,8 +65,7 @@ class SourceHabits:
     end_start: Roll | None = None  # its first day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameHistory:
+class RenameHistory(Value):
     """What a feed renames at each fetch: UIDs, codes, names or texts of all its bookings (``core.bookings.renames``)."""
 
     times: Mapping[str, int] = field(default_factory=dict)
@@ -81,8 +76,7 @@ class RenameHistory:
     since: datetime | None = None  # since when what was known is kept
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceMemory:
+class SourceMemory(Value):
     """What the rules keep of a source between fetches."""
 
     starts: Mapping[str, str] = field(default_factory=dict)

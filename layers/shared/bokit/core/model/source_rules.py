@@ -7,7 +7,6 @@ The engine runs the steps and knows nothing of bookings; bookings (``core.bookin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
@@ -29,6 +28,7 @@ from bokit.core.model.records import (
     TenantId,
     new_record,
 )
+from bokit.values import Value, field
 
 if TYPE_CHECKING:
     from bokit.core.model.undo import UndoStep, UndoTerms
@@ -58,8 +58,7 @@ class Verdict(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Value):
     """One thing in a body that could not be read or used."""
 
     code: str
@@ -73,16 +72,14 @@ class Problem:
         return {**doc, "field": self.field} if self.field else doc
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingLimits:
+class BookingLimits(Value):
     """How many bookings with nights to come one source may have, and their nights together; known ones are kept beyond it."""
 
     live: int = MAX_LIVE_BOOKINGS
     nights: int = MAX_LIVE_NIGHTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Value):
     """All that rules may know about a source and a fetch, beyond its content."""
 
     tenant: TenantId
@@ -122,8 +119,7 @@ class Context:
         return new_record(record_id, self.tenant, self.collection, self.at, source_id=self.source_id, key=key, remote=remote)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen(Generic[E_co]):
+class Seen(Value, Generic[E_co]):
     """What one fetched body shows, read; only the rules know what *entries* mean."""
 
     entries: tuple[E_co, ...] = ()

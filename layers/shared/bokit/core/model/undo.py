@@ -7,7 +7,6 @@ created, or went, is its collection's: ``core.bookings.undo``, ``core.items.undo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Annotated, TypedDict
 
@@ -19,6 +18,7 @@ from bokit.core.model.json_merge import is_same
 from bokit.core.model.merge import CONFIRM, compare_fields
 from bokit.core.model.plan import ActionKind
 from bokit.core.model.records import Edit, FieldChange, Json, LoggedChange, Record
+from bokit.values import Value, field, replace
 
 UNDO, RELEASE, PRESENCE = "undo", "release", "presence"
 """Actions of lines; and the name under which an undo's line says that a record came back."""
@@ -28,8 +28,7 @@ MOVING = WENT | CREATED | {str(ActionKind.RESTORE)}
 """Actions of lines that change whether the record is there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoTerms:
+class UndoTerms(Value):
     """Who undoes, when, and how far it may go."""
 
     by: str
@@ -43,8 +42,7 @@ class UndoTerms:
     """The source's next sync sees for itself that a record which came back is not shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoStep:
+class UndoStep(Value):
     """What an undo does to one record."""
 
     before: Record
@@ -100,8 +98,7 @@ def describe_undo(step: UndoStep) -> UndoStepDocument:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoLines:
+class UndoLines(Value):
     """A record, the lines to undo, oldest first, and what was logged since the first of them beside these."""
 
     record: Record

@@ -11,7 +11,6 @@ any but 2xx, and no 2xx for five days                                  off: ``fa
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -25,6 +24,7 @@ from bokit.core.model.limits import (
     RETRY_WAITS,
 )
 from bokit.core.model.webhooks import Answer, Delivery, DeliveryState, DisabledReason, Endpoint
+from bokit.values import replace
 
 OFF = "disabled"
 """The error of a delivery whose webhook is off."""

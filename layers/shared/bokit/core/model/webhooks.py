@@ -6,7 +6,6 @@ A *delivery* is one event on its way to one webhook.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, NewType, NotRequired, TypedDict
@@ -15,6 +14,7 @@ from bokit.core.model.documents import Count
 from bokit.core.model.events import Event, EventType, NewEvent
 from bokit.core.model.limits import ROTATION_TTL
 from bokit.core.model.records import TenantId
+from bokit.values import Value, replace
 
 WebhookId = NewType("WebhookId", str)
 
@@ -37,8 +37,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class Webhook(Value):
     """A URL to which a tenant's events are sent."""
 
     id: WebhookId
@@ -72,8 +71,7 @@ class Webhook:
         return replace(self, secret=secret, former_secret=self.secret, former_until=now + ROTATION_TTL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(Value):
     """How sending to one webhook goes."""
 
     tenant: TenantId
@@ -96,8 +94,7 @@ class Endpoint:
     """Raised by each wake; set by the store."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(Value):
     """One event on its way to one webhook."""
 
     tenant: TenantId
@@ -115,8 +112,7 @@ class Delivery:
     """The code of what went wrong last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookFailure:
+class WebhookFailure(Value):
     """That a delivery of a webhook was given up: the last one of which its owner is to hear, one for a webhook."""
 
     tenant: TenantId
@@ -124,8 +120,7 @@ class WebhookFailure:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Value):
     """What a receiver answered to one attempt."""
 
     status: int | None = None

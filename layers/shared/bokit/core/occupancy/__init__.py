@@ -3,7 +3,7 @@
 Terms: an *original* is a booking or a closure of its own; an *echo* is a closure that only repeats originals; a closure
 *fades* while what it repeated is gone and its platform has not dropped it yet; a *joint booking* is one reservation that
 several sources report; a *conflict* is originals that hold the same nights; *linked units* share nights.
-May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``.
+May import: ``core.bookings``, ``core.ical``, ``core.model``, ``errors``, ``values``.
 """
 
 __all__ = [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal, TypedDict
 
@@ -20,6 +19,7 @@ from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.core.occupancy.turnovers import TurnoverDocument
 from bokit.core.occupancy.view import BookingDocument
+from bokit.values import Value, field
 
 
 class DayPart(StrEnum):
@@ -66,8 +66,7 @@ class DayDocument(TypedDict):
     turnovers: Annotated[list[TurnoverDocument], "Of the guests who leave; those of a unit made of parts leave all of them."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgendaNames:
+class AgendaNames(Value):
     """What a day is described with: places in their order, channels, and bookings that their source no longer shows."""
 
     places: Mapping[str, Place]

@@ -11,7 +11,6 @@ changes       lines of change logs written in the time, of any          the minu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -26,6 +25,7 @@ from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.outgoing import read_details
 from bokit.core.occupancy.turnovers import UnitTimes
 from bokit.core.occupancy.view import BookingDocument
+from bokit.values import Value
 
 Row = list[Json]
 DAY = timedelta(days=1)
@@ -50,8 +50,7 @@ _GUEST = (
 _CHANGE = ("change_id", "at", "booking_id", "unit_id", "unit", "guest_name", "check_in", "check_out", "action", "by", "reason")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowNames:
+class RowNames(Value):
     """What rows are written with: names of units and channels, and the units' times."""
 
     unit_of: Callable[[str], str]

@@ -13,7 +13,6 @@ The first read after a page was written stands beside the page and is added to i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json, Record, Scope, SourceId
 from bokit.core.occupancy.limits import MAX_FADING, MAX_READ_AGE, MAX_UNREAD_FADING, MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
+from bokit.values import Value, field
 
 HELD, LEFT = "held", "left"
 EVERY_NIGHT: Bits = -1
@@ -110,8 +110,7 @@ def _write_rows(by_night: Mapping[date, PublishedTimes], columns: int) -> list[l
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarReads:
+class CalendarReads(Value):
     """One outgoing calendar: for whom it is, and what it held when it was read."""
 
     unit: Scope
@@ -145,8 +144,7 @@ class Fading(NamedTuple):
     """What is dropped so soon after the end was dropped in time: the second fetch may come a little later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRange:
+class ReadRange(Value):
     """A range that was read, as bits."""
 
     bits: Bits
@@ -161,8 +159,7 @@ class ReadRange:
         return self.left_at is None or self.left_at >= left - MIN_BETWEEN_FETCHES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightsRead:
+class NightsRead(Value):
     """Which nights a closure's source read in our calendars, and when."""
 
     unknown: Bits = EVERY_NIGHT
@@ -203,8 +200,7 @@ class NightsRead:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadLog:
+class ReadLog(Value):
     """The outgoing calendars of linked units, as far as they were read."""
 
     calendars: tuple[CalendarReads, ...] = ()
@@ -227,17 +223,16 @@ class ReadLog:
         )
 
 
-@dataclass(slots=True)
 class SourceReads:
     """What the source of each record read in our calendars; the same for all records of a source in a unit."""
 
-    reads: ReadLog | None
-    grid: NightGrid
-    known: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = field(default_factory=dict)
+    def __init__(self, reads: ReadLog | None, grid: NightGrid) -> None:
+        self._reads, self._grid = reads, grid
+        self._known: dict[tuple[SourceId | None, Scope, str | None], NightsRead] = {}
 
     def of(self, record: Record) -> NightsRead:
         """Return what the source of *record* read."""
         reader = record.source_id, record.scope, record.memory.get(PLATFORM)
-        if reader not in self.known:
-            self.known[reader] = self.reads.of(record, self.grid) if self.reads else NightsRead()
-        return self.known[reader]
+        if reader not in self._known:
+            self._known[reader] = self._reads.of(record, self._grid) if self._reads else NightsRead()
+        return self._known[reader]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from string import ascii_uppercase
@@ -22,6 +21,7 @@ from bokit.core.occupancy.conflict_records import ConflictDocument
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.night_bits import Bits, join_bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.values import Value
 
 COLORS = 8
 BY_HAND, REMOVED = "By hand", "Removed calendar"
@@ -74,8 +74,7 @@ class NightDocument(TypedDict):
     tight: Annotated[str | None, "A conflict of guests with too little time between them, in which the night is."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channels:
+class Channels(Value):
     """Names, letters and colors of channels; those of sources are the same for all units and periods."""
 
     names: Mapping[SourceId, str]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from itertools import count
@@ -27,6 +26,7 @@ from bokit.core.model.records import (
 )
 from bokit.core.occupancy.conflicts import Certainty, Conflict
 from bokit.errors import StateError
+from bokit.values import Value, replace
 
 CONFLICTS = CollectionName("conflicts")
 PAST = "its nights are past"
@@ -35,8 +35,7 @@ JOINED = "it is a part of the conflict {id}"
 NOT_ACKNOWLEDGED = {"acknowledged_at": None, "acknowledged_by": None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictAuthor:
+class ConflictAuthor(Value):
     """For which tenant, when and by whom conflicts are written."""
 
     tenant: TenantId
@@ -46,8 +45,7 @@ class ConflictAuthor:
     run_id: RunId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConflictChange:
+class ConflictChange(Value):
     """One conflict's record to write, the line for its log, and what to publish."""
 
     record: Record

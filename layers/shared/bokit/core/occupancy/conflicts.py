@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from itertools import chain, pairwise
@@ -38,12 +37,12 @@ from bokit.core.occupancy.night_bits import Bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
 from bokit.core.occupancy.overlaps import Certainty, Overlap, Overlaps
 from bokit.core.occupancy.timeline import Members, each, find_components
+from bokit.values import Value
 
 __all__ = ["Certainty", "Conflict", "find_conflicts"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
+class Conflict(Value):
     """Bookings that hold the same nights."""
 
     unit_id: Scope

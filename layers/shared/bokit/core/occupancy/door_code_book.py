@@ -12,7 +12,6 @@ ended 90 days ago                            forgotten, and free
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -27,10 +26,10 @@ from bokit.core.model.records import Fields, Json, Record, RecordId, Scope, Tena
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.limits import DOOR_CODE_REST, MAX_FORMER_CODES
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.values import Value, field, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorStay:
+class DoorStay(Value):
     """A stay, as far as its door code depends on it."""
 
     id: RecordId
@@ -41,8 +40,7 @@ class DoorStay:
     """When it last became perhaps another guest's; None: one of its sources knows better, or a person confirmed it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorCode:
+class DoorCode(Value):
     """The code of one stay, sealed, and what was reported of it."""
 
     id: RecordId
@@ -69,8 +67,7 @@ class DoorCode:
         return self.origin is CodeOrigin.PHONE and self.sealed is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoorCodeBook:
+class DoorCodeBook(Value):
     """The codes of a unit, and what its last change brought."""
 
     codes: Mapping[RecordId, DoorCode] = field(default_factory=dict)
@@ -86,8 +83,7 @@ class DoorCodeBook:
         return replace(self, codes={**self.codes, code.id: code})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookTerms:
+class BookTerms(Value):
     """With what a book is followed."""
 
     at: datetime

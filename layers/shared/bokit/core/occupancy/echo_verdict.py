@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from bokit.core.model.records import RecordId
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.night_bits import Bits
+from bokit.values import Value
 
 
 class EchoState(StrEnum):
@@ -21,8 +21,7 @@ class EchoState(StrEnum):
     WINDOW = "window"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EchoVerdict:
+class EchoVerdict(Value):
     """What a record's nights are to the others."""
 
     state: EchoState = EchoState.OWN

@@ -36,7 +36,7 @@ It fades until the end of its fading, or until its platform drops it; if it is s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
@@ -50,6 +50,7 @@ from bokit.core.occupancy.links import Links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent, join_bits
 from bokit.core.occupancy.source_links import SourceLinks, find_left_open, find_links
 from bokit.core.occupancy.source_nights import SourceNights, read_source_nights
+from bokit.values import replace
 
 
 @dataclass(slots=True)

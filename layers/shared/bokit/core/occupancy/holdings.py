@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from bokit.core.ical.entries import LATE_END, EntryKind
 from bokit.core.model.records import Fields, Presence, Record, Scope, SourceId
 from bokit.core.occupancy.guests import GuestIdentity, may_repeat, read_identity
 from bokit.core.occupancy.night_bits import Bits, NightGrid, extent, join_bits
+from bokit.values import Value, replace
 
 UNIDENTIFIED = GuestIdentity(platform=None, by_hand=False, is_named=False)
 
@@ -30,8 +30,7 @@ class FirstSeen(NamedTuple):
     """When the record took them over from another of its source."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)  # frozen ones take three times as long to make, and there is one for each record
-class HeldNights:
+class HeldNights(Value, eq=False):
     """The nights that one record holds."""
 
     record: Record
@@ -87,8 +86,7 @@ class HeldNights:
         return self.is_candidate, self.seen_at, self.record.id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LeftNights:
+class LeftNights(Value, eq=False):
     """Nights that a record left, and when."""
 
     record: Record

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, reduce
 from operator import or_
 
 from bokit.core.bookings.nights import Span
+from bokit.values import Value
 
 Bits = int
 """A set of nights; bit 0 is the first night of the grid."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class NightGrid:
+class NightGrid(Value, dict=True):
     """Which night each bit is, and from which bit on nights are to come."""
 
     first: date

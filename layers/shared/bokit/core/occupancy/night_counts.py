@@ -15,7 +15,6 @@ feeds have none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, TypedDict
@@ -30,6 +29,7 @@ from bokit.core.occupancy.chart import is_guest
 from bokit.core.occupancy.echo_verdict import EchoState
 from bokit.core.occupancy.night_bits import Bits, join_bits
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.values import Value, field
 
 
 class CountsBy(StrEnum):
@@ -87,8 +87,7 @@ class OccupancyDocument(_Period):
     channels: Annotated[list[ChannelCounts], "By name; their sold nights add up to `sold`."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountTerms:
+class CountTerms(Value):
     """What nights are counted with, beside the bookings."""
 
     channel_of: Callable[[SourceId | None], str]
@@ -99,8 +98,7 @@ class CountTerms:
     zones: Mapping[Scope, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoldNights:
+class SoldNights(Value):
     """One channel's guests: nights, and of those who arrive the nights they stay and the days they booked ahead."""
 
     sold: int = 0
@@ -109,8 +107,7 @@ class SoldNights:
     """None: not known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightCounts:
+class NightCounts(Value):
     """The nights of one unit, or of several, in a time."""
 
     unit_id: Scope | None

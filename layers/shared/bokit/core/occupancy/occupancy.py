@@ -10,7 +10,6 @@ closures and windows are not exported.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 
@@ -25,10 +24,10 @@ from bokit.core.occupancy.joint import join_holdings, merge_fields
 from bokit.core.occupancy.limits import MIN_BETWEEN_FETCHES
 from bokit.core.occupancy.links import Links, read_links
 from bokit.core.occupancy.night_bits import Bits, NightGrid, join_bits
+from bokit.values import Value, field
 
 
-@dataclass(kw_only=True, eq=False)  # not frozen, as ``HeldNights``
-class Booking:
+class Booking(Value, dict=True, eq=False):
     """One booking: a reservation with all its sources, a closure, an echo, or a source's window."""
 
     holdings: tuple[HeldNights, ...]
@@ -36,17 +35,21 @@ class Booking:
     verdict: EchoVerdict = OWN
     echo_of: tuple[RecordId, ...] = ()
     """Ids of the originals that it repeats, in the order of their nights."""
-    id: RecordId = field(init=False)
-    """The id of its first record: stable as long as that holds a night."""
-    unit_id: Scope = field(init=False)
-    """The unit that was booked; linked units share its nights."""
-    bits: Bits = field(init=False)
-    """Every night that a record of it holds."""
 
-    def __post_init__(self) -> None:
-        first = self.holdings[0]
-        self.id, self.unit_id = first.record.id, first.record.scope
-        self.bits = join_bits([h.bits for h in self.holdings])
+    @property
+    def id(self) -> RecordId:
+        """The id of its first record: stable as long as that holds a night."""
+        return self.holdings[0].record.id
+
+    @property
+    def unit_id(self) -> Scope:
+        """The unit that was booked; linked units share its nights."""
+        return self.holdings[0].record.scope
+
+    @cached_property
+    def bits(self) -> Bits:
+        """Every night that a record of it holds."""
+        return join_bits([h.bits for h in self.holdings])
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -93,8 +96,7 @@ class Booking:
         return bool(self.bits & self.grid.span(night, night + timedelta(days=1)))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Occupancy:
+class Occupancy(Value, dict=True, eq=False):
     """Every booking of linked units."""
 
     bookings: tuple[Booking, ...]

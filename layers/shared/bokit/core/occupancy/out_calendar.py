@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
 from bokit.core.model.records import Json, Record, Scope, TenantId, scope_of
 from bokit.errors import InputError
+from bokit.values import Value
 
 CalendarId = NewType("CalendarId", str)
 
@@ -28,8 +28,7 @@ class CalendarVariant(StrEnum):
     """The time between two guests, for who cleans."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarChoice:
+class CalendarChoice(Value):
     """For whom a unit's calendar is, and what it shows: a unit has one calendar for each."""
 
     consumer: str | None = None
@@ -39,7 +38,6 @@ class CalendarChoice:
     """Whether guests are named; None: as ``export.anonymous`` says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OutCalendar(CalendarChoice):
     """One unit's calendar. The token of its path is not stored, only the token's hash."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from operator import or_
@@ -12,10 +11,10 @@ from operator import or_
 from bokit.core.occupancy.calendar_reads import NightsRead
 from bokit.core.occupancy.holdings import HeldNights
 from bokit.core.occupancy.night_bits import Bits, join_bits
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceNights:
+class SourceNights(Value):
     """What a source closes, in the order in which it first showed it."""
 
     whole: Bits

@@ -11,7 +11,6 @@ person included; what repeats another booking is nobody, nor are closures.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, TypedDict
@@ -25,6 +24,7 @@ from bokit.core.model.records import Scope
 from bokit.core.occupancy.chart import is_guest
 from bokit.core.occupancy.links import find_wholes
 from bokit.core.occupancy.occupancy import Booking, Occupancy
+from bokit.values import Value
 
 UnitTimes = Mapping[Scope, DayTimes]
 """The times that apply to each unit."""
@@ -63,8 +63,7 @@ class TurnoverDocument(_Window):
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Turnover:
+class Turnover(Value, eq=False):
     """One unit between two guests."""
 
     unit_id: Scope

@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.records import Fields
 from bokit.core.tables.chunks import TableState
 from bokit.core.tables.spec import TableSettings, TableSpec
+from bokit.values import replace
 
 READING = "rows-2"
 """Raised when the same rows would be read differently."""

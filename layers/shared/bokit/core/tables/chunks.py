@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from bokit.core.model.documents import write_time
 from bokit.core.model.records import Fields, Json
 from bokit.core.tables.values import TOMBSTONE, KeyValues, SeenRow, pack_key, unpack_key
+from bokit.values import Value, field, replace
 
 CHUNK_ROWS = 2000
 CHUNK_BYTES = 200_000
@@ -38,8 +38,7 @@ PENDING = "~"
 """Before the digest of a row that is shown as deleted: its record is still there."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowDigest:
+class RowDigest(Value):
     """What a chunk keeps of one row."""
 
     key_values: KeyValues
@@ -73,8 +72,7 @@ Chunk = Mapping[str, RowDigest]
 """The rows of one range, by the text of their keys."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkSummary:
+class ChunkSummary(Value):
     """A chunk's line in the manifest."""
 
     name: str
@@ -98,8 +96,7 @@ class ChunkSummary:
         return not (self.rows or self.unconfirmed or self.missing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableState:
+class TableState(Value):
     """What the last sync agreed on for one table."""
 
     fingerprint: str = ""
@@ -177,8 +174,7 @@ class TableState:
         return replace(self, reading=reading, chunks=tuple(replace(chunk, raw="") for chunk in self.chunks))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRange:
+class KeyRange(Value):
     """The keys after *after* and up to *until*, as the database orders them; None: open on that side."""
 
     after: KeyValues | None = None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bokit.core.model.records import Json
+from bokit.values import Value, field
 
 _UPDATED = re.compile(r"(^|_)(updated|modified|changed|last_?mod|lastmodified|last_?update|mtime|maj|write_date)", re.IGNORECASE)
 _DELETED = re.compile(r"^(is_?)?(deleted|removed|archived|supprime)(_?(at|on|date|flag))?$", re.IGNORECASE)
 _TIMES = re.compile(r"time|date", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedColumn:
+class ListedColumn(Value):
     """One column."""
 
     name: str
@@ -24,8 +23,7 @@ class ListedColumn:
     is_nullable: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedTable:
+class ListedTable(Value):
     """One table or view that the account may read."""
 
     name: str
@@ -67,8 +65,7 @@ class ListedTable:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableListing:
+class TableListing(Value):
     """The first tables of a database, by name."""
 
     tables: Sequence[ListedTable] = ()

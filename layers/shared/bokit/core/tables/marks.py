@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import date, datetime
 
 from bokit.core.model.documents import write_time
@@ -11,6 +10,7 @@ from bokit.core.model.records import Json
 from bokit.core.tables.agreement import States, is_former
 from bokit.core.tables.chunks import TableState, pack_manifest, unpack_manifest
 from bokit.core.tables.values import unpack_key
+from bokit.values import replace
 
 
 def show_watermark(state: TableState) -> Json:

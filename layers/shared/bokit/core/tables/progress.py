@@ -21,7 +21,6 @@ meanwhile moved from an unread range to one that was read before.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +32,7 @@ from bokit.core.model.plan import Hold
 from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_memory import SourceMemory, write_memory
 from bokit.core.tables.chunks import TableState
+from bokit.values import Value, field, replace
 
 UNKNOWN_KEYS = "unknown-keys"
 """In a table's hold: ``PARTIAL``, with rows whose key cannot be read."""
@@ -56,8 +56,7 @@ NAMES = ", "
 """Between the names of lost columns."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableHold:
+class TableHold(Value):
     """What a guard holds of one table. Stored; fields keep their names."""
 
     code: str
@@ -73,8 +72,7 @@ class TableHold:
     """Of a former table: what it was called."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PassProgress:
+class PassProgress(Value):
     """How far an unfinished pass has come. Stored; fields keep their names."""
 
     is_open: bool = False
@@ -101,8 +99,7 @@ class PassProgress:
         return replace(self, done={**self.done, table: chunks})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableMemory:
+class TableMemory(Value):
     """What is remembered of a SQL source between two syncs. Stored; fields keep their names."""
 
     part: PassProgress | None = None

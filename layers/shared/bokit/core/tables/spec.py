@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +15,13 @@ from bokit.core.model.options import read_flag, read_seconds
 from bokit.core.model.records import CollectionName, Fields, Json
 from bokit.core.tables.limits import MAX_COLUMN_NAME_LENGTH, MAX_FILTER_LENGTH, MAX_KEY_COLUMNS, MAX_TABLES
 from bokit.errors import OptionError
+from bokit.values import Value
 
 _QUOTED = re.compile(r"'(?:[^'\\]|'')*'|\"(?:[^\"\\]|\"\")*\"|`(?:[^`]|``)*`")
 _NOT_PLAIN = re.compile(r"['\"`\\;\x00]|--|/\*|\*/|#|\$\w*\$")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSpec:
+class TableSpec(Value):
     """One table of a SQL source."""
 
     table: str
@@ -66,8 +65,7 @@ class TableSpec:
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSettings:
+class TableSettings(Value):
     """The settings of a SQL source."""
 
     tables: tuple[TableSpec, ...]

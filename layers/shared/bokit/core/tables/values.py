@@ -25,7 +25,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -42,6 +41,7 @@ from bokit.core.model.records import Fields, Json
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.limits import MAX_BYTES_VALUE_LENGTH, MAX_ROW_BYTES, MAX_VALUE_DEPTH
 from bokit.errors import SourceMalformedError
+from bokit.values import Value
 
 _LARGEST_EXACT = 2**53
 TOMBSTONE = "x"
@@ -51,8 +51,7 @@ KeyValues = tuple[Any, ...]
 """The values of a row's key columns, as the database returned them."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableValue:
+class UnreadableValue(Value, kw_only=False):
     """Stands in a row where the driver's value cannot be read."""
 
     what: str
@@ -62,8 +61,7 @@ class UnreadableValue:
     """What the database sent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenRow:
+class SeenRow(Value):
     """One row of a table as it is now."""
 
     key: str
@@ -157,8 +155,7 @@ def write_row_key(values: Sequence[Json]) -> str:
 # ── values ──
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnFormat:
+class ColumnFormat(Value):
     """What the type of a column's values does not say."""
 
     zone: ZoneInfo | None = None

@@ -2,7 +2,7 @@
 
 Terms: a *reconciler* makes derived data (conflicts, published calendars) agree with a collection's records after a write.
 
-May import: core.model, errors, store.
+May import: core.model, errors, store, values.
 """
 
 __all__ = ["backup", "clock", "faults", "fields", "lookup", "moves", "reconcile", "retention", "retry", "tenant_options", "usage"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Protocol, TypedDict
 
 from bokit.core.model.catalog import Source, UnitId
 from bokit.core.model.documents import Count, Day
 from bokit.core.model.records import Fields, LoggedChange, Record, Scope
+from bokit.values import Value
 
 
 class MoveDocument(TypedDict):
@@ -23,8 +23,7 @@ class MoveDocument(TypedDict):
     meets: Annotated[list[Day], "Nights to come that something else holds there already."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceMove:
+class SourceMove(Value):
     """What a source's move writes, in this order: the records there, the source, and what they leave here."""
 
     there: Sequence[Record]

@@ -6,16 +6,15 @@ The engine knows no booking; ``engine.bookings.conflicts`` plugs in here with it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bokit.core.model.records import Fields, Record, RunId, Scope, SourceId, TenantId
 from bokit.store.protocols import Store
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReconcileRequest:
+class ReconcileRequest(Value):
     """Which scope was written, when, and by whom."""
 
     tenant: TenantId

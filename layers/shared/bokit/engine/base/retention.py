@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypedDict
 
 from bokit.core.model.documents import Count
 from bokit.core.model.records import CollectionName, Fields, Record, Scope, TenantId, make_record_id, new_record
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 ERASURES = CollectionName(".erasures")
 """Receipts, the key of the digests, and how far retention is; a name that no declared collection can have."""

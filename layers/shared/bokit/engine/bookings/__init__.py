@@ -4,7 +4,7 @@ Terms: a *unit group* is every unit linked with one, directly or not; a *page* i
 *replay* runs the engine over a history of fetches. This is the only package of the engine that knows ``core.bookings``,
 ``core.occupancy`` and ``core.ical``.
 May import: ``core.bookings``, ``core.ical``, ``core.model``, ``core.occupancy``, ``engine.base``, ``engine.records``,
-``engine.runs``, ``engine.sync``, ``errors``, ``sources``, ``store``.
+``engine.runs``, ``engine.sync``, ``errors``, ``sources``, ``store``, ``values``.
 """
 
 __all__ = [

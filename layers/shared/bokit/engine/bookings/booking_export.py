@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from bokit.core.bookings.stay import is_moved, is_window
@@ -31,13 +30,13 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.errors import InputError
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 DEFAULT_CHANGES = timedelta(days=30)
 """Of how long ago changes are exported, where nothing else is asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingExport:
+class BookingExport(Value):
     """What was found, in both forms."""
 
     kind: ExportKind
@@ -50,8 +49,7 @@ class BookingExport:
         return write_calendar(f"Bokit: {self.kind}", self.events)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportChoice:
+class ExportChoice(Value):
     """What is asked for. Without a first day: from today on, of changes the last 30 days. Without an end: all later ones."""
 
     kind: ExportKind

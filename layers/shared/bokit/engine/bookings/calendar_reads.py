@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bokit.core.bookings.fetch_gaps import two_fetches_of
@@ -14,12 +13,12 @@ from bokit.core.occupancy.calendar_reads import HELD, CalendarReads, ReadLog, re
 from bokit.core.occupancy.out_calendar import CalendarVariant, OutCalendar
 from bokit.engine.bookings.stored_calendars import load_all_calendars, load_calendars
 from bokit.store.protocols import PublishedDocument, Store
+from bokit.values import Value, field, replace
 
 SHOWING_NIGHTS = (CalendarVariant.OCCUPIED, CalendarVariant.BOOKINGS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
+class Pages(Value):
     """Calendars, and their pages as they were before anything else was read."""
 
     calendars: tuple[OutCalendar, ...] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Literal, TypedDict
 
@@ -27,6 +26,7 @@ from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.engine.records.service import RecordService
 from bokit.engine.runs.status import TROUBLED, SourceStatus, StatusService
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 UNREAD_AFTER = timedelta(days=2)
 """The slowest platforms read a calendar once a day: one that nobody read for so long is not used."""
@@ -77,8 +77,7 @@ class AgendaDocument(TypedDict):
     needs: list[NeedDocument]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Setting:
+class _Setting(Value):
     """What calendars and days are described with, loaded once."""
 
     tenant: TenantId

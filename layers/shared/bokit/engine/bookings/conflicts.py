@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from bokit.core.bookings.night_history import record_night_history
@@ -20,13 +19,13 @@ from bokit.engine.bookings.door_code_books import DoorCodeBooks
 from bokit.engine.bookings.pages import CalendarPublisher
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupReader, UnitGroupView, recent_records
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 MAX_TRIES = 5
 """How often conflicts are planned again where another run wrote them meanwhile, or may have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gathered:
+class _Gathered(Value):
     """What one reconciliation works on, each part loaded once."""
 
     group: UnitGroup
@@ -35,8 +34,7 @@ class _Gathered:
     pages: Pages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planned:
+class _Planned(Value):
     """What must be written of the conflicts of what was gathered."""
 
     gathered: _Gathered

@@ -8,7 +8,6 @@ GET              ─► ``door_codes``, which has the key
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bokit.core.bookings.nights import Span
@@ -28,10 +27,10 @@ from bokit.core.occupancy.door_code_book import (
 )
 from bokit.engine.bookings.unit_groups import UnitGroup, UnitGroupView
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenBook:
+class OpenBook(Value):
     """A unit's book as it is stored, and as its stays make it now."""
 
     group: UnitGroup

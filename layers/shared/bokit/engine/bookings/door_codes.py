@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, TypedDict
@@ -30,6 +29,7 @@ from bokit.engine.bookings.limits import MAX_DOOR_CODE_TRIES
 from bokit.engine.bookings.unit_groups import UnitGroupReader
 from bokit.errors import StateError
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 
 class AccessState(StrEnum):
@@ -66,8 +66,7 @@ class AccessDocument(TypedDict):
 NO_CODE = "only a stay that is not over has a door code; this one is cancelled or over, a closure, or repeats another booking"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _Found(Value):
     """The booking that is asked for, in the book of its unit."""
 
     record_id: RecordId

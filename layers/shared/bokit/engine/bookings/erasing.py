@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from bokit.core.bookings.erasure import ERASE, erase_change, erase_record, has_guest, hidden_fields
@@ -47,6 +47,7 @@ from bokit.engine.bookings.receipts import KEY_ID, ErasureCounts, ReceiptDocumen
 from bokit.engine.sync.lease import await_lease, released_on_error
 from bokit.errors import InputError, StateError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 REQUEST, RETENTION, REPEATED = "request", "retention", "repeated"
 """Why a guest was erased."""
@@ -69,8 +70,7 @@ class ErasurePlanDocument(TypedDict):
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasurePlan:
+class ErasurePlan(Value):
     """The records whose guests go."""
 
     tenant: TenantId
@@ -113,8 +113,7 @@ class _Tally:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _Job(Value):
     """Who erases, why, and under which key."""
 
     key: str

@@ -6,7 +6,6 @@ text ─► read_query ─► each unit's records, and the change logs of those 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from bokit.core.bookings.erasure import read_erasure
@@ -20,6 +19,7 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.limits import MAX_GUEST_LOGS, MAX_GUEST_RECORDS, MAX_GUESTS_FOUND
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 LOG_PAGE = 100
 """Lines of a change log that are read at a time."""
@@ -61,8 +61,7 @@ class GuestExportDocument(TypedDict):
     cursor: Annotated[str | None, "Send it to get the next lines of the change log; null: these were the last."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundGuest:
+class FoundGuest(Value):
     """A record that is to be shown, and what names the guest in it."""
 
     record: Record
@@ -86,8 +85,7 @@ class FoundGuest:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestPage:
+class GuestPage(Value):
     """Some of the bookings that name a guest."""
 
     items: tuple[FoundGuest, ...]

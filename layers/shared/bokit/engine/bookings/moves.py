@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from bokit.core.bookings.move import RecordMove, is_written, move_record, rename_id, rename_ids
@@ -14,10 +13,10 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.base.moves import SourceMove
 from bokit.engine.bookings.unit_groups import UnitGroupReader
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
+class _Unit(Value):
     """A unit's records, and its date."""
 
     scope: Scope

@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, TypedDict
@@ -29,6 +28,7 @@ from bokit.engine.bookings.limits import MAX_PAGE_TRIES
 from bokit.engine.bookings.stored_calendars import CALENDARS, last_read, load_calendars, load_own_pages
 from bokit.errors import BokitError, ConfigError, InputError, UnknownIdError
 from bokit.store.protocols import PublishedDocument, Store
+from bokit.values import Value, field, replace
 
 if TYPE_CHECKING:
     from bokit.core.occupancy.occupancy import Occupancy
@@ -48,8 +48,7 @@ def no_key() -> str:
     raise ConfigError("the secret of outgoing calendars is not set", variable="BOKIT_CALENDAR_KEY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarParts:
+class CalendarParts(Value):
     """What outgoing calendars are made from."""
 
     store: Store

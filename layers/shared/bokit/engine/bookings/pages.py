@@ -11,7 +11,6 @@ publishes afterwards. Rotating or removing a path first changes the calendar, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from bokit.core.bookings.nights import nights_of
@@ -27,6 +26,7 @@ from bokit.engine.bookings.stored_calendars import load_calendars
 from bokit.engine.bookings.unit_groups import UnitGroupReader, UnitGroupView, recent_records
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import PublishedDocument, Store
+from bokit.values import replace
 
 CONTENT_TYPE = "text/calendar; charset=utf-8"
 SECOND = timedelta(seconds=1)

@@ -32,6 +32,7 @@ from bokit.engine.sync.sync import SourceSync
 from bokit.errors import InputError, OptionError
 from bokit.sources.protocols import Fetched
 from bokit.store.memory.store import MemoryStore
+from bokit.values import Value
 
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 CHANGES = ("created", "moved", "changed", "cancelled", "restored", "merged")
@@ -41,8 +42,7 @@ INTERVAL = timedelta(hours=1)
 UNIT = Scope("unit_replay")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Value):
     """A folder of bodies, each named by the time at which it was fetched."""
 
     fetches: tuple[tuple[datetime, Path], ...]

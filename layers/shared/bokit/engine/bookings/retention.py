@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bokit.core.bookings.erasure import is_kept_too_long
@@ -23,14 +22,14 @@ from bokit.engine.bookings.erasing import RETENTION, ErasurePlan, ErasureService
 from bokit.engine.bookings.limits import MAX_RETENTION_PART, MAX_RETENTION_SECONDS
 from bokit.errors import BokitError
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 log = logging.getLogger("bokit.retention")
 BY = "schedule:guest.keep_days"
 """Who erases, in change logs and receipts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionReport:
+class RetentionReport(Value):
     """How many bookings lost their guest, and the first error."""
 
     count: int = 0

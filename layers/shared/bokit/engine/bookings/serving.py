@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from bokit.engine.bookings.availability import UnitFreshness, describe_availabil
 from bokit.engine.bookings.page_memory import PageMemory
 from bokit.errors import BokitError
 from bokit.store.published_protocol import ReadersChange
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.engine.base.clock import Clock

@@ -11,7 +11,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, TypedDict
 
@@ -30,6 +29,7 @@ from bokit.errors import StateError, StoreConflictError, UnknownIdError
 from bokit.store.limits import MAX_KEPT_CHANGES
 from bokit.store.protocols import Store
 from bokit.store.writes import written_at
+from bokit.values import Value, replace
 
 PAGE = 100
 """Lines of a change log that are read at a time."""
@@ -45,8 +45,7 @@ class UndoDocument(TypedDict):
     items: list[UndoStepDocument]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoPlan:
+class UndoPlan(Value):
     """What an undo does, record by record."""
 
     tenant: TenantId

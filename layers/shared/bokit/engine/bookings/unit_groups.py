@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from zoneinfo import ZoneInfo
@@ -23,6 +22,7 @@ from bokit.core.occupancy.turnovers import Turnover, find_turnovers
 from bokit.engine.base.reconcile import earliest
 from bokit.engine.bookings.calendar_reads import Pages, load_pages, load_read_log
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 RECENT = timedelta(days=45)
 """Bookings that ended before this do not affect the nights to come, whatever the turnover."""
@@ -30,8 +30,7 @@ HeldSince = Mapping[SourceId, datetime | None]
 """Sources, each with the time since when a guard holds its feed (None: it does not)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitGroup:
+class UnitGroup(Value):
     """Linked units, and what else their nights depend on."""
 
     tenant: TenantId
@@ -48,8 +47,7 @@ class UnitGroup:
     """Of all the tenant's units."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnitGroupView:
+class UnitGroupView(Value, dict=True):
     """A unit group's bookings as they are now: the records, and what these are to each other."""
 
     group: UnitGroup

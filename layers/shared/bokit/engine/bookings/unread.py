@@ -12,7 +12,6 @@ recorded: the tick reads the pages that are due, and no others. After a rotation
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,13 +23,13 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.bookings.limits import MAX_DUE_READERS
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import PublishedDocument, ReadersChange, Store
+from bokit.values import Value
 
 if TYPE_CHECKING:
     from bokit.core.occupancy.out_calendar import OutCalendar
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadReport:
+class UnreadReport(Value):
     """How many readers were reported, and the first error."""
 
     count: int = 0

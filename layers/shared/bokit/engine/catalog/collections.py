@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, TypedDict
 
@@ -29,10 +28,10 @@ from bokit.engine.records.writes import ANY, Preconditions, RecordWriter
 from bokit.engine.runs.status import add_records, new_counts
 from bokit.errors import BokitError, InputError, StateError, StoreConflictError, UnknownIdError
 from bokit.store.protocols import Page, Store
+from bokit.values import Value, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteRequest:
+class WriteRequest(Value):
     """A write to one record: the method, the document, by whom, and on which preconditions."""
 
     method: WriteMethod

@@ -7,7 +7,6 @@ reset     the next sync reads all of it again; no record is deleted or changed b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, TypedDict
 
@@ -23,6 +22,7 @@ from bokit.core.tables.marks import reset_manifest, show_watermark
 from bokit.core.tables.spec import TableSpec, read_table_settings
 from bokit.errors import InputError
 from bokit.store.protocols import Snapshot, Store
+from bokit.values import replace
 
 SINCE = "since:"
 """Begins the ETag of an API's list that was read until a time."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bokit.engine.base.clock import Clock, Ids, new_id
 from bokit.errors import ConfigError
+from bokit.values import Value, field
 
 if TYPE_CHECKING:
     from bokit.core.model.catalog import UnitId
@@ -33,8 +33,7 @@ def find_nothing(*_: object) -> tuple[RecordId, ...]:
     return ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogParts:
+class CatalogParts(Value):
     """The store, the clock, the kinds of source, and hooks into the rest of the engine."""
 
     store: Store

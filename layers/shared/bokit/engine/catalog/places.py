@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from bokit.engine.catalog.fields import PLACE_READERS, read_fields, read_name
 from bokit.engine.catalog.limits import MAX_ADD_TRIES, MAX_DELETE_TRIES, MAX_NAMED, MAX_UNIT_PARTS
 from bokit.engine.catalog.parts import CatalogParts
 from bokit.errors import InputError, StateError, UnknownIdError
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.engine.catalog.collections import CollectionService

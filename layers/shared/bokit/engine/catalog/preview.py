@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
@@ -15,10 +14,10 @@ from bokit.engine.sync.elsewhere import load_elsewhere, load_other_sources
 from bokit.engine.sync.job import SyncJob, context_of
 from bokit.engine.sync.kinds import SourceKind
 from bokit.store.protocols import Store
+from bokit.values import Value, field, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Preview(Value):
     """What one fetched body shows."""
 
     verdict: Verdict

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bokit.core.model.catalog import BOOKINGS, Parent, ShardId, Source, Unit, UnitId
@@ -34,6 +33,7 @@ from bokit.engine.catalog.parts import CatalogParts
 from bokit.engine.runs.messages import SQL_ROUTE
 from bokit.engine.sync.lease import await_lease
 from bokit.errors import InputError, StateError, StoreConflictError
+from bokit.values import Value, replace
 
 if TYPE_CHECKING:
     from bokit.engine.base.moves import SourceMove
@@ -46,8 +46,7 @@ REFETCHED = frozenset({"url", "platform", "timezone", "ends_on", "ignore_transpa
 SECRET = "secret:"  # noqa: S105 - a prefix, not a secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
+class Removal(Value):
     """A removed source, and what its removal did with the nights that it held."""
 
     source: Source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.items.guard import AGREEABLE, INCOMPLETE_LIST, UNUSABLE, plan_approved_loss
@@ -28,6 +27,7 @@ from bokit.core.model.source_rules import Problem
 from bokit.engine.lists.parts import ListPass
 from bokit.engine.lists.records import ListRecords
 from bokit.engine.lists.session import ListSession
+from bokit.values import replace
 
 
 class ListEnding:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from bokit.core.items.reader import SeenItem
 from bokit.core.model.field_changes import TYPE_CHANGED, FieldDrift, FieldVerdict, find_field_changes, judge_field_changes
 from bokit.core.model.records import Fields, Presence, Record
 from bokit.engine.lists.session import ListSession
+from bokit.values import replace
 
 
 class FieldGuard:

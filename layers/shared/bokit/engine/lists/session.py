@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.items.long_lists import (
@@ -27,6 +27,7 @@ from bokit.core.model.source_rules import Problem
 from bokit.engine.lists.limits import CHECKPOINT_ITEMS, CHECKPOINT_PARTS, MAX_PASS_AGE
 from bokit.engine.sync.pass_session import PassSession
 from bokit.sources.protocols import LongList
+from bokit.values import replace
 
 KEPT_COUNTS = ("created", "updated", "missing", "cancelled", "restored", "preserved", "seen", "seen_changed", "refused")
 

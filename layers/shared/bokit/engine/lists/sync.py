@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -41,6 +40,7 @@ from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult, context_of,
 from bokit.engine.sync.pass_session import begin_pass
 from bokit.observability import log_event
 from bokit.sources.protocols import ListReader, LongList
+from bokit.values import replace
 
 log = logging.getLogger("bokit.lists")
 

@@ -1,6 +1,6 @@
 """What happened, for those who watch: numbered into event logs, and sent to webhooks, alert channels and open WebSockets.
 
-May import: core.alerts, core.model, engine.base, errors, observability, outlets, store.
+May import: core.alerts, core.model, engine.base, errors, observability, outlets, store, values.
 """
 
 __all__ = [

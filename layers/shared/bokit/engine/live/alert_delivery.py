@@ -15,7 +15,6 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bokit.core.model.alerts import AlertChannelId
@@ -26,6 +25,7 @@ from bokit.engine.live.limits import MAX_ALERT_THREADS, MAX_DUE_ALERTS
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.outlets.protocols import AlertSender, Queue
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 if TYPE_CHECKING:
     from bokit.engine.live.day_summary import SummaryParts
@@ -36,8 +36,7 @@ ALERT = "alert"
 ChannelPlace = tuple[TenantId, AlertChannelId]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertsReport:
+class AlertsReport(Value):
     """What was done for the channels that were due."""
 
     count: int = 0

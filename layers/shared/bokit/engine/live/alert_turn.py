@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,6 +42,7 @@ from bokit.errors import BokitError, NeverError, SourceUnavailableError
 from bokit.observability import log_event
 from bokit.outlets.protocols import AlertSender
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 log = logging.getLogger("bokit.alerts")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,6 +30,7 @@ from bokit.engine.live.limits import MAX_ALERT_UNREAD
 from bokit.errors import BokitError, InputError, StateError, StoreConflictError
 from bokit.outlets.protocols import AlertSender
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 NO_MAIL = (
     "this stack sends no e-mail of its own: deploy it with the parameter MailFrom, an address that SES has verified; or add "

@@ -15,7 +15,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,13 +37,13 @@ from bokit.engine.live.messages import is_under_way, write_event, write_message,
 from bokit.engine.live.tickets import TicketService
 from bokit.outlets.protocols import Connections
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 log = logging.getLogger("bokit.live")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosingReport:
+class ClosingReport(Value):
     """How many connections a tick closed, and the first error."""
 
     count: int = 0

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from bokit.core.alerts.news import BookingName, DayNews, Visit
 from bokit.core.model.records import SourceId, TenantId
 from bokit.engine.live.alert_news import read_day
+from bokit.values import Value
 
 Documents = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryParts:
+class SummaryParts(Value):
     """Where a digest's facts come from: documents, as the API lists them."""
 
     list_units: Callable[[TenantId], Mapping[str, str]]

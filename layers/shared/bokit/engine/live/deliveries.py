@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,6 +55,7 @@ from bokit.errors import StaleFenceError, StoreConflictError, StoreUnreachableEr
 from bokit.outlets.protocols import WebhookSender
 from bokit.store.limits import DELIVERY_TTL, EVENT_TTL
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 log = logging.getLogger("bokit.deliveries")
 
@@ -67,8 +67,7 @@ Pending = tuple[Delivery, "Delivery | None"]
 """A delivery to attempt, and as it is stored (None: not yet)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryParts:
+class DeliveryParts(Value):
     """What deliveries need."""
 
     store: Store
@@ -85,8 +84,7 @@ class DeliveryParts:
     chance: Callable[[], float] = random.random
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnReport:
+class TurnReport(Value):
     """What one turn did."""
 
     delivered: int = 0

@@ -12,7 +12,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -24,14 +23,14 @@ from bokit.engine.live.limits import MAX_DUE_DELIVERIES, MAX_WAKE_LOST
 from bokit.errors import InputError, LaterError
 from bokit.outlets.protocols import Queue
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 log = logging.getLogger("bokit.deliveries")
 
 AT_ONCE = timedelta()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnMessage:
+class TurnMessage(Value):
     """The next turn of an endpoint."""
 
     tenant: TenantId
@@ -54,8 +53,7 @@ def read_turn(body: str) -> TurnMessage:
         raise InputError("not the message of a turn", code="bad-message") from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchReport:
+class DispatchReport(Value):
     """How many turns were started, and the first error."""
 
     count: int = 0

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from bokit.errors import InputError
 from bokit.observability import log_event
 from bokit.store.event_protocol import EventStore
 from bokit.store.limits import EVENT_TTL, MAX_OUTBOX_ITEMS
+from bokit.values import Value, replace
 
 log = logging.getLogger("bokit.events")
 
@@ -32,8 +32,7 @@ AT_ONCE = timedelta()
 FORMER_PARTITIONS = range(OUTBOX_PARTITIONS, FORMER_OUTBOX_PARTITIONS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrainReport:
+class DrainReport(Value):
     """What one drain numbered."""
 
     items: int = 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from bokit.core.model.records import TenantId
 from bokit.core.model.runs import OpenRun
 from bokit.engine.live.limits import MAX_CLIENT_MESSAGE, MAX_FRAME_BYTES, MAX_RESUMED_EVENTS, MAX_SEQ
 from bokit.errors import InputError, LaterError
+from bokit.values import Value
 
 if TYPE_CHECKING:
     from bokit.engine.live.connections import ConnectionService
@@ -61,8 +61,7 @@ def write_progress(opened: OpenRun, now: datetime) -> str:
     return write_json({"id": f"{run.run_id}_{done}", "type": kind, "at": now, "timestamp": now, "data": data})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientMessage:
+class ClientMessage(Value):
     """What a client sent."""
 
     action: str

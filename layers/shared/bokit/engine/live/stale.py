@@ -8,7 +8,6 @@ tick         │        15:01  note 12:00 and the event, together │          2
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -21,10 +20,10 @@ from bokit.engine.base.clock import Clock
 from bokit.engine.live.limits import MAX_STALE_PER_TICK
 from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import Store
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleSources:
+class StaleSources(Value):
     """How many sources were found stale, and the first error."""
 
     count: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bokit.core.model.events import EventType
@@ -28,6 +27,7 @@ from bokit.engine.live.dispatch import AT_ONCE, TurnMessage
 from bokit.engine.live.limits import MAX_WAKE_LOST
 from bokit.errors import InputError, OptionError, StateError
 from bokit.store.limits import DELIVERY_TTL, MAX_WRITE_TRIES
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.store.protocols import Page

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from bokit.core.model.catalog import Collection
@@ -23,10 +22,10 @@ from bokit.engine.records.limits import FOLLOW_OVERLAP, MAX_FILTERS, MAX_LIST_CO
 from bokit.engine.records.walk import WalkPosition, read_position, walk_records
 from bokit.errors import InputError
 from bokit.store.protocols import RecordStore
+from bokit.values import Value, field
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordFilter:
+class RecordFilter(Value):
     """Which records a list has; without a presence and *since*, all that are not gone."""
 
     presence: Presence | None = None
@@ -60,8 +59,7 @@ class RecordFilter:
 NOT_GONE = RecordFilter()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPage:
+class RecordPage(Value):
     """A page of a list, the cursor of the next one (None: this was the last), and what to send as ``since`` after the last."""
 
     items: tuple[Record, ...]

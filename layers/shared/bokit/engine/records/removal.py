@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, TypedDict
@@ -46,6 +45,7 @@ from bokit.engine.records.walk import BEGINNING, WalkPosition, read_position, wa
 from bokit.engine.records.writes import ANY, NO_DEFAULTS, Preconditions
 from bokit.errors import InputError, StateError
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 
 class Removal(StrEnum):
@@ -55,8 +55,7 @@ class Removal(StrEnum):
     REMOVE = "remove"  # it is deleted, with its records and their change logs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovalPlan:
+class RemovalPlan(Value):
     """What a removal would do, as it is shown."""
 
     count: int
@@ -75,8 +74,7 @@ class EmptyingDocument(TypedDict):
     plan: Annotated[str | None, "Send the request again with this plan, for the next part; null: nothing is left."]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
+class _Part(Value):
     """Where a part begins, and when the collection was last seen to be as shown."""
 
     digest: str

@@ -8,7 +8,6 @@ position        └─ (0, "clients~0.7x")     a record's id, behind which the w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from bokit.core.model.catalog import Collection
 from bokit.core.model.collections import scopes_of
@@ -16,10 +15,10 @@ from bokit.core.model.records import Record, RecordId
 from bokit.engine.records.limits import PAGE_COST, WALK_PAGE
 from bokit.errors import InputError
 from bokit.store.protocols import RecordStore
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkPosition:
+class WalkPosition(Value):
     """Where a walk goes on: in which bucket, and behind which record (None: at its beginning)."""
 
     bucket: int = 0
@@ -30,8 +29,7 @@ class WalkPosition:
         return f"{self.bucket}/{self.after or ''}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkPage:
+class WalkPage(Value):
     """Some records, and where the walk goes on behind them (None: at no place)."""
 
     records: tuple[Record, ...]

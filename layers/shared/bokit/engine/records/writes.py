@@ -13,7 +13,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.items.edit import Patch, PatchResult, merge_patch
@@ -26,13 +25,13 @@ from bokit.engine.base.usage import save_edit
 from bokit.engine.records.limits import MAX_PATCH_PAUSE_SECONDS, MAX_PATCH_TRIES
 from bokit.errors import StateError, UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 LOCKS = 64
 NO_DEFAULTS: Fields = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preconditions:
+class Preconditions(Value):
     """What must hold of the record for a patch to be applied."""
 
     versions: frozenset[int] | None = None

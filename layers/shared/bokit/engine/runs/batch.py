@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -43,6 +43,7 @@ from bokit.engine.sync.sync import SourceSync
 from bokit.errors import StaleFenceError, StoreUnreachableError
 from bokit.observability import log_event
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 log = logging.getLogger("bokit.run")
 
@@ -54,8 +55,7 @@ ASKED_FOR = frozenset({Trigger.MANUAL, Trigger.CLI, Trigger.QUEUE})
 """Triggers by which a person or a program names sources: they are synced whatever happened before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchReport:
+class BatchReport(Value):
     """What became of one batch."""
 
     runs: tuple[Run, ...] = ()

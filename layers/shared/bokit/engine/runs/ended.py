@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from bokit.core.model.catalog import ShardId
 from bokit.core.model.records import SourceId
@@ -22,6 +21,7 @@ from bokit.engine.runs.batch import SyncWork
 from bokit.engine.runs.limits import MAX_REPORT_TRIES, REPORT_PAUSE_SECONDS
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 log = logging.getLogger("bokit.run")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.options import Options
@@ -13,6 +12,7 @@ from bokit.core.model.runs import Outcome, Run, RunStatus, SourceReport, judge_r
 from bokit.engine.sync.job import SyncJob
 from bokit.observability import log_event
 from bokit.store.protocols import RunStore
+from bokit.values import replace
 
 log = logging.getLogger("bokit.run")
 

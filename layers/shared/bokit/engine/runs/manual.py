@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,14 @@ from bokit.engine.runs.tick import BatchClaimer
 from bokit.engine.sync.job import SyncJob
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Store
+from bokit.values import Value, replace
 
 if TYPE_CHECKING:
     from bokit.engine.runs.batch import BatchRunner, Progress, Schedules
     from bokit.engine.runs.ended import Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncRequest:
+class SyncRequest(Value):
     """What to sync; without a selection, what is due."""
 
     tenant: TenantId

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from bokit.core.model.records import Fields, Json, RunId, SourceId, TenantId
 from bokit.core.model.runs import OpenRun, Trigger
 from bokit.engine.runs.limits import MAX_CHAIN_MESSAGES, SOURCES_PER_MESSAGE
 from bokit.errors import InputError
+from bokit.values import Value, field, replace
 
 DEFAULT_ROUTE, SQL_ROUTE = "shard", "sql"
 """Queue routes: any worker, and the worker that has the databases' libraries. A shard's id begins with its route."""
@@ -24,8 +24,7 @@ def route_of(shard_id: ShardId) -> str:
     return shard_id.partition("_")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forwarded:
+class Forwarded(Value):
     """The report of a message for another kind of worker: it was sent there."""
 
     route: str
@@ -35,8 +34,7 @@ class Forwarded:
         return {"forwarded_to": self.route}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchMessage:
+class BatchMessage(Value):
     """The due sources of one claimed shard, with the options that the tick has read."""
 
     run_id: RunId
@@ -80,8 +78,7 @@ class BatchMessage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunMessage:
+class RunMessage(Value):
     """Some sources of an open run of one tenant; the run says how they are synced."""
 
     run_id: RunId

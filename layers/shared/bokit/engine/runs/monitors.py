@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import Source
@@ -21,6 +20,7 @@ from bokit.engine.runs.tick import EARLY, PartResult, do_each, may_sync
 from bokit.errors import InputError, StateError, StoreConflictError
 from bokit.observability import log_event
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 log = logging.getLogger("bokit.monitor")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.records import Fields, SourceId
@@ -15,6 +14,7 @@ from bokit.engine.runs.history import expiry_of, log_run
 from bokit.engine.runs.limits import MAX_POSTPONE_TRIES, MAX_RUN_AGE, OVERDUE_AFTER
 from bokit.errors import StoreConflictError
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 
 class OpenRuns:

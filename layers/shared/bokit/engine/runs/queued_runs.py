@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -55,6 +54,7 @@ from bokit.errors import InputError, LaterError, StoreConflictError, UnknownIdEr
 from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
 from bokit.store.protocols import Store
+from bokit.values import Value, field, replace
 
 if TYPE_CHECKING:
     from bokit.engine.runs.batch import Schedules
@@ -67,8 +67,7 @@ AGAIN_AFTER = 15
 """Seconds until a message of which no source could be synced comes again; *overdue_at* bounds how often."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriggerResult:
+class TriggerResult(Value):
     """The response to a request for a run: an HTTP status, and the JSON document."""
 
     status: int
@@ -77,8 +76,7 @@ class TriggerResult:
     """Its key was used before: this is the first response once more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkReport:
+class WorkReport(Value):
     """What became of one message of an open run."""
 
     sources: int = 0
@@ -93,8 +91,7 @@ class WorkReport:
         return {"sources": self.sources, "left": self.left, "stale": self.stale}
 
 
-@dataclass(frozen=True, slots=True)
-class Headway:
+class Headway(Value, kw_only=False):
     """What one message brought a run on; false where it brought nothing."""
 
     reported: set[SourceId] = field(default_factory=set)
@@ -105,8 +102,7 @@ class Headway:
         return bool(self.reported or self.advanced)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestKey:
+class RequestKey(Value):
     """A request's Idempotency-Key, and the hash of what it asks."""
 
     key: str | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 
@@ -26,6 +25,7 @@ from bokit.engine.base.retention import RetentionDocument, describe_retention, l
 from bokit.engine.base.tenant_options import load_options
 from bokit.errors import UnknownIdError
 from bokit.store.protocols import Page, Store
+from bokit.values import Value
 
 
 class FreshnessDocument(TypedDict):
@@ -104,8 +104,7 @@ TROUBLED = frozenset({SourceState.FAILING, SourceState.HELD, SourceState.STALE})
 """States that need a person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatus:
+class SourceStatus(Value):
     """One source, as the status shows it."""
 
     head: Head

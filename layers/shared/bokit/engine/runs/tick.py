@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -45,6 +45,7 @@ from bokit.observability import log_event
 from bokit.outlets.protocols import Queue
 from bokit.store.event_protocol import StaleNote
 from bokit.store.protocols import Due, Store
+from bokit.values import Value, replace
 
 log = logging.getLogger("bokit.tick")
 T = TypeVar("T")
@@ -58,8 +59,7 @@ StoredOptions = Mapping[TenantId, Fields]
 Send = Callable[[Sequence[BatchMessage]], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickReport:
+class TickReport(Value):
     """What one tick found and sent."""
 
     shards: int = 0
@@ -100,8 +100,7 @@ class TickReport:
             raise self.error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartResult:
+class PartResult(Value):
     """How many of a tick's due items were done, and the first error."""
 
     count: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
@@ -16,6 +15,7 @@ from bokit.core.model.scheduling import Head, Lease
 from bokit.engine.sync.job import SyncJob
 from bokit.engine.sync.limits import MAX_BULK_HOLD
 from bokit.store.protocols import DayWrites, Snapshot, Store
+from bokit.values import replace
 
 
 def visible_actions(actions: Iterable[Action]) -> tuple[Action, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
@@ -37,6 +36,7 @@ from bokit.errors import (
     UnknownIdError,
 )
 from bokit.store.protocols import Store
+from bokit.values import replace
 
 log = logging.getLogger("bokit.sync")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bokit.core.model.catalog import Source
@@ -19,10 +18,10 @@ from bokit.engine.base.tenant_options import zone_of_source
 from bokit.engine.sync.limits import MIN_SECONDS_TO_SAVE
 from bokit.errors import BokitError
 from bokit.sources.protocols import Fetched
+from bokit.values import Value, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncJob:
+class SyncJob(Value):
     """What a run asks of each of its sources."""
 
     run_id: RunId
@@ -61,8 +60,7 @@ class SyncJob:
         return self.run_id if self.attempt == 1 else f"{self.run_id}/{self.attempt}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncResult:
+class SyncResult(Value):
     """How one source's sync ended: the report for people, and what the schedule needs."""
 
     report: SourceReport

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from bokit.core.model.records import CollectionName
@@ -14,6 +13,7 @@ from bokit.engine.base.reconcile import ReconcilerFactory
 from bokit.engine.sync.finish import Finisher
 from bokit.engine.sync.job import StepRecorder, SyncJob, SyncResult
 from bokit.sources.protocols import Fetcher, LongList
+from bokit.values import Value
 
 
 class TableSyncer(Protocol):
@@ -42,8 +42,7 @@ class ListSyncer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceKind:
+class SourceKind(Value):
     """A kind of source."""
 
     fetcher: Fetcher

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
 from bokit.core.model.notices import Notice, name_hold
 from bokit.core.model.plan import Hold
 from bokit.core.model.scheduling import Failure, Head
+from bokit.values import replace
 
 STANDSTILL = (
     "{name} answers, but with the content of {since:%Y-%m-%d %H:%M} UTC: its calendar stands still. Nothing is cancelled "

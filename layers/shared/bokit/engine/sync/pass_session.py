@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from bokit.engine.sync.lease import SYNC_TTL, acquire_lease, check_unsynced
 from bokit.engine.sync.limits import MAX_PASS_PROBLEMS
 from bokit.errors import InputError, StaleFenceError, StoreConflictError
 from bokit.store.protocols import Snapshot, Store
+from bokit.values import replace
 
 S = TypeVar("S", bound="PassSession")
 

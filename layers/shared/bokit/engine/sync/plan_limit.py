@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from bokit.core.model.plan import Hold, Plan
 from bokit.core.model.quotas import QuotaName, next_day
 from bokit.core.model.scheduling import Head
 from bokit.core.model.source_rules import Context
 from bokit.engine.base.reconcile import earliest
 from bokit.errors import QuotaError, StoreConflictError
+from bokit.values import Value, replace
 
 QUOTA = "quota"
 USAGE_BUSY = "usage-busy"
 WAITS = "{error}. Newly closed nights are held and published; new bookings and other changes wait until more is allowed."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanLimit:
+class PlanLimit(Value):
     """What a plan may write: at most so many new records; None: nothing but the nights."""
 
     records: int | None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Source
@@ -36,6 +35,7 @@ from bokit.errors import ConfigError, QuotaError, StaleFenceError, StateError, S
 from bokit.sources.limits import MAX_BODY_ITEMS, MAX_WHOLE_ITEMS
 from bokit.sources.protocols import Fetched, LongList
 from bokit.store.protocols import Snapshot, Store
+from bokit.values import Value, replace
 
 NO_DEFAULTS: Fields = {}
 
@@ -48,8 +48,7 @@ class LongListFoundError(Exception):
         self.pages = pages
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncInput:
+class SyncInput(Value):
     """All that a slow sync works on, gathered once: the content that was read, beside what is known."""
 
     context: Context

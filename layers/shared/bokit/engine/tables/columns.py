@@ -14,7 +14,6 @@ a field that they had, the database counts, and a field that no row has makes th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from bokit.core.model.agreement import MIN_SHRINK
 from bokit.core.model.field_changes import FIELDS, VANISHED, FieldDrift, has_value, judge_field_changes
@@ -24,6 +23,7 @@ from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import SyncedTable
 from bokit.errors import SourceMalformedError, SourceUnavailableError
 from bokit.sources.sql.protocols import DatabaseSnapshot
+from bokit.values import replace
 
 FORCE = "if that is right, sync it once with --force"
 UNTOUCHED = frozenset({FIELDS, "partial-feed"})

@@ -11,7 +11,6 @@ judged once each table of the collection has marked its own. The same is done wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bokit.core.model.agreement import FORMER
 from bokit.core.model.field_changes import FIELDS
@@ -25,6 +24,7 @@ from bokit.engine.tables.missing import identify_missing, remove_missing, save_c
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import BATCH, SyncedTable
 from bokit.errors import QuotaError
+from bokit.values import replace
 
 
 def resolve_former(session: TableSyncSession) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 from bokit.core.items.guard import plan_approved_loss
 from bokit.core.items.planning import plan_absent, removable_at
@@ -19,6 +18,7 @@ from bokit.core.tables.values import KeyValues
 from bokit.engine.tables.table import BATCH, MARK, SyncedTable
 from bokit.engine.tables.tombstones import remove_pending
 from bokit.sources.sql.protocols import DatabaseSnapshot
+from bokit.values import replace
 
 FindKeys = Callable[[Sequence[KeyValues]], Collection[KeyValues]]
 """Returns those of some keys that have a row after all."""

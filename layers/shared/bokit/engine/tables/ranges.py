@@ -9,7 +9,6 @@ never read becomes as many chunks as it needs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 
 from bokit.core.model.source_rules import Problem
 from bokit.core.tables.chunks import (
@@ -30,6 +29,7 @@ from bokit.core.tables.values import KeyValues, SeenRow, reject_row
 from bokit.engine.tables.table import BATCH, RowFaults, SyncedTable
 from bokit.engine.tables.tombstones import find_doomed
 from bokit.sources.sql.protocols import DatabaseSnapshot
+from bokit.values import Value, field, replace
 
 RESERVE = 45.0
 """Seconds that a worker keeps for saving its progress."""
@@ -38,8 +38,7 @@ CHECKPOINT = 25
 SAME_KEY = "two rows have this key as text; the first of them is used"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RangeSurvey:
+class RangeSurvey(Value):
     """The survey of one range."""
 
     keys: KeyRange

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bokit.core.model.plan import Hold
 from bokit.core.model.runs import COUNTS, Outcome, SourceReport, TableReport
@@ -16,6 +15,7 @@ from bokit.engine.tables.limits import MAX_NOTE_LENGTH
 from bokit.engine.tables.session import TableSyncSession
 from bokit.engine.tables.table import SyncedTable
 from bokit.errors import BokitError, LaterError
+from bokit.values import replace
 
 
 def note_failure(session: TableSyncSession) -> Failure | None:

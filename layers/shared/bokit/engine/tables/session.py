@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bokit.core.model.records import CollectionName, SourceId
 from bokit.core.tables.agreement import is_former, shared_collections
@@ -12,6 +12,7 @@ from bokit.core.tables.progress import PassProgress, TableMemory, write_table_me
 from bokit.core.tables.spec import TableSettings
 from bokit.engine.sync.pass_session import PassSession
 from bokit.errors import BokitError
+from bokit.values import replace
 
 
 @dataclass(slots=True, kw_only=True)

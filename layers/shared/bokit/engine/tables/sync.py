@@ -18,7 +18,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 
 from bokit.core.model.due_times import DAILY, has_full_passes, plan_next_full
@@ -46,6 +45,7 @@ from bokit.engine.tables.updates import UpdatePass, save_new
 from bokit.errors import InputError, QuotaError, SourceMalformedError, SourceRefusedError, SourceUnavailableError
 from bokit.observability import log_event
 from bokit.sources.sql.protocols import DatabaseReader, DatabaseSnapshot
+from bokit.values import replace
 
 log = logging.getLogger("bokit.tables")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bokit.core.items.planning import RecordContext, plan_shown
 from bokit.core.items.rules import is_foreign
@@ -25,6 +25,7 @@ from bokit.engine.tables.limits import MAX_PLAN_TRIES
 from bokit.engine.tables.session import TableSyncSession
 from bokit.errors import BokitError, InputError
 from bokit.sources.sql.protocols import DatabaseSnapshot
+from bokit.values import replace
 
 BATCH = 200
 """Rows that are compared with their records at a time."""

@@ -11,7 +11,6 @@ it is a row like any other, and its record is restored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from bokit.core.items.guard import APPROVED
 from bokit.core.items.planning import plan_removal, plan_tombstone
@@ -22,6 +21,7 @@ from bokit.core.tables.values import SeenRow
 from bokit.engine.base.retry import retry_on_conflict
 from bokit.engine.tables.limits import MAX_PLAN_TRIES
 from bokit.engine.tables.table import BATCH, SyncedTable
+from bokit.values import replace
 
 
 def find_doomed(table: SyncedTable, rows: Iterable[SeenRow]) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bokit.core.model.agreement import PARTIAL, Loss
@@ -21,6 +20,7 @@ from bokit.engine.tables.columns import has_changed_fields
 from bokit.engine.tables.table import BATCH, RowFaults, SyncedTable
 from bokit.engine.tables.tombstones import find_doomed, remove_doomed
 from bokit.sources.sql.protocols import DatabaseSnapshot
+from bokit.values import replace
 
 
 def save_new(table: SyncedTable, rows: Iterable[SeenRow]) -> None:

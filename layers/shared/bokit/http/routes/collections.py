@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from bokit.http.limits import MAX_HEADER_LENGTH, MAX_TEXT_LENGTH, MAX_TIME_LENGT
 from bokit.http.params import Cursor, Fields, Limit, read_fields
 from bokit.http.replies import Reply, reply, reply_nothing, reply_stored
 from bokit.http.routing import ADMIN, NOTHING, OPERATOR, VIEWER, Answers, Routes, lists, shows, updates
+from bokit.values import replace
 
 routes = Routes("collections")
 

@@ -9,7 +9,6 @@ The database compares the keys, as its collation says, NULLs last. The condition
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -23,6 +22,7 @@ from bokit.core.tables.spec import TableSpec
 from bokit.core.tables.values import KeyValues, UnreadableValue
 from bokit.sources.sql.shape import Column, TableShape, find_tombstone
 from bokit.sources.sql.stamps import UpdatedColumn
+from bokit.values import Value
 
 PAGE_ROWS = 1000
 EMPTY_KINDS = frozenset({"text", "padded", "any"})
@@ -41,8 +41,7 @@ def _value(value: Any) -> sa.ColumnElement[Any]:
     return sa.bindparam(None, value, type_=NullType(), unique=True)
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Value, dict=True, kw_only=False):
     """The statements about one table."""
 
     spec: TableSpec

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,6 +28,7 @@ from bokit.core.tables.values import (
 )
 from bokit.errors import SourceMalformedError
 from bokit.sources.sql.shape import Column
+from bokit.values import replace
 
 if TYPE_CHECKING:
     from bokit.sources.sql.query import Query

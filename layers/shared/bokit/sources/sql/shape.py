@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bokit.core.tables.spec import TableSpec
 from bokit.errors import SourceMalformedError
+from bokit.values import Value, field
 
 _MYSQL_TYPES = {
     "integer": "tinyint smallint mediumint int bigint year",
@@ -64,8 +64,7 @@ WATERMARK_KINDS = frozenset({"time", "moment", "date", "integer", "any"})
 """What an updated-at column may be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Value):
     """One column."""
 
     name: str
@@ -83,8 +82,7 @@ class Column:
         return self.kind in KEY_KINDS or (self.kind == "other" and self.is_ordered)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableShape:
+class TableShape(Value):
     """One table, as the database's catalog describes it."""
 
     columns: Mapping[str, Column]

@@ -12,7 +12,6 @@ a clock that is ahead: only what is more than a day ahead is reported.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 
 from bokit.core.tables.values import scale_of
 from bokit.sources.sql.shape import Column
+from bokit.values import Value
 
 Condition = sa.ColumnElement[bool]
 Bind = Callable[[Any], sa.ColumnElement[Any]]
@@ -30,8 +30,7 @@ _SCALES = (10**11, 10**14, 10**17)
 _TOMORROW = {"mysql": "current_timestamp + INTERVAL 1 DAY", "postgresql": "current_timestamp + interval '1 day'"}
 
 
-@dataclass(frozen=True)
-class UpdatedColumn:
+class UpdatedColumn(Value, dict=True, kw_only=False):
     """The updated-at column of one table."""
 
     column: sa.ColumnElement[Any]

@@ -19,11 +19,11 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bokit.errors import AddressRefusedError, SourceMalformedError, SourceUnavailableError
 from bokit.net.addresses import is_public
+from bokit.values import Value, field
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -44,8 +44,7 @@ _METADATA = ipaddress.ip_address("fd00:ec2::254")
 Resolver = Callable[[str, int], Sequence[tuple[Any, ...]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Value):
     """Which addresses this process may connect to for a database."""
 
     local: bool = False
@@ -54,20 +53,19 @@ class Reach:
     """Private networks: a stack inside a VPC."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Database:
+class Database(Value, not_shown=("name", "host", "user", "password", "socket_path", "parameters")):
     """A checked database URL. All of it but *family* is secret."""
 
     family: str
     """``mysql`` (MariaDB too), ``postgresql`` or ``sqlite``."""
-    name: str = field(repr=False)
+    name: str
     """The database's name, or SQLite's file."""
-    host: str | None = field(default=None, repr=False)
+    host: str | None = None
     port: int = 0
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
-    socket_path: str | None = field(default=None, repr=False)
-    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    user: str | None = None
+    password: str | None = None
+    socket_path: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_database_url(text: str, reach: Reach) -> Database:

@@ -7,7 +7,6 @@ outdated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from pynamodb.expressions.condition import Condition
@@ -23,6 +22,7 @@ from bokit.store.dynamo.gateway import PutItem, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import read_optional_time
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
+from bokit.values import replace
 
 
 class DynamoTokens(DynamoUsage):

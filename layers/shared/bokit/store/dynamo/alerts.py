@@ -7,7 +7,6 @@ serves it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +22,7 @@ from bokit.store.dynamo.gateway import DeleteItem, PutItem, Transaction, UpdateI
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.dynamo.shards import read_optional_time
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
+from bokit.values import replace
 
 CHANGED = "the channel was changed or removed by another since it was read; read it again"
 

@@ -6,7 +6,6 @@ PynamoDB asks again at once and for ever, which a throttled table answers with t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pynamodb.connection import Connection
@@ -15,13 +14,13 @@ from bokit.errors import StoreConflictError
 from bokit.store.dynamo.keys import Key
 from bokit.store.dynamo.pauses import Pauses
 from bokit.store.limits import BATCH_FIRST_PAUSE, BATCH_MOST_PAUSE, MAX_BATCH_DELETES, MAX_BATCH_READS, MAX_BATCH_TRIES
+from bokit.values import Value
 
 Asked = dict[str, Any]
 """What is asked of each table, as DynamoDB takes it and returns what it has not done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRequests:
+class BatchRequests(Value):
     """Batches of one table; errors are those of botocore, but for StoreConflictError where the rest stays undone."""
 
     connection: Connection

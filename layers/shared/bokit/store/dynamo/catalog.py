@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -25,6 +24,7 @@ from bokit.store.dynamo.shards import schedule_path, write_head, write_lowered_s
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.limits import MAX_WRITE_TRIES
 from bokit.store.protocols import Places
+from bokit.values import replace
 
 T = TypeVar("T", Property, Unit, Source, Collection)
 

@@ -10,7 +10,6 @@ it free of gaps: of two that number a log at the same time one starts again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from pynamodb.expressions.update import Action
@@ -27,6 +26,7 @@ from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transa
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.event_protocol import StaleNote
 from bokit.store.limits import MAX_NUMBERING_TRIES, MAX_OUTBOX_ITEMS
+from bokit.values import replace
 
 LAST_EVENT = "9" * 12
 """The sort key after which no event's comes."""

@@ -6,7 +6,6 @@ Such a run goes on as it was begun; it ends within the hour in which a release i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import reduce
 from operator import and_
 from typing import Any
@@ -19,6 +18,7 @@ from bokit.core.model.runs import OpenRun, RunStatus, SourceReport
 from bokit.store.dynamo import keys
 from bokit.store.dynamo.gateway import UpdateItem
 from bokit.store.dynamo.model import ItemRow
+from bokit.values import replace
 
 
 def write_former_reports(key: keys.Key, reports: Mapping[SourceId, SourceReport], share: int) -> UpdateItem:

@@ -19,7 +19,6 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
@@ -34,6 +33,7 @@ from bokit.store.dynamo.keys import DUE, SCHEMA, Key
 from bokit.store.dynamo.model import ItemRow, bind_row
 from bokit.store.dynamo.pauses import Pauses
 from bokit.store.schema import check_schema
+from bokit.values import Value
 
 IndexPlace = Mapping[str, Any]
 """The keys of an item of the index, as DynamoDB has them: a query goes on after it."""
@@ -41,8 +41,7 @@ _UNREAD = -1
 """In the place of a schema number that was not read yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutItem:
+class PutItem(Value):
     """Replace one item if *condition* holds of the stored one."""
 
     key: Key
@@ -50,8 +49,7 @@ class PutItem:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateItem:
+class UpdateItem(Value):
     """Change some attributes of one item if *condition* holds."""
 
     key: Key
@@ -61,24 +59,21 @@ class UpdateItem:
     """It must not happen twice, or its condition fails after it: a repetition of the same request is refused and recognised."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckItem:
+class CheckItem(Value):
     """Let the transaction pass only if *condition* holds of an item that it does not write."""
 
     key: Key
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteItem:
+class DeleteItem(Value):
     """Remove one item if *condition* holds."""
 
     key: Key
     condition: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(Value):
     """Writes of which all happen, or none."""
 
     checks: Sequence[CheckItem] = ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from bokit.core.model.codec import read_document, write_document, write_micros
 from bokit.core.model.monitor import Monitor
@@ -13,6 +12,7 @@ from bokit.store.dynamo import keys
 from bokit.store.dynamo.catalog import has_version
 from bokit.store.dynamo.gateway import PutItem, TableGateway
 from bokit.store.dynamo.model import ItemRow
+from bokit.values import replace
 
 
 class DynamoMonitors:

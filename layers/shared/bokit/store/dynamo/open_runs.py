@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -26,19 +25,18 @@ from bokit.store.dynamo.gateway import PutItem, UpdateItem
 from bokit.store.dynamo.keys import Key
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.limits import MAX_CHUNK_BYTES, MAX_PROGRESS_SOURCES, PROGRESS_TTL
+from bokit.values import Value, replace
 
 Reports = Mapping[SourceId, SourceReport]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _StoredReports:
+class _StoredReports(Value):
     """Reports, as they are packed."""
 
     reports: tuple[SourceReport, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunProgress:
+class RunProgress(Value):
     """The progress of some sources of an open run."""
 
     key: Key

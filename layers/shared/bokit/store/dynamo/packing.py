@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bokit.core.model.codec import dump_json, read_document, write_document
@@ -12,6 +11,7 @@ from bokit.core.model.readers import Readers
 from bokit.errors import InputError
 from bokit.store.limits import MAX_CHUNK_BYTES, MAX_DOCUMENT_BYTES, MAX_PACKED_BYTES
 from bokit.store.protocols import PublishedDocument, Snapshot
+from bokit.values import Value, replace
 
 
 def pack_snapshot(snapshot: Snapshot) -> bytes:
@@ -39,8 +39,7 @@ def unpack_published(
     return replace(stored, body=body, version=version, read_at=read_at, first_read_at=first_read_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderList:
+class ReaderList(Value):
     """Readers, as an attribute of their own has them."""
 
     readers: Readers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +23,7 @@ from bokit.store.dynamo.parts import DynamoParts
 from bokit.store.dynamo.shards import read_optional_time
 from bokit.store.limits import MAX_WRITE_TRIES
 from bokit.store.protocols import PublishedDocument, ReadersChange
+from bokit.values import replace
 
 
 class DynamoPublished(DynamoParts):

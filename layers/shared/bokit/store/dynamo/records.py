@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate, chain
@@ -15,7 +14,7 @@ from bokit.core.model.codec import read_document, write_document
 from bokit.core.model.events import NewEvent, OutboxItem
 from bokit.core.model.notices import Notice
 from bokit.core.model.quotas import QuotaName
-from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, revise, scope_of
+from bokit.core.model.records import CollectionName, LoggedChange, Record, RecordId, Scope, TenantId, scope_of
 from bokit.core.model.scheduling import Head, Lease
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.dynamo import keys
@@ -37,6 +36,7 @@ from bokit.store.limits import (
 )
 from bokit.store.protocols import DayWrites, Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
+from bokit.values import replace
 
 REMEMBERED = 1000
 """Documents of records that are not read again where they are stored unchanged: a few megabytes."""
@@ -112,7 +112,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
                 self._delete_old_parts(with_them[0].key, None, turn=lease.fence)
         elif lease is not None and snapshot is not None:
             self.save_snapshot(snapshot, lease=lease)
-        return [revise(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in paired]
+        return [replace(w.record, in_parts="parts" in puts[w.record.id][0].attributes) for w in paired]
 
     def _put_with(self, snapshot: Snapshot | None, lease: Lease | None, actions: int, size: int) -> list[PutItem]:
         """Return the put of *snapshot* where it fits the transaction of records of so many actions and bytes; else none."""
@@ -155,7 +155,7 @@ class DynamoRecords(DynamoParts, DynamoUsage):
         """Return the puts of one record, on the version that was read, of the parts of a large one, and of its changes."""
         record = write.record
         key = keys.record_key(record.tenant, record.collection, record.scope, record.id)
-        attributes: dict[str, Any] = pack_document(write_document(revise(record, version=0, in_parts=False)))
+        attributes: dict[str, Any] = pack_document(write_document(replace(record, version=0, in_parts=False)))
         parts: list[PutItem] = []
         if "packed" in attributes:
             attributes, parts = self._split(key, attributes["packed"], turn=record.version)

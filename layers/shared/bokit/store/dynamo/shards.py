@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -28,6 +27,7 @@ from bokit.store.dynamo.gateway import UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.writes import sort_recent
+from bokit.values import replace
 
 RELEASE = (ItemRow.holder.remove(), ItemRow.until.remove(), ItemRow.nonce.remove())
 """The actions that end a claim or a lease."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bokit.core.model.records import RunId, TenantId
 from bokit.store.dynamo.keys import outbox_number, run_of
+from bokit.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamContent:
+class StreamContent(Value):
     """Where something was written."""
 
     outbox: tuple[int, ...] = ()

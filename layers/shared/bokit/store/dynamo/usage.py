@@ -11,7 +11,6 @@ A number that is not there yet, of a tenant of a former release, is counted once
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 
@@ -28,13 +27,13 @@ from bokit.store.dynamo.faults import CollisionError
 from bokit.store.dynamo.gateway import DeleteItem, PutItem, TableGateway, Transaction, UpdateItem
 from bokit.store.dynamo.model import ItemRow
 from bokit.store.limits import MAX_BUSY_TRIES, MAX_USAGE_TRIES, MAX_WRITE_TRIES
+from bokit.values import Value, replace
 
 WRITES_KEPT = timedelta(days=2)
 """How long the number of a day's writes is kept after that day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UsageChange:
+class UsageChange(Value):
     """How much more (or less) a write makes of what is counted."""
 
     tenant: TenantId

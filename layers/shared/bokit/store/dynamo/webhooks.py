@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +25,7 @@ from bokit.store.dynamo.shards import RELEASE
 from bokit.store.dynamo.usage import DynamoUsage, UsageChange
 from bokit.store.limits import MAX_PAGE_CURSOR, clamp_limit
 from bokit.store.protocols import DueDeliveries, Page
+from bokit.values import replace
 
 _NEVER_DUE: Sequence[Action] = (ItemRow.due_pk.remove(), ItemRow.due_at.remove())
 

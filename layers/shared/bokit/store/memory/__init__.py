@@ -1,6 +1,6 @@
 """The store in memory: replay, tests and `bokit feed` run on it.
 
-May import: ``core.model``, ``errors``, ``store``.
+May import: ``core.model``, ``errors``, ``store``, ``values``.
 """
 
 __all__ = ["store"]

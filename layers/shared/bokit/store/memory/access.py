@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.access import Token, TokenId
@@ -14,6 +13,7 @@ from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError, UnknownIdError
 from bokit.store.memory.state import MemoryState, load_all
 from bokit.store.protocols import PublishedDocument, ReadersChange
+from bokit.values import replace
 
 
 class MemoryAccess(MemoryState):

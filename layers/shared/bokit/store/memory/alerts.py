@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.alerts import AlertChannel, AlertChannelId, AlertState
@@ -13,6 +12,7 @@ from bokit.core.model.records import TenantId
 from bokit.core.model.webhooks import WebhookFailure
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, load_all, load_one, next_version
+from bokit.values import replace
 
 
 class MemoryAlerts(MemoryState):

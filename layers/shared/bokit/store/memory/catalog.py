@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from bokit.core.model.scheduling import Head, Shard, SourceSchedule
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import HeadState, MemoryState, ShardState, load_all, load_one, next_version
 from bokit.store.protocols import Places
+from bokit.values import replace
 
 V = TypeVar("V", Property, Unit, Source, Collection)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from bokit.core.model.monitor import Monitor
 from bokit.core.model.records import TenantId
 from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, next_version
+from bokit.values import replace
 
 
 class MemoryMonitors(MemoryState):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import Parent, Source
@@ -20,6 +19,7 @@ from bokit.store.limits import clamp_limit
 from bokit.store.memory.state import MemoryState, load_one, load_page, next_version
 from bokit.store.protocols import DayWrites, Page, Snapshot
 from bokit.store.writes import RecordWrite, check_lease_source, events_of, pair_changes, split_transactions, written_last
+from bokit.values import replace
 
 
 class MemoryRecords(MemoryState):

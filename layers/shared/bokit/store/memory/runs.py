@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.events import event_of_end, event_of_start, join_events
@@ -13,6 +12,7 @@ from bokit.errors import StoreConflictError
 from bokit.store.memory.state import MemoryState, load_one, load_page
 from bokit.store.protocols import Page
 from bokit.store.writes import check_pending
+from bokit.values import replace
 
 
 class MemoryRuns(MemoryState):

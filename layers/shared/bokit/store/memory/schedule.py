@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.catalog import ShardId, Source
@@ -17,6 +16,7 @@ from bokit.store.limits import MAX_RECENT_BATCHES
 from bokit.store.memory.state import MemoryState, is_available, load_one
 from bokit.store.protocols import Due
 from bokit.store.writes import sort_recent
+from bokit.values import replace
 
 
 class MemorySchedule(MemoryState):

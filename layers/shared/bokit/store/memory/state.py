@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from threading import RLock
 from typing import Any, Protocol, TypeVar
@@ -26,6 +26,7 @@ from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookFailur
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.limits import clamp_limit
 from bokit.store.protocols import Page, PublishedDocument, Snapshot
+from bokit.values import replace
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from bokit.core.model.codec import read_document, write_document
@@ -14,6 +13,7 @@ from bokit.core.model.webhooks import Delivery, Endpoint, Webhook, WebhookId
 from bokit.errors import StaleFenceError, StoreConflictError, UnknownIdError
 from bokit.store.memory.state import EndpointState, MemoryState, load_all, load_page, next_version
 from bokit.store.protocols import DueDeliveries, Page
+from bokit.values import replace
 
 
 class MemoryWebhooks(MemoryState):

@@ -2,7 +2,7 @@
 
 Terms: *facts* are what an event says beyond its identity and dates; *traits* are which facts identify a booking.
 
-May import: ``core.ical``, ``core.model``.
+May import: ``core.ical``, ``core.model``, ``values``.
 """
 
 __all__ = ["base", "registry"]

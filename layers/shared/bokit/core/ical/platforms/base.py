@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from bokit.core.ical.entries import Entry, EntryKind, Status
 from bokit.core.ical.labels import Label, LabelReading, read_label
+from bokit.values import Value, field, replace
 
 Facts = Mapping[str, Any]
 """Values of Entry's fields, by name, beyond identity and dates; always *kind* and *status*."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawEvent:
+class RawEvent(Value):
     """The texts of one event, unescaped, as the feed has them."""
 
     uid: str = ""
@@ -36,8 +35,7 @@ class UidRole(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
+class Traits(Value):
     """Which facts of an entry are evidence that it is the same booking as before."""
 
     reservation_uids: UidRole | None = None
@@ -56,8 +54,7 @@ class Traits:
     """It shows what it imported from other calendars as blocks: its reservations are its own, named or not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(Value):
     """How one platform deviates from the standard; chosen by the owner, else by PRODID, else by the URL's host."""
 
     name: str

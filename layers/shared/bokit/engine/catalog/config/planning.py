@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, cast
 
@@ -16,6 +15,7 @@ from bokit.engine.catalog.config.moving import describe_move, find_moves, take_p
 from bokit.engine.catalog.config.spec import CollectionSourceSpec, Config, Item, ItemKind, Key, Spec, UnitSpec
 from bokit.engine.catalog.config.tables import compare_tables
 from bokit.engine.catalog.view import show_url
+from bokit.values import Value
 
 HIDDEN = frozenset({"headers", "body"})
 """Settings that may hold a secret: only that they differ is shown."""
@@ -47,8 +47,7 @@ class ConfigPlanDocument(TypedDict):
     kept: Annotated[list[ConfigItemDocument], "Not in the file, and cannot be removed yet."]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Value, kw_only=False):
     """One item of the file, what is stored of it, and which fields differ."""
 
     item: Item
@@ -64,8 +63,7 @@ class Difference:
         return "added" if self.stored is None else "changed" if self.fields else "unchanged"
 
 
-@dataclass(frozen=True, slots=True)
-class ImportPlan:
+class ImportPlan(Value, kw_only=False):
     """What an import would do with each item of the file, and what is stored but not in it."""
 
     differences: tuple[Difference, ...]

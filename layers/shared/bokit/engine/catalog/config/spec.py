@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -11,6 +10,7 @@ from bokit.core.model.records import CollectionName, Fields
 from bokit.engine.catalog.fields import read_fields
 from bokit.engine.catalog.limits import MAX_CONFIG_ITEMS
 from bokit.errors import BokitError, InputError
+from bokit.values import Value
 
 T = TypeVar("T")
 ItemKind = Literal["property", "unit", "source", "table", "collection"]
@@ -21,8 +21,7 @@ UnitName = tuple[str, str]
 """A property's name, and its unit's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(Value):
     """One declared item: a source of a unit, a collection, or what the classes below add to it."""
 
     path: str
@@ -33,7 +32,6 @@ class Spec:
     """Of what is stored; None: read in a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UnitSpec(Spec):
     """A unit."""
 
@@ -42,14 +40,12 @@ class UnitSpec(Spec):
     sources: tuple[Spec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PropertySpec(Spec):
     """A property."""
 
     units: tuple[UnitSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionSourceSpec(Spec):
     """A source of collections."""
 
@@ -59,8 +55,7 @@ class CollectionSourceSpec(Spec):
     """Of what is stored: tables that are not in the file any more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Value):
     """Everything that a file declares."""
 
     properties: tuple[PropertySpec, ...] = ()
@@ -68,8 +63,7 @@ class Config:
     sources: tuple[CollectionSourceSpec, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value, kw_only=False):
     """One declared item, with the values that are compared."""
 
     key: Key

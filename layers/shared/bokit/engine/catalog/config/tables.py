@@ -7,17 +7,16 @@ import can still remove it. One that is removed is kept there as well, until its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bokit.core.model.records import Fields, Json
 from bokit.core.tables.spec import LEFT, REMOVED, TableSpec, read_table
+from bokit.values import Value
 
 Tables = Mapping[str, TableSpec]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableChanges:
+class TableChanges(Value):
     """What becomes of a source's tables."""
 
     before: Tables
