@@ -216,6 +216,27 @@ def test_once_it_calls_them_the_same_for_a_day_they_are_called_so() -> None:
     assert app.notices("source.renaming") == 2
 
 
+@pytest.mark.parametrize("order", [(2, 1), (2, 1, 2), (2, 2, 1), (2, 3, 1)], ids=str)
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_old_answers_between_new_ones_are_no_renaming(order: tuple[int, ...], count: int) -> None:
+    """Each guest cancelled and others booked the same nights; a cache still shows the old ones now and then.
+
+    The note of a guest who was shown again stays theirs, and goes to none of the others.
+    """
+    app, stays = RenamingApp(), stays_of(count)
+    app.show(stays)
+    ours = app.bookings()[0]
+    app.bokit.records.edit(DEFAULT_TENANT, BOOKINGS, ours.id, {"notes": "dog"}, by="user:rosa")
+    for fetch in order * 6:
+        app.fetches = fetch
+        app.show(stays, renamed=False)
+
+    noted = next(r for r in app.records() if r.id == ours.id)
+    assert (noted.fields["notes"], noted.fields["summary"]) == ("dog", name(0, 1))
+    assert (app.notices("source.renaming"), app.status()["renames_since"]) == (0, None)
+    assert closed(stays.values()) <= app.held()
+
+
 def test_another_listings_feed_is_held_as_before() -> None:
     """A renaming source that shows other nights altogether is another listing's: it is held, and its nights are closed."""
     app, stays = RenamingApp(), stays_of(5)

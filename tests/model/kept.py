@@ -153,6 +153,13 @@ KEPT: Mapping[str, Kept] = {
         "cancel 5, close 1 13 4, edit 9, cancel 27, hours 4, book 1 1 3, cancel 39, hours 4, book 0 52 4, "
         "book 1 31 2, again 1, finish",
     ),
+    "an-old-answer-between-two-of-other-guests-is-no-renaming": (
+        [(8, False, 1), (7, False, 0), (2, False, 0)],
+        "book 2 3 3, again 1, close 0 5 3, sync 0, discard 2, fault 1 5 13, book 2 7 4, sync 2, book 0 56 3, "
+        "cancel 21, cancel 2, sync 1, book 2 48 1, close 0 34 5, hours 1, move 24 1, hours 1, fault 2 3 13, again 1, "
+        "hours 0, edit 22, book 0 17 1, hours 4, again 2, crash 0 21, close 0 5 2, hand 11 4, book 1 29 3, hours 3, "
+        "hours 3, cancel 33, swap 11, edit 12, move 25 1, swap 11, hours 1, move 21 1, hours 0, discard 2, finish",
+    ),
 }
 STRICT: Mapping[str, Kept] = {
     "an-import-of-the-second-fetch": (

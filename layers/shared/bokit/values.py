@@ -21,6 +21,9 @@ MISSING = NODEFAULT
 class _ValueMeta(StructMeta):
     """Makes classes of values: frozen, and given by the names of their fields, unless a class says otherwise."""
 
+    _not_compared: tuple[str, ...] = ()
+    _not_shown: tuple[str, ...] = ()
+
     def __new__(
         mcs,
         name: str,
@@ -32,10 +35,11 @@ class _ValueMeta(StructMeta):
         **config: Any,
     ) -> _ValueMeta:
         made = super().__new__(mcs, name, bases, namespace, **{"frozen": True, "kw_only": True, **config})
-        if not_compared:
-            _compare_by(made, attrgetter(*[n for n in made.__struct_fields__ if n not in not_compared]))
-        if not_shown:
-            _show_only(made, [n for n in made.__struct_fields__ if n not in not_shown])
+        made._not_compared, made._not_shown = (*made._not_compared, *not_compared), (*made._not_shown, *not_shown)
+        if made._not_compared:
+            _compare_by(made, attrgetter(*[n for n in made.__struct_fields__ if n not in made._not_compared]))
+        if made._not_shown:
+            _show_only(made, [n for n in made.__struct_fields__ if n not in made._not_shown])
         return made
 
 
@@ -75,4 +79,4 @@ def _show_only(kind: Any, names: list[str]) -> None:
     def show(self: Any) -> str:
         return f"{kind.__qualname__}({', '.join(f'{n}={getattr(self, n)!r}' for n in names)})"
 
-    kind.__repr__ = show
+    kind.__repr__, kind.__rich_repr__ = show, lambda self: [(n, getattr(self, n)) for n in names]

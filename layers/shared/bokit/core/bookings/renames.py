@@ -179,6 +179,7 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
 
     a part of all entries                                                  result
     is new: neither a known stay nor the last fetch has one of them        renamed once more; long after the last time: once
+    is known again, before it was renamed often enough                     not renamed: others came, or an old answer
     is not, before it was renamed often enough                             not renamed
     is not, afterwards, for a day                                          no longer kept: the stays take it over
     """
@@ -187,7 +188,7 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     is_long_ago = history.at is not None and context.at - history.at > gap
     renamed = False
     for part in PARTS:
-        is_kept = part not in marks and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
+        is_kept = times.get(part, 0) < MIN_RENAMES and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
         shown = set() if is_kept else {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
         if not is_kept and not shown:
             continue

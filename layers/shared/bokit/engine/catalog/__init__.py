@@ -4,7 +4,7 @@ Terms: a *place* is a property or a unit; a source is written together with its 
 
 May import: core.items, core.model, core.tables, engine.base, engine.records, engine.runs, engine.sync, errors, observability,
 store, values.
-"""  # noqa: E501 - the line is read by a test
+"""
 
 __all__ = [
     "access",
