@@ -216,7 +216,7 @@ def test_once_it_calls_them_the_same_for_a_day_they_are_called_so() -> None:
     assert app.notices("source.renaming") == 2
 
 
-@pytest.mark.parametrize("order", [(2, 1), (2, 1, 2), (2, 2, 1), (2, 3, 1)], ids=str)
+@pytest.mark.parametrize("order", [(2, 1), (2, 1, 2), (2, 2, 1), (2, 3, 1), (2, 3), (2, 3, 3, 2)], ids=str)
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_old_answers_between_new_ones_are_no_renaming(order: tuple[int, ...], count: int) -> None:
     """Each guest cancelled and others booked the same nights; a cache still shows the old ones now and then.

@@ -178,7 +178,7 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     """Return what this fetch adds to the *history* of what the feed renames.
 
     a part of all entries                                                  result
-    is new: neither a known stay nor the last fetch has one of them        renamed once more; long after the last time: once
+    is new: neither a known stay nor a fetch before has one of them        renamed once more; long after the last time: once
     is known again, before it was renamed often enough                     not renamed: others came, or an old answer
     is not, before it was renamed often enough                             not renamed
     is not, afterwards, for a day                                          no longer kept: the stays take it over
@@ -195,7 +195,8 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
         if not is_kept and _is_new(part, shown, twins, history):
             kept = times.get(part, 0) >= MIN_RENAMES
             times[part] = min(MIN_RENAMES, 1 if is_long_ago and not kept else times.get(part, 0) + 1)
-            marks[part] = tuple(sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
+            before = () if kept or times[part] == 1 else marks.get(part, ())
+            marks[part] = (*before, *sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
             renamed = True
         elif times.get(part, 0) < MIN_RENAMES:
             times.pop(part, None)
@@ -209,7 +210,10 @@ def _has_same(part: str, entry: Entry, stay: Stay) -> bool:
 
 
 def _is_new(part: str, shown: set[str], twins: _Twins, history: RenameHistory) -> bool:
-    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known."""
+    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known.
+
+    Before the feed has renamed it often enough, that is each of them: two calendars in turn are no renaming.
+    """
     if before := set(history.marks.get(part, ())):
         return before.isdisjoint(map(_mark_of, shown))
     known = {text for stay in twins.stays if (text := _of_stay(part, stay))}
