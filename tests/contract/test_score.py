@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
@@ -16,7 +17,6 @@ import pytest
 
 from bench.compare.bokit_policy import BokitPolicy
 from bench.compare.vdirsyncer_policy import PYTHON, VdirsyncerPolicy
-from bokit.values import replace
 from simulator.cli import run
 from simulator.score.command import BEGIN, END, write_page
 from simulator.score.counting import COLUMNS, SINS, score

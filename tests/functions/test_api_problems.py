@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from bokit.errors import BokitError, SourceUnavailableError, StoreConflictError, StoreUnreachableError
+from bokit.values import force_setattr
 from tests.support.builders import NAUGHTY_STRINGS
 from tests.support.caller import by_token, operations
 from tests.support.terminal import URL
@@ -333,7 +334,7 @@ def test_a_busy_source_says_when_to_come_again(app, caller):
     source = app.store.load_sources("default")[0]
     app.store.acquire_lease(source, holder="run_1", now=app.clock(), until=app.clock().replace(year=2027))
     app.bokit.catalog.sources.parts = app.bokit.catalog.parts
-    object.__setattr__(app.bokit.catalog.parts, "wait", lambda seconds: None)
+    force_setattr(app.bokit.catalog.parts, "wait", lambda seconds: None)
 
     answer = caller.ask("PATCH", f"/sources/{ids['source']}", {"name": "Other"})
 
