@@ -121,6 +121,8 @@ class Play:
         self.known = [Known() for _ in specs]
         self.driver = Driver([c.style.name for c in self.world.channels], self._answer, self.world.now)
         self.cancel_after = timedelta(hours=24)
+        self.unlinked_at = self.world.now - timedelta(days=365)
+        """When two channels were last linked or unlinked."""
         self.marks: dict[str, Mark] = {}
         self.hands: dict[str, int] = {}
         self.lately: list[tuple[int, int | None, datetime]] = []
@@ -137,8 +139,12 @@ class Play:
 
     @property
     def is_ring(self) -> bool:
-        """Whether a channel imports what another shows, by our calendars or directly."""
-        return any(c.imports or c.links for c in self.world.channels)
+        """Whether a channel imports what another shows, by our calendars or directly, or did until lately.
+
+        Where Bokit saw an import before its original, the original is taken for the import until that has faded.
+        """
+        is_linked = any(c.imports or c.links for c in self.world.channels)
+        return is_linked or self.world.now - self.unlinked_at <= self.cancel_after + FADING
 
     # ── playing ──
 
@@ -480,6 +486,7 @@ class Play:
         one, two = sorted((channel % len(self.known), other % len(self.known)))
         if one != two:
             self.world.channels[two].links ^= {one}
+            self.unlinked_at = self.world.now
             self.world.read_links()
 
     # ── steps of the person who uses Bokit ──
