@@ -92,6 +92,8 @@ class Known:
     accepted: dict[int, Shown] = field(default_factory=dict)
     """The bookings of its last accepted fetch: where a held one shows nothing, a move that was shown before stays shown."""
     is_accepted: bool = False
+    alike: dict[int, int] = field(default_factory=dict)
+    """By a booking that came when every UID of two or more changed at once: the one whose nights it has, and so is taken for."""
     nights: dict[tuple[int | None, int], Seen] = field(default_factory=dict)
     is_paused: bool = False
     is_removed: bool = False
@@ -198,7 +200,9 @@ class Play:
             known.former, known.former_at = known.latest, known.accepted_at or now
             known.latest, known.accepted_at = answer.nights, now
         shown = self._note_events(channel, answer)
-        known.accepted = known.accepted if is_held else known.shown
+        if not is_held:
+            self._note_reissued(known)
+            known.accepted = known.shown
         is_stale = answer.fault == "stale" and self.world.channels[channel].style.stamped
         is_evidence = answer.fault not in NO_EVIDENCE and not is_stale and bool(answer.events)
         for key, seen in known.nights.items():
@@ -235,6 +239,16 @@ class Play:
             known.own &= self.world.own_nights(channel)
         known.linked = answer.nights & self.world.channels[channel].linked
         return shown
+
+    def _note_reissued(self, known: Known) -> None:
+        """Note who is taken for whom, where an accepted fetch shows other UIDs alone: the same bookings, all issued anew."""
+        before, now = ([s for s in of.values() if s.end > self.world.today] for of in (known.accepted, known.shown))
+        if len(before) < 2 or {s.uid for s in before} & {s.uid for s in now}:
+            return
+        for one in now:
+            same = [s.of for s in before if s.of is not None and s.nights & self.world.to_come == one.nights & self.world.to_come]
+            if one.of is not None and same:
+                known.alike[one.of] = known.alike.get(same[0], same[0])
 
     @staticmethod
     def _is_anonymous(style: Style, event: Shown) -> bool:
@@ -426,6 +440,8 @@ class Play:
         known, style = self.known[mark.channel], self.world.channels[mark.channel].style
         events = [known.shown.get(of) for of in now_of if of is not None]
         is_named = (style.named or style.coded) and mark.of > 0
+        if not is_named and all(known.alike.get(of or 0) == known.alike.get(mark.of, mark.of) for of in now_of):
+            return True  # as a feed issues all its UIDs anew
         if not is_named and all(e and e.end == mark.end and mark.first < e.first <= self.world.today for e in events):
             return True  # as a platform clips a stay
         if style.identifies(is_guest=mark.of > 0) or is_named:
