@@ -47,6 +47,8 @@ class Seen:
     after: datetime | None
     """The fetch before the first that showed it; None: not known, it was held, or the first of all."""
     absent_since: datetime | None = None
+    missed_since: datetime | None = None
+    """The same, by fetches that were not held: from then on time releases it."""
     absent_at: datetime | None = None
     fetches: int = 0
     is_anonymous: bool = False
@@ -59,8 +61,9 @@ class Seen:
         """Its last fetch, and whether another of the same time left it out already."""
         return self.last, self.absent_since != self.last
 
-    def miss(self, at: datetime, *, was_empty: bool) -> None:
+    def miss(self, at: datetime, *, was_empty: bool, is_held: bool) -> None:
         """Note a fetch that showed it open."""
+        self.missed_since = self.missed_since or (None if is_held else at)
         self.was_empty = was_empty if self.absent_since is None else self.was_empty
         self.absent_since = self.absent_since or at
         if self.absent_at is None or at - self.absent_at >= APART:
@@ -207,7 +210,7 @@ class Play:
         is_evidence = answer.fault not in NO_EVIDENCE and not is_stale and bool(answer.events)
         for key, seen in known.nights.items():
             if key not in shown and (is_evidence or not is_held or not seen.was_accepted):
-                seen.miss(now, was_empty=was_empty)
+                seen.miss(now, was_empty=was_empty, is_held=is_held)
         for key, is_anonymous in shown.items():
             before = known.nights.get(key)
             if before and before.absent_since:
@@ -354,9 +357,9 @@ class Play:
 
     def _is_gone(self, known: Known, seen: Seen) -> bool:
         """Return whether a night was released so long ago that nothing repeats it; none was while its feed is held."""
-        if seen.absent_since is None or known.read_at is None:
+        if seen.missed_since is None or known.read_at is None:
             return False
-        since = max(seen.absent_since, known.contradicted_at)
+        since = max(seen.missed_since, known.contradicted_at)
         return min(self.world.now - FADING, known.read_at) - since > self.cancel_after
 
     @staticmethod
