@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,16 +80,16 @@ def test_one_key_makes_one_run(client, feed_url):
 @pytest.mark.parametrize("path", ["/sync/status", "/units", "/nothing", "/openapi.json", "/page"])
 def test_nobody_gets_in_without_a_token(client, path):
     """401 without one, and no success with one that was never made: the gateway asks before any function does."""
-    stranger = replace(client, token=None)
+    stranger = dataclasses.replace(client, token=None)
 
     assert stranger.ask("GET", path)[0] == 401
-    assert replace(client, token="bokit_" + "x" * 43).ask("GET", path)[0] in (401, 403)
-    assert replace(client, token="nonsense").ask("GET", path)[0] in (401, 403)
+    assert dataclasses.replace(client, token="bokit_" + "x" * 43).ask("GET", path)[0] in (401, 403)
+    assert dataclasses.replace(client, token="nonsense").ask("GET", path)[0] in (401, 403)
 
 
 def test_health_is_anybodys(client):
     """No token is asked for."""
-    assert replace(client, token=None).ask("GET", "/health") == (200, {**client.get("/health"), "status": "ok"})
+    assert dataclasses.replace(client, token=None).ask("GET", "/health") == (200, {**client.get("/health"), "status": "ok"})
 
 
 def test_a_viewer_looks_and_does_not_touch(client):
@@ -108,7 +109,7 @@ def test_a_tenant_sees_nothing_of_another(client, deployed, feed_url):
     other = TenantId(a_name("tenant"))
     stack = open_stack(deployed)
     stack.store.save_tenant(Tenant(id=other, name=other, created_at=datetime.now(UTC)))
-    stranger = replace(client, tenant=other, token=stack.access.create(other, Role.ADMIN)[1])
+    stranger = dataclasses.replace(client, tenant=other, token=stack.access.create(other, Role.ADMIN)[1])
 
     assert [stranger.ask("GET", path)[0] for path in (f"/sources/{source}", f"/sync/history/{run}")] == [404, 404]
     assert stranger.ask("POST", "/sync/trigger", {"source_ids": [source]})[0] == 404

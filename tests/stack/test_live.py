@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -18,7 +19,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from bokit.core.model.records import TenantId
 from bokit.engine.base.clock import read_clock
-from bokit.values import replace
 from tests.support.api_client import Client, open_client
 from tests.support.deployed import open_stack, wait_until
 from tests.support.node import find_node
@@ -105,7 +105,7 @@ def test_a_revoked_token_is_cut_off_and_one_that_left_is_forgotten(client):
     stack, tenant = open_stack(client.deployed), TenantId(client.tenant)
     status, made = client.ask("POST", "/tokens", {"role": "viewer"})
     assert status == 201
-    viewer = replace(client, token=made["token"])
+    viewer = dataclasses.replace(client, token=made["token"])
     with open_socket(client) as kept, open_socket(viewer) as cut:
         assert len(stack.store.load_connections(tenant)) == 2
         client.ask("DELETE", f"/tokens/{made['id']}")
@@ -120,7 +120,7 @@ def test_what_a_command_line_revokes_the_tick_closes(client):
     """It cannot post: the token is due, and the next minute closes what is left."""
     stack, tenant = open_stack(client.deployed), TenantId(client.tenant)
     made = client.ask("POST", "/tokens", {"role": "viewer"})[1]
-    with open_socket(replace(client, token=made["token"])) as cut:
+    with open_socket(dataclasses.replace(client, token=made["token"])) as cut:
         stack.access.revoke(tenant, made["id"])
         assert [t.id for t in stack.store.load_due_closings(read_clock() + timedelta(seconds=1)).tokens] == [made["id"]]
         run_tick(client)
@@ -174,7 +174,7 @@ def follow(client: Client) -> Iterator[Callable[[Callable[[dict[str, Any]], bool
 def test_the_npm_package_is_live_on_the_stack_until_its_token_is_revoked(client):
     """It opens the socket, shows what another program writes, and says that its token is refused once it is revoked."""
     made = client.ask("POST", "/tokens", {"role": "viewer"})[1]
-    with follow(replace(client, token=made["token"])) as wait_for:
+    with follow(dataclasses.replace(client, token=made["token"])) as wait_for:
         assert wait_for(lambda state: state["connection"] == "live")["names"] == []
         client.ask("POST", "/properties", {"name": "Villa Rosa"})
         assert wait_for(lambda state: state["names"] == ["Villa Rosa"])["connection"] == "live"
