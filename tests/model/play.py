@@ -244,7 +244,7 @@ class Play:
         return shown
 
     def _note_reissued(self, known: Known) -> None:
-        """Note who is taken for whom, where an accepted fetch shows other UIDs alone: the same bookings, all issued anew."""
+        """Note who is taken for whom, where an accepted fetch shows other UIDs alone: the same bookings, with new UIDs."""
         before, now = ([s for s in of.values() if s.end > self.world.today] for of in (known.accepted, known.shown))
         if len(before) < 2 or {s.uid for s in before} & {s.uid for s in now}:
             return
@@ -444,7 +444,7 @@ class Play:
         events = [known.shown.get(of) for of in now_of if of is not None]
         is_named = (style.named or style.coded) and mark.of > 0
         if not is_named and all(known.alike.get(of or 0) == known.alike.get(mark.of, mark.of) for of in now_of):
-            return True  # as a feed issues all its UIDs anew
+            return True  # as a feed gives all its bookings other UIDs
         if not is_named and all(e and e.end == mark.end and mark.first < e.first <= self.world.today for e in events):
             return True  # as a platform clips a stay
         if style.identifies(is_guest=mark.of > 0) or is_named:
