@@ -179,8 +179,7 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
 
     a part of all entries                                                  result
     is new: neither a known stay nor a fetch before has one of them        renamed once more; long after the last time: once
-    is known again, before it was renamed often enough                     not renamed: others came, or an old answer
-    is not, before it was renamed often enough                             not renamed
+    is not, before it was renamed often enough                             not renamed: others came, or an old answer
     is not, afterwards, for a day                                          no longer kept: the stays take it over
     """
     marks, times = dict(history.marks), dict(history.times)
@@ -188,17 +187,17 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     is_long_ago = history.at is not None and context.at - history.at > gap
     renamed = False
     for part in PARTS:
-        is_kept = times.get(part, 0) < MIN_RENAMES and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
-        shown = set() if is_kept else {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
-        if not is_kept and not shown:
+        is_kept = times.get(part, 0) >= MIN_RENAMES
+        is_known = not is_kept and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
+        shown = set() if is_known else {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
+        if not is_known and not shown:
             continue
-        if not is_kept and _is_new(part, shown, twins, history):
-            kept = times.get(part, 0) >= MIN_RENAMES
-            times[part] = min(MIN_RENAMES, 1 if is_long_ago and not kept else times.get(part, 0) + 1)
-            before = () if kept or times[part] == 1 else marks.get(part, ())
+        if not is_known and _is_new(part, shown, twins, history):
+            times[part] = min(MIN_RENAMES, 1 if is_long_ago and not is_kept else times.get(part, 0) + 1)
+            before = () if is_kept or times[part] == 1 else marks.get(part, ())
             marks[part] = (*before, *sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
             renamed = True
-        elif times.get(part, 0) < MIN_RENAMES:
+        elif not is_kept:
             times.pop(part, None)
             marks.pop(part, None)
     return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
