@@ -237,6 +237,25 @@ def test_old_answers_between_new_ones_are_no_renaming(order: tuple[int, ...], co
     assert closed(stays.values()) <= app.held()
 
 
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_guests_on_each_others_nights_are_no_renaming(count: int) -> None:
+    """Others booked all nights, the first guests are back, each on the nights of the next, and then others booked once more.
+
+    Every name of the third fetch is known, though on none of its own nights, so nothing was renamed there.
+    """
+    app, stays = RenamingApp(), stays_of(count)
+    app.show(stays, times=2)
+    app.fetches = 1
+    app.show({n: stays[(n + 1) % count] for n in stays}, renamed=False)
+    app.fetches = 2
+    app.show(stays, times=2)
+
+    assert (app.notices("source.renaming"), app.status()["renames_since"]) == (0, None)
+    assert closed(stays.values()) <= app.held()
+    app.show(stays)
+    assert (app.notices("source.renaming"), app.status()["renames_since"] is None) == (1, False)
+
+
 def test_another_listings_feed_is_held_as_before() -> None:
     """A renaming source that shows other nights altogether is another listing's: it is held, and its nights are closed."""
     app, stays = RenamingApp(), stays_of(5)

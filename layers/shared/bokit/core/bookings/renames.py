@@ -209,14 +209,16 @@ def _has_same(part: str, entry: Entry, stay: Stay) -> bool:
 
 
 def _is_new(part: str, shown: set[str], twins: _Twins, history: RenameHistory) -> bool:
-    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed, or before one, what is known.
+    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed.
 
-    Before the feed has renamed it often enough, that is each of them: two calendars in turn are no renaming.
+    Before the feed has renamed it often enough, neither is it what another of these fetches showed, nor what is known of any
+    nights: two calendars in turn are no renaming.
     """
-    if before := set(history.marks.get(part, ())):
+    before = set(history.marks.get(part, ()))
+    if history.times.get(part, 0) >= MIN_RENAMES:
         return before.isdisjoint(map(_mark_of, shown))
     known = {text for stay in twins.stays if (text := _of_stay(part, stay))}
-    return bool(known) and known.isdisjoint(shown)
+    return bool(known or before) and known.isdisjoint(shown) and before.isdisjoint(map(_mark_of, shown))
 
 
 def _dated(history: RenameHistory, context: Context, *, renamed: bool) -> RenameHistory:
