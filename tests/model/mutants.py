@@ -35,7 +35,7 @@ from bokit.values import replace
 from tests.model.choice import choose
 from tests.model.play import ModelError, replay
 
-GAMES = 160
+GAMES = 300
 """Games that a mutant must survive to count as missed."""
 
 

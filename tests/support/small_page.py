@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -31,8 +33,9 @@ FILES: dict[str, bytes] = {
 
 @cache
 def small_page() -> Path:
-    """Return the folder of such a page."""
+    """Return the folder of such a page, which goes when the process ends."""
     folder = Path(mkdtemp(prefix="bokit-page-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name, content in FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
