@@ -228,9 +228,9 @@ def cpu_of(call: Callable[[Any], Any], text: Any, times: int = 1) -> float:
 
 
 def _least_growth(call: Callable[[Any], Any], large: Any, huge: Any) -> float:
-    """Return how much more CPU *huge* needs; measured up to five times, since a busy machine makes single ones too large."""
+    """Return how much more CPU *huge* needs; measured up to three times, since a busy machine makes single ones too large."""
     least = float("inf")
-    for _ in range(5):
+    for _ in range(3):
         least = min(least, _mean_cpu(call, huge) / _mean_cpu(call, large))
         if least <= MAX_GROWTH:
             break
