@@ -182,17 +182,16 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     is not, before it was renamed often enough                             not renamed: others came, or an old answer
     is not, afterwards, for a day                                          no longer kept: the stays take it over
     """
-    marks, times = dict(history.marks), dict(history.times)
+    marks, times, kept = dict(history.marks), dict(history.times), kept_parts(history)
     gap = MAX_RENAME_INTERVALS * (context.interval or DEFAULT_INTERVAL)
     is_long_ago = history.at is not None and context.at - history.at > gap
     renamed = False
     for part in PARTS:
-        is_kept = times.get(part, 0) >= MIN_RENAMES
-        is_known = not is_kept and any(_has_same(part, entry, stay) for entry, stay in twins.pairs)
-        shown = set() if is_known else {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
-        if not is_known and not shown:
+        is_kept = part in kept
+        shown = {text for entry, _ in twins.pairs if (text := _of_entry(part, entry))}
+        if not shown:
             continue
-        if not is_known and _is_new(part, shown, twins, history):
+        if _is_new(part, shown, twins, marks.get(part, ()), is_kept=is_kept):
             times[part] = min(MIN_RENAMES, 1 if is_long_ago and not is_kept else times.get(part, 0) + 1)
             before = () if is_kept or times[part] == 1 else marks.get(part, ())
             marks[part] = (*before, *sorted(map(_mark_of, shown))[:MAX_RENAME_MARKS])
@@ -203,22 +202,18 @@ def _learn(history: RenameHistory, twins: _Twins, context: Context) -> RenameHis
     return _dated(replace(history, marks=marks, times=times), context, renamed=renamed)
 
 
-def _has_same(part: str, entry: Entry, stay: Stay) -> bool:
-    """Return whether *entry* says in this *part* what *stay* is known by: one of them is enough for a part that is not new."""
-    return bool(text := _of_entry(part, entry)) and text == _of_stay(part, stay)
+def _is_new(part: str, shown: set[str], twins: _Twins, marks: Sequence[str], *, is_kept: bool) -> bool:
+    """Return whether nothing of *shown* has one of the *marks* of the fetches that renamed the *part*.
 
-
-def _is_new(part: str, shown: set[str], twins: _Twins, history: RenameHistory) -> bool:
-    """Return whether nothing of *shown* is what the last fetch that renamed the *part* showed.
-
-    Before the feed has renamed it often enough, neither is it what another of these fetches showed, nor what is known of any
-    nights: two calendars in turn are no renaming.
+    Before the feed has renamed it often enough, nothing of it may be known of any nights either: two calendars in turn, or
+    former guests on each other's nights, are no renaming.
     """
-    before = set(history.marks.get(part, ()))
-    if history.times.get(part, 0) >= MIN_RENAMES:
-        return before.isdisjoint(map(_mark_of, shown))
+    if marks and not set(marks).isdisjoint(map(_mark_of, shown)):
+        return False
+    if is_kept:
+        return True
     known = {text for stay in twins.stays if (text := _of_stay(part, stay))}
-    return bool(known or before) and known.isdisjoint(shown) and before.isdisjoint(map(_mark_of, shown))
+    return bool(known or marks) and known.isdisjoint(shown)
 
 
 def _dated(history: RenameHistory, context: Context, *, renamed: bool) -> RenameHistory:
