@@ -27,7 +27,7 @@ RULES = BookingRules()
 JUDGEMENTS = ((matching, "_judge"), (matching, "_has_same_uid"), (planning, "_has_joined"), (OwnerEvidence, "_names_differ"))
 """Functions that compare one entry with one stay."""
 MAX_JUDGED = 8  # for each entry and stay
-MANY, EVENTS = 3_000, 200
+MANY, EVENTS = 10_000, 200
 BY_NAME = {shape.name: shape for shape in SHAPES}
 
 
@@ -120,8 +120,8 @@ def count_fetches(shape: FeedShape, count: int, limits: BookingLimits, counting:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BY_NAME)
-def test_thousands_of_events_are_judged_as_few_pairs(name):
-    """The first, the second and a held fetch of three thousand judge at most eight pairs for each entry and stay."""
+def test_ten_thousand_events_are_judged_as_few_pairs(name):
+    """The first, the second and a held fetch judge at most eight pairs for each entry and stay."""
     fetches = count_fetches(BY_NAME[name], MANY, BookingLimits(), counted_judgements)
 
     assert all(size >= MANY // 2 - 1 for size, _ in fetches)
